@@ -1,0 +1,54 @@
+# `make run` and `make test` do all the set-up on a fresh machine: Python 3.11 or newer, make and a package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV ?= uv
+
+.PHONY: run test check format lock bench clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.run            ## start the product on http://localhost:8000
+	@$(BIN)/python -m chatserver serve
+
+test: $(VENV)/.test system-packages check   ## every check and every test
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's syntax
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+	@node --version >/dev/null 2>&1 && find static -name '*.js' -print0 | xargs -0 -n 1 node --check || echo "node is absent: the browser tests check the JavaScript"
+
+format: $(VENV)/.test
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(VENV)/.test system-packages        ## measures, and writes docs/performance.md's table
+	@$(BIN)/python -m benchmarks
+
+lock:                        ## makes the hashed locks anew from pyproject.toml
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test -o requirements/test.lock
+
+# The environment is made once and again whenever a lock changes.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
+	@echo "Installing what chatserver needs (once) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@touch $@
+
+$(VENV)/.test: requirements/test.lock | $(VENV)/bin/python
+	@echo "Installing what the tests need (once) …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
+	@touch $@ $(VENV)/.run
+
+# Chromium and redis-server for the tests: installed where we may (root on Debian), otherwise said once.
+.PHONY: system-packages
+system-packages:
+	@.ci/system-packages
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,243 @@
+"""Configuration: read once from the environment, typed and checked, then passed. `chatserver config` prints it.
+
+Each setting is one field of `Config`: its environment name is the field's in capitals, its default and sentence stand
+beside it, and a wrong value stops the start with one line that names it.
+"""
+
+import dataclasses
+import os
+import secrets
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from chatserver.errors import ConfigurationError
+
+
+def _setting(
+    default: Any, sentence: str, *, secret: bool = False, names: tuple[str, ...] = (), minimum: float | None = None
+) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"sentence": sentence, "secret": secret, "names": names, "minimum": minimum}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Every setting of the product. Durations are in seconds and sizes in bytes unless the sentence says otherwise."""
+
+    host: str = _setting("127.0.0.1", "The address to listen on; 0.0.0.0 for every interface.")
+    port: int = _setting(8000, "The port to listen on.", minimum=0)
+    data_dir: Path = _setting(Path("data"), "The folder of everything that the embedded defaults keep.")
+    database_url: str = _setting(
+        "", "postgresql://… of your own Postgres (15 or newer); empty runs the embedded one in DATA_DIR.", secret=True
+    )
+    database_pool: int = _setting(10, "Connections to Postgres that one process keeps at most.", minimum=2)
+    redis_url: str = _setting("", "redis://… to carry events between processes; empty for one process.", secret=True)
+    storage_url: str = _setting(
+        "", "Where files go: file:/folder or s3://bucket/prefix?endpoint=…&region=…; empty for DATA_DIR/files."
+    )
+    storage_presign: bool = _setting(
+        False, "With S3, send readers to a short-lived address of the bucket instead of passing the bytes through."
+    )
+    secret_key: str = _setting(
+        "", "Signs cookies and links; made and kept in DATA_DIR when empty. The same on every machine.", secret=True
+    )
+    public_url: str = _setting(
+        "", "The address people use, such as https://pictures.example.org; empty for this host and port."
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "Addresses or networks whose X-Forwarded-For and -Proto are believed, separated by commas."
+    )
+    site_name: str = _setting("chatserver", "The name in the page's title and header.")
+    accent: int = _setting(262, "The hue of the one accent colour, 0–360 (OKLCH).", minimum=0)
+    sign_up: Literal["open", "invite", "closed"] = _setting(
+        "open", "Who may make an account: open, invite (only through a session's invite link), closed."
+    )
+    checkout: Literal["instant", "manual"] = _setting(
+        "instant",
+        "How a session is paid: instant grants it at once, free; manual leaves it to `chatserver sessions grant`.",
+    )
+    providers: tuple[str, ...] = _setting(
+        (), "Picture providers in the order of fall-back; empty for huggingface with a token, otherwise sketch."
+    )
+    huggingface_api_key: str = _setting(
+        "", "The Hugging Face token (hf_…) for pictures, clips and the assistant.", secret=True, names=("HF_TOKEN",)
+    )
+    hf_endpoint: str = _setting("https://huggingface.co", "The Hugging Face hub, for identity and model mappings.")
+    hf_router_url: str = _setting("https://router.huggingface.co", "The Hugging Face router, for inference.")
+    hf_result_hosts: tuple[str, ...] = _setting(
+        (
+            "*.fal.media",
+            "replicate.delivery",
+            "*.replicate.delivery",
+            "*.together.ai",
+            "*.wavespeed.ai",
+            "*.cloudfront.net",
+        ),
+        "Hosts from which finished files may be fetched, separated by commas.",
+    )
+    hf_provider: str = _setting(
+        "auto", "Which inference provider behind the router to use; auto takes the first live one."
+    )
+    hf_bill_to: str = _setting("", "The Hugging Face organisation that pays (X-HF-Bill-To).")
+    hf_requests_per_hour: int = _setting(
+        30, "Calls an hour to Hugging Face over all workers (the free tier's 30).", minimum=1
+    )
+    hf_concurrency: int = _setting(2, "Calls at once to Hugging Face over all workers.", minimum=1)
+    image_model: str = _setting("black-forest-labs/FLUX.1-schnell", "The model for pictures.")
+    video_model: str = _setting("Wan-AI/Wan2.2-TI2V-5B", "The model for clips.")
+    chat_model: str = _setting(
+        "", "The model of the assistant; empty leaves the built-in guide, unless a token is set."
+    )
+    chat_base_url: str = _setting(
+        "", "Any OpenAI-compatible server (Ollama, vLLM, llama.cpp), such as http://127.0.0.1:11434/v1."
+    )
+    chat_api_key: str = _setting("", "The key of CHAT_BASE_URL, where it wants one.", secret=True)
+    chat_system_prompt: str = _setting(
+        "", "What the assistant is told before each conversation; empty for our own words."
+    )
+    image_base_url: str = _setting("", "A self-hosted picture server instead of the router.")
+    image_protocol: Literal["hf-bytes", "openai-images"] = _setting(
+        "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
+    )
+    diffusers_model: str = _setting("", "A local folder or hub id for the diffusers provider.")
+    worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "The least level that is logged.")
+    log_format: Literal["auto", "console", "json"] = _setting("auto", "console, json, or auto: console on a terminal.")
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the pages' own address, without a trailing slash."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the pages over TLS, so that cookies can be Secure and HSTS is sent."""
+        return self.origin.startswith("https://")
+
+    @property
+    def provider_order(self) -> tuple[str, ...]:
+        """PROVIDERS, or its default. A paid picture never becomes a sketch unless the operator says so."""
+        if self.providers:
+            return self.providers
+        wants_huggingface = bool(self.huggingface_api_key or self.image_base_url)
+        return ("huggingface",) if wants_huggingface else ("diffusers",) if self.diffusers_model else ("sketch",)
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
+    """Reads the environment (and typed `overrides`, such as the command line's). Raises ConfigurationError."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    hints = typing.get_type_hints(Config)
+    for field in dataclasses.fields(Config):
+        text = _text_of(field, environ)
+        if text is not None:
+            values[field.name] = _parse(field, hints[field.name], text)
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    config = Config(**values)
+    _check(config)
+    return config
+
+
+def settings(config: Config) -> list[tuple[str, str, str]]:
+    """(environment name, value with secrets masked, sentence) of every setting, for `chatserver config` and the README."""
+    rows = []
+    for field in dataclasses.fields(Config):
+        value = getattr(config, field.name)
+        shown = ",".join(value) if isinstance(value, tuple) else str(value)
+        if field.metadata["secret"] and shown:
+            shown = "•••• (set)"
+        rows.append((field.name.upper(), shown, field.metadata["sentence"]))
+    return rows
+
+
+def secret_key(config: Config) -> str:
+    """SECRET_KEY, or the one kept in DATA_DIR/secret-key, made (mode 0600) on the first start."""
+    if config.secret_key:
+        return config.secret_key
+    path = config.data_dir / "secret-key"
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
+    for name in (field.name.upper(), *field.metadata["names"]):
+        text = environ.get(name, "").strip()
+        if text:
+            return text
+    return None
+
+
+def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
+    name = field.name.upper()
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        if text not in choices:
+            raise ConfigurationError(f"{name} is {text!r}; it must be one of: {', '.join(choices)}.")
+        return text
+    if typing.get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is bool:
+        return _parse_bool(name, text)
+    if kind is int:
+        return _parse_int(name, text, field.metadata["minimum"])
+    if kind is Path:
+        return Path(text).expanduser()
+    assert not isinstance(kind, types.UnionType)
+    return text
+
+
+def _parse_bool(name: str, text: str) -> bool:
+    if text.lower() in {"1", "true", "yes", "on"}:
+        return True
+    if text.lower() in {"0", "false", "no", "off"}:
+        return False
+    raise ConfigurationError(f"{name} is {text!r}; it must be yes or no.")
+
+
+def _parse_int(name: str, text: str, minimum: float | None) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise ConfigurationError(f"{name} is {text!r}; it must be a whole number.") from None
+    if minimum is not None and value < minimum:
+        raise ConfigurationError(f"{name} is {value}; it must be at least {minimum:g}.")
+    return value
+
+
+_KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
+
+
+def _check(config: Config) -> None:
+    if config.port > 65535:
+        raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
+    if config.accent > 360:
+        raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
+    for name in config.providers:
+        if name not in _KNOWN_PROVIDERS:
+            raise ConfigurationError(f"PROVIDERS names {name!r}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}.")
+    _check_url("DATABASE_URL", config.database_url, ("postgresql", "postgres"))
+    _check_url("REDIS_URL", config.redis_url, ("redis", "rediss", "unix"))
+    _check_url("STORAGE_URL", config.storage_url, ("file", "s3"))
+    for name in ("public_url", "hf_endpoint", "hf_router_url", "chat_base_url", "image_base_url"):
+        _check_url(name.upper(), getattr(config, name), ("http", "https"))
+
+
+def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
+    # The value itself is not repeated: an address may hold a password.
+    if url and urlsplit(url).scheme not in schemes:
+        raise ConfigurationError(f"{name} must start with {' or '.join(scheme + ':' for scheme in schemes)}.")

@@ -1,0 +1,260 @@
+"""What can go wrong, in one tree. Raised anywhere, shown at the entrances as `{"error": {…}}` (docs/protocol.md).
+
+    ChatserverError                 internal             500
+    ├── Malformed                   malformed            400
+    ├── Invalid                     invalid              422
+    ├── TooLarge                    too-large            413
+    ├── NotSignedIn                 not-signed-in        401
+    ├── NotAllowed                  not-allowed          403
+    │   ├── PlanTooSmall            plan-too-small       403
+    │   ├── GuestsMayNot            guests-may-not       403
+    │   └── SignUpClosed            sign-up-closed       403
+    ├── NotFound                    not-found            404
+    ├── Conflict                    conflict             409
+    │   └── SessionExpired          session-expired      409
+    ├── CreditsExhausted            credits-exhausted    429
+    ├── RateLimited                 rate-limited         429
+    ├── Busy                        busy                 503
+    ├── NotReady                    not-ready            503
+    ├── ProviderError               provider-error       502   (temporary: worth another try)
+    │   ├── ProviderRateLimited     provider-rate-limited
+    │   ├── ProviderDown            provider-down
+    │   ├── TimedOut                timed-out
+    │   ├── BadBytes                bad-bytes
+    │   └── RefusedByProvider …     never retried: see each
+    ├── StorageError                storage-error        503
+    └── ConfigurationError          configuration        –     (stops the start with one line)
+
+The docstring of a leaf is its public sentence; nothing in it may carry a secret or another person's words.
+"""
+
+from typing import Any, ClassVar
+
+
+class ChatserverError(Exception):
+    """Something went wrong on our side. Please try again; the code helps the operator to find out why."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self, message: str | None = None, *, retry_after: float | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        self.retry_after = retry_after
+        self.details = details or {}
+        super().__init__(self.message)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The `error` object of the wire: code, message, and retry_after (seconds) and details where known."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.retry_after is not None:
+            error["retry_after"] = round(self.retry_after, 1)
+        if self.details:
+            error["details"] = self.details
+        return error
+
+
+class Malformed(ChatserverError):
+    """That could not be read: it is not what this address takes."""
+
+    code = "malformed"
+    status = 400
+
+
+class Invalid(ChatserverError):
+    """One of the fields is not valid."""
+
+    code = "invalid"
+    status = 422
+
+    @classmethod
+    def field(cls, field: str, why: str) -> "Invalid":
+        """`why` completes the sentence "`field` …"; the field is named in details for programs."""
+        return cls(f"{field} {why}.", details={"field": field, "why": why})
+
+
+class TooLarge(ChatserverError):
+    """That is larger than this server takes."""
+
+    code = "too-large"
+    status = 413
+
+
+class NotSignedIn(ChatserverError):
+    """Please sign in first."""
+
+    code = "not-signed-in"
+    status = 401
+
+
+class NotAllowed(ChatserverError):
+    """You may not do that here."""
+
+    code = "not-allowed"
+    status = 403
+
+
+class PlanTooSmall(NotAllowed):
+    """This session's plan does not reach that far."""
+
+    code = "plan-too-small"
+
+
+class GuestsMayNot(NotAllowed):
+    """The owner of this session has not allowed guests to generate."""
+
+    code = "guests-may-not"
+
+
+class SignUpClosed(NotAllowed):
+    """New accounts are not open here. Ask the operator for an invitation."""
+
+    code = "sign-up-closed"
+
+
+class NotFound(ChatserverError):
+    """There is nothing here, or it is not yours to see."""
+
+    code = "not-found"
+    status = 404
+
+
+class Conflict(ChatserverError):
+    """That does not fit what is already there."""
+
+    code = "conflict"
+    status = 409
+
+
+class SessionExpired(Conflict):
+    """This session's time is up. Everything in it stays readable; buy more time to go on."""
+
+    code = "session-expired"
+
+
+class CreditsExhausted(ChatserverError):
+    """No credits are left this hour."""
+
+    code = "credits-exhausted"
+    status = 429
+
+
+class RateLimited(ChatserverError):
+    """That was too much at once. Please wait a moment."""
+
+    code = "rate-limited"
+    status = 429
+
+
+class Busy(ChatserverError):
+    """The server is busy. Nothing was lost; please try again in a moment."""
+
+    code = "busy"
+    status = 503
+
+
+class NotReady(ChatserverError):
+    """The server is starting or stopping. Please try again in a moment."""
+
+    code = "not-ready"
+    status = 503
+
+
+class ProviderError(ChatserverError):
+    """The picture service answered with an error that we do not know."""
+
+    code = "provider-error"
+    status = 502
+    temporary: ClassVar[bool] = True
+
+
+class ProviderRateLimited(ProviderError):
+    """The picture service asks us to wait."""
+
+    code = "provider-rate-limited"
+
+
+class ProviderDown(ProviderError):
+    """The picture service cannot be reached right now."""
+
+    code = "provider-down"
+
+
+class TimedOut(ProviderError):
+    """It took longer than we allow."""
+
+    code = "timed-out"
+
+
+class ModelLoadingTooLong(ProviderError):
+    """The model took too long to load."""
+
+    code = "model-loading-too-long"
+
+
+class BadBytes(ProviderError):
+    """What came back was broken or not a picture."""
+
+    code = "bad-bytes"
+
+
+class Truncated(ProviderError):
+    """The answer stopped before its end."""
+
+    code = "truncated"
+
+
+class InvalidToken(ProviderError):
+    """The picture service did not accept this server's token. The operator has to set a valid one (it starts with hf_)."""
+
+    code = "invalid-token"
+    temporary = False
+
+
+class NoPermission(ProviderError):
+    """This server's token may not make pictures. The operator has to allow inference for it."""
+
+    code = "no-permission"
+    temporary = False
+
+
+class ProviderCreditsUsedUp(ProviderError):
+    """The operator's credits at the picture service are used up for now."""
+
+    code = "provider-credits-used-up"
+    temporary = False
+
+
+class ModelGone(ProviderError):
+    """The picture service no longer serves this model. The operator has to choose another one."""
+
+    code = "model-gone"
+    temporary = False
+
+
+class Refused(ProviderError):
+    """The picture service refused this prompt. Please put it in other words."""
+
+    code = "refused"
+    temporary = False
+
+
+class BadParameters(ProviderError):
+    """The picture service does not take these settings. Please change the size or the details."""
+
+    code = "bad-parameters"
+    temporary = False
+
+
+class StorageError(ChatserverError):
+    """The file store cannot be reached right now."""
+
+    code = "storage-error"
+    status = 503
+
+
+class ConfigurationError(ChatserverError):
+    """The configuration is wrong."""
+
+    code = "configuration"

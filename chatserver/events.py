@@ -1,0 +1,50 @@
+"""What the server announces: the base of every event, and the envelope in which it travels to the sockets.
+
+Features define their events in their `events.py`; a verb announces with `tx.announce(channel, event)`, and the unit of
+work publishes after COMMIT. Durable events carry the `seq` of their session; ephemeral ones have a `merge_key`, and a
+newer one may replace an older one of the same key that was not sent yet.
+"""
+
+import msgspec
+from msgspec import Struct
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """One announcement. Its tag is the `type` on the wire."""
+
+    def merge_key(self) -> str | None:
+        """The key under which a newer event may replace this one; None where each must arrive (durable)."""
+        return None
+
+    def durable_seq(self) -> int | None:
+        """The session's sequence number that this event carries, where it is durable."""
+        return None
+
+
+class Announcement(Struct, frozen=True):
+    """An event and the channel it goes to, as collected by a transaction."""
+
+    channel: str
+    event: Event
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(event: Event) -> bytes:
+    """One event as a JSON object, the form of `chat.v1.json` and of the brokers."""
+    return _encoder.encode(event)
+
+
+def session_channel(session_id: str) -> str:
+    """The channel of everyone in a session."""
+    return f"session:{session_id}"
+
+
+def user_channel(user_id: str) -> str:
+    """The channel of everything that one user has open."""
+    return f"user:{user_id}"
+
+
+# Wakes the workers: something was queued. Carries no event; a lost one is made good by the workers' poll.
+JOBS_CHANNEL = "jobs"

@@ -1,0 +1,131 @@
+"""Who makes pictures, clips and text: the promise every provider keeps. Workers call it; nobody else does.
+
+A provider yields steps, in the order in which they really happen, and invents none: `Queued` and `Loading` only when the
+service said so, a fraction only when it is known. The last step of a good run is one `Finished`. Every other end is a
+`chatserver.errors.ProviderError`. Closing the iterator (cancel, lost lease, shutdown) stops the work as far as the
+service allows and returns promptly.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+Kind = Literal["image", "video"]
+
+
+class ProviderRequest(Struct, frozen=True, kw_only=True):
+    """One picture or one clip to make. Sizes in pixels; `source` is a verified PNG to vary, or None."""
+
+    generation_id: str
+    kind: Kind
+    prompt: str
+    negative_prompt: str | None = None
+    style: str | None = None
+    width: int
+    height: int
+    seed: int
+    steps: int | None = None
+    guidance: float | None = None
+    model: str | None = None
+    source: bytes | None = None
+
+
+class Queued(Struct, frozen=True):
+    """Waiting at the service: `position` requests are ahead (0 = next), with the service's own estimate in seconds."""
+
+    position: int | None = None
+    eta_seconds: float | None = None
+
+
+class Loading(Struct, frozen=True):
+    """The model is being loaded; `eta_seconds` as the service estimates it."""
+
+    eta_seconds: float | None = None
+
+
+class Rendering(Struct, frozen=True):
+    """Being made. `fraction` 0–1, `step` of `steps`, `preview` a small WebP: each only where it is really known."""
+
+    fraction: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    eta_seconds: float | None = None
+    preview: bytes | None = None
+
+
+class Finished(Struct, frozen=True, kw_only=True):
+    """The bytes as the service gave them, not yet verified, and who really made them with which model and seed."""
+
+    data: bytes
+    model: str
+    provider: str
+    seed: int | None = None
+
+
+Step = Queued | Loading | Rendering | Finished
+
+
+class Provider(Protocol):
+    """Makes pictures and clips. `name` is the word of PROVIDERS, `label` what people read ("Sketch (built in)")."""
+
+    name: str
+    label: str
+
+    def supports(self, kind: Kind) -> bool:
+        """Whether this provider, as configured, makes that kind."""
+
+    def model(self, kind: Kind) -> str:
+        """The model used when a request names none, as people should read it."""
+
+    def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
+        """The steps of one run. Raises ProviderError; may be closed at any step."""
+
+    async def close(self) -> None:
+        """Gives back connections and processes. Called once, at the end."""
+
+
+class Turn(Struct, frozen=True):
+    """One entry of a conversation as a model reads it."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True):
+    """The conversation to answer, oldest first, trimmed by the caller."""
+
+    turns: tuple[Turn, ...]
+    model: str | None = None
+
+
+class Text(Struct, frozen=True):
+    """More of the answer, in order."""
+
+    text: str
+
+
+class Usage(Struct, frozen=True):
+    """Tokens read and written, as the service counted them; the last step where it counts at all."""
+
+    tokens_in: int
+    tokens_out: int
+
+
+ChatStep = Text | Usage
+
+
+class ChatProvider(Protocol):
+    """Writes the assistant's answers. A stream that ends without the service's own end mark raises `Truncated`."""
+
+    name: str
+    label: str
+
+    def model(self) -> str:
+        """The model used when a request names none."""
+
+    def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
+        """The answer as it is written. Raises ProviderError; closing it stops the service's work."""
+
+    async def close(self) -> None:
+        """Gives back connections. Called once, at the end."""

@@ -1,0 +1,60 @@
+"""What the hub needs of the features, without knowing them: rooms to open and commands to run. `app` hands both in."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from chatserver.events import Event
+from chatserver.realtime.events import Welcome
+from chatserver.web.auth import Viewer
+
+
+class Opening(Struct, frozen=True):
+    """What a socket is told first: `welcome`, then state (session, credits, stats), then messages in order of seq.
+
+    The messages are `message` events, then a `more` where older ones exist; presence is the hub's own.
+    """
+
+    welcome: Welcome
+    state: list[Event]
+    messages: list[Event]
+
+
+class Rooms(Protocol):
+    """Reads sessions for the hub. All of it runs under the viewer's own rights."""
+
+    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+        """Everything that a new socket needs; NotFound for strangers too."""
+
+    async def changes(self, session_id: str, after: int) -> list[Event]:
+        """The durable events with a seq greater than `after`, in order: how a gap is filled."""
+
+    async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of these sessions, in one query: how a lost publish is found."""
+
+    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
+        """For each (viewer, session id): whether the credential still stands and the seat is still theirs."""
+
+
+class Caller(Struct, frozen=True):
+    """Who sends a command, on which socket, in which session."""
+
+    viewer: Viewer
+    session_id: str
+    connection_id: str
+
+
+# Runs a decoded command and returns its result, or raises a ChatserverError, which becomes the reply's error.
+Handler = Callable[[Caller, Any], Awaitable[Any]]
+
+
+class Command(Struct, frozen=True):
+    """One entry of the commands' table: the `type` on the wire, the struct of its other fields, and who handles it.
+
+    `body` is a msgspec struct with forbid_unknown_fields; `type` and `ref` are not part of it.
+    """
+
+    name: str
+    body: type[Struct]
+    handle: Handler

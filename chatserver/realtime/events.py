@@ -1,0 +1,79 @@
+"""What the hub itself says to a socket."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from chatserver.events import Event
+
+
+class You(Struct, frozen=True):
+    """Whom the socket belongs to."""
+
+    id: str
+    name: str
+    role: str
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a client may send: frame size in bytes, commands in ten seconds and in a minute, and this plan's pictures."""
+
+    frame_bytes: int
+    commands_per_10_seconds: int
+    commands_per_minute: int
+    text_length: int
+    max_size: int
+    max_count: int
+
+
+class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
+    """The first event on every socket, once. `session` is the session's object, `seq` its newest."""
+
+    session: Any
+    you: You
+    seq: int
+    now: datetime
+    heartbeat_seconds: int
+    limits: Limits
+
+
+class More(Event, frozen=True, kw_only=True, tag="more"):
+    """Older messages exist: fetch them with `before`."""
+
+    before: int
+
+
+class Reply(Event, frozen=True, kw_only=True, tag="reply"):
+    """The answer to one command, by its `ref`."""
+
+    ref: str
+    ok: bool
+    result: Any = UNSET
+    error: dict[str, Any] | UnsetType = UNSET
+
+
+class PresentUser(Struct, frozen=True):
+    """Somebody here, with the number of sockets open."""
+
+    id: str
+    name: str
+    connections: int
+
+
+class Presence(Event, frozen=True, kw_only=True, tag="presence"):
+    """Who is here now."""
+
+    users: tuple[PresentUser, ...]
+
+    def merge_key(self) -> str | None:
+        return "presence"
+
+
+class Typing(Event, frozen=True, kw_only=True, tag="typing"):
+    """Somebody is typing; shown for five seconds."""
+
+    user_id: str
+
+    def merge_key(self) -> str | None:
+        return f"typing:{self.user_id}"

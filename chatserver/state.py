@@ -1,0 +1,24 @@
+"""What the running process holds, opened by `app.lifespan` and handed to the entrances. Nothing here is global."""
+
+from dataclasses import dataclass
+
+from chatserver.brokers.base import Broker
+from chatserver.config import Config
+from chatserver.database import Database
+from chatserver.providers.base import ChatProvider, Provider
+from chatserver.realtime.hub import Hub
+from chatserver.storage.base import Storage
+
+
+@dataclass(frozen=True)
+class State:
+    """The process's own parts: configuration, database, broker, hub, storage and providers by name in fall-back order."""
+
+    config: Config
+    secret_key: str
+    database: Database
+    broker: Broker
+    hub: Hub
+    storage: Storage
+    providers: dict[str, Provider]
+    chat: ChatProvider

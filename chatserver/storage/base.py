@@ -1,0 +1,50 @@
+"""Where bytes are kept: the promise of every storage. Keys come from this server only (`<user>/<generation>/<attempt>.png`).
+
+A `put` is all or nothing and durable when it returns; putting the same key again replaces it. No call outlives its
+deadline. A key that could leave the store (`..`, empty parts, control characters) is `ValueError`, before any I/O.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class StoredObject(Struct, frozen=True):
+    """One kept object: its key, its size in bytes and when it was written (UTC)."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class Storage(Protocol):
+    """A folder or a bucket."""
+
+    async def put(self, key: str, data: bytes, content_type: str) -> None:
+        """Keeps `data` under `key`; OSError or StorageError where it cannot."""
+
+    async def get(self, key: str) -> bytes:
+        """The whole object; KeyError where there is none."""
+
+    def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+        """`length` bytes from `start` in pieces of at most 256 KiB; KeyError where there is none."""
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """Size and time of an object, or None."""
+
+    async def delete(self, key: str) -> None:
+        """Removes an object; no error where there is none."""
+
+    def walk(self, prefix: str = "") -> AsyncIterator[StoredObject]:
+        """Every object below `prefix`, in the order of keys."""
+
+    async def presign(self, key: str, *, content_type: str, disposition: str, seconds: int) -> str | None:
+        """An address that serves the object directly for a while, or None where this server has to serve it."""
+
+    async def check(self) -> None:
+        """Writes, reads and removes a probe; raises what went wrong. For /readyz and the doctor."""
+
+    async def close(self) -> None:
+        """Gives back connections. Called once, at the end."""

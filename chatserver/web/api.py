@@ -1,0 +1,127 @@
+"""The HTTP API's entrances: each is a Starlette route that parses, calls one verb and replies, and describes itself.
+
+    ROUTES = [
+        Endpoint("POST", "/sessions/{session_id}/messages", create, body=CreateMessage, answer=MessageAnswer, status=201),
+    ]
+
+A handler takes the `Call` (state, viewer, path and query) and, where the endpoint declares one, the decoded body; it
+returns the answer as a value. Errors of `chatserver.errors` become their JSON form in the middleware. The OpenAPI
+document is made from the same declarations.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chatserver import ids
+from chatserver.errors import Invalid, Malformed, TooLarge
+from chatserver.state import State
+from chatserver.web.auth import Viewer, require_viewer
+
+PREFIX = "/api/v1"
+# No body of the API comes near this; uploads have their own entrance and their own limit.
+MAX_BODY_BYTES = 256 * 1024
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+T = TypeVar("T")
+
+
+class Call:
+    """One request to the API, with what a handler may need of it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.state: State = request.app.state.chatserver
+
+    @property
+    def viewer(self) -> Viewer:
+        """The person who asks; NotSignedIn where nobody has signed in."""
+        return require_viewer(self.request)
+
+    def id(self, name: str) -> str:
+        """An id of the path, canonical; NotFound where it is none."""
+        return ids.parse(self.request.path_params[name])
+
+    def text(self, name: str) -> str:
+        """A text of the path."""
+        return str(self.request.path_params[name])
+
+    def query(self, kind: type[T]) -> T:
+        """The query string as a struct of the given type; Invalid where a value does not fit."""
+        return _convert(dict(self.request.query_params), kind)
+
+
+class Endpoint(Route):
+    """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success."""
+
+    def __init__(
+        self,
+        method: Method,
+        path: str,
+        handler: Callable[..., Awaitable[Any]],
+        *,
+        summary: str,
+        body: type[msgspec.Struct] | None = None,
+        query: type[msgspec.Struct] | None = None,
+        answer: Any = None,
+        status: int = 200,
+        signed_in: bool = True,
+    ) -> None:
+        self.summary, self.body, self.query, self.answer = summary, body, query, answer
+        self.success, self.signed_in, self.method, self.api_path = status, signed_in, method, PREFIX + path
+
+        async def endpoint(request: Request) -> Response:
+            call = Call(request)
+            if signed_in:
+                require_viewer(request)
+            result = await handler(call, await read_body(request, body)) if body else await handler(call)
+            if isinstance(result, Response):
+                return result
+            return Response(status_code=status) if result is None else json_response(result, status)
+
+        super().__init__(PREFIX + path, endpoint, methods=[method], name=f"api:{method}:{path}")
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A value as JSON."""
+    return Response(
+        msgspec.json.encode(value), status, media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+async def read_body(request: Request, kind: type[T]) -> T:
+    """The JSON body as a value of `kind`: Malformed, TooLarge or Invalid where it is not one."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_BODY_BYTES:
+            raise TooLarge
+    return decode(bytes(data) or b"{}", kind)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """JSON as a value of `kind`. A text that is no JSON is Malformed; one of the wrong shape is Invalid, with its field."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise Malformed("The body is not valid JSON.") from None
+
+
+def _convert(values: dict[str, str], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: msgspec.ValidationError) -> Invalid:
+    # msgspec says: Expected `int`, got `str` - at `$.width`
+    why, _, path = str(error).partition(" - at `$")
+    name = path.rstrip("`").lstrip(".")
+    return Invalid(str(error).replace("`", ""), details={"field": name, "why": why.replace("`", "")})
