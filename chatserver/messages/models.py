@@ -95,7 +95,10 @@ class Author(Struct, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """One entry of a session's stream, whole, as it now is. `html` is sanitised; `seq` is that of its last change."""
+    """One entry of a session's stream, whole, as it now is. `html` is sanitised; `seq` is that of its last change.
+
+    While a reply streams, `html` holds its finished blocks, and `closed` counts the UTF-16 code units of `text` they cover.
+    """
 
     id: str
     session_id: str
@@ -109,3 +112,4 @@ class Message(Struct, frozen=True, kw_only=True):
     created_at: datetime
     generations: tuple[Generation, ...]
     reply_to: str | None = None
+    closed: int = 0

@@ -163,7 +163,7 @@ CREATE INDEX session_invites_session ON session_invites (session_id);
 
 -- The stream -----------------------------------------------------------------------------------------------------
 
--- `seq` is that of the last change; `request_hash` tells a repeated command from a different one with the same
+-- `closed` counts the UTF-16 code units of `text` that `html` covers while it streams. `seq` is that of the last change; `request_hash` tells a repeated command from a different one with the same
 -- client_id. A message with status 'streaming' is also the assistant's job: claimed under a lease like a generation.
 CREATE TABLE messages (
   id           uuid PRIMARY KEY,
@@ -178,6 +178,7 @@ CREATE TABLE messages (
   client_id    text NOT NULL CHECK (char_length(client_id) BETWEEN 1 AND 64),
   request_hash bytea,
   reply_to     uuid REFERENCES messages ON DELETE SET NULL,
+  closed       integer NOT NULL DEFAULT 0,
   seq          bigint NOT NULL,
   attempt      integer NOT NULL DEFAULT 0,
   worker_id    text,
@@ -190,7 +191,8 @@ CREATE UNIQUE INDEX messages_seq ON messages (session_id, seq);
 CREATE UNIQUE INDEX messages_client ON messages (session_id, user_id, client_id) WHERE user_id IS NOT NULL;
 CREATE INDEX messages_streaming ON messages (id) WHERE status = 'streaming';
 
--- One picture or one clip: queue entry and tile. Active ⇔ has a lease; ended ⇔ has its time.
+-- One picture or one clip: queue entry and tile. `attempt` counts claims and fences every later write; `faults` counts
+-- the attempts that failed; `deadline_at` is set by the first claim.
 CREATE TABLE generations (
   id              uuid PRIMARY KEY,
   message_id      uuid NOT NULL REFERENCES messages ON DELETE CASCADE,
@@ -219,7 +221,8 @@ CREATE TABLE generations (
   worker_id       text,
   lease_until     timestamptz,
   not_before      timestamptz NOT NULL DEFAULT now(),
-  deadline_at     timestamptz NOT NULL,
+  deadline_at     timestamptz,
+  faults          integer NOT NULL DEFAULT 0,
   fraction        real,
   step            integer,
   step_count      integer,
@@ -231,13 +234,15 @@ CREATE TABLE generations (
   started_at      timestamptz,
   finished_at     timestamptz,
   UNIQUE (message_id, number),
-  CHECK ((status IN ('model-loading', 'rendering')) = (lease_until IS NOT NULL)),
+  -- Running ⇒ leased, ended ⇒ not; a queued one is leased while it waits in the provider's own queue.
+  CHECK (status NOT IN ('model-loading', 'rendering') OR lease_until IS NOT NULL),
+  CHECK (status NOT IN ('done', 'failed', 'cancelled') OR lease_until IS NULL),
   CHECK ((status IN ('done', 'failed', 'cancelled')) = (finished_at IS NOT NULL)),
   CHECK ((status = 'failed') = (error_code IS NOT NULL))
 );
 CREATE INDEX generations_message ON generations (message_id);
 CREATE INDEX generations_queue ON generations (session_id, id) WHERE status = 'queued';
-CREATE INDEX generations_running ON generations (lease_until) WHERE status IN ('model-loading', 'rendering');
+CREATE INDEX generations_leased ON generations (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX generations_user ON generations (user_id, id DESC);
 CREATE INDEX generations_recent ON generations (kind, provider, finished_at DESC) WHERE status = 'done';
 CREATE UNIQUE INDEX generations_client ON generations (session_id, user_id, client_id) WHERE client_id IS NOT NULL;
@@ -279,6 +284,7 @@ CREATE TABLE credits (
   generation_id uuid UNIQUE REFERENCES generations ON DELETE SET NULL,
   PRIMARY KEY (session_id, kind, number)
 );
+CREATE INDEX credits_available ON credits (available_at);
 
 -- The books: appended, never changed.
 CREATE TABLE credit_entries (
