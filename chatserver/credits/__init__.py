@@ -1,0 +1,21 @@
+"""Credits: the rights to generations that a session owns."""
+
+from chatserver.credits.models import Balance, Balances
+from chatserver.credits.reconciler import Discrepancy, check
+from chatserver.credits.service import announce, balances, came_free, capture, grant, hold, lock, release, require
+
+__all__ = [
+    "Balance",
+    "Balances",
+    "Discrepancy",
+    "announce",
+    "balances",
+    "came_free",
+    "capture",
+    "check",
+    "grant",
+    "hold",
+    "lock",
+    "release",
+    "require",
+]

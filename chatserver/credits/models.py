@@ -1,4 +1,4 @@
-"""Credits as people see them: how many a session owns, has free, has held by running work, and when the next is free."""
+"""Credits as people see them: how many a session owns, has free and held, and when the next comes free."""
 
 from datetime import datetime
 from typing import Literal

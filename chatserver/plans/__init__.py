@@ -1,0 +1,6 @@
+"""Plans: what a session costs and gives."""
+
+from chatserver.plans.models import Plan, Price
+from chatserver.plans.service import find, list_all, list_plans, save
+
+__all__ = ["Plan", "Price", "find", "list_all", "list_plans", "save"]

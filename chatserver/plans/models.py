@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from chatserver.database import Row
+
 
 class Price(Struct, frozen=True):
     """An amount in whole units of an ISO 4217 currency: 49 INR."""
@@ -21,3 +23,22 @@ class Plan(Struct, frozen=True, kw_only=True):
     video_credits_per_hour: int
     max_size: int
     max_count: int
+    chat_model: str = ""
+    available: bool = True
+    position: int = 0
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Plan":
+        return cls(
+            id=row["id"],
+            name=row["name"],
+            price=Price(float(row["price_amount"]), row["price_currency"]),
+            minutes=row["minutes"],
+            image_credits_per_hour=row["image_credits_per_hour"],
+            video_credits_per_hour=row["video_credits_per_hour"],
+            max_size=row["max_size"],
+            max_count=row["max_count"],
+            chat_model=row["chat_model"],
+            available=row["available"],
+            position=row["position"],
+        )

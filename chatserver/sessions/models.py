@@ -1,11 +1,13 @@
 """What a member bought: a plan, a clock, members and a stream."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
 from chatserver.credits.models import Balances
+from chatserver.database import Row
 
 SessionStatus = Literal["active", "expired"]
 MemberRole = Literal["owner", "guest"]
@@ -17,6 +19,10 @@ class Member(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     role: MemberRole
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Member":
+        return cls(id=row["id"], name=row["name"], role=row["role"])
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -33,3 +39,74 @@ class Session(Struct, frozen=True, kw_only=True):
     guests_may_generate: bool
     members: tuple[Member, ...]
     credits: Balances
+
+    @classmethod
+    def from_row(cls, row: Row, members: Sequence[Member], credits: Balances) -> "Session":
+        return cls(
+            id=row["id"],
+            title=row["title"],
+            plan_id=row["plan_id"],
+            status=row["state"],
+            started_at=row["started_at"],
+            expires_at=row["expires_at"],
+            seq=row["seq"],
+            owner_id=row["user_id"],
+            guests_may_generate=row["guests_may_generate"],
+            members=tuple(members),
+            credits=credits,
+        )
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """The place from which somebody acts in a session: who, in which role, on which plan, and whether the clock runs."""
+
+    session_id: str
+    user_id: str
+    user_name: str
+    role: MemberRole
+    guests_may_generate: bool
+    owner_id: str
+    active: bool
+    expires_at: datetime
+    plan_id: str
+    plan_name: str
+    max_size: int
+    max_count: int
+    chat_model: str
+    members_count: int
+
+    @property
+    def owns(self) -> bool:
+        """Whether this is the seat of the one who bought the session."""
+        return self.role == "owner"
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Seat":
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+
+class Cover(Struct, frozen=True):
+    """A picture on a session's card."""
+
+    thumbnail_url: str
+
+
+class Card(Struct, frozen=True):
+    """A session in the list of one's own, with up to four covers."""
+
+    session: Session
+    covers: tuple[Cover, ...]
+
+
+class Invitation(Struct, frozen=True, kw_only=True):
+    """What an invite link leads to."""
+
+    session_id: str
+    title: str
+    owner_name: str
+    plan_name: str
+    expired: bool
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Invitation":
+        return cls(**{name: row[name] for name in cls.__struct_fields__})

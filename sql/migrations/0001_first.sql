@@ -163,7 +163,8 @@ CREATE INDEX session_invites_session ON session_invites (session_id);
 
 -- The stream -----------------------------------------------------------------------------------------------------
 
--- `closed` counts the UTF-16 code units of `text` that `html` covers while it streams. `seq` is that of the last change; `request_hash` tells a repeated command from a different one with the same
+-- `closed` counts the UTF-16 code units of `text` that `html` covers while it streams. `seq` is that of the last
+-- change; `request_hash` tells a repeated command from a different one with the same
 -- client_id. A message with status 'streaming' is also the assistant's job: claimed under a lease like a generation.
 CREATE TABLE messages (
   id           uuid PRIMARY KEY,

@@ -1,0 +1,86 @@
+"""The rules of credits: hold, capture, release, and the balance that everyone can read.
+
+To hold a credit is to give its row to a generation and push `available_at` one hour ahead; to release it is to make it
+available now, where it still belongs to that generation; to capture it changes nothing but the books. Callers lock the
+session's credits first (`lock`), before they look for anything else: a double click then never hears "exhausted".
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from chatserver.credits.events import CreditsChanged
+from chatserver.credits.models import Balance, Balances, Kind
+from chatserver.database import Transaction
+from chatserver.errors import CreditsExhausted
+from chatserver.events import session_channel
+
+_NONE = Balance(limit=0, left=0, held=0, next_at=None)
+
+
+async def grant(tx: Transaction, session_id: str, *, image: int, video: int) -> None:
+    """Gives a session the rows of its plan. Needs the worker role."""
+    await tx.execute("credits.grant", session_id=session_id, kind="image", count=image)
+    await tx.execute("credits.grant", session_id=session_id, kind="video", count=video)
+
+
+async def lock(tx: Transaction, session_id: str, kind: Kind) -> None:
+    """Waits for, and keeps, the session's credits of one kind until the end of the transaction."""
+    await tx.fetch_all("credits.lock", session_id=session_id, kind=kind)
+
+
+async def require(tx: Transaction, session_id: str, kind: Kind, count: int) -> None:
+    """Raises CreditsExhausted, with the seconds until enough are free, where fewer than `count` are free now."""
+    free = await tx.fetch_value("credits.free_count", session_id=session_id, kind=kind)
+    if free >= count:
+        return
+    moment = await tx.fetch_value("credits.nth_free_at", session_id=session_id, kind=kind, count=count)
+    wait = await tx.fetch_value("credits.seconds_until", moment=moment) if moment else None
+    thing = "image" if kind == "image" else "video"
+    need = "No" if free == 0 else f"Only {free}"
+    raise CreditsExhausted(
+        f"{need} {thing} credits are left this hour; {count} {'is' if count == 1 else 'are'} needed.",
+        retry_after=wait,
+        details={"kind": kind, "left": free, "needed": count, "next_at": moment},
+    )
+
+
+async def hold(tx: Transaction, session_id: str, kind: Kind, generation_ids: Sequence[str]) -> None:
+    """Holds one credit for each generation. The rows must be locked, and the generations stored."""
+    held = await tx.fetch_all("credits.hold", session_id=session_id, kind=kind, generation_ids=list(generation_ids))
+    if len(held) < len(generation_ids):
+        raise CreditsExhausted(details={"kind": kind, "left": len(held), "needed": len(generation_ids)})
+
+
+async def capture(tx: Transaction, generation_id: str) -> None:
+    """Books a finished generation's credit as spent."""
+    await tx.execute("credits.capture", generation_id=generation_id)
+
+
+async def release(tx: Transaction, generation_id: str) -> bool:
+    """Gives a generation's credit back; True the first time, False where it was settled before."""
+    await tx.execute("credits.free", generation_id=generation_id)
+    return await tx.fetch_value("credits.release", generation_id=generation_id) is not None
+
+
+async def balances(tx: Transaction, session_id: str) -> Balances:
+    """Both balances of a session as they are now."""
+    rows = await tx.fetch_all("credits.balances", session_id=session_id)
+    by_kind = {
+        row["kind"]: Balance(limit=row["owned"], left=row["free"], held=row["held"], next_at=row["next_at"])
+        for row in rows
+    }
+    return Balances(image=by_kind.get("image", _NONE), video=by_kind.get("video", _NONE))
+
+
+async def announce(tx: Transaction, session_id: str) -> None:
+    """Tells every tab of the session its balances after this transaction."""
+    tx.announce(session_channel(session_id), CreditsChanged.of(await balances(tx, session_id)))
+
+
+async def came_free(tx: Transaction, session_ids: Sequence[str], since: datetime | None) -> tuple[datetime, list[str]]:
+    """Which of these sessions had a credit come free since the last look (None: the first), and this look's time."""
+    until: datetime = await tx.fetch_value("credits.database_now")
+    if since is None or not session_ids:
+        return until, []
+    rows = await tx.fetch_all("credits.came_free", since=since, until=until, session_ids=list(session_ids))
+    return until, [row["session_id"] for row in rows]

@@ -1,0 +1,20 @@
+"""The API's entrance to plans."""
+
+from msgspec import Struct
+
+from chatserver import plans
+from chatserver.plans.models import Plan
+from chatserver.web.api import Call, Endpoint
+
+
+class PlansAnswer(Struct, frozen=True):
+    """Every plan on offer."""
+
+    plans: list[Plan]
+
+
+async def show_plans(call: Call) -> PlansAnswer:
+    return PlansAnswer(await call.state.database.run_system(plans.list_plans))
+
+
+ROUTES = [Endpoint("GET", "/plans", show_plans, summary="The plans on offer", answer=PlansAnswer, signed_in=False)]

@@ -1,0 +1,77 @@
+"""How a session is paid for: the verbs that sell one. `instant` grants at once; `manual` leaves it to the operator.
+
+They run as the worker role: a person cannot write his own session, credits or seat.
+"""
+
+from decimal import Decimal
+
+from chatserver import credits, ids, plans
+from chatserver.database import Transaction
+from chatserver.errors import NotAllowed, NotFound
+from chatserver.plans.models import Plan
+from chatserver.sessions import service
+from chatserver.sessions.models import Session
+from chatserver.validation import single_line
+
+
+async def buy(
+    tx: Transaction, user_id: str, plan_id: str, title: str | None, *, checkout: str, reference: str | None = None
+) -> Session:
+    """A new session on a plan for a user, with its credits, and the purchase that paid for it."""
+    plan = await _plan_on_offer(tx, plan_id)
+    session_id = ids.new()
+    name = single_line("title", title, service.TITLE_LENGTH) if title and title.strip() else f"{plan.name} session"
+    await tx.execute(
+        "sessions.insert", id=session_id, user_id=user_id, plan_id=plan.id, title=name, minutes=plan.minutes
+    )
+    await tx.fetch_value("sessions.seat_member", session_id=session_id, user_id=user_id, role="owner")
+    await credits.grant(tx, session_id, image=plan.image_credits_per_hour, video=plan.video_credits_per_hour)
+    await _record(tx, session_id, user_id, plan, checkout, reference)
+    return await service.find(tx, session_id)
+
+
+async def extend(
+    tx: Transaction, user_id: str, session_id: str, plan_id: str, *, checkout: str, reference: str | None = None
+) -> Session:
+    """More time for a session, and the credits of a larger plan; the clock goes on from its end, or from now."""
+    plan = await _plan_on_offer(tx, plan_id)
+    extended = await tx.fetch_value(
+        "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
+    )
+    if extended is None:
+        raise NotFound
+    await credits.grant(tx, session_id, image=plan.image_credits_per_hour, video=plan.video_credits_per_hour)
+    await _record(tx, session_id, user_id, plan, checkout, reference)
+    await credits.announce(tx, session_id)
+    return await service.announce(tx, session_id)
+
+
+def require_instant(checkout: str) -> None:
+    """Refuses a purchase by hand where only the operator grants sessions."""
+    if checkout != "instant":
+        raise NotAllowed(
+            "Sessions are granted by the operator here. Ask them for one; it appears in your list at once."
+        )
+
+
+async def _plan_on_offer(tx: Transaction, plan_id: str) -> Plan:
+    plan = await plans.find(tx, plan_id)
+    if not plan.available:
+        raise NotAllowed(f"{plan.name} is no longer on offer.")
+    return plan
+
+
+async def _record(
+    tx: Transaction, session_id: str, user_id: str, plan: Plan, checkout: str, reference: str | None
+) -> None:
+    await tx.fetch_value(
+        "sessions.insert_purchase",
+        id=ids.new(),
+        session_id=session_id,
+        user_id=user_id,
+        plan_id=plan.id,
+        amount=Decimal(str(plan.price.amount)),
+        currency=plan.price.currency,
+        checkout=checkout,
+        reference=reference,
+    )

@@ -1,0 +1,45 @@
+"""Text from people: trimmed, bounded and free of what no reader can see. Each refusal names the field and says why."""
+
+import unicodedata
+
+from chatserver.errors import Invalid
+
+# Controls that change the direction or the order of what follows, with which a name can pretend to be another.
+_BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def single_line(field: str, text: str, longest: int) -> str:
+    """A text of one line and 1–`longest` characters: a name, a title."""
+    text = " ".join(text.split())
+    _refuse_unreadable(field, text)
+    if any(unicodedata.category(character) == "Cc" or character in _BIDI for character in text):
+        raise Invalid.field(field, "must not contain control characters")
+    return _bounded(field, text, longest)
+
+
+def paragraphs(field: str, text: str, longest: int) -> str:
+    """A text of any lines and 1–`longest` characters: a message, a prompt."""
+    text = text.replace("\r\n", "\n").strip()
+    _refuse_unreadable(field, text)
+    return _bounded(field, text, longest)
+
+
+def optional_paragraphs(field: str, text: str | None, longest: int) -> str | None:
+    """The same, where nothing at all is allowed too."""
+    return None if text is None or not text.strip() else paragraphs(field, text, longest)
+
+
+def _refuse_unreadable(field: str, text: str) -> None:
+    # Postgres stores no NUL, and UTF-8 has no lone surrogates; both would fail much later and in worse words.
+    if "\x00" in text:
+        raise Invalid.field(field, "must not contain the character NUL")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Invalid.field(field, "must be valid Unicode")
+
+
+def _bounded(field: str, text: str, longest: int) -> str:
+    if not text:
+        raise Invalid.field(field, "must not be empty")
+    if len(text) > longest:
+        raise Invalid.field(field, f"must be at most {longest:,} characters long, not {len(text):,}")
+    return text

@@ -1,0 +1,129 @@
+-- Credits are things: a session owns exactly its plan's rows. The clock is the database's, read at the moment
+-- (clock_timestamp), since a transaction that waited for a lock began before the one it waited for ended.
+
+-- name: grant
+-- Gives a session its plan's rows of one kind; rows that it already has stay as they are.
+INSERT INTO credits (session_id, kind, number)
+SELECT :session_id::uuid, :kind::text, number FROM generate_series(1, :count::integer) AS number
+ON CONFLICT DO NOTHING;
+
+-- name: lock
+-- Every row of one kind, locked in one order: whoever holds or settles in this session waits here.
+SELECT number FROM credits WHERE session_id = :session_id AND kind = :kind ORDER BY number FOR UPDATE;
+
+-- name: hold
+-- Holds one free credit for each generation; fewer rows than generations means that there were not enough.
+WITH wanted AS (
+  SELECT id, ordinality FROM unnest(:generation_ids::uuid[]) WITH ORDINALITY AS w(id, ordinality)
+), free AS (
+  SELECT number, row_number() OVER (ORDER BY available_at, number) AS ordinality
+    FROM credits
+   WHERE session_id = :session_id AND kind = :kind AND available_at <= clock_timestamp()
+), held AS (
+  UPDATE credits c
+     SET generation_id = wanted.id, available_at = clock_timestamp() + interval '1 hour'
+    FROM free JOIN wanted USING (ordinality)
+   WHERE c.session_id = :session_id AND c.kind = :kind AND c.number = free.number
+  RETURNING c.session_id, c.kind, c.number, c.generation_id
+)
+INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
+SELECT session_id, kind, number, generation_id, 'hold' FROM held
+RETURNING generation_id;
+
+-- name: free_count
+-- How many credits of one kind are free now.
+SELECT count(*) FROM credits
+ WHERE session_id = :session_id AND kind = :kind AND available_at <= clock_timestamp();
+
+-- name: capture
+-- Books the credit of a finished generation as spent. Nothing else changes: it comes free with its hour.
+INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
+SELECT session_id, kind, number, generation_id, 'capture'
+  FROM credit_entries WHERE generation_id = :generation_id AND action = 'hold'
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: free
+-- Makes the credit of a generation available again, where it still belongs to it.
+UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL WHERE generation_id = :generation_id;
+
+-- name: release
+-- Books the credit of a generation as given back.
+INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
+SELECT session_id, kind, number, generation_id, 'release'
+  FROM credit_entries WHERE generation_id = :generation_id AND action = 'hold'
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- name: balances
+-- What a session owns, has free, has held by running work, and when the next comes free, by kind.
+SELECT c.kind,
+       count(*) AS owned,
+       count(*) FILTER (WHERE c.available_at <= clock_timestamp()) AS free,
+       count(*) FILTER (WHERE c.available_at > clock_timestamp()
+                          AND g.status IN ('queued', 'model-loading', 'rendering')) AS held,
+       min(c.available_at) FILTER (WHERE c.available_at > clock_timestamp()) AS next_at
+  FROM credits c LEFT JOIN generations g ON g.id = c.generation_id
+ WHERE c.session_id = :session_id
+ GROUP BY c.kind;
+
+-- name: nth_free_at
+-- When `count` credits of one kind will be free together; NULL where the session owns fewer.
+SELECT available_at FROM credits
+ WHERE session_id = :session_id AND kind = :kind
+ ORDER BY available_at, number
+OFFSET :count::integer - 1 LIMIT 1;
+
+-- name: seconds_until
+-- Seconds from now until a moment, by the database's clock.
+SELECT greatest(extract(epoch FROM :moment::timestamptz - clock_timestamp()), 0)::float8;
+
+-- name: came_free
+-- Which of these sessions had a credit come free since a moment, and the moment of this look.
+SELECT DISTINCT session_id FROM credits
+ WHERE available_at > :since AND available_at <= :until AND session_id = ANY(:session_ids::uuid[]);
+
+-- name: database_now
+-- The database's clock.
+SELECT clock_timestamp();
+
+-- name: wrong_rows
+-- Sessions whose rows are fewer than any of their purchases' plans gave, or without a session's credits at all.
+SELECT s.id AS session_id, c.kind, c.n AS rows
+  FROM user_sessions s
+  CROSS JOIN LATERAL (
+    SELECT k.kind, (SELECT count(*) FROM credits x WHERE x.session_id = s.id AND x.kind = k.kind) AS n,
+           (SELECT max(number) FROM credits x WHERE x.session_id = s.id AND x.kind = k.kind) AS top
+      FROM (VALUES ('image'), ('video')) AS k(kind)) AS c
+ WHERE c.n IS DISTINCT FROM coalesce(c.top, 0);
+
+-- name: unsettled
+-- Generations whose books do not say what their status says: every one has a hold, an ended one exactly one settlement.
+SELECT g.id AS generation_id, g.session_id, g.status,
+       count(e.id) FILTER (WHERE e.action = 'hold') AS holds,
+       count(e.id) FILTER (WHERE e.action = 'capture') AS captures,
+       count(e.id) FILTER (WHERE e.action = 'release') AS releases
+  FROM generations g LEFT JOIN credit_entries e ON e.generation_id = g.id
+ GROUP BY g.id, g.session_id, g.status
+HAVING count(e.id) FILTER (WHERE e.action = 'hold') <> 1
+    OR count(e.id) FILTER (WHERE e.action = 'capture') <> (g.status = 'done')::integer
+    OR count(e.id) FILTER (WHERE e.action = 'release') <> (g.status IN ('failed', 'cancelled'))::integer;
+
+-- name: misplaced
+-- Credits that belong to a generation which gave its credit back, or active generations of the last hour without one.
+SELECT c.session_id, c.kind, c.number, c.generation_id
+  FROM credits c JOIN credit_entries e ON e.generation_id = c.generation_id AND e.action = 'release'
+UNION ALL
+SELECT g.session_id, g.kind, NULL, g.id
+  FROM generations g LEFT JOIN credits c ON c.generation_id = g.id
+ WHERE g.status IN ('queued', 'model-loading', 'rendering') AND c.generation_id IS NULL
+   AND g.created_at > now() - interval '55 minutes';
+
+-- name: wrong_counts
+-- Sessions whose counters of finished pictures and clips differ from the books' captures.
+SELECT s.id AS session_id, s.images_generated, s.videos_generated,
+       count(e.id) FILTER (WHERE e.kind = 'image') AS images, count(e.id) FILTER (WHERE e.kind = 'video') AS videos
+  FROM user_sessions s LEFT JOIN credit_entries e ON e.session_id = s.id AND e.action = 'capture'
+ GROUP BY s.id
+HAVING s.images_generated <> count(e.id) FILTER (WHERE e.kind = 'image')
+    OR s.videos_generated <> count(e.id) FILTER (WHERE e.kind = 'video');

@@ -1,0 +1,166 @@
+-- What members bought: a plan, a clock, members and a stream.
+
+-- name: insert
+-- A new session, with its clock running.
+INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+VALUES (:id, :user_id, :plan_id, :title, now() + make_interval(mins => :minutes::integer));
+
+-- name: insert_purchase
+-- One buying of a session; the same reference of the same checkout is stored once.
+INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
+VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference)
+ON CONFLICT (checkout, reference) DO NOTHING
+RETURNING id;
+
+-- name: extend
+-- More time: from now where the session has expired, otherwise from its end.
+UPDATE user_sessions
+   SET expires_at = greatest(expires_at, now()) + make_interval(mins => :minutes::integer), status = 'active',
+       plan_id = :plan_id
+ WHERE id = :session_id AND user_id = :user_id
+RETURNING id;
+
+-- name: seat_member
+-- Seats somebody; a guest who had left sits down again, and an owner stays one.
+INSERT INTO session_members (session_id, user_id, role) VALUES (:session_id, :user_id, :role)
+ON CONFLICT (session_id, user_id) DO UPDATE SET left_at = NULL
+RETURNING role;
+
+-- name: find
+-- One session that this transaction's user may see.
+SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
+  FROM user_sessions s WHERE s.id = :session_id;
+
+-- name: members
+-- Who sits in a session, the owner first.
+SELECT m.user_id AS id, u.name, m.role
+  FROM session_members m JOIN users u ON u.id = m.user_id
+ WHERE m.session_id = :session_id AND m.left_at IS NULL
+ ORDER BY m.role <> 'owner', m.joined_at;
+
+-- name: list
+-- The sessions in which a person sits, active ones first, then the newest.
+SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
+  FROM user_sessions s JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
+ ORDER BY s.expires_at <= now(), s.id DESC
+ LIMIT 200;
+
+-- name: covers
+-- The newest pictures of each of these sessions, four at most, for their covers.
+SELECT session_id, id, filename FROM (
+  SELECT session_id, id, filename, row_number() OVER (PARTITION BY session_id ORDER BY id DESC) AS rank
+    FROM assets WHERE session_id = ANY(:session_ids::uuid[]) AND status = 'stored'
+) newest WHERE rank <= 4 ORDER BY session_id, rank;
+
+-- name: seat
+-- The place from which this transaction's user acts: role, plan, and whether the clock still runs.
+SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.role, s.guests_may_generate, s.user_id AS owner_id,
+       s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
+       p.max_count, p.chat_model, u.status AS user_status,
+       (SELECT count(*) FROM session_members o WHERE o.session_id = s.id AND o.left_at IS NULL) AS members_count
+  FROM user_sessions s
+  JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
+  JOIN users u ON u.id = m.user_id
+  JOIN session_config p ON p.id = s.plan_id
+ WHERE s.id = :session_id;
+
+-- name: next_seq
+-- The next number of the session's stream. The row lock makes commit order equal this order, without gaps.
+UPDATE user_sessions SET seq = seq + 1 WHERE id = :session_id RETURNING seq;
+
+-- name: next_seq_for_message
+-- The next number, counting one more message.
+UPDATE user_sessions SET seq = seq + 1, messages_count = messages_count + 1 WHERE id = :session_id RETURNING seq;
+
+-- name: count_generated
+-- Counts a captured picture or clip.
+UPDATE user_sessions
+   SET images_generated = images_generated + (:kind::text = 'image')::integer,
+       videos_generated = videos_generated + (:kind::text = 'video')::integer
+ WHERE id = :session_id;
+
+-- name: count_tokens
+-- Adds the tokens that an answer read and wrote.
+UPDATE user_sessions SET tokens_in = tokens_in + :tokens_in, tokens_out = tokens_out + :tokens_out
+ WHERE id = :session_id;
+
+-- name: sequences
+-- The newest seq of each of these sessions.
+SELECT id, seq FROM user_sessions WHERE id = ANY(:session_ids::uuid[]);
+
+-- name: rename
+-- A new title.
+UPDATE user_sessions SET title = :title WHERE id = :session_id AND user_id = app_user_id() RETURNING id;
+
+-- name: allow_guests
+-- Whether guests may generate.
+UPDATE user_sessions SET guests_may_generate = :allowed WHERE id = :session_id AND user_id = app_user_id()
+RETURNING id;
+
+-- name: unseat
+-- Somebody's seat is taken back, or given up.
+UPDATE session_members SET left_at = now()
+ WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest' AND left_at IS NULL
+RETURNING user_id;
+
+-- name: insert_invite
+-- A new invite, good for a week.
+INSERT INTO session_invites (id, session_id, code, created_by, expires_at)
+VALUES (:id, :session_id, :code, app_user_id(), now() + interval '7 days');
+
+-- name: current_invite
+-- The invite that the owner made last, as long as it is good for another day.
+SELECT code FROM session_invites
+ WHERE session_id = :session_id AND revoked_at IS NULL AND expires_at > now() + interval '1 day'
+ ORDER BY id DESC LIMIT 1;
+
+-- name: revoke_invites
+-- Every invite of a session stops working.
+UPDATE session_invites SET revoked_at = now() WHERE session_id = :session_id AND revoked_at IS NULL;
+
+-- name: invitation
+-- What an invite's code leads to, while it is good.
+SELECT i.session_id, s.title, s.user_id AS owner_id, u.name AS owner_name, p.name AS plan_name,
+       s.expires_at <= now() AS expired
+  FROM session_invites i
+  JOIN user_sessions s ON s.id = i.session_id
+  JOIN users u ON u.id = i.created_by
+  JOIN session_config p ON p.id = s.plan_id
+ WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
+
+-- name: guests_count
+-- How many guests sit in a session.
+SELECT count(*) FROM session_members WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL;
+
+-- name: expire
+-- Marks the sessions whose time is up, and tells which they were.
+UPDATE user_sessions SET status = 'expired'
+ WHERE id IN (SELECT id FROM user_sessions WHERE status = 'active' AND expires_at <= now() LIMIT 100 FOR UPDATE SKIP LOCKED)
+RETURNING id;
+
+-- name: stats
+-- The counts of these sessions, with the usual seconds of a picture and the queue's length, which are the same for all.
+WITH recent AS (
+  SELECT extract(epoch FROM finished_at - started_at) AS seconds
+    FROM generations WHERE kind = 'image' AND status = 'done' ORDER BY finished_at DESC LIMIT 50
+), shared AS (
+  SELECT (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) FROM recent) AS median_seconds,
+         (SELECT count(*) FROM generations WHERE status = 'queued') AS queue_length
+)
+SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_in, s.tokens_out,
+       shared.median_seconds, shared.queue_length
+  FROM user_sessions s CROSS JOIN shared
+ WHERE s.id = ANY(:session_ids::uuid[]);
+
+-- name: still_seated
+-- For each pair of user and session: whether the person still sits there with a live account.
+SELECT w.user_id, w.session_id
+  FROM unnest(:user_ids::uuid[], :session_ids::uuid[]) AS w(user_id, session_id)
+  JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL
+  JOIN users u ON u.id = w.user_id AND u.status = 'active';
+
+-- name: live_credentials
+-- Which of these sign-ins and tokens still stand.
+SELECT id FROM sign_ins WHERE id = ANY(:ids::uuid[]) AND ended_at IS NULL AND expires_at > now()
+UNION ALL
+SELECT id FROM api_tokens WHERE id = ANY(:ids::uuid[]) AND revoked_at IS NULL;
