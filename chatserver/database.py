@@ -70,29 +70,29 @@ class Transaction:
     announcements: list[Announcement] = field(default_factory=list)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
-    async def fetch_all(self, name: str, **values: Any) -> list[Row]:
+    async def fetch_all(self, name: str, /, **values: Any) -> list[Row]:
         """Every row of a named query."""
         query = self.queries[name]
         rows: list[Row] = await self.connection.fetch(query.sql, *query.arguments(values))
         return rows
 
-    async def fetch_one(self, name: str, **values: Any) -> Row | None:
+    async def fetch_one(self, name: str, /, **values: Any) -> Row | None:
         """The first row of a named query, or None."""
         query = self.queries[name]
         row: Row | None = await self.connection.fetchrow(query.sql, *query.arguments(values))
         return row
 
-    async def fetch_value(self, name: str, **values: Any) -> Any:
+    async def fetch_value(self, name: str, /, **values: Any) -> Any:
         """The first column of the first row of a named query, or None."""
         query = self.queries[name]
         return await self.connection.fetchval(query.sql, *query.arguments(values))
 
-    async def execute(self, name: str, **values: Any) -> None:
+    async def execute(self, name: str, /, **values: Any) -> None:
         """Runs a named query for its effect alone."""
         query = self.queries[name]
         await self.connection.execute(query.sql, *query.arguments(values))
 
-    async def execute_many(self, name: str, rows: list[dict[str, Any]]) -> None:
+    async def execute_many(self, name: str, /, rows: list[dict[str, Any]]) -> None:
         """Runs a named query once for each row, in one round trip."""
         query = self.queries[name]
         await self.connection.executemany(query.sql, [query.arguments(row) for row in rows])

@@ -1,0 +1,38 @@
+"""Messages: the stream of a session."""
+
+from chatserver.messages.models import Asset, Author, Generation, Message
+from chatserver.messages.service import (
+    PAGE,
+    NewMessage,
+    Page,
+    add,
+    announce,
+    changes,
+    delete,
+    find,
+    find_repeated,
+    following,
+    newest,
+    say,
+    touch,
+)
+
+__all__ = [
+    "PAGE",
+    "Asset",
+    "Author",
+    "Generation",
+    "Message",
+    "NewMessage",
+    "Page",
+    "add",
+    "announce",
+    "changes",
+    "delete",
+    "find",
+    "find_repeated",
+    "following",
+    "newest",
+    "say",
+    "touch",
+]

@@ -17,7 +17,7 @@ class MessageChanged(Event, frozen=True, kw_only=True, tag="message"):
 
 
 class Delta(Event, frozen=True, kw_only=True, tag="delta"):
-    """More of a streaming reply; `offset` counts the UTF-16 code units before it. A lost one is healed by the next message."""
+    """More of a streaming reply; `offset` counts the UTF-16 code units before it. The next message heals a lost one."""
 
     message_id: str
     offset: int

@@ -4,10 +4,15 @@ The shapes of a whole message live together, so that one value holds all that dr
 generations and assets are in their own packages; they import the shapes from here.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+
+from chatserver.database import Row
+
+T = TypeVar("T")
 
 AuthorKind = Literal["user", "assistant", "system"]
 MessageKind = Literal["text", "image", "video"]
@@ -38,6 +43,26 @@ class Asset(Struct, frozen=True, kw_only=True):
     favorite: bool
     duration_seconds: float | None = None
 
+    @classmethod
+    def from_row(cls, row: Row) -> "Asset":
+        folder, filename = f"/files/{row['id']}", row["filename"]
+        return cls(
+            id=row["id"],
+            kind=row["kind"],
+            content_type=row["content_type"],
+            width=row["width"],
+            height=row["height"],
+            bytes=row["bytes"],
+            sha256=row["sha256"],
+            filename=filename,
+            url=f"{folder}/{filename}",
+            download_url=f"{folder}/{filename}?download",
+            thumbnail_url=f"{folder}/thumbnail.webp",
+            placeholder=row["placeholder"],
+            favorite=row["favorite"],
+            duration_seconds=row["duration_seconds"],
+        )
+
 
 class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a generation is: only what is known. `position` 1 = next; `fraction` 0–1; `attempt` counts claims."""
@@ -49,6 +74,23 @@ class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     step: int | UnsetType = UNSET
     steps: int | UnsetType = UNSET
 
+    @classmethod
+    def from_row(cls, row: Row) -> "Stage":
+        if row["status"] in ENDED:
+            return cls(attempt=row["attempt"])
+        eta = row["eta_seconds"]
+        return cls(
+            attempt=row["attempt"],
+            eta_seconds=UNSET if eta is None else max(round(eta, 1), 0.0),
+            fraction=_known(row["fraction"]),
+            step=_known(row["step"]),
+            steps=_known(row["step_count"]),
+        )
+
+
+def _known(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
 
 class GenerationFault(Struct, frozen=True, kw_only=True):
     """Why a generation failed, in words for people, and whether its credit came back."""
@@ -58,9 +100,20 @@ class GenerationFault(Struct, frozen=True, kw_only=True):
     credit_returned: bool
     retry_at: datetime | None = None
 
+    @classmethod
+    def from_row(cls, row: Row) -> "GenerationFault | None":
+        if row["error_code"] is None:
+            return None
+        return cls(
+            code=row["error_code"],
+            message=row["error_message"],
+            credit_returned=row["credit_returned"],
+            retry_at=row["retry_at"],
+        )
+
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One picture or clip being made. `number` counts within the message from 1; `parent_id` names what it is a version of."""
+    """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of."""
 
     id: str
     message_id: str
@@ -85,6 +138,33 @@ class Generation(Struct, frozen=True, kw_only=True):
     parent_id: str | None
     assets: tuple[Asset, ...]
 
+    @classmethod
+    def from_row(cls, row: Row, assets: Sequence[Asset]) -> "Generation":
+        return cls(
+            id=row["id"],
+            message_id=row["message_id"],
+            kind=row["kind"],
+            number=row["number"],
+            status=row["status"],
+            stage=Stage.from_row(row),
+            prompt=row["prompt"],
+            negative_prompt=row["negative_prompt"],
+            style=row["style"],
+            seed=row["seed"],
+            width=row["width"],
+            height=row["height"],
+            steps=row["steps"],
+            guidance=row["guidance"],
+            model=row["model"],
+            provider=row["provider"],
+            error=GenerationFault.from_row(row),
+            created_at=row["created_at"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            parent_id=row["parent_id"],
+            assets=tuple(assets),
+        )
+
 
 class Author(Struct, frozen=True, kw_only=True):
     """Who wrote a message. `id` is the user's, or the session's for the assistant and the system."""
@@ -97,7 +177,7 @@ class Author(Struct, frozen=True, kw_only=True):
 class Message(Struct, frozen=True, kw_only=True):
     """One entry of a session's stream, whole, as it now is. `html` is sanitised; `seq` is that of its last change.
 
-    While a reply streams, `html` holds its finished blocks, and `closed` counts the UTF-16 code units of `text` they cover.
+    While a reply streams, `html` holds its finished blocks, and `closed` counts the UTF-16 code units that they cover.
     """
 
     id: str
@@ -113,3 +193,21 @@ class Message(Struct, frozen=True, kw_only=True):
     generations: tuple[Generation, ...]
     reply_to: str | None = None
     closed: int = 0
+
+    @classmethod
+    def from_row(cls, row: Row, generations: Sequence[Generation]) -> "Message":
+        return cls(
+            id=row["id"],
+            session_id=row["session_id"],
+            client_id=row["client_id"],
+            seq=row["seq"],
+            author=Author(id=row["user_id"] or row["session_id"], name=row["author_name"], kind=row["author_kind"]),
+            kind=row["kind"],
+            text=row["text"],
+            html=row["html"],
+            status=row["status"],
+            created_at=row["created_at"],
+            generations=() if row["status"] == "deleted" else tuple(generations),
+            reply_to=row["reply_to"],
+            closed=row["closed"],
+        )

@@ -1,0 +1,93 @@
+"""Markdown to HTML that is safe to show: drawn without raw HTML, highlighted, then sanitised once more.
+
+`render` is pure and runs in some milliseconds for a long text; entrances call `render_off_loop`, which moves long ones
+to a thread. Remote pictures are dropped and links carry `rel`: a model's words cannot fetch or hide anything.
+"""
+
+import asyncio
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+# Texts up to this many characters are drawn on the event loop: under a millisecond.
+SHORT = 400
+# Past this, one block of code is shown plain: highlighting it would take longer than it is worth.
+LONGEST_CODE = 20_000
+
+_TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
+    "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {"a": {"href", "title"}, "code": {"data-language"}, "ol": {"start"}, "span": {"class"}}
+_SCHEMES = {"http", "https", "mailto"}
+
+_formatter = HtmlFormatter(nowrap=True, classprefix="code-")
+
+
+def render(text: str) -> str:
+    """Markdown as sanitised HTML: paragraphs, lists, tables, code with `code-*` classes, links; no pictures."""
+    return nh3.clean(
+        _markdown.render(text),
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+async def render_off_loop(text: str) -> str:
+    """The same; a long text is drawn in a thread."""
+    return render(text) if len(text) <= SHORT else await asyncio.to_thread(render, text)
+
+
+def closed_length(text: str) -> int:
+    """How many characters of a text still being written make finished blocks: up to its last block's start."""
+    blocks = [token for token in _markdown.parse(text) if token.level == 0 and token.map is not None]
+    starts = [token.map[0] for token in blocks if token.map is not None and token.nesting >= 0]
+    if len(starts) < 2:
+        return 0
+    return sum(len(line) for line in text.splitlines(keepends=True)[: starts[-1]])
+
+
+def utf16_length(text: str) -> int:
+    """The number of UTF-16 code units, in which browsers count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _highlight(code: str, language: str, _attributes: str) -> str:
+    if not language or len(code) > LONGEST_CODE:
+        return ""
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:
+        return ""
+    return str(highlight(code, lexer, _formatter))
+
+
+def _draw_fence(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
+    token = tokens[index]
+    language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+    body = _highlight(token.content, language, "") or nh3.clean_text(token.content)
+    label = f' data-language="{nh3.clean_text(language[:20])}"' if language else ""
+    return f"<pre><code{label}>{body}</code></pre>\n"
+
+
+def _draw_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
+    return nh3.clean_text(tokens[index].content)
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    parser.enable(["table", "strikethrough"])
+    parser.add_render_rule("fence", _draw_fence)
+    parser.add_render_rule("image", _draw_image)
+    return parser
+
+
+_markdown = _parser()

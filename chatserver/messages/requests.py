@@ -1,0 +1,40 @@
+"""What people ask of the stream, as decoded at the entrances; the same fields over HTTP and the websocket."""
+
+import hashlib
+
+import msgspec
+from msgspec import Struct
+
+from chatserver.errors import Invalid
+
+# Longest text of one message, in characters.
+TEXT_LENGTH = 8_000
+# A client_id is the client's own key for a command: a UUID as a rule, never longer than this.
+CLIENT_ID_LENGTH = 64
+
+
+class CreateMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Say something. `client_id` makes a repetition harmless."""
+
+    client_id: str
+    text: str
+
+
+class MessageOnly(Struct, frozen=True, forbid_unknown_fields=True):
+    """A command about one message: delete it, or stop the reply that it is."""
+
+    message_id: str
+
+
+def check_client_id(client_id: str) -> str:
+    """A client_id of 1–64 printable characters without spaces; Invalid otherwise."""
+    if not 1 <= len(client_id) <= CLIENT_ID_LENGTH:
+        raise Invalid.field("client_id", f"must be 1 to {CLIENT_ID_LENGTH} characters long")
+    if not client_id.isascii() or not client_id.isprintable() or " " in client_id:
+        raise Invalid.field("client_id", "must be printable ASCII without spaces")
+    return client_id
+
+
+def digest(request: Struct) -> bytes:
+    """Tells a repeated request from a different one with the same client_id."""
+    return hashlib.sha256(type(request).__name__.encode() + msgspec.json.encode(request)).digest()

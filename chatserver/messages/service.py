@@ -1,0 +1,193 @@
+"""The rules of the stream: say, change, delete, read. Every durable change takes the session's next `seq`.
+
+A verb that changed a message ends with `touch`, late in the transaction: it locks the session's row, stamps the message
+and announces it whole.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from chatserver import ids, sessions
+from chatserver.database import Row, Transaction
+from chatserver.errors import Conflict, NotAllowed, NotFound
+from chatserver.events import session_channel
+from chatserver.messages.events import MessageChanged
+from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
+from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
+from chatserver.sessions.models import Seat
+from chatserver.validation import paragraphs
+
+# Messages that a page shows, and a socket without `after` is told, at first.
+PAGE = 200
+
+
+class Page(Struct, frozen=True):
+    """Messages in the order of `seq`; `seq` is the session's newest, `more` whether there are others beyond."""
+
+    messages: tuple[Message, ...]
+    seq: int
+    more: bool
+
+
+class NewMessage(Struct, frozen=True, kw_only=True):
+    """A message about to be stored."""
+
+    id: str
+    client_id: str
+    kind: MessageKind
+    text: str = ""
+    html: str = ""
+    status: Literal["streaming", "done"] = "done"
+    request_hash: bytes | None = None
+    reply_to: str | None = None
+
+
+async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
+    """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
+    seat = await sessions.active_seat(tx, session_id)
+    text = paragraphs("text", request.text, TEXT_LENGTH)
+    repeated = await find_repeated(tx, seat, request.client_id, digest(request))
+    if repeated is not None:
+        return repeated
+    message_id = ids.new()
+    new = NewMessage(
+        id=message_id,
+        client_id=request.client_id,
+        kind="text",
+        text=text,
+        html=html,
+        request_hash=digest(request),
+    )
+    message = await add(tx, seat, new)
+    if wants_reply(seat, text):
+        await _add_reply(tx, seat, message_id)
+    return message
+
+
+def wants_reply(seat: Seat, text: str) -> bool:
+    """Whether the assistant answers: always when alone with the owner, otherwise when it is called."""
+    return seat.members_count == 1 or "@assistant" in text.lower()
+
+
+async def find_repeated(tx: Transaction, seat: Seat, client_id: str, request_hash: bytes) -> Message | None:
+    """The message made before with this client_id; Conflict where that was something else."""
+    row = await tx.fetch_one(
+        "messages.repeated", session_id=seat.session_id, user_id=seat.user_id, client_id=check_client_id(client_id)
+    )
+    if row is None:
+        return None
+    if row["request_hash"] != request_hash:
+        raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
+    return await find(tx, row["id"])
+
+
+async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
+    """Stores a person's message and announces it."""
+    return await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id)
+
+
+async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
+    message_id = ids.new()
+    new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
+    await _insert(tx, seat.session_id, new, "assistant", "Assistant")
+
+
+async def _insert(
+    tx: Transaction, session_id: str, new: NewMessage, kind: AuthorKind, name: str, *, user_id: str | None = None
+) -> Message:
+    seq = await sessions.next_seq(tx, session_id, new_message=True)
+    await tx.execute(
+        "messages.insert",
+        id=new.id,
+        session_id=session_id,
+        user_id=user_id,
+        author_kind=kind,
+        author_name=name,
+        kind=new.kind,
+        text=new.text,
+        html=new.html,
+        status=new.status,
+        client_id=new.client_id,
+        request_hash=new.request_hash,
+        reply_to=new.reply_to,
+        seq=seq,
+    )
+    return await announce(tx, new.id)
+
+
+async def touch(tx: Transaction, message_id: str) -> Message:
+    """Gives a changed message the stream's next number and announces it whole."""
+    session_id = await tx.fetch_value("messages.session_of", message_id=message_id)
+    if session_id is None:
+        raise NotFound
+    seq = await sessions.next_seq(tx, session_id)
+    await tx.fetch_value("messages.stamp", message_id=message_id, seq=seq)
+    return await announce(tx, message_id)
+
+
+async def announce(tx: Transaction, message_id: str) -> Message:
+    """Tells everyone in the session what a message, already stamped, now is."""
+    message = await find(tx, message_id)
+    tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
+    return message
+
+
+async def delete(tx: Transaction, message_id: str) -> Message:
+    """Empties a message, by its author or the session's owner. Its files go; running generations must have ended."""
+    message = await find(tx, message_id)
+    seat = await sessions.active_seat(tx, message.session_id)
+    if message.author.id != seat.user_id and not seat.owns:
+        raise NotAllowed("Only its author or the owner of the session may delete a message.")
+    if await tx.fetch_all("messages.active_generations", message_id=message_id):
+        raise Conflict("Something in this message is still being made. Cancel it first.")
+    if await tx.fetch_value("messages.remove", message_id=message_id) is None:
+        return message
+    await tx.execute("messages.remove_assets", message_id=message_id)
+    return await touch(tx, message_id)
+
+
+async def find(tx: Transaction, message_id: str) -> Message:
+    """One message, whole; NotFound where it is not there or not yours."""
+    row = await tx.fetch_one("messages.find", message_id=message_id)
+    if row is None:
+        raise NotFound
+    return (await _whole(tx, [row]))[0]
+
+
+async def changes(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> tuple[Message, ...]:
+    """The messages that changed after `after`, in the order of their changes."""
+    return await _whole(tx, await tx.fetch_all("messages.changes", session_id=session_id, after=after, limit=limit))
+
+
+async def newest(tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE) -> Page:
+    """The messages that changed last (before `before`), in the order of their changes."""
+    session_row = await sessions.find(tx, session_id)
+    rows = await tx.fetch_all("messages.newest", session_id=session_id, before=before, limit=limit + 1)
+    page = await _whole(tx, list(reversed(rows[:limit])))
+    return Page(page, session_row.seq, len(rows) > limit)
+
+
+async def following(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> Page:
+    """The messages that changed after `after`, as a page."""
+    session_row = await sessions.find(tx, session_id)
+    found = await changes(tx, session_id, after, limit + 1)
+    return Page(found[:limit], session_row.seq, len(found) > limit)
+
+
+async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:
+    pictured = [row["id"] for row in rows if row["kind"] != "text" and row["status"] != "deleted"]
+    generations = await _generations_of(tx, pictured) if pictured else {}
+    return tuple(Message.from_row(row, generations.get(row["id"], [])) for row in rows)
+
+
+async def _generations_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Generation]]:
+    assets = defaultdict(list)
+    for row in await tx.fetch_all("messages.assets_of", message_ids=message_ids):
+        assets[row["generation_id"]].append(Asset.from_row(row))
+    generations = defaultdict(list)
+    for row in await tx.fetch_all("messages.generations_of", message_ids=message_ids):
+        generations[row["message_id"]].append(Generation.from_row(row, assets[row["id"]]))
+    return generations

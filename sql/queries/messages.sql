@@ -1,0 +1,112 @@
+-- The stream of a session: its messages, as they now are.
+
+-- name: repeated
+-- The message that this person already made with this client_id in this session.
+SELECT id, request_hash FROM messages
+ WHERE session_id = :session_id AND user_id = :user_id AND client_id = :client_id;
+
+-- name: insert
+-- A new message.
+INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, html, status, client_id,
+                      request_hash, reply_to, seq)
+VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :kind, :text, :html, :status, :client_id,
+        :request_hash, :reply_to, :seq);
+
+-- name: stamp
+-- The message changed: it takes the stream's next number.
+UPDATE messages SET seq = :seq WHERE id = :message_id RETURNING id;
+
+-- name: session_of
+-- The session that a message belongs to.
+SELECT session_id FROM messages WHERE id = :message_id;
+
+-- name: find
+-- One message, without what was deleted.
+SELECT * FROM messages WHERE id = :message_id;
+
+-- name: changes
+-- The messages of a session that changed after a number, in the order of their changes.
+SELECT * FROM messages WHERE session_id = :session_id AND seq > :after ORDER BY seq LIMIT :limit;
+
+-- name: newest
+-- The messages of a session that changed last, before a number where one is given; the newest change first.
+SELECT * FROM messages
+ WHERE session_id = :session_id AND (:before::bigint IS NULL OR seq < :before)
+ ORDER BY seq DESC LIMIT :limit;
+
+-- name: generations_of
+-- The generations of these messages, in their order, with whether each one's credit came back.
+SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id AND e.action = 'release')
+         AS credit_returned,
+       extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
+  FROM generations g WHERE g.message_id = ANY(:message_ids::uuid[]) ORDER BY g.message_id, g.number;
+
+-- name: assets_of
+-- The stored files of the generations of these messages.
+SELECT a.* FROM assets a JOIN generations g ON g.id = a.generation_id
+ WHERE g.message_id = ANY(:message_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
+
+-- name: remove
+-- Empties a message that its author, or the session's owner, takes back.
+UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
+ WHERE id = :message_id AND status <> 'deleted'
+RETURNING session_id;
+
+-- name: remove_assets
+-- The files of a deleted message; the sweeper removes their bytes.
+UPDATE assets SET status = 'deleted'
+ WHERE status = 'stored' AND generation_id IN (SELECT id FROM generations WHERE message_id = :message_id);
+
+-- name: active_generations
+-- The generations of a message that have not ended.
+SELECT id FROM generations
+ WHERE message_id = :message_id AND status IN ('queued', 'model-loading', 'rendering');
+
+-- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
+
+-- name: claim_reply
+-- Takes the oldest reply that nobody writes, or whose writer is gone.
+UPDATE messages
+   SET attempt = attempt + 1, worker_id = :worker_id,
+       lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
+ WHERE id = (SELECT id FROM messages
+              WHERE status = 'streaming' AND (lease_until IS NULL OR lease_until < clock_timestamp())
+              ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, session_id, reply_to, attempt, stop_at IS NOT NULL AS stopped;
+
+-- name: save_reply
+-- What is written so far, under the fence; no row means that the reply is no longer ours.
+UPDATE messages
+   SET text = :text, html = :html, closed = :closed, seq = :seq,
+       lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
+ WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
+RETURNING stop_at IS NOT NULL AS stopped;
+
+-- name: reply_state
+-- Whether a reply is still ours to write and whether somebody pressed stop; no row means that it is lost.
+UPDATE messages SET lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
+ WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
+RETURNING stop_at IS NOT NULL AS stopped;
+
+-- name: finish_reply
+-- The whole reply, ended.
+UPDATE messages
+   SET text = :text, html = :html, closed = 0, status = :status, seq = :seq, lease_until = NULL, worker_id = NULL
+ WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
+RETURNING id;
+
+-- name: give_back_reply
+-- A stopping worker gives its reply back to be written from the start.
+UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', closed = 0
+ WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt;
+
+-- name: stop_reply
+-- Somebody pressed stop.
+UPDATE messages SET stop_at = coalesce(stop_at, clock_timestamp())
+ WHERE id = :message_id AND status = 'streaming' RETURNING id;
+
+-- name: conversation
+-- The last texts before a reply, the newest first.
+SELECT author_kind, author_name, kind, text FROM messages
+ WHERE session_id = :session_id AND id < :before_id AND status = 'done' AND text <> ''
+ ORDER BY id DESC LIMIT :limit;
