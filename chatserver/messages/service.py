@@ -86,18 +86,25 @@ async def find_repeated(tx: Transaction, seat: Seat, client_id: str, request_has
 
 async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
     """Stores a person's message and announces it."""
-    return await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id)
+    await add_silently(tx, seat, new)
+    return await announce(tx, new.id)
+
+
+async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> None:
+    """Stores a person's message; the caller adds its generations and then announces it."""
+    await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id)
 
 
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     message_id = ids.new()
     new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
     await _insert(tx, seat.session_id, new, "assistant", "Assistant")
+    await announce(tx, message_id)
 
 
 async def _insert(
     tx: Transaction, session_id: str, new: NewMessage, kind: AuthorKind, name: str, *, user_id: str | None = None
-) -> Message:
+) -> None:
     seq = await sessions.next_seq(tx, session_id, new_message=True)
     await tx.execute(
         "messages.insert",
@@ -115,7 +122,6 @@ async def _insert(
         reply_to=new.reply_to,
         seq=seq,
     )
-    return await announce(tx, new.id)
 
 
 async def touch(tx: Transaction, message_id: str) -> Message:

@@ -1,0 +1,48 @@
+"""A generation as a worker sees it. As people see it, it is `messages.Generation`."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from chatserver.database import Row
+from chatserver.messages.models import Generation
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """A claimed generation: what to make, and the attempt that fences every later write. `seconds_left` to its end."""
+
+    id: str
+    message_id: str
+    session_id: str
+    user_id: str
+    kind: Literal["image", "video"]
+    attempt: int
+    faults: int
+    prompt: str
+    negative_prompt: str | None
+    style: str | None
+    seed: int
+    width: int
+    height: int
+    steps: int | None
+    guidance: float | None
+    source_asset_id: str | None
+    seconds_left: float
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Job":
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+
+class Maker(Struct, frozen=True):
+    """Who makes a picture, with which model, as people read it."""
+
+    provider: str
+    model: str
+
+
+class History(Struct, frozen=True):
+    """A page of one's own generations, the newest first; `next` is the `before` of the next page."""
+
+    generations: tuple[Generation, ...]
+    next: str | None

@@ -1,0 +1,121 @@
+"""What people ask to be made, as decoded at the entrances and checked against the plan."""
+
+import secrets
+from typing import Literal, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from chatserver.errors import Invalid, PlanTooSmall
+from chatserver.sessions.models import Seat
+from chatserver.validation import optional_paragraphs, paragraphs, single_line
+
+Number = TypeVar("Number", int, float)
+
+PROMPT_LENGTH = 2_000
+STYLE_LENGTH = 40
+# Smallest side in pixels, and the step that every diffusion model takes.
+SMALLEST, GRAIN = 64, 8
+# Seeds are what every provider takes: 32 bits.
+LARGEST_SEED = 2**32 - 1
+MOST_STEPS, MOST_GUIDANCE = 100, 30.0
+# A clip's sides at most, in pixels, whatever the plan: more is hours of work.
+LARGEST_CLIP = 768
+
+
+class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make 1–4 pictures or clips from a prompt. What is left out is chosen; sizes in pixels."""
+
+    client_id: str
+    kind: Literal["image", "video"]
+    prompt: str
+    negative_prompt: str | None = None
+    style: str | None = None
+    width: int | UnsetType = UNSET
+    height: int | UnsetType = UNSET
+    count: int = 1
+    seed: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    source_asset_id: str | None = None
+
+
+class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
+    """A command about one generation: cancel it, or try again."""
+
+    generation_id: str
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """A checked request: what each of `seeds` is to be made with."""
+
+    kind: Literal["image", "video"]
+    prompt: str
+    negative_prompt: str | None
+    style: str | None
+    width: int
+    height: int
+    steps: int | None
+    guidance: float | None
+    source_asset_id: str | None
+    seeds: tuple[int, ...]
+
+
+def check(request: CreateGeneration, seat: Seat) -> Order:
+    """The request as an order that the seat's plan allows; Invalid or PlanTooSmall otherwise."""
+    if not 1 <= request.count <= 4:
+        raise Invalid.field("count", "must be 1 to 4")
+    if request.count > seat.max_count:
+        raise PlanTooSmall(
+            f"{seat.plan_name} makes at most {seat.max_count} at once.",
+            details={"field": "count", "max": seat.max_count},
+        )
+    width, height = _size(request, seat)
+    return Order(
+        kind=request.kind,
+        prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
+        negative_prompt=optional_paragraphs("negative_prompt", request.negative_prompt, PROMPT_LENGTH),
+        style=single_line("style", request.style, STYLE_LENGTH) if request.style else None,
+        width=width,
+        height=height,
+        steps=_within("steps", request.steps, 1, MOST_STEPS),
+        guidance=_within("guidance", request.guidance, 0, MOST_GUIDANCE),
+        source_asset_id=request.source_asset_id,
+        seeds=_seeds(request),
+    )
+
+
+def new_seed() -> int:
+    """A seed nobody chose."""
+    return secrets.randbelow(LARGEST_SEED + 1)
+
+
+def _size(request: CreateGeneration, seat: Seat) -> tuple[int, int]:
+    default = min(512, seat.max_size)
+    width = default if request.width is UNSET else request.width
+    height = default if request.height is UNSET else request.height
+    for field, side in (("width", width), ("height", height)):
+        if side < SMALLEST or side % GRAIN:
+            raise Invalid.field(field, f"must be at least {SMALLEST} pixels and a multiple of {GRAIN}")
+        if side > seat.max_size:
+            raise PlanTooSmall(
+                f"{seat.plan_name} makes pictures of up to {seat.max_size} pixels a side.",
+                details={"field": field, "max": seat.max_size},
+            )
+        if request.kind == "video" and side > LARGEST_CLIP:
+            raise Invalid.field(field, f"must be at most {LARGEST_CLIP} pixels for a clip")
+    return width, height
+
+
+def _within(field: str, value: Number | None, least: float, most: float) -> Number | None:
+    if value is not None and not least <= value <= most:
+        raise Invalid.field(field, f"must be {least:g} to {most:g}")
+    return value
+
+
+def _seeds(request: CreateGeneration) -> tuple[int, ...]:
+    if request.seed is None:
+        return tuple(new_seed() for _ in range(request.count))
+    if not 0 <= request.seed <= LARGEST_SEED:
+        raise Invalid.field("seed", f"must be 0 to {LARGEST_SEED}")
+    # One seed a picture, so that each can be made again alone.
+    return tuple((request.seed + index) % (LARGEST_SEED + 1) for index in range(request.count))

@@ -1,0 +1,209 @@
+"""The rules of generations that people set in motion: create, try again, cancel, look back.
+
+The order of locks is everywhere the same: the session's credits, the generation, the asset, the session's row.
+"""
+
+from collections import defaultdict
+
+from msgspec import Struct
+
+from chatserver import credits, ids, messages, sessions
+from chatserver.database import Row, Transaction
+from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound
+from chatserver.events import JOBS_CHANNEL
+from chatserver.generations.events import JobsWaiting
+from chatserver.generations.models import History, Maker
+from chatserver.generations.requests import CreateGeneration, Order, check, new_seed
+from chatserver.messages.models import ENDED, Asset, Generation, Message
+from chatserver.messages.requests import check_client_id, digest
+from chatserver.sessions.models import Seat
+
+# Versions that one message may gather.
+MOST_VERSIONS = 40
+PAGE = 50
+
+
+async def create(tx: Transaction, session_id: str, request: CreateGeneration, maker: Maker) -> Message:
+    """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
+    seat = await _maker_seat(tx, session_id)
+    check_client_id(request.client_id)
+    await credits.lock(tx, session_id, request.kind)
+    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request))
+    if repeated is not None:
+        return repeated
+    order = check(request, seat)
+    await _check_source(tx, session_id, order.source_asset_id)
+    await credits.require(tx, session_id, order.kind, len(order.seeds))
+    new = messages.NewMessage(
+        id=ids.new(),
+        client_id=request.client_id,
+        kind=order.kind,
+        text=order.prompt,
+        request_hash=digest(request),
+    )
+    await messages.add_silently(tx, seat, new)
+    await _enqueue(tx, seat, new.id, order, maker, parent_id=None, first=1)
+    return await messages.announce(tx, new.id)
+
+
+async def retry(tx: Transaction, generation_id: str, maker: Maker) -> Generation:
+    """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
+    row = await _find(tx, generation_id)
+    seat = await _maker_seat(tx, row["session_id"])
+    if row["status"] not in ENDED:
+        raise Conflict("This one is still being made.")
+    await credits.lock(tx, seat.session_id, row["kind"])
+    await tx.fetch_one("generations.lock", generation_id=generation_id)
+    child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
+    if child is not None:
+        return await find(tx, child)
+    number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
+    if number > MOST_VERSIONS:
+        raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
+    await credits.require(tx, seat.session_id, row["kind"], 1)
+    seed = new_seed() if row["status"] == "done" else row["seed"]
+    [new_id] = await _enqueue(
+        tx, seat, row["message_id"], _order_again(row, seed), maker, parent_id=generation_id, first=number
+    )
+    await messages.touch(tx, row["message_id"])
+    return await find(tx, new_id)
+
+
+async def cancel(tx: Transaction, generation_id: str) -> Generation:
+    """Ends a generation that is not done and gives its credit back; by who asked for it, or the session's owner."""
+    row = await _find(tx, generation_id)
+    seat = await sessions.seat(tx, row["session_id"])
+    if row["user_id"] != seat.user_id and not seat.owns:
+        raise NotAllowed("Only who asked for it or the owner of the session may cancel it.")
+    await credits.lock(tx, seat.session_id, row["kind"])
+    if await tx.fetch_one("generations.cancel", generation_id=generation_id) is not None:
+        await credits.release(tx, generation_id)
+        await messages.touch(tx, row["message_id"])
+        await credits.announce(tx, seat.session_id)
+        # Wakes the worker that has it, wherever it runs: its next look finds the lease gone.
+        tx.announce(JOBS_CHANNEL, JobsWaiting(cancelled=generation_id))
+    return await find(tx, generation_id)
+
+
+async def find(tx: Transaction, generation_id: str) -> Generation:
+    """One generation as people see it; NotFound where it is not there or not yours."""
+    row = await _find(tx, generation_id)
+    message = await messages.find(tx, row["message_id"])
+    for generation in message.generations:
+        if generation.id == generation_id:
+            return generation
+    raise NotFound  # its message was deleted
+
+
+class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which of one's own generations to show."""
+
+    kind: str | None = None
+    status: str | None = None
+    session_id: str | None = None
+    q: str | None = None
+    favorite: bool | None = None
+    before: str | None = None
+    limit: int = PAGE
+
+
+async def history(tx: Transaction, query: HistoryQuery) -> History:
+    """One's own generations, the newest first."""
+    if not 1 <= query.limit <= 200:
+        raise Invalid.field("limit", "must be 1 to 200")
+    rows = await tx.fetch_all(
+        "generations.history",
+        kind=query.kind,
+        status=query.status,
+        session_id=None if query.session_id is None else ids.parse(query.session_id),
+        before=None if query.before is None else ids.parse(query.before),
+        pattern=None if not query.q else f"%{_escape_like(query.q)}%",
+        favorite=query.favorite,
+        limit=query.limit + 1,
+    )
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    return History(await _with_assets(tx, shown), shown[-1]["id"] if more else None)
+
+
+async def _with_assets(tx: Transaction, rows: list[Row]) -> tuple[Generation, ...]:
+    assets = defaultdict(list)
+    for row in await tx.fetch_all("generations.assets_for", generation_ids=[row["id"] for row in rows]):
+        assets[row["generation_id"]].append(Asset.from_row(row))
+    return tuple(Generation.from_row(row, assets[row["id"]]) for row in rows)
+
+
+def _escape_like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+async def _maker_seat(tx: Transaction, session_id: str) -> Seat:
+    seat = await sessions.active_seat(tx, session_id)
+    if not seat.owns and not seat.guests_may_generate:
+        raise GuestsMayNot
+    return seat
+
+
+async def _find(tx: Transaction, generation_id: str) -> Row:
+    row = await tx.fetch_one("generations.find", generation_id=generation_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:
+    if asset_id is None:
+        return
+    source = await tx.fetch_one("generations.source_asset", asset_id=ids.parse(asset_id), session_id=session_id)
+    if source is None:
+        raise Invalid.field("source_asset_id", "names no picture of this session")
+
+
+def _order_again(row: Row, seed: int) -> Order:
+    return Order(
+        kind=row["kind"],
+        prompt=row["prompt"],
+        negative_prompt=row["negative_prompt"],
+        style=row["style"],
+        width=row["width"],
+        height=row["height"],
+        steps=row["steps"],
+        guidance=row["guidance"],
+        source_asset_id=row["source_asset_id"],
+        seeds=(seed,),
+    )
+
+
+async def _enqueue(
+    tx: Transaction, seat: Seat, message_id: str, order: Order, maker: Maker, *, parent_id: str | None, first: int
+) -> list[str]:
+    """Stores one waiting generation for each seed, holds their credits, and wakes the workers."""
+    generation_ids = [ids.new() for _ in order.seeds]
+    rows = [
+        {
+            "id": generation_id,
+            "message_id": message_id,
+            "session_id": seat.session_id,
+            "user_id": seat.user_id,
+            "parent_id": parent_id,
+            "kind": order.kind,
+            "number": first + index,
+            "prompt": order.prompt,
+            "negative_prompt": order.negative_prompt,
+            "style": order.style,
+            "seed": seed,
+            "width": order.width,
+            "height": order.height,
+            "steps": order.steps,
+            "guidance": order.guidance,
+            "source_asset_id": order.source_asset_id,
+            "provider": maker.provider,
+            "model": maker.model,
+        }
+        for index, (generation_id, seed) in enumerate(zip(generation_ids, order.seeds, strict=True))
+    ]
+    await tx.execute_many("generations.insert", rows)
+    await credits.hold(tx, seat.session_id, order.kind, generation_ids)
+    await credits.announce(tx, seat.session_id)
+    tx.announce(JOBS_CHANNEL, JobsWaiting())
+    return generation_ids

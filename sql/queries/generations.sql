@@ -1,0 +1,164 @@
+-- Generations: each row is a tile in a message and an entry of the queue.
+
+-- name: insert
+-- A new tile, waiting.
+INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
+                         seed, width, height, steps, guidance, source_asset_id, provider, model)
+VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
+        :seed, :width, :height, :steps, :guidance, :source_asset_id, :provider, :model);
+
+-- name: find
+-- One generation.
+SELECT * FROM generations WHERE id = :generation_id;
+
+-- name: lock
+-- One generation, kept until the end of the transaction.
+SELECT * FROM generations WHERE id = :generation_id FOR UPDATE;
+
+-- name: next_number
+-- The number of the next version in a message.
+SELECT coalesce(max(number), 0) + 1 FROM generations WHERE message_id = :message_id;
+
+-- name: active_child
+-- A version of this generation that has not ended: pressing the button twice makes one.
+SELECT id FROM generations
+ WHERE parent_id = :generation_id AND status IN ('queued', 'model-loading', 'rendering')
+ ORDER BY id LIMIT 1;
+
+-- name: source_asset
+-- A finished picture of this session, to vary.
+SELECT id, storage_key FROM assets
+ WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
+
+-- name: claim
+-- Takes the next job under a lease: the session with the fewest running goes first, then the oldest. SKIP LOCKED
+-- keeps two workers from taking the same one.
+WITH running AS (
+  SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
+), waiting AS (
+  SELECT g.id, row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) + coalesce(r.n, 0) AS rank
+    FROM generations g LEFT JOIN running r USING (session_id)
+   WHERE g.status = 'queued' AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
+)
+UPDATE generations
+   SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
+       lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8),
+       started_at = clock_timestamp(), fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
+       deadline_at = coalesce(deadline_at, clock_timestamp() +
+                              CASE kind WHEN 'video' THEN interval '60 minutes' ELSE interval '10 minutes' END)
+ WHERE id = (SELECT g.id FROM generations g JOIN waiting w USING (id)
+              WHERE g.status = 'queued' AND g.lease_until IS NULL
+              ORDER BY w.rank, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)
+RETURNING *, extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds_left;
+
+-- name: set_stage
+-- A new stage, under the fence; no row means that the lease is lost.
+UPDATE generations
+   SET status = :status, provider = :provider, model = :model, fraction = NULL, step = NULL, step_count = NULL,
+       eta_at = clock_timestamp() + make_interval(secs => :eta_seconds::float8),
+       lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
+ WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL
+RETURNING id;
+
+-- name: save_progress
+-- How far it is, and a longer lease, under the fence; no row means that the lease is lost.
+UPDATE generations
+   SET fraction = :fraction, step = :step, step_count = :steps,
+       eta_at = clock_timestamp() + make_interval(secs => :eta_seconds::float8),
+       lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
+ WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL
+RETURNING id;
+
+-- name: finish
+-- Done, under the fence.
+UPDATE generations
+   SET status = 'done', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL, seed = :seed,
+       provider = :provider, model = :model, width = :width, height = :height,
+       fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL
+ WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL
+RETURNING message_id, session_id, kind;
+
+-- name: fail
+-- Failed for good, under the fence; `attempt` NULL where the caller holds the row's lock instead.
+UPDATE generations
+   SET status = 'failed', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL,
+       error_code = :code, error_message = :message, fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
+       retry_at = clock_timestamp() + make_interval(secs => :retry_after::float8)
+ WHERE id = :generation_id AND status IN ('queued', 'model-loading', 'rendering')
+   AND (:attempt::integer IS NULL OR (attempt = :attempt AND lease_until IS NOT NULL))
+RETURNING message_id, session_id;
+
+-- name: requeue
+-- Back into the queue, under the fence: after a fault, a rate limit or a shutdown.
+UPDATE generations
+   SET status = 'queued', lease_until = NULL, worker_id = NULL, started_at = NULL, faults = faults + :faults::integer,
+       not_before = clock_timestamp() + make_interval(secs => :wait_seconds::float8),
+       fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL
+ WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL
+RETURNING message_id;
+
+-- name: cancel
+-- Cancelled by somebody, whoever holds the lease.
+UPDATE generations
+   SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL,
+       fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL
+ WHERE id = :generation_id AND status IN ('queued', 'model-loading', 'rendering')
+RETURNING message_id, session_id;
+
+-- name: lost
+-- Jobs whose worker is gone or whose time is up.
+SELECT id, session_id, message_id, kind, attempt, faults, lease_until IS NOT NULL AS leased,
+       deadline_at <= clock_timestamp() AS too_late
+  FROM generations
+ WHERE lease_until < clock_timestamp()
+    OR (status = 'queued' AND lease_until IS NULL AND deadline_at <= clock_timestamp())
+    OR (status = 'queued' AND created_at < now() - interval '24 hours')
+ ORDER BY id LIMIT 20 FOR UPDATE SKIP LOCKED;
+
+-- name: release_worker
+-- A stopping worker's jobs that it still holds.
+SELECT id, attempt FROM generations WHERE worker_id = :worker_id AND lease_until IS NOT NULL;
+
+-- name: positions
+-- The places in the queue of the waiting generations of these sessions, 1 = next, with how many run at once now.
+WITH running AS (
+  SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
+), waiting AS (
+  SELECT g.id, g.session_id, g.message_id, g.attempt,
+         row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) + coalesce(r.n, 0) AS rank,
+         greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
+    FROM generations g LEFT JOIN running r USING (session_id)
+   WHERE g.status = 'queued' AND g.lease_until IS NULL
+), placed AS (
+  SELECT *, row_number() OVER (ORDER BY rank, id) AS position FROM waiting
+)
+SELECT id, session_id, message_id, attempt, position, wait_seconds,
+       greatest((SELECT count(*) FROM generations WHERE lease_until IS NOT NULL), 1) AS running
+  FROM placed WHERE session_id = ANY(:session_ids::uuid[]) ORDER BY position;
+
+-- name: history
+-- The generations that a person asked for, the newest first.
+SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id AND e.action = 'release')
+         AS credit_returned,
+       extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
+  FROM generations g
+ WHERE g.user_id = app_user_id()
+   AND (:kind::text IS NULL OR g.kind = :kind)
+   AND (:status::text IS NULL OR g.status = :status)
+   AND (:session_id::uuid IS NULL OR g.session_id = :session_id)
+   AND (:before::uuid IS NULL OR g.id < :before)
+   AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
+   AND (:favorite::boolean IS NULL OR EXISTS (SELECT 1 FROM assets a
+         WHERE a.generation_id = g.id AND a.status = 'stored' AND a.favorite) = :favorite)
+ ORDER BY g.id DESC LIMIT :limit;
+
+-- name: assets_for
+-- The stored files of these generations.
+SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND status = 'stored' ORDER BY id;
+
+-- name: usual_seconds
+-- The usual seconds of one kind with one provider: the median of the last fifty.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
+  FROM (SELECT finished_at, started_at FROM generations
+         WHERE kind = :kind AND provider = :provider AND status = 'done'
+         ORDER BY finished_at DESC LIMIT 50) AS recent;
