@@ -1,0 +1,85 @@
+"""How values are written in templates. Times are UTC with an element that puts them into the reader's own zone."""
+
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from markupsafe import Markup
+
+TimeFormat = Literal["datetime", "date", "clock", "day", "relative"]
+_SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
+
+
+class Price(Protocol):
+    """An amount in whole units of an ISO 4217 currency, as plans have it."""
+
+    @property
+    def amount(self) -> float: ...
+    @property
+    def currency(self) -> str: ...
+
+
+def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
+    """A `<time>` inside the element that localises it; without JavaScript it reads in UTC."""
+    value = value.astimezone(UTC)
+    shown = f"{value.day} {value:%B %Y}" if style in {"date", "day"} else f"{value.day} {value:%B %Y, %H:%M} UTC"
+    return Markup('<local-time data-style="{}"><time datetime="{}">{}</time></local-time>').format(
+        style, iso(value), shown
+    )
+
+
+def iso(value: datetime) -> str:
+    """RFC 3339 in UTC, to the second, with Z."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def price(value: Price) -> str:
+    """₹49, $9.50, 12 XYZ; nothing asked for is free."""
+    if value.amount == 0:
+        return "Free"
+    amount = f"{value.amount:,.0f}" if value.amount == int(value.amount) else f"{value.amount:,.2f}"
+    symbol = _SYMBOLS.get(value.currency)
+    return f"{symbol}{amount}" if symbol else f"{amount} {value.currency}"
+
+
+def size(count: int) -> str:
+    """Bytes for people, in powers of ten as operating systems print them: 1.2 MB."""
+    value = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """A span in its two largest units at most: 45 s, 3 min, 2 h, 1 h 30 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 and seconds != int(seconds) else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def count(number: int, one: str, many: str) -> str:
+    """1 picture, 3 pictures."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def hue(user_id: str) -> int:
+    """Which of the twelve person colours somebody has, everywhere and always the same (static/css/avatars.css)."""
+    return zlib.crc32(user_id.encode()) % 12
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "time": time,
+    "iso": iso,
+    "price": price,
+    "size": size,
+    "duration": duration,
+    "count_of": count,
+    "hue": hue,
+}

@@ -1,0 +1,139 @@
+"""HTML forms: read within limits, their token checked, their mistakes shown beside the fields; and one-time notices.
+
+    form = await forms.read(request)
+    try:
+        user = await state.database.run_system(users.sign_up, form.text("email"), …)
+    except ChatserverError as error:
+        return templating.render(request, "users/sign_up.html", {"form": form.refuse(error)}, error.status)
+    return forms.redirect(request, "/sessions", notice="Welcome!")
+
+A page that shows an empty form gives its template `{"form": forms.Form()}`.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import parse_qsl
+
+import msgspec
+from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from chatserver.errors import ChatserverError, Malformed, TooLarge
+from chatserver.web import cookies, csrf
+from chatserver.web.site import Site, site_of
+
+# Our longest form is a name, a password and a title: a few hundred bytes.
+MAX_BYTES = 64 * 1024
+MAX_FIELDS = 100
+NOTICE_COOKIE = "notice"
+# A notice is for the page that follows at once.
+NOTICE_SECONDS = 60
+
+
+class Form:
+    """What was filled in, and what is wrong with it: `errors` by field, `message` for the whole."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self.values = dict(values or {})
+        self.errors: dict[str, str] = {}
+        self.message = ""
+
+    def text(self, name: str) -> str:
+        """A field as typed, without the spaces around it; empty where it is missing."""
+        return self.values.get(name, "").strip()
+
+    def raw(self, name: str) -> str:
+        """A field exactly as typed, for passwords."""
+        return self.values.get(name, "")
+
+    def flag(self, name: str) -> bool:
+        """Whether a checkbox is ticked."""
+        return name in self.values
+
+    def error(self, name: str) -> str:
+        """What is wrong with a field, or nothing."""
+        return self.errors.get(name, "")
+
+    def refuse(self, error: ChatserverError) -> "Form":
+        """Shows an error beside the field that it names, otherwise above the form."""
+        field = error.details.get("field")
+        if field in self.values:
+            self.errors[field] = error.message
+        else:
+            self.message = error.message
+        return self
+
+
+async def read(request: Request) -> Form:
+    """The urlencoded body of a form whose token is right. Malformed, TooLarge, or NotAllowed where it is not."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise Malformed("This address takes a form.")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MAX_BYTES:
+            raise TooLarge
+    form = Form(_parse(bytes(data)))
+    csrf.check(request, form.values.pop(csrf.FIELD, ""))
+    return form
+
+
+def _parse(data: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            data.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, encoding="utf-8", errors="strict"
+        )
+    except ValueError:
+        raise Malformed("That form could not be read.") from None
+    if any("\0" in value for _, value in pairs):
+        raise Malformed("That form could not be read.")
+    return dict(pairs)
+
+
+# Notices ----------------------------------------------------------------------------------------------------------
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """One sentence for the next page: what has just been done, or why not."""
+
+    text: str
+    kind: Literal["done", "problem"] = "done"
+
+
+def redirect(request: Request, path: str, *, notice: str = "", kind: Literal["done", "problem"] = "done") -> Response:
+    """Sends the browser on to one of our own pages after a form, with a notice to show there."""
+    response = RedirectResponse(local_path(path), status_code=303)
+    if notice:
+        leave_notice(request, response, Notice(notice, kind))
+    return response
+
+
+def local_path(path: str, otherwise: str = "/") -> str:
+    """`path` where it is one of this site's own, otherwise `otherwise`: a link may not send people elsewhere."""
+    if not path.startswith("/") or path.startswith("//") or "\\" in path or any(ord(c) < 0x21 for c in path):
+        return otherwise
+    return path
+
+
+def leave_notice(request: Request, response: Response, notice: Notice) -> None:
+    """Keeps a notice in a signed cookie until the next page takes it."""
+    site = site_of(request)
+    value = _signer(site).dumps([notice.text, notice.kind])
+    cookies.write(response, site.config, NOTICE_COOKIE, str(value), seconds=NOTICE_SECONDS)
+
+
+def take_notice(request: Request) -> Notice | None:
+    """The notice that was left for this page, if there is one."""
+    site = site_of(request)
+    value = cookies.read(request, site.config, NOTICE_COOKIE)
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(dict(zip(("text", "kind"), _signer(site).loads(value), strict=True)), Notice)
+    except (BadSignature, msgspec.ValidationError, ValueError, TypeError):
+        return None
+
+
+def _signer(site: Site) -> URLSafeSerializer:
+    return URLSafeSerializer(site.secret_key, salt="notice")

@@ -1,0 +1,25 @@
+"""What every page needs of the process: settings, signing key, static files, templates. `app.state.site` holds it."""
+
+from dataclasses import dataclass
+
+from jinja2 import Environment
+from starlette.requests import HTTPConnection
+
+from chatserver.config import Config
+from chatserver.web.static import Statics
+
+
+@dataclass(frozen=True)
+class Site:
+    """Made once by `templating.open_site`."""
+
+    config: Config
+    secret_key: str
+    statics: Statics
+    environment: Environment
+
+
+def site_of(connection: HTTPConnection) -> Site:
+    """The site that serves this request."""
+    site: Site = connection.app.state.site
+    return site

@@ -1,0 +1,119 @@
+"""Pages and fragments: the Jinja environment, what every template may call, and `render`.
+
+Every template may use `dom_id`, `static_url`, `icon` and the filters `time`, `price`, `size`, `duration`; a whole page
+also has `viewer`, `site_name`, `theme`, `path`, `notice` and `csrf_field()`. Fragments drawn for a whole room take
+exactly one object and nothing of the viewer.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from chatserver import resources
+from chatserver.config import Config
+from chatserver.web import bundle, cookies, csrf, filters, forms
+from chatserver.web.auth import Viewer
+from chatserver.web.site import Site, site_of
+from chatserver.web.static import Statics, Transform
+
+THEMES = ("light", "dark")
+THEME_COOKIE = "theme"
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def open_site(config: Config, secret_key: str) -> Site:
+    """Reads static files and templates. Call it once, at the start."""
+    statics = Statics(resources.STATIC, _transforms(config))
+    return Site(config, secret_key, statics, _environment(config, statics))
+
+
+def _transforms(config: Config) -> dict[str, Transform]:
+    """What pages load is served with its imports drawn together; the stylesheet with the accent's hue."""
+    scripts = [*resources.STATIC.glob("js/*.js"), *resources.STATIC.glob("js/pages/*.js")]
+    transforms: dict[str, Transform] = {
+        path.relative_to(resources.STATIC).as_posix(): bundle.javascript for path in scripts
+    }
+    transforms["css/app.css"] = lambda path: (
+        f"{bundle.stylesheet(path)}\n@layer tokens {{ :root {{ --accent-hue: {config.accent}; }} }}\n"
+    )
+    return transforms
+
+
+def _environment(config: Config, statics: Statics) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(filters.FILTERS)
+    environment.globals.update(
+        dom_id=dom_id, static_url=statics.url, icon=_icons(statics), site_name=config.site_name, accent=config.accent
+    )
+    return environment
+
+
+def dom_id(thing: Any, prefix: str = "") -> str:
+    """The id of an object's node: "message_<id>", "generation_<id>". Nothing else makes such ids."""
+    noun = _CAPITAL.sub("_", type(thing).__name__).lower()
+    return f"{prefix}_{noun}_{thing.id}" if prefix else f"{noun}_{thing.id}"
+
+
+def _icons(statics: Statics) -> Any:
+    def icon(name: str) -> Markup:
+        """A symbol of static/icons/icons.svg; silent to screen readers: the words stand beside it or on the button."""
+        url = statics.url("icons/icons.svg")
+        return Markup('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
+            url, name
+        )
+
+    return icon
+
+
+def draw(site: Site, template: str, **objects: Any) -> str:
+    """A fragment as text, outside of any request."""
+    return site.environment.get_template(template).render(**objects)
+
+
+def render(
+    request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+) -> HTMLResponse:
+    """A whole page for the person who asks."""
+    site = site_of(request)
+    notice = forms.take_notice(request)
+    body = site.environment.get_template(template).render(
+        viewer=_viewer(request),
+        theme=theme(request),
+        path=request.url.path,
+        notice=notice,
+        csrf_field=lambda: _csrf_field(request),
+        **(context or {}),
+    )
+    response = HTMLResponse(body, status, headers={"Cache-Control": "private, no-cache", "Vary": "Cookie"})
+    csrf.remember(request, response)
+    if notice is not None:
+        cookies.clear(response, site.config, forms.NOTICE_COOKIE)
+    return response
+
+
+def theme(request: Request) -> str:
+    """light or dark where the reader chose it (the switch keeps a plain cookie), otherwise system."""
+    chosen = request.cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "system"
+
+
+def _viewer(request: Request) -> Viewer | None:
+    # Error pages are drawn even where the request failed before anybody was recognised.
+    viewer: Viewer | None = getattr(request.state, "viewer", None)
+    return viewer
+
+
+def _csrf_field(request: Request) -> Markup:
+    return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, csrf.token(request))

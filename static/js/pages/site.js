@@ -1,0 +1,8 @@
+// What every page but the chat page loads.
+import "../elements/copy_button.js"
+import "../elements/local_time.js"
+import "../elements/modal_dialog.js"
+import "../elements/theme_switch.js"
+import { installServiceWorker } from "../helpers/service_worker.js"
+
+installServiceWorker()
