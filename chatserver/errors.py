@@ -5,6 +5,7 @@
     ├── Invalid                     invalid              422
     ├── TooLarge                    too-large            413
     ├── NotSignedIn                 not-signed-in        401
+    │   └── BadCredentials          bad-credentials      401
     ├── NotAllowed                  not-allowed          403
     │   ├── PlanTooSmall            plan-too-small       403
     │   ├── GuestsMayNot            guests-may-not       403
@@ -86,6 +87,12 @@ class NotSignedIn(ChatserverError):
 
     code = "not-signed-in"
     status = 401
+
+
+class BadCredentials(NotSignedIn):
+    """The e-mail address or the password is not right."""
+
+    code = "bad-credentials"
 
 
 class NotAllowed(ChatserverError):

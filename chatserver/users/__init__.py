@@ -1,0 +1,59 @@
+"""People: accounts, passwords, sign-ins, API tokens. Passwords are proved in `entry`; the rest are plain verbs."""
+
+from chatserver.users.api_tokens import create_token, list_tokens, revoke_token
+from chatserver.users.authenticate import identify, visitor
+from chatserver.users.entry import Application, add, sign_in, sign_up, with_a_sign_in, with_a_token
+from chatserver.users.events import SignInsEnded
+from chatserver.users.export import export_account
+from chatserver.users.leaving import delete_account, remove_closed_account
+from chatserver.users.models import Account, ApiToken, Arrival, Listed, Preferences, Secret, SignIn, User, Visitor
+from chatserver.users.operators import ban, find, list_users, set_role, unban
+from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
+from chatserver.users.service import account, get, rename, save_preferences, sweep
+from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, leave, list_sign_ins, standing
+
+__all__ = [
+    "Account",
+    "ApiToken",
+    "Application",
+    "Arrival",
+    "Listed",
+    "Preferences",
+    "Secret",
+    "SignIn",
+    "SignInsEnded",
+    "User",
+    "Visitor",
+    "account",
+    "add",
+    "ban",
+    "begin_reset",
+    "change_password",
+    "create_token",
+    "delete_account",
+    "end_other_sign_ins",
+    "end_sign_in",
+    "export_account",
+    "find",
+    "find_reset",
+    "get",
+    "identify",
+    "leave",
+    "list_sign_ins",
+    "list_tokens",
+    "list_users",
+    "remove_closed_account",
+    "rename",
+    "reset_password",
+    "revoke_token",
+    "save_preferences",
+    "set_role",
+    "sign_in",
+    "sign_up",
+    "standing",
+    "sweep",
+    "unban",
+    "visitor",
+    "with_a_sign_in",
+    "with_a_token",
+]

@@ -1,11 +1,15 @@
-"""People as the product knows them."""
+"""People as the product knows them, and the ways in which they are recognised."""
 
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from chatserver.database import Row
+
 Role = Literal["member", "admin"]
+Status = Literal["active", "banned", "deleted"]
+Theme = Literal["system", "light", "dark"]
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -16,3 +20,88 @@ class User(Struct, frozen=True, kw_only=True):
     email: str
     role: Role
     created_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> "User":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})
+
+
+class Preferences(Struct, frozen=True, kw_only=True):
+    """How somebody likes the pages: the theme, and whether the browser may notify about finished pictures."""
+
+    theme: Theme = "system"
+    notifications: bool = False
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """An account as its settings page shows it."""
+
+    user: User
+    preferences: Preferences
+
+
+class Visitor(Struct, frozen=True, kw_only=True):
+    """Who stands at the door: the address, what the browser calls itself, and whether it is this very machine."""
+
+    address: str
+    user_agent: str = ""
+    is_local: bool = False
+
+
+class SignIn(Struct, frozen=True, kw_only=True):
+    """A browser's login."""
+
+    id: str
+    user_agent: str
+    address: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> "SignIn":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})
+
+
+class ApiToken(Struct, frozen=True, kw_only=True):
+    """A program's login, without its secret."""
+
+    id: str
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "ApiToken":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})
+
+
+class Secret(Struct, frozen=True, kw_only=True):
+    """A token just made: its id, and the secret that is shown this once and kept nowhere."""
+
+    id: str
+    token: str
+
+
+class Arrival(Struct, frozen=True, kw_only=True):
+    """Somebody who has just come in, and the secret that will be recognised: a cookie's or a program's."""
+
+    user: User
+    secret: Secret
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """An account as the operator's list shows it."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    status: Status
+    created_at: datetime
+    last_seen_at: datetime | None
+    sessions: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Listed":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})

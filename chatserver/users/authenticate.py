@@ -1,0 +1,86 @@
+"""Who is asking: the person behind a request or a websocket's handshake, by API token or by the sign-in's cookie.
+
+One indexed query each time and nothing remembered in between, so that what ends is ended at once.
+"""
+
+import ipaddress
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from chatserver.config import Config
+from chatserver.database import Database, Transaction
+from chatserver.users import sign_ins, tokens
+from chatserver.users.models import Visitor
+from chatserver.web import cookies
+from chatserver.web.auth import Viewer
+
+COOKIE = "chatserver"
+_LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
+    """The person who asks, or None. A Bearer token counts alone: a bad one is not made good by a cookie."""
+    authorization = connection.headers.get("authorization")
+    if authorization is not None:
+        return await _by_token(database, authorization)
+    token = cookies.read(connection, config, COOKIE)
+    if token is None or not tokens.looks_right(token):
+        return None
+    return await database.run_system(by_cookie, token)
+
+
+async def _by_token(database: Database, authorization: str) -> Viewer | None:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not tokens.looks_right_for_api(token):
+        return None
+    return await database.run_system(by_token, token)
+
+
+async def by_cookie(tx: Transaction, token: str) -> Viewer | None:
+    """The person who holds a sign-in's secret. Needs the worker role."""
+    row = await tx.fetch_one("users.identify_sign_in", token_hash=tokens.digest(token), idle_days=sign_ins.IDLE_DAYS)
+    if row is None:
+        return None
+    if row["stale"]:
+        await tx.execute("users.touch_sign_in", id=row["credential_id"])
+    return Viewer(id=row["id"], name=row["name"], role=row["role"], via="cookie", credential_id=row["credential_id"])
+
+
+async def by_token(tx: Transaction, token: str) -> Viewer | None:
+    """The person who holds an API token. Needs the worker role."""
+    row = await tx.fetch_one("users.identify_token", token_hash=tokens.digest(token))
+    if row is None:
+        return None
+    if row["stale"]:
+        await tx.execute("users.touch_token", id=row["credential_id"])
+    return Viewer(id=row["id"], name=row["name"], role=row["role"], via="token", credential_id=row["credential_id"])
+
+
+def visitor(connection: HTTPConnection) -> Visitor:
+    """Where a request comes from. A proxy that is listed as trusted has put the reader's own address there before."""
+    address = connection.client.host if connection.client else ""
+    return Visitor(
+        address=address,
+        user_agent=connection.headers.get("user-agent", ""),
+        is_local=_is_loopback(address) and not any(name in connection.headers for name in _FORWARDED),
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def give_cookie(response: Response, config: Config, token: str) -> None:
+    """Lets the browser keep a sign-in as long as it may live."""
+    cookies.write(response, config, COOKIE, token, seconds=_LIFETIME_SECONDS)
+
+
+def take_cookie(response: Response, config: Config) -> None:
+    """Lets the browser forget its sign-in."""
+    cookies.clear(response, config, COOKIE)

@@ -1,0 +1,14 @@
+"""What users announce, on `user:<id>`."""
+
+from chatserver.events import Event
+
+
+class SignInsEnded(Event, frozen=True, kw_only=True, tag="sign-ins-ended"):
+    """These sign-ins or API tokens are good no more: the hub closes their sockets with 4501.
+
+    With `account_closed` (a ban, a deletion) it closes all of the user's sockets, with 4512.
+    """
+
+    user_id: str
+    credential_ids: tuple[str, ...] = ()
+    account_closed: bool = False

@@ -1,0 +1,95 @@
+"""Passwords: what is accepted, and Argon2id, which runs in at most two threads beside the loop.
+
+Never call it inside a transaction: a hash takes some thirty milliseconds of a core and 19 MiB.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from chatserver.errors import Busy, Invalid
+
+Arguments = TypeVarTuple("Arguments")
+R = TypeVar("R")
+
+SHORTEST, LONGEST = 8, 256
+# OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
+_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
+# A hash of a random text that nobody kept, made with the same parameters: an address without an account takes the same
+# time to refuse.
+NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$jDrni0vrKS2nuHfBbiagXg$j/dwjLSiDDXqKsxpLw/A0H/XZQS7kFazH/GXvHu6Zbw"
+# Some two seconds of work; whoever comes then hears `busy`.
+MOST_WAITING = 64
+
+
+class _Bench:
+    """Two threads, so that a flood of sign-ins leaves the rest of the machine alone, and a bounded queue."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="argon2")
+        self._waiting = 0
+
+    async def run(self, work: Callable[[*Arguments], R], *args: *Arguments) -> R:
+        if self._waiting >= MOST_WAITING:
+            raise Busy(retry_after=2)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        finally:
+            self._waiting -= 1
+
+
+_BENCH = _Bench()
+
+
+def check(password: str, *, email: str = "", name: str = "") -> str:
+    """The password where it may be used; Invalid with what is wrong. It is never trimmed or changed."""
+    if len(password) < SHORTEST:
+        raise Invalid.field("password", f"must be at least {SHORTEST} characters long")
+    if len(password) > LONGEST:
+        raise Invalid.field("password", f"must be at most {LONGEST} characters long")
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise Invalid.field("password", "must be valid Unicode")
+    if _is_easy(password.lower(), {email.lower(), email.lower().partition("@")[0], name.lower()}):
+        raise Invalid.field("password", "is one of the first that a stranger would try; please choose another")
+    return password
+
+
+def _is_easy(password: str, about: set[str]) -> bool:
+    return password in _common_passwords() or password in about or len(set(password)) < 3
+
+
+@functools.cache
+def _common_passwords() -> frozenset[str]:
+    text = Path(__file__).with_name("common_passwords.txt").read_text()
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+async def hashed(password: str) -> str:
+    """The Argon2id hash of a checked password, with its parameters and salt."""
+    return await _BENCH.run(_HASHER.hash, password)
+
+
+async def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is the one that was hashed. None, where there is no account, takes as long and is False."""
+    if len(password) > LONGEST:
+        password_hash, password = None, ""
+    return await _BENCH.run(_verify, password_hash or NOBODY, password) and password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters than today's."""
+    return _HASHER.check_needs_rehash(password_hash)
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password.encode("utf-8", "replace"))
+    except (VerificationError, InvalidHashError):
+        return False

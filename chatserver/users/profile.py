@@ -1,0 +1,48 @@
+"""What may stand in a profile: the address and the name, cleaned, or Invalid with the field and the reason."""
+
+import re
+import unicodedata
+
+from chatserver import validation
+from chatserver.errors import Invalid
+
+LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
+LONGEST_NAME = 80
+LONGEST_TOKEN_NAME = 80
+# Simple on purpose: something, @, and a domain with a dot. Whether a letter arrives there only a letter can tell.
+_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63})+)")
+
+
+def email(text: str) -> str:
+    """An address as typed, without the spaces around it. Upper and lower case are told apart nowhere."""
+    text = text.strip()
+    if not text:
+        raise Invalid.field("email", "must not be empty")
+    if len(text) > LONGEST_EMAIL:
+        raise Invalid.field("email", f"must be at most {LONGEST_EMAIL} characters long")
+    if not is_email(text):
+        raise Invalid.field("email", "does not look like an e-mail address")
+    return text
+
+
+def is_email(text: str) -> bool:
+    """Whether a text could be the address of an account."""
+    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None and _is_plain(text)
+
+
+def name(text: str) -> str:
+    """A person's name: one line of 1–80 characters, some of them visible."""
+    cleaned = validation.single_line("name", text, LONGEST_NAME)
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in cleaned):
+        raise Invalid.field("name", "must not be empty")
+    return cleaned
+
+
+def token_name(text: str) -> str:
+    """What somebody calls an API token; it may have no name."""
+    return validation.single_line("name", text, LONGEST_TOKEN_NAME) if text.strip() else ""
+
+
+def _is_plain(text: str) -> bool:
+    # Controls, invisible signs, lone surrogates and the unassigned: two addresses must not look the same.
+    return not any(unicodedata.category(character)[0] == "C" for character in text)

@@ -1,0 +1,125 @@
+"""Accounts, sign-ins and API tokens over HTTP."""
+
+from msgspec import Struct
+
+from chatserver import users
+from chatserver.users import authenticate, entry
+from chatserver.users.models import ApiToken, SignIn, User
+from chatserver.web.api import Call, Endpoint
+
+
+class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new account. `invite` is the code of a session's invite link, where the site asks for one."""
+
+    email: str
+    name: str
+    password: str
+    invite: str = ""
+
+
+class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new API token, by address and password; `name` says what it is for."""
+
+    email: str
+    password: str
+    name: str = ""
+
+
+class NewUser(Struct, frozen=True):
+    """The account, and an API token that is shown this once."""
+
+    user: User
+    token: str
+
+
+class NewToken(Struct, frozen=True):
+    """An API token, shown this once, and its id."""
+
+    token: str
+    id: str
+
+
+class Me(Struct, frozen=True):
+    """Who is asking."""
+
+    user: User
+
+
+class Tokens(Struct, frozen=True):
+    """One's API tokens, the newest first."""
+
+    tokens: list[ApiToken]
+
+
+class SignIns(Struct, frozen=True):
+    """One's sign-ins, the last used first."""
+
+    sign_ins: list[SignIn]
+
+
+async def create_user(call: Call, body: CreateUser) -> NewUser:
+    application = entry.Application(email=body.email, name=body.name, password=body.password, invite=body.invite)
+    visitor = authenticate.visitor(call.request)
+    policy, opener = call.state.config.sign_up, entry.with_a_token("Made with the account")
+    arrival = await users.sign_up(call.state.database, application, visitor, policy=policy, opener=opener)
+    return NewUser(user=arrival.user, token=arrival.secret.token)
+
+
+async def create_token(call: Call, body: CreateToken) -> NewToken:
+    visitor, opener = authenticate.visitor(call.request), entry.with_a_token(body.name)
+    arrival = await users.sign_in(call.state.database, body.email, body.password, visitor, opener=opener)
+    return NewToken(token=arrival.secret.token, id=arrival.secret.id)
+
+
+async def list_tokens(call: Call) -> Tokens:
+    viewer = call.viewer
+    return Tokens(tokens=await call.state.database.run_as(viewer.id, users.list_tokens, viewer.id))
+
+
+async def revoke_token(call: Call) -> None:
+    viewer = call.viewer
+    await call.state.database.run_as(viewer.id, users.revoke_token, viewer.id, call.id("token_id"))
+
+
+async def me(call: Call) -> Me:
+    viewer = call.viewer
+    return Me(user=await call.state.database.run_as(viewer.id, users.get, viewer.id))
+
+
+async def list_sign_ins(call: Call) -> SignIns:
+    viewer = call.viewer
+    return SignIns(sign_ins=await call.state.database.run_as(viewer.id, users.list_sign_ins, viewer.id))
+
+
+async def end_sign_in(call: Call) -> None:
+    viewer = call.viewer
+    await call.state.database.run_as(viewer.id, users.end_sign_in, viewer.id, call.id("sign_in_id"))
+
+
+ROUTES = [
+    Endpoint(
+        "POST",
+        "/users",
+        create_user,
+        summary="Sign up",
+        body=CreateUser,
+        answer=NewUser,
+        status=201,
+        signed_in=False,
+    ),
+    Endpoint("GET", "/users/me", me, summary="Read one's own account", answer=Me),
+    Endpoint(
+        "POST",
+        "/tokens",
+        create_token,
+        summary="Make an API token by address and password",
+        body=CreateToken,
+        answer=NewToken,
+        status=201,
+        signed_in=False,
+    ),
+    Endpoint("GET", "/tokens", list_tokens, summary="List one's API tokens", answer=Tokens),
+    Endpoint("DELETE", "/tokens/{token_id}", revoke_token, summary="Revoke an API token", status=204),
+    Endpoint("GET", "/sign-ins", list_sign_ins, summary="List one's sign-ins", answer=SignIns),
+    Endpoint("DELETE", "/sign-ins/{sign_in_id}", end_sign_in, summary="End a sign-in", status=204),
+]

@@ -1,0 +1,47 @@
+"""One's own account: reading it, changing its name and preferences; and the sweep that forgets what is over."""
+
+import msgspec
+
+from chatserver.database import Row, Transaction
+from chatserver.errors import NotSignedIn
+from chatserver.users import profile
+from chatserver.users.models import Account, Preferences, User
+
+
+async def account(tx: Transaction, user_id: str) -> Account:
+    """One's own account with its preferences."""
+    row = await _own(tx, user_id)
+    return Account(user=User.from_row(row), preferences=msgspec.convert(row["settings"], Preferences))
+
+
+async def get(tx: Transaction, user_id: str) -> User:
+    """One's own account."""
+    return User.from_row(await _own(tx, user_id))
+
+
+async def _own(tx: Transaction, user_id: str) -> Row:
+    row = await tx.fetch_one("users.get", id=user_id)
+    if row is None:
+        raise NotSignedIn
+    return row
+
+
+async def rename(tx: Transaction, user_id: str, name: str) -> User:
+    """Changes one's own name; messages already written keep the name under which they were written."""
+    row = await tx.fetch_one("users.rename", id=user_id, name=profile.name(name))
+    if row is None:
+        raise NotSignedIn
+    return User.from_row(row)
+
+
+async def save_preferences(tx: Transaction, user_id: str, preferences: Preferences) -> None:
+    """Keeps how one likes the pages."""
+    settings = msgspec.to_builtins(preferences)
+    if await tx.fetch_value("users.save_preferences", id=user_id, settings=settings) is None:
+        raise NotSignedIn
+
+
+async def sweep(tx: Transaction) -> None:
+    """Forgets throttles, sign-ins and resets that no longer matter. Needs the worker role; once an hour is plenty."""
+    for query in ("users.sweep_throttles", "users.sweep_sign_ins", "users.sweep_resets"):
+        await tx.execute(query)

@@ -1,0 +1,80 @@
+"""How often something may be tried, by account and by address, counted in the database for all processes.
+
+An attempt is counted before it is judged, so that guesses made at the same moment are all counted. Some are free; after
+them each needs a wait, twice as long each time. Whose attempt it was is kept as a hash only.
+"""
+
+import hashlib
+import ipaddress
+from dataclasses import dataclass
+
+from chatserver.database import Transaction
+from chatserver.errors import RateLimited
+from chatserver.users.models import Visitor
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many attempts in a window are free; then come waits. All times in seconds."""
+
+    name: str
+    free: int
+    window: float
+    first_wait: float
+    longest_wait: float
+
+
+# A person mistypes a few times; at fifteen minutes a guess, ten thousand guesses take three months.
+ACCOUNT = Limit("account", free=5, window=900, first_wait=30, longest_wait=900)
+# A household or an office shares an address.
+ADDRESS = Limit("address", free=20, window=900, first_wait=60, longest_wait=3600)
+SIGN_UPS = Limit("sign-ups", free=20, window=3600, first_wait=600, longest_wait=3600)
+# This very machine: its operator, who fills it with test accounts at will; still not without end.
+SIGN_UPS_HERE = Limit("sign-ups-here", free=5000, window=3600, first_wait=60, longest_wait=3600)
+
+
+async def take(tx: Transaction, limit: Limit, subject: str) -> None:
+    """Counts an attempt; RateLimited, with the seconds to wait, where one must wait first. Needs the worker role."""
+    key = _key(limit, subject)
+    taken = await tx.fetch_value(
+        "users.take_attempt",
+        key=key,
+        free=limit.free,
+        window_seconds=limit.window,
+        first_wait_seconds=limit.first_wait,
+        longest_wait_seconds=limit.longest_wait,
+    )
+    if taken is None:
+        wait = await tx.fetch_value("users.remaining_wait", key=key)
+        raise RateLimited("Too many attempts. Please wait a little before the next one.", retry_after=wait)
+
+
+async def forget(tx: Transaction, limit: Limit, subject: str) -> None:
+    """Clears the count: it was the right person."""
+    await tx.execute("users.forget_attempts", key=_key(limit, subject))
+
+
+async def give_back(tx: Transaction, limit: Limit, subject: str) -> None:
+    """Takes one attempt off the count, leaving those of others."""
+    await tx.execute("users.give_attempt_back", key=_key(limit, subject), free=limit.free, window_seconds=limit.window)
+
+
+def sign_ups_of(visitor: Visitor) -> Limit:
+    """The limit for new accounts from where this visitor stands."""
+    return SIGN_UPS_HERE if visitor.is_local else SIGN_UPS
+
+
+def neighbourhood(address: str) -> str:
+    """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def _key(limit: Limit, subject: str) -> str:
+    digest = hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()
+    return f"{limit.name}:{digest[:32]}"

@@ -1,0 +1,326 @@
+-- Accounts, sign-ins, API tokens, resets and throttles. Times are the database's own.
+
+-- Accounts -------------------------------------------------------------------------------------------------------
+
+-- name: add
+-- Makes an account; no row where the address is taken.
+INSERT INTO users (id, email, name, password_hash) VALUES (:id, :email, :name, :password_hash)
+ON CONFLICT (lower(email)) WHERE status <> 'deleted' DO NOTHING
+RETURNING id, email, name, role, created_at;
+
+-- name: get
+-- One account, whatever its status but deleted.
+SELECT id, email, name, role, status, settings, created_at FROM users WHERE id = :id AND status <> 'deleted';
+
+-- name: by_email
+-- The account of an address, with what sign-in needs.
+SELECT id, email, name, role, status, password_hash, created_at
+  FROM users WHERE lower(email) = lower(:email) AND status <> 'deleted';
+
+-- name: password_of
+-- What a signed-in person's password is checked against.
+SELECT id, email, name, role, status, password_hash, created_at FROM users WHERE id = :id AND status = 'active';
+
+-- name: rename
+-- Changes the name of this transaction's user.
+UPDATE users SET name = :name WHERE id = :id RETURNING id, email, name, role, created_at;
+
+-- name: save_preferences
+-- Replaces the preferences of this transaction's user.
+UPDATE users SET settings = :settings WHERE id = :id RETURNING id;
+
+-- name: set_password
+-- Replaces a password, where the old one is still what was checked.
+UPDATE users SET password_hash = :password_hash
+ WHERE id = :id AND status = 'active' AND password_hash IS NOT DISTINCT FROM :checked RETURNING id;
+
+-- name: invite_stands
+-- Whether a session's invite code is good.
+SELECT EXISTS (SELECT FROM session_invites WHERE code = :code AND revoked_at IS NULL AND expires_at > now());
+
+-- Sign-ins ---------------------------------------------------------------------------------------------------------
+
+-- name: open_sign_in
+-- Opens a sign-in for a password that was just checked. The lock makes a change of password wait for us, or us for it:
+-- no sign-in with the old password outlives the change.
+INSERT INTO sign_ins (id, user_id, token_hash, user_agent, address, expires_at)
+SELECT :id, u.id, :token_hash, :user_agent, :address, now() + make_interval(days => :days)
+  FROM (SELECT id FROM users
+         WHERE id = :user_id AND status = 'active' AND password_hash = :checked FOR SHARE) u
+RETURNING id;
+
+-- name: end_surplus_sign_ins
+-- Keeps the newest sign-ins of a person and ends the others.
+UPDATE sign_ins SET ended_at = now()
+ WHERE id IN (SELECT id FROM sign_ins WHERE user_id = :user_id AND ended_at IS NULL
+               ORDER BY last_used_at DESC, id DESC OFFSET :kept)
+RETURNING id;
+
+-- name: identify_sign_in
+-- Who holds a cookie, where the sign-in is neither ended, nor idle too long, nor too old.
+SELECT s.id AS credential_id, u.id, u.name, u.role, s.last_used_at < now() - interval '1 minute' AS stale
+  FROM sign_ins s JOIN users u ON u.id = s.user_id
+ WHERE s.token_hash = :token_hash AND s.ended_at IS NULL AND s.expires_at > now()
+   AND s.last_used_at > now() - make_interval(days => :idle_days) AND u.status = 'active';
+
+-- name: touch_sign_in
+-- Notes that a sign-in is in use.
+UPDATE sign_ins SET last_used_at = now() WHERE id = :id;
+
+-- name: identify_token
+-- Who holds an API token that is not revoked.
+SELECT t.id AS credential_id, u.id, u.name, u.role,
+       coalesce(t.last_used_at < now() - interval '1 minute', true) AS stale
+  FROM api_tokens t JOIN users u ON u.id = t.user_id
+ WHERE t.token_hash = :token_hash AND t.revoked_at IS NULL AND u.status = 'active';
+
+-- name: touch_token
+-- Notes that an API token is in use.
+UPDATE api_tokens SET last_used_at = now() WHERE id = :id;
+
+-- name: standing
+-- Which of these credentials, sign-ins or API tokens, still stand.
+SELECT s.id FROM sign_ins s JOIN users u ON u.id = s.user_id
+ WHERE s.id = ANY(:ids::uuid[]) AND s.ended_at IS NULL AND s.expires_at > now()
+   AND s.last_used_at > now() - make_interval(days => :idle_days) AND u.status = 'active'
+UNION ALL
+SELECT t.id FROM api_tokens t JOIN users u ON u.id = t.user_id
+ WHERE t.id = ANY(:ids::uuid[]) AND t.revoked_at IS NULL AND u.status = 'active';
+
+-- name: list_sign_ins
+-- The sign-ins of a person that still stand, the last used first.
+SELECT id, user_agent, address, created_at, last_used_at, expires_at FROM sign_ins
+ WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > now()
+   AND last_used_at > now() - make_interval(days => :idle_days)
+ ORDER BY last_used_at DESC, id DESC;
+
+-- name: end_sign_in
+-- Ends one sign-in of a person.
+UPDATE sign_ins SET ended_at = now() WHERE id = :id AND user_id = :user_id AND ended_at IS NULL RETURNING id;
+
+-- name: end_sign_ins
+-- Ends every sign-in of a person but one (or none, where `kept` is null).
+UPDATE sign_ins SET ended_at = now()
+ WHERE user_id = :user_id AND ended_at IS NULL AND id IS DISTINCT FROM :kept::uuid RETURNING id;
+
+-- API tokens -------------------------------------------------------------------------------------------------------
+
+-- name: add_token
+-- Makes an API token; only the hash is kept.
+INSERT INTO api_tokens (id, user_id, name, token_hash) VALUES (:id, :user_id, :name, :token_hash) RETURNING id;
+
+-- name: lock_for_token
+-- Holds the account still while a token is made for a password that was just checked.
+SELECT id FROM users WHERE id = :user_id AND status = 'active' AND password_hash = :checked FOR SHARE;
+
+-- name: count_tokens
+-- How many API tokens of a person stand.
+SELECT count(*) FROM api_tokens WHERE user_id = :user_id AND revoked_at IS NULL;
+
+-- name: list_tokens
+-- The API tokens of a person that stand, the newest first.
+SELECT id, name, created_at, last_used_at FROM api_tokens
+ WHERE user_id = :user_id AND revoked_at IS NULL ORDER BY id DESC;
+
+-- name: revoke_token
+-- Revokes one API token of a person.
+UPDATE api_tokens SET revoked_at = now() WHERE id = :id AND user_id = :user_id AND revoked_at IS NULL RETURNING id;
+
+-- name: revoke_tokens
+-- Revokes every API token of a person.
+UPDATE api_tokens SET revoked_at = now() WHERE user_id = :user_id AND revoked_at IS NULL RETURNING id;
+
+-- Resets -----------------------------------------------------------------------------------------------------------
+
+-- name: add_reset
+-- Opens a reset; those before it are void.
+WITH void AS (DELETE FROM password_resets WHERE user_id = :user_id)
+INSERT INTO password_resets (id, user_id, token_hash, expires_at)
+VALUES (:id, :user_id, :token_hash, now() + make_interval(mins => :minutes));
+
+-- name: find_reset
+-- Whose reset a link is, while it can be used.
+SELECT u.id, u.email, u.name FROM password_resets r JOIN users u ON u.id = r.user_id
+ WHERE r.token_hash = :token_hash AND r.used_at IS NULL AND r.expires_at > now() AND u.status = 'active';
+
+-- name: use_reset
+-- Uses a reset up, once.
+UPDATE password_resets r SET used_at = now() FROM users u
+ WHERE r.token_hash = :token_hash AND r.used_at IS NULL AND r.expires_at > now()
+   AND u.id = r.user_id AND u.status = 'active'
+RETURNING u.id, u.email;
+
+-- name: replace_password
+-- Sets a password whatever the old one was.
+UPDATE users SET password_hash = :password_hash WHERE id = :id AND status = 'active';
+
+-- Throttles --------------------------------------------------------------------------------------------------------
+
+-- name: take_attempt
+-- Counts an attempt, and sets the wait before the next once the free ones are used up; no row while a wait runs.
+-- A count is forgotten when its window (or, once waits began, a further window) has passed.
+INSERT INTO throttles AS t (key, count, expires_at)
+VALUES (:key, 1, now() + make_interval(secs => :window_seconds))
+ON CONFLICT (key) DO UPDATE SET
+  count = CASE WHEN t.expires_at <= now() - make_interval(secs => CASE WHEN t.count < :free THEN 0 ELSE :window_seconds END)
+               THEN 1 ELSE t.count + 1 END,
+  expires_at = CASE
+    WHEN t.expires_at <= now() - make_interval(secs => CASE WHEN t.count < :free THEN 0 ELSE :window_seconds END)
+      THEN now() + make_interval(secs => :window_seconds)
+    WHEN t.count + 1 < :free THEN t.expires_at
+    ELSE now() + make_interval(secs => least(:first_wait_seconds * 2 ^ least(t.count + 1 - :free, 16),
+                                             :longest_wait_seconds)) END
+WHERE t.count < :free OR t.expires_at <= now()
+RETURNING count;
+
+-- name: remaining_wait
+-- Seconds until the next attempt may be made.
+SELECT greatest(extract(epoch FROM expires_at - now()), 0)::double precision FROM throttles WHERE key = :key;
+
+-- name: forget_attempts
+-- A success clears the count.
+DELETE FROM throttles WHERE key = :key;
+
+-- name: give_attempt_back
+-- A success is no failure; but it must not shorten the window of the failures before it.
+UPDATE throttles SET count = greatest(count - 1, 0),
+       expires_at = CASE WHEN count >= :free THEN now() + make_interval(secs => :window_seconds) ELSE expires_at END
+ WHERE key = :key;
+
+-- The operator -----------------------------------------------------------------------------------------------------
+
+-- name: list
+-- Accounts, newest first, with what the operator wants to see at a glance.
+SELECT u.id, u.email, u.name, u.role, u.status, u.created_at,
+       (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
+       (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id) AS sessions
+  FROM users u WHERE u.status <> 'deleted' AND (:before::uuid IS NULL OR u.id < :before::uuid)
+ ORDER BY u.id DESC LIMIT :limit;
+
+-- name: set_role
+-- Makes a member an admin, or the other way round.
+UPDATE users SET role = :role WHERE id = :id AND status <> 'deleted' RETURNING id;
+
+-- name: set_status
+-- Bans, or takes a ban back.
+UPDATE users SET status = :status WHERE id = :id AND status <> 'deleted' RETURNING id;
+
+-- Leaving ----------------------------------------------------------------------------------------------------------
+
+-- name: close_account
+-- The account is nobody's from now on, and its address is free again.
+UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', password_hash = NULL,
+       settings = '{}', role = 'member'
+ WHERE id = :id AND status <> 'deleted' RETURNING id;
+
+-- name: lock_running_credits
+-- What the unfinished generations of a person, and all those in that person's sessions, hold; locked before all else.
+SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
+ WHERE g.status IN ('queued', 'model-loading', 'rendering')
+   AND (g.user_id = :user_id OR g.session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
+ ORDER BY c.session_id, c.kind, c.number FOR UPDATE OF c;
+
+-- name: release_cancelled
+-- Books the credits of generations that were just cancelled as given back, and makes them available.
+WITH freed AS (
+  UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL WHERE generation_id = ANY(:ids::uuid[])
+)
+INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
+SELECT session_id, kind, number, generation_id, 'release'
+  FROM credit_entries WHERE generation_id = ANY(:ids::uuid[]) AND action = 'hold'
+ON CONFLICT DO NOTHING;
+
+-- name: cancel_running
+-- Ends those generations; a worker that still renders one finds its claim gone.
+UPDATE generations SET status = 'cancelled', finished_at = now(), lease_until = NULL, worker_id = NULL
+ WHERE status IN ('queued', 'model-loading', 'rendering')
+   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
+RETURNING id, session_id;
+
+-- name: mark_assets_deleted
+-- Hands every file of a person, and every file in that person's sessions, to the sweeper of assets.
+UPDATE assets SET status = 'deleted'
+ WHERE status <> 'deleted'
+   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
+
+-- name: empty_sessions
+-- Ends a person's own sessions and everybody's seat in them.
+WITH own AS (
+  UPDATE user_sessions SET status = 'expired', expires_at = least(expires_at, now()) WHERE user_id = :user_id RETURNING id
+), void AS (
+  UPDATE session_invites SET revoked_at = now() WHERE revoked_at IS NULL AND session_id IN (SELECT id FROM own)
+)
+UPDATE session_members SET left_at = now()
+ WHERE left_at IS NULL AND (user_id = :user_id OR session_id IN (SELECT id FROM own));
+
+-- name: disown_messages
+-- What a person wrote in the sessions of others stays, without the person; what showed pictures is emptied. Each changed
+-- message takes the next seq of its session, so that every reader hears of it.
+WITH changed AS (
+  SELECT m.id, m.session_id, row_number() OVER (PARTITION BY m.session_id ORDER BY m.seq) AS place
+    FROM messages m JOIN user_sessions s ON s.id = m.session_id
+   WHERE m.user_id = :user_id AND s.user_id <> :user_id
+), advanced AS (
+  UPDATE user_sessions s SET seq = s.seq + c.number
+    FROM (SELECT session_id, count(*) AS number FROM changed GROUP BY session_id) c
+   WHERE s.id = c.session_id RETURNING s.id, s.seq - c.number AS base
+)
+UPDATE messages m
+   SET user_id = NULL, author_name = :name, seq = a.base + c.place,
+       text = CASE WHEN m.kind = 'text' THEN m.text ELSE '' END,
+       html = CASE WHEN m.kind = 'text' THEN m.html ELSE '' END,
+       status = CASE WHEN m.kind = 'text' THEN m.status ELSE 'deleted' END
+  FROM changed c JOIN advanced a ON a.id = c.session_id
+ WHERE m.id = c.id;
+
+-- name: closed_account
+-- The deleted account that waits longest for its rows to go, and whether files of it are still there.
+SELECT u.id, EXISTS (SELECT FROM assets a WHERE a.user_id = u.id)
+          OR EXISTS (SELECT FROM assets a JOIN user_sessions s ON s.id = a.session_id WHERE s.user_id = u.id) AS has_files
+  FROM users u WHERE u.status = 'deleted' ORDER BY has_files, u.id LIMIT 1;
+
+-- name: remove_sessions
+-- Removes a few of a deleted person's sessions with all that hangs on them; a few, so that each unit of work is short.
+DELETE FROM user_sessions
+ WHERE id IN (SELECT id FROM user_sessions WHERE user_id = :user_id ORDER BY id LIMIT :limit) RETURNING id;
+
+-- name: remove_account
+-- Removes an account and, by the tables' own rules, all that was its own.
+DELETE FROM users WHERE id = :id AND status = 'deleted';
+
+-- Sweeping ---------------------------------------------------------------------------------------------------------
+
+-- name: sweep_throttles
+-- Forgets counts that no longer matter.
+DELETE FROM throttles WHERE expires_at < now() - interval '1 day';
+
+-- name: sweep_sign_ins
+-- Forgets sign-ins that ended or ran out a month ago.
+DELETE FROM sign_ins WHERE least(ended_at, expires_at) < now() - interval '30 days';
+
+-- name: sweep_resets
+-- Forgets resets that can no longer be used.
+DELETE FROM password_resets WHERE expires_at < now() - interval '1 day';
+
+-- Export -----------------------------------------------------------------------------------------------------------
+
+-- name: export_sessions
+SELECT id, title, plan_id, status, started_at, expires_at, images_generated, videos_generated
+  FROM user_sessions WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: export_messages
+SELECT id, session_id, kind, text, status, created_at
+  FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: export_generations
+SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
+       model, provider, error_code, created_at, finished_at
+  FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: export_assets
+SELECT id, session_id, generation_id, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
+  FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: export_purchases
+SELECT id, session_id, plan_id, amount::text AS amount, currency, checkout, created_at
+  FROM purchases WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
