@@ -1,0 +1,126 @@
+"""Clips: every frame decoded once, then the stream copied into a clean container, with a poster; or `Unreadable`."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import av
+from av.container import InputContainer
+from PIL import Image
+
+from chatserver.imaging.pictures import Unreadable, placeholder, thumbnail
+from chatserver.imaging.shapes import Clip, Origin
+
+# FFmpeg is told the format, so that it never guesses a playlist that names other files; browsers play these codecs.
+FORMATS = {"webm": ("matroska", "video/webm"), "mp4": ("mp4", "video/mp4")}
+CODECS = {"vp8", "vp9", "av1", "h264"}
+# A clip of ours is a few seconds; a service's may be twenty at full HD.
+PIXELS_A_FRAME = 1920 * 1920
+FRAMES = 3600
+# How much earlier than it says a whole clip may end, in seconds: containers round, and the last frame has no length.
+TOLERANCE_SECONDS = 0.5
+
+av.logging.set_level(None)
+
+
+def finish(data: bytes, origin: Origin) -> Clip:
+    """Everything that is kept of a provider's clip."""
+    container = _container(data)
+    try:
+        poster, duration = _watch(data, container)
+        clean = _copy(data, container, origin)
+    except Unreadable:
+        raise
+    except (av.FFmpegError, ValueError, IndexError, OSError, MemoryError) as error:
+        raise Unreadable(f"It is not a whole clip ({type(error).__name__}).") from None
+    return Clip(
+        data=clean,
+        content_type=FORMATS[container][1],
+        width=poster.width,
+        height=poster.height,
+        sha256=hashlib.sha256(clean).hexdigest(),
+        thumbnail=thumbnail(poster),
+        placeholder=placeholder(poster),
+        duration_seconds=round(duration, 3),
+    )
+
+
+def _container(data: bytes) -> str:
+    if data.startswith(b"\x1aE\xdf\xa3"):
+        return "webm"
+    if data[4:8] == b"ftyp":
+        return "mp4"
+    raise Unreadable("It is neither a WebM nor an MP4 clip.")
+
+
+def _open(data: bytes, container: str) -> InputContainer:
+    return av.open(io.BytesIO(data), "r", format=FORMATS[container][0])
+
+
+def _watch(data: bytes, container: str) -> tuple[Image.Image, float]:
+    """(The poster, the seconds) of a clip decoded to its end. The poster is its middle frame: beginnings fade in."""
+    with _open(data, container) as clip:
+        stream = _stream(clip)
+        promised = float(clip.duration or 0) / av.time_base
+        count, end = _decode_all(clip, stream)
+    if count == 0 or end + TOLERANCE_SECONDS < promised:
+        raise Unreadable("It is cut.")
+    return _frame(data, container, count // 2), max(end, promised)
+
+
+def _stream(clip: Any) -> Any:
+    if not clip.streams.video:
+        raise Unreadable("There are no pictures in it.")
+    stream = clip.streams.video[0]
+    context = stream.codec_context
+    if context.name.removeprefix("lib") not in CODECS and context.codec.canonical_name not in CODECS:
+        raise Unreadable(f"Its codec is {context.name}, which browsers do not play.")
+    if not 0 < context.width * context.height <= PIXELS_A_FRAME:
+        raise Unreadable("Its frames are too large.")
+    context.thread_count = 1
+    return stream
+
+
+def _decode_all(clip: Any, stream: Any) -> tuple[int, float]:
+    count, end = 0, 0.0
+    for frame in clip.decode(stream):
+        count += 1
+        if count > FRAMES or frame.width * frame.height > PIXELS_A_FRAME:
+            raise Unreadable("It is longer or larger than a clip may be.")
+        end = max(end, float(frame.time or 0) + 1 / float(stream.average_rate or 24))
+    return count, end
+
+
+def _frame(data: bytes, container: str, number: int) -> Image.Image:
+    with _open(data, container) as clip:
+        for index, frame in enumerate(clip.decode(_stream(clip))):
+            if index == number:
+                image: Image.Image = frame.to_image()
+                return image
+    raise Unreadable("It is cut.")
+
+
+def _copy(data: bytes, container: str, origin: Origin) -> bytes:
+    """The pictures' packets as they are, in a container that carries where they came from, and nothing else."""
+    buffer = io.BytesIO()
+    with (
+        _open(data, container) as source,
+        av.open(buffer, "w", format=container, options=_options(container)) as target,
+    ):
+        source_stream = _stream(source)
+        target_stream = target.add_stream_from_template(source_stream)
+        target.metadata.update(title=origin.prompt[:200], comment=f"seed {origin.seed}, {origin.model}")
+        for packet in _packets(source, source_stream):
+            packet.stream = target_stream
+            target.mux(packet)
+    return buffer.getvalue()
+
+
+def _packets(source: Any, stream: Any) -> Iterator[Any]:
+    return (packet for packet in source.demux(stream) if packet.dts is not None)
+
+
+def _options(container: str) -> dict[str, str]:
+    # The index in front lets a browser start and seek before the last byte has come.
+    return {"movflags": "+faststart"} if container == "mp4" else {"cues_to_front": "1"}

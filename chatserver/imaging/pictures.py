@@ -1,0 +1,156 @@
+"""Pictures: from bytes of unknown make to a clean PNG, its thumbnail and its placeholder, or `Unreadable`."""
+
+import base64
+import hashlib
+import io
+
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+
+from chatserver.imaging.shapes import DownloadFormat, Origin, Picture
+
+# Larger than anything we make, small enough to decode in a quarter of a gigabyte.
+PIXELS = 25_000_000
+THUMBNAIL_SIDE = 512
+PLACEHOLDER_SIDE = 24
+# Formats that browsers draw and Pillow decodes well, by their first bytes; the sender's content type counts nothing.
+MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+PNG_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
+
+
+class Unreadable(Exception):
+    """These bytes are not one whole picture or clip of a kind that we take."""
+
+
+def finish(data: bytes, origin: Origin) -> Picture:
+    """Everything that is kept of a provider's picture."""
+    image = decode(data)
+    png = encode_png(image, origin)
+    return Picture(
+        data=png,
+        content_type="image/png",
+        width=image.width,
+        height=image.height,
+        sha256=hashlib.sha256(png).hexdigest(),
+        thumbnail=thumbnail(image),
+        placeholder=placeholder(image),
+    )
+
+
+def check_upload(data: bytes) -> bytes:
+    """The same picture as a PNG without any metadata, upright."""
+    return encode_png(decode(data), None)
+
+
+def convert(png: bytes, wanted: DownloadFormat) -> bytes:
+    """A picture of ours as JPEG (transparency on white) or WebP, good enough to keep."""
+    image = decode(png)
+    if wanted == "webp":
+        return _encode(image, "WEBP", quality=90, method=4)
+    return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True)
+
+
+def decode(data: bytes) -> Image.Image:
+    """The whole picture as RGB or RGBA, upright, in sRGB. Its size is judged before a pixel is decoded."""
+    kind = _kind(data)
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind]) as image:
+            _judge_size(image.size)
+            image.load()
+            return _normal(image)
+    except Unreadable:
+        raise
+    except MemoryError:
+        raise Unreadable("It needs more memory than a picture may.") from None
+    except Exception as error:  # noqa: BLE001  Pillow raises a dozen kinds of exception for broken files
+        raise Unreadable(f"It is not a whole picture ({type(error).__name__}).") from None
+
+
+def encode_png(image: Image.Image, origin: Origin | None) -> bytes:
+    """A PNG that carries where it came from, and nothing else."""
+    return _encode(image, "PNG", pnginfo=_metadata(origin) if origin else None, compress_level=6)
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """A WebP of at most 512 pixels a side."""
+    return _encode(_within(image, THUMBNAIL_SIDE), "WEBP", quality=82, method=4)
+
+
+def placeholder(image: Image.Image) -> str:
+    """The base64 of a WebP of at most 24 pixels a side."""
+    tiny = _within(_on_white(image), PLACEHOLDER_SIDE)
+    return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
+
+
+def _kind(data: bytes) -> str:
+    for magic, kind in MAGIC.items():
+        if data.startswith(magic):
+            if not _ends_where_it_says(data, kind):
+                raise Unreadable("It is cut, or something else is hidden behind it.")
+            return kind
+    raise Unreadable("It is neither a PNG nor a JPEG nor a WebP picture.")
+
+
+def _ends_where_it_says(data: bytes, kind: str) -> bool:
+    # A JPEG has no length, and cameras append to it: what follows its end is dropped by encoding it anew.
+    if kind == "PNG":
+        return data.endswith(PNG_END)
+    if kind == "WEBP":
+        return data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 in {len(data), len(data) - 1}
+    return True
+
+
+def _judge_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > PIXELS:
+        raise Unreadable(f"It has more than {PIXELS // 1_000_000} million pixels.")
+
+
+def _normal(image: Image.Image) -> Image.Image:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    transparent = upright.has_transparency_data
+    coloured = _in_srgb(upright, "RGBA" if transparent else "RGB")
+    # A copy without `info`: profiles, comments and places stay behind.
+    return Image.frombytes(coloured.mode, coloured.size, coloured.tobytes())
+
+
+def _in_srgb(image: Image.Image, mode: str) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in {"RGB", "RGBA", "CMYK"}:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode=mode if image.mode != "CMYK" else "RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            return image.convert(mode)  # a broken profile says nothing about the colours
+        return converted.convert(mode) if converted else image.convert(mode)
+    return image.convert(mode)
+
+
+def _metadata(origin: Origin) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    for key, value in (("prompt", origin.prompt), ("seed", str(origin.seed)), ("model", origin.model)):
+        info.add_text(key, value.replace("\0", "").encode("utf-8", "replace").decode())
+    info.add_text("Software", "chatserver")
+    return info
+
+
+def _within(image: Image.Image, side: int) -> Image.Image:
+    scale = min(1.0, side / max(image.size))
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()

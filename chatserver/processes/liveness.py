@@ -1,0 +1,41 @@
+"""Names for workers that tell, on the same machine, whether the process behind one still lives."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+# A container's host name is its own, and a machine's boot makes all its old processes dead: both are in the name.
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def worker_id() -> str:
+    """A name for this process's worker: host, boot, process and a random part."""
+    return f"{_machine()}/{os.getpid()}/{secrets.token_hex(4)}"
+
+
+def is_dead(name: str) -> bool:
+    """Whether the worker of that name certainly lives no more; False wherever we cannot know."""
+    host, *rest = name.split("/")
+    if host != socket.gethostname() or len(rest) != 3 or not rest[1].isdigit():
+        return False
+    return not _same_boot(rest[0]) or not _runs(int(rest[1]))
+
+
+def _machine() -> str:
+    boot = _BOOT.read_text().strip()[:8] if _BOOT.exists() else "unknown"
+    return f"{socket.gethostname()}/{boot}"
+
+
+def _same_boot(boot: str) -> bool:
+    return not _BOOT.exists() or _BOOT.read_text().strip()[:8] == boot
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,240 @@
+"""The parent's side of `processes`: a small pool of children, started when needed, killed when in doubt.
+
+    async with pool.lease() as child:
+        async for answer in child.ask(task):
+            …
+
+Leaving the block in the middle of a task (cancel, deadline, error) kills the child; the next lease starts another.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from chatserver.processes.child import ANSWER, END, FAILED, HEADER, READY, Failure
+
+# A cold disk and a busy machine make imports slow; a child that needs longer is broken.
+START_SECONDS = 30.0
+# No answer is longer: a verified picture of 25 MP as PNG may take 75 MB. A longer one is a child gone mad.
+FRAME_BYTES = 128 * 1024 * 1024
+# What a child may know of our environment. Tokens and keys are not among it.
+PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+
+log = structlog.get_logger(__name__)
+
+
+class ChildDied(Exception):
+    """The process ended in the middle of its work: killed, out of memory, or out of CPU time."""
+
+
+class TaskFailed(Exception):
+    """The work raised; `kind` is the name of the exception's class."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.kind = failure.kind
+        self.message = failure.message
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one child may take: bytes of address space, seconds of CPU for each task, and its niceness (0–19)."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    niceness: int = 5
+
+
+class Child:
+    """One process and the pipes to it. `resting` says that it waits for a task."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self.resting = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None and not self._stdout.at_eof()
+
+    async def greet(self) -> None:
+        """Waits until the child has imported everything and is ready for its first task."""
+        kind, _ = await self._read()
+        if kind != READY:
+            raise ChildDied
+        self.resting = True
+
+    async def ask(self, task: bytes) -> AsyncIterator[bytes]:
+        """The answers to one task as they come. Raises TaskFailed or ChildDied."""
+        self.resting = False
+        await self._send(task)
+        while True:
+            kind, body = await self._read()
+            if kind == ANSWER:
+                yield body
+                continue
+            self.resting = True
+            if kind == END:
+                return
+            assert kind == FAILED
+            raise TaskFailed(msgspec.msgpack.decode(body, type=Failure))
+
+    async def end(self) -> None:
+        """Kills the process and waits until the kernel has let it go."""
+        if self._process.returncode is None:
+            # Killed at once, before anything is awaited: a cancelled caller must not leave it running.
+            try:
+                self._process.kill()
+            except ProcessLookupError:
+                log.debug("child.gone_already", pid=self.pid)
+        self._stdin.close()
+        await self._process.wait()
+
+    async def _send(self, task: bytes) -> None:
+        try:
+            self._stdin.write(HEADER.pack(len(task), ANSWER))
+            self._stdin.write(task)
+            await self._stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            raise ChildDied from None
+
+    async def _read(self) -> tuple[bytes, bytes]:
+        try:
+            length, kind = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
+            if length > FRAME_BYTES:
+                raise ChildDied
+            return kind, await self._stdout.readexactly(length)
+        except asyncio.IncompleteReadError:
+            raise ChildDied from None
+
+
+class Pool:
+    """Up to `size` children that run `module`. They start on the first need and stay warm."""
+
+    def __init__(self, module: str, *, size: int, limits: Limits) -> None:
+        self._module = module
+        self._limits = limits
+        self._slots = asyncio.Semaphore(size)
+        self._idle: list[Child] = []
+        self._children: set[Child] = set()
+        self._waiting = 0
+        self._closed = False
+
+    @property
+    def warm(self) -> bool:
+        """Whether a child waits for work, so that the next lease does not have to start one."""
+        return any(child.alive for child in self._idle)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the next lease has to wait for another to end."""
+        return self._slots.locked()
+
+    @property
+    def waiting(self) -> int:
+        """How many leases wait for a child."""
+        return self._waiting
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that this pool runs now."""
+        return [child.pid for child in self._children]
+
+    async def start(self) -> None:
+        """Starts one child ahead of need."""
+        async with self.lease():
+            pass
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Child]:
+        """A ready child for one caller. Raises ChildDied where none can be started."""
+        await self._wait_for_slot()
+        try:
+            child = await self._take()
+            try:
+                yield child
+            finally:
+                await self._give_back(child)
+        finally:
+            self._slots.release()
+
+    async def close(self) -> None:
+        """Kills every child; those who still wait for an answer get ChildDied."""
+        self._closed = True
+        self._idle.clear()
+        await asyncio.gather(*(child.end() for child in self._children))
+        self._children.clear()
+
+    async def _wait_for_slot(self) -> None:
+        self._waiting += 1
+        try:
+            await self._slots.acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _take(self) -> Child:
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                return child
+            await self._discard(child)
+        return await self._start()
+
+    async def _give_back(self, child: Child) -> None:
+        if child.resting and child.alive and not self._closed:
+            self._idle.append(child)
+        else:
+            await self._discard(child)
+
+    async def _discard(self, child: Child) -> None:
+        self._children.discard(child)
+        await child.end()
+
+    async def _start(self) -> Child:
+        if self._closed:
+            raise ChildDied
+        child = Child(await self._spawn())
+        self._children.add(child)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await child.greet()
+        except TimeoutError:
+            await self._discard(child)
+            raise ChildDied from None
+        except BaseException:
+            await self._discard(child)
+            raise
+        log.debug("child.started", module=self._module, pid=child.pid)
+        return child
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        limits = (self._limits.memory_bytes, self._limits.cpu_seconds, self._limits.niceness)
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            self._module,
+            *(str(limit) for limit in limits),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_environment(),
+            start_new_session=True,  # Ctrl+C in the terminal is the parent's to answer, after it gave its jobs back
+        )
+
+
+def _environment() -> dict[str, str]:
+    """As little as Python needs, the way to our package, and one thread for each child's arithmetic."""
+    package_parent = str(Path(__file__).resolve().parents[2])
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    paths = filter(None, (package_parent, os.environ.get("PYTHONPATH")))
+    return {**inherited, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
