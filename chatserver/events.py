@@ -46,5 +46,11 @@ def user_channel(user_id: str) -> str:
     return f"user:{user_id}"
 
 
-# Wakes the workers: something was queued. Carries no event; a lost one is made good by the workers' poll.
+# The channel of the workers.
 JOBS_CHANNEL = "jobs"
+
+
+class JobsWaiting(Event, frozen=True, kw_only=True, tag="jobs"):
+    """To the workers: something was queued, or the named job was cancelled. A lost one costs a poll, nothing more."""
+
+    cancelled: str | None = None

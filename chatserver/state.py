@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chatserver.assets.pictures import PictureWorkshop
 from chatserver.brokers.base import Broker
 from chatserver.config import Config
 from chatserver.database import Database
@@ -12,7 +13,7 @@ from chatserver.storage.base import Storage
 
 @dataclass(frozen=True)
 class State:
-    """The process's own parts: configuration, database, broker, hub, storage and providers by name in fall-back order."""
+    """The process's own parts; `providers` by name in the order of fall-back."""
 
     config: Config
     secret_key: str
@@ -20,5 +21,6 @@ class State:
     broker: Broker
     hub: Hub
     storage: Storage
+    pictures: PictureWorkshop
     providers: dict[str, Provider]
     chat: ChatProvider

@@ -1,6 +1,6 @@
 """Credits: the rights to generations that a session owns."""
 
-from chatserver.credits.models import Balance, Balances
+from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.credits.reconciler import Discrepancy, check
 from chatserver.credits.service import announce, balances, came_free, capture, grant, hold, lock, release, require
 
@@ -8,6 +8,7 @@ __all__ = [
     "Balance",
     "Balances",
     "Discrepancy",
+    "Kind",
     "announce",
     "balances",
     "came_free",

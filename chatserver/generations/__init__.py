@@ -1,0 +1,19 @@
+"""Generations: pictures and clips being made, their queue and their worker."""
+
+from chatserver.generations.models import History, Job, Maker
+from chatserver.generations.requests import CreateGeneration, GenerationOnly
+from chatserver.generations.service import HistoryQuery, cancel, create, find, history, retry
+
+__all__ = [
+    "CreateGeneration",
+    "GenerationOnly",
+    "History",
+    "HistoryQuery",
+    "Job",
+    "Maker",
+    "cancel",
+    "create",
+    "find",
+    "history",
+    "retry",
+]

@@ -10,8 +10,7 @@ from msgspec import Struct
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound
-from chatserver.events import JOBS_CHANNEL
-from chatserver.generations.events import JobsWaiting
+from chatserver.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.generations.models import History, Maker
 from chatserver.generations.requests import CreateGeneration, Order, check, new_seed
 from chatserver.messages.models import ENDED, Asset, Generation, Message

@@ -15,6 +15,7 @@ from chatserver.messages.service import (
     following,
     newest,
     say,
+    stop,
     touch,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "following",
     "newest",
     "say",
+    "stop",
     "touch",
 ]

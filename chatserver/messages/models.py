@@ -194,6 +194,22 @@ class Message(Struct, frozen=True, kw_only=True):
     reply_to: str | None = None
     closed: int = 0
 
+    @property
+    def tail(self) -> str:
+        """What of `text` is not yet in `html`: shown plain while the reply streams."""
+        return self.text.encode("utf-16-le", "surrogatepass")[2 * self.closed :].decode("utf-16-le", "replace")
+
+    @property
+    def stacks(self) -> list[list[Generation]]:
+        """The generations as they are shown: side by side by number, each with its later versions, newest first."""
+        stacks: dict[str, list[Generation]] = {}
+        roots: dict[str, str] = {}
+        for generation in self.generations:
+            root = roots.get(generation.parent_id or "", generation.id)
+            roots[generation.id] = root
+            stacks.setdefault(root, []).insert(0, generation)
+        return list(stacks.values())
+
     @classmethod
     def from_row(cls, row: Row, generations: Sequence[Generation]) -> "Message":
         return cls(

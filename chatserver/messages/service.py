@@ -13,7 +13,7 @@ from msgspec import Struct
 from chatserver import ids, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
-from chatserver.events import session_channel
+from chatserver.events import JOBS_CHANNEL, JobsWaiting, session_channel
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
@@ -100,6 +100,7 @@ async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
     await _insert(tx, seat.session_id, new, "assistant", "Assistant")
     await announce(tx, message_id)
+    tx.announce(JOBS_CHANNEL, JobsWaiting())
 
 
 async def _insert(
@@ -153,6 +154,15 @@ async def delete(tx: Transaction, message_id: str) -> Message:
         return message
     await tx.execute("messages.remove_assets", message_id=message_id)
     return await touch(tx, message_id)
+
+
+async def stop(tx: Transaction, message_id: str) -> Message:
+    """Asks the assistant to stop writing a reply; what is written stays. By anyone in the session."""
+    message = await find(tx, message_id)
+    await sessions.active_seat(tx, message.session_id)
+    if await tx.fetch_value("messages.stop_reply", message_id=message_id) is not None:
+        tx.announce(JOBS_CHANNEL, JobsWaiting(cancelled=message_id))
+    return message
 
 
 async def find(tx: Transaction, message_id: str) -> Message:

@@ -19,7 +19,8 @@ def is_dead(name: str) -> bool:
     host, *rest = name.split("/")
     if host != socket.gethostname() or len(rest) != 3 or not rest[1].isdigit():
         return False
-    return not _same_boot(rest[0]) or not _runs(int(rest[1]))
+    # Asked at the start, before this process holds anything: its own number was somebody else's then (a container's 1).
+    return not _same_boot(rest[0]) or int(rest[1]) == os.getpid() or not _runs(int(rest[1]))
 
 
 def _machine() -> str:

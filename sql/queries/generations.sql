@@ -106,18 +106,39 @@ UPDATE generations
 RETURNING message_id, session_id;
 
 -- name: lost
--- Jobs whose worker is gone or whose time is up.
-SELECT id, session_id, message_id, kind, attempt, faults, lease_until IS NOT NULL AS leased,
-       deadline_at <= clock_timestamp() AS too_late
-  FROM generations
+-- Jobs whose worker is gone or whose time is up; looked at again, one by one, under their locks.
+SELECT id, session_id, kind FROM generations
  WHERE lease_until < clock_timestamp()
-    OR (status = 'queued' AND lease_until IS NULL AND deadline_at <= clock_timestamp())
-    OR (status = 'queued' AND created_at < now() - interval '24 hours')
- ORDER BY id LIMIT 20 FOR UPDATE SKIP LOCKED;
+    OR (status = 'queued' AND lease_until IS NULL
+        AND (deadline_at <= clock_timestamp() OR created_at < now() - interval '24 hours'))
+ ORDER BY id LIMIT 20;
 
--- name: release_worker
--- A stopping worker's jobs that it still holds.
-SELECT id, attempt FROM generations WHERE worker_id = :worker_id AND lease_until IS NOT NULL;
+-- name: lock_lost
+-- One of them, if it still is, kept until the end of the transaction.
+SELECT id, message_id, session_id, attempt, faults, lease_until IS NOT NULL AS leased,
+       coalesce(deadline_at <= clock_timestamp(), false) AS too_late
+  FROM generations
+ WHERE id = :generation_id
+   AND (lease_until < clock_timestamp()
+        OR (status = 'queued' AND lease_until IS NULL
+            AND (deadline_at <= clock_timestamp() OR created_at < now() - interval '24 hours')))
+   FOR UPDATE;
+
+-- name: holders
+-- The workers that hold leases now.
+SELECT DISTINCT worker_id FROM generations WHERE lease_until IS NOT NULL
+UNION
+SELECT DISTINCT worker_id FROM messages WHERE lease_until IS NOT NULL;
+
+-- name: drop_leases
+-- The leases of workers known to be dead end now.
+UPDATE generations SET lease_until = clock_timestamp() - interval '1 second'
+ WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
+
+-- name: drop_reply_leases
+-- Their replies' leases too.
+UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
+ WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
 
 -- name: positions
 -- The places in the queue of the waiting generations of these sessions, 1 = next, with how many run at once now.

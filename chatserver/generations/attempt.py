@@ -1,0 +1,292 @@
+"""One attempt at one claimed job: run the provider, tell how far it is, verify, store, finish; or say why not.
+
+The provider's steps become stages (rows and durable events) and progress (ephemeral events, at most four a second).
+Beside it a keeper saves progress and renews the lease; when the lease is lost, the work is cancelled at once.
+"""
+
+import asyncio
+import base64
+import contextlib
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+import structlog
+from msgspec import UNSET, UnsetType
+
+from chatserver import assets
+from chatserver.database import Transaction
+from chatserver.errors import (
+    BadParameters,
+    Busy,
+    ChatserverError,
+    ProviderDown,
+    ProviderError,
+    ProviderRateLimited,
+    Refused,
+    StorageError,
+    TimedOut,
+)
+from chatserver.events import Announcement, session_channel
+from chatserver.generations import queue
+from chatserver.generations.models import Job, Maker
+from chatserver.generations.queue import LeaseLost, Progress
+from chatserver.messages.events import Progress as ProgressEvent
+from chatserver.messages.models import GenerationStatus
+from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
+from chatserver.state import State
+
+# How often progress is told (people), saved (pages drawn anew), and the lease renewed where there is no progress.
+TELL_SECONDS = 0.25
+SAVE_SECONDS = 1.0
+KEEP_SECONDS = queue.LEASE_SECONDS / 3
+# A worker that could not renew its lease for this long, by its own clock, stops by itself.
+GIVE_UP_SECONDS = queue.LEASE_SECONDS * 2 / 3
+# First wait before a faulty job is tried again; doubled with each fault, with jitter.
+BACKOFF_SECONDS = 2.0
+# Errors that another provider would answer the same way.
+OURS = (Refused, BadParameters)
+
+log = structlog.get_logger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Attempt:
+    """Runs one job to one end. `cancel()` stops it from outside."""
+
+    def __init__(self, state: State, job: Job) -> None:
+        self._state, self.job = state, job
+        self._status: GenerationStatus = "model-loading"
+        self._progress = Progress()
+        self._dirty = False
+        self._told = 0.0
+        self._renewed = time.monotonic()
+        self._lost = asyncio.Event()
+        self._maker = Maker("", "")
+        self._rendering_since = time.monotonic()
+
+    def cancel(self) -> None:
+        """Somebody cancelled the generation: the work stops without waiting for the next look at the lease."""
+        self._lost.set()
+
+    async def run(self) -> None:
+        """To the end: done, failed, back in the queue, or lost. Cancelled from outside, it gives the job back."""
+        started = time.monotonic()
+        try:
+            await self._work_while_leased()
+        except LeaseLost:
+            log.info("generation.lost", generation_id=self.job.id, attempt=self.job.attempt)
+        except asyncio.CancelledError:
+            await self._give_back()
+            raise
+        except ChatserverError as error:
+            await self._fault(error)
+        except Exception:
+            log.exception("generation.broke", generation_id=self.job.id, attempt=self.job.attempt)
+            await self._fault(ProviderError())
+        else:
+            seconds = round(time.monotonic() - started, 2)
+            log.info("generation.done", generation_id=self.job.id, provider=self._maker.provider, seconds=seconds)
+
+    async def _work_while_leased(self) -> None:
+        work = asyncio.create_task(self._work())
+        keeper = asyncio.create_task(self._keep_lease())
+        try:
+            await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise LeaseLost
+            await work
+        finally:
+            for task in (work, keeper):
+                task.cancel()
+            await asyncio.gather(work, keeper, return_exceptions=True)
+
+    async def _keep_lease(self) -> None:
+        """Returns when the lease is lost. Saves progress as it comes, and renews the lease where there is none."""
+        while time.monotonic() - self._renewed < GIVE_UP_SECONDS:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), SAVE_SECONDS)
+                return
+            if not self._dirty and time.monotonic() - self._renewed < KEEP_SECONDS:
+                continue
+            self._dirty = False
+            try:
+                await self._state.database.run_system(queue.save_progress, self.job, self._progress)
+            except LeaseLost:
+                return
+            except Busy:
+                continue  # the database is away; the worker's own clock decides how long that may last
+            self._renewed = time.monotonic()
+
+    async def _work(self) -> None:
+        try:
+            async with asyncio.timeout(max(self.job.seconds_left, 1)):
+                finished = await self._make()
+                await self._publish(finished)
+        except TimeoutError:
+            raise TimedOut from None
+
+    # Making ----------------------------------------------------------------------------------------------------------
+
+    async def _make(self) -> Finished:
+        """The first provider that makes it, in the order of fall-back; the last one's error where none does."""
+        request = await self._request()
+        error: ProviderError = ProviderDown(f"No provider here makes {self.job.kind}s.")
+        for provider in self._state.providers.values():
+            if not provider.supports(self.job.kind):
+                continue
+            try:
+                return await self._run(provider, request)
+            except OURS:
+                raise
+            except ProviderError as failure:
+                log.warning("provider.failed", provider=provider.name, code=failure.code, generation_id=self.job.id)
+                error = failure
+        raise error
+
+    async def _request(self) -> ProviderRequest:
+        job = self.job
+        source = await self._source(job.source_asset_id) if job.source_asset_id else None
+        return ProviderRequest(
+            generation_id=job.id,
+            kind=job.kind,
+            prompt=job.prompt,
+            negative_prompt=job.negative_prompt,
+            style=job.style,
+            width=job.width,
+            height=job.height,
+            seed=job.seed,
+            steps=job.steps,
+            guidance=job.guidance,
+            source=source,
+        )
+
+    async def _source(self, asset_id: str) -> bytes:
+        key = await self._state.database.run_system(assets.storage_key, asset_id)
+        return await self._state.storage.get(key)
+
+    async def _run(self, provider: Provider, request: ProviderRequest) -> Finished:
+        self._maker = Maker(provider.name, provider.model(request.kind))
+        steps = cast(AsyncGenerator[Step, None], provider.generate(request))
+        async with contextlib.aclosing(steps):
+            async for step in steps:
+                if isinstance(step, Finished):
+                    return step
+                await self._advance(step)
+        raise ProviderError
+
+    async def _advance(self, step: Queued | Loading | Rendering) -> None:
+        status: GenerationStatus = _STATUS[type(step)]
+        eta = self._eta(step)
+        if status != self._status:
+            await self._state.database.run_system(queue.set_stage, self.job, status, self._maker, eta)
+            self._status, self._renewed, self._told = status, time.monotonic(), 0.0
+        if isinstance(step, Rendering):
+            self._progress = Progress(fraction=step.fraction, step=step.step, steps=step.steps, eta_seconds=eta)
+        else:
+            self._progress = Progress(eta_seconds=eta)
+        self._dirty = True
+        self._tell(step, eta)
+
+    def _eta(self, step: Queued | Loading | Rendering) -> float | None:
+        if step.eta_seconds is not None or not isinstance(step, Rendering) or not step.fraction:
+            self._rendering_since = time.monotonic()
+            return step.eta_seconds
+        # Only a true fraction gives an estimate: what is left at the pace so far.
+        elapsed = time.monotonic() - self._rendering_since
+        return round(elapsed * (1 - step.fraction) / step.fraction, 1)
+
+    def _tell(self, step: Queued | Loading | Rendering, eta: float | None) -> None:
+        now = time.monotonic()
+        if now - self._told < TELL_SECONDS:
+            return
+        self._told = now
+        rendering = step if isinstance(step, Rendering) else Rendering()
+        event = ProgressEvent(
+            generation_id=self.job.id,
+            message_id=self.job.message_id,
+            status=self._status,
+            attempt=self.job.attempt,
+            position=_given(step.position + 1 if isinstance(step, Queued) and step.position is not None else None),
+            eta_seconds=_given(eta),
+            fraction=_given(rendering.fraction),
+            step=_given(rendering.step),
+            steps=_given(rendering.steps),
+            preview=_given(base64.b64encode(rendering.preview).decode() if rendering.preview else None),
+        )
+        self._state.hub.publish([Announcement(session_channel(self.job.session_id), event)])
+
+    # Publishing ------------------------------------------------------------------------------------------------------
+
+    async def _publish(self, finished: Finished) -> None:
+        """Verify, stage the row, put the bytes, finish: in this order, so that no row ever names missing bytes."""
+        job, run = self.job, self._state.database.run_system
+        self._maker = Maker(finished.provider, finished.model)
+        seed = job.seed if finished.seed is None else finished.seed
+        pictures = self._state.pictures
+        verify = pictures.finish_picture if job.kind == "image" else pictures.finish_clip
+        file = await verify(finished.data, prompt=job.prompt, seed=seed, model=finished.model)
+        staged = await run(assets.stage, job.id, job.attempt, file)
+        await self._put(staged.storage_key, file.data, file.content_type)
+        await self._put(staged.thumbnail_key, file.thumbnail, "image/webp")
+        result = queue.Result(asset_id=staged.id, maker=self._maker, seed=seed, width=file.width, height=file.height)
+        await run(queue.finish, job, result)
+
+    async def _put(self, key: str, data: bytes, content_type: str) -> None:
+        """Stores bytes; a store that is away is tried again, with the same key, until the job's deadline."""
+        wait = 0.5
+        while True:
+            try:
+                return await self._state.storage.put(key, data, content_type)
+            except (StorageError, OSError) as error:
+                log.warning("storage.put_failed", error=type(error).__name__, generation_id=self.job.id)
+                await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311
+                wait = min(wait * 2, 15.0)
+
+    # Other ends ------------------------------------------------------------------------------------------------------
+
+    async def _fault(self, error: ChatserverError) -> None:
+        """Another attempt where that may help and fits the deadline; otherwise failed, with the credit returned."""
+        job = self.job
+        wait = self._wait_before_retry(error)
+        log.warning("generation.fault", generation_id=job.id, attempt=job.attempt, code=error.code, retry=wait)
+        with contextlib.suppress(LeaseLost):
+            if wait is None:
+                await self._insist(queue.fail, job, error)
+            else:
+                fault = not isinstance(error, ProviderRateLimited)
+                await self._insist(queue.requeue, job, wait_seconds=wait, fault=fault)
+
+    def _wait_before_retry(self, error: ChatserverError) -> float | None:
+        if isinstance(error, TimedOut) or not isinstance(error, ProviderError) or not error.temporary:
+            return None
+        if not isinstance(error, ProviderRateLimited) and self.job.faults + 1 >= queue.MOST_FAULTS:
+            return None
+        backoff = random.uniform(0.5, 1) * BACKOFF_SECONDS * 2**self.job.faults  # noqa: S311
+        wait = error.retry_after if error.retry_after is not None else backoff
+        return wait if wait < self.job.seconds_left else None
+
+    async def _give_back(self) -> None:
+        with contextlib.suppress(LeaseLost, Busy):
+            await self._state.database.run_system(queue.requeue, self.job, fault=False)
+
+    async def _insist(
+        self, verb: Callable[Concatenate[Transaction, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Records an end; a database that is away is asked again until the lease would be gone."""
+        while True:
+            try:
+                return await self._state.database.run_system(verb, *args, **kwargs)
+            except Busy:
+                if time.monotonic() - self._renewed > queue.LEASE_SECONDS:
+                    raise LeaseLost from None
+                await asyncio.sleep(1)
+
+
+_STATUS: dict[type, GenerationStatus] = {Queued: "queued", Loading: "model-loading", Rendering: "rendering"}
+
+
+def _given(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value

@@ -1,0 +1,183 @@
+"""The queue of generations as workers use it: claim under a lease, then write only under the fence of one's attempt.
+
+Every write says `WHERE id AND attempt AND leased RETURNING`; no row means that the lease is lost (taken over, or
+cancelled), and `LeaseLost` tells the worker to stop and discard. All of it runs as the worker role.
+"""
+
+from msgspec import Struct
+
+from chatserver import assets, credits, messages
+from chatserver.database import Transaction
+from chatserver.errors import ChatserverError, TimedOut
+from chatserver.generations.models import Job, Maker
+from chatserver.messages.models import GenerationStatus
+
+# A worker that says nothing for this long is taken for dead.
+LEASE_SECONDS = 30.0
+# Attempts that may fail before the generation does.
+MOST_FAULTS = 3
+
+
+class LeaseLost(Exception):
+    """This attempt is no longer ours: somebody cancelled it, or another worker took it over."""
+
+
+class TooManyAttempts(ChatserverError):
+    """It did not work out after several attempts."""
+
+    code = "too-many-attempts"
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far an attempt is, where known: `fraction` 0–1, `step` of `steps`, seconds to go."""
+
+    fraction: float | None = None
+    step: int | None = None
+    steps: int | None = None
+    eta_seconds: float | None = None
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """What came of an attempt: the staged asset, who made it, with which seed, at which size."""
+
+    asset_id: str
+    maker: Maker
+    seed: int
+    width: int
+    height: int
+
+
+async def claim(tx: Transaction, worker_id: str) -> Job | None:
+    """The next job, fairly by session, or None. It is `model-loading` from here on."""
+    row = await tx.fetch_one("generations.claim", worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+    if row is None:
+        return None
+    await messages.touch(tx, row["message_id"])
+    return Job.from_row(row)
+
+
+async def set_stage(
+    tx: Transaction, job: Job, status: GenerationStatus, maker: Maker, eta_seconds: float | None = None
+) -> None:
+    """A new stage, told to everyone."""
+    row = await tx.fetch_one(
+        "generations.set_stage",
+        generation_id=job.id,
+        attempt=job.attempt,
+        status=status,
+        provider=maker.provider,
+        model=maker.model,
+        eta_seconds=eta_seconds,
+        lease_seconds=LEASE_SECONDS,
+    )
+    if row is None:
+        raise LeaseLost
+    await messages.touch(tx, job.message_id)
+
+
+async def save_progress(tx: Transaction, job: Job, progress: Progress) -> None:
+    """How far it is, for pages drawn from now on, and a longer lease. Tells nobody: fractions travel by themselves."""
+    row = await tx.fetch_one(
+        "generations.save_progress",
+        generation_id=job.id,
+        attempt=job.attempt,
+        fraction=progress.fraction,
+        step=progress.step,
+        steps=progress.steps,
+        eta_seconds=progress.eta_seconds,
+        lease_seconds=LEASE_SECONDS,
+    )
+    if row is None:
+        raise LeaseLost
+
+
+async def finish(tx: Transaction, job: Job, result: Result) -> None:
+    """Done: the asset is shown, the credit is spent, the counters rise, everyone sees it. All of it or nothing."""
+    row = await tx.fetch_one(
+        "generations.finish",
+        generation_id=job.id,
+        attempt=job.attempt,
+        seed=result.seed,
+        provider=result.maker.provider,
+        model=result.maker.model,
+        width=result.width,
+        height=result.height,
+    )
+    if row is None:
+        raise LeaseLost
+    await assets.store(tx, result.asset_id)
+    await credits.capture(tx, job.id)
+    await tx.execute("sessions.count_generated", session_id=job.session_id, kind=job.kind)
+    await messages.touch(tx, job.message_id)
+    await credits.announce(tx, job.session_id)
+
+
+async def fail(tx: Transaction, job: Job, error: ChatserverError) -> None:
+    """Failed for good: the credit comes back, and the message says why."""
+    await credits.lock(tx, job.session_id, job.kind)
+    await _fail(tx, job.id, job.session_id, error, job.attempt)
+
+
+async def requeue(tx: Transaction, job: Job, *, wait_seconds: float = 0, fault: bool) -> None:
+    """Back into the queue, after a fault, a rate limit (no fault of the job) or a shutdown."""
+    message_id = await tx.fetch_value(
+        "generations.requeue",
+        generation_id=job.id,
+        attempt=job.attempt,
+        faults=int(fault),
+        wait_seconds=wait_seconds,
+    )
+    if message_id is None:
+        raise LeaseLost
+    await messages.touch(tx, message_id)
+
+
+async def lost(tx: Transaction) -> list[tuple[str, str, credits.Kind]]:
+    """(id, session, kind) of the jobs whose worker is gone or whose time is up."""
+    return [(row["id"], row["session_id"], row["kind"]) for row in await tx.fetch_all("generations.lost")]
+
+
+async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credits.Kind) -> None:
+    """Takes up one lost job: back into the queue, or failed where its attempts or its time are used up."""
+    await credits.lock(tx, session_id, kind)
+    row = await tx.fetch_one("generations.lock_lost", generation_id=generation_id)
+    if row is None:
+        return
+    if row["too_late"] or not row["leased"]:
+        await _fail(tx, generation_id, session_id, TimedOut())
+    elif row["faults"] + 1 >= MOST_FAULTS:
+        await _fail(tx, generation_id, session_id, TooManyAttempts())
+    else:
+        await tx.execute(
+            "generations.requeue", generation_id=generation_id, attempt=row["attempt"], faults=1, wait_seconds=0.0
+        )
+        await messages.touch(tx, row["message_id"])
+
+
+async def _fail(
+    tx: Transaction, generation_id: str, session_id: str, error: ChatserverError, attempt: int | None = None
+) -> None:
+    row = await tx.fetch_one(
+        "generations.fail",
+        generation_id=generation_id,
+        attempt=attempt,
+        code=error.code,
+        message=error.message,
+        retry_after=error.retry_after,
+    )
+    if row is None:
+        raise LeaseLost
+    await credits.release(tx, generation_id)
+    await messages.touch(tx, row["message_id"])
+    await credits.announce(tx, session_id)
+
+
+async def holders(tx: Transaction) -> list[str]:
+    """The workers that hold leases now."""
+    return [row["worker_id"] for row in await tx.fetch_all("generations.holders")]
+
+
+async def drop_leases(tx: Transaction, worker_ids: list[str]) -> None:
+    """Ends the leases of workers known to be dead, so that nobody waits for them to run out."""
+    await tx.execute("generations.drop_leases", worker_ids=worker_ids)
+    await tx.execute("generations.drop_reply_leases", worker_ids=worker_ids)

@@ -1,0 +1,229 @@
+"""The assistant: takes the replies that are due, streams what its model writes to everyone, and keeps it as it comes.
+
+Text travels as deltas, merged to at most thirty a second; twice a second the message itself is saved and announced with
+its finished blocks drawn, which also heals a delta that was lost. `run` goes on until it is cancelled.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import structlog
+
+from chatserver.errors import Busy, ChatserverError, ProviderError, TimedOut
+from chatserver.events import Announcement, JobsWaiting, session_channel
+from chatserver.messages import markdown, replies
+from chatserver.messages.events import Delta
+from chatserver.messages.replies import Draft, Reply, ReplyLost
+from chatserver.processes import liveness
+from chatserver.providers.base import ChatRequest, ChatStep, Text, Turn, Usage
+from chatserver.state import State
+
+# Replies that one process writes at once, the poll that makes good a lost wake, and a stopping writer's patience.
+MOST_AT_ONCE = 200
+POLL_SECONDS = 1.0
+STOP_SECONDS = 5.0
+# Thirty deltas a second look smooth and cost little; two saves a second heal soon and cost little.
+DELTA_SECONDS = 1 / 30
+SAVE_SECONDS = 0.5
+# A renewal where nothing new was written, and the longest that one reply may take and be.
+KEEP_SECONDS = replies.LEASE_SECONDS / 3
+LONGEST_SECONDS = 300.0
+LONGEST_TEXT = 100_000
+
+SYSTEM_PROMPT = (
+    "You are the assistant of a chat in which people make pictures and short videos together. Answer briefly and "
+    "warmly, in the language of the question, with Markdown where it helps. People make a picture with the image "
+    "button or by writing /image and a prompt; you cannot press it for them, but you can suggest a vivid prompt."
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Assistant:
+    """Writes replies, many at once."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._id = liveness.worker_id()
+        self._writing: dict[asyncio.Task[None], Writer] = {}
+        self._wake = asyncio.Event()
+
+    def hear(self, event: JobsWaiting) -> None:
+        """Something was said, or somebody pressed stop, here or elsewhere."""
+        for writer in self._writing.values():
+            if writer.reply.message_id == event.cancelled:
+                writer.stop()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until cancelled, then gives its replies back."""
+        try:
+            while True:
+                await self._fill()
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+        finally:
+            for task in self._writing:
+                task.cancel()
+            if self._writing:
+                await asyncio.wait(set(self._writing), timeout=STOP_SECONDS)
+
+    async def _fill(self) -> None:
+        while len(self._writing) < MOST_AT_ONCE:
+            try:
+                reply = await self._state.database.run_system(replies.claim, self._id)
+            except Busy:
+                return
+            if reply is None:
+                return
+            writer = Writer(self._state, reply)
+            task = asyncio.create_task(writer.run())
+            self._writing[task] = writer
+            task.add_done_callback(lambda done: self._writing.pop(done))
+
+
+class Writer:
+    """Writes one reply to its end: done, stopped, failed with words, or lost to another writer."""
+
+    def __init__(self, state: State, reply: Reply) -> None:
+        self._state, self.reply = state, reply
+        self._text = ""
+        self._sent = 0  # characters that deltas have carried
+        self._offset = 0  # the same in UTF-16 code units
+        self._flush: asyncio.TimerHandle | None = None
+        self._flushed = 0.0
+        self._saved_text = ""
+        self._renewed = time.monotonic()
+        self._tokens = (0, 0)
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Somebody pressed stop: what is written stays."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """To the end. Cancelled from outside, it gives the reply back."""
+        try:
+            await self._write()
+        except ReplyLost:
+            log.info("reply.lost", message_id=self.reply.message_id)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Busy):
+                await self._state.database.run_system(replies.give_back, self.reply)
+            raise
+        except Exception:
+            log.exception("reply.broke", message_id=self.reply.message_id)
+            await self._finish(ProviderError("Something went wrong on our side."))
+
+    async def _write(self) -> None:
+        if self.reply.attempt > replies.MOST_ATTEMPTS:
+            return await self._finish(ProviderError("This reply was interrupted several times."))
+        consume = asyncio.create_task(self._consume())
+        helpers = [asyncio.create_task(self._save_for_ever()), asyncio.create_task(self._stopped.wait())]
+        try:
+            await asyncio.wait([consume, *helpers], return_when=asyncio.FIRST_COMPLETED)
+            error = await self._outcome(consume, helpers[0])
+        finally:
+            if self._flush:
+                self._flush.cancel()
+            for task in (consume, *helpers):
+                task.cancel()
+            await asyncio.gather(consume, *helpers, return_exceptions=True)
+        await self._finish(error)
+
+    async def _outcome(self, consume: "asyncio.Task[None]", saver: "asyncio.Task[None]") -> ChatserverError | None:
+        """Why the writing ended: None at its own end or by the stop button. Raises ReplyLost."""
+        if saver.done():
+            await saver
+        if not consume.done():
+            return None
+        try:
+            await consume
+        except TimeoutError:
+            return TimedOut()
+        except ChatserverError as error:
+            return error
+        return None
+
+    async def _consume(self) -> None:
+        chat = self._state.chat
+        system = Turn("system", self._state.config.chat_system_prompt or SYSTEM_PROMPT)
+        request = ChatRequest(turns=(system, *self.reply.turns))
+        steps = cast(AsyncGenerator[ChatStep, None], chat.reply(request))
+        async with asyncio.timeout(LONGEST_SECONDS), contextlib.aclosing(steps):
+            async for step in steps:
+                if isinstance(step, Usage):
+                    self._tokens = (step.tokens_in, step.tokens_out)
+                elif isinstance(step, Text):
+                    self._add(step.text)
+                if len(self._text) > LONGEST_TEXT:
+                    return
+
+    def _add(self, text: str) -> None:
+        self._text += text
+        wait = self._flushed + DELTA_SECONDS - time.monotonic()
+        if wait <= 0:
+            self._send_delta()
+        elif self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(wait, self._send_delta)
+
+    def _send_delta(self) -> None:
+        if self._flush:
+            self._flush.cancel()
+            self._flush = None
+        text = self._text[self._sent :]
+        if not text:
+            return
+        event = Delta(message_id=self.reply.message_id, offset=self._offset, text=text)
+        self._state.hub.publish([Announcement(session_channel(self.reply.session_id), event)])
+        self._sent += len(text)
+        self._offset += markdown.utf16_length(text)
+        self._flushed = time.monotonic()
+
+    async def _save_for_ever(self) -> None:
+        """Returns when somebody pressed stop elsewhere; raises ReplyLost when the reply is another's."""
+        while True:
+            await asyncio.sleep(SAVE_SECONDS)
+            stopped = False
+            try:
+                if self._text != self._saved_text:
+                    stopped = await self._save()
+                elif time.monotonic() - self._renewed > KEEP_SECONDS:
+                    stopped = await self._state.database.run_system(replies.keep, self.reply)
+                    self._renewed = time.monotonic()
+            except Busy:
+                continue
+            if stopped:
+                return
+
+    async def _save(self) -> bool:
+        self._send_delta()
+        text = self._text
+        closed = await asyncio.to_thread(markdown.closed_length, text)
+        html = await markdown.render_off_loop(text[:closed])
+        draft = Draft(text, html, markdown.utf16_length(text[:closed]))
+        stopped = await self._state.database.run_system(replies.save, self.reply, draft)
+        self._saved_text, self._renewed = text, time.monotonic()
+        return stopped
+
+    async def _finish(self, error: ChatserverError | None) -> None:
+        self._send_delta()
+        text = self._text
+        if error is not None:
+            text = f"{text}\n\n*{error.message}*".strip()
+        html = await markdown.render_off_loop(text)
+        while True:
+            try:
+                return await self._state.database.run_system(
+                    replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens
+                )
+            except ReplyLost:
+                return
+            except Busy:
+                if time.monotonic() - self._renewed > replies.LEASE_SECONDS:
+                    return
+                await asyncio.sleep(1)

@@ -1,0 +1,119 @@
+"""The assistant's replies as jobs: claim one, write it under the fence of the attempt, finish it. As the worker role."""
+
+from msgspec import Struct
+
+from chatserver import sessions
+from chatserver.database import Transaction
+from chatserver.messages import service
+from chatserver.providers.base import Turn
+
+# A writer that says nothing for this long is taken for dead.
+LEASE_SECONDS = 30.0
+# Times that one reply is begun; after that it stays failed.
+MOST_ATTEMPTS = 3
+# How much of the conversation a model is given: messages at most, and characters (about four a token).
+WINDOW_MESSAGES, WINDOW_CHARACTERS = 60, 24_000
+
+
+class ReplyLost(Exception):
+    """Somebody else writes this reply now, or it was deleted."""
+
+
+class Reply(Struct, frozen=True):
+    """A claimed reply: its message, its attempt, and the conversation to answer."""
+
+    message_id: str
+    session_id: str
+    attempt: int
+    turns: tuple[Turn, ...]
+
+
+class Draft(Struct, frozen=True):
+    """What is written so far: the text, its finished blocks as HTML, and the UTF-16 code units that these cover."""
+
+    text: str
+    html: str
+    closed: int
+
+
+async def claim(tx: Transaction, worker_id: str) -> Reply | None:
+    """The oldest reply that nobody writes, with its conversation; or None."""
+    row = await tx.fetch_one("messages.claim_reply", worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+    if row is None:
+        return None
+    turns = await _conversation(tx, row["session_id"], row["id"])
+    return Reply(row["id"], row["session_id"], row["attempt"], turns)
+
+
+async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:
+    """Keeps and shows what is written so far; True where somebody pressed stop."""
+    seq = await sessions.next_seq(tx, reply.session_id)
+    row = await tx.fetch_one(
+        "messages.save_reply",
+        message_id=reply.message_id,
+        attempt=reply.attempt,
+        text=draft.text,
+        html=draft.html,
+        closed=draft.closed,
+        seq=seq,
+        lease_seconds=LEASE_SECONDS,
+    )
+    if row is None:
+        raise ReplyLost
+    await service.announce(tx, reply.message_id)
+    return bool(row["stopped"])
+
+
+async def keep(tx: Transaction, reply: Reply) -> bool:
+    """Renews the lease where nothing new was written; True where somebody pressed stop."""
+    row = await tx.fetch_one(
+        "messages.reply_state", message_id=reply.message_id, attempt=reply.attempt, lease_seconds=LEASE_SECONDS
+    )
+    if row is None:
+        raise ReplyLost
+    return bool(row["stopped"])
+
+
+async def finish(tx: Transaction, reply: Reply, text: str, html: str, *, failed: bool, tokens: tuple[int, int]) -> None:
+    """The whole reply, ended; `tokens` read and written are counted for the session."""
+    tokens_in, tokens_out = tokens
+    await tx.execute("sessions.count_tokens", session_id=reply.session_id, tokens_in=tokens_in, tokens_out=tokens_out)
+    seq = await sessions.next_seq(tx, reply.session_id)
+    row = await tx.fetch_one(
+        "messages.finish_reply",
+        message_id=reply.message_id,
+        attempt=reply.attempt,
+        text=text,
+        html=html,
+        status="failed" if failed else "done",
+        seq=seq,
+    )
+    if row is None:
+        raise ReplyLost
+    await service.announce(tx, reply.message_id)
+
+
+async def give_back(tx: Transaction, reply: Reply) -> None:
+    """A stopping writer gives its reply back, to be written from its start by another."""
+    await tx.execute("messages.give_back_reply", message_id=reply.message_id, attempt=reply.attempt)
+    await service.touch(tx, reply.message_id)
+
+
+async def _conversation(tx: Transaction, session_id: str, before_id: str) -> tuple[Turn, ...]:
+    rows = await tx.fetch_all(
+        "messages.conversation", session_id=session_id, before_id=before_id, limit=WINDOW_MESSAGES
+    )
+    turns: list[Turn] = []
+    room = WINDOW_CHARACTERS
+    for row in rows:
+        if turns and len(row["text"]) > room:
+            break
+        room -= len(row["text"])
+        turns.append(_turn(row["author_kind"], row["kind"], row["text"]))
+    return tuple(reversed(turns))
+
+
+def _turn(author_kind: str, kind: str, text: str) -> Turn:
+    if author_kind == "assistant":
+        return Turn("assistant", text)
+    return Turn("user", text if kind == "text" else f"(asked for a{'n image' if kind == 'image' else ' video'}) {text}")

@@ -1,0 +1,94 @@
+"""The built-in guide: answers where no language model is configured. It says what it is, and helps with the commands.
+
+It matches words against a handful of subjects; it does not understand, and does not pretend to.
+"""
+
+import re
+from collections.abc import AsyncIterator
+
+from chatserver.providers.base import ChatRequest, ChatStep, Text
+
+_WHO = (
+    "I am the **built-in guide**, not a language model: I only know how this chat works. "
+    "The operator can give this place a real assistant by setting `CHAT_MODEL` (with a Hugging Face token), "
+    "or `CHAT_BASE_URL` for any OpenAI-compatible server such as Ollama or vLLM."
+)
+
+_PICTURES = (
+    "To make a picture, press the **image button** beside the text box (or the key `I`), describe what you want to "
+    "see, and press *Create*. The price in credits stands on the button.\n\n"
+    "- `/image a beautiful sunset over mountains` does the same from the keyboard\n"
+    "- Styles, size, how many, seed and more are in the row above the text\n"
+    "- When it is done, the download links are in the message itself"
+)
+
+_VIDEOS = (
+    "To make a short clip, press the **video button**, or write `/video waves rolling onto a beach at dusk`. "
+    "A clip takes longer than a picture and uses a video credit."
+)
+
+_CREDITS = (
+    "Credits are rights to make one picture or one clip. Your session owns a fixed number; a used one comes back "
+    "**one hour** after you spent it, and at once if the picture fails or you cancel it. "
+    "The ring in the sidebar shows how many are left, held, and when the next one is free."
+)
+
+_GUESTS = (
+    "The owner of a session can invite guests with a link (in the sidebar). Guests see everything live; they can make "
+    "pictures only when the owner switches that on."
+)
+
+_KEYS = (
+    "| Key | What it does |\n|---|---|\n| `Enter` | send |\n| `Shift` + `Enter` | new line |\n| `I` | image mode |\n"
+    "| `Alt` + `↑` | earlier prompts |\n| `?` | all shortcuts |"
+)
+
+_PROMPTS = (
+    "A good prompt names the *thing*, the *place*, the *light* and the *manner*. For example:\n\n"
+    "```\na lighthouse on a cliff, stormy sea, last light of dusk, watercolour\n```"
+)
+
+# The first subject whose words occur answers; the order puts the narrow ones first.
+_SUBJECTS: tuple[tuple[str, str], ...] = (
+    (r"\b(video|clip|film|animation)s?\b", _VIDEOS),
+    (r"\b(credit|price|cost|free|hour|limit)s?\b", _CREDITS),
+    (r"\b(guest|invite|friend|share|link)s?\b", _GUESTS),
+    (r"\b(key|keys|keyboard|shortcut)s?\b", _KEYS),
+    (r"\b(prompt|idea|inspire|suggest)s?\b", _PROMPTS),
+    (r"\b(image|picture|photo|draw|paint|generate|make|create)s?\b", _PICTURES),
+    (r"\b(who|what) are you\b|\bmodel\b|\bassistant\b|\bconfigure\b", _WHO),
+)
+_OTHERWISE = (
+    f"Hello! {_WHO}\n\nAsk me about **pictures**, **videos**, **credits**, **guests**, **prompts** or **keys**."
+)
+
+
+class Guide:
+    """The `ChatProvider` of a place without a model."""
+
+    name = "guide"
+    label = "Guide (built in)"
+
+    def model(self) -> str:
+        return self.label
+
+    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
+        """The words on the last message's subject, a paragraph at a time."""
+        asked = next((turn.text for turn in reversed(request.turns) if turn.role == "user"), "")
+        for paragraph in answer(asked).split("\n\n"):
+            yield Text(paragraph + "\n\n")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def answer(asked: str) -> str:
+    """What the guide says to a message, in Markdown."""
+    for pattern, words in _SUBJECTS:
+        if re.search(pattern, asked, re.IGNORECASE):
+            return (
+                words
+                if words is _WHO
+                else f"{words}\n\n*This was the built-in guide; no language model is set up here.*"
+            )
+    return _OTHERWISE
