@@ -1,0 +1,71 @@
+"""One log line for each request, and the id that ties it to every other line and to the error that a person sees."""
+
+import secrets
+import time
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Whoever knows one of these may do something with it, so they are not logged.
+_SECRET_PARAMETERS = ("code", "token", "signature")
+_QUIET_PATHS = ("/static/", "/healthz", "/readyz", "/metrics")
+
+log = structlog.get_logger(__name__)
+
+
+class RequestLog:
+    """Gives each request an id (`X-Request-Id`, `request.state.request_id`, every log line), and logs its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(6)
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, started = 0, time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                _log(scope, status, time.perf_counter() - started)
+
+
+def request_id_of(connection: HTTPConnection) -> str:
+    """The id of this request, to be shown with an error."""
+    return str(getattr(connection.state, "request_id", ""))
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    client = scope.get("client")
+    say = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
+    say(
+        "request.finished",
+        method=scope["method"],
+        path=safe_path(scope),
+        status=status,
+        ms=round(seconds * 1000, 1),
+        client=client[0] if client else None,
+    )
+
+
+def safe_path(scope: Scope) -> str:
+    """The path without its query, and without the parts that are secrets."""
+    path = str(scope["path"])
+    parameters = scope.get("path_params", {})
+    for name in _SECRET_PARAMETERS:
+        if parameters.get(name):
+            path = path.replace(str(parameters[name]), "…")
+    return path

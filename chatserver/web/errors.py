@@ -1,0 +1,133 @@
+"""Errors as answers: JSON for programs, a page in plain words with a way out for people, no more than they may know."""
+
+import math
+from http import HTTPStatus
+from urllib.parse import quote
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+
+from chatserver.errors import ChatserverError, Malformed, NotFound, NotSignedIn, TooLarge
+from chatserver.web import templating
+from chatserver.web.access import request_id_of
+from chatserver.web.api import PREFIX, json_response
+
+log = structlog.get_logger(__name__)
+
+
+class MethodNotAllowed(ChatserverError):
+    """This address does not take that method."""
+
+    code = "method-not-allowed"
+    status = 405
+
+
+class TooSlow(ChatserverError):
+    """The request took too long to arrive."""
+
+    code = "too-slow"
+    status = 408
+
+
+_BY_STATUS = {error.status: error for error in (Malformed, NotFound, MethodNotAllowed, TooSlow, TooLarge)}
+
+
+class Errors:
+    """Answers every error of what it wraps. One that we did not foresee is logged, and shown by the request's id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except Exception as error:
+            if started:
+                log.error("request.cut", error=type(error).__name__, exc_info=error)
+                raise
+            request = Request(scope, receive)
+            await respond(request, _known(error))(scope, receive, send)
+
+
+def _known(error: Exception) -> ChatserverError:
+    if isinstance(error, ChatserverError):
+        return error
+    if isinstance(error, HTTPException):
+        return of_status(error.status_code)
+    log.error("request.failed", error=type(error).__name__, exc_info=error)
+    return ChatserverError()
+
+
+def of_status(status: int) -> ChatserverError:
+    """The error of a status that the framework raised by itself."""
+    return _BY_STATUS.get(status, ChatserverError)()
+
+
+def respond(request: Request, error: ChatserverError) -> Response:
+    """The answer that shows an error."""
+    wants_page = wants_html(request)
+    if wants_page and isinstance(error, NotSignedIn):
+        return RedirectResponse(sign_in_path(request), status_code=303)
+    response = _page(request, error) if wants_page else json_response({"error": error.as_dict()}, error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if isinstance(error, NotSignedIn):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def wants_html(request: Request) -> bool:
+    """Whether a person's browser asks for a page, rather than a program or a script for a value."""
+    return not request.url.path.startswith(PREFIX + "/") and "text/html" in request.headers.get("accept", "")
+
+
+def sign_in_path(request: Request) -> str:
+    """The sign-in page, and back to here afterwards."""
+    if request.method != "GET":
+        return "/sign-in"
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/sign-in?next={quote(here, safe='/')}"
+
+
+def _page(request: Request, error: ChatserverError) -> Response:
+    context = {"error": error, "request_id": request_id_of(request), "title": title_of(error)}
+    return templating.render(request, "errors/error.html", context, error.status)
+
+
+_TITLES = {
+    400: "That could not be read",
+    403: "Not allowed",
+    404: "Nothing here",
+    405: "That does not work here",
+    409: "That does not fit any more",
+    413: "Too large",
+    422: "Something is not right yet",
+    429: "A little too fast",
+    503: "One moment, please",
+}
+
+
+def title_of(error: ChatserverError) -> str:
+    """A heading of a few words."""
+    return _TITLES.get(error.status, HTTPStatus(error.status).phrase if error.status < 500 else "That went wrong")
+
+
+async def _handle(request: Request, error: Exception) -> Response:
+    return respond(request, _known(error))
+
+
+# For the framework's own middleware, which would otherwise answer these in its own words.
+EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {ChatserverError: _handle, HTTPException: _handle}

@@ -1,0 +1,87 @@
+"""The security headers of every answer: nothing from elsewhere, nothing inline, no frames, no guessing of types."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatserver.config import Config
+
+REPORTS_PATH = "/csp-reports"
+_YEARS_SECONDS = 63_072_000
+_NOT_NEEDED = ("camera", "microphone", "geolocation", "payment", "usb", "serial", "midi", "display-capture")
+
+
+class SecurityHeaders:
+    """Adds the headers to each answer that does not bring its own."""
+
+    def __init__(self, app: ASGIApp, config: Config) -> None:
+        self._app = app
+        self._headers = security_headers(config)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def security_headers(config: Config) -> dict[str, str]:
+    """The headers, by name."""
+    headers = {
+        "Content-Security-Policy": content_security_policy(config),
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: browsers would then send forms with `Origin: null`.
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _NOT_NEEDED),
+        "X-Frame-Options": "DENY",
+    }
+    if config.secure:
+        headers["Strict-Transport-Security"] = f"max-age={_YEARS_SECONDS}"
+    return headers
+
+
+def content_security_policy(config: Config) -> str:
+    """What our pages may load. Pictures may come from the bucket where readers are sent there."""
+    files = " ".join(["'self'", "blob:", *bucket_origins(config)])
+    socket = config.origin.replace("http", "ws", 1)
+    rules = {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": files,
+        "media-src": files,
+        "connect-src": f"'self' {socket}",
+        "font-src": "'none'",
+        "manifest-src": "'self'",
+        "worker-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+        "report-uri": REPORTS_PATH,
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def bucket_origins(config: Config) -> list[str]:
+    """Where presigned addresses lead: the bucket's own host, or the endpoint's with the bucket in the path."""
+    parts = urlsplit(config.storage_url)
+    if not config.storage_presign or parts.scheme != "s3":
+        return []
+    query = parse_qs(parts.query)
+    region = query.get("region", ["us-east-1"])[0]
+    endpoint = urlsplit(query.get("endpoint", [f"https://s3.{region}.amazonaws.com"])[0])
+    origins = [f"{endpoint.scheme}://{endpoint.netloc}", f"{endpoint.scheme}://{parts.netloc}.{endpoint.netloc}"]
+    if "endpoint" not in query:
+        origins.append(f"https://{parts.netloc}.s3.amazonaws.com")
+    return origins
