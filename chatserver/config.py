@@ -90,6 +90,9 @@ class Config:
     )
     hf_concurrency: int = _setting(2, "Calls at once to Hugging Face over all workers.", minimum=1)
     image_model: str = _setting("black-forest-labs/FLUX.1-schnell", "The model for pictures.")
+    image_edit_model: str = _setting(
+        "Qwen/Qwen-Image-Edit", "The model for variations of a picture (image to image), behind the router."
+    )
     video_model: str = _setting("Wan-AI/Wan2.2-TI2V-5B", "The model for clips.")
     chat_model: str = _setting(
         "", "The model of the assistant; empty leaves the built-in guide, unless a token is set."
@@ -102,6 +105,11 @@ class Config:
         "", "What the assistant is told before each conversation; empty for our own words."
     )
     image_base_url: str = _setting("", "A self-hosted picture server instead of the router.")
+    image_api_key: str = _setting(
+        "",
+        "The key of IMAGE_BASE_URL, where it wants one; Inference Endpoints get HUGGINGFACE_API_KEY.",
+        secret=True,
+    )
     image_protocol: Literal["hf-bytes", "openai-images"] = _setting(
         "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
     )

@@ -1,0 +1,31 @@
+"""Opens the providers that the configuration names, in their order of fall-back. The one place that chooses them."""
+
+from collections.abc import Callable
+
+from chatserver.config import Config
+from chatserver.errors import ConfigurationError
+from chatserver.providers.base import Provider
+from chatserver.providers.huggingface import HuggingFace
+from chatserver.providers.openai_chat import open_chat
+
+__all__ = ["open_chat", "open_providers"]
+
+
+def open_providers(config: Config) -> dict[str, Provider]:
+    """Providers by name. Raises ConfigurationError where one of them cannot work as configured."""
+    return {name: _open(name, config) for name in config.provider_order}
+
+
+def _open(name: str, config: Config) -> Provider:
+    if name not in _MAKERS:
+        raise ConfigurationError(f"PROVIDERS names {name}, which is not installed.")
+    return _MAKERS[name](config)
+
+
+def _open_huggingface(config: Config) -> Provider:
+    if not (config.huggingface_api_key or config.image_base_url):
+        raise ConfigurationError("PROVIDERS names huggingface, but HUGGINGFACE_API_KEY is not set.")
+    return HuggingFace(config)
+
+
+_MAKERS: dict[str, Callable[[Config], Provider]] = {"huggingface": _open_huggingface}

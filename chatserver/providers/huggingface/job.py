@@ -1,0 +1,154 @@
+"""One run on its way to the service, and the call that every adapter begins with: started, loading, being made."""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from chatserver.errors import ModelLoadingTooLong
+from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
+from chatserver.providers.faults import words_of
+from chatserver.providers.http import Answer, Deadline
+from chatserver.providers.huggingface.client import Client, successful
+from chatserver.providers.huggingface.mapping import Route
+from chatserver.providers.huggingface.results import Results
+
+# What is POSTed: a JSON object, or a maker of forms.
+Body = Mapping[str, Any] | Callable[[], aiohttp.FormData]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What an adapter needs for one run. `base` is the provider's address without a slash at its end."""
+
+    client: Client
+    results: Results
+    route: Route
+    request: ProviderRequest
+    base: str
+    deadline: Deadline
+    # A self-hosted server that is scaled to zero answers 503 without saying what it waits for.
+    self_hosted: bool = False
+    # None is the operator's Hugging Face token; empty is none at all.
+    token: str | None = None
+
+    @property
+    def cap(self) -> int:
+        """The bytes that the finished file may have."""
+        limits = self.client.limits
+        return limits.video_bytes if self.request.kind == "video" else limits.image_bytes
+
+    @property
+    def coded_cap(self) -> int:
+        """The bytes that the file may have inside JSON: base64 needs four for three."""
+        return self.cap * 4 // 3 + self.client.limits.json_bytes
+
+    def finished(self, data: bytes, seed: int | None = None) -> Finished:
+        """The last step, with who really made it."""
+        maker = f"huggingface · {self.route.provider}" if not self.self_hosted else "self-hosted"
+        seed = self.request.seed if seed is None else seed
+        return Finished(data=data, model=self.route.model, provider=maker, seed=seed)
+
+    async def queued(self, url: str, body: Body) -> AsyncGenerator[Step | Answer, None]:
+        """POSTs work that the service only takes in. `Loading` while the model loads, then the successful Answer."""
+        loading = _LoadingBudget(self.client.limits.loading_seconds)
+        while True:
+            answer = await self._make(url, body, {}, self.client.limits.json_bytes)
+            wait = loading_seconds(answer, any_503=self.self_hosted)
+            if wait is None:
+                yield successful(answer)
+                return
+            yield loading.step(wait)
+            await self.deadline.sleep(self._pause(wait))
+
+    async def made(self, url: str, body: Body, headers: Mapping[str, str]) -> AsyncGenerator[Step | Answer, None]:
+        """POSTs work that is done while the call is held. Steps as they happen, then the successful Answer."""
+        loading = _LoadingBudget(self.client.limits.loading_seconds)
+        while True:
+            task = asyncio.ensure_future(self._make(url, body, headers, self.coded_cap))
+            try:
+                # What loads or refuses says so at once; a call that is kept is being worked on.
+                await asyncio.wait({task}, timeout=self.client.limits.patience)
+                if not task.done():
+                    yield Rendering()
+                answer = await task
+            finally:
+                # Closed in the middle: the connection closes with the call, which is all the cancel there is.
+                task.cancel()
+            wait = loading_seconds(answer, any_503=self.self_hosted)
+            if wait is None:
+                break
+            yield loading.step(wait)
+            await self.deadline.sleep(self._pause(wait))
+        successful(answer)
+        yield Rendering()
+        yield answer
+
+    async def _make(self, url: str, body: Body, headers: Mapping[str, str], cap: int) -> Answer:
+        # A form is spent when it was sent, so each try gets its own.
+        sent = body() if callable(body) else body
+        headers = {**self.client.headers(self.token), **headers}
+        return await self.client.make(url, sent, headers=headers, cap=cap, deadline=self.deadline)
+
+    def _pause(self, wait: float) -> float:
+        longest = self.client.limits.loading_pause
+        return longest if math.isnan(wait) else min(max(wait, longest / 5), longest)
+
+
+class _LoadingBudget:
+    """How long a model may load within one run, from its first word that it does."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends: float | None = None
+
+    def step(self, wait: float) -> Loading:
+        """The step to show for a model that loads for `wait` seconds more. Raises ModelLoadingTooLong."""
+        now = asyncio.get_running_loop().time()
+        self._ends = now + self._seconds if self._ends is None else self._ends
+        if now >= self._ends:
+            raise ModelLoadingTooLong
+        return Loading(None if math.isnan(wait) else wait)
+
+
+def loading_seconds(answer: Answer, *, any_503: bool = False) -> float | None:
+    """Seconds that the model still loads, NaN where it loads for an unknown time, None where it does not load.
+
+    `{"error": "Model … is currently loading", "estimated_time": 20.0}`; the number may be absent or nonsense.
+    """
+    if answer.status != 503:
+        return None
+    document = answer.json()
+    document = document if isinstance(document, dict) else {}
+    if not (any_503 or "estimated_time" in document or "loading" in words_of(document).lower()):
+        return None
+    return _seconds(document.get("estimated_time"))
+
+
+def _seconds(value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+    return seconds if 0 <= seconds < 24 * 3600 else math.nan
+
+
+def parameters(request: ProviderRequest) -> dict[str, Any]:
+    """The settings under the names of Hugging Face's task schema; absent where the request leaves them open."""
+    size = {} if request.kind == "video" else {"width": request.width, "height": request.height}
+    settings = {
+        "negative_prompt": request.negative_prompt,
+        **size,
+        "num_inference_steps": request.steps,
+        "guidance_scale": request.guidance,
+        "seed": request.seed,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def prompt(request: ProviderRequest) -> str:
+    """The prompt with its style as one phrase."""
+    return f"{request.prompt}, {request.style} style" if request.style else request.prompt

@@ -1,0 +1,249 @@
+"""The assistant through any server that speaks OpenAI's chat completions: Hugging Face, Ollama, vLLM, llama.cpp.
+
+An answer has ended when the service says so, with `[DONE]` or a `finish_reason`; a stream that only stops is Truncated.
+Faults come before the stream as a status, or inside it as an event in one of several shapes.
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from chatserver.config import Config
+from chatserver.errors import (
+    BadBytes,
+    BadParameters,
+    ConfigurationError,
+    InvalidToken,
+    NoPermission,
+    ProviderError,
+    Refused,
+    Truncated,
+)
+from chatserver.providers.base import ChatRequest, ChatStep, Text, Usage
+from chatserver.providers.faults import fault, spoken_fault, words_of
+from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http, pieces, read, too_large, translated
+from chatserver.providers.sse import EventStream
+
+# Served by several providers, and free to use (Apache-2.0).
+DEFAULT_MODEL = "openai/gpt-oss-20b"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long and how much one answer may be, in seconds and bytes."""
+
+    total_seconds: float = 300.0
+    # Until the first words, and between two pieces: a large prompt on a small machine takes its time.
+    silence_seconds: float = 90.0
+    stream_bytes: int = 16 * MEBIBYTE
+    error_bytes: int = 256 * 1024
+
+
+class OpenAIChat:
+    """Streams answers from `base`/chat/completions."""
+
+    name = "openai-chat"
+
+    def __init__(
+        self, base: str, key: str, model: str, label: str, *, bill_to: str = "", limits: Limits | None = None
+    ) -> None:
+        self.label = label
+        self._url = f"{base.rstrip('/')}/chat/completions"
+        self._key = key
+        self._model = model
+        self._bill_to = bill_to
+        self._limits = limits or Limits()
+        self._http = Http()
+
+    def model(self) -> str:
+        """The model used when a request names none."""
+        return self._model
+
+    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
+        """Text as it comes, then Usage where it was counted. Raises ProviderError; closing it closes the connection."""
+        deadline = Deadline(self._limits.total_seconds)
+        with _about_the_assistant():
+            async with self._http.open(
+                "POST", self._url, self._headers(), body(request, self._model), self._limits.silence_seconds
+            ) as response:
+                if response.status != 200:
+                    raise fault(
+                        Answer(response.status, response.headers, await read(response, self._limits.error_bytes))
+                    )
+                async with contextlib.aclosing(self._steps(response, deadline)) as steps:
+                    async for step in steps:
+                        yield step
+
+    async def close(self) -> None:
+        """Gives back the connections."""
+        await self._http.close()
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        if self._bill_to:
+            headers["X-HF-Bill-To"] = self._bill_to
+        return headers
+
+    async def _steps(self, response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncGenerator[ChatStep, None]:
+        answer = _Reading()
+        if "json" in response.headers.get("Content-Type", ""):
+            # A server that does not stream answers in one piece.
+            for text in answer.take_whole(await read(response, self._limits.stream_bytes)):
+                yield text
+        else:
+            async with contextlib.aclosing(self._events(response, deadline)) as events:
+                async for event in events:
+                    if words := answer.take(event):
+                        yield Text(words)
+                    if answer.ended:
+                        break
+        if answer.usage:
+            yield answer.usage
+        answer.check()
+
+    async def _events(self, response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncGenerator[str, None]:
+        stream, size = EventStream(), 0
+        async for piece in pieces(response):
+            deadline.left(0)
+            size += len(piece)
+            if size > self._limits.stream_bytes:
+                raise too_large(self._limits.stream_bytes)
+            for event in stream.feed(piece):
+                yield event
+        for event in stream.end():
+            yield event
+
+
+class _Reading:
+    """What an answer has told so far: whether it has ended, and what it cost."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.finished = False
+        self.usage: Usage | None = None
+
+    def take(self, event: str) -> str:
+        """The text of one event; empty for all that carries none. Raises the fault that an event tells."""
+        if event.strip() == "[DONE]":
+            self.ended = True
+            return ""
+        try:
+            chunk = msgspec.json.decode(event)
+        except msgspec.DecodeError as error:
+            raise BadBytes("The assistant's service sent something that could not be read.") from error
+        return self._chunk(chunk) if isinstance(chunk, dict) else ""
+
+    def take_whole(self, data: bytes) -> Iterator[Text]:
+        """The text of an answer that came in one piece."""
+        if text := self.take(data.decode("utf-8", "replace")):
+            yield Text(text)
+        self.ended = True
+
+    def check(self) -> None:
+        """Raises Truncated where the answer stopped without its end."""
+        if not (self.ended or self.finished):
+            raise Truncated
+
+    def _chunk(self, chunk: dict[str, Any]) -> str:
+        _check(chunk)
+        self.usage = _usage(chunk.get("usage")) or self.usage
+        match chunk.get("choices"):
+            case [dict(choice), *_]:
+                return self._choice(choice)
+        # The chunk with the usage has no choices.
+        return ""
+
+    def _choice(self, choice: dict[str, Any]) -> str:
+        reason = choice.get("finish_reason")
+        if reason == "content_filter":
+            raise Refused("The assistant's service stopped this answer because of its own rules.")
+        self.finished = self.finished or bool(reason)
+        part = choice.get("delta") or choice.get("message")
+        content = part.get("content") if isinstance(part, dict) else None
+        return content if isinstance(content, str) else ""
+
+
+def body(request: ChatRequest, model: str) -> bytes:
+    """The JSON to POST. `model` comes first: the router reads it from the first bytes of the body."""
+    model = request.model or model
+    named = {"model": model} if model else {}
+    turns = [{"role": turn.role, "content": turn.text} for turn in request.turns]
+    return msgspec.json.encode({**named, "messages": turns, "stream": True, "stream_options": {"include_usage": True}})
+
+
+def open_chat(config: Config) -> OpenAIChat | None:
+    """The assistant's service as configured; None for the built-in guide. Raises ConfigurationError."""
+    if config.chat_base_url:
+        host = urlsplit(config.chat_base_url).hostname or ""
+        return OpenAIChat(config.chat_base_url, config.chat_api_key, config.chat_model, host)
+    if config.huggingface_api_key:
+        base, model = f"{config.hf_router_url.rstrip('/')}/v1", config.chat_model or DEFAULT_MODEL
+        return OpenAIChat(base, config.huggingface_api_key, model, "Hugging Face", bill_to=config.hf_bill_to)
+    if config.chat_model:
+        raise ConfigurationError("CHAT_MODEL is set, but neither HUGGINGFACE_API_KEY nor CHAT_BASE_URL.")
+    return None
+
+
+def _check(chunk: Mapping[str, Any]) -> None:
+    """Raises what an event inside the stream says went wrong, in any of the shapes that services use."""
+    error = chunk.get("error") or chunk.get("error_message") or (chunk if chunk.get("object") == "error" else None)
+    if not error:
+        return
+    inside = error if isinstance(error, dict) else {}
+    status = inside.get("http_status_code") or inside.get("code") or chunk.get("code")
+    kind = str(chunk.get("error_type") or inside.get("type") or "")
+    raise spoken_fault(words_of(error), kind, _status(status) or _STATUSES.get(kind))
+
+
+# TGI's words for what it answers before a stream as a status.
+_STATUSES = {"validation": 422, "overloaded": 503}
+
+
+def _status(value: Any) -> int | None:
+    return value if isinstance(value, int) and 400 <= value < 600 else None
+
+
+def _usage(usage: Any) -> Usage | None:
+    match usage:
+        case {"prompt_tokens": int(tokens_in), "completion_tokens": int(tokens_out)}:
+            return Usage(tokens_in, tokens_out)
+    return None
+
+
+@contextlib.contextmanager
+def _about_the_assistant() -> Iterator[None]:
+    """The same faults, in words about the assistant instead of pictures."""
+    try:
+        with translated():
+            yield
+    except BadBytes as error:
+        if isinstance(error.__cause__, aiohttp.ClientPayloadError):
+            raise Truncated from error
+        raise BadBytes(_reworded(error)) from error
+    except ProviderError as error:
+        raise type(error)(_reworded(error), retry_after=error.retry_after) from error
+
+
+# Where the sentence about pictures does not fit even with another subject.
+_WORDS: dict[type[ProviderError], str] = {
+    BadParameters: "The assistant's service does not take this conversation. Please try a shorter one.",
+    InvalidToken: "The assistant's service did not accept this server's key. The operator has to set a valid one.",
+    NoPermission: "This server's key may not use the assistant's service. The operator has to allow it.",
+    Truncated: "The answer stopped before its end.",
+}
+
+
+def _reworded(error: ProviderError) -> str:
+    said = error.message.partition(" It said: ")[2]
+    sentence = _WORDS.get(type(error))
+    if sentence:
+        return f"{sentence} It said: {said}" if said else sentence
+    return re.sub(r"\b([Tt])he picture service", r"\1he assistant's service", error.message)
