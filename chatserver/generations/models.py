@@ -1,11 +1,10 @@
 """A generation as a worker sees it. As people see it, it is `messages.Generation`."""
 
-from typing import Literal
-
 from msgspec import Struct
 
 from chatserver.database import Row
 from chatserver.messages.models import Generation
+from chatserver.providers.base import Kind
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -15,7 +14,7 @@ class Job(Struct, frozen=True, kw_only=True):
     message_id: str
     session_id: str
     user_id: str
-    kind: Literal["image", "video"]
+    kind: Kind
     attempt: int
     faults: int
     prompt: str
@@ -39,6 +38,9 @@ class Maker(Struct, frozen=True):
 
     provider: str
     model: str
+
+
+Makers = dict[Kind, Maker]
 
 
 class History(Struct, frozen=True):

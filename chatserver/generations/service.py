@@ -11,10 +11,11 @@ from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound
 from chatserver.events import JOBS_CHANNEL, JobsWaiting
-from chatserver.generations.models import History, Maker
+from chatserver.generations.models import History, Maker, Makers
 from chatserver.generations.requests import CreateGeneration, Order, check, new_seed
 from chatserver.messages.models import ENDED, Asset, Generation, Message
 from chatserver.messages.requests import check_client_id, digest
+from chatserver.providers.base import Kind
 from chatserver.sessions.models import Seat
 
 # Versions that one message may gather.
@@ -22,7 +23,7 @@ MOST_VERSIONS = 40
 PAGE = 50
 
 
-async def create(tx: Transaction, session_id: str, request: CreateGeneration, maker: Maker) -> Message:
+async def create(tx: Transaction, session_id: str, request: CreateGeneration, makers: Makers) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
     seat = await _maker_seat(tx, session_id)
     check_client_id(request.client_id)
@@ -41,11 +42,11 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
         request_hash=digest(request),
     )
     await messages.add_silently(tx, seat, new)
-    await _enqueue(tx, seat, new.id, order, maker, parent_id=None, first=1)
+    await _enqueue(tx, seat, new.id, order, _maker(makers, order.kind), parent_id=None, first=1)
     return await messages.announce(tx, new.id)
 
 
-async def retry(tx: Transaction, generation_id: str, maker: Maker) -> Generation:
+async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
     row = await _find(tx, generation_id)
     seat = await _maker_seat(tx, row["session_id"])
@@ -61,9 +62,8 @@ async def retry(tx: Transaction, generation_id: str, maker: Maker) -> Generation
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
-    [new_id] = await _enqueue(
-        tx, seat, row["message_id"], _order_again(row, seed), maker, parent_id=generation_id, first=number
-    )
+    order, maker = _order_again(row, seed), _maker(makers, row["kind"])
+    [new_id] = await _enqueue(tx, seat, row["message_id"], order, maker, parent_id=generation_id, first=number)
     await messages.touch(tx, row["message_id"])
     return await find(tx, new_id)
 
@@ -141,6 +141,12 @@ async def _maker_seat(tx: Transaction, session_id: str) -> Seat:
     if not seat.owns and not seat.guests_may_generate:
         raise GuestsMayNot
     return seat
+
+
+def _maker(makers: Makers, kind: Kind) -> Maker:
+    if kind not in makers:
+        raise NotAllowed(f"No provider here makes {kind}s.")
+    return makers[kind]
 
 
 async def _find(tx: Transaction, generation_id: str) -> Row:

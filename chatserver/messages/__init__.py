@@ -1,6 +1,7 @@
 """Messages: the stream of a session."""
 
 from chatserver.messages.models import Asset, Author, Generation, Message
+from chatserver.messages.requests import TEXT_LENGTH
 from chatserver.messages.service import (
     PAGE,
     NewMessage,
@@ -21,6 +22,7 @@ from chatserver.messages.service import (
 
 __all__ = [
     "PAGE",
+    "TEXT_LENGTH",
     "Asset",
     "Author",
     "Generation",

@@ -121,18 +121,20 @@ class Writer:
 
     async def _write(self) -> None:
         if self.reply.attempt > replies.MOST_ATTEMPTS:
-            return await self._finish(ProviderError("This reply was interrupted several times."))
+            await self._finish(ProviderError("This reply was interrupted several times."))
+            return
         consume = asyncio.create_task(self._consume())
-        helpers = [asyncio.create_task(self._save_for_ever()), asyncio.create_task(self._stopped.wait())]
+        saver = asyncio.create_task(self._save_for_ever())
+        stopped = asyncio.create_task(self._stopped.wait())
         try:
-            await asyncio.wait([consume, *helpers], return_when=asyncio.FIRST_COMPLETED)
-            error = await self._outcome(consume, helpers[0])
+            await asyncio.wait([consume, saver, stopped], return_when=asyncio.FIRST_COMPLETED)
+            error = await self._outcome(consume, saver)
         finally:
             if self._flush:
                 self._flush.cancel()
-            for task in (consume, *helpers):
+            for task in (consume, saver, stopped):
                 task.cancel()
-            await asyncio.gather(consume, *helpers, return_exceptions=True)
+            await asyncio.gather(consume, saver, stopped, return_exceptions=True)
         await self._finish(error)
 
     async def _outcome(self, consume: "asyncio.Task[None]", saver: "asyncio.Task[None]") -> ChatserverError | None:
@@ -218,9 +220,10 @@ class Writer:
         html = await markdown.render_off_loop(text)
         while True:
             try:
-                return await self._state.database.run_system(
+                await self._state.database.run_system(
                     replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens
                 )
+                return
             except ReplyLost:
                 return
             except Busy:

@@ -1,4 +1,4 @@
-"""The assistant's replies as jobs: claim one, write it under the fence of the attempt, finish it. As the worker role."""
+"""The assistant's replies as jobs of the worker role: claim one, write it under the attempt's fence, finish it."""
 
 from msgspec import Struct
 

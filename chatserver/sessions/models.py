@@ -58,7 +58,7 @@ class Session(Struct, frozen=True, kw_only=True):
 
 
 class Seat(Struct, frozen=True, kw_only=True):
-    """The place from which somebody acts in a session: who, in which role, on which plan, and whether the clock runs."""
+    """The place from which somebody acts in a session: who, in which role, on which plan, with or without time."""
 
     session_id: str
     user_id: str

@@ -245,7 +245,8 @@ CREATE INDEX generations_message ON generations (message_id);
 CREATE INDEX generations_queue ON generations (session_id, id) WHERE status = 'queued';
 CREATE INDEX generations_leased ON generations (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX generations_user ON generations (user_id, id DESC);
-CREATE INDEX generations_recent ON generations (kind, provider, finished_at DESC) WHERE status = 'done';
+CREATE INDEX generations_recent ON generations (kind, finished_at DESC) WHERE status = 'done';
+CREATE INDEX generations_done ON generations (finished_at DESC) WHERE status = 'done';
 CREATE UNIQUE INDEX generations_client ON generations (session_id, user_id, client_id) WHERE client_id IS NOT NULL;
 
 CREATE TABLE assets (

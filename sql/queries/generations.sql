@@ -177,9 +177,8 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
 -- The stored files of these generations.
 SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND status = 'stored' ORDER BY id;
 
--- name: usual_seconds
--- The usual seconds of one kind with one provider: the median of the last fifty.
+-- name: usual_wait
+-- The usual seconds of the last fifty that were done, of whatever kind: what waiting in the queue is guessed from.
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
-  FROM (SELECT finished_at, started_at FROM generations
-         WHERE kind = :kind AND provider = :provider AND status = 'done'
+  FROM (SELECT finished_at, started_at FROM generations WHERE status = 'done'
          ORDER BY finished_at DESC LIMIT 50) AS recent;

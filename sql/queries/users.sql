@@ -17,10 +17,6 @@ SELECT id, email, name, role, status, settings, created_at FROM users WHERE id =
 SELECT id, email, name, role, status, password_hash, created_at
   FROM users WHERE lower(email) = lower(:email) AND status <> 'deleted';
 
--- name: password_of
--- What a signed-in person's password is checked against.
-SELECT id, email, name, role, status, password_hash, created_at FROM users WHERE id = :id AND status = 'active';
-
 -- name: rename
 -- Changes the name of this transaction's user.
 UPDATE users SET name = :name WHERE id = :id RETURNING id, email, name, role, created_at;

@@ -1,0 +1,79 @@
+"""The API's entrance to generations."""
+
+from msgspec import Struct
+
+from chatserver import generations
+from chatserver.generations.makers import makers
+from chatserver.generations.requests import CreateGeneration
+from chatserver.messages.models import Generation, Message
+from chatserver.web.api import Call, Endpoint
+
+
+class CreatedAnswer(Struct, frozen=True):
+    """The message that holds the new generations."""
+
+    message: Message
+
+
+class GenerationAnswer(Struct, frozen=True):
+    """One generation as it now is."""
+
+    generation: Generation
+
+
+async def create_generation(call: Call, body: CreateGeneration) -> CreatedAnswer:
+    session_id = call.id("session_id")
+    run = call.state.database.run_as
+    return CreatedAnswer(await run(call.viewer.id, generations.create, session_id, body, makers(call.state)))
+
+
+async def cancel_generation(call: Call) -> GenerationAnswer:
+    run, generation_id = call.state.database.run_as, call.id("generation_id")
+    return GenerationAnswer(await run(call.viewer.id, generations.cancel, generation_id))
+
+
+async def retry_generation(call: Call) -> GenerationAnswer:
+    run, generation_id = call.state.database.run_as, call.id("generation_id")
+    return GenerationAnswer(await run(call.viewer.id, generations.retry, generation_id, makers(call.state)))
+
+
+async def show_history(call: Call) -> generations.History:
+    query = call.query(generations.HistoryQuery)
+    return await call.state.database.run_as(call.viewer.id, generations.history, query)
+
+
+ROUTES = [
+    Endpoint(
+        "POST",
+        "/sessions/{session_id}/generations",
+        create_generation,
+        summary="Make 1–4 pictures or clips",
+        body=CreateGeneration,
+        answer=CreatedAnswer,
+        status=202,
+    ),
+    Endpoint(
+        "POST",
+        "/generations/{generation_id}/cancel",
+        cancel_generation,
+        summary="Cancel; the credit comes back",
+        answer=GenerationAnswer,
+        status=202,
+    ),
+    Endpoint(
+        "POST",
+        "/generations/{generation_id}/retry",
+        retry_generation,
+        summary="Make a new version of an ended one",
+        answer=GenerationAnswer,
+        status=202,
+    ),
+    Endpoint(
+        "GET",
+        "/generations",
+        show_history,
+        summary="One's own generations, the newest first",
+        query=generations.HistoryQuery,
+        answer=generations.History,
+    ),
+]

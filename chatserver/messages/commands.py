@@ -1,0 +1,32 @@
+"""The websocket's entrance to the stream."""
+
+from chatserver import ids, messages
+from chatserver.messages import markdown
+from chatserver.messages.models import Message
+from chatserver.messages.requests import CreateMessage, MessageOnly
+from chatserver.realtime.base import Caller, Command
+from chatserver.state import State
+
+
+def commands(state: State) -> tuple[Command, ...]:
+    """message.create, message.delete, message.stop."""
+
+    async def create(caller: Caller, command: CreateMessage) -> dict[str, Message]:
+        html = await markdown.render_off_loop(command.text[: messages.TEXT_LENGTH])
+        return {
+            "message": await state.database.run_as(caller.viewer.id, messages.say, caller.session_id, command, html)
+        }
+
+    async def delete(caller: Caller, command: MessageOnly) -> dict[str, Message]:
+        message_id = ids.parse(command.message_id)
+        return {"message": await state.database.run_as(caller.viewer.id, messages.delete, message_id)}
+
+    async def stop(caller: Caller, command: MessageOnly) -> dict[str, Message]:
+        message_id = ids.parse(command.message_id)
+        return {"message": await state.database.run_as(caller.viewer.id, messages.stop, message_id)}
+
+    return (
+        Command("message.create", CreateMessage, create),
+        Command("message.delete", MessageOnly, delete),
+        Command("message.stop", MessageOnly, stop),
+    )

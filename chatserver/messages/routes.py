@@ -1,0 +1,81 @@
+"""The API's entrance to the stream."""
+
+from msgspec import Struct
+
+from chatserver import messages
+from chatserver.errors import Invalid
+from chatserver.messages import markdown
+from chatserver.messages.models import Message
+from chatserver.messages.requests import CreateMessage
+from chatserver.web.api import Call, Endpoint
+
+
+class MessageAnswer(Struct, frozen=True):
+    """One message as it now is."""
+
+    message: Message
+
+
+class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which messages: those that changed after a number, or before one; the newest where neither is given."""
+
+    after: int | None = None
+    before: int | None = None
+    limit: int = messages.PAGE
+
+
+async def show_messages(call: Call) -> messages.Page:
+    query = call.query(PageQuery)
+    if not 1 <= query.limit <= messages.PAGE:
+        raise Invalid.field("limit", f"must be 1 to {messages.PAGE}")
+    if query.after is not None and query.before is not None:
+        raise Invalid.field("before", "cannot be given together with after")
+    run, session_id = call.state.database.run_as, call.id("session_id")
+    if query.after is not None:
+        return await run(call.viewer.id, messages.following, session_id, query.after, query.limit)
+    return await run(call.viewer.id, messages.newest, session_id, query.before, query.limit)
+
+
+async def create_message(call: Call, body: CreateMessage) -> MessageAnswer:
+    html = await markdown.render_off_loop(body.text[: messages.TEXT_LENGTH])
+    session_id = call.id("session_id")
+    return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.say, session_id, body, html))
+
+
+async def delete_message(call: Call) -> None:
+    await call.state.database.run_as(call.viewer.id, messages.delete, call.id("message_id"))
+
+
+async def stop_message(call: Call) -> MessageAnswer:
+    message_id = call.id("message_id")
+    return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.stop, message_id))
+
+
+ROUTES = [
+    Endpoint(
+        "GET",
+        "/sessions/{session_id}/messages",
+        show_messages,
+        summary="The stream, in the order of its changes",
+        query=PageQuery,
+        answer=messages.Page,
+    ),
+    Endpoint(
+        "POST",
+        "/sessions/{session_id}/messages",
+        create_message,
+        summary="Say something",
+        body=CreateMessage,
+        answer=MessageAnswer,
+        status=201,
+    ),
+    Endpoint("DELETE", "/messages/{message_id}", delete_message, summary="Delete a message", status=204),
+    Endpoint(
+        "POST",
+        "/messages/{message_id}/stop",
+        stop_message,
+        summary="Stop the reply being written",
+        answer=MessageAnswer,
+        status=202,
+    ),
+]

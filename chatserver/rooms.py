@@ -1,0 +1,101 @@
+"""What a socket is told of its session: the hub's `Rooms`, answered by the features. Made once by `app`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from chatserver import messages, plans, sessions
+from chatserver.credits.events import CreditsChanged
+from chatserver.database import Database, Row, Transaction
+from chatserver.events import Event
+from chatserver.messages.events import MessageChanged
+from chatserver.messages.models import Message
+from chatserver.realtime.base import Opening
+from chatserver.realtime.events import Limits, More, Welcome, You
+from chatserver.realtime.limits import COMMANDS_PER_10_SECONDS, COMMANDS_PER_MINUTE, FRAME_BYTES, HEARTBEAT_SECONDS
+from chatserver.sessions.events import SessionChanged
+from chatserver.web.auth import Viewer
+
+
+class Rooms:
+    """Reads sessions for the hub, each under its viewer's own rights."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+        """Everything a new socket needs, read in one transaction; NotFound for strangers too."""
+        return await self._database.run_as(viewer.id, _open, viewer, session_id, after)
+
+    async def changes(self, session_id: str, after: int) -> list[Event]:
+        """The durable events after a number, in order."""
+        found = await self._database.run_system(_all_changes, session_id, after)
+        return [MessageChanged(seq=message.seq, message=message) for message in found]
+
+    async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of these sessions."""
+        return await self._database.run_system(sessions.sequences, session_ids)
+
+    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
+        """For each (viewer, session): whether the credential still stands and the seat is still theirs."""
+        return await self._database.run_system(_still_welcome, viewers)
+
+
+async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+    seat = await sessions.seat(tx, session_id)
+    session = await sessions.find(tx, session_id)
+    plan = await plans.find(tx, session.plan_id)
+    stats = await sessions.stats(tx, [session_id])
+    welcome = Welcome(
+        session=session,
+        you=You(viewer.id, viewer.name, seat.role),
+        seq=session.seq,
+        now=datetime.now(UTC),
+        heartbeat_seconds=HEARTBEAT_SECONDS,
+        limits=Limits(
+            frame_bytes=FRAME_BYTES,
+            commands_per_10_seconds=COMMANDS_PER_10_SECONDS,
+            commands_per_minute=COMMANDS_PER_MINUTE,
+            text_length=messages.TEXT_LENGTH,
+            max_size=plan.max_size,
+            max_count=plan.max_count,
+        ),
+    )
+    state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id]]
+    return Opening(welcome, state, await _stream(tx, session_id, after))
+
+
+async def _stream(tx: Transaction, session_id: str, after: int | None) -> list[Event]:
+    if after is not None:
+        return [MessageChanged(seq=found.seq, message=found) for found in await _all_changes(tx, session_id, after)]
+    page = await messages.newest(tx, session_id)
+    events: list[Event] = [MessageChanged(seq=found.seq, message=found) for found in page.messages]
+    if page.more:
+        events.append(More(before=page.messages[0].seq))
+    return events
+
+
+async def _all_changes(tx: Transaction, session_id: str, after: int) -> list[Message]:
+    """All of them, page by page: a client that was away for long misses nothing."""
+    found: list[Message] = []
+    while True:
+        page = await messages.changes(tx, session_id, after)
+        found += page
+        if len(page) < messages.PAGE:
+            return found
+        after = page[-1].seq
+
+
+async def _still_welcome(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
+    seated = await tx.fetch_all(
+        "sessions.still_seated",
+        user_ids=[viewer.id for viewer, _ in viewers],
+        session_ids=[session_id for _, session_id in viewers],
+    )
+    live = await tx.fetch_all("sessions.live_credentials", ids=list({viewer.credential_id for viewer, _ in viewers}))
+    seats = {_seat_key(row) for row in seated}
+    credentials = {row["id"] for row in live}
+    return [(viewer.id, session_id) in seats and viewer.credential_id in credentials for viewer, session_id in viewers]
+
+
+def _seat_key(row: Row) -> tuple[str, str]:
+    return row["user_id"], row["session_id"]

@@ -1,0 +1,149 @@
+"""The API's entrance to sessions, invites and credits."""
+
+from msgspec import Struct
+
+from chatserver import credits, sessions
+from chatserver.sessions.models import Session
+from chatserver.web.api import Call, Endpoint
+
+
+class NewSession(Struct, frozen=True, forbid_unknown_fields=True):
+    """Buy a session on a plan."""
+
+    plan_id: str
+    title: str | None = None
+
+
+class Extension(Struct, frozen=True, forbid_unknown_fields=True):
+    """Buy more time for a session."""
+
+    plan_id: str
+
+
+class Changes(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the owner changes; what is left out stays."""
+
+    title: str | None = None
+    guests_may_generate: bool | None = None
+
+
+class NewInvite(Struct, frozen=True, forbid_unknown_fields=True):
+    """Make an invite link, and say whether guests may generate."""
+
+    guests_may_generate: bool | None = None
+
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """An empty body."""
+
+
+class SessionAnswer(Struct, frozen=True):
+    """One session."""
+
+    session: Session
+
+
+class SessionsAnswer(Struct, frozen=True):
+    """One's own sessions and those one is a guest in, active ones first."""
+
+    sessions: list[Session]
+
+
+class InviteAnswer(Struct, frozen=True):
+    """The link that guests open, and its code."""
+
+    url: str
+    code: str
+
+
+class CreditsAnswer(Struct, frozen=True):
+    """Both balances of a session."""
+
+    credits: credits.Balances
+
+
+async def buy_session(call: Call, body: NewSession) -> SessionAnswer:
+    checkout = call.state.config.checkout
+    sessions.require_instant(checkout)
+    buy = call.state.database.run_system
+    return SessionAnswer(await buy(sessions.buy, call.viewer.id, body.plan_id, body.title, checkout=checkout))
+
+
+async def extend_session(call: Call, body: Extension) -> SessionAnswer:
+    checkout = call.state.config.checkout
+    sessions.require_instant(checkout)
+    extend, session_id = call.state.database.run_system, call.id("session_id")
+    return SessionAnswer(await extend(sessions.extend, call.viewer.id, session_id, body.plan_id, checkout=checkout))
+
+
+async def list_sessions(call: Call) -> SessionsAnswer:
+    return SessionsAnswer(await call.state.database.run_as(call.viewer.id, sessions.list_sessions))
+
+
+async def show_session(call: Call) -> SessionAnswer:
+    session_id = call.id("session_id")
+    return SessionAnswer(await call.state.database.run_as(call.viewer.id, sessions.find, session_id))
+
+
+async def change_session(call: Call, body: Changes) -> SessionAnswer:
+    run, viewer_id, session_id = call.state.database.run_as, call.viewer.id, call.id("session_id")
+    if body.title is not None:
+        await run(viewer_id, sessions.rename, session_id, body.title)
+    if body.guests_may_generate is not None:
+        await run(viewer_id, sessions.allow_guests, session_id, body.guests_may_generate)
+    return SessionAnswer(await run(viewer_id, sessions.find, session_id))
+
+
+async def remove_member(call: Call) -> None:
+    run, user_id = call.state.database.run_as, call.id("user_id")
+    await run(call.viewer.id, sessions.remove_member, call.id("session_id"), user_id)
+
+
+async def create_invite(call: Call, body: NewInvite) -> InviteAnswer:
+    code = await call.state.database.run_as(
+        call.viewer.id, sessions.invite, call.id("session_id"), guests_may_generate=body.guests_may_generate
+    )
+    return InviteAnswer(f"{call.state.config.origin}/invite/{code}", code)
+
+
+async def revoke_invites(call: Call) -> None:
+    await call.state.database.run_as(call.viewer.id, sessions.revoke, call.id("session_id"))
+
+
+async def accept_invite(call: Call, _body: Nothing) -> SessionAnswer:
+    join = call.state.database.run_system
+    return SessionAnswer(await join(sessions.join, call.text("code"), call.viewer.id))
+
+
+async def show_credits(call: Call) -> CreditsAnswer:
+    session_id = call.id("session_id")
+    session = await call.state.database.run_as(call.viewer.id, sessions.find, session_id)
+    return CreditsAnswer(session.credits)
+
+
+_ONE = "/sessions/{session_id}"
+
+ROUTES = [
+    Endpoint(
+        "POST", "/sessions", buy_session, summary="Buy a session", body=NewSession, answer=SessionAnswer, status=201
+    ),
+    Endpoint("GET", "/sessions", list_sessions, summary="Your sessions", answer=SessionsAnswer),
+    Endpoint("GET", _ONE, show_session, summary="One session", answer=SessionAnswer),
+    Endpoint(
+        "PATCH", _ONE, change_session, summary="Change title or guests' rights", body=Changes, answer=SessionAnswer
+    ),
+    Endpoint("POST", f"{_ONE}/extend", extend_session, summary="Buy more time", body=Extension, answer=SessionAnswer),
+    Endpoint("DELETE", f"{_ONE}/members/{{user_id}}", remove_member, summary="Send away, or leave", status=204),
+    Endpoint(
+        "POST",
+        f"{_ONE}/invites",
+        create_invite,
+        summary="An invite link",
+        body=NewInvite,
+        answer=InviteAnswer,
+        status=201,
+    ),
+    Endpoint("DELETE", f"{_ONE}/invites", revoke_invites, summary="End all invite links", status=204),
+    Endpoint("POST", "/invites/{code}", accept_invite, summary="Join by an invite", body=Nothing, answer=SessionAnswer),
+    Endpoint("GET", f"{_ONE}/credits", show_credits, summary="A session's credits", answer=CreditsAnswer),
+]
