@@ -1,0 +1,41 @@
+"""Storage: where the bytes of pictures and clips are kept. The backend is chosen here, by STORAGE_URL's scheme."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chatserver.config import Config
+from chatserver.storage.address import folder_of, s3_address
+from chatserver.storage.base import Storage, StoredObject
+from chatserver.storage.filesystem import FolderStorage
+from chatserver.storage.s3 import S3Storage
+
+__all__ = ["Storage", "StoredObject", "create_storage", "open_storage", "open_url"]
+
+
+async def open_storage(config: Config) -> Storage:
+    """The storage of the configuration; the caller closes it. ConfigurationError where STORAGE_URL cannot be used."""
+    if config.storage_url:
+        return await open_url(config.storage_url)
+    return await _open_folder(config.data_dir / "files")
+
+
+async def open_url(url: str) -> Storage:
+    """The storage at an address of the form of STORAGE_URL. A folder is made; buckets only by `create`."""
+    if urlsplit(url).scheme == "s3":
+        return await S3Storage.open(s3_address(url))
+    return await _open_folder(folder_of(url))
+
+
+async def _open_folder(path: Path) -> FolderStorage:
+    folder = FolderStorage(path)
+    await folder.create()
+    return folder
+
+
+async def create_storage(config: Config) -> list[str]:
+    """Makes the folder or the buckets of the configuration; their names."""
+    storage = await open_storage(config)
+    try:
+        return await storage.create()
+    finally:
+        await storage.close()

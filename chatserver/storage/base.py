@@ -1,4 +1,5 @@
-"""Where bytes are kept: the promise of every storage. Keys come from this server only (`<user>/<generation>/<attempt>.png`).
+"""Where bytes are kept: the promise of every storage. Keys come from this server only, such as
+`<user>/<generation>/<attempt>.png`.
 
 A `put` is all or nothing and durable when it returns; putting the same key again replaces it. No call outlives its
 deadline. A key that could leave the store (`..`, empty parts, control characters) is `ValueError`, before any I/O.
@@ -23,7 +24,7 @@ class Storage(Protocol):
     """A folder or a bucket."""
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Keeps `data` under `key`; OSError or StorageError where it cannot."""
+        """Keeps `data` under `key`; StorageError where it cannot."""
 
     async def get(self, key: str) -> bytes:
         """The whole object; KeyError where there is none."""
@@ -42,6 +43,12 @@ class Storage(Protocol):
 
     async def presign(self, key: str, *, content_type: str, disposition: str, seconds: int) -> str | None:
         """An address that serves the object directly for a while, or None where this server has to serve it."""
+
+    async def tidy(self, before: datetime) -> int:
+        """Removes what puts that never ended, begun before this time, left behind; how many there were."""
+
+    async def create(self) -> list[str]:
+        """Makes the folder or the buckets where they are missing; the names of what exists now."""
 
     async def check(self) -> None:
         """Writes, reads and removes a probe; raises what went wrong. For /readyz and the doctor."""

@@ -1,0 +1,87 @@
+"""STORAGE_URL taken apart. A wrong one stops the start with one line that says what is wrong."""
+
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from msgspec import Struct
+
+from chatserver.errors import ConfigurationError
+from chatserver.storage.keys import check_folder
+
+# Where pictures and clips go when STORAGE_URL names no bucket.
+IMAGES_BUCKET, VIDEOS_BUCKET = "generated-images", "generated-videos"
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class S3Address(Struct, frozen=True, kw_only=True):
+    """Where objects go: the bucket of clips may be another than that of everything else.
+
+    `endpoint` None is Amazon's own; `public_endpoint` is the one in addresses that we give to readers.
+    """
+
+    images_bucket: str
+    videos_bucket: str
+    prefix: str = ""
+    endpoint: str | None = None
+    public_endpoint: str | None = None
+    region: str = "us-east-1"
+    path_style: bool = False
+
+
+def folder_of(url: str) -> Path:
+    """The folder of `file:/folder`, `file:///folder` or `file:folder`."""
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"} or not parts.path or parts.query:
+        raise ConfigurationError("STORAGE_URL must name a folder of this machine, such as file:/srv/files.")
+    return Path(unquote(parts.path)).expanduser()
+
+
+def s3_address(url: str) -> S3Address:
+    """The parts of `s3://bucket/prefix?endpoint=…&region=…&path_style=…&public_endpoint=…`.
+
+    Without a bucket, pictures go to `generated-images` and clips to `generated-videos`. With an endpoint, buckets are
+    named in the path (as most servers want it) unless path_style says no.
+    """
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    unknown = options.keys() - {"endpoint", "public_endpoint", "region", "path_style"}
+    if unknown:
+        raise ConfigurationError(f"STORAGE_URL has an option that we do not know: {min(unknown)}.")
+    endpoint = _endpoint(options, "endpoint")
+    return S3Address(
+        images_bucket=_bucket(parts) or IMAGES_BUCKET,
+        videos_bucket=_bucket(parts) or VIDEOS_BUCKET,
+        prefix=_prefix(parts),
+        endpoint=endpoint,
+        public_endpoint=_endpoint(options, "public_endpoint"),
+        region=options.get("region", "us-east-1"),
+        path_style=_flag(options.get("path_style"), default=endpoint is not None),
+    )
+
+
+def _bucket(parts: SplitResult) -> str:
+    if "@" in parts.netloc:
+        raise ConfigurationError("STORAGE_URL must hold no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+    return parts.netloc
+
+
+def _prefix(parts: SplitResult) -> str:
+    try:
+        return check_folder(unquote(parts.path).strip("/"))
+    except ValueError:
+        raise ConfigurationError("STORAGE_URL's prefix may hold letters, digits, `-`, `_` and `.` only.") from None
+
+
+def _endpoint(options: dict[str, str], name: str) -> str | None:
+    value = options.get(name)
+    if value and urlsplit(value).scheme not in {"http", "https"}:
+        raise ConfigurationError(f"STORAGE_URL's {name} must start with http: or https:.")
+    return value
+
+
+def _flag(text: str | None, *, default: bool) -> bool:
+    if text is None:
+        return default
+    if text.lower() not in _FLAGS:
+        raise ConfigurationError("STORAGE_URL's path_style must be yes or no.")
+    return _FLAGS[text.lower()]
