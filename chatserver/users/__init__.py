@@ -6,25 +6,24 @@ from chatserver.users.entry import Application, add, sign_in, sign_up, with_a_si
 from chatserver.users.events import SignInsEnded
 from chatserver.users.export import export_account
 from chatserver.users.leaving import delete_account, remove_closed_account
-from chatserver.users.models import Account, ApiToken, Arrival, Listed, Preferences, Secret, SignIn, User, Visitor
+from chatserver.users.models import ApiToken, Arrival, Listed, Preferences, Secret, Settings, SignIn, User, Visitor
 from chatserver.users.operators import ban, find, list_users, set_role, unban
 from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
-from chatserver.users.service import account, get, rename, save_preferences, sweep
+from chatserver.users.service import get, rename, save_preferences, settings, sweep
 from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, leave, list_sign_ins, standing
 
 __all__ = [
-    "Account",
     "ApiToken",
     "Application",
     "Arrival",
     "Listed",
     "Preferences",
     "Secret",
+    "Settings",
     "SignIn",
     "SignInsEnded",
     "User",
     "Visitor",
-    "account",
     "add",
     "ban",
     "begin_reset",
@@ -48,6 +47,7 @@ __all__ = [
     "revoke_token",
     "save_preferences",
     "set_role",
+    "settings",
     "sign_in",
     "sign_up",
     "standing",

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from chatserver import ids
 from chatserver.database import Database, Row, Transaction
-from chatserver.errors import BadCredentials, Conflict, NotAllowed, NotSignedIn, SignUpClosed
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, SignUpClosed
 from chatserver.users import api_tokens, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
 from chatserver.web.auth import Viewer
@@ -112,7 +112,10 @@ async def prove(database: Database, email: str, password: str, visitor: Visitor)
 async def prove_again(database: Database, user_id: str, password: str, visitor: Visitor) -> Proof:
     """Checks the password of somebody signed in, before something that a borrowed browser must not do."""
     email = await database.run_system(_email_of, user_id)
-    return await prove(database, email, password, visitor)
+    try:
+        return await prove(database, email, password, visitor)
+    except BadCredentials:
+        raise Invalid("That is not your password.", details={"field": "current_password"}) from None
 
 
 async def _email_of(tx: Transaction, user_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from chatserver.database import Database, Transaction
-from chatserver.users import api_tokens, service, sign_ins
+from chatserver.users import service
 
 # Rows of one unit of work; a page is drawn in milliseconds.
 _PAGE = 500
@@ -27,14 +27,8 @@ async def export_account(database: Database, user_id: str) -> AsyncIterator[byte
 
 
 async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
-    own = await service.account(tx, user_id)
-    return {
-        "format": "chatserver-export-1",
-        "account": own.user,
-        "preferences": own.preferences,
-        "sign_ins": await sign_ins.list_sign_ins(tx, user_id),
-        "tokens": await api_tokens.list_tokens(tx, user_id),
-    }
+    own = await service.settings(tx, user_id)
+    return {"format": "chatserver-export-1", **msgspec.structs.asdict(own)}
 
 
 async def _section(database: Database, user_id: str, section: str) -> AsyncIterator[bytes]:

@@ -6,10 +6,10 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
+from chatserver.users import browsers
 
 Role = Literal["member", "admin"]
 Status = Literal["active", "banned", "deleted"]
-Theme = Literal["system", "light", "dark"]
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -27,17 +27,9 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class Preferences(Struct, frozen=True, kw_only=True):
-    """How somebody likes the pages: the theme, and whether the browser may notify about finished pictures."""
+    """How somebody likes the product: whether finished pictures notify. (The theme is each browser's own.)"""
 
-    theme: Theme = "system"
     notifications: bool = False
-
-
-class Account(Struct, frozen=True, kw_only=True):
-    """An account as its settings page shows it."""
-
-    user: User
-    preferences: Preferences
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
@@ -62,6 +54,11 @@ class SignIn(Struct, frozen=True, kw_only=True):
     def from_row(cls, row: Row) -> "SignIn":
         return cls(**{field: row[field] for field in cls.__struct_fields__})
 
+    @property
+    def browser(self) -> str:
+        """What a person would call it: "Firefox on Linux"."""
+        return browsers.describe(self.user_agent)
+
 
 class ApiToken(Struct, frozen=True, kw_only=True):
     """A program's login, without its secret."""
@@ -81,6 +78,15 @@ class Secret(Struct, frozen=True, kw_only=True):
 
     id: str
     token: str
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """An account with all that its owner can change."""
+
+    user: User
+    preferences: Preferences
+    sign_ins: list[SignIn]
+    tokens: list[ApiToken]
 
 
 class Arrival(Struct, frozen=True, kw_only=True):

@@ -4,14 +4,19 @@ import msgspec
 
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
-from chatserver.users import profile
-from chatserver.users.models import Account, Preferences, User
+from chatserver.users import api_tokens, profile, sign_ins
+from chatserver.users.models import Preferences, Settings, User
 
 
-async def account(tx: Transaction, user_id: str) -> Account:
-    """One's own account with its preferences."""
+async def settings(tx: Transaction, user_id: str) -> Settings:
+    """One's own account, preferences, sign-ins and API tokens."""
     row = await _own(tx, user_id)
-    return Account(user=User.from_row(row), preferences=msgspec.convert(row["settings"], Preferences))
+    return Settings(
+        user=User.from_row(row),
+        preferences=msgspec.convert(row["settings"], Preferences),
+        sign_ins=await sign_ins.list_sign_ins(tx, user_id),
+        tokens=await api_tokens.list_tokens(tx, user_id),
+    )
 
 
 async def get(tx: Transaction, user_id: str) -> User:

@@ -7,10 +7,12 @@ them each needs a wait, twice as long each time. Whose attempt it was is kept as
 import hashlib
 import ipaddress
 from dataclasses import dataclass
+from math import ceil
 
 from chatserver.database import Transaction
 from chatserver.errors import RateLimited
 from chatserver.users.models import Visitor
+from chatserver.web import filters
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ async def take(tx: Transaction, limit: Limit, subject: str) -> None:
     )
     if taken is None:
         wait = await tx.fetch_value("users.remaining_wait", key=key)
-        raise RateLimited("Too many attempts. Please wait a little before the next one.", retry_after=wait)
+        raise RateLimited(f"Too many attempts. Please try again in {filters.duration(ceil(wait))}.", retry_after=wait)
 
 
 async def forget(tx: Transaction, limit: Limit, subject: str) -> None:

@@ -2,6 +2,8 @@
 import "../elements/copy_button.js"
 import "../elements/local_time.js"
 import "../elements/modal_dialog.js"
+import "../elements/notification_switch.js"
+import "../elements/password_field.js"
 import "../elements/theme_switch.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 

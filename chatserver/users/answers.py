@@ -1,0 +1,31 @@
+"""How the pages of this feature answer a form: the page again, with what was typed and what is wrong."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chatserver.errors import ChatserverError
+from chatserver.web import templating
+from chatserver.web.forms import Form
+
+
+def page(request: Request, template: str, context: Mapping[str, Any], error: ChatserverError | None = None) -> Response:
+    """A page with a form, and the status of what was wrong with it. Never kept by a cache: it may show a secret."""
+    response = templating.render(request, template, context, error.status if error else 200)
+    response.headers["Cache-Control"] = "no-store"
+    if error is not None and error.retry_after is not None:
+        response.headers["Retry-After"] = str(round(error.retry_after))
+    return response
+
+
+def refuse(form: Form, error: ChatserverError, shown_at: Mapping[str, str] | None = None) -> Form:
+    """Shows an error beside its field; `shown_at` says where a field of the rules stands under another name."""
+    field = error.details.get("field", "")
+    field = (shown_at or {}).get(field, field)
+    if field not in form.values:
+        return form.refuse(error)
+    why = error.details.get("why")
+    form.errors[field] = f"{why[0].upper()}{why[1:]}." if why else error.message
+    return form

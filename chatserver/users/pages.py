@@ -1,0 +1,140 @@
+"""The doors of the house: sign up, sign in, sign out, and the page of a reset link."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from chatserver import users
+from chatserver.errors import ChatserverError
+from chatserver.state import State
+from chatserver.users import answers, authenticate, entry, settings_pages
+from chatserver.web import forms
+from chatserver.web.auth import current_viewer
+from chatserver.web.forms import Form
+
+# Where one lands who came for nothing else: a new member has nothing yet, a known one has sessions.
+AFTER_SIGN_UP = "/plans"
+AFTER_SIGN_IN = "/sessions"
+_INVITE = "/invite/"
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.chatserver
+    return state
+
+
+# Sign up ----------------------------------------------------------------------------------------------------------
+
+
+async def show_sign_up(request: Request) -> Response:
+    onward = forms.local_path(request.query_params.get("next", ""), AFTER_SIGN_UP)
+    if current_viewer(request) is not None:
+        return RedirectResponse(onward, 303)
+    return _sign_up_page(request, Form({"next": onward, "invite": _invite_of(onward)}))
+
+
+def _invite_of(path: str) -> str:
+    """The code of the invite link that somebody came by."""
+    return path.removeprefix(_INVITE).partition("?")[0] if path.startswith(_INVITE) else ""
+
+
+def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
+    policy = _state(request).config.sign_up
+    may = policy == "open" or (policy == "invite" and form.text("invite") != "")
+    context = {"form": form, "may_sign_up": may, "policy": policy, "sign_in": _with_next("/sign-in", form)}
+    return answers.page(request, "users/sign_up.html", context, error)
+
+
+def _with_next(path: str, form: Form) -> str:
+    onward = form.text("next")
+    return path if onward in {"", AFTER_SIGN_IN, AFTER_SIGN_UP} else f"{path}?{urlencode({'next': onward})}"
+
+
+async def sign_up(request: Request) -> Response:
+    state, form = _state(request), await forms.read(request)
+    application = entry.Application(
+        email=form.text("email"), name=form.text("name"), password=form.raw("password"), invite=form.text("invite")
+    )
+    opener = entry.with_a_sign_in(replacing=current_viewer(request))
+    visitor, policy = authenticate.visitor(request), state.config.sign_up
+    try:
+        arrival = await users.sign_up(state.database, application, visitor, policy=policy, opener=opener)
+    except ChatserverError as error:
+        return _sign_up_page(request, answers.refuse(form, error), error)
+    onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
+    response = forms.redirect(request, onward, notice=f"Welcome, {arrival.user.name}!")
+    authenticate.give_cookie(response, state.config, arrival.secret.token)
+    return response
+
+
+# Sign in and out --------------------------------------------------------------------------------------------------
+
+
+async def show_sign_in(request: Request) -> Response:
+    onward = forms.local_path(request.query_params.get("next", ""), AFTER_SIGN_IN)
+    if current_viewer(request) is not None:
+        return RedirectResponse(onward, 303)
+    return _sign_in_page(request, Form({"next": onward}))
+
+
+def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
+    context = {"form": form, "sign_up": _with_next("/sign-up", form), "policy": _state(request).config.sign_up}
+    return answers.page(request, "users/sign_in.html", context, error)
+
+
+async def sign_in(request: Request) -> Response:
+    state, form = _state(request), await forms.read(request)
+    opener = entry.with_a_sign_in(replacing=current_viewer(request))
+    email, password, visitor = form.text("email"), form.raw("password"), authenticate.visitor(request)
+    try:
+        arrival = await users.sign_in(state.database, email, password, visitor, opener=opener)
+    except ChatserverError as error:
+        return _sign_in_page(request, answers.refuse(form, error), error)
+    response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
+    authenticate.give_cookie(response, state.config, arrival.secret.token)
+    return response
+
+
+async def sign_out(request: Request) -> Response:
+    state, viewer = _state(request), current_viewer(request)
+    await forms.read(request)
+    if viewer is not None and viewer.via == "cookie":
+        await state.database.run_as(viewer.id, users.leave, viewer)
+    response = forms.redirect(request, "/", notice="You are signed out.")
+    authenticate.take_cookie(response, state.config)
+    return response
+
+
+# Reset ------------------------------------------------------------------------------------------------------------
+
+
+async def show_reset(request: Request) -> Response:
+    return await _reset_page(request, Form())
+
+
+async def _reset_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
+    email = await _state(request).database.run_system(users.find_reset, request.path_params["token"])
+    return answers.page(request, "users/reset.html", {"form": form, "email": email}, error)
+
+
+async def reset(request: Request) -> Response:
+    state, form = _state(request), await forms.read(request)
+    try:
+        await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
+    except ChatserverError as error:
+        return await _reset_page(request, answers.refuse(form, error), error)
+    return forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
+
+
+PAGES = [
+    Route("/sign-up", show_sign_up, methods=["GET"]),
+    Route("/sign-up", sign_up, methods=["POST"]),
+    Route("/sign-in", show_sign_in, methods=["GET"]),
+    Route("/sign-in", sign_in, methods=["POST"]),
+    Route("/sign-out", sign_out, methods=["POST"]),
+    Route("/reset/{token}", show_reset, methods=["GET"]),
+    Route("/reset/{token}", reset, methods=["POST"]),
+    *settings_pages.PAGES,
+]

@@ -1,0 +1,190 @@
+"""The page of one's own settings: one small form for each thing, each of which works without JavaScript."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from chatserver import ids, users
+from chatserver.errors import ChatserverError
+from chatserver.state import State
+from chatserver.users import answers, authenticate
+from chatserver.users.models import Preferences, Secret
+from chatserver.web import forms, templating
+from chatserver.web.auth import Viewer, require_viewer
+from chatserver.web.forms import Form
+
+_THEME_SECONDS = 365 * 24 * 3600
+
+
+class Visit:
+    """One request to the settings: the process's parts and the person."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.state: State = request.app.state.chatserver
+        self.viewer: Viewer = require_viewer(request)
+
+    @property
+    def sign_in_id(self) -> str | None:
+        """The sign-in of this very browser; a program with a token has none."""
+        return self.viewer.credential_id if self.viewer.via == "cookie" else None
+
+    def done(self, notice: str) -> Response:
+        """Back to the page, which says what was done."""
+        return forms.redirect(self.request, "/settings", notice=notice)
+
+    async def page(
+        self,
+        *,
+        refused: dict[str, Form] | None = None,
+        error: ChatserverError | None = None,
+        made: Secret | None = None,
+    ) -> Response:
+        """The page, with what was typed into a form that was refused, or with a token that was just made."""
+        settings = await self.state.database.run_as(self.viewer.id, users.settings, self.viewer.id)
+        blank = {"name": Form(), "password": Form(), "token": Form(), "delete": Form()}
+        context = {
+            "settings": settings,
+            "forms": blank | (refused or {}),
+            "current_sign_in": self.sign_in_id,
+            "made": made,
+        }
+        return answers.page(self.request, "users/settings.html", context, error)
+
+
+# Profile ----------------------------------------------------------------------------------------------------------
+
+
+async def show(request: Request) -> Response:
+    return await Visit(request).page()
+
+
+async def rename(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    try:
+        await visit.state.database.run_as(visit.viewer.id, users.rename, visit.viewer.id, form.raw("name"))
+    except ChatserverError as error:
+        return await visit.page(refused={"name": answers.refuse(form, error)}, error=error)
+    return visit.done("Your name is changed.")
+
+
+async def set_theme(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    response = visit.done("The theme of this browser is changed.")
+    theme = form.text("theme")
+    if theme in templating.THEMES:
+        # Plain, so that the switch in the menu can change it too.
+        secure = visit.state.config.secure
+        response.set_cookie(
+            templating.THEME_COOKIE, theme, max_age=_THEME_SECONDS, path="/", secure=secure, samesite="lax"
+        )
+    else:
+        response.delete_cookie(templating.THEME_COOKIE, path="/")
+    return response
+
+
+async def save_preferences(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    preferences = Preferences(notifications=form.flag("notifications"))
+    await visit.state.database.run_as(visit.viewer.id, users.save_preferences, visit.viewer.id, preferences)
+    return visit.done("Your notifications are saved.")
+
+
+async def change_password(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    try:
+        await users.change_password(
+            visit.state.database,
+            visit.viewer.id,
+            form.raw("current_password"),
+            form.raw("new_password"),
+            authenticate.visitor(request),
+            kept=visit.sign_in_id,
+            tokens_too=form.flag("tokens_too"),
+        )
+    except ChatserverError as error:
+        return await visit.page(
+            refused={"password": answers.refuse(form, error, {"password": "new_password"})}, error=error
+        )
+    return visit.done("Your password is changed, and you are signed out everywhere else.")
+
+
+# Sign-ins and tokens ----------------------------------------------------------------------------------------------
+
+
+async def end_sign_in(request: Request) -> Response:
+    visit = Visit(request)
+    await forms.read(request)
+    sign_in_id = ids.parse(request.path_params["sign_in_id"])
+    await visit.state.database.run_as(visit.viewer.id, users.end_sign_in, visit.viewer.id, sign_in_id)
+    return visit.done("That browser is signed out.")
+
+
+async def end_other_sign_ins(request: Request) -> Response:
+    visit = Visit(request)
+    await forms.read(request)
+    await visit.state.database.run_as(visit.viewer.id, users.end_other_sign_ins, visit.viewer.id, visit.sign_in_id)
+    return visit.done("You are signed out everywhere else.")
+
+
+async def create_token(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    try:
+        made = await visit.state.database.run_as(
+            visit.viewer.id, users.create_token, visit.viewer.id, form.raw("token_name")
+        )
+    except ChatserverError as error:
+        return await visit.page(refused={"token": answers.refuse(form, error, {"name": "token_name"})}, error=error)
+    return await visit.page(made=made)
+
+
+async def revoke_token(request: Request) -> Response:
+    visit = Visit(request)
+    await forms.read(request)
+    token_id = ids.parse(request.path_params["token_id"])
+    await visit.state.database.run_as(visit.viewer.id, users.revoke_token, visit.viewer.id, token_id)
+    return visit.done("That token works no more.")
+
+
+# Leaving ----------------------------------------------------------------------------------------------------------
+
+
+async def export(request: Request) -> Response:
+    visit = Visit(request)
+    filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
+    pieces: AsyncIterator[bytes] = users.export_account(visit.state.database, visit.viewer.id)
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="application/json", headers=headers)
+
+
+async def delete_account(request: Request) -> Response:
+    visit, form = Visit(request), await forms.read(request)
+    try:
+        await users.delete_account(
+            visit.state.database, visit.viewer.id, form.raw("delete_password"), authenticate.visitor(request)
+        )
+    except ChatserverError as error:
+        return await visit.page(
+            refused={"delete": answers.refuse(form, error, {"current_password": "delete_password"})}, error=error
+        )
+    response = forms.redirect(request, "/", notice="Your account is deleted. Thank you for having been here.")
+    authenticate.take_cookie(response, visit.state.config)
+    return response
+
+
+PAGES = [
+    Route("/settings", show, methods=["GET"]),
+    Route("/settings/name", rename, methods=["POST"]),
+    Route("/settings/theme", set_theme, methods=["POST"]),
+    Route("/settings/preferences", save_preferences, methods=["POST"]),
+    Route("/settings/password", change_password, methods=["POST"]),
+    Route("/settings/sign-ins/end-others", end_other_sign_ins, methods=["POST"]),
+    Route("/settings/sign-ins/{sign_in_id}/end", end_sign_in, methods=["POST"]),
+    Route("/settings/tokens", create_token, methods=["POST"]),
+    Route("/settings/tokens/{token_id}/revoke", revoke_token, methods=["POST"]),
+    Route("/settings/export", export, methods=["GET"]),
+    Route("/settings/delete", delete_account, methods=["POST"]),
+]
