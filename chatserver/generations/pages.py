@@ -1,0 +1,70 @@
+"""The history of everything that somebody has had made, and the way from a picture to its place in a session."""
+
+from typing import Literal
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from chatserver import generations, ids, messages
+from chatserver.state import State
+from chatserver.web import templating
+from chatserver.web.auth import require_viewer
+
+PAGE = 30
+
+
+class Filters(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What of the history is shown; a value that does not fit is no filter."""
+
+    kind: Literal["", "image", "video"] = ""
+    status: Literal["", "done", "failed", "cancelled"] = ""
+    q: str = ""
+
+    def link(self, **changed: str) -> str:
+        """The history's address with some filters changed, at its newest page."""
+        chosen = {name: value for name, value in (msgspec.structs.asdict(self) | changed).items() if value}
+        return f"/history?{urlencode(chosen)}" if chosen else "/history"
+
+
+async def show_history(request: Request) -> Response:
+    """One's own generations, newest first, by kind, status and words."""
+    viewer = require_viewer(request)
+    filters = _filters(request)
+    query = generations.HistoryQuery(
+        kind=filters.kind or None,
+        status=filters.status or None,
+        q=filters.q or None,
+        before=request.query_params.get("before"),
+        limit=PAGE,
+    )
+    page = await _state(request).database.run_as(viewer.id, generations.history, query)
+    context = {"filters": filters, "generations": page.generations, "next": page.next, "first": query.before is None}
+    return templating.render(request, "generations/history.html", context)
+
+
+async def locate(request: Request) -> Response:
+    """Leads to the message in which a generation stands."""
+    database, viewer = _state(request).database, require_viewer(request)
+    generation_id = ids.parse(request.path_params["generation_id"])
+    generation = await database.run_as(viewer.id, generations.find, generation_id)
+    message = await database.run_as(viewer.id, messages.find, generation.message_id)
+    return RedirectResponse(f"/sessions/{message.session_id}#{templating.dom_id(message)}", status_code=303)
+
+
+def _filters(request: Request) -> Filters:
+    given = {name: request.query_params.get(name, "") for name in Filters.__struct_fields__}
+    try:
+        return msgspec.convert(given, Filters)
+    except msgspec.ValidationError:
+        return Filters(q=given["q"])
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.chatserver
+    return state
+
+
+PAGES = [Route("/history", show_history), Route("/generations/{generation_id}", locate)]

@@ -1,0 +1,99 @@
+"""The pages around sessions: the landing, the plans and buying, one's own sessions, and joining by invite."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chatserver import ids, plans, sessions
+from chatserver.errors import NotFound
+from chatserver.state import State
+from chatserver.web import forms, templating
+from chatserver.web.auth import current_viewer, require_viewer
+
+
+async def show_landing(request: Request) -> Response:
+    """What this is, and the plans; one's own sessions for whoever has signed in."""
+    if current_viewer(request) is not None:
+        return await list_own(request)
+    offered = await _state(request).database.run_system(plans.list_plans)
+    return templating.render(request, "sessions/landing.html", {"plans": offered})
+
+
+async def list_own(request: Request) -> Response:
+    """One's own sessions, active ones first."""
+    viewer, state = require_viewer(request), _state(request)
+    cards = await state.database.run_as(viewer.id, sessions.list_cards)
+    names = {plan.id: plan.name for plan in await state.database.run_system(plans.list_all)}
+    return templating.render(request, "sessions/index.html", {"cards": cards, "plan_names": names})
+
+
+async def show_plans(request: Request) -> Response:
+    """What each plan gives, to buy a session, or more time for one (`?session=<id>`)."""
+    state = _state(request)
+    context = {
+        "plans": await state.database.run_system(plans.list_plans),
+        "checkout": state.config.checkout,
+        "extended": await _extended(request),
+    }
+    return templating.render(request, "sessions/plans.html", context)
+
+
+async def _extended(request: Request) -> sessions.Session | None:
+    session_id = request.query_params.get("session")
+    if session_id is None:
+        return None
+    return await _state(request).database.run_as(require_viewer(request).id, sessions.find, ids.parse(session_id))
+
+
+async def buy(request: Request) -> Response:
+    """Sells a session, or more time for one, and leads into it."""
+    viewer, state = require_viewer(request), _state(request)
+    form = await forms.read(request)
+    checkout = state.config.checkout
+    sessions.require_instant(checkout)
+    plan_id, session_id = form.text("plan_id"), form.text("session_id")
+    if session_id:
+        session = await state.database.run_system(
+            sessions.extend, viewer.id, ids.parse(session_id), plan_id, checkout=checkout
+        )
+    else:
+        session = await state.database.run_system(
+            sessions.buy, viewer.id, plan_id, form.text("title"), checkout=checkout
+        )
+    return forms.redirect(request, f"/sessions/{session.id}")
+
+
+async def show_invite(request: Request) -> Response:
+    """Who invites to what, and the way in."""
+    code = request.path_params["code"]
+    try:
+        invitation = await _state(request).database.run_system(sessions.invitation, code)
+    except NotFound as error:
+        return templating.render(request, "sessions/invite_gone.html", {"error": error}, error.status)
+    here = quote(f"/invite/{code}", safe="/")
+    return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": code, "here": here})
+
+
+async def join(request: Request) -> Response:
+    """Takes a seat by an invite, and leads into the session."""
+    viewer = require_viewer(request)
+    await forms.read(request)
+    session = await _state(request).database.run_system(sessions.join, request.path_params["code"], viewer.id)
+    return forms.redirect(request, f"/sessions/{session.id}")
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.chatserver
+    return state
+
+
+PAGES = [
+    Route("/", show_landing),
+    Route("/plans", show_plans),
+    Route("/sessions", list_own),
+    Route("/sessions", buy, methods=["POST"]),
+    Route("/invite/{code}", show_invite),
+    Route("/invite/{code}", join, methods=["POST"]),
+]

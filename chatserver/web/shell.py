@@ -1,0 +1,121 @@
+"""What browsers ask for besides pages: manifest, service worker, offline page, icon, robots.txt; and their reports."""
+
+import time
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from chatserver.errors import Malformed, TooLarge
+from chatserver.web import templating
+from chatserver.web.headers import REPORTS_PATH
+from chatserver.web.site import Site, site_of
+from chatserver.web.static import serve
+
+# What the offline page and the frame of the product need; kept by the service worker.
+_SHELL = ("css/app.css", "js/pages/site.js", "icons/icons.svg", "icons/icon.svg")
+# The canvas of both themes' light one: static/css/tokens.css.
+_CANVAS, _ACCENT = "#fbfbfd", "#4a5fe6"
+_REPORT_BYTES = 8 * 1024
+# One broken page can report hundreds of times; the log needs to hear it only now and then.
+_REPORTS_A_MINUTE = 20
+
+log = structlog.get_logger(__name__)
+
+
+async def manifest(request: Request) -> Response:
+    """The web app manifest: name, colours and icons of the installed product."""
+    return Response(
+        msgspec.json.encode(_manifest(site_of(request))),
+        media_type="application/manifest+json",
+        headers={"Cache-Control": "no-cache"},
+    )
+
+
+def _manifest(site: Site) -> dict[str, object]:
+    url = site.statics.url
+    icons = [
+        {"src": url("icons/icon.svg"), "sizes": "any", "type": "image/svg+xml"},
+        {"src": url("icons/icon-192.png"), "sizes": "192x192", "type": "image/png"},
+        {"src": url("icons/icon-512.png"), "sizes": "512x512", "type": "image/png"},
+        {"src": url("icons/icon-maskable-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "maskable"},
+    ]
+    return {
+        "id": "/",
+        "name": site.config.site_name,
+        "short_name": site.config.site_name[:12],
+        "description": "A chat in which people and an assistant make pictures and clips together.",
+        "start_url": "/",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": _CANVAS,
+        "theme_color": _ACCENT,
+        "icons": icons,
+    }
+
+
+async def service_worker(request: Request) -> Response:
+    """The service worker, which knows the addresses of this version's files."""
+    site = site_of(request)
+    text = templating.draw(site, "shell/service_worker.js", files=[site.statics.url(name) for name in _SHELL])
+    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+async def offline(request: Request) -> Response:
+    """What an installed product shows without a network: it names nobody, as it is kept."""
+    return templating.render(request, "shell/offline.html")
+
+
+async def favicon(request: Request) -> Response:
+    return serve(request, site_of(request).statics.file("icons/favicon.ico"), fresh=False)
+
+
+async def robots(_: Request) -> Response:
+    return PlainTextResponse("User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /static/\nDisallow: /\n")
+
+
+class ReportLog:
+    """Logs what browsers refused because of our policy, at most so many times a minute."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._count = 0
+
+    async def take(self, request: Request) -> Response:
+        """Reads one report. It comes from anybody, so it is bounded, and its queries are left out."""
+        data = bytearray()
+        async for chunk in request.stream():
+            data += chunk
+            if len(data) > _REPORT_BYTES:
+                raise TooLarge
+        if self._has_room():
+            log.warning("csp.violated", **_report(bytes(data)))
+        return Response(status_code=204)
+
+    def _has_room(self) -> bool:
+        minute = int(time.monotonic() // 60)
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        self._count += 1
+        return self._count <= _REPORTS_A_MINUTE
+
+
+def _report(data: bytes) -> dict[str, str]:
+    try:
+        report = msgspec.json.decode(data, type=dict[str, dict[str, object]]).get("csp-report", {})
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        raise Malformed from None
+    names = ("document-uri", "blocked-uri", "effective-directive", "source-file")
+    return {name.replace("-", "_"): str(report.get(name, "")).partition("?")[0][:200] for name in names}
+
+
+PAGES = [
+    Route("/manifest.webmanifest", manifest),
+    Route("/service-worker.js", service_worker),
+    Route("/offline", offline),
+    Route("/favicon.ico", favicon),
+    Route("/robots.txt", robots),
+    Route(REPORTS_PATH, ReportLog().take, methods=["POST"]),
+]

@@ -1,0 +1,37 @@
+// Keeps the frame of the product, so that without a network people see words and not the browser's dinosaur.
+// Pages, pictures and the API always come from the server.
+const FILES = [{% for file in files %}"{{ file }}", {% endfor %}"/offline"]
+const CACHE = "shell-" + FILES.map((file) => file.split("/")[2]).join("-")
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()))
+})
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(forgetOlder().then(() => self.clients.claim()))
+})
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== "GET" || origin !== self.location.origin) return
+  if (request.mode === "navigate" && !pathname.startsWith("/files/")) event.respondWith(fetchPage(request))
+  else if (FILES.includes(pathname)) event.respondWith(fetchKept(request))
+})
+
+async function fetchPage(request) {
+  try {
+    return await fetch(request)
+  } catch {
+    return (await caches.match("/offline")) ?? Response.error()
+  }
+}
+
+async function fetchKept(request) {
+  return (await caches.match(request)) ?? fetch(request)
+}
+
+async function forgetOlder() {
+  const names = await caches.keys()
+  await Promise.all(names.filter((name) => name.startsWith("shell-") && name !== CACHE).map((name) => caches.delete(name)))
+}
