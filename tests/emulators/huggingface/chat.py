@@ -1,0 +1,92 @@
+"""The assistant's service: OpenAI's chat completions as a stream of events, with every way of going wrong."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from tests.emulators.huggingface.outcomes import Call, Outcome, Reset
+
+MARKDOWN = """Here is a small **Python** function:
+
+```python
+def greet(name: str) -> str:
+    return f"Hello, {name}!"
+```
+
+It takes a name – such as *Ærøskøbing* 🌅 – and returns a greeting.
+
+| part | meaning |
+|---|---|
+| `name` | whom to greet |
+"""
+
+
+@dataclass
+class Stream(Outcome):
+    """A role chunk, the text word by word, a finish, the usage, `[DONE]`; each part can be left out or broken.
+
+    `ending`: done · no-done (finish_reason only) · cut (neither) · reset · error (an event `error` in mid-text).
+    """
+
+    text: str = MARKDOWN
+    pause: float = 0.0
+    ending: str = "done"
+    error: Any = None
+    usage: bool = True
+    keep_alive: bool = False
+    crlf: bool = False
+    split: int = 0
+    whole: bool = False
+    first: list[Any] = field(default_factory=list)
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        if self.whole:
+            message = {"role": "assistant", "content": self.text}
+            return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": _USAGE})
+        headers = {"Content-Type": "text/event-stream", "x-inference-provider": "emulated"}
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(call.request)
+        for line in self._lines():
+            await self._send(response, line)
+            await asyncio.sleep(self.pause)
+        if self.ending == "reset":
+            return await Reset(None).answer(call)
+        return response
+
+    def _lines(self) -> list[str]:
+        words = [word + " " for word in self.text.split(" ")]
+        words[-1] = words[-1][:-1]
+        lines = [json.dumps(chunk) for chunk in self.first] + [_chunk({"role": "assistant", "content": ""})]
+        lines += [_chunk({"content": word}) for word in words]
+        if self.ending in {"cut", "reset", "error"}:
+            lines = lines[: len(lines) // 2 + 1]
+        if self.ending == "error":
+            return [*lines, json.dumps(self.error)]
+        if self.ending in {"done", "no-done"}:
+            lines.append(_chunk({}, "stop"))
+            lines += [json.dumps({"choices": [], "usage": _USAGE})] if self.usage else []
+        return [*lines, "[DONE]"] if self.ending == "done" else lines
+
+    async def _send(self, response: web.StreamResponse, line: str) -> None:
+        end = "\r\n" if self.crlf else "\n"
+        comment = f": keep-alive{end}{end}" if self.keep_alive else ""
+        data = f"{comment}data: {line}{end}{end}".encode()
+        if not self.split:
+            return await response.write(data)
+        for start in range(0, len(data), self.split):
+            await response.write(data[start : start + self.split])
+            await asyncio.sleep(0)
+        return None
+
+
+_USAGE = {"prompt_tokens": 21, "completion_tokens": 34, "total_tokens": 55}
+
+
+def _chunk(delta: dict[str, Any], finish: str | None = None) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    chunk = {"id": "chat-1", "object": "chat.completion.chunk", "model": "emulated", "choices": [choice], "usage": None}
+    # Not ASCII, so that characters of several bytes can be cut in two on their way.
+    return json.dumps(chunk, ensure_ascii=False)

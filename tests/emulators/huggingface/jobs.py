@@ -1,0 +1,78 @@
+"""The services that take a job in and are asked for it: fal's queue, Replicate's predictions, WaveSpeed's tasks."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from tests.emulators.huggingface.outcomes import Call, Outcome
+
+
+@dataclass
+class _Plan(Outcome):
+    """An outcome that goes on after its first answer: the route keeps it and advances it at each poll."""
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        call.plan = self
+        return await call.succeed(call)
+
+
+@dataclass
+class Queue(_Plan):
+    """fal: places, one at each poll, then steps, then COMPLETED (with `error`, or a result that fails)."""
+
+    positions: tuple[int, ...] = (0,)
+    steps: int = 0
+    error: str | None = None
+    error_type: str | None = None
+    stuck: bool = False
+    nsfw: bool = False
+    result: Outcome | None = None
+    # Whether the router passes `logs=1` on, which nobody promises.
+    takes_logs: bool = True
+
+
+@dataclass
+class Prediction(_Plan):
+    """Replicate: held until done (`polls` 0), or still processing for so many polls, with tqdm lines in its logs."""
+
+    polls: int = 0
+    error: str | None = None
+    polling: bool = True
+
+
+@dataclass
+class Task(_Plan):
+    """WaveSpeed: `created`, `processing`, then completed or failed, always with HTTP 200."""
+
+    states: tuple[str, ...] = ("created", "processing")
+    error: str | None = None
+
+
+@dataclass
+class Embedded(_Plan):
+    """The OpenAI shape: `b64`, or `bad` base64, `empty` data, a `url` in its place, the picture as a JSON string."""
+
+    form: str = "b64"
+
+
+@dataclass
+class At(Outcome):
+    """A success whose file is said to be at `url`."""
+
+    url: str
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        call.url = self.url
+        return await call.succeed(call)
+
+
+@dataclass
+class Running:
+    """One job that was taken in."""
+
+    call: Call
+    plan: Any
+    file_url: str
+    polls: int = 0
+    cancelled: bool = field(default=False)

@@ -1,0 +1,65 @@
+"""What the emulated models make: deterministic pictures and clips, and the files that are made to do harm."""
+
+import functools
+import gzip
+import hashlib
+import io
+import struct
+import zlib
+from fractions import Fraction
+
+import av
+import numpy
+from PIL import Image, ImageDraw, ImageOps
+
+
+@functools.lru_cache(maxsize=64)
+def picture(prompt: str, seed: int | None, width: int, height: int, kind: str = "JPEG") -> bytes:
+    """A gradient whose colours come from prompt and seed, with the prompt written on it."""
+    digest = hashlib.sha256(f"{prompt}\0{seed}".encode()).digest()
+    gradient = Image.linear_gradient("L").resize((width, height)).rotate(90 * (digest[6] % 4))
+    image = ImageOps.colorize(gradient, tuple(digest[0:3]), tuple(digest[3:6]))
+    ImageDraw.Draw(image).text((8, 8), f"{prompt[:60]}\nseed {seed}", fill="white")
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+@functools.lru_cache(maxsize=16)
+def clip(prompt: str, seed: int | None, frames: int = 12, width: int = 160, height: int = 96) -> bytes:
+    """A real WebM of one second in which the picture's colours move."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="webm") as container:
+        stream = container.add_stream("libvpx", rate=Fraction(12))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        still = numpy.asarray(Image.open(io.BytesIO(picture(prompt, seed, width, height, "PNG"))).convert("RGB"))
+        for number in range(frames):
+            shifted = numpy.roll(still, number * width // frames, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numpy.ascontiguousarray(shifted), format="rgb24")))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@functools.lru_cache(maxsize=4)
+def pixel_bomb(width: int = 20_000, height: int = 20_000) -> bytes:
+    """A small PNG of very many black pixels (one bit each)."""
+    packer = zlib.compressobj(1)
+    row = bytes(1 + (width + 7) // 8)
+    data = b"".join([packer.compress(row * 100) for _ in range(height // 100)]) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+@functools.lru_cache(maxsize=2)
+def gzip_bomb(megabytes: int = 200) -> bytes:
+    """Zeros behind a PNG's first bytes, packed a thousand to one."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1) as packed:
+        packed.write(b"\x89PNG\r\n\x1a\n")
+        for _ in range(megabytes):
+            packed.write(bytes(1024 * 1024))
+    return buffer.getvalue()
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
