@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
 
-TimeFormat = Literal["datetime", "date", "clock", "day", "relative"]
+TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
 
 
@@ -23,7 +23,10 @@ class Price(Protocol):
 def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
     """A `<time>` inside the element that localises it; without JavaScript it reads in UTC."""
     value = value.astimezone(UTC)
-    shown = f"{value.day} {value:%B %Y}" if style in {"date", "day"} else f"{value.day} {value:%B %Y, %H:%M} UTC"
+    day = f"{value.day} {value:%B %Y}"
+    shown = day if style in {"date", "day"} else f"{day}, {value:%H:%M} UTC"
+    if style == "left":
+        shown = f"until {shown}"
     return Markup('<local-time data-style="{}"><time datetime="{}">{}</time></local-time>').format(
         style, iso(value), shown
     )

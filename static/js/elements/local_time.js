@@ -1,5 +1,5 @@
-// <local-time data-style="datetime|date|clock|day|relative"><time datetime="…Z">…</time></local-time>
-// Writes the time in the reader's own zone and language; relative ones are kept up to date by one shared timer.
+// <local-time data-style="datetime|date|clock|day|relative|left"><time datetime="…Z">…</time></local-time>
+// Writes the time in the reader's own zone and language; those that count from now are kept up to date by one shared timer.
 
 const STYLES = {
   datetime: { dateStyle: "medium", timeStyle: "short" },
@@ -8,6 +8,7 @@ const STYLES = {
   day: { weekday: "long", day: "numeric", month: "long" },
 }
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]]
+const COUNTING = new Set(["relative", "left"])
 const TICK_MS = 15_000
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" })
 const formats = new Map()
@@ -19,7 +20,7 @@ export class LocalTime extends HTMLElement {
 
   connectedCallback() {
     this.show()
-    if (this.dataset.style === "relative") start(this)
+    if (COUNTING.has(this.dataset.style)) start(this)
   }
 
   disconnectedCallback() {
@@ -42,6 +43,7 @@ export class LocalTime extends HTMLElement {
 
 export function write(date, style = "datetime") {
   if (style === "relative") return writeRelative(date)
+  if (style === "left") return writeLeft(date)
   if (style === "day") return writeDay(date)
   return format(style, STYLES[style] ?? STYLES.datetime).format(date)
 }
@@ -59,6 +61,15 @@ function writeRelative(date) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit)
   }
   return relative.format(0, "second")
+}
+
+// 1 h 12 min left: a clock that runs out is read to the minute.
+function writeLeft(date) {
+  const minutes = Math.ceil((date - Date.now()) / 60_000)
+  if (minutes <= 0) return "time is up"
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
+  const words = hours === 0 ? `${rest} min` : rest === 0 ? `${hours} h` : `${hours} h ${rest} min`
+  return `${words} left`
 }
 
 function startOfDay(date) {

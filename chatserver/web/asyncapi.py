@@ -1,0 +1,88 @@
+"""The AsyncAPI 3.0 document of the websocket, made from the commands' table and the events' types."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from chatserver import __version__
+from chatserver.events import Event
+from chatserver.web.openapi import Document
+
+REF = "#/components/schemas/{name}"
+ADDRESS = "/ws/sessions/{session_id}"
+_DESCRIPTION = """\
+One text frame from the server is a JSON array of one or more events; one from the client is one command.
+Subprotocols: `chat.v1.json` for programs, `chat.v1.html` for the product's own pages. Events with a `seq` are durable:
+connect again with `after=<seq>` and get every later state. Ignore unknown events and fields."""
+
+
+class Command(Protocol):
+    """What a command's entry tells of itself."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def body(self) -> type[msgspec.Struct]: ...
+
+
+def asyncapi(commands: Sequence[Command], events: Sequence[type[Event]], origin: str) -> Document:
+    """The document. `origin` is the scheme and host of the server."""
+    _, schemas = msgspec.json.schema_components([*(each.body for each in commands), *events], ref_template=REF)
+    messages = {**{each.name: _command(each, schemas) for each in commands}, **{_tag(e): _event(e) for e in events}}
+    parts = urlsplit(origin)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "chatserver", "version": __version__, "description": _DESCRIPTION},
+        "defaultContentType": "application/json",
+        "servers": {"here": {"host": parts.netloc, "protocol": "wss" if parts.scheme == "https" else "ws"}},
+        "channels": {"session": _channel(messages)},
+        "operations": {
+            "commands": _operation("receive", "What clients ask for.", [each.name for each in commands]),
+            "events": _operation("send", "What the server announces.", [_tag(event) for event in events]),
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _channel(messages: Document) -> Document:
+    after = {"type": "integer", "minimum": 0, "description": "The newest seq that the client has applied."}
+    return {
+        "address": ADDRESS,
+        "description": "Everything of one session.",
+        "parameters": {"session_id": {"description": "The session's id."}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {"ws": {"method": "GET", "query": {"type": "object", "properties": {"after": after}}}},
+    }
+
+
+def _operation(action: str, summary: str, names: list[str]) -> Document:
+    return {
+        "action": action,
+        "summary": summary,
+        "channel": {"$ref": "#/channels/session"},
+        "messages": [{"$ref": f"#/channels/session/messages/{name}"} for name in names],
+    }
+
+
+def _command(command: Command, schemas: Document) -> Document:
+    # A command's struct is closed to unknown fields, so its envelope has to be part of the same schema.
+    body = schemas[command.body.__name__]
+    envelope: dict[str, Any] = {"type": {"const": command.name}, "ref": {"type": "string"}}
+    payload = {
+        **body,
+        "properties": {**envelope, **body["properties"]},
+        "required": ["type", "ref", *body.get("required", [])],
+    }
+    return {"name": command.name, "summary": body.get("description", command.name), "payload": payload}
+
+
+def _event(event: type[Event]) -> Document:
+    name = _tag(event)
+    schema = {"$ref": REF.format(name=event.__name__)}
+    return {"name": name, "summary": (event.__doc__ or name).strip(), "payload": schema}
+
+
+def _tag(event: type[Event]) -> str:
+    return str(event.__struct_config__.tag)

@@ -1,0 +1,150 @@
+"""The OpenAPI 3.1 document of the HTTP API, made from the endpoints' own declarations and the error tree."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from chatserver import __version__
+from chatserver.errors import ChatserverError, ConfigurationError
+from chatserver.web.api import Endpoint
+
+Document = dict[str, Any]
+REF = "#/components/schemas/{name}"
+_PARAMETER = re.compile(r"{(\w+)}")
+_DESCRIPTION = """\
+Times are RFC 3339 in UTC, ids are time-ordered UUIDs. Sign in with `Authorization: Bearer <API token>`.
+A command that carries a `client_id` may be sent again: the same one has one effect and one answer."""
+
+
+class ErrorDetail(msgspec.Struct):
+    """What went wrong: a code for programs, a sentence for people, and when another try is worth it."""
+
+    code: str
+    message: str
+    retry_after: float | msgspec.UnsetType = msgspec.UNSET
+    details: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ErrorAnswer(msgspec.Struct):
+    """Every error, everywhere."""
+
+    error: ErrorDetail
+
+
+def openapi(endpoints: Sequence[Endpoint], origin: str) -> Document:
+    """The document. `origin` is the scheme and host of the server."""
+    types = [kind for each in endpoints for kind in (each.body, each.query, each.answer) if kind is not None]
+    schemas, components = msgspec.json.schema_components([ErrorAnswer, *types], ref_template=REF)
+    by_type = dict(zip((ErrorAnswer, *types), schemas, strict=True))
+    paths: Document = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.api_path, {})[endpoint.method.lower()] = _operation(endpoint, by_type, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "chatserver", "version": __version__, "description": _DESCRIPTION},
+        "servers": [{"url": origin}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": _error_responses(),
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": "An API token."},
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "sign-in", "description": "A browser's sign-in."},
+            },
+        },
+    }
+
+
+def _operation(endpoint: Endpoint, by_type: dict[Any, Document], components: Document) -> Document:
+    operation: Document = {
+        "operationId": _operation_id(endpoint),
+        "summary": endpoint.summary,
+        "tags": [endpoint.api_path.split("/")[3]],
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, components)],
+        "responses": {str(endpoint.success): _success(endpoint, by_type), **_error_references(endpoint)},
+        "security": [{"token": []}, {"cookie": []}] if endpoint.signed_in else [],
+    }
+    if endpoint.body is not None:
+        content = {"application/json": {"schema": by_type[endpoint.body]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _operation_id(endpoint: Endpoint) -> str:
+    words = _PARAMETER.sub(r"by_\1", endpoint.api_path.split("/", 3)[3])
+    return "_".join([endpoint.method.lower(), *re.findall(r"\w+", words)])
+
+
+def _path_parameters(endpoint: Endpoint) -> list[Document]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
+        for name in _PARAMETER.findall(endpoint.api_path)
+    ]
+
+
+def _path_schema(name: str) -> Document:
+    return {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"}
+
+
+def _query_parameters(endpoint: Endpoint, components: Document) -> list[Document]:
+    if endpoint.query is None:
+        return []
+    schema = components[endpoint.query.__name__]
+    return [
+        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": shape}
+        for name, shape in schema["properties"].items()
+    ]
+
+
+def _success(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
+    answer: Document = {"description": HTTPStatus(endpoint.success).phrase}
+    if endpoint.answer is not None:
+        answer["content"] = {"application/json": {"schema": by_type[endpoint.answer]}}
+    return answer
+
+
+# Which errors an endpoint may give ----------------------------------------------------------------------------------
+
+
+def _error_references(endpoint: Endpoint) -> Document:
+    statuses = {429, 500, 503}
+    if endpoint.signed_in:
+        statuses |= {401, 403}
+    if _PARAMETER.search(endpoint.api_path):
+        statuses |= {404}
+    if endpoint.query is not None:
+        statuses |= {422}
+    if endpoint.body is not None:
+        statuses |= {400, 409, 413, 422}
+    return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
+
+
+def _error_responses() -> Document:
+    """One response for each status, with every error of that status as an example."""
+    responses: Document = {}
+    for error in _tree(ChatserverError):
+        response = responses.setdefault(_name(error.status), _error_response(error.status))
+        response["content"]["application/json"]["examples"][error.code] = {"value": {"error": error().as_dict()}}
+    return responses
+
+
+def _error_response(status: int) -> Document:
+    response: Document = {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/json": {"schema": {"$ref": REF.format(name=ErrorAnswer.__name__)}, "examples": {}}},
+    }
+    if status in {429, 503}:
+        response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return response
+
+
+def _tree(error: type[ChatserverError]) -> list[type[ChatserverError]]:
+    leaves = [leaf for child in error.__subclasses__() for leaf in _tree(child)]
+    return [] if error is ConfigurationError else [error, *leaves]
+
+
+def _name(status: int) -> str:
+    return "".join(re.findall(r"\w+", HTTPStatus(status).phrase))
