@@ -5,7 +5,7 @@ A `put` is all or nothing and durable when it returns; putting the same key agai
 deadline. A key that could leave the store (`..`, empty parts, control characters) is `ValueError`, before any I/O.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
@@ -29,8 +29,8 @@ class Storage(Protocol):
     async def get(self, key: str) -> bytes:
         """The whole object; KeyError where there is none."""
 
-    def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
-        """`length` bytes from `start` in pieces of at most 256 KiB; KeyError where there is none."""
+    def read(self, key: str, start: int, length: int) -> AsyncGenerator[bytes, None]:
+        """`length` bytes from `start` in pieces of at most 256 KiB; KeyError where there is none. Close it."""
 
     async def stat(self, key: str) -> StoredObject | None:
         """Size and time of an object, or None."""

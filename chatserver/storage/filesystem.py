@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +63,7 @@ class FolderStorage:
         """The whole object; KeyError where there is none."""
         return await self._guarded(_read_all, self._path(key), key)
 
-    async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, length: int) -> AsyncGenerator[bytes, None]:
         """`length` bytes from `start`, in pieces; KeyError where there is none."""
         descriptor = await self._guarded(_open, self._path(key), key)
         try:

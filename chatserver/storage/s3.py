@@ -7,7 +7,7 @@ Every call has a deadline of our own around it: the library's read timeout does 
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -123,7 +123,7 @@ class S3Storage:
             raise StorageError
         return data
 
-    async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+    async def read(self, key: str, start: int, length: int) -> AsyncGenerator[bytes, None]:
         """`length` bytes from `start`, in pieces, as they arrive; KeyError where there is none."""
         if length <= 0:
             return

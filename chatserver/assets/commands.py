@@ -1,0 +1,25 @@
+"""The websocket's entrance to files."""
+
+from msgspec import Struct
+
+from chatserver import assets, ids
+from chatserver.realtime.base import Caller, Command
+from chatserver.state import State
+
+
+class FavoriteAsset(Struct, frozen=True, forbid_unknown_fields=True):
+    """Mark a file, or take the mark away."""
+
+    asset_id: str
+    on: bool
+
+
+def commands(state: State) -> tuple[Command, ...]:
+    """asset.favorite."""
+
+    async def favorite(caller: Caller, command: FavoriteAsset) -> dict[str, str | bool]:
+        asset_id = ids.parse(command.asset_id)
+        await state.database.run_as(caller.viewer.id, assets.favorite, asset_id, command.on)
+        return {"asset_id": asset_id, "favorite": command.on}
+
+    return (Command("asset.favorite", FavoriteAsset, favorite),)

@@ -1,0 +1,185 @@
+"""The bytes of files over HTTP, at addresses that neither expire nor leak: who asks is checked on every request.
+
+    /files/<asset>/<name>.png            shows; `?download` saves under the readable name
+    /files/<asset>/<name>.jpg, .webp     a picture in another format, made once and kept
+    /files/<asset>/thumbnail.webp        small
+
+A stranger gets the same 404 as for a file that is not there.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal
+
+import structlog
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from chatserver import assets, ids
+from chatserver.assets.disposition import content_disposition
+from chatserver.assets.keys import FORMATS, content_type_of, download_key
+from chatserver.assets.models import File
+from chatserver.assets.ranges import Part, matches, part_of
+from chatserver.assets.signatures import is_signed
+from chatserver.errors import NotFound, StorageError
+from chatserver.state import State
+from chatserver.web.auth import current_viewer
+
+# An address of the bucket lives as long as a slow reader needs to begin with it.
+PRESIGN_SECONDS = 300
+# What a browser may show in its own page; everything else is only ever saved.
+SHOWN = {"image/png", "image/jpeg", "image/webp", "video/webm", "video/mp4"}
+HEADERS = {
+    # Kept by the reader's own browser, but asked about each time: after signing out on a shared computer the answer
+    # is 404, and while signed in it is a 304 of a few bytes.
+    "Cache-Control": "private, no-cache",
+    "Accept-Ranges": "bytes",
+    "X-Content-Type-Options": "nosniff",
+    # Opened by itself, a file is shown by the browser's own viewer and can do nothing.
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One thing to serve: the file itself, its thumbnail, or the picture in another format."""
+
+    key: str
+    etag: str
+    content_type: str
+    filename: str
+    size: int | None = None
+
+
+async def serve_file(request: Request) -> Response:
+    """GET and HEAD /files/{asset_id}/{filename}."""
+    state: State = request.app.state.chatserver
+    file = await _permitted(request, state)
+    version = _version(file, request.path_params["filename"])
+    headers = HEADERS | {"ETag": version.etag, "Content-Disposition": _disposition(request, version)}
+    if matches(request.headers.get("if-none-match"), version.etag):
+        return Response(status_code=304, headers=headers)
+    size = version.size if version.size is not None else await _made(state, file, version)
+    if request.method == "HEAD":
+        return _empty(200, version, headers | {"Content-Length": str(size)})
+    return await _redirect(state, version, headers) or await _send(request, state, version, size, headers)
+
+
+async def _permitted(request: Request, state: State) -> File:
+    asset_id = ids.parse(request.path_params["asset_id"])
+    expires, signature = (request.query_params.get(name, "") for name in ("expires", "signature"))
+    if signature and is_signed(state.secret_key, asset_id, expires, signature):
+        return await state.database.run_system(assets.find_file, asset_id)
+    viewer = current_viewer(request)
+    if viewer is None:
+        raise NotFound
+    return await state.database.run_as(viewer.id, assets.find_file, asset_id)
+
+
+def _version(file: File, filename: str) -> Version:
+    if filename == file.filename:
+        return Version(
+            key=file.storage_key,
+            etag=f'"{file.sha256}"',
+            content_type=file.content_type,
+            filename=filename,
+            size=file.bytes,
+        )
+    stem, extension = file.filename.rpartition(".")[0], filename[filename.rfind(".") :]
+    if filename == "thumbnail.webp":
+        return _derived(file, file.thumbnail_key, f"{stem}-small.webp", "thumbnail")
+    if file.kind == "image" and extension in FORMATS and filename == stem + extension:
+        return _derived(file, download_key(file.storage_key, extension), filename, FORMATS[extension])
+    raise NotFound
+
+
+def _derived(file: File, key: str, filename: str, what: str) -> Version:
+    # What is made from the file changes only with the file, so that its hash serves for both.
+    return Version(key=key, etag=f'"{file.sha256}-{what}"', content_type=content_type_of(key), filename=filename)
+
+
+def _disposition(request: Request, version: Version) -> str:
+    shown = version.content_type in SHOWN and "download" not in request.query_params
+    kind: Literal["inline", "attachment"] = "inline" if shown else "attachment"
+    return content_disposition(kind, version.filename)
+
+
+async def _made(state: State, file: File, version: Version) -> int:
+    """The size of a thumbnail or of another format, which is made now if it is asked for the first time."""
+    stored = await state.storage.stat(version.key)
+    if stored is not None:
+        return stored.size
+    if version.key == file.thumbnail_key:
+        raise _bytes_missing(version.key)
+    extension = version.key[version.key.rfind(".") :]
+    png = await _original(state, file)
+    made = await state.pictures.convert_picture(png, FORMATS[extension])
+    await state.storage.put(version.key, made, version.content_type)
+    return len(made)
+
+
+async def _original(state: State, file: File) -> bytes:
+    try:
+        return await state.storage.get(file.storage_key)
+    except KeyError:
+        raise _bytes_missing(file.storage_key) from None
+
+
+async def _redirect(state: State, version: Version, headers: dict[str, str]) -> Response | None:
+    """Sends the reader to the bucket, where the operator wants that and the storage can."""
+    if not state.config.storage_presign:
+        return None
+    address = await state.storage.presign(
+        version.key,
+        content_type=version.content_type,
+        disposition=headers["Content-Disposition"],
+        seconds=PRESIGN_SECONDS,
+    )
+    return RedirectResponse(address, 307, headers={"Cache-Control": "no-store"}) if address else None
+
+
+async def _send(request: Request, state: State, version: Version, size: int, headers: dict[str, str]) -> Response:
+    part = part_of(size, version.etag, request.headers.get("range"), request.headers.get("if-range"))
+    if part is None:
+        return _empty(416, version, headers | {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
+    headers |= {"Content-Length": str(part.length)}
+    if part.partial:
+        headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size}"
+    pieces = state.storage.read(version.key, part.start, part.length)
+    body = _following(await _first(pieces, version, part), pieces)
+    return StreamingResponse(body, 206 if part.partial else 200, headers, media_type=version.content_type)
+
+
+async def _first(pieces: AsyncGenerator[bytes, None], version: Version, part: Part) -> bytes:
+    """The first piece, read before the status is sent: missing bytes are an error, not half an answer."""
+    try:
+        piece = await anext(pieces, b"")
+    except KeyError:
+        raise _bytes_missing(version.key) from None
+    if part.length and not piece:
+        raise _bytes_missing(version.key)
+    return piece
+
+
+async def _following(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    # Closed at once when the reader goes away, so that nothing stays open behind him.
+    async with aclosing(pieces):
+        yield first
+        async for piece in pieces:
+            yield piece
+
+
+def _bytes_missing(key: str) -> StorageError:
+    log.error("asset.bytes_missing", key=key)
+    return StorageError("This file's bytes are missing from the file store.")
+
+
+def _empty(status: int, version: Version, headers: dict[str, str]) -> Response:
+    return Response(None, status, headers, media_type=version.content_type)
+
+
+ROUTES = [Route("/files/{asset_id}/{filename}", serve_file, methods=["GET"], name="files")]

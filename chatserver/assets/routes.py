@@ -1,0 +1,59 @@
+"""The API's entrance to files: marks and signed addresses. Their bytes are served by `chatserver.assets.pages`."""
+
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from chatserver import assets
+from chatserver.assets.signatures import LONGEST_SECONDS
+from chatserver.errors import Invalid
+from chatserver.web.api import Call, Endpoint
+
+
+class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signed address of a file, for `seconds`."""
+
+    seconds: int = 3600
+
+
+class LinkAnswer(Struct, frozen=True):
+    """Addresses that open this file, and no other, without signing in, until `expires_at`."""
+
+    url: str
+    download_url: str
+    expires_at: datetime
+
+
+async def set_favorite(call: Call) -> None:
+    await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), True)
+
+
+async def unset_favorite(call: Call) -> None:
+    await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), False)
+
+
+async def create_link(call: Call, body: CreateLink) -> LinkAnswer:
+    if not 1 <= body.seconds <= LONGEST_SECONDS:
+        raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
+    asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))
+    until = datetime.now(UTC) + timedelta(seconds=body.seconds)
+    signature = assets.sign_address(call.state.secret_key, asset.id, body.seconds)
+    origin = call.state.config.origin
+    return LinkAnswer(
+        f"{origin}{asset.url}?{signature}", f"{origin}{asset.download_url}&{signature}", until.replace(microsecond=0)
+    )
+
+
+ROUTES = [
+    Endpoint("PUT", "/assets/{asset_id}/favorite", set_favorite, summary="Mark a file", status=204),
+    Endpoint("DELETE", "/assets/{asset_id}/favorite", unset_favorite, summary="Take the mark away", status=204),
+    Endpoint(
+        "POST",
+        "/assets/{asset_id}/links",
+        create_link,
+        summary="A signed address that works without signing in",
+        body=CreateLink,
+        answer=LinkAnswer,
+        status=201,
+    ),
+]

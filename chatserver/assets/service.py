@@ -1,0 +1,86 @@
+"""The rules of files: a row first (`staged`), then bytes, then `stored` in the transaction that ends the generation."""
+
+from typing import Literal
+
+from chatserver import ids, messages
+from chatserver.assets.filenames import readable_name
+from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
+from chatserver.assets.models import File, Staged
+from chatserver.database import Row, Transaction
+from chatserver.errors import Conflict, NotFound
+from chatserver.imaging.shapes import Clip, Picture
+from chatserver.messages.models import Asset
+
+# What a file is called whose prompt has no word that ASCII can spell.
+_NAMELESS: dict[Literal["image", "video"], str] = {"image": "picture", "video": "clip"}
+
+
+async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture | Clip) -> Staged:
+    """A row for the verified result of an attempt; its bytes go under the keys next. Needs the worker role."""
+    origin = await tx.fetch_one("assets.origin", generation_id=generation_id)
+    if origin is None:
+        raise NotFound
+    asset_id, extension = ids.new(), EXTENSIONS[file.content_type]
+    base = base_key(origin["user_id"], generation_id, attempt)
+    row = await tx.fetch_one(
+        "assets.stage",
+        id=asset_id,
+        session_id=origin["session_id"],
+        user_id=origin["user_id"],
+        generation_id=generation_id,
+        attempt=attempt,
+        kind=origin["kind"],
+        content_type=file.content_type,
+        width=file.width,
+        height=file.height,
+        bytes=len(file.data),
+        sha256=file.sha256,
+        filename=readable_name(origin["prompt"], asset_id, extension, fallback=_NAMELESS[origin["kind"]]),
+        storage_key=base + extension,
+        thumbnail_key=thumbnail_key(base),
+        placeholder=file.placeholder,
+        duration_seconds=file.duration_seconds if isinstance(file, Clip) else None,
+    )
+    if row is None:
+        raise Conflict("This attempt has published already.")
+    return Staged.from_row(row)
+
+
+async def store(tx: Transaction, asset_id: str) -> None:
+    """Shows a staged asset whose bytes are there. Conflict where the sweeper gave it up meanwhile."""
+    if await tx.fetch_value("assets.store", asset_id=asset_id) is None:
+        raise Conflict("This file was given up.")
+
+
+async def find(tx: Transaction, asset_id: str) -> Asset:
+    """One file as people see it; NotFound where it is not there or not yours."""
+    return Asset.from_row(await _find(tx, asset_id))
+
+
+async def find_file(tx: Transaction, asset_id: str) -> File:
+    """One file as it is served; NotFound where it is not there or not yours."""
+    return File.from_row(await _find(tx, asset_id))
+
+
+async def storage_key(tx: Transaction, asset_id: str) -> str:
+    """Where a file's bytes lie."""
+    key: str = (await _find(tx, asset_id))["storage_key"]
+    return key
+
+
+async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
+    """Marks a file, or takes the mark away, for everyone in its session; also when the session's time is up.
+
+    Repeating it changes nothing and announces nothing.
+    """
+    await _find(tx, asset_id)
+    message_id = await tx.fetch_value("assets.favorite", asset_id=asset_id, on=on)
+    if message_id is not None:
+        await messages.touch(tx, message_id)
+
+
+async def _find(tx: Transaction, asset_id: str) -> Row:
+    row = await tx.fetch_one("assets.find", asset_id=asset_id)
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,57 @@
+-- Files: their rows. The bytes are in the storage, under keys that the rows name.
+
+-- name: origin
+-- Whose generation it is and what it shows.
+SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation_id;
+
+-- name: stage
+-- A row before its bytes. The same attempt may stage again, as long as nothing came of it.
+INSERT INTO assets (id, session_id, user_id, generation_id, attempt, kind, content_type, width, height, bytes, sha256,
+                    filename, storage_key, thumbnail_key, placeholder, duration_seconds)
+VALUES (:id, :session_id, :user_id, :generation_id, :attempt, :kind, :content_type, :width, :height, :bytes, :sha256,
+        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds)
+ON CONFLICT (storage_key) DO UPDATE
+   SET content_type = excluded.content_type, width = excluded.width, height = excluded.height, bytes = excluded.bytes,
+       sha256 = excluded.sha256, placeholder = excluded.placeholder, duration_seconds = excluded.duration_seconds,
+       created_at = now()
+ WHERE assets.status = 'staged'
+RETURNING id, storage_key, thumbnail_key;
+
+-- name: store
+-- The bytes are there: the asset is shown from now on. No row where the sweeper took it for abandoned.
+UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' RETURNING id;
+
+-- name: find
+-- One stored file.
+SELECT * FROM assets WHERE id = :asset_id AND status = 'stored';
+
+-- name: favorite
+-- Marks a stored file, or takes the mark away; with the message that shows it.
+UPDATE assets a SET favorite = :on
+ WHERE a.id = :asset_id AND a.status = 'stored' AND a.favorite <> :on
+RETURNING (SELECT g.message_id FROM generations g WHERE g.id = a.generation_id);
+
+-- name: abandon
+-- Staged rows whose attempt cannot end well any more.
+UPDATE assets SET status = 'deleted'
+ WHERE status = 'staged' AND created_at < now() - make_interval(secs => :older_than::float8);
+
+-- name: deleted
+-- Rows whose bytes may go.
+SELECT id, storage_key, thumbnail_key FROM assets WHERE status = 'deleted' ORDER BY created_at LIMIT :limit;
+
+-- name: remove
+-- Rows whose bytes are gone.
+DELETE FROM assets WHERE id = ANY(:asset_ids::uuid[]) AND status = 'deleted';
+
+-- name: known
+-- Which of these keys have a row, whatever its status.
+SELECT storage_key FROM assets WHERE storage_key = ANY(:keys::text[]);
+
+-- name: owners
+-- Everybody who has a stored file.
+SELECT DISTINCT user_id FROM assets WHERE status = 'stored' ORDER BY user_id;
+
+-- name: of_owner
+-- The rows of one person's files, for comparing with what is stored.
+SELECT status, storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id;
