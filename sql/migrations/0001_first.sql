@@ -1,26 +1,8 @@
 -- The whole first schema. Run by `chatserver migrate` in one transaction as the owner of the database.
 --
--- Two roles do the daily work, neither owns a table, neither bypasses row-level security:
+-- Two roles, made before by migrations.py, do the daily work; neither owns a table or bypasses row-level security:
 --   chatserver_web     what a signed-in person may see and do; each transaction sets app.user_id
 --   chatserver_worker  what the product does for itself: sign-in, claims, sweeps, the operator's commands
-
-DO $$
-BEGIN
-  -- Roles belong to the whole server: databases beside this one share them, and may be migrated at the same moment.
-  PERFORM pg_advisory_xact_lock(hashtext('chatserver roles'));
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chatserver_web') THEN
-    CREATE ROLE chatserver_web NOLOGIN;
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chatserver_worker') THEN
-    CREATE ROLE chatserver_worker NOLOGIN;
-  END IF;
-  IF NOT pg_has_role(current_user, 'chatserver_web', 'MEMBER')
-     OR NOT pg_has_role(current_user, 'chatserver_worker', 'MEMBER') THEN
-    EXECUTE format('GRANT chatserver_web, chatserver_worker TO %I', current_user);
-  END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-  NULL;
-END $$;
 
 GRANT USAGE ON SCHEMA public TO chatserver_web, chatserver_worker;
 

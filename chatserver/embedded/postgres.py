@@ -1,0 +1,108 @@
+"""The embedded server as the product sees it: an address, a watch that revives it, and its end."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+import structlog
+
+from chatserver import migrations
+from chatserver.config import Config
+from chatserver.embedded import places
+from chatserver.embedded.server import Server
+from chatserver.errors import ConfigurationError
+
+SUPERUSER = "postgres"
+# Role and database of the product. It owns its tables and is no superuser.
+OWNER = "chatserver"
+# How often the watch looks whether the server still lives; the look is one system call.
+WATCH_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class EmbeddedPostgres:
+    """A running server. `url` is what DATABASE_URL would be; `admin_url` is its superuser's, for tests and tools."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.url = self.address(OWNER, OWNER)
+        self.admin_url = self.address(SUPERUSER, "postgres")
+        self._watching = asyncio.create_task(self._watch())
+
+    @property
+    def folder(self) -> Path:
+        """Where it lives: `data/`, `socket/` and `server.log`."""
+        return self._server.place.folder
+
+    @property
+    def programs(self) -> Path:
+        """The folder of psql, pg_dump and the rest."""
+        return self._server.place.programs
+
+    def address(self, role: str, database: str) -> str:
+        """The address of another database on this server."""
+        return f"postgresql://{role}@/{database}?host={quote(str(self._server.socket), safe='')}"
+
+    async def stop(self) -> None:
+        """Ends our use of the server; the last process to do so shuts it down."""
+        self._watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watching
+        await asyncio.to_thread(self._server.close)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not self._server.alive():
+                await self._revive()
+
+    async def _revive(self) -> None:
+        log.warning("embedded_postgres.gone")
+        try:
+            await asyncio.to_thread(self._server.open)
+            log.info("embedded_postgres.revived")
+        except (ConfigurationError, OSError) as error:
+            log.error("embedded_postgres.not_revived", error=str(error))
+
+
+async def start(config: Config) -> EmbeddedPostgres:
+    """The server of DATA_DIR, running and ready. Raises ConfigurationError where the folder does not allow it."""
+    return await open_in(config.data_dir)
+
+
+async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> EmbeddedPostgres:
+    """The server below `data_dir`, with `settings` of Postgres over our own where it has to be started."""
+    try:
+        place = places.choose(data_dir)
+        server = Server(place, settings or {})
+        await asyncio.to_thread(server.open)
+    except OSError as error:
+        raise ConfigurationError(f"{data_dir} cannot hold the embedded Postgres: {_reason(error)}.") from error
+    postgres = EmbeddedPostgres(server)
+    try:
+        await _prepare(postgres.admin_url)
+    except BaseException:
+        await postgres.stop()
+        raise
+    return postgres
+
+
+async def _prepare(admin_url: str) -> None:
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await migrations.ensure_role(connection, OWNER, login=True)
+        await migrations.ensure_roles(connection, OWNER)
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", OWNER):
+            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE {OWNER} OWNER {OWNER}")
+    finally:
+        await connection.close()
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -1,0 +1,258 @@
+"""One Postgres server in one folder, shared by the processes that use it. Called from threads: everything here waits.
+
+Three lock files carry the truth, since the kernel frees them however a process ends:
+`starting.lock` is held while someone starts or stops the server; `server.lock` is inherited by the server itself, so it
+is held exactly while one lives; `users.lock` is shared by the processes that use it, so the last one out can tell.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import structlog
+
+from chatserver.embedded.places import MAJOR_VERSION, Place
+from chatserver.errors import ConfigurationError
+
+# A start after a crash replays the log (at most max_wal_size of it); a stop writes a checkpoint.
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+POLL_SECONDS = 0.01
+# The longest path of a socket that every system takes is 103 bytes; Postgres adds "/.s.PGSQL.5432".
+SOCKET_FOLDER_BYTES = 88
+
+SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "256MB",
+    "idle_in_transaction_session_timeout": "60s",
+    # Refusals are answers, not news; statements and row values (prompts, addresses) never reach the log.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Server:
+    """The server of one place. `open` and `close` are called once each, by every process that uses it."""
+
+    def __init__(self, place: Place, settings: Mapping[str, str]) -> None:
+        self.place = place
+        self.settings = {**SETTINGS, **settings}
+        self.data = place.folder / "data"
+        self.socket = _socket_folder(place)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._use: int | None = None
+
+    def open(self) -> None:
+        """Adopts the server that runs here or starts one, making its data folder the first time."""
+        with self._starting():
+            if not self.alive():
+                self._launch()
+            self._await_ready()
+            if self._use is None:
+                self._use = self._open_lock("users")
+                fcntl.flock(self._use, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Stops the server, unless another process still uses it."""
+        with self._starting():
+            if self._use is not None:
+                os.close(self._use)
+                self._use = None
+            if self._has_other_users():
+                log.info("embedded_postgres.left_running", because="another process uses it")
+            elif self.alive():
+                self._shut_down()
+
+    def alive(self) -> bool:
+        """Whether a server lives in this folder: then it holds the lock that it inherited."""
+        return not self._free("server", fcntl.LOCK_SH)
+
+    def _has_other_users(self) -> bool:
+        return not self._free("users", fcntl.LOCK_EX)
+
+    def _launch(self) -> None:
+        if not self.data.exists():
+            self._make_data_folder()
+        self._check_version()
+        # Nobody holds the server's lock, so whatever this says about a process is out of date.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        self._make_socket_folder()
+        options = [f"--{name}={value}" for name, value in self.settings.items()]
+        lock = self._open_lock("server")
+        try:
+            _flock_within(lock, 1.0)
+            with self._log_file().open("wb") as output:
+                self._process = self._spawn(
+                    "postgres", "-D", str(self.data), "-k", str(self.socket), *options, output=output, lock=lock
+                )
+        finally:
+            os.close(lock)  # the server keeps it
+
+    def _make_data_folder(self) -> None:
+        half_made = self.place.folder / "data.new"
+        shutil.rmtree(half_made, ignore_errors=True)
+        with tempfile.TemporaryFile() as output:
+            process = self._spawn("initdb", "-D", str(half_made), *_INITDB, output=output)
+            if process.wait(timeout=START_SECONDS) != 0:
+                output.seek(0)
+                raise self._refusal(output.read())
+        half_made.rename(self.data)
+        log.info("embedded_postgres.made", folder=str(self.data))
+
+    def _spawn(self, program: str, *arguments: str, output: object, lock: int | None = None) -> subprocess.Popen[bytes]:
+        account = self.place.account
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return] # noqa: S603
+            [str(self.place.programs / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            # A Ctrl-C in the terminal is for us; the server ends when we are done with it.
+            start_new_session=True,
+            pass_fds=[] if lock is None else [lock],
+            **({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}),
+        )
+
+    def _check_version(self) -> None:
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != str(MAJOR_VERSION):
+            raise ConfigurationError(
+                f"{self.data} was made by Postgres {version}, and ours is {MAJOR_VERSION}; see docs/database.md."
+            )
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while self._status() != "ready":
+            if not self.alive():
+                raise self._refusal(self._log_file().read_bytes())
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"Postgres in {self.place.folder} is not ready after {START_SECONDS:.0f} s.")
+            time.sleep(POLL_SECONDS)
+
+    def _status(self) -> str:
+        lines = self._pid_file()
+        return lines[7].strip() if len(lines) > 7 else ""
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _shut_down(self) -> None:
+        # SIGINT is Postgres's fast shutdown: roll back, checkpoint, end. SIGQUIT ends without the checkpoint.
+        for number, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+            lines = self._pid_file()
+            if lines:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(lines[0]), number)
+            if self._await_end(seconds):
+                return
+            log.warning("embedded_postgres.slow_to_stop", seconds=seconds)
+
+    def _await_end(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        if self._process:
+            self._process.wait()
+        return True
+
+    def _refusal(self, output: bytes) -> ConfigurationError:
+        lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
+        telling = [line for line in lines if "FATAL" in line or "error:" in line or "PANIC" in line]
+        reason = (telling or lines or ["it ended without a word"])[-1]
+        return ConfigurationError(f"Postgres could not start in {self.place.folder}: {reason}")
+
+    def _make_socket_folder(self) -> None:
+        self.socket.mkdir(mode=0o700, exist_ok=True)
+        self.place.give(self.socket)
+        status = self.socket.lstat()
+        owner = self.place.account.uid if self.place.account else os.geteuid()
+        if self.socket.is_symlink() or status.st_uid != owner or status.st_mode & 0o077:
+            raise ConfigurationError(f"{self.socket} is not a private folder of ours; remove it.")
+
+    def _log_file(self) -> Path:
+        return self.place.folder / "server.log"
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        lock = self._open_lock("starting")
+        try:
+            _flock_within(lock, START_SECONDS + STOP_SECONDS)
+            yield
+        finally:
+            os.close(lock)
+
+    def _free(self, name: str, mode: int) -> bool:
+        lock = self._open_lock(name)
+        try:
+            fcntl.flock(lock, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            return True
+        finally:
+            os.close(lock)
+
+    def _open_lock(self, name: str) -> int:
+        path = self.place.folder / f"{name}.lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.place.give(path)
+        return lock
+
+
+_INITDB = (
+    "--username=postgres",
+    # The socket lies in a folder that only the server's account (and root) can enter.
+    "--auth=trust",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--locale=C.UTF-8",
+    "--no-instructions",
+)
+
+
+def _socket_folder(place: Place) -> Path:
+    folder = place.folder / "socket"
+    if len(os.fsencode(folder)) <= SOCKET_FOLDER_BYTES:
+        return folder
+    return Path("/tmp") / f"chatserver-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108
+
+
+def _flock_within(lock: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ConfigurationError(
+                    "Another process has been starting or stopping Postgres for too long."
+                ) from None
+            time.sleep(POLL_SECONDS)
+        else:
+            return

@@ -1,0 +1,214 @@
+"""Brings the database's schema up to date: `sql/migrations/NNNN_name.sql`, in order, each in one transaction.
+
+    applied = await migrations.migrate(url)
+
+Safe to run twice, from two processes at once (one waits for the other), and under load: a change that would wait
+longer than a moment for busy tables gives way and tries again.
+"""
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from chatserver import resources
+from chatserver.errors import ConfigurationError
+
+# The roles that do the daily work; the owner of the tables becomes them with SET ROLE, transaction by transaction.
+ROLES = ("chatserver_web", "chatserver_worker")
+# Any number that no other program uses as an advisory lock in this database.
+LOCK = 0x63_68_61_74
+# A change that waits for a busy table blocks everybody behind it: give way after this long, breathe, try again.
+LOCK_TIMEOUT_SECONDS = 2.0
+TRIES = 15
+CONNECT_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file: `name` is the file's without its ending, `applied_at` is None while it waits."""
+
+    version: int
+    name: str
+    sql: str
+    checksum: str
+    applied_at: datetime | None = None
+
+
+async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list[str]:
+    """Applies what is missing and returns the names. Raises ConfigurationError with one line that says why not."""
+    files = read_files(folder)
+    connection = await _connect(url)
+    try:
+        await ensure_roles(connection, await connection.fetchval("SELECT current_user::text"))
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        await _ensure_table(connection)
+        waiting = [migration for migration in await _compare(connection, files) if migration.applied_at is None]
+        for migration in waiting:
+            await _apply(connection, migration)
+        return [migration.name for migration in waiting]
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
+
+
+async def status(url: str, folder: Path = resources.SQL / "migrations") -> list[Migration]:
+    """Every migration in order, with the time it was applied. Changes nothing; raises what `migrate` would refuse."""
+    connection = await _connect(url)
+    try:
+        return await _compare(connection, read_files(folder))
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
+
+
+def read_files(folder: Path) -> list[Migration]:
+    """The migrations of a folder: numbered 0001, 0002, … without a gap."""
+    migrations = [_read(path) for path in sorted(folder.glob("*.sql"))]
+    for expected, migration in enumerate(migrations, start=1):
+        if migration.version != expected:
+            raise ConfigurationError(f"Migration {expected:04} is missing: {migration.name} comes in its place.")
+    return migrations
+
+
+def _read(path: Path) -> Migration:
+    match = re.fullmatch(r"(\d{4})_[a-z0-9_]+", path.stem)
+    if not match:
+        raise ConfigurationError(f"{path.name} is not named like a migration: 0001_what_it_does.sql.")
+    sql = path.read_text(encoding="utf-8")
+    return Migration(int(match[1]), path.stem, sql, hashlib.sha256(sql.encode()).hexdigest())
+
+
+async def _connect(url: str) -> "asyncpg.Connection":
+    try:
+        return await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, server_settings={"application_name": "chatserver migrate"}
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        raise ConfigurationError(f"The database cannot be reached: {_one_line(reason)}") from error
+
+
+async def _ensure_table(connection: "asyncpg.Connection") -> None:
+    try:
+        await connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+              version    integer PRIMARY KEY,
+              name       text NOT NULL,
+              checksum   text NOT NULL,
+              applied_at timestamptz NOT NULL DEFAULT now()
+            )
+            """
+        )
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ConfigurationError(
+            f"DATABASE_URL's user may not make tables ({_one_line(str(error))}); it should own the database."
+        ) from error
+
+
+async def _compare(connection: "asyncpg.Connection", files: list[Migration]) -> list[Migration]:
+    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+        return files
+    rows = await connection.fetch("SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
+    if len(rows) > len(files):
+        raise ConfigurationError(f"The database is newer than this program: it has {rows[len(files)]['name']}.")
+    compared = []
+    for migration, row in zip(files, [*rows, *[None] * (len(files) - len(rows))], strict=True):
+        compared.append(_check(migration, row))
+    return compared
+
+
+def _check(migration: Migration, row: "asyncpg.Record | None") -> Migration:
+    if row is None:
+        return migration
+    if row["version"] != migration.version:
+        raise ConfigurationError(f"The database lacks migration {migration.name} but has {row['name']}.")
+    if row["checksum"] != migration.checksum:
+        raise ConfigurationError(
+            f"{migration.name}.sql was changed after it had been applied; put it back and write a new migration."
+        )
+    return Migration(migration.version, migration.name, migration.sql, migration.checksum, row["applied_at"])
+
+
+async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            await _apply_once(connection, migration)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+            if attempt == TRIES:
+                raise ConfigurationError(f"{migration.name}.sql: the tables stayed busy; try again later.") from error
+            log.info("migration.gave_way", name=migration.name, attempt=attempt)
+            await asyncio.sleep(LOCK_TIMEOUT_SECONDS / 2)
+        except asyncpg.PostgresError as error:
+            raise ConfigurationError(
+                f"{migration.name}.sql failed, nothing of it is left: {_one_line(str(error))}"
+            ) from error
+        else:
+            log.info("migration.applied", name=migration.name)
+            return
+
+
+async def _apply_once(connection: "asyncpg.Connection", migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS:g}s'")
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+            migration.version,
+            migration.name,
+            migration.checksum,
+        )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Roles ------------------------------------------------------------------------------------------------------------
+
+
+async def ensure_roles(connection: "asyncpg.Connection", owner: str) -> None:
+    """Makes the two working roles and lets `owner` become them. ConfigurationError with the SQL where we may not."""
+    if await _may_become_all(connection, owner):
+        return
+    try:
+        for role in ROLES:
+            await ensure_role(connection, role)
+            await connection.execute(f"GRANT {role} TO {_quoted(owner)}")
+    except asyncpg.InsufficientPrivilegeError as error:
+        statements = " ".join(f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO {_quoted(owner)};" for role in ROLES)
+        raise ConfigurationError(
+            f"DATABASE_URL's user may not make roles. Run once as a superuser, then start again: {statements}"
+        ) from error
+
+
+async def ensure_role(connection: "asyncpg.Connection", role: str, *, login: bool = False) -> None:
+    """Makes one role unless it is there. Roles belong to the whole server, so another process may be quicker."""
+    if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
+        return
+    try:
+        await connection.execute(f"CREATE ROLE {_quoted(role)} {'LOGIN' if login else 'NOLOGIN'}")
+    except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+        log.debug("role.made_by_another", role=role)
+
+
+async def _may_become_all(connection: "asyncpg.Connection", owner: str) -> bool:
+    # From version 16 on, whoever makes a role is a member of it without being allowed to become it.
+    privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
+    known = await connection.fetchval(
+        "SELECT count(*) FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role($2, oid, $3)",
+        list(ROLES),
+        owner,
+        privilege,
+    )
+    return bool(known == len(ROLES))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

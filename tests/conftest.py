@@ -1,0 +1,55 @@
+"""What every test can ask for: a real Postgres, a database of the module's own, and what was announced."""
+
+import pytest
+
+from chatserver import resources
+from chatserver.database import Database, load_queries
+from chatserver.events import Announcement, Event
+from tests.support import postgres
+
+
+class Published(list[Announcement]):
+    """The announcements since the test began, in order."""
+
+    def publish(self, announcements: list[Announcement]) -> None:
+        self.extend(announcements)
+
+    def events(self, channel: str | None = None) -> list[Event]:
+        """The events of one channel, or of all."""
+        return [each.event for each in self if channel in (None, each.channel)]
+
+
+@pytest.fixture(scope="session")
+async def postgres_server():
+    """The one server of this run."""
+    async with postgres.running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def database_url(postgres_server):
+    """The address of a fresh, migrated database; one for each test module."""
+    url = await postgres_server.create_database()
+    yield url
+    await postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="module")
+def _recorder():
+    return Published()
+
+
+@pytest.fixture(scope="module")
+async def database(database_url, _recorder):
+    """The unit of work over `database_url`, with every named query."""
+    opened = Database(database_url, load_queries(resources.SQL / "queries"), _recorder, pool=8)
+    await opened.connect()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def published(_recorder):
+    """What the module's `database` has announced since this test began."""
+    _recorder.clear()
+    return _recorder

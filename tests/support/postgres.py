@@ -1,0 +1,86 @@
+"""One real Postgres for the whole test session, and a database of its own for each test module."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from chatserver import embedded, migrations
+from chatserver.embedded.postgres import OWNER
+
+# Speed instead of safety: nothing here outlives the tests.
+SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+TEMPLATE = "template_chatserver"
+_numbers = itertools.count(1)
+
+
+class TestServer:
+    """The session's server. `databases()` names are made in the order of asking."""
+
+    __test__ = False
+
+    def __init__(self, postgres: embedded.EmbeddedPostgres) -> None:
+        self.postgres = postgres
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's address, for looking behind row-level security."""
+        return self.postgres.admin_url
+
+    def admin_url_of(self, url: str) -> str:
+        """The superuser's address of the database that `url` leads to."""
+        return self.postgres.address("postgres", urlsplit(url).path.lstrip("/"))
+
+    async def create_database(self, template: str = TEMPLATE) -> str:
+        """A fresh database, owned by the product's role; `template0` gives an empty one. Returns its address."""
+        name = f"test_{next(_numbers)}"
+        await self.run(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")
+        return self.postgres.address(OWNER, name)
+
+    async def drop_database(self, url: str) -> None:
+        await self.run(f"DROP DATABASE IF EXISTS {urlsplit(url).path.lstrip('/')} WITH (FORCE)")
+
+    async def run(self, statement: str) -> None:
+        """One statement as superuser."""
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running_server() -> AsyncIterator[TestServer]:
+    """A server in a temporary folder with the migrated template; both are gone afterwards, even after SIGKILL."""
+    folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
+    folder.chmod(0o755)  # as root the server runs as another user
+    postgres = await embedded.open_in(folder, SETTINGS)
+    guard = _guard(folder)
+    try:
+        server = TestServer(postgres)
+        await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
+        await migrations.migrate(postgres.address(OWNER, TEMPLATE))
+        yield server
+    finally:
+        await postgres.stop()
+        guard.communicate(b"all is well\n")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _guard(folder: Path) -> "subprocess.Popen[bytes]":
+    # Its input ends when this process does, however that happens.
+    script = 'read line || { kill -QUIT $(head -n 1 "$1"/postgres/data/postmaster.pid); sleep 1; rm -rf "$1"; }'
+    return subprocess.Popen(
+        ["sh", "-c", script, "guard", str(folder)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=os.sep,
+    )
