@@ -65,8 +65,8 @@ def _mask(mac: bytes) -> str:
 
 def _unmask(shown: str) -> bytes:
     try:
-        data = base64.urlsafe_b64decode(shown.encode())
-    except (binascii.Error, UnicodeEncodeError, ValueError):
+        data = base64.b64decode(shown.encode(), altchars=b"-_", validate=True)
+    except (binascii.Error, UnicodeEncodeError):
         return b""
     return _xor(data[:_SIZE], data[_SIZE:]) if len(data) == 2 * _SIZE else b""
 

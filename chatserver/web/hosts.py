@@ -1,5 +1,6 @@
 """Which names this server answers to, and which origins are its own. A foreign name could be a rebound one."""
 
+import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from chatserver.config import Config
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 # Probes come to a machine's or a container's own address.
 _UNNAMED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -58,10 +60,8 @@ def is_own_origin(config: Config, scope: Scope, origin: str) -> bool:
 
 
 def _hostname(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+    match = _HOST.fullmatch(host.lower())
+    return match[1].strip("[]") if match else None
 
 
 def _is_number(name: str) -> bool:

@@ -1,0 +1,128 @@
+"""A small site behind the real layers, on a real server: what the layers do does not depend on any feature."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from chatserver.config import Config
+from chatserver.errors import Busy, Invalid, NotSignedIn
+from chatserver.web import errors, forms, middleware, shell, templating
+from chatserver.web.auth import Viewer
+
+Client = aiohttp.ClientSession
+
+ADA = {"Cookie": "who=ada"}
+BROWSER = {"Accept": "text/html"}
+
+
+async def identify(connection: HTTPConnection) -> Viewer | None:
+    if connection.headers.get("authorization") == "Bearer ada":
+        return _viewer("ada", "token")
+    name = connection.cookies.get("who")
+    return _viewer(name, "cookie") if name else None
+
+
+def _viewer(name: str, via: str) -> Viewer:
+    return Viewer(id=name, name=name.title(), role="member", via=via, credential_id=f"credential-{name}")
+
+
+async def who(request: Request) -> Response:
+    viewer = request.state.viewer
+    client = request.client.host if request.client else ""
+    return JSONResponse({"viewer": viewer and viewer.name, "client": client, "scheme": request.url.scheme})
+
+
+async def take_form(request: Request) -> Response:
+    form = await forms.read(request)
+    return JSONResponse(form.values)
+
+
+async def leave_notice(request: Request) -> Response:
+    return forms.redirect(request, "/offline", notice="Saved <b>!")
+
+
+async def take_body(request: Request) -> Response:
+    return JSONResponse({"bytes": len(await request.body())})
+
+
+async def invitation(request: Request) -> Response:
+    return JSONResponse({})
+
+
+async def fail(request: Request) -> Response:
+    kind = request.path_params["kind"]
+    raise {
+        "busy": Busy(retry_after=1.2),
+        "invalid": Invalid.field("name", "must not be empty"),
+        "sign-in": NotSignedIn(),
+    }.get(kind) or ValueError("a secret of the inside")
+
+
+async def long_text(_: Request) -> Response:
+    return PlainTextResponse("calm and fast " * 1000)
+
+
+async def picture(_: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            yield b"\x89PNG" * 1024
+
+    return StreamingResponse(pieces(), media_type="image/png", headers={"Content-Length": str(8 * 4096)})
+
+
+async def show_form(request: Request) -> Response:
+    """The invitation's page, which has a form for whoever has signed in; the header has one too."""
+    invitation = {"owner_name": "Grace", "title": "Harbour", "plan_name": "Flash", "expired": False}
+    return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": "x", "here": "/"})
+
+
+ROUTES = [
+    Route("/who", who, methods=["GET", "POST", "DELETE"]),
+    Route("/api/v1/who", who, methods=["GET", "POST"]),
+    Route("/form", show_form),
+    Route("/form", take_form, methods=["POST"]),
+    Route("/notice", leave_notice),
+    Route("/body", take_body, methods=["POST"]),
+    Route("/invite/{code}", invitation),
+    Route("/fail/{kind}", fail),
+    Route("/api/v1/fail/{kind}", fail),
+    Route("/long", long_text),
+    Route("/picture", picture),
+    *shell.PAGES,
+]
+
+
+def build(config: Config) -> Starlette:
+    site = templating.open_site(config, "a test's key")
+    app = Starlette(
+        routes=[*ROUTES, site.statics.route()],
+        middleware=middleware.http_stack(config, identify),
+        exception_handlers=errors.EXCEPTION_HANDLERS,
+    )
+    app.state.site = site
+    return app
+
+
+@contextlib.asynccontextmanager
+async def serve(**settings: object) -> AsyncIterator[Client]:
+    """A client of a running server with these settings, which follows no redirect and keeps no cookie."""
+    config = Config(**{"data_dir": Path("unused"), "port": 0, **settings})  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(build(config), port=0, log_config=None, lifespan="off", proxy_headers=False))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with Client(f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar()) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await running

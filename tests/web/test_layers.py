@@ -1,0 +1,187 @@
+"""The layers around every request: names, proxies, headers, limits, log."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from chatserver.config import Config
+from chatserver.errors import ConfigurationError
+from chatserver.web import headers, hosts
+from chatserver.web.proxies import TrustedProxies
+from tests.support.site import ADA, Client, serve
+
+
+async def test_every_answer_carries_the_security_headers(client: Client) -> None:
+    for path in ("/who", "/nowhere", "/fail/unforeseen", "/static/x/css/app.css", "/manifest.webmanifest"):
+        async with client.get(path) as answer:
+            for name, value in headers.security_headers(Config(port=0)).items():
+                assert name in answer.headers, (path, name)
+                assert name == "Content-Security-Policy" or answer.headers[name] == value
+            assert len(answer.headers["X-Request-Id"]) == 12
+
+
+async def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:
+    async with client.get("/who") as answer:
+        policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "*" not in policy
+
+
+def test_a_bucket_that_serves_readers_may_show_pictures() -> None:
+    url = "s3://pictures/prefix?endpoint=https://s3.example.org:9000&region=x"
+    policy = headers.content_security_policy(Config(storage_url=url, storage_presign=True))
+    assert "img-src 'self' blob: https://s3.example.org:9000 https://pictures.s3.example.org:9000;" in policy
+    assert "example.org" not in headers.content_security_policy(Config(storage_url=url))
+
+
+async def test_over_tls_browsers_are_told_to_stay_there() -> None:
+    assert "Strict-Transport-Security" not in headers.security_headers(Config())
+    secure = headers.security_headers(Config(public_url="https://pictures.example.org"))
+    assert secure["Strict-Transport-Security"] == "max-age=63072000"
+    assert "connect-src 'self' wss://pictures.example.org;" in secure["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "192.168.0.9", "", "[::1", "a@localhost:x"])
+async def test_a_foreign_name_is_refused(client: Client, host: str) -> None:
+    async with client.get("/who", headers={"Host": host}) as answer:
+        assert answer.status in {400, 421}
+        assert "viewer" not in await answer.text()
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1234", "127.0.0.1:8000", "[::1]:8000"])
+async def test_loopback_names_are_our_own(client: Client, host: str) -> None:
+    async with client.get("/who", headers={"Host": host}) as answer:
+        assert answer.status == 200
+
+
+def test_on_every_interface_numbers_are_our_own_but_names_are_not() -> None:
+    everywhere = Config(host="0.0.0.0")
+    assert hosts.is_own_host(everywhere, "192.168.0.9:8000")
+    assert not hosts.is_own_host(everywhere, "evil.example")
+    named = Config(host="0.0.0.0", public_url="https://pictures.example.org")
+    assert hosts.is_own_host(named, "pictures.example.org")
+    assert not hosts.is_own_host(named, "192.168.0.9")
+
+
+async def test_a_proxy_is_believed_only_where_it_is_listed() -> None:
+    forwarded = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Proto": "https"}
+    async with serve() as stranger, stranger.get("/who", headers=forwarded) as answer:
+        assert await answer.json() == {"viewer": None, "client": "127.0.0.1", "scheme": "http"}
+    async with serve(trusted_proxies=("127.0.0.0/8", "::1")) as behind, behind.get("/who", headers=forwarded) as answer:
+        # What stands left of the nearest address that is no proxy of ours the caller may have made up.
+        assert await answer.json() == {"viewer": None, "client": "203.0.113.7", "scheme": "https"}
+
+
+async def test_a_chain_of_our_own_proxies_leads_to_the_caller() -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.7, 127.0.0.2", "X-Forwarded-Proto": "gopher"}
+    async with serve(trusted_proxies=("127.0.0.0/8",)) as behind, behind.get("/who", headers=forwarded) as answer:
+        assert await answer.json() == {"viewer": None, "client": "203.0.113.7", "scheme": "http"}
+        async with behind.get("/who", headers={"X-Forwarded-For": "nonsense"}) as answer:
+            assert (await answer.json())["client"] == "127.0.0.1"
+
+
+def test_a_wrong_proxy_stops_the_start_with_one_line() -> None:
+    with pytest.raises(ConfigurationError, match="TRUSTED_PROXIES names 'proxy'"):
+        TrustedProxies(None, Config(trusted_proxies=("proxy",)))  # type: ignore[arg-type]
+
+
+async def test_a_body_that_is_announced_too_large_is_refused_unread(client: Client) -> None:
+    async with client.post("/body", data=b"x" * (1024 * 1024 + 1)) as answer:
+        assert answer.status == 413
+        assert (await answer.json())["error"]["code"] == "too-large"
+
+
+async def test_a_body_that_grows_too_large_is_refused(client: Client) -> None:
+    async def drip():
+        for _ in range(20):
+            yield b"x" * 64 * 1024
+
+    async with client.post("/body", data=drip()) as answer:
+        assert answer.status == 413
+    async with client.post("/body", data=b"x" * 1024 * 1024) as answer:
+        assert await answer.json() == {"bytes": 1024 * 1024}
+
+
+async def test_a_body_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver.web.limits.BodyLimits.__init__.__defaults__", (1024, 0.2))
+    async with serve() as slow:
+        arrived = asyncio.Event()
+
+        async def drip():
+            yield b"x"
+            await arrived.wait()
+
+        async with slow.post("/body", data=drip()) as answer:
+            arrived.set()
+            assert answer.status == 408
+            assert (await answer.json())["error"]["code"] == "too-slow"
+
+
+async def test_long_texts_are_compressed_and_pictures_are_not(client: Client) -> None:
+    asked = {"Accept-Encoding": "gzip"}
+    async with client.get("/long", headers=asked) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert int(answer.headers["Content-Length"]) < 500
+        assert (await answer.text()).startswith("calm and fast")
+    async with client.get("/picture", headers=asked) as answer:
+        assert "Content-Encoding" not in answer.headers
+        assert len(await answer.read()) == int(answer.headers["Content-Length"]) == 8 * 4096
+
+
+async def test_the_log_has_neither_queries_nor_invite_codes(client: Client) -> None:
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        async with client.get("/invite/s3cret-code?token=s3cret", headers=ADA) as answer:
+            request_id = answer.headers["X-Request-Id"]
+    [line] = [line for line in lines if line["event"] == "request.finished"]
+    assert line["path"] == "/invite/…"
+    assert line["request_id"] == request_id
+    assert line["status"] == 200
+    assert "s3cret" not in json.dumps(lines, default=str)
+
+
+async def test_a_violation_of_the_policy_is_logged_within_bounds(client: Client) -> None:
+    report = {"csp-report": {"document-uri": "http://localhost/x?secret", "blocked-uri": "inline"}}
+    with capture_logs() as lines:
+        for _ in range(30):
+            sent = client.post("/csp-reports", json=report, headers={"Sec-Fetch-Site": "cross-site"})
+            async with sent as answer:
+                assert answer.status == 204
+        async with client.post("/csp-reports", data=b"x" * 9000) as answer:
+            assert answer.status == 413
+        async with client.post("/csp-reports", data=b'{"csp-report": 3}') as answer:
+            assert answer.status in {204, 400}
+    logged = [line for line in lines if line["event"] == "csp.violated"]
+    assert 1 <= len(logged) <= 20 or len(logged) <= 40  # a minute may have turned in between
+    assert logged[0]["document_uri"] == "http://localhost/x"
+
+
+async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -> None:
+    async with client.get("/offline") as page:
+        text = await page.text()
+    start = text.index("/static/")
+    url = text[start : text.index('"', start)]
+    async with client.get(url, headers={"Accept-Encoding": "identity"}) as answer:
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+        plain, tag = await answer.read(), answer.headers["ETag"]
+    async with client.get(url, headers={"If-None-Match": tag}) as answer:
+        assert answer.status == 304
+    other = url.replace(url.split("/")[2], "000000000000")
+    async with client.get(other) as answer:
+        assert answer.headers["Cache-Control"] == "no-cache"
+    async with client.get(url, headers={"Accept-Encoding": "gzip"}, auto_decompress=False) as answer:
+        assert gzip.decompress(await answer.read()) == plain
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/x/../../pyproject.toml", "/static/x/%2e%2e/%2e%2e/pyproject.toml", "/static/x/"]
+)
+async def test_nothing_outside_of_the_folder_is_served(client: Client, path: str) -> None:
+    async with client.get(path) as answer:
+        assert answer.status == 404
