@@ -1,12 +1,23 @@
 """People: accounts, passwords, sign-ins, API tokens. Passwords are proved in `entry`; the rest are plain verbs."""
 
-from chatserver.users.api_tokens import create_token, list_tokens, revoke_token
+from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
 from chatserver.users.authenticate import identify, visitor
 from chatserver.users.entry import Application, add, sign_in, sign_up, with_a_sign_in, with_a_token
 from chatserver.users.events import SignInsEnded
 from chatserver.users.export import export_account
 from chatserver.users.leaving import delete_account, remove_closed_account
-from chatserver.users.models import ApiToken, Arrival, Listed, Preferences, Secret, Settings, SignIn, User, Visitor
+from chatserver.users.models import (
+    ApiToken,
+    Arrival,
+    Listed,
+    Preferences,
+    Role,
+    Secret,
+    Settings,
+    SignIn,
+    User,
+    Visitor,
+)
 from chatserver.users.operators import ban, find, list_users, set_role, unban
 from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
 from chatserver.users.service import get, rename, save_preferences, settings, sweep
@@ -18,6 +29,7 @@ __all__ = [
     "Arrival",
     "Listed",
     "Preferences",
+    "Role",
     "Secret",
     "Settings",
     "SignIn",
@@ -45,6 +57,7 @@ __all__ = [
     "rename",
     "reset_password",
     "revoke_token",
+    "revoke_tokens",
     "save_preferences",
     "set_role",
     "settings",

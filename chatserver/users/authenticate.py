@@ -22,21 +22,15 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
     """The person who asks, or None. A Bearer token counts alone: a bad one is not made good by a cookie."""
-    authorization = connection.headers.get("authorization")
-    if authorization is not None:
-        return await _by_token(database, authorization)
-    token = cookies.read(connection, config, COOKIE)
-    if token is None or not tokens.looks_right(token):
+    # Other schemes are not ours: a proxy in front may ask for a password of its own.
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        token = token.strip()
+        return await database.run_system(by_token, token) if tokens.looks_right_for_api(token) else None
+    cookie = cookies.read(connection, config, COOKIE)
+    if cookie is None or not tokens.looks_right(cookie):
         return None
-    return await database.run_system(by_cookie, token)
-
-
-async def _by_token(database: Database, authorization: str) -> Viewer | None:
-    scheme, _, token = authorization.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not tokens.looks_right_for_api(token):
-        return None
-    return await database.run_system(by_token, token)
+    return await database.run_system(by_cookie, cookie)
 
 
 async def by_cookie(tx: Transaction, token: str) -> Viewer | None:

@@ -59,7 +59,7 @@ async def remove_closed_account(tx: Transaction) -> bool:
     # What was under way when the account closed may have added to it since.
     await _let_go(tx, row["id"])
     if row["has_files"]:
-        return False
+        return True
     if not await tx.fetch_all("users.remove_sessions", user_id=row["id"], limit=_SESSIONS_AT_ONCE):
         await tx.execute("users.remove_account", id=row["id"])
         log.info("user.removed", user_id=row["id"])

@@ -10,7 +10,8 @@ LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 LONGEST_NAME = 80
 LONGEST_TOKEN_NAME = 80
 # Simple on purpose: something, @, and a domain with a dot. Whether a letter arrives there only a letter can tell.
-_EMAIL = re.compile(r"[^\s@\"(),:;<>\[\]\\]{1,64}@(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63})+)")
+_SIGN = r"\s@\"(),:;<>\[\]\\"
+_EMAIL = re.compile(rf"[^{_SIGN}]{{1,64}}@(?:localhost|[^{_SIGN}.]{{1,63}}(?:\.[^{_SIGN}.]{{1,63}})+)")
 
 
 def email(text: str) -> str:

@@ -270,10 +270,14 @@ UPDATE messages m
  WHERE m.id = c.id;
 
 -- name: closed_account
--- The deleted account that waits longest for its rows to go, and whether files of it are still there.
-SELECT u.id, EXISTS (SELECT FROM assets a WHERE a.user_id = u.id)
-          OR EXISTS (SELECT FROM assets a JOIN user_sessions s ON s.id = a.session_id WHERE s.user_id = u.id) AS has_files
-  FROM users u WHERE u.status = 'deleted' ORDER BY has_files, u.id LIMIT 1;
+-- A deleted account with something to do: files not yet handed to the sweeper, or none left, so that its rows may go.
+SELECT id, files > 0 AS has_files
+  FROM (SELECT u.id, count(a.id) AS files, count(a.id) FILTER (WHERE a.status <> 'deleted') AS loose
+          FROM users u
+          LEFT JOIN user_sessions s ON s.user_id = u.id
+          LEFT JOIN assets a ON a.user_id = u.id OR a.session_id = s.id
+         WHERE u.status = 'deleted' GROUP BY u.id) d
+ WHERE files = 0 OR loose > 0 ORDER BY id LIMIT 1;
 
 -- name: remove_sessions
 -- Removes a few of a deleted person's sessions with all that hangs on them; a few, so that each unit of work is short.

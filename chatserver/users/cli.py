@@ -1,0 +1,120 @@
+"""`chatserver users …`: what the operator does with accounts. Each command runs one verb and prints what came of it.
+
+The first account of a fresh installation is a member like any other: `make-admin` is how the operator becomes one.
+"""
+
+import asyncio
+import secrets
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chatserver import config as configuration
+from chatserver import console, users
+from chatserver.database import Transaction
+from chatserver.users import passwords, profile
+from chatserver.users.models import ApiToken, User
+from chatserver.users.renewal import RESET_MINUTES
+
+app = typer.Typer(no_args_is_help=True, help="Accounts.")
+Email = Annotated[str, typer.Argument(help="The address of the account.")]
+
+
+@app.command(name="list")
+def list_users(limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 100) -> None:
+    """List the accounts, newest first."""
+    table = Table("e-mail", "name", "role", "status", "sessions", "since", "last seen")
+    for one in console.run(users.list_users, limit=limit):
+        seen = f"{one.last_seen_at:%Y-%m-%d %H:%M}" if one.last_seen_at else "–"
+        since = f"{one.created_at:%Y-%m-%d}"
+        table.add_row(one.email, one.name, one.role, one.status, str(one.sessions), since, seen)
+    Console().print(table)
+
+
+@app.command()
+def add(
+    email: Email,
+    name: Annotated[str, typer.Option(help="The name that others see.")] = "",
+    password: Annotated[
+        str, typer.Option(envvar="CHATSERVER_PASSWORD", help="The password; made and printed when absent.")
+    ] = "",
+) -> None:
+    """Add an account, whatever SIGN_UP says."""
+    address = profile.email(email)
+    shown = profile.name(name or address.partition("@")[0])
+    chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
+    user = console.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
+    print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
+
+
+@app.command(name="make-admin")
+def make_admin(email: Email) -> None:
+    """Make an account an admin."""
+    print(f"{console.run(_set_role, email, 'admin').email} is an admin now.")
+
+
+@app.command(name="make-member")
+def make_member(email: Email) -> None:
+    """Make an admin a member again."""
+    print(f"{console.run(_set_role, email, 'member').email} is a member now.")
+
+
+@app.command()
+def reset(email: Email) -> None:
+    """Print a link with which a password can be set anew, once and for a quarter of an hour."""
+    token = console.run(_begin_reset, email)
+    print(f"{configuration.load().origin}/reset/{token}")
+    print(f"It works once, for {RESET_MINUTES} minutes. Only its owner should have it.")
+
+
+@app.command()
+def ban(email: Email) -> None:
+    """Close an account's door: signed out everywhere, tokens at rest. What it made stays."""
+    print(f"{console.run(_ban, email).email} is banned.")
+
+
+@app.command()
+def unban(email: Email) -> None:
+    """Open it again."""
+    print(f"{console.run(_unban, email).email} may come in again.")
+
+
+@app.command()
+def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="Revoke all of them.")] = False) -> None:
+    """List the API tokens of an account, or revoke them all."""
+    table = Table("name", "made", "last used")
+    for token in console.run(_tokens, email, revoke):
+        used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
+        table.add_row(token.name or "–", f"{token.created_at:%Y-%m-%d}", used)
+    Console().print(table)
+
+
+async def _set_role(tx: Transaction, email: str, role: users.Role) -> User:
+    user = await users.find(tx, email)
+    await users.set_role(tx, user.id, role)
+    return user
+
+
+async def _begin_reset(tx: Transaction, email: str) -> str:
+    return await users.begin_reset(tx, (await users.find(tx, email)).id)
+
+
+async def _ban(tx: Transaction, email: str) -> User:
+    user = await users.find(tx, email)
+    await users.ban(tx, user.id)
+    return user
+
+
+async def _unban(tx: Transaction, email: str) -> User:
+    user = await users.find(tx, email)
+    await users.unban(tx, user.id)
+    return user
+
+
+async def _tokens(tx: Transaction, email: str, revoke: bool) -> list[ApiToken]:
+    user = await users.find(tx, email)
+    if revoke:
+        await users.revoke_tokens(tx, user.id)
+    return await users.list_tokens(tx, user.id)

@@ -1,0 +1,350 @@
+"""Coming in and being recognised: sign-up, sign-in, cookies, tokens, and their ends."""
+
+import asyncio
+import hashlib
+
+import argon2
+import asyncpg
+import pytest
+
+from chatserver import users
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotFound, SignUpClosed
+from chatserver.users import authenticate, entry, passwords, sign_ins
+from chatserver.users.events import SignInsEnded
+from tests.users.people import PASSWORD, comes_in, email, makes_token, member, someone, sql
+
+
+async def joins(database, policy="open", opener=None, **fields):
+    application = entry.Application(**{"email": email(), "name": "Ada", "password": PASSWORD, **fields})
+    opener = opener or entry.with_a_sign_in()
+    return await users.sign_up(database, application, someone(), policy=policy, opener=opener)
+
+
+async def recognises(database, token):
+    return await database.run_system(authenticate.by_cookie, token)
+
+
+async def ages(database, sign_in_id, **columns):
+    for column, age in columns.items():
+        await sql(database, f"UPDATE sign_ins SET {column} = now() - interval '{age}' WHERE id = $1", sign_in_id)
+
+
+# Signing up -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_member_is_in_at_once_and_is_no_admin(database):
+    arrival = await joins(database, name="  Ada   Lovelace ")
+    viewer = await recognises(database, arrival.secret.token)
+    assert (viewer.id, viewer.name, viewer.role, viewer.via) == (arrival.user.id, "Ada Lovelace", "member", "cookie")
+
+
+async def test_one_address_has_one_account_in_upper_and_lower_case(database):
+    address = email()
+    await joins(database, email=address)
+    with pytest.raises(Conflict) as refusal:
+        await joins(database, email=address.upper())
+    assert refusal.value.details == {"field": "email"}
+
+
+async def test_two_sign_ups_at_the_same_moment_make_one_account(database):
+    address = email()
+    answers = await asyncio.gather(*(joins(database, email=address) for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 3
+    assert len(await sql(database, "SELECT FROM users WHERE email = $1", address)) == 1
+
+
+@pytest.mark.parametrize("field", ["email", "name", "password"])
+async def test_a_bad_field_is_named_and_nothing_is_stored(database, field):
+    count = (await sql(database, "SELECT count(*) FROM users"))[0][0]
+    with pytest.raises(Invalid) as refusal:
+        await joins(database, **{field: "\0"})
+    assert refusal.value.details["field"] == field
+    assert (await sql(database, "SELECT count(*) FROM users"))[0][0] == count
+
+
+async def test_a_closed_house_takes_nobody(database):
+    with pytest.raises(SignUpClosed):
+        await joins(database, policy="closed")
+
+
+async def test_by_invitation_only_a_good_code_opens_the_door(database):
+    host = await member(database)
+    await sql(
+        database,
+        """WITH s AS (INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+                      VALUES (gen_random_uuid(), $1, 'flash', 'A room', now() + interval '1 hour') RETURNING id)
+           INSERT INTO session_invites (id, session_id, code, created_by, expires_at, revoked_at)
+           SELECT gen_random_uuid(), s.id, code, $1, now() + age, revoked FROM s,
+             (VALUES ($1::text || 'good', interval '1 hour', NULL::timestamptz),
+                     ($1::text || 'old', interval '-1 hour', NULL),
+                     ($1::text || 'revoked', interval '1 hour', now())) AS c(code, age, revoked)""",
+        host.id,
+    )
+    for code in ("", "guess", "\0", "\ud800", f"{host.id}old", f"{host.id}revoked"):
+        with pytest.raises(SignUpClosed):
+            await joins(database, policy="invite", invite=code)
+    await joins(database, policy="invite", invite=f"{host.id}good")
+
+
+# Signing in -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_right_password_lets_in_and_the_cookie_is_kept_as_a_hash_only(database):
+    ada = await member(database)
+    arrival = await comes_in(database, ada)
+    assert (await recognises(database, arrival.secret.token)).id == ada.id
+    [row] = await sql(database, "SELECT * FROM sign_ins WHERE user_id = $1", ada.id)
+    assert row["token_hash"] == hashlib.sha256(arrival.secret.token.encode()).digest()
+    assert arrival.secret.token not in str(dict(row))
+
+
+async def test_each_sign_in_has_a_new_id_and_the_one_it_replaces_ends(database):
+    ada = await member(database)
+    first = await comes_in(database, ada)
+    viewer = await recognises(database, first.secret.token)
+    opener = entry.with_a_sign_in(replacing=viewer)
+    second = await users.sign_in(database, ada.email, PASSWORD, someone(), opener=opener)
+    assert second.secret.token != first.secret.token
+    assert await recognises(database, first.secret.token) is None
+    assert await recognises(database, second.secret.token) is not None
+
+
+async def test_address_and_password_wrong_sound_the_same(database):
+    ada = await member(database)
+    refusals = []
+    for address, password in ((ada.email, "wrong password"), (email(), PASSWORD), ("no address", PASSWORD), ("\0", "")):
+        with pytest.raises(BadCredentials) as refusal:
+            await users.sign_in(database, address, password, someone(), opener=entry.with_a_sign_in())
+        refusals.append(refusal.value.as_dict())
+    assert all(refusal == refusals[0] for refusal in refusals)
+
+
+async def test_for_an_unknown_address_the_dummy_is_verified(database, monkeypatch):
+    verified = []
+    real = passwords._verify
+    monkeypatch.setattr(
+        passwords, "_verify", lambda hashed, password: verified.append(hashed) or real(hashed, password)
+    )
+    with pytest.raises(BadCredentials):
+        await users.sign_in(database, email(), PASSWORD, someone(), opener=entry.with_a_sign_in())
+    assert verified == [passwords.NOBODY]
+
+
+async def test_a_hash_of_old_parameters_is_made_anew_at_the_next_sign_in(database):
+    ada = await member(database)
+    weak = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
+    await sql(database, "UPDATE users SET password_hash = $1 WHERE id = $2", weak, ada.id)
+    await comes_in(database, ada)
+    [row] = await sql(database, "SELECT password_hash FROM users WHERE id = $1", ada.id)
+    assert not passwords.is_outdated(row["password_hash"])
+    await comes_in(database, ada)
+
+
+async def test_an_account_without_a_password_cannot_be_entered(database):
+    nobody = await database.run_system(entry.add, email(), "Nobody", None)
+    with pytest.raises(BadCredentials):
+        await comes_in(database, nobody, password="")
+
+
+async def test_a_banned_person_is_nobody_and_is_told_so_only_with_the_right_password(database, published):
+    ada = await member(database)
+    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
+    await database.run_system(users.ban, ada.id)
+    assert await recognises(database, arrival.secret.token) is None
+    assert await database.run_system(authenticate.by_token, token) is None
+    assert published.events(f"user:{ada.id}")[-1] == SignInsEnded(user_id=ada.id, account_closed=True)
+    with pytest.raises(BadCredentials):
+        await comes_in(database, ada, password="wrong password")
+    with pytest.raises(NotAllowed):
+        await comes_in(database, ada)
+    await database.run_system(users.unban, ada.id)
+    await comes_in(database, ada)
+    assert await database.run_system(authenticate.by_token, token) is not None
+
+
+async def test_a_sign_in_that_was_checked_before_the_password_changed_opens_nothing(database):
+    ada = await member(database)
+    proof = await entry.prove(database, ada.email, PASSWORD, someone())
+    await users.change_password(database, ada.id, PASSWORD, "another good one", someone(), kept=None)
+    for opener in (entry.with_a_sign_in(), entry.with_a_token("late")):
+        with pytest.raises(BadCredentials):
+            await database.run_system(entry._let_in, proof, None, opener)
+    assert await database.run_as(ada.id, users.list_sign_ins, ada.id) == []
+    assert await database.run_as(ada.id, users.list_tokens, ada.id) == []
+
+
+# Lifetimes --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_sign_in_unused_for_two_weeks_is_over(database):
+    arrival = await comes_in(database, await member(database))
+    await ages(database, arrival.secret.id, last_used_at="13 days 23 hours")
+    assert await recognises(database, arrival.secret.token) is not None
+    await ages(database, arrival.secret.id, last_used_at="14 days 1 second")
+    assert await recognises(database, arrival.secret.token) is None
+
+
+async def test_a_sign_in_is_over_after_three_months_however_much_it_is_used(database):
+    arrival = await comes_in(database, await member(database))
+    [row] = await sql(database, "SELECT expires_at - created_at AS life FROM sign_ins WHERE id = $1", arrival.secret.id)
+    assert row["life"].days == 90
+    await ages(database, arrival.secret.id, expires_at="1 second")
+    assert await recognises(database, arrival.secret.token) is None
+
+
+async def test_use_is_noted_at_most_once_a_minute(database):
+    arrival = await comes_in(database, await member(database))
+
+    async def last_used():
+        return (await sql(database, "SELECT last_used_at FROM sign_ins WHERE id = $1", arrival.secret.id))[0][0]
+
+    before = await last_used()
+    await recognises(database, arrival.secret.token)
+    assert await last_used() == before
+    await ages(database, arrival.secret.id, last_used_at="61 seconds")
+    await recognises(database, arrival.secret.token)
+    assert await last_used() > before
+
+
+async def test_a_token_has_no_end_but_its_revocation(database, published):
+    ada = await member(database)
+    token = await makes_token(database, ada)
+    viewer = await database.run_system(authenticate.by_token, token)
+    assert (viewer.id, viewer.via) == (ada.id, "token")
+    assert token.startswith("cs_")
+    [listed] = await database.run_as(ada.id, users.list_tokens, ada.id)
+    assert listed.last_used_at is not None
+    await database.run_as(ada.id, users.revoke_token, ada.id, listed.id)
+    assert await database.run_system(authenticate.by_token, token) is None
+    assert published.events(f"user:{ada.id}")[-1].credential_ids == (listed.id,)
+
+
+async def test_recognising_somebody_is_one_query_by_an_index(database):
+    async def plans(tx):
+        await tx.connection.execute("SET LOCAL enable_seqscan = off")
+        for name, count in (("users.identify_sign_in", 2), ("users.identify_token", 1)):
+            query = tx.queries[name]
+            values = [b"x", 14][:count]
+            rows = await tx.connection.fetch("EXPLAIN " + query.sql, *values)
+            plan = "\n".join(row[0] for row in rows)
+            assert "_token_hash_key" in plan and "users_pkey" in plan, plan
+
+    await database.run_system(plans)
+
+
+# Ends -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_person_sees_and_ends_their_own_sign_ins(database, published):
+    ada = await member(database)
+    phone, laptop = await comes_in(database, ada, user_agent="Phone\x00\x07"), await comes_in(database, ada)
+    listed = await database.run_as(ada.id, users.list_sign_ins, ada.id)
+    assert [one.id for one in listed] == [laptop.secret.id, phone.secret.id]
+    assert listed[1].user_agent == "Phone"
+    await database.run_as(ada.id, users.end_sign_in, ada.id, phone.secret.id)
+    assert await recognises(database, phone.secret.token) is None
+    assert await recognises(database, laptop.secret.token) is not None
+    assert published.events(f"user:{ada.id}") == [SignInsEnded(user_id=ada.id, credential_ids=(phone.secret.id,))]
+
+
+async def test_signing_out_ends_the_sign_in_and_says_so_once(database, published):
+    ada = await member(database)
+    arrival = await comes_in(database, ada)
+    viewer = await recognises(database, arrival.secret.token)
+    await database.run_as(ada.id, users.leave, viewer)
+    await database.run_as(ada.id, users.leave, viewer)
+    assert await recognises(database, arrival.secret.token) is None
+    assert len(published.events(f"user:{ada.id}")) == 1
+
+
+async def test_beyond_fifty_sign_ins_the_longest_unused_ends(database):
+    ada = await member(database)
+    first = await comes_in(database, ada)
+    await ages(database, first.secret.id, last_used_at="1 hour")
+    proof = await entry.prove(database, ada.email, PASSWORD, someone())
+
+    async def fifty_more(tx):
+        for _ in range(sign_ins.MOST_SIGN_INS):
+            await sign_ins.open_sign_in(tx, ada.id, proof.password_hash, someone())
+
+    await database.run_system(fifty_more)
+    assert await recognises(database, first.secret.token) is None
+    assert len(await database.run_as(ada.id, users.list_sign_ins, ada.id)) == sign_ins.MOST_SIGN_INS
+
+
+async def test_which_credentials_stand_is_one_question(database):
+    ada, bob = await member(database), await member(database, "Bob")
+    stays, ends, idles = [await comes_in(database, ada) for _ in range(3)]
+    of_bob = await comes_in(database, bob)
+    token = await database.run_as(bob.id, users.create_token, bob.id, "bot")
+    await database.run_as(ada.id, users.end_sign_in, ada.id, ends.secret.id)
+    await ages(database, idles.secret.id, last_used_at="15 days")
+    asked = [stays.secret.id, ends.secret.id, idles.secret.id, of_bob.secret.id, token.id]
+    assert await database.run_system(users.standing, asked) == {stays.secret.id, of_bob.secret.id, token.id}
+    await database.run_system(users.ban, bob.id)
+    assert await database.run_system(users.standing, asked) == {stays.secret.id}
+
+
+# Strangers --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stranger_can_end_list_revoke_and_change_nothing(database):
+    ada, eve = await member(database), await member(database, "Eve")
+    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
+    [listed] = await database.run_as(ada.id, users.list_tokens, ada.id)
+    for user_id in (eve.id, ada.id):
+        with pytest.raises(NotFound):
+            await database.run_as(eve.id, users.end_sign_in, user_id, arrival.secret.id)
+        with pytest.raises(NotFound):
+            await database.run_as(eve.id, users.revoke_token, user_id, listed.id)
+    assert await database.run_as(eve.id, users.list_sign_ins, ada.id) == []
+    assert await database.run_as(eve.id, users.list_tokens, ada.id) == []
+    assert await database.run_as(eve.id, users.end_other_sign_ins, ada.id, None) == 0
+    with pytest.raises(users.service.NotSignedIn):
+        await database.run_as(eve.id, users.get, ada.id)
+    with pytest.raises(users.service.NotSignedIn):
+        await database.run_as(eve.id, users.rename, ada.id, "Eve was here")
+    with pytest.raises(users.service.NotSignedIn):
+        await database.run_as(eve.id, users.save_preferences, ada.id, users.Preferences(notifications=True))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await database.run_as(eve.id, users.create_token, ada.id, "stolen")
+    assert await recognises(database, arrival.secret.token) is not None
+    assert await database.run_system(authenticate.by_token, token) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT password_hash FROM users",
+        "SELECT token_hash FROM sign_ins",
+        "SELECT token_hash FROM api_tokens",
+        "SELECT * FROM password_resets",
+        "SELECT * FROM throttles",
+        "UPDATE users SET role = 'admin' WHERE id = app_user_id()",
+        "UPDATE users SET email = 'x@y.z' WHERE id = app_user_id()",
+        "UPDATE sign_ins SET expires_at = now() + interval '10 years'",
+        "INSERT INTO sign_ins (id, user_id, token_hash, expires_at) VALUES (app_user_id(), app_user_id(), 'x', now())",
+        "DELETE FROM users",
+    ],
+)
+async def test_the_web_role_cannot_reach_secrets_even_by_hand(database, text):
+    ada = await member(database)
+    await comes_in(database, ada)
+
+    async def by_hand(tx):
+        await tx.connection.fetch(text)
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await database.run_as(ada.id, by_hand)
+
+
+async def test_too_many_tokens_are_refused_in_words(database):
+    ada = await member(database)
+
+    async def many(tx):
+        for number in range(users.api_tokens.MOST_TOKENS):
+            await users.create_token(tx, ada.id, f"{number}")
+
+    await database.run_as(ada.id, many)
+    with pytest.raises(Conflict, match="Revoke one"):
+        await makes_token(database, ada)

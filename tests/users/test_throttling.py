@@ -1,0 +1,153 @@
+"""Guessing is slow, for one account and from one address, on every process."""
+
+import asyncio
+
+import pytest
+
+from chatserver import users
+from chatserver.errors import BadCredentials, RateLimited
+from chatserver.users import entry, throttling
+from tests.users.people import PASSWORD, address, comes_in, email, member, someone, sql
+
+
+async def guess(database, email, visitor=None, password="wrong password"):
+    with pytest.raises(BadCredentials):
+        await users.sign_in(database, email, password, visitor or someone(), opener=entry.with_a_sign_in())
+
+
+async def is_held_up(database, email, visitor=None, password=PASSWORD) -> float:
+    with pytest.raises(RateLimited) as refusal:
+        await users.sign_in(database, email, password, visitor or someone(), opener=entry.with_a_sign_in())
+    return refusal.value.retry_after
+
+
+async def time_passes(database, limit, subject, seconds):
+    """The database's clock cannot be turned; what it is compared with can."""
+    await sql(
+        database,
+        "UPDATE throttles SET expires_at = expires_at - make_interval(secs => $1) WHERE key = $2",
+        float(seconds),
+        throttling._key(limit, subject),
+    )
+
+
+async def test_after_five_wrong_passwords_even_the_right_one_waits(database):
+    ada = await member(database)
+    for _ in range(5):
+        await guess(database, ada.email)
+    assert 25 < await is_held_up(database, ada.email) <= 30
+    assert 25 < await is_held_up(database, ada.email.upper()) <= 30
+
+
+async def test_each_further_guess_waits_twice_as_long_and_a_success_clears_it(database):
+    ada = await member(database)
+    for _ in range(5):
+        await guess(database, ada.email)
+    for wait in (30, 60, 120, 240, 480, 900, 900):
+        assert wait - 5 < await is_held_up(database, ada.email) <= wait
+        await time_passes(database, throttling.ACCOUNT, ada.email.lower(), wait)
+        await guess(database, ada.email)
+    await time_passes(database, throttling.ACCOUNT, ada.email.lower(), 900)
+    await comes_in(database, ada)
+    for _ in range(4):
+        await guess(database, ada.email)
+    await comes_in(database, ada)
+
+
+async def test_an_address_without_an_account_hears_the_same_in_the_same_order(database):
+    nobody = email("nobody")
+    for _ in range(5):
+        await guess(database, nobody)
+    assert 25 < await is_held_up(database, nobody) <= 30
+
+
+async def test_wrong_guesses_are_forgotten_after_a_quarter_of_an_hour(database):
+    ada = await member(database)
+    for _ in range(4):
+        await guess(database, ada.email)
+    await time_passes(database, throttling.ACCOUNT, ada.email.lower(), 901)
+    for _ in range(4):
+        await guess(database, ada.email)
+    await comes_in(database, ada)
+
+
+async def test_twenty_wrong_guesses_from_one_address_stop_it_whatever_the_accounts(database):
+    home = someone()
+    for _ in range(20):
+        await guess(database, email(), home)
+    assert await is_held_up(database, email(), home) <= 60
+    await comes_in(database, await member(database))
+
+
+async def test_an_office_full_of_people_is_not_stopped_by_its_own_successes(database):
+    office, ada = someone(), await member(database)
+    for _ in range(25):
+        await users.sign_in(database, ada.email, PASSWORD, office, opener=entry.with_a_sign_in())
+
+
+async def test_a_success_in_between_does_not_win_more_guesses(database):
+    home, ada = someone(), await member(database)
+    for _ in range(19):
+        await guess(database, email(), home)
+    await users.sign_in(database, ada.email, PASSWORD, home, opener=entry.with_a_sign_in())
+    await guess(database, email(), home)
+    await is_held_up(database, email(), home)
+    await time_passes(database, throttling.ADDRESS, home.address, 61)
+    await guess(database, email(), home)
+    assert await is_held_up(database, email(), home) > 100
+
+
+async def test_guesses_made_at_the_same_moment_are_all_counted(database):
+    ada = await member(database)
+    attempts = [
+        users.sign_in(database, ada.email, f"wrong {n}", someone(), opener=entry.with_a_sign_in()) for n in range(12)
+    ]
+    answers = await asyncio.gather(*attempts, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["BadCredentials"] * 5 + ["RateLimited"] * 7
+
+
+async def test_one_subscriber_of_ipv6_is_one_address():
+    assert throttling.neighbourhood("2001:db8:1:2::1") == throttling.neighbourhood("2001:db8:1:2:ffff::9")
+    assert throttling.neighbourhood("2001:db8:1:2::1") != throttling.neighbourhood("2001:db8:1:3::1")
+    assert throttling.neighbourhood("203.0.113.9") == "203.0.113.9"
+    assert throttling.neighbourhood("testclient") == "testclient"
+
+
+async def test_new_accounts_from_one_address_are_limited_in_an_hour(database):
+    home = someone()
+
+    async def one_more():
+        application = entry.Application(email=email(), name="Ada", password=PASSWORD)
+        return await users.sign_up(database, application, home, policy="open", opener=entry.with_a_sign_in())
+
+    limit = throttling.SIGN_UPS
+    for _ in range(limit.free - 2):
+        await database.run_system(throttling.take, limit, home.address)
+    await one_more()
+    await one_more()
+    with pytest.raises(RateLimited) as refusal:
+        await one_more()
+    assert 590 < refusal.value.retry_after <= 600
+    await time_passes(database, limit, home.address, 7300)
+    await one_more()
+
+
+async def test_the_operators_own_machine_may_make_many(database):
+    assert throttling.sign_ups_of(someone(address="127.0.0.1", is_local=True)).free > 1000
+    assert throttling.sign_ups_of(someone(address=address())).free == 20
+
+
+async def test_no_address_is_kept_in_the_counts(database):
+    nobody = email("nobody")
+    await guess(database, nobody)
+    assert not await sql(database, "SELECT FROM throttles WHERE key LIKE '%' || $1 || '%'", nobody)
+    assert await sql(database, "SELECT FROM throttles WHERE key = $1", throttling._key(throttling.ACCOUNT, nobody))
+
+
+async def test_the_sweep_forgets_what_no_longer_matters(database):
+    ada = await member(database)
+    await guess(database, ada.email)
+    await time_passes(database, throttling.ACCOUNT, ada.email.lower(), 3 * 86400)
+    await database.run_system(users.sweep)
+    key = throttling._key(throttling.ACCOUNT, ada.email.lower())
+    assert not await sql(database, "SELECT FROM throttles WHERE key = $1", key)
