@@ -114,6 +114,12 @@ class Config:
         "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
     )
     diffusers_model: str = _setting("", "A local folder or hub id for the diffusers provider.")
+    sketch_fail: str = _setting(
+        "", "A drill: the built-in painter fails this share of its work (0–1), or every prompt with this word."
+    )
+    sketch_pace: int = _setting(
+        0, "Seconds over which the built-in painter stretches each picture, for demonstrations.", minimum=0
+    )
     worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "The least level that is logged.")
     log_format: Literal["auto", "console", "json"] = _setting("auto", "console, json, or auto: console on a terminal.")

@@ -254,6 +254,13 @@ class BadParameters(ProviderError):
     temporary = False
 
 
+class Drill(ProviderError):
+    """This failure is a drill: the operator has told the built-in painter to fail (SKETCH_FAIL)."""
+
+    code = "drill"
+    temporary = False
+
+
 class StorageError(ChatserverError):
     """The file store cannot be reached right now."""
 
