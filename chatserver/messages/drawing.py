@@ -1,12 +1,13 @@
 """The stream as our pages get it: durable changes drawn, by the very partials that the page itself includes.
 
-`Drawing` is made once by `app` and handed to the hub, which calls `encode` once per event for all browsers of a session.
+`Drawing` is made once by `app` and handed to the hub, which calls `encode` once per event for all of a session.
 Fragments know nothing of who looks at them.
 """
 
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chatserver import events
 from chatserver.events import Event
@@ -49,66 +50,51 @@ class Drawing:
         return DrawnMessage(seq=seq, target=dom_id(message), html=self._message.render(message=message))
 
 
-_NOBODY = Author(id="", name="", kind="user")
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+_TEXT = Message(
+    id="pending",
+    session_id="",
+    client_id="",
+    seq=0,
+    author=Author(id="", name="", kind="user"),
+    kind="text",
+    text="",
+    html="",
+    status="done",
+    created_at=_NEVER,
+    generations=(),
+)
+_IMAGE = Generation(
+    id="pending",
+    message_id="pending",
+    kind="image",
+    number=1,
+    status="queued",
+    stage=Stage(attempt=0),
+    prompt="",
+    negative_prompt=None,
+    style=None,
+    seed=0,
+    width=512,
+    height=512,
+    steps=None,
+    guidance=None,
+    model="",
+    provider="",
+    error=None,
+    created_at=_NEVER,
+    started_at=None,
+    finished_at=None,
+    parent_id=None,
+    assets=(),
+)
 
 
 def pending() -> Pending:
     """The placeholders of each kind."""
-    return Pending(_pending_text(), _pending_generation("image"), _pending_generation("video"))
-
-
-def _pending_text() -> Message:
-    return Message(
-        id="pending",
-        session_id="",
-        client_id="",
-        seq=0,
-        author=_NOBODY,
-        kind="text",
-        text="",
-        html="",
-        status="done",
-        created_at=_NEVER,
-        generations=(),
-    )
-
-
-def _pending_generation(kind: str) -> Message:
-    generation = Generation(
-        id="pending",
-        message_id="pending",
-        kind="video" if kind == "video" else "image",
-        number=1,
-        status="queued",
-        stage=Stage(attempt=0),
-        prompt="",
-        negative_prompt=None,
-        style=None,
-        seed=0,
-        width=512,
-        height=512,
-        steps=None,
-        guidance=None,
-        model="",
-        provider="",
-        error=None,
-        created_at=_NEVER,
-        started_at=None,
-        finished_at=None,
-        parent_id=None,
-        assets=(),
-    )
-    return Message(
-        id="pending",
-        session_id="",
-        client_id="",
-        seq=0,
-        author=_NOBODY,
-        kind=generation.kind,
-        text="",
-        html="",
-        status="done",
-        created_at=_NEVER,
-        generations=(generation,),
+    video = replace(_IMAGE, kind="video")
+    return Pending(
+        text=_TEXT,
+        image=replace(_TEXT, kind="image", generations=(_IMAGE,)),
+        video=replace(_TEXT, kind="video", generations=(video,)),
     )

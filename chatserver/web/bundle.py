@@ -1,9 +1,19 @@
-"""Draws a stylesheet's imports together, so that a page needs one request for it."""
+"""Draws our own scripts and stylesheets together at the start, so that a page needs one request for each.
+
+There is no build step: the sources stay small modules which browsers could load as they are. The linker knows only the
+forms that we write (`import { a, b as c } from "./x.js"`, `import "./x.js"`, `export const|function|class name`) and
+refuses every other one when the server starts.
+"""
 
 import re
 from pathlib import Path
 
-_IMPORT = re.compile(r'@import url\("([^"]+)"\) layer\(([\w-]+)\);')
+_CSS_IMPORT = re.compile(r'@import url\("([^"]+)"\) layer\(([\w-]+)\);')
+_CSS_COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
+_IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";?$', re.MULTILINE)
+_EXPORT = re.compile(r"^export ((?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
+_UNKNOWN = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_JS_COMMENT = re.compile(r"^\s*//.*\n", re.MULTILINE)
 
 
 def stylesheet(path: Path) -> str:
@@ -12,9 +22,45 @@ def stylesheet(path: Path) -> str:
     def inline(match: re.Match[str]) -> str:
         return f"@layer {match[2]} {{\n{(path.parent / match[1]).read_text()}\n}}"
 
-    return _IMPORT.sub(inline, path.read_text())
+    return _CSS_COMMENT.sub("", _CSS_IMPORT.sub(inline, path.read_text()))
 
 
 def javascript(path: Path) -> str:
-    """The text of a module."""
-    return path.read_text()
+    """One script of a module and all that it imports, each once and after what it needs. ValueError where it cannot."""
+    linker = _Linker()
+    linker.link(path.resolve(), ())
+    return "\n".join(linker.parts)
+
+
+class _Linker:
+    """Modules in the order in which they run; each is a function's body, so that its names stay its own."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self._names: dict[Path, str] = {}
+
+    def link(self, path: Path, importers: tuple[Path, ...]) -> str:
+        """Links a module after what it imports, and tells the name under which its exports stand."""
+        if path in importers:
+            raise ValueError(f"{path.name} imports itself by way of {', '.join(each.name for each in importers)}")
+        if path in self._names:
+            return self._names[path]
+        body = _IMPORT.sub(lambda match: self._bind(path, match, importers), path.read_text())
+        exports = [match[2] for match in _EXPORT.finditer(body)]
+        body = _EXPORT.sub(r"\1 \2", body)
+        _refuse_unknown(path, body)
+        name = self._names[path] = f"module{len(self._names)}"
+        returned = f"return {{ {', '.join(exports)} }}\n" if exports else ""
+        body = _JS_COMMENT.sub("", body).strip()
+        self.parts.append(f"const {name} = (() => {{\n{body}\n{returned}}})();")
+        return name
+
+    def _bind(self, path: Path, match: re.Match[str], importers: tuple[Path, ...]) -> str:
+        name = self.link((path.parent / match[2]).resolve(), (*importers, path))
+        return f"const {{{match[1].replace(' as ', ': ')}}} = {name}" if match[1] else ""
+
+
+def _refuse_unknown(path: Path, body: str) -> None:
+    unknown = _UNKNOWN.search(body)
+    if unknown:
+        raise ValueError(f"{path.name} has a form that the linker does not know: {unknown[0]}")

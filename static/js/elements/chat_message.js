@@ -1,0 +1,116 @@
+// <chat-message>: one message. Its words stream in at the tail; its author may stop, copy or delete it.
+import { copy, mark } from "../helpers/dom.js"
+import { viewer } from "../helpers/viewer.js"
+import { live } from "../live.js"
+import { Heard } from "../models/heard.js"
+
+const UNDO_MS = 5000
+
+export class ChatMessage extends HTMLElement {
+  #heard = null
+  #off = null
+  #frame = 0
+  #leaving = null
+
+  connectedCallback() {
+    this.addEventListener("click", this.press)
+    this.drawn()
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("click", this.press)
+    this.#stopHearing()
+  }
+
+  // Called when it is here, and whenever a newer drawing was put in its place.
+  drawn() {
+    mark(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
+    this.#addCopyButtons()
+    if (this.dataset.status === "streaming") this.#startHearing()
+    else this.#stopHearing()
+    for (const part of this.querySelectorAll("generation-stack, generation-card")) part.drawn()
+  }
+
+  press = (event) => {
+    const button = event.target.closest("[data-action]")
+    if (button && !button.closest("generation-card")) this.#actions[button.dataset.action]?.(button)
+  }
+
+  #actions = {
+    stop: (button) => this.#stop(button),
+    delete: () => this.#leave(),
+    undo: () => this.#stay(),
+    "copy-text": (button) => this.#copy(this.querySelector(".message__text").innerText.trim(), button),
+    "copy-link": (button) => this.#copy(`${location.origin}${location.pathname}#${this.id}`, button),
+    "copy-code": (button) => this.#copy(button.closest("pre").querySelector("code").textContent, button),
+  }
+
+  #stop(button) {
+    button.disabled = true
+    live.send("message.stop", { message_id: this.dataset.id }).catch(() => (button.disabled = false))
+  }
+
+  async #copy(text) {
+    await copy(text)
+    live.emit("toast", { kind: "copied", words: "Copied." })
+  }
+
+  // Deleting waits five seconds, in which it can be undone; leaving the page does not undo it.
+  #leave() {
+    mark(this, "data-local-leaving", true)
+    this.querySelector('[data-action="undo"]').focus()
+    this.#leaving = setTimeout(this.#gone, UNDO_MS)
+    addEventListener("pagehide", this.#gone, { once: true })
+  }
+
+  #stay() {
+    clearTimeout(this.#leaving)
+    removeEventListener("pagehide", this.#gone)
+    mark(this, "data-local-leaving", false)
+    this.querySelector('[data-action="delete"]').focus()
+  }
+
+  #gone = () => {
+    clearTimeout(this.#leaving)
+    removeEventListener("pagehide", this.#gone)
+    live.send("message.delete", { message_id: this.dataset.id }).finally(() => mark(this, "data-local-leaving", false)).catch(() => {})
+  }
+
+  #addCopyButtons() {
+    for (const block of this.querySelectorAll("pre")) {
+      if (block.querySelector("[data-added]")) continue
+      block.append(document.importNode(document.getElementById("code_copy").content, true))
+    }
+  }
+
+  #startHearing() {
+    this.#heard ??= new Heard()
+    this.#off ??= live.on("delta", (event) => event.message_id === this.dataset.id && this.#hear(event))
+    this.#write()
+  }
+
+  #stopHearing() {
+    this.#off?.()
+    this.#off = this.#heard = null
+    cancelAnimationFrame(this.#frame)
+    this.#frame = 0
+  }
+
+  #hear({ offset, text }) {
+    this.#heard.hear(offset, text)
+    this.#frame ||= requestAnimationFrame(() => this.#write())
+  }
+
+  // One write a frame, however many pieces came.
+  #write() {
+    this.#frame = 0
+    const tail = this.querySelector("[data-tail]")
+    if (!tail) return
+    const more = this.#heard.beyond(Number(tail.dataset.offset) + tail.textContent.length)
+    if (!more) return
+    if (tail.firstChild) tail.firstChild.appendData(more)
+    else tail.append(more)
+  }
+}
+
+customElements.define("chat-message", ChatMessage)

@@ -1,0 +1,98 @@
+// <chat-room>: the page as a whole. Starts the socket, keeps what concerns every part (rights, title, status), and the keys.
+import { slot, write, writing } from "../helpers/dom.js"
+import { keep, recall } from "../helpers/storage.js"
+import { live } from "../live.js"
+
+const WIDE = matchMedia("(min-width: 75rem)")
+const ENDED = {
+  4501: "You were signed out. Reload the page to sign in again.",
+  4503: "This address may not open the session. Use the site's own address.",
+  4504: "This session is not open to you any more.",
+  4512: "This account was closed.",
+  4520: "This page is out of date. Reload it.",
+}
+
+export class ChatRoom extends HTMLElement {
+  #off = []
+
+  connectedCallback() {
+    this.#off = [
+      live.on("session", ({ session }) => this.#show(session)),
+      live.on("stopped", ({ code }) => live.emit("toast", { kind: "stopped", words: ENDED[code] ?? "The server ended this connection. Reload the page.", stays: true })),
+    ]
+    this.toggleAttribute("data-local-collapsed", Boolean(recall("sessions-collapsed")))
+    this.addEventListener("click", this.press)
+    document.addEventListener("click", this.close)
+    document.addEventListener("keydown", this.key)
+    live.start({ session: this.dataset.session, after: Number(this.dataset.seq) })
+  }
+
+  disconnectedCallback() {
+    this.#off.forEach((off) => off())
+    document.removeEventListener("click", this.close)
+    document.removeEventListener("keydown", this.key)
+  }
+
+  press = (event) => {
+    const action = event.target.closest("[data-action]")?.dataset.action
+    if (action === "shortcuts") document.getElementById("shortcuts").showModal()
+    if (action === "toggle-sessions" && WIDE.matches) {
+      event.preventDefault() // on wide screens it is a column, not a popover
+      this.#collapse(!this.hasAttribute("data-local-collapsed"))
+    }
+  }
+
+  // A press on a dialog's close button, or beside it.
+  close = (event) => {
+    const dialog = event.target.closest?.("dialog.dialog")
+    if (dialog && (event.target === dialog || event.target.closest('[data-action="close-dialog"]'))) dialog.close()
+  }
+
+  key = (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return this.#findSession(event)
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || writing(event.target)) return
+    if (document.querySelector("dialog[open]")) return
+    this.#letters[event.key.toLowerCase()]?.(event)
+  }
+
+  #letters = {
+    "?": () => document.getElementById("shortcuts").showModal(),
+    "/": (event) => this.#compose(event, null),
+    i: (event) => this.#compose(event, "image"),
+    v: (event) => this.#compose(event, "video"),
+    d: () => this.#tile()?.querySelector(".downloads__main")?.click(),
+    f: () => this.#tile()?.querySelector('[data-action="favorite"]')?.click(),
+  }
+
+  #compose(event, mode) {
+    event.preventDefault()
+    live.emit("compose", { mode })
+  }
+
+  #tile() {
+    return document.activeElement.closest("generation-card") ?? this.querySelector("generation-card:hover")
+  }
+
+  #findSession(event) {
+    event.preventDefault()
+    const sessions = document.getElementById("sessions")
+    if (WIDE.matches) this.#collapse(false)
+    else sessions.showPopover()
+    sessions.querySelector("input[type=search]").focus()
+  }
+
+  #collapse(on) {
+    this.toggleAttribute("data-local-collapsed", on)
+    keep("sessions-collapsed", on || null)
+  }
+
+  #show(session) {
+    const owner = session.owner_id === this.dataset.viewer
+    this.dataset.status = session.status
+    this.dataset.mayGenerate = session.status === "active" && (owner || session.guests_may_generate) ? "yes" : "no"
+    write(slot(this, "title"), session.title)
+    live.emit("rights", this.dataset)
+  }
+}
+
+customElements.define("chat-room", ChatRoom)

@@ -1,0 +1,59 @@
+// <invite-panel>: the session's invite link with its QR code, and the switch that lets guests generate.
+import { slot } from "../helpers/dom.js"
+import { live } from "../live.js"
+
+export class InvitePanel extends HTMLElement {
+  #off = null
+
+  connectedCallback() {
+    this.dialog = this.querySelector("dialog")
+    this.#off = live.on("session", ({ session }) => (slot(this, "guests").checked = session.guests_may_generate))
+    document.addEventListener("click", this.press)
+    this.addEventListener("change", this.allow)
+  }
+
+  disconnectedCallback() {
+    this.#off()
+    document.removeEventListener("click", this.press)
+  }
+
+  press = (event) => {
+    if (event.target.closest('[data-action="invite"]')) this.open()
+  }
+
+  async open() {
+    this.dialog.showModal()
+    const invite = await this.#ask({})
+    if (!invite) return
+    slot(this, "url").value = invite.url
+    const code = slot(this, "code")
+    code.src = `${location.pathname}/invite.svg`
+    code.hidden = false
+  }
+
+  allow = async (event) => {
+    const box = event.target
+    if (!(await this.#ask({ guests_may_generate: box.checked }))) box.checked = !box.checked
+  }
+
+  async #ask(fields) {
+    const problem = slot(this, "problem")
+    problem.hidden = true
+    try {
+      const response = await fetch(`/api/v1${location.pathname}/invites`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(fields),
+      })
+      const answer = await response.json()
+      if (response.ok) return answer
+      problem.textContent = answer.error.message
+    } catch {
+      problem.textContent = "The server cannot be reached right now. Please try again."
+    }
+    problem.hidden = false
+    return null
+  }
+}
+
+customElements.define("invite-panel", InvitePanel)

@@ -1,0 +1,297 @@
+// <message-composer>: where one writes. Picture mode opens in place, keeps the words, and shows its price before it is pressed.
+import { slot, write } from "../helpers/dom.js"
+import { newId } from "../helpers/ids.js"
+import { countdown, everySecond, secondsUntil } from "../helpers/time.js"
+import { viewer } from "../helpers/viewer.js"
+import { live } from "../live.js"
+import { Armed } from "../models/armed.js"
+import { Drafts } from "../models/drafts.js"
+import { order, price, reasons } from "../models/order.js"
+
+const TYPING_EVERY_MS = 3000 // the others forget a name after five seconds
+const SLASH = /^\/(image|video)(?:\s+|$)/
+const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
+const PLACEHOLDERS = {
+  text: "Message, or /image to make a picture",
+  image: "Describe the picture you want to see",
+  video: "Describe the clip you want to see",
+}
+
+export class MessageComposer extends HTMLElement {
+  #off = []
+  #credits = {}
+  #armed = null
+  #drafts = null
+  #typedAt = 0
+
+  connectedCallback() {
+    this.room = this.closest("chat-room")
+    this.form = slot(this, "form")
+    this.field = slot(this, "text")
+    this.#drafts = new Drafts(this.room.dataset.session, viewer())
+    this.#armed = new Armed(this.room.dataset.session)
+    this.#credits = drawnCredits()
+    this.#off = [
+      live.on("credits", (event) => this.#learn(event)),
+      live.on("rights", () => this.show()),
+      live.on("compose", ({ mode }) => this.#turn(mode)),
+      live.on("refused", (refusal) => this.#giveBack(refusal)),
+      live.on("state", () => this.#runArmed()),
+      everySecond(() => this.#tick()),
+    ]
+    this.addEventListener("click", this.press)
+    this.form.addEventListener("submit", this.submit)
+    this.form.addEventListener("input", this.input)
+    this.form.addEventListener("change", () => this.show())
+    this.field.addEventListener("keydown", this.key)
+    this.#restore()
+  }
+
+  disconnectedCallback() {
+    this.#off.forEach((off) => off())
+  }
+
+  get mode() {
+    return this.dataset.mode
+  }
+
+  set mode(mode) {
+    this.dataset.mode = mode
+    this.show()
+    this.#save()
+  }
+
+  press = (event) => {
+    const button = event.target.closest("[data-action]")
+    this.#actions[button?.dataset.action]?.(button)
+  }
+
+  #actions = {
+    mode: (button) => this.#turn(this.mode === button.dataset.mode ? "text" : button.dataset.mode),
+    dice: () => this.#throwSeed(),
+    disarm: () => this.#disarm(),
+  }
+
+  input = () => {
+    const slash = SLASH.exec(this.field.value)
+    if (slash && this.field.value.length > slash[0].trimEnd().length) {
+      this.field.value = this.field.value.slice(slash[0].length)
+      this.mode = slash[1]
+    }
+    this.#say("")
+    this.#mentionTyping()
+    this.show()
+    this.#save()
+  }
+
+  key = (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault()
+      this.form.requestSubmit()
+    }
+    if (event.key === "Escape" && this.mode !== "text") this.mode = "text"
+    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#recall(event)
+  }
+
+  submit = (event) => {
+    event.preventDefault()
+    const slash = SLASH.exec(this.field.value)
+    if (slash && this.mode === "text") return this.#turn(slash[1], this.field.value.slice(slash[0].length))
+    if (this.mode === "text") this.#sendText()
+    else this.#create()
+  }
+
+  #sendText() {
+    const text = this.field.value.trim()
+    if (!text || this.#closed) return
+    this.#clear(text)
+    live.send("message.create", { client_id: newId(), text }).catch(() => {})
+  }
+
+  #create() {
+    const wanted = this.#order()
+    if (reasons(wanted, this.#situation(wanted.kind)).length) return this.field.focus()
+    if (wanted.count > this.#credits[wanted.kind].left) return this.#arm(wanted)
+    this.#clear(wanted.prompt)
+    live.send("generation.create", { client_id: newId(), ...wanted }).catch(() => {})
+  }
+
+  #order() {
+    return order(this.mode, this.field.value.trim(), new FormData(this.form))
+  }
+
+  #situation(kind) {
+    const { status, mayGenerate } = this.room.dataset
+    const { maxCount, plan } = this.dataset
+    return { expired: status === "expired", mayGenerate: mayGenerate === "yes", balance: this.#credits[kind], maxCount: Number(maxCount), plan }
+  }
+
+  get #closed() {
+    return this.room.dataset.status === "expired"
+  }
+
+  // Shows mode, price and reasons as they now are.
+  show() {
+    const making = this.mode !== "text"
+    slot(this, "maker").hidden = !making
+    slot(this, "closed").hidden = !this.#closed
+    this.form.hidden = this.#closed
+    write(slot(this, "label"), LABELS[this.mode])
+    this.field.placeholder = PLACEHOLDERS[this.mode]
+    for (const button of this.querySelectorAll(".composer__mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
+    this.#showPrice(making)
+    this.#showArmed()
+  }
+
+  #showPrice(making) {
+    const send = slot(this, "send")
+    const wanted = making ? this.#order() : null
+    const against = making ? reasons(wanted, this.#situation(wanted.kind)) : this.field.value.trim() ? [] : ["Write something first."]
+    const left = making ? this.#credits[wanted.kind].left : 0
+    const later = making && !against.length && wanted.count > left
+    write(slot(this, "price"), !making ? "Send" : later ? this.#laterWords(wanted) : price(wanted, left))
+    send.setAttribute("aria-disabled", String(against.length > 0))
+    send.title = against.join(" ")
+    this.dataset.later = later ? "yes" : "no"
+    this.#showReasons(making ? against : [], later)
+  }
+
+  #laterWords({ kind }) {
+    const next = this.#credits[kind].next_at
+    return next ? `Run when credits return · ${countdown(secondsUntil(next))}` : "Run when credits return"
+  }
+
+  #showReasons(against, later) {
+    const words = later ? "Not enough credits left. Your words stay here; press once and it runs by itself." : against.join(" ")
+    slot(this, "reasons").hidden = !words
+    write(slot(this, "reasons"), words)
+  }
+
+  #tick() {
+    if (this.dataset.later === "yes") this.#showPrice(true)
+    this.#showArmed()
+  }
+
+  #turn(mode, text) {
+    if (text !== undefined) this.field.value = text
+    if (mode) this.mode = mode
+    this.field.focus()
+  }
+
+  #throwSeed() {
+    this.form.elements.seed.value = crypto.getRandomValues(new Uint32Array(1))[0]
+    this.#save()
+  }
+
+  #learn({ image, video }) {
+    this.#credits = { image, video }
+    this.show()
+    this.#runArmed()
+  }
+
+  // Out of credits: one press keeps the wish, and it runs as soon as enough are there.
+  #arm(wanted) {
+    this.#armed.set({ client_id: newId(), ...wanted })
+    this.show()
+  }
+
+  #disarm() {
+    this.#armed.set(null)
+    this.show()
+  }
+
+  #runArmed() {
+    const wanted = this.#armed.value
+    if (!wanted || live.state !== "live" || this.#credits[wanted.kind].left < wanted.count) return
+    this.#armed.set(null)
+    if (this.field.value.trim() === wanted.prompt) this.#clear(wanted.prompt)
+    this.show()
+    live.send("generation.create", wanted).catch(() => {})
+  }
+
+  #showArmed() {
+    const wanted = this.#armed.value
+    slot(this, "armed").hidden = !wanted
+    if (!wanted) return
+    const next = this.#credits[wanted.kind].next_at
+    const when = next ? ` · next credit in ${countdown(secondsUntil(next))}` : ""
+    write(slot(this, "armed-words"), `“${shorten(wanted.prompt)}” runs by itself when ${wanted.count === 1 ? "a credit is" : `${wanted.count} credits are`} back${when}.`)
+  }
+
+  // What was refused comes back into the box, with the reason beside it.
+  #giveBack({ command, message }) {
+    if (command.type !== "message.create" && command.type !== "generation.create") return
+    if (!this.field.value.trim()) {
+      this.field.value = command.text ?? command.prompt
+      this.mode = command.kind ?? "text"
+    }
+    this.#say(message)
+    this.#save()
+  }
+
+  #say(words) {
+    slot(this, "problem").hidden = !words
+    write(slot(this, "problem"), words)
+  }
+
+  #mentionTyping() {
+    if (this.mode !== "text" || Date.now() - this.#typedAt < TYPING_EVERY_MS) return
+    this.#typedAt = Date.now()
+    live.mention("typing")
+  }
+
+  #recall(event) {
+    const text = this.#drafts.recall(event.key === "ArrowUp" ? 1 : -1, this.field.value)
+    event.preventDefault()
+    if (text === null) return
+    this.field.value = text
+    this.show()
+  }
+
+  #clear(text) {
+    this.#drafts.remember(text)
+    this.field.value = ""
+    this.#typedAt = 0
+    this.#say("")
+    this.show()
+    this.#save()
+  }
+
+  #save() {
+    const settings = Object.fromEntries(new FormData(this.form))
+    this.#drafts.save({ text: this.field.value, mode: this.mode, settings })
+  }
+
+  #restore() {
+    const draft = this.#drafts.load()
+    if (draft) {
+      this.field.value = draft.text
+      fill(this.form, draft.settings)
+      this.dataset.mode = draft.mode
+    }
+    this.show()
+  }
+}
+
+function fill(form, settings = {}) {
+  for (const [name, value] of Object.entries(settings)) {
+    const field = form.elements[name]
+    if (field instanceof RadioNodeList) [...field].filter((each) => each.value === value && !each.disabled).forEach((each) => (each.checked = true))
+    else if (field) field.value = value
+  }
+}
+
+// The balances as the page was drawn, until the socket tells them.
+function drawnCredits() {
+  const credits = {}
+  for (const { dataset } of document.querySelectorAll("#details credit-balance")) {
+    credits[dataset.kind] = { limit: Number(dataset.limit), left: Number(dataset.left), held: Number(dataset.held), next_at: dataset.next || null }
+  }
+  return credits
+}
+
+function shorten(text) {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text
+}
+
+customElements.define("message-composer", MessageComposer)

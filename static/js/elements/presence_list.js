@@ -1,0 +1,57 @@
+// <presence-list>: the session's members, and who of them is here now.
+import { slot, write } from "../helpers/dom.js"
+import { live } from "../live.js"
+import { hue } from "../models/hue.js"
+
+export class PresenceList extends HTMLElement {
+  #off = []
+  #here = new Set()
+
+  connectedCallback() {
+    this.#off = [
+      live.on("session", ({ session }) => this.#seat(session.members)),
+      live.on("presence", ({ users }) => this.#greet(users)),
+    ]
+  }
+
+  disconnectedCallback() {
+    this.#off.forEach((off) => off())
+  }
+
+  #seat(members) {
+    const list = slot(this, "list")
+    const rows = members.map((member) => this.#row(member.id) ?? this.#newRow(member))
+    for (const row of [...list.children]) if (!rows.includes(row)) row.remove()
+    rows.forEach((row) => row.isConnected || list.append(row))
+    this.#show()
+  }
+
+  #greet(users) {
+    this.#here = new Set(users.map((user) => user.id))
+    this.#show()
+  }
+
+  #show() {
+    for (const row of this.querySelectorAll("[data-member]")) {
+      const here = this.#here.has(row.dataset.member)
+      row.dataset.online = here ? "yes" : "no"
+      write(slot(row, "here"), here ? "here" : "away")
+    }
+  }
+
+  #row(id) {
+    return this.querySelector(`[data-member="${CSS.escape(id)}"]`)
+  }
+
+  #newRow({ id, name, role }) {
+    const row = document.importNode(document.getElementById("new_member").content, true).firstElementChild
+    row.dataset.member = id
+    slot(row, "initial").textContent = name.slice(0, 1).toLocaleUpperCase()
+    slot(row, "initial").dataset.hue = hue(id)
+    slot(row, "name").textContent = name
+    slot(row, "role").textContent = role
+    return row
+  }
+}
+
+customElements.define("presence-list", PresenceList)

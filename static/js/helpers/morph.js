@@ -1,0 +1,57 @@
+// Changes a node into a newer drawing of the same thing, keeping whatever did not change: focus, selection, videos.
+//
+// What belongs to the browser is left alone: attributes data-local-*, elements that carry data-local, nodes added with
+// data-added, and whether <details> is open.
+
+export function morph(old, fresh) {
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data
+    return
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE || belongsToBrowser(old, fresh)) return
+  matchAttributes(old, fresh)
+  matchChildren(old, fresh)
+}
+
+function belongsToBrowser(old, fresh) {
+  if (old.hasAttribute("data-local") && fresh.hasAttribute("data-local")) return true
+  return old.localName === "local-time" && old.firstChild.dateTime === fresh.firstChild.dateTime
+}
+
+function matchAttributes(old, fresh) {
+  for (const { name } of [...old.attributes]) {
+    const kept = name.startsWith("data-local-") || (name === "open" && old.localName === "details")
+    if (!kept && !fresh.hasAttribute(name)) old.removeAttribute(name)
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value)
+  }
+}
+
+function matchChildren(old, fresh) {
+  const rest = [...old.childNodes].filter((node) => !node.dataset || !("added" in node.dataset))
+  let place = rest[0] ?? null
+  for (const wanted of [...fresh.childNodes]) {
+    const known = take(rest, wanted)
+    if (!known) {
+      old.insertBefore(wanted, place)
+      continue
+    }
+    if (known === place) place = place.nextSibling
+    else old.insertBefore(known, place)
+    morph(known, wanted)
+  }
+  for (const node of rest) node.remove()
+}
+
+// Takes the child that a wanted one replaces: the same id, otherwise the next of its kind that has none.
+function take(rest, wanted) {
+  const same = (node) => node.id && node.id === wanted.id
+  let index = wanted.id ? rest.findIndex(same) : -1
+  if (index < 0) index = rest.findIndex((node) => !node.id && kind(node) === kind(wanted))
+  return index < 0 ? null : rest.splice(index, 1)[0]
+}
+
+function kind(node) {
+  return node.nodeType === Node.ELEMENT_NODE ? `${node.localName}.${node.classList[0] ?? ""}` : node.nodeName
+}

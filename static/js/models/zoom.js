@@ -1,0 +1,98 @@
+// A picture under the hand: wheel and pinch towards the pointer, double press for twice the size, drag to move.
+const [LEAST, MOST] = [1, 8]
+
+export class Zoom {
+  #stage
+  #picture
+  #scale = 1
+  #x = 0
+  #y = 0
+  #pointers = new Map()
+  #apart = 0
+
+  constructor(stage, picture) {
+    this.#stage = stage
+    this.#picture = picture
+    stage.addEventListener("wheel", this.#wheel, { passive: false })
+    stage.addEventListener("dblclick", this.#double)
+    stage.addEventListener("pointerdown", this.#down)
+    stage.addEventListener("pointermove", this.#move)
+    for (const type of ["pointerup", "pointercancel"]) stage.addEventListener(type, this.#up)
+  }
+
+  // Back to the whole picture; whether it was closer.
+  reset() {
+    const was = this.#scale !== 1
+    this.#scale = 1
+    this.#x = this.#y = 0
+    this.#apply()
+    return was
+  }
+
+  // Closer by a factor, towards a point of the screen or the middle.
+  by(factor, clientX, clientY) {
+    const box = this.#stage.getBoundingClientRect()
+    const [px, py] = [(clientX ?? box.x + box.width / 2) - box.x - box.width / 2, (clientY ?? box.y + box.height / 2) - box.y - box.height / 2]
+    const scale = Math.min(MOST, Math.max(LEAST, this.#scale * factor))
+    this.#x = px - ((px - this.#x) * scale) / this.#scale
+    this.#y = py - ((py - this.#y) * scale) / this.#scale
+    this.#scale = scale
+    if (scale === 1) this.#x = this.#y = 0
+    this.#apply()
+  }
+
+  #wheel = (event) => {
+    event.preventDefault()
+    this.by(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX, event.clientY)
+  }
+
+  #double = (event) => {
+    if (!this.reset()) this.by(2, event.clientX, event.clientY)
+  }
+
+  #down = (event) => {
+    this.#pointers.set(event.pointerId, event)
+    this.#stage.setPointerCapture(event.pointerId)
+    this.#apart = this.#distance()
+  }
+
+  #move = (event) => {
+    const before = this.#pointers.get(event.pointerId)
+    if (!before) return
+    this.#pointers.set(event.pointerId, event)
+    if (this.#pointers.size === 2) this.#pinch()
+    else if (this.#scale > 1) this.#drag(event.clientX - before.clientX, event.clientY - before.clientY)
+  }
+
+  #up = (event) => {
+    this.#pointers.delete(event.pointerId)
+    this.#apart = this.#distance()
+  }
+
+  #pinch() {
+    const [a, b] = this.#pointers.values()
+    const apart = this.#distance()
+    if (this.#apart) this.by(apart / this.#apart, (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2)
+    this.#apart = apart
+  }
+
+  #distance() {
+    const [a, b] = this.#pointers.values()
+    return a && b ? Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY) : 0
+  }
+
+  #drag(x, y) {
+    this.#x += x
+    this.#y += y
+    this.#apply()
+  }
+
+  // Through the object model, which the content policy allows; it never sees a style written as text.
+  #apply() {
+    const { style } = this.#picture
+    style.setProperty("--zoom", this.#scale)
+    style.setProperty("--x", `${this.#x}px`)
+    style.setProperty("--y", `${this.#y}px`)
+    this.#stage.toggleAttribute("data-closer", this.#scale > 1)
+  }
+}

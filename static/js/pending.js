@@ -1,0 +1,37 @@
+// What was asked for and is not stored yet: clones of the page's <template>s, filled with the command's own words.
+import { slot } from "./helpers/dom.js"
+import { now } from "./helpers/time.js"
+import { viewer } from "./helpers/viewer.js"
+
+const TEMPLATES = { "message.create": () => "pending_text", "generation.create": ({ kind }) => `pending_${kind}` }
+
+// A node for a command, or null where it makes no message.
+export function pendingMessage(command) {
+  const template = TEMPLATES[command.type]?.(command)
+  if (!template) return null
+  const message = document.importNode(document.getElementById(template).content, true).querySelector("chat-message")
+  address(message, command)
+  slot(message, "text").textContent = command.text ?? command.prompt
+  if (command.prompt) fillStacks(message, command)
+  return message
+}
+
+function address(message, { client_id: clientId }) {
+  const created = now().toISOString()
+  message.id = `pending_${clientId}`
+  message.setAttribute("data-local-pending", "")
+  Object.assign(message.dataset, { clientId, authorId: viewer(), created })
+  message.querySelector("time").dateTime = created
+}
+
+function fillStacks(message, { count = 1, width = 512, height = 512 }) {
+  const stacks = slot(message, "stacks")
+  const [first] = stacks.children
+  first.removeAttribute("id")
+  const card = first.querySelector("generation-card")
+  card.removeAttribute("id")
+  card.dataset.created = message.dataset.created
+  Object.assign(card.querySelector("canvas"), { width, height })
+  stacks.dataset.count = count
+  for (let index = 1; index < count; index++) stacks.append(first.cloneNode(true))
+}

@@ -1,0 +1,88 @@
+"""The linker of our own scripts and stylesheets."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chatserver import resources
+from chatserver.web import bundle
+
+NODE = shutil.which("node")
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.js").write_text(text)
+    return folder / "app.js"
+
+
+def run(script: str) -> str:
+    assert NODE
+    return subprocess.run(
+        [NODE, "--input-type=module", "-"], input=script, text=True, capture_output=True, check=True
+    ).stdout
+
+
+def test_a_module_stands_before_whoever_imports_it_and_only_once(tmp_path: Path) -> None:
+    app = write(
+        tmp_path,
+        app='import { a } from "./a.js"\nimport { b } from "./b.js"\nconsole.log(a, b)\n',
+        a='import { b } from "./b.js"\nexport const a = b + 1\n',
+        b="export const b = 1\n",
+    )
+    script = bundle.javascript(app)
+    assert script.count("const b = 1") == 1
+    assert script.index("const b = 1") < script.index("const a = b + 1") < script.index("console.log")
+
+
+@pytest.mark.skipif(NODE is None, reason="node is absent; the browser tests run the linked script")
+def test_linked_modules_keep_their_names_apart(tmp_path: Path) -> None:
+    app = write(
+        tmp_path,
+        app='import { tell as say } from "./a.js"\nimport "./b.js"\nconst name = "app"\nconsole.log(say(), name)\n',
+        a='const name = "a"\nexport function tell() {\n  return name\n}\nexport class Unused {}\n',
+        b='// a whole line of words\nconst name = "b"\nconsole.log(name)\n',
+    )
+    assert run(bundle.javascript(app)) == "b\na app\n"
+
+
+def test_imports_in_a_circle_are_refused(tmp_path: Path) -> None:
+    app = write(tmp_path, app='import "./a.js"\n', a='import "./app.js"\n')
+    with pytest.raises(ValueError, match="imports itself"):
+        bundle.javascript(app)
+
+
+@pytest.mark.parametrize(
+    "line", ["export default class {}", "export let a = 1", "export { a }", 'import * as a from "./a.js"']
+)
+def test_a_form_that_the_linker_does_not_know_is_refused(tmp_path: Path, line: str) -> None:
+    app = write(tmp_path, app=f"{line}\n", a="export const a = 1\n")
+    with pytest.raises(ValueError, match="does not know"):
+        bundle.javascript(app)
+
+
+def test_a_missing_module_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        bundle.javascript(write(tmp_path, app='import "./nowhere.js"\n'))
+
+
+def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> None:
+    (tmp_path / "app.css").write_text('@layer base;\n/* words */\n@import url("base.css") layer(base);\n')
+    (tmp_path / "base.css").write_text("/* more */ p { color: red; }\n")
+    text = bundle.stylesheet(tmp_path / "app.css")
+    assert "@import" not in text
+    assert "words" not in text
+    assert "@layer base {\np { color: red; }" in text
+
+
+@pytest.mark.parametrize("entry", ["js/app.js", "js/pages/site.js"])
+def test_our_own_entries_link(entry: str) -> None:
+    script = bundle.javascript(resources.STATIC / entry)
+    assert "customElements.define" in script
+    if NODE:
+        checked = subprocess.run(
+            [NODE, "--check", "--input-type=module", "-"], input=script, text=True, capture_output=True
+        )
+        assert checked.returncode == 0, checked.stderr
