@@ -6,13 +6,13 @@ more memory than its cap. Redirects are never followed, cookies never kept, prox
 
 import asyncio
 import contextlib
+import json
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import msgspec
 import structlog
 from aiohttp.abc import AbstractResolver
 
@@ -45,10 +45,13 @@ class Answer:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """The body as JSON, or None where it is none, whatever the content type says."""
+        """The body as JSON, or None where it is none, whatever the content type says.
+
+        Read with the standard library, because services written in Python say NaN and Infinity.
+        """
         try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
             return None
 
 

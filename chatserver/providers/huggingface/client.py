@@ -31,6 +31,8 @@ class Limits:
     making_silence: float = 150.0
     # A question about a job, a mapping or a name is answered at once or not at all.
     asking_seconds: float = 20.0
+    # The hub checks its mappings every six hours and failing ones hourly; this follows without asking for each picture.
+    mapping_seconds: float = 12 * 60.0
     polling_pause: float = 0.5
     # One poll that fails is weather; this many in a row are an outage.
     polling_faults: int = 5

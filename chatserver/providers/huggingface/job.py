@@ -11,7 +11,7 @@ import aiohttp
 from chatserver.errors import ModelLoadingTooLong
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
 from chatserver.providers.faults import words_of
-from chatserver.providers.http import Answer, Deadline
+from chatserver.providers.http import Answer, Deadline, too_large
 from chatserver.providers.huggingface.client import Client, successful
 from chatserver.providers.huggingface.mapping import Route
 from chatserver.providers.huggingface.results import Results
@@ -47,7 +47,9 @@ class Job:
         return self.cap * 4 // 3 + self.client.limits.json_bytes
 
     def finished(self, data: bytes, seed: int | None = None) -> Finished:
-        """The last step, with who really made it."""
+        """The last step, with who really made it. Raises BadBytes for a file that is larger than we take."""
+        if len(data) > self.cap:
+            raise too_large(self.cap)
         maker = f"huggingface · {self.route.provider}" if not self.self_hosted else "self-hosted"
         seed = self.request.seed if seed is None else seed
         return Finished(data=data, model=self.route.model, provider=maker, seed=seed)

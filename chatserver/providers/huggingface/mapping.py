@@ -1,19 +1,20 @@
 """Who serves a model: the hub's mapping from model and task to an inference provider, kept for a while."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
 
 import structlog
 
-from chatserver.errors import BadParameters, ModelGone, ProviderError
+from chatserver.errors import ModelGone, ProviderError
+from chatserver.providers.faults import plain
 from chatserver.providers.http import Deadline
 from chatserver.providers.huggingface.client import Client, successful
 
-# The hub checks its mappings every six hours and failing ones hourly; this follows without asking for each picture.
-KEPT_SECONDS = 12 * 60.0
+# A hub id. It becomes part of an address, so nothing else may pass.
+_HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 Task = Literal["text-to-image", "image-to-image", "text-to-video"]
 
@@ -51,6 +52,8 @@ class Mappings:
 
     async def find(self, model: str, task: Task, deadline: Deadline) -> Route:
         """The route of a model's task. Raises ModelGone where nobody serves it in a way that we speak."""
+        if not _HUB_ID.fullmatch(model):
+            raise ModelGone(f"“{plain(model)}” is not the name of a model. The operator has to choose another one.")
         async with self._asking.setdefault(model, asyncio.Lock()):
             entries = await self._entries(model, deadline)
         for entry in entries:
@@ -71,7 +74,7 @@ class Mappings:
     async def _entries(self, model: str, deadline: Deadline) -> list[_Entry]:
         now = asyncio.get_running_loop().time()
         kept = self._kept.get(model)
-        if kept and now - kept[0] < KEPT_SECONDS:
+        if kept and now - kept[0] < self._client.limits.mapping_seconds:
             return kept[1]
         try:
             entries = await self._ask(model, deadline)
@@ -85,12 +88,8 @@ class Mappings:
         return entries
 
     async def _ask(self, model: str, deadline: Deadline) -> list[_Entry]:
-        url = f"{self._endpoint}/api/models/{quote(model, safe='/')}?expand[]=inferenceProviderMapping"
-        try:
-            document = successful(await self._client.ask(url, deadline)).json()
-        except BadParameters as error:
-            # The hub answers 400 to what cannot be a model's name.
-            raise ModelGone from error
+        url = f"{self._endpoint}/api/models/{model}?expand[]=inferenceProviderMapping"
+        document = successful(await self._client.ask(url, deadline)).json()
         mapping = document.get("inferenceProviderMapping") if isinstance(document, dict) else None
         return list(_parsed(mapping))
 

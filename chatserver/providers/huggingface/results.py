@@ -69,7 +69,7 @@ class Results:
     def _checked(self, url: Any) -> URL:
         address = _parsed(url)
         host = address.host or ""
-        if address.absolute and str(address.origin()) in self._hosts:
+        if address.scheme in {"http", "https"} and str(address.origin()) in self._hosts:
             return address
         listed = any(fnmatch.fnmatchcase(host, entry) for entry in self._hosts if "://" not in entry)
         if address.scheme != "https" or not listed or (_is_private(host) and not self._may_be_private(host)):

@@ -8,6 +8,7 @@ tests.emulators.huggingface --port 9900` prints the environment to set.
 from tests.emulators.huggingface.chat import Stream
 from tests.emulators.huggingface.jobs import At, Embedded, Prediction, Queue, Task
 from tests.emulators.huggingface.outcomes import (
+    ABSENT,
     Cut,
     Endless,
     Fail,
@@ -25,6 +26,7 @@ from tests.emulators.huggingface.outcomes import (
 from tests.emulators.huggingface.server import Emulator
 
 __all__ = [
+    "ABSENT",
     "At",
     "Cut",
     "Embedded",

@@ -53,7 +53,9 @@ class Stream(Outcome):
             await self._send(response, line)
             await asyncio.sleep(self.pause)
         if self.ending == "reset":
-            return await Reset(None).answer(call)
+            # A reset throws away what the reader has not read yet.
+            await asyncio.sleep(0.1)
+            return await Reset().answer(call)
         return response
 
     def _lines(self) -> list[str]:

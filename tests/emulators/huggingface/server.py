@@ -1,6 +1,8 @@
 """The emulator: a real server on loopback in a thread of its own, so that blocking clients cannot stop it."""
 
 import asyncio
+import email
+import json
 import re
 import threading
 import uuid
@@ -114,7 +116,7 @@ class Emulator:
 
     async def _note(self, request: web.Request, exchange: str) -> None:
         body = await request.read()
-        document = await request.json() if request.content_type == "application/json" and body else None
+        document = _document(request, body)
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.seen.append(Seen(exchange, request.method, request.path, dict(request.query), headers, document, body))
 
@@ -142,7 +144,7 @@ class Emulator:
         return outcome
 
     async def _make(self, request: web.Request, _exchange: str, provider: str) -> web.StreamResponse:
-        document = self.seen[-1].document or dict(await request.post())
+        document = self.seen[-1].document or {}
         if provider == "v1":
             provider = "self-hosted"
         task, prompt, settings = _read(document, request.path)
@@ -265,6 +267,17 @@ def _call(request: web.Request, exchange: str, of: Call | None = None) -> Call:
     if of is not None:
         call.data, call.content_type, call.file, call.prompt = of.data, of.content_type, of.file, of.prompt
     return call
+
+
+def _document(request: web.Request, body: bytes) -> Any:
+    if request.content_type == "multipart/form-data":
+        head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+        parts = email.message_from_bytes(head + body).get_payload()
+        return {
+            part.get_param("name", header="content-disposition"): part.get_payload(decode=True).decode("latin-1")
+            for part in parts
+        }
+    return json.loads(body) if request.content_type == "application/json" and body else None
 
 
 def _read(document: dict[str, Any], path: str) -> tuple[str, str, dict[str, Any]]:

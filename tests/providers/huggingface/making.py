@@ -1,0 +1,41 @@
+"""How the tests of the provider ask: small requests, small budgets, every step of a run."""
+
+from collections.abc import Callable
+
+from chatserver.providers.base import Finished, ProviderRequest, Step
+from chatserver.providers.huggingface import HuggingFace
+
+# For the tests in which a service really keeps silent: a busy machine must not make one of the others time out.
+IMPATIENT = {"making_silence": 0.4, "asking_seconds": 0.4}
+
+Make = Callable[..., HuggingFace]
+
+QUICK = {
+    "image_seconds": 20.0,
+    "video_seconds": 20.0,
+    "loading_seconds": 10.0,
+    "loading_pause": 0.05,
+    "making_silence": 5.0,
+    "asking_seconds": 5.0,
+    "polling_pause": 0.01,
+    "polling_faults": 3,
+    "patience": 0.05,
+}
+
+
+def request(prompt: str = "a cat", **fields: object) -> ProviderRequest:
+    """A small picture, or what `fields` make of it."""
+    usual = {"generation_id": "g", "kind": "image", "width": 64, "height": 64, "seed": 7}
+    return ProviderRequest(prompt=prompt, **{**usual, **fields})  # type: ignore[arg-type]
+
+
+async def steps_of(provider: HuggingFace, asked: ProviderRequest) -> list[Step]:
+    """Every step of one run."""
+    return [step async for step in provider.generate(asked)]
+
+
+async def finished(provider: HuggingFace, asked: ProviderRequest) -> Finished:
+    """The last step of one run."""
+    last = (await steps_of(provider, asked))[-1]
+    assert isinstance(last, Finished)
+    return last

@@ -1,0 +1,162 @@
+"""Who serves a model, as the hub says, and whose token it is."""
+
+import asyncio
+
+import pytest
+
+from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited
+from chatserver.providers.huggingface.identity import parsed
+from tests.emulators.huggingface import Emulator, Fail, Json, Ok
+from tests.emulators.huggingface.hub import WHOAMI
+from tests.providers.huggingface.making import Make, finished, request, steps_of
+
+MODEL = "black-forest-labs/FLUX.1-schnell"
+LIVE = {"status": "live", "task": "text-to-image"}
+
+
+def entry(provider: str, **fields: str) -> dict[str, str]:
+    return {**LIVE, "providerId": MODEL, "provider": provider, **fields}
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"nscale": {**LIVE, "providerId": MODEL}},
+        [entry("nscale", hfModelId=MODEL, type="single-model")],
+        [entry("somebody-new"), entry("nscale")],
+        [entry("fal-ai", status="staging"), entry("nscale")],
+        [entry("fal-ai", status="error"), entry("nscale")],
+        [entry("fal-ai", task="image-to-image"), entry("nscale")],
+        [entry("fal-ai", task="something-new"), {"provider": "fal-ai"}, "noise", None, entry("nscale")],
+    ],
+)
+async def test_the_first_live_provider_that_we_speak_with_is_used(huggingface: Emulator, make: Make, mapping: object):
+    huggingface.mappings[MODEL] = mapping
+    assert (await finished(make(), request())).provider == "huggingface · nscale"
+
+
+@pytest.mark.parametrize("mapping", [None, {}, [], "noise", [entry("somebody-new")], [entry("nscale", status="error")]])
+async def test_a_model_that_nobody_serves_is_gone(huggingface: Emulator, make: Make, mapping: object):
+    huggingface.mappings[MODEL] = mapping
+    with pytest.raises(ModelGone, match="not served"):
+        await steps_of(make(), request())
+    assert huggingface.calls("make") == []
+
+
+async def test_a_provider_that_the_operator_names_is_used_whatever_its_state(huggingface: Emulator, make: Make):
+    huggingface.mappings[MODEL] = [entry("fal-ai"), entry("nscale", status="error")]
+    assert (await finished(make(hf_provider="nscale"), request())).provider == "huggingface · nscale"
+    with pytest.raises(ModelGone, match="by replicate"):
+        await steps_of(make(hf_provider="replicate"), request())
+
+
+async def test_the_mapping_is_asked_once_for_many_pictures_at_once(huggingface: Emulator, make: Make):
+    huggingface.script("mapping", [Ok(0.1)])
+    provider = make(hf_provider="nscale")
+    await asyncio.gather(*(finished(provider, request(seed=seed)) for seed in range(5)))
+    assert len(huggingface.calls("mapping")) == 1
+    assert huggingface.calls("mapping")[0].headers["authorization"].startswith("Bearer hf_")
+
+
+@pytest.mark.parametrize("status", [400, 404, 410])
+async def test_a_provider_that_no_longer_knows_the_model_makes_us_ask_again(
+    huggingface: Emulator, make: Make, status: int
+):
+    huggingface.script("text-to-image", [Fail(status)])
+    provider = make(hf_provider="nscale")
+    with pytest.raises(ModelGone):
+        await steps_of(provider, request())
+    assert await finished(provider, request())
+    assert len(huggingface.calls("mapping")) == 2
+
+
+async def test_a_hub_that_is_away_does_not_stop_a_known_model(huggingface: Emulator, make: Make):
+    provider = make({"mapping_seconds": 0.0}, hf_provider="nscale")
+    await finished(provider, request())
+    huggingface.script("mapping", [Fail(502)])
+    assert await finished(provider, request())
+    huggingface.script("mapping", [Fail(401)])
+    with pytest.raises(InvalidToken):
+        await steps_of(provider, request())
+
+
+async def test_a_hub_that_limits_us_names_the_end_of_its_window(huggingface: Emulator, make: Make):
+    huggingface.script("mapping", [Fail(429, headers={"Retry-After": "", "RateLimit": '"api";r=0;t=55'})])
+    with pytest.raises(ProviderRateLimited) as raised:
+        await steps_of(make(), request())
+    assert raised.value.retry_after == 55
+
+
+async def test_a_slow_hub_delays_only_those_who_wait_for_it(huggingface: Emulator, make: Make):
+    huggingface.script("mapping", [Ok(0.3)])
+    task = asyncio.create_task(finished(make(), request()))
+    loop, lag = asyncio.get_running_loop(), 0.0
+    while not task.done():
+        before = loop.time()
+        await asyncio.sleep(0.01)
+        lag = max(lag, loop.time() - before)
+    await task
+    assert lag < 0.2
+
+
+@pytest.mark.parametrize("model", ["../../api/whoami-v2", "a b", "a?x=1#y"])
+async def test_a_model_name_cannot_lead_elsewhere(huggingface: Emulator, make: Make, model: str):
+    with pytest.raises(ModelGone):
+        await steps_of(make(), request(model=model))
+    assert huggingface.calls("whoami") == []
+
+
+async def test_the_identity_is_asked_once(huggingface: Emulator, make: Make):
+    provider = make()
+    identities = [await provider.identity() for _ in range(3)]
+    assert identities[0].name == "ada"
+    assert identities[0].may_infer is True
+    assert len(huggingface.calls("whoami")) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error"), [(Fail(401), InvalidToken), (Fail(429), ProviderRateLimited), (Fail(502), ProviderDown)]
+)
+async def test_an_identity_that_cannot_be_had_says_why(huggingface: Emulator, make: Make, outcome: Fail, error: type):
+    huggingface.script("whoami", [outcome])
+    with pytest.raises(error):
+        await make().identity()
+
+
+def token(**access: object) -> dict[str, object]:
+    return {"type": "user", "name": "ada", "auth": {"type": "access_token", "accessToken": access}}
+
+
+def rights(**given: object) -> dict[str, object]:
+    return token(role="fineGrained", fineGrained={"global": [], "scoped": [], **given})
+
+
+@pytest.mark.parametrize(
+    ("document", "may_infer"),
+    [
+        (WHOAMI, True),
+        (rights(**{"global": ["inference.serverless.write"]}), True),
+        (rights(), False),
+        (
+            rights(scoped=[{"entity": {"type": "org", "name": "x"}, "permissions": ["inference.serverless.write"]}]),
+            False,
+        ),
+        (rights(scoped=[{"entity": {"type": "user"}, "permissions": ["repo.read"]}, "noise"]), False),
+        (token(role="write", displayName="old"), True),
+        ({"type": "user", "name": "ada", "auth": {"type": "oauth"}}, None),
+        ({"type": "user", "name": "ada"}, None),
+    ],
+)
+def test_whether_a_token_may_infer_is_told_only_where_it_is_known(document: dict, may_infer: bool | None):
+    assert parsed(document).may_infer is may_infer
+
+
+async def test_the_route_of_the_default_model_is_told_to_the_doctor(huggingface: Emulator, make: Make):
+    route = await make(hf_provider="fal-ai").route("video")
+    assert (route.provider, route.provider_id) == ("fal-ai", "fal-ai/wan/t2v")
+
+
+async def test_an_unreadable_identity_is_an_error(huggingface: Emulator, make: Make):
+    huggingface.script("whoami", [Json([])])
+    with pytest.raises(Exception, match="could not be read"):
+        await make().identity()
