@@ -1,7 +1,7 @@
 """What the hub needs of the features, without knowing them: rooms to open and commands to run. `app` hands both in."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -35,6 +35,23 @@ class Rooms(Protocol):
 
     async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
         """For each (viewer, session id): whether the credential still stands and the seat is still theirs."""
+
+
+@runtime_checkable
+class Revocation(Protocol):
+    """An event on `user:<id>` that ends the welcome of sockets: those of these sign-ins, or all of the user's."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose."""
+
+    @property
+    def credential_ids(self) -> tuple[str, ...]:
+        """The sign-ins and API tokens that ended."""
+
+    @property
+    def account_closed(self) -> bool:
+        """Whether the account itself ended."""
 
 
 class Caller(Struct, frozen=True):

@@ -17,7 +17,7 @@ class You(Struct, frozen=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What a client may send: frame size in bytes, commands in ten seconds and in a minute, and this plan's pictures."""
+    """What a client may send: frame size in bytes, commands in ten seconds and in a minute, this plan's pictures."""
 
     frame_bytes: int
     commands_per_10_seconds: int

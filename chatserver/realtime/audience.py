@@ -1,0 +1,70 @@
+"""The listeners of one channel in one form. A batch is encoded and framed once; the same bytes are written to all."""
+
+from collections.abc import Callable, Sequence
+
+from chatserver.brokers.base import Envelope
+from chatserver.events import encode
+from chatserver.realtime import protocol
+from chatserver.realtime.connection import Connection, Encoder
+from chatserver.realtime.limits import BATCH_BYTES
+
+Write = Callable[[bytes], None]
+
+
+class Audience:
+    """Ready ones are written to straight; `others` keep an outbox: they are being opened or their wires are full."""
+
+    __slots__ = ("_encoder", "_ready", "_writes", "others")
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._ready: dict[Connection, Write] = {}
+        self._writes: tuple[Write, ...] | None = None
+        self.others: dict[Connection, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._ready) + len(self.others)
+
+    def sort(self, connection: Connection) -> None:
+        """Puts a connection where it belongs now."""
+        self.remove(connection)
+        if connection.outbox is None:
+            self._ready[connection] = connection.wire.write
+            self._writes = None
+        else:
+            self.others[connection] = None
+
+    def remove(self, connection: Connection) -> None:
+        """It listens no more."""
+        self.others.pop(connection, None)
+        if self._ready.pop(connection, None) is not None:
+            self._writes = None
+
+    def deliver(self, batch: Sequence[Envelope]) -> None:
+        """Sends events to everyone: one frame for a tick's events, some where they are many."""
+        parts = self._encode(batch)
+        if sum(map(len, parts)) <= BATCH_BYTES:
+            self._deliver(batch, parts)
+            return
+        for cut in protocol.batches([len(part) for part in parts]):
+            self._deliver(batch[cut], parts[cut])
+
+    def _encode(self, batch: Sequence[Envelope]) -> list[bytes]:
+        if self._encoder is encode:
+            return [envelope.data for envelope in batch]
+        return [self._encoder(envelope.event) for envelope in batch if envelope.event]
+
+    def _deliver(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
+        # Writing to a wire may find it full and change who is ready, so the writes are a copy, kept until then.
+        late = tuple(self.others)
+        if self._ready:
+            frame = protocol.array_frame(parts)
+            for write in self._writers():
+                write(frame)
+        for connection in late:
+            connection.offer(batch, parts)
+
+    def _writers(self) -> tuple[Write, ...]:
+        if self._writes is None:
+            self._writes = tuple(self._ready.values())
+        return self._writes

@@ -1,0 +1,42 @@
+"""How much a client may send: commands of a user, frames of a socket."""
+
+from collections import deque
+
+from chatserver.realtime.limits import FRAMES_AT_ONCE, FRAMES_PER_SECOND, Bounds
+
+
+class CommandBudget:
+    """One user's commands over all sockets of this process: so many in ten seconds, so many in a minute."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._windows = ((bounds.commands_per_10_seconds, 10.0), (bounds.commands_per_minute, 60.0))
+        self._times: deque[float] = deque(maxlen=max(count for count, _ in self._windows))
+
+    def take(self, now: float) -> float:
+        """0 where a command is allowed now, which counts it; otherwise the seconds until it will be."""
+        wait = max(self._wait(count, seconds, now) for count, seconds in self._windows)
+        if wait <= 0:
+            self._times.append(now)
+        return max(wait, 0.0)
+
+    def _wait(self, count: int, seconds: float, now: float) -> float:
+        return self._times[-count] + seconds - now if len(self._times) >= count else 0.0
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nothing of it is needed any more."""
+        return not self._times or now - self._times[-1] > self._windows[-1][1]
+
+
+class FrameBudget:
+    """A bucket of frames that refills with time."""
+
+    __slots__ = ("_at", "_left")
+
+    def __init__(self, now: float) -> None:
+        self._left, self._at = float(FRAMES_AT_ONCE), now
+
+    def spend(self, frames: int, now: float) -> bool:
+        """Whether so many frames are still within it."""
+        self._left = min(self._left + (now - self._at) * FRAMES_PER_SECOND, FRAMES_AT_ONCE) - frames
+        self._at = now
+        return self._left >= 0

@@ -1,0 +1,216 @@
+"""One open websocket and its state.
+
+While its wire takes everything, a channel writes shared frames straight to it and nothing is kept here. While it is
+being opened, or its wire is full, what it should hear waits in an `Outbox`; over its bound the socket is closed with
+4408 and the client comes back with `after`.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from chatserver import ids
+from chatserver.brokers.base import Envelope
+from chatserver.events import Event, encode
+from chatserver.realtime import protocol
+from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.budgets import CommandBudget
+from chatserver.realtime.events import Reply
+from chatserver.realtime.inbox import Inbox
+from chatserver.realtime.outbox import Outbox
+from chatserver.realtime.protocol import Close
+from chatserver.realtime.wire import Wire
+from chatserver.web.auth import Viewer
+
+Encoder = Callable[[Event], bytes]
+
+
+class Visit(Struct, frozen=True):
+    """Who comes, to which session, up to which seq they know it, from which address, in which form they want it told."""
+
+    viewer: Viewer
+    session_id: str
+    after: int | None
+    address: str
+    form: str
+
+
+class Lost(Exception):
+    """The socket went away while it was being told something."""
+
+
+class Room(Protocol):
+    """What a connection needs of its channel."""
+
+    def answer(self, connection: "Connection", data: bytes) -> None:
+        """Sends to this connection alone, after what was announced before."""
+
+    def sort(self, connection: "Connection") -> None:
+        """The connection became ready, or is so no more."""
+
+    def leave(self, connection: "Connection") -> None:
+        """The connection is gone."""
+
+
+class Connection:
+    """`position` is the seq up to which it was told; `outbox` is None where frames go straight to the wire."""
+
+    __slots__ = (
+        "_writable",
+        "encoder",
+        "id",
+        "inbox",
+        "is_open",
+        "is_over",
+        "outbox",
+        "over",
+        "pinged_at",
+        "position",
+        "room",
+        "visit",
+        "wire",
+    )
+
+    def __init__(
+        self,
+        wire: Wire,
+        visit: Visit,
+        encoder: Encoder,
+        commands: Mapping[str, Command],
+        budget: CommandBudget,
+    ) -> None:
+        self.id = ids.new()
+        self.wire, self.visit, self.encoder = wire, visit, encoder
+        self.position = 0
+        self.pinged_at = 0.0
+        self.outbox: Outbox | None = Outbox()
+        self.is_open = False
+        self.is_over = False
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.room: Room | None = None
+        self._writable: asyncio.Future[None] | None = None
+        caller = Caller(viewer=visit.viewer, session_id=visit.session_id, connection_id=self.id)
+        self.inbox = Inbox(caller, commands, budget, self._reply, self._flooding)
+
+    # Opening ------------------------------------------------------------------------------------------------------
+
+    async def tell(self, events: Iterable[Event]) -> None:
+        """Writes events past the outbox, as fast as they are taken: the opening. Raises Lost."""
+        data = [self.encoder(event) for event in events]
+        for batch in protocol.batches([len(part) for part in data]):
+            await self._until_writable()
+            self.wire.write(protocol.array_frame(data[batch]))
+
+    async def _until_writable(self) -> None:
+        if self.wire.is_paused and not self.is_over:
+            self._writable = asyncio.get_running_loop().create_future()
+            await self._writable
+        if self.is_over:
+            raise Lost
+
+    def open(self, position: int) -> None:
+        """Everything up to `position` was told; what waited since follows, and commands may run."""
+        self.position, self.is_open = position, True
+        self._drain()
+        self.inbox.open()
+
+    # To the client ------------------------------------------------------------------------------------------------
+
+    def offer(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
+        """Takes a channel's events, with their encoded form, while this connection is not ready."""
+        if self.outbox is None:
+            self.wire.write(protocol.array_frame(parts))
+            return
+        for envelope, data in zip(batch, parts, strict=True):
+            assert envelope.event is not None
+            seq = envelope.event.durable_seq()
+            if seq is None or seq > self.position or not self.is_open:
+                self._keep(envelope.event.merge_key(), seq, data)
+        self._drain()
+
+    def answer(self, data: bytes) -> None:
+        """Sends one encoded event to this connection alone."""
+        if self.outbox is None:
+            self.wire.write(protocol.array_frame([data]))
+        else:
+            self._keep(None, None, data)
+            self._drain()
+
+    def _keep(self, key: str | None, seq: int | None, data: bytes) -> None:
+        if self.outbox is not None and not self.outbox.put(key, seq, data):
+            self.close(Close.TOO_SLOW, "come back with after")
+
+    def _drain(self) -> None:
+        if not self.is_open or self.outbox is None:
+            return
+        while self.outbox and not self.wire.is_paused and not self.is_over:
+            if parts := self.outbox.take(self.position):
+                self.wire.write(protocol.array_frame(parts))
+        if self.room is not None:
+            self.room.sort(self)
+
+    # Commands -----------------------------------------------------------------------------------------------------
+
+    def _reply(self, reply: Reply) -> None:
+        if self.room is not None and not self.is_over:
+            self.room.answer(self, encode(reply))
+
+    def _flooding(self, seconds: float) -> None:
+        self.close(Close.FLOODING, protocol.retry_reason(seconds))
+
+    # The wire tells -----------------------------------------------------------------------------------------------
+
+    def received(self, text: str) -> None:
+        if self.is_over:
+            return
+        try:
+            self.inbox.take(text)
+        except protocol.BadFrame:
+            self.close(Close.BAD_FRAME, "a frame is one JSON object")
+
+    def received_binary(self) -> None:
+        self.close(Close.BAD_FRAME, "frames are text")
+
+    def paused(self) -> None:
+        if self.outbox is None and not self.is_over:
+            self.outbox = Outbox()
+            assert self.room is not None
+            self.room.sort(self)
+
+    def resumed(self) -> None:
+        self._release()
+        self._drain()
+
+    def lost(self) -> None:
+        self._end()
+
+    def _release(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    # The end ------------------------------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Says goodbye. Nothing is sent or run after that."""
+        if not self.is_over:
+            self.wire.close(code, reason)
+            self._end()
+
+    def abort(self) -> None:
+        """Cuts the socket: nobody reads at its other end."""
+        self.wire.abort()
+        self._end()
+
+    def _end(self) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        self.outbox = Outbox()
+        self.inbox.close()
+        self._release()
+        if self.room is not None:
+            self.room.leave(self)
+        if not self.over.done():
+            self.over.set_result(None)

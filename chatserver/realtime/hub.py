@@ -1,0 +1,249 @@
+"""The sockets of this process, by channel: what is announced reaches them here, in order, once.
+
+    hub = Hub(broker, EVENTS, {protocol.HTML: drawing.encode})
+    database = Database(…, publisher=hub)
+    await hub.start(rooms)
+
+An announcement is encoded once and handed to the broker; what the broker brings, from here or from another process,
+is taken by its channel and flushed at the end of the tick. What a broker lost is found by `seq` and read.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+import structlog
+
+from chatserver.brokers.base import Broker, Envelope
+from chatserver.errors import ChatserverError
+from chatserver.events import Announcement, Event, encode, session_channel, user_channel
+from chatserver.realtime.admission import Admission
+from chatserver.realtime.base import Revocation, Rooms
+from chatserver.realtime.channel import Channel
+from chatserver.realtime.connection import Connection, Encoder
+from chatserver.realtime.events import Presence, Typing
+from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
+from chatserver.realtime.opening import open_connection
+from chatserver.realtime.protocol import JSON, Close
+from chatserver.realtime.rounds import Rounds
+
+log = structlog.get_logger(__name__)
+
+Hear = Callable[[Any], None]
+
+
+class Hub:
+    """`events` are the types that other processes may send; `forms` the encoders of subprotocols beside JSON."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        events: Sequence[type[Event]] = (),
+        forms: Mapping[str, Encoder] | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.bounds = bounds or Bounds()
+        self.admission = Admission(self.bounds)
+        self.draining = False
+        self.encoders: dict[str, Encoder] = {JSON: encode, **(forms or {})}
+        self._broker = broker
+        self._decoder = msgspec.json.Decoder(reduce(or_, {*events, Presence, Typing}))
+        self._channels: dict[str, Channel] = {}
+        self._ears: dict[str, list[Hear]] = {}
+        self._dirty: list[Channel] = []
+        self._fillers: dict[Channel, asyncio.Task[None]] = {}
+        self._unlisten: dict[Connection, Callable[[], None]] = {}
+        self._rounds: asyncio.Task[None] | None = None
+
+    # The process's life -------------------------------------------------------------------------------------------
+
+    async def start(self, rooms: Rooms) -> None:
+        """Begins to deliver. `rooms` reads sessions."""
+        self.rooms = rooms
+        self._loop = asyncio.get_running_loop()
+        await self._broker.start(self._receive, self._lost)
+        self._rounds = asyncio.create_task(Rounds(self.admission, self.channels, rooms, self.bounds).run())
+
+    async def drain(self, seconds: float = 5.0) -> None:
+        """Says 1012 to every socket, in jittered waves over so many seconds; new ones are sent elsewhere."""
+        self.draining = True
+        await self.admission.drain(seconds)
+
+    async def close(self) -> None:
+        """Ends delivery. The broker is closed by whoever made it."""
+        self.draining = True
+        for connection in self.admission.connections():
+            connection.close(Close.RESTARTING, "restarting")
+        if self._rounds is not None:
+            self._rounds.cancel()
+        for filler in self._fillers.values():
+            filler.cancel()
+        for channel in list(self._channels.values()):
+            self._drop(channel)
+
+    # Announcing ---------------------------------------------------------------------------------------------------
+
+    def publish(self, announcements: Iterable[Announcement]) -> None:
+        """Sends events on their way to every process that listens. Never waits, never fails."""
+        envelopes = [Envelope(said.channel, encode(said.event), said.event) for said in announcements]
+        if envelopes:
+            self._broker.publish(envelopes)
+
+    def tell(self, channel: str, event: Event) -> None:
+        """Sends an event to this process's sockets of a channel alone."""
+        found = self._channels.get(channel)
+        if found is not None:
+            found.tell(event)
+
+    def listen(self, channel: str, hear: Hear) -> Callable[[], None]:
+        """Calls `hear(event)` for each event of a channel that is no session's. Call the result to end that."""
+        ears = self._ears.setdefault(channel, [])
+        ears.append(hear)
+        if len(ears) == 1:
+            self._broker.subscribe(channel)
+
+        def unlisten() -> None:
+            ears.remove(hear)
+            if not ears and self._ears.get(channel) is ears:
+                del self._ears[channel]
+                self._broker.unsubscribe(channel)
+
+        return unlisten
+
+    # Receiving ----------------------------------------------------------------------------------------------------
+
+    def _receive(self, envelope: Envelope) -> None:
+        channel = self._channels.get(envelope.channel)
+        ears = self._ears.get(envelope.channel)
+        if channel is None and ears is None:
+            return
+        if envelope.event is None:
+            event = self._decode(envelope)
+            if event is None:
+                return
+            envelope = Envelope(envelope.channel, envelope.data, event)
+        if channel is not None:
+            channel.take(envelope)
+        for hear in tuple(ears or ()):
+            hear(envelope.event)
+
+    def _decode(self, envelope: Envelope) -> Event | None:
+        try:
+            event: Event = self._decoder.decode(envelope.data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            # A newer node may say what this one does not know; durable changes are read by their seq anyway.
+            log.warning("hub.unknown_event", channel=envelope.channel, error=type(error).__name__)
+            return None
+        return event
+
+    def _lost(self, name: str) -> None:
+        channel = self._channels.get(name)
+        if channel is not None:
+            self._missed(channel, check=True)
+
+    def _schedule(self, channel: Channel) -> None:
+        if channel.is_scheduled:
+            return
+        channel.is_scheduled = True
+        if not self._dirty:
+            self._loop.call_soon(self._flush)
+        self._dirty.append(channel)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for channel in dirty:
+            try:
+                channel.flush()
+            except Exception:
+                log.exception("hub.flush_failed", channel=channel.name)
+
+    # Gaps ---------------------------------------------------------------------------------------------------------
+
+    def _missed(self, channel: Channel, check: bool = False) -> None:
+        if channel not in self._fillers:
+            self._fillers[channel] = asyncio.create_task(self._fill(channel, check))
+
+    async def _fill(self, channel: Channel, check: bool) -> None:
+        """Reads what did not come, once it is clear that it was not only overtaken."""
+        try:
+            await asyncio.sleep(OVERTAKING_SECONDS)
+            while len(channel) and (check or channel.order.missing):
+                try:
+                    await self._read_gap(channel, check)
+                    check = False
+                except ChatserverError as error:
+                    log.warning("hub.gap_unread", channel=channel.name, error=error.code)
+                    await asyncio.sleep(GAP_RETRY_SECONDS)
+        finally:
+            del self._fillers[channel]
+
+    async def _read_gap(self, channel: Channel, check: bool) -> None:
+        if check:
+            newest = await self.rooms.sequences([channel.session_id])
+            channel.order.expect(newest.get(channel.session_id, 0))
+        if channel.order.missing:
+            known, position = channel.order.expected, channel.order.position or 0
+            log.info("hub.gap", channel=channel.name, position=position, known=known)
+            channel.fill(await self.rooms.changes(channel.session_id, position), known)
+
+    # Sockets ------------------------------------------------------------------------------------------------------
+
+    def sessions(self) -> list[str]:
+        """The sessions that are open here."""
+        return [channel.session_id for channel in self._channels.values()]
+
+    def channels(self) -> list[Channel]:
+        """Their channels."""
+        return list(self._channels.values())
+
+    def connections(self, session_id: str) -> int:
+        """How many sockets of a session are open here."""
+        channel = self._channels.get(session_channel(session_id))
+        return len(channel) if channel is not None else 0
+
+    async def join(self, connection: Connection) -> None:
+        """Opens a connection: all it should know, then live. Raises NotFound for strangers, connection.Lost."""
+        channel = self._enter(connection)
+        await open_connection(connection, channel, self.rooms)
+
+    def _enter(self, connection: Connection) -> Channel:
+        # Listening comes before reading: what is announced between the two waits in the connection's outbox.
+        name = session_channel(connection.visit.session_id)
+        channel = self._channels.get(name)
+        if channel is None:
+            channel = Channel(connection.visit.session_id, self.encoders, self._schedule, self._missed)
+            self._channels[name] = channel
+            self._broker.subscribe(name)
+        channel.enter(connection)
+        user = connection.visit.viewer.id
+        self._unlisten[connection] = self.listen(user_channel(user), self._revoke)
+        return channel
+
+    def leave(self, connection: Connection) -> None:
+        """A connection is over; the last one of a session closes its channel."""
+        unlisten = self._unlisten.pop(connection, None)
+        if unlisten is not None:
+            unlisten()
+        channel = self._channels.get(session_channel(connection.visit.session_id))
+        if channel is None:
+            return
+        channel.leave(connection)
+        if not len(channel):
+            self._drop(channel)
+
+    def _drop(self, channel: Channel) -> None:
+        channel.close()
+        if self._channels.pop(channel.name, None) is not None:
+            self._broker.unsubscribe(channel.name)
+
+    def _revoke(self, event: Any) -> None:
+        if not isinstance(event, Revocation):
+            return
+        for connection in self.admission.of_user(event.user_id):
+            if event.account_closed:
+                connection.close(Close.ACCOUNT_CLOSED, "account closed")
+            elif connection.visit.viewer.credential_id in event.credential_ids:
+                connection.close(Close.NOT_SIGNED_IN, "signed out")

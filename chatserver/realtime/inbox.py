@@ -1,0 +1,138 @@
+"""The commands of one connection: decoded as they come, run one after the other, each answered by its `ref`.
+
+The reader never waits: a command joins a queue of at most 32 and a task runs them, which lives only while there are
+some. What is too much is refused (`busy`, `rate-limited`); who goes on after that is flooding.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from chatserver.errors import Busy, ChatserverError, Malformed, RateLimited
+from chatserver.realtime import protocol
+from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.budgets import CommandBudget
+from chatserver.realtime.events import Reply
+from chatserver.realtime.limits import COMMAND_SECONDS, QUEUED_COMMANDS, REFUSALS
+
+log = structlog.get_logger(__name__)
+
+
+class Ping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ping {}`: answered at once, also while a command runs."""
+
+
+class Inbox:
+    """`reply` sends an event to this socket alone; `flooding(seconds)` ends it."""
+
+    __slots__ = (
+        "_budget",
+        "_caller",
+        "_commands",
+        "_flooding",
+        "_is_open",
+        "_refusals",
+        "_reply",
+        "_runner",
+        "_waiting",
+    )
+
+    def __init__(
+        self,
+        caller: Caller,
+        commands: Mapping[str, Command],
+        budget: CommandBudget,
+        reply: Callable[[Reply], None],
+        flooding: Callable[[float], None],
+    ) -> None:
+        self._caller, self._commands, self._budget = caller, commands, budget
+        self._reply, self._flooding = reply, flooding
+        self._waiting: list[tuple[str, Command, msgspec.Struct]] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._refusals = 0
+        self._is_open = False
+
+    def open(self) -> None:
+        """The session let the caller in: commands that came before that may run now."""
+        self._is_open = True
+        self._wake()
+
+    def close(self) -> None:
+        """The socket is gone. A command that runs goes on; the client asks again for those that waited."""
+        self._is_open = False
+        self._waiting.clear()
+
+    async def finish(self) -> None:
+        """Waits for the command that runs, if there is one."""
+        if self._runner is not None:
+            await asyncio.wait([self._runner])
+
+    def take(self, text: str) -> None:
+        """One text frame. Raises protocol.BadFrame where it is no command at all."""
+        asked = protocol.decode(text)
+        now = asyncio.get_running_loop().time()
+        if wait := self._budget.take(now):
+            self._refuse(asked.ref, RateLimited(retry_after=wait), wait)
+            return
+        try:
+            self._accept(asked)
+        except ChatserverError as error:
+            self._answer_error(asked.ref, error)
+
+    def _accept(self, asked: protocol.Asked) -> None:
+        if asked.fault is not None:
+            raise asked.fault
+        if asked.name == "ping":
+            protocol.body(asked.fields, Ping)
+            self._answer(asked.ref, {})
+            return
+        command = self._commands.get(asked.name)
+        if command is None:
+            raise Malformed("There is no such command.", details={"field": "type"})
+        fields = protocol.body(asked.fields, command.body)
+        if len(self._waiting) >= QUEUED_COMMANDS:
+            self._refuse(asked.ref, Busy(retry_after=1), 1)
+            return
+        self._refusals = 0
+        self._waiting.append((asked.ref, command, fields))
+        self._wake()
+
+    def _refuse(self, ref: str, error: ChatserverError, wait: float) -> None:
+        self._refusals += 1
+        if self._refusals > REFUSALS:
+            self._flooding(wait)
+        else:
+            self._answer_error(ref, error)
+
+    def _wake(self) -> None:
+        if self._runner is None and self._is_open and self._waiting:
+            self._runner = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                await self._run_one(*self._waiting.pop(0))
+        finally:
+            self._runner = None
+
+    async def _run_one(self, ref: str, command: Command, fields: msgspec.Struct) -> None:
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                self._answer(ref, await command.handle(self._caller, fields))
+        except ChatserverError as error:
+            self._answer_error(ref, error)
+        except TimeoutError:
+            log.warning("command.timed_out", command=command.name, connection=self._caller.connection_id)
+            self._answer_error(ref, Busy(retry_after=2))
+        except Exception:
+            log.exception("command.failed", command=command.name, connection=self._caller.connection_id)
+            self._answer_error(ref, ChatserverError())
+
+    def _answer(self, ref: str, result: Any) -> None:
+        self._reply(Reply(ref=ref, ok=True, result=result))
+
+    def _answer_error(self, ref: str, error: ChatserverError) -> None:
+        self._reply(Reply(ref=ref, ok=False, error=error.as_dict()))

@@ -1,0 +1,47 @@
+"""What waits for a socket that is not ready: in order, bounded in bytes, with ephemeral events merged by their key."""
+
+from chatserver.realtime.limits import BATCH_BYTES, OUTBOX_BYTES
+
+# What one entry costs beside its bytes, measured with tracemalloc on CPython 3.11.
+_ENTRY_BYTES = 160
+
+
+class Outbox:
+    """Made when a socket is opened or pauses, dropped when it has caught up."""
+
+    __slots__ = ("_entries", "_number", "size")
+
+    def __init__(self) -> None:
+        self._entries: dict[str | int, tuple[int, bytes]] = {}
+        self._number = 0
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def put(self, key: str | None, seq: int | None, data: bytes) -> bool:
+        """Adds an encoded event, in place of an older one with the same key. False where it is full."""
+        if key is not None:
+            self._remove(key)
+        if self.size + len(data) + _ENTRY_BYTES > OUTBOX_BYTES:
+            return False
+        self._number += 1
+        self._entries[self._number if key is None else key] = (seq or 0, data)
+        self.size += len(data) + _ENTRY_BYTES
+        return True
+
+    def take(self, position: int) -> list[bytes]:
+        """The oldest events, as many as one frame should hold, without the durable ones up to `position`."""
+        taken, size = [], 0
+        while self._entries and size < BATCH_BYTES:
+            seq, data = self._remove(next(iter(self._entries)))
+            if seq == 0 or seq > position:
+                taken.append(data)
+                size += len(data)
+        return taken
+
+    def _remove(self, key: str | int) -> tuple[int, bytes]:
+        entry = self._entries.pop(key, (0, b""))
+        if entry[1]:
+            self.size -= len(entry[1]) + _ENTRY_BYTES
+        return entry

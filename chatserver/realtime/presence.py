@@ -1,0 +1,28 @@
+"""Who is here: users with the number of their sockets, told when it changes, merged and slower where many are."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from chatserver.realtime.connection import Connection
+from chatserver.realtime.events import Presence, PresentUser
+
+# Those who come together are told of together.
+ARRIVAL_SECONDS = 0.05
+# Nobody should seem to leave who only reloads the page.
+DEPARTURE_SECONDS = 1.0
+# A list longer than this is of no use to anybody.
+MAX_USERS = 200
+
+
+def of(connections: Iterable[Connection]) -> Presence:
+    """The users behind these connections, in the order of their coming."""
+    viewers = [connection.visit.viewer for connection in connections]
+    names = {viewer.id: viewer.name for viewer in viewers}
+    counts = Counter(viewer.id for viewer in viewers)
+    users = [PresentUser(user, name, counts[user]) for user, name in list(names.items())[:MAX_USERS]]
+    return Presence(users=tuple(users))
+
+
+def pause(connections: int) -> float:
+    """Seconds between two tellings: a quarter, and longer in a crowd, where each telling is long and goes to many."""
+    return 0.25 + connections * 0.005

@@ -1,0 +1,202 @@
+"""The wire without I/O: frames and close codes to the client, commands from it. docs/protocol.md is the contract."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chatserver.errors import ChatserverError, Invalid, Malformed
+from chatserver.realtime.limits import BATCH_BYTES
+
+JSON = "chat.v1.json"
+HTML = "chat.v1.html"
+
+# No command nests deeper than this, whatever the interpreter could follow.
+MAX_DEPTH = 8
+# 64 bits have at most twenty digits with their sign; longer numbers only cost time.
+MAX_DIGITS = 20
+# A close frame holds 125 bytes, two of them the code.
+MAX_REASON_BYTES = 123
+
+
+class Close(IntEnum):
+    """Why a socket is closed. 4000–4499: come back; 4500–4999: do not."""
+
+    DONE = 1000
+    ERROR = 1011
+    RESTARTING = 1012
+    BAD_FRAME = 4400
+    TOO_SLOW = 4408
+    FLOODING = 4429
+    NOT_SIGNED_IN = 4501
+    BAD_ORIGIN = 4503
+    NO_SESSION = 4504
+    ACCOUNT_CLOSED = 4512
+    CLIENT_TOO_OLD = 4520
+
+
+def retry_reason(seconds: float) -> str:
+    """The reason of a close that says when to come back: whole seconds, at least one."""
+    return f"retry_after={max(math.ceil(seconds), 1)}"
+
+
+# To the client ----------------------------------------------------------------------------------------------------
+
+PING_FRAME = b"\x89\x00"
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unmasked, final text frame (RFC 6455, 5.2): what every listener of a channel is sent as it stands."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1) + payload
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
+
+
+def payload_of(frame: bytes) -> bytes:
+    """The payload of a frame made by `text_frame`."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
+def array_frame(events: Iterable[bytes]) -> bytes:
+    """Encoded events as one frame: a JSON array."""
+    return text_frame(b"[" + b",".join(events) + b"]")
+
+
+def batches(sizes: Sequence[int]) -> Iterator[slice]:
+    """Cuts a run of events, given by their sizes in bytes, into batches for one frame each; a huge event is its own."""
+    start = total = 0
+    for index, size in enumerate(sizes):
+        if total and total + size > BATCH_BYTES:
+            yield slice(start, index)
+            start, total = index, 0
+        total += size
+    if start < len(sizes):
+        yield slice(start, len(sizes))
+
+
+# From the client --------------------------------------------------------------------------------------------------
+
+
+class BadFrame(Exception):
+    """Not a JSON object: nothing can be answered, the socket is closed with 4400."""
+
+
+class Asked(Struct, frozen=True):
+    """What a client's frame asks: the command's name, the reply's `ref`, the other fields; a `fault` where it is amiss."""
+
+    name: str
+    ref: str
+    fields: dict[str, Any]
+    fault: ChatserverError | None = None
+
+
+def decode(text: str) -> Asked:
+    """One client frame. Raises BadFrame for what is no JSON object; other mistakes are the answer's `fault`."""
+    reading = _Reading()
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=reading.pairs,
+            parse_constant=reading.constant,
+            parse_int=reading.integer,
+            parse_float=reading.number,
+        )
+    except RecursionError:
+        return Asked("", "", {}, Malformed("That is nested too deeply."))
+    except ValueError:
+        raise BadFrame from None
+    if not isinstance(value, dict):
+        raise BadFrame
+    return _asked(value, reading.flaw)
+
+
+def _asked(value: dict[str, Any], flaw: ChatserverError | None) -> Asked:
+    name, ref = value.pop("type", None), value.pop("ref", "")
+    if not isinstance(ref, str):
+        return Asked("", "", {}, flaw or Invalid.field("ref", "must be a text"))
+    if not _is_unicode(ref):
+        return Asked("", ref.encode(errors="replace").decode(), {}, Invalid.field("ref", "must be valid Unicode"))
+    if not isinstance(name, str):
+        return Asked("", ref, {}, flaw or Malformed("A command has a type.", details={"field": "type"}))
+    return Asked(name, ref, value, flaw or _flaw_of(value))
+
+
+class _Reading:
+    """Notes what the parser lets pass and we do not: repeated keys, NaN, endless numbers. The first flaw counts."""
+
+    def __init__(self) -> None:
+        self.flaw: ChatserverError | None = None
+
+    def _note(self, why: str) -> None:
+        self.flaw = self.flaw or Malformed(why)
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) != len(pairs):
+            self._note("A field is given twice.")
+        return value
+
+    def constant(self, name: str) -> None:
+        self._note(f"{name} is no JSON number.")
+
+    def integer(self, digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            self._note("A number is too long.")
+            return 0
+        return int(digits)
+
+    def number(self, digits: str) -> float:
+        value = float(digits)
+        if not math.isfinite(value):
+            self._note("A number is too large.")
+        return value
+
+
+def _flaw_of(fields: dict[str, Any]) -> ChatserverError | None:
+    level: list[tuple[str, Any]] = list(fields.items())
+    for _ in range(MAX_DEPTH):
+        for field, value in level:
+            if isinstance(value, str) and (why := _unreadable(value)):
+                return Invalid.field(field if _is_unicode(field) else "a field", why)
+        level = [(field, inner) for field, value in level for inner in _inside(value)]
+        if not level:
+            return None
+    return Malformed("That is nested too deeply.")
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _unreadable(text: str) -> str | None:
+    # Postgres stores no NUL and UTF-8 has no lone surrogates; both would fail much later and in worse words.
+    if "\x00" in text:
+        return "must not contain the character NUL"
+    return None if _is_unicode(text) else "must be valid Unicode"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def body(fields: dict[str, Any], kind: type[Struct]) -> Struct:
+    """A command's fields as its struct; Invalid, with the field, where they do not fit."""
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        # msgspec says: Expected `int`, got `str` - at `$.width`
+        why, _, path = str(error).replace("`", "").partition(" - at $")
+        raise Invalid(f"{why}.", details={"field": path.lstrip("."), "why": why}) from None

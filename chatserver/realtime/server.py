@@ -1,0 +1,199 @@
+"""uvicorn's websocket protocol with an edge of our own: given to uvicorn as its `ws` class (`uvicorn_settings`).
+
+It publishes itself as the socket's `Wire` in `scope["extensions"]`: pre-encoded frames go straight to the transport.
+And it bounds what uvicorn leaves unbounded: the time for handshake and goodbye, frames of any kind (ping floods, empty
+fragments), what the kernel keeps for a client that does not read.
+"""
+
+import asyncio
+import socket
+from asyncio import TimerHandle
+from typing import Any, cast
+
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from chatserver.realtime import limits
+from chatserver.realtime.budgets import FrameBudget
+from chatserver.realtime.http_server import RequestProtocol
+from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
+from chatserver.realtime.wire import EXTENSION, Listener
+
+
+def uvicorn_settings() -> dict[str, Any]:
+    """The part of uvicorn's configuration that the sockets rely on."""
+    return {
+        "http": RequestProtocol,
+        "ws": SocketProtocol,
+        "ws_max_size": limits.FRAME_BYTES,
+        "ws_per_message_deflate": False,
+        # The hub looks after its sockets itself, with no timer for each.
+        "ws_ping_interval": None,
+        "ws_ping_timeout": None,
+        # Ours believes listed proxies only (web/proxies.py).
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 10,
+        "server_header": False,
+    }
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """One websocket: a `Wire` once it is accepted."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=limits.BUFFER_BYTES)
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_BYTES)
+        self.write = self.transport.write
+        self.is_paused = False
+        self.heard_at = self.paused_at = self.loop.time()
+        self._listener: Listener | None = None
+        self._frames = FrameBudget(self.heard_at)
+        self._is_deaf = False
+        self._deadline: TimerHandle | None = self.loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_deadline()
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.lost()
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expect_end(self) -> None:
+        """Whoever does not take the goodbye in time is cut: a close would wait behind what they do not read."""
+        self._tell_lost()
+        if self._deadline is None and not self.disconnected:
+            self._deadline = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
+
+    # The handshake ------------------------------------------------------------------------------------------------
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["extensions"][EXTENSION] = cast(Any, self)
+            # Nothing is taken from a client that was not let in yet.
+            self.transport.pause_reading()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        was_complete = self.handshake_complete
+        await super().send(message)
+        if self.handshake_complete and not was_complete:
+            self._stop_deadline()
+            self._settle()
+        if self.close_sent or self.transport.is_closing():
+            self._expect_end()
+
+    def _settle(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+        # Kept for the life of the socket otherwise: most of what an idle one costs.
+        self.scope["headers"] = []
+        del self.request, self.response
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if self.transport.is_closing():
+            self._expect_end()
+
+    # From the client ----------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = self.loop.time()
+        if self._is_deaf:
+            return
+        if len(data) <= limits.PARSE_BYTES:
+            super().data_received(data)
+        else:
+            self._parse_in_slices(data)
+        if self.close_sent or self.transport.is_closing():
+            self._expect_end()
+
+    def _parse_in_slices(self, data: bytes) -> None:
+        for start in range(0, len(data), limits.PARSE_BYTES):
+            super().data_received(data[start : start + limits.PARSE_BYTES])
+            if self._is_deaf or self.transport.is_closing():
+                return
+
+    def handle_events(self) -> None:
+        if self.handshake_complete and not self._frames.spend(len(self.conn.events), self.heard_at):
+            self.conn.events_received()
+            self.close(Close.FLOODING, retry_reason(limits.FRAMES_AT_ONCE / limits.FRAMES_PER_SECOND))
+            self._is_deaf = True
+            return
+        super().handle_events()
+
+    def handle_parser_exception(self) -> None:
+        # What the client still sends is taken and forgotten: unread, it would make the kernel cut off our goodbye.
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": Close.ERROR})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self._is_deaf = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def send_receive_event_to_app(self) -> None:
+        if self._listener is None:
+            super().send_receive_event_to_app()
+            return
+        data, self.frames = b"".join(self.frames), []
+        if self.close_sent:
+            return
+        try:
+            text = data.decode() if self.curr_msg_data_type == "text" else None
+        except UnicodeDecodeError:
+            text = None
+        if text is None:
+            self._listener.received_binary()
+        else:
+            self._listener.received(text)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.is_paused, self.paused_at = True, self.loop.time()
+        if self._listener is not None:
+            self._listener.paused()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.is_paused = False
+        if self._listener is not None:
+            self._listener.resumed()
+
+    # The wire -----------------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Listener) -> None:
+        """Hands every frame to `listener` from now on, in place of ASGI's `receive`."""
+        self._listener = listener
+
+    def ping(self) -> None:
+        """Any answer counts as a sign of life."""
+        if not self.close_sent and not self.transport.is_closing():
+            self.transport.write(PING_FRAME)
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Sends the goodbye and waits for the other side's, for a while."""
+        if self.close_sent or self.transport.is_closing():
+            return
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
+        self._tell_lost()
+
+    def abort(self) -> None:
+        """Cuts the socket now, with whatever was still to be sent."""
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._expect_end()

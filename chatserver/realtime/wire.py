@@ -1,0 +1,148 @@
+"""What a connection needs of its transport, and the plain one over ASGI for servers without our protocol class."""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from starlette.types import Receive, Send
+
+from chatserver.realtime.limits import BUFFER_BYTES
+from chatserver.realtime.protocol import payload_of
+
+# The key in `scope["extensions"]` under which our server publishes the socket's Wire.
+EXTENSION = "chatserver.wire"
+
+
+class Listener(Protocol):
+    """Hears of a wire. None of it may wait."""
+
+    def received(self, text: str) -> None:
+        """A text frame came."""
+
+    def received_binary(self) -> None:
+        """A frame came that is no text."""
+
+    def paused(self) -> None:
+        """The wire's buffer is full: write no more."""
+
+    def resumed(self) -> None:
+        """There is room again."""
+
+    def lost(self) -> None:
+        """The socket is gone."""
+
+
+class Wire(Protocol):
+    """One accepted websocket. Nothing here waits."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the buffer is full."""
+
+    @property
+    def paused_at(self) -> float:
+        """When it last became so, in the loop's seconds."""
+
+    @property
+    def heard_at(self) -> float:
+        """When anything last came from the other side, in the loop's seconds."""
+
+    def listen(self, listener: Listener) -> None:
+        """Tells `listener` from now on."""
+
+    def write(self, frame: bytes, /) -> None:
+        """Sends a frame made by `protocol.text_frame`."""
+
+    def ping(self) -> None:
+        """Asks the other side for a sign of life."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Says goodbye; the socket is gone soon, whatever the other side does."""
+
+    def abort(self) -> None:
+        """Cuts the socket at once."""
+
+
+class AsgiWire:
+    """Over `send` and `receive` alone. One task sends, and only while there is something to send."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self.is_paused = False
+        self.paused_at = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._receive, self._send = receive, send
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._sender: asyncio.Task[None] | None = None
+        self._goodbye: tuple[int, str] | None = None
+        self._lost = False
+        self._reader = asyncio.create_task(self._read())
+
+    @property
+    def heard_at(self) -> float:
+        """Pings are the other server's affair."""
+        return self._loop.time()
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def ping(self) -> None:
+        """Not ours to send here."""
+
+    def write(self, frame: bytes, /) -> None:
+        if self._lost or self._goodbye is not None:
+            return
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        if self._bytes > BUFFER_BYTES and not self.is_paused:
+            self.is_paused, self.paused_at = True, self._loop.time()
+            self._listener.paused()
+        self._wake()
+
+    def close(self, code: int, reason: str) -> None:
+        if self._goodbye is None:
+            self._goodbye = (code, reason)
+            self._wake()
+
+    def abort(self) -> None:
+        self._end()
+
+    def _wake(self) -> None:
+        if self._sender is None and not self._lost:
+            self._sender = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        # A server raises its own error for a socket that is gone; the reader hears of it too.
+        with contextlib.suppress(Exception):
+            while self._frames:
+                await self._send_one(self._frames.pop(0))
+            if self._goodbye is not None:
+                code, reason = self._goodbye
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                self._end()
+        self._sender = None
+
+    async def _send_one(self, frame: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": payload_of(frame).decode()})
+        self._bytes -= len(frame)
+        if self.is_paused and not self._frames:
+            self.is_paused = False
+            self._listener.resumed()
+
+    async def _read(self) -> None:
+        while (message := await self._receive())["type"] == "websocket.receive":
+            if (text := message.get("text")) is not None:
+                self._listener.received(text)
+            else:
+                self._listener.received_binary()
+        self._end()
+
+    def _end(self) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        if self._reader is not asyncio.current_task():
+            self._reader.cancel()
+        if self._sender is not None and self._sender is not asyncio.current_task():
+            self._sender.cancel()
+        self._listener.lost()
