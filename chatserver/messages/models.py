@@ -82,7 +82,7 @@ class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(
             attempt=row["attempt"],
             eta_seconds=UNSET if eta is None else max(round(eta, 1), 0.0),
-            fraction=_known(row["fraction"]),
+            fraction=UNSET if row["fraction"] is None else round(row["fraction"], 3),
             step=_known(row["step"]),
             steps=_known(row["step_count"]),
         )

@@ -1,6 +1,6 @@
 """Sessions: what a member bought, and who sits in it."""
 
-from chatserver.sessions.checkout import buy, extend, require_instant
+from chatserver.sessions.checkout import buy, extend, grant, recent, require_instant
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Seat, Session
 from chatserver.sessions.service import (
@@ -33,6 +33,7 @@ __all__ = [
     "expire",
     "extend",
     "find",
+    "grant",
     "invitation",
     "invite",
     "join",
@@ -40,6 +41,7 @@ __all__ = [
     "list_sessions",
     "next_seq",
     "owner_seat",
+    "recent",
     "remove_member",
     "rename",
     "require_instant",

@@ -164,3 +164,14 @@ SELECT w.user_id, w.session_id
 SELECT id FROM sign_ins WHERE id = ANY(:ids::uuid[]) AND ended_at IS NULL AND expires_at > now()
 UNION ALL
 SELECT id FROM api_tokens WHERE id = ANY(:ids::uuid[]) AND revoked_at IS NULL;
+
+-- name: owner_by_email
+-- The account that the operator means.
+SELECT id FROM users WHERE lower(email) = lower(:email) AND status = 'active';
+
+-- name: recent
+-- The newest sessions of everybody, for the operator.
+SELECT s.id, u.email, s.plan_id, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
+       s.expires_at, s.images_generated, s.videos_generated, s.messages_count
+  FROM user_sessions s JOIN users u ON u.id = s.user_id
+ ORDER BY s.id DESC LIMIT 100;

@@ -1,0 +1,228 @@
+"""The composition root: opens the parts in the order in which they need each other, and gathers every entrance.
+
+`open_state` is what every way to start shares, `working` makes a process work on jobs, `Product` is the ASGI
+application of `serve`.
+"""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatserver import brokers, documents, health, providers, resources, storage
+from chatserver import config as configuration
+from chatserver.assets import commands as asset_commands
+from chatserver.assets import pages as asset_pages
+from chatserver.assets import routes as asset_routes
+from chatserver.assets.pictures import PictureWorkshop
+from chatserver.assets.sweeper import Sweeper
+from chatserver.config import Config
+from chatserver.credits.events import CreditsChanged
+from chatserver.database import Database, load_queries
+from chatserver.events import JOBS_CHANNEL, JobsWaiting
+from chatserver.generations import commands as generation_commands
+from chatserver.generations import pages as generation_pages
+from chatserver.generations import routes as generation_routes
+from chatserver.generations.worker import Worker
+from chatserver.messages import commands as message_commands
+from chatserver.messages import pages as message_pages
+from chatserver.messages import routes as message_routes
+from chatserver.messages.assistant import Assistant
+from chatserver.messages.drawing import Drawing
+from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.plans import routes as plan_routes
+from chatserver.providers.guide import Guide
+from chatserver.pulse import Pulse
+from chatserver.realtime import endpoint, protocol
+from chatserver.realtime.base import Command
+from chatserver.realtime.events import More, Presence, Typing, Welcome
+from chatserver.realtime.hub import Hub
+from chatserver.rooms import Rooms
+from chatserver.sessions import pages as session_pages
+from chatserver.sessions import routes as session_routes
+from chatserver.sessions.events import SessionChanged, StatsChanged
+from chatserver.state import State
+from chatserver.users import authenticate
+from chatserver.users import pages as user_pages
+from chatserver.users import routes as user_routes
+from chatserver.users.events import SignInsEnded
+from chatserver.web import errors, middleware, shell, templating
+from chatserver.web.auth import Viewer
+from chatserver.web.hosts import is_own_origin
+from chatserver.web.site import Site
+
+# What travels between processes; the hub decodes what others announced.
+EVENTS = (MessageChanged, Delta, Progress, CreditsChanged, SessionChanged, StatsChanged, SignInsEnded, JobsWaiting)
+# A background task that broke is started again after this long.
+RESTART_SECONDS = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+# Opening ----------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[State]:
+    """Opens every part for the length of the block. `config` holds the address of a migrated database."""
+    secret_key = configuration.secret_key(config)
+    site = site or templating.open_site(config, secret_key)
+    async with AsyncExitStack() as stack:
+        broker = brokers.open_broker(config)
+        stack.push_async_callback(broker.close)
+        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode})
+        database = Database(
+            config.database_url, load_queries(resources.SQL / "queries"), hub, pool=config.database_pool
+        )
+        await database.connect()
+        stack.push_async_callback(database.close)
+        files = await storage.open_storage(config)
+        stack.push_async_callback(files.close)
+        pictures = PictureWorkshop()
+        await pictures.start()
+        stack.push_async_callback(pictures.close)
+        makers = providers.open_providers(config)
+        for provider in makers.values():
+            stack.push_async_callback(provider.close)
+        chat = providers.open_chat(config) or Guide()
+        stack.push_async_callback(chat.close)
+        await hub.start(Rooms(database))
+        stack.push_async_callback(hub.close)
+        yield State(
+            config=config,
+            secret_key=secret_key,
+            database=database,
+            broker=broker,
+            hub=hub,
+            storage=files,
+            pictures=pictures,
+            providers=makers,
+            chat=chat,
+        )
+
+
+@asynccontextmanager
+async def working(state: State) -> AsyncIterator[None]:
+    """Works on generations and replies, and sweeps, for the length of the block; then gives its jobs back."""
+    worker, assistant = Worker(state), Assistant(state)
+    unlisten = [state.hub.listen(JOBS_CHANNEL, hear) for hear in (worker.hear, assistant.hear)]
+    jobs = (worker.run, assistant.run, Sweeper(state.database, state.storage).run)
+    try:
+        async with _running(*jobs):
+            yield
+    finally:
+        for stop in unlisten:
+            stop()
+
+
+@asynccontextmanager
+async def _running(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(_keep_running(job)) for job in jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _keep_running(job: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("background.failed", job=getattr(job, "__qualname__", "job"))
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+# Serving ----------------------------------------------------------------------------------------------------------
+
+API = [
+    *user_routes.ROUTES,
+    *plan_routes.ROUTES,
+    *session_routes.ROUTES,
+    *message_routes.ROUTES,
+    *generation_routes.ROUTES,
+    *asset_routes.ROUTES,
+]
+PAGES = [
+    *health.ROUTES,
+    *shell.PAGES,
+    *documents.ROUTES,
+    *user_pages.PAGES,
+    *session_pages.PAGES,
+    *message_pages.PAGES,
+    *generation_pages.PAGES,
+    *asset_pages.ROUTES,
+]
+
+
+def commands(state: State) -> tuple[Command, ...]:
+    """Every command of the websocket."""
+    return (
+        *message_commands.commands(state),
+        *generation_commands.commands(state),
+        *asset_commands.commands(state),
+    )
+
+
+class Product:
+    """The ASGI application of one web process. With `works`, it works on jobs too."""
+
+    def __init__(self, config: Config, *, works: bool) -> None:
+        self._config, self._works = config, works
+        self._site = templating.open_site(config, configuration.secret_key(config))
+        self._sockets: ASGIApp = _not_yet
+        self._work = AsyncExitStack()
+        self.http = Starlette(
+            routes=[*API, *PAGES, self._site.statics.route()],
+            middleware=middleware.http_stack(config, self._identify),
+            exception_handlers=errors.EXCEPTION_HANDLERS,
+            lifespan=self._lifespan,
+        )
+        self.http.state.site = self._site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Sockets pass by the HTTP layers: no request of theirs stays in memory for hours.
+        app = self._sockets if scope["type"] == "websocket" else self.http
+        await app(scope, receive, send)
+
+    async def _identify(self, connection: HTTPConnection) -> Viewer | None:
+        return await authenticate.identify(self._state.database, self._config, connection)
+
+    @asynccontextmanager
+    async def _lifespan(self, http: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            self._state = http.state.chatserver = await stack.enter_async_context(open_state(self._config, self._site))
+            known = commands(self._state)
+            http.state.documents = documents.make(API, known, (Welcome, *EVENTS, Presence, Typing, More), self._config)
+            sockets = endpoint.build(self._state.hub, known, partial(is_own_origin, self._config))
+            self._sockets = middleware.websocket_stack(sockets, self._config, self._identify)
+            await stack.enter_async_context(_running(Pulse(self._state).run))
+            self._work = await stack.enter_async_context(AsyncExitStack())
+            if self._works:
+                await self._work.enter_async_context(working(self._state))
+            gc.collect()
+            gc.freeze()
+            yield
+
+    async def drain(self) -> None:
+        """Not ready any more: jobs go back into the queue, sockets are told 1012 in waves."""
+        self._state.hub.draining = True
+        await asyncio.gather(self._work.aclose(), self._state.hub.drain())
+
+    def announce_start(self) -> None:
+        """Says where it listens, and how sessions are paid for here."""
+        log.info("web.started", address=self._config.origin, providers=list(self._state.providers))
+        if self._config.checkout == "instant":
+            log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
+
+
+async def _not_yet(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close", "code": 1012})

@@ -1,0 +1,96 @@
+"""The command line: the ways to start, and the operator's tools.
+
+Every command is thin: it opens what it needs, calls one verb and prints. An error is one clear line, and exit code 1
+(2 where the configuration is wrong).
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chatserver import __version__, console, logs, migrations, server
+from chatserver import config as configuration
+from chatserver.assets import cli as storage_cli
+from chatserver.credits import cli as credits_cli
+from chatserver.errors import ChatserverError, ConfigurationError
+from chatserver.plans import cli as plans_cli
+from chatserver.sessions import cli as sessions_cli
+from chatserver.users import cli as users_cli
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs chatserver.")
+app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
+app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
+app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
+app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
+app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _complain(error)
+        sys.exit(2)
+    except ChatserverError as error:
+        _complain(error)
+        sys.exit(1)
+
+
+def _complain(error: ChatserverError) -> None:
+    print(f"chatserver: {error.message}", file=sys.stderr)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on (HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="The port to listen on (PORT).")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Web processes; more than one needs REDIS_URL.")] = 1,
+    role: Annotated[server.Role, typer.Option(help="web, worker, or both in one process.")] = server.Role.all,
+) -> None:
+    """Serve the pages, the API and the websocket, and (unless --role web) work on generations too."""
+    config = configuration.load(host=host, port=port)
+    logs.configure(config)
+    server.serve(config, role=role, workers=workers)
+
+
+@app.command()
+def worker() -> None:
+    """Work on generations and replies, beside `serve --role web`."""
+    config = configuration.load()
+    logs.configure(config)
+    server.work(config)
+
+
+@app.command()
+def migrate(
+    status: Annotated[bool, typer.Option("--status", help="Only show what is applied and what is not.")] = False,
+) -> None:
+    """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
+    table = Table("version", "name", "state")
+    for migration in console.run_on_url(migrations.status if status else _migrate_and_tell):
+        table.add_row(f"{migration.version:04}", migration.name, "applied" if migration.applied_at else "pending")
+    Console().print(table)
+
+
+@app.command(name="config")
+def show_config() -> None:
+    """Print every setting with its value (secrets masked) and what it is for."""
+    table = Table("setting", "value", "what it is")
+    for name, value, sentence in configuration.settings(configuration.load()):
+        table.add_row(name, value or "–", sentence)
+    Console().print(table)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+async def _migrate_and_tell(url: str) -> list[migrations.Migration]:
+    await migrations.migrate(url)
+    return await migrations.status(url)

@@ -1,0 +1,78 @@
+"""What the operator's commands open: the configured database, for the length of one command."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Concatenate, ParamSpec, TypeVar
+
+from chatserver import config as configuration
+from chatserver import embedded, logs, migrations, resources
+from chatserver.config import Config
+from chatserver.database import Database, Transaction, load_queries
+from chatserver.events import Announcement
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Silence:
+    """A command has no sockets: what it changes is found by the running nodes, by `seq` and by their own looks."""
+
+    def publish(self, announcements: list[Announcement]) -> None: ...
+
+
+@asynccontextmanager
+async def database_url(config: Config) -> AsyncIterator[str]:
+    """DATABASE_URL, or that of the embedded server, which runs at least as long as the block."""
+    if config.database_url:
+        yield config.database_url
+        return
+    postgres = await embedded.start(config)
+    try:
+        yield postgres.url
+    finally:
+        await postgres.stop()
+
+
+@asynccontextmanager
+async def open_config() -> AsyncIterator[Config]:
+    """The configuration with a reachable, migrated database in it."""
+    config = configuration.load()
+    logs.configure(config)
+    async with database_url(config) as url:
+        await migrations.migrate(url)
+        yield replace(config, database_url=url)
+
+
+@asynccontextmanager
+async def open_database(config: Config) -> AsyncIterator[Database]:
+    """The database of an opened configuration."""
+    database = Database(config.database_url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+    await database.connect()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def run(verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs one verb as the worker role, from the command line."""
+
+    async def once() -> R:
+        async with open_config() as config, open_database(config) as database:
+            return await database.run_system(verb, *args, **kwargs)
+
+    return asyncio.run(once())
+
+
+def run_on_url(work: Callable[[str], Awaitable[R]]) -> R:
+    """Runs work that needs the database's address alone, before anything is migrated."""
+
+    async def once() -> R:
+        config = configuration.load()
+        logs.configure(config)
+        async with database_url(config) as url:
+            return await work(url)
+
+    return asyncio.run(once())

@@ -1,0 +1,22 @@
+"""The operator's tools for credits."""
+
+import typer
+
+from chatserver import console, credits
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Credits."""
+
+
+@app.command()
+def check() -> None:
+    """Prove that books, rows and counters agree; exit code 1 and a line each where they do not."""
+    found = console.run(credits.check)
+    for discrepancy in found:
+        print(f"{discrepancy.what}: {discrepancy.where}")
+    print("The books agree." if not found else f"{len(found)} discrepancies.")
+    raise typer.Exit(1 if found else 0)

@@ -1,0 +1,110 @@
+"""The chat page: the session as it is now, older messages while scrolling back, and the invite's QR code."""
+
+import io
+
+import segno
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from chatserver import ids, messages, plans, sessions
+from chatserver.database import Transaction
+from chatserver.errors import Invalid
+from chatserver.messages import drawing
+from chatserver.messages.models import Message
+from chatserver.plans.models import Plan
+from chatserver.sessions.events import StatsChanged
+from chatserver.sessions.models import Session
+from chatserver.state import State
+from chatserver.web import templating
+from chatserver.web.auth import require_viewer
+from chatserver.web.site import site_of
+
+# The page opens with the newest messages; the rest comes while scrolling back.
+FIRST_PAGE = 60
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """All that the chat page shows at first."""
+
+    session: Session
+    plan: Plan
+    plans: list[Plan]
+    sessions: list[Session]
+    messages: list[Message]
+    before: int | None
+    stats: StatsChanged
+
+
+class OlderPage(Struct, frozen=True):
+    """Older messages in the order of the stream, and the number from which still older ones are fetched."""
+
+    messages: list[Message]
+    before: int | None
+
+
+async def _read_room(tx: Transaction, session_id: str) -> Room:
+    session = await sessions.find(tx, session_id)
+    older = await _read_older(tx, session_id, None)
+    stats = await sessions.stats(tx, [session_id])
+    return Room(
+        session=session,
+        plan=await plans.find(tx, session.plan_id),
+        plans=await plans.list_plans(tx),
+        sessions=await sessions.list_sessions(tx),
+        messages=older.messages,
+        before=older.before,
+        stats=stats[session_id],
+    )
+
+
+async def _read_older(tx: Transaction, session_id: str, before: int | None) -> OlderPage:
+    page = await messages.newest(tx, session_id, before, FIRST_PAGE)
+    # The page is read by change; people read by when it was said, which is the order of ids.
+    ordered = sorted(page.messages, key=lambda message: message.id)
+    return OlderPage(ordered, page.messages[0].seq if page.more else None)
+
+
+async def show_room(request: Request) -> Response:
+    """The chat page."""
+    viewer, state = require_viewer(request), _state(request)
+    room = await state.database.run_as(viewer.id, _read_room, ids.parse(request.path_params["session_id"]))
+    context = {field: getattr(room, field) for field in room.__struct_fields__}
+    return templating.render(request, "sessions/show.html", {**context, "pending": drawing.pending()})
+
+
+async def show_older(request: Request) -> Response:
+    """The messages before a number, as fragments for the stream."""
+    viewer, state = require_viewer(request), _state(request)
+    before = request.query_params.get("before", "")
+    if not (before.isascii() and before.isdigit() and len(before) <= 18):
+        raise Invalid.field("before", "must be a number")
+    session_id = ids.parse(request.path_params["session_id"])
+    page = await state.database.run_as(viewer.id, _read_older, session_id, int(before))
+    body = templating.draw(site_of(request), "messages/_page.html", page=page)
+    return HTMLResponse(body, headers={"Cache-Control": "no-store"})
+
+
+async def show_invite_code(request: Request) -> Response:
+    """The invite link as a QR code, for the owner."""
+    viewer, state = require_viewer(request), _state(request)
+    session_id = ids.parse(request.path_params["session_id"])
+    code = await state.database.run_as(viewer.id, sessions.invite, session_id)
+    picture = io.BytesIO()
+    segno.make(f"{state.config.origin}/invite/{code}", error="m").save(
+        picture, kind="svg", scale=6, border=2, light="#fff"
+    )
+    return Response(picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.chatserver
+    return state
+
+
+PAGES = [
+    Route("/sessions/{session_id}", show_room),
+    Route("/sessions/{session_id}/messages", show_older),
+    Route("/sessions/{session_id}/invite.svg", show_invite_code),
+]

@@ -1,0 +1,91 @@
+"""The operator's tools for plans."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chatserver import console, plans
+from chatserver.errors import Invalid
+from chatserver.plans.models import Plan, Price
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def group(context: typer.Context) -> None:
+    """Show the plans (also `list`)."""
+    if context.invoked_subcommand is None:
+        list_plans()
+
+
+@app.command("list")
+def list_plans() -> None:
+    """Every plan, also those no longer on offer."""
+    table = Table("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "on offer")
+    for plan in console.run(plans.list_all):
+        table.add_row(
+            plan.id,
+            plan.name,
+            f"{plan.price.amount:g} {plan.price.currency}",
+            str(plan.minutes),
+            str(plan.image_credits_per_hour),
+            str(plan.video_credits_per_hour),
+            str(plan.max_size),
+            str(plan.max_count),
+            "yes" if plan.available else "no",
+        )
+    Console().print(table)
+
+
+@app.command("set")
+def set_plan(
+    plan_id: Annotated[str, typer.Argument(help="The plan's id: flash-lite, flash, pro, or a new one.")],
+    name: Annotated[str | None, typer.Option()] = None,
+    price: Annotated[float | None, typer.Option(min=0)] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217, such as INR.")] = None,
+    minutes: Annotated[int | None, typer.Option(min=1)] = None,
+    images: Annotated[int | None, typer.Option(min=0, help="Image credits an hour.")] = None,
+    videos: Annotated[int | None, typer.Option(min=0, help="Video credits an hour.")] = None,
+    size: Annotated[int | None, typer.Option(min=64, help="The largest side in pixels.")] = None,
+    at_once: Annotated[int | None, typer.Option(min=1, max=4, help="Pictures at once.")] = None,
+    chat_model: Annotated[str | None, typer.Option(help="The assistant's model on this plan.")] = None,
+    available: Annotated[bool | None, typer.Option("--on-offer/--withdrawn")] = None,
+) -> None:
+    """Change a plan, or add one; what is left out stays. Running sessions keep the credits they were sold with."""
+    known = {plan.id: plan for plan in console.run(plans.list_all)}
+    base = known.get(plan_id) or _blank(plan_id, name, len(known))
+    changes = {
+        "name": name,
+        "minutes": minutes,
+        "image_credits_per_hour": images,
+        "video_credits_per_hour": videos,
+        "max_size": size,
+        "max_count": at_once,
+        "chat_model": chat_model,
+        "available": available,
+    }
+    new_price = Price(
+        base.price.amount if price is None else price, base.price.currency if currency is None else currency.upper()
+    )
+    kept = {field: value for field, value in changes.items() if value is not None}
+    console.run(plans.save, msgspec.structs.replace(base, price=new_price, **kept))
+    list_plans()
+
+
+def _blank(plan_id: str, name: str | None, position: int) -> Plan:
+    if name is None:
+        raise Invalid.field("--name", "is needed for a new plan")
+    return Plan(
+        id=plan_id,
+        name=name,
+        price=Price(0, "INR"),
+        minutes=60,
+        image_credits_per_hour=3,
+        video_credits_per_hour=1,
+        max_size=512,
+        max_count=1,
+        position=position + 1,
+    )

@@ -1,0 +1,169 @@
+"""Runs the processes: the web server with its drain, several web processes, or a worker alone.
+
+Whoever starts brings the embedded Postgres up (where DATABASE_URL is empty) and the schema to date, then serves.
+"""
+
+import asyncio
+import enum
+import multiprocessing
+import multiprocessing.context
+import signal
+import socket
+from dataclasses import replace
+
+import structlog
+import uvicorn
+import uvloop
+
+from chatserver import app as application
+from chatserver import console, logs, migrations
+from chatserver.config import Config
+from chatserver.errors import ConfigurationError
+from chatserver.realtime import limits
+from chatserver.realtime.server import uvicorn_settings
+
+# After the drain, what is left of requests under way has this long; then they are cut.
+SHUTDOWN_SECONDS = 10
+BACKLOG = 2048
+
+log = structlog.get_logger(__name__)
+
+
+class Role(enum.StrEnum):
+    """What one process does."""
+
+    all = "all"
+    web = "web"
+    worker = "worker"
+
+
+def serve(config: Config, *, role: Role, workers: int) -> None:
+    """Serves until SIGTERM or SIGINT. Raises ConfigurationError where it cannot start."""
+    if role is Role.worker:
+        work(config)
+        return
+    if workers > 1 and not config.redis_url:
+        raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
+    with _listen(config) as listener:
+        uvloop.run(_serve(config, role, workers, listener))
+
+
+def work(config: Config) -> None:
+    """Works on generations and replies until SIGTERM or SIGINT."""
+    uvloop.run(_work(config))
+
+
+def _listen(config: Config) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit it: by default the kernel takes 4 MB for a client that does not read.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_BYTES)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        where = f"{config.host}:{config.port}"
+        raise ConfigurationError(f"Cannot listen on {where}: {error.strerror}. Set PORT or HOST.") from None
+    listener.listen(BACKLOG)
+    listener.set_inheritable(True)
+    return listener
+
+
+async def _serve(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
+    async with console.database_url(config) as url:
+        await migrations.migrate(url)
+        config = replace(config, database_url=url, port=listener.getsockname()[1])
+        if workers > 1:
+            await _supervise(config, role, workers, listener)
+        else:
+            await serve_socket(config, role, listener)
+
+
+async def serve_socket(config: Config, role: Role, listener: socket.socket) -> None:
+    """One web process on a socket that is listening already."""
+    product = application.Product(config, works=role is Role.all)
+    server = DrainingServer(_uvicorn_config(product), product)
+    await server.serve(sockets=[listener])
+    if not server.started:
+        raise ConfigurationError("The server could not start; the log says why.")
+
+
+def _uvicorn_config(product: "application.Product") -> uvicorn.Config:
+    return uvicorn.Config(
+        product,
+        **uvicorn_settings(),
+        lifespan="on",
+        loop="uvloop",
+        access_log=False,
+        log_config=None,
+        date_header=True,
+        backlog=BACKLOG,
+    )
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn's server, which lets the product say goodbye to its sockets before it closes anything."""
+
+    def __init__(self, config: uvicorn.Config, product: "application.Product") -> None:
+        super().__init__(config)
+        self._product = product
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._product.announce_start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._product.drain()
+        await super().shutdown(sockets)
+
+
+async def _work(config: Config) -> None:
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with console.database_url(config) as url:
+        await migrations.migrate(url)
+        opened = replace(config, database_url=url)
+        async with application.open_state(opened) as state, application.working(state):
+            log.info("worker.started", concurrency=config.worker_concurrency)
+            await stop.wait()
+
+
+# Several web processes ----------------------------------------------------------------------------------------------
+
+
+async def _supervise(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
+    """Keeps `workers` web processes running on one socket; a process that dies is replaced, SIGTERM ends all."""
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    context = multiprocessing.get_context("spawn")
+    children = [_spawn(context, config, role, listener) for _ in range(workers)]
+    while not stop.is_set():
+        for index, child in enumerate(children):
+            if not child.is_alive():
+                log.warning("web.died", exit_code=child.exitcode)
+                children[index] = _spawn(context, config, role, listener)
+        try:
+            await asyncio.wait_for(stop.wait(), 1)
+        except TimeoutError:
+            continue
+    for child in children:
+        child.terminate()
+    for child in children:
+        await asyncio.to_thread(child.join, 2 * SHUTDOWN_SECONDS)
+
+
+def _spawn(
+    context: multiprocessing.context.SpawnContext, config: Config, role: Role, listener: socket.socket
+) -> multiprocessing.context.SpawnProcess:
+    child = context.Process(target=_serve_in_child, args=(config, role, listener), name="chatserver web")
+    child.start()
+    return child
+
+
+def _serve_in_child(config: Config, role: Role, listener: socket.socket) -> None:
+    logs.configure(config)
+    uvloop.run(serve_socket(config, role, listener))

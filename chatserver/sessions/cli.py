@@ -1,0 +1,42 @@
+"""The operator's tools for sessions."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chatserver import console, sessions
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("grant")
+def grant(
+    email: Annotated[str, typer.Argument(help="Whose account.")],
+    plan: Annotated[str, typer.Argument(help="The plan's id: flash-lite, flash or pro.")],
+    title: Annotated[str | None, typer.Option(help="The session's title.")] = None,
+) -> None:
+    """Give somebody a session, as CHECKOUT=manual needs; it appears in their list at once."""
+    session = console.run(sessions.grant, email, plan, title)
+    print(
+        f"{session.title}: until {session.expires_at:%Y-%m-%d %H:%M} UTC, {session.credits.image.limit} images an hour."
+    )
+
+
+@app.command("list")
+def list_recent() -> None:
+    """The newest hundred sessions of everybody."""
+    table = Table("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")
+    for row in console.run(sessions.recent):
+        table.add_row(
+            row["id"],
+            row["email"],
+            row["plan_id"],
+            row["state"],
+            f"{row['expires_at']:%Y-%m-%d %H:%M}",
+            str(row["images_generated"]),
+            str(row["videos_generated"]),
+            str(row["messages_count"]),
+        )
+    Console().print(table)
