@@ -1,0 +1,199 @@
+"""The OpenAPI and AsyncAPI documents say what the entrances take, and are valid JSON Schema where they hold some."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from chatserver import ids
+from chatserver.credits.events import CreditsChanged
+from chatserver.generations import routes as generation_routes
+from chatserver.generations.requests import CreateGeneration, GenerationOnly
+from chatserver.messages import routes as message_routes
+from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.messages.models import Author, Message
+from chatserver.messages.requests import CreateMessage
+from chatserver.plans import routes as plan_routes
+from chatserver.realtime.base import Command
+from chatserver.realtime.events import Presence, Reply, Typing, Welcome
+from chatserver.sessions import routes as session_routes
+from chatserver.sessions.events import SessionChanged, StatsChanged
+from chatserver.users import routes as user_routes
+from chatserver.web.api import Endpoint
+from chatserver.web.asyncapi import asyncapi
+from chatserver.web.openapi import openapi
+
+ROOMS = (user_routes, plan_routes, session_routes, message_routes, generation_routes)
+ENDPOINTS: list[Endpoint] = [endpoint for room in ROOMS for endpoint in room.ROUTES]
+EVENTS = [
+    Welcome,
+    MessageChanged,
+    Delta,
+    Progress,
+    CreditsChanged,
+    StatsChanged,
+    SessionChanged,
+    Presence,
+    Typing,
+    Reply,
+]
+# What a reader of the document relies on; the standard's own schema asks for little more.
+OPERATION = {
+    "type": "object",
+    "required": ["operationId", "summary", "tags", "parameters", "responses", "security"],
+    "properties": {
+        "operationId": {"type": "string", "pattern": "^[a-z_0-9]+$"},
+        "summary": {"type": "string", "minLength": 3},
+        "parameters": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "in", "required", "schema"],
+                "properties": {"in": {"enum": ["path", "query"]}},
+            },
+        },
+        "requestBody": {"type": "object", "required": ["content", "required"]},
+        "responses": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[2-5][0-9][0-9]$"},
+            "additionalProperties": {"anyOf": [{"required": ["$ref"]}, {"required": ["description"]}]},
+        },
+    },
+}
+OPENAPI = {
+    "type": "object",
+    "required": ["openapi", "info", "servers", "paths", "components"],
+    "properties": {
+        "openapi": {"const": "3.1.0"},
+        "info": {"type": "object", "required": ["title", "version"]},
+        "paths": {
+            "type": "object",
+            "propertyNames": {"pattern": "^/api/v1/"},
+            "additionalProperties": {
+                "type": "object",
+                "propertyNames": {"enum": ["get", "post", "put", "patch", "delete"]},
+                "additionalProperties": OPERATION,
+            },
+        },
+    },
+}
+
+
+async def nothing(caller: object, command: object) -> None:
+    """A command's handler, which the document does not ask."""
+
+
+COMMANDS = [
+    Command("message.create", CreateMessage, nothing),
+    Command("generation.create", CreateGeneration, nothing),
+    Command("generation.cancel", GenerationOnly, nothing),
+]
+
+
+@pytest.fixture(scope="module")
+def http() -> dict[str, Any]:
+    return openapi(ENDPOINTS, "https://pictures.example.org")
+
+
+@pytest.fixture(scope="module")
+def socket() -> dict[str, Any]:
+    return asyncapi(COMMANDS, EVENTS, "https://pictures.example.org")
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for child in node.values():
+            yield from _references(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _references(child)
+
+
+def _resolve(document: dict[str, Any], reference: str) -> Any:
+    node: Any = document
+    for part in reference.removeprefix("#/").split("/"):
+        node = node[part]
+    return node
+
+
+def _validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:
+    jsonschema.validate(value, {**schema, "components": document["components"]}, jsonschema.Draft202012Validator)
+
+
+def test_the_http_document_has_the_structure_of_openapi(http: dict[str, Any]) -> None:
+    jsonschema.validate(http, OPENAPI)
+    names = [operation["operationId"] for path in http["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names)) == len(ENDPOINTS)
+
+
+@pytest.mark.parametrize("name", ["http", "socket"])
+def test_every_reference_leads_somewhere_and_every_schema_is_one(name: str, request: pytest.FixtureRequest) -> None:
+    document = request.getfixturevalue(name)
+    for reference in _references(document):
+        assert _resolve(document, reference)
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_part_of_a_path_is_a_parameter(http: dict[str, Any]) -> None:
+    for path, operations in http["paths"].items():
+        for operation in operations.values():
+            named = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", path))
+
+
+def test_bodies_queries_and_answers_are_described(http: dict[str, Any]) -> None:
+    stream = http["paths"]["/api/v1/sessions/{session_id}/messages"]
+    assert {each["name"] for each in stream["get"]["parameters"]} == {"session_id", "after", "before", "limit"}
+    body = stream["post"]["requestBody"]["content"]["application/json"]["schema"]
+    _validate(http, body, {"client_id": "1", "text": "hello"})
+    with pytest.raises(jsonschema.ValidationError):
+        _validate(http, body, {"client_id": "1", "text": "hello", "unknown": 1})
+    assert "204" in http["paths"]["/api/v1/messages/{message_id}"]["delete"]["responses"]
+    assert http["paths"]["/api/v1/plans"]["get"]["security"] == []
+
+
+def test_every_error_of_the_tree_is_an_example_of_its_status(http: dict[str, Any]) -> None:
+    responses = http["components"]["responses"]
+    content = responses["TooManyRequests"]["content"]["application/json"]
+    assert {"credits-exhausted", "rate-limited"} <= set(content["examples"])
+    for response in responses.values():
+        content = response["content"]["application/json"]
+        for example in content["examples"].values():
+            _validate(http, content["schema"], example["value"])
+
+
+def test_commands_and_events_of_the_socket_are_described(socket: dict[str, Any]) -> None:
+    assert socket["asyncapi"] == "3.0.0"
+    assert socket["servers"]["here"] == {"host": "pictures.example.org", "protocol": "wss"}
+    messages = socket["components"]["messages"]
+    assert {"message.create", "generation.create", "welcome", "message", "progress", "reply"} <= set(messages)
+    command = messages["message.create"]["payload"]
+    _validate(socket, command, {"type": "message.create", "ref": "1", "client_id": "1", "text": "hello"})
+    for wrong in ({"type": "message.create", "ref": "1", "client_id": "1"}, {"type": "other", "ref": "1"}):
+        with pytest.raises(jsonschema.ValidationError):
+            _validate(socket, command, wrong)
+
+
+def test_an_event_as_it_is_sent_fits_its_description(socket: dict[str, Any]) -> None:
+    message = Message(
+        id=ids.new(),
+        session_id=ids.new(),
+        client_id="1",
+        seq=4,
+        author=Author(id=ids.new(), name="Ada", kind="user"),
+        kind="text",
+        text="hello",
+        html="<p>hello</p>",
+        status="done",
+        created_at=datetime.now(UTC),
+        generations=(),
+    )
+    sent = msgspec.json.decode(msgspec.json.encode(MessageChanged(seq=4, message=message)))
+    _validate(socket, socket["components"]["messages"]["message"]["payload"], sent)

@@ -1,0 +1,258 @@
+"""Every page in every state draws: a name that a template does not have is an error, not an empty place."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+
+from chatserver import ids
+from chatserver.config import Config
+from chatserver.credits.models import Balance, Balances
+from chatserver.errors import Busy, Invalid
+from chatserver.generations.pages import Filters
+from chatserver.messages.models import ENDED, Asset, Generation, GenerationFault, Stage
+from chatserver.plans.models import Plan, Price
+from chatserver.sessions.models import Card, Cover, Invitation, Member, Session
+from chatserver.web import filters, forms, templating
+from chatserver.web.auth import Viewer
+
+NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
+ADA = Viewer(id=ids.new(), name="Ada", role="member", via="cookie", credential_id=ids.new())
+NASTY = '<script>alert("x")</script>'
+SITE = templating.open_site(Config(site_name="Atelier"), "a test's key")
+
+
+def draw(template: str, viewer: Viewer | None = ADA, **context: Any) -> str:
+    app = Starlette()
+    app.state.site = SITE
+    state = {"viewer": viewer, "request_id": "0123456789ab"}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [],
+        "query_string": b"",
+        "app": app,
+        "state": state,
+    }
+    return bytes(templating.render(Request(scope), template, context).body).decode()
+
+
+def plan(**changed: Any) -> Plan:
+    values = {
+        "id": "flash",
+        "name": "Flash",
+        "price": Price(49, "INR"),
+        "minutes": 120,
+        "max_size": 768,
+        "max_count": 2,
+    }
+    return Plan(**{**values, "image_credits_per_hour": 8, "video_credits_per_hour": 1, **changed})
+
+
+def session(**changed: Any) -> Session:
+    balance = Balance(limit=8, left=5, held=1, next_at=NOW)
+    values = {
+        "id": ids.new(),
+        "title": NASTY,
+        "plan_id": "flash",
+        "status": "active",
+        "started_at": NOW,
+        "expires_at": NOW + timedelta(hours=1),
+        "seq": 1,
+        "owner_id": ADA.id,
+        "guests_may_generate": False,
+        "members": (Member(id=ADA.id, name="Ada", role="owner"),),
+        "credits": Balances(image=balance, video=balance),
+    }
+    return Session(**{**values, **changed})
+
+
+def generation(status: str, kind: str = "image") -> Generation:
+    asset = Asset(
+        id=ids.new(),
+        kind="image",
+        content_type="image/png",
+        width=768,
+        height=512,
+        bytes=1_200_000,
+        sha256="",
+        filename="x.png",
+        url="/files/1/x.png",
+        download_url="/files/1/x.png?download",
+        thumbnail_url="/files/1/thumbnail.webp",
+        placeholder="",
+        favorite=False,
+    )
+    fault = GenerationFault(code="timed-out", message=NASTY, credit_returned=True)
+    return Generation(
+        id=ids.new(),
+        message_id=ids.new(),
+        kind=kind,
+        number=1,
+        status=status,
+        stage=Stage(attempt=1),
+        prompt=NASTY,
+        negative_prompt=None,
+        style=None,
+        seed=7,
+        width=768,
+        height=512,
+        steps=None,
+        guidance=None,
+        model="Sketch (built in)",
+        provider="sketch",
+        error=fault if status == "failed" else None,
+        created_at=NOW,
+        started_at=NOW,
+        finished_at=NOW + timedelta(seconds=14) if status in ENDED else None,
+        parent_id=None,
+        assets=(asset,) if status == "done" else (),
+    )
+
+
+def test_the_landing_tells_prices_and_credits_and_has_one_button() -> None:
+    page = draw("sessions/landing.html", None, plans=[plan(), plan(id="lite", image_credits_per_hour=1, max_count=1)])
+    assert "₹49" in page
+    assert "<strong>8</strong> pictures an hour" in page
+    assert "<strong>1</strong> picture an hour" in page
+    assert page.count("button--large") == 1
+    assert "Plans" in draw("sessions/landing.html", None, plans=[])
+
+
+@pytest.mark.parametrize("viewer", [None, ADA])
+def test_plans_are_sold_at_once_and_say_that_it_costs_nothing(viewer: Viewer | None) -> None:
+    page = draw("sessions/plans.html", viewer, plans=[plan()], checkout="instant", extended=None)
+    assert "takes no payment" in page
+    assert ('action="/sessions"' in page) == (viewer is not None)
+    assert ("/sign-up?next=/plans" in page) == (viewer is None)
+
+
+def test_plans_that_only_the_operator_grants_have_no_button() -> None:
+    page = draw("sessions/plans.html", plans=[plan()], checkout="manual", extended=None)
+    assert "granted by hand" in page
+    assert 'action="/sessions"' not in page
+
+
+def test_more_time_names_its_session() -> None:
+    extended = session()
+    page = draw("sessions/plans.html", plans=[plan()], checkout="instant", extended=extended)
+    assert f'name="session_id" value="{extended.id}"' in page
+    assert NASTY not in page
+
+
+def test_there_may_be_no_plan() -> None:
+    assert "No plans yet" in draw("sessions/plans.html", plans=[], checkout="instant", extended=None)
+
+
+def test_sessions_show_covers_time_and_credits() -> None:
+    covers = (Cover("/files/1/thumbnail.webp"), Cover("/files/2/thumbnail.webp"))
+    ended = session(status="expired", plan_id="gone", owner_id="another")
+    page = draw("sessions/index.html", cards=[Card(session(), covers), Card(ended, ())], plan_names={"flash": "Flash"})
+    assert page.count("thumbnail.webp") == 2
+    assert "5 of 8 pictures left" in page
+    assert "guest" in page
+    assert "Ended" in page
+    assert NASTY not in page
+
+
+def test_without_a_session_the_page_says_what_to_do_first() -> None:
+    assert "Start a session" in draw("sessions/index.html", cards=[], plan_names={})
+
+
+@pytest.mark.parametrize("viewer", [None, ADA])
+@pytest.mark.parametrize("expired", [False, True])
+def test_an_invitation_names_who_invites(viewer: Viewer | None, expired: bool) -> None:
+    invited = Invitation(session_id=ids.new(), title=NASTY, owner_name="Grace", plan_name="Flash", expired=expired)
+    page = draw("sessions/invite.html", viewer, invitation=invited, code="c0de", here="/invite/c0de")
+    assert "Grace invites you" in page
+    assert ("/sign-up?next=/invite/c0de" in page) == (viewer is None)
+    assert ('action="/invite/c0de"' in page) == (viewer is not None)
+    assert NASTY not in page
+
+
+def test_an_invitation_that_is_gone_says_so() -> None:
+    assert "no longer works" in draw("sessions/invite_gone.html", None)
+
+
+@pytest.mark.parametrize("status", ["queued", "model-loading", "rendering", "done", "failed", "cancelled"])
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_the_history_shows_every_status(status: str, kind: str) -> None:
+    shown = {"filters": Filters(), "next": None, "first": True, "generations": (generation(status, kind),)}
+    page = draw("generations/history.html", **shown)
+    assert f'data-status="{status}"' in page
+    assert ("The credit came back." in page) == (status == "failed")
+    assert NASTY not in page
+
+
+def test_an_empty_history_differs_from_one_without_a_match() -> None:
+    shown = {"generations": (), "next": None, "first": True}
+    assert "Nothing made yet" in draw("generations/history.html", filters=Filters(), **shown)
+    assert "No match" in draw("generations/history.html", filters=Filters(q="x"), **shown)
+
+
+def test_filters_keep_each_other() -> None:
+    assert Filters(kind="image", q="a b").link(status="done") == "/history?kind=image&status=done&q=a+b"
+    assert Filters(kind="image").link(kind="") == "/history"
+
+
+@pytest.mark.parametrize("viewer", [None, ADA])
+def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
+    page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc")
+    assert "in 2 s" in page
+    page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", request_id="")
+    assert NASTY not in page
+
+
+def test_the_offline_page_names_nobody() -> None:
+    assert "Ada" not in draw("shell/offline.html")
+
+
+def test_fields_show_what_was_typed_but_never_a_password() -> None:
+    form = forms.Form({"email": NASTY, "password": "pass-word"})
+    form.refuse(Invalid.field("email", "must be an address"))
+    macros = SITE.environment.get_template("layouts/_fields.html").module
+    email = macros.field(form, "email", "E-mail", type="email")
+    password = macros.field(form, "password", "Password", type="password")
+    assert 'aria-invalid="true"' in email
+    assert 'aria-describedby="error-email"' in email
+    assert NASTY not in email
+    assert "pass-word" not in password
+
+
+# How values are written -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [((49, "INR"), "₹49"), ((9.5, "USD"), "$9.50"), ((0, "EUR"), "Free"), ((12345, "XAU"), "12,345 XAU")],
+)
+def test_prices_are_read_everywhere(price: tuple[float, str], text: str) -> None:
+    assert filters.price(Price(*price)) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1200, "1.2 kB"), (1_234_567, "1.2 MB"), (3e9, "3.0 GB")]
+)
+def test_sizes_are_read_in_their_unit(count: int, text: str) -> None:
+    assert filters.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1.24, "1.2 s"), (3, "3 s"), (45, "45 s"), (60, "1 min"), (5400, "1 h 30 min"), (7200, "2 h")]
+)
+def test_spans_are_read_in_two_units_at_most(seconds: float, text: str) -> None:
+    assert filters.duration(seconds) == text
+
+
+def test_times_are_utc_for_machines_and_readable_without_scripts() -> None:
+    shown = filters.time(NOW.astimezone(), "relative")
+    assert '<time datetime="2026-11-22T19:00:00Z">22 November 2026, 19:00 UTC</time>' in shown
+
+
+def test_ids_of_nodes_have_one_author() -> None:
+    made = generation("done")
+    assert templating.dom_id(made) == f"generation_{made.id}"
+    assert templating.dom_id(session(), "card").startswith("card_session_")
