@@ -6,6 +6,7 @@ from chatserver import resources
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from tests.support import postgres
+from tests.support.swift import running_swift
 
 
 class Published(list[Announcement]):
@@ -53,3 +54,10 @@ def published(_recorder):
     """What the module's `database` has announced since this test began."""
     _recorder.clear()
     return _recorder
+
+
+@pytest.fixture(scope="session")
+async def swift(tmp_path_factory):
+    """The one S3 server of this run: `swift.url("a-bucket")` is a STORAGE_URL; its keys stand in the environment."""
+    async with running_swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server

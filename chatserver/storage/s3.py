@@ -32,6 +32,8 @@ SLOWEST = 128 * 1024
 PIECE_BYTES = 256 * 1024
 # From this size on, and in parts of this size, an object is sent in parts; S3 takes none below 5 MiB.
 PART_BYTES = 8 * 1024 * 1024
+# Objects in one page of a list: the most that S3 gives.
+PAGE_OBJECTS = 1000
 # Connections of one process to the store.
 CONNECTIONS = 32
 
@@ -116,8 +118,8 @@ class S3Storage:
     async def get(self, key: str) -> bytes:
         """The whole object; KeyError where there is none."""
         response = await self._fetch(key)
-        size = response["ContentLength"]
-        async with response["Body"] as body:
+        body, size = response["Body"], response["ContentLength"]
+        async with body:
             data: bytes = await self._guarded(body.read(), transfer=size)
         if len(data) != size:
             raise StorageError
@@ -131,7 +133,8 @@ class S3Storage:
             response = await self._fetch(key, Range=f"bytes={start}-{start + length - 1}")
         except _PastTheEnd:
             return
-        async with response["Body"] as body:
+        body = response["Body"]
+        async with body:
             while piece := await self._guarded(body.read(PIECE_BYTES), transfer=PIECE_BYTES):
                 yield piece
 
@@ -175,7 +178,8 @@ class S3Storage:
     async def _walk_bucket(self, bucket: str, folder: str) -> AsyncIterator[StoredObject]:
         more: dict[str, str] = {}
         while True:
-            page = await self._guarded(self._client.list_objects_v2(Bucket=bucket, Prefix=folder, **more))
+            call = self._client.list_objects_v2(Bucket=bucket, Prefix=folder, MaxKeys=PAGE_OBJECTS, **more)
+            page = await self._guarded(call)
             for each in page.get("Contents", ()):
                 yield StoredObject(each["Key"].removeprefix(self._address.prefix), each["Size"], each["LastModified"])
             if not page.get("IsTruncated"):

@@ -53,5 +53,5 @@ SELECT storage_key FROM assets WHERE storage_key = ANY(:keys::text[]);
 SELECT DISTINCT user_id FROM assets WHERE status = 'stored' ORDER BY user_id;
 
 -- name: of_owner
--- The rows of one person's files, for comparing with what is stored.
-SELECT status, storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id;
+-- One person's stored files, for comparing them with what is in the store.
+SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AND status = 'stored';

@@ -1,0 +1,239 @@
+"""What only an S3 server can do wrong: keys, buckets, signatures, silence, its own death."""
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import aiohttp
+import pytest
+
+from chatserver import storage
+from chatserver.errors import StorageError
+from chatserver.storage import s3
+from chatserver.storage.address import s3_address
+from chatserver.storage.s3 import S3Storage
+from tests.support.proxy import running_proxy
+from tests.support.swift import running_swift
+
+BUCKET = "the-bucket"
+
+
+@pytest.fixture(scope="module")
+async def store(swift):
+    opened = await storage.open_url(swift.url(BUCKET))
+    await opened.create()
+    await opened.put("a/1.png", b"0123456789", "image/png")
+    yield opened
+    await opened.close()
+
+
+async def fetch(address: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+    async with aiohttp.ClientSession() as client, client.request(method, address, headers=headers) as answer:
+        return answer.status, dict(answer.headers), await answer.read()
+
+
+async def presigned(store, key="a/1.png", seconds=60):
+    return await store.presign(
+        key, content_type="image/png", disposition='attachment; filename="sunset-7f3a.png"', seconds=seconds
+    )
+
+
+async def test_a_signed_address_serves_the_file_under_its_name(store):
+    status, headers, body = await fetch(await presigned(store))
+    assert (status, body) == (200, b"0123456789")
+    assert headers["Content-Disposition"] == 'attachment; filename="sunset-7f3a.png"'
+    assert headers["Content-Type"] == "image/png"
+    status, _, body = await fetch(await presigned(store), Range="bytes=2-4")
+    assert (status, body) == (206, b"234")
+
+
+async def test_a_signed_address_expires(store):
+    address = await presigned(store, seconds=1)
+    until = time.monotonic() + 10
+    while (await fetch(address))[0] == 200:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.2)
+    assert (await fetch(address))[0] == 403
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda parts, query: (parts._replace(path=parts.path.replace("1.png", "2.png")), query),
+        lambda parts, query: (parts, query | {"X-Amz-Expires": "600000"}),
+        lambda parts, query: (parts, query | {"response-content-disposition": "inline"}),
+        lambda parts, query: (parts, query | {"X-Amz-Signature": query["X-Amz-Signature"][::-1]}),
+        lambda parts, query: (parts, {k: v for k, v in query.items() if not k.startswith("X-Amz")}),
+    ],
+    ids=["another key", "longer", "another disposition", "another signature", "no signature"],
+)
+async def test_a_tampered_address_is_refused(store, change):
+    await store.put("a/2.png", b"somebody else's", "image/png")
+    parts = urlsplit(await presigned(store))
+    parts, query = change(parts, dict(parse_qsl(parts.query)))
+    status, _, body = await fetch(urlunsplit(parts._replace(query=urlencode(query))))
+    assert status in {400, 401, 403} and b"somebody" not in body and b"0123" not in body
+
+
+async def test_a_signed_address_does_not_write(store):
+    assert (await fetch(await presigned(store), "PUT"))[0] == 403
+    assert (await fetch(await presigned(store), "DELETE"))[0] == 403
+    assert await store.get("a/1.png") == b"0123456789"
+
+
+async def test_addresses_for_readers_lead_to_the_public_endpoint(swift):
+    url = swift.url(BUCKET) + "&public_endpoint=https://pictures.example.org"
+    store = await storage.open_url(url)
+    assert (await presigned(store)).startswith(f"https://pictures.example.org/{BUCKET}/a/1.png?")
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "keys", [{"AWS_SECRET_ACCESS_KEY": "wrong"}, {"AWS_ACCESS_KEY_ID": "test:nobody"}], ids=["secret", "id"]
+)
+async def test_a_wrong_key_is_said_plainly(store, swift, monkeypatch, keys):
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    wrong = await storage.open_url(swift.url(BUCKET))
+    data = os.urandom(9_000_000)
+    for call in (
+        wrong.put("a/1.png", b"x", "image/png"),
+        wrong.put("a/1.webm", data, "video/webm"),
+        wrong.get("a/1.png"),
+        wrong.stat("a/1.png"),
+        wrong.delete("a/1.png"),
+        wrong.create(),
+        wrong.check(),
+        anext(wrong.walk()),
+    ):
+        with pytest.raises(StorageError, match="refused this server's key"):
+            await call
+    await wrong.close()
+    assert await store.get("a/1.png") == b"0123456789"
+
+
+async def test_without_keys_the_operator_is_told_which(swift, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    store = await storage.open_url(swift.url(BUCKET))
+    with pytest.raises(StorageError, match="AWS_ACCESS_KEY_ID"):
+        await store.get("a/1.png")
+    await store.close()
+
+
+async def test_a_missing_bucket_is_said_plainly_everywhere(swift):
+    store = await storage.open_url(swift.url("nobody-made-this"))
+    for call in (
+        store.put("a/1.png", b"x", "image/png"),
+        store.get("a/1.png"),
+        store.stat("a/1.png"),
+        store.delete("a/1.png"),
+        store.check(),
+        store.tidy(datetime.now(UTC)),
+        anext(store.walk()),
+        anext(store.read("a/1.png", 0, 1)),
+    ):
+        with pytest.raises(StorageError, match="chatserver storage create"):
+            await call
+    await store.close()
+
+
+async def test_without_a_bucket_pictures_and_clips_go_to_their_own(swift):
+    store = await storage.open_url(swift.url())
+    assert await store.create() == ["generated-images", "generated-videos"]
+    await store.put("b/1.webm", b"clip", "video/webm")
+    await store.put("b/1.thumbnail.webp", b"poster", "image/webp")
+    videos = await storage.open_url(swift.url("generated-videos"))
+    images = await storage.open_url(swift.url("generated-images"))
+    assert [each.key async for each in videos.walk("b")] == ["b/1.webm"]
+    assert [each.key async for each in images.walk("b")] == ["b/1.thumbnail.webp"]
+    for each in (store, videos, images):
+        await each.close()
+
+
+async def test_an_upload_that_nobody_finished_is_tidied(store):
+    place = {"Bucket": BUCKET, "Key": "a/9.webm"}
+    begun = await store._client.create_multipart_upload(**place)
+    await store._client.upload_part(**place, UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 5_300_000)
+    assert await store.tidy(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 1
+    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert await store.stat("a/9.webm") is None
+
+
+async def test_a_clip_that_breaks_off_leaves_nothing(store, monkeypatch):
+    async def fail(*_: object) -> None:
+        raise StorageError
+
+    monkeypatch.setattr(store, "_put_part", fail)
+    with pytest.raises(StorageError):
+        await store.put("a/8.webm", b"x" * 9_000_000, "video/webm")
+    assert await store.stat("a/8.webm") is None
+    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 0
+
+
+async def test_a_store_that_swallows_everything_is_given_up_in_time(store, swift):
+    async with running_proxy(swift.port) as proxy:
+        silent = await S3Storage.open(s3_address(swift.url(BUCKET, endpoint=proxy.endpoint)), deadline=0.7)
+        assert await silent.get("a/1.png") == b"0123456789"
+        proxy.mode = "swallow"
+        for call in (
+            silent.get("a/1.png"),
+            silent.put("a/3.png", b"x" * 1000, "image/png"),
+            silent.put("a/3.webm", b"x" * 9_000_000, "video/webm"),
+            silent.stat("a/1.png"),
+            silent.check(),
+            anext(silent.walk()),
+        ):
+            started = time.monotonic()
+            with pytest.raises(StorageError):
+                await call
+            assert time.monotonic() - started < 3
+        proxy.mode = "carry"
+        proxy.end_lines()
+        assert await silent.get("a/1.png") == b"0123456789"
+        await silent.close()
+
+
+async def test_a_store_that_falls_silent_in_the_middle_is_given_up(store, swift):
+    await store.put("a/4.png", os.urandom(8_000_000), "image/png")
+    async with running_proxy(swift.port) as proxy:
+        silent = await S3Storage.open(s3_address(swift.url(BUCKET, endpoint=proxy.endpoint)), deadline=0.7)
+        pieces = silent.read("a/4.png", 0, 8_000_000)
+        await anext(pieces)
+        proxy.mode = "swallow"
+        with pytest.raises(StorageError):
+            _ = [piece async for piece in pieces]
+        await silent.close()
+
+
+async def test_cut_lines_are_an_error_and_heal(store, swift):
+    async with running_proxy(swift.port) as proxy:
+        cut = await S3Storage.open(s3_address(swift.url(BUCKET, endpoint=proxy.endpoint)), deadline=1)
+        proxy.mode = "cut"
+        with pytest.raises(StorageError):
+            await cut.get("a/1.png")
+        proxy.mode = "carry"
+        assert await cut.get("a/1.png") == b"0123456789"
+        await cut.close()
+
+
+async def test_the_connections_are_shared_by_many_calls(store, monkeypatch):
+    await asyncio.gather(*(store.get("a/1.png") for _ in range(s3.CONNECTIONS * 2)))
+
+
+async def test_a_killed_store_comes_back_with_everything(tmp_path):
+    async with running_swift(tmp_path) as server:
+        store = await S3Storage.open(s3_address(server.url(BUCKET)), deadline=3)
+        await store.create()
+        await store.put("a/1.png", b"kept", "image/png")
+        server.kill()
+        with pytest.raises(StorageError):
+            await store.put("a/2.png", b"lost", "image/png")
+        await server.start()
+        assert await store.get("a/1.png") == b"kept"
+        await store.put("a/2.png", b"new", "image/png")
+        assert [each.key async for each in store.walk()] == ["a/1.png", "a/2.png"]
+        await store.close()
