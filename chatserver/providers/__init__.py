@@ -6,7 +6,9 @@ from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.providers.base import Provider
 from chatserver.providers.huggingface import HuggingFace
+from chatserver.providers.huggingface.adapters import PROTOCOLS
 from chatserver.providers.openai_chat import open_chat
+from chatserver.providers.sketch import Sketch
 
 __all__ = ["open_chat", "open_providers"]
 
@@ -25,7 +27,10 @@ def _open(name: str, config: Config) -> Provider:
 def _open_huggingface(config: Config) -> Provider:
     if not (config.huggingface_api_key or config.image_base_url):
         raise ConfigurationError("PROVIDERS names huggingface, but HUGGINGFACE_API_KEY is not set.")
+    if config.hf_provider not in {"auto", *PROTOCOLS}:
+        known = ", ".join(PROTOCOLS)
+        raise ConfigurationError(f"HF_PROVIDER is {config.hf_provider!r}; it must be auto or one of: {known}.")
     return HuggingFace(config)
 
 
-_MAKERS: dict[str, Callable[[Config], Provider]] = {"huggingface": _open_huggingface}
+_MAKERS: dict[str, Callable[[Config], Provider]] = {"huggingface": _open_huggingface, "sketch": Sketch}
