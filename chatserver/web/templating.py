@@ -83,7 +83,7 @@ def draw(site: Site, template: str, **objects: Any) -> str:
 
 
 def render(
-    request: Request, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+    request: Request, template: str | jinja2.Template, context: Mapping[str, Any] | None = None, status: int = 200
 ) -> HTMLResponse:
     """A whole page for the person who asks."""
     site = site_of(request)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -14,8 +15,9 @@ from starlette.routing import Route
 
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
-from chatserver.web import errors, forms, middleware, shell, templating
+from chatserver.web import errors, filters, forms, middleware, shell, templating
 from chatserver.web.auth import Viewer
+from chatserver.web.site import site_of
 
 Client = aiohttp.ClientSession
 
@@ -84,12 +86,29 @@ async def show_form(request: Request) -> Response:
     return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": "x", "here": "/"})
 
 
+async def show_times(request: Request) -> Response:
+    """A page with a time in every style."""
+    now = datetime.now(UTC)
+    times = [
+        filters.time(datetime(2026, 11, 22, 20, 0, tzinfo=UTC), "clock"),
+        filters.time(now + timedelta(minutes=72), "left"),
+        filters.time(now - timedelta(minutes=5), "relative"),
+        filters.time(now, "day"),
+    ]
+    template = site_of(request).environment.from_string(
+        '{% extends "layouts/base.html" %}{% block title %}Times{% endblock %}'
+        "{% block main %}<h1>Times</h1>{% for time in times %}<p>{{ time }}</p>{% endfor %}{% endblock %}"
+    )
+    return templating.render(request, template, {"times": times})
+
+
 ROUTES = [
     Route("/who", who, methods=["GET", "POST", "DELETE"]),
     Route("/api/v1/who", who, methods=["GET", "POST"]),
     Route("/form", show_form),
     Route("/form", take_form, methods=["POST"]),
     Route("/notice", leave_notice),
+    Route("/times", show_times),
     Route("/body", take_body, methods=["POST"]),
     Route("/invite/{code}", invitation),
     Route("/fail/{kind}", fail),
