@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from chatserver import brokers, documents, health, providers, resources, storage
 from chatserver import config as configuration
@@ -54,6 +54,7 @@ from chatserver.users import routes as user_routes
 from chatserver.users.events import SignInsEnded
 from chatserver.web import errors, middleware, shell, templating
 from chatserver.web.auth import Viewer
+from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site
 
@@ -173,44 +174,21 @@ def commands(state: State) -> tuple[Command, ...]:
 
 
 class Product:
-    """The ASGI application of one web process. With `works`, it works on jobs too."""
+    """The ASGI application of one web process; made by `open_product`."""
 
-    def __init__(self, config: Config, *, works: bool) -> None:
-        self._config, self._works = config, works
-        self._site = templating.open_site(config, configuration.secret_key(config))
-        self._sockets: ASGIApp = _not_yet
-        self._work = AsyncExitStack()
-        self.http = Starlette(
-            routes=[*API, *PAGES, self._site.statics.route()],
-            middleware=middleware.http_stack(config, self._identify),
-            exception_handlers=errors.EXCEPTION_HANDLERS,
-            lifespan=self._lifespan,
-        )
-        self.http.state.site = self._site
+    def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
+        self._state, self._work = state, work
+        self._http = _http(state, site, self._identify)
+        sockets = endpoint.build(state.hub, commands(state), partial(is_own_origin, state.config))
+        self._sockets = middleware.websocket_stack(sockets, state.config, self._identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Sockets pass by the HTTP layers: no request of theirs stays in memory for hours.
-        app = self._sockets if scope["type"] == "websocket" else self.http
+        app = self._sockets if scope["type"] == "websocket" else self._http
         await app(scope, receive, send)
 
     async def _identify(self, connection: HTTPConnection) -> Viewer | None:
-        return await authenticate.identify(self._state.database, self._config, connection)
-
-    @asynccontextmanager
-    async def _lifespan(self, http: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            self._state = http.state.chatserver = await stack.enter_async_context(open_state(self._config, self._site))
-            known = commands(self._state)
-            http.state.documents = documents.make(API, known, (Welcome, *EVENTS, Presence, Typing, More), self._config)
-            sockets = endpoint.build(self._state.hub, known, partial(is_own_origin, self._config))
-            self._sockets = middleware.websocket_stack(sockets, self._config, self._identify)
-            await stack.enter_async_context(_running(Pulse(self._state).run))
-            self._work = await stack.enter_async_context(AsyncExitStack())
-            if self._works:
-                await self._work.enter_async_context(working(self._state))
-            gc.collect()
-            gc.freeze()
-            yield
+        return await authenticate.identify(self._state.database, self._state.config, connection)
 
     async def drain(self) -> None:
         """Not ready any more: jobs go back into the queue, sockets are told 1012 in waves."""
@@ -219,10 +197,33 @@ class Product:
 
     def announce_start(self) -> None:
         """Says where it listens, and how sessions are paid for here."""
-        log.info("web.started", address=self._config.origin, providers=list(self._state.providers))
-        if self._config.checkout == "instant":
+        config = self._state.config
+        log.info("web.started", address=config.origin, providers=list(self._state.providers))
+        if config.checkout == "instant":
             log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
 
 
-async def _not_yet(_scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "websocket.close", "code": 1012})
+@asynccontextmanager
+async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]:
+    """The web process's application with everything behind it; with `works`, it works on jobs too."""
+    site = templating.open_site(config, configuration.secret_key(config))
+    async with open_state(config, site) as state, _running(Pulse(state).run), AsyncExitStack() as work:
+        if works:
+            await work.enter_async_context(working(state))
+        product = Product(state, site, work)
+        # What was made until here lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        yield product
+
+
+def _http(state: State, site: Site, identify: Identify) -> Starlette:
+    http = Starlette(
+        routes=[*API, *PAGES, site.statics.route()],
+        middleware=middleware.http_stack(state.config, identify),
+        exception_handlers=errors.EXCEPTION_HANDLERS,
+    )
+    http.state.site, http.state.chatserver = site, state
+    told = (Welcome, *EVENTS, Presence, Typing, More)
+    http.state.documents = documents.make(API, commands(state), told, state.config)
+    return http

@@ -4,11 +4,13 @@ Whoever starts brings the embedded Postgres up (where DATABASE_URL is empty) and
 """
 
 import asyncio
+import contextlib
 import enum
 import multiprocessing
 import multiprocessing.context
 import signal
 import socket
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import structlog
@@ -82,18 +84,15 @@ async def _serve(config: Config, role: Role, workers: int, listener: socket.sock
 
 async def serve_socket(config: Config, role: Role, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
-    product = application.Product(config, works=role is Role.all)
-    server = DrainingServer(_uvicorn_config(product), product)
-    await server.serve(sockets=[listener])
-    if not server.started:
-        raise ConfigurationError("The server could not start; the log says why.")
+    async with application.open_product(config, works=role is Role.all) as product:
+        await DrainingServer(_uvicorn_config(product), product).serve(sockets=[listener])
 
 
-def _uvicorn_config(product: "application.Product") -> uvicorn.Config:
+def _uvicorn_config(product: application.Product) -> uvicorn.Config:
     return uvicorn.Config(
         product,
         **uvicorn_settings(),
-        lifespan="on",
+        lifespan="off",
         loop="uvloop",
         access_log=False,
         log_config=None,
@@ -105,9 +104,19 @@ def _uvicorn_config(product: "application.Product") -> uvicorn.Config:
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, which lets the product say goodbye to its sockets before it closes anything."""
 
-    def __init__(self, config: uvicorn.Config, product: "application.Product") -> None:
+    def __init__(self, config: uvicorn.Config, product: application.Product) -> None:
         super().__init__(config)
         self._product = product
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT end `serve`; a second one cuts what is left. uvicorn's own would kill us at the end."""
+        with _signals(self._ask_to_exit):
+            yield
+
+    def _ask_to_exit(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -119,10 +128,25 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop)
+    try:
+        yield
+    finally:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(signum)
+
+
 async def _work(config: Config) -> None:
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    with _signals(stop.set):
+        await _work_until(config, stop)
+
+
+async def _work_until(config: Config, stop: asyncio.Event) -> None:
     async with console.database_url(config) as url:
         await migrations.migrate(url)
         opened = replace(config, database_url=url)
@@ -137,8 +161,13 @@ async def _work(config: Config) -> None:
 async def _supervise(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
     """Keeps `workers` web processes running on one socket; a process that dies is replaced, SIGTERM ends all."""
     stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    with _signals(stop.set):
+        await _supervise_until(stop, config, role, workers, listener)
+
+
+async def _supervise_until(
+    stop: asyncio.Event, config: Config, role: Role, workers: int, listener: socket.socket
+) -> None:
     context = multiprocessing.get_context("spawn")
     children = [_spawn(context, config, role, listener) for _ in range(workers)]
     while not stop.is_set():
