@@ -159,5 +159,6 @@ async def test_deleting_takes_empty_folders_along_but_no_others(store):
 
 async def test_a_folder_that_cannot_be_written_stops_the_start_with_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"The folder .*file/files cannot be written: (Not a directory|File exists)\.$"):
+    why = r"The folder .*file/files cannot be written: (Not a directory|File exists)\.$"
+    with pytest.raises(ConfigurationError, match=why):
         await FolderStorage(tmp_path / "file" / "files").create()

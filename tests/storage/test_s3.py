@@ -74,7 +74,7 @@ async def test_a_tampered_address_is_refused(store, change):
     parts = urlsplit(await presigned(store))
     parts, query = change(parts, dict(parse_qsl(parts.query)))
     status, _, body = await fetch(urlunsplit(parts._replace(query=urlencode(query))))
-    assert status in {400, 401, 403} and b"somebody" not in body and b"0123" not in body
+    assert status in {400, 401, 403} and b"somebody" not in body and b"0123456789" not in body
 
 
 async def test_a_signed_address_does_not_write(store):

@@ -1,0 +1,108 @@
+"""The operator's tools for the store of files."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from chatserver import config as configuration
+from chatserver import console, logs, storage
+from chatserver.assets.comparing import compare
+from chatserver.assets.copying import Copied, copy
+from chatserver.assets.models import Comparison
+from chatserver.assets.sweeper import sweep
+
+app = typer.Typer(no_args_is_help=True)
+
+# Keys that are printed of each kind of discrepancy; the log of a thousand helps nobody.
+SHOWN = 20
+
+
+@app.callback()
+def group() -> None:
+    """Files: create the store, compare it with the rows, copy it."""
+
+
+@app.command()
+def create() -> None:
+    """Make the folder or the buckets of STORAGE_URL where they are missing."""
+    config = configuration.load()
+    logs.configure(config)
+    for name in asyncio.run(storage.create_storage(config)):
+        print(f"{name} is there.")
+
+
+@app.command()
+def check(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="First remove what nobody can reach, as the hourly sweep does.")
+    ] = False,
+) -> None:
+    """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
+    comparison = asyncio.run(_check(remove))
+    print(f"{comparison.rows} files, {comparison.objects} objects.")
+    _show("Rows without their bytes", comparison.missing)
+    _show("Of a wrong size", comparison.wrong_sizes)
+    _show("Bytes without a row", comparison.orphans)
+    _show("Not ours, left alone", comparison.foreign)
+    print("Rows and bytes agree." if comparison.sound else "Rows and bytes do not agree.")
+    raise typer.Exit(0 if comparison.sound else 1)
+
+
+async def _check(remove: bool) -> Comparison:
+    async with console.open_config() as config, console.open_database(config) as database:
+        store = await storage.open_storage(config)
+        try:
+            if remove:
+                await sweep(database, store)
+            with _progress() as progress:
+                task = progress.add_task("Comparing", total=None)
+                return await compare(database, store, lambda: progress.advance(task))
+        finally:
+            await store.close()
+
+
+def _show(what: str, keys: list[str]) -> None:
+    if keys:
+        print(f"{what}: {len(keys)}")
+        for key in keys[:SHOWN]:
+            print(f"  {key}")
+        if len(keys) > SHOWN:
+            print(f"  … and {len(keys) - SHOWN} more")
+
+
+@app.command(name="copy")
+def copy_store(
+    source: Annotated[str, typer.Argument(help="Where the files are, in the form of STORAGE_URL.")],
+    target: Annotated[str, typer.Argument(help="Where they shall be too.")],
+) -> None:
+    """Copy every file to another store. May be stopped and started again; nothing is copied twice."""
+    logs.configure(configuration.load())
+    copied = asyncio.run(_copy(source, target))
+    print(f"{copied.copied} copied ({copied.bytes} bytes), {copied.present} were there, {copied.foreign} are not ours.")
+
+
+async def _copy(source: str, target: str) -> Copied:
+    from_store, to_store = await storage.open_url(source), await storage.open_url(target)
+    try:
+        await to_store.create()
+        total = 0
+        async for _ in from_store.walk():
+            total += 1
+        with _progress() as progress:
+            task = progress.add_task("Copying", total=total)
+            return await copy(
+                from_store,
+                to_store,
+                lambda each: progress.update(task, completed=each.copied + each.present + each.foreign),
+            )
+    finally:
+        await from_store.close()
+        await to_store.close()
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    )
