@@ -4,7 +4,7 @@ import structlog
 
 from chatserver import ids
 from chatserver.database import Database, Transaction
-from chatserver.errors import BadCredentials, NotFound
+from chatserver.errors import Conflict, NotFound
 from chatserver.users import api_tokens, entry, passwords, sign_ins, throttling, tokens
 from chatserver.users.entry import Proof
 from chatserver.users.models import Visitor
@@ -38,7 +38,7 @@ async def _change(tx: Transaction, proof: Proof, password_hash: str, kept: str |
         "users.set_password", id=user_id, password_hash=password_hash, checked=proof.password_hash
     )
     if changed is None:
-        raise BadCredentials
+        raise Conflict("Your password was changed elsewhere just now. Please start again.")
     await entry.settle(tx, proof)
     await sign_ins.end_other_sign_ins(tx, user_id, kept)
     if tokens_too:
