@@ -173,6 +173,8 @@ CREATE TABLE messages (
 CREATE UNIQUE INDEX messages_seq ON messages (session_id, seq);
 CREATE UNIQUE INDEX messages_client ON messages (session_id, user_id, client_id) WHERE user_id IS NOT NULL;
 CREATE INDEX messages_streaming ON messages (id) WHERE status = 'streaming';
+-- Without it each message of a session that goes would look through all messages for answers to it.
+CREATE INDEX messages_reply_to ON messages (reply_to) WHERE reply_to IS NOT NULL;
 
 -- One picture or one clip: queue entry and tile. `attempt` counts claims and fences every later write; `faults` counts
 -- the attempts that failed; `deadline_at` is set by the first claim.
@@ -226,6 +228,7 @@ CREATE TABLE generations (
 CREATE INDEX generations_message ON generations (message_id);
 CREATE INDEX generations_queue ON generations (session_id, id) WHERE status = 'queued';
 CREATE INDEX generations_leased ON generations (lease_until) WHERE lease_until IS NOT NULL;
+CREATE INDEX generations_parent ON generations (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX generations_user ON generations (user_id, id DESC);
 CREATE INDEX generations_recent ON generations (kind, finished_at DESC) WHERE status = 'done';
 CREATE INDEX generations_done ON generations (finished_at DESC) WHERE status = 'done';
@@ -252,7 +255,7 @@ CREATE TABLE assets (
   favorite         boolean NOT NULL DEFAULT false,
   created_at       timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX assets_generation ON assets (generation_id) WHERE status = 'stored';
+CREATE INDEX assets_generation ON assets (generation_id);
 CREATE INDEX assets_user ON assets (user_id, id DESC) WHERE status = 'stored';
 CREATE INDEX assets_staged ON assets (created_at) WHERE status <> 'stored';
 CREATE UNIQUE INDEX assets_one_result ON assets (generation_id) WHERE status = 'stored' AND generation_id IS NOT NULL;
