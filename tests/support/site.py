@@ -2,21 +2,24 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
 from chatserver.web import errors, filters, forms, middleware, shell, templating
 from chatserver.web.auth import Viewer
+from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
 
 Client = aiohttp.ClientSession
@@ -119,10 +122,11 @@ ROUTES = [
 ]
 
 
-def build(config: Config) -> Starlette:
+def build(config: Config, routes: Sequence[BaseRoute] = ROUTES, identify: Identify = identify) -> Starlette:
+    """The routes behind the real layers; without a feature's state, which a caller may add."""
     site = templating.open_site(config, "a test's key")
     app = Starlette(
-        routes=[*ROUTES, site.statics.route()],
+        routes=[*routes, site.statics.route()],
         middleware=middleware.http_stack(config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
@@ -130,12 +134,21 @@ def build(config: Config) -> Starlette:
     return app
 
 
+def configured(**settings: Any) -> Config:
+    """A configuration of which nothing is read from this machine."""
+    return Config(**{"data_dir": Path("unused"), "port": 0, **settings})
+
+
+def serve(**settings: Any) -> AbstractAsyncContextManager[Client]:
+    """A client of a running site with these settings."""
+    return running(build(configured(**settings)))
+
+
 @contextlib.asynccontextmanager
-async def serve(**settings: object) -> AsyncIterator[Client]:
-    """A client of a running server with these settings, which follows no redirect and keeps no cookie."""
-    config = Config(**{"data_dir": Path("unused"), "port": 0, **settings})  # type: ignore[arg-type]
-    server = uvicorn.Server(uvicorn.Config(build(config), port=0, log_config=None, lifespan="off", proxy_headers=False))
-    running = asyncio.create_task(server.serve())
+async def running(app: Starlette) -> AsyncIterator[Client]:
+    """A client of the app on a free port of this machine, which keeps no cookie."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", proxy_headers=False))
+    serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
@@ -144,4 +157,4 @@ async def serve(**settings: object) -> AsyncIterator[Client]:
             yield client
     finally:
         server.should_exit = True
-        await running
+        await serving
