@@ -12,12 +12,11 @@ Results come from `fetch_*` with RETURNING, never from `execute`.
 """
 
 import asyncio
+import contextlib
 import random
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import databases
@@ -25,11 +24,14 @@ import msgspec
 import structlog
 
 from chatserver.errors import Busy
-from chatserver.events import Announcement, Event
+from chatserver.queries import Query
+from chatserver.queries import load_queries as load_queries
+from chatserver.transaction import Publisher as Publisher
+from chatserver.transaction import Row as Row
+from chatserver.transaction import Transaction as Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Row = Mapping[str, Any]
 
 # A unit of work that takes longer is cancelled and rolled back: nobody waits for it any more.
 DEADLINE_SECONDS = 5.0
@@ -37,15 +39,18 @@ DEADLINE_SECONDS = 5.0
 ACQUIRE_SECONDS = 2.0
 # The server gives up on a single statement a little before the unit of work does.
 COMMAND_SECONDS = 4.5
-# Serialization failures and deadlocks: nothing was stored, so the whole verb may run again.
+# A connection that cannot roll back in this time is cut.
+ROLLBACK_SECONDS = 1.0
+# Units of work under way and waiting at once; one more hears `busy` at once instead of after ACQUIRE_SECONDS.
+UNITS_AT_MOST = 2000
+# Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
-RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-# The database went away or refuses connections. Whether a COMMIT got through is then unknown, and `busy` says so:
-# the same client_id settles it.
+RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+# The database went away or refuses connections. Before COMMIT was sent nothing can be stored, so the verb runs again;
+# after that nobody knows, and `busy` says so: the same client_id settles it.
 UNREACHABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -55,83 +60,38 @@ UNREACHABLE = (
 log = structlog.get_logger(__name__)
 
 
-class Publisher(Protocol):
-    """Takes what was announced, after COMMIT. Never waits and never fails: delivery heals itself by `seq`."""
-
-    def publish(self, announcements: list[Announcement]) -> None: ...
-
-
-@dataclass(eq=False)
-class Transaction:
-    """An open transaction: runs queries by name and collects announcements. Belongs to one task; never gather on it."""
-
-    connection: asyncpg.Connection
-    queries: Mapping[str, "Query"]
-    announcements: list[Announcement] = field(default_factory=list)
-    after_commit: list[Callable[[], None]] = field(default_factory=list)
-
-    async def fetch_all(self, name: str, /, **values: Any) -> list[Row]:
-        """Every row of a named query."""
-        query = self.queries[name]
-        rows: list[Row] = await self.connection.fetch(query.sql, *query.arguments(values))
-        return rows
-
-    async def fetch_one(self, name: str, /, **values: Any) -> Row | None:
-        """The first row of a named query, or None."""
-        query = self.queries[name]
-        row: Row | None = await self.connection.fetchrow(query.sql, *query.arguments(values))
-        return row
-
-    async def fetch_value(self, name: str, /, **values: Any) -> Any:
-        """The first column of the first row of a named query, or None."""
-        query = self.queries[name]
-        return await self.connection.fetchval(query.sql, *query.arguments(values))
-
-    async def execute(self, name: str, /, **values: Any) -> None:
-        """Runs a named query for its effect alone."""
-        query = self.queries[name]
-        await self.connection.execute(query.sql, *query.arguments(values))
-
-    async def execute_many(self, name: str, /, rows: list[dict[str, Any]]) -> None:
-        """Runs a named query once for each row, in one round trip."""
-        query = self.queries[name]
-        await self.connection.executemany(query.sql, [query.arguments(row) for row in rows])
-
-    def announce(self, channel: str, event: Event) -> None:
-        """Publishes `event` on `channel` after COMMIT, and not at all after a rollback."""
-        self.announcements.append(Announcement(channel, event))
-
-    def then(self, action: Callable[[], None]) -> None:
-        """Calls `action` after COMMIT. It must not wait or raise."""
-        self.after_commit.append(action)
-
-
 class Database:
     """The pool and the unit of work. `publisher` receives announcements after each COMMIT."""
 
-    def __init__(self, url: str, queries: Mapping[str, "Query"], publisher: Publisher, *, pool: int = 10) -> None:
+    def __init__(self, url: str, queries: Mapping[str, Query], publisher: Publisher, *, pool: int = 10) -> None:
         self._queries = queries
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
         self._units: set[asyncio.Task[Any]] = set()
         self._database = databases.Database(
             url,
-            min_size=1,
+            # `databases` reads host, port, names and password; sslmode and the like asyncpg takes from here.
+            dsn=url,
+            # A floor would be kept up by asyncpg in the background, with a traceback a second while Postgres is away.
+            min_size=0,
             max_size=pool,
             command_timeout=COMMAND_SECONDS,
             timeout=ACQUIRE_SECONDS,
             init=prepare_connection,
+            reset=_leave_as_it_is,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )
 
     async def connect(self) -> None:
         """Opens the pool. Raises what asyncpg raises where the server cannot be reached."""
         await self._database.connect()
+        async with self._database.connection():
+            log.debug("database.reached")
 
     async def close(self) -> None:
         """Waits for the units of work under way, then closes the pool."""
         if self._units:
-            await asyncio.wait(self._units, timeout=DEADLINE_SECONDS)
+            await asyncio.wait(self._units, timeout=ACQUIRE_SECONDS + DEADLINE_SECONDS + ROLLBACK_SECONDS)
         await self._database.disconnect()
 
     async def run_as(
@@ -147,6 +107,8 @@ class Database:
         return await self._shielded(_OPENING_FOR_SYSTEM, verb, args, kwargs)
 
     async def _shielded(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+        if len(self._units) >= UNITS_AT_MOST:
+            raise Busy(retry_after=ACQUIRE_SECONDS)
         unit = asyncio.create_task(self._unit(opening, verb, args, kwargs))
         self._units.add(unit)
         unit.add_done_callback(self._finish)
@@ -166,8 +128,8 @@ class Database:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await self._retried(opening, verb, args, kwargs)
-        except (TimeoutError, *UNREACHABLE) as error:
-            log.warning("database.unreachable", error=type(error).__name__)
+        except TimeoutError as error:
+            log.warning("database.too_slow", verb=verb.__qualname__)
             raise Busy(retry_after=2) from error
         finally:
             self._slots.release()
@@ -176,36 +138,104 @@ class Database:
         for attempt in range(1, RETRIES + 1):
             try:
                 return await self._attempt(opening, verb, args, kwargs)
-            except RETRYABLE:
+            except (_NotCommitted, *RETRYABLE) as error:
                 if attempt == RETRIES:
-                    raise Busy(retry_after=1) from None
-                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311
+                    log.warning("database.gave_up", verb=verb.__qualname__, error=_name(error))
+                    raise Busy(retry_after=1) from error
+            except _OutcomeUnknown as error:
+                log.warning("database.unknown_outcome", verb=verb.__qualname__, error=_name(error))
+                raise Busy(retry_after=2) from error
+            await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
     async def _attempt(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
-        async with self._database.connection() as pooled:
-            connection: asyncpg.Connection = pooled.raw_connection
+        async with _connection(self._database) as connection:
             tx = Transaction(connection, self._queries)
             try:
-                await connection.execute(opening)
-                result = await verb(tx, *args, **kwargs)
-                await connection.execute("COMMIT")
+                with _loss_as(_NotCommitted, connection):
+                    await connection.execute(opening)
+                    result = await verb(tx, *args, **kwargs)
+                with _loss_as(_OutcomeUnknown, connection):
+                    await _commit(connection)
+            except (_NotCommitted, _OutcomeUnknown):
+                _cut(connection)
+                raise
             except BaseException:
                 await _roll_back(connection)
                 raise
-        self._publisher.publish(tx.announcements)
-        for action in tx.after_commit:
-            action()
-        return result
+            # Before the connection goes back, so that what was committed first is also announced first.
+            self._publisher.publish(tx.announcements)
+            for action in tx.after_commit:
+                action()
+            return result
+
+
+class _NotCommitted(Exception):
+    """The connection was lost before COMMIT was sent; the cause says how."""
+
+
+class _OutcomeUnknown(Exception):
+    """The connection was lost between COMMIT and its answer."""
+
+
+@contextlib.contextmanager
+def _loss_as(meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> Iterator[None]:
+    try:
+        yield
+    except UNREACHABLE as error:
+        raise meaning from error
+    except asyncpg.InterfaceError as error:
+        # On an open connection it is our own mistake: an argument too many or of the wrong kind.
+        if connection is not None and not _is_closed(connection):
+            raise
+        raise meaning from error
+
+
+@contextlib.asynccontextmanager
+async def _connection(database: databases.Database) -> "AsyncIterator[asyncpg.Connection]":
+    pooled = database.connection()
+    with _loss_as(_NotCommitted):
+        await pooled.__aenter__()
+    try:
+        yield pooled.raw_connection
+    finally:
+        await pooled.__aexit__()
+
+
+async def _commit(connection: "asyncpg.Connection") -> None:
+    # Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: a verb had caught one and gone on.
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise RuntimeError("the transaction had failed before its end, and nothing was stored")
 
 
 async def _roll_back(connection: "asyncpg.Connection") -> None:
     """Ends a failed transaction; a connection that cannot even do that is cut, so that the pool replaces it."""
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ROLLBACK_SECONDS):
             await connection.execute("ROLLBACK")
-    except Exception:  # noqa: BLE001 - whatever it was, the cut below is the answer
+    except BaseException as error:
+        _cut(connection)
+        if not isinstance(error, Exception):
+            raise
+
+
+# asyncpg takes a connection that died back by itself; what we hold then refuses every call with an InterfaceError.
+
+
+def _cut(connection: "asyncpg.Connection") -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):
         connection.terminate()
+
+
+def _is_closed(connection: "asyncpg.Connection") -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _name(error: BaseException) -> str:
+    return type(error.__cause__ or error).__name__
 
 
 _OPENING_FOR_SYSTEM = "BEGIN; SET LOCAL ROLE chatserver_worker"
@@ -219,6 +249,10 @@ def _opening_for_user(user: str) -> str:
     return f"BEGIN; SET LOCAL ROLE chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
 
 
+async def _leave_as_it_is(_: "asyncpg.Connection") -> None:
+    """Saves the round trip of asyncpg's reset: a unit of work sets nothing that outlives its transaction."""
+
+
 async def prepare_connection(connection: "asyncpg.Connection") -> None:
     """Makes ids plain strings and jsonb plain values on a new connection."""
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
@@ -228,51 +262,3 @@ async def prepare_connection(connection: "asyncpg.Connection") -> None:
         encoder=lambda value: msgspec.json.encode(value).decode(),
         decoder=msgspec.json.decode,
     )
-
-
-# Named queries ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Query:
-    """One named statement, with its parameters in the order of $1, $2, …"""
-
-    sql: str
-    parameters: tuple[str, ...]
-
-    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the parameters; a missing or surplus one is a TypeError."""
-        if values.keys() != set(self.parameters):
-            raise TypeError(f"the query takes {sorted(set(self.parameters))}, not {sorted(values)}")
-        return [values[name] for name in self.parameters]
-
-
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-# A parameter is :word, but neither ::cast nor the inside of a quoted text.
-_PARAMETER = re.compile(r"'[^']*'|(?<!:):([a-z_][a-z0-9_]*)")
-
-
-def load_queries(folder: Path) -> dict[str, Query]:
-    """Every query of `folder`/*.sql as `<file>.<name>`."""
-    queries = {}
-    for path in sorted(folder.glob("*.sql")):
-        _, *parts = _NAME.split(path.read_text())
-        for name, body in zip(parts[::2], parts[1::2], strict=True):
-            queries[f"{path.stem}.{name}"] = compile_query(body)
-    return queries
-
-
-def compile_query(text: str) -> Query:
-    """Turns `:name` parameters into the server's `$1`, once."""
-    order: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        name = match[1]
-        if name is None:
-            return match[0]
-        if name not in order:
-            order.append(name)
-        return f"${order.index(name) + 1}"
-
-    sql = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return Query(_PARAMETER.sub(number, sql).strip().rstrip(";"), tuple(order))

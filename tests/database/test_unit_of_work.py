@@ -1,9 +1,225 @@
+import asyncio
+import random
+import time
+
+import asyncpg
+import pytest
+
+from chatserver import database as module
+from chatserver.errors import Busy
+from chatserver.events import Event
 from tests.support import people
 
 
-async def test_a_user_can_be_made_and_read(database, published):
-    ada = await people.make_user(database, "Ada")
-    session = await people.make_session(database, ada)
-    rows = await people.run_sql_as(database, ada, "SELECT id FROM user_sessions")
-    assert [row["id"] for row in rows] == [session]
-    assert len(await people.run_sql_as(database, ada, "SELECT 1 FROM credits")) == 10
+class Happened(Event, frozen=True, kw_only=True, tag="happened"):
+    number: int
+
+
+async def add(tx, number, *, key=None):
+    tx.announce("things", Happened(number=number))
+    return await tx.fetch_value("test.add", id=number if key is None else key, number=number)
+
+
+async def count(tx):
+    return await tx.fetch_value("test.count")
+
+
+async def everything(tx):
+    return [dict(row) for row in await tx.fetch_all("test.all")]
+
+
+async def sleep(tx, seconds):
+    await tx.fetch_value("test.sleep", seconds=seconds)
+
+
+async def is_quick(database):
+    began = time.monotonic()
+    await asyncio.gather(*(database.run_system(count) for _ in range(3)))
+    return time.monotonic() - began < 1
+
+
+async def test_a_verb_is_stored_and_then_announced(small, published):
+    assert await small.run_system(add, 7) == 7
+    assert published.events("things") == [Happened(number=7)]
+    assert await small.run_system(count) == 1
+
+
+async def test_a_failed_verb_leaves_nothing_and_says_nothing(small, published):
+    async def fail(tx):
+        await add(tx, 1)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await small.run_system(fail)
+    assert await small.run_system(count) == 0
+    assert published == []
+
+
+async def test_announcements_wait_for_the_commit(small, admin, published):
+    async def watch(tx):
+        await add(tx, 1)
+        tx.then(lambda: seen.append(len(published)))
+        assert published == []
+
+    seen = []
+    await small.run_system(watch)
+    assert seen == [1]
+
+
+async def test_a_swallowed_error_is_not_a_success(small, published):
+    async def swallow(tx):
+        await add(tx, 1)
+        try:
+            await add(tx, 2, key=1)
+        except asyncpg.UniqueViolationError:
+            return "fine"
+
+    with pytest.raises(RuntimeError):
+        await small.run_system(swallow)
+    assert published == []
+    assert await small.run_system(count) == 0
+
+
+async def test_ten_thousand_closed_tabs_leave_the_pool_whole(small):
+    async def tab():
+        unit = asyncio.create_task(small.run_system(count))
+        await asyncio.sleep(random.uniform(0, 0.004))
+        unit.cancel()
+        await asyncio.wait([unit])
+
+    for _ in range(50):
+        await asyncio.gather(*(tab() for _ in range(200)))
+        await small.run_system(count)  # first come, first served: whatever the tabs had asked for is done before
+    assert await is_quick(small)
+
+
+async def test_a_closed_tab_does_not_undo_what_it_asked_for(small, published):
+    unit = asyncio.create_task(small.run_system(add, 5))
+    await asyncio.sleep(0)
+    unit.cancel()
+    await asyncio.wait([unit])
+    async with asyncio.timeout(5):
+        while not published:
+            await asyncio.sleep(0.005)
+    assert await small.run_system(count) == 1
+
+
+async def test_failing_commits_leave_the_pool_whole(small, published):
+    await small.run_system(add, 1)
+    published.clear()
+    for number in range(2, 40):
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await small.run_system(clash, number)
+    assert published == []
+    assert await is_quick(small)
+
+
+async def clash(tx, key):
+    tx.announce("things", Happened(number=1))
+    await tx.execute("test.add", id=key, number=1)  # deferred: the COMMIT finds out
+
+
+async def test_a_deadlock_runs_again_until_both_are_done(small, published):
+    async def swap(tx, first, second):
+        await tx.execute("test.set", id=first, number=first * 10)
+        meeting[first].set()
+        await meeting[second].wait()
+        await tx.execute("test.set", id=second, number=second * 100)
+        tries.append(first)
+
+    await small.run_system(add, 1)
+    await small.run_system(add, 2)
+    meeting, tries = {1: asyncio.Event(), 2: asyncio.Event()}, []
+    await asyncio.gather(small.run_system(swap, 1, 2), small.run_system(swap, 2, 1))
+    assert sorted(tries) == [1, 2]
+
+
+async def test_a_serialization_failure_runs_again(small):
+    async def count_then_add(tx, key):
+        attempts.append(key)
+        await tx.connection.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        number = await count(tx)
+        if len(attempts) <= 2:
+            both.append(key)
+            while len(both) < 2:
+                await asyncio.sleep(0.005)
+        await add(tx, number, key=key)
+
+    attempts, both = [], []
+    await asyncio.gather(small.run_system(count_then_add, 1), small.run_system(count_then_add, 2))
+    assert len(attempts) > 2
+    assert sorted(row["number"] for row in await small.run_system(everything)) == [0, 1]
+
+
+async def test_what_takes_too_long_is_rolled_back_and_busy(small, admin, monkeypatch):
+    async def add_and_sleep(tx):
+        await add(tx, 1)
+        await sleep(tx, 30)
+
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.2)
+    with pytest.raises(Busy):
+        await small.run_system(add_and_sleep)
+    assert await small.run_system(count) == 0
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    assert await admin.fetchval(sleeping) == 0
+    assert await is_quick(small)
+
+
+async def test_a_full_pool_is_busy_and_recovers(small, monkeypatch):
+    monkeypatch.setattr(module, "ACQUIRE_SECONDS", 0.1)
+    sleepers = [asyncio.create_task(small.run_system(sleep, 0.6)) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy) as refusal:
+        await small.run_system(count)
+    assert refusal.value.retry_after
+    await asyncio.gather(*sleepers)
+    assert await is_quick(small)
+
+
+async def test_more_units_than_allowed_are_busy_at_once(small, monkeypatch):
+    monkeypatch.setattr(module, "UNITS_AT_MOST", 5)
+    units = [asyncio.create_task(small.run_system(count)) for _ in range(8)]
+    results = await asyncio.gather(*units, return_exceptions=True)
+    assert [type(result) for result in results].count(Busy) == 3
+    assert await is_quick(small)
+
+
+async def test_our_own_mistakes_are_not_called_busy(small):
+    with pytest.raises(asyncpg.DataError):
+        await small.run_system(add, "seven", key=1)
+    with pytest.raises(TypeError, match="takes"):
+        await small.run_system(lambda tx: tx.fetch_value("test.add", id=1))
+    with pytest.raises(ValueError, match="id"):
+        await small.run_as("'; DROP TABLE things; --", count)
+
+
+async def test_a_migration_under_way_does_not_disturb_open_connections(small, admin):
+    await small.run_system(add, 1)
+    await asyncio.gather(*(small.run_system(everything) for _ in range(9)))
+    await admin.execute("ALTER TABLE things ADD COLUMN colour text DEFAULT 'red'")
+    try:
+        results = await asyncio.gather(*(small.run_system(everything) for _ in range(9)))
+    finally:
+        await admin.execute("ALTER TABLE things DROP COLUMN colour")
+    assert all(rows[0]["colour"] == "red" for rows in results)
+
+
+async def test_nothing_of_a_user_stays_on_a_connection(small, database):
+    async def whoami(tx):
+        return await tx.connection.fetchrow("SELECT current_user::text, current_setting('app.user_id', true)")
+
+    ada = await people.make_user(database)
+    for _ in range(6):
+        assert tuple(await small.run_as(ada, whoami)) == ("chatserver_web", ada)
+        role, user = await small.run_system(whoami)
+        assert role == "chatserver_worker"
+        assert not user
+
+
+async def test_ids_are_strings_and_jsonb_is_plain(database):
+    ada = await people.make_user(database)
+    [row] = await people.run_sql(
+        database, "UPDATE users SET settings = $2 WHERE id = ANY($1::uuid[]) RETURNING id, settings", [ada], {"a": [1]}
+    )
+    assert row["id"] == ada
+    assert row["settings"] == {"a": [1]}

@@ -26,7 +26,7 @@ async def make_session(
     guests_may_generate: bool = False,
     minutes: float | None = None,
 ) -> str:
-    """A session with its owner seated, its guests and its plan's credits, `minutes` (or the plan's) to go. Returns its id."""
+    """A session with owner and guests seated and its plan's credits; `minutes` to go, or the plan's. Returns its id."""
     return await database.run_system(_make_session, owner, plan, title, guests, guests_may_generate, minutes)
 
 

@@ -1,0 +1,54 @@
+"""Named SQL: `sql/queries/<feature>.sql`, each statement with a name and a sentence, called as `<feature>.<name>`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Query:
+    """One named statement, with its parameters in the order of $1, $2, …"""
+
+    sql: str
+    parameters: tuple[str, ...]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the parameters; a missing or surplus one is a TypeError."""
+        if values.keys() != set(self.parameters):
+            raise TypeError(f"the query takes {sorted(set(self.parameters))}, not {sorted(values)}")
+        return [values[name] for name in self.parameters]
+
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+# A parameter is :word, but neither ::cast nor the inside of a quoted text.
+_PARAMETER = re.compile(r"'[^']*'|(?<!:):([a-z_][a-z0-9_]*)")
+
+
+def load_queries(folder: Path) -> dict[str, Query]:
+    """Every query of `folder`/*.sql as `<file>.<name>`."""
+    queries = {}
+    for path in sorted(folder.glob("*.sql")):
+        _, *parts = _NAME.split(path.read_text())
+        for name, body in zip(parts[::2], parts[1::2], strict=True):
+            if f"{path.stem}.{name}" in queries:
+                raise ValueError(f"{path.name} has two queries with the name {name}")
+            queries[f"{path.stem}.{name}"] = compile_query(body)
+    return queries
+
+
+def compile_query(text: str) -> Query:
+    """Turns `:name` parameters into the server's `$1`, once."""
+    order: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return match[0]
+        if name not in order:
+            order.append(name)
+        return f"${order.index(name) + 1}"
+
+    sql = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return Query(_PARAMETER.sub(number, sql).strip().rstrip(";"), tuple(order))

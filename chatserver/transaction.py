@@ -1,0 +1,63 @@
+"""An open transaction, as every verb takes it: named queries, and what is to be said once it is committed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+
+from chatserver.events import Announcement, Event
+from chatserver.queries import Query
+
+Row = Mapping[str, Any]
+
+
+class Publisher(Protocol):
+    """Takes what was announced, after COMMIT. Never waits and never fails: delivery heals itself by `seq`."""
+
+    def publish(self, announcements: list[Announcement]) -> None: ...
+
+
+@dataclass(eq=False)
+class Transaction:
+    """An open transaction: runs queries by name and collects announcements. Belongs to one task; never gather on it."""
+
+    connection: asyncpg.Connection
+    queries: Mapping[str, Query]
+    announcements: list[Announcement] = field(default_factory=list)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
+
+    async def fetch_all(self, name: str, /, **values: Any) -> list[Row]:
+        """Every row of a named query."""
+        query = self.queries[name]
+        rows: list[Row] = await self.connection.fetch(query.sql, *query.arguments(values))
+        return rows
+
+    async def fetch_one(self, name: str, /, **values: Any) -> Row | None:
+        """The first row of a named query, or None."""
+        query = self.queries[name]
+        row: Row | None = await self.connection.fetchrow(query.sql, *query.arguments(values))
+        return row
+
+    async def fetch_value(self, name: str, /, **values: Any) -> Any:
+        """The first column of the first row of a named query, or None."""
+        query = self.queries[name]
+        return await self.connection.fetchval(query.sql, *query.arguments(values))
+
+    async def execute(self, name: str, /, **values: Any) -> None:
+        """Runs a named query for its effect alone."""
+        query = self.queries[name]
+        await self.connection.execute(query.sql, *query.arguments(values))
+
+    async def execute_many(self, name: str, /, rows: list[dict[str, Any]]) -> None:
+        """Runs a named query once for each row, in one round trip."""
+        query = self.queries[name]
+        await self.connection.executemany(query.sql, [query.arguments(row) for row in rows])
+
+    def announce(self, channel: str, event: Event) -> None:
+        """Publishes `event` on `channel` after COMMIT, and not at all after a rollback."""
+        self.announcements.append(Announcement(channel, event))
+
+    def then(self, action: Callable[[], None]) -> None:
+        """Calls `action` after COMMIT. It must not wait or raise."""
+        self.after_commit.append(action)

@@ -1,0 +1,143 @@
+"""Postgres goes away and comes back: nothing acknowledged is lost, and the pool is whole again in time."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chatserver import database as module
+from chatserver import embedded
+from chatserver.database import Database
+from chatserver.errors import Busy
+from chatserver.queries import compile_query
+
+QUERIES = {
+    "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),
+    "test.all": compile_query("SELECT id FROM things"),
+}
+
+
+class Silence:
+    def publish(self, announcements):
+        pass
+
+
+@pytest.fixture(scope="module")
+async def own_server():
+    """A server that these tests may kill: fsync and all, as in production."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-outage-") as name:
+        Path(name).chmod(0o755)
+        postgres = await embedded.open_in(Path(name))
+        connection = await asyncpg.connect(postgres.url)
+        await connection.execute(
+            "CREATE TABLE things (id integer PRIMARY KEY); GRANT ALL ON things TO chatserver_worker"
+        )
+        await connection.close()
+        yield postgres
+        await postgres.stop()
+
+
+@pytest.fixture
+async def database(own_server):
+    opened = Database(own_server.url, QUERIES, Silence(), pool=4)
+    await opened.connect()
+    yield opened
+    await opened.close()
+
+
+async def add(tx, number):
+    return await tx.fetch_value("test.add", id=number)
+
+
+async def stored(tx):
+    return {row["id"] for row in await tx.fetch_all("test.all")}
+
+
+def postmaster(server):
+    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+async def until_whole(database, limit):
+    """Waits until as many units at once succeed as the pool has connections."""
+    began = time.monotonic()
+    while True:
+        results = await asyncio.gather(*(database.run_system(stored) for _ in range(4)), return_exceptions=True)
+        if not any(isinstance(result, BaseException) for result in results):
+            return time.monotonic() - began
+        assert all(isinstance(result, (set, Busy)) for result in results), results
+        assert time.monotonic() - began < limit, results
+
+
+async def write_until_stopped(database, first, acknowledged, stopped):
+    number = first
+    while not stopped.is_set():
+        with contextlib.suppress(Busy):
+            acknowledged.append(await database.run_system(add, number))
+        number += 1
+
+
+async def test_an_immediate_crash_under_load_loses_nothing_acknowledged(own_server, database):
+    acknowledged, stopped = [], asyncio.Event()
+    writers = [
+        asyncio.create_task(write_until_stopped(database, n * 1_000_000, acknowledged, stopped)) for n in range(8)
+    ]
+    for _ in range(2):
+        before = len(acknowledged)
+        async with asyncio.timeout(20):
+            while len(acknowledged) < before + 200:
+                await asyncio.sleep(0.01)
+        os.kill(postmaster(own_server), signal.SIGQUIT)
+        async with asyncio.timeout(20):
+            while own_server._server.alive():
+                await asyncio.sleep(0.01)
+    assert await until_whole(database, 10) < 5 + 1.5  # the watch looks once a second
+    stopped.set()
+    await asyncio.gather(*writers)
+    assert set(acknowledged) <= await database.run_system(stored)
+    assert len(acknowledged) > 400
+
+
+async def test_terminated_connections_are_replaced_without_anyone_noticing(own_server, database):
+    await until_whole(database, 5)
+    admin = await asyncpg.connect(own_server.admin_url)
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chatserver'")
+    await admin.close()
+    await asyncio.gather(*(database.run_system(stored) for _ in range(8)))
+
+
+async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, database, monkeypatch):
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 1.0)
+    await until_whole(database, 5)
+    connection_processes = await frozen(own_server)
+    began = time.monotonic()
+    try:
+        with pytest.raises(Busy):
+            await database.run_system(add, -1)
+        assert time.monotonic() - began < 1 + module.ROLLBACK_SECONDS + 1
+    finally:
+        for pid in connection_processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+    assert await until_whole(database, 6) < 5
+
+
+async def frozen(server):
+    admin = await asyncpg.connect(server.admin_url)
+    rows = await admin.fetch("SELECT pid FROM pg_stat_activity WHERE datname = 'chatserver'")
+    await admin.close()
+    pids = [postmaster(server), *(row["pid"] for row in rows)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    return pids
+
+
+async def test_an_unreachable_server_is_busy(tmp_path):
+    database = Database(f"postgresql://nobody@/nothing?host={tmp_path}", QUERIES, Silence(), pool=2)
+    with pytest.raises(OSError):
+        await database.connect()
