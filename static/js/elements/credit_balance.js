@@ -29,8 +29,9 @@ export class CreditBalance extends HTMLElement {
   #words() {
     const { limit, left, held, next } = this.dataset
     const parts = [`${left} of ${limit} left`]
-    if (Number(held)) parts.push(`${held} held`)
-    if (Number(left) < Number(limit) && next && secondsUntil(next) > 0) parts.push(`next in ${span(secondsUntil(next))}`)
+    const brief = "brief" in this.dataset && Number(left) > 0
+    if (Number(held) && !brief) parts.push(`${held} held`)
+    if (!brief && Number(left) < Number(limit) && next && secondsUntil(next) > 0) parts.push(`next in ${span(secondsUntil(next))}`)
     write(slot(this, "words"), parts.join(" · "))
     this.title = next && Number(left) === 0 ? `The next credit comes at ${clockTime(next)}` : ""
   }

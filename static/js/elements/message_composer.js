@@ -153,7 +153,8 @@ export class MessageComposer extends HTMLElement {
     send.setAttribute("aria-disabled", String(against.length > 0))
     send.title = against.join(" ")
     this.dataset.later = later ? "yes" : "no"
-    this.#showReasons(making ? against : [], later)
+    slot(this, "reasons").hidden = !making
+    if (making) write(slot(this, "reasons"), this.#advice(wanted, against, later))
   }
 
   #laterWords({ kind }) {
@@ -161,10 +162,9 @@ export class MessageComposer extends HTMLElement {
     return next ? `Run when credits return · ${countdown(secondsUntil(next))}` : "Run when credits return"
   }
 
-  #showReasons(against, later) {
-    const words = later ? "Not enough credits left. Your words stay here; press once and it runs by itself." : against.join(" ")
-    slot(this, "reasons").hidden = !words
-    write(slot(this, "reasons"), words)
+  #advice({ width, height }, against, later) {
+    if (later) return "Not enough credits left. Press once, and it runs by itself when they are back."
+    return against.join(" ") || `${width} × ${height} pixels · Esc goes back to words`
   }
 
   #tick() {

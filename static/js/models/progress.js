@@ -21,7 +21,7 @@ export function stageWords(known) {
 
 // The time so far, against the usual time where there is one.
 export function elapsedWords(seconds, usual) {
-  return usual ? `${span(seconds)} of usually ${span(usual)}` : span(seconds)
+  return usual ? `${span(seconds)} · usually ${span(usual)}` : span(seconds)
 }
 
 function ordinal(number) {
