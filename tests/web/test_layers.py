@@ -148,7 +148,7 @@ async def test_the_log_has_neither_queries_nor_invite_codes(client: Client) -> N
 async def test_a_violation_of_the_policy_is_logged_within_bounds(client: Client) -> None:
     report = {"csp-report": {"document-uri": "http://localhost/x?secret", "blocked-uri": "inline"}}
     with capture_logs() as lines:
-        for _ in range(30):
+        for _ in range(50):
             sent = client.post("/csp-reports", json=report, headers={"Sec-Fetch-Site": "cross-site"})
             async with sent as answer:
                 assert answer.status == 204
@@ -157,7 +157,7 @@ async def test_a_violation_of_the_policy_is_logged_within_bounds(client: Client)
         async with client.post("/csp-reports", data=b'{"csp-report": 3}') as answer:
             assert answer.status in {204, 400}
     logged = [line for line in lines if line["event"] == "csp.violated"]
-    assert 1 <= len(logged) <= 20 or len(logged) <= 40  # a minute may have turned in between
+    assert 1 <= len(logged) <= 2 * 20  # a minute may have turned in between
     assert logged[0]["document_uri"] == "http://localhost/x"
 
 
