@@ -57,7 +57,7 @@ def check(password: str, *, email: str = "", name: str = "") -> str:
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise Invalid.field("password", "must be valid Unicode")
     if _is_easy(password.lower(), {email.lower(), email.lower().partition("@")[0], name.lower()}):
-        raise Invalid.field("password", "is one of the first that a stranger would try; please choose another")
+        raise Invalid.field("password", "is among the first that a stranger would try; please choose another")
     return password
 
 

@@ -98,12 +98,12 @@ def test_any_text_is_a_password_as_it_is_or_a_clear_refusal(text):
     [
         ("short12", "at least 8"),
         ("x9" * 129, "at most 256"),
-        ("password", "first that a stranger"),
-        ("PassWord123", "first that a stranger"),
-        ("aaaaaaaaaaaa", "first that a stranger"),
-        ("abababababab", "first that a stranger"),
-        ("Ada@Example.org", "first that a stranger"),
-        ("ada lovelace", "first that a stranger"),
+        ("password", "among the first"),
+        ("PassWord123", "among the first"),
+        ("aaaaaaaaaaaa", "among the first"),
+        ("abababababab", "among the first"),
+        ("Ada@Example.org", "among the first"),
+        ("ada lovelace", "among the first"),
         ("12345678\ud800", "valid Unicode"),
     ],
 )
