@@ -54,7 +54,7 @@ def pixel_bomb(width: int = 20_000, height: int = 20_000) -> bytes:
 def gzip_bomb(megabytes: int = 200) -> bytes:
     """Zeros behind a PNG's first bytes, packed a thousand to one."""
     buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1) as packed:
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9) as packed:
         packed.write(b"\x89PNG\r\n\x1a\n")
         for _ in range(megabytes):
             packed.write(bytes(1024 * 1024))

@@ -173,7 +173,7 @@ async def test_the_official_client_waits_out_a_trickle_and_not_a_silence(officia
 
 async def test_the_official_client_opens_half_a_picture_and_takes_any_content_type(official: Emulator):
     official.script("text-to-image", [Cut("half"), Raw(SOURCE)])
-    with pytest.raises(OSError, match="(?i)truncated"):
+    with pytest.raises(OSError, match=r"(?i)truncated"):
         (await _draw()).load()
     assert (await _draw()).size == (32, 32)
 
