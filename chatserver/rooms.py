@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from chatserver import messages, plans, sessions
+from chatserver import messages, plans, sessions, users
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
 from chatserver.events import Event
@@ -91,9 +91,8 @@ async def _still_welcome(tx: Transaction, viewers: Sequence[tuple[Viewer, str]])
         user_ids=[viewer.id for viewer, _ in viewers],
         session_ids=[session_id for _, session_id in viewers],
     )
-    live = await tx.fetch_all("sessions.live_credentials", ids=list({viewer.credential_id for viewer, _ in viewers}))
+    credentials = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
     seats = {_seat_key(row) for row in seated}
-    credentials = {row["id"] for row in live}
     return [(viewer.id, session_id) in seats and viewer.credential_id in credentials for viewer, session_id in viewers]
 
 

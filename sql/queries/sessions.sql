@@ -159,12 +159,6 @@ SELECT w.user_id, w.session_id
   JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL
   JOIN users u ON u.id = w.user_id AND u.status = 'active';
 
--- name: live_credentials
--- Which of these sign-ins and tokens still stand.
-SELECT id FROM sign_ins WHERE id = ANY(:ids::uuid[]) AND ended_at IS NULL AND expires_at > now()
-UNION ALL
-SELECT id FROM api_tokens WHERE id = ANY(:ids::uuid[]) AND revoked_at IS NULL;
-
 -- name: owner_by_email
 -- The account that the operator means.
 SELECT id FROM users WHERE lower(email) = lower(:email) AND status = 'active';
