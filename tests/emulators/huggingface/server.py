@@ -89,6 +89,11 @@ class Emulator:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._serve())
+        # What hangs on purpose would otherwise outlive its loop.
+        for task in (pending := asyncio.all_tasks(self._loop)):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.close()
 
     async def _serve(self) -> None:
         app = web.Application(client_max_size=256 * 1024 * 1024)
