@@ -80,10 +80,19 @@ class Channel:
     def sort(self, connection: Connection) -> None:
         if connection not in self._connections:
             return
-        is_level = self.order.position is not None and self.order.position >= connection.position
-        if connection.is_open and is_level and not connection.outbox and not connection.wire.is_paused:
+        if (
+            connection.is_open
+            and self._is_level(connection)
+            and not connection.outbox
+            and not connection.wire.is_paused
+        ):
             connection.outbox = None
         self._audiences[connection.visit.form].sort(connection)
+
+    def _is_level(self, connection: Connection) -> bool:
+        # Ahead of the channel, a connection would hear again what its opening told; also what waits for the flush.
+        position = self.order.position
+        return position is not None and position >= connection.position and not self._queue
 
     def presence(self) -> Presence:
         """Who is here now."""

@@ -28,7 +28,7 @@ Encoder = Callable[[Event], bytes]
 
 
 class Visit(Struct, frozen=True):
-    """Who comes, to which session, up to which seq they know it, from which address, in which form they want it told."""
+    """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it."""
 
     viewer: Viewer
     session_id: str

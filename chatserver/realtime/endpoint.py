@@ -55,15 +55,15 @@ def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> 
         if not scope["path"].startswith(PREFIX):
             await send({"type": "websocket.close"})
             return
-        form = _choose_form(hub, scope["subprotocols"])
-        wire = await _accept(scope, receive, send, form)
-        try:
-            visit = _let_in(hub, scope, form, is_own_origin)
-        except Goodbye as goodbye:
-            wire.close(goodbye.code, goodbye.reason)
-            return
-        encoder, budget = hub.encoders[visit.form], hub.admission.budget(visit.viewer.id)
-        await _serve(hub, Connection(wire, visit, encoder, table, budget))
+        judgement = _judge(hub, scope, is_own_origin)
+        wire = await _accept(scope, receive, send, judgement)
+        if isinstance(judgement, Goodbye):
+            wire.close(judgement.code, judgement.reason)
+        elif not hub.admission.has_room(judgement.viewer.id, judgement.address):
+            wire.close(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
+        else:
+            encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.viewer.id)
+            await _serve(hub, Connection(wire, judgement, encoder, table, budget))
 
     return app
 
@@ -76,23 +76,15 @@ def _typing(hub: Hub) -> Command:
     return Command("typing", TypingNow, tell)
 
 
-def _choose_form(hub: Hub, offered: Sequence[str]) -> str | None:
-    """The subprotocol; JSON where none is asked for, None where only others are."""
-    if not offered:
-        return protocol.JSON
-    return next((form for form in (protocol.HTML, protocol.JSON) if form in offered and form in hub.encoders), None)
+def _judge(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit | Goodbye:
+    """Who comes, where to and from which seq; or why not."""
+    try:
+        return _visit(hub, scope, is_own_origin)
+    except Goodbye as goodbye:
+        return goodbye
 
 
-async def _accept(scope: Scope, receive: Receive, send: Send, form: str | None) -> Wire:
-    # A close code reaches the client only after the handshake, so everybody is accepted first.
-    await receive()
-    await send({"type": "websocket.accept", "subprotocol": form if scope["subprotocols"] else None})
-    wire: Wire = scope["extensions"].get(EXTENSION) or AsgiWire(receive, send)
-    return wire
-
-
-def _let_in(hub: Hub, scope: Scope, form: str | None, is_own_origin: IsOwnOrigin) -> Visit:
-    """Who comes, where to and from which seq; raises Goodbye."""
+def _visit(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit:
     connection = HTTPConnection(scope)
     origin = connection.headers.get("origin")
     if origin is not None and not is_own_origin(scope, origin):
@@ -100,14 +92,30 @@ def _let_in(hub: Hub, scope: Scope, form: str | None, is_own_origin: IsOwnOrigin
     viewer = current_viewer(connection)
     if viewer is None:
         raise Goodbye(Close.NOT_SIGNED_IN, "not signed in")
-    if form is None:
-        raise Goodbye(Close.CLIENT_TOO_OLD, "unknown subprotocol")
     if hub.draining:
         raise Goodbye(Close.RESTARTING, "restarting")
     address = scope["client"][0] if scope.get("client") else ""
-    if not hub.admission.has_room(viewer.id, address):
-        raise Goodbye(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
+    form = _choose_form(hub, scope["subprotocols"])
     return Visit(viewer, _session_id(scope["path"]), _after(scope["query_string"]), address, form)
+
+
+def _choose_form(hub: Hub, offered: Sequence[str]) -> str:
+    """The subprotocol: JSON where none is asked for, ours for pages before ours for programs."""
+    if not offered:
+        return protocol.JSON
+    for form in (protocol.HTML, protocol.JSON):
+        if form in offered and form in hub.encoders:
+            return form
+    raise Goodbye(Close.CLIENT_TOO_OLD, "unknown subprotocol")
+
+
+async def _accept(scope: Scope, receive: Receive, send: Send, judgement: Visit | Goodbye) -> Wire:
+    # A close code reaches the client only after the handshake, so everybody is accepted first.
+    await receive()
+    subprotocol = judgement.form if isinstance(judgement, Visit) and scope["subprotocols"] else None
+    await send({"type": "websocket.accept", "subprotocol": subprotocol})
+    wire: Wire = scope["extensions"].get(EXTENSION) or AsgiWire(receive, send)
+    return wire
 
 
 def _session_id(path: str) -> str:

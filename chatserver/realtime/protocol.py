@@ -89,7 +89,7 @@ class BadFrame(Exception):
 
 
 class Asked(Struct, frozen=True):
-    """What a client's frame asks: the command's name, the reply's `ref`, the other fields; a `fault` where it is amiss."""
+    """What a frame asks: the command's name, the reply's `ref`, the other fields; a `fault` where it is amiss."""
 
     name: str
     ref: str
@@ -160,11 +160,11 @@ class _Reading:
 
 
 def _flaw_of(fields: dict[str, Any]) -> ChatserverError | None:
-    level: list[tuple[str, Any]] = list(fields.items())
+    level: list[tuple[str, Any]] = [("a field's name", name) for name in fields] + list(fields.items())
     for _ in range(MAX_DEPTH):
         for field, value in level:
             if isinstance(value, str) and (why := _unreadable(value)):
-                return Invalid.field(field if _is_unicode(field) else "a field", why)
+                return Invalid.field(field, why)
         level = [(field, inner) for field, value in level for inner in _inside(value)]
         if not level:
             return None
