@@ -15,7 +15,6 @@ import msgspec
 
 from chatserver.config import Config
 from chatserver.errors import (
-    BadBytes,
     BadParameters,
     ConfigurationError,
     InvalidToken,
@@ -110,7 +109,7 @@ class OpenAIChat:
 
     async def _events(self, response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncGenerator[str, None]:
         stream, size = EventStream(), 0
-        async for piece in pieces(response):
+        async for piece in _unbroken(pieces(response)):
             deadline.left(0)
             size += len(piece)
             if size > self._limits.stream_bytes:
@@ -119,6 +118,17 @@ class OpenAIChat:
                 yield event
         for event in stream.end():
             yield event
+
+
+async def _unbroken(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The stream; once it has begun, a connection that breaks is an answer that was cut off, not a service that is away."""
+    try:
+        async for piece in stream:
+            yield piece
+    except TimeoutError:
+        raise
+    except (aiohttp.ClientError, OSError) as error:
+        raise Truncated from error
 
 
 def body(request: ChatRequest, model: str) -> bytes:
@@ -148,10 +158,6 @@ def _about_the_assistant() -> Iterator[None]:
     try:
         with translated():
             yield
-    except BadBytes as error:
-        if isinstance(error.__cause__, aiohttp.ClientPayloadError):
-            raise Truncated from error
-        raise BadBytes(_reworded(error)) from error
     except ProviderError as error:
         raise type(error)(_reworded(error), retry_after=error.retry_after) from error
 
