@@ -1,9 +1,7 @@
 """One real Postgres for the whole test session, and a database of its own for each test module."""
 
 import itertools
-import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,10 +12,12 @@ import asyncpg
 
 from chatserver import embedded, migrations
 from chatserver.embedded.postgres import OWNER
+from tests.support.guards import Guard
 
 # Speed instead of safety: nothing here outlives the tests.
 SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 TEMPLATE = "template_chatserver"
+CLEAN_UP = 'kill -QUIT $(head -n 1 "$1"/postgres/data/postmaster.pid); sleep 1; rm -rf "$1"'
 _numbers = itertools.count(1)
 
 
@@ -62,7 +62,7 @@ async def running_server() -> AsyncIterator[TestServer]:
     folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
     folder.chmod(0o755)  # as root the server runs as another user
     postgres = await embedded.open_in(folder, SETTINGS)
-    guard = _guard(folder)
+    guard = Guard(CLEAN_UP, str(folder))
     try:
         server = TestServer(postgres)
         await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
@@ -70,17 +70,5 @@ async def running_server() -> AsyncIterator[TestServer]:
         yield server
     finally:
         await postgres.stop()
-        guard.communicate(b"all is well\n")
+        guard.dismiss()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _guard(folder: Path) -> "subprocess.Popen[bytes]":
-    # Its input ends when this process does, however that happens.
-    script = 'read line || { kill -QUIT $(head -n 1 "$1"/postgres/data/postmaster.pid); sleep 1; rm -rf "$1"; }'
-    return subprocess.Popen(
-        ["sh", "-c", script, "guard", str(folder)],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=os.sep,
-    )

@@ -1,0 +1,254 @@
+"""What every broker promises, on both; then what Redis adds: other processes, and outages of Redis."""
+
+import asyncio
+import time
+
+import pytest
+from redis.exceptions import RedisError
+
+from chatserver import brokers
+from chatserver.brokers import sending
+from chatserver.brokers.base import Envelope
+from chatserver.config import Config
+from tests.support.redis import RedisServer
+
+
+@pytest.fixture(scope="module")
+async def redis_server():
+    server = RedisServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def redis_again(redis_server):
+    """A server that the test may freeze or kill: it is well again afterwards."""
+    yield redis_server
+    redis_server.thaw()
+    if not await redis_server._answers():
+        await redis_server.kill()
+        await redis_server.start()
+
+
+class Node:
+    """One process's broker, and what it got."""
+
+    def __init__(self, broker):
+        self.broker, self.got, self.lost = broker, [], []
+        self.receive = self.got.append
+
+    def say(self, *data, channel="room"):
+        self.broker.publish([Envelope(channel, each.encode()) for each in data])
+
+    def heard(self, channel="room"):
+        return [envelope.data.decode() for envelope in self.got if envelope.channel == channel]
+
+    async def hears(self, data, channel="room", seconds=5.0):
+        await until(lambda: data in self.heard(channel), seconds)
+
+
+async def until(condition, seconds=5.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def open_node(config, *channels):
+    node = Node(brokers.open_broker(config))
+    await node.broker.start(lambda envelope: node.receive(envelope), node.lost.append)
+    for channel in channels:
+        node.broker.subscribe(channel)
+    return node
+
+
+async def connected(*nodes):
+    """Waits until each node hears each other: their subscriptions are confirmed."""
+    for number, speaker in enumerate(nodes):
+        for hearer in nodes:
+            word = f"hello {number} {time.monotonic()}"
+            async with asyncio.timeout(10):
+                while word not in hearer.heard():
+                    speaker.say(word)
+                    await asyncio.sleep(0.02)
+    # Order is kept, so after these nothing of the repeated greetings is under way.
+    for number, speaker in enumerate(nodes):
+        speaker.say(f"done {number}")
+    for hearer in nodes:
+        await until(lambda hearer=hearer: all(f"done {n}" in hearer.heard() for n in range(len(nodes))))
+    for node in nodes:
+        node.got.clear()
+        node.lost.clear()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def node(request, redis_server):
+    opened = await open_node(Config(redis_url=redis_server.url if request.param == "redis" else ""), "room")
+    yield opened
+    await opened.broker.close()
+
+
+@pytest.fixture
+async def pair(redis_server):
+    """Two processes on one Redis, both in the room."""
+    nodes = [await open_node(Config(redis_url=redis_server.url), "room") for _ in range(2)]
+    await connected(*nodes)
+    yield nodes
+    for each in nodes:
+        await each.broker.close()
+
+
+async def test_what_is_published_arrives_once_in_order_with_its_event(node):
+    words = [str(number) for number in range(500)]
+    node.say(*words[:250])
+    node.say(*words[250:])
+    await until(lambda: len(node.got) >= 500)
+    await node.broker.check()
+    assert node.heard() == words
+
+
+async def test_only_subscribed_channels_arrive(node):
+    node.say("one", channel="elsewhere")
+    node.broker.subscribe("jobs")
+    node.say("two", channel="jobs")
+    node.broker.unsubscribe("room")
+    node.say("three")
+    node.broker.subscribe("room")
+    node.say("four")
+    await node.hears("four")
+    assert [envelope.data for envelope in node.got] == [b"two", b"four"]
+
+
+async def test_a_failing_receiver_harms_nobody(node):
+    def receive(envelope):
+        if envelope.data == b"bad":
+            raise LookupError
+        node.got.append(envelope)
+
+    node.receive = receive
+    node.say("bad", "good")
+    await node.hears("good")
+
+
+async def test_after_close_nothing_arrives(node):
+    await node.broker.close()
+    node.say("late")
+    assert node.heard() == []
+
+
+async def test_the_other_process_hears_once_in_order_without_the_event(pair):
+    here, there = pair
+    for number in range(300):
+        here.say(str(number))
+    await there.hears("299")
+    assert there.heard() == here.heard() == [str(number) for number in range(300)]
+    assert {envelope.event for envelope in there.got} == {None}
+    there.say("after")
+    await here.hears("after")  # behind the echo of all of it
+    assert len(here.got) == 301
+
+
+async def test_one_process_hears_itself_at_once(pair):
+    here, _ = pair
+    here.say("now")
+    assert here.heard() == ["now"]
+
+
+async def test_leaving_a_channel_ends_what_others_say_there(pair):
+    here, there = pair
+    there.broker.subscribe("other")
+    there.broker.unsubscribe("room")
+    async with asyncio.timeout(5):
+        while not there.heard("other"):
+            here.say("over there", channel="other")
+            await asyncio.sleep(0.01)
+    here.say("gone", "gone")
+    here.say("last", channel="other")
+    await there.hears("last", "other")
+    assert there.heard() == []
+
+
+async def test_a_killed_redis_delays_nobody_here_and_comes_back_with_word_of_the_loss(pair, redis_again):
+    here, there = pair
+    await redis_again.kill()
+    began = time.monotonic()
+    here.say(*(str(number) for number in range(100)))
+    assert time.monotonic() - began < 0.1
+    assert len(here.heard()) == 100
+    with pytest.raises((OSError, RedisError)):
+        await here.broker.check()
+    here.broker.subscribe("new")
+    await redis_again.start()
+    await until(lambda: "room" in there.lost and {"room", "new"} <= set(here.lost), 10)
+    here.say("back")
+    await there.hears("back")
+    assert there.heard() == ["back"]
+
+
+async def test_a_frozen_redis_delays_nobody_here_and_is_noticed(pair, redis_again):
+    here, there = pair
+    redis_again.freeze()
+    began = time.monotonic()
+    for number in range(2000):
+        here.say(str(number))
+    assert time.monotonic() - began < 0.5
+    assert len(here.heard()) == 2000
+    with pytest.raises(TimeoutError):
+        await here.broker.check()
+    await until(lambda: here.broker._listener._was_away, 10)
+    redis_again.thaw()
+    await until(lambda: "room" in there.lost and "room" in here.lost, 10)
+    await connected(here, there)
+
+
+async def test_a_killed_subscription_is_told(pair, redis_server):
+    here, there = pair
+    await kill_subscribers(redis_server)
+    await until(lambda: there.lost == ["room"] and here.lost == ["room"])
+    await connected(here, there)
+
+
+async def kill_subscribers(server):
+    process = await asyncio.create_subprocess_exec(
+        "redis-cli", "-p", str(server.port), "CLIENT", "KILL", "TYPE", "pubsub", stdout=asyncio.subprocess.DEVNULL
+    )
+    await process.wait()
+
+
+async def test_a_process_starts_without_redis_and_joins_later(redis_again):
+    await redis_again.kill()
+    node = await open_node(Config(redis_url=redis_again.url), "room")
+    node.say("alone")
+    assert node.heard() == ["alone"]
+    await redis_again.start()
+    await until(lambda: node.lost == ["room"], 10)
+    await node.broker.check()
+    await node.broker.close()
+
+
+async def test_the_queue_is_bounded_and_keeps_the_newest(monkeypatch):
+    monkeypatch.setattr(sending, "QUEUE_BYTES_AT_MOST", 10_000)
+    sender = sending.Sender()
+    for number in range(1000):
+        sender.put(b"room", str(number).encode())
+    kept = [payload for _, payload in sender._queue]
+    assert 10 < len(kept) < 60
+    assert kept[-1] == b"999"
+    assert sender._bytes <= 10_000
+
+
+async def test_the_last_words_of_a_process_are_sent(pair):
+    here, there = pair
+    here.say("goodbye")
+    await here.broker.close()
+    await there.hears("goodbye")
+
+
+async def test_an_address_with_a_password_says_it_nowhere(redis_server, capsys):
+    broker = brokers.open_broker(Config(redis_url=f"redis://:sesame@127.0.0.1:{redis_server.port}/0"))
+    with pytest.raises(RedisError) as failure:
+        await broker.check()
+    await broker.start(print, print)
+    await asyncio.sleep(0.1)
+    await broker.close()
+    assert "sesame" not in str(failure.value) + "".join(capsys.readouterr())
