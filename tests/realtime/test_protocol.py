@@ -52,6 +52,7 @@ def test_any_text_is_a_command_or_a_bad_frame(text: str) -> None:
     msgspec.json.encode(asked.ref)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from(["type", "ref", "client_id", "text", "amount"]) | st.text(), JSON_VALUES))
 def test_any_object_is_decoded_or_refused_with_a_reason(value: dict[str, object]) -> None:
     asked = protocol.decode(json.dumps(value))
