@@ -30,11 +30,22 @@ async def copy(source: Storage, target: Storage, on_object: Callable[[Copied], N
     """Copies every file of ours. `on_object` is told the state after each group of objects."""
     so_far = Copied()
     async for group in batched(_missing(source, target, so_far), AT_ONCE):
-        sizes = await asyncio.gather(*(_copy_one(source, target, each) for each in group))
+        sizes = await _copy_group(source, target, group)
         so_far.copied += len(sizes)
         so_far.bytes += sum(sizes)
         on_object(so_far)
     return so_far
+
+
+async def _copy_group(source: Storage, target: Storage, group: list[StoredObject]) -> list[int]:
+    # All end before an error is told, so that nothing goes on behind it.
+    results = await asyncio.gather(*(_copy_one(source, target, each) for each in group), return_exceptions=True)
+    sizes = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        sizes.append(result)
+    return sizes
 
 
 async def _missing(source: Storage, target: Storage, so_far: Copied) -> AsyncIterator[StoredObject]:

@@ -44,8 +44,12 @@ def _joined(words: list[str]) -> str:
 
 def spell(text: str) -> str:
     """The text in lower-case ASCII, as well as its sounds can be told; what cannot be spelled separates words."""
+    return _spell(unicodedata.normalize("NFC", text.lower().replace("'", "").replace("’", "")))
+
+
+def _spell(text: str) -> str:
     spelled = ""
-    for character in unicodedata.normalize("NFC", text.lower().replace("'", "").replace("’", "")):
+    for character in text:
         if character.isascii() or character in _TABLE:
             spelled += _TABLE.get(character, character).replace("_", "")
         else:
@@ -56,7 +60,7 @@ def spell(text: str) -> str:
 def _add_sound(spelled: str, character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain[0].isascii() or plain[0] in _TABLE:
-        return spelled + spell(plain[0])
+        return spelled + _spell(plain)
     name = unicodedata.name(character, "")
     if _MUTE.fullmatch(name):
         return spelled.removesuffix("a")

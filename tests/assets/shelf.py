@@ -1,0 +1,164 @@
+"""A shelf of files for the tests: people, a session, pictures that were made in it, and the server that hands them out."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection
+
+from chatserver import assets, ids
+from chatserver.assets import pages, routes
+from chatserver.assets.pictures import PictureWorkshop
+from chatserver.config import Config
+from chatserver.database import Database
+from chatserver.imaging.shapes import Clip, Picture
+from chatserver.messages.models import Asset
+from chatserver.state import State
+from chatserver.storage.base import Storage
+from chatserver.web import errors, middleware, templating
+from chatserver.web.auth import Viewer
+from tests.support.people import make_session, make_user, run_sql
+
+SECRET_KEY = "a test's key"
+
+
+def picture(seed: int = 1, side: int = 96) -> Picture:
+    """A small real PNG with all that is kept of it."""
+    data, thumbnail = io.BytesIO(), io.BytesIO()
+    image = Image.effect_noise((side, side), 10 + seed % 90).convert("RGB")
+    image.save(data, "PNG")
+    image.resize((24, 24)).save(thumbnail, "WEBP")
+    return Picture(
+        data=data.getvalue(),
+        content_type="image/png",
+        width=side,
+        height=side,
+        sha256=hashlib.sha256(data.getvalue()).hexdigest(),
+        thumbnail=thumbnail.getvalue(),
+        placeholder=base64.b64encode(thumbnail.getvalue()).decode(),
+    )
+
+
+def clip(data: bytes = b"\x1aE\xdf\xa3" + b"x" * 700_000) -> Clip:
+    """Bytes that pass for a clip: nothing here looks into them."""
+    return Clip(
+        data=data,
+        content_type="video/webm",
+        width=64,
+        height=64,
+        sha256=hashlib.sha256(data).hexdigest(),
+        thumbnail=b"poster",
+        placeholder="",
+        duration_seconds=2.0,
+    )
+
+
+class Shelf:
+    """Ada owns the session, Grace is her guest, Mallory a stranger."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self.database, self.storage = database, storage
+
+    @classmethod
+    async def fill(cls, database: Database, storage: Storage) -> "Shelf":
+        shelf = cls(database, storage)
+        shelf.ada, shelf.grace, shelf.mallory = [
+            await make_user(database, name) for name in ("Ada", "Grace", "Mallory")
+        ]
+        shelf.session_id = await make_session(database, shelf.ada, guests=(shelf.grace,))
+        return shelf
+
+    async def begins(self, prompt: str = "a sunset over mountains", kind: str = "image") -> str:
+        """A generation in its message, without a credit; its id."""
+        message_id, generation_id = ids.new(), ids.new()
+        [row] = await run_sql(
+            self.database, "UPDATE user_sessions SET seq = seq + 1 WHERE id = $1 RETURNING seq", self.session_id
+        )
+        await run_sql(
+            self.database,
+            """
+            INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, client_id, seq)
+            VALUES ($1, $2, $3, 'user', 'Ada', $4, $5, $7, $6)
+            """,
+            message_id, self.session_id, self.ada, kind, prompt, row["seq"], message_id,
+        )  # fmt: skip
+        await run_sql(
+            self.database,
+            """
+            INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height,
+                                     status, finished_at)
+            VALUES ($1, $2, $3, $4, $5, 1, $6, 7, 96, 96, 'done', now())
+            """,
+            generation_id, message_id, self.session_id, self.ada, kind, prompt,
+        )  # fmt: skip
+        return generation_id
+
+    async def stages(self, generation_id: str, file: Picture | Clip, attempt: int = 1) -> assets.Staged:
+        return await self.database.run_system(assets.stage, generation_id, attempt, file)
+
+    async def puts(self, staged: assets.Staged, file: Picture | Clip) -> None:
+        await self.storage.put(staged.storage_key, file.data, file.content_type)
+        await self.storage.put(staged.thumbnail_key, file.thumbnail, "image/webp")
+
+    async def gets(self, file: Picture | Clip, prompt: str = "a sunset over mountains") -> Asset:
+        """A finished file, as Ada sees it."""
+        generation_id = await self.begins(prompt, "image" if isinstance(file, Picture) else "video")
+        staged = await self.stages(generation_id, file)
+        await self.puts(staged, file)
+        await self.database.run_system(assets.store, staged.id)
+        return await self.database.run_as(self.ada, assets.find, staged.id)
+
+    async def ages(self, asset_id: str, hours: float) -> None:
+        await run_sql(
+            self.database,
+            "UPDATE assets SET created_at = now() - make_interval(secs => $2) WHERE id = $1",
+            asset_id, hours * 3600,
+        )  # fmt: skip
+
+    async def deletes(self, asset_id: str) -> None:
+        await run_sql(self.database, "UPDATE assets SET status = 'deleted' WHERE id = $1", asset_id)
+
+
+async def identify(connection: HTTPConnection) -> Viewer | None:
+    """Whoever says an id is taken for that person: sign-in has tests of its own."""
+    via = "token" if "authorization" in connection.headers else "cookie"
+    user_id = connection.headers.get("authorization", "").removeprefix("Bearer ") or connection.cookies.get("who")
+    return Viewer(id=user_id, name="x", role="member", via=via, credential_id=user_id) if user_id else None
+
+
+@contextlib.asynccontextmanager
+async def serving(database: Database, storage: Storage, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a real server with the real layers, over this database and storage."""
+    config = Config(data_dir=Path("unused"), port=0, **settings)
+    workshop = PictureWorkshop(size=1)
+    state = State(
+        config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=workshop,
+        broker=None, hub=None, providers={}, chat=None,
+    )  # fmt: skip
+    app = Starlette(
+        routes=[*routes.ROUTES, *pages.ROUTES],
+        middleware=middleware.http_stack(config, identify),
+        exception_handlers=errors.EXCEPTION_HANDLERS,
+    )
+    app.state.chatserver, app.state.site = state, templating.open_site(config, SECRET_KEY)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        async with aiohttp.ClientSession(f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar()) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await running
+        await workshop.close()

@@ -1,0 +1,100 @@
+"""Favourites: a mark that everyone in the session sees, and strangers can neither set nor see."""
+
+import json
+
+import msgspec
+import pytest
+
+from chatserver import assets, ids
+from chatserver.assets import commands
+from chatserver.errors import NotFound
+from chatserver.events import session_channel
+from chatserver.messages.events import MessageChanged
+from chatserver.realtime.base import Caller
+from chatserver.web.auth import Viewer
+from tests.assets.shelf import picture, serving
+from tests.support.people import run_sql
+
+
+async def is_favorite(shelf, asset) -> bool:
+    return (await shelf.database.run_as(shelf.ada, assets.find, asset.id)).favorite
+
+
+async def test_a_mark_changes_the_message_for_everyone_once(shelf, published):
+    asset = await shelf.gets(picture(1))
+    published.clear()
+    for _ in range(3):
+        await shelf.database.run_as(shelf.grace, assets.favorite, asset.id, True)
+    [event] = published.events(session_channel(shelf.session_id))
+    assert isinstance(event, MessageChanged)
+    assert event.message.generations[0].assets[0] == msgspec.structs.replace(asset, favorite=True)
+    [row] = await run_sql(shelf.database, "SELECT seq FROM user_sessions WHERE id = $1", shelf.session_id)
+    assert event.seq == event.message.seq == row["seq"]
+    await shelf.database.run_as(shelf.ada, assets.favorite, asset.id, False)
+    assert published.events()[-1].message.generations[0].assets[0].favorite is False
+
+
+async def test_a_stranger_can_neither_mark_nor_see(shelf, published):
+    asset = await shelf.gets(picture(2))
+    published.clear()
+    for verb, args in ((assets.favorite, (True,)), (assets.find, ()), (assets.find_file, ()), (assets.storage_key, ())):
+        for asset_id in (asset.id, ids.new()):
+            with pytest.raises(NotFound):
+                await shelf.database.run_as(shelf.mallory, verb, asset_id, *args)
+    assert not published
+    assert not await is_favorite(shelf, asset)
+
+
+async def test_a_mark_is_possible_when_the_time_is_up(shelf):
+    asset = await shelf.gets(picture(3))
+    expires = "UPDATE user_sessions SET expires_at = now() + $2::interval WHERE id = $1"
+    await run_sql(shelf.database, expires.replace("$2::interval", "interval '-1 hour'"), shelf.session_id)
+    await shelf.database.run_as(shelf.ada, assets.favorite, asset.id, True)
+    assert await is_favorite(shelf, asset)
+    await run_sql(shelf.database, expires.replace("$2::interval", "interval '1 hour'"), shelf.session_id)
+
+
+async def test_marks_over_http(shelf):
+    asset = await shelf.gets(picture(4))
+    path = f"/api/v1/assets/{asset.id}/favorite"
+    async with serving(shelf.database, shelf.storage) as client:
+
+        async def call(method: str, who: str, path: str = path) -> int:
+            headers = {"Authorization": f"Bearer {who}"} if who else {}
+            async with client.request(method, path, headers=headers) as answer:
+                if answer.status != 204:
+                    assert json.loads(await answer.read())["error"]["code"]
+                return answer.status
+
+        assert [await call("PUT", shelf.ada), await call("PUT", shelf.ada)] == [204, 204]
+        assert await is_favorite(shelf, asset)
+        assert [await call(method, shelf.mallory) for method in ("PUT", "DELETE")] == [404, 404]
+        assert [await call(method, "") for method in ("PUT", "DELETE")] == [401, 401]
+        assert await call("PUT", shelf.ada, "/api/v1/assets/nonsense/favorite") == 404
+        assert await is_favorite(shelf, asset)
+        assert await call("DELETE", shelf.grace) == 204
+        assert not await is_favorite(shelf, asset)
+
+
+async def test_marks_over_the_websocket(shelf):
+    asset = await shelf.gets(picture(5))
+
+    class Parts:
+        database = shelf.database
+
+    [command] = commands.commands(Parts)
+    assert command.name == "asset.favorite"
+
+    def caller(user_id: str) -> Caller:
+        viewer = Viewer(id=user_id, name="x", role="member", via="cookie", credential_id="x")
+        return Caller(viewer=viewer, session_id=shelf.session_id, connection_id="x")
+
+    body = msgspec.json.decode(json.dumps({"asset_id": asset.id, "on": True}), type=command.body)
+    assert await command.handle(caller(shelf.grace), body) == {"asset_id": asset.id, "favorite": True}
+    assert await is_favorite(shelf, asset)
+    with pytest.raises(NotFound):
+        await command.handle(caller(shelf.mallory), body)
+    with pytest.raises(NotFound):
+        await command.handle(caller(shelf.ada), command.body("nonsense", True))
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"asset_id": "x", "on": true, "more": 1}', type=command.body)

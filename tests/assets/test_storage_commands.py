@@ -1,0 +1,67 @@
+"""`chatserver storage create | check | copy`, as the operator types them."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatserver import storage
+from tests.assets.shelf import Shelf, clip, picture
+from tests.support.people import run_sql
+from tests.support.swift import KEYS
+
+
+@pytest.fixture
+def operator(database_url, tmp_path):
+    """Runs a command; (exit code, everything it printed)."""
+
+    async def run(*arguments: str, **settings: str) -> tuple[int, str]:
+        environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, **settings}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chatserver", "storage", *arguments, env=environment,
+            cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    return run
+
+
+async def test_the_operator_creates_compares_and_moves_the_store(operator, database, swift, tmp_path):
+    folder, bucket = f"file:{tmp_path}/files", swift.url("moved")
+    status, said = await operator("check", STORAGE_URL=bucket, **KEYS)
+    assert (status, "chatserver storage create" in said) == (1, True), said
+
+    status, said = await operator("create", STORAGE_URL=bucket, **KEYS)
+    assert (status, "moved is there." in said) == (0, True), said
+
+    store = await storage.open_url(folder)
+    shelf = await Shelf.fill(database, store)
+    kept = await shelf.gets(picture(1))
+    await shelf.gets(clip())
+    status, said = await operator("check", STORAGE_URL=folder)
+    assert (status, "2 files, 4 objects." in said) == (0, True), said
+
+    status, said = await operator("copy", folder, bucket, **KEYS)
+    assert (status, "4 copied" in said) == (0, True), said
+    status, said = await operator("copy", folder, bucket, **KEYS)
+    assert (status, "0 copied" in said, "4 were there" in said) == (0, True, True), said
+    status, said = await operator("check", STORAGE_URL=bucket, **KEYS)
+    assert (status, "Rows and bytes agree." in said) == (0, True), said
+
+    await run_sql(database, "UPDATE assets SET bytes = bytes + 1 WHERE id = $1", kept.id)
+    status, said = await operator("check", STORAGE_URL=bucket, **KEYS)
+    assert (status, "Of a wrong size: 1" in said) == (1, True), said
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in said
+    await store.close()
+
+
+async def test_a_wrong_address_is_one_line(operator):
+    status, said = await operator("copy", "file:/x?y=z", "s3://b")
+    assert (
+        status == 2 and said == "chatserver: STORAGE_URL must name a folder of this machine, such as file:/srv/files.\n"
+    )
+    status, said = await operator("create", STORAGE_URL="s3://b?endpoint=ftp://x")
+    assert status == 2 and said.count("\n") == 1

@@ -1,0 +1,274 @@
+"""Nothing orphaned: what a crash leaves between row and bytes is swept, what is alive stays, and the compare sees it all."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from chatserver import assets, ids, storage
+from chatserver.assets.comparing import compare
+from chatserver.assets.copying import copy
+from chatserver.assets.keys import all_keys, base_of, is_ours
+from chatserver.assets.sweeper import sweep, sweep_rows
+from chatserver.errors import Conflict, NotFound, StorageError
+from tests.assets.shelf import Shelf, clip, picture
+from tests.support.people import run_sql
+
+on_both = pytest.mark.parametrize("fresh", ["folder", "s3"], indirect=True)
+
+
+@pytest.fixture
+async def fresh(request, database, swift, tmp_path):
+    """A shelf whose store nobody else uses."""
+    url = (
+        f"file:{tmp_path}/files" if getattr(request, "param", "folder") == "folder" else swift.url(f"sweep-{ids.new()}")
+    )
+    store = await storage.open_url(url)
+    await store.create()
+    await run_sql(database, "DELETE FROM assets")
+    yield await Shelf.fill(database, store)
+    await store.close()
+
+
+async def keys(shelf: Shelf) -> list[str]:
+    return [each.key async for each in shelf.storage.walk()]
+
+
+async def ages_bytes(shelf: Shelf, hours: float) -> None:
+    """Makes every object look old; only a folder can."""
+    for path in shelf.storage.root.rglob("*"):
+        os.utime(path, (path.stat().st_mtime - hours * 3600,) * 2)
+
+
+@on_both
+async def test_a_sound_store_loses_nothing(fresh):
+    await fresh.gets(picture(1))
+    await fresh.gets(clip())
+    before = await keys(fresh)
+    swept = await sweep(fresh.database, fresh.storage, grace=0)
+    assert (swept.rows, swept.objects, swept.unfinished) == (0, 0, 0)
+    assert await keys(fresh) == before and len(before) == 4
+    comparison = await compare(fresh.database, fresh.storage)
+    assert comparison.sound and (comparison.rows, comparison.objects) == (2, 4)
+
+
+@on_both
+async def test_deleted_files_go_with_everything_made_from_them(fresh):
+    asset = await fresh.gets(picture(2))
+    kept = await fresh.gets(picture(3))
+    file = await fresh.database.run_as(fresh.ada, assets.find_file, asset.id)
+    for key in all_keys(file.storage_key, file.thumbnail_key):
+        await fresh.storage.put(key, b"x", "image/webp")
+    await fresh.deletes(asset.id)
+    assert await sweep_rows(fresh.database, fresh.storage) == 1
+    assert {base_of(key) for key in await keys(fresh)} == {
+        base_of((await fresh.database.run_as(fresh.ada, assets.find_file, kept.id)).storage_key)
+    }
+    assert await run_sql(fresh.database, "SELECT id FROM assets WHERE id = $1", asset.id) == []
+
+
+async def test_what_was_staged_lately_is_left_alone_and_later_given_up(fresh):
+    file = picture(4)
+    staged = await fresh.stages(await fresh.begins(), file)
+    await fresh.puts(staged, file)
+    assert (await sweep(fresh.database, fresh.storage)).rows == 0
+    assert len(await keys(fresh)) == 2
+    await fresh.ages(staged.id, 1.1)
+    assert (await sweep(fresh.database, fresh.storage)).rows == 1
+    assert await keys(fresh) == []
+    with pytest.raises(Conflict):
+        await fresh.database.run_system(assets.store, staged.id)
+
+
+@on_both
+async def test_bytes_without_a_row_go_when_no_row_can_be_on_its_way(fresh):
+    asset = await fresh.gets(picture(5))
+    await run_sql(fresh.database, "DELETE FROM assets WHERE id = $1", asset.id)
+    assert (await sweep(fresh.database, fresh.storage)).objects == 0
+    assert not (await compare(fresh.database, fresh.storage)).sound
+    assert (await sweep(fresh.database, fresh.storage, grace=-2)).objects == 2
+    assert await keys(fresh) == []
+
+
+async def test_what_somebody_else_put_there_is_never_touched(fresh):
+    await fresh.gets(picture(6))
+    for key in ("README.txt", "backup/2026.tar.gz", f"{fresh.ada}/notes.txt", "probe/mine.png"):
+        await fresh.storage.put(key, b"x", "text/plain")
+    before = await keys(fresh)
+    assert (await sweep(fresh.database, fresh.storage, grace=-2)).objects == 0
+    assert await keys(fresh) == before
+    comparison = await compare(fresh.database, fresh.storage)
+    assert comparison.sound and len(comparison.foreign) == 4
+
+
+@on_both
+async def test_the_compare_finds_every_kind_of_harm(fresh):
+    missing, cut, thumbless, orphan, sound = [await fresh.gets(picture(10 + index)) for index in range(5)]
+    files = {
+        each.id: await fresh.database.run_as(fresh.ada, assets.find_file, each.id)
+        for each in (missing, cut, thumbless, orphan, sound)
+    }
+    await fresh.storage.delete(files[missing.id].storage_key)
+    await fresh.storage.put(files[cut.id].storage_key, b"cut", "image/png")
+    await fresh.storage.delete(files[thumbless.id].thumbnail_key)
+    await run_sql(fresh.database, "DELETE FROM assets WHERE id = $1", orphan.id)
+    seen = 0
+
+    def count() -> None:
+        nonlocal seen
+        seen += 1
+
+    comparison = await compare(fresh.database, fresh.storage, count)
+    assert not comparison.sound
+    assert sorted(comparison.missing) == sorted([files[missing.id].storage_key, files[thumbless.id].thumbnail_key])
+    assert comparison.wrong_sizes == [files[cut.id].storage_key]
+    assert sorted(comparison.orphans) == sorted([files[orphan.id].storage_key, files[orphan.id].thumbnail_key])
+    assert seen == comparison.objects == 8
+
+
+async def test_an_owner_whose_bytes_are_all_gone_is_found(fresh):
+    asset = await fresh.gets(picture(20))
+    file = await fresh.database.run_as(fresh.ada, assets.find_file, asset.id)
+    for key in (file.storage_key, file.thumbnail_key):
+        await fresh.storage.delete(key)
+    assert sorted((await compare(fresh.database, fresh.storage)).missing) == sorted(
+        [file.storage_key, file.thumbnail_key]
+    )
+
+
+WORKER = """
+import asyncio, os, signal, sys
+from chatserver import assets, resources, storage
+from chatserver.database import Database, load_queries
+from tests.assets.shelf import picture
+
+class Silence:
+    def publish(self, announcements): ...
+
+async def main(url, store_url, generation_id, step):
+    database = Database(url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+    await database.connect()
+    store = await storage.open_url(store_url)
+    file = picture(30)
+    staged = await database.run_system(assets.stage, generation_id, 1, file)
+    if step == "row":
+        os.kill(os.getpid(), signal.SIGKILL)
+    await store.put(staged.storage_key, file.data, file.content_type)
+    if step == "bytes":
+        os.kill(os.getpid(), signal.SIGKILL)
+    await store.put(staged.thumbnail_key, file.thumbnail, "image/webp")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("step", ["row", "bytes", "thumbnail"])
+async def test_kill_9_between_row_and_bytes_leaves_nothing_after_the_sweep(database, database_url, tmp_path, step):
+    store_url = f"file:{tmp_path}/files"
+    store = await storage.open_url(store_url)
+    await run_sql(database, "DELETE FROM assets")
+    shelf = await Shelf.fill(database, store)
+    generation_id = await shelf.begins()
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, database_url, store_url, generation_id, step, cwd=Path(__file__).parents[2]
+    )
+    assert await worker.wait() == -signal.SIGKILL
+    [row] = await run_sql(database, "SELECT id, status FROM assets")
+    assert row["status"] == "staged"
+    with pytest.raises(NotFound):
+        await database.run_as(shelf.ada, assets.find, row["id"])
+    assert (await compare(database, store)).sound  # a staged row is on its way: neither harm nor shown
+    await shelf.ages(row["id"], 2)
+    await ages_bytes(shelf, 2)
+    assert (await sweep(database, store)).rows == 1
+    assert await keys(shelf) == [] and (await compare(database, store)).sound
+    # The next attempt takes another key, and the same prompt ends well.
+    file = picture(30)
+    staged = await shelf.stages(generation_id, file, attempt=2)
+    await shelf.puts(staged, file)
+    await database.run_system(assets.store, staged.id)
+    assert (await compare(database, store)).rows == 1
+    await store.close()
+
+
+async def test_a_sweep_that_was_killed_goes_on_the_next_time(fresh, monkeypatch):
+    for index in range(3):
+        await fresh.deletes((await fresh.gets(picture(40 + index))).id)
+    delete, calls = fresh.storage.delete, 0
+
+    async def breaks(key: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            raise StorageError
+        await delete(key)
+
+    monkeypatch.setattr(fresh.storage, "delete", breaks)
+    with pytest.raises(StorageError):
+        await sweep_rows(fresh.database, fresh.storage)
+    monkeypatch.undo()
+    assert await sweep_rows(fresh.database, fresh.storage) == 3
+    assert await keys(fresh) == []
+
+
+async def test_two_sweeps_at_once_do_no_harm(fresh):
+    kept = await fresh.gets(picture(50))
+    for index in range(6):
+        await fresh.deletes((await fresh.gets(picture(51 + index))).id)
+    await asyncio.gather(*(sweep(fresh.database, fresh.storage, grace=-2) for _ in range(3)))
+    comparison = await compare(fresh.database, fresh.storage)
+    assert comparison.sound and comparison.rows == 1
+    assert await fresh.storage.get((await fresh.database.run_as(fresh.ada, assets.find_file, kept.id)).storage_key)
+
+
+async def test_staging_the_same_attempt_again_replaces_the_row_until_it_is_stored(fresh):
+    generation_id, first, second = await fresh.begins(), picture(60), picture(61)
+    one, two = await fresh.stages(generation_id, first), await fresh.stages(generation_id, second)
+    assert one == two
+    await fresh.puts(two, second)
+    await fresh.database.run_system(assets.store, two.id)
+    assert (await fresh.database.run_as(fresh.ada, assets.find, two.id)).sha256 == second.sha256
+    with pytest.raises(Conflict):
+        await fresh.stages(generation_id, first)
+    with pytest.raises(NotFound):
+        await fresh.stages(ids.new(), first)
+
+
+@on_both
+async def test_a_store_is_copied_and_a_broken_copy_goes_on(fresh, tmp_path, monkeypatch):
+    for index in range(5):
+        await fresh.gets(picture(70 + index))
+    await fresh.gets(clip())
+    await fresh.storage.put("README.txt", b"not ours", "text/plain")
+    target = await storage.open_url(f"file:{tmp_path}/copy")
+    put, calls = target.put, 0
+
+    async def breaks(key: str, data: bytes, content_type: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 6:
+            raise StorageError
+        await put(key, data, content_type)
+
+    monkeypatch.setattr(target, "put", breaks)
+    with pytest.raises(StorageError):
+        await copy(fresh.storage, target)
+    monkeypatch.undo()
+    there = len([each async for each in target.walk()])
+    assert 0 < there < 12
+    told = []
+    copied = await copy(fresh.storage, target, lambda each: told.append(each.copied))
+    assert (copied.copied, copied.present, copied.foreign) == (12 - there, there, 1)
+    assert told[-1] == 12 - there
+    again = await copy(fresh.storage, target)
+    assert (again.copied, again.present) == (0, 12)
+    back = [each async for each in target.walk()]
+    assert [each.key for each in back] == [key for key in await keys(fresh) if is_ours(key)]
+    for each in back:
+        assert await target.get(each.key) == await fresh.storage.get(each.key)
+    assert (await compare(fresh.database, target)).sound
+    await target.close()
