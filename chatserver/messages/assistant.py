@@ -214,7 +214,7 @@ class Writer:
 
     async def _finish(self, error: ChatserverError | None) -> None:
         self._send_delta()
-        text = self._text
+        text = self._text.strip()
         if error is not None:
             text = f"{text}\n\n*{error.message}*".strip()
         html = await markdown.render_off_loop(text)

@@ -1,0 +1,281 @@
+"""The promises of the product (docs/reliability.md), on real processes, real Postgres and real sockets."""
+
+import asyncio
+import random
+import uuid
+
+import pytest
+
+from chatserver import credits as books
+from tests.support import product as products
+from tests.support.story import Refusal, sign_up
+
+# Long enough to be killed in the middle, short enough to wait for.
+SLOW = {"SKETCH_PACE": "4"}
+
+
+async def test_p1_what_was_answered_ok_survives_a_kill(database_url, tmp_path):
+    settings = {"DATABASE_URL": database_url}
+    product = await products.start(tmp_path, **settings)
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    said = []
+    for _ in range(3):
+        room = await ada.joins(session, product=product)
+        senders = [asyncio.create_task(room.says(f"word {uuid.uuid4()}")) for _ in range(8)]
+        await asyncio.wait(senders, return_when=asyncio.FIRST_COMPLETED)
+        # Now, in the middle of the others.
+        await product.kill()
+        for sender in senders:
+            sender.add_done_callback(lambda done: done.cancelled() or done.exception())
+        done = [sender for sender in senders if sender.done() and not sender.exception()]
+        said += [sender.result()["text"] for sender in done]
+        for sender in senders:
+            sender.cancel()
+        await room.leaves()
+        product = await products.start(tmp_path, **settings)
+        ada.product = product
+    stored = await ada.call("GET", f"/sessions/{session['id']}/messages")
+    texts = [message["text"] for message in stored["messages"] if message["author"]["kind"] == "user"]
+    assert said
+    assert set(said) <= set(texts)
+    assert len(texts) == len(set(texts))
+    await product.kill()
+
+
+async def test_p2_everyone_sees_one_order_without_a_gap(product, ada, bob):
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    rooms = [await ada.joins(session), await ada.joins(session), await bob.joins(session)]
+    await asyncio.gather(*(room.says(f"{index}-{n}") for index, room in enumerate(rooms) for n in range(6)))
+    for room in rooms:
+        await room.hears(lambda event: event["type"] == "message" and event["seq"] >= 18)
+    orders = [[event["seq"] for event in room.events if event["type"] == "message"] for room in rooms]
+    assert orders[0] == orders[1] == orders[2] == list(range(1, 19))
+    for room in rooms:
+        await room.leaves()
+
+
+async def test_p3_a_client_that_was_away_ends_in_the_state_of_a_fresh_one(product, ada):
+    session = await ada.buys("pro")
+    room = await ada.joins(session)
+    first = await room.says("first")
+    await room.generates("a quiet harbour", width=64, height=64)
+    away_from = room.seq
+    await room.leaves()
+    writer = await ada.joins(session, after=away_from)
+    picture = await writer.generates("a storm", width=64, height=64, count=2)
+    await writer.asks("message.delete", message_id=first["id"])
+    for n in range(5):
+        await writer.says(f"while away {n}")
+    await writer.sees_ended(picture)
+    # Replies of the assistant and both pictures come to rest.
+    settled = await ada.call("GET", f"/sessions/{session['id']}/messages")
+    await writer.hears(lambda event: event.get("seq", 0) >= settled["seq"])
+    room._socket = None
+    back = await ada.joins(session, after=away_from)
+    merged = {**room.messages, **back.messages}
+    fresh = await ada.joins(session)
+    await fresh.sees(lambda message: message["text"] == "while away 4")
+    await asyncio.gather(*(r.sees_ended(picture) for r in (back, fresh)))
+    assert {**merged, **back.messages} == fresh.messages
+    seqs = [event["seq"] for event in back.events if event["type"] == "message"]
+    assert seqs == sorted(set(seqs))
+    assert min(seqs) > away_from
+    for each in (writer, back, fresh):
+        await each.leaves()
+
+
+async def test_p4_one_client_id_has_one_effect_over_any_tab(product, ada):
+    session = await ada.buys()
+    tabs = [await ada.joins(session) for _ in range(3)]
+    client_id = str(uuid.uuid4())
+    answers = await asyncio.gather(*(tab.says("only once", client_id) for tab in tabs for _ in range(4)))
+    over_http = await ada.call(
+        "POST", f"/sessions/{session['id']}/messages", {"client_id": client_id, "text": "only once"}
+    )
+    assert {answer["id"] for answer in answers} == {over_http["message"]["id"]}
+    with pytest.raises(Refusal) as refusal:
+        await tabs[0].says("something else", client_id)
+    assert refusal.value.code == "conflict"
+    for tab in tabs:
+        await tab.leaves()
+
+
+async def test_p7_a_kill_in_mid_render_loses_nothing_and_costs_one_credit(database_url, tmp_path):
+    settings = {"DATABASE_URL": database_url, **SLOW}
+    product = await products.start(tmp_path, **settings)
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    message = await room.generates("a lighthouse in a storm", width=128, height=128)
+    await room.hears(lambda event: event["type"] == "progress" and event.get("fraction", 0) > 0.2)
+    await product.kill()
+    await room.leaves()
+    product = await products.start(tmp_path, **settings)
+    room = await ada.joins(session, product=product)
+    ended = await room.sees_ended(message)
+    [generation] = ended["generations"]
+    assert generation["status"] == "done"
+    assert generation["stage"]["attempt"] >= 2
+    ada.product = product
+    credits = await ada.credits(session)
+    assert (credits["image"]["left"], credits["image"]["held"]) == (7, 0)
+    status, headers, body = await ada.fetch(generation["assets"][0]["download_url"])
+    assert (status, headers["Content-Type"], body[:4]) == (200, "image/png", b"\x89PNG")
+    await room.leaves()
+    await product.kill()
+
+
+async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url, tmp_path):
+    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_FAIL="1") as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        room = await ada.joins(session)
+        message = await room.generates("a house on a hill", width=64, height=64)
+        ended = await room.sees_ended(message)
+        [generation] = ended["generations"]
+        assert generation["status"] == "failed"
+        assert generation["error"]["credit_returned"] is True
+        assert generation["error"]["message"]
+        assert (await ada.credits(session))["image"]["left"] == 8
+        await room.leaves()
+
+
+async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_path):
+    settings = {"DATABASE_URL": database_url, **SLOW}
+    product = await products.start(tmp_path, **settings)
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    message = await room.generates("a forest in fog", width=128, height=128)
+    await room.hears(lambda event: event["type"] == "progress" and event.get("fraction", 0) > 0.1)
+    assert await product.stop() == 0
+    assert await room.is_closed() == 1012
+    await room.leaves()
+    product = await products.start(tmp_path, **settings)
+    room = await ada.joins(session, product=product)
+    ended = await room.sees_ended(message)
+    assert [generation["status"] for generation in ended["generations"]] == ["done"]
+    await room.leaves()
+    await product.kill()
+
+
+async def test_cancel_stops_the_work_and_returns_the_credit(database_url, tmp_path):
+    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_PACE="30") as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        room = await ada.joins(session)
+        message = await room.generates("a slow river", width=64, height=64)
+        await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+        result = await room.asks("generation.cancel", generation_id=message["generations"][0]["id"])
+        assert result["generation"]["status"] == "cancelled"
+        assert (await ada.credits(session))["image"]["left"] == 8
+        # The worker is free again at once: the next one does not wait for the thirty seconds of the first.
+        again = await room.generates("a quick brook", width=64, height=64)
+        await room.hears(
+            lambda event: (
+                event["type"] == "progress"
+                and event["generation_id"] == again["generations"][0]["id"]
+                and event["status"] == "rendering"
+            ),
+            patience=10,
+        )
+        await room.leaves()
+
+
+async def test_p17_a_revoked_token_closes_its_sockets(product, ada):
+    session = await ada.buys()
+    login = {"email": ada.user["email"], "password": ada.password}
+    other = await ada.call("POST", "/tokens", login)
+    room = await ada.joins(session)
+    await ada.call("DELETE", f"/tokens/{other['id']}")
+    own = next(token for token in (await ada.call("GET", "/tokens"))["tokens"])
+    await ada.call("DELETE", f"/tokens/{own['id']}")
+    assert await room.is_closed(patience=10) == 4501
+    await room.leaves()
+
+
+async def test_p17_time_up_refuses_commands_and_keeps_everything_readable(product, ada, database):
+    session = await ada.buys()
+    room = await ada.joins(session)
+    await room.says("in time")
+    statement = "UPDATE user_sessions SET expires_at = now() - '1 second'::interval WHERE id = $1"
+    async with asyncio.timeout(10):
+        await database.run_system(lambda tx: tx.connection.execute(statement, session["id"]))
+    with pytest.raises(Refusal) as refusal:
+        await room.says("too late")
+    assert refusal.value.code == "session-expired"
+    with pytest.raises(Refusal) as refusal:
+        await room.generates("too late")
+    assert refusal.value.code == "session-expired"
+    told = await room.hears(lambda event: event["type"] == "session" and event["session"]["status"] == "expired")
+    assert told["session"]["id"] == session["id"]
+    stored = await ada.call("GET", f"/sessions/{session['id']}/messages")
+    assert "in time" in [message["text"] for message in stored["messages"]]
+    await room.leaves()
+
+
+async def test_a_guest_sees_all_and_generates_only_when_allowed(product, ada, bob):
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    room, guest = await ada.joins(session), await bob.joins(session)
+    message = await room.generates("two hills", width=64, height=64)
+    await guest.sees_ended(message)
+    with pytest.raises(Refusal) as refusal:
+        await guest.generates("mine")
+    assert refusal.value.code == "guests-may-not"
+    await ada.call("PATCH", f"/sessions/{session['id']}", {"guests_may_generate": True})
+    await guest.hears(lambda event: event["type"] == "session" and event["session"]["guests_may_generate"])
+    await guest.sees_ended(await guest.generates("mine", width=64, height=64))
+    await room.leaves()
+    await guest.leaves()
+
+
+async def test_retry_makes_a_new_version_under_the_same_message(product, ada):
+    session = await ada.buys()
+    room = await ada.joins(session)
+    message = await room.sees_ended(await room.generates("an old mill", width=64, height=64))
+    [first] = message["generations"]
+    result = await room.asks("generation.retry", generation_id=first["id"])
+    assert result["generation"]["parent_id"] == first["id"]
+    both = await room.sees(
+        lambda candidate: (
+            candidate["id"] == message["id"]
+            and [generation["status"] for generation in candidate["generations"]] == ["done", "done"]
+        )
+    )
+    assert both["generations"][1]["seed"] != first["seed"]
+    assert both["generations"][0] == first
+    await room.leaves()
+
+
+async def test_random_kills_leave_the_books_in_order(database_url, tmp_path, database):
+    """Kills at random moments; afterwards every accepted generation has ended once and the books agree."""
+
+    settings = {"DATABASE_URL": database_url}
+    product = await products.start(tmp_path, **settings)
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    for _ in range(4):
+        room = await ada.joins(session, product=product)
+        asked = [asyncio.create_task(room.generates("a hill", width=64, height=64)) for _ in range(3)]
+        await asyncio.sleep(random.Random(5).uniform(0.05, 0.8))
+        await product.kill()
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        await room.leaves()
+        product = await products.start(tmp_path, **settings)
+    room = await ada.joins(session, product=product)
+    await room.hears(lambda event: event["type"] == "stats")
+    async with asyncio.timeout(60):
+        while await database.run_system(
+            lambda tx: tx.connection.fetchval(
+                "SELECT count(*) FROM generations WHERE finished_at IS NULL AND session_id = $1", session["id"]
+            )
+        ):
+            await asyncio.sleep(0.2)
+    assert await database.run_system(books.check) == []
+    await room.leaves()
+    await product.kill()
