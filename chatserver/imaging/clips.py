@@ -18,6 +18,9 @@ CODECS = {"vp8", "vp9", "av1", "h264"}
 # A clip of ours is a few seconds; a service's may be twenty at full HD.
 PIXELS_A_FRAME = 1920 * 1920
 FRAMES = 3600
+# What the index takes: a few boxes or cues, and in an MP4 up to 28 bytes for each frame.
+INDEX_BYTES = 4096
+INDEX_BYTES_A_FRAME = 28
 # How much earlier than it says a whole clip may end, in seconds: containers round, and the last frame has no length.
 TOLERANCE_SECONDS = 0.5
 
@@ -28,8 +31,8 @@ def finish(data: bytes, origin: Origin) -> Clip:
     """Everything that is kept of a provider's clip."""
     container = _container(data)
     try:
-        poster, duration = _watch(data, container)
-        clean = _copy(data, container, origin)
+        poster, duration, count = _watch(data, container)
+        clean = _copy(data, container, origin, count)
     except Unreadable:
         raise
     except (av.FFmpegError, ValueError, IndexError, OSError, MemoryError) as error:
@@ -58,15 +61,15 @@ def _open(data: bytes, container: str) -> InputContainer:
     return av.open(io.BytesIO(data), "r", format=FORMATS[container][0])
 
 
-def _watch(data: bytes, container: str) -> tuple[Image.Image, float]:
-    """(The poster, the seconds) of a clip decoded to its end. The poster is its middle frame: beginnings fade in."""
+def _watch(data: bytes, container: str) -> tuple[Image.Image, float, int]:
+    """(The poster, the seconds, the frames) of a clip decoded to its end. The poster is its middle frame: beginnings fade in."""
     with _open(data, container) as clip:
         stream = _stream(clip)
         promised = float(clip.duration or 0) / av.time_base
         count, end = _decode_all(clip, stream)
     if count == 0 or end + TOLERANCE_SECONDS < promised:
         raise Unreadable("It is cut.")
-    return _frame(data, container, count // 2), max(end, promised)
+    return _frame(data, container, count // 2), max(end, promised), count
 
 
 def _stream(clip: Any) -> Any:
@@ -101,12 +104,12 @@ def _frame(data: bytes, container: str, number: int) -> Image.Image:
     raise Unreadable("It is cut.")
 
 
-def _copy(data: bytes, container: str, origin: Origin) -> bytes:
+def _copy(data: bytes, container: str, origin: Origin, count: int) -> bytes:
     """The pictures' packets as they are, in a container that carries where they came from, and nothing else."""
     buffer = io.BytesIO()
     with (
         _open(data, container) as source,
-        av.open(buffer, "w", format=container, options=_options(container)) as target,
+        av.open(buffer, "w", format=container, options=_options(container, count)) as target,
     ):
         source_stream = _stream(source)
         target_stream = target.add_stream_from_template(source_stream)
@@ -121,6 +124,8 @@ def _packets(source: Any, stream: Any) -> Iterator[Any]:
     return (packet for packet in source.demux(stream) if packet.dts is not None)
 
 
-def _options(container: str) -> dict[str, str]:
-    # The index in front lets a browser start and seek before the last byte has come.
-    return {"movflags": "+faststart"} if container == "mp4" else {"cues_to_front": "1"}
+def _options(container: str, count: int) -> dict[str, str]:
+    # Room for the index in front lets a browser start and seek before the last byte has come.
+    if container == "mp4":
+        return {"moov_size": str(INDEX_BYTES + INDEX_BYTES_A_FRAME * count)}
+    return {"reserve_index_space": str(INDEX_BYTES)}

@@ -50,10 +50,16 @@ def marble(canvas: Canvas, scene: Scene) -> None:
     once = warped(scene.noise("pour", 0.6, octaves=4), dx * swirl, dy * swirl)
     twice = warped(once, (once - 0.5) * swirl * 1.4 + dy * swirl, (dx - once + 0.5) * swirl)
     lines = np.sin(twice * 38 + dx * 8) * 0.045
-    canvas.paint(ramp(stops, np.clip((twice - 0.5) * 1.9 + 0.5 + lines, 0, 1)), 1.0)
+    canvas.paint(ramp(stops, np.clip(spread(twice) + lines, 0, 1)), 1.0)
     slope = np.gradient(twice, axis=1) * scene.unit * 0.22
     canvas.glow(stops[4], np.clip(slope, 0, 1) * 0.55)
     canvas.paint(stops[0], np.clip(-slope, 0, 1) * 0.4)
+
+
+def spread(field: Array) -> Array:
+    """The field stretched so that it uses the whole range from 0 to 1."""
+    low, high = np.quantile(field[::7, ::7], [0.02, 0.98])
+    return np.asarray(np.clip((field - low) / (high - low), 0, 1), dtype=np.float32)
 
 
 def ground(canvas: Canvas, scene: Scene) -> None:
@@ -95,7 +101,7 @@ def _ribbon(canvas: Canvas, scene: Scene, line: Array, colour: Array, stops: lis
     canvas.paint(stops[0], np.where(depth < 0, np.exp(np.minimum(depth, 0) * 34) * 0.5, 0).astype(np.float32), first)
     body = mix(mix(colour, stops[4], 0.35), mix(colour, stops[0], 0.35), smoothstep(0, 0.16, depth)[..., None])
     canvas.paint(body, np.clip(depth * scene.unit + 0.5, 0, 1), first)
-    canvas.glow(stops[4], np.where(depth >= 0, np.exp(-np.maximum(depth, 0) * 190), 0).astype(np.float32) * 0.55, first)
+    canvas.glow(stops[4], np.exp(-np.abs(depth) * 190) * np.clip(depth * scene.unit + 0.5, 0, 1) * 0.55, first)
 
 
 def currents(name: str, count: int, width: float) -> Layer:

@@ -11,7 +11,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from chatserver.painting import compositions, finishing
+from chatserver.painting import compositions, finishing, stage
 from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array
 from chatserver.painting.reading import Brief
@@ -23,7 +23,7 @@ FRAMES_A_SECOND = 16
 LONGEST, LARGEST = 896, 640 * 640
 # How far the nearest plane swings to either side, as a part of the width.
 SWING = 0.05
-WATER = {"sea", "lake", "water", "harbour", "glitter", "breakers"}
+WATER = {"sea", "lake", "water", "harbour", "glitter", "breakers 1", "breakers 5", "breakers 7"}
 # Whole falls through the picture in one clip.
 FALLS = {"rain": 4, "snowfall": 1, "petals": 1}
 
@@ -48,8 +48,8 @@ class Film:
     def __init__(self, brief: Brief, seed: int, width: int, height: int, source: Array | None) -> None:
         self.width, self.height = _even(width, height)
         self._margin = int(self.width * SWING) + 2
-        self._scene = compositions.scene_of(brief, seed, self.width + 2 * self._margin, self.height, source)
-        self._shown = compositions.scene_of(brief, seed, self.width, self.height, source)
+        self._scene = stage.scene_of(brief, seed, self.width + 2 * self._margin, self.height, source)
+        self._shown = stage.scene_of(brief, seed, self.width, self.height, source)
         self._layers = compositions.layers_of(self._scene)
         self._planes: list[Plane] = []
         self._frames = SECONDS * FRAMES_A_SECOND

@@ -3,22 +3,22 @@
 import numpy as np
 
 from chatserver.painting.canvas import Canvas
-from chatserver.painting.colour import Array, mix, rgb, smoothstep
-from chatserver.painting.noise import fractal, profile
-from chatserver.painting.scene import Layer, Scene
+from chatserver.painting.colour import Array, mix, ramp, rgb, smoothstep
+from chatserver.painting.noise import fractal, profile, shifted
+from chatserver.painting.scene import Layer, Paint, Scene
 
 
-def ridges(scene: Scene, count: int, top: float, bottom: float, *, snow: bool) -> list[Layer]:
-    """`count` ranges from far (their feet at `top` of the height) to near (at `bottom`)."""
+def ridges(count: int, top: float, bottom: float, *, snow: bool, reach: float = 1.0) -> list[Layer]:
+    """`count` ranges from far (their feet at `top` of the height) to near (at `bottom`), within `reach` of us."""
     layers = []
     for number in range(count):
         near = (number + 0.6) / count
         foot = top + (bottom - top) * near**1.2
-        layers.append(Layer(f"ridge {number + 1}", 0.1 + 0.5 * near, _ridge(number, near, foot, snow)))
+        layers.append(Layer(f"ridge {number + 1}", 0.1 + 0.5 * near * reach, _ridge(number, near * reach, foot, snow)))
     return layers
 
 
-def _ridge(number: int, near: float, foot: float, snow: bool):  # type: ignore[no-untyped-def]
+def _ridge(number: int, near: float, foot: float, snow: bool) -> Paint:
     def paint(canvas: Canvas, scene: Scene) -> None:
         line = _skyline(scene, number, near, foot)
         first = max(0, int(line.min() * scene.unit) - 2)
@@ -35,14 +35,15 @@ def _skyline(scene: Scene, number: int, near: float, foot: float) -> Array:
     """The height of the ridge over each column, in units from the top."""
     rng = scene.dice(f"ridge {number}")
     cell = 0.55 - 0.2 * near
-    rough = 0.47 if near < 0.75 else 0.36
+    rough = 0.48 if near < 0.75 else 0.4
     line = profile(rng, scene.xs + np.float32(rng.uniform(0, 50)), cell, octaves=9, gain=rough)
     peaks = 1 - np.abs(profile(rng, scene.xs, cell * 1.3, octaves=2, gain=0.4))
-    rise = (0.19 - 0.09 * near) * (0.55 + 0.9 * float(rng.random()))
+    rise = (0.26 - 0.13 * near) * (0.55 + 0.8 * float(rng.random()))
     away = scene.xs - np.float32(scene.x(scene.sun[0]) / scene.unit)
     # A gap where the light comes through, in the farther ranges: the eye goes there.
     gap = 1 - 0.55 * (1 - near) * np.exp(-((away / 0.3) ** 2))
-    return foot * scene.height / scene.unit - (line * 0.45 + peaks * 0.8) * np.float32(rise) * gap
+    base: Array = foot * scene.height / scene.unit - (line * 0.45 + peaks * 0.8) * np.float32(rise) * gap
+    return base
 
 
 def _rock(scene: Scene, number: int, near: float, depth: Array, snow: bool) -> Array:
@@ -52,16 +53,20 @@ def _rock(scene: Scene, number: int, near: float, depth: Array, snow: bool) -> A
     crags = fractal(
         scene.dice(f"crags {number}"),
         (scene.width, rows),
-        (0.16 - 0.05 * near) * scene.unit,
-        octaves=7,
-        gain=0.62,
+        (0.24 - 0.08 * near) * scene.unit,
+        octaves=8,
+        stretch=0.7,
+        gain=0.54,
         ridged=True,
     )
     step = max(1, int(0.006 * scene.unit))
     side = 1 if scene.sun[0] > 0.5 else -1
-    facing = np.clip(0.5 + 4.5 * (crags - np.roll(crags, -side * step, axis=1)), 0, 1)
-    base = mix(palette.haze, palette.shade, 0.22 + 0.7 * near)
-    lit = mix(base, palette.light * np.float32(0.9), 0.34 - 0.16 * near)
+    facing = np.clip(0.5 + (6.0 - 2.5 * near) * (crags - shifted(crags, -side * step)), 0, 1)
+    air = mix(palette.sky[1], palette.haze, 0.35)
+    base = ramp(
+        [mix(palette.haze, palette.sky[-1], 0.25), air, mix(air, palette.shade, 0.75), palette.shade], np.array(near)
+    )
+    lit = mix(base, palette.light * np.float32(0.95), 0.36 - 0.2 * near)
     dark = mix(base, palette.shade, 0.3 + 0.25 * near)
     colour = mix(dark, lit, facing[..., None])
     if snow and near < 0.72:
@@ -77,7 +82,7 @@ def _snowed(scene: Scene, colour: Array, depth: Array, crags: Array, facing: Arr
     return mix(colour, mix(shadow, white, facing[..., None]), lies[..., None] * 0.85)
 
 
-def hills(scene: Scene, count: int, top: float, bottom: float, colour: Array) -> list[Layer]:
+def hills(count: int, top: float, bottom: float, colour: Array) -> list[Layer]:
     """Soft rolling land in a local colour, from far to near."""
     return [
         Layer(
@@ -89,7 +94,7 @@ def hills(scene: Scene, count: int, top: float, bottom: float, colour: Array) ->
     ]
 
 
-def _hill(number: int, near: float, top: float, bottom: float, local: Array):  # type: ignore[no-untyped-def]
+def _hill(number: int, near: float, top: float, bottom: float, local: Array) -> Paint:
     def paint(canvas: Canvas, scene: Scene) -> None:
         rng = scene.dice(f"hill {number}")
         foot = (top + (bottom - top) * near) * scene.height / scene.unit
@@ -114,35 +119,44 @@ def tinted(scene: Scene, local: Array, light: Array) -> Array:
     return mix(dark, lit, np.clip(light, 0, 1)[..., None])
 
 
-def dunes(scene: Scene) -> list[Layer]:
+def dunes() -> list[Layer]:
     """Sand with knife-sharp crests: one side in the light, the other in blue shade."""
-    return [Layer(f"dune {number + 1}", 0.3 + 0.12 * number, _dune(number, 6)) for number in range(6)]
+    return [Layer(f"dune {number + 1}", 0.3 + 0.1 * number, _dune(number, 7)) for number in range(7)]
 
 
-def _dune(number: int, count: int):  # type: ignore[no-untyped-def]
+def _dune(number: int, count: int) -> Paint:
     def paint(canvas: Canvas, scene: Scene) -> None:
         rng = scene.dice(f"dune {number}")
         near = (number + 0.5) / count
-        foot = (scene.horizon + (1.02 - scene.horizon) * near**1.35) * scene.height / scene.unit
-        places = scene.xs + np.float32(rng.uniform(0, 40))
-        wave = profile(rng, places, 0.45 + 0.35 * near, octaves=2, gain=0.25)
-        line = foot - (wave * 0.5 + 0.35) * np.float32(0.05 + 0.11 * near)
+        foot = (scene.horizon + 0.01 + (1.0 - scene.horizon) * near**1.5) * scene.height / scene.unit
+        peak = np.float32(scene.ratio * (0.1 + 0.8 * ((number * 0.382 + rng.uniform(0, 0.35)) % 1)))
+        away = np.abs(scene.xs - peak)
+        mound = np.exp(-((away / (0.2 + 0.35 * near)) ** 1.35))
+        wave = profile(rng, scene.xs, 0.6, octaves=2, gain=0.25) * np.float32(0.012 + 0.02 * near)
+        line = foot - mound * np.float32(0.03 + 0.12 * near) - wave
         first = min(scene.height - 1, max(0, int(line.min() * scene.unit) - 2))
         depth = scene.ys[first:, None] - line[None, :]
-        canvas.paint(_sand(scene, rng, places, line, depth, near), np.clip(depth * scene.unit + 0.5, 0, 1), first)
+        canvas.paint(_sand(scene, rng, peak, depth, near), np.clip(depth * scene.unit + 0.5, 0, 1), first)
 
     return paint
 
 
-def _sand(scene: Scene, rng: np.random.Generator, places: Array, line: Array, depth: Array, near: float) -> Array:
-    """The crest runs down into the slope in a curve; ripples follow it, finer with distance."""
+def _sand(scene: Scene, rng: np.random.Generator, peak: np.float32, depth: Array, near: float) -> Array:
+    """A crest winds down from the peak; beyond it lies shade that melts away; ripples follow the slope."""
     side = 1 if scene.sun[0] > 0.5 else -1
-    slope = np.gradient(line) * scene.unit * side
-    crest = profile(rng, places[None, :] + depth * side * 1.1, 0.4, octaves=2, gain=0.3)
-    facing = smoothstep(-0.12, 0.16, 0.35 * crest - 0.9 * slope[None, :] * np.exp(-depth * 5))
-    ripples = np.sin(depth * (190 - 110 * near) + crest * 9 + np.sin(places * 7)[None, :] * 1.5) * (0.05 * near)
+    swing, turn = rng.uniform(0.12, 0.3), rng.uniform(0, 6.28)
+    crest = (
+        peak
+        + swing * (np.sin(depth * (7 - 3 * near) + turn) - np.sin(turn)) * np.clip(depth * 6, 0, 1)
+        - side * depth * 0.7
+    )
+    beyond = (crest - scene.xs[None, :]) * side
+    edge = 0.004 + 0.03 * np.clip(depth, 0, 1)
+    shade = smoothstep(0, 1, beyond / edge) * np.exp(-np.clip(beyond, 0, 9) / (0.22 + 0.3 * near))
+    ripples = np.sin(depth * (260 - 150 * near) + np.sin(scene.xs * 9 + turn)[None, :] * 2.2) * (0.045 * near)
+    rolling = fractal(rng, (scene.width, depth.shape[0]), 0.3 * scene.unit, octaves=3, stretch=3.0) - 0.5
     sand = rgb("#e8b478")
-    lit = mix(sand, scene.palette.light, 0.35) * np.float32(0.55 if scene.palette.dark else 1.06)
-    shadow = mix(sand * np.float32(0.45), mix(scene.palette.shade, scene.palette.sky[1], 0.5), 0.6)
-    colour = mix(shadow, lit, np.clip(facing + ripples * (0.4 + facing), 0, 1)[..., None])
-    return mix(colour, scene.palette.haze, (0.68 * (1 - near) ** 1.3))
+    lit = mix(sand, scene.palette.light, 0.35) * np.float32(0.5 if scene.palette.dark else 1.04)
+    shadow = mix(sand * np.float32(0.42), mix(scene.palette.shade, scene.palette.sky[1], 0.5), 0.55)
+    colour = mix(shadow, lit, np.clip(0.86 - 0.86 * shade + ripples + rolling * 0.4, 0, 1)[..., None])
+    return mix(colour, mix(scene.palette.haze, sand * scene.palette.light, 0.4), 0.6 * (1 - near) ** 1.5)

@@ -49,9 +49,11 @@ def aurora(canvas: Canvas, scene: Scene) -> None:
         rays = 0.55 + 0.45 * profile(rng, scene.xs, 0.03, octaves=3, gain=0.6)
         height = np.float32(rng.uniform(0.2, 0.36)) * (0.7 + 0.3 * rays)
         rise = (fold[None, :] - scene.ys[:, None]) / height[None, :]
-        light = np.where(rise > 0, np.exp(-rise * 2.4), np.exp(rise * 26)) * np.clip(rays, 0.1, 1)[None, :]
+        light = (
+            np.where(rise > 0, np.exp(-rise * 2.4), np.exp(np.minimum(rise, 0) * 26)) * np.clip(rays, 0.1, 1)[None, :]
+        )
         colour = mix(rgb("#3dffa2"), rgb("#9a4dff"), np.clip(rise * 0.9, 0, 1)[..., None])
-        canvas.glow(colour, np.asarray(light * (0.62 - 0.12 * number), dtype=np.float32))
+        canvas.glow(colour, np.asarray(light * (0.95 - 0.2 * number), dtype=np.float32))
 
 
 def fireworks(canvas: Canvas, scene: Scene) -> None:
@@ -68,7 +70,7 @@ def fireworks(canvas: Canvas, scene: Scene) -> None:
 def _star(canvas: Canvas, scene: Scene, place: Array, bright: float, colour: Array) -> None:
     radius = max(0.5, scene.unit * (0.0006 + 0.0022 * bright))
     _spark(canvas, place, radius, min(1.0, 0.3 + 1.6 * bright), colour)
-    if bright > 0.55:
+    if bright > 0.85:
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             for reach in range(2, 6):
                 offset = np.array([dx, dy]) * reach * radius * 0.9

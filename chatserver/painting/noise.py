@@ -54,6 +54,14 @@ def warped(field: Array, dx: Array, dy: Array) -> Array:
     return np.asarray(field[_mirrored(rows + dy, height), _mirrored(columns + dx, width)])
 
 
+def shifted(field: Array, dx: int, dy: int = 0) -> Array:
+    """`field` moved right by `dx` and down by `dy` pixels; its edges stretch after it."""
+    height, width = field.shape[:2]
+    rows = np.clip(np.arange(height) - dy, 0, height - 1)
+    columns = np.clip(np.arange(width) - dx, 0, width - 1)
+    return np.asarray(field[rows[:, None], columns[None, :]])
+
+
 def _mirrored(places: Array, length: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     folded = np.abs(places.astype(np.int32)) % max(1, 2 * length - 2)
     return np.asarray(np.where(folded >= length, 2 * length - 2 - folded, folded), dtype=np.int32)
@@ -66,7 +74,8 @@ def _lattice(rng: np.random.Generator, size: tuple[int, int], cell_x: float, cel
     box = (1.5, 1.5, 1.5 + columns, 1.5 + rows)
     grown = image.resize(size, Image.Resampling.BICUBIC, box=box)
     # Interpolation between uniform values gathers around the middle; this gives the contrast back.
-    return np.clip((np.asarray(grown, dtype=np.float32) - 0.5) * 1.25 + 0.5, 0, 1)
+    values: Array = np.clip((np.asarray(grown, dtype=np.float32) - 0.5) * 1.25 + 0.5, 0, 1)
+    return values
 
 
 def _smooth_lookup(values: Array, places: Array) -> Array:

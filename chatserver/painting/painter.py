@@ -1,6 +1,7 @@
 """The painter's day: takes a commission, says each step as it is done, hands over the picture. Runs in a child process."""
 
 import io
+import itertools
 import time
 from collections.abc import Callable, Iterator
 
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from chatserver.painting import compositions, filming, finishing, reading
+from chatserver.painting import compositions, effects, filming, finishing, reading, stage
 from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array
 from chatserver.painting.commission import Commission, Painted, Prepared, Saying, Signed
@@ -19,7 +20,7 @@ PREVIEW_SIDE = 160
 # At most four previews a second: more would only be dropped on the way to the browser.
 PREVIEW_SECONDS = 0.25
 # Passes of the brush when nobody says how many steps, and the most that still change anything.
-BRUSHES, MOST_BRUSHES = 4, 60
+BRUSHES, MOST_BRUSHES = 3, 60
 # How much of a source picture shows through a variation of it.
 SOURCE_SHARE = 0.38
 
@@ -39,7 +40,7 @@ def work(task: bytes) -> Iterator[bytes]:
 def _picture(commission: Commission) -> Iterator[Saying]:
     source = _source(commission)
     brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
-    scene = compositions.scene_of(brief, commission.seed, commission.width, commission.height, source)
+    scene = stage.scene_of(brief, commission.seed, commission.width, commission.height, source)
     canvas = Canvas(commission.width, commission.height)
     groups = _grouped(_plan(scene, commission.steps, source), commission.steps)
     yield Prepared(len(groups))
@@ -64,7 +65,7 @@ def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
     """The plan in as many steps as were asked for, if it has as many layers."""
     count = min(steps or len(plan), len(plan))
     bounds = [round(number * len(plan) / count) for number in range(count + 1)]
-    return [plan[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [plan[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def _film(commission: Commission) -> Iterator[Saying]:
@@ -119,7 +120,7 @@ def _source(commission: Commission) -> Array | None:
 
 def _veil(source: Array) -> Callable[[Canvas, Scene], None]:
     def paint(canvas: Canvas, scene: Scene) -> None:
-        canvas.paint(finishing.blurred(source, scene.unit * 0.004), SOURCE_SHARE)
+        canvas.paint(effects.blurred(source, scene.unit * 0.004), SOURCE_SHARE)
 
     return paint
 

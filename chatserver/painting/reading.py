@@ -23,6 +23,28 @@ JOINED = (
     "16 bit",
 )
 
+# Where they are found when the prompt does not say.
+AT_HOME = {
+    "house": "village",
+    "pagoda": "blossom",
+    "camel": "desert",
+    "cactus": "desert",
+    "whale": "sea",
+    "boat": "sea",
+    "owl": "forest",
+    "fox": "forest",
+    "deer": "forest",
+    "tree": "meadow",
+    "rabbit": "meadow",
+    "horse": "meadow",
+    "fireworks": "city",
+    "portrait": "mountains",
+    "person": "mountains",
+    "aurora": "mountains",
+    "balloon": "mountains",
+    "castle": "mountains",
+}
+
 
 class Brief(Struct, frozen=True, kw_only=True):
     """What to paint. `scene` is None where the prompt names none, `fingerprint` makes the dice its own."""
@@ -33,6 +55,7 @@ class Brief(Struct, frozen=True, kw_only=True):
     weather: str | None
     figures: frozenset[str]
     colours: tuple[str, ...]
+    blooms: tuple[str, ...]
     tones: frozenset[str]
     style: str | None
     unwanted: frozenset[str]
@@ -49,7 +72,8 @@ def read(prompt: str, negative: str | None = None, style: str | None = None) -> 
         hour=_first(said, words.HOURS, unwanted),
         weather=_first(said, words.WEATHERS, unwanted),
         figures=figures,
-        colours=tuple(name for name in _ordered(said, words.COLOURS) if name not in unwanted),
+        colours=_ordered(said, words.COLOURS),
+        blooms=_ordered(said, words.BLOOMS),
         tones=_all(said, words.TONES) - unwanted,
         style=_first(_words(style or ""), words.STYLES, unwanted) or _first(said, words.STYLES, unwanted),
         unwanted=unwanted,
@@ -67,8 +91,10 @@ def _scene(said: list[str], figures: frozenset[str], unwanted: frozenset[str]) -
     named = _first(said, words.SCENES, unwanted)
     if "city" in _all(said, words.SCENES) and named == "harbour":
         return "harbour"
-    if named is None and figures & {"house"}:
-        return "village"
+    if named is None:
+        home = next((scene for figure, scene in AT_HOME.items() if figure in figures and scene not in unwanted), None)
+        formless = "abstract" not in unwanted and any(word in words.FORMLESS.split() for word in said)
+        return home or ("abstract" if formless else None)
     return named
 
 
@@ -77,9 +103,9 @@ def _first(said: list[str], table: dict[str, str], unwanted: frozenset[str]) -> 
     return next((name for name in table if name not in unwanted and _is_said(name, table, said)), None)
 
 
-def _ordered(said: list[str], table: dict[str, str]) -> list[str]:
+def _ordered(said: list[str], table: dict[str, str]) -> tuple[str, ...]:
     found = [name for word in said for name, list_ in table.items() if word in list_.split()]
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _all(said: list[str], table: dict[str, str]) -> frozenset[str]:

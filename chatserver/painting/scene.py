@@ -69,10 +69,13 @@ class Scene:
         return fraction * self.height
 
 
+Paint = Callable[[Canvas, Scene], None]
+
+
 @dataclass(frozen=True)
 class Layer:
     """One thing that is painted. `depth` is 0 for the sky and 1 for what stands right before us: it moves most."""
 
     name: str
     depth: float
-    paint: Callable[[Canvas, Scene], None]
+    paint: Paint

@@ -4,6 +4,7 @@ import numpy as np
 
 from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array, mix, ramp, smoothstep
+from chatserver.painting.noise import shifted
 from chatserver.painting.scene import Scene
 
 
@@ -14,28 +15,30 @@ def gradient(canvas: Canvas, scene: Scene) -> None:
     position = np.clip(scene.ys[:, None] / horizon, 0, 1) ** 0.9 + uneven
     canvas.paint(ramp(scene.palette.sky, position), 1.0)
     near = _distance(scene, squeeze=1.35)
-    canvas.glow(scene.palette.glow, np.exp(-near * 3.0) * (0.28 if scene.palette.dark else 0.62))
+    low = scene.sun[1] > scene.horizon * 0.6
+    canvas.glow(scene.palette.glow, np.exp(-near * 3.0) * (0.28 if scene.palette.dark else 0.62 if low else 0.3))
 
 
 def sun(canvas: Canvas, scene: Scene) -> None:
     """A disc of light, its bloom and its wide halo."""
     radius = float(scene.dice("sun").uniform(0.028, 0.062))
     away = _distance(scene)
-    canvas.glow(scene.palette.glow, 0.75 / (1 + (away / (radius * 2.6)) ** 2) ** 1.6)
-    canvas.glow(scene.palette.sun, np.exp(-((away / (radius * 2.0)) ** 2)) * 0.75)
+    low = scene.sun[1] > scene.horizon * 0.6
+    canvas.glow(scene.palette.glow, (0.75 if low else 0.45) / (1 + (away / (radius * 2.6)) ** 2) ** 1.6)
+    canvas.glow(scene.palette.sun, np.exp(-((away / (radius * 2.0)) ** 2)) * (0.75 if low else 0.5))
     canvas.paint(scene.palette.sun, smoothstep(radius * 1.03, radius * 0.97, away))
 
 
 def moon(canvas: Canvas, scene: Scene) -> None:
     """Full or waning, with its seas, in a pale halo."""
     rng = scene.dice("moon")
-    wanted = "moon" in scene.brief.figures or "cat" in scene.brief.figures
-    radius = float(rng.uniform(0.075, 0.125) if wanted else rng.uniform(0.035, 0.06))
+    wanted = bool(scene.brief.figures - {"galaxy", "clouds"})
+    radius = float(rng.uniform(0.085, 0.135) if wanted else rng.uniform(0.035, 0.06))
     away = _distance(scene)
     canvas.glow(scene.palette.glow, 0.55 / (1 + (away / (radius * 2.2)) ** 2) ** 1.3)
     seas = smoothstep(0.42, 0.66, scene.noise("seas", radius * 1.1, octaves=4))
     face = mix(scene.palette.sun, scene.palette.sun * np.float32(0.8), seas[..., None])
-    phase = float(rng.choice([0.0, 0.0, 0.5, 0.9])) * radius
+    phase = 0.0 if wanted else float(rng.choice([0.0, 0.0, 0.5, 0.9])) * radius
     lit = smoothstep(radius * 1.02, radius * 0.98, away)
     if phase:
         lit = lit * smoothstep(radius * 0.9, radius * 1.06, _distance(scene, shift=(phase, -phase * 0.4)))
@@ -86,7 +89,7 @@ def _distance(scene: Scene, squeeze: float = 1.0, shift: tuple[float, float] = (
 def _flattened(field: Array, rows: int) -> Array:
     """The field's rows as on a ceiling that runs away from us: wide overhead, dense at the horizon."""
     t = np.linspace(0, 1, rows, dtype=np.float32)
-    depth = 1 / (1.12 - t) - 1 / 1.12
+    depth = 1 / (1.4 - t) - 1 / 1.4
     places = depth / depth[-1] * (field.shape[0] - 2)
     base = places.astype(np.int32)
     part = (places - base)[:, None]
@@ -97,8 +100,8 @@ def _lit_side(density: Array, scene: Scene, rows: int) -> Array:
     """How much each place of the clouds faces the light, around 0.5."""
     step = max(2, int(0.018 * scene.unit))
     side = 1 if scene.sun[0] > 0.5 else -1
-    toward = np.roll(density, -side * step, axis=1)
-    above = np.vstack([density[:step], density[:-step]])
+    toward = shifted(density, -side * step)
+    above = shifted(density, 0, step)
     below_light = scene.sun[1] * scene.height > rows * 0.75
     lift = (density - above) * (-0.6 if below_light else 1.0)
     return np.clip(0.5 + 2.4 * (density - toward) + 2.0 * lift, 0, 1)
@@ -110,6 +113,7 @@ def _cloud_colour(scene: Scene, lit: Array, away: Array) -> Array:
     bright = mix(palette.sky[-1], palette.sun, 0.15 if palette.dark else 0.6)
     if palette.dark:
         dark, bright = mix(palette.sky[1], palette.sky[2], 0.5), mix(palette.sky[3], palette.sun, 0.12)
-    colour = mix(dark, bright, lit[..., None])
+    middle = mix(palette.sky[2], palette.sky[3], 0.5 if palette.dark else 0.7)
+    colour = ramp([dark, middle, bright], lit)
     rim = np.exp(-away * 4.5)[..., None]
     return mix(colour, palette.sun, rim * lit[..., None] * 0.8)

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array, mix, rgb, smoothstep
 from chatserver.painting.noise import fractal, profile, warped
-from chatserver.painting.scene import Scene
+from chatserver.painting.scene import Layer, Scene
 
 
 def sea(canvas: Canvas, scene: Scene) -> None:
@@ -18,6 +18,11 @@ def sea(canvas: Canvas, scene: Scene) -> None:
 def lake(canvas: Canvas, scene: Scene) -> None:
     """Still water: nearly a mirror."""
     _surface(canvas, scene, scene.horizon + 0.02, 0.12, tint=0.22)
+
+
+def river(canvas: Canvas, scene: Scene) -> None:
+    """The water of a town: dark, and calm enough to carry its lights."""
+    _surface(canvas, scene, scene.horizon, 0.16, tint=0.3)
 
 
 def glitter(canvas: Canvas, scene: Scene) -> None:
@@ -35,11 +40,19 @@ def glitter(canvas: Canvas, scene: Scene) -> None:
     canvas.glow(scene.palette.glow, path * 0.2 * (1 - away), top)
 
 
-def breakers(canvas: Canvas, scene: Scene) -> None:
-    """Swells of a rough sea, one behind the other, with foam along their crests."""
+def breakers(first: int, last: int) -> Layer:
+    """Swells of a rough sea from `first` to `last` of nine, one behind the other, with foam along their crests."""
+
+    def paint(canvas: Canvas, scene: Scene) -> None:
+        _breakers(canvas, scene, first, last)
+
+    return Layer(f"breakers {first + 1}", 0.45 + 0.05 * first, paint)
+
+
+def _breakers(canvas: Canvas, scene: Scene, first: int, last: int) -> None:
     top = scene.horizon * scene.height / scene.unit
     depth = scene.height / scene.unit - top
-    for number in range(9):
+    for number in range(first, last):
         near = ((number + 1) / 9) ** 1.7
         rng = scene.dice(f"breaker {number}")
         places = scene.xs + np.float32(rng.uniform(0, 60))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from chatserver.painting.canvas import Canvas, Sheet, Stencil
-from chatserver.painting.colour import mix, rgb, smoothstep
+from chatserver.painting.colour import Array, mix, rgb, smoothstep
 from chatserver.painting.scene import Layer, Scene
 
 
@@ -29,7 +29,7 @@ def rain(canvas: Canvas, scene: Scene) -> None:
     for x, y, near in rng.random((900, 3)):
         length = scene.unit * (0.015 + 0.06 * near**2)
         start = np.array([(x * 1.3 - 0.15) * scene.width, y * scene.height])
-        stencil.line(np.stack([start, start + (slant * length, length)]), 0.6 + scene.unit * 0.0012 * near, 255)
+        stencil.line(np.stack([start, start + np.array([slant, 1]) * length]), 0.6 + scene.unit * 0.0012 * near, 255)
     canvas.glow(mix(scene.palette.sky[-1], rgb("#ffffff"), 0.4), stencil.mask() * 0.3)
 
 
@@ -72,7 +72,7 @@ def rainbow(canvas: Canvas, scene: Scene) -> None:
     canvas.glow(np.stack(channels, axis=-1).astype(np.float32), band * (0.25 + 0.25 * fade))
 
 
-def _bolt(rng: np.random.Generator, start: np.ndarray, end: np.ndarray, splits: int) -> np.ndarray:  # type: ignore[type-arg]
+def _bolt(rng: np.random.Generator, start: Array, end: Array, splits: int) -> Array:
     points = np.stack([start, end])
     sway = float(np.hypot(*(end - start))) * 0.11
     for _ in range(splits):

@@ -2,8 +2,7 @@
 
 SCENES: dict[str, str] = {
     "space": "space galaxy nebula planet planets saturn jupiter mars cosmos cosmic universe asteroid orbit interstellar",
-    "abstract": "abstract fractal geometric pattern waves swirl swirls marble fluid shapes gradient kandinsky texture "
-    "bauhaus mandala wallpaper vaporwave music energy dream mind emotion chaos",
+    "abstract": "abstract fractal geometric pattern marble fluid kandinsky bauhaus mandala",
     "harbour": "harbour harbor port marina fishing quay pier dock venice canal",
     "city": "city skyline skyscraper skyscrapers downtown street streets town urban tokyo york cyberpunk metropolis "
     "building buildings neon-lit london paris manhattan",
@@ -18,6 +17,12 @@ SCENES: dict[str, str] = {
     "mountains": "mountain mountains peak peaks alps alpine valley hills hill cliff cliffs himalaya lake river "
     "waterfall landscape volcano fjord glacier canoe castle",
 }
+
+# What has no form of its own: abstract, where no scene is named beside it.
+FORMLESS = (
+    "waves swirl swirls shapes gradient texture wallpaper vaporwave music energy dream dreams mind emotion chaos joy "
+    "love sadness silence time memory infinity thought jazz rhythm sound"
+)
 
 HOURS: dict[str, str] = {
     "sunset": "sunset sundown evening dusk golden-hour afterglow",
@@ -75,12 +80,21 @@ COLOURS: dict[str, str] = {
     "golden": "golden gold amber honey yellow",
     "orange": "orange copper tangerine",
     "red": "red crimson scarlet ruby blood",
-    "pink": "pink rose rosy magenta fuchsia blush",
-    "purple": "purple violet lavender lilac indigo",
+    "pink": "pink rosy magenta fuchsia blush",
+    "purple": "purple violet lilac indigo",
     "blue": "blue azure cobalt sapphire navy",
     "teal": "teal turquoise cyan aqua",
     "green": "green emerald jade lime mint",
     "brown": "sepia brown vintage",
+}
+
+# The colour of flowers that are called by their names.
+BLOOMS: dict[str, str] = {
+    "red": "poppy poppies rose roses",
+    "purple": "lavender crocus iris irises",
+    "golden": "sunflower sunflowers daffodil daffodils buttercups dandelions",
+    "pink": "tulip tulips peony peonies lotus heather",
+    "blue": "cornflowers bluebells hydrangea forget-me-nots",
 }
 
 # How the whole picture is toned, whatever its colours are.
