@@ -30,6 +30,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
 CHECK_SECONDS = 1.0
 # What is queued when the process ends gets this long to leave.
 FAREWELL_SECONDS = 0.25
+CANCEL_SECONDS = 0.1
 # Installations that share a Redis share its channels; the prefix keeps other programs out.
 PREFIX = b"chatserver:"
 # Each message begins with the name of the process that sent it, of this many bytes.
@@ -91,9 +92,12 @@ class RedisBroker:
         """Sends what is queued, if it can be sent quickly, and ends."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._sender.empty.wait(), FAREWELL_SECONDS)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        tasks = set(self._tasks)
+        while tasks:
+            # More than once: while it connects, redis-py can turn a cancellation into an error of its own.
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         await self._here.close()
 
     def _take(self, channel: str, payload: bytes) -> None:

@@ -220,6 +220,7 @@ async def test_a_process_starts_without_redis_and_joins_later(redis_again):
     node = await open_node(Config(redis_url=redis_again.url), "room")
     node.say("alone")
     assert node.heard() == ["alone"]
+    await until(lambda: node.broker._listener._was_away)
     await redis_again.start()
     await until(lambda: node.lost == ["room"], 10)
     await node.broker.check()
