@@ -64,6 +64,7 @@ def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> 
         else:
             encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.viewer.id)
             await _serve(hub, Connection(wire, judgement, encoder, table, budget))
+        await wire.finish()
 
     return app
 

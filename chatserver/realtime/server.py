@@ -194,6 +194,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Cuts the socket now, with whatever was still to be sent."""
         self.transport.abort()
 
+    async def finish(self) -> None:
+        """The goodbye is in the transport already."""
+
     def shutdown(self) -> None:
         super().shutdown()
         self._expect_end()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from starlette.types import Receive, Send
 
-from chatserver.realtime.limits import BUFFER_BYTES
+from chatserver.realtime.limits import BUFFER_BYTES, CLOSE_SECONDS
 from chatserver.realtime.protocol import payload_of
 
 # The key in `scope["extensions"]` under which our server publishes the socket's Wire.
@@ -62,6 +62,9 @@ class Wire(Protocol):
     def abort(self) -> None:
         """Cuts the socket at once."""
 
+    async def finish(self) -> None:
+        """Waits until a goodbye is on its way, where that takes the application's task."""
+
 
 class AsgiWire:
     """Over `send` and `receive` alone. One task sends, and only while there is something to send."""
@@ -76,6 +79,7 @@ class AsgiWire:
         self._sender: asyncio.Task[None] | None = None
         self._goodbye: tuple[int, str] | None = None
         self._lost = False
+        self._listener: Listener | None = None
         self._reader = asyncio.create_task(self._read())
 
     @property
@@ -96,7 +100,8 @@ class AsgiWire:
         self._bytes += len(frame)
         if self._bytes > BUFFER_BYTES and not self.is_paused:
             self.is_paused, self.paused_at = True, self._loop.time()
-            self._listener.paused()
+            if self._listener is not None:
+                self._listener.paused()
         self._wake()
 
     def close(self, code: int, reason: str) -> None:
@@ -106,6 +111,11 @@ class AsgiWire:
 
     def abort(self) -> None:
         self._end()
+
+    async def finish(self) -> None:
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=CLOSE_SECONDS)
+        self._reader.cancel()
 
     def _wake(self) -> None:
         if self._sender is None and not self._lost:
@@ -127,13 +137,14 @@ class AsgiWire:
         self._bytes -= len(frame)
         if self.is_paused and not self._frames:
             self.is_paused = False
-            self._listener.resumed()
+            if self._listener is not None:
+                self._listener.resumed()
 
     async def _read(self) -> None:
         while (message := await self._receive())["type"] == "websocket.receive":
-            if (text := message.get("text")) is not None:
+            if self._listener is not None and (text := message.get("text")) is not None:
                 self._listener.received(text)
-            else:
+            elif self._listener is not None:
                 self._listener.received_binary()
         self._end()
 
@@ -145,4 +156,5 @@ class AsgiWire:
             self._reader.cancel()
         if self._sender is not None and self._sender is not asyncio.current_task():
             self._sender.cancel()
-        self._listener.lost()
+        if self._listener is not None:
+            self._listener.lost()
