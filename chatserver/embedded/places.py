@@ -50,11 +50,11 @@ class Place:
             os.chown(path, self.account.uid, self.account.gid)
 
 
-def choose(data_dir: Path, system_folder: Path = SYSTEM_FOLDER) -> Place:
+def choose(data_dir: Path) -> Place:
     """The place of the server that belongs to `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    place = _choose_as_root(data_dir, system_folder) if os.geteuid() == 0 else Place(data_dir / "postgres", _programs())
+    place = _choose_as_root(data_dir) if os.geteuid() == 0 else Place(data_dir / "postgres", _programs())
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.give(place.folder)
     return place
@@ -65,16 +65,16 @@ def reachable(path: Path, account: Account) -> bool:
     return all(_may_enter(parent.stat(), account) for parent in path.parents)
 
 
-def _choose_as_root(data_dir: Path, system_folder: Path) -> Place:
+def _choose_as_root(data_dir: Path) -> Place:
     folder = data_dir / "postgres"
     account = _owner(folder) or _service_account()
     programs = _programs()
     if not reachable(folder, account):
-        folder = system_folder / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+        folder = SYSTEM_FOLDER / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
         account = _owner(folder) or account
         log.warning("embedded_postgres.moved", folder=str(folder), because="DATA_DIR is below a private folder")
     if not reachable(programs / "postgres", account):
-        programs = _copy_programs(programs, system_folder / "programs")
+        programs = _copy_programs(programs, SYSTEM_FOLDER / "programs")
     return Place(folder, programs, account)
 
 

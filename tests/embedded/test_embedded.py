@@ -1,0 +1,267 @@
+"""The embedded Postgres: its life, who shares it, and what it never does to other people's folders."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from chatserver import embedded
+from chatserver.config import Config
+from chatserver.embedded import places
+from chatserver.embedded.server import SOCKET_FOLDER_BYTES
+from chatserver.errors import ConfigurationError
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be so careful")
+
+
+@pytest.fixture(scope="module")
+def module_folder():
+    """A DATA_DIR that several tests use one after the other, so that only the first has to make a cluster."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def fresh_folder():
+    with open_folder() as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def open_folder():
+    with tempfile.TemporaryDirectory(prefix="chatserver-embedded-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name) / "data"
+
+
+@contextlib.asynccontextmanager
+async def running(data_dir):
+    postgres = await embedded.start(Config(data_dir=data_dir))
+    try:
+        yield postgres
+    finally:
+        await postgres.stop()
+
+
+async def ask(url, question="SELECT 1"):
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+def pid_of(postgres):
+    return int((postgres.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def test_a_new_folder_is_quickly_served_and_an_old_one_more_quickly(module_folder):
+    took = []
+    for _ in range(2):
+        began = time.monotonic()
+        async with running(module_folder) as postgres:
+            took.append(time.monotonic() - began)
+            assert await ask(postgres.url) == 1
+            pid = pid_of(postgres)
+        assert not lives(pid)
+    print(f"new folder {took[0]:.2f} s (goal 3), existing {took[1]:.2f} s (goal 1)")
+    assert took[0] < 12
+    assert took[1] < 4
+
+
+async def test_the_products_role_is_no_superuser_and_owns_its_database(module_folder):
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url, "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = user") is False
+        assert await ask(postgres.url, "SELECT datdba = user::regrole FROM pg_database WHERE datname = 'chatserver'")
+
+
+async def test_it_is_durable_and_listens_to_nobody_else(module_folder):
+    async with running(module_folder) as postgres:
+        for name, expected in {"fsync": "on", "synchronous_commit": "on", "listen_addresses": "", "jit": "off"}.items():
+            assert await ask(postgres.url, f"SHOW {name}") == expected
+        assert (postgres.folder / "socket").stat().st_mode & 0o077 == 0
+        assert postgres.folder.stat().st_mode & 0o077 == 0
+
+
+async def test_a_second_process_adopts_it_and_the_last_one_stops_it(module_folder):
+    first = await embedded.start(Config(data_dir=module_folder))
+    second = await embedded.start(Config(data_dir=module_folder))
+    pid = pid_of(first)
+    assert pid_of(second) == pid
+    await first.stop()
+    assert await ask(second.url) == 1
+    third = await embedded.start(Config(data_dir=module_folder))
+    await second.stop()
+    assert await ask(third.url) == 1
+    await third.stop()
+    assert not lives(pid)
+
+
+async def test_two_that_start_at_once_share_one(module_folder):
+    both = await asyncio.gather(*(embedded.start(Config(data_dir=module_folder)) for _ in range(2)))
+    assert pid_of(both[0]) == pid_of(both[1])
+    await asyncio.gather(*(postgres.stop() for postgres in both))
+    assert not both[0]._server.alive()
+
+
+RUN_FOR_EVER = """
+import asyncio, sys, pathlib
+from chatserver import embedded
+async def main():
+    await embedded.open_in(pathlib.Path(sys.argv[1]))
+    print("ready", flush=True)
+    await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+async def test_after_kill_9_of_the_product_its_server_is_adopted_and_stopped(module_folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN_FOR_EVER, str(module_folder)], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        while process.stdout.readline() not in ("ready\n", ""):
+            pass
+        process.kill()
+    pid = int((module_folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+    assert lives(pid)
+    async with running(module_folder) as postgres:
+        assert pid_of(postgres) == pid
+        assert await ask(postgres.url) == 1
+    assert not lives(pid)
+
+
+async def test_after_kill_9_of_the_server_itself_it_comes_back(module_folder):
+    async with running(module_folder) as postgres:
+        pid = pid_of(postgres)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(OSError, asyncpg.PostgresError):
+                    assert await ask(postgres.url) == 1
+                    break
+                await asyncio.sleep(0.05)
+        assert pid_of(postgres) != pid
+
+
+async def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(module_folder):
+    async with running(module_folder) as postgres:
+        lines = (postgres.folder / "data" / "postmaster.pid").read_text().splitlines()
+    (module_folder / "postgres" / "data" / "postmaster.pid").write_text(
+        "\n".join([str(os.getppid()), *lines[1:]]) + "\n"
+    )
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url) == 1
+    assert lives(os.getppid())
+
+
+async def test_a_folder_of_another_version_is_refused_in_one_line(module_folder):
+    version = module_folder / "postgres" / "data" / "PG_VERSION"
+    kept = version.read_text()
+    version.write_text("15\n")
+    try:
+        with pytest.raises(ConfigurationError, match="made by Postgres 15, and ours is 18") as refusal:
+            await embedded.open_in(module_folder)
+        assert "\n" not in refusal.value.message
+    finally:
+        version.write_text(kept)
+
+
+async def test_a_broken_folder_is_refused_with_what_postgres_says(module_folder):
+    control = module_folder / "postgres" / "data" / "global" / "pg_control"
+    control.rename(control.with_suffix(".away"))
+    try:
+        with pytest.raises(ConfigurationError, match="could not start") as refusal:
+            await embedded.open_in(module_folder)
+        assert "\n" not in refusal.value.message
+    finally:
+        control.with_suffix(".away").rename(control)
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url) == 1
+
+
+async def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="cannot hold the embedded Postgres") as refusal:
+        await embedded.open_in(tmp_path / "file" / "data")
+    assert "\n" not in refusal.value.message
+
+
+@as_root
+async def test_a_full_disk_is_one_line_and_leaves_no_half_made_cluster(fresh_folder):
+    fresh_folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", fresh_folder], check=False
+    ).returncode:
+        pytest.skip("this machine does not let us mount")
+    try:
+        with pytest.raises(ConfigurationError, match="No space left on device") as refusal:
+            await embedded.open_in(fresh_folder)
+        assert "\n" not in refusal.value.message
+        assert not (fresh_folder / "postgres" / "data").exists()
+    finally:
+        subprocess.run(["umount", fresh_folder], check=True)
+
+
+async def test_a_half_made_cluster_is_made_anew_and_long_paths_work(fresh_folder):
+    data_dir = fresh_folder / ("deep" * 12) / ("er" * 20)
+    half_made = data_dir / "postgres" / "data.new"
+    half_made.mkdir(parents=True)
+    (half_made / "PG_VERSION").write_text("18\n")
+    if os.geteuid() == 0:
+        shutil.chown(half_made.parent, places._service_account().uid)
+    async with running(data_dir) as postgres:
+        assert await ask(postgres.url) == 1
+        socket = postgres._server.socket
+        assert len(str(socket)) <= SOCKET_FOLDER_BYTES
+        assert socket.stat().st_mode & 0o077 == 0
+    shutil.rmtree(socket)
+
+
+@as_root
+async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypatch, capsys):
+    # Both DATA_DIR and the programs lie below folders that only root may enter, as in a home.
+    fresh_folder.mkdir()
+    private, system = fresh_folder / "home", fresh_folder / "system"
+    private.mkdir(mode=0o700)
+    package = Path(places._programs()).parents[1]
+    for name in (package.name, f"{package.name}.libs"):
+        if (package.parent / name).exists():
+            shutil.copytree(
+                package.parent / name, private / "venv" / name, ignore=shutil.ignore_patterns("pginstall", "*.a")
+            )
+    monkeypatch.setattr(places, "SYSTEM_FOLDER", system)
+    monkeypatch.setattr(places, "_programs", lambda: private / "venv" / package.name / "pginstall18" / "bin")
+    watched = [private, *private.parents, *(private / "venv").rglob("*")]
+    modes = {path: path.stat().st_mode for path in watched}
+
+    async with running(private / "data") as postgres:
+        assert await ask(postgres.url) == 1
+        assert postgres.folder.is_relative_to(system)
+    assert {path: path.stat().st_mode for path in watched} == modes
+    assert "embedded_postgres.moved" in capsys.readouterr().out
+
+
+@as_root
+def test_whoever_owns_the_folder_goes_on_running_it(fresh_folder):
+    nobody = places.Account(65534, 65534)
+    folder = fresh_folder / "postgres"
+    folder.mkdir(parents=True)
+    os.chown(folder, nobody.uid, nobody.gid)
+    assert places.choose(fresh_folder).account == nobody
