@@ -34,7 +34,7 @@ def open_site(config: Config, secret_key: str) -> Site:
 
 def _transforms(config: Config) -> dict[str, Transform]:
     """What pages load is served with its imports drawn together; the stylesheet with the accent's hue."""
-    scripts = [*resources.STATIC.glob("js/*.js"), *resources.STATIC.glob("js/pages/*.js")]
+    scripts = [resources.STATIC / "js/app.js", *resources.STATIC.glob("js/pages/*.js")]
     transforms: dict[str, Transform] = {
         path.relative_to(resources.STATIC).as_posix(): bundle.javascript for path in scripts
     }

@@ -28,7 +28,8 @@ export class ChatMessage extends HTMLElement {
     this.#addCopyButtons()
     if (this.dataset.status === "streaming") this.#startHearing()
     else this.#stopHearing()
-    for (const part of this.querySelectorAll("generation-stack, generation-card")) part.drawn()
+    // Parts of a message that has just come are not awake yet; they draw themselves when they are.
+    for (const part of this.querySelectorAll("generation-stack, generation-card")) part.drawn?.()
   }
 
   press = (event) => {

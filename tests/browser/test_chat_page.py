@@ -1,0 +1,223 @@
+"""The chat page in the hands of people: writing, making pictures, running out of credits, losing the line."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support import product as products
+from tests.support.browser import PHONE, desk
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+TEXT = "#composer-text"
+
+
+async def say(page: Page, text: str) -> None:
+    await page.fill(TEXT, text)
+    await page.press(TEXT, "Enter")
+
+
+async def ask_for_a_picture(page: Page, prompt: str) -> None:
+    if await page.get_attribute("message-composer", "data-mode") != "image":
+        await page.click('.composer__mode[data-mode="image"]')
+    await page.check('input[name="size"][value="512"]', force=True)
+    await page.fill(TEXT, prompt)
+    await page.press(TEXT, "Enter")
+
+
+async def test_a_picture_goes_through_its_stages_in_the_message_and_costs_one_credit(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.click('.composer__mode[data-mode="image"]')
+        await expect(page.locator(".composer__send")).to_have_text(re.compile("Create 1 · 1 of 8 credits"))
+        await ask_for_a_picture(page, "a sunset over mountains")
+        card = page.locator("generation-card[id^=generation_]")
+        await expect(card).to_have_attribute("data-status", "rendering", timeout=20_000)
+        await expect(card).to_have_attribute("data-status", "done", timeout=60_000)
+        await expect(page.locator(".downloads__main")).to_contain_text("Download PNG · 512 × 512")
+        await expect(page.locator('#details [data-kind="image"] [data-slot="words"]')).to_contain_text("7 of 8 left")
+        await expect(page.locator("polite-voice")).to_have_text("Picture ready.")
+
+
+async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(browser, tmp_path) -> None:
+    running = await products.start(tmp_path)
+    port = int(running.url.rsplit(":", 1)[1])
+    try:
+        ada = await sign_up(running, "Ada")
+        session = await ada.buys()
+        async with desk(browser, ada) as seat:
+            page = await seat.open_room(session)
+            await running.kill()
+            await page.wait_for_selector('.connection[data-state="reconnecting"]')
+            await say(page, "written into the void")
+            await expect(page.locator("[data-local-pending]")).to_contain_text("written into the void")
+            await expect(page.locator(".connection")).to_contain_text("1 waiting to be sent")
+            running = await products.start(tmp_path, port=port)
+            await page.reload()
+            await page.wait_for_selector('chat-message[data-author-kind="assistant"]')
+            assert await page.locator("chat-message", has_text="written into the void").count() == 1
+            assert await page.locator("[data-local-pending]").count() == 0
+            seat.complaints.clear()  # the browser itself reports every refused connection
+    finally:
+        await running.kill()
+
+
+async def test_out_of_credits_the_prompt_stays_and_one_press_lets_it_run_later(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("flash-lite")
+    async with desk(browser, ada) as seat:
+        room, page = await ada.joins(session), await seat.open_room(session)
+        waiting = [await room.generates(f"number {n}", width=512, height=512) for n in range(3)]
+        await page.click('.composer__mode[data-mode="image"]')
+        await page.fill(TEXT, "the fourth")
+        await expect(page.locator(".composer__send")).to_have_text(re.compile(r"Run when credits return · \d+:\d\d"))
+        await page.press(TEXT, "Enter")
+        await expect(page.locator(".composer__armed")).to_contain_text("“the fourth” runs by itself")
+        await expect(page.locator(TEXT)).to_have_value("the fourth")
+        await room.asks("generation.cancel", generation_id=waiting[2]["generations"][0]["id"])
+        await page.wait_for_selector("generation-card[id^=generation_] >> nth=3", state="attached")
+        await expect(page.locator(".composer__armed")).to_be_hidden()
+        await expect(page.locator(TEXT)).to_have_value("")
+        await room.leaves()
+
+
+async def test_words_and_settings_survive_a_reload(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.fill(TEXT, "/image a quiet lake")
+        await page.check('input[name="ratio"][value="16:9"]', force=True)
+        await expect(page.locator(".composer__reasons")).to_contain_text("768 × 432")
+        await page.reload()
+        await expect(page.locator(TEXT)).to_have_value("a quiet lake")
+        await expect(page.locator("message-composer")).to_have_attribute("data-mode", "image")
+        await expect(page.locator('input[name="ratio"][value="16:9"]')).to_be_checked()
+
+
+async def test_larger_sizes_and_counts_name_the_plan_that_has_them(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("flash-lite")
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.click('.composer__mode[data-mode="image"]')
+        for name, value, plan in (("size", "768", "Flash"), ("size", "1024", "Pro"), ("count", "2", "Flash")):
+            choice = page.locator(f'input[name="{name}"][value="{value}"]')
+            await expect(choice).to_be_disabled()
+            await expect(page.locator("label", has=choice)).to_contain_text(plan)
+
+
+async def test_a_deleted_message_can_be_brought_back_for_five_seconds(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        room = await ada.joins(session)
+        first, second = await room.says("keep me"), await room.says("drop me")
+        page = await seat.open_room(session)
+        for message in (first, second):
+            await page.hover(f"#message_{message['id']}")
+            await page.click(f'#message_{message["id"]} [data-action="delete"]')
+        await page.click(f'#message_{first["id"]} [data-action="undo"]')
+        await expect(page.locator(f"#message_{second['id']}")).to_have_attribute("data-status", "deleted", timeout=9000)
+        await expect(page.locator(f"#message_{first['id']}")).to_contain_text("keep me")
+        await room.leaves()
+
+
+async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    async with desk(browser, ada) as seat:
+        room = await bob.joins(session)
+        for line in range(18):
+            await room.says(f"line {line}\n\nwith\n\nmore\n\nlines")
+        page = await seat.open_room(session)
+        scroller = page.locator('[data-slot="scroll"]')
+        assert await scroller.evaluate("s => s.scrollHeight - s.scrollTop - s.clientHeight") < 2
+        await scroller.evaluate("s => { s.scrollTop = 200 }")
+        await room.says("something new")
+        await expect(page.locator(".stream__new")).to_have_text("1 new message")
+        assert await scroller.evaluate("s => s.scrollTop") == 200
+        await page.click(".stream__new")
+        await expect(page.locator("chat-message").last).to_be_in_viewport()
+        await expect(page.locator(".stream__new")).to_be_hidden()
+        await room.leaves()
+
+
+async def test_older_messages_load_above_and_a_link_leads_to_one_of_them(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    async with desk(browser, ada) as seat:
+        path = f"/sessions/{session['id']}/messages"
+        for number in range(75):
+            await bob.call("POST", path, {"client_id": f"n-{number}", "text": f"number {number}"})
+        oldest = (await ada.call("GET", f"{path}?after=0&limit=1"))["messages"][0]
+        page = await seat.open_room(session, f"#message_{oldest['id']}")
+        await expect(page.locator(f"#message_{oldest['id']}")).to_be_in_viewport()
+        texts = await page.locator("chat-message .message__text").all_inner_texts()
+        assert texts == [f"number {number}" for number in range(75)]
+
+
+async def test_a_guest_sees_pictures_appear_and_is_told_why_they_may_not_make_any(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    async with desk(browser, bob, viewport=PHONE, has_touch=True) as seat:
+        room, page = await ada.joins(session), await seat.open_room(session)
+        message = await room.generates("a harbour in fog")
+        await page.click('.composer__mode[data-mode="image"]')
+        await expect(page.locator(".composer__reasons")).to_contain_text("has not allowed guests to generate")
+        await room.sees_ended(message)
+        await expect(page.locator(".downloads__main")).to_be_visible()
+        await expect(page.locator('[data-action="retry"]')).to_be_hidden()
+        await ada.invites(session, guests_may_generate=True)
+        await expect(page.locator(".composer__reasons")).not_to_contain_text("guests")
+        await room.leaves()
+
+
+async def test_the_lightbox_zooms_walks_and_gives_focus_back(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        room, page = await ada.joins(session), await seat.open_room(session)
+        await room.sees_ended(await room.generates("a forest at night", count=2))
+        first = page.locator('[data-action="open"]').first
+        await first.focus()
+        await page.keyboard.press("Enter")
+        viewer = page.locator("dialog.viewer")
+        await expect(viewer).to_contain_text("a forest at night")
+        await expect(viewer.locator('[data-slot="count"]')).to_have_text("1 of 2")
+        await page.keyboard.press("ArrowRight")
+        await expect(viewer.locator('[data-slot="count"]')).to_have_text("2 of 2")
+        await page.keyboard.press("+")
+        await expect(viewer.locator('[data-slot="stage"]')).to_have_attribute("data-closer", "")
+        await page.keyboard.press("Escape")
+        await expect(viewer).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(viewer).to_be_hidden()
+        await expect(first).to_be_focused()
+        await room.leaves()
+
+
+async def test_the_page_is_light(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open("/offline")
+        sizes: dict[str, int] = {}
+        client = await seat.context.new_cdp_session(page)
+        await client.send("Network.enable")
+        addresses: dict[str, str] = {}
+        client.on("Network.responseReceived", lambda e: addresses.update({e["requestId"]: e["response"]["url"]}))
+        client.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}))
+        await client.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        await page.goto(f"{product.url}/sessions/{session['id']}", wait_until="networkidle")
+        shown = {addresses[each]: size for each, size in sizes.items() if each in addresses}
+        assert len(shown) <= 12, shown
+        assert sum(shown.values()) <= 100_000, shown
+        assert sum(size for url, size in shown.items() if url.endswith(".js")) <= 40_000, shown

@@ -1,0 +1,128 @@
+"""The page's plain classes, run where they live: imported as modules in Chromium."""
+
+from typing import Any
+
+import pytest
+
+from chatserver.web import filters
+from tests.support import samples
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+async def page(product, browser):
+    opened = await browser.new_page()
+    await opened.goto(f"{product.url}/offline")
+    yield opened
+    await opened.close()
+
+
+async def run(page: Any, module: str, body: str, argument: Any = None) -> Any:
+    """The value of a function body in which `m` is the module and `x` the argument."""
+    script = f"async (x) => {{ const m = await import('/static/any/js/{module}.js'); {body} }}"
+    return await page.evaluate(script, argument)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "length", "expected"),
+    [
+        ([[0, "Hello"], [5, " world"]], 0, "Hello world"),
+        ([[0, "Hello"], [5, " world"]], 5, " world"),
+        ([[0, "Hello"], [0, "Hello"]], 0, "Hello"),
+        ([[0, "Hello"], [3, "lo there"]], 5, " there"),
+        ([[0, "Hello"], [9, "later"]], 5, ""),
+        ([[0, "Hello"], [9, "later"]], 9, "later"),
+        ([[0, "Hello"], [9, "later"]], 11, "ter"),
+        ([], 3, ""),
+    ],
+)
+async def test_pieces_of_a_reply_are_joined_whatever_is_doubled_or_missing(page, pieces, length, expected) -> None:
+    body = "const h = new m.Heard(); x[0].forEach((p) => h.hear(...p)); return h.beyond(x[1])"
+    assert await run(page, "models/heard", body, [pieces, length]) == expected
+
+
+async def test_reconnecting_backs_off_with_jitter_and_comes_back_soon_after_a_restart(page) -> None:
+    delays = await run(
+        page, "models/backoff", "return [0, 1, 3, 20].map((n) => m.reconnectDelay(1006, '', n, () => 1))"
+    )
+    assert delays == [1000, 2000, 8000, 30_000]
+    assert await run(page, "models/backoff", "return m.reconnectDelay(1006, '', 9, () => 0)") == 500
+    assert await run(page, "models/backoff", "return m.reconnectDelay(1012, '', 9, () => 1)") == 5000
+    assert await run(page, "models/backoff", "return m.reconnectDelay(4429, 'retry_after=7', 0)") == 7000
+
+
+@pytest.mark.parametrize(
+    ("ratio", "longest", "expected"),
+    [("1:1", 768, [768, 768]), ("3:2", 768, [768, 512]), ("9:16", 768, [432, 768]), ("16:9", 512, [512, 288])],
+)
+async def test_sizes_keep_their_shape_in_steps_of_eight(page, ratio, longest, expected) -> None:
+    body = "const s = m.sides(...x); return [s.width, s.height]"
+    assert await run(page, "models/order", body, [ratio, longest]) == expected
+
+
+async def test_every_reason_is_said(page) -> None:
+    wanted = {"kind": "image", "prompt": " ", "count": 4}
+    situation = {"expired": False, "mayGenerate": False, "balance": {"limit": 3}, "maxCount": 2, "plan": "Flash Lite"}
+    assert await run(page, "models/order", "return m.reasons(...x)", [wanted, situation]) == [
+        "The owner has not allowed guests to generate.",
+        "Flash Lite has 3 image credits an hour.",
+        "Flash Lite makes at most 2 at once.",
+        "Describe the picture first.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"status": "queued"}, "Queued"),
+        ({"status": "queued", "position": 1}, "Queued, next"),
+        ({"status": "queued", "position": 3, "eta": 20}, "Queued, 3rd, about 20 s"),
+        ({"status": "model-loading", "eta": 18.2}, "Loading the model, about 18 s"),
+        ({"status": "rendering", "step": 14, "steps": 30, "eta": 9}, "Rendering, step 14 of 30, about 9 s"),
+        ({"status": "rendering", "eta": -3}, "Rendering"),
+    ],
+)
+async def test_stages_are_told_with_only_what_is_known(page, known, words) -> None:
+    assert await run(page, "models/progress", "return m.stageWords(x)", known) == words
+
+
+async def test_late_progress_of_another_stage_or_attempt_is_not_meant(page) -> None:
+    drawn = {"status": "rendering", "attempt": 2}
+    heard = [{"status": "queued", "attempt": 2}, {"status": "rendering", "attempt": 1}, drawn, None]
+    body = "return x[1].map((each) => m.concerns(x[0], each))"
+    assert await run(page, "models/progress", body, [drawn, heard]) == [False, False, True, False]
+
+
+async def test_a_person_has_the_same_colour_on_both_sides(page) -> None:
+    people = [samples.ADA, samples.BOB, samples.SESSION, "ä"]
+    assert await run(page, "models/hue", "return x.map(m.hue)", people) == [filters.hue(each) for each in people]
+
+
+@pytest.mark.parametrize(
+    ("old", "fresh", "expected"),
+    [
+        ("<p>a</p>", "<p>b</p>", "<p>b</p>"),
+        ('<p title="x" data-local-y="1">a</p>', '<p id="z">a</p>', '<p data-local-y="1" id="z">a</p>'),
+        ("<i data-local>kept</i>", "<i data-local>drawn</i>", "<i data-local>kept</i>"),
+        ("<b>1</b><i data-added></i>", "<b>2</b><u>3</u>", "<b>2</b><u>3</u><i data-added></i>"),
+        ("<details open><p>a</p></details>", "<details><p>b</p></details>", '<details open=""><p>b</p></details>'),
+        ('<p id="a">1</p><p id="b">2</p>', '<p id="b">3</p><p id="a">4</p>', '<p id="b">3</p><p id="a">4</p>'),
+        ("<ul><li>1</li><li>2</li><li>3</li></ul>", "<ul><li>1</li></ul>", "<ul><li>1</li></ul>"),
+    ],
+)
+async def test_a_node_becomes_its_newer_drawing_and_keeps_what_is_the_browsers(page, old, fresh, expected) -> None:
+    body = """
+      const make = (html) => new DOMParser().parseFromString(`<div>${html}</div>`, 'text/html').body.firstChild
+      const node = make(x[0]); m.morph(node, make(x[1])); return node.innerHTML.replaceAll('data-local=""', 'data-local')
+        .replaceAll('data-added=""', 'data-added')"""
+    assert await run(page, "helpers/morph", body, [old, fresh]) == expected
+
+
+async def test_nodes_with_ids_stay_themselves_when_others_come_between(page) -> None:
+    body = """
+      const make = (html) => new DOMParser().parseFromString(`<div>${html}</div>`, 'text/html').body.firstChild
+      const node = make('<p id="a"></p><p id="b"></p>'); const [a, b] = node.children
+      m.morph(node, make('<p id="new"></p><p id="a"></p><p id="b"></p>'))
+      return node.children[1] === a && node.children[2] === b"""
+    assert await run(page, "helpers/morph", body) is True

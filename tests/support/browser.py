@@ -1,0 +1,150 @@
+"""Real Chromium, and people who sit before it. Whatever a page complains about is collected and fails the test."""
+
+import contextlib
+import re
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, async_playwright
+
+from chatserver.web.headers import REPORTS_PATH
+from tests.support.product import Product
+from tests.support.story import Person
+
+EXECUTABLE = "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+LIVE = '.connection[data-state="live"]'
+TEXT = "#composer-text"
+
+_HEAR_VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
+  console.error(`CSP ${event.effectiveDirective} refused ${event.blockedURI} in ${event.sourceFile}`))"""
+
+
+@contextlib.asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser without a head."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class Desk:
+    """One person's browser, its pages watched. `complaints` are console errors, exceptions, answers from 400 on and
+    violations of the policy; only what was announced is let through."""
+
+    def __init__(self, product: Product, context: BrowserContext, person: Person | None = None) -> None:
+        self.product, self.context, self.person = product, context, person
+        self.complaints: list[str] = []
+        self._announced: list[re.Pattern[str]] = []
+
+    async def watch(self) -> None:
+        """From here on nothing is overheard."""
+        await self.context.add_init_script(_HEAR_VIOLATIONS)
+        self.context.on("console", self._hear)
+        self.context.on("weberror", lambda error: self._complain(f"exception: {error.error}"))
+        self.context.on("response", self._judge)
+        self.context.on("request", self._look_for_report)
+
+    def announce(self, *patterns: str) -> None:
+        """Complaints that this test is about."""
+        self._announced += [re.compile(pattern) for pattern in patterns]
+
+    async def open(self, path: str) -> Page:
+        """A new tab."""
+        page = await self.context.new_page()
+        await page.goto(self.product.url + path)
+        return page
+
+    async def open_room(self, session: dict[str, Any], fragment: str = "") -> Page:
+        """The chat page, once it is live."""
+        page = await self.open(f"/sessions/{session['id']}{fragment}")
+        await page.wait_for_selector(LIVE, state="attached")
+        return page
+
+    def _complain(self, words: str) -> None:
+        if not any(pattern.search(words) for pattern in self._announced):
+            self.complaints.append(words)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._complain(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _judge(self, response: Response) -> None:
+        if response.status >= 400:
+            self._complain(f"{response.status} {response.request.method} {response.url}")
+
+    def _look_for_report(self, request: Request) -> None:
+        if request.url.endswith(REPORTS_PATH):
+            self._complain(f"a CSP report: {request.post_data}")
+
+
+@contextlib.asynccontextmanager
+async def seat_at(product: Product, browser: Browser, **settings: Any) -> AsyncIterator[Desk]:
+    """A fresh browser context of somebody who has not signed in; its complaints must stay empty."""
+    context = await browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **settings})
+    seat = Desk(product, context)
+    await seat.watch()
+    try:
+        yield seat
+    finally:
+        await context.close()
+    assert seat.complaints == []
+
+
+@contextlib.asynccontextmanager
+async def desk(browser: Browser, person: Person, **settings: Any) -> AsyncIterator[Desk]:
+    """A browser context in which this person, who has an account, has signed in."""
+    async with seat_at(person.product, browser, **settings) as seat:
+        seat.person = person
+        page = await seat.open("/sign-in")
+        await page.fill("[name=email]", person.user["email"])
+        await page.fill("[name=password]", person.password)
+        await page.click("main button[type=submit]")
+        await page.wait_for_url(lambda url: "sign-in" not in url)
+        await page.close()
+        yield seat
+
+
+@contextlib.asynccontextmanager
+async def newcomer(product: Product, browser: Browser, name: str, **settings: Any) -> AsyncIterator[tuple[Desk, Page]]:
+    """Somebody who came in by the front door and made an account: the desk and the page on which they are now."""
+    async with seat_at(product, browser, **settings) as seat:
+        page = await seat.open("/")
+        await page.click('main a[href^="/sign-up"] >> nth=0')
+        await fill_sign_up(page, name)
+        yield seat, page
+
+
+async def fill_sign_up(page: Page, name: str) -> None:
+    """The form of a new account, to its end."""
+    await page.fill("[name=name]", name)
+    await page.fill("[name=email]", f"{name.lower()}-{uuid.uuid4().hex[:8]}@example.org")
+    await page.fill("[name=password]", f"{name} likes green tea")
+    await page.click("main button[type=submit]")
+    await page.wait_for_url(lambda url: "sign-up" not in url)
+
+
+async def say(page: Page, text: str) -> None:
+    """Writes into the composer and presses Enter."""
+    await page.fill(TEXT, text)
+    await page.press(TEXT, "Enter")
+
+
+async def ask_for_pictures(page: Page, prompt: str, count: int = 1, size: int = 512) -> None:
+    """Image mode, the settings, the prompt, Enter."""
+    if await page.get_attribute("message-composer", "data-mode") != "image":
+        await page.click('.composer__mode[data-mode="image"]')
+    await page.click(f'label:has(input[name="count"][value="{count}"])')
+    await page.click(f'label:has(input[name="size"][value="{size}"])')
+    await say(page, prompt)
