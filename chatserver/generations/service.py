@@ -28,6 +28,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
     seat = await _maker_seat(tx, session_id)
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
+    await sessions.lock(tx, session_id)
     repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request))
     if repeated is not None:
         return repeated

@@ -49,6 +49,7 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
     seat = await sessions.active_seat(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
+    await sessions.lock(tx, session_id)
     repeated = await find_repeated(tx, seat, request.client_id, digest(request))
     if repeated is not None:
         return repeated

@@ -64,6 +64,11 @@ async def owner_seat(tx: Transaction, session_id: str) -> Seat:
     return taken
 
 
+async def lock(tx: Transaction, session_id: str) -> None:
+    """Waits for, and keeps, the session's row. Before looking whether a command was done: its twin may be under way."""
+    await tx.fetch_value("sessions.lock", session_id=session_id)
+
+
 async def next_seq(tx: Transaction, session_id: str, *, new_message: bool = False) -> int:
     """The next number of the session's stream. Late in a transaction: it locks the session's row until COMMIT."""
     query = "sessions.next_seq_for_message" if new_message else "sessions.next_seq"

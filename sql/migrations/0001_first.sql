@@ -319,7 +319,7 @@ GRANT SELECT (id, user_id, name, created_at, last_used_at, revoked_at), INSERT, 
   ON api_tokens TO chatserver_web;
 GRANT SELECT ON session_config TO chatserver_web;
 -- Sessions are sold, and guests seated, by the product itself (worker): a person cannot give himself credits or a seat.
-GRANT SELECT, UPDATE ON user_sessions TO chatserver_web;
+GRANT SELECT, UPDATE (seq, messages_count, title, guests_may_generate) ON user_sessions TO chatserver_web;
 GRANT SELECT, UPDATE (left_at) ON session_members TO chatserver_web;
 GRANT SELECT, UPDATE (available_at, generation_id) ON credits TO chatserver_web;
 GRANT SELECT ON purchases TO chatserver_web;

@@ -64,6 +64,10 @@ SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.role, s.guests_may_
   JOIN session_config p ON p.id = s.plan_id
  WHERE s.id = :session_id;
 
+-- name: lock
+-- The session's row, kept until the end of the transaction: whoever writes into its stream waits here.
+SELECT id FROM user_sessions WHERE id = :session_id FOR UPDATE;
+
 -- name: next_seq
 -- The next number of the session's stream. The row lock makes commit order equal this order, without gaps.
 UPDATE user_sessions SET seq = seq + 1 WHERE id = :session_id RETURNING seq;

@@ -198,6 +198,7 @@ class Room:
         return await self.sees(ended, patience=patience)
 
     async def leaves(self) -> None:
+        """Closes the socket; harmless when done twice."""
         await self._socket.close()
         await self._reader
         await self._client.close()
