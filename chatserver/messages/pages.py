@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from chatserver import ids, messages, plans, sessions
+from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
 from chatserver.messages import drawing
@@ -17,6 +17,7 @@ from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
 from chatserver.sessions.models import Session
 from chatserver.state import State
+from chatserver.users.models import Preferences
 from chatserver.web import templating
 from chatserver.web.auth import require_viewer
 from chatserver.web.site import site_of
@@ -35,6 +36,7 @@ class Room(Struct, frozen=True, kw_only=True):
     messages: list[Message]
     before: int | None
     stats: StatsChanged
+    preferences: Preferences
 
 
 class OlderPage(Struct, frozen=True):
@@ -44,7 +46,7 @@ class OlderPage(Struct, frozen=True):
     before: int | None
 
 
-async def _read_room(tx: Transaction, session_id: str) -> Room:
+async def _read_room(tx: Transaction, session_id: str, viewer_id: str) -> Room:
     session = await sessions.find(tx, session_id)
     older = await _read_older(tx, session_id, None)
     stats = await sessions.stats(tx, [session_id])
@@ -56,6 +58,7 @@ async def _read_room(tx: Transaction, session_id: str) -> Room:
         messages=older.messages,
         before=older.before,
         stats=stats[session_id],
+        preferences=await users.preferences(tx, viewer_id),
     )
 
 
@@ -69,7 +72,7 @@ async def _read_older(tx: Transaction, session_id: str, before: int | None) -> O
 async def show_room(request: Request) -> Response:
     """The chat page."""
     viewer, state = require_viewer(request), _state(request)
-    room = await state.database.run_as(viewer.id, _read_room, ids.parse(request.path_params["session_id"]))
+    room = await state.database.run_as(viewer.id, _read_room, ids.parse(request.path_params["session_id"]), viewer.id)
     context = {field: getattr(room, field) for field in room.__struct_fields__}
     return templating.render(request, "sessions/show.html", {**context, "pending": drawing.pending()})
 

@@ -20,7 +20,7 @@ from chatserver.users.models import (
 )
 from chatserver.users.operators import ban, find, list_users, set_role, unban
 from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
-from chatserver.users.service import get, rename, save_preferences, settings, sweep
+from chatserver.users.service import get, preferences, rename, save_preferences, settings, sweep
 from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, leave, list_sign_ins, standing
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "list_sign_ins",
     "list_tokens",
     "list_users",
+    "preferences",
     "remove_closed_account",
     "rename",
     "reset_password",

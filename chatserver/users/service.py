@@ -19,6 +19,11 @@ async def settings(tx: Transaction, user_id: str) -> Settings:
     )
 
 
+async def preferences(tx: Transaction, user_id: str) -> Preferences:
+    """How one likes the pages."""
+    return msgspec.convert((await _own(tx, user_id))["settings"], Preferences)
+
+
 async def get(tx: Transaction, user_id: str) -> User:
     """One's own account."""
     return User.from_row(await _own(tx, user_id))

@@ -1,25 +1,34 @@
-// Pictures that became ready while nobody looked: counted in the title, and told by the system where that is allowed.
+// Pictures that became ready while nobody looked: counted in the title, and told by the system where that is wished.
 import { live } from "./live.js"
-import { recall } from "./helpers/storage.js"
 
-const title = document.title
+let title = document.title
 let unseen = 0
+
+live.on("session", ({ session }) => {
+  title = session.title + title.slice(title.lastIndexOf(" · "))
+  show()
+})
 
 live.on("finished", ({ noun, prompt }) => {
   if (!document.hidden) return
   unseen += 1
-  document.title = `(${unseen}) ${title}`
+  show()
   notify(`${noun} ready`, prompt)
 })
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return
   unseen = 0
-  document.title = title
+  show()
 })
 
+function show() {
+  document.title = unseen ? `(${unseen}) ${title}` : title
+}
+
 function notify(words, body) {
-  if (!("Notification" in window) || Notification.permission !== "granted" || recall("notifications") === false) return
+  const wished = document.querySelector("chat-room").dataset.notifications === "yes"
+  if (!wished || !("Notification" in window) || Notification.permission !== "granted") return
   const notice = new Notification(words, { body, tag: location.pathname })
   notice.onclick = () => window.focus()
 }

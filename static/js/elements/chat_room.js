@@ -88,6 +88,8 @@ export class ChatRoom extends HTMLElement {
 
   #show(session) {
     const owner = session.owner_id === this.dataset.viewer
+    // What a plan allows is drawn all over the page; what was typed survives.
+    if (session.plan_id !== this.dataset.plan) return location.reload()
     this.dataset.status = session.status
     this.dataset.mayGenerate = session.status === "active" && (owner || session.guests_may_generate) ? "yes" : "no"
     write(slot(this, "title"), session.title)
