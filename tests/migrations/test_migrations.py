@@ -1,0 +1,185 @@
+"""Migrations: in order, once, all or nothing, and one clear line where they cannot go on."""
+
+import asyncio
+import itertools
+import re
+import shutil
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from chatserver import migrations, resources
+from chatserver.errors import ConfigurationError
+
+SHIPPED = resources.SQL / "migrations"
+
+
+@pytest.fixture
+async def empty_url(postgres_server):
+    url = await postgres_server.create_database(template="template0")
+    yield url
+    await postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "0001_things.sql").write_text("CREATE TABLE things (id integer); CREATE TABLE more (id integer)")
+    (tmp_path / "0002_colour.sql").write_text("ALTER TABLE things ADD COLUMN colour text")
+    return tmp_path
+
+
+async def tables(url):
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        return {row["relname"] for row in rows}
+    finally:
+        await connection.close()
+
+
+async def refusal(*arguments):
+    with pytest.raises(ConfigurationError) as refused:
+        await migrations.migrate(*arguments)
+    assert "\n" not in refused.value.message
+    return refused.value.message
+
+
+async def test_what_we_ship_is_applied_once_and_told(empty_url):
+    pending = await migrations.status(empty_url)
+    assert [migration.applied_at for migration in pending] == [None] * len(pending)
+    assert await migrations.migrate(empty_url) == [path.stem for path in sorted(SHIPPED.glob("*.sql"))]
+    assert all(migration.applied_at for migration in await migrations.status(empty_url))
+    assert await migrations.migrate(empty_url) == []
+
+
+async def test_several_processes_at_once_apply_each_one_once(empty_url):
+    applied = await asyncio.gather(*(migrations.migrate(empty_url) for _ in range(4)))
+    assert sorted(itertools.chain(*applied)) == [path.stem for path in sorted(SHIPPED.glob("*.sql"))]
+
+
+async def test_a_later_migration_is_applied_alone(empty_url, folder):
+    later = (folder / "0002_colour.sql").rename(folder / "away")
+    assert await migrations.migrate(empty_url, folder) == ["0001_things"]
+    later.rename(folder / "0002_colour.sql")
+    assert [m.applied_at is None for m in await migrations.status(empty_url, folder)] == [False, True]
+    assert await migrations.migrate(empty_url, folder) == ["0002_colour"]
+
+
+async def test_a_broken_migration_leaves_nothing_and_names_file_and_reason(empty_url, folder):
+    (folder / "0003_broken.sql").write_text("CREATE TABLE half (id integer);\nALTER TABLE nowhere ADD COLUMN x text")
+    line = await refusal(empty_url, folder)
+    assert line == '0003_broken.sql failed, nothing of it is left: relation "nowhere" does not exist'
+    assert await tables(empty_url) >= {"things", "more"}
+    assert "half" not in await tables(empty_url)
+    (folder / "0003_broken.sql").write_text("CREATE TABLE half (id integer)")
+    assert await migrations.migrate(empty_url, folder) == ["0003_broken"]
+
+
+async def test_a_changed_migration_is_refused(empty_url, folder):
+    await migrations.migrate(empty_url, folder)
+    (folder / "0001_things.sql").write_text("CREATE TABLE others (id integer)")
+    assert "0001_things.sql was changed after it had been applied" in await refusal(empty_url, folder)
+
+
+async def test_a_gap_and_a_bad_name_are_refused(empty_url, folder):
+    (folder / "0004_late.sql").write_text("SELECT 1")
+    assert "Migration 0003 is missing" in await refusal(empty_url, folder)
+    (folder / "0004_late.sql").rename(folder / "three.sql")
+    assert "three.sql is not named like a migration" in await refusal(empty_url, folder)
+
+
+async def test_an_older_program_refuses_a_newer_database(empty_url, folder):
+    await migrations.migrate(empty_url, folder)
+    (folder / "0002_colour.sql").unlink()
+    assert "newer than this program: it has 0002_colour" in await refusal(empty_url, folder)
+
+
+async def test_a_busy_table_makes_a_migration_give_way_and_try_again(empty_url, folder, monkeypatch):
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT_SECONDS", 0.1)
+    (folder / "0002_colour.sql").rename(folder / "away")
+    await migrations.migrate(empty_url, folder)
+    (folder / "away").rename(folder / "0002_colour.sql")
+    busy = await asyncpg.connect(empty_url)
+    await busy.execute("BEGIN; INSERT INTO things VALUES (1)")
+    migrating = asyncio.create_task(migrations.migrate(empty_url, folder))
+    reader = await asyncpg.connect(empty_url)
+    for _ in range(20):  # nobody waits for long behind the migration that waits
+        await reader.fetch("SELECT * FROM things", timeout=1)
+        await asyncio.sleep(0.02)
+    assert not migrating.done()
+    await busy.execute("COMMIT")
+    assert await migrating == ["0002_colour"]
+    await busy.close()
+    await reader.close()
+
+
+async def test_a_table_that_stays_busy_is_said_in_one_line(empty_url, folder, monkeypatch):
+    monkeypatch.setattr(migrations, "LOCK_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(migrations, "TRIES", 2)
+    (folder / "0002_colour.sql").rename(folder / "away")
+    await migrations.migrate(empty_url, folder)
+    (folder / "away").rename(folder / "0002_colour.sql")
+    busy = await asyncpg.connect(empty_url)
+    await busy.execute("BEGIN; INSERT INTO things VALUES (1)")
+    assert "the tables stayed busy" in await refusal(empty_url, folder)
+    await busy.close()
+
+
+async def test_a_user_without_rights_is_told_the_sql_to_run(postgres_server):
+    # Roles belong to the whole server, so this needs one where they were never made.
+    await postgres_server.run("CREATE ROLE poor LOGIN")
+    await postgres_server.run("CREATE DATABASE poor OWNER poor TEMPLATE template0")
+    url = postgres_server.postgres.address("poor", "poor")
+    try:
+        line = await refusal(url)
+        statements = re.search(r"then start again: (.*)$", line)[1]
+        assert 'GRANT chatserver_web TO "poor";' in statements
+        for statement in filter(None, (part.strip() for part in statements.split(";"))):
+            if not statement.startswith("CREATE ROLE"):
+                await postgres_server.run(statement)
+        assert await migrations.migrate(url) == [path.stem for path in sorted(SHIPPED.glob("*.sql"))]
+    finally:
+        await postgres_server.drop_database(url)
+        await postgres_server.run("DROP ROLE poor")
+
+
+async def test_a_user_who_may_make_roles_needs_no_superuser(postgres_server, monkeypatch):
+    role = "chatserver_of_a_test"
+    monkeypatch.setattr(migrations, "ROLES", (role,))
+    await postgres_server.run("CREATE ROLE able LOGIN CREATEROLE")
+    await postgres_server.run("CREATE DATABASE able OWNER able TEMPLATE template0")
+    url = postgres_server.postgres.address("able", "able")
+    connection = await asyncpg.connect(url)
+    try:
+        await migrations.ensure_roles(connection, "able")
+        await migrations.ensure_roles(connection, "able")
+        await connection.execute(f"SET ROLE {role}")
+    finally:
+        await connection.close()
+        await postgres_server.drop_database(url)
+        await postgres_server.run(f"DROP ROLE {role}")
+        await postgres_server.run("DROP ROLE able")
+
+
+async def test_an_unreachable_database_is_one_line_without_the_password(tmp_path):
+    line = await refusal("postgresql://ada:sesame@127.0.0.1:1/nothing")
+    assert "cannot be reached" in line
+    assert "sesame" not in line
+
+
+async def test_a_stranger_in_someone_elses_database_is_told(postgres_server, empty_url):
+    await postgres_server.run("CREATE ROLE stranger LOGIN")
+    await postgres_server.run("GRANT chatserver_web, chatserver_worker TO stranger")
+    url = postgres_server.postgres.address("stranger", urlsplit(empty_url).path.lstrip("/"))
+    try:
+        assert "should own the database" in await refusal(url)
+    finally:
+        await postgres_server.run("DROP ROLE stranger")
+
+
+def test_the_shipped_migrations_are_numbered_without_a_gap(tmp_path):
+    shutil.copytree(SHIPPED, tmp_path / "copy")
+    assert [migration.version for migration in migrations.read_files(tmp_path / "copy")] == list(
+        range(1, len(list(SHIPPED.glob("*.sql"))) + 1)
+    )
