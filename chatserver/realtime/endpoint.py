@@ -158,7 +158,7 @@ async def _join(hub: Hub, connection: Connection) -> None:
     except NotSignedIn:
         connection.close(Close.NOT_SIGNED_IN, "not signed in")
     except Lost:
-        pass
+        log.debug("connection.lost_while_opening", connection=connection.id)
     except ChatserverError as error:
         log.warning("connection.not_opened", connection=connection.id, error=error.code)
         connection.close(Close.ERROR, error.code)

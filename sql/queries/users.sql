@@ -305,22 +305,27 @@ DELETE FROM password_resets WHERE expires_at < now() - interval '1 day';
 -- Export -----------------------------------------------------------------------------------------------------------
 
 -- name: export_sessions
+-- A page of the sessions that somebody bought, for the export.
 SELECT id, title, plan_id, status, started_at, expires_at, images_generated, videos_generated
   FROM user_sessions WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: export_messages
+-- A page of what somebody said, for the export.
 SELECT id, session_id, kind, text, status, created_at
   FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: export_generations
+-- A page of what somebody asked to be made, for the export.
 SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
        model, provider, error_code, created_at, finished_at
   FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: export_assets
+-- A page of somebody's files, for the export.
 SELECT id, session_id, generation_id, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
   FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: export_purchases
+-- A page of what somebody bought, for the export.
 SELECT id, session_id, plan_id, amount::text AS amount, currency, checkout, created_at
   FROM purchases WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
