@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatserver.errors import Invalid
@@ -62,6 +62,7 @@ def test_a_name_nobody_could_read_is_refused_with_its_field(text):
     assert refusal.value.details["field"] == "name"
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_text_is_a_storable_name_or_a_clear_refusal(text):
     try:
@@ -74,6 +75,7 @@ def test_any_text_is_a_storable_name_or_a_clear_refusal(text):
         assert profile.name(name) == name
 
 
+@settings(deadline=None)
 @given(st.one_of(ANYTHING, st.emails()))
 def test_any_text_is_a_storable_address_or_a_clear_refusal(text):
     try:
@@ -84,6 +86,7 @@ def test_any_text_is_a_storable_address_or_a_clear_refusal(text):
         assert len(address.encode()) and "\0" not in address and len(address) <= 254
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_any_text_is_a_password_as_it_is_or_a_clear_refusal(text):
     try:

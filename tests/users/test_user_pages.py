@@ -116,7 +116,12 @@ async def test_one_who_needs_to_sign_in_comes_back_to_where_they_were(doors, dat
 
 async def test_one_who_is_in_is_not_asked_again(doors, database):
     browser = await signs_in(doors, await member(database))
-    for page, leads_to in (("/sign-in", "/sessions"), ("/sign-up?next=/invite/x", "/invite/x")):
+    for page, leads_to in (
+        ("/sign-in", "/sessions"),
+        ("/sign-up?next=/invite/x", "/invite/x"),
+        ("/sign-in?next=//evil.example", "/sessions"),
+        ("/sign-up?next=https://evil.example", "/plans"),
+    ):
         answer = await browser.visit(page, follow=False)
         assert (answer.status, answer.headers["Location"]) == (303, leads_to)
 
