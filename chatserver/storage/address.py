@@ -59,6 +59,17 @@ def s3_address(url: str) -> S3Address:
     )
 
 
+def reader_origins(address: S3Address) -> list[str]:
+    """The scheme and host of every place to which presigned addresses of these buckets may lead."""
+    endpoint = urlsplit(address.public_endpoint or address.endpoint or f"https://s3.{address.region}.amazonaws.com")
+    hosts = [endpoint.netloc]
+    if not address.path_style:
+        buckets = sorted({address.images_bucket, address.videos_bucket})
+        hosts += [f"{bucket}.{endpoint.netloc}" for bucket in buckets]
+        hosts += [f"{bucket}.s3.amazonaws.com" for bucket in buckets if endpoint.netloc.endswith(".amazonaws.com")]
+    return [f"{endpoint.scheme}://{host}" for host in hosts]
+
+
 def _bucket(parts: SplitResult) -> str:
     if "@" in parts.netloc:
         raise ConfigurationError("STORAGE_URL must hold no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")

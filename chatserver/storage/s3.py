@@ -12,16 +12,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import aioboto3
-import aiohttp
 import structlog
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from chatserver import ids
 from chatserver.errors import StorageError
 from chatserver.storage.address import S3Address
 from chatserver.storage.base import StoredObject
 from chatserver.storage.keys import check_folder, check_key
+from chatserver.storage.refusals import BucketMissing, Missing, PastTheEnd, guarded
 
 T = TypeVar("T")
 
@@ -38,17 +37,6 @@ PAGE_OBJECTS = 1000
 CONNECTIONS = 32
 
 _CLIPS = (".webm", ".mp4")
-_MISSING = {"404", "NoSuchKey", "NotFound"}
-_REFUSED = {
-    "401",
-    "403",
-    "AccessDenied",
-    "ExpiredToken",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-}
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +119,7 @@ class S3Storage:
             return
         try:
             response = await self._fetch(key, Range=f"bytes={start}-{start + length - 1}")
-        except _PastTheEnd:
+        except PastTheEnd:
             return
         body = response["Body"]
         async with body:
@@ -141,7 +129,7 @@ class S3Storage:
     async def _fetch(self, key: str, **options: str) -> Any:
         try:
             return await self._guarded(self._client.get_object(**self._place(key), **options))
-        except _Missing:
+        except Missing:
             raise KeyError(key) from None
 
     async def stat(self, key: str) -> StoredObject | None:
@@ -149,7 +137,7 @@ class S3Storage:
         place = self._place(key)
         try:
             head = await self._guarded(self._client.head_object(**place))
-        except _Missing:
+        except Missing:
             # The answer to HEAD has no words: ask whether it is the bucket that is missing.
             await self._check_bucket(place["Bucket"])
             return None
@@ -157,7 +145,7 @@ class S3Storage:
 
     async def delete(self, key: str) -> None:
         """Removes an object; no error where there is none."""
-        with contextlib.suppress(_Missing):
+        with contextlib.suppress(Missing):
             await self._guarded(self._client.delete_object(**self._place(key)))
 
     async def walk(self, prefix: str = "") -> AsyncIterator[StoredObject]:
@@ -202,7 +190,7 @@ class S3Storage:
             for upload in page.get("Uploads", ()):
                 if upload["Initiated"] < before:
                     place = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                    with contextlib.suppress(_Missing):
+                    with contextlib.suppress(Missing):
                         await self._guarded(self._client.abort_multipart_upload(**place))
                     removed += 1
         return removed
@@ -212,7 +200,7 @@ class S3Storage:
         for bucket in self._buckets():
             try:
                 await self._check_bucket(bucket)
-            except _BucketMissing:
+            except BucketMissing:
                 await self._guarded(self._client.create_bucket(Bucket=bucket, **self._location()))
         return self._buckets()
 
@@ -237,9 +225,9 @@ class S3Storage:
     async def _check_bucket(self, bucket: str) -> None:
         try:
             await self._guarded(self._client.head_bucket(Bucket=bucket))
-        except _Missing:
+        except Missing:
             log.error("storage.bucket_missing", bucket=bucket)
-            raise _BucketMissing from None
+            raise BucketMissing from None
 
     def _buckets(self) -> list[str]:
         return sorted({self._address.images_bucket, self._address.videos_bucket})
@@ -250,42 +238,4 @@ class S3Storage:
         return {"Bucket": bucket, "Key": self._address.prefix + key}
 
     async def _guarded(self, call: Awaitable[T], *, transfer: int = 0) -> T:
-        try:
-            async with asyncio.timeout(self._deadline + transfer / SLOWEST):
-                return await call
-        except TimeoutError as error:
-            raise StorageError("The file store did not answer in time.") from error
-        except ClientError as error:
-            raise _told(error) from error
-        except NoCredentialsError as error:
-            raise StorageError("The file store needs keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") from error
-        except (BotoCoreError, aiohttp.ClientError, OSError) as error:
-            log.error("storage.failed", error=type(error).__name__)
-            raise StorageError from error
-
-
-class _Missing(StorageError):
-    """There is no such object."""
-
-
-class _BucketMissing(StorageError):
-    """The file store is not set up: its bucket does not exist. Create it with `chatserver storage create`."""
-
-
-class _PastTheEnd(StorageError):
-    """The object ends before that."""
-
-
-def _told(error: ClientError) -> StorageError:
-    """What the server's refusal means to us. Its own words stay in the log: they may name keys."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    if code in _MISSING:
-        return _Missing()
-    if code == "InvalidRange":
-        return _PastTheEnd()
-    log.error("storage.refused", code=code, operation=error.operation_name)
-    if code == "NoSuchBucket":
-        return _BucketMissing()
-    if code in _REFUSED:
-        return StorageError("The file store refused this server's key.")
-    return StorageError()
+        return await guarded(call, self._deadline + transfer / SLOWEST)

@@ -1,11 +1,12 @@
 """The security headers of every answer: nothing from elsewhere, nothing inline, no frames, no guessing of types."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatserver.config import Config
+from chatserver.storage.address import reader_origins, s3_address
 
 REPORTS_PATH = "/csp-reports"
 _YEARS_SECONDS = 63_072_000
@@ -74,14 +75,7 @@ def content_security_policy(config: Config) -> str:
 
 
 def bucket_origins(config: Config) -> list[str]:
-    """Where presigned addresses lead: the bucket's own host, or the endpoint's with the bucket in the path."""
-    parts = urlsplit(config.storage_url)
-    if not config.storage_presign or parts.scheme != "s3":
+    """Where presigned addresses lead, if readers are sent there at all."""
+    if not config.storage_presign or urlsplit(config.storage_url).scheme != "s3":
         return []
-    query = parse_qs(parts.query)
-    region = query.get("region", ["us-east-1"])[0]
-    endpoint = urlsplit(query.get("endpoint", [f"https://s3.{region}.amazonaws.com"])[0])
-    origins = [f"{endpoint.scheme}://{endpoint.netloc}", f"{endpoint.scheme}://{parts.netloc}.{endpoint.netloc}"]
-    if "endpoint" not in query:
-        origins.append(f"https://{parts.netloc}.s3.amazonaws.com")
-    return origins
+    return reader_origins(s3_address(config.storage_url))

@@ -83,6 +83,13 @@ async def test_what_was_staged_lately_is_left_alone_and_later_given_up(fresh):
         await fresh.database.run_system(assets.store, staged.id)
 
 
+async def test_what_the_sweeper_gave_up_is_not_shown_any_more(fresh):
+    staged = await fresh.stages(await fresh.begins(), picture(4))
+    await fresh.deletes(staged.id)  # marked, and its bytes are about to go
+    with pytest.raises(Conflict):
+        await fresh.database.run_system(assets.store, staged.id)
+
+
 @on_both
 async def test_bytes_without_a_row_go_when_no_row_can_be_on_its_way(fresh):
     asset = await fresh.gets(picture(5))

@@ -7,7 +7,7 @@ import pytest
 from chatserver import config as configuration
 from chatserver import storage
 from chatserver.errors import ConfigurationError
-from chatserver.storage.address import S3Address, folder_of, s3_address
+from chatserver.storage.address import S3Address, folder_of, reader_origins, s3_address
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,33 @@ def test_amazon_needs_only_the_bucket_and_others_get_it_in_the_path():
 def test_without_a_bucket_there_are_two():
     address = s3_address("s3://?endpoint=http://127.0.0.1:9000")
     assert (address.images_bucket, address.videos_bucket) == ("generated-images", "generated-videos")
+
+
+@pytest.mark.parametrize(
+    ("url", "origins"),
+    [
+        ("s3://b?endpoint=http://127.0.0.1:9000", ["http://127.0.0.1:9000"]),
+        ("s3://b?endpoint=http://inside:9000&public_endpoint=https://s3.example.org", ["https://s3.example.org"]),
+        (
+            "s3://b?region=eu-west-1",
+            [
+                "https://s3.eu-west-1.amazonaws.com",
+                "https://b.s3.eu-west-1.amazonaws.com",
+                "https://b.s3.amazonaws.com",
+            ],
+        ),
+        (
+            "s3://?endpoint=https://s3.example.org&path_style=no",
+            [
+                "https://s3.example.org",
+                "https://generated-images.s3.example.org",
+                "https://generated-videos.s3.example.org",
+            ],
+        ),
+    ],
+)
+def test_the_pages_may_load_from_where_readers_are_sent(url, origins):
+    assert reader_origins(s3_address(url)) == origins
 
 
 @pytest.mark.parametrize(

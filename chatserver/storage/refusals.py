@@ -1,0 +1,69 @@
+"""What an S3 server's refusals and silences mean to us. Its own words stay in the log: they may name keys."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import aiohttp
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from chatserver.errors import StorageError
+
+T = TypeVar("T")
+
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+_REFUSED = {
+    "401",
+    "403",
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Missing(StorageError):
+    """There is no such object."""
+
+
+class BucketMissing(StorageError):
+    """The file store is not set up: its bucket does not exist. Create it with `chatserver storage create`."""
+
+
+class PastTheEnd(StorageError):
+    """The object ends before that."""
+
+
+async def guarded(call: Awaitable[T], seconds: float) -> T:
+    """The call's result, or a StorageError that says what happened; nothing lasts longer than `seconds`."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await call
+    except TimeoutError as error:
+        raise StorageError("The file store did not answer in time.") from error
+    except ClientError as error:
+        raise _told(error) from error
+    except NoCredentialsError as error:
+        raise StorageError("The file store needs keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") from error
+    except (BotoCoreError, aiohttp.ClientError, OSError) as error:
+        log.error("storage.failed", error=type(error).__name__)
+        raise StorageError from error
+
+
+def _told(error: ClientError) -> StorageError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code in _MISSING:
+        return Missing()
+    if code == "InvalidRange":
+        return PastTheEnd()
+    log.error("storage.refused", code=code, operation=error.operation_name)
+    if code == "NoSuchBucket":
+        return BucketMissing()
+    if code in _REFUSED:
+        return StorageError("The file store refused this server's key.")
+    return StorageError()
