@@ -34,7 +34,7 @@ async def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(clien
 
 
 def test_a_bucket_that_serves_readers_may_show_pictures() -> None:
-    url = "s3://pictures/prefix?endpoint=https://s3.example.org:9000&region=x"
+    url = "s3://pictures/prefix?endpoint=https://s3.example.org:9000&region=x&path_style=no"
     policy = headers.content_security_policy(Config(storage_url=url, storage_presign=True))
     assert "img-src 'self' blob: https://s3.example.org:9000 https://pictures.s3.example.org:9000;" in policy
     assert "example.org" not in headers.content_security_policy(Config(storage_url=url))
