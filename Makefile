@@ -8,7 +8,7 @@ UV ?= uv
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
-	@$(BIN)/python -m chatserver serve
+	@set -a; [ ! -f .env ] || . ./.env; set +a; exec $(BIN)/python -m chatserver serve
 
 test: $(VENV)/.test system-packages check   ## every check and every test
 	@$(BIN)/python -m pytest

@@ -41,7 +41,7 @@ from chatserver.providers.guide import Guide
 from chatserver.pulse import Pulse
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Command
-from chatserver.realtime.events import More, Presence, Typing, Welcome
+from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.rooms import Rooms
 from chatserver.sessions import pages as session_pages
@@ -224,6 +224,6 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver = site, state
-    told = (Welcome, *EVENTS, Presence, Typing, More)
+    told = (Welcome, *EVENTS, Presence, Typing, More, Reply)
     http.state.documents = documents.make(API, commands(state), told, state.config)
     return http
