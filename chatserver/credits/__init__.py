@@ -2,7 +2,18 @@
 
 from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.credits.reconciler import Discrepancy, check
-from chatserver.credits.service import announce, balances, came_free, capture, grant, hold, lock, release, require
+from chatserver.credits.service import (
+    announce,
+    balances,
+    balances_of,
+    came_free,
+    capture,
+    grant,
+    hold,
+    lock,
+    release,
+    require,
+)
 
 __all__ = [
     "Balance",
@@ -11,6 +22,7 @@ __all__ = [
     "Kind",
     "announce",
     "balances",
+    "balances_of",
     "came_free",
     "capture",
     "check",

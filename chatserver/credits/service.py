@@ -64,12 +64,23 @@ async def release(tx: Transaction, generation_id: str) -> bool:
 
 async def balances(tx: Transaction, session_id: str) -> Balances:
     """Both balances of a session as they are now."""
-    rows = await tx.fetch_all("credits.balances", session_id=session_id)
-    by_kind = {
-        row["kind"]: Balance(limit=row["owned"], left=row["free"], held=row["held"], next_at=row["next_at"])
-        for row in rows
+    return (await balances_of(tx, [session_id]))[session_id]
+
+
+async def balances_of(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Balances]:
+    """The same for several sessions, in one query."""
+    found = {
+        (row["session_id"], row["kind"]): Balance(
+            limit=row["owned"], left=row["free"], held=row["held"], next_at=row["next_at"]
+        )
+        for row in await tx.fetch_all("credits.balances", session_ids=list(session_ids))
     }
-    return Balances(image=by_kind.get("image", _NONE), video=by_kind.get("video", _NONE))
+    return {
+        session_id: Balances(
+            image=found.get((session_id, "image"), _NONE), video=found.get((session_id, "video"), _NONE)
+        )
+        for session_id in session_ids
+    }
 
 
 async def announce(tx: Transaction, session_id: str) -> None:

@@ -1,5 +1,6 @@
 """The rules of sessions: reading them, the seat one acts from, the stream's numbers, title, guests, expiry."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from chatserver import credits
@@ -18,12 +19,12 @@ async def find(tx: Transaction, session_id: str) -> Session:
     row = await tx.fetch_one("sessions.find", session_id=session_id)
     if row is None:
         raise NotFound
-    return await _whole(tx, row)
+    return (await _whole(tx, [row]))[0]
 
 
 async def list_sessions(tx: Transaction) -> list[Session]:
     """The sessions in which this transaction's user sits, active ones first, then the newest."""
-    return [await _whole(tx, row) for row in await tx.fetch_all("sessions.list")]
+    return await _whole(tx, await tx.fetch_all("sessions.list"))
 
 
 async def list_cards(tx: Transaction) -> list[Card]:
@@ -35,9 +36,14 @@ async def list_cards(tx: Transaction) -> list[Card]:
     return [Card(session, tuple(covers[session.id])) for session in sessions]
 
 
-async def _whole(tx: Transaction, row: Row) -> Session:
-    members = [Member.from_row(member) for member in await tx.fetch_all("sessions.members", session_id=row["id"])]
-    return Session.from_row(row, members, await credits.balances(tx, row["id"]))
+async def _whole(tx: Transaction, rows: Sequence[Row]) -> list[Session]:
+    """Rows as sessions with members and credits: two more queries, however many there are."""
+    session_ids = [row["id"] for row in rows]
+    members = defaultdict(list)
+    for member in await tx.fetch_all("sessions.members_of", session_ids=session_ids):
+        members[member["session_id"]].append(Member.from_row(member))
+    balances = await credits.balances_of(tx, session_ids)
+    return [Session.from_row(row, members[row["id"]], balances[row["id"]]) for row in rows]
 
 
 async def seat(tx: Transaction, session_id: str) -> Seat:

@@ -56,16 +56,16 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: balances
--- What a session owns, has free, has held by running work, and when the next comes free, by kind.
-SELECT c.kind,
+-- What these sessions own, have free, have held by running work, and when the next comes free, by kind.
+SELECT c.session_id, c.kind,
        count(*) AS owned,
        count(*) FILTER (WHERE c.available_at <= clock_timestamp()) AS free,
        count(*) FILTER (WHERE c.available_at > clock_timestamp()
                           AND g.status IN ('queued', 'model-loading', 'rendering')) AS held,
        min(c.available_at) FILTER (WHERE c.available_at > clock_timestamp()) AS next_at
   FROM credits c LEFT JOIN generations g ON g.id = c.generation_id
- WHERE c.session_id = :session_id
- GROUP BY c.kind;
+ WHERE c.session_id = ANY(:session_ids::uuid[])
+ GROUP BY c.session_id, c.kind;
 
 -- name: nth_free_at
 -- When `count` credits of one kind will be free together; NULL where the session owns fewer.

@@ -31,13 +31,6 @@ RETURNING role;
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
   FROM user_sessions s WHERE s.id = :session_id;
 
--- name: members
--- Who sits in a session, the owner first.
-SELECT m.user_id AS id, u.name, m.role
-  FROM session_members m JOIN users u ON u.id = m.user_id
- WHERE m.session_id = :session_id AND m.left_at IS NULL
- ORDER BY m.role <> 'owner', m.joined_at;
-
 -- name: list
 -- The sessions in which a person sits, active ones first, then the newest.
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
@@ -173,3 +166,10 @@ SELECT s.id, u.email, s.plan_id, CASE WHEN s.expires_at <= now() THEN 'expired' 
        s.expires_at, s.images_generated, s.videos_generated, s.messages_count
   FROM user_sessions s JOIN users u ON u.id = s.user_id
  ORDER BY s.id DESC LIMIT 100;
+
+-- name: members_of
+-- Who sits in each of these sessions, the owner first.
+SELECT m.session_id, m.user_id AS id, u.name, m.role
+  FROM session_members m JOIN users u ON u.id = m.user_id
+ WHERE m.session_id = ANY(:session_ids::uuid[]) AND m.left_at IS NULL
+ ORDER BY m.session_id, m.role <> 'owner', m.joined_at;
