@@ -45,6 +45,11 @@ class PictureWorkshop:
     def __init__(self, size: int = 2) -> None:
         self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
 
+    @property
+    def pids(self) -> list[int]:
+        """The children's processes."""
+        return self._pool.pids
+
     async def start(self) -> None:
         """Starts the first child, so that the first picture does not wait for it."""
         await self._pool.start()

@@ -9,6 +9,7 @@ import av
 from av.container import InputContainer
 from PIL import Image
 
+from chatserver.imaging import lengths
 from chatserver.imaging.pictures import Unreadable, placeholder, thumbnail
 from chatserver.imaging.shapes import Clip, Origin
 
@@ -51,10 +52,14 @@ def finish(data: bytes, origin: Origin) -> Clip:
 
 def _container(data: bytes) -> str:
     if data.startswith(b"\x1aE\xdf\xa3"):
-        return "webm"
-    if data[4:8] == b"ftyp":
-        return "mp4"
-    raise Unreadable("It is neither a WebM nor an MP4 clip.")
+        container, whole = "webm", lengths.webm_ends_where_it_says(data)
+    elif data[4:8] == b"ftyp":
+        container, whole = "mp4", lengths.mp4_ends_where_it_says(data)
+    else:
+        raise Unreadable("It is neither a WebM nor an MP4 clip.")
+    if not whole:
+        raise Unreadable("It is cut, or something else is hidden behind it.")
+    return container
 
 
 def _open(data: bytes, container: str) -> InputContainer:
@@ -62,7 +67,7 @@ def _open(data: bytes, container: str) -> InputContainer:
 
 
 def _watch(data: bytes, container: str) -> tuple[Image.Image, float, int]:
-    """(The poster, the seconds, the frames) of a clip decoded to its end. The poster is its middle frame: beginnings fade in."""
+    """The poster, seconds and frames of a clip decoded to its end. The middle frame is the poster: beginnings fade in."""
     with _open(data, container) as clip:
         stream = _stream(clip)
         promised = float(clip.duration or 0) / av.time_base

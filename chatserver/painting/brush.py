@@ -7,12 +7,16 @@ from chatserver.painting.colour import Array, luminance
 from chatserver.painting.effects import blurred
 from chatserver.painting.scene import Layer, Scene
 
+# More dabs than this in one pass cost time and cover what the last ones did; fewer are enough on a small canvas.
+DABS, PIXELS_A_DAB = 5000, 50
 
-def brush(number: int, size: float, strength: float, count: int = 5000) -> Layer:
+
+def brush(number: int, size: float, strength: float) -> Layer:
     """Dabs of the colour that is already there, along the forms: paint instead of pixels. `size` in units."""
 
     def paint(canvas: Canvas, scene: Scene) -> None:
         rng = scene.dice(f"brush {number}")
+        count = min(DABS, scene.width * scene.height // PIXELS_A_DAB)
         sheet = Sheet(canvas.width, canvas.height)
         light = blurred(luminance(canvas.rgb)[..., None].repeat(3, 2), scene.unit * 0.004)[..., 0]
         dy, dx = np.gradient(light, axis=0), np.gradient(light, axis=1)

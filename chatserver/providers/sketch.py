@@ -17,13 +17,14 @@ from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
 
 LABEL = "Sketch (built in)"
+MODELS: dict[Kind, str] = {"image": LABEL, "video": LABEL}
 # What starting a painter takes: numpy, Pillow and the codec, on a machine that has other things to do.
 START_SECONDS = 1.0
 # Larger canvases take minutes and more memory than a painter has.
 LARGEST_SIDE = 2048
-# Two gigabytes of addresses hold the largest canvas with its noise twice over; a clip takes a fifth. A minute of CPU
-# is ten times what a large picture takes, pauses not counted.
-LIMITS = Limits(memory_bytes=3 * 1024**3, cpu_seconds=120, niceness=10)
+# Three gigabytes of addresses hold the largest canvas with its noise twice over; a clip takes a fifth. Two minutes of
+# CPU are four times what the largest picture takes; a pace is slept, not counted.
+LIMITS = Limits(memory_bytes=3 * 1024**3, cpu_seconds=120, niceness=5)
 # More painters than processors only slow each other down.
 PAINTERS = 2
 
@@ -44,11 +45,11 @@ class Sketch:
 
     def supports(self, kind: Kind) -> bool:
         """Pictures and clips."""
-        return kind in {"image", "video"}
+        return kind in MODELS
 
     def model(self, kind: Kind) -> str:
-        """There is one hand."""
-        return LABEL
+        """The same hand for both."""
+        return MODELS[kind]
 
     @property
     def pids(self) -> list[int]:

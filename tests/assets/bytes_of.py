@@ -1,0 +1,72 @@
+"""Files for the tests of verification: good ones, and every bad one that we could think of."""
+
+import io
+import struct
+import zlib
+
+import av
+import numpy as np
+from PIL import Image
+
+
+def picture(kind="PNG", size=(48, 32), mode="RGB", **options) -> bytes:
+    """A small picture with something in it."""
+    width, height = size
+    slope = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(slope).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noise(kind: str, size=(256, 256)) -> bytes:
+    """A picture that does not compress, so that a cut falls into its pixels."""
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 90).convert("RGB").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A valid PNG of one colour: little on the wire, very much when decoded."""
+    packer = zlib.compressobj(1)
+    rows = [packer.compress(bytes(width * 3 + 1)) for _ in range(height)]
+    pixels = b"".join(rows) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def lying_png(width: int, height: int) -> bytes:
+    """A PNG whose header promises more than there is."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(100))
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
+
+
+def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), **metadata: str) -> bytes:
+    """One second that moves."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as target:
+        target.metadata.update(metadata)
+        stream = target.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
+        rng = np.random.default_rng(1)
+        for _ in range(frames):
+            pixels = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        target.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def sound() -> bytes:
+    """A WebM without pictures."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="webm") as target:
+        stream = target.add_stream("libopus", rate=48000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), dtype=np.int16), format="s16", layout="mono")
+        frame.rate = 48000
+        target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
