@@ -86,9 +86,22 @@ class Config:
     )
     hf_bill_to: str = _setting("", "The Hugging Face organisation that pays (X-HF-Bill-To).")
     hf_requests_per_hour: int = _setting(
-        30, "Calls an hour to Hugging Face over all workers (the free tier's 30).", minimum=1
+        30, "Pictures and clips asked of Hugging Face in any hour, over all workers (the free tier's 30).", minimum=1
     )
-    hf_concurrency: int = _setting(2, "Calls at once to Hugging Face over all workers.", minimum=1)
+    hf_concurrency: int = _setting(2, "Pictures and clips asked of Hugging Face at once, over all workers.", minimum=1)
+    hf_seconds: int = _setting(
+        600, "The longest that one picture may take there; a clip may take twice that.", minimum=1
+    )
+    hf_silence_seconds: int = _setting(150, "The longest silence in the middle of an answer from there.", minimum=1)
+    hf_loading_seconds: int = _setting(300, "The longest that a model may load within one attempt.", minimum=1)
+    provider_failures: int = _setting(
+        5, "Failures of a picture provider within 30 seconds that close it for a while, for every worker.", minimum=1
+    )
+    provider_rest_seconds: int = _setting(
+        30,
+        "How long a provider that failed is left alone before one trial; twice that after each trial that fails.",
+        minimum=1,
+    )
     image_model: str = _setting("black-forest-labs/FLUX.1-schnell", "The model for pictures.")
     image_edit_model: str = _setting(
         "Qwen/Qwen-Image-Edit", "The model for variations of a picture (image to image), behind the router."
@@ -101,6 +114,9 @@ class Config:
         "", "Any OpenAI-compatible server (Ollama, vLLM, llama.cpp), such as http://127.0.0.1:11434/v1."
     )
     chat_api_key: str = _setting("", "The key of CHAT_BASE_URL, where it wants one.", secret=True)
+    chat_window_tokens: int = _setting(
+        6000, "How much of the conversation the assistant is given, in tokens (estimated).", minimum=200
+    )
     chat_system_prompt: str = _setting(
         "", "What the assistant is told before each conversation; empty for our own words."
     )

@@ -15,11 +15,13 @@ from chatserver.credits.events import CreditsChanged
 from chatserver.database import Transaction
 from chatserver.errors import Busy
 from chatserver.events import Event, session_channel
-from chatserver.generations import positions
+from chatserver.generations import gates, positions
 from chatserver.state import State
 
 BEAT_SECONDS = 1.0
 STATS_BEATS, EXPIRY_BEATS = 2, 5
+# Waiting that stays the same is told again, to whoever came since.
+REPEAT_BEATS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +31,7 @@ class Pulse:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._chain = gates.chain(state)
         self._looked: datetime | None = None
         self._told: dict[str, Event] = {}  # the last telling of each key; emptied when nothing is open here
 
@@ -55,7 +58,9 @@ class Pulse:
         self._looked, freed = await run(_freed, open_here, self._looked)
         for session_id, event in freed.items():
             self._state.hub.tell(session_channel(session_id), event)
-        self._tell_changed(await run(positions.of_sessions, open_here))
+        if beat % REPEAT_BEATS == 0:
+            self._told = {key: event for key, event in self._told.items() if not key.startswith(positions.KEY)}
+        self._tell_changed(await run(positions.of_sessions, open_here, self._chain))
         if beat % STATS_BEATS == 0:
             self._tell_changed(await self._stats(open_here))
 

@@ -21,7 +21,6 @@ from chatserver.errors import (
     BadParameters,
     Busy,
     ChatserverError,
-    ProviderDown,
     ProviderError,
     ProviderRateLimited,
     Refused,
@@ -29,9 +28,11 @@ from chatserver.errors import (
     TimedOut,
 )
 from chatserver.events import Announcement, session_channel
-from chatserver.generations import queue
+from chatserver.generations import gates, queue
+from chatserver.generations.gates import Call, Chain, Gate
 from chatserver.generations.models import Job, Maker
 from chatserver.generations.queue import LeaseLost, Progress
+from chatserver.imaging.shapes import Clip, Picture
 from chatserver.messages.events import Progress as ProgressEvent
 from chatserver.messages.models import GenerationStatus
 from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
@@ -45,6 +46,8 @@ KEEP_SECONDS = queue.LEASE_SECONDS / 3
 GIVE_UP_SECONDS = queue.LEASE_SECONDS * 2 / 3
 # First wait before a faulty job is tried again; doubled with each fault, with jitter.
 BACKOFF_SECONDS = 2.0
+# A provider of the chain that is only busy is asked again after this long.
+BUSY_SECONDS = 0.5
 # Errors that another provider would answer the same way.
 OURS = (Refused, BadParameters)
 
@@ -56,8 +59,8 @@ T = TypeVar("T")
 class Attempt:
     """Runs one job to one end. `cancel()` stops it from outside."""
 
-    def __init__(self, state: State, job: Job) -> None:
-        self._state, self.job = state, job
+    def __init__(self, state: State, chain: Chain, job: Job) -> None:
+        self._state, self._chain, self.job = state, chain, job
         self._status: GenerationStatus = "model-loading"
         self._progress = Progress()
         self._dirty = False
@@ -123,28 +126,55 @@ class Attempt:
     async def _work(self) -> None:
         try:
             async with asyncio.timeout(max(self.job.seconds_left, 1)):
-                finished = await self._make()
-                await self._publish(finished)
+                finished, file = await self._make()
+                await self._publish(finished, file)
         except TimeoutError:
             raise TimedOut from None
 
     # Making ----------------------------------------------------------------------------------------------------------
 
-    async def _make(self) -> Finished:
-        """The first provider that makes it, in the order of fall-back; the last one's error where none does."""
+    async def _make(self) -> tuple[Finished, Picture | Clip]:
+        """From the claimed provider, or from those after it in the order of fall-back; the last error where none does."""
         request = await self._request()
-        error: ProviderError = ProviderDown(f"No provider here makes {self.job.kind}s.")
-        for provider in self._state.providers.values():
-            if not provider.supports(self.job.kind):
-                continue
+        call: Call | None = self.job.call
+        rest = self._chain
+        while True:
+            assert call is not None
             try:
-                return await self._run(provider, request)
-            except OURS:
-                raise
-            except ProviderError as failure:
-                log.warning("provider.failed", provider=provider.name, code=failure.code, generation_id=self.job.id)
-                error = failure
-        raise error
+                made = await self._run(self._state.providers[call.provider], request)
+            except ProviderError as error:
+                await self._report(call, error)
+                rest = tuple(gate for gate in rest if gate.name != call.provider)
+                call = None if isinstance(error, OURS) else await self._next_call(rest)
+                if call is None:
+                    raise
+            else:
+                if call.suspect:
+                    await self._state.database.run_system(gates.answered, call)
+                return made
+
+    async def _report(self, call: Call, error: ProviderError) -> None:
+        """Tells every worker what this provider did; a limit without a time gets that of its closed gate."""
+        log.warning("provider.failed", provider=call.provider, code=error.code, generation_id=self.job.id)
+        with contextlib.suppress(Busy):
+            seconds = await self._state.database.run_system(gates.faulted, self._gate(call), call, error)
+            if seconds is not None:
+                log.warning("provider.closed", provider=call.provider, code=error.code, seconds=round(seconds, 1))
+            if isinstance(error, ProviderRateLimited) and error.retry_after is None:
+                error.retry_after = seconds
+
+    def _gate(self, call: Call) -> Gate:
+        return next(gate for gate in self._chain if gate.name == call.provider)
+
+    async def _next_call(self, rest: Chain) -> Call | None:
+        """A call at the next provider, waiting for one that is only busy; None where none is left or open."""
+        if not any(self.job.kind in gate.kinds for gate in rest):
+            return None
+        while True:
+            outlook, call = await self._state.database.run_system(queue.move, self.job, rest)
+            if call is not None or outlook.reason != "busy":
+                return call
+            await asyncio.sleep(BUSY_SECONDS)
 
     async def _request(self) -> ProviderRequest:
         job = self.job
@@ -167,7 +197,11 @@ class Attempt:
         key = await self._state.database.run_system(assets.storage_key, asset_id)
         return await self._state.storage.get(key)
 
-    async def _run(self, provider: Provider, request: ProviderRequest) -> Finished:
+    async def _run(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
+        finished = await self._finished(provider, request)
+        return finished, await self._verified(finished)
+
+    async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
         self._maker = Maker(provider.name, provider.model(request.kind))
         steps = cast(AsyncGenerator[Step, None], provider.generate(request))
         async with contextlib.aclosing(steps):
@@ -220,14 +254,19 @@ class Attempt:
 
     # Publishing ------------------------------------------------------------------------------------------------------
 
-    async def _publish(self, finished: Finished) -> None:
-        """Verify, stage the row, put the bytes, finish: in this order, so that no row ever names missing bytes."""
+    async def _verified(self, finished: Finished) -> Picture | Clip:
+        pictures = self._state.pictures
+        verify = pictures.finish_picture if self.job.kind == "image" else pictures.finish_clip
+        return await verify(finished.data, prompt=self.job.prompt, seed=self._seed(finished), model=finished.model)
+
+    def _seed(self, finished: Finished) -> int:
+        return self.job.seed if finished.seed is None else finished.seed
+
+    async def _publish(self, finished: Finished, file: Picture | Clip) -> None:
+        """Stage the row, put the bytes, finish: in this order, so that no row ever names missing bytes."""
         job, run = self.job, self._state.database.run_system
         self._maker = Maker(finished.provider, finished.model)
-        seed = job.seed if finished.seed is None else finished.seed
-        pictures = self._state.pictures
-        verify = pictures.finish_picture if job.kind == "image" else pictures.finish_clip
-        file = await verify(finished.data, prompt=job.prompt, seed=seed, model=finished.model)
+        seed = self._seed(finished)
         staged = await run(assets.stage, job.id, job.attempt, file)
         await self._put(staged.storage_key, file.data, file.content_type)
         await self._put(staged.thumbnail_key, file.thumbnail, "image/webp")

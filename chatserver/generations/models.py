@@ -3,12 +3,16 @@
 from msgspec import Struct
 
 from chatserver.database import Row
+from chatserver.generations.gates import Call
 from chatserver.messages.models import Generation
 from chatserver.providers.base import Kind
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A claimed generation: what to make, and the attempt that fences every later write. `seconds_left` to its end."""
+    """A claimed generation: what to make, with which call, and the attempt that fences every later write.
+
+    `seconds_left` to its end.
+    """
 
     id: str
     message_id: str
@@ -27,10 +31,11 @@ class Job(Struct, frozen=True, kw_only=True):
     guidance: float | None
     source_asset_id: str | None
     seconds_left: float
+    call: Call
 
     @classmethod
-    def from_row(cls, row: Row) -> "Job":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
+    def from_row(cls, row: Row, call: Call) -> "Job":
+        return cls(call=call, **{name: row[name] for name in cls.__struct_fields__ if name != "call"})
 
 
 class Maker(Struct, frozen=True):

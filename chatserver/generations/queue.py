@@ -9,8 +9,11 @@ from msgspec import Struct
 from chatserver import assets, credits, messages
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, TimedOut
+from chatserver.generations import gates
+from chatserver.generations.gates import Call, Chain, Gate, Outlook
 from chatserver.generations.models import Job, Maker
 from chatserver.messages.models import GenerationStatus
+from chatserver.providers.base import Kind
 
 # A worker that says nothing for this long is taken for dead.
 LEASE_SECONDS = 30.0
@@ -47,13 +50,42 @@ class Result(Struct, frozen=True, kw_only=True):
     height: int
 
 
-async def claim(tx: Transaction, worker_id: str) -> Job | None:
-    """The next job, fairly by session, or None. It is `model-loading` from here on."""
-    row = await tx.fetch_one("generations.claim", worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+async def claim(tx: Transaction, worker_id: str, chain: Chain) -> Job | None:
+    """The next job that a provider is free for, fairly by session, with its call; or None. Then `model-loading`."""
+    if not await tx.fetch_value("generations.is_any_due"):
+        return None  # nobody queues for the gates' lock where there is nothing to do
+    free = await _free_gates(tx, chain)
+    if not free:
+        return None
+    row = await tx.fetch_one(
+        "generations.claim",
+        worker_id=worker_id,
+        lease_seconds=LEASE_SECONDS,
+        image_gate=free["image"].name if "image" in free else None,
+        video_gate=free["video"].name if "video" in free else None,
+    )
     if row is None:
         return None
+    call = await gates.take(tx, free[row["kind"]])
     await messages.touch(tx, row["message_id"])
-    return Job.from_row(row)
+    return Job.from_row(row, call)
+
+
+async def _free_gates(tx: Transaction, chain: Chain) -> dict[Kind, Gate]:
+    standings = await gates.lock(tx, chain)
+    kinds: tuple[Kind, ...] = ("image", "video")
+    outlooks = {kind: gates.outlook(chain, standings, kind) for kind in kinds}
+    return {kind: outlook.gate for kind, outlook in outlooks.items() if outlook.gate is not None}
+
+
+async def move(tx: Transaction, job: Job, rest: Chain) -> tuple[Outlook, Call | None]:
+    """Gives up the attempt's call, and takes one through the next gate of `rest` that is free; None where none is."""
+    outlook = gates.outlook(rest, await gates.lock(tx, rest), job.kind)
+    name = outlook.gate.name if outlook.gate else None
+    held = await tx.fetch_value("providers.hold", generation_id=job.id, attempt=job.attempt, provider=name)
+    if held is None:
+        raise LeaseLost
+    return outlook, await gates.take(tx, outlook.gate) if outlook.gate else None
 
 
 async def set_stage(

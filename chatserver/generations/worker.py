@@ -10,7 +10,7 @@ import structlog
 
 from chatserver.errors import Busy
 from chatserver.events import JobsWaiting
-from chatserver.generations import queue
+from chatserver.generations import gates, queue
 from chatserver.generations.attempt import Attempt
 from chatserver.generations.queue import LeaseLost
 from chatserver.processes import liveness
@@ -32,6 +32,7 @@ class Worker:
     def __init__(self, state: State) -> None:
         self._state = state
         self._id = liveness.worker_id()
+        self._chain = gates.chain(state)
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
 
@@ -59,12 +60,12 @@ class Worker:
     async def _fill(self) -> None:
         while len(self._attempts) < self._state.config.worker_concurrency:
             try:
-                job = await self._state.database.run_system(queue.claim, self._id)
+                job = await self._state.database.run_system(queue.claim, self._id, self._chain)
             except Busy:
                 return
             if job is None:
                 return
-            attempt = Attempt(self._state, job)
+            attempt = Attempt(self._state, self._chain, job)
             task = asyncio.create_task(attempt.run())
             self._attempts[task] = attempt
             task.add_done_callback(self._ended)
@@ -90,6 +91,7 @@ class Worker:
             log.warning("generation.taken_up", generation_id=generation_id)
             with contextlib.suppress(LeaseLost):
                 await self._state.database.run_system(queue.reap, generation_id, session_id, kind)
+        await self._state.database.run_system(gates.prune)
         self._wake.set()
 
     async def _bury_the_dead(self) -> None:

@@ -30,21 +30,40 @@ SELECT id FROM generations
 SELECT id, storage_key FROM assets
  WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
 
+-- name: is_any_due
+-- Whether anything waits that may run now.
+SELECT EXISTS (SELECT 1 FROM generations
+                WHERE status = 'queued' AND lease_until IS NULL AND not_before <= clock_timestamp());
+
 -- name: claim
--- Takes the next job under a lease: the session with the fewest running goes first, then the oldest. SKIP LOCKED
--- keeps two workers from taking the same one.
-WITH running AS (
+-- Takes the next job under a lease, of the kinds whose gate is free: the session with the fewest running goes first,
+-- then the oldest. Only the first of each session can be next, and an index leads from session to session. SKIP LOCKED
+-- keeps two workers from taking the same one. Time that a job waited for a free call is not held against it.
+WITH RECURSIVE sessions (session_id) AS (
+  (SELECT session_id FROM generations WHERE status = 'queued' ORDER BY session_id LIMIT 1)
+  UNION ALL
+  SELECT (SELECT g.session_id FROM generations g
+           WHERE g.status = 'queued' AND g.session_id > s.session_id ORDER BY g.session_id LIMIT 1)
+    FROM sessions s WHERE s.session_id IS NOT NULL
+), running AS (
   SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
 ), waiting AS (
-  SELECT g.id, row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) + coalesce(r.n, 0) AS rank
-    FROM generations g LEFT JOIN running r USING (session_id)
-   WHERE g.status = 'queued' AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
+  SELECT f.id, coalesce(r.n, 0) AS rank
+    FROM sessions s
+   CROSS JOIN LATERAL (
+     SELECT g.id FROM generations g
+      WHERE g.status = 'queued' AND g.session_id = s.session_id
+        AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
+        AND CASE g.kind WHEN 'image' THEN :image_gate::text ELSE :video_gate::text END IS NOT NULL
+      ORDER BY g.id LIMIT 1) f
+    LEFT JOIN running r USING (session_id)
 )
 UPDATE generations
    SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
+       calling = CASE kind WHEN 'image' THEN :image_gate::text ELSE :video_gate::text END,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8),
        started_at = clock_timestamp(), fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
-       deadline_at = coalesce(deadline_at, clock_timestamp() +
+       deadline_at = coalesce(deadline_at + (clock_timestamp() - not_before), clock_timestamp() +
                               CASE kind WHEN 'video' THEN interval '60 minutes' ELSE interval '10 minutes' END)
  WHERE id = (SELECT g.id FROM generations g JOIN waiting w USING (id)
               WHERE g.status = 'queued' AND g.lease_until IS NULL
@@ -109,8 +128,7 @@ RETURNING message_id, session_id;
 -- Jobs whose worker is gone or whose time is up; looked at again, one by one, under their locks.
 SELECT id, session_id, kind FROM generations
  WHERE lease_until < clock_timestamp()
-    OR (status = 'queued' AND lease_until IS NULL
-        AND (deadline_at <= clock_timestamp() OR created_at < now() - interval '24 hours'))
+    OR (status = 'queued' AND lease_until IS NULL AND created_at < now() - interval '24 hours')
  ORDER BY id LIMIT 20;
 
 -- name: lock_lost
@@ -120,8 +138,7 @@ SELECT id, message_id, session_id, attempt, faults, lease_until IS NOT NULL AS l
   FROM generations
  WHERE id = :generation_id
    AND (lease_until < clock_timestamp()
-        OR (status = 'queued' AND lease_until IS NULL
-            AND (deadline_at <= clock_timestamp() OR created_at < now() - interval '24 hours')))
+        OR (status = 'queued' AND lease_until IS NULL AND created_at < now() - interval '24 hours'))
    FOR UPDATE;
 
 -- name: holders
@@ -145,7 +162,7 @@ UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
 WITH running AS (
   SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
 ), waiting AS (
-  SELECT g.id, g.session_id, g.message_id, g.attempt,
+  SELECT g.id, g.session_id, g.message_id, g.kind, g.attempt,
          row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) + coalesce(r.n, 0) AS rank,
          greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
     FROM generations g LEFT JOIN running r USING (session_id)
@@ -153,7 +170,7 @@ WITH running AS (
 ), placed AS (
   SELECT *, row_number() OVER (ORDER BY rank, id) AS position FROM waiting
 )
-SELECT id, session_id, message_id, attempt, position, wait_seconds,
+SELECT id, session_id, message_id, kind, attempt, position, wait_seconds,
        greatest((SELECT count(*) FROM generations WHERE lease_until IS NOT NULL), 1) AS running
   FROM placed WHERE session_id = ANY(:session_ids::uuid[]) ORDER BY position;
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chatserver import assets, credits, generations, ids
 from chatserver.errors import Conflict, CreditsExhausted, ProviderDown
 from chatserver.generations import queue
+from chatserver.generations.gates import Gate
 from chatserver.generations.models import Maker
 from chatserver.imaging.shapes import Picture
 from tests.support.people import make_session, make_user, run_sql
@@ -18,6 +19,7 @@ from tests.support.people import make_session, make_user, run_sql
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=8, height=8, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
+CHAIN = (Gate("sketch", frozenset({"image", "video"})),)
 MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
 
 
@@ -157,7 +159,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule()
     def claim(self):
-        job = self.go(self.database.run_system(queue.claim, "machine"))
+        job = self.go(self.database.run_system(queue.claim, "machine", CHAIN))
         assert job is not None
         self.waiting -= 1
         self.jobs.append(job)

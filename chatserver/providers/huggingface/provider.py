@@ -28,7 +28,7 @@ class HuggingFace:
 
     def __init__(self, config: Config, *, limits: Limits | None = None) -> None:
         self._config = config
-        self._limits = limits or Limits()
+        self._limits = limits or _limits(config)
         self._http = Http()
         self._client = Client(config, self._http, self._limits)
         self._results = Results(_result_hosts(config), self._limits)
@@ -115,6 +115,16 @@ class HuggingFace:
             raise InvalidToken(
                 "This server has no Hugging Face token. The operator has to set one (it starts with hf_)."
             )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        image_seconds=config.hf_seconds,
+        video_seconds=2 * config.hf_seconds,
+        loading_seconds=config.hf_loading_seconds,
+        making_silence=config.hf_silence_seconds,
+        asking_seconds=min(Limits.asking_seconds, config.hf_silence_seconds),
+    )
 
 
 def _task(request: ProviderRequest) -> Task:
