@@ -30,6 +30,7 @@ from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
+from chatserver.housekeeping import Housekeeping
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
@@ -113,7 +114,8 @@ async def working(state: State) -> AsyncIterator[None]:
     """Works on generations and replies, and sweeps, for the length of the block; then gives its jobs back."""
     worker, assistant = Worker(state), Assistant(state)
     unlisten = [state.hub.listen(JOBS_CHANNEL, hear) for hear in (worker.hear, assistant.hear)]
-    jobs = (worker.run, assistant.run, Sweeper(state.database, state.storage).run)
+    tidying = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
+    jobs = (worker.run, assistant.run, *tidying)
     try:
         async with _running(*jobs):
             yield

@@ -1,0 +1,43 @@
+"""What has to be tidied now and then, on any worker: closed accounts whose files are gone, and what has run out.
+
+Every step may be repeated, and several workers may do it at once.
+"""
+
+import asyncio
+from typing import NoReturn
+
+import structlog
+
+from chatserver import users
+from chatserver.database import Database
+from chatserver.errors import Busy
+
+# Closed accounts are looked for once a minute; what has run out (throttles, old sign-ins) once an hour.
+ROUND_SECONDS = 60.0
+ROUNDS_BETWEEN_SWEEPS = 60
+
+log = structlog.get_logger(__name__)
+
+
+class Housekeeping:
+    """Tidies until it is cancelled."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def run(self) -> NoReturn:
+        """One round a minute."""
+        round_number = 0
+        while True:
+            await asyncio.sleep(ROUND_SECONDS)
+            round_number += 1
+            try:
+                await self._tidy(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
+            except Busy:
+                log.warning("housekeeping.database_busy")
+
+    async def _tidy(self, *, sweep: bool) -> None:
+        while await self._database.run_system(users.remove_closed_account):
+            log.info("account.removed")
+        if sweep:
+            await self._database.run_system(users.sweep)
