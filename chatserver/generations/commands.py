@@ -1,6 +1,8 @@
 """The websocket's entrance to generations."""
 
 from chatserver import generations, ids
+from chatserver.generations import improving
+from chatserver.generations.improving import Improved, ImprovePrompt
 from chatserver.generations.makers import makers
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages.models import Generation, Message
@@ -9,7 +11,7 @@ from chatserver.state import State
 
 
 def commands(state: State) -> tuple[Command, ...]:
-    """generation.create, generation.cancel, generation.retry."""
+    """generation.create, generation.cancel, generation.retry, prompt.improve."""
     run = state.database.run_as
 
     async def create(caller: Caller, command: CreateGeneration) -> dict[str, Message]:
@@ -23,8 +25,12 @@ def commands(state: State) -> tuple[Command, ...]:
         generation_id = ids.parse(command.generation_id)
         return {"generation": await run(caller.viewer.id, generations.retry, generation_id, makers(state))}
 
+    async def improve(caller: Caller, command: ImprovePrompt) -> Improved:
+        return await improving.improve(state, caller, command)
+
     return (
         Command("generation.create", CreateGeneration, create),
         Command("generation.cancel", GenerationOnly, cancel),
         Command("generation.retry", GenerationOnly, retry),
+        Command("prompt.improve", ImprovePrompt, improve),
     )

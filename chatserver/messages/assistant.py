@@ -14,7 +14,7 @@ import structlog
 
 from chatserver.errors import Busy, ChatserverError, ProviderError, TimedOut
 from chatserver.events import Announcement, JobsWaiting, session_channel
-from chatserver.messages import markdown, replies
+from chatserver.messages import markdown, replies, window
 from chatserver.messages.events import Delta
 from chatserver.messages.replies import Draft, Reply, ReplyLost
 from chatserver.processes import liveness
@@ -36,7 +36,8 @@ LONGEST_TEXT = 100_000
 SYSTEM_PROMPT = (
     "You are the assistant of a chat in which people make pictures and short videos together. Answer briefly and "
     "warmly, in the language of the question, with Markdown where it helps. People make a picture with the image "
-    "button or by writing /image and a prompt; you cannot press it for them, but you can suggest a vivid prompt."
+    "button or by writing /image and a prompt. You cannot make one yourself, but when a picture would please, suggest "
+    "one vivid prompt, alone in a fenced block marked prompt (```prompt), which they can send with one press."
 )
 
 log = structlog.get_logger(__name__)
@@ -73,9 +74,10 @@ class Assistant:
                 await asyncio.wait(set(self._writing), timeout=STOP_SECONDS)
 
     async def _fill(self) -> None:
+        tokens = self._state.config.chat_window_tokens
         while len(self._writing) < MOST_AT_ONCE:
             try:
-                reply = await self._state.database.run_system(replies.claim, self._id)
+                reply = await self._state.database.run_system(replies.claim, self._id, tokens)
             except Busy:
                 return
             if reply is None:
@@ -98,7 +100,7 @@ class Writer:
         self._flushed = 0.0
         self._saved_text = ""
         self._renewed = time.monotonic()
-        self._tokens = (0, 0)
+        self._usage: Usage | None = None
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -152,18 +154,28 @@ class Writer:
         return None
 
     async def _consume(self) -> None:
-        chat = self._state.chat
-        system = Turn("system", self._state.config.chat_system_prompt or SYSTEM_PROMPT)
-        request = ChatRequest(turns=(system, *self.reply.turns))
-        steps = cast(AsyncGenerator[ChatStep, None], chat.reply(request))
+        request = ChatRequest(turns=self._turns, model=self.reply.model)
+        steps = cast(AsyncGenerator[ChatStep, None], self._state.chat.reply(request))
         async with asyncio.timeout(LONGEST_SECONDS), contextlib.aclosing(steps):
             async for step in steps:
                 if isinstance(step, Usage):
-                    self._tokens = (step.tokens_in, step.tokens_out)
+                    self._usage = step
                 elif isinstance(step, Text):
                     self._add(step.text)
                 if len(self._text) > LONGEST_TEXT:
                     return
+
+    @property
+    def _turns(self) -> tuple[Turn, ...]:
+        return (Turn("system", self._state.config.chat_system_prompt or SYSTEM_PROMPT), *self.reply.turns)
+
+    def _tokens(self) -> tuple[int, int]:
+        """Tokens read and written: as the service counted them, else (stopped, or it does not count) as estimated."""
+        if self._usage is not None:
+            return self._usage.tokens_in, self._usage.tokens_out
+        if not self._state.chat.is_model or not self._text:
+            return 0, 0
+        return sum(window.estimate(turn.text) for turn in self._turns), window.estimate(self._text)
 
     def _add(self, text: str) -> None:
         self._text += text
@@ -216,12 +228,12 @@ class Writer:
         self._send_delta()
         text = self._text.strip()
         if error is not None:
-            text = f"{text}\n\n*{error.message}*".strip()
+            text = f"{text}\n\n*{error.message}* (`{error.code}`)".strip()
         html = await markdown.render_off_loop(text)
         while True:
             try:
                 await self._state.database.run_system(
-                    replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens
+                    replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens()
                 )
                 return
             except ReplyLost:

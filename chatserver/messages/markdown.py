@@ -24,7 +24,11 @@ _TAGS = {
     "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
     "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-_ATTRIBUTES = {"a": {"href", "title"}, "code": {"data-language"}, "ol": {"start"}, "span": {"class"}}
+_ATTRIBUTES = {
+    "a": {"href", "title"}, "code": {"data-language"}, "ol": {"start"}, "pre": {"data-prompt"}, "span": {"class"},
+}  # fmt: skip
+# A fenced block with this name is a prompt: the page puts a button on it that makes the picture.
+PROMPT = "prompt"
 _SCHEMES = {"http", "https", "mailto"}
 
 _formatter = HtmlFormatter(nowrap=True, classprefix="code-")
@@ -72,6 +76,8 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
 
 def _draw_fence(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
     token = tokens[index]
+    if token.info.strip().lower() == PROMPT:
+        return f"<pre data-prompt><code>{nh3.clean_text(token.content)}</code></pre>\n"
     language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
     body = _highlight(token.content, language, "") or nh3.clean_text(token.content)
     label = f' data-language="{nh3.clean_text(language[:20])}"' if language else ""

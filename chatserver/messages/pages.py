@@ -74,7 +74,9 @@ async def show_room(request: Request) -> Response:
     viewer, state = require_viewer(request), _state(request)
     room = await state.database.run_as(viewer.id, _read_room, ids.parse(request.path_params["session_id"]), viewer.id)
     context = {field: getattr(room, field) for field in room.__struct_fields__}
-    return templating.render(request, "sessions/show.html", {**context, "pending": drawing.pending()})
+    return templating.render(
+        request, "sessions/show.html", {**context, "pending": drawing.pending(), "can_improve": state.chat.is_model}
+    )
 
 
 async def show_older(request: Request) -> Response:

@@ -4,15 +4,15 @@ from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Transaction
-from chatserver.messages import service
+from chatserver.messages import service, window
 from chatserver.providers.base import Turn
 
 # A writer that says nothing for this long is taken for dead.
 LEASE_SECONDS = 30.0
 # Times that one reply is begun; after that it stays failed.
 MOST_ATTEMPTS = 3
-# How much of the conversation a model is given: messages at most, and characters (about four a token).
-WINDOW_MESSAGES, WINDOW_CHARACTERS = 60, 24_000
+# Messages that are looked at for the conversation, however short they are.
+WINDOW_MESSAGES = 60
 
 
 class ReplyLost(Exception):
@@ -20,11 +20,12 @@ class ReplyLost(Exception):
 
 
 class Reply(Struct, frozen=True):
-    """A claimed reply: its message, its attempt, and the conversation to answer."""
+    """A claimed reply: its message, its attempt, the plan's model (or none), and the conversation to answer."""
 
     message_id: str
     session_id: str
     attempt: int
+    model: str | None
     turns: tuple[Turn, ...]
 
 
@@ -36,13 +37,13 @@ class Draft(Struct, frozen=True):
     closed: int
 
 
-async def claim(tx: Transaction, worker_id: str) -> Reply | None:
-    """The oldest reply that nobody writes, with its conversation; or None."""
+async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> Reply | None:
+    """The oldest reply that nobody writes, with as much of its conversation as the window holds; or None."""
     row = await tx.fetch_one("messages.claim_reply", worker_id=worker_id, lease_seconds=LEASE_SECONDS)
     if row is None:
         return None
-    turns = await _conversation(tx, row["session_id"], row["id"])
-    return Reply(row["id"], row["session_id"], row["attempt"], turns)
+    turns = await _conversation(tx, row["session_id"], row["id"], window_tokens)
+    return Reply(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns)
 
 
 async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:
@@ -99,18 +100,11 @@ async def give_back(tx: Transaction, reply: Reply) -> None:
     await service.touch(tx, reply.message_id)
 
 
-async def _conversation(tx: Transaction, session_id: str, before_id: str) -> tuple[Turn, ...]:
+async def _conversation(tx: Transaction, session_id: str, before_id: str, window_tokens: int) -> tuple[Turn, ...]:
     rows = await tx.fetch_all(
         "messages.conversation", session_id=session_id, before_id=before_id, limit=WINDOW_MESSAGES
     )
-    turns: list[Turn] = []
-    room = WINDOW_CHARACTERS
-    for row in rows:
-        if turns and len(row["text"]) > room:
-            break
-        room -= len(row["text"])
-        turns.append(_turn(row["author_kind"], row["kind"], row["text"]))
-    return tuple(reversed(turns))
+    return window.fit((_turn(row["author_kind"], row["kind"], row["text"]) for row in rows), window_tokens)
 
 
 def _turn(author_kind: str, kind: str, text: str) -> Turn:

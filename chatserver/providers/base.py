@@ -116,10 +116,14 @@ ChatStep = Text | Usage
 
 
 class ChatProvider(Protocol):
-    """Writes the assistant's answers. A stream that ends without the service's own end mark raises `Truncated`."""
+    """Writes the assistant's answers. A stream that ends without the service's own end mark raises `Truncated`.
+
+    `is_model` is false where fixed words answer: nothing is counted then, and no prompt can be improved.
+    """
 
     name: str
     label: str
+    is_model: bool
 
     def model(self) -> str:
         """The model used when a request names none."""

@@ -45,7 +45,7 @@ _KEYS = (
 
 _PROMPTS = (
     "A good prompt names the *thing*, the *place*, the *light* and the *manner*. For example:\n\n"
-    "```\na lighthouse on a cliff, stormy sea, last light of dusk, watercolour\n```"
+    "```prompt\na lighthouse on a cliff, stormy sea, last light of dusk, watercolour\n```"
 )
 
 # The first subject whose words occur answers; the order puts the narrow ones first.
@@ -67,6 +67,7 @@ class Guide:
     """The `ChatProvider` of a place without a model."""
 
     name = "guide"
+    is_model = False
     label = "Guide (built in)"
 
     def model(self) -> str:

@@ -47,6 +47,7 @@ class OpenAIChat:
     """Streams answers from `base`/chat/completions."""
 
     name = "openai-chat"
+    is_model = True
 
     def __init__(
         self, base: str, key: str, model: str, label: str, *, bill_to: str = "", limits: Limits | None = None

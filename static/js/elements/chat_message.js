@@ -25,7 +25,7 @@ export class ChatMessage extends HTMLElement {
   // Called when it is here, and whenever a newer drawing was put in its place.
   drawn() {
     mark(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
-    this.#addCopyButtons()
+    this.#addButtons()
     if (this.dataset.status === "streaming") this.#startHearing()
     else this.#stopHearing()
     // Parts of a message that has just come are not awake yet; they draw themselves when they are.
@@ -43,6 +43,7 @@ export class ChatMessage extends HTMLElement {
     undo: () => this.#stay(),
     "copy-text": (button) => this.#copy(this.querySelector(".message__text").innerText.trim(), button),
     "copy-link": (button) => this.#copy(`${location.origin}${location.pathname}#${this.id}`, button),
+    "make-prompt": (button) => live.emit("compose", { mode: "image", text: button.closest("pre").querySelector("code").textContent.trim(), send: true }),
     "copy-code": (button) => this.#copy(button.closest("pre").querySelector("code").textContent, button),
   }
 
@@ -77,10 +78,12 @@ export class ChatMessage extends HTMLElement {
     live.send("message.delete", { message_id: this.dataset.id }).finally(() => mark(this, "data-local-leaving", false)).catch(() => {})
   }
 
-  #addCopyButtons() {
+  #addButtons() {
     for (const block of this.querySelectorAll("pre")) {
       if (block.querySelector("[data-added]")) continue
-      block.append(document.importNode(document.getElementById("code_copy").content, true))
+      for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
+        block.append(document.importNode(document.getElementById(id).content, true))
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import { Drafts } from "../models/drafts.js"
 import { order, price, reasons } from "../models/order.js"
 
 const TYPING_EVERY_MS = 3000 // the others forget a name after five seconds
+const NARROW = matchMedia("(max-width: 40rem)")
 const SLASH = /^\/(image|video)(?:\s+|$)/
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 const PLACEHOLDERS = {
@@ -34,7 +35,7 @@ export class MessageComposer extends HTMLElement {
     this.#off = [
       live.on("credits", (event) => this.#learn(event)),
       live.on("rights", () => this.show()),
-      live.on("compose", ({ mode }) => this.#turn(mode)),
+      live.on("compose", (wish) => this.#compose(wish)),
       live.on("refused", (refusal) => this.#giveBack(refusal)),
       live.on("state", () => this.#runArmed()),
       everySecond(() => this.#tick()),
@@ -70,6 +71,7 @@ export class MessageComposer extends HTMLElement {
     mode: (button) => this.#turn(this.mode === button.dataset.mode ? "text" : button.dataset.mode),
     dice: () => this.#throwSeed(),
     disarm: () => this.#disarm(),
+    improve: (button) => this.#improve(button),
   }
 
   input = () => {
@@ -113,6 +115,7 @@ export class MessageComposer extends HTMLElement {
     if (reasons(wanted, this.#situation(wanted.kind)).length) return this.field.focus()
     if (wanted.count > this.#credits[wanted.kind].left) return this.#arm(wanted)
     this.#clear(wanted.prompt)
+    if (NARROW.matches) this.mode = "text" // the settings would hide the picture that is being made
     live.send("generation.create", { client_id: newId(), ...wanted }).catch(() => {})
   }
 
@@ -134,6 +137,7 @@ export class MessageComposer extends HTMLElement {
   show() {
     const making = this.mode !== "text"
     slot(this, "maker").hidden = !making
+    slot(this, "improve")?.toggleAttribute("hidden", !making)
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
     write(slot(this, "label"), LABELS[this.mode])
@@ -176,6 +180,29 @@ export class MessageComposer extends HTMLElement {
     if (text !== undefined) this.field.value = text
     if (mode) this.mode = mode
     this.field.focus()
+  }
+
+  // A prompt offered in the stream is sent with one press, alone, as its button says.
+  #compose({ mode, text, send }) {
+    if (send && this.field.value.trim()) this.#drafts.remember(this.field.value.trim()) // Alt+Up brings it back
+    this.#turn(mode, text)
+    if (!send) return
+    this.form.elements.count.value = "1"
+    this.show()
+    this.form.requestSubmit()
+  }
+
+  async #improve(button) {
+    const prompt = this.field.value.trim()
+    if (!prompt) return this.field.focus()
+    button.disabled = true
+    const better = await live.send("prompt.improve", { prompt }).catch(() => null)
+    button.disabled = false
+    if (!better || this.field.value.trim() !== prompt) return
+    this.#drafts.remember(prompt) // Alt+Up brings it back
+    this.#turn(null, better.prompt)
+    this.show()
+    this.#save()
   }
 
   #throwSeed() {

@@ -1,0 +1,80 @@
+"""A better prompt on request: the assistant's model rewrites what somebody wants to see. Nothing is stored or sent on."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator
+from typing import cast
+
+from msgspec import Struct
+
+from chatserver import sessions
+from chatserver.database import Transaction
+from chatserver.errors import NotAllowed, TimedOut
+from chatserver.generations.requests import PROMPT_LENGTH
+from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, Text, Turn, Usage
+from chatserver.realtime.base import Caller
+from chatserver.state import State
+from chatserver.validation import paragraphs
+
+# The commands of one connection run one after the other, so this one must not take long.
+LONGEST_SECONDS = 20.0
+INSTRUCTIONS = (
+    "You rewrite prompts for a picture model. Keep what the person wants to see; add what makes it vivid: the place, the "
+    "light, the composition, the manner. Answer with the new prompt alone, in the language of the given one, in at most "
+    "sixty words, without quotation marks and without Markdown."
+)
+_FENCE = re.compile(r"```\w*\n(.*?)```", re.S)
+
+
+class ImprovePrompt(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rewrite a prompt; the answer holds the better one."""
+
+    prompt: str
+
+
+class Improved(Struct, frozen=True):
+    """The better prompt."""
+
+    prompt: str
+
+
+async def improve(state: State, caller: Caller, command: ImprovePrompt) -> Improved:
+    """The prompt as the plan's model would have it. NotAllowed where there is only the built-in guide."""
+    if not state.chat.is_model:
+        raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
+    prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
+    seat = await state.database.run_as(caller.viewer.id, sessions.active_seat, caller.session_id)
+    request = ChatRequest(turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=seat.chat_model or None)
+    try:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            words, usage = await _answer(state.chat, request)
+    except TimeoutError:
+        raise TimedOut("The assistant took too long. Your prompt is as it was.") from None
+    await state.database.run_system(_count, caller.session_id, usage)
+    return Improved(_bare(words) or prompt)
+
+
+async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]:
+    words, usage = "", Usage(0, 0)
+    async with contextlib.aclosing(cast(AsyncGenerator[ChatStep, None], chat.reply(request))) as steps:
+        async for step in steps:
+            if isinstance(step, Text):
+                words += step.text
+            else:
+                usage = step
+            if len(words) > 2 * PROMPT_LENGTH:
+                break
+    return words, usage
+
+
+async def _count(tx: Transaction, session_id: str, usage: Usage) -> None:
+    await tx.execute(
+        "sessions.count_tokens", session_id=session_id, tokens_in=usage.tokens_in, tokens_out=usage.tokens_out
+    )
+
+
+def _bare(words: str) -> str:
+    """The prompt itself: some models put it into a block of code or into quotation marks all the same."""
+    fenced = _FENCE.search(words)
+    return (fenced[1] if fenced else words).strip().strip("\"'“”„`").strip()[:PROMPT_LENGTH]
