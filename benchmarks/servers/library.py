@@ -1,0 +1,39 @@
+"""The bare `websockets` library: rooms are sets, and `broadcast` sends. No sign-in, no order, no history."""
+
+import asyncio
+import socket
+import sys
+
+import uvloop
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+from benchmarks.servers.events import DURABLE, TRIGGER, Piece, text
+from chatserver.events import encode
+
+rooms: dict[int, set[ServerConnection]] = {}
+
+
+async def enter(connection: ServerConnection) -> None:
+    assert connection.request is not None
+    room = rooms.setdefault(int(connection.request.path.partition("?")[0][-12:]), set())
+    room.add(connection)
+    try:
+        await connection.wait_closed()
+    finally:
+        room.discard(connection)
+
+
+async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    while trigger := await reader.readexactly(TRIGGER.size):
+        number, nanoseconds = TRIGGER.unpack(trigger)
+        event = encode(Piece(text=text(nanoseconds)))
+        broadcast(rooms.get(number & ~DURABLE, set()), (b"[" + event + b"]").decode())
+
+
+async def main(clients: int, orders: int) -> None:
+    await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
+    async with serve(enter, sock=socket.socket(fileno=clients), compression=None, ping_interval=None) as server:
+        await server.serve_forever()
+
+
+uvloop.run(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,97 @@
+"""Our hub as the product runs it: uvicorn with our protocol, sign-in, rights, order by seq. Sessions are in memory."""
+
+import asyncio
+import gc
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+import uvicorn
+import uvloop
+
+from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
+from chatserver.brokers.memory import MemoryBroker
+from chatserver.events import Announcement, Event, session_channel
+from chatserver.realtime import endpoint
+from chatserver.realtime.base import Opening
+from chatserver.realtime.events import Limits, Welcome, You
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.limits import Bounds
+from chatserver.realtime.server import uvicorn_settings
+from chatserver.web.auth import Viewer
+
+
+class Rooms:
+    """Empty sessions that count."""
+
+    def __init__(self) -> None:
+        self.seqs: dict[str, int] = {}
+
+    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+        limits = Limits(
+            frame_bytes=1, commands_per_10_seconds=1, commands_per_minute=1, text_length=1, max_size=1, max_count=1
+        )
+        welcome = Welcome(
+            session={"id": session_id},
+            you=You(viewer.id, viewer.name, "owner"),
+            seq=self.seqs.get(session_id, 0),
+            now=datetime.now(UTC),
+            heartbeat_seconds=20,
+            limits=limits,
+        )
+        return Opening(welcome, [], [])
+
+    async def changes(self, session_id: str, after: int) -> list[Event]:
+        return []
+
+    async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
+        return {session_id: self.seqs.get(session_id, 0) for session_id in session_ids}
+
+    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
+        return [True] * len(viewers)
+
+
+class Door:
+    """Recognises everybody by the token they bring."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        name = dict(scope["headers"])[b"authorization"].decode().removeprefix("Bearer ")
+        viewer = Viewer(id=name, name=name, role="member", via="token", credential_id=name)
+        scope["state"]["viewer"] = viewer
+        await self._app(scope, receive, send)
+
+
+def publish(hub: Hub, rooms: Rooms, number: int, nanoseconds: int) -> None:
+    session_id = f"00000000-0000-7000-8000-{number & ~DURABLE:012d}"
+    event: Event = Piece(text=text(nanoseconds))
+    if number & DURABLE:
+        seq = rooms.seqs[session_id] = rooms.seqs.get(session_id, 0) + 1
+        event = Said(seq=seq, text=text(nanoseconds))
+    hub.publish([Announcement(session_channel(session_id), event)])
+
+
+async def main(clients: int, orders: int) -> None:
+    # The load generator answers no pings.
+    everyone = Bounds(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
+    hub, rooms = Hub(MemoryBroker(), bounds=everyone), Rooms()
+    await hub.start(rooms)
+
+    async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        while trigger := await reader.readexactly(TRIGGER.size):
+            publish(hub, rooms, *TRIGGER.unpack(trigger))
+
+    await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
+    app = Door(endpoint.build(hub, [], lambda _, origin: False))
+    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
+    gc.freeze()
+    await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])
+
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+uvloop.run(main(int(sys.argv[1]), int(sys.argv[2])))
