@@ -60,7 +60,8 @@ class Rounds:
         channels = {channel.session_id: channel for channel in self._channels()}
         if channels:
             for session_id, seq in (await self._rooms.sequences(list(channels))).items():
-                channels[session_id].expect(seq)
+                if seq > channels[session_id].order.expected:
+                    channels[session_id].expect(seq)
 
     async def _ask_who_is_welcome(self) -> None:
         connections = self._admission.connections()

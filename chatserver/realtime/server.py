@@ -7,6 +7,7 @@ fragments), what the kernel keeps for a client that does not read.
 
 import asyncio
 import socket
+import struct
 from asyncio import TimerHandle
 from typing import Any, cast
 
@@ -19,6 +20,9 @@ from chatserver.realtime.budgets import FrameBudget
 from chatserver.realtime.http_server import RequestProtocol
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
 from chatserver.realtime.wire import EXTENSION, Listener
+
+# struct linger: on, for no time at all; the peer gets a reset.
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 def uvicorn_settings() -> dict[str, Any]:
@@ -192,6 +196,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         """Cuts the socket now, with whatever was still to be sent."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and not self.disconnected:
+            # Otherwise the kernel keeps what it holds for a client that does not read, for minutes.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
     async def finish(self) -> None:
