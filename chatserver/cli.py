@@ -15,7 +15,9 @@ from chatserver import __version__, console, logs, migrations, server
 from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
 from chatserver.credits import cli as credits_cli
+from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
+from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.sessions import cli as sessions_cli
 from chatserver.users import cli as users_cli
@@ -25,7 +27,9 @@ app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
+app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")
 app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")
+app.command("doctor")(doctor_cli.run)
 
 
 def main() -> None:

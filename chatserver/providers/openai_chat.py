@@ -8,6 +8,7 @@ import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -30,6 +31,8 @@ from chatserver.providers.sse import EventStream
 
 # Served by several providers, and free to use (Apache-2.0).
 DEFAULT_MODEL = "openai/gpt-oss-20b"
+# A question about what is served is answered at once or not at all.
+ASKING_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,7 @@ class Limits:
     silence_seconds: float = 90.0
     stream_bytes: int = 16 * MEBIBYTE
     error_bytes: int = 256 * 1024
+    list_bytes: int = 16 * MEBIBYTE
 
 
 class OpenAIChat:
@@ -78,6 +82,22 @@ class OpenAIChat:
                 async with contextlib.aclosing(self._steps(response, deadline)) as steps:
                     async for step in steps:
                         yield step
+
+    async def models(self) -> list[str]:
+        """The models that the service says it serves (empty where it does not say), for the doctor."""
+        url = f"{self._url.removesuffix('/chat/completions')}/models"
+        with _about_the_assistant():
+            answer = await self._http.call(
+                "GET",
+                url,
+                headers=self._headers(),
+                cap=self._limits.list_bytes,
+                seconds=ASKING_SECONDS,
+                silence=ASKING_SECONDS,
+            )
+            if answer.status in {401, 403} or answer.status >= 500:
+                raise fault(answer)
+        return _names(answer.json())
 
     async def close(self) -> None:
         """Gives back the connections."""
@@ -119,6 +139,13 @@ class OpenAIChat:
                 yield event
         for event in stream.end():
             yield event
+
+
+def _names(document: Any) -> list[str]:
+    match document:
+        case {"data": [*models]}:
+            return [model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)]
+    return []
 
 
 async def _unbroken(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

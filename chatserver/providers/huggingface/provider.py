@@ -74,6 +74,19 @@ class HuggingFace:
         task: Task = "text-to-video" if kind == "video" else "text-to-image"
         return await self._mappings.find(self.model(kind), task, Deadline(self._limits.asking_seconds))
 
+    async def reach(self) -> int:
+        """The status with which the self-hosted server answers a plain GET, for the doctor. Raises ProviderDown."""
+        seconds, headers = self._limits.asking_seconds, self._client.headers(self._self_hosted_token())
+        answer = await self._http.call(
+            "GET",
+            self._config.image_base_url,
+            headers=headers,
+            cap=self._limits.json_bytes,
+            seconds=seconds,
+            silence=seconds,
+        )
+        return answer.status
+
     async def close(self) -> None:
         """Sends the cancels that are still to be sent, then gives back the connections."""
         await self._http.close()

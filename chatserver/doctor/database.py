@@ -1,0 +1,84 @@
+"""The database: reachable, to date, with its two roles and row-level security, and a clock that agrees with ours."""
+
+import time
+
+import asyncpg
+
+from chatserver import console, migrations
+from chatserver.config import Config
+from chatserver.doctor.findings import Finding, failure, ok, warning
+from chatserver.errors import ConfigurationError
+
+# Differences that people would notice in times and countdowns.
+CLOCK_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
+OLDEST_VERSION = 15
+
+_ROLES = """
+SELECT rolname FROM pg_roles
+ WHERE rolname = ANY($1) AND NOT rolsuper AND NOT rolbypassrls AND pg_has_role(current_user, oid, 'MEMBER')
+"""
+_OPEN_TABLES = """
+SELECT relname::text FROM pg_class
+ WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)
+   AND relname NOT IN ('schema_migrations', 'session_config')
+ ORDER BY relname
+"""
+
+
+async def look(config: Config) -> list[Finding]:
+    """All of it; the embedded server is started for the look where it does not run."""
+    try:
+        async with console.database_url(config) as url:
+            return await _look(url)
+    except ConfigurationError as error:
+        return [failure("database", error.message, "Look at DATABASE_URL and whether the server runs.")]
+
+
+async def _look(url: str) -> list[Finding]:
+    all_migrations = await migrations.status(url)
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    try:
+        version = connection.get_server_version().major
+        reached = ok("database", f"Postgres {version} answers.")
+        if version < OLDEST_VERSION:
+            reached = failure("database", f"Postgres {version} is too old.", f"Use {OLDEST_VERSION} or newer.")
+        waiting = [migration.name for migration in all_migrations if migration.applied_at is None]
+        found = [reached, _schema(waiting), await _clock(connection)]
+        return found if waiting else [*found, await _roles(connection), await _security(connection)]
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
+
+
+def _schema(waiting: list[str]) -> Finding:
+    if waiting:
+        return warning("schema", f"Not applied yet: {', '.join(waiting)}.", "Run chatserver migrate, or start it.")
+    return ok("schema", "Every migration is applied.")
+
+
+async def _clock(connection: "asyncpg.Connection") -> Finding:
+    asked = time.time()
+    theirs = float(await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
+    ours = (asked + time.time()) / 2
+    difference = theirs - ours
+    if abs(difference) > CLOCK_SECONDS:
+        words = f"This machine's clock and the database's differ by {abs(difference):.0f} seconds."
+        return warning("clock", words, "Set both by NTP. Credits and leases go by the database's.")
+    return ok("clock", f"This machine's clock and the database's differ by {abs(difference):.1f} seconds.")
+
+
+async def _roles(connection: "asyncpg.Connection") -> Finding:
+    known = {row["rolname"] for row in await connection.fetch(_ROLES, list(migrations.ROLES))}
+    missing = [role for role in migrations.ROLES if role not in known]
+    if missing:
+        words = f"Missing, too powerful, or not ours to become: {', '.join(missing)}."
+        return failure("roles", words, "Run chatserver migrate as the owner of the database; drop BYPASSRLS.")
+    return ok("roles", "Both working roles are there, without power over row-level security.")
+
+
+async def _security(connection: "asyncpg.Connection") -> Finding:
+    tables = [row["relname"] for row in await connection.fetch(_OPEN_TABLES)]
+    if tables:
+        mend = "ALTER TABLE … ENABLE and FORCE ROW LEVEL SECURITY on each."
+        return failure("row security", f"Not forced on: {', '.join(tables)}.", mend)
+    return ok("row security", "Forced on every table that holds something of somebody.")

@@ -1,0 +1,98 @@
+"""What this machine gives: storage, Redis, room on the disk, and a port to listen on."""
+
+import asyncio
+import errno
+import shutil
+import socket
+
+import aiohttp
+
+from chatserver import brokers, storage
+from chatserver.config import Config
+from chatserver.doctor.findings import Finding, failure, ok, warning
+from chatserver.errors import ConfigurationError
+
+DEADLINE_SECONDS = 15.0
+GIBIBYTE = 1024**3
+# Below the first, a day of pictures may fill the disk; below the second, Postgres itself is at risk.
+LITTLE_BYTES, TOO_LITTLE_BYTES = 2 * GIBIBYTE, GIBIBYTE // 4
+
+
+async def look(config: Config) -> list[Finding]:
+    """Storage, Redis, disk, port."""
+    return [await _storage(config), await _redis(config), await asyncio.to_thread(_disk, config), await _port(config)]
+
+
+async def _storage(config: Config) -> Finding:
+    where = "The bucket" if config.storage_url.startswith("s3:") else "The folder"
+    mend = "Run chatserver storage create; then look at STORAGE_URL, the keys and the rights."
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            opened = await storage.open_storage(config)
+            try:
+                await opened.check()
+            finally:
+                await opened.close()
+    except ConfigurationError as error:
+        return failure("storage", error.message, mend)
+    except Exception as error:  # noqa: BLE001 - whatever it is, files cannot be kept
+        return failure("storage", f"{where} could not be written and read ({type(error).__name__}).", mend)
+    return ok("storage", f"{where} takes a file, gives it back and removes it.")
+
+
+async def _redis(config: Config) -> Finding:
+    if not config.redis_url:
+        return ok("redis", "Not used: one web process carries its events itself.")
+    broker = brokers.open_broker(config)
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await broker.check()
+    except Exception as error:  # noqa: BLE001 - whatever it is, events are not carried
+        words = f"Redis does not answer ({type(error).__name__}); events would come late, by the poll."
+        return failure("redis", words, "Look at REDIS_URL and whether the server runs.")
+    finally:
+        await broker.close()
+    return ok("redis", "Redis answers.")
+
+
+def _disk(config: Config) -> Finding:
+    folder = config.data_dir.resolve()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    words = f"{free / GIBIBYTE:.1f} GiB are free where DATA_DIR is."
+    mend = "Free some, or move DATA_DIR or STORAGE_URL."
+    if free < TOO_LITTLE_BYTES:
+        return failure("disk", words, mend)
+    return warning("disk", words, mend) if free < LITTLE_BYTES else ok("disk", words)
+
+
+async def _port(config: Config) -> Finding:
+    where = f"{config.host}:{config.port}"
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.host, config.port))
+        except OSError as error:
+            return await _taken(config, where, error)
+    return ok("port", f"{where} is free.")
+
+
+async def _taken(config: Config, where: str, error: OSError) -> Finding:
+    if error.errno == errno.EADDRINUSE and await _is_ours(config):
+        return ok("port", f"chatserver already listens on {where}.")
+    return failure("port", f"Cannot listen on {where}: {error.strerror}.", "Set PORT or HOST.")
+
+
+async def _is_ours(config: Config) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.host, config.host)  # noqa: S104
+    timeout = aiohttp.ClientTimeout(total=3)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as client,
+            client.get(f"http://{host}:{config.port}/healthz", allow_redirects=False) as answer,
+        ):
+            return (await answer.content.read(100)).startswith(b'{"status":"alive"')
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,0 +1,154 @@
+"""The outside services: the token, whose it is and what it may do, and who serves the models in use."""
+
+import hashlib
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from chatserver.config import Config
+from chatserver.doctor.findings import Finding, failure, ok, warning
+from chatserver.errors import ChatserverError, InvalidToken, ProviderError, ProviderRateLimited
+from chatserver.providers.huggingface import HuggingFace, Identity
+from chatserver.providers.openai_chat import open_chat
+
+A_NEW_ONE = (
+    "Make one at https://huggingface.co/settings/tokens/new?ownUserPermissions=inference.serverless.write"
+    "&tokenType=fineGrained and set HUGGINGFACE_API_KEY."
+)
+# whoami is strictly limited, so what it said is kept beside the data, under the hash of the token.
+KEPT_SECONDS = 3600.0
+KEPT_FILE = "doctor-identity.json"
+
+
+class Kept(Struct, frozen=True):
+    """An identity as it was told at a time (seconds since 1970), by the SHA-256 of its token."""
+
+    token_hash: str
+    told_at: float
+    identity: Identity
+
+
+async def look(config: Config) -> list[Finding]:
+    """Token, identity and models, as far as the configuration uses them."""
+    provider = HuggingFace(config)
+    try:
+        return [
+            _token(config),
+            *await _hub(config, provider),
+            *await _own_server(config, provider),
+            await _chat(config),
+        ]
+    finally:
+        await provider.close()
+
+
+def _token(config: Config) -> Finding:
+    token = config.huggingface_api_key
+    if not token:
+        return ok("token", "No Hugging Face token is set; nothing is asked of Hugging Face.")
+    if any(character.isspace() for character in token) or token != token.strip("\"'"):
+        return failure(
+            "token", "The token holds blanks or quotation marks.", "Set HUGGINGFACE_API_KEY to the bare token."
+        )
+    if token.startswith("api_org"):
+        return failure("token", "This is an old organisation's token, which is refused.", A_NEW_ONE)
+    if not token.startswith("hf_"):
+        return failure("token", "The token does not start with hf_.", A_NEW_ONE)
+    return ok("token", "The token looks like one.")
+
+
+async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
+    if not config.huggingface_api_key.startswith("hf_"):
+        return []
+    found = [await _identity(config, provider)]
+    if not config.image_base_url:
+        found.append(await _model("image model", config.image_model, "IMAGE_MODEL", lambda: provider.route("image")))
+    found.append(await _model("video model", config.video_model, "VIDEO_MODEL", lambda: provider.route("video")))
+    return found
+
+
+async def _identity(config: Config, provider: HuggingFace) -> Finding:
+    try:
+        identity = _remembered(config) or _remember(config, await provider.identity())
+    except InvalidToken as error:
+        return failure("identity", error.message, A_NEW_ONE)
+    except ProviderRateLimited as error:
+        return warning("identity", error.message, "The hub limits this question; ask again in some minutes.")
+    except ProviderError as error:
+        return failure("identity", error.message, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
+    whose = f"The token is {identity.name}'s"
+    if identity.may_infer is None:
+        return warning("identity", f"{whose}; whether it may infer shows only at the first picture.", A_NEW_ONE)
+    if not identity.may_infer:
+        return failure("identity", f"{whose}, but it may not call inference providers.", A_NEW_ONE)
+    if config.hf_bill_to and config.hf_bill_to not in identity.organisations:
+        mend = "Set HF_BILL_TO to one of the token's organisations."
+        return warning("identity", f"{whose}, who is not known to be in {config.hf_bill_to}.", mend)
+    return ok("identity", f"{whose}, and it may call inference providers.")
+
+
+def _remembered(config: Config) -> Identity | None:
+    try:
+        kept = msgspec.json.decode(_file(config).read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    fresh = time.time() - kept.told_at < KEPT_SECONDS
+    return kept.identity if fresh and kept.token_hash == _hash(config) else None
+
+
+def _remember(config: Config, identity: Identity) -> Identity:
+    file = _file(config)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(msgspec.json.encode(Kept(_hash(config), time.time(), identity)))
+    return identity
+
+
+def _hash(config: Config) -> str:
+    return hashlib.sha256(f"{config.hf_endpoint}\0{config.huggingface_api_key}".encode()).hexdigest()
+
+
+def _file(config: Config) -> Path:
+    return config.data_dir / KEPT_FILE
+
+
+async def _model(name: str, model: str, setting: str, find: Callable[[], Coroutine[Any, Any, Any]]) -> Finding:
+    if not model:
+        return warning(name, "None is set.", f"Set {setting}.")
+    try:
+        route = await find()
+    except ProviderError as error:
+        return failure(name, error.message, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.")
+    return ok(name, f"{model} is served by {route.provider}.")
+
+
+async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
+    if not config.image_base_url:
+        return []
+    try:
+        status = await provider.reach()
+    except ProviderError as error:
+        return [failure("image server", error.message, "Look at IMAGE_BASE_URL and whether the server runs.")]
+    return [ok("image server", f"IMAGE_BASE_URL answers (with status {status}).")]
+
+
+async def _chat(config: Config) -> Finding:
+    try:
+        chat = open_chat(config)
+    except ChatserverError as error:
+        return failure("chat model", error.message, "Set HUGGINGFACE_API_KEY or CHAT_BASE_URL, or unset CHAT_MODEL.")
+    if chat is None:
+        return ok("chat model", "None is set: the built-in guide answers.")
+    try:
+        models = await chat.models()
+    except ProviderError as error:
+        return failure("chat model", error.message, "Look at the token, CHAT_BASE_URL and CHAT_API_KEY.")
+    finally:
+        await chat.close()
+    model = chat.model().partition(":")[0]
+    if models and chat.model() not in models and model not in models:
+        return failure("chat model", f"{chat.label} does not serve {model}.", f"Set CHAT_MODEL, such as {models[0]}.")
+    return ok("chat model", f"{chat.label} answers" + (f" and serves {model}." if models else "."))

@@ -1,0 +1,73 @@
+"""The operator's tools for providers: how they stand for all workers, and the kill switch."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from chatserver import config as configuration
+from chatserver import console
+from chatserver.config import Config
+from chatserver.errors import Invalid
+from chatserver.generations import gates
+from chatserver.generations.gates import Gate, Report
+
+app = typer.Typer(invoke_without_command=True)
+Name = Annotated[str, typer.Argument(help="A provider of PROVIDERS: huggingface, sketch, …")]
+
+
+@app.callback()
+def group(context: typer.Context) -> None:
+    """Show the providers (also `list`)."""
+    if context.invoked_subcommand is None:
+        list_providers()
+
+
+@app.command("list")
+def list_providers() -> None:
+    """Every provider in its order of fall-back: its state, what it is doing, and what it may."""
+    config = configuration.load()
+    reports = console.run(gates.reports)
+    table = Table("provider", "state", "at once", "this hour", "last error")
+    for name in dict.fromkeys([*config.provider_order, *reports]):
+        table.add_row(*_row(config, name, gates.gate(config, name), reports.get(name)))
+    Console().print(table)
+
+
+def _row(config: Config, name: str, gate: Gate, report: Report | None) -> tuple[str, ...]:
+    shown = name if name in config.provider_order else f"{name} (not in PROVIDERS)"
+    if report is None:
+        return shown, "open", _of(0, gate.at_once), _of(0, gate.an_hour), ""
+    state = f"closed for {report.closed_seconds:.0f} s" if report.state == "closed" else report.state
+    return (
+        shown,
+        state,
+        _of(report.running, gate.at_once),
+        _of(report.calls, gate.an_hour),
+        report.last_error_code or "",
+    )
+
+
+def _of(count: int, limit: int | None) -> str:
+    return str(count) if limit is None else f"{count} of {limit}"
+
+
+@app.command()
+def pause(name: Name) -> None:
+    """Stop asking a provider: new work goes to the next of PROVIDERS, or waits and says so. What runs goes on."""
+    _switch(name, paused=True)
+
+
+@app.command()
+def resume(name: Name) -> None:
+    """Ask it again, at once, also where its breaker was open."""
+    _switch(name, paused=False)
+
+
+def _switch(name: str, *, paused: bool) -> None:
+    known = configuration.load().provider_order
+    if name not in known:
+        raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
+    console.run(gates.pause, name, paused=paused)
+    list_providers()
