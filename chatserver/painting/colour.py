@@ -31,7 +31,7 @@ def ramp(stops: Sequence[Array], position: Array) -> Array:
 def turned(colour: Array, hue: float, strength: float, saturation: float = 1.0) -> Array:
     """The colour with its hue pulled towards `hue` (0–1) and its saturation scaled."""
     _, light, chroma = colorsys.rgb_to_hls(*(float(part) for part in np.clip(colour, 0, 1)))
-    chroma = min(1.0, max(chroma, 0.18 * strength) * saturation)
+    chroma = min(1.0, max(chroma, 0.5 * strength) * saturation)
     wanted = np.array(colorsys.hls_to_rgb(hue, light, chroma), dtype=np.float32)
     return mix(colour, wanted, strength)
 

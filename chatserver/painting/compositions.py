@@ -51,7 +51,7 @@ def _sky(scene: Scene) -> list[Layer]:
             layers.append(Layer("milky way", 0.02, night.milky_way))
     if "aurora" in figures_:
         layers.append(Layer("aurora", 0.04, night.aurora))
-    if dark and (not cloudy or "moon" in figures_):
+    if dark and ((not cloudy and "galaxy" not in figures_) or "moon" in figures_):
         layers.append(Layer("moon", 0.03, sky.moon))
     elif not dark and not cloudy and "sun" not in scene.brief.unwanted:
         layers.append(Layer("sun", 0.03, sky.sun))

@@ -129,8 +129,9 @@ def choose(brief: Brief, rng: np.random.Generator, hour: str) -> Palette:
     palette = options[int(rng.integers(len(options)))]
     drift = float(rng.uniform(-0.02, 0.02))
     palette = _each(palette, lambda colour: _drifted(colour, drift))
-    for colour_name in brief.colours[:2]:
-        palette = _each(palette, lambda colour, hue=HUES[colour_name]: turned(colour, hue, 0.62, 1.15))  # type: ignore[misc]
+    asked = brief.colours or (("orange",) if "autumn" in brief.figures else ())
+    for colour_name in asked[:2]:
+        palette = _each(palette, lambda colour, hue=HUES[colour_name]: turned(colour, hue, 0.86, 1.1))  # type: ignore[misc]
     return palette
 
 

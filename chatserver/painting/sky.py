@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from chatserver.painting import figures
 from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array, mix, ramp, smoothstep
 from chatserver.painting.noise import shifted
@@ -32,7 +33,7 @@ def sun(canvas: Canvas, scene: Scene) -> None:
 def moon(canvas: Canvas, scene: Scene) -> None:
     """Full or waning, with its seas, in a pale halo."""
     rng = scene.dice("moon")
-    wanted = bool(scene.brief.figures - {"galaxy", "clouds"})
+    wanted = bool(scene.brief.figures & {"moon", *figures.TALL})
     radius = float(rng.uniform(0.085, 0.135) if wanted else rng.uniform(0.035, 0.06))
     away = _distance(scene)
     canvas.glow(scene.palette.glow, 0.55 / (1 + (away / (radius * 2.2)) ** 2) ** 1.3)

@@ -56,7 +56,8 @@ def _hour(brief: Brief, name: str, rng: np.random.Generator) -> str:
         return "storm"
     if brief.hour:
         return brief.hour
-    if brief.figures & {"moon", "aurora", "galaxy", "fireworks", "owl"} or name in {"space", "rooftop"}:
+    night = brief.figures & {"moon", "aurora", "galaxy", "fireworks", "owl"} or "neon" in brief.tones
+    if night or name in {"space", "rooftop"}:
         return "night"
     if brief.weather in {"fog", "rain"}:
         return "overcast"

@@ -53,9 +53,9 @@ def _plant(stencil: Stencil, rng: np.random.Generator, scene: Scene, ground: Arr
 def _in_distance(scene: Scene, near: float) -> Array:
     """The dark of trees at a distance, hazier towards the ground."""
     leaf = rgb("#15251f") if not scene.palette.dark else scene.palette.shade
-    colour = mix(scene.palette.haze, mix(scene.palette.shade, leaf, 0.45), 0.16 + 0.84 * near)
+    colour = mix(scene.palette.haze, mix(scene.palette.shade, leaf, 0.45), 0.16 + 0.84 * near**0.6)
     ground = smoothstep(scene.horizon - 0.1, 1.05, scene.ys * scene.unit / scene.height)[:, None, None]
-    return mix(colour, scene.palette.haze, ground * 0.42 * (1 - near))
+    return mix(colour, scene.palette.haze, ground * 0.4 * (1 - near))
 
 
 def trunks(name: str, count: int, near: float) -> Layer:
