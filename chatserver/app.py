@@ -37,6 +37,7 @@ from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
 from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
 from chatserver.providers.guide import Guide
 from chatserver.pulse import Pulse
@@ -156,6 +157,7 @@ API = [
 ]
 PAGES = [
     *health.ROUTES,
+    *monitoring_pages.ROUTES,
     *shell.PAGES,
     *documents.ROUTES,
     *user_pages.PAGES,

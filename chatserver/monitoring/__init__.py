@@ -1,0 +1,1 @@
+"""Monitoring: what the operator watches."""

@@ -8,8 +8,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chatserver import meters
+
 # Whoever knows one of these may do something with it, so they are not logged.
 _SECRET_PARAMETERS = ("code", "token", "signature")
+# A method that nobody knows must not become a label of its own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _QUIET_PATHS = ("/static/", "/healthz", "/readyz", "/metrics")
 
 log = structlog.get_logger(__name__)
@@ -50,6 +54,9 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     client = scope.get("client")
+    meters.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", f"{status // 100}xx").observe(
+        seconds
+    )
     say = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
     say(
         "request.finished",

@@ -1,0 +1,17 @@
+"""What this process counts about itself, for /metrics. Counted where it happens, read by `monitoring`."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+PROCESS = CollectorRegistry()
+ProcessCollector(registry=PROCESS)
+PlatformCollector(registry=PROCESS)
+
+REQUESTS = Histogram(
+    "chatserver_http_request_seconds",
+    "Seconds of HTTP requests, by method and class of status.",
+    ("method", "status"),
+    buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
+    registry=PROCESS,
+)

@@ -1,0 +1,76 @@
+"""The numbers of /metrics, in Prometheus's form: this process's own, and those that all processes share in the database.
+
+Numbers only: no names, no prompts, no ids. The shared ones are read when somebody scrapes, in four small queries.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from chatserver.database import Row, Transaction
+from chatserver.meters import PROCESS
+
+
+class Shared(Struct, frozen=True):
+    """What all processes share, as read for one scrape."""
+
+    statuses: list[Row]
+    seconds: list[Row]
+    oldest_waiting: float
+    sessions: int
+
+
+async def read(tx: Transaction) -> Shared:
+    """Needs the worker role."""
+    return Shared(
+        await tx.fetch_all("monitoring.generations_by_status"),
+        await tx.fetch_all("monitoring.seconds_of_last_hour"),
+        await tx.fetch_value("monitoring.oldest_waiting"),
+        await tx.fetch_value("monitoring.sessions_active"),
+    )
+
+
+def draw(shared: Shared, connections: int, rooms: int) -> bytes:
+    """The whole text of one scrape."""
+    registry = CollectorRegistry()
+    registry.register(_Shared(shared, connections, rooms))
+    return generate_latest(PROCESS) + generate_latest(registry)
+
+
+class _Shared(Collector):
+    def __init__(self, shared: Shared, connections: int, rooms: int) -> None:
+        self._shared, self._connections, self._rooms = shared, connections, rooms
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        yield _gauge("chatserver_connections", "Open websockets of this process.", self._connections)
+        yield _gauge("chatserver_open_sessions", "Sessions with a websocket in this process.", self._rooms)
+        yield _gauge("chatserver_active_sessions", "Sessions with time left, everywhere.", self._shared.sessions)
+        yield _gauge(
+            "chatserver_oldest_waiting_seconds",
+            "How long the oldest waiting generation waits.",
+            self._shared.oldest_waiting,
+        )
+        generations = GaugeMetricFamily(
+            "chatserver_generations",
+            "Generations under way, and ended in the last hour.",
+            labels=("kind", "status", "provider"),
+        )
+        for row in self._shared.statuses:
+            generations.add_metric((row["kind"], row["status"], row["provider"]), row["n"])
+        yield generations
+        seconds = GaugeMetricFamily(
+            "chatserver_generation_seconds",
+            "Seconds from claim to end of the last hour's.",
+            labels=("kind", "provider", "quantile"),
+        )
+        for row in self._shared.seconds:
+            seconds.add_metric((row["kind"], row["provider"], "0.5"), row["median"])
+            seconds.add_metric((row["kind"], row["provider"], "0.95"), row["p95"])
+        yield seconds
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, words, value=value)

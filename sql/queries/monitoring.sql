@@ -1,0 +1,24 @@
+-- What the operator watches.
+
+-- name: generations_by_status
+-- The generations that have not ended, and those that ended in the last hour, by kind, status and provider.
+SELECT kind, status, provider, count(*) AS n FROM generations
+ WHERE finished_at IS NULL OR finished_at > now() - interval '1 hour'
+ GROUP BY kind, status, provider;
+
+-- name: seconds_of_last_hour
+-- The median and the 95th percentile of the seconds from the claim to the end, of what was done in the last hour.
+SELECT kind, provider, percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS median,
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95
+  FROM (SELECT kind, provider, extract(epoch FROM finished_at - started_at) AS seconds FROM generations
+         WHERE status = 'done' AND finished_at > now() - interval '1 hour') AS done
+ GROUP BY kind, provider;
+
+-- name: oldest_waiting
+-- How long the oldest waiting generation has waited, in seconds.
+SELECT coalesce(max(extract(epoch FROM clock_timestamp() - created_at)), 0)::float8 FROM generations
+ WHERE status = 'queued';
+
+-- name: sessions_active
+-- How many sessions have time left.
+SELECT count(*) FROM user_sessions WHERE status = 'active' AND expires_at > now();
