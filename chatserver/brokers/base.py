@@ -27,6 +27,10 @@ Resubscribed = Callable[[str], None]
 class Broker(Protocol):
     """In-process or Redis."""
 
+    @property
+    def reaches_others(self) -> bool:
+        """Whether there may be other processes."""
+
     async def start(self, receive: Receiver, lost: Resubscribed) -> None:
         """Begins delivery. `receive` gets each envelope; `lost(channel)` says that something may have been missed."""
 

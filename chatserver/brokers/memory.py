@@ -10,6 +10,8 @@ log = structlog.get_logger(__name__)
 class MemoryBroker:
     """Delivers at once, in order; nothing can be lost."""
 
+    reaches_others = False
+
     def __init__(self) -> None:
         self._channels: set[str] = set()
         self._receive: Receiver | None = None

@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 class RedisBroker:
     """Local delivery at once, everything else through Redis."""
 
+    reaches_others = True
+
     def __init__(self, url: str) -> None:
         # Without retries of its own, so that a lost connection is always known here.
         self._pool = redis.asyncio.ConnectionPool.from_url(

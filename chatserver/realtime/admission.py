@@ -22,9 +22,9 @@ class Admission:
         self._by_address: dict[str, int] = {}
         self._budgets: dict[str, CommandBudget] = {}
 
-    def has_room(self, user_id: str, address: str) -> bool:
-        """Whether one more socket of this user, from this address, is within the bounds."""
-        mine, here = len(self._by_user.get(user_id, ())), self._by_address.get(address, 0)
+    def has_room(self, user_id: str, address: str, elsewhere: int = 0) -> bool:
+        """Whether one more socket of this user, who has so many elsewhere, from this address, is within the bounds."""
+        mine, here = len(self._by_user.get(user_id, ())) + elsewhere, self._by_address.get(address, 0)
         return mine < self._bounds.sockets_per_user and here < self._bounds.sockets_per_address
 
     def add(self, connection: Connection) -> None:
@@ -44,6 +44,10 @@ class Admission:
     def connections(self) -> list[Connection]:
         """All of them."""
         return [connection for mine in self._by_user.values() for connection in mine]
+
+    def users(self) -> set[str]:
+        """Those who have a socket here."""
+        return set(self._by_user)
 
     def of_user(self, user_id: str) -> list[Connection]:
         """One user's."""

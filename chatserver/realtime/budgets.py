@@ -6,18 +6,29 @@ from chatserver.realtime.limits import FRAMES_AT_ONCE, FRAMES_PER_SECOND, Bounds
 
 
 class CommandBudget:
-    """One user's commands over all sockets of this process: so many in ten seconds, so many in a minute."""
+    """One user's commands over all sockets, those at other processes included: so many in ten seconds and a minute."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._windows = ((bounds.commands_per_10_seconds, 10.0), (bounds.commands_per_minute, 60.0))
         self._times: deque[float] = deque(maxlen=max(count for count, _ in self._windows))
+        self._untold = 0
 
     def take(self, now: float) -> float:
         """0 where a command is allowed now, which counts it; otherwise the seconds until it will be."""
         wait = max(self._wait(count, seconds, now) for count, seconds in self._windows)
         if wait <= 0:
             self._times.append(now)
+            self._untold += 1
         return max(wait, 0.0)
+
+    def take_untold(self) -> int:
+        """The commands allowed here since the last call, for the other processes to count too."""
+        untold, self._untold = self._untold, 0
+        return untold
+
+    def note(self, commands: int, now: float) -> None:
+        """Counts commands that another process allowed."""
+        self._times.extend([now] * min(commands, self._times.maxlen or 0))
 
     def _wait(self, count: int, seconds: float, now: float) -> float:
         return self._times[-count] + seconds - now if len(self._times) >= count else 0.0

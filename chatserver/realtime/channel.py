@@ -13,18 +13,23 @@ from chatserver.realtime import presence
 from chatserver.realtime.audience import Audience
 from chatserver.realtime.connection import Connection, Encoder
 from chatserver.realtime.events import Presence
+from chatserver.realtime.neighbourhood import Others
 from chatserver.realtime.order import Order
 from chatserver.realtime.pace import Pace
 
 
 class Channel:
-    """Of one session. `schedule` asks the hub for a flush at the end of this tick; `missed` for a read of a gap."""
+    """Of one session. `schedule` asks the hub for a flush at the end of this tick; `missed` for a read of a gap.
+
+    `others` are the processes that may have people in the same session.
+    """
 
     __slots__ = (
         "_audiences",
         "_connections",
         "_loop",
         "_missed",
+        "_others",
         "_pace",
         "_presence_at",
         "_presence_timer",
@@ -44,7 +49,9 @@ class Channel:
         encoders: Mapping[str, Encoder],
         schedule: Callable[["Channel"], None],
         missed: Callable[["Channel"], None],
+        others: Others,
     ) -> None:
+        self._others = others
         self.session_id, self.name = session_id, session_channel(session_id)
         self.order = Order()
         self.is_scheduled = False
@@ -95,8 +102,12 @@ class Channel:
         return position is not None and position >= connection.position and not self._queue
 
     def presence(self) -> Presence:
-        """Who is here now."""
-        return presence.of(self._connections)
+        """Who is here now, in this process and in the others."""
+        return presence.of(self._connections, self._others.users(self.session_id))
+
+    def people_elsewhere_changed(self) -> None:
+        """Another process told who is there."""
+        self._announce_presence(presence.ARRIVAL_SECONDS)
 
     def _announce_presence(self, delay: float) -> None:
         if self._presence_timer is None:
@@ -108,6 +119,7 @@ class Channel:
         self._presence_timer, self._presence_at = None, self._loop.time()
         if self._connections:
             self.tell(self.presence())
+            self._others.tell(self.session_id, presence.of(self._connections).users)
 
     # What they hear -----------------------------------------------------------------------------------------------
 
@@ -186,6 +198,7 @@ class Channel:
 
     def close(self) -> None:
         """Nobody is here any more."""
+        self._others.tell(self.session_id, ())
         for timer in (self._timer, self._presence_timer):
             if timer is not None:
                 timer.cancel()

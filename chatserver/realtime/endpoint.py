@@ -59,7 +59,7 @@ def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> 
         wire = await _accept(scope, receive, send, judgement)
         if isinstance(judgement, Goodbye):
             wire.close(judgement.code, judgement.reason)
-        elif not hub.admission.has_room(judgement.viewer.id, judgement.address):
+        elif not hub.has_room(judgement):
             wire.close(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
         else:
             encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.viewer.id)

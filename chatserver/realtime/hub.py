@@ -23,9 +23,11 @@ from chatserver.events import Announcement, Event, encode, session_channel, user
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.base import Revocation, Rooms
 from chatserver.realtime.channel import Channel
-from chatserver.realtime.connection import Connection, Encoder
+from chatserver.realtime.connection import Connection, Encoder, Visit
 from chatserver.realtime.events import Presence, Typing
 from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
+from chatserver.realtime.neighbourhood import Alone, Neighbourhood, Others
+from chatserver.realtime.neighbours import Beat, Here, InUse
 from chatserver.realtime.opening import open_connection
 from chatserver.realtime.protocol import JSON, Close
 from chatserver.realtime.rounds import Rounds
@@ -50,13 +52,16 @@ class Hub:
         self.draining = False
         self.encoders: dict[str, Encoder] = {JSON: encode, **(forms or {})}
         self._broker = broker
-        self._decoder = msgspec.json.Decoder(reduce(or_, {*events, Presence, Typing}))
+        self._decoder = msgspec.json.Decoder(reduce(or_, {*events, Beat, Here, InUse, Presence, Typing}))
         self._channels: dict[str, Channel] = {}
         self._ears: dict[str, list[Hear]] = {}
         self._dirty: list[Channel] = []
         self._fillers: dict[Channel, asyncio.Task[None]] = {}
         self._unlisten: dict[Connection, Callable[[], None]] = {}
         self._rounds: asyncio.Task[None] | None = None
+        self._others: Others = Alone()
+        if broker.reaches_others:
+            self._others = Neighbourhood(self.publish, self.admission, self._people_changed, self.bounds)
 
     # The process's life -------------------------------------------------------------------------------------------
 
@@ -65,6 +70,7 @@ class Hub:
         self.rooms = rooms
         self._loop = asyncio.get_running_loop()
         await self._broker.start(self._receive, self._lost)
+        self._others.start(self.listen)
         self._rounds = asyncio.create_task(Rounds(self.admission, self.channels, rooms, self.bounds).run())
 
     async def drain(self, seconds: float = 5.0) -> None:
@@ -83,6 +89,7 @@ class Hub:
             filler.cancel()
         for channel in list(self._channels.values()):
             self._drop(channel)
+        self._others.close()
 
     # Announcing ---------------------------------------------------------------------------------------------------
 
@@ -125,6 +132,9 @@ class Hub:
             if event is None:
                 return
             envelope = Envelope(envelope.channel, envelope.data, event)
+        if isinstance(envelope.event, Here | InUse):
+            self._others.hear(envelope.event)
+            return
         if channel is not None:
             channel.take(envelope)
         for hear in tuple(ears or ()):
@@ -200,9 +210,19 @@ class Hub:
         return list(self._channels.values())
 
     def connections(self, session_id: str) -> int:
-        """How many sockets of a session are open here."""
+        """How many sockets of a session are open, here and at the other processes."""
         channel = self._channels.get(session_channel(session_id))
-        return len(channel) if channel is not None else 0
+        here = len(channel) if channel is not None else 0
+        return here + sum(user.connections for user in self._others.users(session_id))
+
+    def has_room(self, visit: Visit) -> bool:
+        """Whether one more socket is within the bounds, those at other processes counted."""
+        return self.admission.has_room(visit.viewer.id, visit.address, self._others.sockets(visit.viewer.id))
+
+    def _people_changed(self, session_id: str) -> None:
+        channel = self._channels.get(session_channel(session_id))
+        if channel is not None:
+            channel.people_elsewhere_changed()
 
     async def join(self, connection: Connection) -> None:
         """Opens a connection: all it should know, then live. Raises NotFound for strangers, connection.Lost."""
@@ -214,7 +234,7 @@ class Hub:
         name = session_channel(connection.visit.session_id)
         channel = self._channels.get(name)
         if channel is None:
-            channel = Channel(connection.visit.session_id, self.encoders, self._schedule, self._missed)
+            channel = Channel(connection.visit.session_id, self.encoders, self._schedule, self._missed, self._others)
             self._channels[name] = channel
             self._broker.subscribe(name)
         channel.enter(connection)

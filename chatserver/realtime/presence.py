@@ -14,11 +14,14 @@ DEPARTURE_SECONDS = 1.0
 MAX_USERS = 200
 
 
-def of(connections: Iterable[Connection]) -> Presence:
-    """The users behind these connections, in the order of their coming."""
+def of(connections: Iterable[Connection], elsewhere: Iterable[PresentUser] = ()) -> Presence:
+    """The users behind these connections, in the order of their coming, then those at other processes."""
     viewers = [connection.visit.viewer for connection in connections]
     names = {viewer.id: viewer.name for viewer in viewers}
     counts = Counter(viewer.id for viewer in viewers)
+    for user in elsewhere:
+        names.setdefault(user.id, user.name)
+        counts[user.id] += user.connections
     users = [PresentUser(user, name, counts[user]) for user, name in list(names.items())[:MAX_USERS]]
     return Presence(users=tuple(users))
 
