@@ -28,8 +28,33 @@ LAYERS = [
 ALLOWED = {("chatserver.web.api", "chatserver.state")}
 FEATURES = ("users", "plans", "credits", "sessions", "messages", "assets", "generations", "monitoring")
 # The ways in: they may import anything below, and each other only through the composition root.
-ENTRANCES = {"app", "cli", "server", "console", "rooms", "pulse", "health", "documents", "doctor", "housekeeping", "state", "__main__"}
-ENTRANCE_ROOMS = {"routes", "commands", "pages", "cli", "worker", "attempt", "assistant", "makers", "settings_pages"}
+ENTRANCES = {
+    "app",
+    "cli",
+    "server",
+    "console",
+    "rooms",
+    "pulse",
+    "health",
+    "documents",
+    "doctor",
+    "housekeeping",
+    "state",
+    "__main__",
+}
+ENTRANCE_ROOMS = {
+    "routes",
+    "commands",
+    "pages",
+    "cli",
+    "worker",
+    "attempt",
+    "assistant",
+    "makers",
+    "gates",
+    "improving",
+    "settings_pages",
+}
 
 
 def modules():
