@@ -1,0 +1,417 @@
+"""Two users × every route and every command: what is Ada's stays Ada's, whoever asks, however.
+
+Routes and commands are read from the application itself, so that one without an entry here fails the test.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest
+from msgspec import Struct
+
+from chatserver import app as application
+from chatserver import ids, users
+from chatserver.config import Config
+from chatserver.web import templating
+from tests.support.people import run_sql
+from tests.support.story import Refusal, sign_up
+from tests.users.doors import Browser
+
+# Rows that are Ada's, or belong to her session: none of them may change by what others try.
+OWNED = {
+    "users": "id = $1",
+    "api_tokens": "user_id = $1",
+    "sign_ins": "user_id = $1",
+    "password_resets": "user_id = $1",
+    "purchases": "user_id = $1",
+    "user_sessions": "user_id = $1",
+    "session_members": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "session_invites": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "assets": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "credits": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "credit_entries": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+}
+# When a credential was last used is noted by itself, at most once a minute.
+UNTIMED = "to_jsonb(t) - 'last_used_at'"
+
+
+class Case(Struct, frozen=True):
+    """What one route answers to a stranger, to a guest of Ada's session, and to nobody (a banned person is nobody).
+
+    `body` is JSON for the API and a form for a page; `{names}` in it are Ada's.
+    """
+
+    stranger: int
+    nobody: int = 401
+    guest: int | None = None
+    body: Mapping[str, Any] | None = None
+
+
+ASK = {"client_id": "c", "kind": "image", "prompt": "mine", "width": 64, "height": 64}
+# An address that names something of Ada's is 404 to a stranger; one that names nothing shows the caller's own.
+ROUTES: dict[str, Case] = {
+    "POST /api/v1/users": Case(409, 409, body={"email": "{email}", "name": "A", "password": "a good long one"}),
+    "GET /api/v1/users/me": Case(200),
+    "POST /api/v1/tokens": Case(401, 401, body={"email": "{email}", "password": "not the right one"}),
+    "GET /api/v1/tokens": Case(200),
+    "DELETE /api/v1/tokens/{token_id}": Case(404, guest=404),
+    "GET /api/v1/sign-ins": Case(200),
+    "DELETE /api/v1/sign-ins/{sign_in_id}": Case(404, guest=404),
+    "GET /api/v1/plans": Case(200, 200),
+    "POST /api/v1/sessions": Case(422, body={"plan_id": "none"}),
+    "GET /api/v1/sessions": Case(200),
+    "GET /api/v1/sessions/{session_id}": Case(404, guest=200),
+    "PATCH /api/v1/sessions/{session_id}": Case(404, guest=403, body={"title": "Eve was here"}),
+    "POST /api/v1/sessions/{session_id}/extend": Case(404, guest=404, body={"plan_id": "pro"}),
+    "DELETE /api/v1/sessions/{session_id}/members/{user_id}": Case(404, guest=403),
+    "POST /api/v1/sessions/{session_id}/invites": Case(404, guest=403, body={"guests_may_generate": True}),
+    "DELETE /api/v1/sessions/{session_id}/invites": Case(404, guest=403),
+    "POST /api/v1/invites/{code}": Case(404, body={}),
+    "GET /api/v1/sessions/{session_id}/credits": Case(404, guest=200),
+    "GET /api/v1/sessions/{session_id}/messages": Case(404, guest=200),
+    "POST /api/v1/sessions/{session_id}/messages": Case(404, body={"client_id": "c", "text": "let me in"}),
+    "DELETE /api/v1/messages/{message_id}": Case(404, guest=403),
+    "POST /api/v1/messages/{message_id}/stop": Case(404, guest=202, body={}),
+    "POST /api/v1/sessions/{session_id}/generations": Case(404, guest=403, body=ASK),
+    "POST /api/v1/generations/{generation_id}/cancel": Case(404, guest=403, body={}),
+    "POST /api/v1/generations/{generation_id}/retry": Case(404, guest=403, body={}),
+    "GET /api/v1/generations": Case(200),
+    "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
+    "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
+    "POST /api/v1/assets/{asset_id}/links": Case(404, guest=201, body={"seconds": 60}),
+    "GET /api/v1/openapi.json": Case(200, 200),
+    "GET /api/v1/asyncapi.json": Case(200, 200),
+    "GET /healthz": Case(200, 200),
+    "GET /readyz": Case(200, 200),
+    "GET /metrics": Case(200, 200),
+    "GET /manifest.webmanifest": Case(200, 200),
+    "GET /service-worker.js": Case(200, 200),
+    "GET /offline": Case(200, 200),
+    "GET /favicon.ico": Case(200, 200),
+    "GET /robots.txt": Case(200, 200),
+    # A report is no form, and who sends one is told nothing.
+    "POST /csp-reports": Case(400, 400, body={}),
+    "GET /static/{hash}/{name:path}": Case(404, 404),
+    "GET /sign-up": Case(303, 200),
+    "POST /sign-up": Case(409, 409, body={"email": "{email}", "name": "A", "password": "a good long one"}),
+    "GET /sign-in": Case(303, 200),
+    "POST /sign-in": Case(401, 401, body={"email": "adax@example.org", "password": "not the right one"}),
+    "GET /reset/{token}": Case(404, 404),
+    "POST /reset/{token}": Case(404, 404, body={"password": "a good long one"}),
+    "GET /settings": Case(200, 303),
+    "POST /settings/name": Case(303, 303, body={"name": "Eve"}),
+    "POST /settings/theme": Case(303, 303, body={"theme": "dark"}),
+    "POST /settings/preferences": Case(303, 303, body={}),
+    "POST /settings/password": Case(
+        422, 303, body={"current_password": "not the right one", "new_password": "a good long one"}
+    ),
+    "POST /settings/sign-ins/end-others": Case(303, 303, body={}),
+    "POST /settings/sign-ins/{sign_in_id}/end": Case(404, 303, guest=404, body={}),
+    "POST /settings/tokens": Case(422, 303, body={"token_name": "x" * 200}),
+    "POST /settings/tokens/{token_id}/revoke": Case(404, 303, guest=404, body={}),
+    "GET /settings/export": Case(200, 303),
+    "POST /settings/delete": Case(422, 303, body={"delete_password": "not the right one"}),
+    "GET /": Case(200, 200),
+    "GET /plans": Case(200, 200),
+    "GET /sessions": Case(200, 303),
+    "POST /sessions": Case(404, 303, guest=404, body={"plan_id": "pro", "session_id": "{session_id}"}),
+    "GET /invite/{code}": Case(404, 404),
+    "POST /invite/{code}": Case(404, 303, body={}),
+    "GET /sessions/{session_id}": Case(404, 303, guest=200),
+    "GET /sessions/{session_id}/messages": Case(404, 303, guest=200),
+    "GET /sessions/{session_id}/invite.svg": Case(404, 303, guest=403),
+    "GET /history": Case(200, 303),
+    "GET /generations/{generation_id}": Case(404, 303, guest=303),
+    "GET /files/{asset_id}/{filename}": Case(404, 404, guest=200),
+    # Last: it ends the sign-in with which the others were asked.
+    "POST /sign-out": Case(303, 303, body={}),
+}
+# A command with Ada's ids in it, sent on a socket of one's own session: the code of the refusal, or None where it says
+# nothing of hers.
+COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "message.create": ({"client_id": "m", "text": "in my own room"}, None),
+    "message.delete": ({"message_id": "{message_id}"}, "not-found"),
+    "message.stop": ({"message_id": "{message_id}"}, "not-found"),
+    "generation.create": ({**ASK, "source_asset_id": "{asset_id}"}, "invalid"),
+    "generation.cancel": ({"generation_id": "{generation_id}"}, "not-found"),
+    "generation.retry": ({"generation_id": "{generation_id}"}, "not-found"),
+    "prompt.improve": ({"prompt": "a boat"}, "not-allowed"),
+    "asset.favorite": ({"asset_id": "{asset_id}", "on": True}, "not-found"),
+    "typing": ({}, None),
+}
+
+
+def the_application():
+    """The application's own routes, and the names of its commands."""
+    database = SimpleNamespace(run_as=None, run_system=None)
+    state: Any = SimpleNamespace(config=Config(), database=database)
+    site = templating.open_site(Config(), "a test's key")
+    http = application._http(state, site, None)  # type: ignore[arg-type]
+    routes = [
+        f"{method} {route.path}"
+        for route in http.routes
+        for method in (route.methods or {"GET"})  # type: ignore[attr-defined]
+        if method != "HEAD"
+    ]
+    return routes, [command.name for command in application.commands(state)]
+
+
+def test_every_route_and_every_command_has_its_entry_here():
+    routes, commands = the_application()
+    assert sorted(routes) == sorted(ROUTES)
+    assert sorted([*commands, "typing"]) == sorted(COMMANDS)
+
+
+# The house --------------------------------------------------------------------------------------------------------
+
+
+class Asker:
+    """Somebody, or nobody, who calls the API with a token and opens the pages with a cookie."""
+
+    def __init__(self, product, person=None) -> None:
+        self.product, self.person = product, person
+        jar = aiohttp.CookieJar(unsafe=True)
+        self.client = aiohttp.ClientSession(product.url, cookie_jar=jar, headers={"Accept": "text/html"})
+        self.browser = Browser(self.client)
+        self.csrf = ""
+
+    async def signs_in(self) -> "Asker":
+        if self.person is not None:
+            login = {"email": self.person.user["email"], "password": self.person.password}
+            answer = await self.browser.fills("/sign-in", "/sign-in", **login)
+            assert answer.status == 303, answer.text
+        return await self.takes_token("/settings" if self.person else "/sign-in")
+
+    async def takes_token(self, path: str) -> "Asker":
+        page = await self.browser.visit(path)
+        self.csrf = next(form["csrf_token"] for form in page.forms.values() if "csrf_token" in form)
+        return self
+
+    async def asks(self, route: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str]:
+        method = route.partition(" ")[0]
+        if path.startswith("/api/"):
+            headers = {"Authorization": f"Bearer {self.person.token}"} if self.person else {}
+            async with aiohttp.ClientSession(self.product.url) as client:
+                return await _read(client.request(method, path, json=body, headers=headers))
+        form = None if body is None else {**body, "csrf_token": self.csrf}
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        return await _read(self.client.request(method, path, data=form, headers=headers, allow_redirects=False))
+
+    async def socket_code(self, session_id: str, **headers: str) -> int | None:
+        """The code with which a socket is closed at once."""
+        if self.person:
+            headers = {"Authorization": f"Bearer {self.person.token}", **headers}
+        url = f"{self.product.ws_url}/ws/sessions/{session_id}"
+        async with aiohttp.ClientSession() as client, client.ws_connect(url, headers=headers) as socket:
+            await asyncio.wait_for(socket.receive(), 20)
+            return socket.close_code
+
+
+async def _read(request) -> tuple[int, str]:
+    async with request as answer:
+        return answer.status, (await answer.read()).decode(errors="replace")
+
+
+class House:
+    """Ada's session with all that can be in it, and those who knock."""
+
+    names: dict[str, str]
+    secrets: tuple[str, ...]
+
+    def __init__(self, product, admin: asyncpg.Connection) -> None:
+        self.product, self.admin = product, admin
+
+    def fill(self, value: Any) -> Any:
+        """Ada's names put into a path or a body."""
+        if isinstance(value, Mapping):
+            return {key: self.fill(each) for key, each in value.items()}
+        if not isinstance(value, str):
+            return value
+        for name, own in self.names.items():
+            value = value.replace("{" + name + "}", own)
+        return value
+
+    def path_of(self, route: str) -> str:
+        path = self.fill(route.partition(" ")[2])
+        return f"{path}?before=999" if path.endswith("/messages") and not path.startswith("/api") else path
+
+    async def rows(self) -> dict[str, str]:
+        """A hash of Ada's rows, by table."""
+        found = {}
+        for table, mine in OWNED.items():
+            rows = await self.admin.fetch(
+                f"SELECT ({UNTIMED})::text AS row FROM {table} t WHERE {mine} ORDER BY 1", self.ada.id
+            )
+            assert rows, table
+            found[table] = hashlib.sha256("\n".join(row["row"] for row in rows).encode()).hexdigest()
+        return found
+
+
+@pytest.fixture(scope="module")
+async def house(product, database, postgres_server, database_url):
+    admin = await asyncpg.connect(postgres_server.admin_url_of(database_url))
+    house = House(product, admin)
+    house.ada = ada = await sign_up(product, "Adaxcanary")
+    session = await ada.buys("flash", "Canarytitle")
+    await _furnish(house, ada, session, database)
+    await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", house.askers["banned"].person.id)
+    await house.askers["banned"].takes_token("/sign-in")
+    yield house
+    for asker in house.askers.values():
+        await asker.client.close()
+    await admin.close()
+
+
+async def _furnish(house, ada, session, database):
+    room = await ada.joins(session)
+    message = await room.says("canarywords")
+    picture = await room.sees_ended(await room.generates("canaryprompt", width=64, height=64))
+    await room.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+    await room.leaves()
+    [generation] = picture["generations"]
+    [asset] = generation["assets"]
+    code = await ada.invites(session)
+    askers = {name: Asker(house.product, await sign_up(house.product, name)) for name in ("Eve", "Gus", "Bea")}
+    for name in ("Gus", "Bea"):
+        await askers[name].person.accepts(code)
+    owner = Asker(house.product, ada)
+    nobody = Asker(house.product)
+    house.askers = {"stranger": askers["Eve"], "guest": askers["Gus"], "banned": askers["Bea"], "nobody": nobody}
+    for asker in (*house.askers.values(), owner):
+        await asker.signs_in()
+    await owner.client.close()
+    await database.run_system(users.begin_reset, ada.id)
+    house.session = session
+    house.names = {
+        "email": ada.user["email"],
+        "session_id": session["id"],
+        "message_id": message["id"],
+        "generation_id": generation["id"],
+        "asset_id": asset["id"],
+        "filename": asset["filename"],
+        "user_id": ada.id,
+        "token_id": (await ada.call("GET", "/tokens"))["tokens"][0]["id"],
+        "sign_in_id": (await ada.call("GET", "/sign-ins"))["sign_ins"][0]["id"],
+        # Only whoever was given them may use these: others can but guess.
+        "code": "AAAAAAAAAAAAAAAAAAAAAA",
+        "token": "A" * 43,
+        "hash": "0" * 16,
+        "name:path": "../../pyproject.toml",
+    }
+    house.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", code)
+
+
+# Routes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["stranger", "nobody", "banned"])
+async def test_whoever_is_not_in_the_session_learns_and_changes_nothing_by_any_route(house, who):
+    asker, before = house.askers[who], await house.rows()
+    expected, told = {}, {}
+    for route, case in ROUTES.items():
+        expected[route] = case.stranger if who == "stranger" else case.nobody
+        told[route], text = await asker.asks(route, house.path_of(route), house.fill(case.body))
+        assert not [secret for secret in house.secrets if secret in text], route
+        assert await house.rows() == before, route
+    assert told == expected
+
+
+async def test_a_guest_may_read_and_mark_but_not_what_is_the_owners(house):
+    asker, before = house.askers["guest"], await house.rows()
+    expected = {route: case.guest for route, case in ROUTES.items() if case.guest is not None}
+    told = {}
+    for route in expected:
+        told[route], _ = await asker.asks(route, house.path_of(route), house.fill(ROUTES[route].body))
+        assert await house.rows() == before, route
+    assert told == expected
+
+
+async def test_ids_of_one_session_do_nothing_in_another(house):
+    eve, before = house.askers["stranger"].person, await house.rows()
+    own = await eve.buys("pro")
+    for method, path, body, expected in (
+        ("DELETE", f"/sessions/{own['id']}/members/{house.ada.id}", None, 404),
+        ("POST", f"/sessions/{own['id']}/generations", {**ASK, "source_asset_id": "{asset_id}"}, 422),
+        ("GET", f"/generations?session_id={house.session['id']}", None, 200),
+    ):
+        try:
+            answer = await eve.call(method, path, house.fill(body))
+        except Refusal as refusal:
+            assert refusal.status == expected, path
+        else:
+            assert (expected, answer) == (200, {"generations": [], "next": None})
+    assert await house.rows() == before
+
+
+async def test_a_guest_who_was_sent_away_is_a_stranger_again(house, product):
+    gone = Asker(product, await sign_up(product, "Zoe"))
+    await gone.person.accepts(await house.ada.invites(house.session))
+    await house.ada.call("DELETE", f"/sessions/{house.session['id']}/members/{gone.person.id}")
+    before = await house.rows()
+    for route, case in ROUTES.items():
+        if route.startswith("GET /api") and case.guest is not None:
+            status, text = await gone.asks(route, house.path_of(route), None)
+            assert (status, "canary" in text) == (404, False), route
+    assert await gone.socket_code(house.session["id"]) == 4504
+    assert await house.rows() == before
+    await gone.client.close()
+
+
+# Sockets ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_socket_says_who_may_not_come_in(house):
+    askers, session_id = house.askers, house.session["id"]
+    assert await askers["stranger"].socket_code(session_id) == 4504
+    assert await askers["stranger"].socket_code(ids.new()) == 4504
+    assert await askers["stranger"].socket_code("nonsense") == 4504
+    assert await askers["nobody"].socket_code(session_id) == 4501
+    assert await askers["banned"].socket_code(session_id) == 4501
+    for origin in ("https://evil.example", "null", f"{house.product.url}.evil.example", "http://127.0.0.1"):
+        assert await askers["guest"].socket_code(session_id, Origin=origin) == 4503, origin
+
+
+async def test_no_command_on_a_socket_of_ones_own_reaches_into_anothers_session(house):
+    eve, before = house.askers["stranger"].person, await house.rows()
+    room = await eve.joins(await eve.buys())
+    for name, (body, code) in COMMANDS.items():
+        try:
+            await room.asks(name, **house.fill(body))
+        except Refusal as refusal:
+            assert refusal.code == code, (name, refusal.error)
+        else:
+            assert code is None, name
+        assert await house.rows() == before, name
+    heard = json.dumps(room.events)
+    assert not [secret for secret in house.secrets if secret in heard]
+    await room.leaves()
+
+
+async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(house):
+    gus, before = house.askers["guest"].person, await house.rows()
+    own = await gus.joins(await gus.buys())
+    there = await gus.joins(house.session)
+    before = await house.rows()
+    for room in (own, there):
+        for name, code in (
+            ("message.delete", "not-allowed"),
+            ("generation.cancel", "not-allowed"),
+            ("generation.retry", "guests-may-not"),
+        ):
+            with pytest.raises(Refusal) as refusal:
+                await room.asks(name, **house.fill(COMMANDS[name][0]))
+            assert refusal.value.code == code, name
+    with pytest.raises(Refusal) as refusal:
+        await own.asks("generation.create", **house.fill({**ASK, "source_asset_id": "{asset_id}"}))
+    assert refusal.value.error["details"]["field"] == "source_asset_id"
+    assert await house.rows() == before
+    await own.leaves()
+    await there.leaves()
