@@ -293,6 +293,8 @@ BEGIN
 END $$;
 CREATE TRIGGER credit_entries_append_only BEFORE UPDATE OR DELETE ON credit_entries
   FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER credit_entries_never_emptied BEFORE TRUNCATE ON credit_entries
+  FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 -- What operators know by these names -------------------------------------------------------------------------------
 
@@ -323,16 +325,26 @@ GRANT SELECT, UPDATE (seq, messages_count, title, guests_may_generate) ON user_s
 GRANT SELECT, UPDATE (left_at) ON session_members TO chatserver_web;
 GRANT SELECT, UPDATE (available_at, generation_id) ON credits TO chatserver_web;
 GRANT SELECT ON purchases TO chatserver_web;
-GRANT SELECT, INSERT, UPDATE ON session_invites, messages, generations, assets TO chatserver_web;
+-- Nothing moves to another session or another owner, and files are named by the worker alone.
+GRANT SELECT, INSERT, UPDATE (revoked_at) ON session_invites TO chatserver_web;
+GRANT SELECT, INSERT, UPDATE (status, text, html, closed, seq, worker_id, lease_until, stop_at) ON messages
+  TO chatserver_web;
+GRANT SELECT, INSERT, UPDATE (status, worker_id, lease_until, fraction, step, step_count, eta_at, finished_at)
+  ON generations TO chatserver_web;
+GRANT SELECT, UPDATE (favorite, status) ON assets TO chatserver_web;
 GRANT SELECT, INSERT ON credit_entries TO chatserver_web;
 GRANT SELECT ON image_generations, video_generations TO chatserver_web, chatserver_worker;
 
--- The sessions of this transaction's user. It belongs to the worker role, so that the policies of session_members
--- can use it without recursion.
+-- The sessions of this transaction's user, and everybody in them. Both belong to the worker role, so that the policies
+-- can use them without recursion; as uncorrelated sub-selects they run once a query, by index, and are then hashed.
 CREATE FUNCTION my_sessions() RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
   AS $$ SELECT session_id FROM session_members WHERE user_id = app_user_id() AND left_at IS NULL $$;
+CREATE FUNCTION my_companions() RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+  AS $$ SELECT o.user_id FROM session_members m JOIN session_members o ON o.session_id = m.session_id
+         WHERE m.user_id = app_user_id() AND m.left_at IS NULL $$;
 GRANT CREATE ON SCHEMA public TO chatserver_worker;
 ALTER FUNCTION my_sessions() OWNER TO chatserver_worker;
+ALTER FUNCTION my_companions() OWNER TO chatserver_worker;
 REVOKE CREATE ON SCHEMA public FROM chatserver_worker;
 
 DO $$
@@ -352,14 +364,10 @@ BEGIN
     EXECUTE format('CREATE POLICY members_change ON %I FOR UPDATE TO chatserver_web
                     USING (session_id IN (SELECT my_sessions()))', name);
   END LOOP;
-  FOREACH name IN ARRAY ARRAY['generations', 'assets'] LOOP
-    EXECUTE format('CREATE POLICY members_add ON %I FOR INSERT TO chatserver_web
-                    WITH CHECK (user_id = app_user_id() AND session_id IN (SELECT my_sessions()))', name);
-  END LOOP;
 END $$;
 
 CREATE POLICY people ON users FOR SELECT TO chatserver_web
-  USING (id = app_user_id() OR id IN (SELECT m.user_id FROM session_members m));
+  USING (id = app_user_id() OR id IN (SELECT my_companions()));
 CREATE POLICY self ON users FOR UPDATE TO chatserver_web USING (id = app_user_id());
 CREATE POLICY own ON sign_ins TO chatserver_web USING (user_id = app_user_id());
 CREATE POLICY own ON api_tokens TO chatserver_web USING (user_id = app_user_id());
@@ -376,6 +384,8 @@ CREATE POLICY owner_or_self_changes ON session_members FOR UPDATE TO chatserver_
               OR (user_id = app_user_id() AND left_at IS NOT NULL));
 CREATE POLICY owner ON session_invites TO chatserver_web
   USING (session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = app_user_id()));
+CREATE POLICY members_add ON generations FOR INSERT TO chatserver_web
+  WITH CHECK (user_id = app_user_id() AND session_id IN (SELECT my_sessions()));
 CREATE POLICY members_add ON messages FOR INSERT TO chatserver_web
   WITH CHECK (session_id IN (SELECT my_sessions())
               AND ((author_kind = 'user' AND user_id = app_user_id()) OR (author_kind <> 'user' AND user_id IS NULL)));
