@@ -221,3 +221,29 @@ async def test_the_page_is_light(product, browser) -> None:
         assert len(shown) <= 12, shown
         assert sum(shown.values()) <= 100_000, shown
         assert sum(size for url, size in shown.items() if url.endswith(".js")) <= 40_000, shown
+
+
+async def test_nothing_is_wider_than_a_small_phone_and_nothing_jumps(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    small = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+    async with desk(browser, ada, **small) as seat:
+        room = await ada.joins(session)
+        await room.says("A word that is long: " + "m" * 300 + "\n\n```\n" + "code " * 60 + "\n```")
+        await room.sees_ended(await room.generates("a harbour in fog", count=2))
+        page = await seat.open_room(session)
+        for _ in range(2):
+            assert await page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [320, 320]
+            await page.click('.composer__mode[data-mode="image"]')
+        await page.reload()
+        await page.wait_for_selector('.connection[data-state="live"]')
+        assert await page.evaluate(LAYOUT_SHIFT) < 0.01
+        await room.leaves()
+
+
+LAYOUT_SHIFT = """() => new Promise((resolve) => {
+  let sum = 0
+  const add = (list) => list.getEntries().forEach((entry) => (sum += entry.hadRecentInput ? 0 : entry.value))
+  new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true })
+  requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)))
+})"""
