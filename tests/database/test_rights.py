@@ -1,0 +1,265 @@
+"""Rights in the database: a stranger's rows cannot be read or written, even by hand-written SQL as the web role."""
+
+import json
+
+import asyncpg
+import pytest
+
+from chatserver import ids
+from tests.support import people
+
+# Everybody may read the plans; the migrations' own table is for the owner alone.
+NOBODYS = {"session_config", "schema_migrations"}
+ROLES = ("chatserver_web", "chatserver_worker")
+
+# One row of Ada's in every table that the web role can touch; a table that is missing here fails the tests below.
+ROWS = {
+    "sign_ins": "(id, user_id, token_hash, expires_at) VALUES ($1, $2, '\\x01', now() + interval '1 day')",
+    "api_tokens": "(id, user_id, token_hash) VALUES ($1, $2, '\\x01')",
+    "password_resets": "(id, user_id, token_hash, expires_at) VALUES ($1, $2, '\\x01', now())",
+    "throttles": "(key, count, expires_at) VALUES ($1::uuid::text || $2::uuid::text, 1, now())",
+    "purchases": """(id, user_id, session_id, plan_id, amount, currency, checkout)
+                    VALUES ($1, $2, $3, 'pro', 99, 'INR', 'instant')""",
+    "session_invites": """(id, created_by, session_id, code, expires_at) VALUES ($1, $2, $3, 'let-me-in', now())""",
+    "messages": """(id, user_id, session_id, author_kind, author_name, kind, client_id, seq)
+                   VALUES ($1, $2, $3, 'user', 'Ada', 'image', 'c', 1)""",
+    "generations": """(id, user_id, session_id, message_id, kind, number, prompt, seed, width, height)
+                      SELECT $1, $2, $3, id, 'image', 1, 'a secret garden', 1, 64, 64 FROM messages""",
+    "assets": """(id, user_id, session_id, generation_id, kind, status, content_type, width, height, bytes, sha256,
+                  filename, storage_key, thumbnail_key, placeholder)
+                 SELECT $1, $2, $3, id, 'image', 'stored', 'image/png', 64, 64, 1, '', 'x.png', 'k', 't', ''
+                   FROM generations""",
+    "credit_entries": """(generation_id, session_id, kind, number, action)
+                         SELECT $1, $3, 'image', 1, 'hold' FROM users WHERE id = $2""",
+}
+
+
+@pytest.fixture(scope="module")
+async def admin(postgres_server, database_url):
+    connection = await asyncpg.connect(postgres_server.admin_url_of(database_url))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def world(database, admin):
+    """(ada, bob, session): Ada has a row everywhere, Bob only himself."""
+    ada, bob = await people.make_user(database, "Ada"), await people.make_user(database, "Bob")
+    session = await people.make_session(database, ada, "pro")
+    for table, values in ROWS.items():
+        wanted = [ids.new(), ada, session][: 3 if "$3" in values else 2]
+        await admin.execute(f"INSERT INTO {table} {values}", *wanted)
+    return ada, bob, session
+
+
+async def tables_of(admin):
+    rows = await admin.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+    )
+    return {row["relname"] for row in rows} - NOBODYS
+
+
+async def web_tables(admin):
+    """The tables on which the web role has any right, in whole or by column."""
+    return {
+        table
+        for table in await tables_of(admin)
+        if await admin.fetchval(
+            "SELECT has_any_column_privilege('chatserver_web', $1, 'SELECT, INSERT, UPDATE')"
+            " OR has_table_privilege('chatserver_web', $1, 'DELETE')",
+            table,
+        )
+    }
+
+
+async def columns_of(admin, table, privilege):
+    """The columns on which the web role has a right."""
+    rows = await admin.fetch(
+        """
+        SELECT attname FROM pg_attribute
+         WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+           AND has_column_privilege('chatserver_web', attrelid, attnum, $2)
+        """,
+        table,
+        privilege,
+    )
+    return [row["attname"] for row in rows]
+
+
+async def photograph(admin):
+    """All rows of all tables, to see that nothing changed."""
+    return {
+        table: sorted(row[0] for row in await admin.fetch(f"SELECT to_jsonb(t)::text FROM {table} t"))
+        for table in await tables_of(admin)
+    }
+
+
+async def test_every_table_is_under_row_level_security_even_for_its_owner(admin):
+    rows = await admin.fetch(
+        """
+        SELECT relname FROM pg_class
+         WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+           AND NOT (relrowsecurity AND relforcerowsecurity)
+        """
+    )
+    assert {row["relname"] for row in rows} == NOBODYS
+
+
+async def test_the_working_roles_own_no_table_and_bypass_nothing(admin):
+    for role in ROLES:
+        row = await admin.fetchrow("SELECT * FROM pg_roles WHERE rolname = $1", role)
+        powers = ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolreplication", "rolcanlogin")
+        assert not any(row[power] for power in powers)
+        owned = "SELECT count(*) FROM pg_class WHERE relowner = $1::text::regrole"
+        assert await admin.fetchval(owned, role) == 0
+        assert not await admin.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
+        belongs = "SELECT pg_has_role($1, r.oid, 'MEMBER') FROM pg_roles r WHERE r.rolname = ANY($2)"
+        others = [other for other in (*ROLES, "chatserver", "postgres") if other != role]
+        assert not any(row[0] for row in await admin.fetch(belongs, role, others))
+
+
+async def test_views_run_with_the_rights_of_who_asks(admin):
+    rows = await admin.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace"
+        " AND NOT coalesce(reloptions @> '{security_invoker=true}', false)"
+    )
+    assert rows == []
+
+
+async def test_a_stranger_reads_nothing(database, admin, world):
+    _, bob, _ = world
+    for table in await web_tables(admin):
+        assert await admin.fetchval(f"SELECT count(*) FROM {table}") > 0, f"give Ada a row in {table}"
+        columns = ", ".join(await columns_of(admin, table, "SELECT"))
+        rows = await people.run_sql_as(database, bob, f"SELECT {columns} FROM {table}")
+        assert [row["id"] for row in rows] == ([bob] if table == "users" else []), table
+    for view in ("image_generations", "video_generations"):
+        assert await people.run_sql_as(database, bob, f"SELECT * FROM {view}") == []
+
+
+async def test_nobody_at_all_reads_nothing(database, admin, world):
+    stranger = ids.new()
+    for table in await web_tables(admin):
+        columns = ", ".join(await columns_of(admin, table, "SELECT"))
+        assert await people.run_sql_as(database, stranger, f"SELECT {columns} FROM {table}") == [], table
+
+
+async def test_tables_without_rights_are_closed(database, admin, world):
+    _, bob, _ = world
+    for table in await tables_of(admin) - await web_tables(admin):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await people.run_sql_as(database, bob, f"SELECT 1 FROM {table}")
+
+
+async def test_a_stranger_changes_and_deletes_nothing(database, admin, world):
+    _, bob, _ = world
+    before = await photograph(admin)
+    for table in await web_tables(admin):
+        for column in await columns_of(admin, table, "UPDATE"):
+            rows = await people.run_sql_as(
+                database, bob, f"WITH changed AS (UPDATE {table} SET {column} = {column} RETURNING 1) TABLE changed"
+            )
+            assert len(rows) == (1 if table == "users" else 0), f"{table}.{column}"
+        try:
+            assert await people.run_sql_as(database, bob, f"DELETE FROM {table} RETURNING 1") == []
+        except asyncpg.InsufficientPrivilegeError:
+            continue
+    assert await photograph(admin) == before
+
+
+async def test_a_stranger_adds_nothing_in_anothers_name(database, admin, world):
+    _, bob, _ = world
+    before = await photograph(admin)
+    for table in await web_tables(admin) - {"users"}:
+        copy = json.loads(await admin.fetchval(f"SELECT to_jsonb(t)::text FROM {table} t LIMIT 1"))
+        columns = await columns_of(admin, table, "INSERT") or list(copy)
+        insert = f"""
+            INSERT INTO {table} ({", ".join(columns)}) OVERRIDING SYSTEM VALUE
+            SELECT {", ".join(columns)} FROM jsonb_populate_record(NULL::{table}, $1)
+        """
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await people.run_sql_as(
+                database, bob, insert, {**copy, "id": 999 if table == "credit_entries" else ids.new()}
+            )
+    assert await photograph(admin) == before
+
+
+async def test_a_stranger_cannot_move_into_a_session(database, world):
+    _, bob, session = world
+    seat = "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, 'guest')"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, bob, seat, session, bob)
+    own = await people.make_session(database, bob)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, bob, "UPDATE session_members SET session_id = $1", session)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, bob, "UPDATE user_sessions SET user_id = user_id, expires_at = 'infinity'")
+    assert own != session
+
+
+async def test_the_web_role_cannot_become_more(database, world):
+    _, bob, _ = world
+    for attempt in (
+        "SET row_security = off; SELECT count(*) FROM messages",
+        "ALTER TABLE messages DISABLE ROW LEVEL SECURITY",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await people.run_sql_as(
+                database, bob, f"DO $$ BEGIN {attempt}; END $$".replace("SELECT count", "PERFORM count")
+            )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, bob, "SELECT password_hash FROM users")
+
+
+async def test_a_guest_sees_the_room_and_its_people_and_no_more(database, admin, world):
+    ada, _, session = world
+    carol, dave = await people.make_user(database, "Carol"), await people.make_user(database, "Dave")
+    await people.seat(database, session, carol)
+    await people.make_session(database, dave)
+    seen = await people.run_sql_as(database, carol, "SELECT id FROM users")
+    assert {row["id"] for row in seen} == {ada, carol}
+    assert len(await people.run_sql_as(database, carol, "SELECT 1 FROM messages")) == 1
+    for private in ("sign_ins", "api_tokens", "purchases", "session_invites"):
+        assert await people.run_sql_as(database, carol, f"SELECT id FROM {private}") == [], private
+    await admin.execute("UPDATE session_members SET left_at = now() WHERE user_id = $1", carol)
+    seen = await people.run_sql_as(database, carol, "SELECT id FROM users")
+    assert {row["id"] for row in seen} == {carol}
+    assert await people.run_sql_as(database, carol, "SELECT 1 FROM messages") == []
+
+
+async def test_a_guest_cannot_come_back_after_being_sent_away(database, admin, world):
+    _, _, session = world
+    erin = await people.make_user(database, "Erin")
+    await people.seat(database, session, erin)
+    await people.run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", erin)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, erin, "UPDATE session_members SET left_at = NULL WHERE user_id = $1", erin)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE credit_entries SET number = 2", "DELETE FROM credit_entries"])
+async def test_the_books_refuse_every_change(database, admin, world, statement):
+    ada, _, _ = world
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql_as(database, ada, statement)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await people.run_sql(database, statement)
+    with pytest.raises(asyncpg.RaiseError, match="append-only"):
+        await admin.execute(statement)
+    with pytest.raises(asyncpg.RaiseError, match="append-only"):
+        await admin.execute("TRUNCATE credit_entries")
+
+
+async def test_the_policies_look_a_users_sessions_up_once_a_query(database, admin, world):
+    ada, _, session = world
+    statements = {
+        "SELECT * FROM messages": 1,
+        f"SELECT * FROM messages WHERE session_id = '{session}'": 1,
+        f"SELECT u.name FROM session_members m JOIN users u ON u.id = m.user_id WHERE m.session_id = '{session}'": 2,
+        f"SELECT * FROM credits WHERE session_id = '{session}'": 1,
+    }
+    for statement, lookups in statements.items():
+        plan = "\n".join(row[0] for row in await people.run_sql_as(database, ada, f"EXPLAIN {statement}"))
+        # Hashed: evaluated once, then a look into a table in memory for each row; and never a walk through all seats.
+        assert plan.count("hashed SubPlan") == lookups, plan
+        assert plan.count("SubPlan") == 2 * lookups, plan
+        assert "Seq Scan on session_members m_1" not in plan
