@@ -17,6 +17,7 @@ from chatserver.realtime.limits import KERNEL_BYTES
 ROUNDS = 3
 LISTENERS = 1000
 STALLED = 10
+STALLED_ROUNDS = 5
 NAMES = ("ours", "library", "floor")
 
 
@@ -164,7 +165,7 @@ def slow_reader() -> list[Measurement]:
         server.settle()
         _talk(server)
         alone, beside = [], []
-        for _ in range(ROUNDS):
+        for _ in range(STALLED_ROUNDS):
             alone.append(per_delivery(server, _talk))
             stalled = _stall(server, 1)
             beside.append(per_delivery(server, _talk))
@@ -174,7 +175,8 @@ def slow_reader() -> list[Measurement]:
         kept = (server.resident_bytes() - memory) / STALLED + 2 * KERNEL_BYTES
         gone = _seconds_until_cut(server, stalled)
         _hang_up(stalled)
-    rate = statistics.median(alone) / statistics.median(beside)
+    # The least of each: what is looked for is smaller than what the machine's other work adds.
+    rate = min(alone) / min(beside)
     others = f"{rate:.2f} of their rate"
     return [
         Measurement("a member that never reads: the others", others, "≥ 0.95", rate >= 0.95, "by CPU a delivery"),

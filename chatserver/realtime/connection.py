@@ -19,6 +19,7 @@ from chatserver.realtime.base import Caller, Command
 from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.events import Reply
 from chatserver.realtime.inbox import Inbox
+from chatserver.realtime.limits import BATCH_BYTES, OPENING_EVENTS
 from chatserver.realtime.outbox import Outbox
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.wire import Wire
@@ -98,10 +99,19 @@ class Connection:
 
     async def tell(self, events: Iterable[Event]) -> None:
         """Writes events past the outbox, as fast as they are taken: the opening. Raises Lost."""
-        data = [self.encoder(event) for event in events]
-        for batch in protocol.batches([len(part) for part in data]):
-            await self._until_writable()
-            self.wire.write(protocol.array_frame(data[batch]))
+        parts: list[bytes] = []
+        for event in events:
+            parts.append(self.encoder(event))
+            if len(parts) == OPENING_EVENTS or sum(map(len, parts)) > BATCH_BYTES:
+                await self._write(parts)
+                parts = []
+                await asyncio.sleep(0)  # drawing a long history would hold up everybody else
+        if parts:
+            await self._write(parts)
+
+    async def _write(self, parts: list[bytes]) -> None:
+        await self._until_writable()
+        self.wire.write(protocol.array_frame(parts))
 
     async def _until_writable(self) -> None:
         if self.wire.is_paused and not self.is_over:

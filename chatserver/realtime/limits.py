@@ -22,6 +22,8 @@ BUFFER_BYTES = 64 * 1024
 OUTBOX_BYTES = 160 * 1024
 # Larger batches are split, so that a pause comes in time.
 BATCH_BYTES = 32 * 1024
+# Events of an opening that are encoded in one go: drawing one takes up to half a millisecond.
+OPENING_EVENTS = 20
 # A paused socket that took nothing in that time is aborted: a close would wait behind the same full buffer.
 SEND_SECONDS = 10.0
 # The time for the goodbye of either side, then the transport is aborted.
