@@ -21,6 +21,8 @@ CLIP_IDS = {
     "wavespeed": "wavespeed-ai/wan/t2v",
 }
 
+CHAT_MODELS = ("openai/gpt-oss-20b", "emulated/chat-large")
+
 WHOAMI = {
     "type": "user",
     "id": "1",

@@ -45,7 +45,10 @@ class Emulator:
         self.jobs: dict[str, Running] = {}
         self.seen: list[Seen] = []
         self.mappings: dict[str, Any] = {}
+        self.at_once = 0
+        self.most_at_once = 0
         self._scripts: dict[str, deque[Outcome]] = {}
+        self._wishes: dict[str, tuple[Outcome, Outcome | None]] = {}
         self._files: dict[str, Call] = {}
         self._said: dict[tuple[str, str], Outcome] = {}
         self._loop = asyncio.new_event_loop()
@@ -66,10 +69,15 @@ class Emulator:
         """What the next calls of an exchange get, in order; afterwards the words of the prompt decide again."""
         self._scripts.setdefault(exchange, deque()).extend(outcomes)
 
+    def wish(self, prompt: str, outcome: Outcome, file: Outcome | None = None) -> None:
+        """What every call with this prompt gets, and every fetch of its file: for many faults at the same time."""
+        self._wishes[prompt] = outcome, file
+
     def reset(self) -> None:
         """Forgets scripts, jobs, files and what was seen."""
-        for kept in (self.jobs, self.seen, self.mappings, self._scripts, self._files, self._said):
+        for kept in (self.jobs, self.seen, self.mappings, self._scripts, self._wishes, self._files, self._said):
             kept.clear()
+        self.most_at_once = 0
 
     def environment(self, **more: str) -> dict[str, str]:
         """The variables that point the product here."""
@@ -163,8 +171,18 @@ class Emulator:
         else:
             call.data = pictures.picture(prompt, call.seed, call.width, call.height)
         call.succeed = _SUCCEED.get(provider, router.images_of)(self)
-        outcome = self._scripted(task) or self._spoken(task, call, provider)
-        return await outcome.answer(call)
+        outcome = self._wished(call) or self._scripted(task) or self._spoken(task, call, provider)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await outcome.answer(call)
+        finally:
+            self.at_once -= 1
+
+    def _wished(self, call: Call) -> Outcome | None:
+        outcome, file = self._wishes.get(call.prompt, (None, None))
+        call.file = file or call.file
+        return outcome
 
     async def _chat(self, request: web.Request, exchange: str) -> web.StreamResponse:
         document = self.seen[-1].document or {}
@@ -234,6 +252,9 @@ class Emulator:
         call.succeed = succeed
         return await (self._scripted("whoami") or Ok()).answer(call)
 
+    async def _models(self, _request: web.Request, _exchange: str) -> web.StreamResponse:
+        return web.json_response({"object": "list", "data": [{"id": model} for model in hub.CHAT_MODELS]})
+
     async def _tasks(self, _request: web.Request, _exchange: str) -> web.StreamResponse:
         return web.json_response({"text-to-image": {"widgetModels": ["emulated/model"]}})
 
@@ -250,6 +271,7 @@ _ROUTES = (
     (r"(?:/wavespeed)?/api/v3/predictions/(\w+)/result", "poll", "_job"),
     (r"/replicate/v1/predictions/(\w+)(?:/cancel)?", "poll", "_job"),
     (r"(?:/[\w-]+)*/v1/chat/completions", "chat", "_chat"),
+    (r"/v1/models", "models", "_models"),
     (rf"/({_PROVIDER})/.+", "make", "_make"),
     (r"/(v1)/images/(?:generations|edits)", "make", "_make"),
     (r"/(endpoint)", "make", "_make"),

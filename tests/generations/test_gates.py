@@ -1,0 +1,243 @@
+"""The limits that all workers share: calls at once, calls an hour, the breaker, the pause, and the wait that is told."""
+
+import asyncio
+import time
+
+import pytest
+
+from chatserver import credits, generations, ids
+from chatserver.errors import ModelLoadingTooLong, ProviderCreditsUsedUp, ProviderDown, ProviderRateLimited
+from chatserver.generations import gates, positions, queue
+from chatserver.generations.gates import Gate, Outlook, Standing
+from chatserver.generations.models import Maker
+from tests.support.people import make_session, make_user, run_sql
+
+BOTH = frozenset({"image", "video"})
+FIRST = Gate("first", BOTH, at_once=2, an_hour=5, failures=3, rest_seconds=20)
+SECOND = Gate("second", frozenset({"image"}))
+MAKERS = {"image": Maker("first", "Model"), "video": Maker("first", "Model")}
+
+
+@pytest.fixture
+async def session(database):
+    """A session on the largest plan, with nothing else in the queue and every gate as new."""
+    await run_sql(database, "DELETE FROM user_sessions")
+    await run_sql(database, "DELETE FROM provider_gates")
+    ada = await make_user(database)
+    return ada, await make_session(database, ada, "pro")
+
+
+async def enqueue(database, session, count=1, kind="image"):
+    ada, session_id = session
+    for _ in range(count):
+        request = generations.CreateGeneration(client_id=ids.new(), kind=kind, prompt="a cat", width=64, height=64)
+        await database.run_as(ada, generations.create, session_id, request, MAKERS)
+
+
+async def claim(database, chain=(FIRST,)):
+    return await database.run_system(queue.claim, "worker", chain)
+
+
+async def waits(database, session, chain=(FIRST,)):
+    told = await database.run_system(positions.of_sessions, [session[1]], chain)
+    return [(event.waits_for or None, event.eta_seconds) for _, _, event in told]
+
+
+async def pass_time(database, seconds):
+    for table, column in (
+        ("provider_calls", "started_at"),
+        ("provider_calls", "failed_at"),
+        ("provider_gates", "closed_until"),
+    ):
+        await run_sql(database, f"UPDATE {table} SET {column} = {column} - make_interval(secs => $1)", float(seconds))
+
+
+async def end(database, job):
+    await database.run_system(queue.fail, job, ProviderDown())
+
+
+async def fail(database, job, error, gate=FIRST):
+    return await database.run_system(gates.faulted, gate, job.call, error)
+
+
+async def test_no_more_calls_at_once_than_allowed_whoever_asks(database, session) -> None:
+    await enqueue(database, session, 5)
+    claimed = await asyncio.gather(*(claim(database) for _ in range(6)))
+    jobs = [job for job in claimed if job]
+    assert len(jobs) == 2
+    assert await claim(database) is None
+    await end(database, jobs[0])
+    assert await claim(database) is not None
+    assert await claim(database) is None
+
+
+async def test_a_crash_frees_the_call_when_its_lease_ends(database, session) -> None:
+    await enqueue(database, session, 3)
+    assert await claim(database)
+    assert await claim(database)
+    await run_sql(
+        database, "UPDATE generations SET lease_until = now() - interval '1 second' WHERE lease_until IS NOT NULL"
+    )
+    assert await claim(database)
+
+
+async def test_no_more_calls_an_hour_than_allowed_and_the_window_slides(database, session) -> None:
+    await enqueue(database, session, 8)
+    for _ in range(5):
+        await end(database, await claim(database))
+    assert await claim(database) is None
+    await pass_time(database, 3590)
+    assert await claim(database) is None
+    assert [wait for wait, _ in await waits(database, session)] == ["limit"] * 3
+    await pass_time(database, 11)
+    assert await claim(database) is not None
+
+
+async def test_the_wait_for_the_hour_is_that_of_each_place(database, session) -> None:
+    wide = Gate("first", BOTH, at_once=9, an_hour=2)
+    await enqueue(database, session, 2)
+    for _ in range(2):
+        await end(database, await claim(database, (wide,)))
+        await pass_time(database, 600)
+    await enqueue(database, session, 3)
+    assert await waits(database, session, (wide,)) == [("limit", 2400.0), ("limit", 3000.0), ("limit", 6000.0)]
+
+
+async def test_every_claim_costs_as_little_with_thousands_waiting(database, session) -> None:
+    await enqueue(database, session)
+    await run_sql(
+        database,
+        """
+        WITH more AS (
+          INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, client_id, seq)
+          SELECT gen_random_uuid(), session_id, user_id, 'user', 'Ada', 'image', n::text, 1000 + n
+            FROM messages, generate_series(1, 4000) AS n
+          RETURNING *
+        )
+        INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height)
+        SELECT id, id, session_id, user_id, kind, 1, 'later', 1, 64, 64 FROM more
+        """,
+    )
+    await run_sql(database, "INSERT INTO provider_gates (name, calls_made) VALUES ('open', 20000)")
+    await run_sql(database, "INSERT INTO provider_calls (provider, number) SELECT 'open', generate_series(1, 20000)")
+    chain = (Gate("open", BOTH, at_once=1000, an_hour=1_000_000),)
+    took = []
+    for _ in range(15):
+        began = time.perf_counter()
+        assert await claim(database, chain)
+        took.append(time.perf_counter() - began)
+    assert sorted(took)[len(took) // 2] < 0.05, took
+
+
+async def test_the_breaker_opens_after_failures_and_lets_one_trial_through(database, session) -> None:
+    gate = Gate("first", BOTH, at_once=2, failures=3, rest_seconds=20)
+    await enqueue(database, session, 6)
+    for number in range(3):
+        job = await claim(database, (gate,))
+        closed = await fail(database, job, ProviderDown())
+        await end(database, job)
+        assert (closed is not None) == (number == 2)
+    assert await claim(database, (gate,)) is None
+    [(cause, seconds), *_] = await waits(database, session, (gate,))
+    assert cause == "closed"
+    assert 15 <= seconds <= 25
+    await pass_time(database, 21)
+    trial = await claim(database, (gate,))
+    assert trial.call.suspect
+    assert await claim(database, (gate,)) is None, "a second one beside the trial"
+    assert 35 < await fail(database, trial, ProviderDown()) <= 40, "twice as long the second time"
+    await end(database, trial)
+    await pass_time(database, 41)
+    trial = await claim(database, (gate,))
+    await database.run_system(gates.answered, trial.call)
+    assert await claim(database, (gate,)) is not None
+    [report] = (await database.run_system(gates.reports)).values()
+    assert (report.state, report.last_error_code, report.running) == ("open", "provider-down", 2)
+
+
+async def test_failures_far_apart_and_refusals_do_not_open_it(database, session) -> None:
+    await enqueue(database, session, 5)
+    for error in (ProviderDown(), ProviderCreditsUsedUp(), ModelLoadingTooLong(), ProviderDown()):
+        job = await claim(database)
+        assert await fail(database, job, error) is None
+        await end(database, job)
+    await pass_time(database, 31)
+    job = await claim(database)
+    assert await fail(database, job, ProviderDown()) is None
+
+
+async def test_a_rate_limit_closes_for_everyone_for_as_long_as_it_said(database, session) -> None:
+    await enqueue(database, session, 3)
+    first, second = await claim(database), await claim(database)
+    assert 41 < await fail(database, first, ProviderRateLimited(retry_after=42)) <= 42
+    assert 41 < await fail(database, second, ProviderRateLimited(retry_after=7)) <= 42, "the longer one stands"
+    await end(database, first)
+    assert await claim(database) is None
+    assert (await waits(database, session))[0] == ("closed", 45.0)
+    await pass_time(database, 43)
+    assert await claim(database)
+
+
+async def test_rate_limits_without_a_time_pause_longer_each_time(database, session) -> None:
+    await enqueue(database, session, 3)
+    pauses = []
+    for _ in range(3):
+        job = await claim(database)
+        pauses.append(await fail(database, job, ProviderRateLimited()))
+        await end(database, job)
+        await pass_time(database, 120)
+    for number, pause in enumerate(pauses):
+        assert 0.7 * 5 * 2**number < pause < 1.3 * 5 * 2**number
+
+
+async def test_the_pause_stops_new_work_until_it_is_lifted(database, session) -> None:
+    await enqueue(database, session, 1)
+    await database.run_system(gates.pause, "first", paused=True)
+    assert await claim(database) is None
+    assert (await waits(database, session))[0][0] == "paused"
+    await database.run_system(gates.pause, "first", paused=False)
+    assert await claim(database)
+
+
+async def test_work_goes_to_the_next_provider_while_the_first_is_shut_but_waits_for_a_busy_one(
+    database, session
+) -> None:
+    chain = (FIRST, SECOND)
+    await enqueue(database, session, 5)
+    await enqueue(database, session, 1, "video")
+    assert (await claim(database, chain)).call.provider == "first"
+    assert (await claim(database, chain)).call.provider == "first"
+    assert await claim(database, chain) is None
+    await database.run_system(gates.pause, "first", paused=True)
+    jobs = [await claim(database, chain) for _ in range(4)]
+    assert [job and (job.kind, job.call.provider) for job in jobs] == [("image", "second")] * 3 + [None]
+
+
+async def test_an_attempt_moves_on_and_gives_its_first_call_back(database, session) -> None:
+    await enqueue(database, session, 3)
+    job, other = await claim(database), await claim(database)
+    assert await claim(database) is None
+    _, call = await database.run_system(queue.move, job, (SECOND,))
+    assert call.provider == "second"
+    assert await claim(database) is not None
+    await database.run_system(queue.requeue, other, fault=False)
+    with pytest.raises(queue.LeaseLost):
+        await database.run_system(queue.move, other, (SECOND,))
+    assert await database.run_system(credits.check) == []
+
+
+@pytest.mark.parametrize(
+    ("standings", "expected"),
+    [
+        ({}, Outlook(FIRST)),
+        ({"first": Standing(running=2)}, Outlook(None, "busy")),
+        ({"first": Standing(running=1, tripped=True)}, Outlook(None, "busy")),
+        ({"first": Standing(hour_seconds=9)}, Outlook(None, "limit", 9)),
+        ({"first": Standing(closed_seconds=9)}, Outlook(SECOND)),
+        ({"first": Standing(paused=True), "second": Standing(closed_seconds=3)}, Outlook(None, "closed", 3)),
+        ({"first": Standing(closed_seconds=9), "second": Standing(closed_seconds=3)}, Outlook(None, "closed", 3)),
+        ({"first": Standing(paused=True), "second": Standing(paused=True)}, Outlook(None, "paused")),
+    ],
+)
+def test_what_a_chain_of_gates_means(standings, expected) -> None:
+    assert gates.outlook((FIRST, SECOND), standings, "image") == expected
