@@ -45,6 +45,7 @@ from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Command
 from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
 from chatserver.realtime.hub import Hub
+from chatserver.realtime.limits import Bounds
 from chatserver.rooms import Rooms
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
@@ -79,7 +80,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
         stack.push_async_callback(broker.close)
-        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode})
+        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config))
         database = Database(
             config.database_url, load_queries(resources.SQL / "queries"), hub, pool=config.database_pool
         )
@@ -108,6 +109,10 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             providers=makers,
             chat=chat,
         )
+
+
+def _bounds(config: Config) -> Bounds:
+    return Bounds(sockets_per_user=config.sockets_per_user, sockets_per_address=config.sockets_per_address)
 
 
 @asynccontextmanager

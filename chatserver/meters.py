@@ -1,6 +1,6 @@
 """What this process counts about itself, for /metrics. Counted where it happens, read by `monitoring`."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
