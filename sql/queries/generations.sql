@@ -37,8 +37,9 @@ SELECT EXISTS (SELECT 1 FROM generations
 
 -- name: claim
 -- Takes the next job under a lease, of the kinds whose gate is free: the session with the fewest running goes first,
--- then the oldest. Only the first of each session can be next, and an index leads from session to session. SKIP LOCKED
--- keeps two workers from taking the same one. Time that a job waited for a free call is not held against it.
+-- then the one whose last turn is longest ago, then the oldest job. Only the first of each session can be next, and an
+-- index leads from session to session. SKIP LOCKED keeps two workers from taking the same one. Time that a job waited
+-- for a free call is not held against it.
 WITH RECURSIVE sessions (session_id) AS (
   (SELECT session_id FROM generations WHERE status = 'queued' ORDER BY session_id LIMIT 1)
   UNION ALL
@@ -48,7 +49,8 @@ WITH RECURSIVE sessions (session_id) AS (
 ), running AS (
   SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
 ), waiting AS (
-  SELECT f.id, coalesce(r.n, 0) AS rank
+  SELECT f.id, coalesce(r.n, 0) AS rank,
+         (SELECT max(o.started_at) FROM generations o WHERE o.session_id = s.session_id) AS last_turn
     FROM sessions s
    CROSS JOIN LATERAL (
      SELECT g.id FROM generations g
@@ -67,7 +69,7 @@ UPDATE generations
                               CASE kind WHEN 'video' THEN interval '60 minutes' ELSE interval '10 minutes' END)
  WHERE id = (SELECT g.id FROM generations g JOIN waiting w USING (id)
               WHERE g.status = 'queued' AND g.lease_until IS NULL
-              ORDER BY w.rank, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)
+              ORDER BY w.rank, w.last_turn NULLS FIRST, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)
 RETURNING *, extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds_left;
 
 -- name: set_stage
@@ -163,12 +165,16 @@ WITH running AS (
   SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
 ), waiting AS (
   SELECT g.id, g.session_id, g.message_id, g.kind, g.attempt,
-         row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) + coalesce(r.n, 0) AS rank,
+         row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) AS nth, coalesce(r.n, 0) AS ahead,
          greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
     FROM generations g LEFT JOIN running r USING (session_id)
    WHERE g.status = 'queued' AND g.lease_until IS NULL
+), turns AS (
+  SELECT session_id, (SELECT max(o.started_at) FROM generations o WHERE o.session_id = w.session_id) AS last_turn
+    FROM (SELECT DISTINCT session_id FROM waiting) w
 ), placed AS (
-  SELECT *, row_number() OVER (ORDER BY rank, id) AS position FROM waiting
+  SELECT w.*, row_number() OVER (ORDER BY nth + ahead, nth, t.last_turn NULLS FIRST, id) AS position
+    FROM waiting w JOIN turns t USING (session_id)
 )
 SELECT id, session_id, message_id, kind, attempt, position, wait_seconds,
        greatest((SELECT count(*) FROM generations WHERE lease_until IS NOT NULL), 1) AS running
