@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import random
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -23,6 +24,7 @@ import databases
 import msgspec
 import structlog
 
+from chatserver import clock
 from chatserver.errors import Busy
 from chatserver.queries import Query
 from chatserver.queries import load_queries as load_queries
@@ -254,7 +256,10 @@ async def _leave_as_it_is(_: "asyncpg.Connection") -> None:
 
 
 async def prepare_connection(connection: "asyncpg.Connection") -> None:
-    """Makes ids plain strings and jsonb plain values on a new connection."""
+    """Makes ids plain strings and jsonb plain values on a new connection, and looks at the database's clock."""
+    asked = time.monotonic()
+    told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
+    clock.follow(told + (time.monotonic() - asked) / 2)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "jsonb",

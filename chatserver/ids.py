@@ -1,10 +1,13 @@
-"""Ids: time-ordered UUIDs (version 7, RFC 9562) as lower-case strings, made by whoever makes the thing."""
+"""Ids: time-ordered UUIDs (version 7, RFC 9562) as lower-case strings, made by whoever makes the thing.
+
+Their time is the database's, so that what several machines make is in one order, whatever their own clocks say.
+"""
 
 import os
 import threading
-import time
 import uuid
 
+from chatserver import clock
 from chatserver.errors import NotFound
 
 # A tick is 1/4096 of a millisecond: the 48 bits of Unix milliseconds and the 12 bits of `rand_a` count it together.
@@ -25,7 +28,7 @@ def new() -> str:
 
 def _next_tick() -> int:
     global _last_tick
-    now = time.time_ns() * _TICKS_PER_MILLISECOND // 1_000_000
+    now = clock.time_ns() * _TICKS_PER_MILLISECOND // 1_000_000
     with _lock:
         _last_tick = max(now, _last_tick + 1)
         return _last_tick

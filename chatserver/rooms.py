@@ -1,9 +1,8 @@
 """What a socket is told of its session: the hub's `Rooms`, answered by the features. Made once by `app`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from chatserver import messages, plans, sessions, users
+from chatserver import clock, messages, plans, sessions, users
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
 from chatserver.events import Event
@@ -49,7 +48,7 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
         session=session,
         you=You(viewer.id, viewer.name, seat.role),
         seq=session.seq,
-        now=datetime.now(UTC),
+        now=clock.now(),
         heartbeat_seconds=HEARTBEAT_SECONDS,
         limits=Limits(
             frame_bytes=FRAME_BYTES,

@@ -12,6 +12,7 @@ PACKAGE = ROOT / "chatserver"
 # From the ground up. A module may import from its own layer's package and from layers below, never from above.
 LAYERS = [
     {"errors"},
+    {"clock"},
     {"ids", "config", "resources", "validation", "events", "logs", "meters"},
     {"queries", "transaction", "database", "embedded", "migrations", "processes", "imaging", "painting"},
     {"providers", "storage", "brokers"},

@@ -1,10 +1,10 @@
 """The API's entrance to files: marks and signed addresses. Their bytes are served by `chatserver.assets.pages`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chatserver import assets
+from chatserver import assets, clock
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.web.api import Call, Endpoint
@@ -36,7 +36,7 @@ async def create_link(call: Call, body: CreateLink) -> LinkAnswer:
     if not 1 <= body.seconds <= LONGEST_SECONDS:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
     asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))
-    until = datetime.now(UTC) + timedelta(seconds=body.seconds)
+    until = clock.now() + timedelta(seconds=body.seconds)
     signature = assets.sign_address(call.state.secret_key, asset.id, body.seconds)
     origin = call.state.config.origin
     return LinkAnswer(

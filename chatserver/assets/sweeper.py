@@ -8,11 +8,12 @@ be on its way, and only where their key has our own form.
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 import structlog
 
+from chatserver import clock
 from chatserver.assets.keys import all_keys, is_ours, possible_rows
 from chatserver.assets.models import Staged, Swept
 from chatserver.database import Database, Transaction
@@ -67,7 +68,7 @@ def _counts(swept: Swept) -> dict[str, int]:
 
 async def sweep(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> Swept:
     """Removes everything that nobody can reach; `grace` is the age in seconds from which it counts as left behind."""
-    before = datetime.now(UTC) - timedelta(seconds=grace)
+    before = clock.now() - timedelta(seconds=grace)
     rows = await sweep_rows(database, storage, grace=grace)
     objects = await _sweep_objects(database, storage, before)
     return Swept(rows=rows, objects=objects, unfinished=await storage.tidy(before))
