@@ -2,8 +2,11 @@
 
 import pytest
 
+from tests.support.cluster import Cluster
 from tests.support.product import running
+from tests.support.redis import RedisServer
 from tests.support.story import sign_up
+from tests.support.swift import KEYS as SWIFT_KEYS
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +26,27 @@ async def ada(product):
 async def bob(product):
     """Somebody else."""
     return await sign_up(product, "Bob")
+
+
+@pytest.fixture(scope="session")
+async def redis_server():
+    """The Redis of the cluster; whoever freezes or kills it brings it back."""
+    server = RedisServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture(scope="session")
+async def cluster(postgres_server, redis_server, swift, tmp_path_factory):
+    """Two web processes and two workers over Postgres, Redis and S3, for all modules; whoever kills one replaces it."""
+    url = await postgres_server.create_database()
+    settings = {"DATABASE_URL": url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url(), **SWIFT_KEYS}
+    machines = Cluster(tmp_path_factory.mktemp("cluster"), **settings)
+    try:
+        assert (await machines.run("storage", "create"))[0] == 0
+        await machines.start(web=2, workers=2)
+        yield machines
+    finally:
+        await machines.close()
+        await postgres_server.drop_database(url)

@@ -83,6 +83,15 @@ async def start(
     return product
 
 
+async def wait_for_line(product: Product, words: str, times: int = 1) -> None:
+    """Waits until it has logged these words, so many times."""
+    deadline = time.monotonic() + START_SECONDS
+    while product.output().count(words) < times:
+        if product.process.returncode is not None or time.monotonic() > deadline:
+            raise AssertionError(f"{words!r} never came:\n{product.output()}")
+        await asyncio.sleep(0.05)
+
+
 async def wait_until_ready(product: Product) -> None:
     deadline = time.monotonic() + START_SECONDS
     async with aiohttp.ClientSession() as client:

@@ -86,7 +86,7 @@ class Room:
         self.close_code: int | None = None
         self._arrived = asyncio.Condition()
 
-    async def connect(self, after: int | None = None) -> None:
+    async def connect(self, after: int | None = None, patience: float = PATIENCE_SECONDS) -> None:
         self._client = aiohttp.ClientSession()
         query = "" if after is None else f"?after={after}"
         self._socket = await self._client.ws_connect(
@@ -96,7 +96,7 @@ class Room:
             max_msg_size=0,
         )
         self._reader = asyncio.create_task(self._read())
-        await self.hears(lambda event: event["type"] == "welcome")
+        await self.hears(lambda event: event["type"] == "welcome", patience=patience)
 
     async def _read(self) -> None:
         async for frame in self._socket:
@@ -161,6 +161,10 @@ class Room:
                     last = [event["type"] for event in self.events[-12:]]
                     raise AssertionError(f"{what}; the last events were {last}, closed: {self.close_code}") from None
 
+    async def changed(self, look: Callable[[], bool], patience: float = 300) -> None:
+        """Waits until something came, or the socket ended, after which `look()` is true."""
+        await self._until(look, patience, "what was waited for never came")
+
     async def send(self, command: str, ref: str | None = None, **fields: Any) -> str:
         ref = ref or str(uuid.uuid4())
         await self._socket.send_str(json.dumps({"type": command, "ref": ref, **fields}))
@@ -198,10 +202,12 @@ class Room:
         return await self.sees(ended, patience=patience)
 
     async def leaves(self) -> None:
-        """Closes the socket; harmless when done twice."""
-        await self._socket.close()
-        await self._reader
-        await self._client.close()
+        """Closes the socket; harmless when done twice, or before it was open."""
+        if hasattr(self, "_reader"):
+            await self._socket.close()
+            await self._reader
+        if hasattr(self, "_client"):
+            await self._client.close()
 
 
 async def call(

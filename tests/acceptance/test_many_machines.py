@@ -1,0 +1,184 @@
+"""The product on many machines: two web processes, two workers, Postgres, Redis and S3; and what happens when some die."""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import time
+
+import psutil
+from PIL import Image
+
+from tests.support import product as products
+from tests.support.cluster import Cluster
+from tests.support.conversation import talking
+from tests.support.story import Refusal, Room, sign_up
+
+
+def presence(room):
+    told = [event["users"] for event in room.events if event["type"] == "presence"]
+    return {user["name"]: user["connections"] for user in told[-1]}
+
+
+async def shows_presence(room, wanted, patience=10):
+    await room.changed(lambda: presence(room) == wanted, patience)
+
+
+async def test_the_story_with_its_tabs_on_different_machines(cluster):
+    first, second = cluster.web
+    ada, bob = await sign_up(first, "Ada"), await sign_up(second, "Bob")
+    session = await ada.buys("flash")
+    await bob.accepts(await ada.invites(session))
+    one, other, guest = [
+        await ada.joins(session),
+        await ada.joins(session, product=second),
+        await bob.joins(session, product=second),
+    ]
+    for room in (one, other, guest):
+        await shows_presence(room, {"Ada": 2, "Bob": 1})
+        await room.hears(lambda event: event["type"] == "stats" and event["connections"] == 3)
+    await guest.asks("typing")
+    await one.hears(lambda event: event["type"] == "typing" and event["user_id"] == bob.id)
+    await one.says("hello from the first machine")
+    await guest.sees_text("hello from the first machine")
+    message = await one.generates("a beautiful sunset over mountains", count=2)
+    for room in (one, other, guest):
+        ended = await room.sees_ended(message)
+        assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
+        await room.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 6)
+    for asset in [generation["assets"][0] for generation in ended["generations"]]:
+        for node in cluster.web:
+            ada.product = node
+            status, _, body = await ada.fetch(asset["download_url"])
+            assert status == 200
+            assert hashlib.sha256(body).hexdigest() == asset["sha256"]
+            assert Image.open(io.BytesIO(body)).size == (256, 256)
+    await guest.leaves()
+    await shows_presence(one, {"Ada": 2})
+    for room in (one, other):
+        await room.leaves()
+
+
+async def test_p10_a_killed_node_loses_nothing_and_its_tabs_come_back_elsewhere_in_time(cluster):
+    async with talking(cluster, ["Ada", "Bob", "Cyd", "Dan"]) as (tabs, said):
+        for index in (0, 1):
+            await asyncio.gather(*(tab.is_live() for tab in tabs))
+            before = [len(own) for own in said]
+            await cluster.web[index].kill()
+            async with asyncio.timeout(20):
+                while any(len(own) < count + 3 for own, count in zip(said, before, strict=True)):
+                    await asyncio.sleep(0.05)
+            await cluster.replace(cluster.web[index])
+            cluster.web.reverse() if index == 0 else None
+        away = sorted(seconds for tab in tabs for seconds in tab.away)
+        assert away
+        assert away[-1] < 5
+        print(f"P10: {len(away)} tabs came back after SIGKILL, the slowest after {away[-1]:.2f} s")
+
+
+async def test_p10_a_rolling_restart_fails_no_command(cluster):
+    async with talking(cluster, ["Ada", "Bob", "Cyd", "Dan"]) as (tabs, said):
+        for node in list(cluster.web):
+            await asyncio.gather(*(tab.is_live() for tab in tabs))
+            before = sum(len(own) for own in said)
+            assert await node.stop() == 0
+            await cluster.replace(node)
+            async with asyncio.timeout(20):
+                while sum(len(own) for own in said) < before + 6:
+                    await asyncio.sleep(0.05)
+        assert {code for tab in tabs for code in tab.closes} == {1012}
+        away = [seconds for tab in tabs for seconds in tab.away]
+        print(f"P10: {len(away)} tabs came back after SIGTERM, the slowest after {max(away):.2f} s")
+
+
+async def test_p7_a_killed_and_a_frozen_worker_are_replaced_and_publish_nothing(
+    cluster, postgres_server, swift, tmp_path
+):
+    """The slow one: a lease of thirty seconds has to run out, because nobody knows that its worker died."""
+    url = await postgres_server.create_database()
+    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "5"}
+    own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
+    machines = Cluster(tmp_path, **{**cluster.settings, **own, **slow})
+    try:
+        assert (await machines.run("storage", "create"))[0] == 0
+        await machines.start(web=1, workers=2)
+        ada = await sign_up(machines.web[0], "Ada")
+        session = await ada.buys("flash")
+        room = await ada.joins(session)
+        message = await room.generates("two lighthouses", count=2, width=128, height=128)
+        ids = {generation["id"] for generation in message["generations"]}
+        for generation_id in ids:
+            await room.hears(lambda event, wanted=generation_id: rendering(event, wanted))
+        await machines.add_worker(WORKER_CONCURRENCY="2")
+        killed, frozen = machines.workers[:2]
+        frozen.process.send_signal(products.signal.SIGSTOP)
+        await killed.kill()
+        began = time.monotonic()
+        ended = await room.sees_ended(message, patience=60)
+        print(f"P7: taken up and done {time.monotonic() - began:.1f} s after their workers were lost")
+        assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
+        assert {generation["stage"]["attempt"] for generation in ended["generations"]} == {2}
+        frozen.process.send_signal(products.signal.SIGCONT)
+        await products.wait_for_line(frozen, "generation.lost")
+        after = await room.says("and nothing changes")
+        assert after["seq"] == ended["seq"] + 1
+        assert (await ada.credits(session))["image"]["left"] == 6
+        await room.leaves()
+        await machines.check()
+    finally:
+        await machines.close()
+        await postgres_server.drop_database(url)
+
+
+def rendering(event, generation_id):
+    return (
+        event["type"] == "progress" and event["generation_id"] == generation_id and event.get("status") == "rendering"
+    )
+
+
+async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluster, tmp_path):
+    alone = await products.start(
+        tmp_path, "serve", "--workers", "2", wait=False, DATABASE_URL=cluster.settings["DATABASE_URL"]
+    )
+    assert await asyncio.wait_for(alone.process.wait(), 30) == 2
+    [line] = alone.output().strip().splitlines()
+    assert "REDIS_URL" in line
+    port = products.free_port()
+    arguments = ("serve", "--role", "web", "--workers", "2", "--port", str(port))
+    async with products.running(tmp_path, *arguments, port=port, **cluster.settings) as product:
+        await products.wait_for_line(product, "web.started", times=2)
+        web = [
+            child for child in psutil.Process(product.process.pid).children() if "spawn_main" in str(child.cmdline())
+        ]
+        assert len(web) == 2
+        web[0].kill()
+        await products.wait_for_line(product, "web.started", times=3)
+        ada = await sign_up(product, "Ada")
+        assert (await ada.buys())["status"] == "active"
+        assert await product.stop() == 0
+
+
+async def test_sockets_and_commands_are_bounded_over_all_nodes(cluster):
+    ada = await sign_up(cluster.web[0], "Ada")
+    session = await ada.buys()
+    rooms = [await ada.joins(session, product=cluster.web[number % 2]) for number in range(5)]
+    await shows_presence(rooms[0], {"Ada": 5})
+    sixth = Room(ada, session["id"], cluster.web[0], "chat.v1.json")
+    with contextlib.suppress(AssertionError):
+        await sixth.connect(patience=1)
+    assert await sixth.is_closed() == 4429
+    assert all(room.close_code is None for room in rooms)
+    refused = await refusals(rooms[:2])
+    assert refused >= 1
+    for room in (*rooms, sixth):
+        await room.leaves()
+
+
+async def refusals(rooms):
+    """How many of thirty pings, fifteen on each of two nodes, are refused."""
+    results = await asyncio.gather(*(rooms[0].asks("ping") for _ in range(15)), return_exceptions=True)
+    await asyncio.sleep(1.5)  # a node tells once a second what it allowed
+    results += await asyncio.gather(*(rooms[1].asks("ping") for _ in range(15)), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, Refusal)]
+    assert {refusal.code for refusal in refused} <= {"rate-limited"}
+    return len(refused)

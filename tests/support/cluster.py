@@ -1,0 +1,67 @@
+"""The product on many machines, as far as one machine can show it: web processes and workers over one Postgres, one
+Redis and one S3 server, each a process of its own that tests may kill, stop and start again."""
+
+import asyncio
+import itertools
+import signal
+from pathlib import Path
+
+from tests.support import product as products
+from tests.support.product import Product
+
+
+class Cluster:
+    """`web` and `workers` are the processes that should run; `settings` what all of them are told."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder, self.settings = folder, {"SECRET_KEY": "one-key-for-all-machines", **settings}
+        self.web: list[Product] = []
+        self.workers: list[Product] = []
+        self._numbers = itertools.count(1)
+
+    async def start(self, *, web: int = 2, workers: int = 2, **settings: str) -> None:
+        """Starts so many of each, all at once."""
+        added = await asyncio.gather(
+            *(self.add_web(**settings) for _ in range(web)), *(self.add_worker(**settings) for _ in range(workers))
+        )
+        assert len(added) == web + workers
+
+    async def add_web(self, port: int | None = None, **settings: str) -> Product:
+        port = port or products.free_port()
+        arguments = ("serve", "--role", "web", "--port", str(port))
+        node = await products.start(self._folder(), *arguments, port=port, **{**self.settings, **settings})
+        self.web.append(node)
+        return node
+
+    async def add_worker(self, **settings: str) -> Product:
+        worker = await products.start(self._folder(), "worker", wait=False, **{**self.settings, **settings})
+        self.workers.append(worker)
+        await products.wait_for_line(worker, "worker.started")
+        return worker
+
+    def _folder(self) -> Path:
+        return self.folder / f"machine-{next(self._numbers)}"
+
+    async def replace(self, node: Product) -> Product:
+        """A new process at the address of a web process that is gone."""
+        self.web.remove(node)
+        return await self.add_web(port=int(node.url.rpartition(":")[2]))
+
+    async def run(self, *arguments: str) -> tuple[int, str]:
+        """One command of the operator; its exit code and what it printed."""
+        command = await products.start(self._folder(), *arguments, wait=False, **self.settings)
+        code = await asyncio.wait_for(command.process.wait(), products.START_SECONDS)
+        return code, command.output()
+
+    async def check(self) -> None:
+        """The operator's auditors find nothing."""
+        for arguments in (("credits", "check"), ("storage", "check", "--remove")):
+            code, output = await self.run(*arguments)
+            assert code == 0, output
+
+    async def close(self) -> None:
+        for process in (*self.web, *self.workers):
+            if process.process.returncode is None:
+                # A stopped process takes no other signal.
+                process.process.send_signal(signal.SIGCONT)
+        await asyncio.gather(*(process.kill() for process in (*self.web, *self.workers)))
