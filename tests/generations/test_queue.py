@@ -20,13 +20,15 @@ PICTURE = Picture(
 BOTH, MAKER = frozenset({"image", "video"}), Maker("sketch", "Sketch")
 CHAIN = (Gate("sketch", BOTH),)
 MAKERS = {"image": MAKER, "video": MAKER}
+UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
+                 WHERE g.finished_at IS NULL"""
 _numbers = itertools.count()
 
 
 @pytest.fixture
 async def ada(database):
     """Somebody, on a queue that is empty."""
-    for row in await run_sql(database, "SELECT id, user_id FROM generations WHERE finished_at IS NULL"):
+    for row in await run_sql(database, UNFINISHED):
         await database.run_as(row["user_id"], generations.cancel, row["id"])
     return await make_user(database, "Ada")
 

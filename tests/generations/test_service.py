@@ -1,0 +1,382 @@
+"""What people may set in motion: create, try again, cancel, look back; on a real Postgres, under each one's own rights."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from chatserver import assets, credits, generations, ids, messages, sessions
+from chatserver.errors import (
+    Conflict,
+    CreditsExhausted,
+    GuestsMayNot,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    PlanTooSmall,
+    ProviderDown,
+    SessionExpired,
+)
+from chatserver.generations import queue
+from chatserver.generations.gates import Gate
+from chatserver.generations.models import Maker
+from chatserver.imaging.shapes import Picture
+from chatserver.messages.requests import CreateMessage
+from tests.support.people import make_session, make_user, run_sql, seat
+
+PICTURE = Picture(
+    data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
+)
+MAKER = Maker("sketch", "Sketch")
+CHAIN = (Gate("sketch", frozenset({"image", "video"})),)
+MAKERS = {"image": MAKER, "video": MAKER}
+UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
+                 WHERE g.finished_at IS NULL"""
+_numbers = itertools.count()
+
+
+def request(**fields):
+    usual = {"client_id": f"c{next(_numbers)}", "kind": "image", "prompt": "a red boat", "width": 64, "height": 64}
+    return generations.CreateGeneration(**{**usual, **fields})
+
+
+async def ask(database, user, session, makers=MAKERS, **fields):
+    return await database.run_as(user, generations.create, session, request(**fields), makers)
+
+
+async def retry(database, user, generation):
+    return await database.run_as(user, generations.retry, generation.id, MAKERS)
+
+
+async def cancel(database, user, generation):
+    return await database.run_as(user, generations.cancel, generation.id)
+
+
+async def bring_to(database, generation, status):
+    """Works on a waiting generation until it has this status."""
+    if status == "queued":
+        return
+    job = await database.run_system(queue.claim, "worker", CHAIN)
+    assert job.id == generation.id
+    if status == "rendering":
+        await database.run_system(queue.set_stage, job, "rendering", MAKER)
+    elif status == "failed":
+        await database.run_system(queue.fail, job, ProviderDown())
+    elif status == "done":
+        staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
+        result = queue.Result(asset_id=staged.id, maker=MAKER, seed=job.seed, width=64, height=64)
+        await database.run_system(queue.finish, job, result)
+
+
+async def left(database, user, session):
+    return (await database.run_as(user, credits.balances, session)).image.left
+
+
+@pytest.fixture
+async def ada(database):
+    for row in await run_sql(database, UNFINISHED):
+        await database.run_as(row["user_id"], generations.cancel, row["id"])
+    yield await make_user(database, "Ada")
+    assert await database.run_system(credits.check) == []
+
+
+@pytest.fixture
+async def bob(database):
+    return await make_user(database, "Bob")
+
+
+# Create -----------------------------------------------------------------------------------------------------------
+
+
+async def test_each_picture_of_a_message_is_a_job_with_a_credit_and_a_seed_of_its_own(database, ada, published):
+    session = await make_session(database, ada, "pro")
+    message = await ask(database, ada, session, count=4, seed=2**32 - 2)
+    assert [each.number for each in message.generations] == [1, 2, 3, 4]
+    assert [each.seed for each in message.generations] == [2**32 - 2, 2**32 - 1, 0, 1]
+    assert {each.status for each in message.generations} == {"queued"}
+    assert await left(database, ada, session) == 11
+    told = [event.message for event in published.events(f"session:{session}") if hasattr(event, "message")]
+    assert told == [message]
+
+
+async def test_asking_again_with_the_same_key_changes_nothing_and_another_wish_is_a_conflict(database, ada, published):
+    session = await make_session(database, ada)
+    first = await ask(database, ada, session, client_id="once")
+    published.clear()
+    assert await ask(database, ada, session, client_id="once") == first
+    assert published == []
+    for other in ({"prompt": "a blue boat"}, {"count": 2}, {"kind": "video"}, {"seed": 5}):
+        with pytest.raises(Conflict):
+            await ask(database, ada, session, client_id="once", **other)
+    assert await left(database, ada, session) == 7
+
+
+async def test_one_key_serves_one_command_also_for_words(database, ada):
+    session = await make_session(database, ada)
+    await database.run_as(ada, messages.say, session, CreateMessage("k", "a red boat"), "<p>a red boat</p>")
+    with pytest.raises(Conflict):
+        await ask(database, ada, session, client_id="k")
+
+
+async def test_two_people_may_use_the_same_key(database, ada, bob):
+    session = await make_session(database, ada, guests=(bob,), guests_may_generate=True)
+    mine, theirs = [await ask(database, user, session, client_id="k") for user in (ada, bob)]
+    assert mine.id != theirs.id
+
+
+@pytest.mark.parametrize(
+    ("plan", "wish", "error"),
+    [
+        ("flash-lite", {"count": 2}, PlanTooSmall),
+        ("flash-lite", {"width": 520}, PlanTooSmall),
+        ("flash", {"height": 776}, PlanTooSmall),
+        ("flash", {"count": 3}, PlanTooSmall),
+        ("pro", {"count": 5}, Invalid),
+        ("pro", {"width": 1024, "kind": "video"}, Invalid),
+        ("pro", {"prompt": "   "}, Invalid),
+        ("pro", {"prompt": "x" * 2001}, Invalid),
+        ("pro", {"source_asset_id": "nonsense"}, (Invalid, NotFound)),
+    ],
+)
+async def test_what_the_plan_does_not_hold_is_refused_and_costs_nothing(database, ada, plan, wish, error):
+    session = await make_session(database, ada, plan)
+    before = await left(database, ada, session)
+    with pytest.raises(error):
+        await ask(database, ada, session, **wish)
+    assert await left(database, ada, session) == before
+    assert (await database.run_as(ada, messages.newest, session)).messages == ()
+
+
+async def test_the_largest_that_a_plan_holds_is_taken(database, ada):
+    for plan, side, count in (("flash-lite", 512, 1), ("flash", 768, 2), ("pro", 1024, 4)):
+        message = await ask(
+            database, ada, await make_session(database, ada, plan), width=side, height=side, count=count
+        )
+        assert [(each.width, each.height) for each in message.generations] == [(side, side)] * count
+
+
+async def test_a_source_must_be_a_picture_of_this_session(database, ada):
+    here, there = await make_session(database, ada), await make_session(database, ada)
+    message = await ask(database, ada, here)
+    await bring_to(database, message.generations[0], "done")
+    done = await database.run_as(ada, generations.find, message.generations[0].id)
+    source = done.assets[0].id
+    assert (await ask(database, ada, here, source_asset_id=source)).generations
+    with pytest.raises(Invalid):
+        await ask(database, ada, there, source_asset_id=source)
+
+
+async def test_what_nobody_here_makes_is_refused(database, ada):
+    session = await make_session(database, ada)
+    with pytest.raises(NotAllowed):
+        await ask(database, ada, session, makers={"image": MAKER}, kind="video")
+
+
+async def test_when_the_time_is_up_nothing_new_is_begun_but_what_runs_may_be_cancelled(database, ada):
+    session = await make_session(database, ada)
+    message = await ask(database, ada, session)
+    failed = await ask(database, ada, session)
+    await cancel(database, ada, failed.generations[0])
+    await run_sql(database, "UPDATE user_sessions SET expires_at = now() - '1 s'::interval WHERE id = $1", session)
+    with pytest.raises(SessionExpired):
+        await ask(database, ada, session)
+    with pytest.raises(SessionExpired):
+        await retry(database, ada, failed.generations[0])
+    assert (await cancel(database, ada, message.generations[0])).status == "cancelled"
+
+
+# Guests -----------------------------------------------------------------------------------------------------------
+
+
+async def test_guests_make_pictures_only_where_the_owner_lets_them(database, ada, bob):
+    session = await make_session(database, ada, guests=(bob,))
+    done = await ask(database, ada, session)
+    await cancel(database, ada, done.generations[0])
+    with pytest.raises(GuestsMayNot):
+        await ask(database, bob, session)
+    with pytest.raises(GuestsMayNot):
+        await retry(database, bob, done.generations[0])
+    await database.run_as(ada, sessions.allow_guests, session, True)
+    assert (await ask(database, bob, session)).author.id == bob
+    await database.run_as(ada, sessions.allow_guests, session, False)
+    with pytest.raises(GuestsMayNot):
+        await ask(database, bob, session)
+
+
+async def test_a_guest_cancels_their_own_and_the_owner_every_one(database, ada, bob):
+    zoe = await make_user(database, "Zoe")
+    session = await make_session(database, ada, guests=(bob, zoe), guests_may_generate=True)
+    adas, bobs, zoes = [(await ask(database, user, session)).generations[0] for user in (ada, bob, zoe)]
+    for other in (adas, zoes):
+        with pytest.raises(NotAllowed):
+            await cancel(database, bob, other)
+    assert (await cancel(database, bob, bobs)).status == "cancelled"
+    for each in (zoes, adas):
+        assert (await cancel(database, ada, each)).status == "cancelled"
+
+
+async def test_strangers_find_nothing(database, ada, bob):
+    session = await make_session(database, ada)
+    [generation] = (await ask(database, ada, session)).generations
+    with pytest.raises(NotFound):
+        await ask(database, bob, session)
+    for verb in (retry, cancel):
+        with pytest.raises(NotFound):
+            await verb(database, bob, generation)
+
+
+async def test_a_guest_who_left_may_do_nothing_more(database, ada, bob):
+    session = await make_session(database, ada, guests=(bob,), guests_may_generate=True)
+    [generation] = (await ask(database, bob, session)).generations
+    await database.run_as(bob, sessions.remove_member, session, bob)
+    for verb in (retry, cancel):
+        with pytest.raises(NotFound):
+            await verb(database, bob, generation)
+    await seat(database, await make_session(database, ada), bob)
+    with pytest.raises(NotFound):
+        await ask(database, bob, session)
+
+
+# Cancel -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["queued", "model-loading", "rendering"])
+async def test_what_is_not_done_can_be_cancelled_at_every_stage(database, ada, published, status):
+    session = await make_session(database, ada)
+    [generation] = (await ask(database, ada, session)).generations
+    await bring_to(database, generation, status)
+    published.clear()
+    answers = await asyncio.gather(*(cancel(database, ada, generation) for _ in range(3)))
+    assert {answer.status for answer in answers} == {"cancelled"}
+    assert await left(database, ada, session) == 8
+    told = [event.message for event in published.events(f"session:{session}") if hasattr(event, "message")]
+    assert [[each.status for each in message.generations] for message in told] == [["cancelled"]]
+    assert [event.cancelled for event in published.events("jobs")] == [generation.id]
+
+
+@pytest.mark.parametrize(("status", "credits_left"), [("done", 7), ("failed", 8)])
+async def test_what_has_ended_stays_as_it_ended(database, ada, published, status, credits_left):
+    session = await make_session(database, ada)
+    [generation] = (await ask(database, ada, session)).generations
+    await bring_to(database, generation, status)
+    published.clear()
+    assert (await cancel(database, ada, generation)).status == status
+    assert published == []
+    assert await left(database, ada, session) == credits_left
+
+
+async def test_a_cancel_and_an_end_at_the_same_moment_are_one_end(database, ada):
+    session = await make_session(database, ada, "pro")
+    for _ in range(6):
+        [generation] = (await ask(database, ada, session)).generations
+        job = await database.run_system(queue.claim, "worker", CHAIN)
+        staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
+        result = queue.Result(asset_id=staged.id, maker=MAKER, seed=1, width=64, height=64)
+        ends = [database.run_system(queue.finish, job, result), cancel(database, ada, generation)]
+        _, answer = await asyncio.gather(*ends, return_exceptions=True)
+        ended = await database.run_as(ada, generations.find, generation.id)
+        assert answer.status == ended.status
+        assert (ended.status == "done") == (len(ended.assets) == 1)
+
+
+# Try again --------------------------------------------------------------------------------------------------------
+
+
+async def test_another_version_of_a_finished_picture_has_another_seed_and_stands_beside_it(database, ada):
+    session = await make_session(database, ada)
+    message = await ask(database, ada, session, seed=7, steps=12, guidance=4.5, negative_prompt="fog", style="ink")
+    [first] = message.generations
+    await bring_to(database, first, "done")
+    again = await retry(database, ada, first)
+    assert (again.number, again.parent_id, again.message_id, again.status) == (2, first.id, message.id, "queued")
+    assert again.seed != 7
+    for same in ("prompt", "negative_prompt", "style", "width", "height", "steps", "guidance"):
+        assert getattr(again, same) == getattr(first, same)
+    whole = await database.run_as(ada, messages.find, message.id)
+    assert [each.status for each in whole.generations] == ["done", "queued"]
+    assert await left(database, ada, session) == 6
+
+
+async def test_after_a_failure_the_same_seed_is_tried_again(database, ada):
+    session = await make_session(database, ada)
+    [first] = (await ask(database, ada, session, seed=7)).generations
+    await bring_to(database, first, "failed")
+    assert (await retry(database, ada, first)).seed == 7
+    assert await left(database, ada, session) == 7
+
+
+async def test_pressed_twice_makes_one_version(database, ada):
+    session = await make_session(database, ada)
+    [first] = (await ask(database, ada, session)).generations
+    await bring_to(database, first, "done")
+    answers = await asyncio.gather(*(retry(database, ada, first) for _ in range(6)))
+    assert len({answer.id for answer in answers}) == 1
+    assert await left(database, ada, session) == 6
+
+
+async def test_what_is_still_being_made_has_no_second_version(database, ada):
+    session = await make_session(database, ada)
+    [first] = (await ask(database, ada, session)).generations
+    with pytest.raises(Conflict):
+        await retry(database, ada, first)
+
+
+async def test_without_a_credit_there_is_no_second_version(database, ada):
+    session = await make_session(database, ada, "flash-lite")
+    [first] = (await ask(database, ada, session)).generations
+    await bring_to(database, first, "done")
+    for _ in range(2):
+        await ask(database, ada, session)
+    with pytest.raises(CreditsExhausted) as refusal:
+        await retry(database, ada, first)
+    assert 3500 < refusal.value.retry_after <= 3600
+
+
+async def test_a_message_keeps_forty_versions_at_most(database, ada):
+    session = await make_session(database, ada)
+    [first] = (await ask(database, ada, session)).generations
+    await bring_to(database, first, "failed")
+    await run_sql(database, "UPDATE generations SET number = 40 WHERE id = $1", first.id)
+    with pytest.raises(Conflict):
+        await retry(database, ada, first)
+
+
+async def test_a_deleted_message_gets_no_new_version(database, ada):
+    session = await make_session(database, ada)
+    message = await ask(database, ada, session)
+    await bring_to(database, message.generations[0], "failed")
+    await database.run_as(ada, messages.delete, message.id)
+    with pytest.raises(NotFound):
+        await retry(database, ada, message.generations[0])
+    assert await left(database, ada, session) == 8
+
+
+# Looking back -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_history_is_ones_own_and_comes_page_by_page(database, ada, bob):
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    for number in range(5):
+        await ask(database, ada, session, prompt=f"boat number {number} at 100%")
+    await ask(database, bob, session, prompt="bob's boat")
+    seen, before = [], None
+    while True:
+        page = await database.run_as(ada, generations.history, generations.HistoryQuery(before=before, limit=2))
+        seen += [each.prompt for each in page.generations]
+        before = page.next
+        if before is None:
+            break
+    assert seen == [f"boat number {number} at 100%" for number in (4, 3, 2, 1, 0)]
+
+
+async def test_the_history_is_searched_by_words_as_they_are(database, ada):
+    session = await make_session(database, ada, "pro")
+    for prompt in ("a_b", "axb", "50% off", "500 off", "back\\slash"):
+        await ask(database, ada, session, prompt=prompt)
+    for words, found in (("a_b", ["a_b"]), ("50%", ["50% off"]), ("k\\s", ["back\\slash"]), ("nothing", [])):
+        page = await database.run_as(ada, generations.history, generations.HistoryQuery(q=words))
+        assert [each.prompt for each in page.generations] == found
+    with pytest.raises(NotFound):
+        await database.run_as(ada, generations.history, generations.HistoryQuery(before="nonsense"))
+    other = await database.run_as(ada, generations.history, generations.HistoryQuery(session_id=ids.new()))
+    assert other.generations == ()
