@@ -186,6 +186,7 @@ async def test_the_lightbox_zooms_walks_and_gives_focus_back(product, browser) -
     async with desk(browser, ada) as seat:
         room, page = await ada.joins(session), await seat.open_room(session)
         await room.sees_ended(await room.generates("a forest at night", count=2))
+        await expect(page.locator('[data-action="open"]')).to_have_count(2)
         first = page.locator('[data-action="open"]').first
         await first.focus()
         await page.keyboard.press("Enter")

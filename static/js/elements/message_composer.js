@@ -1,12 +1,13 @@
 // <message-composer>: where one writes. Picture mode opens in place, keeps the words, and shows its price before it is pressed.
 import { slot, write } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
-import { countdown, everySecond, secondsUntil } from "../helpers/time.js"
+import { everySecond } from "../helpers/time.js"
 import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
-import { Armed } from "../models/armed.js"
+import { drawnBalances } from "../models/balances.js"
 import { Drafts } from "../models/drafts.js"
-import { order, price, reasons } from "../models/order.js"
+import { Offer } from "../models/offer.js"
+import { order } from "../models/order.js"
 
 const TYPING_EVERY_MS = 3000 // the others forget a name after five seconds
 const NARROW = matchMedia("(max-width: 40rem)")
@@ -20,8 +21,7 @@ const PLACEHOLDERS = {
 
 export class MessageComposer extends HTMLElement {
   #off = []
-  #credits = {}
-  #armed = null
+  #balances = {}
   #drafts = null
   #typedAt = 0
 
@@ -30,15 +30,14 @@ export class MessageComposer extends HTMLElement {
     this.form = slot(this, "form")
     this.field = slot(this, "text")
     this.#drafts = new Drafts(this.room.dataset.session, viewer())
-    this.#armed = new Armed(this.room.dataset.session)
-    this.#credits = drawnCredits()
+    this.#balances = drawnBalances()
     this.#off = [
       live.on("credits", (event) => this.#learn(event)),
       live.on("rights", () => this.show()),
       live.on("compose", (wish) => this.#compose(wish)),
       live.on("refused", (refusal) => this.#giveBack(refusal)),
-      live.on("state", () => this.#runArmed()),
-      everySecond(() => this.#tick()),
+      live.on("ran", ({ prompt }) => this.field.value.trim() === prompt && this.#clear(prompt)),
+      everySecond(() => this.dataset.later === "yes" && this.#showOffer()),
     ]
     this.addEventListener("click", this.press)
     this.form.addEventListener("submit", this.submit)
@@ -70,7 +69,6 @@ export class MessageComposer extends HTMLElement {
   #actions = {
     mode: (button) => this.#turn(this.mode === button.dataset.mode ? "text" : button.dataset.mode),
     dice: () => this.#throwSeed(),
-    disarm: () => this.#disarm(),
     improve: (button) => this.#improve(button),
   }
 
@@ -110,23 +108,22 @@ export class MessageComposer extends HTMLElement {
     live.send("message.create", { client_id: newId(), text }).catch(() => {})
   }
 
+  // Without credits one press keeps the wish, and it runs by itself when they are back.
   #create() {
-    const wanted = this.#order()
-    if (reasons(wanted, this.#situation(wanted.kind)).length) return this.field.focus()
-    if (wanted.count > this.#credits[wanted.kind].left) return this.#arm(wanted)
+    const { wanted, against, later } = this.#offer()
+    if (against.length) return this.field.focus()
+    if (later) return live.emit("arm", wanted)
     this.#clear(wanted.prompt)
     if (NARROW.matches) this.mode = "text" // the settings would hide the picture that is being made
     live.send("generation.create", { client_id: newId(), ...wanted }).catch(() => {})
   }
 
-  #order() {
-    return order(this.mode, this.field.value.trim(), new FormData(this.form))
-  }
-
-  #situation(kind) {
+  #offer() {
     const { status, mayGenerate } = this.room.dataset
-    const { maxCount, plan } = this.dataset
-    return { expired: status === "expired", mayGenerate: mayGenerate === "yes", balance: this.#credits[kind], maxCount: Number(maxCount), plan }
+    const { maxCount, plan, mode } = this.dataset
+    const wanted = order(mode, this.field.value.trim(), new FormData(this.form))
+    const rights = { expired: status === "expired", mayGenerate: mayGenerate === "yes" }
+    return new Offer(wanted, { ...rights, balance: this.#balances[mode], maxCount: Number(maxCount), plan })
   }
 
   get #closed() {
@@ -143,37 +140,23 @@ export class MessageComposer extends HTMLElement {
     write(slot(this, "label"), LABELS[this.mode])
     this.field.placeholder = PLACEHOLDERS[this.mode]
     for (const button of this.querySelectorAll(".composer__mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
-    this.#showPrice(making)
-    this.#showArmed()
+    slot(this, "reasons").hidden = !making
+    if (making) this.#showOffer()
+    else this.#offerWords("Send", this.field.value.trim() ? [] : ["Write something first."], false)
   }
 
-  #showPrice(making) {
+  #showOffer() {
+    const offer = this.#offer()
+    this.#offerWords(offer.label, offer.against, offer.later)
+    write(slot(this, "reasons"), offer.advice)
+  }
+
+  #offerWords(label, against, later) {
     const send = slot(this, "send")
-    const wanted = making ? this.#order() : null
-    const against = making ? reasons(wanted, this.#situation(wanted.kind)) : this.field.value.trim() ? [] : ["Write something first."]
-    const left = making ? this.#credits[wanted.kind].left : 0
-    const later = making && !against.length && wanted.count > left
-    write(slot(this, "price"), !making ? "Send" : later ? this.#laterWords(wanted) : price(wanted, left))
+    write(slot(this, "price"), label)
     send.setAttribute("aria-disabled", String(against.length > 0))
     send.title = against.join(" ")
     this.dataset.later = later ? "yes" : "no"
-    slot(this, "reasons").hidden = !making
-    if (making) write(slot(this, "reasons"), this.#advice(wanted, against, later))
-  }
-
-  #laterWords({ kind }) {
-    const next = this.#credits[kind].next_at
-    return next ? `Run when credits return · ${countdown(secondsUntil(next))}` : "Run when credits return"
-  }
-
-  #advice({ width, height }, against, later) {
-    if (later) return "Not enough credits left. Press once, and it runs by itself when they are back."
-    return against.join(" ") || `${width} × ${height} pixels · Esc goes back to words`
-  }
-
-  #tick() {
-    if (this.dataset.later === "yes") this.#showPrice(true)
-    this.#showArmed()
   }
 
   #turn(mode, text) {
@@ -210,39 +193,9 @@ export class MessageComposer extends HTMLElement {
     this.#save()
   }
 
-  #learn({ image, video }) {
-    this.#credits = { image, video }
+  #learn(balances) {
+    this.#balances = balances
     this.show()
-    this.#runArmed()
-  }
-
-  // Out of credits: one press keeps the wish, and it runs as soon as enough are there.
-  #arm(wanted) {
-    this.#armed.set({ client_id: newId(), ...wanted })
-    this.show()
-  }
-
-  #disarm() {
-    this.#armed.set(null)
-    this.show()
-  }
-
-  #runArmed() {
-    const wanted = this.#armed.value
-    if (!wanted || live.state !== "live" || this.#credits[wanted.kind].left < wanted.count) return
-    this.#armed.set(null)
-    if (this.field.value.trim() === wanted.prompt) this.#clear(wanted.prompt)
-    this.show()
-    live.send("generation.create", wanted).catch(() => {})
-  }
-
-  #showArmed() {
-    const wanted = this.#armed.value
-    slot(this, "armed").hidden = !wanted
-    if (!wanted) return
-    const next = this.#credits[wanted.kind].next_at
-    const when = next ? ` · next credit in ${countdown(secondsUntil(next))}` : ""
-    write(slot(this, "armed-words"), `“${shorten(wanted.prompt)}” runs by itself when ${wanted.count === 1 ? "a credit is" : `${wanted.count} credits are`} back${when}.`)
   }
 
   // What was refused comes back into the box, with the reason beside it.
@@ -306,19 +259,6 @@ function fill(form, settings = {}) {
     if (field instanceof RadioNodeList) [...field].filter((each) => each.value === value && !each.disabled).forEach((each) => (each.checked = true))
     else if (field) field.value = value
   }
-}
-
-// The balances as the page was drawn, until the socket tells them.
-function drawnCredits() {
-  const credits = {}
-  for (const { dataset } of document.querySelectorAll("#details credit-balance")) {
-    credits[dataset.kind] = { limit: Number(dataset.limit), left: Number(dataset.left), held: Number(dataset.held), next_at: dataset.next || null }
-  }
-  return credits
-}
-
-function shorten(text) {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text
 }
 
 customElements.define("message-composer", MessageComposer)

@@ -1,0 +1,9 @@
+// Both kinds' credits: as the page was drawn, and then as the socket tells them.
+export function drawnBalances() {
+  const balances = {}
+  for (const { dataset } of document.querySelectorAll("#details credit-balance")) {
+    const { kind, limit, left, held, next } = dataset
+    balances[kind] = { limit: Number(limit), left: Number(left), held: Number(held), next_at: next || null }
+  }
+  return balances
+}
