@@ -31,7 +31,7 @@ class Pulse:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._chain = gates.chain(state)
+        self._chain = gates.chain(state.config, state.providers.values())
         self._looked: datetime | None = None
         self._told: dict[str, Event] = {}  # the last telling of each key; emptied when nothing is open here
 

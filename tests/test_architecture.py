@@ -12,7 +12,7 @@ PACKAGE = ROOT / "chatserver"
 # From the ground up. A module may import from its own layer's package and from layers below, never from above.
 LAYERS = [
     {"errors"},
-    {"clock"},
+    {"clock", "crash"},
     {"ids", "config", "resources", "validation", "events", "logs", "meters"},
     {"queries", "transaction", "database", "embedded", "migrations", "processes", "imaging", "painting"},
     {"providers", "storage", "brokers"},
@@ -52,7 +52,6 @@ ENTRANCE_ROOMS = {
     "attempt",
     "assistant",
     "makers",
-    "gates",
     "improving",
     "settings_pages",
 }

@@ -4,7 +4,7 @@ All of it stands in the database and goes by its clock. A worker takes a call in
 the call lasts as long as the lease. Work that finds every gate shut waits, and `outlook` says why and how long.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -12,8 +12,7 @@ from msgspec import Struct
 from chatserver.config import Config
 from chatserver.database import Row, Transaction
 from chatserver.errors import ModelLoadingTooLong, ProviderError, ProviderRateLimited
-from chatserver.providers.base import Kind
-from chatserver.state import State
+from chatserver.providers.base import Kind, Provider
 
 # Failures count against a provider for this long; the breaker opens when there are PROVIDER_FAILURES of them.
 WINDOW_SECONDS = 30.0
@@ -70,12 +69,12 @@ Chain = tuple[Gate, ...]
 Standings = Mapping[str, Standing]
 
 
-def chain(state: State) -> Chain:
+def chain(config: Config, providers: Iterable[Provider]) -> Chain:
     """The gates of the configured providers, in their order of fall-back."""
     kinds: tuple[Kind, ...] = ("image", "video")
     return tuple(
-        gate(state.config, provider.name, frozenset(kind for kind in kinds if provider.supports(kind)))
-        for provider in state.providers.values()
+        gate(config, provider.name, frozenset(kind for kind in kinds if provider.supports(kind)))
+        for provider in providers
     )
 
 

@@ -32,7 +32,7 @@ class Worker:
     def __init__(self, state: State) -> None:
         self._state = state
         self._id = liveness.worker_id()
-        self._chain = gates.chain(state)
+        self._chain = gates.chain(state.config, state.providers.values())
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
         self._wake = asyncio.Event()
 
