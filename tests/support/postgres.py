@@ -61,8 +61,8 @@ async def running_server() -> AsyncIterator[TestServer]:
     """A server in a temporary folder with the migrated template; both are gone afterwards, even after SIGKILL."""
     folder = Path(tempfile.mkdtemp(prefix="chatserver-tests-"))
     folder.chmod(0o755)  # as root the server runs as another user
-    postgres = await embedded.open_in(folder, SETTINGS)
     guard = Guard(CLEAN_UP, str(folder))
+    postgres = await embedded.open_in(folder, SETTINGS)
     try:
         server = TestServer(postgres)
         await server.run(f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
