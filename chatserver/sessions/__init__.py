@@ -1,6 +1,6 @@
 """Sessions: what a member bought, and who sits in it."""
 
-from chatserver.sessions.checkout import buy, extend, grant, recent, require_instant
+from chatserver.sessions.checkout import buy, extend, grant, prolongs, recent, require_instant
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Seat, Session
 from chatserver.sessions.service import (
@@ -43,6 +43,7 @@ __all__ = [
     "lock",
     "next_seq",
     "owner_seat",
+    "prolongs",
     "recent",
     "remove_member",
     "rename",

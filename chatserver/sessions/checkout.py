@@ -33,8 +33,19 @@ async def buy(
 async def extend(
     tx: Transaction, user_id: str, session_id: str, plan_id: str, *, checkout: str, reference: str | None = None
 ) -> Session:
-    """More time for a session, and the credits of a larger plan; the clock goes on from its end, or from now."""
+    """More time for a session, and the credits of a larger plan; the clock goes on from its end, or from now.
+
+    NotAllowed for a smaller plan: the session's credits would go on for less than they cost.
+    """
     plan = await _plan_on_offer(tx, plan_id)
+    session = await service.find(tx, session_id)
+    if session.owner_id != user_id:
+        raise NotFound
+    if not prolongs(plan, session):
+        raise NotAllowed(
+            f"This session has {session.credits.image.limit} image credits an hour, and {plan.name} gives "
+            f"{plan.image_credits_per_hour}. Extend it with its own plan or a larger one, or buy a new session."
+        )
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )
@@ -44,6 +55,13 @@ async def extend(
     await _record(tx, session_id, user_id, plan, checkout, reference)
     await credits.announce(tx, session_id)
     return await service.announce(tx, session_id)
+
+
+def prolongs(plan: Plan, session: Session) -> bool:
+    """Whether a plan may extend a session: its own, or one that gives no less."""
+    has = session.credits
+    as_large = plan.image_credits_per_hour >= has.image.limit and plan.video_credits_per_hour >= has.video.limit
+    return as_large or plan.id == session.plan_id
 
 
 def require_instant(checkout: str) -> None:

@@ -41,7 +41,8 @@ async def invitation(tx: Transaction, code: str) -> Invitation:
 async def join(tx: Transaction, code: str, user_id: str) -> Session:
     """Seats the caller as a guest; one who sits there already stays as they are. Needs the worker role."""
     invited = await invitation(tx, code)
-    if await tx.fetch_value("sessions.guests_count", session_id=invited.session_id) >= MAX_GUESTS:
+    await service.lock(tx, invited.session_id)  # two who come for the last seat wait for each other
+    if await tx.fetch_value("sessions.guests_beside", session_id=invited.session_id, user_id=user_id) >= MAX_GUESTS:
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
     await tx.fetch_value("sessions.seat_member", session_id=invited.session_id, user_id=user_id, role="guest")
     return await service.announce(tx, invited.session_id)

@@ -31,11 +31,12 @@ async def list_own(request: Request) -> Response:
 
 async def show_plans(request: Request) -> Response:
     """What each plan gives, to buy a session, or more time for one (`?session=<id>`)."""
-    state = _state(request)
+    state, extended = _state(request), await _extended(request)
+    offered = await state.database.run_system(plans.list_plans)
     context = {
-        "plans": await state.database.run_system(plans.list_plans),
+        "plans": [plan for plan in offered if extended is None or sessions.prolongs(plan, extended)],
         "checkout": state.config.checkout,
-        "extended": await _extended(request),
+        "extended": extended,
     }
     return templating.render(request, "sessions/plans.html", context)
 

@@ -125,9 +125,12 @@ SELECT i.session_id, s.title, s.user_id AS owner_id, u.name AS owner_name, p.nam
   JOIN session_config p ON p.id = s.plan_id
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 
--- name: guests_count
--- How many guests sit in a session.
-SELECT count(*) FROM session_members WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL;
+-- name: guests_beside
+-- How many guests sit in a session beside somebody who comes; none where that person sits there already.
+SELECT count(*) FROM session_members
+ WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL
+   AND NOT EXISTS (SELECT 1 FROM session_members
+                    WHERE session_id = :session_id AND user_id = :user_id AND left_at IS NULL);
 
 -- name: expire
 -- Marks the sessions whose time is up, and tells which they were.
