@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.emulators.huggingface import Emulator
 from tests.support import browser as browsers
 from tests.support import product as products
 
@@ -22,4 +23,30 @@ async def product(postgres_server, tmp_path_factory):
 @pytest.fixture(scope="session")
 async def browser():
     async with browsers.chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """Picture services and an assistant that do as they are told."""
+    running = Emulator(pace=0.02).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+async def emulated_database_url(postgres_server):
+    """The database of `emulated_product`."""
+    url = await postgres_server.create_database()
+    yield url
+    await postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+async def emulated_product(emulated_database_url, emulator, tmp_path_factory):
+    """`chatserver serve` with the emulated services, one picture at a time: each stage lasts as long as a test wants."""
+    settings = emulator.environment(
+        DATABASE_URL=emulated_database_url, WORKER_CONCURRENCY="1", HF_REQUESTS_PER_HOUR="1000"
+    )
+    async with products.running(tmp_path_factory.mktemp("emulated"), **settings) as running:
         yield running

@@ -99,7 +99,7 @@ async def seat_at(product: Product, browser: Browser, **settings: Any) -> AsyncI
         yield seat
     finally:
         await context.close()
-    assert seat.complaints == []
+    assert not seat.complaints, "\n".join(seat.complaints)
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,335 @@
+"""One drawing: a page that was open all the time, one that hears everything twice, and a fresh one show the same.
+
+The services are emulated, so that a picture stays in a stage for as long as a test looks at it.
+"""
+
+import asyncio
+import contextlib
+import difflib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
+from tests.support.browser import LIVE, desk, say
+from tests.support.story import Refusal, Room, sign_up
+
+pytestmark = pytest.mark.browser
+
+MARKDOWN = (
+    "A **list** & <b>more</b>:\n\n- one\n- two\n\n```python\nprint('hello')\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+)
+SMALL = {"width": 64, "height": 64}
+ENDLESS_SECONDS = 60.0
+
+HEAR_TWICE = """
+  const { set } = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage')
+  const frames = window.heard = []
+  Object.defineProperty(WebSocket.prototype, 'onmessage', { set(listener) {
+    set.call(this, (event) => { listener(event); listener(event); frames.push(() => listener(event)) })
+  } })"""
+HEAR_ALL_AGAIN = "() => { for (const again of [...heard]) again() }"
+
+# The stream as an outline, without what differs in time: seconds, numbers that are patched, the way in of an image.
+OUTLINE = """() => {
+  const PATCHED = ['data-eta', 'data-position', 'data-fraction', 'data-step', 'data-steps', 'value']
+  const OWN = ['data-local-loaded', 'data-local-answered']
+  const MOVING = ['preview', 'time', 'bar'].map((name) => `[data-slot="${name}"]`).join()
+  const outline = (node, depth) => {
+    const pad = '  '.repeat(depth)
+    if (node.nodeType === Node.TEXT_NODE) {
+      const text = node.data.replace(/\\s+/g, ' ').trim()
+      return text ? [pad + text] : []
+    }
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(MOVING)) return []
+    const attributes = [...node.attributes].filter(({ name }) => !PATCHED.includes(name) && !OWN.includes(name))
+    const words = attributes.map(({ name, value }) => ` ${name}="${value}"`).sort().join('')
+    return [`${pad}<${node.localName}${words}>`, ...[...node.childNodes].flatMap((each) => outline(each, depth + 1))]
+  }
+  return outline(document.querySelector('[data-slot="messages"]'), 0).join('\\n')
+    .replace(/(Queued|model|Rendering), .*/g, '$1')
+}"""
+# What the sidebar counts; not the clocks.
+NUMBERS = """() => [...document.querySelectorAll('#details credit-balance, #details session-stats strong')]
+  .map((each) => each.textContent.replace(/next in .*/, '').replace(/\\s+/g, ' '))"""
+
+
+class Stage:
+    """A session, its owner's tabs and both people's sockets."""
+
+    def __init__(self, emulator: Emulator, room: Room, guest: Room, live: Page, doubled: Page, fresh: Page) -> None:
+        self.emulator, self.room, self.guest = emulator, room, guest
+        self.live, self.doubled, self.fresh = live, doubled, fresh
+
+    async def paint(self, prompt: str, **fields: Any) -> dict[str, Any]:
+        wanted = {"client_id": str(uuid.uuid4()), "kind": "image", "prompt": prompt, **SMALL, **fields}
+        message: dict[str, Any] = (await self.asks("generation.create", **wanted))["message"]
+        return message
+
+    async def says(self, text: str) -> dict[str, Any]:
+        message: dict[str, Any] = (await self.asks("message.create", client_id=str(uuid.uuid4()), text=text))["message"]
+        return message
+
+    async def asks(self, command: str, **fields: Any) -> Any:
+        """As the owner, who does more here in ten seconds than a person may."""
+        while True:
+            try:
+                return await self.room.asks(command, **fields)
+            except Refusal as refusal:
+                if refusal.code != "rate-limited":
+                    raise
+                await asyncio.sleep(refusal.error["retry_after"])
+
+    async def cancel(self, message: dict[str, Any]) -> None:
+        for generation in message["generations"]:
+            await self.asks("generation.cancel", generation_id=generation["id"])
+        await self.room.sees_ended(message)
+
+    async def reaches(self, message: dict[str, Any], status: str) -> None:
+        def there(each: dict[str, Any]) -> bool:
+            return each["id"] == message["id"] and each["generations"][0]["status"] == status
+
+        await self.room.sees(there)
+
+    async def is_settled(self) -> None:
+        """Both tabs have heard the last durable change."""
+        for page in (self.live, self.doubled):
+            await page.wait_for_function(
+                "(seq) => [...document.querySelectorAll('chat-message')].some((m) => Number(m.dataset.seq) >= seq)",
+                arg=self.room.seq,
+            )
+
+    async def compare(self) -> None:
+        await self.is_settled()
+        await self.fresh.reload()
+        await self.fresh.wait_for_selector(LIVE, state="attached")
+        fresh = await self.fresh.evaluate(OUTLINE)
+        for name, page in (("live", self.live), ("doubled", self.doubled)):
+            assert_same(name, await page.evaluate(OUTLINE), fresh)
+
+
+def assert_same(name: str, outline: str, fresh: str) -> None:
+    """Fails with the lines that differ, and their surroundings."""
+    different = difflib.unified_diff(outline.split("\n"), fresh.split("\n"), name, "fresh", n=6)
+    assert outline == fresh, "\n".join(different)
+
+
+@pytest.fixture(scope="module")
+async def stage(emulated_product, emulator, browser) -> AsyncIterator[Stage]:
+    """A session with its people, on a product that makes one picture at a time."""
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session, guests_may_generate=True))
+    async with desk(browser, ada) as seat:
+        live, fresh = await seat.open_room(session), await seat.open_room(session)
+        doubled = await seat.context.new_page()
+        await doubled.add_init_script(HEAR_TWICE)
+        await doubled.goto(live.url)
+        room, guest = await ada.joins(session), await bob.joins(session)
+        yield Stage(emulator, room, guest, live, doubled, fresh)
+        await room.leaves()
+        await guest.leaves()
+
+
+# Every kind of durable change -------------------------------------------------------------------------------------
+
+Change = Callable[[Stage], AbstractAsyncContextManager[None]]
+
+
+def lasting(change: Callable[[Stage], Awaitable[None]]) -> Change:
+    """A change after which nothing has to be put back."""
+
+    @contextlib.asynccontextmanager
+    async def happens(stage: Stage) -> AsyncIterator[None]:
+        await change(stage)
+        yield
+
+    happens.__name__ = change.__name__
+    return happens
+
+
+@lasting
+async def somebody_else_says_something(stage: Stage) -> None:
+    await stage.room.sees_text((await stage.guest.says(MARKDOWN))["text"])
+
+
+@lasting
+async def one_writes_on_the_page_itself(stage: Stage) -> None:
+    for page, text in ((stage.live, "written on the page"), (stage.doubled, "written on the other page")):
+        await say(page, text)
+        await stage.room.sees_text(text)
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
+
+
+@lasting
+async def a_message_is_deleted(stage: Stage) -> None:
+    said = await stage.says("soon gone")
+    await stage.asks("message.delete", message_id=said["id"])
+    await stage.room.sees(lambda each: each["id"] == said["id"] and each["status"] == "deleted")
+
+
+@contextlib.asynccontextmanager
+async def the_assistant_is_writing(stage: Stage) -> AsyncIterator[None]:
+    stage.emulator.script("chat", [Stream("One two three. " * 400, pause=0.05)])
+    await stage.says("@assistant tell me a long story")
+    reply = await stage.room.sees(lambda each: each["status"] == "streaming")
+    tail = f"#message_{reply['id']} [data-slot='text']"
+    for page in (stage.live, stage.doubled):
+        await page.wait_for_function("(s) => document.querySelector(s)?.textContent.length > 60", arg=tail)
+    try:
+        yield
+    finally:
+        await stage.asks("message.stop", message_id=reply["id"])
+        await stage.room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
+
+
+@lasting
+async def the_assistant_has_answered(stage: Stage) -> None:
+    asked = await stage.says("@assistant show me some Markdown")
+    await stage.room.sees(
+        lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done" and each["id"] > asked["id"]
+    )
+
+
+@contextlib.asynccontextmanager
+async def a_picture_is_queued(stage: Stage) -> AsyncIterator[None]:
+    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
+    first = await stage.paint("the one before")
+    await stage.reaches(first, "model-loading")
+    second = await stage.paint("the one that waits", count=2)
+    try:
+        yield
+    finally:
+        await stage.cancel(second)
+        await stage.cancel(first)
+
+
+@contextlib.asynccontextmanager
+async def a_model_is_loading(stage: Stage) -> AsyncIterator[None]:
+    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
+    message = await stage.paint("slow to begin")
+    await stage.reaches(message, "model-loading")
+    try:
+        yield
+    finally:
+        await stage.cancel(message)
+
+
+@contextlib.asynccontextmanager
+async def a_picture_is_rendering(stage: Stage) -> AsyncIterator[None]:
+    stage.emulator.script("text-to-image", [Queue(steps=10_000)])
+    message = await stage.paint("slow to end")
+    await stage.reaches(message, "rendering")
+    try:
+        yield
+    finally:
+        await stage.cancel(message)
+
+
+@lasting
+async def pictures_are_done(stage: Stage) -> None:
+    await stage.room.sees_ended(await stage.paint("two of them", count=2))
+
+
+@lasting
+async def a_picture_failed(stage: Stage) -> None:
+    ended = await stage.room.sees_ended(await stage.paint("refused [fail 402]"))
+    assert ended["generations"][0]["status"] == "failed"
+
+
+@lasting
+async def a_picture_was_cancelled(stage: Stage) -> None:
+    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
+    message = await stage.paint("not after all")
+    await stage.reaches(message, "model-loading")
+    await stage.cancel(message)
+
+
+@lasting
+async def another_version_was_made(stage: Stage) -> None:
+    done = await stage.room.sees_ended(await stage.paint("first version"))
+    await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
+    await stage.room.sees(
+        lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done", "done"]
+    )
+
+
+@lasting
+async def a_picture_became_a_favourite(stage: Stage) -> None:
+    done = await stage.room.sees_ended(await stage.paint("the best one"))
+    asset = done["generations"][0]["assets"][0]
+    await stage.asks("asset.favorite", asset_id=asset["id"], on=True)
+    await stage.room.sees(
+        lambda each: each["id"] == done["id"] and each["generations"][0]["assets"][0]["favorite"] is True
+    )
+
+
+@lasting
+async def a_clip_is_done(stage: Stage) -> None:
+    ended = await stage.room.sees_ended(await stage.paint("waves at dusk", kind="video"))
+    assert ended["generations"][0]["status"] == "done"
+
+
+CHANGES = (
+    somebody_else_says_something,
+    one_writes_on_the_page_itself,
+    a_message_is_deleted,
+    the_assistant_has_answered,
+    a_picture_is_queued,
+    a_model_is_loading,
+    a_picture_is_rendering,
+    pictures_are_done,
+    a_picture_failed,
+    a_picture_was_cancelled,
+    another_version_was_made,
+    a_picture_became_a_favourite,
+    a_clip_is_done,
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+async def test_the_page_before_and_the_events_are_the_page_after(stage: Stage, change: Change) -> None:
+    async with change(stage):
+        await stage.compare()
+
+
+async def test_a_fresh_page_learns_the_places_in_the_queue(stage: Stage) -> None:
+    async with a_picture_is_queued(stage):
+        await stage.fresh.reload()
+        for page in (stage.live, stage.doubled, stage.fresh):
+            waiting = page.locator('generation-card[data-status="queued"] [data-slot="words"]')
+            await expect(waiting).to_contain_text(["Queued, next", "Queued, 2nd"])
+
+
+async def test_a_reply_in_the_middle_reads_the_same_on_every_page(stage: Stage) -> None:
+    async with the_assistant_is_writing(stage):
+        await stage.fresh.reload()
+        texts = [
+            await page.locator('chat-message[data-status="streaming"] [data-slot="text"]').inner_text()
+            for page in (stage.live, stage.doubled, stage.fresh)
+        ]
+        shared = min(len(text) for text in texts)
+        assert shared > 60
+        assert len({text[:shared] for text in texts}) == 1
+    await stage.compare()
+
+
+async def test_everything_once_more_from_the_beginning_changes_nothing(stage: Stage) -> None:
+    await stage.says("something at least")
+    await stage.is_settled()
+    await stage.doubled.evaluate(HEAR_ALL_AGAIN)
+    await stage.compare()
+
+
+async def test_the_numbers_of_a_live_page_become_those_of_a_fresh_one(stage: Stage) -> None:
+    await stage.room.sees_ended(await stage.paint("one to be counted"))
+    await stage.is_settled()
+    await stage.fresh.reload()
+    await stage.fresh.wait_for_selector(LIVE, state="attached")
+    fresh = await stage.fresh.evaluate(NUMBERS)
+    for page in (stage.live, stage.doubled):
+        await page.wait_for_function(f"(fresh) => JSON.stringify(({NUMBERS})()) === JSON.stringify(fresh)", arg=fresh)

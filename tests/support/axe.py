@@ -1,0 +1,46 @@
+"""axe on a page as people have it: light and dark, wide and as a phone; and nothing wider than the smallest phone."""
+
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Page
+
+from tests.support.browser import PHONE, WIDE
+
+SMALLEST = {"width": 320, "height": 640}
+# What a theme changes is colours; what a width changes is everything.
+_LOOKS = (
+    ("light", WIDE, None),
+    ("light", PHONE, None),
+    ("dark", WIDE, "color-contrast"),
+    ("dark", PHONE, "color-contrast"),
+)
+_RUN = """async (rule) => {
+  const only = rule ? { runOnly: { type: 'rule', values: [rule] } } : {}
+  const { violations } = await axe.run(document, { resultTypes: ['violations'], iframes: false, ...only })
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, any, all }) =>
+    `${id} (${help}): ${target.join(' ')} ${[...any, ...all].map((each) => each.message).join('; ')}`))
+}"""
+
+
+async def complaints_about(page: Page, where: str) -> list[str]:
+    """Every violation in every look, each in one line that says where; the page keeps its state."""
+    await page.evaluate(AXE_SCRIPT)
+    found: list[str] = []
+    for scheme, size, rule in _LOOKS:
+        await _look(page, scheme, size)
+        violations = await page.evaluate(_RUN, rule)
+        found += [f"{where}, {scheme}, {size['width']} px: {violation}" for violation in violations]
+    await _look(page, "light", SMALLEST)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    if width > SMALLEST["width"]:
+        found.append(f"{where}: {width} px wide at {SMALLEST['width']}")
+    await _look(page, "light", WIDE)
+    return found
+
+
+async def _look(page: Page, scheme: Any, size: Any) -> None:
+    await page.set_viewport_size(size)
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    # A transition that began with the change of theme would be caught in between.
+    await page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished.catch(() => {})))")
