@@ -34,9 +34,10 @@ class Forecast(Struct, frozen=True):
             return seconds, "closed" if reason == "closed" else "paused"
         if self.free is None or place <= self.free or not self.hour:
             return 0.0, None
-        # Each call of the last hour comes back when it is an hour old; beyond them, one more hour later.
-        rounds, index = divmod(place - self.free - 1, len(self.hour))
-        return self.hour[index] + rounds * HOUR_SECONDS, "limit"
+        # Each call of the last hour comes back when it is an hour old; those that are free now, an hour from now.
+        returns = (*self.hour, *(HOUR_SECONDS for _ in range(self.free)))
+        rounds, index = divmod(place - self.free - 1, len(returns))
+        return returns[index] + rounds * HOUR_SECONDS, "limit"
 
 
 async def of_sessions(tx: Transaction, session_ids: Sequence[str], chain: Chain) -> list[tuple[str, str, Event]]:

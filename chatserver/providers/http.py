@@ -160,12 +160,14 @@ async def read(response: aiohttp.ClientResponse, cap: int) -> bytes:
     """The whole body, decompressed. Raises BadBytes as soon as it is longer than `cap`."""
     if (response.content_length or 0) > cap:
         raise too_large(cap)
-    body = bytearray()
+    # Kept apart until the end: a body that grows in one place is copied as it grows, and takes twice its size.
+    body, size = [], 0
     async for piece in pieces(response):
-        body += piece
-        if len(body) > cap:
+        body.append(piece)
+        size += len(piece)
+        if size > cap:
             raise too_large(cap)
-    return bytes(body)
+    return b"".join(body)
 
 
 async def pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -47,6 +47,7 @@ class Emulator:
         self.mappings: dict[str, Any] = {}
         self.at_once = 0
         self.most_at_once = 0
+        self.streaming = 0
         self._scripts: dict[str, deque[Outcome]] = {}
         self._wishes: dict[str, tuple[Outcome, Outcome | None]] = {}
         self._files: dict[str, Call] = {}
@@ -189,7 +190,11 @@ class Emulator:
         call = _call(request, exchange)
         call.prompt = str(document.get("messages", [{}])[-1].get("content", ""))
         call.succeed = lambda call: Stream(pause=self.pace).answer(call)
-        return await (self._scripted("chat") or self._said_in_chat(call)).answer(call)
+        self.streaming += 1
+        try:
+            return await (self._scripted("chat") or self._said_in_chat(call)).answer(call)
+        finally:
+            self.streaming -= 1
 
     def _said_in_chat(self, call: Call) -> Outcome:
         said = words.said(call.prompt)

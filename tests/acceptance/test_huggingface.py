@@ -1,0 +1,593 @@
+"""Hugging Face through the whole product: every exchange of the emulator as somebody who asks for a picture sees it.
+
+After each fault the credit is back, the message says why with a code, and the connection and the worker live. Many faults
+go at the same time, each told to the emulator by its prompt.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.emulators.huggingface import (
+    ABSENT,
+    At,
+    Cut,
+    Embedded,
+    Emulator,
+    Endless,
+    Fail,
+    Json,
+    Loading,
+    Ok,
+    Prediction,
+    Queue,
+    Raw,
+    Reset,
+    Silence,
+    Slow,
+    Stream,
+    Task,
+    Trickle,
+    hub,
+    pictures,
+)
+from tests.emulators.huggingface.outcomes import HTML
+from tests.emulators.huggingface.server import TOKEN
+from tests.support import product as products
+from tests.support.story import Refusal, sign_up
+
+# Wide open, and quick to give up: what these limits do has tests of its own.
+WIDE = {
+    "HF_CONCURRENCY": "40",
+    "HF_REQUESTS_PER_HOUR": "100000",
+    "WORKER_CONCURRENCY": "40",
+    "PROVIDER_FAILURES": "1000",
+    "HF_SILENCE_SECONDS": "3",
+    "HF_SECONDS": "9",
+    "HF_LOADING_SECONDS": "2",
+}
+# Who serves which model in the house with several providers.
+SEVERAL = {
+    "emulated/pictures": "nscale",
+    "emulated/edit": "wavespeed",
+    "emulated/video": "replicate",
+}
+MIB = 1024 * 1024
+DONE = "done"
+
+
+@pytest.fixture(scope="module")
+async def emulator():
+    """One of our own, so that nobody else resets it."""
+    running = Emulator().start()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+async def houses(emulator, postgres_server, tmp_path_factory):
+    """Products on databases of their own, begun at the same time: pictures from hf-inference, from fal, and one with
+    several providers: pictures from nscale, variations from WaveSpeed, clips from Replicate."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(name):
+            url = await postgres_server.create_database()
+            models = dict(zip(("IMAGE_MODEL", "IMAGE_EDIT_MODEL", "VIDEO_MODEL"), SEVERAL, strict=True))
+            environ = {**emulator.environment(), **WIDE, "HF_PROVIDER": name, "DATABASE_URL": url}
+            environ |= models if name == "auto" else {}
+            house = await stack.enter_async_context(products.running(tmp_path_factory.mktemp(name), **environ))
+            return name, house, url
+
+        for model, provider in SEVERAL.items():
+            emulator.mappings[model] = {provider: hub.mapping_of(model)[provider]}
+        names = ("hf-inference", "fal-ai", "auto")
+        started = await asyncio.gather(*(start(name) for name in names))
+        yield {name: house for name, house, _ in started}
+    for _, _, url in started:
+        await postgres_server.drop_database(url)
+
+
+class Case:
+    """A prompt, what it gets, and what must become of it: `done`, or an error's code."""
+
+    def __init__(self, name, expected, outcome, file=None, varied=False, **fields):
+        self.varied = varied
+        self.prompt, self.expected, self.outcome, self.file, self.fields = f"a {name}", expected, outcome, file, fields
+
+
+def detail(message):
+    return {"detail": [{"type": "value_error", "loc": ["body", "width"], "msg": message, "input": 100}]}
+
+
+BYTES = [
+    Case("plain success", DONE, Ok()),
+    Case("model that loads", DONE, Loading(1.5)),
+    Case("model that loads without a time", DONE, Loading(1, estimate=ABSENT)),
+    Case("model that loads for less than nothing", DONE, Loading(1, estimate=-3)),
+    Case("model that loads for no number", DONE, Loading(1, estimate="NaN")),
+    Case("model that never loads", "model-loading-too-long", Loading(600)),
+    Case("401", "invalid-token", Fail(401)),
+    Case("402", "provider-credits-used-up", Fail(402)),
+    Case("403", "no-permission", Fail(403)),
+    Case("404 page", "model-gone", Fail(404)),
+    Case("404", "model-gone", Fail(404, {"error": "Model not found"})),
+    Case("410", "model-gone", Fail(410)),
+    Case("400 unsupported", "model-gone", Fail(400)),
+    Case("400 list", "bad-parameters", Fail(400, {"error": ["width too odd: received `7` in parameters"]})),
+    Case("422 list", "bad-parameters", Fail(422)),
+    Case("422 of TGI", "bad-parameters", Fail(422, {"error": "steps too many", "error_type": "validation"})),
+    Case("422 text", "bad-parameters", Fail(422, "Failed to deserialize", content_type="text/plain")),
+    Case("422 in chunks", "bad-parameters", Fail(422, detail("width"), chunked=True)),
+    Case("refusal", "refused", Fail(400, {"error": "The prompt was flagged by our content policy"})),
+    Case("500", "provider-error", Fail(500)),
+    Case("502 page", "provider-down", Fail(502)),
+    Case("503 page", "provider-down", Fail(503)),
+    Case("504 page", "timed-out", Fail(504)),
+    Case("page instead of a picture", "bad-bytes", Raw(HTML.encode(), "text/html")),
+    Case("wrong content type", DONE, Raw(pictures.picture("x", 1, 64, 64), "application/octet-stream")),
+    Case("JSON labelled as a picture", "bad-bytes", Raw(b'{"hello": 1}', "image/png")),
+    Case("nothing", "bad-bytes", Raw(b"", "image/png")),
+    Case("slow trickle", DONE, Trickle(0.1)),
+    Case("silence", "timed-out", Silence()),
+    Case("body cut off", "bad-bytes", Cut()),
+    Case("body without its last chunk", "bad-bytes", Cut("chunked")),
+    Case("half a picture", "bad-bytes", Cut("half")),
+    Case("picture of 108 megapixels", "bad-bytes", Raw(pictures.pixel_bomb(12_000, 9_000), "image/png")),
+    Case("reset", "provider-down", Reset()),
+    Case("reset in the middle", "bad-bytes", Reset(after=100)),
+    Case("polite close", "provider-down", Reset(polite=True)),
+]
+QUEUES = [
+    Case("place in the queue", DONE, Queue((3, 2, 1, 0), steps=6)),
+    Case("place that rises", DONE, Queue((1, 4, 0))),
+    Case("queue without logs", DONE, Queue((0,), steps=3, takes_logs=False)),
+    Case("job that failed", "provider-error", Queue(error="Worker lost")),
+    Case("job that was refused", "refused", Queue(error="The prompt was flagged by the safety checker")),
+    Case("black picture", "refused", Queue(nsfw=True)),
+    Case("result of 422", "bad-parameters", Queue(result=Fail(422))),
+    Case("stuck queue", "timed-out", Queue((5,), stuck=True)),
+    Case("file that redirects", "bad-bytes", Ok(), Raw(b"", status=302, headers={"Location": "http://10.0.0.1/x.png"})),
+    Case("file that expired", "bad-bytes", Ok(), Fail(403)),
+    Case("file that is gone", "bad-bytes", Ok(), Fail(404)),
+    Case("address of a metadata service", "bad-bytes", At("http://169.254.169.254/latest/x.png")),
+    Case("address without TLS", "bad-bytes", At("http://v3.fal.media/x.png")),
+    Case("clip", DONE, Ok(), kind="video"),
+]
+JSONS = [
+    Case("base64", DONE, Embedded("b64")),
+    Case("bad base64", "bad-bytes", Embedded("bad")),
+    Case("answer without data", "bad-bytes", Embedded("empty")),
+    Case("address in its place", DONE, Embedded("url")),
+    Case("number", "bad-bytes", Json(7)),
+]
+PREDICTIONS = [
+    Case("prediction at once", DONE, Prediction(), kind="video"),
+    Case("prediction that takes a while", DONE, Prediction(polls=5), kind="video"),
+    Case("prediction that fails", "provider-error", Prediction(polls=1, error="CUDA out of memory"), kind="video"),
+]
+TASKS = [
+    Case("task", DONE, Task(), varied=True),
+    Case("task that fails", "provider-error", Task(error="the model fell over"), varied=True),
+]
+
+
+async def play(house, emulator, cases, at_most=12):
+    """Asks for all of them, each batch in a session of its own; the ended generations by prompt, and what was heard."""
+    for case in cases:
+        emulator.wish(case.prompt, case.outcome, case.file)
+    batches = [cases[start : start + at_most] for start in range(0, len(cases), at_most)]
+    played = await asyncio.gather(*(_play_batch(house, batch, f"Ada{n}") for n, batch in enumerate(batches)))
+    return {prompt: found for batch in played for prompt, found in batch.items()}
+
+
+async def _play_batch(house, cases, name):
+    ada = await sign_up(house, name)
+    session = await ada.buys("pro")
+    room = await ada.joins(session)
+    source = await make_source(room, cases)
+    asked = {
+        case.prompt: await room.generates(
+            case.prompt, **{"width": 64, "height": 64, **case.fields, **(source if case.varied else {})}
+        )
+        for case in cases
+    }
+    found = {}
+    for prompt, message in asked.items():
+        [generation] = (await room.sees_ended(message, patience=90))["generations"]
+        heard = [each for each in room.events if each.get("generation_id") == generation["id"]]
+        found[prompt] = generation, heard
+    spent = [generation for generation, _ in found.values()] + [{"status": "done", "kind": "image"}] * bool(source)
+    await check_credits(ada, session, spent)
+    # The connection lives, and so does whoever answers.
+    await room.says("still here")
+    assert room.close_code is None
+    await room.leaves()
+    return found
+
+
+async def make_source(room, cases):
+    """A finished picture to vary, where one of the cases wants one."""
+    if not any(case.varied for case in cases):
+        return {}
+    [generation] = (await room.sees_ended(await room.generates("a source", width=64, height=64)))["generations"]
+    return {"source_asset_id": generation["assets"][0]["id"]}
+
+
+async def check_credits(ada, session, generations):
+    credits = await ada.credits(session)
+    for kind in ("image", "video"):
+        spent = sum(each["status"] == "done" and each["kind"] == kind for each in generations)
+        assert credits[kind]["held"] == 0
+        assert credits[kind]["left"] == credits[kind]["limit"] - spent
+
+
+def check(case, generation):
+    error = generation["error"]
+    ended = error["code"] if error else generation["status"]
+    assert ended == case.expected, (case.prompt, error)
+    if error:
+        assert error["credit_returned"] is True
+        assert len(error["message"]) > 20
+        assert not any(secret in error["message"] for secret in (TOKEN, "Bearer", "<", "http://"))
+    else:
+        assert generation["assets"][0]["width"]
+        assert "huggingface · " in generation["provider"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "cases"),
+    [("hf-inference", BYTES), ("fal-ai", QUEUES), ("auto", JSONS + PREDICTIONS + TASKS)],
+)
+async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs(
+    houses, emulator, provider, cases
+) -> None:
+    found = await play(houses[provider], emulator, cases)
+    for case in cases:
+        check(case, found[case.prompt][0])
+    stages = {case.prompt: found[case.prompt][1] for case in cases}
+    if provider == "hf-inference":
+        loading = [each["eta_seconds"] for each in stages["a model that loads"] if "eta_seconds" in each]
+        assert loading
+        assert max(loading) <= 1.5
+        attempts = [
+            len(calls)
+            for calls in (of_prompt(emulator, "a 402"), of_prompt(emulator, "a 410"), of_prompt(emulator, "a 403"))
+        ]
+        assert attempts == [1, 1, 1], "never tried again"
+        assert len(of_prompt(emulator, "a 502 page")) == 3
+    if provider == "fal-ai":
+        told = stages["a place in the queue"]
+        assert {each["position"] for each in told if "position" in each} & {2, 3, 4}
+        assert any(each.get("steps") == 6 for each in told)
+        await until(lambda: any(seen.path.endswith("/cancel") for seen in emulator.calls("poll")))
+    if provider == "auto":
+        assert any(each.get("fraction") for each in stages["a prediction that takes a while"])
+
+
+def of_prompt(emulator, prompt):
+    return [seen for seen in emulator.calls("make") if (seen.document or {}).get("inputs") == prompt]
+
+
+async def until(condition, seconds=20.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(houses, emulator) -> None:
+    ada = await sign_up(houses["hf-inference"], "Ada")
+    session = await ada.buys("pro")
+    room = await ada.joins(session)
+    # Clips have not been asked for here, so their mapping is not known yet.
+    emulator.mappings["Wan-AI/Wan2.2-TI2V-5B"] = {
+        "nobody-known": {"status": "live", "providerId": "x", "task": "text-to-video"}
+    }
+    emulator.script("mapping", [Slow(1.5)])
+    asked = asyncio.create_task(room.generates("a clip of nobody", kind="video"))
+    pings = []
+    for _ in range(10):
+        began = time.perf_counter()
+        await room.asks("ping")
+        pings.append(time.perf_counter() - began)
+        await asyncio.sleep(0.1)
+    [generation] = (await room.sees_ended(await asked))["generations"]
+    assert generation["error"]["code"] == "model-gone"
+    assert generation["error"]["credit_returned"]
+    assert sorted(pings)[len(pings) // 2] < 0.5, "the loop goes on while the hub thinks"
+    del emulator.mappings["Wan-AI/Wan2.2-TI2V-5B"]
+    await room.leaves()
+
+
+async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(houses, emulator) -> None:
+    house = houses["auto"]
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys("pro")
+    room = await ada.joins(session)
+    emulator.script("text-to-image", [Fail(429, headers={"Retry-After": "3"})])
+    first = await room.generates("a first")
+    await until(lambda: any(each.get("waits_for") == "closed" for each in room.events) or not progress_of(room, first))
+    [generation] = (await room.sees_ended(first))["generations"]
+    assert (generation["status"], generation["stage"]["attempt"]) == ("done", 2)
+    waits = [each for each in progress_of(room, first) if each.get("waits_for") == "closed"]
+    assert waits
+    assert all(0 < each["eta_seconds"] <= 10 for each in waits)
+    emulator.script("text-to-image", [Fail(429, headers={"Retry-After": "99999"})])
+    second = await room.generates("a second")
+    [generation] = (await room.sees_ended(second))["generations"]
+    assert generation["error"]["code"] == "provider-rate-limited"
+    assert "60 minutes" in generation["error"]["message"]
+    assert generation["error"]["retry_at"]
+    third = await room.generates("a third")
+    waiting = await room.hears(
+        lambda each: each.get("generation_id") == third["generations"][0]["id"] and "eta_seconds" in each
+    )
+    assert 3500 < waiting["eta_seconds"] <= 3605
+    assert waiting["waits_for"] == "closed"
+    await room.asks("generation.cancel", generation_id=third["generations"][0]["id"])
+    await check_credits(ada, session, [{"status": "done", "kind": "image"}])
+    await room.leaves()
+
+
+def progress_of(room, message):
+    return [each for each in room.events if each.get("generation_id") == message["generations"][0]["id"]]
+
+
+async def test_bombs_and_endless_bodies_cost_bounded_memory(houses, emulator) -> None:
+    cases = [
+        Case("body of 200 MB", "bad-bytes", Endless(megabytes=200)),
+        Case("body of 200 MB that says so", "bad-bytes", Endless(megabytes=200, say_length=True)),
+        Case("body without an end", "bad-bytes", Endless()),
+        Case("picture of 400 megapixels", "bad-bytes", Raw(pictures.pixel_bomb(), "image/png")),
+        Case("packed bomb", "bad-bytes", Raw(pictures.gzip_bomb(), "image/png", headers={"Content-Encoding": "gzip"})),
+    ]
+    house = houses["hf-inference"]
+    watching = asyncio.create_task(peak_of(house.process.pid))
+    before = memory_of(house.process.pid)
+    found = await play(house, emulator, cases)
+    watching.cancel()
+    peak = await watching
+    for case in cases:
+        check(case, found[case.prompt][0])
+    # Three of them at once keep at most their 64 MiB each (and a buffer that grows); nothing is ever decoded.
+    assert peak - before < 600 * MIB, f"{before / MIB:.0f} MiB before, {peak / MIB:.0f} at the peak"
+
+
+def memory_of(pid):
+    total = 0
+    for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
+async def peak_of(pid):
+    peak = 0
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            peak = max(peak, memory_of(pid))
+            await asyncio.sleep(0.03)
+    return peak
+
+
+# The assistant --------------------------------------------------------------------------------------------------------
+
+
+async def reply_to(room, text):
+    """What the assistant made of it, ended."""
+    said = await room.says(text)
+    return await room.sees(lambda each: each.get("reply_to") == said["id"] and each["status"] != "streaming")
+
+
+async def test_every_stream_of_the_assistant_ends_in_words(houses, emulator) -> None:
+    ada = await sign_up(houses["auto"], "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    broken = {"error": {"message": "The model fell over", "http_status_code": 500}}
+    cases = [
+        (Stream(), "done", "greet"),
+        (Stream(keep_alive=True, crlf=True, split=3), "done", "Ærøskøbing* 🌅"),
+        (Stream(ending="no-done", usage=False), "done", "greet"),
+        (Stream(whole=True), "done", "greet"),
+        (Stream(ending="cut"), "failed", "`truncated`"),
+        (Stream(ending="reset"), "failed", "`truncated`"),
+        (Stream(ending="error", error=broken), "failed", "`provider-error`"),
+        (Fail(401), "failed", "`invalid-token`"),
+        (Fail(402), "failed", "`provider-credits-used-up`"),
+        (Fail(429, chunked=True), "failed", "`provider-rate-limited`"),
+    ]
+    for outcome, status, words in cases:
+        emulator.script("chat", [outcome])
+        reply = await reply_to(room, f"show me {type(outcome).__name__}")
+        assert (reply["status"], words in reply["text"]) == (status, True), (outcome, reply["text"])
+        if isinstance(outcome, Stream):
+            assert "Here is a small" in reply["text"], "what was written is kept"
+        if status == "done":
+            assert '<code data-language="python">' in reply["html"]
+    stats = await room.hears(lambda each: each["type"] == "stats" and each["tokens_out"] >= 34 * 3)
+    assert stats["tokens_in"] >= 21 * 3
+    await room.leaves()
+
+
+async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream(houses, emulator) -> None:
+    house = houses["auto"]
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    emulator.script("chat", [Stream(text="word " * 4000, pause=0.02)])
+    said = await room.says("tell me much")
+    reply = await room.sees(lambda each: each.get("reply_to") == said["id"] and len(each["text"]) > 20)
+    assert emulator.streaming == 1
+    await room.asks("message.stop", message_id=reply["id"])
+    stopped = await room.sees(lambda each: each["id"] == reply["id"] and each["status"] != "streaming", patience=5)
+    assert stopped["status"] == "done"
+    assert 20 < len(stopped["text"]) < 4000
+    await until(lambda: emulator.streaming == 0, 5)
+    stats = await room.hears(lambda each: each["type"] == "stats" and each["tokens_out"] > 0)
+    assert stats["tokens_in"] > 0, "a stopped answer is counted as estimated"
+    await room.leaves()
+
+
+async def test_the_plans_model_the_window_and_a_better_prompt(houses, emulator, tmp_path) -> None:
+    house = houses["auto"]
+    ada, bob = await sign_up(house, "Ada"), await sign_up(house, "Bob")
+    environ = house_environment(house)
+    await command(tmp_path, environ, "plans", "set", "flash", "--chat-model", "emulated/chat-large")
+    session = await ada.buys("flash")
+    room = await ada.joins(session)
+    for number in range(4):
+        await reply_to(room, f"{number} " + "long words " * 700)
+    sent = emulator.calls("chat")[-1].document
+    assert sent["model"] == "emulated/chat-large"
+    told = [turn["content"][:1] for turn in sent["messages"] if turn["role"] == "user"]
+    assert told[-1] == "3"
+    assert "0" not in told, "the oldest no longer fits"
+    assert sent["messages"][0]["role"] == "system"
+    emulator.script("chat", [Stream(text="```prompt\n“A lighthouse, storm, last light”\n```")])
+    better = await room.asks("prompt.improve", prompt="lighthouse")
+    assert better == {"prompt": "A lighthouse, storm, last light"}
+    offered = Stream(text="How about:\n\n```prompt\na harbour in fog, oil\n```")
+    emulator.script("chat", [offered])
+    assert "<pre data-prompt" in (await reply_to(room, "an idea?"))["html"]
+    emulator.script("chat", [Fail(402)])
+    with pytest.raises(Refusal) as refusal:
+        await room.asks("prompt.improve", prompt="lighthouse")
+    assert refusal.value.code == "provider-credits-used-up"
+    # In company it answers only when it is called.
+    await bob.accepts(await ada.invites(session))
+    quiet = await room.says("what do you think?")
+    called = await room.says("@assistant and you?")
+    await room.sees(lambda each: each.get("reply_to") == called["id"] and each["status"] == "done")
+    assert not any(each.get("reply_to") == quiet["id"] for each in room.messages.values())
+    await room.leaves()
+
+
+# Limits over several workers ------------------------------------------------------------------------------------------
+
+
+def house_environment(house):
+    """The environment that a running product was started with."""
+    return {name: value for name, value in psutil.Process(house.process.pid).environ().items() if name.isupper()}
+
+
+async def command(folder: Path, environ, *arguments):
+    """Runs one command of the operator; its output."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "chatserver", *arguments, env={**environ, "COLUMNS": "160"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database_url, database, tmp_path) -> None:
+    emulator.most_at_once = 0
+    settings = {
+        **emulator.environment(),
+        "HF_PROVIDER": "hf-inference",
+        "HF_CONCURRENCY": "2",
+        "HF_REQUESTS_PER_HOUR": "6",
+        "WORKER_CONCURRENCY": "4",
+        "DATABASE_URL": database_url,
+    }
+    async with (
+        products.running(tmp_path, "worker", wait=False, **settings),
+        products.running(tmp_path, "worker", wait=False, **settings),
+        serving_only(tmp_path, settings) as web,
+    ):
+        ada = await sign_up(web, "Ada")
+        session = await ada.buys("pro")
+        room = await ada.joins(session)
+        before = len(emulator.calls("make"))
+        asked = [await room.generates(f"a hill {n} [slow 0.7]", width=64, height=64) for n in range(9)]
+        await until(lambda: count_done(room) == 6, 60)
+        waiting = [message for message in asked if message["generations"][0]["id"] not in done_ids(room)]
+        assert len(waiting) == 3
+        for message in waiting:
+            told = await room.hears(
+                lambda each, wanted=message: (
+                    each.get("generation_id") == wanted["generations"][0]["id"] and each.get("waits_for") == "limit"
+                )
+            )
+            assert 3500 < told["eta_seconds"] <= 3605
+        assert (emulator.most_at_once, len(emulator.calls("make")) - before) == (2, 6)
+        listed = await command(tmp_path, products.environment(tmp_path, **settings), "providers")
+        assert "6 of 6" in listed
+        # An hour later the window has slid on.
+        statement = "UPDATE provider_calls SET started_at = started_at - '1 hour'::interval"
+        await database.run_system(lambda tx: tx.connection.execute(statement))
+        for message in waiting:
+            await room.sees_ended(message)
+        assert count_done(room) == 9
+        assert emulator.most_at_once == 2
+        await room.leaves()
+
+
+@contextlib.asynccontextmanager
+async def serving_only(tmp_path, settings):
+    port = products.free_port()
+    arguments = ("serve", "--role", "web", "--port", str(port))
+    async with products.running(tmp_path, *arguments, port=port, **settings) as web:
+        yield web
+
+
+def done_ids(room):
+    every = (generation for message in room.messages.values() for generation in message["generations"])
+    return {generation["id"] for generation in every if generation["status"] == "done"}
+
+
+def count_done(room):
+    return len(done_ids(room))
+
+
+async def test_breaker_fall_back_and_kill_switch(emulator, postgres_server, tmp_path) -> None:
+    url = await postgres_server.create_database()
+    settings = {
+        **emulator.environment(),
+        "HF_PROVIDER": "hf-inference",
+        "PROVIDER_FAILURES": "2",
+        "PROVIDER_REST_SECONDS": "3",
+        "DATABASE_URL": url,
+    }
+    async with products.running(tmp_path, **settings) as house:
+        ada = await sign_up(house, "Ada")
+        session = await ada.buys("pro")
+        room = await ada.joins(session)
+        emulator.script("text-to-image", [Fail(503), Fail(503)])
+        asked = [await room.generates(f"a valley {n}", width=64, height=64) for n in range(3)]
+        await room.hears(lambda each: each.get("waits_for") == "closed")
+        ended = [await room.sees_ended(message) for message in asked]
+        assert [message["generations"][0]["status"] for message in ended] == ["done"] * 3
+        environ = products.environment(tmp_path, **settings)
+        listed = await command(tmp_path, environ, "providers", "pause", "huggingface")
+        assert "paused" in listed
+        assert "provider-down" in listed
+        paused = await room.generates("a paused one", width=64, height=64)
+        told = await room.hears(lambda each: each.get("waits_for") == "paused")
+        assert told["generation_id"] == paused["generations"][0]["id"]
+        assert "eta_seconds" not in told
+        await command(tmp_path, environ, "providers", "resume", "huggingface")
+        await room.sees_ended(paused)
+        await room.leaves()
+    async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as house:
+        ada.product = house
+        room = await ada.joins(session, product=house)
+        emulator.script("text-to-image", [Fail(402)])
+        fallen = (await room.sees_ended(await room.generates("a picture by the next", width=64, height=64)))[
+            "generations"
+        ][0]
+        assert (fallen["status"], fallen["provider"], fallen["model"]) == ("done", "sketch", "Sketch (built in)")
+        first = (await room.sees_ended(await room.generates("a picture by the first", width=64, height=64)))[
+            "generations"
+        ][0]
+        assert first["provider"] == "huggingface · hf-inference"
+        emulator.script("text-to-image", [Fail(400, {"error": "blocked by content policy"})])
+        refused = (await room.sees_ended(await room.generates("a refused one", width=64, height=64)))["generations"][0]
+        assert refused["error"]["code"] == "refused", "another provider is no way around a refusal"
+        await room.leaves()
+    await postgres_server.drop_database(url)
