@@ -1,0 +1,62 @@
+"""P15: one machine's clock is two hours ahead, another's two hours behind. The database's clock decides everything."""
+
+import datetime
+import glob
+
+import pytest
+
+from tests.support.cluster import Cluster
+from tests.support.story import Refusal, sign_up
+
+
+def at(offset):
+    """What makes a process believe that it is some hours earlier or later; its monotonic clock runs on as it is."""
+    [library, *_] = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1") or [None]
+    if library is None:
+        pytest.skip("P15 is not shown here: libfaketime is missing (Debian's package `faketime`)")
+    return {"LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+
+
+@pytest.fixture
+async def machines(database_url, redis_server, tmp_path):
+    """A web process and a worker ahead, another of each behind."""
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_server.url, "STORAGE_URL": f"file:{tmp_path}/files"}
+    cluster = Cluster(tmp_path, **settings)
+    try:
+        await cluster.add_web(**at("+2h"))
+        await cluster.add_web(**at("-2h"))
+        await cluster.add_worker(**at("+2h"))
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+def seconds_from_now(text):
+    return (datetime.datetime.fromisoformat(text) - datetime.datetime.now(datetime.UTC)).total_seconds()
+
+
+async def test_p15_a_clock_that_is_wrong_decides_nothing(machines):
+    ahead, behind = machines.web
+    ada = await sign_up(ahead, "Ada")
+    session = await ada.buys("flash-lite")  # sixty minutes: over, if the clock ahead had a say
+    rooms = [await ada.joins(session, product=node) for node in (ahead, behind)]
+    for room in rooms:
+        assert abs(seconds_from_now(room.events[0]["now"])) < 60
+    said = [(await rooms[number % 2].says(f"word {number}"))["id"] for number in range(6)]
+    assert said == sorted(said)  # ids are the order in which messages are shown
+    for number in range(3):
+        message = await rooms[number % 2].generates("a sundial", width=64, height=64)
+        ended = await rooms[number % 2].sees_ended(message)
+        assert ended["generations"][0]["status"] == "done"
+        assert ended["generations"][0]["stage"]["attempt"] == 1
+    for room in rooms:
+        with pytest.raises(Refusal) as refusal:
+            await room.generates("one more within the hour", width=64, height=64)
+        assert refusal.value.code == "credits-exhausted"
+        assert 3000 < refusal.value.error["retry_after"] <= 3600
+        await room.leaves()
+    for node in machines.web:
+        ada.product = node
+        status, _, _ = await ada.fetch(ended["generations"][0]["assets"][0]["url"])
+        assert status == 200
+    assert (await ada.call("GET", f"/sessions/{session['id']}"))["session"]["status"] == "active"

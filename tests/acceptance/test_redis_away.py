@@ -1,0 +1,97 @@
+"""P11: Redis is a courier. With it dead, frozen, emptied or deaf, everything is still right, and soon on every screen."""
+
+import asyncio
+import statistics
+import time
+
+import pytest
+import redis.asyncio
+
+from tests.support.story import sign_up
+
+# What the promise says, and what a machine that does nine other things may add to the slowest of several.
+PROMISED_SECONDS, LOADED_SECONDS = 1.5, 3.0
+# A reply that waits for Redis waits for at least the deadline of a publish.
+REPLY_SECONDS = 1.0
+
+
+@pytest.fixture
+async def pair(cluster):
+    """One person's tabs at both machines."""
+    ada = await sign_up(cluster.web[0], "Ada")
+    session = await ada.buys("flash")
+    rooms = [await ada.joins(session, product=node) for node in cluster.web]
+    yield rooms
+    for room in rooms:
+        await room.leaves()
+
+
+async def delivery(rooms, text):
+    """Seconds until the answer, and until the other machine's tab shows what was said."""
+    began = time.monotonic()
+    await rooms[0].says(text)
+    answered = time.monotonic() - began
+    await rooms[1].sees_text(text)
+    return answered, time.monotonic() - began
+
+
+async def check_delivery(rooms, name):
+    times = [await delivery(rooms, f"{name} {number}") for number in range(3)]
+    answers, deliveries = zip(*times, strict=True)
+    print(f"P11: {name}: delivered in {statistics.median(deliveries):.2f} s, at most {max(deliveries):.2f} s")
+    assert statistics.median(answers) < REPLY_SECONDS
+    assert statistics.median(deliveries) < PROMISED_SECONDS
+    assert max(deliveries) < LOADED_SECONDS
+    seqs = [event["seq"] for event in rooms[1].events if event["type"] == "message"]
+    assert seqs == sorted(set(seqs))
+
+
+async def until_at_once(rooms):
+    """Waits until Redis carries again: what is said is there faster than any poll."""
+    async with asyncio.timeout(30):
+        number = 0
+        while (await delivery(rooms, f"again {number}"))[1] > 0.4:
+            number += 1
+
+
+async def test_p11_with_redis_dead_everything_goes_on(pair, redis_server):
+    await until_at_once(pair)
+    await redis_server.kill()
+    try:
+        await check_delivery(pair, "dead")
+        message = await pair[0].generates("a picture without a courier", width=64, height=64)
+        ended = await pair[1].sees_ended(message)
+        assert ended["generations"][0]["status"] == "done"
+        # Bounds fall back to each machine's own: five sockets here although there are others elsewhere.
+        extra = [await pair[0].person.joins({"id": pair[0].session_id}) for _ in range(4)]
+        for room in extra:
+            await room.says("a tab more")
+            await room.leaves()
+    finally:
+        await redis_server.start()
+    await until_at_once(pair)
+
+
+async def test_p11_with_redis_frozen_nobody_waits(pair, redis_server):
+    await until_at_once(pair)
+    redis_server.freeze()
+    try:
+        await check_delivery(pair, "frozen")
+    finally:
+        redis_server.thaw()
+    await until_at_once(pair)
+
+
+async def test_p11_an_emptied_redis_and_a_killed_subscriber_are_nothing(pair, redis_server):
+    await until_at_once(pair)
+    client = redis.asyncio.Redis.from_url(redis_server.url)
+    try:
+        await client.flushall()
+        await check_delivery(pair, "emptied")
+        for _ in range(2):
+            await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+            await client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            await check_delivery(pair, "killed subscriber")
+    finally:
+        await client.aclose()
+    await until_at_once(pair)
