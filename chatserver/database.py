@@ -24,7 +24,7 @@ import databases
 import msgspec
 import structlog
 
-from chatserver import clock
+from chatserver import clock, crash
 from chatserver.errors import Busy
 from chatserver.queries import Query
 from chatserver.queries import load_queries as load_queries
@@ -157,8 +157,10 @@ class Database:
                 with _loss_as(_NotCommitted, connection):
                     await connection.execute(opening)
                     result = await verb(tx, *args, **kwargs)
+                crash.at_verb("before-commit", verb)
                 with _loss_as(_OutcomeUnknown, connection):
                     await _commit(connection)
+                crash.at_verb("after-commit", verb)
             except (_NotCommitted, _OutcomeUnknown):
                 _cut(connection)
                 raise
@@ -169,6 +171,7 @@ class Database:
             self._publisher.publish(tx.announcements)
             for action in tx.after_commit:
                 action()
+            crash.at_verb("fan-out", verb)
             return result
 
 

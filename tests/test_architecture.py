@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash"},
     {"ids", "config", "resources", "validation", "events", "logs", "meters"},
-    {"queries", "transaction", "database", "embedded", "migrations", "processes", "imaging", "painting"},
+    {"queries", "transaction", "database", "embedded", "migrations", "roles", "processes", "imaging", "painting"},
     {"providers", "storage", "brokers"},
     {"web"},
     {"realtime"},
@@ -151,7 +151,7 @@ def test_realtime_knows_no_feature():
 
 
 def test_only_the_database_room_speaks_to_the_driver():
-    allowed = {"database", "transaction", "queries", "migrations", "embedded", "doctor", "monitoring"}
+    allowed = {"database", "transaction", "queries", "migrations", "roles", "embedded", "doctor", "monitoring"}
     found = []
     for module, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text())):

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import structlog
 from msgspec import UNSET, UnsetType
 
-from chatserver import assets
+from chatserver import assets, crash
 from chatserver.database import Transaction
 from chatserver.errors import (
     BadParameters,
@@ -204,6 +204,7 @@ class Attempt:
     async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
         self._maker = Maker(provider.name, provider.model(request.kind))
         steps = cast(AsyncGenerator[Step, None], provider.generate(request))
+        crash.at("provider-call")
         async with contextlib.aclosing(steps):
             async for step in steps:
                 if isinstance(step, Finished):
@@ -269,6 +270,7 @@ class Attempt:
         seed = self._seed(finished)
         staged = await run(assets.stage, job.id, job.attempt, file)
         await self._put(staged.storage_key, file.data, file.content_type)
+        crash.at("put")
         await self._put(staged.thumbnail_key, file.thumbnail, "image/webp")
         result = queue.Result(asset_id=staged.id, maker=self._maker, seed=seed, width=file.width, height=file.height)
         await run(queue.finish, job, result)

@@ -1,0 +1,24 @@
+"""A drill for the fault matrix: `CRASH_AT=<step>` makes a process kill itself with SIGKILL when it comes to that step.
+
+    CRASH_AT=before-commit:chatserver.messages.service.create     after-commit:<verb>, fan-out:<verb>
+    CRASH_AT=provider-call                                        put
+
+Nothing is cleaned up, as when a machine loses power. docs/reliability.md names the steps; without CRASH_AT nothing happens.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+def at(step: str) -> None:
+    """The process comes to a step."""
+    if os.environ.get("CRASH_AT") == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def at_verb(step: str, verb: Callable[..., Any]) -> None:
+    """The unit of work of a verb comes to a step."""
+    if "CRASH_AT" in os.environ:
+        at(f"{step}:{verb.__module__}.{verb.__qualname__}")
