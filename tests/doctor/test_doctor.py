@@ -1,0 +1,141 @@
+"""The doctor, on real parts: what it says when all is well, and the line and mend for each thing that is not."""
+
+import asyncio
+import json
+import socket
+import sys
+
+import asyncpg
+import pytest
+
+from chatserver import config, doctor
+from tests.emulators.huggingface import Fail, Json, hub
+from tests.emulators.huggingface.fixture import huggingface, huggingface_server
+from tests.emulators.huggingface.server import TOKEN
+from tests.support import product as products
+
+__all__ = ["huggingface", "huggingface_server"]
+
+NAMES = [
+    "token",
+    "identity",
+    "image model",
+    "video model",
+    "chat model",
+    "database",
+    "schema",
+    "clock",
+    "roles",
+    "row security",
+    "storage",
+    "redis",
+    "disk",
+    "port",
+]
+
+
+@pytest.fixture
+def environ(huggingface, database_url, tmp_path):
+    """A house in which all is well."""
+    port = str(products.free_port())
+    return huggingface.environment(DATABASE_URL=database_url, DATA_DIR=str(tmp_path / "data"), PORT=port)
+
+
+async def findings(environ, **settings):
+    found = await doctor.examine(config.load({**environ, **settings}))
+    assert not any(TOKEN in finding.message + finding.mend for finding in found)
+    return {finding.name: finding for finding in found}
+
+
+async def test_all_is_well_and_the_identity_is_asked_once(huggingface, environ) -> None:
+    found = await findings(environ)
+    assert [(name, found[name].status) for name in found] == [(name, "ok") for name in NAMES]
+    assert "ada" in found["identity"].message
+    assert "fal-ai" in found["image model"].message
+    await findings(environ)
+    assert len(huggingface.calls("whoami")) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "status", "words"),
+    [
+        ({"HUGGINGFACE_API_KEY": "sk-1234567890"}, "token", "failure", "does not start with hf_"),
+        ({"HUGGINGFACE_API_KEY": "'hf_1234567890'"}, "token", "failure", "quotation marks"),
+        ({"HUGGINGFACE_API_KEY": "api_org_1234567"}, "token", "failure", "organisation"),
+        ({"IMAGE_MODEL": "nobody/nothing"}, "image model", "failure", "not served"),
+        ({"CHAT_MODEL": "nobody/llama"}, "chat model", "failure", "does not serve"),
+        ({"CHAT_BASE_URL": "http://127.0.0.1:9/v1"}, "chat model", "failure", "cannot be reached"),
+        ({"IMAGE_BASE_URL": "http://127.0.0.1:9"}, "image server", "failure", "cannot be reached"),
+        ({"DATABASE_URL": "postgresql://ada:canary@127.0.0.1:9/x"}, "database", "failure", "cannot be reached"),
+        ({"REDIS_URL": "redis://:canary@127.0.0.1:9/0"}, "redis", "failure", "does not answer"),
+        ({"STORAGE_URL": "file:/proc/nowhere"}, "storage", "failure", ""),
+        ({"HF_BILL_TO": "strangers"}, "identity", "warning", "strangers"),
+    ],
+)
+async def test_each_thing_that_is_wrong_has_its_line_and_its_mend(
+    huggingface, environ, settings, name, status, words
+) -> None:
+    huggingface.mappings["nobody/nothing"] = {}
+    found = (await findings(environ, **settings))[name]
+    assert (found.status, words in found.message) == (status, True), found
+    assert found.mend
+    assert "canary" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (Fail(401), "failure", "did not accept"),
+        (Fail(429), "warning", "wait"),
+        (Fail(503), "failure", "cannot be reached"),
+        (Json({**hub.WHOAMI, "auth": {"type": "oauth"}}), "warning", "shows only at the first picture"),
+        (
+            Json({**hub.WHOAMI, "auth": {"accessToken": {"role": "fineGrained", "fineGrained": {"scoped": []}}}}),
+            "failure",
+            "may not call inference providers",
+        ),
+    ],
+)
+async def test_what_the_hub_says_of_the_token_is_told(huggingface, environ, answer, status, words) -> None:
+    huggingface.script("whoami", [answer])
+    found = (await findings(environ))["identity"]
+    assert (found.status, words in found.message) == (status, True), found
+
+
+async def test_a_table_without_row_security_and_a_missing_migration_are_found(environ, postgres_server) -> None:
+    empty = await postgres_server.create_database("template0")
+    assert (await findings(environ, DATABASE_URL=empty))["schema"].status == "warning"
+    await postgres_server.drop_database(empty)
+    url = await postgres_server.create_database()
+    connection = await asyncpg.connect(url)
+    await connection.execute("ALTER TABLE messages NO FORCE ROW LEVEL SECURITY")
+    await connection.close()
+    found = (await findings(environ, DATABASE_URL=url))["row security"]
+    assert (found.status, "messages" in found.message) == ("failure", True)
+    await postgres_server.drop_database(url)
+
+
+async def run(environ, *arguments):
+    clean = {**products.environment("", **environ), "COLUMNS": "200"}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "chatserver", "doctor", *arguments, env=clean,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert TOKEN not in output.decode()
+    return process.returncode, output.decode()
+
+
+async def test_the_command_ends_with_1_where_something_fails_and_speaks_json(environ) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environ["PORT"])))
+        taken.listen()
+        code, output = await run(environ)
+        assert code == 1
+        assert f"failure  port: Cannot listen on 127.0.0.1:{environ['PORT']}" in output
+        assert "→ Set PORT or HOST." in output
+    code, output = await run(environ, "--json")
+    assert code == 0
+    document = json.loads(output)
+    assert document["ok"] is True
+    assert [finding["name"] for finding in document["findings"]] == NAMES
