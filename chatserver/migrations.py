@@ -16,11 +16,9 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from chatserver import resources
+from chatserver import resources, roles
 from chatserver.errors import ConfigurationError
 
-# The roles that do the daily work; the owner of the tables becomes them with SET ROLE, transaction by transaction.
-ROLES = ("chatserver_web", "chatserver_worker")
 # Any number that no other program uses as an advisory lock in this database.
 LOCK = 0x63_68_61_74
 # A change that waits for a busy table blocks everybody behind it: give way after this long, breathe, try again.
@@ -47,7 +45,7 @@ async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list
     files = read_files(folder)
     connection = await _connect(url)
     try:
-        await ensure_roles(connection, await connection.fetchval("SELECT current_user::text"))
+        await roles.ensure_working_roles(connection, await connection.fetchval("SELECT current_user::text"))
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         await _ensure_table(connection)
         waiting = [migration for migration in await _compare(connection, files) if migration.applied_at is None]
@@ -168,47 +166,3 @@ async def _apply_once(connection: "asyncpg.Connection", migration: Migration) ->
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-# Roles ------------------------------------------------------------------------------------------------------------
-
-
-async def ensure_roles(connection: "asyncpg.Connection", owner: str) -> None:
-    """Makes the two working roles and lets `owner` become them. ConfigurationError with the SQL where we may not."""
-    if await _may_become_all(connection, owner):
-        return
-    try:
-        for role in ROLES:
-            await ensure_role(connection, role)
-            await connection.execute(f"GRANT {role} TO {_quoted(owner)}")
-    except asyncpg.InsufficientPrivilegeError as error:
-        statements = " ".join(f"CREATE ROLE {role} NOLOGIN; GRANT {role} TO {_quoted(owner)};" for role in ROLES)
-        raise ConfigurationError(
-            f"DATABASE_URL's user may not make roles. Run once as a superuser, then start again: {statements}"
-        ) from error
-
-
-async def ensure_role(connection: "asyncpg.Connection", role: str, *, login: bool = False) -> None:
-    """Makes one role unless it is there. Roles belong to the whole server, so another process may be quicker."""
-    if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
-        return
-    try:
-        await connection.execute(f"CREATE ROLE {_quoted(role)} {'LOGIN' if login else 'NOLOGIN'}")
-    except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-        log.debug("role.made_by_another", role=role)
-
-
-async def _may_become_all(connection: "asyncpg.Connection", owner: str) -> bool:
-    # From version 16 on, whoever makes a role is a member of it without being allowed to become it.
-    privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
-    known = await connection.fetchval(
-        "SELECT count(*) FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role($2, oid, $3)",
-        list(ROLES),
-        owner,
-        privilege,
-    )
-    return bool(known == len(ROLES))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -4,7 +4,7 @@ import time
 
 import asyncpg
 
-from chatserver import console, migrations
+from chatserver import console, migrations, roles
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
@@ -68,8 +68,8 @@ async def _clock(connection: "asyncpg.Connection") -> Finding:
 
 
 async def _roles(connection: "asyncpg.Connection") -> Finding:
-    known = {row["rolname"] for row in await connection.fetch(_ROLES, list(migrations.ROLES))}
-    missing = [role for role in migrations.ROLES if role not in known]
+    known = {row["rolname"] for row in await connection.fetch(_ROLES, list(roles.ROLES))}
+    missing = [role for role in roles.ROLES if role not in known]
     if missing:
         words = f"Missing, too powerful, or not ours to become: {', '.join(missing)}."
         return failure("roles", words, "Run chatserver migrate as the owner of the database; drop BYPASSRLS.")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
-from chatserver import migrations
+from chatserver import roles
 from chatserver.config import Config
 from chatserver.embedded import places
 from chatserver.embedded.server import Server
@@ -95,8 +95,8 @@ async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> 
 async def _prepare(admin_url: str) -> None:
     connection = await asyncpg.connect(admin_url)
     try:
-        await migrations.ensure_role(connection, OWNER, login=True)
-        await migrations.ensure_roles(connection, OWNER)
+        await roles.ensure_role(connection, OWNER, login=True)
+        await roles.ensure_working_roles(connection, OWNER)
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", OWNER):
             with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {OWNER} OWNER {OWNER}")

@@ -1,9 +1,4 @@
-"""One Postgres server in one folder, shared by the processes that use it. Called from threads: everything here waits.
-
-Three lock files carry the truth, since the kernel frees them however a process ends:
-`starting.lock` is held while someone starts or stops the server; `server.lock` is inherited by the server itself, so it
-is held exactly while one lives; `users.lock` is shared by the processes that use it, so the last one out can tell.
-"""
+"""One Postgres server in one folder, shared by the processes that use it. Called from threads: everything here waits."""
 
 import contextlib
 import fcntl
@@ -14,11 +9,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
+from chatserver.embedded.locks import Locks, acquire
 from chatserver.embedded.places import MAJOR_VERSION, Place
 from chatserver.errors import ConfigurationError
 
@@ -59,22 +55,27 @@ class Server:
         self.settings = {**SETTINGS, **settings}
         self.data = place.folder / "data"
         self.socket = _socket_folder(place)
+        self._locks = Locks(place)
         self._process: subprocess.Popen[bytes] | None = None
         self._use: int | None = None
+        self._closed = False
 
     def open(self) -> None:
         """Adopts the server that runs here or starts one, making its data folder the first time."""
-        with self._starting():
+        with self._locks.hold("starting", START_SECONDS + STOP_SECONDS):
+            if self._closed:
+                return  # a revival that was under way when we were closed
             if not self.alive():
                 self._launch()
             self._await_ready()
             if self._use is None:
-                self._use = self._open_lock("users")
+                self._use = self._locks.open("users")
                 fcntl.flock(self._use, fcntl.LOCK_SH)
 
     def close(self) -> None:
         """Stops the server, unless another process still uses it."""
-        with self._starting():
+        with self._locks.hold("starting", START_SECONDS + STOP_SECONDS):
+            self._closed = True
             if self._use is not None:
                 os.close(self._use)
                 self._use = None
@@ -82,13 +83,15 @@ class Server:
                 log.info("embedded_postgres.left_running", because="another process uses it")
             elif self.alive():
                 self._shut_down()
+                with contextlib.suppress(OSError):
+                    self.socket.rmdir()
 
     def alive(self) -> bool:
         """Whether a server lives in this folder: then it holds the lock that it inherited."""
-        return not self._free("server", fcntl.LOCK_SH)
+        return not self._locks.free("server", fcntl.LOCK_SH)
 
     def _has_other_users(self) -> bool:
-        return not self._free("users", fcntl.LOCK_EX)
+        return not self._locks.free("users", fcntl.LOCK_EX)
 
     def _launch(self) -> None:
         if not self.data.exists():
@@ -98,9 +101,9 @@ class Server:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._make_socket_folder()
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        lock = self._open_lock("server")
+        lock = self._locks.open("server")
         try:
-            _flock_within(lock, 1.0)
+            acquire(lock, 1.0)
             with self._log_file().open("wb") as output:
                 self._process = self._spawn(
                     "postgres", "-D", str(self.data), "-k", str(self.socket), *options, output=output, lock=lock
@@ -198,32 +201,6 @@ class Server:
     def _log_file(self) -> Path:
         return self.place.folder / "server.log"
 
-    @contextlib.contextmanager
-    def _starting(self) -> Iterator[None]:
-        lock = self._open_lock("starting")
-        try:
-            _flock_within(lock, START_SECONDS + STOP_SECONDS)
-            yield
-        finally:
-            os.close(lock)
-
-    def _free(self, name: str, mode: int) -> bool:
-        lock = self._open_lock(name)
-        try:
-            fcntl.flock(lock, mode | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            return True
-        finally:
-            os.close(lock)
-
-    def _open_lock(self, name: str) -> int:
-        path = self.place.folder / f"{name}.lock"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self.place.give(path)
-        return lock
-
 
 _INITDB = (
     "--username=postgres",
@@ -241,18 +218,3 @@ def _socket_folder(place: Place) -> Path:
     if len(os.fsencode(folder)) <= SOCKET_FOLDER_BYTES:
         return folder
     return Path("/tmp") / f"chatserver-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108
-
-
-def _flock_within(lock: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise ConfigurationError(
-                    "Another process has been starting or stopping Postgres for too long."
-                ) from None
-            time.sleep(POLL_SECONDS)
-        else:
-            return

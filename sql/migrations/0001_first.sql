@@ -1,6 +1,6 @@
 -- The whole first schema. Run by `chatserver migrate` in one transaction as the owner of the database.
 --
--- Two roles, made before by migrations.py, do the daily work; neither owns a table or bypasses row-level security:
+-- Two roles, made before by roles.py, do the daily work; neither owns a table or bypasses row-level security:
 --   chatserver_web     what a signed-in person may see and do; each transaction sets app.user_id
 --   chatserver_worker  what the product does for itself: sign-in, claims, sweeps, the operator's commands
 

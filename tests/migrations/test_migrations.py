@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from chatserver import migrations, resources
+from chatserver import migrations, resources, roles
 from chatserver.errors import ConfigurationError
 
 SHIPPED = resources.SQL / "migrations"
@@ -146,14 +146,14 @@ async def test_a_user_without_rights_is_told_the_sql_to_run(postgres_server):
 
 async def test_a_user_who_may_make_roles_needs_no_superuser(postgres_server, monkeypatch):
     role = "chatserver_of_a_test"
-    monkeypatch.setattr(migrations, "ROLES", (role,))
+    monkeypatch.setattr(roles, "ROLES", (role,))
     await postgres_server.run("CREATE ROLE able LOGIN CREATEROLE")
     await postgres_server.run("CREATE DATABASE able OWNER able TEMPLATE template0")
     url = postgres_server.postgres.address("able", "able")
     connection = await asyncpg.connect(url)
     try:
-        await migrations.ensure_roles(connection, "able")
-        await migrations.ensure_roles(connection, "able")
+        await roles.ensure_working_roles(connection, "able")
+        await roles.ensure_working_roles(connection, "able")
         await connection.execute(f"SET ROLE {role}")
     finally:
         await connection.close()
