@@ -13,6 +13,7 @@ export class MessageList extends HTMLElement {
   #following = true
   #unread = 0
   #fetching = null
+  #size = ""
   #resize = new ResizeObserver(() => this.#follow())
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.fetchOlder())
 
@@ -60,6 +61,8 @@ export class MessageList extends HTMLElement {
   }
 
   look = () => {
+    // A scroll that comes with a change of size is no reader's: the picture or the composer grew.
+    if (this.#following && this.#size !== this.#measure()) return this.#follow()
     this.#following = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight <= NEAR_PX
     if (this.#following && this.#unread) this.#countUnread(-this.#unread)
   }
@@ -132,7 +135,12 @@ export class MessageList extends HTMLElement {
 
   #toEnd(behavior = "instant") {
     this.#following = true
+    this.#size = this.#measure()
     this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior })
+  }
+
+  #measure() {
+    return `${this.scroller.clientHeight} of ${this.scroller.scrollHeight}`
   }
 
   #countUnread(more) {
