@@ -6,6 +6,7 @@ its finished blocks drawn, which also heals a delta that was lost. `run` goes on
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncGenerator
 from typing import cast
@@ -32,6 +33,8 @@ SAVE_SECONDS = 0.5
 KEEP_SECONDS = replies.LEASE_SECONDS / 3
 LONGEST_SECONDS = 300.0
 LONGEST_TEXT = 100_000
+# Postgres stores no NUL, and UTF-8 has no lone surrogates: models that cut an emoji in two send some.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 SYSTEM_PROMPT = (
     "You are the assistant of a chat in which people make pictures and short videos together. Answer briefly and "
@@ -161,7 +164,7 @@ class Writer:
                 if isinstance(step, Usage):
                     self._usage = step
                 elif isinstance(step, Text):
-                    self._add(step.text)
+                    self._add(_UNSTORABLE.sub("\ufffd", step.text))
                 if len(self._text) > LONGEST_TEXT:
                     return
 

@@ -5,6 +5,7 @@ to a thread. Remote pictures are dropped and links carry `rel`: a model's words 
 """
 
 import asyncio
+import re
 from typing import Any
 
 import nh3
@@ -31,6 +32,11 @@ _ATTRIBUTES = {
 PROMPT = "prompt"
 _SCHEMES = {"http", "https", "mailto"}
 
+# Lines that have ended, as the parser divides them; the end of a text may be half of a line's own end.
+_WHOLE_LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r(?!\Z))")
+# Blocks that an empty line ends for good.
+_ONE_LINERS = {"paragraph_open", "heading_open"}
+
 _formatter = HtmlFormatter(nowrap=True, classprefix="code-")
 
 
@@ -51,12 +57,18 @@ async def render_off_loop(text: str) -> str:
 
 
 def closed_length(text: str) -> int:
-    """How many characters of a text still being written make finished blocks: up to its last block's start."""
-    blocks = [token for token in _markdown.parse(text) if token.level == 0 and token.map is not None]
-    starts = [token.map[0] for token in blocks if token.map is not None and token.nesting >= 0]
-    if len(starts) < 2:
+    """How many characters of a text still being written make finished blocks. It only grows with the text.
+
+    Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
+    change with its next line, except for a paragraph or a heading with an empty line behind it.
+    """
+    lines = _WHOLE_LINES.findall(text)
+    blocks = [token for token in _markdown.parse("".join(lines)) if token.level == 0 and token.nesting >= 0]
+    if not blocks:
         return 0
-    return sum(len(line) for line in text.splitlines(keepends=True)[: starts[-1]])
+    is_over = blocks[-1].type in _ONE_LINERS and not lines[-1].strip(" \t\r\n")
+    starts = [token.map[0] for token in blocks if token.map is not None]
+    return sum(map(len, lines if is_over else lines[: starts[-1]]))
 
 
 def utf16_length(text: str) -> int:

@@ -96,8 +96,9 @@ async def finish(tx: Transaction, reply: Reply, text: str, html: str, *, failed:
 
 async def give_back(tx: Transaction, reply: Reply) -> None:
     """A stopping writer gives its reply back, to be written from its start by another."""
-    await tx.execute("messages.give_back_reply", message_id=reply.message_id, attempt=reply.attempt)
-    await service.touch(tx, reply.message_id)
+    given = await tx.fetch_value("messages.give_back_reply", message_id=reply.message_id, attempt=reply.attempt)
+    if given is not None:
+        await service.touch(tx, reply.message_id)
 
 
 async def _conversation(tx: Transaction, session_id: str, before_id: str, window_tokens: int) -> tuple[Turn, ...]:

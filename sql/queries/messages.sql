@@ -98,9 +98,10 @@ UPDATE messages
 RETURNING id;
 
 -- name: give_back_reply
--- A stopping worker gives its reply back to be written from the start.
+-- A stopping worker gives its reply back to be written from the start; no row means that it was lost before.
 UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', closed = 0
- WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt;
+ WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
+RETURNING id;
 
 -- name: stop_reply
 -- Somebody pressed stop.

@@ -1,0 +1,310 @@
+"""The assistant as a writer of replies: pieces, stop, failures, take-over; on a real Postgres, with a model of our own."""
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatserver import messages
+from chatserver.errors import ProviderDown, Truncated
+from chatserver.events import JobsWaiting
+from chatserver.messages import assistant as assistants
+from chatserver.messages import markdown, replies
+from chatserver.messages.assistant import Assistant, Writer
+from chatserver.messages.events import Delta, MessageChanged
+from chatserver.messages.requests import CreateMessage
+from chatserver.providers.base import Text, Usage
+from tests.support.people import make_session, make_user, run_sql
+
+# What a story waits for at most, on a machine that is busy.
+PATIENCE_SECONDS = 20
+
+
+class Model:
+    """A language model that says what it is told: texts, a Usage, an error, or an Event to wait for."""
+
+    name, label, is_model = "test", "Test", True
+
+    def __init__(self, *steps):
+        self.steps, self.requests, self.closed = steps, [], 0
+
+    def model(self):
+        return "test-model"
+
+    async def reply(self, request):
+        self.requests.append(request)
+        try:
+            for step in self.steps:
+                if isinstance(step, Exception):
+                    raise step
+                if isinstance(step, asyncio.Event):
+                    await step.wait()
+                else:
+                    yield Text(step) if isinstance(step, str) else step
+        finally:
+            self.closed += 1
+
+    async def close(self):
+        pass
+
+
+@pytest.fixture
+def house(database, published):
+    """The parts that a writer needs, with a model put in by each test."""
+    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="")
+    return SimpleNamespace(database=database, hub=published, config=config, chat=Model())
+
+
+async def asked(database, text="hello there"):
+    """Somebody alone in a session who has just said something: (user, session)."""
+    await run_sql(database, "UPDATE messages SET status = 'done', lease_until = NULL WHERE status = 'streaming'")
+    ada = await make_user(database, "Ada")
+    session = await make_session(database, ada)
+    await database.run_as(ada, messages.say, session, CreateMessage("c", text), f"<p>{text}</p>")
+    return ada, session
+
+
+async def claimed(database, worker="worker-1"):
+    return await database.run_system(replies.claim, worker, 6000)
+
+
+async def writes(house, *steps):
+    """The whole way of one reply; returns (reply as stored, events)."""
+    ada, session = await asked(house.database)
+    house.hub.clear()
+    house.chat = Model(*steps)
+    reply = await claimed(house.database)
+    await asyncio.wait_for(Writer(house, reply).run(), PATIENCE_SECONDS)
+    return await house.database.run_as(ada, messages.find, reply.message_id), house.hub.events(f"session:{session}")
+
+
+def rebuilt(events):
+    """The text as a page has it that joins pieces by their offsets, in the units of browsers."""
+    text = b""
+    for event in events:
+        if isinstance(event, Delta):
+            assert event.offset * 2 == len(text)
+            text += event.text.encode("utf-16-le")
+        elif isinstance(event, MessageChanged) and event.message.status == "streaming":
+            # Whatever is saved in between agrees with the pieces that came before it.
+            assert event.message.text.encode("utf-16-le") == text
+            assert 0 <= event.message.closed <= len(text) // 2
+    return text.decode("utf-16-le")
+
+
+async def until(condition):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# Pieces -----------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    pieces=st.lists(
+        st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12), max_size=12
+    )
+)
+async def test_pieces_and_messages_give_the_text_however_it_is_cut(database, pieces):
+    told = Recorder()
+    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="")
+    house = SimpleNamespace(database=database, hub=told, config=config)
+    message, events = await writes(house, *pieces)
+    assert rebuilt(events) == "".join(pieces)
+    assert (message.text, message.status) == ("".join(pieces).strip(), "done")
+
+
+class Recorder(list):
+    """A hub that only listens; what the database announces goes to the module's own."""
+
+    def publish(self, announcements):
+        self.extend(announcements)
+
+    def events(self, channel):
+        return [each.event for each in self if each.channel == channel]
+
+
+async def test_finished_blocks_are_drawn_while_the_rest_is_written(house):
+    more = asyncio.Event()
+    ada, session = await asked(house.database)
+    house.chat = Model("First **block** 😀.\n\n", "Second, still", more, " growing.")
+    reply = await claimed(house.database)
+    house.hub.clear()
+    task = asyncio.create_task(Writer(house, reply).run())
+    saved = []
+
+    def is_saved():
+        events = house.hub.events(f"session:{session}")
+        saved[:] = [event.message for event in events if isinstance(event, MessageChanged)]
+        return bool(saved)
+
+    await until(is_saved)
+    assert saved[0].html == "<p>First <strong>block</strong> 😀.</p>\n"
+    assert saved[0].closed == markdown.utf16_length("First **block** 😀.\n\n")
+    more.set()
+    await asyncio.wait_for(task, PATIENCE_SECONDS)
+    assert rebuilt(house.hub.events(f"session:{session}")) == "First **block** 😀.\n\nSecond, still growing."
+    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert (done.status, done.closed) == ("done", 0)
+    assert done.html.startswith(saved[0].html)
+
+
+async def test_what_the_service_counted_is_added_to_the_session(house):
+    message, _ = await writes(house, "hi", Usage(tokens_in=30, tokens_out=7))
+    [row] = await run_sql(
+        house.database, "SELECT tokens_in, tokens_out FROM user_sessions WHERE id = $1", message.session_id
+    )
+    assert tuple(row) == (30, 7)
+
+
+async def test_the_model_reads_the_conversation_in_its_order(house):
+    await writes(house, "I am here.")
+    roles = [turn.role for turn in house.chat.requests[0].turns]
+    assert roles == ["system", "user"]
+    assert house.chat.requests[0].turns[-1].text == "hello there"
+
+
+async def test_what_no_database_stores_and_no_page_shows_becomes_a_mark(house):
+    message, events = await writes(house, "a\x00b", "\ud83d", "c", "😀")
+    assert (message.status, message.text) == ("done", "a\ufffdb\ufffdc😀")
+    assert rebuilt(events) == message.text
+
+
+# Ends -------------------------------------------------------------------------------------------------------------
+
+
+async def test_stop_keeps_what_is_written(house):
+    ada, session = await asked(house.database)
+    for_ever = asyncio.Event()
+    house.chat = Model("So far", for_ever)
+    assistant = Assistant(house)
+    running = asyncio.create_task(assistant.run())
+    await until(lambda: any(isinstance(event, Delta) for event in house.hub.events(f"session:{session}")))
+    [reply_id] = [each.id for each in await _streaming(house, ada, session)]
+    await house.database.run_as(ada, messages.stop, reply_id)
+    assistant.hear(JobsWaiting(cancelled=reply_id))
+    await until(lambda: house.chat.closed)
+    found = await _ended(house, ada, reply_id)
+    assert (found.status, found.text) == ("done", "So far")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_stop_is_found_also_where_nobody_hears_of_it(house):
+    ada, _ = await asked(house.database)
+    more = [asyncio.Event() for _ in range(2)]
+    house.chat = Model("So", more[0], " far", more[1])
+    reply = await claimed(house.database)
+    writer = asyncio.create_task(Writer(house, reply).run())
+    await house.database.run_as(ada, messages.stop, reply.message_id)
+    more[0].set()
+    await asyncio.wait_for(writer, PATIENCE_SECONDS)
+    found = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, found.text, house.chat.closed) == ("done", "So far", 1)
+
+
+async def _streaming(house, user, session):
+    page = await house.database.run_as(user, messages.newest, session)
+    return [message for message in page.messages if message.status == "streaming"]
+
+
+async def _ended(house, user, message_id):
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found = await house.database.run_as(user, messages.find, message_id)
+            if found.status != "streaming":
+                return found
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("error", [ProviderDown(), Truncated()])
+async def test_a_failure_keeps_what_was_written_and_says_why(house, error):
+    message, events = await writes(house, "Half an answ", error)
+    assert message.status == "failed"
+    assert message.text == f"Half an answ\n\n*{error.message}* (`{error.code}`)"
+    assert rebuilt(events) == "Half an answ"
+
+
+async def test_a_bug_says_no_secret_of_its_own(house):
+    message, _ = await writes(house, "Half", ValueError("canary: the key is hf_secret"))
+    assert message.status == "failed"
+    assert "canary" not in message.text
+    assert "canary" not in message.html
+
+
+async def test_an_endless_answer_is_cut(house, monkeypatch):
+    monkeypatch.setattr(assistants, "LONGEST_TEXT", 1000)
+    message, _ = await writes(house, *["word " * 50] * 50)
+    assert message.status == "done"
+    assert 1000 <= len(message.text) <= 1300
+    assert house.chat.closed == 1
+
+
+async def test_an_answer_that_takes_too_long_says_so(house, monkeypatch):
+    monkeypatch.setattr(assistants, "LONGEST_SECONDS", 0.05)
+    message, _ = await writes(house, "Slow", asyncio.Event())
+    assert (message.status, "timed-out" in message.text) == ("failed", True)
+
+
+# Several writers --------------------------------------------------------------------------------------------------
+
+
+async def test_a_reply_that_was_taken_over_has_one_writer(house):
+    ada, session = await asked(house.database)
+    go_on = asyncio.Event()
+    house.chat = Model("from the late one", go_on, " and more")
+    late = await claimed(house.database, "late")
+    writer = asyncio.create_task(Writer(house, late).run())
+    await until(lambda: any(isinstance(event, Delta) for event in house.hub.events(f"session:{session}")))
+    await run_sql(
+        house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", late.message_id
+    )
+    now = await claimed(house.database, "new")
+    assert now.attempt == late.attempt + 1
+    house.hub.clear()
+    go_on.set()
+    await asyncio.wait_for(writer, PATIENCE_SECONDS)
+    # The late one may still send a piece, which the next message heals; it changes and ends nothing.
+    assert not [event for event in house.hub.events(f"session:{session}") if isinstance(event, MessageChanged)]
+    [row] = await run_sql(house.database, "SELECT status, attempt FROM messages WHERE id = $1", late.message_id)
+    assert tuple(row) == ("streaming", 2)
+    house.chat = Model("from the new one")
+    await asyncio.wait_for(Writer(house, now).run(), PATIENCE_SECONDS)
+    assert (await house.database.run_as(ada, messages.find, late.message_id)).text == "from the new one"
+
+
+async def test_a_writer_that_is_stopped_gives_its_reply_back(house):
+    ada, _ = await asked(house.database)
+    house.chat = Model("first try", asyncio.Event())
+    reply = await claimed(house.database)
+    writer = asyncio.create_task(Writer(house, reply).run())
+    await until(lambda: house.chat.requests)
+    await asyncio.sleep(0)
+    writer.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await writer
+    again = await claimed(house.database, "another")
+    assert (again.message_id, again.attempt) == (reply.message_id, 2)
+    house.chat = Model("second try")
+    await asyncio.wait_for(Writer(house, again).run(), PATIENCE_SECONDS)
+    assert (await house.database.run_as(ada, messages.find, reply.message_id)).text == "second try"
+
+
+async def test_a_reply_that_breaks_its_writers_is_given_up(house):
+    ada, _ = await asked(house.database)
+    for attempt in range(1, replies.MOST_ATTEMPTS + 2):
+        reply = await claimed(house.database)
+        assert reply.attempt == attempt
+        await run_sql(
+            house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
+        )
+    house.chat = Model("never asked")
+    await Writer(house, reply).run()
+    found = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, house.chat.requests) == ("failed", [])
+    assert "interrupted" in found.text
