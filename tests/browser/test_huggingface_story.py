@@ -1,0 +1,126 @@
+"""The story with Hugging Face's pictures and assistant, against the emulator: loading, places, steps, code, a stop."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.emulators.huggingface import Emulator, Queue, Stream
+from tests.support import product as products
+from tests.support.browser import ask_for_pictures, desk, say
+from tests.support.story import sign_up
+from tests.support.watching import record_statuses, statuses_of
+
+pytestmark = pytest.mark.browser
+
+CARD = "generation-card[id^=generation_]"
+MAKING_MS = 60_000
+OFFER = "How about this?\n\n```prompt\na harbour in fog, oil on canvas\n```\n\nOr ask for another."
+# Keeps every different sentence of the tile, as it stood.
+LISTEN = """() => {
+  window.sentences = []
+  const note = () => {
+    for (const each of document.querySelectorAll('generation-card [data-slot="words"]')) {
+      const words = each.textContent.trim()
+      if (!window.sentences.includes(words)) window.sentences.push(words)
+    }
+  }
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true })
+}"""
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    running = Emulator(pace=0.05).start()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+async def house(emulator, database_url, tmp_path_factory):
+    """The product with everything from the emulator."""
+    settings = emulator.environment(DATABASE_URL=database_url, HF_REQUESTS_PER_HOUR="1000")
+    async with products.running(tmp_path_factory.mktemp("huggingface"), **settings) as running:
+        yield running
+
+
+async def sentences(page: Page) -> list[str]:
+    found: list[str] = await page.evaluate("() => window.sentences")
+    return found
+
+
+async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(house, emulator, browser) -> None:
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await record_statuses(page)
+        await page.evaluate(LISTEN)
+        await ask_for_pictures(page, "a lighthouse [loading 3] [queue 3] [steps 12]")
+        card = page.locator(CARD)
+        await expect(card).to_have_attribute("data-status", "done", timeout=MAKING_MS)
+        await page.wait_for_function("() => document.querySelector('img.tile__picture')?.naturalWidth > 0")
+        told = await sentences(page)
+        assert [each for each in told if re.match(r"Loading the model, about [123] s", each)]
+        places = [each for each in told if re.match(r"Queued, (4th|3rd|2nd|next)", each)]
+        assert len(places) >= 2, told
+        assert [each for each in told if re.match(r"Rendering, step \d+ of 12", each)], told
+        statuses = await statuses_of(page, await card.get_attribute("id") or "")
+        assert statuses[0] == "queued"
+        assert statuses[-1] == "done"
+        assert {"model-loading", "rendering"} <= set(statuses)
+        await page.click("generation-card summary")
+        await expect(page.locator("generation-card .settings")).to_contain_text("huggingface · fal-ai")
+        await expect(page.locator('#details credit-balance[data-kind="image"] [data-slot="number"]')).to_have_text("7")
+
+
+async def test_the_assistant_streams_code_and_is_stopped_half_way(house, emulator, browser) -> None:
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await say(page, "show me a function [long]")
+        reply = page.locator('chat-message[data-author-kind="assistant"]').last
+        await expect(reply).to_have_attribute("data-status", "streaming")
+        # A finished block is formatted while the rest goes on as plain words.
+        await expect(reply.locator('pre code[data-language="python"] .code-k').first).to_have_text("def")
+        await expect(reply.locator("pre .code-copy").first).to_be_visible()
+        await reply.locator('[data-action="stop"]').click()
+        await expect(reply).to_have_attribute("data-status", "done", timeout=5000)
+        written = await reply.locator(".message__text").inner_text()
+        assert "greet" in written
+        assert written.count("part") < 20, "stopped half way, not at the end"
+        await page.wait_for_function()
+
+
+async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved(house, emulator, browser) -> None:
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        emulator.script("chat", [Stream(text=OFFER)])
+        await say(page, "what shall I make?")
+        emulator.script("text-to-image", [Queue()])
+        button = page.get_by_role("button", name="Make this picture")
+        await expect(button).to_contain_text("1 credit")
+        await button.click()
+        await expect(page.locator(CARD)).to_have_attribute("data-status", "done", timeout=MAKING_MS)
+        await expect(page.locator(".message__prompt")).to_have_text("a harbour in fog, oil on canvas")
+        await page.fill("#composer-text", "a hill")
+        emulator.script("chat", [Stream(text="A green hill at dawn, mist in the valley")])
+        await page.get_by_role("button", name="Improve the prompt").click()
+        await expect(page.locator("#composer-text")).to_have_value("A green hill at dawn, mist in the valley")
+
+
+async def test_a_fault_says_four_things_in_the_tile(house, emulator, browser) -> None:
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await ask_for_pictures(page, "a dog [fail 402]")
+        tile = page.locator(CARD)
+        await expect(tile).to_have_attribute("data-status", "failed", timeout=MAKING_MS)
+        await expect(tile).to_contain_text("credits at the picture service are used up")
+        await expect(tile).to_contain_text("1 credit returned")
+        await expect(tile).to_contain_text("provider-credits-used-up")
+        await expect(tile.get_by_role("button", name="Try again")).to_be_visible()
