@@ -52,7 +52,12 @@ def openapi(endpoints: Sequence[Endpoint], origin: str) -> Document:
             "responses": _error_responses(),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "An API token."},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "chatserver", "description": "A browser's sign-in."},
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "chatserver",
+                    "description": "A browser's sign-in.",
+                },
             },
         },
     }
