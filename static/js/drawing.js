@@ -20,7 +20,9 @@ export function upsert(container, fresh) {
 // Messages stand in the order of their ids, which is that of their making; what is not stored yet comes last.
 function place(container, message) {
   let next = null
-  for (let each = container.lastElementChild; comesAfter(each, message); each = each.previousElementSibling) next = each
+  for (let each = container.lastElementChild; comesAfter(each, message); each = each.previousElementSibling) {
+    if (each !== message) next = each // put before itself it would leave the page for a moment, and focus with it
+  }
   if (message.parentNode !== container || message.nextElementSibling !== next) container.insertBefore(message, next)
   return message
 }

@@ -153,7 +153,8 @@ _LOOK_FOR_REACHABLE = """() => {
   const all = 'a[href], button, input, textarea, select, summary, video[controls], [tabindex="0"]'
   const counts = (each) => !each.disabled && each.tabIndex >= 0 && each.type !== 'hidden' && each.checkVisibility()
   const self = (each) => each.type === 'radio' ? `radio ${each.name}` : each
-  const name = (each) => [each.localName, each.getAttribute('aria-label') || each.textContent.trim().slice(0, 40) || each.name]
+  const words = (each) => each.getAttribute('aria-label') || each.textContent.trim().slice(0, 40) || each.name
+  const name = (each) => [each.localName, words(each)]
   const isRing = ({ outlineStyle, outlineWidth }) => outlineStyle !== 'none' && parseFloat(outlineWidth) > 0
   const hasRing = (each) => Boolean(each) && isRing(getComputedStyle(each))
   const missing = new Map([...document.querySelectorAll(all)].filter(counts).map((each) => [self(each), name(each)]))
@@ -185,7 +186,7 @@ async def tab_through(page: Page) -> list[str]:
 async def test_tab_reaches_everything_and_shows_where_it_is(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada) as seat:
+    async with desk(browser, ada, reduced_motion="reduce") as seat:
         room, page = await ada.joins(session), await seat.open_room(session)
         await room.says("hello")
         await room.sees_ended(await room.generates("a quiet lake", **SMALL))

@@ -21,6 +21,14 @@ _RUN = """async (rule) => {
   return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target, any, all }) =>
     `${id} (${help}): ${target.join(' ')} ${[...any, ...all].map((each) => each.message).join('; ')}`))
 }"""
+# The innermost elements that stick out, where the page as a whole is too wide.
+_TOO_WIDE = """() => {
+  const most = document.documentElement.clientWidth
+  if (document.documentElement.scrollWidth <= most) return []
+  const wide = [...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > most + 1)
+  const inner = wide.filter((each) => !wide.some((other) => each !== other && each.contains(other)))
+  return inner.map((each) => `${Math.round(each.getBoundingClientRect().right)} px: ${each.outerHTML.slice(0, 120)}`)
+}"""
 
 
 async def complaints_about(page: Page, where: str) -> list[str]:
@@ -32,9 +40,7 @@ async def complaints_about(page: Page, where: str) -> list[str]:
         violations = await page.evaluate(_RUN, rule)
         found += [f"{where}, {scheme}, {size['width']} px: {violation}" for violation in violations]
     await _look(page, "light", SMALLEST)
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    if width > SMALLEST["width"]:
-        found.append(f"{where}: {width} px wide at {SMALLEST['width']}")
+    found += [f"{where}: too wide at {SMALLEST['width']} px: {each}" for each in await page.evaluate(_TOO_WIDE)]
     await _look(page, "light", WIDE)
     return found
 

@@ -1,0 +1,42 @@
+"""The chat page is light: its requests and its bytes on the wire, counted by Chromium; `tests/support/wire.py` says how."""
+
+import pytest
+
+from tests.support.browser import desk, seat_at
+from tests.support.story import sign_up
+from tests.support.wire import measured
+
+pytestmark = pytest.mark.browser
+
+MESSAGES = 20
+MOST_REQUESTS = 12
+MOST_BYTES = 100_000
+MOST_JAVASCRIPT_BYTES = 40_000
+# What a second load may cost beyond the page itself.
+MOST_BYTES_AGAIN = 5_000
+
+
+async def test_the_chat_page_is_light_at_first_and_lighter_again(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    for number in range(MESSAGES // 2):
+        await room.says(f"What can I do here, for the {number}th time?")
+        replies = number + 1
+        await room.sees(lambda _: len(room.messages) == 2 * replies)  # noqa: B023
+        await room.sees(lambda _: all(each["status"] == "done" for each in room.messages.values()))
+    await room.leaves()
+    async with desk(browser, ada) as seat:
+        cookies = await seat.context.storage_state()
+    # Signed in, with nothing kept; without the service worker, behind which requests could hide.
+    async with seat_at(product, browser, storage_state=cookies, service_workers="block") as seat:
+        page = await seat.context.new_page()
+        first = await measured(page, lambda: page.goto(f"{product.url}/sessions/{session['id']}"))
+        assert await page.locator("chat-message").count() == MESSAGES
+        print(f"First load of the chat page with {MESSAGES} messages:\n{first.table()}")
+        again = await measured(page, page.reload)
+        print(f"Second load:\n{again.table()}")
+    assert len(first.requests) <= MOST_REQUESTS
+    assert first.total <= MOST_BYTES
+    assert first.of("Script") <= MOST_JAVASCRIPT_BYTES
+    assert again.total - again.of("Document") <= MOST_BYTES_AGAIN
