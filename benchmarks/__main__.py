@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import report
 
-TOPICS = ("hub",)
+TOPICS = ("hub", "provider_overhead", "token_streams")
 
 
 def main(names: list[str]) -> int:

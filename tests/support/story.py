@@ -33,6 +33,7 @@ class Person:
     def __init__(self, product: Product, user: dict[str, Any], token: str, password: str) -> None:
         self.product, self.user, self.token, self.password = product, user, token, password
         self.id, self.name = user["id"], user["name"]
+        self.headers: dict[str, str] = {}  # more of them, for the socket
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """One call to the API; its answer's JSON (None for 204). Raises Refusal."""
@@ -91,7 +92,7 @@ class Room:
         query = "" if after is None else f"?after={after}"
         self._socket = await self._client.ws_connect(
             f"{self.product.ws_url}/ws/sessions/{self.session_id}{query}",
-            headers={"Authorization": f"Bearer {self.person.token}"},
+            headers={"Authorization": f"Bearer {self.person.token}", **self.person.headers},
             protocols=[self.subprotocol],
             max_msg_size=0,
         )

@@ -1,0 +1,28 @@
+"""Many people on one machine, who come from addresses of their own as far as the product can see."""
+
+import asyncio
+import itertools
+
+from tests.support.product import Product
+from tests.support.story import Person, sign_up
+
+# The product believes a proxy on loopback, which we are.
+SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1"}
+_numbers = itertools.count(1)
+# Passwords are hashed two at a time; whoever waits too long for that is told to come back.
+AT_ONCE = 4
+
+
+async def gather(product: Product, count: int) -> list[Person]:
+    """So many people with accounts."""
+    people: list[Person] = []
+    while len(people) < count:
+        people += await asyncio.gather(*(_newcomer(product) for _ in range(min(AT_ONCE, count - len(people)))))
+    return people
+
+
+async def _newcomer(product: Product) -> Person:
+    person = await sign_up(product, "Ada")
+    number = next(_numbers)
+    person.headers = {"X-Forwarded-For": f"10.1.{number // 250}.{number % 250 + 1}"}
+    return person
