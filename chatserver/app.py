@@ -82,7 +82,11 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(broker.close)
         hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config))
         database = Database(
-            config.database_url, load_queries(resources.SQL / "queries"), hub, pool=config.database_pool
+            config.database_url,
+            load_queries(resources.SQL / "queries"),
+            hub,
+            pool=config.database_pool,
+            pooler=config.database_pooler,
         )
         await database.connect()
         stack.push_async_callback(database.close)

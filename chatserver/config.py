@@ -37,6 +37,11 @@ class Config:
         "", "postgresql://… of your own Postgres (15 or newer); empty runs the embedded one in DATA_DIR.", secret=True
     )
     database_pool: int = _setting(10, "Connections to Postgres that one process keeps at most.", minimum=2)
+    database_pooler: bool = _setting(
+        False,
+        "DATABASE_URL leads to a pooler in transaction mode (PgBouncer): no prepared statements are kept, and nothing is "
+        "migrated at the start.",
+    )
     redis_url: str = _setting("", "redis://… to carry events between processes; empty for one process.", secret=True)
     storage_url: str = _setting(
         "", "Where files go: file:/folder or s3://bucket/prefix?endpoint=…&region=…; empty for DATA_DIR/files."
@@ -130,6 +135,12 @@ class Config:
         "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
     )
     diffusers_model: str = _setting("", "A local folder or hub id for the diffusers provider.")
+    diffusers_device: Literal["auto", "cpu", "cuda"] = _setting(
+        "auto", "Where the diffusers provider computes: auto (a graphics card where there is one), cpu or cuda."
+    )
+    diffusers_steps: int = _setting(
+        25, "Steps of the diffusers provider for a picture that names none; few-step models want less.", minimum=1
+    )
     sketch_fail: str = _setting(
         "", "A drill: the built-in painter fails this share of its work (0–1), or every prompt with this word."
     )

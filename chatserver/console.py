@@ -35,20 +35,30 @@ async def database_url(config: Config) -> AsyncIterator[str]:
         await postgres.stop()
 
 
+async def prepare(config: Config, url: str) -> None:
+    """Brings the schema up to date; where a pooler stands before the database, only sees that it is."""
+    if config.database_pooler:
+        await migrations.require(url)
+    else:
+        await migrations.migrate(url)
+
+
 @asynccontextmanager
 async def open_config() -> AsyncIterator[Config]:
     """The configuration with a reachable, migrated database in it."""
     config = configuration.load()
     logs.configure(config)
     async with database_url(config) as url:
-        await migrations.migrate(url)
+        await prepare(config, url)
         yield replace(config, database_url=url)
 
 
 @asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[Database]:
     """The database of an opened configuration."""
-    database = Database(config.database_url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+    database = Database(
+        config.database_url, load_queries(resources.SQL / "queries"), Silence(), pool=2, pooler=config.database_pooler
+    )
     await database.connect()
     try:
         yield database

@@ -41,6 +41,8 @@ DEADLINE_SECONDS = 5.0
 ACQUIRE_SECONDS = 2.0
 # The server gives up on a single statement a little before the unit of work does.
 COMMAND_SECONDS = 4.5
+# Prepared statements that one connection keeps: all of ours.
+STATEMENTS = 500
 # A connection that cannot roll back in this time is cut.
 ROLLBACK_SECONDS = 1.0
 # Units of work under way and waiting at once; one more hears `busy` at once instead of after ACQUIRE_SECONDS.
@@ -63,9 +65,14 @@ log = structlog.get_logger(__name__)
 
 
 class Database:
-    """The pool and the unit of work. `publisher` receives announcements after each COMMIT."""
+    """The pool and the unit of work. `publisher` receives announcements after each COMMIT.
 
-    def __init__(self, url: str, queries: Mapping[str, Query], publisher: Publisher, *, pool: int = 10) -> None:
+    `pooler` says that another pool stands before Postgres, which gives each transaction any of its connections.
+    """
+
+    def __init__(
+        self, url: str, queries: Mapping[str, Query], publisher: Publisher, *, pool: int = 10, pooler: bool = False
+    ) -> None:
         self._queries = queries
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
@@ -78,6 +85,8 @@ class Database:
             min_size=0,
             max_size=pool,
             command_timeout=COMMAND_SECONDS,
+            # Behind a pooler in transaction mode the next transaction runs where nothing was prepared.
+            statement_cache_size=0 if pooler else STATEMENTS,
             timeout=ACQUIRE_SECONDS,
             init=prepare_connection,
             reset=_leave_as_it_is,
@@ -260,6 +269,11 @@ async def _leave_as_it_is(_: "asyncpg.Connection") -> None:
 
 async def prepare_connection(connection: "asyncpg.Connection") -> None:
     """Makes ids plain strings and jsonb plain values on a new connection, and looks at the database's clock."""
+    async with connection.transaction():
+        await _prepare(connection)
+
+
+async def _prepare(connection: "asyncpg.Connection") -> None:
     asked = time.monotonic()
     told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
     clock.follow(told + (time.monotonic() - asked) / 2)

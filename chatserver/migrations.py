@@ -60,9 +60,20 @@ async def status(url: str, folder: Path = resources.SQL / "migrations") -> list[
     """Every migration in order, with the time it was applied. Changes nothing; raises what `migrate` would refuse."""
     connection = await _connect(url)
     try:
-        return await _compare(connection, read_files(folder))
+        # In a transaction, so that a pooler does not change the server between a query's parts.
+        async with connection.transaction():
+            return await _compare(connection, read_files(folder))
     finally:
         await connection.close(timeout=CONNECT_SECONDS)
+
+
+async def require(url: str, folder: Path = resources.SQL / "migrations") -> None:
+    """Raises ConfigurationError where something is not applied: through a pooler no lock holds that migrating needs."""
+    waiting = [migration.name for migration in await status(url, folder) if migration.applied_at is None]
+    if waiting:
+        raise ConfigurationError(
+            f"The database lacks {waiting[0]}: run `chatserver migrate` with its own address, not the pooler's."
+        )
 
 
 def read_files(folder: Path) -> list[Migration]:
@@ -85,7 +96,10 @@ def _read(path: Path) -> Migration:
 async def _connect(url: str) -> "asyncpg.Connection":
     try:
         return await asyncpg.connect(
-            url, timeout=CONNECT_SECONDS, server_settings={"application_name": "chatserver migrate"}
+            url,
+            timeout=CONNECT_SECONDS,
+            statement_cache_size=0,
+            server_settings={"application_name": "chatserver migrate"},
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__

@@ -18,7 +18,7 @@ import uvicorn
 import uvloop
 
 from chatserver import app as application
-from chatserver import console, logs, migrations
+from chatserver import console, logs
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
@@ -74,7 +74,7 @@ def _listen(config: Config) -> socket.socket:
 
 async def _serve(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
     async with console.database_url(config) as url:
-        await migrations.migrate(url)
+        await console.prepare(config, url)
         config = replace(config, database_url=url, port=listener.getsockname()[1])
         if workers > 1:
             await _supervise(config, role, workers, listener)
@@ -148,7 +148,7 @@ async def _work(config: Config) -> None:
 
 async def _work_until(config: Config, stop: asyncio.Event) -> None:
     async with console.database_url(config) as url:
-        await migrations.migrate(url)
+        await console.prepare(config, url)
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)
