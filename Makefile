@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: run test check format lock bench clean
+.PHONY: run test check format lock bench soak mutants clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
@@ -25,6 +25,12 @@ format: $(VENV)/.test
 
 bench: $(VENV)/.test system-packages        ## measures, and writes docs/performance.md's table
 	@$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.test system-packages         ## histories under a nemesis for ten minutes, and 500 SIGKILLs; SOAK_SEED=… for others
+	@SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_KILLS=$${SOAK_KILLS:-500} $(BIN)/python -m pytest -s tests/acceptance/test_history.py
+
+mutants: $(VENV)/.test system-packages      ## takes guards out, one at a time, and shows that a test turns red
+	@$(BIN)/python -m tests.mutants
 
 lock:                        ## makes the hashed locks anew from pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock

@@ -12,7 +12,7 @@ from tests.support.cluster import Cluster
 from tests.support.story import sign_up
 from tests.support.swift import KEYS
 
-SAY = "chatserver.messages.service.create"
+SAY = "chatserver.messages.service.say"
 MAKE = "chatserver.generations.service.create"
 QUEUE = "chatserver.generations.queue"
 

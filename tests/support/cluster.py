@@ -27,11 +27,13 @@ class Cluster:
         assert len(added) == web + workers
 
     async def add_web(self, port: int | None = None, **settings: str) -> Product:
-        port = port or products.free_port()
-        arguments = ("serve", "--role", "web", "--port", str(port))
-        node = await products.start(self._folder(), *arguments, port=port, **{**self.settings, **settings})
+        node = await self._start_web(port or products.free_port(), **settings)
         self.web.append(node)
         return node
+
+    async def _start_web(self, port: int, **settings: str) -> Product:
+        arguments = ("serve", "--role", "web", "--port", str(port))
+        return await products.start(self._folder(), *arguments, port=port, **{**self.settings, **settings})
 
     async def add_worker(self, **settings: str) -> Product:
         worker = await products.start(self._folder(), "worker", wait=False, **{**self.settings, **settings})
@@ -43,9 +45,10 @@ class Cluster:
         return self.folder / f"machine-{next(self._numbers)}"
 
     async def replace(self, node: Product) -> Product:
-        """A new process at the address of a web process that is gone."""
-        self.web.remove(node)
-        return await self.add_web(port=int(node.url.rpartition(":")[2]))
+        """A new process at the address of a web process that is gone; people may knock there meanwhile."""
+        new = await self._start_web(port=int(node.url.rpartition(":")[2]))
+        self.web[self.web.index(node)] = new
+        return new
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """One command of the operator; its exit code and what it printed."""

@@ -86,16 +86,24 @@ class Tab:
                 return
 
     async def is_live(self) -> None:
-        await self._live.wait()
+        """Waits until it is connected. Raises what ended it, if something did."""
+        live = asyncio.create_task(self._live.wait())
+        await asyncio.wait({live, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        live.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def tries(self, command: str, **fields: Any) -> dict[str, Any]:
+        """Sends a command once and returns its reply, ok or not. Raises Gone or ConnectionError: who knows then?"""
+        await self.is_live()
+        assert self._room is not None
+        return await _answer(self._room, command, fields)
 
     async def asks(self, command: str, **fields: Any) -> Any:
         """Sends a command until it is answered, over as many sockets as it takes. Raises Refusal."""
         while True:
-            await self._live.wait()
-            room = self._room
-            assert room is not None
             with contextlib.suppress(ConnectionError, Gone):
-                reply = await _answer(room, command, fields)
+                reply = await self.tries(command, **fields)
                 if reply["ok"]:
                     return reply["result"]
                 if reply["error"]["code"] not in TEMPORARY:

@@ -1,0 +1,168 @@
+"""Mutants: each takes one guard out of a copy of the product and runs the test that must turn red then.
+
+    make mutants        or        python -m tests.mutants [name …]
+
+Prints a table; ends with 1 where a mutant lived. Too slow for every run of the tests: each mutant is a test run.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a copy needs; node_modules, data and the like stay where they are.
+PARTS = ("chatserver", "sql", "static", "templates", "tests", "pyproject.toml", "README.md", "requirements")
+TEST_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`old` in `file` becomes `new`; then `test` must fail. Several changes make one mutant."""
+
+    name: str
+    changes: tuple[tuple[str, str, str], ...]
+    test: str
+
+
+MUTANTS = (
+    Mutant(
+        "SKIP LOCKED of the queue, and the gates' lock that covers it",
+        (
+            ("sql/queries/generations.sql", " FOR UPDATE OF g SKIP LOCKED)", ")"),
+            ("sql/queries/providers.sql", "ORDER BY name FOR UPDATE;", "ORDER BY name;"),
+        ),
+        "tests/generations/test_queue.py::test_two_workers_never_take_the_same_job",
+    ),
+    Mutant(
+        "SKIP LOCKED of the assistant's replies",
+        (("sql/queries/messages.sql", "LIMIT 1 FOR UPDATE SKIP LOCKED)", "LIMIT 1)"),),
+        "tests/messages/test_assistant.py",
+    ),
+    Mutant(
+        "the fence of an attempt at its end",
+        (
+            (
+                "sql/queries/generations.sql",
+                "fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL\n"
+                " WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL\n"
+                "RETURNING message_id, session_id, kind;",
+                "fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL\n"
+                " WHERE id = :generation_id AND :attempt::integer IS NOT NULL\n"
+                "RETURNING message_id, session_id, kind;",
+            ),
+        ),
+        "tests/generations/test_queue.py::test_a_worker_that_comes_back_too_late_writes_and_says_nothing",
+    ),
+    Mutant(
+        "the lock of the gates: calls at once and an hour",
+        (("sql/queries/providers.sql", "ORDER BY name FOR UPDATE;", "ORDER BY name;"),),
+        "tests/generations/test_gates.py::test_no_more_calls_at_once_than_allowed_whoever_asks",
+    ),
+    Mutant(
+        "one settlement a generation: the index and ON CONFLICT",
+        (
+            (
+                "sql/migrations/0001_first.sql",
+                "CREATE UNIQUE INDEX credit_entries_settled",
+                "CREATE INDEX credit_entries_settled",
+            ),
+            ("sql/migrations/0001_first.sql", "UNIQUE (generation_id, action)", "CHECK (true)"),
+            ("sql/queries/credits.sql", "ON CONFLICT DO NOTHING\n", ""),
+        ),
+        "tests/credits/test_credits.py",
+    ),
+    Mutant(
+        "the credits' lock before the look for a twin",
+        (
+            (
+                "chatserver/generations/service.py",
+                "    await credits.lock(tx, session_id, request.kind)\n    await sessions.lock(tx, session_id)\n",
+                "",
+            ),
+        ),
+        "tests/credits/test_credits.py",
+    ),
+    Mutant(
+        "the shield around a unit of work",
+        (("chatserver/database.py", "await asyncio.shield(unit)", "await unit"),),
+        "tests/database/test_unit_of_work.py::test_a_closed_tab_does_not_undo_what_it_asked_for",
+    ),
+    Mutant(
+        "the roll-back of a failed unit",
+        (("chatserver/database.py", "                await _roll_back(connection)\n", ""),),
+        "tests/database/test_unit_of_work.py",
+    ),
+    Mutant(
+        "the comparison of seq once a second",
+        (("chatserver/realtime/rounds.py", "                await self._compare()\n", ""),),
+        "tests/acceptance/test_redis_away.py::test_p11_with_redis_dead_everything_goes_on",
+    ),
+    Mutant(
+        "the database's clock",
+        (("chatserver/database.py", "    clock.follow(", "    _ = ("),),
+        "tests/acceptance/test_clocks.py",
+    ),
+)
+
+
+def main(names: list[str]) -> int:
+    table = Table("taken out", "test", "result", "seconds")
+    lived = 0
+    for mutant in MUTANTS:
+        if names and not any(name in mutant.name for name in names):
+            continue
+        began = time.monotonic()
+        result = judge(mutant)
+        lived += result != "red"
+        table.add_row(mutant.name, mutant.test, result, f"{time.monotonic() - began:.0f}")
+        print(f"{result}: {mutant.name}", flush=True)
+    Console(width=160).print(table)
+    return 1 if lived else 0
+
+
+def judge(mutant: Mutant) -> str:
+    """ "red" where the test failed on the mutant, "LIVED" where it passed, "absent" where the guard was not found."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-mutant-") as name:
+        copy = Path(name)
+        copy_tree(copy)
+        for file, old, new in mutant.changes:
+            text = (copy / file).read_text()
+            if old not in text:
+                return "absent"
+            (copy / file).write_text(text.replace(old, new))
+        return "red" if run_test(copy, mutant.test) else "LIVED"
+
+
+def copy_tree(copy: Path) -> None:
+    copy.chmod(0o755)
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / part)
+
+
+def run_test(copy: Path, test: str) -> bool:
+    """Whether it failed; a run that could not even begin counts as nothing."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", test],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        timeout=TEST_SECONDS,
+    )
+    if done.returncode not in (0, 1) or "ERROR" in done.stdout.replace("ERRORS", ""):
+        raise SystemExit(f"The test itself is broken:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
+    return done.returncode == 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
