@@ -1,7 +1,8 @@
 """The child's side of `processes`: takes tasks from stdin, writes answers to stdout, dies with its parent.
 
 A frame is four bytes of length, one byte of kind and the body. Towards the parent: READY once, then for each task any
-number of ANSWER and one END or FAILED (a msgpack `Failure`).
+number of ANSWER and one END or FAILED (a msgpack `Failure`). Towards the child: TASK, and STOP for the one at hand,
+which work that can end early looks for with `stopping()`.
 """
 
 import os
@@ -16,9 +17,12 @@ from typing import BinaryIO
 import msgspec
 
 READY, ANSWER, END, FAILED = b"r", b"a", b"e", b"f"
+TASK, STOP = b"t", b"s"
 HEADER = struct.Struct(">Ic")
 
 Work = Callable[[bytes], Iterator[bytes]]
+
+_stop = threading.Event()
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -29,17 +33,23 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def run(work: Work) -> None:
-    """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task, niceness."""
+    """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task (0: no limit), niceness."""
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    if memory_bytes:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     answers = _private_stdout()
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
     _write(answers, READY)
     while True:
         _serve(work, tasks.get(), answers, cpu_seconds)
+
+
+def stopping() -> bool:
+    """Whether the parent wants the task at hand no more. Its answers are still read, and thrown away."""
+    return _stop.is_set()
 
 
 def _private_stdout() -> BinaryIO:
@@ -52,13 +62,19 @@ def _private_stdout() -> BinaryIO:
 def _receive(stdin: BinaryIO, tasks: "queue.SimpleQueue[bytes]") -> None:
     """Reads tasks beside the work, because the end of the pipe is how a child learns that its parent is gone."""
     while len(header := stdin.read(HEADER.size)) == HEADER.size:
-        length, _ = HEADER.unpack(header)
+        length, kind = HEADER.unpack(header)
+        if kind == STOP:
+            _stop.set()
+            continue
+        # Here and not where the work begins: its own stop may come before that. The task before it has ended.
+        _stop.clear()
         tasks.put(stdin.read(length))
     os._exit(0)
 
 
 def _serve(work: Work, task: bytes, answers: BinaryIO, cpu_seconds: int) -> None:
-    _allow_cpu(cpu_seconds)
+    if cpu_seconds:
+        _allow_cpu(cpu_seconds)
     try:
         for answer in work(task):
             _write(answers, ANSWER, answer)

@@ -5,6 +5,7 @@
             …
 
 Leaving the block in the middle of a task (cancel, deadline, error) kills the child; the next lease starts another.
+Work that can end early may be asked to first (`child.stop()`), so that what the child has loaded is not lost.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from chatserver.processes.child import ANSWER, END, FAILED, HEADER, READY, Failure
+from chatserver.processes.child import ANSWER, END, FAILED, HEADER, READY, STOP, TASK, Failure
 
 # A cold disk and a busy machine make imports slow; a child that needs longer is broken.
 START_SECONDS = 30.0
@@ -43,11 +44,16 @@ class TaskFailed(Exception):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one child may take: bytes of address space, seconds of CPU for each task, and its niceness (0–19)."""
+    """What one child may take: bytes of address space, seconds of CPU for each task (0: no limit), and its niceness (0–19).
+
+    `start_seconds` is for its imports. `threads` are those of its arithmetic; None leaves them to the libraries.
+    """
 
     memory_bytes: int
     cpu_seconds: int
     niceness: int = 5
+    start_seconds: float = START_SECONDS
+    threads: int | None = 1
 
 
 class Child:
@@ -58,6 +64,7 @@ class Child:
         self._process = process
         self._stdin = process.stdin
         self._stdout = process.stdout
+        self._header: tuple[int, bytes] | None = None
         self.resting = False
 
     @property
@@ -78,7 +85,7 @@ class Child:
     async def ask(self, task: bytes) -> AsyncIterator[bytes]:
         """The answers to one task as they come. Raises TaskFailed or ChildDied."""
         self.resting = False
-        await self._send(task)
+        await self._send(TASK, task)
         while True:
             kind, body = await self._read()
             if kind == ANSWER:
@@ -89,6 +96,13 @@ class Child:
                 return
             assert kind == FAILED
             raise TaskFailed(msgspec.msgpack.decode(body, type=Failure))
+
+    async def stop(self) -> None:
+        """Asks for an early end of the task at hand, and waits until the child rests. Raises ChildDied."""
+        await self._send(STOP, b"")
+        while not self.resting:
+            kind, _ = await self._read()
+            self.resting = kind in {END, FAILED}
 
     async def end(self) -> None:
         """Kills the process and waits until the kernel has let it go."""
@@ -101,30 +115,37 @@ class Child:
         self._stdin.close()
         await self._process.wait()
 
-    async def _send(self, task: bytes) -> None:
+    async def _send(self, kind: bytes, body: bytes) -> None:
         try:
-            self._stdin.write(HEADER.pack(len(task), ANSWER))
-            self._stdin.write(task)
+            self._stdin.write(HEADER.pack(len(body), kind))
+            self._stdin.write(body)
             await self._stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             raise ChildDied from None
 
     async def _read(self) -> tuple[bytes, bytes]:
+        """One frame. Cancelled between its header and its body, the next call goes on with the body."""
         try:
-            length, kind = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
+            if self._header is None:
+                self._header = HEADER.unpack(await self._stdout.readexactly(HEADER.size))
+            length, kind = self._header
             if length > FRAME_BYTES:
                 raise ChildDied
-            return kind, await self._stdout.readexactly(length)
+            body = await self._stdout.readexactly(length)
         except asyncio.IncompleteReadError:
             raise ChildDied from None
+        self._header = None
+        return kind, body
 
 
 class Pool:
     """Up to `size` children that run `module`. They start on the first need and stay warm."""
 
-    def __init__(self, module: str, *, size: int, limits: Limits) -> None:
+    def __init__(self, module: str, *, size: int, limits: Limits, passed_on: tuple[str, ...] = ()) -> None:
+        """`passed_on` names what these children may know of our environment besides the usual."""
         self._module = module
         self._limits = limits
+        self._passed_on = (*PASSED_ON, *passed_on)
         self._slots = asyncio.Semaphore(size)
         self._idle: list[Child] = []
         self._children: set[Child] = set()
@@ -207,7 +228,7 @@ class Pool:
         child = Child(await self._spawn())
         self._children.add(child)
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with asyncio.timeout(self._limits.start_seconds):
                 await child.greet()
         except TimeoutError:
             await self._discard(child)
@@ -227,14 +248,15 @@ class Pool:
             *(str(limit) for limit in limits),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=_environment(self._passed_on, self._limits.threads),
             start_new_session=True,  # Ctrl+C in the terminal is the parent's to answer, after it gave its jobs back
         )
 
 
-def _environment() -> dict[str, str]:
-    """As little as Python needs, the way to our package, and one thread for each child's arithmetic."""
+def _environment(passed_on: tuple[str, ...], threads: int | None) -> dict[str, str]:
+    """As little as Python needs, the way to our package, and how many threads a child's arithmetic may use."""
     package_parent = str(Path(__file__).resolve().parents[2])
-    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    inherited = {name: os.environ[name] for name in passed_on if name in os.environ}
     paths = filter(None, (package_parent, os.environ.get("PYTHONPATH")))
-    return {**inherited, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    arithmetic = {} if threads is None else {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(paths), **arithmetic}

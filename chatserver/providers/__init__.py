@@ -5,6 +5,7 @@ from collections.abc import Callable
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.providers.base import Provider
+from chatserver.providers.diffusers import Diffusers, missing_packages
 from chatserver.providers.huggingface import HuggingFace
 from chatserver.providers.huggingface.adapters import PROTOCOLS
 from chatserver.providers.openai_chat import open_chat
@@ -19,8 +20,6 @@ def open_providers(config: Config) -> dict[str, Provider]:
 
 
 def _open(name: str, config: Config) -> Provider:
-    if name not in _MAKERS:
-        raise ConfigurationError(f"PROVIDERS names {name}, which is not installed.")
     return _MAKERS[name](config)
 
 
@@ -33,4 +32,18 @@ def _open_huggingface(config: Config) -> Provider:
     return HuggingFace(config)
 
 
-_MAKERS: dict[str, Callable[[Config], Provider]] = {"huggingface": _open_huggingface, "sketch": Sketch}
+def _open_diffusers(config: Config) -> Provider:
+    if missing_packages():
+        raise ConfigurationError(
+            "PROVIDERS names diffusers, but it is not installed: pip install chatserver[diffusers]"
+        )
+    if not config.diffusers_model:
+        raise ConfigurationError("PROVIDERS names diffusers, but DIFFUSERS_MODEL is not set.")
+    return Diffusers(config)
+
+
+_MAKERS: dict[str, Callable[[Config], Provider]] = {
+    "huggingface": _open_huggingface,
+    "diffusers": _open_diffusers,
+    "sketch": Sketch,
+}

@@ -28,7 +28,6 @@ async def test_providers_are_opened_in_their_order(environ: dict[str, str], name
     ("environ", "words"),
     [
         ({"PROVIDERS": "huggingface"}, "HUGGINGFACE_API_KEY is not set"),
-        ({"DIFFUSERS_MODEL": "sd"}, "diffusers, which is not installed"),
         ({"HF_TOKEN": "hf_x", "HF_PROVIDER": "nebius"}, "HF_PROVIDER is 'nebius'"),
     ],
 )

@@ -1,0 +1,22 @@
+"""The model of the diffusers provider: its packages, and its folder as far as it can be seen without loading it."""
+
+from chatserver.config import Config
+from chatserver.doctor.findings import Finding, failure, ok
+from chatserver.providers import diffusers
+
+NAME = "local model"
+
+
+def look(config: Config) -> list[Finding]:
+    """Nothing where the diffusers provider is not in use."""
+    if "diffusers" not in config.provider_order:
+        return []
+    missing = diffusers.missing_packages()
+    if missing:
+        return [failure(NAME, f"Not installed: {', '.join(missing)}.", "Run pip install chatserver[diffusers].")]
+    if not config.diffusers_model:
+        return [failure(NAME, "DIFFUSERS_MODEL is not set.", "Set it to the folder of a pipeline, or a hub id.")]
+    words = diffusers.problem(config.diffusers_model)
+    if words:
+        return [failure(NAME, words, "Set DIFFUSERS_MODEL to the folder of a whole pipeline (docs/diffusers.md).")]
+    return [ok(NAME, f"{config.diffusers_model} is there to be loaded at the first picture.")]

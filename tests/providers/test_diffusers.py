@@ -1,0 +1,486 @@
+"""The provider `diffusers`, on a real pipeline made here with random weights; and what it says where it cannot work.
+
+Whatever needs torch is skipped where the extra is not installed, and says so at the end of the run.
+"""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from chatserver import config
+from chatserver.doctor import local_model
+from chatserver.errors import ConfigurationError, ModelGone, ProviderDown, Refused
+from chatserver.providers import open_providers
+from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
+from chatserver.providers.diffusers import Diffusers, models, provider
+from tests.support.product import running
+from tests.support.story import sign_up
+
+ABSENT = models.missing_packages()
+needs_torch = pytest.mark.skipif(
+    bool(ABSENT), reason=f"LOCAL DIFFUSION IS NOT TESTED: {', '.join(ABSENT)} not installed (pip install .[diffusers])"
+)
+
+
+async def built(folder: Path, *options: str) -> Path:
+    """The tiny pipeline, made by a process of its own, so that this one stays without torch."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.support.tiny_diffusion", str(folder), *options),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 120)
+    assert process.returncode == 0, output.decode()
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Tiny tensors gain nothing from threads, and the machine has other tests to run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+async def model(tmp_path_factory):
+    return await built(tmp_path_factory.mktemp("models") / "tiny-diffusion")
+
+
+@pytest.fixture(scope="module")
+async def diffusers(model):
+    opened = opened_at(model)
+    yield opened
+    await opened.close()
+
+
+def opened_at(model, **settings) -> Diffusers:
+    return Diffusers(config.load({"DIFFUSERS_MODEL": str(model), "DIFFUSERS_DEVICE": "cpu", **settings}))
+
+
+def asked(prompt="a beautiful sunset over mountains", **changes) -> ProviderRequest:
+    fields = {"kind": "image", "width": 128, "height": 96, "seed": 7, "steps": 4, **changes}
+    return ProviderRequest(generation_id="0198c0de-0000-7000-8000-000000000000", prompt=prompt, **fields)
+
+
+# So many steps last for seconds, so that a test can step in.
+LONG = asked(steps=500, width=256, height=256)
+
+
+async def steps_of(opened, request):
+    return [step async for step in opened.generate(request)]
+
+
+async def made(opened, request) -> bytes:
+    return (await steps_of(opened, request))[-1].data
+
+
+async def begun(opened, request, step=2):
+    """A run that has come as far as this step."""
+    run = opened.generate(request)
+    async for each in run:
+        if isinstance(each, Rendering) and (each.step or 0) >= step:
+            return run
+    raise AssertionError
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=np.int16)
+
+
+async def until(condition, seconds=20.0):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+# What is made -------------------------------------------------------------------------------------------------------
+
+
+@needs_torch
+async def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_picture(diffusers):
+    first, again, other = [await made(diffusers, asked(seed=seed)) for seed in (7, 7, 8)]
+    assert first == again
+    assert np.abs(pixels(first) - pixels(other)).mean() > 1
+
+
+@needs_torch
+async def test_another_process_makes_the_same_bytes(diffusers, model):
+    another = opened_at(model)
+    try:
+        assert await made(another, asked(seed=2**32 - 1)) == await made(diffusers, asked(seed=2**32 - 1))
+    finally:
+        await another.close()
+
+
+@needs_torch
+@pytest.mark.parametrize("size", [(64, 64), (200, 72), (130, 97)])
+async def test_every_size_comes_exactly(diffusers, size):
+    data = await made(diffusers, asked(width=size[0], height=size[1]))
+    assert Image.open(io.BytesIO(data)).size == size
+    assert data.startswith(b"\x89PNG")
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "changes", [{"prompt": "a harbour"}, {"negative_prompt": "clouds"}, {"style": "ink"}, {"guidance": 1.5}]
+)
+async def test_what_is_asked_changes_the_picture(diffusers, changes):
+    assert await made(diffusers, asked(**changes)) != await made(diffusers, asked())
+
+
+@needs_torch
+async def test_a_variation_begins_at_its_source(diffusers):
+    red, blue = (png(colour) for colour in ((220, 30, 30), (30, 30, 220)))
+    first, again = [await steps_of(diffusers, asked(source=red)) for _ in range(2)]
+    assert first[-1].data == again[-1].data
+    assert first[-1].data != await made(diffusers, asked(source=blue)) != await made(diffusers, asked())
+    assert Image.open(io.BytesIO(first[-1].data)).size == (128, 96)
+    rendering = [step for step in first if isinstance(step, Rendering) and step.step]
+    # A part of the steps alone, because it does not begin at nothing; and that is what is said.
+    assert [step.step for step in rendering] == list(range(1, rendering[-1].steps + 1))
+    assert rendering[-1].steps < 5
+
+
+@needs_torch
+async def test_a_variation_in_one_step_has_a_step(diffusers):
+    assert (await steps_of(diffusers, asked(source=png((9, 99, 9)), steps=1)))[-1].data
+
+
+def png(colour) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (60, 40), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@needs_torch
+async def test_a_very_long_prompt_is_taken_and_not_logged(diffusers, capfd):
+    await made(diffusers, asked("xylophone " * 100))
+    assert "xylophone" not in "".join(capfd.readouterr())
+
+
+# What is said -------------------------------------------------------------------------------------------------------
+
+
+@needs_torch
+async def test_steps_are_those_of_the_scheduler_and_rise_to_the_end(diffusers):
+    steps = await steps_of(diffusers, asked(steps=6))
+    rendering = [step for step in steps if isinstance(step, Rendering)]
+    # The scheduler of Stable Diffusion 1.5 takes one step more than it is asked for.
+    assert [(step.step, step.steps) for step in rendering[1:]] == [(number, 7) for number in range(1, 8)]
+    assert [step.fraction for step in rendering] == [number / 7 for number in range(8)]
+    finished = steps[-1]
+    assert (finished.model, finished.provider, finished.seed) == ("tiny-diffusion", "diffusers", 7)
+
+
+@needs_torch
+async def test_steps_are_those_of_the_configuration_where_none_are_asked_for(model):
+    opened = opened_at(model, DIFFUSERS_STEPS="3")
+    try:
+        assert (await steps_of(opened, asked(steps=None)))[-2].steps == 4
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_previews_are_small_webps_at_most_four_a_second(diffusers):
+    begun_at = asyncio.get_running_loop().time()
+    steps = await steps_of(diffusers, asked(steps=60, width=256, height=128))
+    seconds = asyncio.get_running_loop().time() - begun_at
+    previews = [step.preview for step in steps if isinstance(step, Rendering) and step.preview]
+    assert 1 <= len(previews) <= 1 + 4 * seconds
+    for preview in previews:
+        image = Image.open(io.BytesIO(preview))
+        image.load()
+        assert image.format == "WEBP"
+        assert image.size == (32, 16)
+
+
+@needs_torch
+async def test_loading_is_said_once_with_the_time_that_the_last_one_took(model):
+    opened = opened_at(model)
+    try:
+        first = [step for step in await steps_of(opened, asked()) if isinstance(step, Loading)]
+        assert first
+        assert {step.eta_seconds for step in first} == {None}
+        assert not any(isinstance(step, Loading) for step in await steps_of(opened, asked()))
+        os.kill(opened.pids[0], signal.SIGKILL)
+        await until(lambda: not psutil.pid_exists(opened.pids[0]))
+        again = [step.eta_seconds for step in await steps_of(opened, asked()) if isinstance(step, Loading)]
+        assert again[0] > 0
+        assert again == sorted(again, reverse=True)
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_the_second_picture_waits_in_the_queue_for_the_first(diffusers):
+    first = await begun(diffusers, LONG)
+    second = diffusers.generate(asked())
+    assert await anext(second) == Queued(position=0)
+    await first.aclose()
+    assert isinstance([step async for step in second][-1], Finished)
+
+
+# Ends ---------------------------------------------------------------------------------------------------------------
+
+
+@needs_torch
+async def test_a_picture_that_is_left_stops_at_its_next_step_and_the_model_stays_loaded(diffusers):
+    expected = await made(diffusers, asked())
+    run = await begun(diffusers, LONG)
+    pids, now = diffusers.pids, asyncio.get_running_loop().time
+    left_at = now()
+    await run.aclose()
+    assert now() - left_at < 0.5
+    steps = await steps_of(diffusers, asked())
+    assert now() - left_at < 10, "it went on to its end"
+    assert steps[-1].data == expected
+    assert not any(isinstance(step, Loading) for step in steps)
+    assert diffusers.pids == pids
+
+
+@needs_torch
+async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
+    expected, pids = await made(diffusers, asked()), diffusers.pids
+    for ticks in (0, 1, 2, 3, 5, 8, 13, 50):
+        task = asyncio.create_task(steps_of(diffusers, LONG))
+        for _ in range(ticks):
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await made(diffusers, asked()) == expected
+    assert diffusers.pids == pids
+
+
+@needs_torch
+async def test_a_studio_that_does_not_stop_is_killed_and_the_next_picture_works(model, monkeypatch):
+    monkeypatch.setattr(provider, "STOP_SECONDS", 0.2)
+    opened = opened_at(model)
+    try:
+        run = await begun(opened, LONG)
+        (deaf,) = opened.pids
+        os.kill(deaf, signal.SIGSTOP)
+        await run.aclose()
+        assert isinstance((await steps_of(opened, asked()))[-1], Finished)
+        assert deaf not in opened.pids
+        assert not psutil.pid_exists(deaf)
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_a_killed_studio_is_provider_down_and_the_next_picture_works(model):
+    opened = opened_at(model)
+    try:
+        run = await begun(opened, LONG)
+        os.kill(opened.pids[0], signal.SIGKILL)
+        with pytest.raises(ProviderDown):
+            async for _ in run:
+                pass
+        assert isinstance((await steps_of(opened, asked()))[-1], Finished)
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_close_ends_the_studio_in_the_middle_of_its_work(model):
+    opened = opened_at(model)
+    run = await begun(opened, LONG)
+    (pid,) = opened.pids
+    await run.aclose()
+    await opened.close()
+    assert not psutil.pid_exists(pid)
+
+
+@needs_torch
+async def test_what_the_safety_checker_finds_is_refused(tmp_path):
+    opened = opened_at(await built(tmp_path / "prudish", "--prudish"))
+    try:
+        with pytest.raises(Refused) as caught:
+            await steps_of(opened, asked())
+        assert "other words" in caught.value.message
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_works(model):
+    opened = opened_at(model)
+    try:
+        expected = await made(opened, asked())
+        studio = psutil.Process(opened.pids[0])
+        space = studio.memory_info().vms + 256 * 1024**2
+        studio.rlimit(psutil.RLIMIT_AS, (space, space))
+        with pytest.raises(provider.ProviderError, match="smaller"):
+            await steps_of(opened, asked(width=4096, height=4096, steps=1))
+        assert await made(opened, asked()) == expected
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_a_pipeline_with_broken_weights_is_said_in_words_without_its_place(model, tmp_path):
+    broken = tmp_path / "broken"
+    for file in model.rglob("*"):
+        if file.is_file():
+            target = broken / file.relative_to(model)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes()[:100] if file.suffix == ".safetensors" else file.read_bytes())
+    opened = opened_at(broken)
+    try:
+        with pytest.raises(ModelGone, match="cannot be loaded") as caught:
+            await steps_of(opened, asked())
+        assert str(tmp_path) not in caught.value.message
+    finally:
+        await opened.close()
+
+
+@needs_torch
+@pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a graphics card")
+async def test_a_graphics_card_that_is_not_there_is_said_in_words(model):
+    opened = opened_at(model, DIFFUSERS_DEVICE="cuda")
+    try:
+        with pytest.raises(ModelGone, match="cannot be loaded"):
+            await steps_of(opened, asked())
+    finally:
+        await opened.close()
+
+
+@needs_torch
+async def test_the_studio_knows_no_token(model, monkeypatch):
+    for name in ("HUGGINGFACE_API_KEY", "HF_TOKEN", "SECRET_KEY"):
+        monkeypatch.setenv(name, "canary")
+    opened = opened_at(model)
+    try:
+        await steps_of(opened, asked())
+        assert "canary" not in psutil.Process(opened.pids[0]).environ().values()
+    finally:
+        await opened.close()
+
+
+# Through the product --------------------------------------------------------------------------------------------------
+
+
+@needs_torch
+async def test_in_the_product_a_picture_comes_a_cancelled_one_gives_its_credit_back(database_url, model, tmp_path):
+    settings = {"DATABASE_URL": database_url, "DIFFUSERS_MODEL": str(model), "OMP_NUM_THREADS": "1"}
+    async with running(tmp_path, PROVIDERS="diffusers", **settings) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        room = await ada.joins(session)
+        done = await room.sees_ended(await room.generates("a quiet harbour", seed=5, steps=8))
+        (picture,) = done["generations"]
+        assert (picture["status"], picture["provider"], picture["model"]) == ("done", "diffusers", "tiny-diffusion")
+        stages = [event for event in room.events if event["type"] == "progress"]
+        assert {"model-loading", "rendering"} <= {event["status"] for event in stages}
+        assert any(event.get("steps") == 9 for event in stages)
+        left = (await ada.credits(session))["image"]["left"]
+
+        long = await room.generates("an endless sea", steps=100, width=512, height=512)
+        await room.hears(lambda event: event["type"] == "progress" and event["message_id"] == long["id"])
+        await room.asks("generation.cancel", generation_id=long["generations"][0]["id"])
+        ended = await room.sees_ended(long)
+        assert ended["generations"][0]["status"] == "cancelled"
+        again = await room.sees_ended(await room.generates("a quiet harbour", seed=5, steps=8))
+        assert again["generations"][0]["status"] == "done"
+        assert (await ada.credits(session))["image"]["left"] == left - 1
+        await room.leaves()
+
+
+# Where it cannot work -------------------------------------------------------------------------------------------------
+
+
+def test_where_the_packages_are_missing_the_start_says_how_to_get_them(monkeypatch):
+    monkeypatch.setattr(models, "PACKAGES", ("torch_of_nowhere",))
+    words = "PROVIDERS names diffusers, but it is not installed: pip install chatserver[diffusers]"
+    with pytest.raises(ConfigurationError) as caught:
+        open_providers(config.load({"PROVIDERS": "diffusers", "DIFFUSERS_MODEL": "somebody/sd"}))
+    assert caught.value.message == words
+    (finding,) = local_model.look(config.load({"DIFFUSERS_MODEL": "somebody/sd"}))
+    assert finding.status == "failure"
+    assert "torch_of_nowhere" in finding.message
+
+
+def test_without_a_model_the_start_says_which_setting_is_missing(monkeypatch):
+    monkeypatch.setattr(models, "PACKAGES", ())
+    with pytest.raises(ConfigurationError, match="DIFFUSERS_MODEL is not set"):
+        open_providers(config.load({"PROVIDERS": "diffusers"}))
+
+
+async def test_a_model_alone_chooses_the_provider(monkeypatch):
+    monkeypatch.setattr(models, "PACKAGES", ())
+    opened = open_providers(config.load({"DIFFUSERS_MODEL": "stable-diffusion-v1-5/stable-diffusion-v1-5"}))
+    (only,) = opened.values()
+    assert only.model("image") == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    assert not only.supports("video")
+    await only.close()
+
+
+def pipeline_without_weights(folder: Path) -> Path:
+    index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "U"], "safety_checker": [None, None]}
+    folder.mkdir()
+    (folder / "model_index.json").write_text(json.dumps(index))
+    return folder
+
+
+def no_folder(place: Path) -> Path:
+    return place / "nowhere"
+
+
+def a_file(place: Path) -> Path:
+    (place / "sd.safetensors").write_bytes(b"")
+    return place / "sd.safetensors"
+
+
+def an_empty_folder(place: Path) -> Path:
+    return place
+
+
+def a_folder_without_parts(place: Path) -> Path:
+    return pipeline_without_weights(place / "half")
+
+
+def a_folder_with_a_broken_index(place: Path) -> Path:
+    (place / "model_index.json").write_text("{")
+    return place
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (no_folder, "is not there"),
+        (a_file, "names a file"),
+        (an_empty_folder, "holds no model_index.json"),
+        (a_folder_without_parts, "lacks: unet"),
+        (a_folder_with_a_broken_index, "cannot be read"),
+    ],
+)
+async def test_a_wrong_folder_is_said_in_words_at_the_first_picture_and_by_the_doctor(
+    monkeypatch, tmp_path, wrong, words
+):
+    monkeypatch.setattr(models, "PACKAGES", ())
+    settings = config.load({"DIFFUSERS_MODEL": str(wrong(tmp_path))})
+    opened = Diffusers(settings)
+    with pytest.raises(ModelGone, match=words) as caught:
+        await steps_of(opened, asked())
+    await opened.close()
+    assert not caught.value.temporary
+    assert str(tmp_path) not in caught.value.message
+    (finding,) = local_model.look(settings)
+    assert finding.status == "failure"
+    assert words in finding.message
+
+
+def test_the_doctor_says_nothing_of_a_provider_that_is_not_in_use():
+    assert local_model.look(config.load({})) == []
