@@ -8,7 +8,7 @@ import sys
 
 from benchmarks import report
 
-TOPICS = ("hub", "provider_overhead", "token_streams")
+TOPICS = ("hub", "provider_overhead", "token_streams", "page_load", "press_to_queued")
 
 
 def main(names: list[str]) -> int:

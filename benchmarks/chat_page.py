@@ -1,0 +1,31 @@
+"""What the benchmarks of the page share: the product with its embedded Postgres, Chromium, and somebody signed in."""
+
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser
+
+from tests.support import product as products
+from tests.support.browser import chromium, desk
+from tests.support.product import Product
+from tests.support.story import Person, sign_up
+
+
+@contextlib.asynccontextmanager
+async def open_house(**settings: str) -> AsyncIterator[tuple[Product, Browser]]:
+    """The product as `make run` starts it, and a browser."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder:
+        async with products.running(Path(folder), **settings) as product, chromium() as browser:
+            yield product, browser
+            await product.stop()
+
+
+async def somebody(product: Product, browser: Browser) -> tuple[Person, dict[str, Any], Any]:
+    """A person, a session of theirs, and the cookies of their browser."""
+    person = await sign_up(product, "Ada")
+    session = await person.buys("pro")
+    async with desk(browser, person) as seat:
+        return person, session, await seat.context.storage_state()
