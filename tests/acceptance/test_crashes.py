@@ -89,7 +89,7 @@ async def crash_a_node(machines, step, is_stored):
     await other.leaves()
 
 
-async def test_a_node_killed_at_each_step_stores_once_what_is_sent_again(machines):
+async def test_p1_p4_a_node_killed_at_each_step_stores_once_what_is_sent_again(machines):
     await asyncio.gather(*(crash_a_node(machines, step, is_stored) for step, is_stored in WEB_STEPS.items()))
 
 
@@ -124,7 +124,7 @@ async def end_all_leases(url):
     await connection.close()
 
 
-async def test_a_worker_killed_at_each_step_leaves_a_job_that_ends_once(machines):
+async def test_p7_p8_a_worker_killed_at_each_step_leaves_a_job_that_ends_once(machines):
     ada = await sign_up(machines.web[0], "Ada")
     session = await ada.buys("pro")
     await set_aside(machines.settings["DATABASE_URL"])

@@ -158,7 +158,7 @@ async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluste
         assert await product.stop() == 0
 
 
-async def test_sockets_and_commands_are_bounded_over_all_nodes(cluster):
+async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
     ada = await sign_up(cluster.web[0], "Ada")
     session = await ada.buys()
     rooms = [await ada.joins(session, product=cluster.web[number % 2]) for number in range(5)]

@@ -112,7 +112,7 @@ async def test_what_somebody_else_put_there_is_never_touched(fresh):
 
 
 @on_both
-async def test_the_compare_finds_every_kind_of_harm(fresh):
+async def test_p8_the_compare_finds_every_kind_of_harm(fresh):
     missing, cut, thumbless, orphan, sound = [await fresh.gets(picture(10 + index)) for index in range(5)]
     files = {
         each.id: await fresh.database.run_as(fresh.ada, assets.find_file, each.id)
@@ -174,7 +174,7 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 @pytest.mark.parametrize("step", ["row", "bytes", "thumbnail"])
-async def test_kill_9_between_row_and_bytes_leaves_nothing_after_the_sweep(database, database_url, tmp_path, step):
+async def test_p8_kill_9_between_row_and_bytes_leaves_nothing_after_the_sweep(database, database_url, tmp_path, step):
     store_url = f"file:{tmp_path}/files"
     store = await storage.open_url(store_url)
     await run_sql(database, "DELETE FROM assets")

@@ -32,7 +32,7 @@ async def open_pair(house: House, session: str, **options: int) -> tuple[RawClie
     return client, connection
 
 
-async def test_a_client_that_does_not_read_is_bounded_cut_off_and_not_felt(house: House) -> None:
+async def test_p9_a_client_that_does_not_read_is_bounded_cut_off_and_not_felt(house: House) -> None:
     session = await house.session("ada", "bob")
     stalled, connection = await open_pair(house, session, receive_bytes=4096)
     most = 0
