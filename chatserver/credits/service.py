@@ -58,8 +58,11 @@ async def capture(tx: Transaction, generation_id: str) -> None:
 
 async def release(tx: Transaction, generation_id: str) -> bool:
     """Gives a generation's credit back; True the first time, False where it was settled before."""
+    # The books decide: what was captured does not come back, whoever asks.
+    if await tx.fetch_value("credits.release", generation_id=generation_id) is None:
+        return False
     await tx.execute("credits.free", generation_id=generation_id)
-    return await tx.fetch_value("credits.release", generation_id=generation_id) is not None
+    return True
 
 
 async def balances(tx: Transaction, session_id: str) -> Balances:
