@@ -7,12 +7,23 @@ import io
 import time
 
 import psutil
+import pytest
 from PIL import Image
 
 from tests.support import product as products
 from tests.support.cluster import Cluster
 from tests.support.conversation import talking
 from tests.support.story import Refusal, Room, sign_up
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def lost_workers(cluster, postgres_server, swift, tmp_path_factory):
+    """A lease of thirty seconds has to run out in it, so it runs beside the other tests; the last one waits for it."""
+    folder = tmp_path_factory.mktemp("lost-workers")
+    task = asyncio.create_task(lose_workers(cluster, postgres_server, swift, folder))
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def presence(room):
@@ -91,51 +102,6 @@ async def test_p10_a_rolling_restart_fails_no_command(cluster):
         print(f"P10: {len(away)} tabs came back after SIGTERM, the slowest after {max(away):.2f} s")
 
 
-async def test_p7_a_killed_and_a_frozen_worker_are_replaced_and_publish_nothing(
-    cluster, postgres_server, swift, tmp_path
-):
-    """The slow one: a lease of thirty seconds has to run out, because nobody knows that its worker died."""
-    url = await postgres_server.create_database()
-    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "5"}
-    own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
-    machines = Cluster(tmp_path, **{**cluster.settings, **own, **slow})
-    try:
-        assert (await machines.run("storage", "create"))[0] == 0
-        await machines.start(web=1, workers=2)
-        ada = await sign_up(machines.web[0], "Ada")
-        session = await ada.buys("flash")
-        room = await ada.joins(session)
-        message = await room.generates("two lighthouses", count=2, width=128, height=128)
-        ids = {generation["id"] for generation in message["generations"]}
-        for generation_id in ids:
-            await room.hears(lambda event, wanted=generation_id: rendering(event, wanted))
-        await machines.add_worker(WORKER_CONCURRENCY="2")
-        killed, frozen = machines.workers[:2]
-        frozen.process.send_signal(products.signal.SIGSTOP)
-        await killed.kill()
-        began = time.monotonic()
-        ended = await room.sees_ended(message, patience=60)
-        print(f"P7: taken up and done {time.monotonic() - began:.1f} s after their workers were lost")
-        assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
-        assert {generation["stage"]["attempt"] for generation in ended["generations"]} == {2}
-        frozen.process.send_signal(products.signal.SIGCONT)
-        await products.wait_for_line(frozen, "generation.lost")
-        after = await room.says("and nothing changes")
-        assert after["seq"] == ended["seq"] + 1
-        assert (await ada.credits(session))["image"]["left"] == 6
-        await room.leaves()
-        await machines.check()
-    finally:
-        await machines.close()
-        await postgres_server.drop_database(url)
-
-
-def rendering(event, generation_id):
-    return (
-        event["type"] == "progress" and event["generation_id"] == generation_id and event.get("status") == "rendering"
-    )
-
-
 async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluster, tmp_path):
     alone = await products.start(
         tmp_path, "serve", "--workers", "2", wait=False, DATABASE_URL=cluster.settings["DATABASE_URL"]
@@ -182,3 +148,51 @@ async def refusals(rooms):
     refused = [result for result in results if isinstance(result, Refusal)]
     assert {refusal.code for refusal in refused} <= {"rate-limited"}
     return len(refused)
+
+
+async def lose_workers(cluster, postgres_server, swift, folder):
+    """Two jobs, whose workers are killed and frozen; a third worker has to find out by their leases."""
+    url = await postgres_server.create_database()
+    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "5"}
+    own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
+    machines = Cluster(folder, **{**cluster.settings, **own, **slow})
+    try:
+        assert (await machines.run("storage", "create"))[0] == 0
+        await machines.start(web=1, workers=2)
+        ada = await sign_up(machines.web[0], "Ada")
+        session = await ada.buys("flash")
+        room = await ada.joins(session)
+        message = await room.generates("two lighthouses", count=2, width=128, height=128)
+        ids = {generation["id"] for generation in message["generations"]}
+        for generation_id in ids:
+            await room.hears(lambda event, wanted=generation_id: rendering(event, wanted))
+        await machines.add_worker(WORKER_CONCURRENCY="2")
+        killed, frozen = machines.workers[:2]
+        frozen.process.send_signal(products.signal.SIGSTOP)
+        await killed.kill()
+        began = time.monotonic()
+        ended = await room.sees_ended(message, patience=60)
+        seconds = time.monotonic() - began
+        assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
+        assert {generation["stage"]["attempt"] for generation in ended["generations"]} == {2}
+        frozen.process.send_signal(products.signal.SIGCONT)
+        await products.wait_for_line(frozen, "generation.lost")
+        after = await room.says("and nothing changes")
+        assert after["seq"] == ended["seq"] + 1
+        assert (await ada.credits(session))["image"]["left"] == 6
+        await room.leaves()
+        await machines.check()
+        return seconds
+    finally:
+        await machines.close()
+        await postgres_server.drop_database(url)
+
+
+def rendering(event, generation_id):
+    return (
+        event["type"] == "progress" and event["generation_id"] == generation_id and event.get("status") == "rendering"
+    )
+
+
+async def test_p7_a_killed_and_a_frozen_worker_are_replaced_and_publish_nothing(lost_workers):
+    print(f"P7: taken up and done {await lost_workers:.1f} s after their workers were lost")

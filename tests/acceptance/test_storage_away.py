@@ -41,18 +41,16 @@ async def test_p13_a_black_hole_delays_pictures_and_nothing_else(fresh_database,
             room = await ada.joins(session)
             proxy.mode = "swallow"
             message = await room.generates("a well without a bottom", width=64, height=64)
-            await products.wait_for_line(product, "storage.put_failed")
+            hopeless = await room.sees_ended(await create_with_deadline(room, fresh_database, seconds=4))
+            [generation] = hopeless["generations"]
+            assert generation["status"] == "failed"
+            assert generation["error"]["credit_returned"] is True
             await chat_goes_on(room, "still here")
+            assert room.messages[message["id"]]["generations"][0]["status"] == "rendering"
             proxy.mode = "carry"
             proxy.end_lines()
             ended = await room.sees_ended(message)
             assert ended["generations"][0]["status"] == "done"
-            proxy.mode = "swallow"
-            hopeless = await room.sees_ended(await create_with_deadline(room, fresh_database, seconds=4))
-            proxy.mode = "carry"
-            [generation] = hopeless["generations"]
-            assert generation["status"] == "failed"
-            assert generation["error"]["credit_returned"] is True
             assert (await ada.credits(session))["image"]["left"] == 7
             await room.leaves()
 

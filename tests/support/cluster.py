@@ -58,9 +58,8 @@ class Cluster:
 
     async def check(self) -> None:
         """The operator's auditors find nothing."""
-        for arguments in (("credits", "check"), ("storage", "check", "--remove")):
-            code, output = await self.run(*arguments)
-            assert code == 0, output
+        results = await asyncio.gather(self.run("credits", "check"), self.run("storage", "check", "--remove"))
+        assert [code for code, _ in results] == [0, 0], results
 
     async def close(self) -> None:
         for process in (*self.web, *self.workers):
