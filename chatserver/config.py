@@ -6,6 +6,7 @@ beside it, and a wrong value stops the start with one line that names it.
 
 import dataclasses
 import os
+import re
 import secrets
 import types
 import typing
@@ -194,6 +195,10 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     return config
 
 
+# A name and a password that somebody wrote into an address, in any setting.
+_USER_INFO = re.compile(r"//[^/@\s]+@")
+
+
 def settings(config: Config) -> list[tuple[str, str, str]]:
     """(environment name, value with secrets masked, sentence) of every setting, for `chatserver config` and the README."""
     rows = []
@@ -202,7 +207,7 @@ def settings(config: Config) -> list[tuple[str, str, str]]:
         shown = ",".join(value) if isinstance(value, tuple) else str(value)
         if field.metadata["secret"] and shown:
             shown = "•••• (set)"
-        rows.append((field.name.upper(), shown, field.metadata["sentence"]))
+        rows.append((field.name.upper(), _USER_INFO.sub("//••••@", shown), field.metadata["sentence"]))
     return rows
 
 
@@ -211,11 +216,13 @@ def secret_key(config: Config) -> str:
     if config.secret_key:
         return config.secret_key
     path = config.data_dir / "secret-key"
-    config.data_dir.mkdir(parents=True, exist_ok=True)
     try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
+    except OSError as error:
+        if path.is_file():
+            return path.read_text().strip()
+        raise ConfigurationError(f"{path} cannot be made: {error.strerror}. Set DATA_DIR or SECRET_KEY.") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()

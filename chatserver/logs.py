@@ -41,7 +41,9 @@ def configure(config: Config) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(config)],
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # At `debug`, libraries write headers, frames and statements: tokens and prompts. Only we know what must not be said.
+    logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
+    logging.getLogger(__package__).setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 

@@ -104,6 +104,11 @@ async def _connect(url: str) -> "asyncpg.Connection":
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or type(error).__name__
         raise ConfigurationError(f"The database cannot be reached: {_one_line(reason)}") from error
+    except ValueError:
+        # Not repeated: it may hold a password.
+        raise ConfigurationError(
+            "DATABASE_URL cannot be read; it should be postgresql://user@host:port/name."
+        ) from None
 
 
 async def _ensure_table(connection: "asyncpg.Connection") -> None:

@@ -24,6 +24,7 @@ STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
 # The longest path of a socket that every system takes is 103 bytes; Postgres adds "/.s.PGSQL.5432".
 SOCKET_FOLDER_BYTES = 88
+_SOCKET = ".s.PGSQL.5432"
 
 SETTINGS = {
     "listen_addresses": "",
@@ -97,9 +98,11 @@ class Server:
         if not self.data.exists():
             self._make_data_folder()
         self._check_version()
-        # Nobody holds the server's lock, so whatever this says about a process is out of date.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
         self._make_socket_folder()
+        # Nobody holds the server's lock, so whatever these say about a process is out of date: after a kill -9 its
+        # number may be a zombie's, or in a container that of any other process.
+        for left_over in (self.data / "postmaster.pid", self.socket / _SOCKET, self.socket / f"{_SOCKET}.lock"):
+            left_over.unlink(missing_ok=True)
         options = [f"--{name}={value}" for name, value in self.settings.items()]
         lock = self._locks.open("server")
         try:

@@ -1,5 +1,6 @@
 """The rules of plans: reading them, and the operator's changes. A session keeps the credits it was sold with."""
 
+import re
 from decimal import Decimal
 
 from chatserver.database import Transaction
@@ -26,7 +27,8 @@ async def find(tx: Transaction, plan_id: str) -> Plan:
 
 
 async def save(tx: Transaction, plan: Plan) -> Plan:
-    """Adds a plan or replaces its settings. Needs the worker role."""
+    """Adds a plan or replaces its settings; Invalid where one cannot be. Needs the worker role."""
+    _check(plan)
     row = await tx.fetch_one(
         "plans.save",
         id=plan.id,
@@ -44,3 +46,27 @@ async def save(tx: Transaction, plan: Plan) -> Plan:
     )
     assert row is not None
     return Plan.from_row(row)
+
+
+# What the schema takes: ids as they stand in addresses, and numbers from least to most.
+_ID = re.compile(r"[a-z0-9-]{1,40}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_RANGES = {
+    "minutes": (1, 525_600),
+    "image_credits_per_hour": (0, 1000),
+    "video_credits_per_hour": (0, 1000),
+    "max_size": (64, 4096),
+    "max_count": (1, 4),
+}
+
+
+def _check(plan: Plan) -> None:
+    if not _ID.fullmatch(plan.id):
+        raise Invalid.field("id", "must be 1 to 40 of a–z, 0–9 and -")
+    if not _CURRENCY.fullmatch(plan.price.currency):
+        raise Invalid.field("currency", "must be the three letters of ISO 4217, such as INR")
+    if not 0 <= plan.price.amount < 10**10:
+        raise Invalid.field("price", "must be 0 or more")
+    for field, (least, most) in _RANGES.items():
+        if not least <= getattr(plan, field) <= most:
+            raise Invalid.field(field, f"must be {least} to {most:,}")
