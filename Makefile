@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: run test check format lock bench soak mutants clean
+.PHONY: run test test-with-diffusers check format lock bench soak mutants clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
 	@set -a; [ ! -f .env ] || . ./.env; set +a; exec $(BIN)/python -m chatserver serve
 
 test: $(VENV)/.test system-packages check   ## every check and every test
+	@$(BIN)/python -m pytest
+
+test-with-diffusers: $(VENV)/.test system-packages check   ## the same, with a real pipeline where a small torch can be had
+	@.ci/diffusers $(BIN)/python
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's syntax
@@ -35,6 +39,7 @@ mutants: $(VENV)/.test system-packages      ## takes guards out, one at a time, 
 lock:                        ## makes the hashed locks anew from pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test -o requirements/test.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --extra test --extra diffusers --overrides requirements/without-torch.txt --constraints requirements/test.lock -o requirements/diffusers.lock
 
 # The environment is made once and again whenever a lock changes.
 $(VENV)/bin/python:

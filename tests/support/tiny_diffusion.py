@@ -1,7 +1,8 @@
 """A tiny Stable Diffusion pipeline with random weights: `python -m tests.support.tiny_diffusion FOLDER`.
 
 Real in every part (tokenizer, text encoder, U-Net, autoencoder, scheduler), so that all of the product's code meets what it
-meets in earnest; only what it paints means nothing. With `--prudish` its safety checker refuses everything.
+meets in earnest; only what it paints means nothing. FOLDER gets two: `tiny-diffusion`, and `prudish`, whose safety checker
+refuses everything.
 """
 
 import json
@@ -77,9 +78,7 @@ def safety_checker() -> StableDiffusionSafetyChecker:
     return checker
 
 
-def pipeline(folder: Path, prudish: bool) -> StableDiffusionPipeline:
-    torch.manual_seed(0)
-    words = tokenizer(folder / "words")
+def pipeline(words: CLIPTokenizer, prudish: bool) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
         vae=autoencoder(),
         text_encoder=text_encoder(words),
@@ -95,7 +94,13 @@ def pipeline(folder: Path, prudish: bool) -> StableDiffusionPipeline:
     )
 
 
-if __name__ == "__main__":
+def build(target: Path) -> None:
     torch.set_num_threads(1)
-    target = Path(sys.argv[1])
-    pipeline(target, "--prudish" in sys.argv).save_pretrained(target)
+    torch.manual_seed(0)
+    words = tokenizer(target / "words")
+    pipeline(words, prudish=False).save_pretrained(target / "tiny-diffusion")
+    pipeline(words, prudish=True).save_pretrained(target / "prudish")
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]))

@@ -22,7 +22,7 @@ class Previewer:
     """Small WebPs of latents, not too often. None where this model's latents do not lend themselves to it."""
 
     def __init__(self, pipe: Any) -> None:
-        self._colours = _fit(pipe.vae) if hasattr(pipe, "vae") else None
+        self._colours = _fitted(pipe)
         self._last = 0.0
 
     def of(self, latents: "torch.Tensor") -> bytes | None:
@@ -33,6 +33,13 @@ class Previewer:
             return None
         self._last = time.monotonic()
         return _webp(_pixels(latents[0].float().cpu(), self._colours))
+
+
+def _fitted(pipe: Any) -> "torch.Tensor | None":
+    try:
+        return _fit(pipe.vae)
+    except Exception:  # noqa: BLE001  encoders differ from family to family; a model without previews is still one
+        return None
 
 
 def _fit(vae: Any) -> "torch.Tensor | None":

@@ -24,6 +24,8 @@ from chatserver.providers.diffusers.previews import Previewer
 STRENGTH = 0.6
 # Sides that every latent picture has a whole number of cells for; some pipelines want more.
 GRAIN = 8
+# On the processor, running out of memory has no exception of its own, only these words.
+OUT_OF_MEMORY = ("allocate memory", "bad_alloc")
 
 
 class NotLoadable(Exception):
@@ -106,7 +108,7 @@ class Studio:
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise _out_of_memory() from error
         except RuntimeError as error:
-            if "allocate memory" in str(error):
+            if any(words in str(error) for words in OUT_OF_MEMORY):
                 raise _out_of_memory() from error
             raise
         if any(getattr(made, "nsfw_content_detected", None) or ()):
