@@ -80,9 +80,8 @@ async def test_p10_a_killed_node_loses_nothing_and_its_tabs_come_back_elsewhere_
                 while any(len(own) < count + 3 for own, count in zip(said, before, strict=True)):
                     await asyncio.sleep(0.05)
             await cluster.replace(cluster.web[index])
-            cluster.web.reverse() if index == 0 else None
         away = sorted(seconds for tab in tabs for seconds in tab.away)
-        assert away
+        assert len(away) >= len(tabs)
         assert away[-1] < 5
         print(f"P10: {len(away)} tabs came back after SIGKILL, the slowest after {away[-1]:.2f} s")
 
@@ -153,7 +152,7 @@ async def refusals(rooms):
 async def lose_workers(cluster, postgres_server, swift, folder):
     """Two jobs, whose workers are killed and frozen; a third worker has to find out by their leases."""
     url = await postgres_server.create_database()
-    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "5"}
+    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "40"}
     own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
     machines = Cluster(folder, **{**cluster.settings, **own, **slow})
     try:
@@ -166,7 +165,7 @@ async def lose_workers(cluster, postgres_server, swift, folder):
         ids = {generation["id"] for generation in message["generations"]}
         for generation_id in ids:
             await room.hears(lambda event, wanted=generation_id: rendering(event, wanted))
-        await machines.add_worker(WORKER_CONCURRENCY="2")
+        await machines.add_worker(WORKER_CONCURRENCY="2", SKETCH_PACE="0")
         killed, frozen = machines.workers[:2]
         frozen.process.send_signal(products.signal.SIGSTOP)
         await killed.kill()

@@ -1,0 +1,45 @@
+"""Backup and restore of one machine, as docs/operations.md says it: stop, copy the folder, put it elsewhere, start."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.support import product as products
+from tests.support.story import sign_up
+
+
+@pytest.fixture
+def folder():
+    """Outside private homes: as root, Postgres runs as somebody else, who must be able to get there."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-backup-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def test_a_copied_folder_is_the_whole_product_again(folder):
+    product = await products.start(folder / "first")
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    message = await room.sees_ended(await room.generates("a safe place", width=64, height=64))
+    asset = message["generations"][0]["assets"][0]
+    await room.leaves()
+    assert await product.stop() == 0
+    # What `tar` and `cp --archive` do: owners are kept, because Postgres insists on them.
+    done = await asyncio.create_subprocess_exec("cp", "--archive", str(folder / "first"), str(folder / "second"))
+    assert await done.wait() == 0
+    shutil.rmtree(folder / "first")
+    product = await products.start(folder / "second")
+    try:
+        ada.product = product
+        stored = (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
+        assert message in stored
+        assert (await ada.fetch(asset["url"]))[0] == 200
+        for arguments in (("credits", "check"), ("storage", "check")):
+            check = await products.start(folder / "second", *arguments, wait=False)
+            assert await check.process.wait() == 0, check.output()
+    finally:
+        assert await product.stop() == 0
