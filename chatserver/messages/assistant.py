@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
 import structlog
@@ -29,6 +29,10 @@ STOP_SECONDS = 5.0
 # Thirty deltas a second look smooth and cost little; two saves a second heal soon and cost little.
 DELTA_SECONDS = 1 / 30
 SAVE_SECONDS = 0.5
+# Saves a second over all that one process writes: with more writers each saves more rarely.
+MOST_SAVES = 40
+# Up to so many characters the search for finished blocks is quicker than the way to a thread and back.
+SHORT_TAIL = 2_000
 # A renewal where nothing new was written, and the longest that one reply may take and be.
 KEEP_SECONDS = replies.LEASE_SECONDS / 3
 LONGEST_SECONDS = 300.0
@@ -85,23 +89,30 @@ class Assistant:
                 return
             if reply is None:
                 return
-            writer = Writer(self._state, reply)
+            writer = Writer(self._state, reply, self._pace)
             task = asyncio.create_task(writer.run())
             self._writing[task] = writer
             task.add_done_callback(lambda done: self._writing.pop(done))
+
+    def _pace(self) -> float:
+        """Seconds between two saves of one reply."""
+        return max(SAVE_SECONDS, len(self._writing) / MOST_SAVES)
 
 
 class Writer:
     """Writes one reply to its end: done, stopped, failed with words, or lost to another writer."""
 
-    def __init__(self, state: State, reply: Reply) -> None:
-        self._state, self.reply = state, reply
+    def __init__(self, state: State, reply: Reply, pace: Callable[[], float]) -> None:
+        self._state, self.reply, self._pace = state, reply, pace
         self._text = ""
         self._sent = 0  # characters that deltas have carried
         self._offset = 0  # the same in UTF-16 code units
         self._flush: asyncio.TimerHandle | None = None
         self._flushed = 0.0
         self._saved_text = ""
+        self._closed = 0  # characters of finished blocks, which are drawn once
+        self._closed_units = 0  # the same in UTF-16 code units
+        self._html = ""
         self._renewed = time.monotonic()
         self._usage: Usage | None = None
         self._stopped = asyncio.Event()
@@ -204,7 +215,7 @@ class Writer:
     async def _save_for_ever(self) -> None:
         """Returns when somebody pressed stop elsewhere; raises ReplyLost when the reply is another's."""
         while True:
-            await asyncio.sleep(SAVE_SECONDS)
+            await asyncio.sleep(self._pace())
             stopped = False
             try:
                 if self._text != self._saved_text:
@@ -220,12 +231,23 @@ class Writer:
     async def _save(self) -> bool:
         self._send_delta()
         text = self._text
-        closed = await asyncio.to_thread(markdown.closed_length, text)
-        html = await markdown.render_off_loop(text[:closed])
-        draft = Draft(text, html, markdown.utf16_length(text[:closed]))
+        await self._close_blocks(text)
+        draft = Draft(text, self._html, self._closed_units)
         stopped = await self._state.database.run_system(replies.save, self.reply, draft)
         self._saved_text, self._renewed = text, time.monotonic()
         return stopped
+
+    async def _close_blocks(self, text: str) -> None:
+        """Draws the blocks that were finished since the last time: one that another has followed stays as it is."""
+        tail = text[self._closed :]
+        if len(tail) <= SHORT_TAIL:
+            length = markdown.closed_length(tail)
+        else:
+            length = await asyncio.to_thread(markdown.closed_length, tail)
+        if length:
+            self._html += await markdown.render_off_loop(tail[:length])
+            self._closed += length
+            self._closed_units += markdown.utf16_length(tail[:length])
 
     async def _finish(self, error: ChatserverError | None) -> None:
         self._send_delta()

@@ -33,7 +33,7 @@ PROMPT = "prompt"
 _SCHEMES = {"http", "https", "mailto"}
 
 # Lines that have ended, as the parser divides them; the end of a text may be half of a line's own end.
-_WHOLE_LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r(?!\Z))")
+_LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
 # Blocks that an empty line ends for good.
 _ONE_LINERS = {"paragraph_open", "heading_open"}
 
@@ -62,7 +62,10 @@ def closed_length(text: str) -> int:
     Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
     change with its next line, except for a paragraph or a heading with an empty line behind it.
     """
-    lines = _WHOLE_LINES.findall(text)
+    # A return at the very end may be half of a line's end. The rest is cut off before, not by the expression: on a long
+    # line without an end it would look for one from each character on.
+    whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+    lines = _LINES.findall(text[:whole])
     blocks = [token for token in _markdown.parse("".join(lines)) if token.level == 0 and token.nesting >= 0]
     if not blocks:
         return 0
