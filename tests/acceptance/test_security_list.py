@@ -30,7 +30,8 @@ MARKS = [
     "<details open ontoggle=alert(1)>", "<input autofocus onfocus=alert(1)>", "<form action=//evil.example><button>x",
     "<object data=data:text/html,x>", "<embed src=//evil.example>", "<link rel=stylesheet href=//evil.example>",
     "<meta http-equiv=refresh content='0;url=//evil.example'>", "<base href=//evil.example>",
-    "<video poster=//evil.example>", "<style>@import '//evil.example'</style>", "<noscript><p title='</noscript><img src=x onerror=1>'>",
+    "<video poster=//evil.example>", "<style>@import '//evil.example'</style>",
+    "<noscript><p title='</noscript><img src=x onerror=1>'>",
 ]  # fmt: skip
 BREAKS = ["{}", '">{}', "'>{}", "</textarea>{}", "</title>{}", "--><!-- -->{}", "</template>{}"]
 LINKS = [
