@@ -102,7 +102,7 @@ class Assistant:
 class Writer:
     """Writes one reply to its end: done, stopped, failed with words, or lost to another writer."""
 
-    def __init__(self, state: State, reply: Reply, pace: Callable[[], float]) -> None:
+    def __init__(self, state: State, reply: Reply, pace: Callable[[], float] = lambda: SAVE_SECONDS) -> None:
         self._state, self.reply, self._pace = state, reply, pace
         self._text = ""
         self._sent = 0  # characters that deltas have carried

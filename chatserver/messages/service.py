@@ -128,17 +128,18 @@ async def _insert(
 
 async def touch(tx: Transaction, message_id: str) -> Message:
     """Gives a changed message the stream's next number and announces it whole."""
-    session_id = await tx.fetch_value("messages.session_of", message_id=message_id)
-    if session_id is None:
+    row = await tx.fetch_one("messages.touch", message_id=message_id)
+    if row is None:
         raise NotFound
-    seq = await sessions.next_seq(tx, session_id)
-    await tx.fetch_value("messages.stamp", message_id=message_id, seq=seq)
-    return await announce(tx, message_id)
+    return _announce(tx, (await _whole(tx, [row]))[0])
 
 
 async def announce(tx: Transaction, message_id: str) -> Message:
     """Tells everyone in the session what a message, already stamped, now is."""
-    message = await find(tx, message_id)
+    return _announce(tx, await find(tx, message_id))
+
+
+def _announce(tx: Transaction, message: Message) -> Message:
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
     return message
 

@@ -12,13 +12,13 @@ INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, t
 VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :kind, :text, :html, :status, :client_id,
         :request_hash, :reply_to, :seq);
 
--- name: stamp
--- The message changed: it takes the stream's next number.
-UPDATE messages SET seq = :seq WHERE id = :message_id RETURNING id;
-
--- name: session_of
--- The session that a message belongs to.
-SELECT session_id FROM messages WHERE id = :message_id;
+-- name: touch
+-- The message changed: it takes the stream's next number. The session's row is locked first, as everywhere.
+WITH stream AS (
+  UPDATE user_sessions SET seq = seq + 1 WHERE id = (SELECT session_id FROM messages WHERE id = :message_id)
+  RETURNING seq
+)
+UPDATE messages m SET seq = stream.seq FROM stream WHERE m.id = :message_id RETURNING m.*;
 
 -- name: find
 -- One message, without what was deleted.
