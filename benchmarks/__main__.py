@@ -8,7 +8,15 @@ import sys
 
 from benchmarks import report
 
-TOPICS = ("hub", "provider_overhead", "token_streams", "page_load", "press_to_queued")
+TOPICS = (
+    "hub",
+    "provider_overhead",
+    "token_streams",
+    "page_load",
+    "press_to_queued",
+    "accepted_generations",
+    "start_up",
+)
 
 
 def main(names: list[str]) -> int:

@@ -56,14 +56,16 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: balances
--- What these sessions own, have free, have held by running work, and when the next comes free, by kind.
+-- What these sessions own, have free, have held by running work, and when the next comes free, by kind. Generations are
+-- looked up one by one, by their key: as a join they were read through whole, and there are ever more of them.
 SELECT c.session_id, c.kind,
        count(*) AS owned,
        count(*) FILTER (WHERE c.available_at <= clock_timestamp()) AS free,
        count(*) FILTER (WHERE c.available_at > clock_timestamp()
-                          AND g.status IN ('queued', 'model-loading', 'rendering')) AS held,
+                          AND (SELECT g.status FROM generations g WHERE g.id = c.generation_id)
+                              IN ('queued', 'model-loading', 'rendering')) AS held,
        min(c.available_at) FILTER (WHERE c.available_at > clock_timestamp()) AS next_at
-  FROM credits c LEFT JOIN generations g ON g.id = c.generation_id
+  FROM credits c
  WHERE c.session_id = ANY(:session_ids::uuid[])
  GROUP BY c.session_id, c.kind;
 
