@@ -236,7 +236,7 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         middleware=middleware.http_stack(state.config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
-    http.state.site, http.state.chatserver = site, state
+    http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
     told = (Welcome, *EVENTS, Presence, Typing, More, Reply)
     http.state.documents = documents.make(API, commands(state), told, state.config)
     return http

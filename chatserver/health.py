@@ -11,21 +11,40 @@ from starlette.routing import Route
 from chatserver.database import Transaction
 from chatserver.state import State
 
-# A dependency that takes longer than this to answer counts as away.
+# A dependency that takes longer than this to answer counts as away; whoever asks is told "slow" sooner.
 DEADLINE_SECONDS = 3.0
+PATIENCE_SECONDS = 1.0
+# A judgement is told for so long: whoever asks how often, each dependency is asked once in that time.
+FRESH_SECONDS = 2.0
 # Without the broker or the store the chat goes on; a balancer that took every process out for them would end it.
 VITAL = "database"
 
 
-async def check(state: State) -> dict[str, str]:
-    """ "ok", or what is wrong in one word, for each dependency. Causes and addresses stay in the log."""
-    probes: dict[str, Callable[[], Awaitable[None]]] = {
-        "database": lambda: state.database.run_system(_ask),
-        "broker": state.broker.check,
-        "storage": state.storage.check,
-    }
-    results = await asyncio.gather(*(_judge(probe) for probe in probes.values()))
-    return dict(zip(probes, results, strict=True))
+class Health:
+    """Judges this process's dependencies; one at a time of each kind, however many ask."""
+
+    def __init__(self, state: State) -> None:
+        self._probes: dict[str, Callable[[], Awaitable[None]]] = {
+            "database": lambda: state.database.run_system(_ask),
+            "broker": state.broker.check,
+            "storage": state.storage.check,
+        }
+        self._judging: dict[str, asyncio.Task[str]] = {}
+        self._judged: dict[str, float] = {}
+
+    async def check(self) -> dict[str, str]:
+        """ "ok", or what is wrong in one word, for each dependency. Causes and addresses stay in the log."""
+        for name in self._probes:
+            if self._is_stale(name):
+                self._judged[name] = time.monotonic()
+                self._judging[name] = asyncio.create_task(_judge(self._probes[name]))
+        await asyncio.wait(self._judging.values(), timeout=PATIENCE_SECONDS)
+        return {name: task.result() if task.done() else "slow" for name, task in self._judging.items()}
+
+    def _is_stale(self, name: str) -> bool:
+        if name not in self._judging:
+            return True
+        return self._judging[name].done() and time.monotonic() - self._judged[name] > FRESH_SECONDS
 
 
 async def _judge(probe: Callable[[], Awaitable[None]]) -> str:
@@ -50,7 +69,7 @@ async def show_health(_request: Request) -> JSONResponse:
 async def show_readiness(request: Request) -> JSONResponse:
     state: State = request.app.state.chatserver
     started = time.monotonic()
-    checks = await check(state)
+    checks = await request.app.state.health.check()
     ready = not state.hub.draining and checks[VITAL] == "ok"
     whole = all(result == "ok" for result in checks.values())
     body = {

@@ -195,4 +195,17 @@ def _spawn(
 
 def _serve_in_child(config: Config, role: Role, listener: socket.socket) -> None:
     logs.configure(config)
-    uvloop.run(serve_socket(config, role, listener))
+    uvloop.run(_serve_under_parent(config, role, listener))
+
+
+async def _serve_under_parent(config: Config, role: Role, listener: socket.socket) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    # A supervisor that was killed tells nobody; without this its children would keep the port from the next one.
+    asyncio.get_running_loop().add_reader(parent.sentinel, _follow_parent, parent.sentinel)
+    await serve_socket(config, role, listener)
+
+
+def _follow_parent(sentinel: int) -> None:
+    asyncio.get_running_loop().remove_reader(sentinel)
+    signal.raise_signal(signal.SIGTERM)

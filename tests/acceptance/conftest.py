@@ -28,7 +28,7 @@ async def bob(product):
     return await sign_up(product, "Bob")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def redis_server():
     """The Redis of the cluster; whoever freezes or kills it brings it back."""
     server = RedisServer()
@@ -37,7 +37,7 @@ async def redis_server():
     await server.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def cluster(postgres_server, redis_server, swift, tmp_path_factory):
     """Two web processes and two workers over Postgres, Redis and S3, for all modules; whoever kills one replaces it."""
     url = await postgres_server.create_database()

@@ -1,5 +1,6 @@
 """P13 and P16: the store of files swallows what it is given, or is full. The chat goes on, and no picture is lost."""
 
+import json
 import os
 import subprocess
 import time
@@ -46,6 +47,9 @@ async def test_p13_a_black_hole_delays_pictures_and_nothing_else(fresh_database,
             assert generation["status"] == "failed"
             assert generation["error"]["credit_returned"] is True
             await chat_goes_on(room, "still here")
+            status, _, body = await ada.fetch("/readyz")
+            # No balancer should take a process out for that.
+            assert (status, json.loads(body)["status"]) == (200, "degraded")
             assert room.messages[message["id"]]["generations"][0]["status"] == "rendering"
             proxy.mode = "carry"
             proxy.end_lines()
