@@ -13,7 +13,7 @@ run: $(VENV)/.run            ## start the product on http://localhost:8000
 test: $(VENV)/.test system-packages check   ## every check and every test
 	@$(BIN)/python -m pytest
 
-test-with-diffusers: $(VENV)/.test system-packages check   ## the same, with a real pipeline where a small torch can be had
+test-with-diffusers: $(VENV)/.test system-packages check   ## the same, with a real pipeline where a wheel of torch lies at hand
 	@.ci/diffusers $(BIN)/python
 	@$(BIN)/python -m pytest
 
@@ -26,6 +26,9 @@ check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's synta
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+screenshots: $(VENV)/.test system-packages  ## draws docs/images anew from the real page
+	@SCREENSHOTS=1 $(BIN)/python -m pytest -q -k screenshots tests/browser
 
 bench: $(VENV)/.test system-packages        ## measures, and writes docs/performance.md's table
 	@$(BIN)/python -m benchmarks

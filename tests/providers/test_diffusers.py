@@ -4,6 +4,7 @@ Whatever needs torch is skipped where the extra is not installed, and says so at
 """
 
 import asyncio
+import importlib
 import io
 import json
 import os
@@ -26,11 +27,6 @@ from chatserver.providers.diffusers import Diffusers, models, provider
 from tests.support.product import running
 from tests.support.story import sign_up
 
-ABSENT = models.missing_packages()
-needs_torch = pytest.mark.skipif(
-    bool(ABSENT), reason=f"LOCAL DIFFUSION IS NOT TESTED: {', '.join(ABSENT)} not installed (pip install .[diffusers])"
-)
-
 SECRETS = ("HUGGINGFACE_API_KEY", "HF_TOKEN", "SECRET_KEY")
 
 
@@ -47,6 +43,9 @@ def surroundings():
 @pytest.fixture(scope="module")
 async def folder(tmp_path_factory):
     """The tiny pipelines, made by a process of its own, so that this one stays without torch."""
+    absent = ", ".join(models.missing_packages())
+    if absent:
+        pytest.skip(f"LOCAL DIFFUSION IS NOT TESTED: {absent} not installed (make test-with-diffusers installs them)")
     target = tmp_path_factory.mktemp("models")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.support.tiny_diffusion", str(target)),
@@ -109,14 +108,12 @@ def pixels(data: bytes) -> np.ndarray:
 # What is made -------------------------------------------------------------------------------------------------------
 
 
-@needs_torch
 async def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_picture(diffusers):
     first, again, other = [await made(diffusers, asked(seed=seed)) for seed in (7, 7, 8)]
     assert first == again
     assert np.abs(pixels(first) - pixels(other)).mean() > 1
 
 
-@needs_torch
 @pytest.mark.parametrize("size", [(64, 64), (200, 72), (130, 97)])
 async def test_every_size_comes_exactly(diffusers, size):
     data = await made(diffusers, asked(width=size[0], height=size[1]))
@@ -124,7 +121,6 @@ async def test_every_size_comes_exactly(diffusers, size):
     assert data.startswith(b"\x89PNG")
 
 
-@needs_torch
 @pytest.mark.parametrize(
     "changes", [{"prompt": "a harbour"}, {"negative_prompt": "clouds"}, {"style": "ink"}, {"guidance": 1.5}]
 )
@@ -132,7 +128,6 @@ async def test_what_is_asked_changes_the_picture(diffusers, changes):
     assert await made(diffusers, asked(**changes)) != await made(diffusers, asked())
 
 
-@needs_torch
 async def test_a_variation_begins_at_its_source(diffusers):
     red, blue = (png(colour) for colour in ((220, 30, 30), (30, 30, 220)))
     first, again = [await steps_of(diffusers, asked(source=red)) for _ in range(2)]
@@ -145,7 +140,6 @@ async def test_a_variation_begins_at_its_source(diffusers):
     assert rendering[-1].steps < 5
 
 
-@needs_torch
 async def test_a_variation_in_one_step_has_a_step(diffusers):
     assert (await steps_of(diffusers, asked(source=png((9, 99, 9)), steps=1)))[-1].data
 
@@ -159,7 +153,6 @@ def png(colour) -> bytes:
 # What is said -------------------------------------------------------------------------------------------------------
 
 
-@needs_torch
 async def test_steps_are_those_of_the_scheduler_and_rise_to_the_end(diffusers):
     steps = await steps_of(diffusers, asked(steps=6))
     rendering = [step for step in steps if isinstance(step, Rendering)]
@@ -170,12 +163,10 @@ async def test_steps_are_those_of_the_scheduler_and_rise_to_the_end(diffusers):
     assert (finished.model, finished.provider, finished.seed) == ("tiny-diffusion", "diffusers", 7)
 
 
-@needs_torch
 async def test_steps_are_those_of_the_configuration_where_none_are_asked_for(diffusers):
     assert (await steps_of(diffusers, asked(steps=None)))[-2].steps == 4
 
 
-@needs_torch
 async def test_previews_are_small_webps_at_most_four_a_second(diffusers):
     begun_at = asyncio.get_running_loop().time()
     steps = await steps_of(diffusers, asked(steps=60, width=256, height=128))
@@ -189,7 +180,6 @@ async def test_previews_are_small_webps_at_most_four_a_second(diffusers):
         assert image.size == (32, 16)
 
 
-@needs_torch
 async def test_the_second_picture_waits_in_the_queue_for_the_first(diffusers):
     first = await begun(diffusers, LONG)
     second = diffusers.generate(asked())
@@ -201,7 +191,6 @@ async def test_the_second_picture_waits_in_the_queue_for_the_first(diffusers):
 # Ends ---------------------------------------------------------------------------------------------------------------
 
 
-@needs_torch
 async def test_a_picture_that_is_left_stops_at_its_next_step_and_the_model_stays_loaded(diffusers):
     expected = await made(diffusers, asked())
     run = await begun(diffusers, LONG)
@@ -216,7 +205,6 @@ async def test_a_picture_that_is_left_stops_at_its_next_step_and_the_model_stays
     assert diffusers.pids == pids
 
 
-@needs_torch
 async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
     expected, pids = await made(diffusers, asked()), diffusers.pids
     for ticks in (0, 1, 2, 3, 5, 8, 13, 50):
@@ -230,7 +218,6 @@ async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
     assert diffusers.pids == pids
 
 
-@needs_torch
 async def test_a_studio_that_does_not_stop_is_killed_and_the_next_picture_works(diffusers, monkeypatch):
     monkeypatch.setattr(provider, "STOP_SECONDS", 0.2)
     run = await begun(diffusers, LONG)
@@ -242,7 +229,6 @@ async def test_a_studio_that_does_not_stop_is_killed_and_the_next_picture_works(
     assert not psutil.pid_exists(deaf)
 
 
-@needs_torch
 async def test_a_killed_studio_is_provider_down_and_the_next_one_says_its_time_and_paints_the_same(diffusers):
     expected = await steps_of(diffusers, asked())
     assert not any(isinstance(step, Loading) for step in expected)
@@ -258,7 +244,6 @@ async def test_a_killed_studio_is_provider_down_and_the_next_one_says_its_time_a
     assert again[-1] == expected[-1]
 
 
-@needs_torch
 async def test_the_first_load_has_no_time_and_close_ends_the_studio_in_the_middle_of_its_work(model):
     opened = opened_at(model)
     run = opened.generate(LONG)
@@ -272,7 +257,6 @@ async def test_the_first_load_has_no_time_and_close_ends_the_studio_in_the_middl
     assert not psutil.pid_exists(pid)
 
 
-@needs_torch
 async def test_what_the_safety_checker_finds_is_refused(folder):
     opened = opened_at(folder / "prudish")
     try:
@@ -283,7 +267,6 @@ async def test_what_the_safety_checker_finds_is_refused(folder):
         await opened.close()
 
 
-@needs_torch
 async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_works(diffusers):
     expected = await made(diffusers, asked())
     studio = psutil.Process(diffusers.pids[0])
@@ -295,7 +278,6 @@ async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_
     assert await made(diffusers, asked()) == expected
 
 
-@needs_torch
 async def test_a_pipeline_with_broken_weights_is_said_in_words_without_its_place(model, tmp_path):
     broken = tmp_path / "broken"
     for file in model.rglob("*"):
@@ -312,7 +294,6 @@ async def test_a_pipeline_with_broken_weights_is_said_in_words_without_its_place
         await opened.close()
 
 
-@needs_torch
 @pytest.mark.skipif(Path("/dev/nvidia0").exists(), reason="there is a graphics card")
 async def test_a_graphics_card_that_is_not_there_is_said_in_words(model):
     opened = opened_at(model, DIFFUSERS_DEVICE="cuda")
@@ -323,16 +304,15 @@ async def test_a_graphics_card_that_is_not_there_is_said_in_words(model):
         await opened.close()
 
 
-@needs_torch
 async def test_the_studio_knows_no_token(diffusers):
     await steps_of(diffusers, asked())
     assert "canary" not in psutil.Process(diffusers.pids[0]).environ().values()
 
 
-@needs_torch
+@pytest.mark.usefixtures("folder")
 def test_previews_have_the_colours_that_the_encoder_gave_their_latents():
-    torch = pytest.importorskip("torch")
-    previews = pytest.importorskip("chatserver.providers.diffusers.previews")
+    torch = importlib.import_module("torch")
+    previews = importlib.import_module("chatserver.providers.diffusers.previews")
 
     class Encoder:
         """A linear one, of which the map is known to be exact."""
@@ -358,7 +338,6 @@ def test_previews_have_the_colours_that_the_encoder_gave_their_latents():
 # Through the product --------------------------------------------------------------------------------------------------
 
 
-@needs_torch
 async def test_in_the_product_a_picture_comes_a_cancelled_one_gives_its_credit_back(database_url, model, tmp_path):
     settings = {"DATABASE_URL": database_url, "DIFFUSERS_MODEL": str(model), "OMP_NUM_THREADS": "1"}
     async with running(tmp_path, PROVIDERS="diffusers", **settings) as product:
