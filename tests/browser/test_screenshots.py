@@ -1,0 +1,104 @@
+"""The README's pictures of the real page: a session as people have it, in light, in dark and on a phone.
+
+Made only when asked for (`make screenshots`): fonts differ between machines, and the pictures would change for nothing.
+"""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from playwright.async_api import Page
+
+from tests.support import product as products
+from tests.support.browser import PHONE, desk
+from tests.support.story import Room, sign_up
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif("SCREENSHOTS" not in os.environ, reason="made by `make screenshots`"),
+]
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+MOST_BYTES = 300_000
+WINDOW = {"width": 1280, "height": 1180}
+# Within pictures so many of the 256 shades of each colour become one: nobody sees it, and the file is half as large.
+SHADES = 7
+WIDE_PICTURE = {"width": 768, "height": 512}
+# Each picture takes as long as with a service, so that three pages can be taken of one that is being painted.
+PACE_SECONDS = "40"
+LIGHTHOUSE = "a lighthouse on a cliff, stormy sea, last light of dusk"
+HALF_WAY = """() => [...document.querySelectorAll('generation-card[data-status="rendering"]')].filter((card) =>
+  card.querySelector('[data-slot="bar"]').value > 0.5
+  && card.querySelector('[data-slot="preview"]').naturalWidth).length === 2"""
+DONE = 'generation-card[data-status="done"]'
+ALL_LOADED = """() => [...document.querySelectorAll('img.tile__picture')].every((each) => each.naturalWidth)
+  && !document.querySelector('generation-card[data-status="done"] [data-slot="preview"]:not([hidden])')"""
+LOOKS = {
+    "chat-light": {"viewport": WINDOW, "color_scheme": "light"},
+    "chat-dark": {"viewport": WINDOW, "color_scheme": "dark"},
+    "chat-phone": {"viewport": PHONE, "color_scheme": "light", "has_touch": True, "is_mobile": True},
+}
+
+
+async def test_screenshots(database_url, browser, tmp_path) -> None:
+    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_PACE=PACE_SECONDS) as product:
+        ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+        for title in ("Birthday cards", "Ideas for the garden"):
+            await ada.buys("flash-lite", title)
+        session = await ada.buys("pro", "Pictures for the hallway")
+        await bob.accepts(await ada.invites(session, guests_may_generate=True))
+        room, guest = await ada.joins(session), await bob.joins(session)
+        await spend_an_evening(room, guest)
+        async with contextlib.AsyncExitStack() as seats:
+            pages = {}
+            for name, settings in LOOKS.items():
+                seat = await seats.enter_async_context(desk(browser, ada, timezone_id="Europe/Berlin", **settings))
+                pages[name] = await seat.open_room(session)
+            await room.generates(LIGHTHOUSE, count=2, seed=5, **WIDE_PICTURE)
+            for name, page in pages.items():
+                await shoot(page, name)
+        await room.leaves()
+        await guest.leaves()
+
+
+async def spend_an_evening(room: Room, guest: Room) -> None:
+    """A conversation, two finished pictures, of which one is a favourite, and an answer of the built-in guide."""
+    await guest.says("Two pictures for the hallway? Something warm.")
+    made = await room.generates("a beautiful sunset over mountains", count=2, seed=5, **WIDE_PICTURE)
+    done = await room.sees_ended(made, patience=150)
+    await room.asks("asset.favorite", asset_id=done["generations"][0]["assets"][0]["id"], on=True)
+    await guest.says("Oh, the **first** one! @assistant a good prompt for something wilder?")
+    await room.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+
+
+async def shoot(page: Page, name: str) -> None:
+    """Writes docs/images/<name>.png, once everything on the page is there."""
+    await page.wait_for_function(HALF_WAY, timeout=120_000)
+    if page.viewport_size == PHONE:
+        await page.locator(DONE).first.evaluate("(each) => each.closest('chat-message').scrollIntoView()")
+    else:
+        await page.locator('[data-slot="scroll"]').evaluate("(each) => each.scrollTo(0, each.scrollHeight)")
+    await page.wait_for_function(ALL_LOADED)
+    shot = await page.screenshot(animations="disabled", caret="hide")
+    boxes = [await each.bounding_box() for each in await page.locator(".tile__frame").all()]
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
+    for box in filter(None, boxes):
+        make_lighter(picture, box)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
+    assert (IMAGES / f"{name}.png").stat().st_size < MOST_BYTES
+
+
+def make_lighter(picture: Image.Image, box: Any) -> None:
+    """Takes shades out of one place, as far as it lies in the picture."""
+    left, top = max(round(box["x"]), 0), max(round(box["y"]), 0)
+    right, bottom = round(box["x"] + box["width"]), round(box["y"] + box["height"])
+    place = (left, top, min(right, picture.width), min(bottom, picture.height))
+    if place[0] < place[2] and place[1] < place[3]:
+        part = picture.crop(place)
+        picture.paste(part.point(lambda value: min(round(value / SHADES) * SHADES, 255)), place[:2])
