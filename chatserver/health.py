@@ -26,8 +26,8 @@ class Health:
     def __init__(self, state: State) -> None:
         self._probes: dict[str, Callable[[], Awaitable[None]]] = {
             "database": lambda: state.database.run_system(_ask),
-            "broker": state.broker.check,
-            "storage": state.storage.check,
+            "broker": lambda: state.broker.check(),
+            "storage": lambda: state.storage.check(),
         }
         self._judging: dict[str, asyncio.Task[str]] = {}
         self._judged: dict[str, float] = {}
