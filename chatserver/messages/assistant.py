@@ -139,6 +139,10 @@ class Writer:
         if self.reply.attempt > replies.MOST_ATTEMPTS:
             await self._finish(ProviderError("This reply was interrupted several times."))
             return
+        if self.reply.stopped is not None:
+            self._text, self._sent = self.reply.stopped, len(self.reply.stopped)
+            await self._finish(None)
+            return
         consume = asyncio.create_task(self._consume())
         saver = asyncio.create_task(self._save_for_ever())
         stopped = asyncio.create_task(self._stopped.wait())

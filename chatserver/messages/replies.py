@@ -20,13 +20,17 @@ class ReplyLost(Exception):
 
 
 class Reply(Struct, frozen=True):
-    """A claimed reply: its message, its attempt, the plan's model (or none), and the conversation to answer."""
+    """A claimed reply: its message, its attempt, the plan's model (or none), and the conversation to answer.
+
+    `stopped` holds what was saved of a reply whose writer died after somebody had pressed stop; None otherwise.
+    """
 
     message_id: str
     session_id: str
     attempt: int
     model: str | None
     turns: tuple[Turn, ...]
+    stopped: str | None = None
 
 
 class Draft(Struct, frozen=True):
@@ -43,7 +47,8 @@ async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> Reply | 
     if row is None:
         return None
     turns = await _conversation(tx, row["session_id"], row["id"], window_tokens)
-    return Reply(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns)
+    stopped = row["text"] if row["stopped"] else None
+    return Reply(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns, stopped)
 
 
 async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:

@@ -96,7 +96,9 @@ async def change_session(call: Call, body: Changes) -> SessionAnswer:
 
 async def remove_member(call: Call) -> None:
     run, user_id = call.state.database.run_as, call.id("user_id")
-    await run(call.viewer.id, sessions.remove_member, call.id("session_id"), user_id)
+    session_id = call.id("session_id")
+    await run(call.viewer.id, sessions.remove_member, session_id, user_id)
+    await call.state.database.run_system(sessions.announce, session_id)
 
 
 async def create_invite(call: Call, body: NewInvite) -> InviteAnswer:

@@ -72,7 +72,7 @@ UPDATE messages
  WHERE id = (SELECT id FROM messages
               WHERE status = 'streaming' AND (lease_until IS NULL OR lease_until < clock_timestamp())
               ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, session_id, reply_to, attempt, stop_at IS NOT NULL AS stopped,
+RETURNING id, session_id, attempt, text, stop_at IS NOT NULL AS stopped,
           (SELECT p.chat_model FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
             WHERE s.id = messages.session_id) AS model;
 

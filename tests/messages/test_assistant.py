@@ -308,3 +308,17 @@ async def test_a_reply_that_breaks_its_writers_is_given_up(house):
     found = await house.database.run_as(ada, messages.find, reply.message_id)
     assert (found.status, house.chat.requests) == ("failed", [])
     assert "interrupted" in found.text
+
+
+async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_nothing_more(house):
+    ada, _ = await asked(house.database)
+    reply = await claimed(house.database)
+    await house.database.run_system(replies.save, reply, replies.Draft("so far and", "", 0))
+    await house.database.run_as(ada, messages.stop, reply.message_id)
+    await run_sql(
+        house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
+    )
+    house.chat = Model("from the start again")
+    await asyncio.wait_for(Writer(house, await claimed(house.database, "new")).run(), PATIENCE_SECONDS)
+    found = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, found.text, house.chat.requests) == ("done", "so far and", [])
