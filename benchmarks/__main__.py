@@ -10,6 +10,7 @@ from benchmarks import report
 
 TOPICS = (
     "hub",
+    "across_processes",
     "provider_overhead",
     "token_streams",
     "page_load",

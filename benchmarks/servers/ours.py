@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import uvloop
 
 from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
 from chatserver.brokers.memory import MemoryBroker
+from chatserver.brokers.redis import RedisBroker
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.realtime import endpoint
 from chatserver.realtime.base import Opening
@@ -79,7 +81,9 @@ def publish(hub: Hub, rooms: Rooms, number: int, nanoseconds: int) -> None:
 async def main(clients: int, orders: int) -> None:
     # The load generator answers no pings.
     everyone = Bounds(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
-    hub, rooms = Hub(MemoryBroker(), bounds=everyone), Rooms()
+    # With REDIS_URL it is one of several processes, as in benchmarks.across_processes.
+    url = os.environ.get("REDIS_URL")
+    hub, rooms = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), Rooms()
     await hub.start(rooms)
 
     async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
