@@ -77,7 +77,7 @@ def _until_joined(speaker: Server, listener: Server) -> None:
 
 
 def _tell(speaker: Server, listener: Server) -> tuple[float, float]:
-    """(CPU microseconds of the servers for each delivery, milliseconds until the first listener read it, in the quickest tenth)."""
+    """(CPU microseconds a delivery, of all servers; milliseconds until the first read it, in the quickest tenth)."""
     servers = {speaker.name: speaker} if speaker is listener else {"speaker": speaker, "listener": listener}
     before = sum(server.cpu_seconds() for server in servers.values())
     firsts = []

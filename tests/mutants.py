@@ -102,6 +102,11 @@ MUTANTS = (
         "tests/acceptance/test_redis_away.py::test_p11_with_redis_dead_everything_goes_on",
     ),
     Mutant(
+        "people at other processes",
+        (("chatserver/realtime/hub.py", "            self._others.hear(envelope.event)\n", ""),),
+        "tests/acceptance/test_many_machines.py::test_the_story_with_its_tabs_on_different_machines",
+    ),
+    Mutant(
         "the database's clock",
         (("chatserver/database.py", "    clock.follow(", "    _ = ("),),
         "tests/acceptance/test_clocks.py",
