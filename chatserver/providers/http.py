@@ -166,6 +166,8 @@ async def read(response: aiohttp.ClientResponse, cap: int) -> bytes:
         body.append(piece)
         size += len(piece)
         if size > cap:
+            # The error's traceback keeps this frame, for as long as somebody deals with the error.
+            body.clear()
             raise too_large(cap)
     return b"".join(body)
 
