@@ -29,7 +29,7 @@ export class ChatMessage extends HTMLElement {
     if (this.dataset.status === "streaming") this.#startHearing()
     else this.#stopHearing()
     // Parts of a message that has just come are not awake yet; they draw themselves when they are.
-    for (const part of this.querySelectorAll("generation-stack, generation-card")) part.drawn?.()
+    for (const part of this.querySelectorAll("generation-stack, generation-card, local-time")) part.drawn?.()
   }
 
   press = (event) => {

@@ -31,6 +31,11 @@ export class LocalTime extends HTMLElement {
     if (this.isConnected) this.connectedCallback()
   }
 
+  // Called when a newer drawing of its message was put in its place, with the server's words for the time.
+  drawn() {
+    this.show()
+  }
+
   show() {
     const time = this.querySelector("time")
     const date = new Date(time?.dateTime ?? "")
