@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV ?= uv
 
-.PHONY: run test test-with-diffusers check format lock bench soak mutants clean
+.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
