@@ -90,7 +90,6 @@ async def test_the_assistant_streams_code_and_is_stopped_half_way(house, emulato
         written = await reply.locator(".message__text").inner_text()
         assert "greet" in written
         assert written.count("part") < 20, "stopped half way, not at the end"
-        await page.wait_for_function()
 
 
 async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved(house, emulator, browser) -> None:
