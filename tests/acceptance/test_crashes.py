@@ -124,6 +124,7 @@ async def end_all_leases(url):
     await connection.close()
 
 
+@pytest.mark.timeout(400)  # eight processes start in it, one after the other
 async def test_p7_p8_a_worker_killed_at_each_step_leaves_a_job_that_ends_once(machines):
     ada = await sign_up(machines.web[0], "Ada")
     session = await ada.buys("pro")

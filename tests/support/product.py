@@ -79,7 +79,11 @@ async def start(
         )
     product = Product(process, f"http://127.0.0.1:{port}", log)
     if wait:
-        await wait_until_ready(product)
+        try:
+            await wait_until_ready(product)
+        except BaseException:
+            await product.kill()
+            raise
     return product
 
 
