@@ -73,7 +73,7 @@ def batches(sizes: Sequence[int]) -> Iterator[slice]:
     """Cuts a run of events, given by their sizes in bytes, into batches for one frame each; a huge event is its own."""
     start = total = 0
     for index, size in enumerate(sizes):
-        if total and total + size > BATCH_BYTES:
+        if index > start and total + size > BATCH_BYTES:
             yield slice(start, index)
             start, total = index, 0
         total += size

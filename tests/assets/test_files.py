@@ -2,14 +2,13 @@
 
 import io
 import json
-import time
 
 import aiohttp
 import pytest
 import yarl
 from PIL import Image
 
-from chatserver import assets, ids, storage
+from chatserver import assets, clock, ids, storage
 from chatserver.assets import signatures
 from tests.assets.shelf import SECRET_KEY, Shelf, clip, picture, serving
 from tests.support.people import run_sql
@@ -134,8 +133,8 @@ async def test_a_signature_ends_with_its_time(monkeypatch):
     asset_id = ids.new()
     fields = dict(part.split("=") for part in assets.sign_address("key", asset_id, 10).split("&"))
     assert signatures.is_signed("key", asset_id, **fields)
-    now = time.time()
-    monkeypatch.setattr(signatures.time, "time", lambda: now + 11)
+    now = clock.seconds()
+    monkeypatch.setattr(clock, "seconds", lambda: now + 11)
     assert not signatures.is_signed("key", asset_id, **fields)
 
 
