@@ -14,7 +14,6 @@ const NARROW = matchMedia("(max-width: 40rem)")
 const SLASH = /^\/(image|video)(?:\s+|$)/
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 const PLACEHOLDERS = {
-  text: "Message, or /image to make a picture",
   image: "Describe the picture you want to see",
   video: "Describe the clip you want to see",
 }
@@ -138,7 +137,7 @@ export class MessageComposer extends HTMLElement {
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
     write(slot(this, "label"), LABELS[this.mode])
-    this.field.placeholder = PLACEHOLDERS[this.mode]
+    this.field.placeholder = PLACEHOLDERS[this.mode] ?? this.field.dataset.placeholder
     for (const button of this.querySelectorAll(".composer__mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
     slot(this, "reasons").hidden = !making
     if (making) this.#showOffer()
