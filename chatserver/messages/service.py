@@ -202,10 +202,18 @@ async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:
 
 
 async def _generations_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Generation]]:
+    rows = await tx.fetch_all("messages.generations_of", message_ids=message_ids)
+    # Only what is done has files: what was just asked for, or is being made, costs no look for them.
+    done = any(row["status"] == "done" for row in rows)
+    assets = await _assets_of(tx, message_ids) if done else {}
+    generations = defaultdict(list)
+    for row in rows:
+        generations[row["message_id"]].append(Generation.from_row(row, assets.get(row["id"], [])))
+    return generations
+
+
+async def _assets_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Asset]]:
     assets = defaultdict(list)
     for row in await tx.fetch_all("messages.assets_of", message_ids=message_ids):
         assets[row["generation_id"]].append(Asset.from_row(row))
-    generations = defaultdict(list)
-    for row in await tx.fetch_all("messages.generations_of", message_ids=message_ids):
-        generations[row["message_id"]].append(Generation.from_row(row, assets[row["id"]]))
-    return generations
+    return assets
