@@ -66,13 +66,15 @@ class Attempt:
         self._dirty = False
         self._told = 0.0
         self._renewed = time.monotonic()
-        self._lost = asyncio.Event()
+        self._lost = False
+        self._news = asyncio.Event()  # something to save, or the lease is known to be lost
         self._maker = Maker("", "")
         self._rendering_since = time.monotonic()
 
     def cancel(self) -> None:
         """Somebody cancelled the generation: the work stops without waiting for the next look at the lease."""
-        self._lost.set()
+        self._lost = True
+        self._news.set()
 
     async def run(self) -> None:
         """To the end: done, failed, back in the queue, or lost. Cancelled from outside, it gives the job back."""
@@ -110,7 +112,9 @@ class Attempt:
         """Returns when the lease is lost. Saves progress as it comes, and renews the lease where there is none."""
         while time.monotonic() - self._renewed < GIVE_UP_SECONDS:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), SAVE_SECONDS)
+                await asyncio.wait_for(self._news.wait(), SAVE_SECONDS)
+            self._news.clear()
+            if self._lost:
                 return
             if not self._dirty and time.monotonic() - self._renewed < KEEP_SECONDS:
                 continue
@@ -238,6 +242,7 @@ class Attempt:
         if now - self._told < TELL_SECONDS:
             return
         self._told = now
+        self._news.set()  # what people were told, a page drawn a moment later shows too
         rendering = step if isinstance(step, Rendering) else Rendering()
         event = ProgressEvent(
             generation_id=self.job.id,

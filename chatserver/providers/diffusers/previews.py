@@ -49,7 +49,8 @@ def _fit(vae: Any) -> "torch.Tensor | None":
     if latents.ndim != 3 or not torch.isfinite(latents).all():
         return None
     colours = torch.nn.functional.adaptive_avg_pool2d(chart, latents.shape[1:])
-    return torch.linalg.lstsq(_with_constant(latents), colours.flatten(1).T).solution
+    # A channel may say what others say already: small singular values are noise, and would be blown up to any colour.
+    return torch.linalg.pinv(_with_constant(latents).double(), rtol=1e-4).float() @ colours.flatten(1).T.float()
 
 
 def _chart() -> "torch.Tensor":
