@@ -189,6 +189,8 @@ async def test_tab_reaches_everything_and_shows_where_it_is(emulated_product, br
     async with desk(browser, ada, reduced_motion="reduce") as seat:
         room, page = await ada.joins(session), await seat.open_room(session)
         await room.says("hello")
+        # Its Stop button would be gone before it is reached.
+        await room.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
         await room.sees_ended(await room.generates("a quiet lake", **SMALL))
         await expect(page.locator('generation-card[data-status="done"]')).to_be_visible()
         await page.click('.composer__mode[data-mode="image"]')
