@@ -22,7 +22,9 @@
     │   ├── ProviderDown            provider-down
     │   ├── TimedOut                timed-out
     │   ├── BadBytes                bad-bytes
-    │   └── RefusedByProvider …     never retried: see each
+    │   ├── ModelLoadingTooLong     model-loading-too-long
+    │   ├── Truncated               truncated
+    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, Refused, BadParameters, Drill: never retried
     ├── StorageError                storage-error        503
     └── ConfigurationError          configuration        –     (stops the start with one line)
 

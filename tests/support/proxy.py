@@ -24,10 +24,10 @@ class Proxy:
         assert task is not None
         self._lines.add(task)
         try:
-            there = await asyncio.open_connection("127.0.0.1", self.target_port)
-            await asyncio.gather(self._carry(reader, there[1]), self._carry(there[0], writer))
-        except (OSError, asyncio.CancelledError):
-            pass
+            # A line that breaks, or is cut on purpose, just ends: that is what this proxy is for.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                there = await asyncio.open_connection("127.0.0.1", self.target_port)
+                await asyncio.gather(self._carry(reader, there[1]), self._carry(there[0], writer))
         finally:
             self._lines.discard(task)
             writer.close()
