@@ -5,8 +5,12 @@ import pytest
 from chatserver import resources
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
-from tests.support import postgres
+from tests.support import postgres, promises
 from tests.support.swift import running_swift
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(promises.Summary())
 
 
 class Published(list[Announcement]):
