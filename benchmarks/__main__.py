@@ -17,6 +17,7 @@ TOPICS = (
     "press_to_queued",
     "accepted_generations",
     "start_up",
+    "growth",
 )
 
 

@@ -192,9 +192,21 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
    AND (:session_id::uuid IS NULL OR g.session_id = :session_id)
    AND (:before::uuid IS NULL OR g.id < :before)
    AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
-   AND (:favorite::boolean IS NULL OR EXISTS (SELECT 1 FROM assets a
-         WHERE a.generation_id = g.id AND a.status = 'stored' AND a.favorite) = :favorite)
+   AND (NOT :plain::boolean OR NOT EXISTS (SELECT 1 FROM assets a
+         WHERE a.generation_id = g.id AND a.status = 'stored' AND a.favorite))
  ORDER BY g.id DESC LIMIT :limit;
+
+-- name: favorites
+-- The same, of those whose picture or clip is a favourite: few, and so found from that end.
+SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
+  FROM assets a JOIN generations g ON g.id = a.generation_id
+ WHERE a.user_id = app_user_id() AND a.favorite AND a.status = 'stored' AND g.user_id = app_user_id()
+   AND (:kind::text IS NULL OR g.kind = :kind)
+   AND (:status::text IS NULL OR g.status = :status)
+   AND (:session_id::uuid IS NULL OR g.session_id = :session_id)
+   AND (:before::uuid IS NULL OR a.generation_id < :before)
+   AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
+ ORDER BY a.generation_id DESC LIMIT :limit;
 
 -- name: assets_for
 -- The stored files of these generations.

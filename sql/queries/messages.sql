@@ -7,10 +7,10 @@ SELECT id, request_hash FROM messages
 
 -- name: insert
 -- A new message.
-INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, html, status, client_id,
-                      request_hash, reply_to, seq)
-VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :kind, :text, :html, :status, :client_id,
-        :request_hash, :reply_to, :seq);
+INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_hue, kind, text, html, status,
+                      client_id, request_hash, reply_to, seq)
+VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_hue, :kind, :text, :html, :status,
+        :client_id, :request_hash, :reply_to, :seq);
 
 -- name: touch
 -- The message changed: it takes the stream's next number. The session's row is locked first, as everywhere.

@@ -2,8 +2,8 @@
 
 -- name: insert
 -- A new session, with its clock running.
-INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
-VALUES (:id, :user_id, :plan_id, :title, now() + make_interval(mins => :minutes::integer));
+INSERT INTO user_sessions (id, user_id, plan_id, title, untitled, expires_at)
+VALUES (:id, :user_id, :plan_id, :title, :untitled, now() + make_interval(mins => :minutes::integer));
 
 -- name: insert_purchase
 -- One buying of a session; the same reference of the same checkout is stored once.
@@ -20,9 +20,13 @@ UPDATE user_sessions
  WHERE id = :session_id AND user_id = :user_id
 RETURNING id;
 
+-- name: hues
+-- The colours of everybody who ever sat in a session: what those who left have said keeps theirs.
+SELECT user_id, hue FROM session_members WHERE session_id = :session_id AND user_id <> :user_id;
+
 -- name: seat_member
 -- Seats somebody; a guest who had left sits down again, and an owner stays one.
-INSERT INTO session_members (session_id, user_id, role) VALUES (:session_id, :user_id, :role)
+INSERT INTO session_members (session_id, user_id, role, hue) VALUES (:session_id, :user_id, :role, :hue)
 ON CONFLICT (session_id, user_id) DO UPDATE SET left_at = NULL
 RETURNING role;
 
@@ -40,14 +44,16 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 
 -- name: covers
 -- The newest pictures of each of these sessions, four at most, for their covers.
-SELECT session_id, id, filename FROM (
-  SELECT session_id, id, filename, row_number() OVER (PARTITION BY session_id ORDER BY id DESC) AS rank
-    FROM assets WHERE session_id = ANY(:session_ids::uuid[]) AND status = 'stored'
-) newest WHERE rank <= 4 ORDER BY session_id, rank;
+SELECT newest.session_id, newest.id, newest.filename
+  FROM unnest(:session_ids::uuid[]) AS wanted (session_id),
+       LATERAL (SELECT a.session_id, a.id, a.filename FROM assets a
+                 WHERE a.session_id = wanted.session_id AND a.status = 'stored'
+                 ORDER BY a.id DESC LIMIT 4) AS newest
+ ORDER BY newest.session_id, newest.id DESC;
 
 -- name: seat
 -- The place from which this transaction's user acts: role, plan, and whether the clock still runs.
-SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.role, s.guests_may_generate, s.user_id AS owner_id,
+SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
        s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
        p.max_count, p.chat_model, u.status AS user_status,
        (SELECT count(*) FROM session_members o WHERE o.session_id = s.id AND o.left_at IS NULL) AS members_count
@@ -87,7 +93,12 @@ SELECT id, seq FROM user_sessions WHERE id = ANY(:session_ids::uuid[]);
 
 -- name: rename
 -- A new title.
-UPDATE user_sessions SET title = :title WHERE id = :session_id AND user_id = app_user_id() RETURNING id;
+UPDATE user_sessions SET title = :title, untitled = false
+ WHERE id = :session_id AND user_id = app_user_id() RETURNING id;
+
+-- name: entitle
+-- A title for a session that has none of its own, unless somebody was faster.
+UPDATE user_sessions SET title = :title, untitled = false WHERE id = :session_id AND untitled RETURNING id;
 
 -- name: allow_guests
 -- Whether guests may generate.
@@ -99,6 +110,10 @@ RETURNING id;
 UPDATE session_members SET left_at = now()
  WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest' AND left_at IS NULL
 RETURNING user_id;
+
+-- name: has_left
+-- Whether somebody sat in a session and does not any more.
+SELECT left_at IS NOT NULL FROM session_members WHERE session_id = :session_id AND user_id = :user_id;
 
 -- name: insert_invite
 -- A new invite, good for a week.
@@ -172,7 +187,7 @@ SELECT s.id, u.email, s.plan_id, CASE WHEN s.expires_at <= now() THEN 'expired' 
 
 -- name: members_of
 -- Who sits in each of these sessions, the owner first.
-SELECT m.session_id, m.user_id AS id, u.name, m.role
+SELECT m.session_id, m.user_id AS id, u.name, m.role, m.hue
   FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = ANY(:session_ids::uuid[]) AND m.left_at IS NULL
  ORDER BY m.session_id, m.role <> 'owner', m.joined_at;

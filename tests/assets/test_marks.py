@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from chatserver import assets, ids
+from chatserver import assets, generations, ids, sessions
 from chatserver.assets import commands
 from chatserver.errors import NotFound
 from chatserver.events import session_channel
@@ -98,3 +98,40 @@ async def test_marks_over_the_websocket(shelf):
         await command.handle(caller(shelf.ada), command.body("nonsense", True))
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"asset_id": "x", "on": true, "more": 1}', type=command.body)
+
+
+async def test_the_history_tells_favourites_from_the_rest(shelf):
+    marked, plain = [await shelf.gets(picture(seed)) for seed in (5, 6)]
+    await shelf.database.run_as(shelf.grace, assets.favorite, marked.id, True)
+
+    async def found(reader, **query):
+        page = await shelf.database.run_as(reader, generations.history, generations.HistoryQuery(limit=200, **query))
+        return {asset.id for generation in page.generations for asset in generation.assets}
+
+    assert marked.id in await found(shelf.ada, favorite=True)
+    assert plain.id not in await found(shelf.ada, favorite=True)
+    assert plain.id in await found(shelf.ada, favorite=False)
+    assert marked.id not in await found(shelf.ada, favorite=False)
+    assert {marked.id, plain.id} <= await found(shelf.ada)
+    # Only one's own: the guest who marked it did not ask for it.
+    assert await found(shelf.grace, favorite=True) == set()
+
+
+async def test_favourites_come_newest_first_and_page_by_page(shelf):
+    made = [await shelf.gets(picture(seed)) for seed in (7, 8, 9)]
+    for asset in made:
+        await shelf.database.run_as(shelf.ada, assets.favorite, asset.id, True)
+    seen, before = [], None
+    while len(seen) < len(made):
+        query = generations.HistoryQuery(favorite=True, before=before, limit=2)
+        page = await shelf.database.run_as(shelf.ada, generations.history, query)
+        seen += [asset.id for generation in page.generations for asset in generation.assets]
+        before = page.next
+    assert seen[: len(made)] == [asset.id for asset in reversed(made)]
+
+
+async def test_a_session_is_covered_by_its_newest_four(shelf):
+    made = [await shelf.gets(picture(seed)) for seed in range(10, 15)]
+    [card] = await shelf.database.run_as(shelf.ada, sessions.list_cards)
+    newest = [f"/files/{asset.id}/thumbnail.webp" for asset in reversed(made)][:4]
+    assert [cover.thumbnail_url for cover in card.covers] == newest

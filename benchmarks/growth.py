@@ -1,0 +1,184 @@
+"""What grows and what must not: a delivery with ever more sockets, a page of the stream with ever more messages, the
+gallery with ever more pictures. Each size beside the smallest, in one interleaved run.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from benchmarks import hub
+from benchmarks.load import Server, running
+from benchmarks.report import Measurement
+from chatserver import ids, resources
+from chatserver.database import Database, load_queries
+from chatserver.events import Announcement
+from chatserver.users import tokens
+from tests.support import postgres
+from tests.support import product as products
+from tests.support.people import make_session, make_user, run_sql
+
+SOCKETS = (100, 1_000, 10_000)
+ROWS = (100, 100_000)
+# Deliveries of one measurement, whatever the room's size.
+DELIVERIES = 60_000
+ROUNDS = 15
+# "Flat" is what the noise of these machines allows to be told from it.
+FLAT = 1.3
+
+_MESSAGES = """
+INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, html, client_id, seq)
+SELECT uuidv7((n - $3::int) * interval '1 second'), $1, $2, 'user', 'Ada', 'text', 'line ' || n,
+       '<p>line ' || n || '</p>', 'line-' || n, n
+  FROM generate_series(1, $3::int) n
+"""
+_GENERATIONS = """
+INSERT INTO generations (id, message_id, session_id, user_id, kind, number, status, prompt, seed, width, height,
+                         provider, model, finished_at)
+SELECT uuidv7((n - $3::int) * interval '1 second'), (SELECT id FROM messages WHERE session_id = $1 AND seq = 1),
+       $1, $2, 'image', n, 'done', CASE n % 4 WHEN 0 THEN 'a harbour at night ' ELSE 'a red boat ' END || n, n,
+       512, 512, 'sketch', 'Sketch', now()
+  FROM generate_series(1, $3::int) n
+"""
+_ASSETS = """
+INSERT INTO assets (id, session_id, user_id, generation_id, kind, status, content_type, width, height, bytes, sha256,
+                    filename, storage_key, thumbnail_key, placeholder, favorite)
+SELECT id, session_id, user_id, id, 'image', 'stored', 'image/png', 512, 512, 1000, repeat('0', 64),
+       'boat.png', id || '.png', id || '.webp', '', number % 4 = 0
+  FROM generations WHERE session_id = $1
+"""
+
+
+# What is asked for, as somebody with such a past.
+_PATHS = {
+    "history page of 50 messages": "/api/v1/sessions/{past.talk}/messages?before={middle}&limit=50",
+    "resume after the last 10 messages": "/api/v1/sessions/{past.talk}/messages?after={near}",
+    "the chat page": "/sessions/{past.talk}",
+    "gallery page of 24 pictures": "/api/v1/generations?kind=image&status=done&limit=24",
+    "gallery page of 24 favourites": "/api/v1/generations?kind=image&favorite=true&limit=24",
+    "gallery, 24 found by a word": "/api/v1/generations?kind=image&q=harbour&limit=24",
+    "gallery, a word that nobody wrote": "/api/v1/generations?kind=image&q=giraffe&limit=24",
+    "the list of sessions": "/sessions",
+}
+
+
+class Unheard:
+    """A publisher for rows that nobody looks at yet."""
+
+    def publish(self, announcements: list[Announcement]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Past:
+    """Somebody with a session of so many messages, and another with one message and so many pictures."""
+
+    rows: int
+    token: str
+    talk: str
+    pictures: str
+
+
+def run() -> list[Measurement]:
+    """Sockets first, then rows."""
+    return [*_sockets(), *asyncio.run(_rows())]
+
+
+def _sockets() -> list[Measurement]:
+    costs = {}
+    with running("ours") as servers:
+        for size in SOCKETS:
+            servers["ours"].fill(1, size - len(servers["ours"].sockets))
+            servers["ours"].settle()
+            costs[size] = statistics.median(_delivery(servers["ours"], size) for _ in range(3))
+    least = costs[SOCKETS[0]]
+    return [
+        Measurement(
+            f"a delivery to {size:,} sockets",
+            f"{cost:.1f} µs CPU",
+            "flat" if size != SOCKETS[0] else "–",
+            cost <= FLAT * least if size != SOCKETS[0] else None,
+            f"{cost / least:.2f} × that to {SOCKETS[0]}",
+        )
+        for size, cost in costs.items()
+    ]
+
+
+def _delivery(server: Server, size: int) -> float:
+    def one_at_a_time(server: Server) -> int:
+        events = max(DELIVERIES // size, 5)
+        for _ in range(events):
+            server.trigger(0, durable=True)
+            server.receive(size)
+        return events * size
+
+    return hub.per_delivery(server, one_at_a_time)
+
+
+async def _rows() -> list[Measurement]:
+    async with postgres.running_server() as server:
+        url = await server.create_database()
+        database = Database(url, load_queries(resources.SQL / "queries"), Unheard(), pool=2)
+        await database.connect()
+        try:
+            pasts = [await _past(database, server.admin_url_of(url), rows) for rows in ROWS]
+        finally:
+            await database.close()
+        with tempfile.TemporaryDirectory() as folder:
+            port = products.free_port()
+            arguments = ("serve", "--role", "web", "--port", str(port))
+            async with products.running(Path(folder), *arguments, port=port, DATABASE_URL=url) as product:
+                return await _compare(product, pasts)
+
+
+async def _past(database: Database, admin_url: str, rows: int) -> Past:
+    owner, token = await make_user(database), tokens.new_api_token()
+    statement = "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $2, $3)"
+    await run_sql(database, statement, ids.new(), owner, tokens.digest(token))
+    talk, pictures = [await make_session(database, owner, "pro") for _ in range(2)]
+    admin = await asyncpg.connect(admin_url)
+    async with admin.transaction():
+        await admin.execute(_MESSAGES, talk, owner, rows)
+        await admin.execute(_MESSAGES, pictures, owner, 1)
+        await admin.execute(_GENERATIONS, pictures, owner, rows)
+        await admin.execute(_ASSETS, pictures)
+        await admin.execute("UPDATE user_sessions SET seq = CASE id WHEN $1 THEN $2 ELSE 1 END", talk, rows)
+    await admin.execute("ANALYZE")
+    await admin.close()
+    return Past(rows, token, talk, pictures)
+
+
+async def _compare(product: products.Product, pasts: list[Past]) -> list[Measurement]:
+    return [await _one(product, pasts, name, path) for name, path in _PATHS.items()]
+
+
+async def _one(product: products.Product, pasts: list[Past], name: str, path: str) -> Measurement:
+    """One address, asked for in turn by each; the medians in milliseconds."""
+    took: dict[int, list[float]] = {past.rows: [] for past in pasts}
+    async with aiohttp.ClientSession() as client:
+        for _ in range(ROUNDS):
+            for past in pasts:
+                took[past.rows].append(
+                    await _ask(
+                        client,
+                        product.url + path.format(past=past, near=past.rows - 10, middle=past.rows // 2),
+                        past.token,
+                    )
+                )
+    few, many = (statistics.median(took[rows]) for rows in ROWS)
+    measured = f"{many:.1f} ms with {ROWS[1]:,}"
+    return Measurement(
+        name, measured, "flat", many <= FLAT * few, f"{few:.1f} ms with {ROWS[0]} ({many / few:.2f} × it)"
+    )
+
+
+async def _ask(client: aiohttp.ClientSession, url: str, token: str) -> float:
+    began = time.perf_counter()
+    async with client.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+        body = await answer.read()
+        assert answer.status == 200, body
+    return (time.perf_counter() - began) * 1000
