@@ -8,6 +8,7 @@ import contextlib
 import enum
 import multiprocessing
 import multiprocessing.context
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ from chatserver.realtime.server import uvicorn_settings
 # After the drain, what is left of requests under way has this long; then they are cut.
 SHUTDOWN_SECONDS = 10
 BACKLOG = 2048
+# Each open websocket is a file to the kernel. Where the machine allows more than that, this is still ours.
+MOST_FILES = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +49,7 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
         return
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
+    _allow_files()
     with _listen(config) as listener:
         uvloop.run(_serve(config, role, workers, listener))
 
@@ -53,6 +57,14 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
 def work(config: Config) -> None:
     """Works on generations and replies until SIGTERM or SIGINT."""
     uvloop.run(_work(config))
+
+
+def _allow_files() -> None:
+    """Raises the usual soft limit of 1,024 files, which a thousand people would reach, to what the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listen(config: Config) -> socket.socket:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -14,8 +15,10 @@ import tempfile
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
+from chatserver.server import MOST_FILES
 from tests.support import product as products
 from tests.support.story import Refusal, sign_up
 
@@ -103,6 +106,20 @@ async def test_whatever_is_wrong_is_said_in_one_line_that_names_it(database_url,
 async def test_two_web_processes_need_redis(database_url, tmp_path):
     ended = await run(tmp_path, "serve", "--port", "0", "--workers", "2", DATABASE_URL=database_url)
     says_one_clear_line(ended, "REDIS_URL")
+
+
+async def test_it_allows_itself_more_sockets_than_a_shell_gives(database_url, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        product = await products.start(tmp_path, DATABASE_URL=database_url)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        allowed, most = psutil.Process(product.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+        assert allowed == min(most, MOST_FILES)
+    finally:
+        await product.kill()
 
 
 async def test_a_store_that_is_away_is_named_without_its_keys(database_url, tmp_path):
