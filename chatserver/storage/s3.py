@@ -20,6 +20,7 @@ from chatserver.errors import StorageError
 from chatserver.storage.address import S3Address
 from chatserver.storage.base import StoredObject
 from chatserver.storage.keys import check_folder, check_key
+from chatserver.storage.patience import Patience
 from chatserver.storage.refusals import BucketMissing, Missing, PastTheEnd, guarded
 
 T = TypeVar("T")
@@ -121,9 +122,9 @@ class S3Storage:
             response = await self._fetch(key, Range=f"bytes={start}-{start + length - 1}")
         except PastTheEnd:
             return
-        body = response["Body"]
+        body, patience = response["Body"], Patience(self._deadline, SLOWEST)
         async with body:
-            while piece := await self._guarded(body.read(PIECE_BYTES), transfer=PIECE_BYTES):
+            while piece := await patience.read(body, PIECE_BYTES):
                 yield piece
 
     async def _fetch(self, key: str, **options: str) -> Any:

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from tests.support import product as products
+from tests.support.edge import running_edge
 from tests.support.proxy import running_proxy
 from tests.support.story import sign_up
 from tests.support.swift import KEYS
@@ -31,16 +32,21 @@ async def chat_goes_on(room, text):
     assert time.monotonic() - began < 2
 
 
-async def test_p13_a_black_hole_delays_pictures_and_nothing_else(fresh_database, postgres_server, swift, tmp_path):
-    async with running_proxy(swift.port) as proxy:
-        settings = {"DATABASE_URL": fresh_database, "STORAGE_URL": swift.url("black-hole", endpoint=proxy.endpoint)}
+@pytest.mark.parametrize(
+    ("running", "fault"),
+    [(running_proxy, "swallow"), (running_edge, "withhold")],
+    ids=["black hole", "withheld 100-continue"],
+)
+async def test_p13_a_silent_store_delays_pictures_and_nothing_else(fresh_database, swift, tmp_path, running, fault):
+    async with running(swift.port) as proxy:
+        settings = {"DATABASE_URL": fresh_database, "STORAGE_URL": swift.url(fault, endpoint=proxy.endpoint)}
         create = await products.start(tmp_path, "storage", "create", wait=False, **settings, **KEYS)
         assert await create.process.wait() == 0, create.output()
         async with products.running(tmp_path, **settings, **KEYS) as product:
             ada = await sign_up(product, "Ada")
             session = await ada.buys("flash")
             room = await ada.joins(session)
-            proxy.mode = "swallow"
+            proxy.mode = fault
             message = await room.generates("a well without a bottom", width=64, height=64)
             hopeless = await room.sees_ended(await create_with_deadline(room, fresh_database, seconds=4))
             [generation] = hopeless["generations"]

@@ -1,9 +1,13 @@
-"""A TCP proxy on the loopback address that can be told to misbehave: to swallow what comes, or to cut every line."""
+"""A TCP proxy on the loopback address that can be told to misbehave: to keep back or swallow what comes, or to cut.
+
+`mode` "hold" is a network that is parted: nothing passes, nothing is refused, and what was sent arrives late, when it
+is whole again. "swallow" loses it for good; "cut" breaks each line at its next word.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import TypeVar
 
 
 class Proxy:
@@ -12,12 +16,31 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self.target_port = target_port
         self.port = 0
-        self.mode: Literal["carry", "swallow", "cut"] = "carry"
+        self._mode = "carry"
+        self._passable = asyncio.Event()
+        self._passable.set()
         self._lines: set[asyncio.Task[None]] = set()
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def lines(self) -> int:
+        """How many connections are open through it."""
+        return len(self._lines)
+
+    @property
+    def mode(self) -> str:
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: str) -> None:
+        self._mode = mode
+        if mode == "hold":
+            self._passable.clear()
+        else:
+            self._passable.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -25,15 +48,37 @@ class Proxy:
         self._lines.add(task)
         try:
             # A line that breaks, or is cut on purpose, just ends: that is what this proxy is for.
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                there = await asyncio.open_connection("127.0.0.1", self.target_port)
-                await asyncio.gather(self._carry(reader, there[1]), self._carry(there[0], writer))
+            with contextlib.suppress(OSError, asyncio.CancelledError, asyncio.IncompleteReadError):
+                await self._passable.wait()
+                await self._connect(reader, writer)
         finally:
             self._lines.discard(task)
             writer.close()
 
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_connection("127.0.0.1", self.target_port)
+        ways = [
+            asyncio.create_task(self._carry_there(reader, there[1], writer)),
+            asyncio.create_task(self._carry_back(there[0], writer)),
+        ]
+        try:
+            await asyncio.gather(*ways)
+        finally:
+            for way in ways:
+                way.cancel()
+            there[1].close()
+
+    async def _carry_there(
+        self, reader: asyncio.StreamReader, there: asyncio.StreamWriter, _back: asyncio.StreamWriter
+    ) -> None:
+        await self._carry(reader, there)
+
+    async def _carry_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._carry(reader, writer)
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
+            await self._passable.wait()
             if self.mode == "cut":
                 raise ConnectionResetError
             if self.mode == "carry":
@@ -46,10 +91,12 @@ class Proxy:
             line.cancel()
 
 
+P = TypeVar("P", bound=Proxy)
+
+
 @contextlib.asynccontextmanager
-async def running_proxy(target_port: int) -> AsyncIterator[Proxy]:
-    """A proxy for as long as the block runs."""
-    proxy = Proxy(target_port)
+async def running(proxy: P) -> AsyncIterator[P]:
+    """This proxy for as long as the block runs."""
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
@@ -57,3 +104,10 @@ async def running_proxy(target_port: int) -> AsyncIterator[Proxy]:
     finally:
         server.close()
         proxy.end_lines()
+
+
+@contextlib.asynccontextmanager
+async def running_proxy(target_port: int) -> AsyncIterator[Proxy]:
+    """A proxy for as long as the block runs."""
+    async with running(Proxy(target_port)) as proxy:
+        yield proxy
