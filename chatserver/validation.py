@@ -12,7 +12,7 @@ def single_line(field: str, text: str, longest: int) -> str:
     """A text of one line and 1–`longest` characters: a name, a title."""
     text = " ".join(text.split())
     _refuse_unreadable(field, text)
-    if any(unicodedata.category(character) == "Cc" or character in _BIDI for character in text):
+    if any(_is_control(character) for character in text):
         raise Invalid.field(field, "must not contain control characters")
     return _bounded(field, text, longest)
 
@@ -27,6 +27,15 @@ def paragraphs(field: str, text: str, longest: int) -> str:
 def optional_paragraphs(field: str, text: str | None, longest: int) -> str | None:
     """The same, where nothing at all is allowed too."""
     return None if text is None or not text.strip() else paragraphs(field, text, longest)
+
+
+def visible(text: str) -> str:
+    """The text with a space in place of each control and each mark of direction."""
+    return "".join(" " if _is_control(character) else character for character in text)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) == "Cc" or character in _BIDI
 
 
 def _refuse_unreadable(field: str, text: str) -> None:

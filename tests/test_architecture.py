@@ -13,7 +13,7 @@ PACKAGE = ROOT / "chatserver"
 LAYERS = [
     {"errors"},
     {"clock", "crash"},
-    {"ids", "config", "resources", "validation", "events", "logs", "meters"},
+    {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters"},
     {"queries", "transaction", "database", "embedded", "migrations", "roles", "processes", "imaging", "painting"},
     {"providers", "storage", "brokers"},
     {"web"},

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from chatserver import colours
 from chatserver.database import Row
 
 T = TypeVar("T")
@@ -167,11 +168,18 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 class Author(Struct, frozen=True, kw_only=True):
-    """Who wrote a message. `id` is the user's, or the session's for the assistant and the system."""
+    """Who wrote a message. `id` is the user's, or the session's for the assistant and the system. `hue`: 0–11."""
 
     id: str
     name: str
     kind: AuthorKind
+    hue: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Author":
+        author_id, hue = row["user_id"] or row["session_id"], row["author_hue"]
+        hue = colours.hue_of(author_id) if hue is None else hue
+        return cls(id=author_id, name=row["author_name"], kind=row["author_kind"], hue=hue)
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -217,7 +225,7 @@ class Message(Struct, frozen=True, kw_only=True):
             session_id=row["session_id"],
             client_id=row["client_id"],
             seq=row["seq"],
-            author=Author(id=row["user_id"] or row["session_id"], name=row["author_name"], kind=row["author_kind"]),
+            author=Author.from_row(row),
             kind=row["kind"],
             text=row["text"],
             html=row["html"],

@@ -92,8 +92,9 @@ async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
 
 
 async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> None:
-    """Stores a person's message; the caller adds its generations and then announces it."""
-    await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id)
+    """Stores a person's message; the caller adds its generations and then announces it. It may name the session."""
+    await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id, hue=seat.hue)
+    await sessions.entitle(tx, seat, new.text, prompt=new.kind != "text")
 
 
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
@@ -105,7 +106,14 @@ async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
 
 
 async def _insert(
-    tx: Transaction, session_id: str, new: NewMessage, kind: AuthorKind, name: str, *, user_id: str | None = None
+    tx: Transaction,
+    session_id: str,
+    new: NewMessage,
+    kind: AuthorKind,
+    name: str,
+    *,
+    user_id: str | None = None,
+    hue: int | None = None,
 ) -> None:
     seq = await sessions.next_seq(tx, session_id, new_message=True)
     await tx.execute(
@@ -115,6 +123,7 @@ async def _insert(
         user_id=user_id,
         author_kind=kind,
         author_name=name,
+        author_hue=hue,
         kind=new.kind,
         text=new.text,
         html=new.html,

@@ -3,6 +3,7 @@
 from chatserver.sessions.checkout import buy, extend, grant, prolongs, recent, require_instant
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Seat, Session
+from chatserver.sessions.seating import has_left, remove_member
 from chatserver.sessions.service import (
     active_seat,
     allow_guests,
@@ -14,12 +15,11 @@ from chatserver.sessions.service import (
     lock,
     next_seq,
     owner_seat,
-    remove_member,
-    rename,
     seat,
     sequences,
     stats,
 )
+from chatserver.sessions.titles import entitle, rename
 
 __all__ = [
     "Card",
@@ -31,10 +31,12 @@ __all__ = [
     "allow_guests",
     "announce",
     "buy",
+    "entitle",
     "expire",
     "extend",
     "find",
     "grant",
+    "has_left",
     "invitation",
     "invite",
     "join",

@@ -9,8 +9,9 @@ from chatserver import credits, ids, plans
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.plans.models import Plan
-from chatserver.sessions import service
+from chatserver.sessions import service, titles
 from chatserver.sessions.models import Session
+from chatserver.sessions.seating import sit_down
 from chatserver.validation import single_line
 
 
@@ -20,11 +21,17 @@ async def buy(
     """A new session on a plan for a user, with its credits, and the purchase that paid for it."""
     plan = await _plan_on_offer(tx, plan_id)
     session_id = ids.new()
-    name = single_line("title", title, service.TITLE_LENGTH) if title and title.strip() else f"{plan.name} session"
+    untitled = not (title and title.strip())
     await tx.execute(
-        "sessions.insert", id=session_id, user_id=user_id, plan_id=plan.id, title=name, minutes=plan.minutes
+        "sessions.insert",
+        id=session_id,
+        user_id=user_id,
+        plan_id=plan.id,
+        title=f"{plan.name} session" if untitled else single_line("title", title or "", titles.LONGEST),
+        untitled=untitled,
+        minutes=plan.minutes,
     )
-    await tx.fetch_value("sessions.seat_member", session_id=session_id, user_id=user_id, role="owner")
+    await sit_down(tx, session_id, user_id, "owner")
     await credits.grant(tx, session_id, image=plan.image_credits_per_hour, video=plan.video_credits_per_hour)
     await _record(tx, session_id, user_id, plan, checkout, reference)
     return await service.find(tx, session_id)

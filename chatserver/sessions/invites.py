@@ -7,6 +7,7 @@ from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.sessions import service
 from chatserver.sessions.models import Invitation, Session
+from chatserver.sessions.seating import sit_down
 
 # Guests in one session; beyond it a room is no longer one.
 MAX_GUESTS = 50
@@ -44,5 +45,5 @@ async def join(tx: Transaction, code: str, user_id: str) -> Session:
     await service.lock(tx, invited.session_id)  # two who come for the last seat wait for each other
     if await tx.fetch_value("sessions.guests_beside", session_id=invited.session_id, user_id=user_id) >= MAX_GUESTS:
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
-    await tx.fetch_value("sessions.seat_member", session_id=invited.session_id, user_id=user_id, role="guest")
+    await sit_down(tx, invited.session_id, user_id, "guest")
     return await service.announce(tx, invited.session_id)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from chatserver import colours
 from chatserver.credits.models import Balances
 from chatserver.database import Row
 
@@ -14,15 +15,20 @@ MemberRole = Literal["owner", "guest"]
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """Somebody in a session."""
+    """Somebody in a session. `hue` 0–11 is their colour there, by which the page tells people apart."""
 
     id: str
     name: str
     role: MemberRole
+    hue: int
 
     @classmethod
     def from_row(cls, row: Row) -> "Member":
-        return cls(id=row["id"], name=row["name"], role=row["role"])
+        return cls(id=row["id"], name=row["name"], role=row["role"], hue=_hue(row["hue"], row["id"]))
+
+
+def _hue(stored: int | None, user_id: str) -> int:
+    return colours.hue_of(user_id) if stored is None else stored
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -63,7 +69,9 @@ class Seat(Struct, frozen=True, kw_only=True):
     session_id: str
     user_id: str
     user_name: str
+    hue: int | None
     role: MemberRole
+    untitled: bool
     guests_may_generate: bool
     owner_id: str
     active: bool

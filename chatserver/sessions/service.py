@@ -1,4 +1,4 @@
-"""The rules of sessions: reading them, the seat one acts from, the stream's numbers, title, guests, expiry."""
+"""The rules of sessions: reading them, the seat one acts from, the stream's numbers, guests' rights, expiry."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,9 +9,6 @@ from chatserver.errors import NotAllowed, NotFound, SessionExpired
 from chatserver.events import session_channel
 from chatserver.sessions.events import SessionChanged, StatsChanged
 from chatserver.sessions.models import Card, Cover, Member, Seat, Session
-from chatserver.validation import single_line
-
-TITLE_LENGTH = 120
 
 
 async def find(tx: Transaction, session_id: str) -> Session:
@@ -84,27 +81,11 @@ async def next_seq(tx: Transaction, session_id: str, *, new_message: bool = Fals
     return seq
 
 
-async def rename(tx: Transaction, session_id: str, title: str) -> Session:
-    """A new title, by the owner."""
-    await owner_seat(tx, session_id)
-    await tx.execute("sessions.rename", session_id=session_id, title=single_line("title", title, TITLE_LENGTH))
-    return await announce(tx, session_id)
-
-
 async def allow_guests(tx: Transaction, session_id: str, allowed: bool) -> Session:
     """Whether guests may generate, by the owner."""
     await owner_seat(tx, session_id)
     await tx.execute("sessions.allow_guests", session_id=session_id, allowed=allowed)
     return await announce(tx, session_id)
-
-
-async def remove_member(tx: Transaction, session_id: str, user_id: str) -> None:
-    """A guest leaves, or the owner sends them away. `announce` follows as the worker role: who left sees nothing more."""
-    taken = await seat(tx, session_id)
-    if not taken.owns and taken.user_id != user_id:
-        raise NotAllowed("Only the owner of the session may send somebody away.")
-    if await tx.fetch_value("sessions.unseat", session_id=session_id, user_id=user_id) is None:
-        raise NotFound
 
 
 async def announce(tx: Transaction, session_id: str) -> Session:

@@ -1,11 +1,12 @@
 """How values are written in templates. Times are UTC with an element that puts them into the reader's own zone."""
 
-import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
+
+from chatserver import colours
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
@@ -72,11 +73,6 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def hue(user_id: str) -> int:
-    """Which of the twelve person colours somebody has, everywhere and always the same (static/css/avatars.css)."""
-    return zlib.crc32(user_id.encode()) % 12
-
-
 FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "iso": iso,
@@ -84,5 +80,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "duration": duration,
     "count_of": count,
-    "hue": hue,
+    "hue": colours.hue_of,
 }

@@ -4,9 +4,6 @@ from typing import Any
 
 import pytest
 
-from chatserver.web import filters
-from tests.support import samples
-
 pytestmark = pytest.mark.browser
 
 
@@ -92,11 +89,6 @@ async def test_late_progress_of_another_stage_or_attempt_is_not_meant(page) -> N
     heard = [{"status": "queued", "attempt": 2}, {"status": "rendering", "attempt": 1}, drawn, None]
     body = "return x[1].map((each) => m.concerns(x[0], each))"
     assert await run(page, "models/progress", body, [drawn, heard]) == [False, False, True, False]
-
-
-async def test_a_person_has_the_same_colour_on_both_sides(page) -> None:
-    people = [samples.ADA, samples.BOB, samples.SESSION, "ä"]
-    assert await run(page, "models/hue", "return x.map(m.hue)", people) == [filters.hue(each) for each in people]
 
 
 @pytest.mark.parametrize(

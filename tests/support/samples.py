@@ -8,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from chatserver import ids
+from chatserver.colours import hue_of
 from chatserver.credits.models import Balance, Balances
 from chatserver.messages.models import Asset, Author, Generation, GenerationFault, Message, Stage
 from chatserver.plans.models import Plan, Price
@@ -19,7 +20,7 @@ SESSION, ADA, BOB = (f"01990000-0000-7000-8000-00000000000{digit}" for digit in 
 
 
 def author(name: str = "Ada", user_id: str = ADA, kind: Any = "user") -> Author:
-    return Author(id=user_id, name=name, kind=kind)
+    return Author(id=user_id, name=name, kind=kind, hue=hue_of(user_id))
 
 
 ASSISTANT = author("Assistant", SESSION, "assistant")
@@ -143,7 +144,7 @@ def session(**changed: Any) -> Session:
         "seq": 1,
         "owner_id": ADA,
         "guests_may_generate": True,
-        "members": (Member(id=ADA, name="Ada", role="owner"), Member(id=BOB, name="Bob", role="guest")),
+        "members": (Member(id=ADA, name="Ada", role="owner", hue=0), Member(id=BOB, name="Bob", role="guest", hue=6)),
         "credits": Balances(
             image=Balance(limit=8, left=5, held=1, next_at=NOW + timedelta(minutes=12)),
             video=Balance(limit=2, left=2, held=0, next_at=None),

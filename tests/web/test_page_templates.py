@@ -64,7 +64,7 @@ def session(**changed: Any) -> Session:
         "seq": 1,
         "owner_id": ADA.id,
         "guests_may_generate": False,
-        "members": (Member(id=ADA.id, name="Ada", role="owner"),),
+        "members": (Member(id=ADA.id, name="Ada", role="owner", hue=0),),
         "credits": Balances(image=balance, video=balance),
     }
     return Session(**{**values, **changed})

@@ -1,7 +1,6 @@
 // <presence-list>: the session's members, and who of them is here now.
 import { slot, write } from "../helpers/dom.js"
 import { live } from "../live.js"
-import { hue } from "../models/hue.js"
 
 export class PresenceList extends HTMLElement {
   #off = []
@@ -43,11 +42,11 @@ export class PresenceList extends HTMLElement {
     return this.querySelector(`[data-member="${CSS.escape(id)}"]`)
   }
 
-  #newRow({ id, name, role }) {
+  #newRow({ id, name, role, hue }) {
     const row = document.importNode(document.getElementById("new_member").content, true).firstElementChild
     row.dataset.member = id
     slot(row, "initial").textContent = name.slice(0, 1).toLocaleUpperCase()
-    slot(row, "initial").dataset.hue = hue(id)
+    slot(row, "initial").dataset.hue = hue
     slot(row, "name").textContent = name
     slot(row, "role").textContent = role
     return row

@@ -1,0 +1,29 @@
+"""Who takes a seat in a session, who leaves, and who is sent away. Each seat has a colour that tells its holder apart."""
+
+from chatserver import colours
+from chatserver.database import Transaction
+from chatserver.errors import NotAllowed, NotFound
+from chatserver.sessions import service
+from chatserver.sessions.models import MemberRole
+
+
+async def sit_down(tx: Transaction, session_id: str, user_id: str, role: MemberRole) -> None:
+    """Seats somebody; one who sat there before has the old place again. The caller holds the session's lock."""
+    rows = await tx.fetch_all("sessions.hues", session_id=session_id, user_id=user_id)
+    taken = {colours.hue_of(row["user_id"]) if row["hue"] is None else row["hue"] for row in rows}
+    hue = colours.free_hue(user_id, taken)
+    await tx.fetch_value("sessions.seat_member", session_id=session_id, user_id=user_id, role=role, hue=hue)
+
+
+async def remove_member(tx: Transaction, session_id: str, user_id: str) -> None:
+    """A guest leaves, or the owner sends them away. `announce` follows as the worker role: who left sees nothing more."""
+    taken = await service.seat(tx, session_id)
+    if not taken.owns and taken.user_id != user_id:
+        raise NotAllowed("Only the owner of the session may send somebody away.")
+    if await tx.fetch_value("sessions.unseat", session_id=session_id, user_id=user_id) is None:
+        raise NotFound
+
+
+async def has_left(tx: Transaction, session_id: str, user_id: str) -> bool:
+    """Whether somebody sat in a session and does not any more. Needs the worker role."""
+    return bool(await tx.fetch_value("sessions.has_left", session_id=session_id, user_id=user_id))
