@@ -27,6 +27,7 @@ class Close(IntEnum):
     """Why a socket is closed. 4000–4499: come back; 4500–4999: do not."""
 
     DONE = 1000
+    NOT_UTF8 = 1007
     ERROR = 1011
     RESTARTING = 1012
     BAD_FRAME = 4400

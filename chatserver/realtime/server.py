@@ -133,15 +133,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.handshake_complete and not self._frames.spend(len(self.conn.events), self.heard_at):
             self.conn.events_received()
             self.close(Close.FLOODING, retry_reason(limits.FRAMES_AT_ONCE / limits.FRAMES_PER_SECOND))
-            self._is_deaf = True
+            self._turn_deaf()
             return
         super().handle_events()
 
     def handle_parser_exception(self) -> None:
-        # What the client still sends is taken and forgotten: unread, it would make the kernel cut off our goodbye.
         self.queue.put_nowait({"type": "websocket.disconnect", "code": Close.ERROR})
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = self._is_deaf = True
+        self.close_sent = True
+        self._turn_deaf()
+
+    def _turn_deaf(self) -> None:
+        """What the client still sends is taken and forgotten: unread, it would make the kernel cut off our goodbye."""
+        self._is_deaf = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -152,14 +156,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         data, self.frames = b"".join(self.frames), []
         if self.close_sent:
             return
-        try:
-            text = data.decode() if self.curr_msg_data_type == "text" else None
-        except UnicodeDecodeError:
-            text = None
-        if text is None:
-            self._listener.received_binary()
+        if self.curr_msg_data_type == "text":
+            self._hand_over(data, self._listener)
         else:
-            self._listener.received(text)
+            self._listener.received_binary()
+
+    def _hand_over(self, data: bytes, listener: Listener) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.close(Close.NOT_UTF8, "text is UTF-8")
+        else:
+            listener.received(text)
 
     def pause_writing(self) -> None:
         super().pause_writing()

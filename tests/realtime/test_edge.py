@@ -153,7 +153,7 @@ async def test_a_message_in_fragments_is_read(house: House) -> None:
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
-        (masked(TEXT, b"\xff\xfe"), 4400),
+        (masked(TEXT, b"\xff\xfe"), 1007),
         (masked(3), 1002),
         (b"\x81\x02hi", 1002),
         (masked(CONTINUATION, b"x"), 1002),

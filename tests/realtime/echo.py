@@ -1,0 +1,77 @@
+"""Our edge with an echo behind it, for programs that test websockets in general, as Autobahn's does (docs/websocket.md).
+
+python -m tests.realtime.echo 9001                # with our bounds
+python -m tests.realtime.echo 9001 --unbounded    # without those for the size of messages and the number of frames
+"""
+
+import argparse
+import asyncio
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from chatserver.realtime import budgets
+from chatserver.realtime.protocol import text_frame
+from chatserver.realtime.server import SocketProtocol, uvicorn_settings
+from chatserver.realtime.wire import EXTENSION
+
+# Autobahn's largest message has 16 MiB.
+UNBOUNDED_BYTES = 32 * 1024 * 1024
+
+
+class EchoProtocol(SocketProtocol):
+    """Text takes the product's own way to its listener; for binary messages, which we refuse, there is none."""
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text":
+            super().send_receive_event_to_app()
+            return
+        data, self.frames = b"".join(self.frames), []
+        if not self.close_sent:
+            frame = text_frame(data)
+            self.write(b"\x82" + frame[1:])
+
+
+class Echo:
+    """Says again what it hears."""
+
+    def __init__(self, wire: SocketProtocol) -> None:
+        self._wire = wire
+        self.over = asyncio.get_running_loop().create_future()
+
+    def received(self, text: str) -> None:
+        self._wire.write(text_frame(text.encode()))
+
+    def received_binary(self) -> None: ...
+
+    def paused(self) -> None: ...
+
+    def resumed(self) -> None: ...
+
+    def lost(self) -> None:
+        self.over.set_result(None)
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": None})
+    wire = scope["extensions"][EXTENSION]
+    echo = Echo(wire)
+    wire.listen(echo)
+    await echo.over
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("port", type=int)
+    parser.add_argument("--unbounded", action="store_true")
+    asked = parser.parse_args()
+    settings = {**uvicorn_settings(), "ws": EchoProtocol}
+    if asked.unbounded:
+        settings["ws_max_size"] = UNBOUNDED_BYTES
+        budgets.FRAMES_AT_ONCE = budgets.FRAMES_PER_SECOND = 10**9
+    uvicorn.run(app, host="127.0.0.1", port=asked.port, lifespan="off", log_level="warning", **settings)
+
+
+if __name__ == "__main__":
+    main()
