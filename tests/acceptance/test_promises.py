@@ -15,32 +15,31 @@ SLOW = {"SKETCH_PACE": "4"}
 
 
 async def test_p1_what_was_answered_ok_survives_a_kill(database_url, tmp_path):
-    settings = {"DATABASE_URL": database_url}
-    product = await products.start(tmp_path, **settings)
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys()
-    said = []
-    for _ in range(3):
-        room = await ada.joins(session, product=product)
-        senders = [asyncio.create_task(room.says(f"word {uuid.uuid4()}")) for _ in range(8)]
-        await asyncio.wait(senders, return_when=asyncio.FIRST_COMPLETED)
-        # Now, in the middle of the others.
-        await product.kill()
-        for sender in senders:
-            sender.add_done_callback(lambda done: done.cancelled() or done.exception())
-        done = [sender for sender in senders if sender.done() and not sender.exception()]
-        said += [sender.result()["text"] for sender in done]
-        for sender in senders:
-            sender.cancel()
-        await room.leaves()
-        product = await products.start(tmp_path, **settings)
-        ada.product = product
-    stored = await ada.call("GET", f"/sessions/{session['id']}/messages")
+    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        said = []
+        for _ in range(3):
+            said += await say_until_killed(await ada.joins(session), product)
+            await product.start_again()
+        stored = await ada.call("GET", f"/sessions/{session['id']}/messages")
     texts = [message["text"] for message in stored["messages"] if message["author"]["kind"] == "user"]
     assert said
     assert set(said) <= set(texts)
     assert len(texts) == len(set(texts))
+
+
+async def say_until_killed(room, product):
+    """What was answered before the kill, which comes with the first answer, in the middle of the others."""
+    senders = [asyncio.create_task(room.says(f"word {uuid.uuid4()}")) for _ in range(8)]
+    await asyncio.wait(senders, return_when=asyncio.FIRST_COMPLETED)
     await product.kill()
+    answered = [sender for sender in senders if sender.done() and not sender.exception()]
+    for sender in senders:
+        sender.cancel()
+    await asyncio.gather(*senders, return_exceptions=True)
+    await room.leaves()
+    return [sender.result()["text"] for sender in answered]
 
 
 async def test_p2_everyone_sees_one_order_without_a_gap(product, ada, bob):
@@ -103,28 +102,28 @@ async def test_p4_one_client_id_has_one_effect_over_any_tab(product, ada):
 
 
 async def test_p7_a_kill_in_mid_render_loses_nothing_and_costs_one_credit(database_url, tmp_path):
-    settings = {"DATABASE_URL": database_url, **SLOW}
-    product = await products.start(tmp_path, **settings)
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys()
-    room = await ada.joins(session)
+    async with products.running(tmp_path, DATABASE_URL=database_url, **SLOW) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        message = await render_halfway(await ada.joins(session))
+        await product.kill()
+        await product.start_again()
+        room = await ada.joins(session)
+        [generation] = (await room.sees_ended(message))["generations"]
+        assert generation["status"] == "done"
+        assert generation["stage"]["attempt"] >= 2
+        credits = await ada.credits(session)
+        assert (credits["image"]["left"], credits["image"]["held"]) == (7, 0)
+        status, headers, body = await ada.fetch(generation["assets"][0]["download_url"])
+        assert (status, headers["Content-Type"], body[:4]) == (200, "image/png", b"\x89PNG")
+        await room.leaves()
+
+
+async def render_halfway(room):
+    """A picture that the room has seen begin."""
     message = await room.generates("a lighthouse in a storm", width=128, height=128)
     await room.hears(lambda event: event["type"] == "progress" and event.get("fraction", 0) > 0.2)
-    await product.kill()
-    await room.leaves()
-    product = await products.start(tmp_path, **settings)
-    room = await ada.joins(session, product=product)
-    ended = await room.sees_ended(message)
-    [generation] = ended["generations"]
-    assert generation["status"] == "done"
-    assert generation["stage"]["attempt"] >= 2
-    ada.product = product
-    credits = await ada.credits(session)
-    assert (credits["image"]["left"], credits["image"]["held"]) == (7, 0)
-    status, headers, body = await ada.fetch(generation["assets"][0]["download_url"])
-    assert (status, headers["Content-Type"], body[:4]) == (200, "image/png", b"\x89PNG")
-    await room.leaves()
-    await product.kill()
+    return message
 
 
 async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url, tmp_path):
@@ -143,22 +142,19 @@ async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url,
 
 
 async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_path):
-    settings = {"DATABASE_URL": database_url, **SLOW}
-    product = await products.start(tmp_path, **settings)
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys()
-    room = await ada.joins(session)
-    message = await room.generates("a forest in fog", width=128, height=128)
-    await room.hears(lambda event: event["type"] == "progress" and event.get("fraction", 0) > 0.1)
-    assert await product.stop() == 0
-    assert await room.is_closed() == 1012
-    await room.leaves()
-    product = await products.start(tmp_path, **settings)
-    room = await ada.joins(session, product=product)
-    ended = await room.sees_ended(message)
-    assert [generation["status"] for generation in ended["generations"]] == ["done"]
-    await room.leaves()
-    await product.kill()
+    async with products.running(tmp_path, DATABASE_URL=database_url, **SLOW) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        room = await ada.joins(session)
+        message = await render_halfway(room)
+        assert await product.stop() == 0
+        assert await room.is_closed() == 1012
+        await room.leaves()
+        await product.start_again()
+        room = await ada.joins(session)
+        ended = await room.sees_ended(message)
+        assert [generation["status"] for generation in ended["generations"]] == ["done"]
+        await room.leaves()
 
 
 async def test_cancel_stops_the_work_and_returns_the_credit(database_url, tmp_path):
@@ -252,30 +248,26 @@ async def test_retry_makes_a_new_version_under_the_same_message(product, ada):
 
 async def test_random_kills_leave_the_books_in_order(database_url, tmp_path, database):
     """Kills at random moments; afterwards every accepted generation has ended once and the books agree."""
+    moments = random.Random(5)
+    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys("pro")
+        for _ in range(4):
+            room = await ada.joins(session)
+            asked = [asyncio.create_task(room.generates("a hill", width=64, height=64)) for _ in range(3)]
+            await asyncio.sleep(moments.uniform(0.05, 0.8))
+            await product.kill()
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+            await room.leaves()
+            await product.start_again()
+        await all_ended(database, session)
+        assert await database.run_system(books.check) == []
 
-    settings = {"DATABASE_URL": database_url}
-    product = await products.start(tmp_path, **settings)
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys("pro")
-    for _ in range(4):
-        room = await ada.joins(session, product=product)
-        asked = [asyncio.create_task(room.generates("a hill", width=64, height=64)) for _ in range(3)]
-        await asyncio.sleep(random.Random(5).uniform(0.05, 0.8))
-        await product.kill()
-        for task in asked:
-            task.cancel()
-        await asyncio.gather(*asked, return_exceptions=True)
-        await room.leaves()
-        product = await products.start(tmp_path, **settings)
-    room = await ada.joins(session, product=product)
-    await room.hears(lambda event: event["type"] == "stats")
+
+async def all_ended(database, session):
+    statement = "SELECT count(*) FROM generations WHERE finished_at IS NULL AND session_id = $1"
     async with asyncio.timeout(60):
-        while await database.run_system(
-            lambda tx: tx.connection.fetchval(
-                "SELECT count(*) FROM generations WHERE finished_at IS NULL AND session_id = $1", session["id"]
-            )
-        ):
+        while await database.run_system(lambda tx: tx.connection.fetchval(statement, session["id"])):
             await asyncio.sleep(0.2)
-    assert await database.run_system(books.check) == []
-    await room.leaves()
-    await product.kill()

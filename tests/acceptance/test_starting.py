@@ -295,15 +295,14 @@ async def test_after_a_kill_it_starts_again_in_the_same_folder_with_everything(h
     await product.kill()
     assert postgres_of(home), "the embedded server goes on after a kill, and is adopted"
     for after in ("a kill of the web process", "a kill of both"):
-        product = await products.start(home)
-        ada.product = product
+        await product.start_again()
         stored = await ada.call("GET", f"/sessions/{session['id']}/messages")
         assert "still here?" in [message["text"] for message in stored["messages"]], after
         await product.kill()
         for process in postgres_of(home):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-    product = await products.start(home)
+    await product.start_again()
     assert await product.stop() == 0
     assert postgres_of(home) == []
     lines = [line for line in product.output().splitlines() if line.strip()]

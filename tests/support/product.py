@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import aiohttp
 
 # A loaded machine with two cores needs some seconds to import and to connect.
 START_SECONDS = 60.0
+Launch = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Path]]]
 
 
 def free_port() -> int:
@@ -25,10 +27,13 @@ def free_port() -> int:
 
 
 class Product:
-    """One process of the product. `url` is where it listens; `kill` is SIGKILL, `stop` SIGTERM."""
+    """One process of the product. `url` is where it listens; `kill` is SIGKILL, `stop` SIGTERM, after either it may
+    start again in its place."""
 
-    def __init__(self, process: asyncio.subprocess.Process, url: str, log: Path) -> None:
-        self.process, self.url, self.log = process, url, log
+    def __init__(
+        self, process: asyncio.subprocess.Process, url: str, log: Path, *, launch: Launch | None = None
+    ) -> None:
+        self.process, self.url, self.log, self._launch = process, url, log, launch
 
     @property
     def ws_url(self) -> str:
@@ -38,6 +43,12 @@ class Product:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
+
+    async def start_again(self) -> None:
+        """The same command, folder, settings and address, once it is gone; waits until it is ready."""
+        assert self._launch is not None
+        self.process, self.log = await self._launch()
+        await wait_until_ready(self)
 
     async def stop(self, seconds: float = 20) -> int:
         if self.process.returncode is None:
@@ -65,19 +76,9 @@ async def start(
     """Starts `chatserver serve` (or the command given) and waits until it is ready."""
     port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
-    log = data_dir / f"log-{time.time_ns()}.txt"
-    command = list(arguments) or ["serve", "--port", str(port)]
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "chatserver",
-            *command,
-            env=environment(data_dir, **settings),
-            stdout=output,
-            stderr=output,
-        )
-    product = Product(process, f"http://127.0.0.1:{port}", log)
+    launch = functools.partial(_launch, data_dir, list(arguments) or ["serve", "--port", str(port)], settings)
+    process, log = await launch()
+    product = Product(process, f"http://127.0.0.1:{port}", log, launch=launch)
     if wait:
         try:
             await wait_until_ready(product)
@@ -85,6 +86,17 @@ async def start(
             await product.kill()
             raise
     return product
+
+
+async def _launch(
+    data_dir: Path, command: list[str], settings: dict[str, str]
+) -> tuple[asyncio.subprocess.Process, Path]:
+    """The process, and where it writes what it says."""
+    log = data_dir / f"log-{time.time_ns()}.txt"
+    program, env = (sys.executable, "-m", "chatserver"), environment(data_dir, **settings)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*program, *command, env=env, stdout=output, stderr=output)
+    return process, log
 
 
 async def wait_for_line(product: Product, words: str, times: int = 1) -> None:
