@@ -20,7 +20,6 @@ from chatserver import config as configuration
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
-from chatserver.assets.pictures import PictureWorkshop
 from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
 from chatserver.credits.events import CreditsChanged
@@ -31,6 +30,7 @@ from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
 from chatserver.housekeeping import Housekeeping
+from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes

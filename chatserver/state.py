@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from chatserver.assets.pictures import PictureWorkshop
 from chatserver.brokers.base import Broker
 from chatserver.config import Config
 from chatserver.database import Database
+from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.providers.base import ChatProvider, Provider
 from chatserver.realtime.hub import Hub
 from chatserver.storage.base import Storage

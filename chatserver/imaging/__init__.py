@@ -1,4 +1,4 @@
 """Pictures and clips from anyone, made safe inside a limited child process (`python -m chatserver.imaging.worker`).
 
-Pure functions from bytes to bytes; the parent's side is `chatserver.assets.pictures` and `chatserver.assets.clips`.
+Pure functions from bytes to bytes; the parent's side is `chatserver.imaging.workshop`.
 """

@@ -17,10 +17,10 @@ from starlette.requests import HTTPConnection
 
 from chatserver import assets, ids
 from chatserver.assets import pages, routes
-from chatserver.assets.pictures import PictureWorkshop
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.imaging.shapes import Clip, Picture
+from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.messages.models import Asset
 from chatserver.state import State
 from chatserver.storage.base import Storage

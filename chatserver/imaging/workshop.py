@@ -1,7 +1,7 @@
 """The workshop in which every provider's bytes become a picture that we dare to keep and show.
 
-Decoding happens in child processes with limits on memory, CPU and time (chatserver.imaging); a file that breaks them
-costs one child and is `BadBytes`. Opened in the app's lifespan, one for each process.
+Decoding happens in child processes with limits on memory, CPU and time (`chatserver.imaging.worker`); a file that
+breaks them costs one child and is `BadBytes`. Opened by `app.open_state`, one for each process.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
 LIMITS = Limits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
 # Wall-clock seconds for one file, waiting for a free child not counted: thirty CPU seconds on a busy machine.
 DEADLINE_SECONDS = 60.0
-# Callers that may wait for a free child before the next one hears `busy`: more than all workers and downloads need.
+# Callers that may wait for a free child before the next person hears `busy`. What a worker brings waits however long
+# the line is: it was paid for, and there are never more of them than attempts at once.
 WAITING = 64
 # What a service may send for one picture or clip; no PNG of 25 MP that we want is larger.
 RESULT_BYTES = 64 * 1024 * 1024
@@ -70,12 +71,14 @@ class PictureWorkshop:
 
     async def convert_picture(self, png: bytes, wanted: DownloadFormat) -> bytes:
         """One of our PNGs as JPEG or WebP, for download."""
+        self._judge_line()
         return await self._make(Convert(png, wanted), bytes)
 
     async def verify_upload(self, data: bytes) -> bytes:
         """Somebody's own picture as a PNG, upright and without metadata. Raises TooLarge (over 10 MB) or Invalid."""
         if len(data) > UPLOAD_BYTES:
             raise TooLarge(f"The picture is larger than {UPLOAD_BYTES // 1024**2} MB.")
+        self._judge_line()
         try:
             return await self._make(CheckUpload(data), bytes)
         except BadBytes as error:
@@ -91,9 +94,11 @@ class PictureWorkshop:
             raise BadBytes(details={"why": "It took more time or memory than a picture may."}) from None
         return msgspec.msgpack.decode(answer, type=kind)
 
-    async def _ask(self, task: bytes) -> bytes:
+    def _judge_line(self) -> None:
         if self._pool.waiting >= WAITING:
             raise Busy(retry_after=5)
+
+    async def _ask(self, task: bytes) -> bytes:
         async with self._pool.lease() as child, asyncio.timeout(DEADLINE_SECONDS):
             (answer,) = [answer async for answer in child.ask(task)]
             return answer

@@ -7,9 +7,9 @@ import av
 import pytest
 from PIL import Image
 
-from chatserver.assets.pictures import PictureWorkshop
 from chatserver.errors import BadBytes
-from tests.assets import bytes_of
+from chatserver.imaging.workshop import PictureWorkshop
+from tests.imaging import bytes_of
 
 SAID = {"prompt": "Waves at dusk, 波", "seed": 9, "model": "Sketch (built in)"}
 

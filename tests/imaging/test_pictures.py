@@ -12,10 +12,10 @@ import psutil
 import pytest
 from PIL import Image, ImageCms
 
-from chatserver.assets import pictures
-from chatserver.assets.pictures import PictureWorkshop
 from chatserver.errors import BadBytes, Busy, Invalid, TooLarge
-from tests.assets import bytes_of
+from chatserver.imaging import workshop as workshops
+from chatserver.imaging.workshop import PictureWorkshop
+from tests.imaging import bytes_of
 
 SAID = {"prompt": "A sunset — naïve, 日没 🌇", "seed": 42, "model": "Sketch (built in)"}
 
@@ -153,7 +153,7 @@ async def test_a_bomb_is_refused_at_once_and_costs_no_memory(workshop):
 
 async def test_a_file_larger_than_any_picture_is_refused_unread(workshop):
     with pytest.raises(BadBytes, match="broken"):
-        await workshop.finish_picture(bytes(pictures.RESULT_BYTES + 1), **SAID)
+        await workshop.finish_picture(bytes(workshops.RESULT_BYTES + 1), **SAID)
 
 
 async def test_a_child_that_dies_is_bad_bytes_and_the_next_picture_works():
@@ -171,7 +171,7 @@ async def test_a_child_that_dies_is_bad_bytes_and_the_next_picture_works():
 
 
 async def test_a_child_that_takes_too_long_is_killed_and_replaced(monkeypatch):
-    monkeypatch.setattr(pictures, "DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(workshops, "DEADLINE_SECONDS", 0.3)
     workshop = PictureWorkshop(size=1)
     try:
         await workshop.start()
@@ -180,14 +180,14 @@ async def test_a_child_that_takes_too_long_is_killed_and_replaced(monkeypatch):
         with pytest.raises(BadBytes):
             await workshop.finish_picture(bytes_of.picture(), **SAID)
         assert not psutil.pid_exists(pid)
-        monkeypatch.setattr(pictures, "DEADLINE_SECONDS", 30)
+        monkeypatch.setattr(workshops, "DEADLINE_SECONDS", 30)
         assert await workshop.finish_picture(bytes_of.picture(), **SAID)
     finally:
         await workshop.close()
 
 
-async def test_a_queue_that_is_too_long_is_busy(monkeypatch):
-    monkeypatch.setattr(pictures, "WAITING", 2)
+async def test_a_line_that_is_too_long_is_busy_for_people_but_not_for_what_was_paid_for(monkeypatch):
+    monkeypatch.setattr(workshops, "WAITING", 2)
     workshop = PictureWorkshop(size=1)
     try:
         await workshop.start()
@@ -196,8 +196,10 @@ async def test_a_queue_that_is_too_long_is_busy(monkeypatch):
         await asyncio.sleep(0.05)
         with pytest.raises(Busy):
             await workshop.convert_picture(bytes_of.picture(), "webp")
+        result = asyncio.create_task(workshop.finish_picture(bytes_of.picture(), **SAID))
         os.kill(workshop.pids[0], signal.SIGCONT)
         assert len(await asyncio.gather(*tasks)) == 3
+        assert (await result).content_type == "image/png"
     finally:
         await workshop.close()
 
