@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV ?= uv
+AUDITED ?= requirements/run.lock
 
-.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants clean
+.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants audit clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
@@ -39,9 +40,14 @@ soak: $(VENV)/.test system-packages         ## histories under a nemesis for ten
 mutants: $(VENV)/.test system-packages      ## takes guards out, one at a time, and shows that a test turns red
 	@$(BIN)/python -m tests.mutants
 
+# --strict: what cannot be looked up is a failure too; without it a skipped look-up reads "no vulnerabilities".
+audit: $(VENV)/.audit        ## asks the advisory database about each locked dependency; fails where it cannot ask
+	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r $(AUDITED)
+
 lock:                        ## makes the hashed locks anew from pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test -o requirements/test.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q requirements/audit.in -o requirements/audit.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --extra test --extra diffusers --overrides requirements/without-torch.txt --constraints requirements/test.lock -o requirements/diffusers.lock
 
 # The environment is made once and again whenever a lock changes.
@@ -58,6 +64,12 @@ $(VENV)/.test: requirements/test.lock | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
 	@touch $@ $(VENV)/.run
+
+# An environment of its own: what audits the product is no part of it.
+$(VENV)/.audit: requirements/audit.lock | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.lock
+	@touch $@
 
 # Chromium and redis-server for the tests: installed where we may (root on Debian), otherwise said once.
 .PHONY: system-packages
