@@ -11,6 +11,7 @@ from chatserver.messages.models import Message
 from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.limits import COMMANDS_PER_10_SECONDS, COMMANDS_PER_MINUTE, FRAME_BYTES, HEARTBEAT_SECONDS
+from chatserver.realtime.protocol import Close
 from chatserver.sessions.events import SessionChanged
 from chatserver.web.auth import Viewer
 
@@ -34,9 +35,9 @@ class Rooms:
         """The newest seq of each of these sessions."""
         return await self._database.run_system(sessions.sequences, session_ids)
 
-    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
-        """For each (viewer, session): whether the credential still stands and the seat is still theirs."""
-        return await self._database.run_system(_still_welcome, viewers)
+    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+        """For each (viewer, session): why the socket has to go, None if it may stay."""
+        return await self._database.run_system(_goodbyes, viewers)
 
 
 async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Opening:
@@ -84,16 +85,21 @@ async def _all_changes(tx: Transaction, session_id: str, after: int) -> list[Mes
         after = page[-1].seq
 
 
-async def _still_welcome(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
-    seated = await tx.fetch_all(
+async def _goodbyes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+    rows = await tx.fetch_all(
         "sessions.still_seated",
         user_ids=[viewer.id for viewer, _ in viewers],
         session_ids=[session_id for _, session_id in viewers],
     )
-    credentials = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
-    seats = {_seat_key(row) for row in seated}
-    return [(viewer.id, session_id) in seats and viewer.credential_id in credentials for viewer, session_id in viewers]
+    standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
+    seats = {(row["user_id"], row["session_id"]): row for row in rows}
+    return [_goodbye(seats[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers]
 
 
-def _seat_key(row: Row) -> tuple[str, str]:
-    return row["user_id"], row["session_id"]
+def _goodbye(seat: Row, is_signed_in: bool) -> Close | None:
+    """The farthest-reaching reason: whose account is closed is neither signed in nor seated any more."""
+    if not seat["is_active"]:
+        return Close.ACCOUNT_CLOSED
+    if not is_signed_in:
+        return Close.NOT_SIGNED_IN
+    return None if seat["is_seated"] else Close.NO_SESSION

@@ -22,6 +22,7 @@ from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
+from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
 from chatserver.web.auth import Viewer
 
@@ -52,8 +53,8 @@ class Rooms:
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         return {session_id: self.seqs.get(session_id, 0) for session_id in session_ids}
 
-    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
-        return [True] * len(viewers)
+    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+        return [None] * len(viewers)
 
 
 class Door:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from chatserver.events import Event
 from chatserver.realtime.events import Welcome
+from chatserver.realtime.protocol import Close
 from chatserver.web.auth import Viewer
 
 
@@ -33,8 +34,8 @@ class Rooms(Protocol):
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         """The newest seq of each of these sessions, in one query: how a lost publish is found."""
 
-    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
-        """For each (viewer, session id): whether the credential still stands and the seat is still theirs."""
+    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+        """For each (viewer, session id): why the socket has to go (account, sign-in or seat ended), None if it may stay."""
 
 
 @runtime_checkable

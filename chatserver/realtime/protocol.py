@@ -40,6 +40,14 @@ class Close(IntEnum):
     CLIENT_TOO_OLD = 4520
 
 
+# What a socket is told whose welcome ended.
+GOODBYES = {
+    Close.NOT_SIGNED_IN: "signed out",
+    Close.NO_SESSION: "no such session",
+    Close.ACCOUNT_CLOSED: "account closed",
+}
+
+
 def retry_reason(seconds: float) -> str:
     """The reason of a close that says when to come back: whole seconds, at least one."""
     return f"retry_after={max(math.ceil(seconds), 1)}"

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import structlog
 
-from chatserver.errors import ChatserverError, NotFound
+from chatserver.errors import ChatserverError
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.base import Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.limits import ROUND_SECONDS, WELCOME_BATCH, WELCOME_ROUNDS, Bounds
-from chatserver.realtime.protocol import Close
+from chatserver.realtime.protocol import GOODBYES
 
 log = structlog.get_logger(__name__)
 
@@ -67,16 +67,7 @@ class Rounds:
         connections = self._admission.connections()
         for start in range(0, len(connections), WELCOME_BATCH):
             batch = connections[start : start + WELCOME_BATCH]
-            answers = await self._rooms.still_welcome([(each.visit.viewer, each.visit.session_id) for each in batch])
-            for connection, is_welcome in zip(batch, answers, strict=True):
-                if not is_welcome and not connection.is_over:
-                    await self._see_off(connection)
-
-    async def _see_off(self, connection: Connection) -> None:
-        # The answer does not say what ended, the seat or the sign-in; a seat that is gone cannot be opened.
-        try:
-            await self._rooms.open(connection.visit.viewer, connection.visit.session_id, connection.position)
-        except NotFound:
-            connection.close(Close.NO_SESSION, "no such session")
-        else:
-            connection.close(Close.NOT_SIGNED_IN, "signed out")
+            goodbyes = await self._rooms.goodbyes([(each.visit.viewer, each.visit.session_id) for each in batch])
+            for connection, code in zip(batch, goodbyes, strict=True):
+                if code is not None and not connection.is_over:
+                    connection.close(code, GOODBYES[code])

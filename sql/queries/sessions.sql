@@ -168,11 +168,11 @@ SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_
  WHERE s.id = ANY(:session_ids::uuid[]);
 
 -- name: still_seated
--- For each pair of user and session: whether the person still sits there with a live account.
-SELECT w.user_id, w.session_id
+-- For each pair of user and session: whether the account is live, and whether the person still sits there.
+SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT NULL AS is_seated
   FROM unnest(:user_ids::uuid[], :session_ids::uuid[]) AS w(user_id, session_id)
-  JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL
-  JOIN users u ON u.id = w.user_id AND u.status = 'active';
+  LEFT JOIN users u ON u.id = w.user_id AND u.status = 'active'
+  LEFT JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL;
 
 -- name: owner_by_email
 -- The account that the operator means.

@@ -25,6 +25,7 @@ from chatserver.realtime.base import Caller, Command, Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
+from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
 from chatserver.web.auth import Viewer
 
@@ -166,12 +167,14 @@ class Ledger:
         self.reads.append("sequences")
         return {session_id: self.seqs[session_id] for session_id in session_ids}
 
-    async def still_welcome(self, viewers: Sequence[tuple[Viewer, str]]) -> list[bool]:
-        self.reads.append("still_welcome")
-        return [
-            viewer.id in self.members[session_id] and viewer.credential_id not in self.ended
-            for viewer, session_id in viewers
-        ]
+    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+        self.reads.append("goodbyes")
+        return [self._goodbye(viewer, session_id) for viewer, session_id in viewers]
+
+    def _goodbye(self, viewer: Viewer, session_id: str) -> Close | None:
+        if viewer.credential_id in self.ended:
+            return Close.NOT_SIGNED_IN
+        return None if viewer.id in self.members[session_id] else Close.NO_SESSION
 
 
 def sketch(event: Event) -> bytes:
