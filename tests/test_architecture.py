@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters"},
-    {"queries", "transaction", "database", "embedded", "migrations", "roles", "processes", "imaging", "painting"},
+    {"queries", "transaction", "database", "embedded", "migrations", "roles", "processes", "imaging", "painting", "crew"},
     {"providers", "storage", "brokers"},
     {"web"},
     {"realtime"},

@@ -57,7 +57,7 @@ T = TypeVar("T")
 
 
 class Attempt:
-    """Runs one job to one end. `cancel()` stops it from outside."""
+    """Runs one job to one end. `stop()` ends it from outside."""
 
     def __init__(self, state: State, chain: Chain, job: Job) -> None:
         self._state, self._chain, self.job = state, chain, job
@@ -71,7 +71,12 @@ class Attempt:
         self._maker = Maker("", "")
         self._rendering_since = time.monotonic()
 
-    def cancel(self) -> None:
+    @property
+    def id(self) -> str:
+        """The generation's."""
+        return self.job.id
+
+    def stop(self) -> None:
         """Somebody cancelled the generation: the work stops without waiting for the next look at the lease."""
         self._lost = True
         self._news.set()
@@ -222,11 +227,12 @@ class Attempt:
         if status != self._status:
             await self._state.database.run_system(queue.set_stage, self.job, status, self._maker, eta)
             self._status, self._renewed, self._told = status, time.monotonic(), 0.0
+        known = Progress(eta_seconds=eta)
         if isinstance(step, Rendering):
-            self._progress = Progress(fraction=step.fraction, step=step.step, steps=step.steps, eta_seconds=eta)
-        else:
-            self._progress = Progress(eta_seconds=eta)
-        self._dirty = True
+            known = Progress(fraction=step.fraction, step=step.step, steps=step.steps, eta_seconds=eta)
+        # Seconds to go are those of this moment: the same number a little later is news.
+        self._dirty = self._dirty or known != self._progress or eta is not None
+        self._progress = known
         self._tell(step, eta)
 
     def _eta(self, step: Queued | Loading | Rendering) -> float | None:

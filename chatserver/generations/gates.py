@@ -130,13 +130,12 @@ async def standings(tx: Transaction, gates: Sequence[Gate]) -> dict[str, Standin
 # Passing -------------------------------------------------------------------------------------------------------------
 
 
-async def lock(tx: Transaction, gates: Sequence[Gate]) -> dict[str, Standing]:
-    """How these gates stand, kept so until the end of the transaction. Before any generation's lock."""
+async def lock(tx: Transaction, gates: Sequence[Gate]) -> None:
+    """Keeps how these gates stand until the end of the transaction. Before any generation's lock."""
     names = [each.name for each in gates]
     if len(await tx.fetch_all("providers.lock", names=names)) < len(names):
         await tx.execute("providers.make", names=names)
         await tx.fetch_all("providers.lock", names=names)
-    return await standings(tx, gates)
 
 
 async def take(tx: Transaction, gate: Gate) -> Call:

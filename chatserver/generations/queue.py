@@ -50,10 +50,26 @@ class Result(Struct, frozen=True, kw_only=True):
     height: int
 
 
-async def claim(tx: Transaction, worker_id: str, chain: Chain) -> Job | None:
-    """The next job that a provider is free for, fairly by session, with its call; or None. Then `model-loading`."""
-    if not await tx.fetch_value("generations.is_any_due"):
-        return None  # nobody queues for the gates' lock where there is nothing to do
+async def claim(tx: Transaction, worker_id: str, chain: Chain, at_most: int) -> tuple[list[Job], bool]:
+    """The next jobs that providers are free for, fairly by session, each with its call; then `model-loading`.
+
+    Also whether something that is due was left: there were enough, or every gate is shut.
+    """
+    jobs: list[Job] = []
+    due = await tx.fetch_value("generations.is_any_due")
+    if not due:
+        return jobs, False  # nobody queues for the gates' lock where there is nothing to do
+    await gates.lock(tx, chain)
+    while due and len(jobs) < at_most and (job := await _claim_next(tx, worker_id, chain)):
+        jobs.append(job)
+        due = await tx.fetch_value("generations.is_any_due")
+    # In one order, as two transactions may not wait for each other's sessions; once, though four of its pictures begin.
+    for message_id in sorted({job.message_id for job in jobs}):
+        await messages.touch(tx, message_id)
+    return jobs, due
+
+
+async def _claim_next(tx: Transaction, worker_id: str, chain: Chain) -> Job | None:
     free = await _free_gates(tx, chain)
     if not free:
         return None
@@ -64,15 +80,11 @@ async def claim(tx: Transaction, worker_id: str, chain: Chain) -> Job | None:
         image_gate=free["image"].name if "image" in free else None,
         video_gate=free["video"].name if "video" in free else None,
     )
-    if row is None:
-        return None
-    call = await gates.take(tx, free[row["kind"]])
-    await messages.touch(tx, row["message_id"])
-    return Job.from_row(row, call)
+    return None if row is None else Job.from_row(row, await gates.take(tx, free[row["kind"]]))
 
 
 async def _free_gates(tx: Transaction, chain: Chain) -> dict[Kind, Gate]:
-    standings = await gates.lock(tx, chain)
+    standings = await gates.standings(tx, chain)
     kinds: tuple[Kind, ...] = ("image", "video")
     outlooks = {kind: gates.outlook(chain, standings, kind) for kind in kinds}
     return {kind: outlook.gate for kind, outlook in outlooks.items() if outlook.gate is not None}
@@ -80,7 +92,8 @@ async def _free_gates(tx: Transaction, chain: Chain) -> dict[Kind, Gate]:
 
 async def move(tx: Transaction, job: Job, rest: Chain) -> tuple[Outlook, Call | None]:
     """Gives up the attempt's call, and takes one through the next gate of `rest` that is free; None where none is."""
-    outlook = gates.outlook(rest, await gates.lock(tx, rest), job.kind)
+    await gates.lock(tx, rest)
+    outlook = gates.outlook(rest, await gates.standings(tx, rest), job.kind)
     name = outlook.gate.name if outlook.gate else None
     held = await tx.fetch_value("providers.hold", generation_id=job.id, attempt=job.attempt, provider=name)
     if held is None:

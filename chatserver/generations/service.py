@@ -81,7 +81,7 @@ async def cancel(tx: Transaction, generation_id: str) -> Generation:
         await messages.touch(tx, row["message_id"])
         await credits.announce(tx, seat.session_id)
         # Wakes the worker that has it, wherever it runs: its next look finds the lease gone.
-        tx.announce(JOBS_CHANNEL, JobsWaiting(cancelled=generation_id))
+        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation", cancelled=generation_id))
     return await find(tx, generation_id)
 
 
@@ -213,5 +213,5 @@ async def _enqueue(
     await tx.execute_many("generations.insert", rows)
     await credits.hold(tx, seat.session_id, order.kind, generation_ids)
     await credits.announce(tx, seat.session_id)
-    tx.announce(JOBS_CHANNEL, JobsWaiting())
+    tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation"))
     return generation_ids

@@ -1,13 +1,11 @@
-"""The worker: claims jobs and runs their attempts, a few at a time; takes up what dead workers left.
-
-Woken by the broker (`JobsWaiting`), and by its own poll, so that a lost wake costs a second, nothing more.
-"""
+"""The worker: its crew claims jobs and runs their attempts, a few at a time; it takes up what dead workers left."""
 
 import asyncio
 import contextlib
 
 import structlog
 
+from chatserver.crew import Crew
 from chatserver.errors import Busy
 from chatserver.events import JobsWaiting
 from chatserver.generations import gates, queue
@@ -16,8 +14,8 @@ from chatserver.generations.queue import LeaseLost
 from chatserver.processes import liveness
 from chatserver.state import State
 
-# The poll that makes good a lost wake.
-POLL_SECONDS = 1.0
+# Jobs that one transaction claims: they share the wait for the gates' lock, which nobody should hold for long.
+CLAIMS = 10
 # How often lost jobs are looked for.
 REAP_SECONDS = 5.0
 # How long a stopping worker waits for its attempts to give their jobs back.
@@ -33,52 +31,25 @@ class Worker:
         self._state = state
         self._id = liveness.worker_id()
         self._chain = gates.chain(state.config, state.providers.values())
-        self._attempts: dict[asyncio.Task[None], Attempt] = {}
-        self._wake = asyncio.Event()
+        self._crew = Crew("generation", self._claim, hands=state.config.worker_concurrency, stop_seconds=STOP_SECONDS)
 
     def hear(self, event: JobsWaiting) -> None:
         """Something was queued or cancelled, here or elsewhere."""
-        for attempt in self._attempts.values():
-            if attempt.job.id == event.cancelled:
-                attempt.cancel()
-        self._wake.set()
+        self._crew.hear(event)
 
     async def run(self) -> None:
         """Works until cancelled, then gives its jobs back."""
         reaper = asyncio.create_task(self._reap_for_ever())
         try:
             await self._bury_the_dead()
-            while True:
-                await self._fill()
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            await self._crew.run()
         finally:
             reaper.cancel()
-            await self._stop()
 
-    async def _fill(self) -> None:
-        while len(self._attempts) < self._state.config.worker_concurrency:
-            try:
-                job = await self._state.database.run_system(queue.claim, self._id, self._chain)
-            except Busy:
-                return
-            if job is None:
-                return
-            attempt = Attempt(self._state, self._chain, job)
-            task = asyncio.create_task(attempt.run())
-            self._attempts[task] = attempt
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._attempts.pop(task)
-        self._wake.set()
-
-    async def _stop(self) -> None:
-        for task in self._attempts:
-            task.cancel()
-        if self._attempts:
-            await asyncio.wait(set(self._attempts), timeout=STOP_SECONDS)
+    async def _claim(self, free: int) -> tuple[list[Attempt], bool]:
+        at_most = min(free, CLAIMS)
+        jobs, left = await self._state.database.run_system(queue.claim, self._id, self._chain, at_most)
+        return [Attempt(self._state, self._chain, job) for job in jobs], left
 
     async def _reap_for_ever(self) -> None:
         while True:
@@ -92,7 +63,7 @@ class Worker:
             with contextlib.suppress(LeaseLost):
                 await self._state.database.run_system(queue.reap, generation_id, session_id, kind)
         await self._state.database.run_system(gates.prune)
-        self._wake.set()
+        self._crew.look()
 
     async def _bury_the_dead(self) -> None:
         """After a crash and a restart on one machine, nobody has to wait for the leases of the process that died."""

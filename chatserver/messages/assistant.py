@@ -13,6 +13,7 @@ from typing import cast
 
 import structlog
 
+from chatserver.crew import Crew
 from chatserver.errors import Busy, ChatserverError, ProviderError, TimedOut
 from chatserver.events import Announcement, JobsWaiting, session_channel
 from chatserver.messages import markdown, replies, window
@@ -22,9 +23,8 @@ from chatserver.processes import liveness
 from chatserver.providers.base import ChatRequest, ChatStep, Text, Turn, Usage
 from chatserver.state import State
 
-# Replies that one process writes at once, the poll that makes good a lost wake, and a stopping writer's patience.
+# Replies that one process writes at once, and a stopping writer's patience.
 MOST_AT_ONCE = 200
-POLL_SECONDS = 1.0
 STOP_SECONDS = 5.0
 # Thirty deltas a second look smooth and cost little; two saves a second heal soon and cost little.
 DELTA_SECONDS = 1 / 30
@@ -56,47 +56,24 @@ class Assistant:
     def __init__(self, state: State) -> None:
         self._state = state
         self._id = liveness.worker_id()
-        self._writing: dict[asyncio.Task[None], Writer] = {}
-        self._wake = asyncio.Event()
+        self._crew = Crew("reply", self._claim, hands=MOST_AT_ONCE, stop_seconds=STOP_SECONDS)
 
     def hear(self, event: JobsWaiting) -> None:
         """Something was said, or somebody pressed stop, here or elsewhere."""
-        for writer in self._writing.values():
-            if writer.reply.message_id == event.cancelled:
-                writer.stop()
-        self._wake.set()
+        self._crew.hear(event)
 
     async def run(self) -> None:
         """Works until cancelled, then gives its replies back."""
-        try:
-            while True:
-                await self._fill()
-                self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-        finally:
-            for task in self._writing:
-                task.cancel()
-            if self._writing:
-                await asyncio.wait(set(self._writing), timeout=STOP_SECONDS)
+        await self._crew.run()
 
-    async def _fill(self) -> None:
+    async def _claim(self, _: int) -> "tuple[list[Writer], bool]":
         tokens = self._state.config.chat_window_tokens
-        while len(self._writing) < MOST_AT_ONCE:
-            try:
-                reply = await self._state.database.run_system(replies.claim, self._id, tokens)
-            except Busy:
-                return
-            if reply is None:
-                return
-            writer = Writer(self._state, reply, self._pace)
-            task = asyncio.create_task(writer.run())
-            self._writing[task] = writer
-            task.add_done_callback(lambda done: self._writing.pop(done))
+        reply = await self._state.database.run_system(replies.claim, self._id, tokens)
+        return ([], False) if reply is None else ([Writer(self._state, reply, self._pace)], True)
 
     def _pace(self) -> float:
         """Seconds between two saves of one reply."""
-        return max(SAVE_SECONDS, len(self._writing) / MOST_SAVES)
+        return max(SAVE_SECONDS, len(self._crew) / MOST_SAVES)
 
 
 class Writer:
@@ -116,6 +93,11 @@ class Writer:
         self._renewed = time.monotonic()
         self._usage: Usage | None = None
         self._stopped = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """The message's."""
+        return self.reply.message_id
 
     def stop(self) -> None:
         """Somebody pressed stop: what is written stays."""

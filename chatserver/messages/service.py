@@ -102,7 +102,7 @@ async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
     await _insert(tx, seat.session_id, new, "assistant", "Assistant")
     await announce(tx, message_id)
-    tx.announce(JOBS_CHANNEL, JobsWaiting())
+    tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
 
 
 async def _insert(
@@ -172,7 +172,7 @@ async def stop(tx: Transaction, message_id: str) -> Message:
     message = await find(tx, message_id)
     await sessions.active_seat(tx, message.session_id)
     if await tx.fetch_value("messages.stop_reply", message_id=message_id) is not None:
-        tx.announce(JOBS_CHANNEL, JobsWaiting(cancelled=message_id))
+        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply", cancelled=message_id))
     return message
 
 

@@ -159,8 +159,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.waiting)
     @rule()
     def claim(self):
-        job = self.go(self.database.run_system(queue.claim, "machine", CHAIN))
-        assert job is not None
+        [job], _ = self.go(self.database.run_system(queue.claim, "machine", CHAIN, 1))
         self.waiting -= 1
         self.jobs.append(job)
 

@@ -35,7 +35,8 @@ async def enqueue(database, session, count=1, kind="image"):
 
 
 async def claim(database, chain=(FIRST,)):
-    return await database.run_system(queue.claim, "worker", chain)
+    jobs, _ = await database.run_system(queue.claim, "worker", chain, 1)
+    return jobs[0] if jobs else None
 
 
 async def waits(database, session, chain=(FIRST,)):

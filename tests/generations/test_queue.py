@@ -42,7 +42,8 @@ async def ask(database, user, session, kind="image", **fields):
 
 
 async def take(database, worker="worker-1", chain=CHAIN):
-    return await database.run_system(queue.claim, worker, chain)
+    jobs, _ = await database.run_system(queue.claim, worker, chain, 1)
+    return jobs[0] if jobs else None
 
 
 async def finish(database, job):

@@ -56,7 +56,7 @@ async def bring_to(database, generation, status):
     """Works on a waiting generation until it has this status."""
     if status == "queued":
         return
-    job = await database.run_system(queue.claim, "worker", CHAIN)
+    [job], _ = await database.run_system(queue.claim, "worker", CHAIN, 1)
     assert job.id == generation.id
     if status == "rendering":
         await database.run_system(queue.set_stage, job, "rendering", MAKER)
@@ -269,7 +269,7 @@ async def test_a_cancel_and_an_end_at_the_same_moment_are_one_end(database, ada)
     session = await make_session(database, ada, "pro")
     for _ in range(6):
         [generation] = (await ask(database, ada, session)).generations
-        job = await database.run_system(queue.claim, "worker", CHAIN)
+        [job], _ = await database.run_system(queue.claim, "worker", CHAIN, 1)
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
         result = queue.Result(asset_id=staged.id, maker=MAKER, seed=1, width=64, height=64)
         ends = [database.run_system(queue.finish, job, result), cancel(database, ada, generation)]

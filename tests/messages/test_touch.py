@@ -15,7 +15,7 @@ async def test_each_change_takes_the_next_number_and_tells_the_state_of_its_mome
     message = await create(database, ada, session_id, count=4)
     chain = (Gate("sketch", frozenset({"image"})),)
     await asyncio.gather(
-        *(database.run_system(queue.claim, ids.new(), chain) for _ in range(4)),
+        *(database.run_system(queue.claim, ids.new(), chain, 1) for _ in range(4)),
         *(database.run_system(messages.touch, message.id) for _ in range(20)),
     )
     seqs = [
