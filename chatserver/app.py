@@ -80,7 +80,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
         stack.push_async_callback(broker.close)
-        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config))
+        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config), secret_key)
         database = Database(
             config.database_url,
             load_queries(resources.SQL / "queries"),

@@ -148,10 +148,10 @@ class Config:
     sketch_pace: int = _setting(
         0, "Seconds over which the built-in painter stretches each picture, for demonstrations.", minimum=0
     )
-    sockets_per_user: int = _setting(5, "Websockets that one person may have open on one node.", minimum=1)
+    sockets_per_user: int = _setting(5, "Websockets that one person may have open, over all nodes.", minimum=1)
     sockets_per_address: int = _setting(
         50,
-        "Websockets that one address may have open on one node; raise it for a shared address or a load test.",
+        "Websockets that one address may have open, over all nodes; raise it for a shared address or a load test.",
         minimum=1,
     )
     worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)

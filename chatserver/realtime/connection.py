@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from chatserver import ids
 from chatserver.brokers.base import Envelope
-from chatserver.events import Event, encode
+from chatserver.events import Event, address_channel, encode, user_channel
 from chatserver.realtime import protocol
 from chatserver.realtime.base import Caller, Command
 from chatserver.realtime.budgets import CommandBudget
@@ -21,7 +21,7 @@ from chatserver.realtime.events import Reply
 from chatserver.realtime.inbox import Inbox
 from chatserver.realtime.limits import BATCH_BYTES, OPENING_EVENTS
 from chatserver.realtime.outbox import Outbox
-from chatserver.realtime.protocol import Close
+from chatserver.realtime.protocol import GOODBYES, Close
 from chatserver.realtime.wire import Wire
 from chatserver.web.auth import Viewer
 
@@ -29,13 +29,24 @@ Encoder = Callable[[Event], bytes]
 
 
 class Visit(Struct, frozen=True):
-    """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it."""
+    """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it.
+
+    `address` is hidden (web/addresses.py).
+    """
 
     viewer: Viewer
     session_id: str
     after: int | None
     address: str
     form: str
+
+    @property
+    def user_channel(self) -> str:
+        return user_channel(self.viewer.id)
+
+    @property
+    def address_channel(self) -> str:
+        return address_channel(self.address)
 
 
 class Lost(Exception):
@@ -204,9 +215,14 @@ class Connection:
 
     def close(self, code: int, reason: str = "") -> None:
         """Says goodbye. Nothing is sent or run after that."""
-        if not self.is_over:
+        if self.is_over:
+            return
+        # A goodbye waits behind a full buffer until somebody reads; whose welcome has ended is not waited for.
+        if self.wire.is_paused and code in GOODBYES:
+            self.wire.abort()
+        else:
             self.wire.close(code, reason)
-            self._end()
+        self._end()
 
     def abort(self) -> None:
         """Cuts the socket: nobody reads at its other end."""

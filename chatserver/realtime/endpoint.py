@@ -22,6 +22,7 @@ from chatserver.realtime.events import Typing
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.wire import EXTENSION, AsgiWire, Wire
+from chatserver.web import addresses
 from chatserver.web.auth import current_viewer
 
 PREFIX = "/ws/sessions/"
@@ -62,7 +63,7 @@ def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> 
         elif not hub.has_room(judgement):
             wire.close(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
         else:
-            encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.viewer.id)
+            encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.user_channel)
             await _serve(hub, Connection(wire, judgement, encoder, table, budget))
         await wire.finish()
 
@@ -95,7 +96,7 @@ def _visit(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit:
         raise Goodbye(Close.NOT_SIGNED_IN, "not signed in")
     if hub.draining:
         raise Goodbye(Close.RESTARTING, "restarting")
-    address = scope["client"][0] if scope.get("client") else ""
+    address = addresses.hidden(scope["client"][0] if scope.get("client") else "", hub.secret_key)
     form = _choose_form(hub, scope["subprotocols"])
     return Visit(viewer, _session_id(scope["path"]), _after(scope["query_string"]), address, form)
 

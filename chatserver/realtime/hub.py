@@ -38,7 +38,10 @@ Hear = Callable[[Any], None]
 
 
 class Hub:
-    """`events` are the types that other processes may send; `forms` the encoders of subprotocols beside JSON."""
+    """`events` are the types that other processes may send; `forms` the encoders of subprotocols beside JSON.
+
+    `secret_key` hides addresses from whoever reads what the broker carries; it is the same at all processes.
+    """
 
     def __init__(
         self,
@@ -46,10 +49,12 @@ class Hub:
         events: Sequence[type[Event]] = (),
         forms: Mapping[str, Encoder] | None = None,
         bounds: Bounds | None = None,
+        secret_key: str = "",
     ) -> None:
         self.bounds = bounds or Bounds()
         self.admission = Admission(self.bounds)
         self.draining = False
+        self.secret_key = secret_key
         self.encoders: dict[str, Encoder] = {JSON: encode, **(forms or {})}
         self._broker = broker
         self._decoder = msgspec.json.Decoder(reduce(or_, {*events, Beat, Here, InUse, Presence, Typing}))
@@ -57,11 +62,11 @@ class Hub:
         self._ears: dict[str, list[Hear]] = {}
         self._dirty: list[Channel] = []
         self._fillers: dict[Channel, asyncio.Task[None]] = {}
-        self._unlisten: dict[Connection, Callable[[], None]] = {}
+        self._unlisten: dict[Connection, list[Callable[[], None]]] = {}
         self._rounds: asyncio.Task[None] | None = None
         self._others: Others = Alone()
         if broker.reaches_others:
-            self._others = Neighbourhood(self.publish, self.admission, self._people_changed, self.bounds)
+            self._others = Neighbourhood(self.publish, self.admission, self._people_changed)
 
     # The process's life -------------------------------------------------------------------------------------------
 
@@ -217,7 +222,7 @@ class Hub:
 
     def has_room(self, visit: Visit) -> bool:
         """Whether one more socket is within the bounds, those at other processes counted."""
-        return self.admission.has_room(visit.viewer.id, visit.address, self._others.sockets(visit.viewer.id))
+        return self.admission.has_room(visit, self._others.sockets)
 
     def _people_changed(self, session_id: str) -> None:
         channel = self._channels.get(session_channel(session_id))
@@ -238,14 +243,14 @@ class Hub:
             self._channels[name] = channel
             self._broker.subscribe(name)
         channel.enter(connection)
-        user = connection.visit.viewer.id
-        self._unlisten[connection] = self.listen(user_channel(user), self._revoke)
+        # Of what the others' sockets use, `_receive` tells them that count it.
+        ears = {connection.visit.user_channel: self._revoke, connection.visit.address_channel: _ignore}
+        self._unlisten[connection] = [self.listen(name, hear) for name, hear in ears.items()]
         return channel
 
     def leave(self, connection: Connection) -> None:
         """A connection is over; the last one of a session closes its channel."""
-        unlisten = self._unlisten.pop(connection, None)
-        if unlisten is not None:
+        for unlisten in self._unlisten.pop(connection, []):
             unlisten()
         channel = self._channels.get(session_channel(connection.visit.session_id))
         if channel is None:
@@ -262,8 +267,12 @@ class Hub:
     def _revoke(self, event: Any) -> None:
         if not isinstance(event, Revocation):
             return
-        for connection in self.admission.of_user(event.user_id):
+        for connection in self.admission.of(user_channel(event.user_id)):
             if event.account_closed:
                 connection.close(Close.ACCOUNT_CLOSED, "account closed")
             elif connection.visit.viewer.credential_id in event.credential_ids:
                 connection.close(Close.NOT_SIGNED_IN, "signed out")
+
+
+def _ignore(event: Any) -> None:
+    """An ear for a channel that is listened to for the others' sake."""

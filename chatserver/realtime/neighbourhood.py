@@ -1,6 +1,6 @@
 """This process among the others: tells them who is here, hears who is there, and keeps bounds that hold over all of them.
 
-    others = Neighbourhood(hub.publish, admission, channels, bounds)     # or Alone(), where no broker reaches others
+    others = Neighbourhood(hub.publish, admission, channels)     # or Alone(), where no broker reaches others
 
 Nothing here is ever waited for, and with the broker away each process keeps its own bounds, as if it were alone.
 """
@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from chatserver.events import Announcement, Event, session_channel, user_channel
+from chatserver.events import Announcement, Event, session_channel
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.events import PresentUser
-from chatserver.realtime.limits import Bounds
 from chatserver.realtime.neighbours import SILENT_SECONDS, Beat, Here, InUse, Neighbours
 from chatserver.realtime.protocol import Close, retry_reason
 
 NODES_CHANNEL = "nodes"
 BEAT_SECONDS = 1.0
-# Everything is told again after so many beats, each session and user at a beat of its own.
+# Everything is told again after so many beats, each session and holder at a beat of its own.
 REPEAT_BEATS = 10
 # So many tellings of a session that was just opened ask for an answer: the first may be ahead of the subscription.
 QUESTIONS = 3
@@ -44,8 +43,8 @@ class Others(Protocol):
     def tell(self, session_id: str, users: tuple[PresentUser, ...]) -> None:
         """Those whom this process has there; nobody, when it closes the session."""
 
-    def sockets(self, user_id: str) -> int:
-        """How many sockets a user has at the others."""
+    def sockets(self, holder: str) -> int:
+        """How many sockets a user or an address, by its channel, has at the others."""
 
     def hear(self, event: Here | InUse) -> None:
         """Takes what a process said of people."""
@@ -63,7 +62,7 @@ class Alone:
 
     def tell(self, session_id: str, users: tuple[PresentUser, ...]) -> None: ...
 
-    def sockets(self, user_id: str) -> int:  # noqa: ARG002
+    def sockets(self, holder: str) -> int:  # noqa: ARG002
         return 0
 
     def hear(self, event: Here | InUse) -> None: ...
@@ -72,8 +71,8 @@ class Alone:
 class Neighbourhood:
     """`changed(session_id)` asks for the session's presence to be told anew to its sockets here."""
 
-    def __init__(self, publish: Publish, admission: Admission, changed: Callable[[str], None], bounds: Bounds) -> None:
-        self._publish, self._admission, self._changed, self._bounds = publish, admission, changed, bounds
+    def __init__(self, publish: Publish, admission: Admission, changed: Callable[[str], None]) -> None:
+        self._publish, self._admission, self._changed = publish, admission, changed
         self._neighbours = Neighbours(time.monotonic)
         self._told: dict[str, tuple[PresentUser, ...]] = {}
         self._questions: dict[str, int] = {}
@@ -140,35 +139,29 @@ class Neighbourhood:
         self._questions.pop(session_id, None)
         self._neighbours.forget_session(session_id)
 
-    # What users use -----------------------------------------------------------------------------------------------
+    # What users and addresses use ---------------------------------------------------------------------------------
 
-    def sockets(self, user_id: str) -> int:
-        return len(self._neighbours.sockets(user_id))
+    def sockets(self, holder: str) -> int:
+        return len(self._neighbours.sockets(holder))
 
     def _tell_uses(self) -> None:
-        users = self._admission.users()
-        for user_id in users | self._told_sockets.keys():
-            sockets = tuple(connection.id for connection in self._admission.of_user(user_id))
-            commands = self._admission.budget(user_id).take_untold()
-            if commands or sockets != self._told_sockets.get(user_id) or self._is_due(user_id):
-                self._say_use(user_id, sockets, commands)
-        self._neighbours.keep_users(users)
+        holders = self._admission.holders()
+        for holder in holders | self._told_sockets.keys():
+            sockets, commands = self._own_sockets(holder), self._admission.take_untold(holder)
+            if commands or sockets != self._told_sockets.get(holder) or self._is_due(holder):
+                self._say_use(holder, sockets, commands)
+        self._neighbours.keep_holders(holders)
 
-    def _say_use(self, user_id: str, sockets: tuple[str, ...], commands: int) -> None:
-        is_new = user_id not in self._told_sockets
-        self._told_sockets[user_id] = sockets
+    def _own_sockets(self, holder: str) -> tuple[str, ...]:
+        return tuple(connection.id for connection in self._admission.of(holder))
+
+    def _say_use(self, holder: str, sockets: tuple[str, ...], commands: int = 0) -> None:
+        is_new = holder not in self._told_sockets
+        self._told_sockets[holder] = sockets
         if not sockets:
-            del self._told_sockets[user_id]
-        use = InUse(node=self._neighbours.node, user_id=user_id, sockets=sockets, commands=commands, asks=is_new)
-        self._say(user_channel(user_id), use)
-
-    def _refuse_excess(self, user_id: str) -> None:
-        """Two processes may each have let the last socket in: the newest of all go, wherever they are."""
-        own = {connection.id: connection for connection in self._admission.of_user(user_id)}
-        oldest_first = sorted([*own, *self._neighbours.sockets(user_id)])
-        for socket in oldest_first[self._bounds.sockets_per_user :]:
-            if socket in own:
-                own[socket].close(Close.FLOODING, retry_reason(SILENT_SECONDS))
+            del self._told_sockets[holder]
+        use = InUse(node=self._neighbours.node, holder=holder, sockets=sockets, commands=commands, asks=is_new)
+        self._say(holder, use)
 
     # Hearing ------------------------------------------------------------------------------------------------------
 
@@ -193,11 +186,16 @@ class Neighbourhood:
             self._say_presence(here.session_id)
 
     def _hear_use(self, use: InUse) -> None:
-        if use.user_id not in self._admission.users():
+        if not self._admission.is_here(use.holder):
             return
         self._neighbours.hear_use(use)
-        self._admission.budget(use.user_id).note(use.commands, asyncio.get_running_loop().time())
-        self._refuse_excess(use.user_id)
+        if use.commands:
+            self._admission.budget(use.holder).note(use.commands, asyncio.get_running_loop().time())
+        self._refuse_excess(use.holder)
         if use.asks:
-            sockets = tuple(connection.id for connection in self._admission.of_user(use.user_id))
-            self._say_use(use.user_id, sockets, 0)
+            self._say_use(use.holder, self._own_sockets(use.holder))
+
+    def _refuse_excess(self, holder: str) -> None:
+        """Two processes may each have let the last socket in: the newest of all go, wherever they are."""
+        for connection in self._admission.excess(holder, self._neighbours.sockets(holder)):
+            connection.close(Close.FLOODING, retry_reason(SILENT_SECONDS))

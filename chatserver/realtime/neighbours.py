@@ -1,4 +1,5 @@
-"""What the processes tell each other of people: who is in which session, and what each user has open and asks for.
+"""What the processes tell each other of people: who is in which session, and what each user, and each
+address, has open and asks for.
 
 Carried by the broker like every announcement, on the channels that the others listen on anyway, and never handed to a
 socket. Each process says `Beat` once a second; what it told counts only while it beats, so a process that died is
@@ -39,17 +40,20 @@ class Here(Event, frozen=True, kw_only=True, tag="here"):
 
 
 class InUse(Event, frozen=True, kw_only=True, tag="in-use"):
-    """A user's sockets at one process, by their ids, and the commands taken there since the last telling."""
+    """A holder's sockets at one process, by their ids, and a user's commands taken there since the last telling.
+
+    A holder is a user or an address, named by its channel.
+    """
 
     node: str
-    user_id: str
+    holder: str
     sockets: tuple[str, ...]
     commands: int = 0
     asks: bool = False
 
 
 class Neighbours:
-    """What the others told, by session and by user. Without I/O; `now` is a clock in seconds."""
+    """What the others told, by session and by holder. Without I/O; `now` is a clock in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.node = secrets.token_hex(8)
@@ -74,7 +78,7 @@ class Neighbours:
 
     def hear_use(self, use: InUse) -> None:
         """Who has which sockets open there."""
-        self._note(self._sockets.setdefault(use.user_id, {}), use.node, use.sockets)
+        self._note(self._sockets.setdefault(use.holder, {}), use.node, use.sockets)
 
     def _note(self, told: dict[str, tuple[T, ...]], node: str, what: tuple[T, ...]) -> bool:
         # A process that speaks lives, even where its beat is still on its way.
@@ -92,9 +96,9 @@ class Neighbours:
         """Those whom the living others have in a session."""
         return self._of_living(self._present.get(session_id, {}))
 
-    def sockets(self, user_id: str) -> list[str]:
-        """The ids of a user's sockets at the living others."""
-        return self._of_living(self._sockets.get(user_id, {}))
+    def sockets(self, holder: str) -> list[str]:
+        """The ids of a holder's sockets at the living others."""
+        return self._of_living(self._sockets.get(holder, {}))
 
     def _of_living(self, told: dict[str, tuple[T, ...]]) -> list[T]:
         return [each for node, what in told.items() if self._is_alive(node) for each in what]
@@ -108,10 +112,10 @@ class Neighbours:
         """Nobody here is in it any more."""
         self._present.pop(session_id, None)
 
-    def keep_users(self, user_ids: set[str]) -> None:
-        """Forgets all users but these."""
-        for user_id in self._sockets.keys() - user_ids:
-            del self._sockets[user_id]
+    def keep_holders(self, holders: set[str]) -> None:
+        """Forgets all but these."""
+        for holder in self._sockets.keys() - holders:
+            del self._sockets[holder]
 
     def changed_sessions(self) -> list[str]:
         """The sessions that look different because a process died or came back since the last call."""

@@ -16,6 +16,7 @@ from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, SignUpClosed
 from chatserver.users import api_tokens, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
+from chatserver.web import addresses
 from chatserver.web.auth import Viewer
 
 Policy = Literal["open", "invite", "closed"]
@@ -59,7 +60,7 @@ async def sign_up(
 async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: Policy) -> None:
     if policy == "closed":
         raise SignUpClosed
-    await throttling.take(tx, throttling.sign_ups_of(visitor), throttling.neighbourhood(visitor.address))
+    await throttling.take(tx, throttling.sign_ups_of(visitor), addresses.neighbourhood(visitor.address))
     if policy == "invite" and not await _invite_stands(tx, invite):
         raise SignUpClosed("An account here needs an invitation: open the invite link of a session and sign up there.")
 
@@ -128,7 +129,7 @@ async def _email_of(tx: Transaction, user_id: str) -> str:
 
 async def _count_and_find(tx: Transaction, email: str, visitor: Visitor) -> Row | None:
     await throttling.take(tx, throttling.ACCOUNT, email.lower())
-    await throttling.take(tx, throttling.ADDRESS, throttling.neighbourhood(visitor.address))
+    await throttling.take(tx, throttling.ADDRESS, addresses.neighbourhood(visitor.address))
     return await tx.fetch_one("users.by_email", email=email) if profile.is_email(email) else None
 
 
@@ -143,7 +144,7 @@ async def _let_in(tx: Transaction, proof: Proof, better: str | None, opener: Ope
 async def settle(tx: Transaction, proof: Proof) -> None:
     """The attempt was no guess: it counts against nobody. Needs the worker role."""
     await throttling.forget(tx, throttling.ACCOUNT, proof.user.email.lower())
-    await throttling.give_back(tx, throttling.ADDRESS, throttling.neighbourhood(proof.visitor.address))
+    await throttling.give_back(tx, throttling.ADDRESS, addresses.neighbourhood(proof.visitor.address))
 
 
 # What the door opens to -------------------------------------------------------------------------------------------

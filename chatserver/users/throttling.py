@@ -5,7 +5,6 @@ them each needs a wait, twice as long each time. Whose attempt it was is kept as
 """
 
 import hashlib
-import ipaddress
 from dataclasses import dataclass
 from math import ceil
 
@@ -64,17 +63,6 @@ async def give_back(tx: Transaction, limit: Limit, subject: str) -> None:
 def sign_ups_of(visitor: Visitor) -> Limit:
     """The limit for new accounts from where this visitor stands."""
     return SIGN_UPS_HERE if visitor.is_local else SIGN_UPS
-
-
-def neighbourhood(address: str) -> str:
-    """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
 
 
 def _key(limit: Limit, subject: str) -> str:

@@ -42,6 +42,8 @@ async def cluster(postgres_server, redis_server, swift, tmp_path_factory):
     """Two web processes and two workers over Postgres, Redis and S3, for all modules; whoever kills one replaces it."""
     url = await postgres_server.create_database()
     settings = {"DATABASE_URL": url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url(), **SWIFT_KEYS}
+    # As behind a proxy: a test may say from which address its people come.
+    settings["TRUSTED_PROXIES"] = "127.0.0.1"
     machines = Cluster(tmp_path_factory.mktemp("cluster"), **settings)
     try:
         assert (await machines.run("storage", "create"))[0] == 0

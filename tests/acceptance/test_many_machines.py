@@ -8,6 +8,7 @@ import time
 
 import psutil
 import pytest
+import redis.asyncio
 from PIL import Image
 
 from tests.support import product as products
@@ -146,6 +147,51 @@ async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
     assert refused >= 1
     for room in (*rooms, sixth):
         await room.leaves()
+
+
+async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, redis_server):
+    house = "203.0.113.7"
+    # One after the other: a process hashes two passwords at once, and is busy for the rest.
+    people = [await sign_up(cluster.web[number % 2], f"Guest-{number}") for number in range(11)]
+    sessions = await asyncio.gather(*(person.buys() for person in people))
+    for person in people:
+        person.headers = {"X-Forwarded-For": house}
+    async with overhearing(redis_server) as told:
+        rooms = []
+        for person, session in zip(people[:10], sessions, strict=False):
+            rooms += [await person.joins(session, product=cluster.web[number % 2]) for number in range(5)]
+        late, session = people[10], sessions[10]
+        one_more = Room(late, session["id"], cluster.web[0], "chat.v1.json")
+        with contextlib.suppress(AssertionError):
+            await one_more.connect(patience=1)
+        assert await one_more.is_closed() == 4429
+        assert all(room.close_code is None for room in rooms)
+        late.headers = {"X-Forwarded-For": "203.0.113.8"}
+        rooms.append(await late.joins(session))
+    assert any(channel.startswith("chatserver:address:") for channel, _ in told)
+    assert not [line for line in told if house in str(line)]
+    for room in (*rooms, one_more):
+        await room.leaves()
+
+
+@contextlib.asynccontextmanager
+async def overhearing(redis_server):
+    """Everything that the processes tell each other through Redis meanwhile: channels and what was said there."""
+    told = []
+    async with redis.asyncio.from_url(redis_server.url, decode_responses=True) as client, client.pubsub() as pubsub:
+        await pubsub.psubscribe("*")
+
+        async def listen():
+            while True:
+                message = await pubsub.get_message(timeout=None)
+                told.append((message["channel"], message["data"]))
+
+        listener = asyncio.create_task(listen())
+        try:
+            yield told
+        finally:
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
 
 
 async def refusals(rooms):

@@ -43,15 +43,15 @@ def test_people_of_several_processes_are_known_and_a_repetition_is_no_news(neigh
 
 def test_who_is_silent_is_not_counted_and_comes_back_with_what_it_told(neighbours, clock):
     neighbours.hear_presence(here("one", ADA))
-    neighbours.hear_use(InUse(node="one", user_id="ada", sockets=("a", "b")))
+    neighbours.hear_use(InUse(node="one", holder="user:ada", sockets=("a", "b")))
     assert neighbours.changed_sessions() == ["s"]
     clock.seconds += SILENT_SECONDS
     assert neighbours.users("s") == []
-    assert neighbours.sockets("ada") == []
+    assert neighbours.sockets("user:ada") == []
     assert neighbours.changed_sessions() == ["s"]
     neighbours.hear_beat(Beat(node="one"))
     assert neighbours.users("s") == [ADA]
-    assert neighbours.sockets("ada") == ["a", "b"]
+    assert neighbours.sockets("user:ada") == ["a", "b"]
     assert neighbours.changed_sessions() == ["s"]
     assert neighbours.changed_sessions() == []
 

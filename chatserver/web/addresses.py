@@ -1,0 +1,21 @@
+"""Addresses of visitors, for limits: what counts as one, and how processes name it to each other."""
+
+import hmac
+import ipaddress
+
+
+def neighbourhood(address: str) -> str:
+    """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def hidden(address: str, secret_key: str) -> str:
+    """A name for the neighbourhood that tells nobody which it is: addresses are few, so a bare hash could be guessed."""
+    text = f"address:{neighbourhood(address)}".encode("utf-8", "replace")
+    return hmac.digest(secret_key.encode(), text, "sha256").hex()[:32]
