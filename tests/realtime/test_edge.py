@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import select
 import time
 
 import pytest
@@ -68,6 +69,28 @@ async def test_a_client_that_stalls_while_little_is_said_is_cut_off_too(house: H
     assert not connection.is_over
     await house.until(lambda: connection.is_over, 5)
     assert await stalled.close_code() is None, "aborted: a close would wait behind the full buffer"
+
+
+async def test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends() -> None:
+    # With such a deadline for sends it would otherwise stay for a minute.
+    async with House(Bounds(sockets_per_user=100, send_seconds=60.0)) as house:
+        session = await house.session("ada")
+        stalled, connection = await open_pair(house, session, receive_bytes=4096)
+        await house.say(session, *["x" * 20_000] * 18)
+        await house.until(lambda: connection.wire.is_paused)
+        await house.revoke("ada", account_closed=True)
+        await house.until(lambda: connection.is_over)
+        began = time.monotonic()
+        await house.until(lambda: is_cut(stalled), 5)
+        assert time.monotonic() - began < 5
+        stalled.close()
+
+
+def is_cut(client: RawClient) -> bool:
+    """Whether the server has reset it: the kernel says so, though nothing is read."""
+    watch = select.poll()
+    watch.register(client.socket, 0)
+    return bool(watch.poll(0))
 
 
 async def test_a_client_that_reads_again_gets_what_waited_with_numbers_merged(house: House) -> None:

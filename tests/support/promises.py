@@ -31,6 +31,8 @@ class Summary:
         if not self._outcomes:
             return
         terminalreporter.section("promises")
-        for number in PROMISES:
+        for number in sorted(self._outcomes):
             told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self._outcomes[number].items()))
-            terminalreporter.line(f"P{number}: {told or 'not in this run'}")
+            terminalreporter.line(f"P{number}: {told}")
+        if missing := [f"P{number}" for number in PROMISES if number not in self._outcomes]:
+            terminalreporter.line(f"not in this run: {', '.join(missing)}")
