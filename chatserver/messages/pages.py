@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
-from chatserver.errors import Invalid
+from chatserver.errors import Invalid, NotFound
 from chatserver.messages import drawing
 from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
@@ -70,9 +70,15 @@ async def _read_older(tx: Transaction, session_id: str, before: int | None) -> O
 
 
 async def show_room(request: Request) -> Response:
-    """The chat page."""
+    """The chat page; for those who sat there once, a page that says so."""
     viewer, state = require_viewer(request), _state(request)
-    room = await state.database.run_as(viewer.id, _read_room, ids.parse(request.path_params["session_id"]), viewer.id)
+    session_id = ids.parse(request.path_params["session_id"])
+    try:
+        room = await state.database.run_as(viewer.id, _read_room, session_id, viewer.id)
+    except NotFound:
+        if not await state.database.run_system(sessions.has_left, session_id, viewer.id):
+            raise
+        return templating.render(request, "sessions/left.html", status=404)
     context = {field: getattr(room, field) for field in room.__struct_fields__}
     return templating.render(
         request, "sessions/show.html", {**context, "pending": drawing.pending(), "can_improve": state.chat.is_model}

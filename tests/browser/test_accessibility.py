@@ -212,7 +212,7 @@ async def test_the_keys_do_what_their_list_says(emulated_product, browser) -> No
         await room.sees_ended(await room.generates("a quiet lake", count=2, **SMALL))
         await expect(page.locator('generation-card[data-status="done"]')).to_have_count(2)
         keys = page.keyboard
-        await page.locator("h1").click()
+        await page.locator(".message__prompt").click()
 
         await keys.press("?")
         await expect(page.locator("#shortcuts")).to_be_visible()

@@ -1,13 +1,13 @@
 // <chat-room>: the page as a whole. Starts the socket, keeps what concerns every part (rights, title, status), and the keys.
-import { slot, write, writing } from "../helpers/dom.js"
+import { writing } from "../helpers/dom.js"
 import { keep, recall } from "../helpers/storage.js"
 import { live } from "../live.js"
 
 const WIDE = matchMedia("(min-width: 75rem)")
+const NOT_OPEN = 4504
 const ENDED = {
   4501: "You were signed out. Reload the page to sign in again.",
   4503: "This address may not open the session. Use the site's own address.",
-  4504: "This session is not open to you any more.",
   4512: "This account was closed.",
   4520: "This page is out of date. Reload it.",
 }
@@ -18,7 +18,7 @@ export class ChatRoom extends HTMLElement {
   connectedCallback() {
     this.#off = [
       live.on("session", ({ session }) => this.#show(session)),
-      live.on("stopped", ({ code }) => live.emit("toast", { kind: "stopped", words: ENDED[code] ?? "The server ended this connection. Reload the page.", stays: true })),
+      live.on("stopped", ({ code }) => this.#end(code)),
     ]
     this.toggleAttribute("data-local-collapsed", Boolean(recall("sessions-collapsed")))
     this.addEventListener("click", this.press)
@@ -86,13 +86,19 @@ export class ChatRoom extends HTMLElement {
     keep("sessions-collapsed", on || null)
   }
 
+  // Whoever was sent away sees nothing more: the page is fetched again, and says so.
+  #end(code) {
+    if (code === NOT_OPEN) return location.reload()
+    live.emit("toast", { kind: "stopped", words: ENDED[code] ?? "The server ended this connection. Reload the page.", stays: true })
+  }
+
   #show(session) {
     const owner = session.owner_id === this.dataset.viewer
     // What a plan allows is drawn all over the page; what was typed survives.
     if (session.plan_id !== this.dataset.plan) return location.reload()
     this.dataset.status = session.status
     this.dataset.mayGenerate = session.status === "active" && (owner || session.guests_may_generate) ? "yes" : "no"
-    write(slot(this, "title"), session.title)
+    this.querySelector("session-title").show(session.title)
     live.emit("rights", this.dataset)
   }
 }

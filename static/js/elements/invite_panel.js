@@ -1,4 +1,5 @@
 // <invite-panel>: the session's invite link with its QR code, and the switch that lets guests generate.
+import { call } from "../helpers/api.js"
 import { slot } from "../helpers/dom.js"
 import { live } from "../live.js"
 
@@ -40,19 +41,12 @@ export class InvitePanel extends HTMLElement {
     const problem = slot(this, "problem")
     problem.hidden = true
     try {
-      const response = await fetch(`/api/v1${location.pathname}/invites`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(fields),
-      })
-      const answer = await response.json()
-      if (response.ok) return answer
-      problem.textContent = answer.error.message
-    } catch {
-      problem.textContent = "The server cannot be reached right now. Please try again."
+      return await call("POST", `${location.pathname}/invites`, fields)
+    } catch (error) {
+      problem.textContent = error.message
+      problem.hidden = false
+      return null
     }
-    problem.hidden = false
-    return null
   }
 }
 

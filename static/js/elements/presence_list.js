@@ -44,11 +44,12 @@ export class PresenceList extends HTMLElement {
 
   #newRow({ id, name, role, hue }) {
     const row = document.importNode(document.getElementById("new_member").content, true).firstElementChild
-    row.dataset.member = id
+    Object.assign(row.dataset, { member: id, role })
     slot(row, "initial").textContent = name.slice(0, 1).toLocaleUpperCase()
     slot(row, "initial").dataset.hue = hue
     slot(row, "name").textContent = name
     slot(row, "role").textContent = role
+    slot(row, "farewell").setAttribute("aria-label", `Send ${name} away`)
     return row
   }
 }

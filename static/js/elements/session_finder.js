@@ -1,13 +1,18 @@
 // <session-finder>: the list of sessions, narrowed by what is typed; Enter opens the first, arrows walk.
-import { slot } from "../helpers/dom.js"
+import { slot, write } from "../helpers/dom.js"
+import { live } from "../live.js"
 
 export class SessionFinder extends HTMLElement {
+  #off = null
+
   connectedCallback() {
+    this.#off = live.on("session", ({ session }) => write(this.querySelector("[aria-current] .truncate"), session.title))
     this.addEventListener("input", this.narrow)
     this.addEventListener("keydown", this.walk)
   }
 
   disconnectedCallback() {
+    this.#off()
     this.removeEventListener("input", this.narrow)
     this.removeEventListener("keydown", this.walk)
   }

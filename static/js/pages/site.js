@@ -4,6 +4,7 @@ import "../elements/local_time.js"
 import "../elements/modal_dialog.js"
 import "../elements/notification_switch.js"
 import "../elements/password_field.js"
+import "../elements/session_title.js"
 import "../elements/theme_switch.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 

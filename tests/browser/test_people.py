@@ -1,0 +1,121 @@
+"""What the owner does with a session and its people: give it a name, and send a guest away. Every open page follows."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.axe import complaints_about
+from tests.support.browser import desk, say
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+TITLE = "h1 [data-slot=title]"
+RENAME = "chat-room [data-action=rename]"
+FIELD = "chat-room .rename input"
+SIDEBAR = "session-finder [aria-current]"
+# The people as they are drawn: names, roles, colours, and who may be sent away. Not who is there at the moment.
+PEOPLE = """() => [...document.querySelectorAll('.member')].map((each) => {
+  const copy = each.cloneNode(true)
+  copy.querySelector('[data-slot="here"]').remove()
+  delete copy.dataset.online
+  return copy.outerHTML.replace(/\\s+/g, ' ')
+})"""
+HUES = "() => [...document.querySelectorAll('.member .avatar')].map((each) => each.dataset.hue)"
+
+
+async def is_called(title: str, *pages: Page) -> None:
+    for page in pages:
+        await expect(page.locator(TITLE)).to_have_text(title)
+        await expect(page.locator(SIDEBAR)).to_have_text(title)
+        await expect(page).to_have_title(f"{title} · chatserver")
+
+
+async def test_a_session_takes_its_name_from_its_owner_and_every_tab_follows(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+        page, other, guest = (
+            await seat.open_room(session),
+            await seat.open_room(session),
+            await visit.open_room(session),
+        )
+        await expect(guest.locator("[data-action=rename]")).to_have_count(0)
+        await say(page, "Two pictures for the hallway, something warm")
+        await is_called("Two pictures for the hallway, something…", page, other, guest)
+
+        await page.click(RENAME)
+        await expect(page.locator(FIELD)).to_be_focused()
+        assert not await complaints_about(page, "renaming")
+        await page.keyboard.type("Not this")
+        await page.keyboard.press("Escape")
+        await expect(page.locator(RENAME)).to_be_focused()
+        await is_called("Two pictures for the hallway, something…", page)
+
+        await page.keyboard.press("Enter")
+        await page.keyboard.type("  Our   hallway ")
+        await page.keyboard.press("Enter")
+        await is_called("Our hallway", page, other, guest)
+        await expect(page.locator(RENAME)).to_be_focused()
+
+        await other.click(RENAME)
+        await other.fill(FIELD, "The hallway")
+        await other.click(".stream__scroll")
+        await is_called("The hallway", page, other, guest)
+
+
+async def test_a_name_that_cannot_be_saved_stays_in_the_field_with_the_reason(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys(title="Before")
+    async with desk(browser, ada) as seat:
+        seat.announce("ERR_FAILED", "500")
+        page = await seat.open("/sessions")
+        await page.route("**/api/v1/sessions/*", lambda route: route.abort())
+        await page.click("[data-action=rename]")
+        await page.keyboard.type("After")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".rename__problem")).to_contain_text("cannot be reached")
+        await expect(page.locator(".rename input")).to_have_value("After")
+        await page.unroute("**/api/v1/sessions/*")
+        await page.focus(".rename input")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".session-card__link")).to_have_text("After")
+        await page.click(".session-card__link")
+        await page.wait_for_url(f"**/sessions/{session['id']}")
+        await is_called("After", page)
+
+
+async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, browser) -> None:
+    ada, bob, carol = await sign_up(product, "Ada"), await sign_up(product, "Bob"), await sign_up(product, "Carol")
+    session = await ada.buys()
+    code = await ada.invites(session)
+    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+        visit.announce("404")
+        page = await seat.open_room(session)
+        await bob.accepts(code)
+        guest = await visit.open_room(session)
+        await guest.click("#details [data-action=farewell]:visible")
+        await guest.click("#farewell [type=submit]")
+        await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
+        await expect(page.locator(".member")).to_have_count(1)
+
+        await bob.accepts(code)
+        await carol.accepts(code)
+        await guest.goto(page.url)
+        await expect(page.locator(".member")).to_have_count(3)
+        fresh = await seat.open_room(session)
+        assert await page.evaluate(PEOPLE) == await fresh.evaluate(PEOPLE) == await guest.evaluate(PEOPLE)
+        assert len(set(await page.evaluate(HUES))) == 3
+        await expect(guest.locator(".member__away:visible")).to_have_count(0)
+
+        await page.click('[aria-label="Send Bob away"]')
+        assert not await complaints_about(page, "sending away")
+        await page.click("#farewell [data-action=close-dialog]")
+        await expect(page.locator("#farewell")).to_be_hidden()
+        await page.click('[aria-label="Send Bob away"]')
+        await page.click("#farewell [type=submit]")
+        for each in (page, fresh):
+            await expect(each.locator(".member")).to_have_count(2)
+        await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
+        await guest.goto(f"{product.url}/invite/{code}")
+        await expect(guest.locator("h1")).to_have_text("This invite link no longer works")
