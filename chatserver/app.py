@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, documents, health, providers, resources, storage
+from chatserver import brokers, documents, health, providers, resources, standstill, storage
 from chatserver import config as configuration
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
@@ -227,7 +227,8 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
         # What was made until here lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        yield product
+        with standstill.watched():
+            yield product
 
 
 def _http(state: State, site: Site, identify: Identify) -> Starlette:

@@ -15,3 +15,10 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.02, 0.05, 0.1, 0.25, 1, 5),
     registry=PROCESS,
 )
+
+LATENESS = Histogram(
+    "chatserver_loop_late_seconds",
+    "Seconds by which the event loop was late, at twenty looks a second.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 1, 5),
+    registry=PROCESS,
+)

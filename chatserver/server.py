@@ -19,7 +19,7 @@ import uvicorn
 import uvloop
 
 from chatserver import app as application
-from chatserver import console, logs
+from chatserver import console, logs, standstill
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
@@ -164,7 +164,8 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)
-            await stop.wait()
+            with standstill.watched():
+                await stop.wait()
 
 
 # Several web processes ----------------------------------------------------------------------------------------------
