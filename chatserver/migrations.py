@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from chatserver import resources, roles
+from chatserver import poolers, resources, roles
 from chatserver.errors import ConfigurationError
 
 # Any number that no other program uses as an advisory lock in this database.
@@ -45,6 +45,7 @@ async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list
     files = read_files(folder)
     connection = await _connect(url)
     try:
+        await _refuse_pooler(connection, url)
         await roles.ensure_working_roles(connection, await connection.fetchval("SELECT current_user::text"))
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         await _ensure_table(connection)
@@ -54,6 +55,19 @@ async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list
         return [migration.name for migration in waiting]
     finally:
         await connection.close(timeout=CONNECT_SECONDS)
+
+
+async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
+    """The lock would stay with the pooler's connection, and the next to migrate would wait for ever."""
+    other = await _connect(url)
+    try:
+        if await poolers.is_between(connection, other):
+            raise ConfigurationError(
+                "DATABASE_URL leads to a pooler in transaction mode, through which nothing is migrated: run "
+                "`chatserver migrate` with the database's own address, and everything else with DATABASE_POOLER=yes."
+            )
+    finally:
+        await other.close(timeout=CONNECT_SECONDS)
 
 
 async def status(url: str, folder: Path = resources.SQL / "migrations") -> list[Migration]:

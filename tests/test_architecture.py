@@ -14,8 +14,10 @@ LAYERS = [
     {"errors"},
     {"clock", "crash"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill"},
-    {"queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"}
-    | {"processes", "imaging", "painting", "crew"},
+    {
+        *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
+        *("processes", "imaging", "painting", "crew"),
+    },
     {"providers", "storage", "brokers"},
     {"web"},
     {"realtime"},

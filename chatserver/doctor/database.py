@@ -1,10 +1,12 @@
 """The database: reachable, to date, with its two roles and row-level security, and a clock that agrees with ours."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 
-from chatserver import console, migrations, roles
+from chatserver import console, migrations, poolers, roles
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
@@ -30,29 +32,47 @@ async def look(config: Config) -> list[Finding]:
     """All of it; the embedded server is started for the look where it does not run."""
     try:
         async with console.database_url(config) as url:
-            return await _look(url)
+            return await _look(config, url)
     except ConfigurationError as error:
         return [failure("database", error.message, "Look at DATABASE_URL and whether the server runs.")]
 
 
-async def _look(url: str) -> list[Finding]:
+async def _look(config: Config, url: str) -> list[Finding]:
     all_migrations = await migrations.status(url)
-    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS)
+    waiting = [migration.name for migration in all_migrations if migration.applied_at is None]
+    async with _connected(url) as connection:
+        reached = await _reached(config, url, connection)
+        # In a transaction, so that a pooler does not change the server between a query's parts.
+        async with connection.transaction():
+            found = [reached, _schema(config, waiting), await _clock(connection)]
+            return found if waiting else [*found, await _roles(connection), await _security(connection)]
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, statement_cache_size=0)
     try:
-        version = connection.get_server_version().major
-        reached = ok("database", f"Postgres {version} answers.")
-        if version < OLDEST_VERSION:
-            reached = failure("database", f"Postgres {version} is too old.", f"Use {OLDEST_VERSION} or newer.")
-        waiting = [migration.name for migration in all_migrations if migration.applied_at is None]
-        found = [reached, _schema(waiting), await _clock(connection)]
-        return found if waiting else [*found, await _roles(connection), await _security(connection)]
+        yield connection
     finally:
         await connection.close(timeout=CONNECT_SECONDS)
 
 
-def _schema(waiting: list[str]) -> Finding:
+async def _reached(config: Config, url: str, connection: asyncpg.Connection) -> Finding:
+    version = connection.get_server_version().major
+    if version < OLDEST_VERSION:
+        return failure("database", f"Postgres {version} is too old.", f"Use {OLDEST_VERSION} or newer.")
+    async with _connected(url) as other:
+        pooled = await poolers.is_between(connection, other)
+    if pooled and not config.database_pooler:
+        words = "DATABASE_URL leads to a pooler in transaction mode, and nobody said so."
+        return failure("database", words, "Set DATABASE_POOLER=yes.")
+    return ok("database", f"Postgres {version} answers{', through a pooler in transaction mode' if pooled else ''}.")
+
+
+def _schema(config: Config, waiting: list[str]) -> Finding:
     if waiting:
-        return warning("schema", f"Not applied yet: {', '.join(waiting)}.", "Run chatserver migrate, or start it.")
+        mend = "with the database's own address, not the pooler's" if config.database_pooler else "or start it"
+        return warning("schema", f"Not applied yet: {', '.join(waiting)}.", f"Run chatserver migrate, {mend}.")
     return ok("schema", "Every migration is applied.")
 
 

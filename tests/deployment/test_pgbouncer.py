@@ -1,0 +1,153 @@
+"""The product behind a real PgBouncer in transaction mode: a whole story, the rights of two people through two shared
+connections, and what is said where nobody set DATABASE_POOLER."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from chatserver import config as configuration
+from chatserver import doctor, migrations, resources
+from chatserver.console import Silence
+from chatserver.database import Database, load_queries
+from tests.support.cluster import Cluster
+from tests.support.pgbouncer import running_pgbouncer
+from tests.support.story import sign_up
+
+PEOPLE = 4
+TURNS = 60
+
+
+@pytest.fixture(scope="module")
+async def own_url(postgres_server):
+    """The address of an empty database itself."""
+    url = await postgres_server.create_database("template0")
+    yield url
+    await postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="module")
+async def pooled_url(own_url):
+    """The same through PgBouncer, which keeps two connections for everybody."""
+    async with running_pgbouncer(own_url, pool=2) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def machines(own_url, pooled_url, tmp_path_factory):
+    """A web process and a worker behind it, as docs/operations.md says: migrated by the database's own address."""
+    folder = tmp_path_factory.mktemp("pooled")
+    cluster = Cluster(folder, DATABASE_URL=pooled_url, DATABASE_POOLER="yes", STORAGE_URL=f"file:{folder}/files")
+    refused, output = await cluster.run("serve")
+    assert refused == 2
+    assert "run `chatserver migrate` with its own address, not the pooler's" in output
+    migrating = Cluster(folder, DATABASE_URL=own_url)
+    assert (await migrating.run("migrate"))[0] == 0
+    try:
+        await cluster.start(web=1, workers=1)
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+async def test_the_story_of_a_session_behind_a_pooler(machines):
+    people = await asyncio.gather(*(sign_up(machines.web[0], f"Person{number}") for number in range(PEOPLE)))
+    # All at once: their transactions take turns on two connections.
+    await asyncio.gather(*(tell_the_story(person) for person in people))
+    checks = (("credits", "check"), ("storage", "check"), ("doctor",))
+    results = await asyncio.gather(*(machines.run(*arguments) for arguments in checks))
+    assert [code for code, _ in results] == [0, 0, 0], results
+    assert "through a pooler in transaction mode" in results[-1][1]
+    for process in (*machines.web, *machines.workers):
+        assert "prepared statement" not in process.output()
+
+
+async def tell_the_story(person):
+    session = await person.buys("flash")
+    room = await person.joins(session)
+    texts = [(await room.says(f"{person.name} {number}"))["text"] for number in range(5)]
+    ended = await room.sees_ended(await room.generates("a lighthouse", width=64, height=64))
+    assert [generation["status"] for generation in ended["generations"]] == ["done"]
+    assert (await person.fetch(ended["generations"][0]["assets"][0]["url"]))[0] == 200
+    assert (await person.credits(session))["image"]["left"] == 7
+    stored = (await person.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
+    assert [message["text"] for message in stored if message["text"] in texts] == texts
+    assert [each["id"] for each in (await person.call("GET", "/sessions"))["sessions"]] == [session["id"]]
+    await room.leaves()
+
+
+@pytest.fixture
+async def database(machines, pooled_url):
+    """The unit of work through the pooler, with more connections to it than it has itself."""
+    opened = Database(pooled_url, load_queries(resources.SQL / "queries"), Silence(), pool=8, pooler=True)
+    await opened.connect()
+    yield opened
+    await opened.close()
+
+
+async def look(tx):
+    """Whose transaction this is, by all that the rights go by; and whose sessions it sees."""
+    row = await tx.connection.fetchrow("SELECT current_user::text AS role, current_setting('app.user_id') AS id")
+    owners = await tx.connection.fetch("SELECT DISTINCT user_id::text FROM user_sessions")
+    return row["role"], row["id"], {owner["user_id"] for owner in owners}
+
+
+async def test_one_persons_rights_never_reach_the_next_transaction(machines, database, pooled_url):
+    people = await asyncio.gather(*(sign_up(machines.web[0], f"Owner{number}") for number in range(2)))
+    for person in people:
+        await person.buys()
+    ids_of = [person.id for person in people]
+    turns = [database.run_as(ids_of[turn % 2], look) for turn in range(TURNS)]
+    # Between them, somebody who failed in the middle, and the worker's own.
+    broken = [database.run_as(ids_of[0], fail) for _ in range(5)]
+    seen = await asyncio.gather(*turns, *broken, *(database.run_system(look_as_worker) for _ in range(5)),
+                                return_exceptions=True)  # fmt: skip
+    for turn, (role, whose, owners) in enumerate(seen[:TURNS]):
+        assert (role, whose, owners) == ("chatserver_web", ids_of[turn % 2], {ids_of[turn % 2]})
+    assert all(isinstance(each, ZeroDivisionError) for each in seen[TURNS : TURNS + 5])
+    assert set(seen[TURNS + 5 :]) == {("chatserver_worker", "")}
+    await nothing_is_left_on(pooled_url)
+
+
+async def fail(tx):
+    raise ZeroDivisionError
+
+
+async def look_as_worker(tx):
+    row = await tx.connection.fetchrow("SELECT current_user::text AS r, current_setting('app.user_id', true) AS id")
+    return row["r"], row["id"] or ""
+
+
+async def nothing_is_left_on(url):
+    """Both of the pooler's connections at once, outside of any unit of work."""
+    connections = [await asyncpg.connect(url, statement_cache_size=0) for _ in range(2)]
+    transactions = [connection.transaction() for connection in connections]
+    for transaction in transactions:
+        await transaction.start()
+    left = {tuple(await connection.fetchrow(
+        "SELECT current_user::text, coalesce(current_setting('app.user_id', true), ''), pg_backend_pid()"))
+        for connection in connections}  # fmt: skip
+    assert {(role, whose) for role, whose, _ in left} == {("chatserver", "")}
+    assert len({backend for *_, backend in left}) == 2
+    for connection in connections:
+        await connection.close()
+
+
+async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(machines, own_url, pooled_url):
+    unset = Cluster(machines.folder, DATABASE_URL=pooled_url)
+    for code, output in await asyncio.gather(*map(unset.run, ("serve", "worker", "migrate"))):
+        assert (code, "with DATABASE_POOLER=yes" in output) == (2, True), output
+    [found] = [each for each in await doctor.examine(configuration.load({"DATABASE_URL": pooled_url}))
+               if each.name == "database"]  # fmt: skip
+    assert (found.status, found.mend) == ("failure", "Set DATABASE_POOLER=yes.")
+    # No lock of ours stayed behind with a connection of the pooler.
+    async with asyncio.timeout(10):
+        assert await migrations.migrate(own_url) == []
+
+
+async def test_a_pooler_in_session_mode_needs_nothing(own_url, machines):
+    async with running_pgbouncer(own_url, pool=4, mode="session") as url:
+        assert await migrations.migrate(url) == []
+        [found] = [each for each in await doctor.examine(configuration.load({"DATABASE_URL": url}))
+                   if each.name == "database"]  # fmt: skip
+        assert found.status == "ok"
