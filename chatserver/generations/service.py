@@ -42,9 +42,9 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
         text=order.prompt,
         request_hash=digest(request),
     )
-    await messages.add_silently(tx, seat, new)
+    row = await messages.add_silently(tx, seat, new)
     await _enqueue(tx, seat, new.id, order, _maker(makers, order.kind), parent_id=None, first=1)
-    return await messages.announce(tx, new.id)
+    return await messages.announce(tx, row)
 
 
 async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generation:
@@ -111,18 +111,19 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
     """One's own generations, the newest first."""
     if not 1 <= query.limit <= 200:
         raise Invalid.field("limit", "must be 1 to 200")
+    where = {
+        "kind": query.kind,
+        "status": query.status,
+        "session_id": None if query.session_id is None else ids.parse(query.session_id),
+        "before": None if query.before is None else ids.parse(query.before),
+        "pattern": None if not query.q else f"%{_escape_like(query.q)}%",
+        "limit": query.limit + 1,
+    }
     # The database would look through all of somebody's pictures for the few that are favourites.
-    name, marks = ("favorites", {}) if query.favorite else ("history", {"plain": query.favorite is False})
-    rows = await tx.fetch_all(
-        f"generations.{name}",
-        kind=query.kind,
-        status=query.status,
-        session_id=None if query.session_id is None else ids.parse(query.session_id),
-        before=None if query.before is None else ids.parse(query.before),
-        pattern=None if not query.q else f"%{_escape_like(query.q)}%",
-        limit=query.limit + 1,
-        **marks,
-    )
+    if query.favorite:
+        rows = await tx.fetch_all("generations.favorites", **where)
+    else:
+        rows = await tx.fetch_all("generations.history", plain=query.favorite is False, **where)
     shown = rows[: query.limit]
     more = len(rows) > query.limit
     return History(await _with_assets(tx, shown), shown[-1]["id"] if more else None)
