@@ -45,6 +45,9 @@ COMMAND_SECONDS = 4.5
 STATEMENTS = 500
 # A connection that cannot roll back in this time is cut.
 ROLLBACK_SECONDS = 1.0
+# A transaction that says nothing for so long is ended by Postgres. By then every process that lives has ended its own;
+# one that the network parted, or whose machine lost its power, would keep its locks for hours.
+ABANDONED_SECONDS = DEADLINE_SECONDS + ROLLBACK_SECONDS
 # Units of work under way and waiting at once; one more hears `busy` at once instead of after ACQUIRE_SECONDS.
 UNITS_AT_MOST = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
@@ -57,8 +60,11 @@ UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    # A connection that has heard the server's last word, but not yet its end.
+    asyncpg.InternalClientError,
 )
 
 log = structlog.get_logger(__name__)
@@ -252,15 +258,16 @@ def _name(error: BaseException) -> str:
     return type(error.__cause__ or error).__name__
 
 
-_OPENING_FOR_SYSTEM = "BEGIN; SET LOCAL ROLE chatserver_worker"
+_OPENING = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
+_OPENING_FOR_SYSTEM = f"{_OPENING} chatserver_worker"
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
 def _opening_for_user(user: str) -> str:
-    # One round trip for all three, which parameters would not allow; hence the strict check of what is spliced in.
+    # One round trip for all of it, which parameters would not allow; hence the strict check of what is spliced in.
     if not _UUID.fullmatch(user):
         raise ValueError("not a user's id")
-    return f"BEGIN; SET LOCAL ROLE chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
+    return f"{_OPENING} chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
 
 
 async def _leave_as_it_is(_: "asyncpg.Connection") -> None:

@@ -1,18 +1,12 @@
 """P11: Redis is a courier. With it dead, frozen, emptied or deaf, everything is still right, and soon on every screen."""
 
 import asyncio
-import statistics
-import time
 
 import pytest
 import redis.asyncio
 
+from tests.support.delivery import check_delivery, delivery
 from tests.support.story import sign_up
-
-# What the promise says, and what a machine that does nine other things may add to the slowest of several.
-PROMISED_SECONDS, LOADED_SECONDS = 1.5, 3.0
-# A reply that waits for Redis waits for at least the deadline of a publish.
-REPLY_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -24,26 +18,6 @@ async def pair(cluster):
     yield rooms
     for room in rooms:
         await room.leaves()
-
-
-async def delivery(rooms, text):
-    """Seconds until the answer, and until the other machine's tab shows what was said."""
-    began = time.monotonic()
-    await rooms[0].says(text)
-    answered = time.monotonic() - began
-    await rooms[1].sees_text(text)
-    return answered, time.monotonic() - began
-
-
-async def check_delivery(rooms, name):
-    times = [await delivery(rooms, f"{name} {number}") for number in range(3)]
-    answers, deliveries = zip(*times, strict=True)
-    print(f"P11: {name}: delivered in {statistics.median(deliveries):.2f} s, at most {max(deliveries):.2f} s")
-    assert statistics.median(answers) < REPLY_SECONDS
-    assert statistics.median(deliveries) < PROMISED_SECONDS
-    assert max(deliveries) < LOADED_SECONDS
-    seqs = [event["seq"] for event in rooms[1].events if event["type"] == "message"]
-    assert seqs == sorted(set(seqs))
 
 
 async def until_at_once(rooms):

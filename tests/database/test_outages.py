@@ -141,3 +141,36 @@ async def test_an_unreachable_server_is_busy(tmp_path):
     database = Database(f"postgresql://nobody@/nothing?host={tmp_path}", QUERIES, Silence(), pool=2)
     with pytest.raises(OSError):
         await database.connect()
+
+
+def impatient(monkeypatch):
+    """Postgres ends a silent transaction after a tenth of a second."""
+    opening = module._OPENING_FOR_SYSTEM.replace(f"'{module.ABANDONED_SECONDS:g}s'", "'100ms'")
+    assert "100ms" in opening
+    monkeypatch.setattr(module, "_OPENING_FOR_SYSTEM", opening)
+
+
+async def test_a_transaction_that_falls_silent_is_ended_by_postgres_and_runs_again(database, monkeypatch):
+    impatient(monkeypatch)
+    tries = []
+
+    async def fall_silent_once(tx):
+        tries.append(await add(tx, -3 + len(tries)))
+        if len(tries) == 1:
+            await asyncio.sleep(0.5)
+        return await add(tx, -1)
+
+    assert await database.run_system(fall_silent_once) == -1
+    assert {each for each in await database.run_system(stored) if each < 0} == {-2, -1}
+
+
+async def test_a_commit_after_a_silence_is_an_unknown_outcome(database, monkeypatch):
+    impatient(monkeypatch)
+
+    async def fall_silent(tx):
+        await add(tx, -9)
+        await asyncio.sleep(0.5)
+
+    with pytest.raises(Busy):
+        await database.run_system(fall_silent)
+    assert -9 not in await database.run_system(stored)

@@ -7,14 +7,19 @@ import signal
 from pathlib import Path
 
 from tests.support import product as products
+from tests.support.lines import Lines
 from tests.support.product import Product
 
 
 class Cluster:
-    """`web` and `workers` are the processes that should run; `settings` what all of them are told."""
+    """`web` and `workers` are the processes that should run; `settings` what all of them are told.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    With `parting` each reaches the engines through proxies of its own: `lines_of(process)` parts it from them."""
+
+    def __init__(self, folder: Path, *, parting: bool = False, **settings: str) -> None:
         self.folder, self.settings = folder, {"SECRET_KEY": "one-key-for-all-machines", **settings}
+        self._parting = parting
+        self._lines: dict[Product, Lines] = {}
         self.web: list[Product] = []
         self.workers: list[Product] = []
         self._numbers = itertools.count(1)
@@ -33,13 +38,24 @@ class Cluster:
 
     async def _start_web(self, port: int, **settings: str) -> Product:
         arguments = ("serve", "--role", "web", "--port", str(port))
-        return await products.start(self._folder(), *arguments, port=port, **{**self.settings, **settings})
+        return await self._start(*arguments, port=port, **settings)
 
     async def add_worker(self, **settings: str) -> Product:
-        worker = await products.start(self._folder(), "worker", wait=False, **{**self.settings, **settings})
+        worker = await self._start("worker", wait=False, **settings)
         self.workers.append(worker)
         await products.wait_for_line(worker, "worker.started")
         return worker
+
+    async def _start(self, *arguments: str, port: int | None = None, wait: bool = True, **settings: str) -> Product:
+        told = {**self.settings, **settings}
+        lines = await Lines.laid(told if self._parting else {})
+        process = await products.start(self._folder(), *arguments, port=port, wait=wait, **{**told, **lines.settings})
+        self._lines[process] = lines
+        return process
+
+    def lines_of(self, process: Product) -> Lines:
+        """Its lines to the engines."""
+        return self._lines[process]
 
     def _folder(self) -> Path:
         return self.folder / f"machine-{next(self._numbers)}"
@@ -67,3 +83,4 @@ class Cluster:
                 # A stopped process takes no other signal.
                 process.process.send_signal(signal.SIGCONT)
         await asyncio.gather(*(process.kill() for process in (*self.web, *self.workers)))
+        await asyncio.gather(*(lines.close() for lines in self._lines.values()))

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 
 from tests.support import proxy
-from tests.support.proxy import Proxy
+from tests.support.proxy import Proxy, Target
 
 # One byte in so many seconds: often enough that nobody who waits for the next one alone grows impatient.
 DRIP_SECONDS = 0.2
@@ -20,8 +20,8 @@ class Edge(Proxy):
     """`mode` "withhold" never says "100 Continue"; "drip" lets bodies and answers through byte by byte; "500" and
     "503" (slow down) answer in the store's place. `withheld` and `refused` count the requests that this has met."""
 
-    def __init__(self, target_port: int) -> None:
-        super().__init__(target_port)
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
         self.withheld = 0
         self.refused = 0
 
@@ -89,7 +89,7 @@ def _refusal(status: str, *, has_body: bool) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def running_edge(target_port: int) -> AsyncIterator[Edge]:
+async def running_edge(target: Target) -> AsyncIterator[Edge]:
     """An edge for as long as the block runs."""
-    async with proxy.running(Edge(target_port)) as edge:
+    async with proxy.running(Edge(target)) as edge:
         yield edge

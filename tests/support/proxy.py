@@ -9,12 +9,15 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
+# A port of the loopback address, or the path of a socket.
+Target = int | str
+
 
 class Proxy:
-    """Carries bytes to `target_port` and back, as long as `mode` is "carry"."""
+    """Carries bytes to `target` and back, as long as `mode` is "carry"."""
 
-    def __init__(self, target_port: int) -> None:
-        self.target_port = target_port
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self.port = 0
         self._mode = "carry"
         self._passable = asyncio.Event()
@@ -56,7 +59,7 @@ class Proxy:
             writer.close()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = await asyncio.open_connection("127.0.0.1", self.target_port)
+        there = await _open(self.target)
         ways = [
             asyncio.create_task(self._carry_there(reader, there[1], writer)),
             asyncio.create_task(self._carry_back(there[0], writer)),
@@ -91,6 +94,12 @@ class Proxy:
             line.cancel()
 
 
+async def _open(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if isinstance(target, int):
+        return await asyncio.open_connection("127.0.0.1", target)
+    return await asyncio.open_unix_connection(target)
+
+
 P = TypeVar("P", bound=Proxy)
 
 
@@ -107,7 +116,7 @@ async def running(proxy: P) -> AsyncIterator[P]:
 
 
 @contextlib.asynccontextmanager
-async def running_proxy(target_port: int) -> AsyncIterator[Proxy]:
+async def running_proxy(target: Target) -> AsyncIterator[Proxy]:
     """A proxy for as long as the block runs."""
-    async with running(Proxy(target_port)) as proxy:
+    async with running(Proxy(target)) as proxy:
         yield proxy

@@ -1,0 +1,215 @@
+"""A network that parts machines from what they share, in silence: each has lines of its own to Postgres, Redis and S3.
+
+P7, P10, P11 and P12 where nothing is refused and nobody dies: what a parted machine has begun stays open at the
+others' end, and arrives late when the network is whole again.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+
+import asyncpg
+import pytest
+
+from chatserver import ids
+from chatserver.generations.queue import LEASE_SECONDS
+from tests.support import product as products
+from tests.support.cluster import Cluster
+from tests.support.delivery import check_delivery, delivery, durable_seqs
+from tests.support.lines import ENGINES
+from tests.support.story import Refusal, sign_up
+from tests.support.swift import KEYS
+
+# A machine is whole so soon after its lines are; a busy one may need longer.
+WHOLE_SECONDS = 5 + 3
+# What a parted machine had locked is free again after the deadline of its unit of work, and a roll back.
+FREE_SECONDS = 6 + 4
+
+
+@pytest.fixture(scope="module")
+async def url(postgres_server):
+    made = await postgres_server.create_database()
+    yield made
+    await postgres_server.drop_database(made)
+
+
+@pytest.fixture(scope="module")
+async def machines(url, redis_server, swift, tmp_path_factory):
+    """Two web processes and a slow worker, each with its own lines."""
+    settings = {"DATABASE_URL": url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url("parted"), **KEYS}
+    cluster = Cluster(tmp_path_factory.mktemp("parted"), parting=True, **settings)
+    try:
+        assert (await cluster.run("storage", "create"))[0] == 0
+        await asyncio.gather(cluster.start(web=2, workers=0), cluster.add_worker(SKETCH_PACE="40"))
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def parted_worker(machines):
+    """A lease of thirty seconds has to run out in it, so it runs beside the other tests; the last one waits for it."""
+    task = asyncio.create_task(part_a_worker(machines))
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def part_a_worker(machines):
+    """A worker loses the database in mid-render, and nothing else: another one finishes, and it publishes nothing."""
+    ada = await sign_up(machines.web[1], "Ada")
+    session = await ada.buys("flash")
+    room = await ada.joins(session)
+    message = await room.generates("a lighthouse beyond the horizon", width=128, height=128)
+    await is_rendering(room, message, attempt=1)
+    [lonely] = machines.workers
+    other = await machines.add_worker()
+    machines.lines_of(lonely).part("DATABASE_URL")
+    began = time.monotonic()
+    await products.wait_for_line(lonely, "generation.lost")
+    stopped = time.monotonic() - began
+    assert message["id"] not in {each["id"] for each in room.messages.values() if each["generations"][0]["finished_at"]}
+    ended = await room.sees_ended(message)
+    done = time.monotonic() - began
+    [generation] = ended["generations"]
+    assert (generation["status"], generation["stage"]["attempt"], len(generation["assets"])) == ("done", 2, 1)
+    machines.lines_of(lonely).heal()
+    # It is whole when it takes work again; by then all that it had under way has arrived.
+    assert await other.stop() == 0
+    more = await room.generates("another lighthouse", width=128, height=128)
+    await is_rendering(room, more, attempt=1)
+    assert room.messages[message["id"]] == ended
+    assert (await ada.credits(session))["image"]["left"] == 6
+    await room.asks("generation.cancel", generation_id=more["generations"][0]["id"])
+    assert (await ada.credits(session))["image"]["left"] == 7
+    await room.leaves()
+    return stopped, done
+
+
+async def is_rendering(room, message, attempt):
+    generation_id = message["generations"][0]["id"]
+    await room.hears(
+        lambda event: (
+            event["type"] == "progress"
+            and (event["generation_id"], event.get("status"), event.get("attempt"))
+            == (generation_id, "rendering", attempt)
+        )
+    )
+
+
+@pytest.fixture
+async def rooms(machines):
+    """One person's tabs at both machines; the first machine is the one that is parted."""
+    ada = await sign_up(machines.web[1], "Ada")
+    session = await ada.buys("flash")
+    tabs = [await ada.joins(session, product=node) for node in machines.web]
+    yield tabs
+    for tab in tabs:
+        await tab.leaves()
+
+
+async def test_p11_a_node_parted_from_redis_alone_delivers_by_the_poll_both_ways(machines, rooms):
+    lines = machines.lines_of(machines.web[0])
+    there, back = rooms, rooms[::-1]
+    lines.part("REDIS_URL")
+    try:
+        await check_delivery(there, "from a node without Redis")
+        await check_delivery(back, "to a node without Redis")
+    finally:
+        lines.heal()
+    async with asyncio.timeout(WHOLE_SECONDS):
+        while max([await seconds_of(there), await seconds_of(back)]) > 0.4:
+            await asyncio.sleep(0.5)
+    async with asyncio.timeout(10):
+        while rooms[0].messages != rooms[1].messages:
+            await asyncio.sleep(0.05)
+    for tab in rooms:
+        assert durable_seqs(tab.events) == sorted(set(durable_seqs(tab.events)))
+
+
+async def seconds_of(rooms):
+    return (await delivery(rooms, f"again {ids.new()}"))[1]
+
+
+@pytest.mark.parametrize("engines", [("DATABASE_URL",), ENGINES], ids=["the database alone", "everything"])
+async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up(machines, rooms, url, engines):
+    parted, lines = machines.web[0], machines.lines_of(machines.web[0])
+    client_id, text = ids.new(), f"said once, parted from {len(engines)}"
+    async with locked(url, rooms[0].session_id) as connection:
+        asked = asyncio.create_task(rooms[0].says(text, client_id))
+        await somebody_waits_for(connection)
+        lines.part(*engines)
+    # Now its transaction has the session's row, and the database hears no more of it.
+    began = time.monotonic()
+    try:
+        resumed = await rooms[0].person.joins({"id": rooms[0].session_id}, after=rooms[0].seq, product=machines.web[1])
+        again = await says_until_ok(resumed, text, client_id)
+        seconds = time.monotonic() - began
+        print(
+            f"P12: parted from {len(engines)}: what it had locked was free, and said elsewhere, after {seconds:.1f} s"
+        )
+        assert seconds < FREE_SECONDS
+        with pytest.raises(Refusal) as refusal:
+            await asked
+        assert refusal.value.code == "busy"
+        with pytest.raises(Refusal) as refusal:
+            await rooms[0].says("to nobody")
+        assert refusal.value.code == "busy"
+        assert await readiness(rooms[0].person, parted) == (503, "not-ready")
+    finally:
+        lines.heal()
+    healed = time.monotonic()
+    await says_until_ok(rooms[0], "whole again", ids.new())
+    while (await readiness(rooms[0].person, parted))[0] != 200:
+        await asyncio.sleep(0.1)
+    seconds = time.monotonic() - healed
+    print(f"P12: parted from {len(engines)}: whole {seconds:.1f} s after its lines")
+    assert seconds < WHOLE_SECONDS
+    for room in (*rooms, resumed):
+        assert (await room.sees_text(text))["id"] == again["id"]
+        assert [message["text"] for message in room.messages.values()].count(text) == 1
+        assert "to nobody" not in [message["text"] for message in room.messages.values()]
+    await resumed.leaves()
+
+
+@contextlib.asynccontextmanager
+async def locked(url, session_id):
+    """A connection that keeps a session's row for as long as the block runs."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL ROLE chatserver_worker")
+            await connection.execute("SELECT 1 FROM user_sessions WHERE id = $1 FOR UPDATE", session_id)
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def somebody_waits_for(connection):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    async with asyncio.timeout(4):
+        while not await connection.fetchval(waiting):
+            await asyncio.sleep(0.01)
+
+
+async def says_until_ok(room, text, client_id):
+    while True:
+        try:
+            return await room.says(text, client_id)
+        except Refusal as refusal:
+            assert refusal.code == "busy"
+            await asyncio.sleep(0.2)
+
+
+async def readiness(person, node):
+    person.product = node
+    status, _, body = await person.fetch("/readyz")
+    return status, json.loads(body)["status"]
+
+
+async def test_p7_a_worker_parted_from_the_database_stops_by_itself_and_another_finishes_once(parted_worker, machines):
+    stopped, done = await parted_worker
+    print(f"P7: parted in mid-render, it stopped after {stopped:.1f} s; another was done after {done:.1f} s")
+    assert stopped < LEASE_SECONDS
+    await machines.check()
