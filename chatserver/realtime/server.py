@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from chatserver.realtime import limits
 from chatserver.realtime.budgets import FrameBudget
@@ -42,8 +44,22 @@ def uvicorn_settings() -> dict[str, Any]:
     }
 
 
+class Dialogue(ServerProtocol):
+    """The library's reading of RFC 6455, but for a goodbye in the middle of a fragmented message: control frames may
+    come there (5.4), so it is answered like any other, and what was begun is forgotten."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One websocket: a `Wire` once it is accepted."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = Dialogue(max_size=self.config.ws_max_size, logger=self.conn.logger)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

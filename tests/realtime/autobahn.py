@@ -258,8 +258,7 @@ def closing() -> Iterator[Case]:
     yield Case("7.1.2", "goodbye twice", (GOODBYE * 2, end))
     yield Case("7.1.3", "a ping after goodbye has no pong", (GOODBYE + ping, end))
     yield Case("7.1.4", "a text after goodbye is not answered", (GOODBYE + HELLO, end))
-    # The library `websockets` takes it for a violation; the message is dropped and the socket ends either way.
-    yield Case("7.1.5", "goodbye between two fragments", (begun + GOODBYE + rest, VIOLATED), NON_STRICT)
+    yield Case("7.1.5", "goodbye between two fragments", (begun + GOODBYE + rest, end))
     big = masked(TEXT, command(sized(256 * 1024)))
     yield Case("7.1.6", "256 KiB, goodbye and a ping", (big + GOODBYE + ping, Ends(TOO_BIG)), INFORMATIONAL)
     yield Case("7.3.1", "goodbye without a code", (masked(CLOSE), Ends(NO_CODE)))
