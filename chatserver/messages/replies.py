@@ -66,7 +66,7 @@ async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:
     )
     if row is None:
         raise ReplyLost
-    await service.announce(tx, reply.message_id)
+    await service.announce(tx, row)
     return bool(row["stopped"])
 
 
@@ -96,7 +96,7 @@ async def finish(tx: Transaction, reply: Reply, text: str, html: str, *, failed:
     )
     if row is None:
         raise ReplyLost
-    await service.announce(tx, reply.message_id)
+    await service.announce(tx, row)
 
 
 async def give_back(tx: Transaction, reply: Reply) -> None:

@@ -87,21 +87,20 @@ async def find_repeated(tx: Transaction, seat: Seat, client_id: str, request_has
 
 async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
     """Stores a person's message and announces it."""
-    await add_silently(tx, seat, new)
-    return await announce(tx, new.id)
+    return await announce(tx, await add_silently(tx, seat, new))
 
 
-async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> None:
-    """Stores a person's message; the caller adds its generations and then announces it. It may name the session."""
-    await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id, hue=seat.hue)
+async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
+    """Stores a person's message; the caller adds its generations and announces its row. It may name the session."""
+    row = await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id, hue=seat.hue)
     await sessions.entitle(tx, seat, new.text, prompt=new.kind != "text")
+    return row
 
 
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     message_id = ids.new()
     new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
-    await _insert(tx, seat.session_id, new, "assistant", "Assistant")
-    await announce(tx, message_id)
+    await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
 
 
@@ -114,9 +113,9 @@ async def _insert(
     *,
     user_id: str | None = None,
     hue: int | None = None,
-) -> None:
+) -> Row:
     seq = await sessions.next_seq(tx, session_id, new_message=True)
-    await tx.execute(
+    row = await tx.fetch_one(
         "messages.insert",
         id=new.id,
         session_id=session_id,
@@ -133,6 +132,8 @@ async def _insert(
         reply_to=new.reply_to,
         seq=seq,
     )
+    assert row is not None
+    return row
 
 
 async def touch(tx: Transaction, message_id: str) -> Message:
@@ -140,15 +141,12 @@ async def touch(tx: Transaction, message_id: str) -> Message:
     row = await tx.fetch_one("messages.touch", message_id=message_id)
     if row is None:
         raise NotFound
-    return _announce(tx, (await _whole(tx, [row]))[0])
+    return await announce(tx, row)
 
 
-async def announce(tx: Transaction, message_id: str) -> Message:
-    """Tells everyone in the session what a message, already stamped, now is."""
-    return _announce(tx, await find(tx, message_id))
-
-
-def _announce(tx: Transaction, message: Message) -> Message:
+async def announce(tx: Transaction, row: Row) -> Message:
+    """Tells everyone in the session what the message of this row, stamped already, now is."""
+    [message] = await _whole(tx, [row])
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
     return message
 

@@ -10,7 +10,8 @@ SELECT id, request_hash FROM messages
 INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_hue, kind, text, html, status,
                       client_id, request_hash, reply_to, seq)
 VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_hue, :kind, :text, :html, :status,
-        :client_id, :request_hash, :reply_to, :seq);
+        :client_id, :request_hash, :reply_to, :seq)
+RETURNING *;
 
 -- name: touch
 -- The message changed: it takes the stream's next number. The session's row is locked first, as everywhere.
@@ -82,7 +83,7 @@ UPDATE messages
    SET text = :text, html = :html, closed = :closed, seq = :seq,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
-RETURNING stop_at IS NOT NULL AS stopped;
+RETURNING *, stop_at IS NOT NULL AS stopped;
 
 -- name: reply_state
 -- Whether a reply is still ours to write and whether somebody pressed stop; no row means that it is lost.
@@ -95,7 +96,7 @@ RETURNING stop_at IS NOT NULL AS stopped;
 UPDATE messages
    SET text = :text, html = :html, closed = 0, status = :status, seq = :seq, lease_until = NULL, worker_id = NULL
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
-RETURNING id;
+RETURNING *;
 
 -- name: give_back_reply
 -- A stopping worker gives its reply back to be written from the start; no row means that it was lost before.
