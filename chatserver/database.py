@@ -17,7 +17,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import asyncpg
 import databases
@@ -80,6 +80,9 @@ class Database:
         self, url: str, queries: Mapping[str, Query], publisher: Publisher, *, pool: int = 10, pooler: bool = False
     ) -> None:
         self._queries = queries
+        # A plan holds for one role only, because of row-level security: with a statement of its own neither role makes
+        # Postgres plan anew what the other one has just run on the same connection.
+        self._worker_queries = {name: query.marked("worker") for name, query in queries.items()}
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
         self._units: set[asyncio.Task[Any]] = set()
@@ -115,18 +118,18 @@ class Database:
         self, user_id: str, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs `verb(tx, …)` as the web role, which sees and changes only what this person may."""
-        return await self._shielded(_opening_for_user(user_id), verb, args, kwargs)
+        return await self._shielded(_Role(_opening_for_user(user_id), self._queries), verb, args, kwargs)
 
     async def run_system(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs `verb(tx, …)` as the worker role, which sees every row: sign-in, claims, sweeps, the operator."""
-        return await self._shielded(_OPENING_FOR_SYSTEM, verb, args, kwargs)
+        return await self._shielded(_Role(_OPENING_FOR_SYSTEM, self._worker_queries), verb, args, kwargs)
 
-    async def _shielded(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= UNITS_AT_MOST:
             raise Busy(retry_after=ACQUIRE_SECONDS)
-        unit = asyncio.create_task(self._unit(opening, verb, args, kwargs))
+        unit = asyncio.create_task(self._unit(role, verb, args, kwargs))
         self._units.add(unit)
         unit.add_done_callback(self._finish)
         return await asyncio.shield(unit)
@@ -136,7 +139,7 @@ class Database:
         if not unit.cancelled():
             unit.exception()  # the caller may be gone; then nobody else would retrieve it
 
-    async def _unit(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _unit(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
                 await self._slots.acquire()
@@ -144,17 +147,17 @@ class Database:
             raise Busy(retry_after=1) from None
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                return await self._retried(opening, verb, args, kwargs)
+                return await self._retried(role, verb, args, kwargs)
         except TimeoutError as error:
             log.warning("database.too_slow", verb=verb.__qualname__)
             raise Busy(retry_after=2) from error
         finally:
             self._slots.release()
 
-    async def _retried(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _retried(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         for attempt in range(1, RETRIES + 1):
             try:
-                return await self._attempt(opening, verb, args, kwargs)
+                return await self._attempt(role, verb, args, kwargs)
             except (_NotCommitted, *RETRYABLE) as error:
                 if attempt == RETRIES:
                     log.warning("database.gave_up", verb=verb.__qualname__, error=_name(error))
@@ -165,12 +168,12 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
 
-    async def _attempt(self, opening: str, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _attempt(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         async with _connection(self._database) as connection:
-            tx = Transaction(connection, self._queries)
+            tx = Transaction(connection, role.queries)
             try:
                 with _loss_as(_NotCommitted, connection):
-                    await connection.execute(opening)
+                    await connection.execute(role.opening)
                     result = await verb(tx, *args, **kwargs)
                 crash.at_verb("before-commit", verb)
                 with _loss_as(_OutcomeUnknown, connection):
@@ -188,6 +191,13 @@ class Database:
                 action()
             crash.at_verb("fan-out", verb)
             return result
+
+
+class _Role(NamedTuple):
+    """As whom a unit of work runs: what makes it so, and the statements that are prepared for that role."""
+
+    opening: str
+    queries: Mapping[str, Query]
 
 
 class _NotCommitted(Exception):
@@ -259,7 +269,8 @@ def _name(error: BaseException) -> str:
 
 
 _OPENING = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
-_OPENING_FOR_SYSTEM = f"{_OPENING} chatserver_worker"
+# Its statements find rows by their keys whatever the values are, so one plan serves: planning took longer than running.
+_OPENING_FOR_SYSTEM = f"{_OPENING} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
