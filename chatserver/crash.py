@@ -1,7 +1,7 @@
 """A drill for the fault matrix: `CRASH_AT=<step>` makes a process kill itself with SIGKILL when it comes to that step.
 
     CRASH_AT=before-commit:chatserver.messages.service.say     after-commit:<verb>, fan-out:<verb>
-    CRASH_AT=provider-call                                        put
+    CRASH_AT=provider-call                                        put, resume
 
 Nothing is cleaned up, as when a machine loses power. docs/reliability.md names the steps; without CRASH_AT nothing happens.
 """

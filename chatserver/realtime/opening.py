@@ -6,6 +6,7 @@ It listens first, so that what is announced meanwhile waits in its outbox; then 
 
 from collections.abc import Sequence
 
+from chatserver import crash
 from chatserver.events import Event
 from chatserver.realtime.base import Opening, Rooms
 from chatserver.realtime.channel import Channel
@@ -21,6 +22,7 @@ async def open_connection(connection: Connection, channel: Channel, rooms: Rooms
         after = None
         opening = await rooms.open(visit.viewer, visit.session_id, after)
     await connection.tell([opening.welcome, *opening.state, channel.presence(), *opening.messages])
+    crash.at("resume")
     position = await _catch_up(connection, channel, rooms, _told(opening, after), opening.welcome.seq)
     channel.begin(position)
     connection.open(position)

@@ -1,6 +1,7 @@
 """The fault matrix, its first row: a process is killed exactly at a step (CRASH_AT), and what must hold then holds."""
 
 import asyncio
+import contextlib
 import uuid
 
 import aiohttp
@@ -9,7 +10,7 @@ import pytest
 
 from tests.support import product as products
 from tests.support.cluster import Cluster
-from tests.support.story import sign_up
+from tests.support.story import Room, sign_up
 from tests.support.swift import KEYS
 
 SAY = "chatserver.messages.service.say"
@@ -60,15 +61,16 @@ async def ask(person, session, node, step, client_id):
     return (await person.call("POST", f"/sessions/{session['id']}/messages", body))["message"]
 
 
+async def start_doomed(machines, step):
+    """A web process that dies when it comes to the step."""
+    folder, port = machines.folder / f"doomed-{uuid.uuid4().hex}", products.free_port()
+    command = ("serve", "--role", "web", "--port", str(port))
+    return await products.start(folder, *command, port=port, **machines.settings, CRASH_AT=step)
+
+
 async def crash_a_node(machines, step, is_stored):
     [survivor] = machines.web
-    doomed = await products.start(
-        machines.folder / f"doomed-{uuid.uuid4().hex}",
-        *("serve", "--role", "web", "--port", str(port := products.free_port())),
-        port=port,
-        **machines.settings,
-        CRASH_AT=step,
-    )
+    doomed = await start_doomed(machines, step)
     ada = await sign_up(survivor, "Ada")
     session = await ada.buys("flash")
     other = await ada.joins(session)
@@ -91,6 +93,32 @@ async def crash_a_node(machines, step, is_stored):
 
 async def test_p1_p4_a_node_killed_at_each_step_stores_once_what_is_sent_again(machines):
     await asyncio.gather(*(crash_a_node(machines, step, is_stored) for step, is_stored in WEB_STEPS.items()))
+
+
+async def test_p3_p10_a_node_killed_in_the_middle_of_a_resume_leaves_nothing_out_and_nothing_twice(machines):
+    [survivor] = machines.web
+    ada = await sign_up(survivor, "Ada")
+    session = await ada.buys("flash")
+    first = await ada.joins(session)
+    await first.says("before")
+    await first.leaves()
+    for number in range(8):
+        await ask(ada, session, survivor, f"while away {number}", str(uuid.uuid4()))
+    doomed = await start_doomed(machines, "resume")
+    torn = Room(ada, session["id"], doomed, "chat.v1.json")
+    with contextlib.suppress(AssertionError):
+        await torn.connect(first.seq, patience=10)
+    assert await doomed.process.wait() == -9
+    await torn.is_closed()
+    back = await ada.joins(session, after=max(first.seq, torn.seq))
+    fresh = await ada.joins(session)
+    await fresh.sees_text("while away 7")
+    await back.hears(lambda event: event["type"] == "stats")
+    assert {**first.messages, **torn.messages, **back.messages} == fresh.messages
+    seqs = [event["seq"] for room in (first, torn, back) for event in room.events if event["type"] == "message"]
+    assert seqs == sorted(set(seqs))
+    for room in (torn, back, fresh):
+        await room.leaves()
 
 
 async def crash_a_worker(machines, ada, session, step):
