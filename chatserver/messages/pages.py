@@ -18,7 +18,7 @@ from chatserver.sessions.events import StatsChanged
 from chatserver.sessions.models import Session
 from chatserver.state import State
 from chatserver.users.models import Preferences
-from chatserver.web import templating
+from chatserver.web import hosts, templating
 from chatserver.web.auth import require_viewer
 from chatserver.web.site import site_of
 
@@ -79,10 +79,13 @@ async def show_room(request: Request) -> Response:
         if not await state.database.run_system(sessions.has_left, session_id, viewer.id):
             raise
         return templating.render(request, "sessions/left.html", status=404)
-    context = {field: getattr(room, field) for field in room.__struct_fields__}
-    return templating.render(
-        request, "sessions/show.html", {**context, "pending": drawing.pending(), "can_improve": state.chat.is_model}
-    )
+    context = {
+        **{field: getattr(room, field) for field in room.__struct_fields__},
+        "pending": drawing.pending(),
+        "can_improve": state.chat.is_model,
+        "local_only": hosts.opens_here_only(hosts.link_origin(state.config, request.scope)),
+    }
+    return templating.render(request, "sessions/show.html", context)
 
 
 async def show_older(request: Request) -> Response:
@@ -103,9 +106,8 @@ async def show_invite_code(request: Request) -> Response:
     session_id = ids.parse(request.path_params["session_id"])
     code = await state.database.run_as(viewer.id, sessions.invite, session_id)
     picture = io.BytesIO()
-    segno.make(f"{state.config.origin}/invite/{code}", error="m").save(
-        picture, kind="svg", scale=6, border=2, light="#fff"
-    )
+    link = f"{hosts.link_origin(state.config, request.scope)}/invite/{code}"
+    segno.make(link, error="m").save(picture, kind="svg", scale=6, border=2, light="#fff")
     return Response(picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
 
 

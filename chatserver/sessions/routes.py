@@ -5,6 +5,7 @@ from msgspec import Struct
 from chatserver import credits, sessions
 from chatserver.sessions.models import Session
 from chatserver.web.api import Call, Endpoint
+from chatserver.web.hosts import link_origin
 
 
 class NewSession(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +106,7 @@ async def create_invite(call: Call, body: NewInvite) -> InviteAnswer:
     code = await call.state.database.run_as(
         call.viewer.id, sessions.invite, call.id("session_id"), guests_may_generate=body.guests_may_generate
     )
-    return InviteAnswer(f"{call.state.config.origin}/invite/{code}", code)
+    return InviteAnswer(f"{link_origin(call.state.config, call.request.scope)}/invite/{code}", code)
 
 
 async def revoke_invites(call: Call) -> None:

@@ -52,11 +52,27 @@ def is_own_host(config: Config, host: str) -> bool:
 
 def is_own_origin(config: Config, scope: Scope, origin: str) -> bool:
     """Whether an Origin header is that of our pages: PUBLIC_URL's, or the very address this request came to."""
-    if origin == config.origin:
-        return True
+    return origin in {config.origin, _address(config, scope)}
+
+
+def link_origin(config: Config, scope: Scope) -> str:
+    """What links to our pages begin with: PUBLIC_URL, or where it is not set the very address this request came to.
+
+    Give such a link to nobody but who sent the request: they chose the Host header, within our own names.
+    """
+    return config.origin if config.public_url else _address(config, scope)
+
+
+def opens_here_only(origin: str) -> bool:
+    """Whether an address means this machine to whoever opens it."""
+    name = _hostname(urlsplit(origin).netloc) or ""
+    return name in LOOPBACK or (_is_number(name) and ip_address(name).is_loopback)
+
+
+def _address(config: Config, scope: Scope) -> str:
     host = Headers(scope=scope).get("host", "")
     scheme = "https" if scope["scheme"] in {"https", "wss"} else "http"
-    return is_own_host(config, host) and origin == f"{scheme}://{host}"
+    return f"{scheme}://{host}" if is_own_host(config, host) else config.origin
 
 
 def _hostname(host: str) -> str | None:

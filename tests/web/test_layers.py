@@ -69,6 +69,40 @@ def test_on_every_interface_numbers_are_our_own_but_names_are_not() -> None:
     assert not hosts.is_own_host(named, "192.168.0.9")
 
 
+@pytest.mark.parametrize(
+    ("settings", "scheme", "host", "origin"),
+    [
+        ({}, "http", "127.0.0.1:9000", "http://127.0.0.1:9000"),
+        ({}, "https", "localhost", "https://localhost"),
+        ({}, "http", "evil.example", "http://localhost:8000"),
+        ({}, "http", "192.168.0.9:8000", "http://localhost:8000"),
+        ({"host": "0.0.0.0"}, "http", "192.168.0.9:8000", "http://192.168.0.9:8000"),
+        ({"host": "0.0.0.0"}, "http", "evil.example", "http://localhost:8000"),
+        ({"host": "pictures.lan"}, "wss", "pictures.lan:8000", "https://pictures.lan:8000"),
+        ({"public_url": "https://p.example.org/"}, "http", "127.0.0.1:9000", "https://p.example.org"),
+        ({"public_url": "https://p.example.org"}, "http", "evil.example", "https://p.example.org"),
+    ],
+)
+def test_links_lead_to_where_the_asker_is_but_to_no_foreign_name(settings, scheme, host, origin) -> None:
+    scope = {"type": "http", "scheme": scheme, "headers": [(b"host", host.encode())]}
+    assert hosts.link_origin(Config(**settings), scope) == origin
+
+
+@pytest.mark.parametrize(
+    ("origin", "here"),
+    [
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1", True),
+        ("http://127.9.9.9:1", True),
+        ("http://[::1]:8000", True),
+        ("http://192.168.0.9:8000", False),
+        ("https://localhost.example.org", False),
+    ],
+)
+def test_an_address_of_this_machine_is_known_as_such(origin, here) -> None:
+    assert hosts.opens_here_only(origin) is here
+
+
 async def test_a_proxy_is_believed_only_where_it_is_listed() -> None:
     forwarded = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7", "X-Forwarded-Proto": "https"}
     async with serve() as stranger, stranger.get("/who", headers=forwarded) as answer:
