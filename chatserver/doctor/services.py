@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from chatserver import providers
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ChatserverError, InvalidToken, ProviderError, ProviderRateLimited
 from chatserver.providers.huggingface import HuggingFace, Identity
-from chatserver.providers.openai_chat import open_chat
+from chatserver.providers.openai_chat import OpenAIChat
 
 A_NEW_ONE = (
     "Make one at https://huggingface.co/settings/tokens/new?ownUserPermissions=inference.serverless.write"
@@ -137,10 +138,10 @@ async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
 
 async def _chat(config: Config) -> Finding:
     try:
-        chat = open_chat(config)
+        chat = providers.open_chat(config)
     except ChatserverError as error:
         return failure("chat model", error.message, "Set HUGGINGFACE_API_KEY or CHAT_BASE_URL, or unset CHAT_MODEL.")
-    if chat is None:
+    if not isinstance(chat, OpenAIChat):
         return ok("chat model", "None is set: the built-in guide answers.")
     try:
         models = await chat.models()

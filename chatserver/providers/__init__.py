@@ -1,14 +1,16 @@
-"""Opens the providers that the configuration names, in their order of fall-back. The one place that chooses them."""
+"""Opens the providers that the configuration names, in their order of fall-back. The one place that chooses them.
 
+What calls other servers is loaded where it is asked for: its library takes 14 MB, and a start without it is sooner.
+"""
+
+import importlib
 from collections.abc import Callable
+from typing import cast
 
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
-from chatserver.providers.base import Provider
+from chatserver.providers.base import ChatProvider, Provider
 from chatserver.providers.diffusers import Diffusers, missing_packages
-from chatserver.providers.huggingface import HuggingFace
-from chatserver.providers.huggingface.adapters import PROTOCOLS
-from chatserver.providers.openai_chat import open_chat
 from chatserver.providers.sketch import Sketch
 
 __all__ = ["open_chat", "open_providers"]
@@ -19,6 +21,16 @@ def open_providers(config: Config) -> dict[str, Provider]:
     return {name: _open(name, config) for name in config.provider_order}
 
 
+def open_chat(config: Config) -> ChatProvider | None:
+    """The assistant's service as configured; None for the built-in guide. Raises ConfigurationError."""
+    if not (config.chat_base_url or config.huggingface_api_key):
+        if config.chat_model:
+            raise ConfigurationError("CHAT_MODEL is set, but neither HUGGINGFACE_API_KEY nor CHAT_BASE_URL.")
+        return None
+    openai_chat = importlib.import_module("chatserver.providers.openai_chat")
+    return cast(ChatProvider, openai_chat.open_chat(config))
+
+
 def _open(name: str, config: Config) -> Provider:
     return _MAKERS[name](config)
 
@@ -26,10 +38,11 @@ def _open(name: str, config: Config) -> Provider:
 def _open_huggingface(config: Config) -> Provider:
     if not (config.huggingface_api_key or config.image_base_url):
         raise ConfigurationError("PROVIDERS names huggingface, but HUGGINGFACE_API_KEY is not set.")
-    if config.hf_provider not in {"auto", *PROTOCOLS}:
-        known = ", ".join(PROTOCOLS)
+    huggingface = importlib.import_module("chatserver.providers.huggingface")
+    if config.hf_provider not in {"auto", *huggingface.PROTOCOLS}:
+        known = ", ".join(huggingface.PROTOCOLS)
         raise ConfigurationError(f"HF_PROVIDER is {config.hf_provider!r}; it must be auto or one of: {known}.")
-    return HuggingFace(config)
+    return cast(Provider, huggingface.HuggingFace(config))
 
 
 def _open_diffusers(config: Config) -> Provider:

@@ -17,7 +17,6 @@ import msgspec
 from chatserver.config import Config
 from chatserver.errors import (
     BadParameters,
-    ConfigurationError,
     InvalidToken,
     NoPermission,
     ProviderError,
@@ -167,17 +166,13 @@ def body(request: ChatRequest, model: str) -> bytes:
     return msgspec.json.encode({**named, "messages": turns, "stream": True, "stream_options": {"include_usage": True}})
 
 
-def open_chat(config: Config) -> OpenAIChat | None:
-    """The assistant's service as configured; None for the built-in guide. Raises ConfigurationError."""
+def open_chat(config: Config) -> OpenAIChat:
+    """The assistant's service: one of the operator's own, or Hugging Face's router."""
     if config.chat_base_url:
         host = urlsplit(config.chat_base_url).hostname or ""
         return OpenAIChat(config.chat_base_url, config.chat_api_key, config.chat_model, host)
-    if config.huggingface_api_key:
-        base, model = f"{config.hf_router_url.rstrip('/')}/v1", config.chat_model or DEFAULT_MODEL
-        return OpenAIChat(base, config.huggingface_api_key, model, "Hugging Face", bill_to=config.hf_bill_to)
-    if config.chat_model:
-        raise ConfigurationError("CHAT_MODEL is set, but neither HUGGINGFACE_API_KEY nor CHAT_BASE_URL.")
-    return None
+    base, model = f"{config.hf_router_url.rstrip('/')}/v1", config.chat_model or DEFAULT_MODEL
+    return OpenAIChat(base, config.huggingface_api_key, model, "Hugging Face", bill_to=config.hf_bill_to)
 
 
 @contextlib.contextmanager
