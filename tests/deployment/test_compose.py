@@ -17,7 +17,7 @@ from chatserver.config import Config
 from tests.support import composition as composed
 from tests.support import dockerfile
 from tests.support.composition import services
-from tests.support.proxies import Front
+from tests.support.proxies import DEPLOY, Front
 from tests.support.story import sign_up
 
 # Read by the S3 client's own library.
@@ -40,10 +40,12 @@ def test_it_runs_two_of_each_with_settings_that_exist():
 def test_every_address_leads_to_a_service_that_lets_us_in():
     everything = services()
     settings = everything["web-1"]["environment"]
-    database, postgres = urlsplit(settings["DATABASE_URL"]), everything["postgres"]["environment"]
-    assert (database.username, database.password, database.path[1:]) == tuple(
-        postgres[name] for name in ("POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB")
-    )
+    database, postgres = urlsplit(settings["DATABASE_URL"]), everything["postgres"]
+    assert database.password == postgres["environment"]["POSTGRES_PASSWORD"]
+    assert any("/postgres-roles.sh:/docker-entrypoint-initdb.d/" in volume for volume in postgres["volumes"])
+    roles = (DEPLOY / "postgres-roles.sh").read_text()
+    assert f"CREATE ROLE {database.username} LOGIN PASSWORD" in roles
+    assert f"CREATE DATABASE {database.path[1:]} OWNER {database.username};" in roles
     store = urlsplit(dict(parse_qsl(urlsplit(settings["STORAGE_URL"]).query))["endpoint"])
     hosts = {database.hostname, urlsplit(settings["REDIS_URL"]).hostname, store.hostname}
     assert hosts == {"postgres", "redis", "s3"} <= everything.keys()
@@ -51,6 +53,13 @@ def test_every_address_leads_to_a_service_that_lets_us_in():
     assert settings["AWS_ACCESS_KEY_ID"] == keys["MINIO_ROOT_USER"]
     assert settings["AWS_SECRET_ACCESS_KEY"] == keys["MINIO_ROOT_PASSWORD"]
     assert settings["TRUSTED_PROXIES"] == everything["proxy"]["networks"]["inside"]["ipv4_address"]
+
+
+def test_the_roles_are_those_that_the_database_page_asks_for():
+    page = (dockerfile.ROOT / "docs" / "database.md").read_text()
+    wanted = re.search(r"```sql\n(CREATE ROLE chatserver LOGIN.*?)```", page, re.DOTALL)[1].splitlines()
+    roles = (DEPLOY / "postgres-roles.sh").read_text().replace(":'password'", "'…'").splitlines()
+    assert [line for line in roles if line in wanted] == wanted
 
 
 @pytest.mark.parametrize("secret", ["POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY", "SECRET_KEY"])
