@@ -6,7 +6,7 @@ application of `serve`.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -93,8 +93,9 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         files = await storage.open_storage(config)
         stack.push_async_callback(files.close)
         pictures = PictureWorkshop()
-        await pictures.start()
         stack.push_async_callback(pictures.close)
+        # A child imports for as long as all of this takes; nobody needs it before the first picture.
+        await stack.enter_async_context(_beside(pictures.start()))
         makers = providers.open_providers(config)
         for provider in makers.values():
             stack.push_async_callback(provider.close)
@@ -132,6 +133,17 @@ async def working(state: State) -> AsyncIterator[None]:
     finally:
         for stop in unlisten:
             stop()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Does it while the block runs; what is not done at its end is given up."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -224,8 +236,7 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
         if works:
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
-        # What was made until here lives as long as the process: the collector need not look at it again.
-        gc.collect()
+        # What was made until here lives as long as the process: the collector need not look at it again, nor now.
         gc.freeze()
         with standstill.watched():
             yield product

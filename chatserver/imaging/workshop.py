@@ -52,8 +52,11 @@ class PictureWorkshop:
         return self._pool.pids
 
     async def start(self) -> None:
-        """Starts the first child, so that the first picture does not wait for it."""
-        await self._pool.start()
+        """Starts the first child, so that the first picture does not wait for it; without success, that one tries again."""
+        try:
+            await self._pool.start()
+        except ChildDied:
+            log.warning("picture.no_child")
 
     async def close(self) -> None:
         """Ends every child."""
