@@ -236,6 +236,7 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
         if works:
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
+        state.hub.fitness.serves = True
         # What was made until here lives as long as the process: the collector need not look at it again, nor now.
         gc.freeze()
         with standstill.watched():

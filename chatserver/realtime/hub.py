@@ -9,6 +9,7 @@ is taken by its channel and flushed at the end of the tick. What a broker lost i
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import or_
@@ -25,6 +26,7 @@ from chatserver.realtime.base import Revocation, Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection, Encoder, Visit
 from chatserver.realtime.events import Presence, Typing
+from chatserver.realtime.fitness import Fitness
 from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
 from chatserver.realtime.neighbourhood import Alone, Neighbourhood, Others
 from chatserver.realtime.neighbours import Beat, Here, InUse
@@ -64,9 +66,10 @@ class Hub:
         self._fillers: dict[Channel, asyncio.Task[None]] = {}
         self._unlisten: dict[Connection, list[Callable[[], None]]] = {}
         self._rounds: asyncio.Task[None] | None = None
+        self.fitness = Fitness(time.monotonic)
         self._others: Others = Alone()
         if broker.reaches_others:
-            self._others = Neighbourhood(self.publish, self.admission, self._people_changed)
+            self._others = Neighbourhood(self.publish, self.admission, self._people_changed, self.fitness)
 
     # The process's life -------------------------------------------------------------------------------------------
 
@@ -76,11 +79,12 @@ class Hub:
         self._loop = asyncio.get_running_loop()
         await self._broker.start(self._receive, self._lost)
         self._others.start(self.listen)
-        self._rounds = asyncio.create_task(Rounds(self.admission, self.channels, rooms, self.bounds).run())
+        rounds = Rounds(self.admission, self.channels, rooms, self.bounds, self.fitness)
+        self._rounds = asyncio.create_task(rounds.run())
 
     async def drain(self, seconds: float = 5.0) -> None:
         """Says 1012 to every socket, in jittered waves over so many seconds; new ones are sent elsewhere."""
-        self.draining = True
+        self.draining, self.fitness.serves = True, False
         await self.admission.drain(seconds)
 
     async def close(self) -> None:
@@ -233,6 +237,7 @@ class Hub:
         """Opens a connection: all it should know, then live. Raises NotFound for strangers, connection.Lost."""
         channel = self._enter(connection)
         await open_connection(connection, channel, self.rooms)
+        self.fitness.answered()
 
     def _enter(self, connection: Connection) -> Channel:
         # Listening comes before reading: what is announced between the two waits in the connection's outbox.

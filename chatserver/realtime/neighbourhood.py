@@ -1,6 +1,6 @@
 """This process among the others: tells them who is here, hears who is there, and keeps bounds that hold over all of them.
 
-    others = Neighbourhood(hub.publish, admission, channels)     # or Alone(), where no broker reaches others
+    others = Neighbourhood(hub.publish, admission, changed, fitness)     # or Alone(), where no broker reaches others
 
 Nothing here is ever waited for, and with the broker away each process keeps its own bounds, as if it were alone.
 """
@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+import structlog
+
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.events import PresentUser
+from chatserver.realtime.fitness import Fitness
 from chatserver.realtime.neighbours import SILENT_SECONDS, Beat, Here, InUse, Neighbours
 from chatserver.realtime.protocol import Close, retry_reason
 
@@ -22,6 +25,8 @@ BEAT_SECONDS = 1.0
 REPEAT_BEATS = 10
 # So many tellings of a session that was just opened ask for an answer: the first may be ahead of the subscription.
 QUESTIONS = 3
+
+log = structlog.get_logger(__name__)
 
 Publish = Callable[[Iterable[Announcement]], None]
 # Calls the second on each event of the channel; its result ends that.
@@ -71,8 +76,10 @@ class Alone:
 class Neighbourhood:
     """`changed(session_id)` asks for the session's presence to be told anew to its sockets here."""
 
-    def __init__(self, publish: Publish, admission: Admission, changed: Callable[[str], None]) -> None:
-        self._publish, self._admission, self._changed = publish, admission, changed
+    def __init__(
+        self, publish: Publish, admission: Admission, changed: Callable[[str], None], fitness: Fitness
+    ) -> None:
+        self._publish, self._admission, self._changed, self._fitness = publish, admission, changed, fitness
         self._neighbours = Neighbours(time.monotonic)
         self._told: dict[str, tuple[PresentUser, ...]] = {}
         self._questions: dict[str, int] = {}
@@ -98,13 +105,23 @@ class Neighbourhood:
 
     def _beat(self) -> None:
         self._beats += 1
-        self._say(NODES_CHANNEL, Beat(node=self._neighbours.node))
+        self._say(NODES_CHANNEL, Beat(node=self._neighbours.node, fit=self._fitness.beat()))
+        if self._fitness.is_parted and self._neighbours.is_anybody_fit():
+            self._send_away()
         for session_id in list(self._told):
             if session_id in self._questions or self._is_due(session_id):
                 self._say_presence(session_id)
         self._tell_uses()
         for session_id in self._neighbours.changed_sessions():
             self._changed(session_id)
+
+    def _send_away(self) -> None:
+        """The database is away from here, and not from everybody: people are better off with the others."""
+        connections = self._admission.connections()
+        if connections:
+            log.warning("hub.parted", connections=len(connections))
+        for connection in connections:
+            connection.close(Close.RESTARTING, "restarting")
 
     def _is_due(self, name: str) -> bool:
         return (hash(name) + self._beats) % REPEAT_BEATS == 0

@@ -24,10 +24,11 @@ MOST_NODES = 64
 
 
 class Beat(Event, frozen=True, kw_only=True, tag="beat"):
-    """I live; or, with `leaving`, not any more."""
+    """I live; or, with `leaving`, not any more. `fit`: people are welcome here."""
 
     node: str
     leaving: bool = False
+    fit: bool = False
 
 
 class Here(Event, frozen=True, kw_only=True, tag="here"):
@@ -59,6 +60,7 @@ class Neighbours:
         self.node = secrets.token_hex(8)
         self._now = now
         self._heard: dict[str, float] = {}
+        self._fit: set[str] = set()
         self._living: frozenset[str] = frozenset()
         self._present: dict[str, dict[str, tuple[PresentUser, ...]]] = {}
         self._sockets: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -69,8 +71,16 @@ class Neighbours:
         """A process lives, or says goodbye."""
         if beat.leaving:
             self._heard.pop(beat.node, None)
-        elif beat.node in self._heard or len(self._heard) < MOST_NODES:
-            self._heard[beat.node] = self._now()
+        else:
+            self._hear_life(beat.node)
+        if beat.fit and beat.node in self._heard:
+            self._fit.add(beat.node)
+        else:
+            self._fit.discard(beat.node)
+
+    def _hear_life(self, node: str) -> None:
+        if node in self._heard or len(self._heard) < MOST_NODES:
+            self._heard[node] = self._now()
 
     def hear_presence(self, here: Here) -> bool:
         """Whether what is known of the session has changed."""
@@ -82,7 +92,7 @@ class Neighbours:
 
     def _note(self, told: dict[str, tuple[T, ...]], node: str, what: tuple[T, ...]) -> bool:
         # A process that speaks lives, even where its beat is still on its way.
-        self.hear_beat(Beat(node=node))
+        self._hear_life(node)
         if node not in self._heard or told.get(node, ()) == what:
             return False
         told[node] = what
@@ -99,6 +109,10 @@ class Neighbours:
     def sockets(self, holder: str) -> list[str]:
         """The ids of a holder's sockets at the living others."""
         return self._of_living(self._sockets.get(holder, {}))
+
+    def is_anybody_fit(self) -> bool:
+        """Whether somebody's last word was that people are welcome there, even if nobody can be heard now."""
+        return bool(self._fit)
 
     def _of_living(self, told: dict[str, tuple[T, ...]]) -> list[T]:
         return [each for node, what in told.items() if self._is_alive(node) for each in what]
@@ -127,6 +141,7 @@ class Neighbours:
     def _forget_the_dead(self) -> None:
         for node in [node for node, at in self._heard.items() if self._now() - at > FORGET_SECONDS]:
             del self._heard[node]
+            self._fit.discard(node)
             for present in self._present.values():
                 present.pop(node, None)
             for sockets in self._sockets.values():

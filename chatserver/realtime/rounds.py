@@ -10,6 +10,7 @@ from chatserver.realtime.admission import Admission
 from chatserver.realtime.base import Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.fitness import Fitness
 from chatserver.realtime.limits import ROUND_SECONDS, WELCOME_BATCH, WELCOME_ROUNDS, Bounds
 from chatserver.realtime.protocol import GOODBYES
 
@@ -20,9 +21,15 @@ class Rounds:
     """Runs until it is cancelled. Each part is one query, whatever the number of sessions."""
 
     def __init__(
-        self, admission: Admission, channels: Callable[[], list[Channel]], rooms: Rooms, bounds: Bounds
+        self,
+        admission: Admission,
+        channels: Callable[[], list[Channel]],
+        rooms: Rooms,
+        bounds: Bounds,
+        fitness: Fitness,
     ) -> None:
         self._admission, self._channels, self._rooms, self._bounds = admission, channels, rooms, bounds
+        self._fitness = fitness
 
     async def run(self) -> None:
         """One round a second. What fails is logged, and the next round tries again."""
@@ -58,10 +65,12 @@ class Rounds:
     async def _compare(self) -> None:
         """A seq in the database beyond a channel's means that an announcement was lost on its way."""
         channels = {channel.session_id: channel for channel in self._channels()}
-        if channels:
+        # A process that people may come to knows about its database before the first one does.
+        if channels or self._fitness.serves:
             for session_id, seq in (await self._rooms.sequences(list(channels))).items():
                 if seq > channels[session_id].order.expected:
                     channels[session_id].expect(seq)
+            self._fitness.answered()
 
     async def _ask_who_is_welcome(self) -> None:
         connections = self._admission.connections()
