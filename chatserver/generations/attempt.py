@@ -41,6 +41,8 @@ from chatserver.state import State
 # How often progress is told (people), saved (pages drawn anew), and the lease renewed where there is no progress.
 TELL_SECONDS = 0.25
 SAVE_SECONDS = 1.0
+# Saves a second over all attempts of one process: with more of them each saves more rarely.
+MOST_SAVES = 40
 KEEP_SECONDS = queue.LEASE_SECONDS / 3
 # A worker that could not renew its lease for this long, by its own clock, stops by itself.
 GIVE_UP_SECONDS = queue.LEASE_SECONDS * 2 / 3
@@ -59,8 +61,8 @@ T = TypeVar("T")
 class Attempt:
     """Runs one job to one end. `stop()` ends it from outside."""
 
-    def __init__(self, state: State, chain: Chain, job: Job) -> None:
-        self._state, self._chain, self.job = state, chain, job
+    def __init__(self, state: State, chain: Chain, job: Job, pace: Callable[[], float] = lambda: 0.0) -> None:
+        self._state, self._chain, self.job, self._pace = state, chain, job, pace
         self._status: GenerationStatus = "model-loading"
         self._progress = Progress()
         self._dirty = False
@@ -117,7 +119,7 @@ class Attempt:
         """Returns when the lease is lost. Saves progress as it comes, and renews the lease where there is none."""
         while time.monotonic() - self._renewed < GIVE_UP_SECONDS:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), SAVE_SECONDS)
+                await asyncio.wait_for(self._news.wait(), max(SAVE_SECONDS, self._pace()))
             self._news.clear()
             if self._lost:
                 return
@@ -248,7 +250,8 @@ class Attempt:
         if now - self._told < TELL_SECONDS:
             return
         self._told = now
-        self._news.set()  # what people were told, a page drawn a moment later shows too
+        if self._pace() <= TELL_SECONDS:
+            self._news.set()  # what people were told, a page drawn a moment later shows too
         rendering = step if isinstance(step, Rendering) else Rendering()
         event = ProgressEvent(
             generation_id=self.job.id,

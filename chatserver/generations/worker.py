@@ -9,7 +9,7 @@ from chatserver.crew import Crew
 from chatserver.errors import Busy
 from chatserver.events import JobsWaiting
 from chatserver.generations import gates, queue
-from chatserver.generations.attempt import Attempt
+from chatserver.generations.attempt import KEEP_SECONDS, MOST_SAVES, Attempt
 from chatserver.generations.queue import LeaseLost
 from chatserver.processes import liveness
 from chatserver.state import State
@@ -49,7 +49,11 @@ class Worker:
     async def _claim(self, free: int) -> tuple[list[Attempt], bool]:
         at_most = min(free, CLAIMS)
         jobs, left = await self._state.database.run_system(queue.claim, self._id, self._chain, at_most)
-        return [Attempt(self._state, self._chain, job) for job in jobs], left
+        return [Attempt(self._state, self._chain, job, self._pace) for job in jobs], left
+
+    def _pace(self) -> float:
+        """Seconds between two saves of one attempt's progress."""
+        return min(len(self._crew) / MOST_SAVES, KEEP_SECONDS)
 
     async def _reap_for_ever(self) -> None:
         while True:
