@@ -66,7 +66,7 @@ async def test_the_chat_page_empty_and_in_its_modes(emulated_product, browser) -
         page = await seat.open_room(await ada.buys())
         found += await complaints_about(page, "empty")
         await page.click('.composer__mode[data-mode="image"]')
-        await page.click(".maker__more summary")
+        await page.click("[data-action=more]")
         found += await complaints_about(page, "image mode")
         await page.keyboard.press("Escape")
         await page.locator("body").press("?")
@@ -162,7 +162,7 @@ _LOOK_FOR_REACHABLE = """() => {
   window.arrive = () => {
     const each = document.activeElement
     missing.delete(self(each))
-    const ring = [each, each.closest('label'), each.closest('.composer__box')].some(hasRing)
+    const ring = [each, each.closest('label'), each.closest('.composer__box, .session-card')].some(hasRing)
     const visible = each.checkVisibility({ opacityProperty: true, visibilityProperty: true })
     return { name: name(each).join(' '), end: each === document.body, wrong: visible ? (ring ? '' : 'no ring') : 'not seen' }
   }

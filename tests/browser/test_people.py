@@ -1,5 +1,7 @@
 """What the owner does with a session and its people: give it a name, and send a guest away. Every open page follows."""
 
+import re
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -119,3 +121,13 @@ async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, brow
         await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
         await guest.goto(f"{product.url}/invite/{code}")
         await expect(guest.locator("h1")).to_have_text("This invite link no longer works")
+
+
+async def test_an_invite_link_leads_to_where_its_owner_is_and_says_if_nobody_else_gets_there(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.click(".bar [data-action=invite]")
+        await expect(page.locator("#invite-url")).to_have_value(re.compile(f"^{re.escape(product.url)}/invite/"))
+        await expect(page.locator("#invite .notice")).to_contain_text("opens on this machine only")

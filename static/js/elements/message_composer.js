@@ -13,16 +13,13 @@ const TYPING_EVERY_MS = 3000 // the others forget a name after five seconds
 const NARROW = matchMedia("(max-width: 40rem)")
 const SLASH = /^\/(image|video)(?:\s+|$)/
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
-const PLACEHOLDERS = {
-  image: "Describe the picture you want to see",
-  video: "Describe the clip you want to see",
-}
 
 export class MessageComposer extends HTMLElement {
   #off = []
   #balances = {}
   #drafts = null
   #typedAt = 0
+  #people = 1
 
   connectedCallback() {
     this.room = this.closest("chat-room")
@@ -30,8 +27,10 @@ export class MessageComposer extends HTMLElement {
     this.field = slot(this, "text")
     this.#drafts = new Drafts(this.room.dataset.session, viewer())
     this.#balances = drawnBalances()
+    this.#people = document.querySelectorAll("#details [data-member]").length
     this.#off = [
       live.on("credits", (event) => this.#learn(event)),
+      live.on("session", ({ session }) => (this.#people = session.members.length)),
       live.on("rights", () => this.show()),
       live.on("compose", (wish) => this.#compose(wish)),
       live.on("refused", (refusal) => this.#giveBack(refusal)),
@@ -58,6 +57,7 @@ export class MessageComposer extends HTMLElement {
     this.dataset.mode = mode
     this.show()
     this.#save()
+    if (mode !== "text") this.querySelector('[name="style"]:checked').closest("label").scrollIntoView({ block: "nearest", inline: "nearest" })
   }
 
   press = (event) => {
@@ -69,9 +69,11 @@ export class MessageComposer extends HTMLElement {
     mode: (button) => this.#turn(this.mode === button.dataset.mode ? "text" : button.dataset.mode),
     dice: () => this.#throwSeed(),
     improve: (button) => this.#improve(button),
+    more: (button) => this.#showMore(button.getAttribute("aria-expanded") !== "true"),
   }
 
-  input = () => {
+  input = ({ target }) => {
+    if (target.dataset.for) this.form.elements[target.dataset.for].value = target.value
     const slash = SLASH.exec(this.field.value)
     if (slash && this.field.value.length > slash[0].trimEnd().length) {
       this.field.value = this.field.value.slice(slash[0].length)
@@ -137,11 +139,24 @@ export class MessageComposer extends HTMLElement {
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
     write(slot(this, "label"), LABELS[this.mode])
-    this.field.placeholder = PLACEHOLDERS[this.mode] ?? this.field.dataset.placeholder
+    this.field.placeholder = making ? `${LABELS[this.mode]}${NARROW.matches ? "" : " you want to see"}` : this.#invitation
+    for (const select of this.querySelectorAll("[data-for]")) select.value = this.form.elements[select.dataset.for].value
     for (const button of this.querySelectorAll(".composer__mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
     slot(this, "reasons").hidden = !making
     if (making) this.#showOffer()
     else this.#offerWords("Send", this.field.value.trim() ? [] : ["Write something first."], false)
+  }
+
+  // Alone, the assistant answers by itself; among people it waits to be called.
+  get #invitation() {
+    const { alone, among, brief } = this.field.dataset
+    if (this.#people < 2) return alone
+    return NARROW.matches ? brief : among
+  }
+
+  #showMore(on) {
+    slot(this, "fields").hidden = !on
+    slot(this, "more").setAttribute("aria-expanded", String(on))
   }
 
   #showOffer() {

@@ -2,6 +2,9 @@
 import { countdown, secondsUntil } from "../helpers/time.js"
 import { price, reasons } from "./order.js"
 
+// Said only where there is a keyboard to press it on.
+const BACK = matchMedia("(any-hover: hover)").matches ? " · Esc goes back to words" : ""
+
 export class Offer {
   // `situation`: expired, mayGenerate, balance of the wish's kind, maxCount and plan, as `reasons` takes them.
   constructor(wanted, situation) {
@@ -19,6 +22,6 @@ export class Offer {
 
   get advice() {
     if (this.later) return "Not enough credits left. Press once, and it runs by itself when they are back."
-    return this.against.join(" ") || `${this.wanted.width} × ${this.wanted.height} pixels · Esc goes back to words`
+    return this.against.join(" ") || `${this.wanted.width} × ${this.wanted.height} pixels${BACK}`
   }
 }
