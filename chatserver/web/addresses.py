@@ -2,6 +2,10 @@
 
 import hmac
 import ipaddress
+from functools import lru_cache
+
+# Names of addresses that are remembered: whoever opens one socket often opens more.
+KEPT = 4096
 
 
 def neighbourhood(address: str) -> str:
@@ -15,6 +19,7 @@ def neighbourhood(address: str) -> str:
     return str(parsed)
 
 
+@lru_cache(KEPT)
 def hidden(address: str, secret_key: str) -> str:
     """A name for the neighbourhood that tells nobody which it is: addresses are few, so a bare hash could be guessed."""
     text = f"address:{neighbourhood(address)}".encode("utf-8", "replace")
