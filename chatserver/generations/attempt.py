@@ -161,7 +161,7 @@ class Attempt:
                     raise
             else:
                 if call.suspect:
-                    await self._state.database.run_system(gates.answered, call)
+                    await self._insist(gates.answered, call)
                 return made
 
     async def _report(self, call: Call, error: ProviderError) -> None:
@@ -182,7 +182,7 @@ class Attempt:
         if not any(self.job.kind in gate.kinds for gate in rest):
             return None
         while True:
-            outlook, call = await self._state.database.run_system(queue.move, self.job, rest)
+            outlook, call = await self._insist(queue.move, self.job, rest)
             if call is not None or outlook.reason != "busy":
                 return call
             await asyncio.sleep(BUSY_SECONDS)
@@ -205,7 +205,7 @@ class Attempt:
         )
 
     async def _source(self, asset_id: str) -> bytes:
-        key = await self._state.database.run_system(assets.storage_key, asset_id)
+        key = await self._insist(assets.storage_key, asset_id)
         return await self._state.storage.get(key)
 
     async def _run(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
@@ -227,7 +227,7 @@ class Attempt:
         status: GenerationStatus = _STATUS[type(step)]
         eta = self._eta(step)
         if status != self._status:
-            await self._state.database.run_system(queue.set_stage, self.job, status, self._maker, eta)
+            await self._insist(queue.set_stage, self.job, status, self._maker, eta)
             self._status, self._renewed, self._told = status, time.monotonic(), 0.0
         known = Progress(eta_seconds=eta)
         if isinstance(step, Rendering):
@@ -279,15 +279,15 @@ class Attempt:
 
     async def _publish(self, finished: Finished, file: Picture | Clip) -> None:
         """Stage the row, put the bytes, finish: in this order, so that no row ever names missing bytes."""
-        job, run = self.job, self._state.database.run_system
+        job = self.job
         self._maker = Maker(finished.provider, finished.model)
         seed = self._seed(finished)
-        staged = await run(assets.stage, job.id, job.attempt, file)
+        staged = await self._insist(assets.stage, job.id, job.attempt, file)
         await self._put(staged.storage_key, file.data, file.content_type)
         crash.at("put")
         await self._put(staged.thumbnail_key, file.thumbnail, "image/webp")
         result = queue.Result(asset_id=staged.id, maker=self._maker, seed=seed, width=file.width, height=file.height)
-        await run(queue.finish, job, result)
+        await self._insist(queue.finish, job, result)
 
     async def _put(self, key: str, data: bytes, content_type: str) -> None:
         """Stores bytes; a store that is away is tried again, with the same key, until the job's deadline."""
@@ -328,9 +328,9 @@ class Attempt:
             await self._state.database.run_system(queue.requeue, self.job, fault=False)
 
     async def _insist(
-        self, verb: Callable[Concatenate[Transaction, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Records an end; a database that is away is asked again until the lease would be gone."""
+        self, verb: Callable[Concatenate[Transaction, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Runs a verb that may run twice; a database that is away is asked again until the lease would be gone."""
         while True:
             try:
                 return await self._state.database.run_system(verb, *args, **kwargs)

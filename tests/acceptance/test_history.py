@@ -36,7 +36,8 @@ async def own_redis():
 async def machines(database_url, own_redis, tmp_path_factory):
     """Two web processes and two workers; nobody else's, so that they may be hurt."""
     folder = tmp_path_factory.mktemp("history")
-    cluster = Cluster(folder, DATABASE_URL=database_url, REDIS_URL=own_redis.url, STORAGE_URL=f"file:{folder}/files")
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": own_redis.url, "STORAGE_URL": f"file:{folder}/files"}
+    cluster = Cluster(folder, parting=True, **settings)
     try:
         await cluster.start(web=2, workers=2)
         yield cluster

@@ -48,12 +48,16 @@ async def machines(url, redis_server, swift, tmp_path_factory):
 
 
 @pytest.fixture(scope="module", autouse=True)
-async def parted_worker(machines):
-    """A lease of thirty seconds has to run out in it, so it runs beside the other tests; the last one waits for it."""
-    task = asyncio.create_task(part_a_worker(machines))
-    yield task
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def parted_workers(machines, postgres_server, tmp_path_factory):
+    """A lease of thirty seconds has to run out in it, so it runs beside the other tests; the last ones wait for it."""
+    tasks = [
+        asyncio.create_task(part_a_worker(machines)),
+        asyncio.create_task(part_a_worker_briefly(machines, postgres_server, tmp_path_factory.mktemp("briefly"))),
+    ]
+    yield tasks
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def part_a_worker(machines):
@@ -85,6 +89,30 @@ async def part_a_worker(machines):
     assert (await ada.credits(session))["image"]["left"] == 7
     await room.leaves()
     return stopped, done
+
+
+async def part_a_worker_briefly(machines, postgres_server, folder):
+    """The database is away while a picture is finished, but not for as long as its lease."""
+    url = await postgres_server.create_database()
+    own = {"DATABASE_URL": url, "STORAGE_URL": f"file:{folder}/files", "SKETCH_PACE": "3"}
+    cluster = Cluster(folder, parting=True, **{**machines.settings, **own})
+    try:
+        await cluster.start(web=1, workers=1)
+        ada = await sign_up(cluster.web[0], "Ada")
+        session = await ada.buys("flash")
+        room = await ada.joins(session)
+        message = await room.generates("a ferry that is late", width=128, height=128)
+        await is_rendering(room, message, attempt=1)
+        [worker] = cluster.workers
+        cluster.lines_of(worker).part("DATABASE_URL")
+        await products.wait_for_line(worker, '"verb": "stage"')
+        cluster.lines_of(worker).heal()
+        [generation] = (await room.sees_ended(message))["generations"]
+        await room.leaves()
+        return generation, (await ada.credits(session))["image"]
+    finally:
+        await cluster.close()
+        await postgres_server.drop_database(url)
 
 
 async def is_rendering(room, message, attempt):
@@ -218,8 +246,14 @@ async def readiness(person, node):
     return status, json.loads(body)["status"]
 
 
-async def test_p7_a_worker_parted_from_the_database_stops_by_itself_and_another_finishes_once(parted_worker, machines):
-    stopped, done = await parted_worker
+async def test_p7_a_worker_parted_from_the_database_stops_by_itself_and_another_finishes_once(parted_workers, machines):
+    stopped, done = await parted_workers[0]
     print(f"P7: parted in mid-render, it stopped after {stopped:.1f} s; another was done after {done:.1f} s")
     assert stopped < LEASE_SECONDS
     await machines.check()
+
+
+async def test_p12_a_worker_parted_for_a_moment_keeps_what_it_has_made(parted_workers):
+    generation, credits = await parted_workers[1]
+    assert (generation["status"], generation["stage"]["attempt"], generation["error"]) == ("done", 1, None)
+    assert (credits["left"], credits["held"]) == (credits["limit"] - 1, 0)

@@ -11,6 +11,7 @@ import asyncpg
 import redis.asyncio
 
 from tests.support.cluster import Cluster
+from tests.support.product import Product
 from tests.support.redis import RedisServer
 
 
@@ -39,6 +40,9 @@ class Nemesis:
             self.freeze_redis,
             self.deafen_redis,
             self.throw_out_of_the_database,
+            self.part_a_node_from_redis,
+            self.part_a_node_from_the_database,
+            self.part_a_worker_from_the_database,
         ]
         while asyncio.get_running_loop().time() < until:
             # Each once before any twice, in an order of the seed's.
@@ -57,8 +61,7 @@ class Nemesis:
         self._heal(self._cluster.replace(node))
 
     async def freeze_a_node(self) -> None:
-        living = [node for node in self._cluster.web if node.process.returncode is None]
-        await self._freeze(self._random.choice(living).process)
+        await self._freeze(self._random.choice(living(self._cluster.web)).process)
 
     async def kill_a_worker(self) -> None:
         await self._healed()
@@ -99,7 +102,26 @@ class Nemesis:
         )
         await admin.close()
 
+    async def part_a_node_from_redis(self) -> None:
+        await self._part(self._random.choice(living(self._cluster.web)), "REDIS_URL")
+
+    async def part_a_node_from_the_database(self) -> None:
+        await self._part(self._random.choice(living(self._cluster.web)), "DATABASE_URL")
+
+    async def part_a_worker_from_the_database(self) -> None:
+        await self._part(self._random.choice(living(self._cluster.workers)), "DATABASE_URL")
+
+    async def _part(self, process: Product, *engines: str) -> None:
+        lines = self._cluster.lines_of(process)
+        lines.part(*engines)
+        await asyncio.sleep(self._random.uniform(1, 3))
+        lines.heal()
+
     async def _freeze(self, process: asyncio.subprocess.Process) -> None:
         process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(self._random.uniform(0.5, 3))
         process.send_signal(signal.SIGCONT)
+
+
+def living(processes: list[Product]) -> list[Product]:
+    return [process for process in processes if process.process.returncode is None]
