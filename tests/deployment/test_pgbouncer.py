@@ -38,7 +38,7 @@ async def machines(own_url, pooled_url, tmp_path_factory):
     """A web process and a worker behind it, as docs/operations.md says: migrated by the database's own address."""
     folder = tmp_path_factory.mktemp("pooled")
     cluster = Cluster(folder, DATABASE_URL=pooled_url, DATABASE_POOLER="yes", STORAGE_URL=f"file:{folder}/files")
-    refused, output = await cluster.run("serve")
+    refused, output = await cluster.run("serve", "--port", "0")
     assert refused == 2
     assert "run `chatserver migrate` with its own address, not the pooler's" in output
     migrating = Cluster(folder, DATABASE_URL=own_url)
@@ -135,7 +135,8 @@ async def nothing_is_left_on(url):
 
 async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(machines, own_url, pooled_url):
     unset = Cluster(machines.folder, DATABASE_URL=pooled_url)
-    for code, output in await asyncio.gather(*map(unset.run, ("serve", "worker", "migrate"))):
+    commands = (("serve", "--port", "0"), ("worker",), ("migrate",))
+    for code, output in await asyncio.gather(*(unset.run(*arguments) for arguments in commands)):
         assert (code, "with DATABASE_POOLER=yes" in output) == (2, True), output
     [found] = [each for each in await doctor.examine(configuration.load({"DATABASE_URL": pooled_url}))
                if each.name == "database"]  # fmt: skip
