@@ -59,7 +59,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = Dialogue(max_size=self.config.ws_max_size, logger=self.conn.logger)
+        # uvicorn takes no class for it, and to make a second one would be a twentieth of what a connect costs.
+        self.conn.__class__ = Dialogue
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
