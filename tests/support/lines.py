@@ -25,10 +25,10 @@ class Lines:
         """A line to each engine that these settings name by an address."""
         lines = cls()
         for name in ENGINES:
-            if target := _target(settings.get(name, "")):
+            if target := target_of(settings.get(name, "")):
                 line = await lines._open.enter_async_context(proxy.running(Proxy(target)))
                 lines._proxies[name] = line
-                lines.settings[name] = _through(settings[name], line.port)
+                lines.settings[name] = through(settings[name], line.port)
         return lines
 
     def part(self, *names: str) -> None:
@@ -45,14 +45,16 @@ class Lines:
         await self._open.aclose()
 
 
-def _target(url: str) -> Target | None:
+def target_of(url: str) -> Target | None:
+    """Where an engine's address leads; None where it names no place of this machine's."""
     if folder := parse_qs(urlsplit(url).query).get("host"):
         return f"{folder[0]}/.s.PGSQL.5432"
     found = _LOCAL.search(url)
     return int(found[1]) if found else None
 
 
-def _through(url: str, port: int) -> str:
+def through(url: str, port: int) -> str:
+    """The same address by way of a proxy."""
     if "?host=" in url:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.username}@127.0.0.1:{port}{parts.path}"
