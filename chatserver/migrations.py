@@ -9,6 +9,8 @@ longer than a moment for busy tables gives way and tries again.
 import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,8 +45,7 @@ class Migration:
 async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list[str]:
     """Applies what is missing and returns the names. Raises ConfigurationError with one line that says why not."""
     files = read_files(folder)
-    connection = await _connect(url)
-    try:
+    async with _connected(url) as connection:
         await _refuse_pooler(connection, url)
         await roles.ensure_working_roles(connection, await connection.fetchval("SELECT current_user::text"))
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
@@ -53,32 +54,23 @@ async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list
         for migration in waiting:
             await _apply(connection, migration)
         return [migration.name for migration in waiting]
-    finally:
-        await connection.close(timeout=CONNECT_SECONDS)
 
 
 async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
     """The lock would stay with the pooler's connection, and the next to migrate would wait for ever."""
-    other = await _connect(url)
-    try:
+    async with _connected(url) as other:
         if await poolers.is_between(connection, other):
             raise ConfigurationError(
                 "DATABASE_URL leads to a pooler in transaction mode, through which nothing is migrated: run "
                 "`chatserver migrate` with the database's own address, and everything else with DATABASE_POOLER=yes."
             )
-    finally:
-        await other.close(timeout=CONNECT_SECONDS)
 
 
 async def status(url: str, folder: Path = resources.SQL / "migrations") -> list[Migration]:
     """Every migration in order, with the time it was applied. Changes nothing; raises what `migrate` would refuse."""
-    connection = await _connect(url)
-    try:
-        # In a transaction, so that a pooler does not change the server between a query's parts.
-        async with connection.transaction():
-            return await _compare(connection, read_files(folder))
-    finally:
-        await connection.close(timeout=CONNECT_SECONDS)
+    # In a transaction, so that a pooler does not change the server between a query's parts.
+    async with _connected(url) as connection, connection.transaction():
+        return await _compare(connection, read_files(folder))
 
 
 async def require(url: str, folder: Path = resources.SQL / "migrations") -> None:
@@ -105,6 +97,17 @@ def _read(path: Path) -> Migration:
         raise ConfigurationError(f"{path.name} is not named like a migration: 0001_what_it_does.sql.")
     sql = path.read_text(encoding="utf-8")
     return Migration(int(match[1]), path.stem, sql, hashlib.sha256(sql.encode()).hexdigest())
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator["asyncpg.Connection"]:
+    connection = await _connect(url)
+    try:
+        yield connection
+    finally:
+        # Whoever does not take the goodbye is cut by the library; what was done is done.
+        with suppress(TimeoutError):
+            await connection.close(timeout=CONNECT_SECONDS)
 
 
 async def _connect(url: str) -> "asyncpg.Connection":

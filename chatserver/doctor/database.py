@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
@@ -54,7 +54,9 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         yield connection
     finally:
-        await connection.close(timeout=CONNECT_SECONDS)
+        # Whoever does not take the goodbye is cut by the library.
+        with suppress(TimeoutError):
+            await connection.close(timeout=CONNECT_SECONDS)
 
 
 async def _reached(config: Config, url: str, connection: asyncpg.Connection) -> Finding:

@@ -11,6 +11,8 @@ import pytest
 
 from chatserver import migrations, resources, roles
 from chatserver.errors import ConfigurationError
+from tests.support import lines, proxy
+from tests.support.proxy import Proxy
 
 SHIPPED = resources.SQL / "migrations"
 
@@ -183,3 +185,21 @@ def test_the_shipped_migrations_are_numbered_without_a_gap(tmp_path):
     assert [migration.version for migration in migrations.read_files(tmp_path / "copy")] == list(
         range(1, len(list(SHIPPED.glob("*.sql"))) + 1)
     )
+
+
+class Lingering(Proxy):
+    """Never ends a line, as a network that loses the last packet."""
+
+    async def _carry(self, reader, writer):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+        await asyncio.Event().wait()
+
+
+async def test_a_server_whose_goodbye_is_lost_is_left_with_all_done(empty_url, folder, monkeypatch):
+    monkeypatch.setattr(migrations, "CONNECT_SECONDS", 0.5)
+    async with proxy.running(Lingering(lines.target_of(empty_url))) as line:
+        applied = await migrations.migrate(lines.through(empty_url, line.port), folder)
+    assert applied == ["0001_things", "0002_colour"]
+    assert {"things", "more"} <= await tables(empty_url)
