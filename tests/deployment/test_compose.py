@@ -107,9 +107,10 @@ async def test_the_story_of_a_session_in_two_tabs_through_its_proxy(composition,
     assert other.messages[message["id"]] == one.messages[message["id"]]
     for room in rooms:
         await room.leaves()
-    checks = (("credits", "check"), ("storage", "check"), ("doctor",))
-    results = await asyncio.gather(*(composition.run("worker-2", *check) for check in checks))
-    assert [code for code, _ in results] == [0, 0, 0], results
+    # Not the doctor beside the comparison, which would find the doctor's probe among the files.
+    for checks in ((("credits", "check"), ("storage", "check")), (("doctor",),)):
+        results = await asyncio.gather(*(composition.run("worker-2", *check) for check in checks))
+        assert not any(code for code, _ in results), results
 
 
 async def sockets_at(web):

@@ -54,9 +54,10 @@ async def test_the_story_of_a_session_behind_a_pooler(machines):
     people = await asyncio.gather(*(sign_up(machines.web[0], f"Person{number}") for number in range(PEOPLE)))
     # All at once: their transactions take turns on two connections.
     await asyncio.gather(*(tell_the_story(person) for person in people))
-    checks = (("credits", "check"), ("storage", "check"), ("doctor",))
-    results = await asyncio.gather(*(machines.run(*arguments) for arguments in checks))
-    assert [code for code, _ in results] == [0, 0, 0], results
+    # Not the doctor beside the comparison, which would find the doctor's probe among the files.
+    for checks in ((("credits", "check"), ("storage", "check")), (("doctor",),)):
+        results = await asyncio.gather(*(machines.run(*arguments) for arguments in checks))
+        assert not any(code for code, _ in results), results
     assert "through a pooler in transaction mode" in results[-1][1]
     for process in (*machines.web, *machines.workers):
         assert "prepared statement" not in process.output()
