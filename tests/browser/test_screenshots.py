@@ -86,19 +86,20 @@ async def shoot(page: Page, name: str) -> None:
     await page.wait_for_function(ALL_LOADED)
     shot = await page.screenshot(animations="disabled", caret="hide")
     boxes = [await each.bounding_box() for each in await page.locator(".tile__frame").all()]
+    stream = await page.locator(".stream").bounding_box()
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     for box in filter(None, boxes):
-        make_lighter(picture, box)
+        make_lighter(picture, box, stream)
     IMAGES.mkdir(parents=True, exist_ok=True)
     picture.save(IMAGES / f"{name}.png", optimize=True)
     assert (IMAGES / f"{name}.png").stat().st_size < MOST_BYTES
 
 
-def make_lighter(picture: Image.Image, box: Any) -> None:
-    """Takes shades out of one place, as far as it lies in the picture."""
-    left, top = max(round(box["x"]), 0), max(round(box["y"]), 0)
-    right, bottom = round(box["x"] + box["width"]), round(box["y"] + box["height"])
-    place = (left, top, min(right, picture.width), min(bottom, picture.height))
+def make_lighter(picture: Image.Image, box: Any, within: Any) -> None:
+    """Takes shades out of one place, as far as it is seen."""
+    left, top = max(round(box["x"]), 0), round(max(box["y"], within["y"]))
+    right, bottom = round(box["x"] + box["width"]), round(min(box["y"] + box["height"], within["y"] + within["height"]))
+    place = (left, top, min(right, picture.width), bottom)
     if place[0] < place[2] and place[1] < place[3]:
         part = picture.crop(place)
         picture.paste(part.point(lambda value: min(round(value / SHADES) * SHADES, 255)), place[:2])
