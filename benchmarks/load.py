@@ -1,6 +1,7 @@
 """A cheap load generator: raw sockets and epoll in this process, which counts events and never parses JSON."""
 
 import contextlib
+import importlib.util
 import os
 import select
 import shutil
@@ -15,18 +16,23 @@ from pathlib import Path
 from benchmarks.servers.events import DURABLE, TRIGGER
 
 SERVERS = Path(__file__).resolve().parent / "servers"
-PATIENCE_SECONDS = 20.0
+# A burst through python-socketio takes three seconds on a quiet machine, and twenty on one that does other things too.
+PATIENCE_SECONDS = 90.0
 # Handshakes under way at once.
 AT_ONCE = 50
 # How an event is counted in what is received: once in each, and in no frame's header.
 MARK = b'"~'
+# What a server says of itself before a socket counts as open.
+GREETINGS = {"ours": (b'"presence"',), "socketio_rooms": (b"0{", b"40{")}
+# Socket.IO's "40" (connect to the namespace) as a masked text frame.
+SOCKETIO_HELLO = b"\x81\x82\0\0\0\x0040"
 
 
 class Server:
     """A server process under load: its sockets, its control, and what it has used."""
 
     def __init__(self, name: str, command: list[str]) -> None:
-        self.name, self.greets = name, name == "ours"
+        self.name = name
         listeners = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in range(2)]
         numbers = [listener.fileno() for listener in listeners]
         self.address, control = (listener.getsockname() for listener in listeners)
@@ -54,17 +60,25 @@ class Server:
         sock.settimeout(PATIENCE_SECONDS)
         sock.connect(self.address)
         sock.sendall(
-            f"GET /ws/sessions/00000000-0000-7000-8000-{room:012d} HTTP/1.1\r\nHost: localhost\r\n"
+            f"GET {self._path(room)} HTTP/1.1\r\nHost: localhost\r\n"
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
             f"Sec-WebSocket-Key: {'A' * 22}==\r\nAuthorization: Bearer {person}\r\n\r\n".encode()
         )
         return sock
 
+    def _path(self, room: int) -> str:
+        if self.name == "socketio_rooms":
+            return f"/socket.io/?EIO=4&transport=websocket&room={room}"
+        return f"/ws/sessions/00000000-0000-7000-8000-{room:012d}"
+
     def _read_opening(self, sock: socket.socket) -> None:
         answer = sock.recv(65536)
         assert answer.startswith(b"HTTP/1.1 101"), answer
-        while self.greets and b'"presence"' not in answer:
-            answer += sock.recv(65536)
+        if self.name == "socketio_rooms":
+            sock.sendall(SOCKETIO_HELLO)
+        for words in GREETINGS.get(self.name, ()):
+            while words not in answer:
+                answer += sock.recv(65536)
 
     def fill(self, rooms: int, people: int) -> None:
         """Puts so many people into each of so many rooms, some at a time."""
@@ -131,20 +145,37 @@ def _take_other_core() -> None:
 
 @contextlib.contextmanager
 def running(*names: str) -> Iterator[dict[str, Server]]:
-    """Starts the named servers: ours, library, floor. Without a C compiler there is no floor, which is said."""
+    """Starts the named servers: ours, library, floor, socketio_rooms, node_ws. What cannot run here is left out."""
     servers: dict[str, Server] = {}
     with tempfile.TemporaryDirectory() as folder:
         try:
             for name in names:
-                command = (
-                    _floor(Path(folder)) if name == "floor" else [sys.executable, "-m", f"benchmarks.servers.{name}"]
-                )
+                command = _command(name, Path(folder))
                 if command:
                     servers[name] = Server(name, command)
             yield servers
         finally:
             for server in servers.values():
                 server.close()
+
+
+def _command(name: str, folder: Path) -> list[str]:
+    """How to start a server; empty where what it needs is not installed."""
+    if name == "floor":
+        return _floor(folder)
+    if name == "node_ws":
+        return _node()
+    if name == "socketio_rooms" and importlib.util.find_spec("socketio") is None:
+        return []
+    return [sys.executable, "-m", f"benchmarks.servers.{name}"]
+
+
+def _node() -> list[str]:
+    """Node, where it finds `ws` (NODE_PATH names the folder of its packages)."""
+    node = shutil.which("node")
+    if node is None or subprocess.run([node, "-e", 'require("ws")'], capture_output=True, check=False).returncode:
+        return []
+    return [node, str(SERVERS / "node_ws.cjs")]
 
 
 def _floor(folder: Path) -> list[str]:
