@@ -6,7 +6,7 @@ is looked at again before it is told: rows and bytes go on changing meanwhile.
 
 from collections.abc import AsyncIterator, Callable
 
-from chatserver.assets.keys import is_ours
+from chatserver.assets.keys import is_ours, is_probe
 from chatserver.assets.models import Comparison
 from chatserver.assets.sweeper import orphans
 from chatserver.database import Database, Row, Transaction
@@ -49,7 +49,8 @@ async def _compare_objects(
 ) -> None:
     comparison.objects += len(objects)
     comparison.foreign += [each.key for each in objects if not is_ours(each.key)]
-    for orphan in await orphans(database, [each for each in objects if is_ours(each.key)]):
+    kept = [each for each in objects if is_ours(each.key) and not is_probe(each.key)]
+    for orphan in await orphans(database, kept):
         if await storage.stat(orphan.key) is not None:
             comparison.orphans.append(orphan.key)
 

@@ -16,6 +16,7 @@ _TYPES = {**{extension: kind for kind, extension in EXTENSIONS.items()}, ".jpg":
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 # What we put into a store ourselves; anything else there belongs to somebody else.
 _OURS = re.compile(rf"{_UUID}/{_UUID}/[0-9]+\.[a-z0-9.]+|probe/{_UUID}(?:\.[a-z]+)?")
+_PROBES = "probe/"
 
 
 def base_key(user_id: str, generation_id: str, attempt: int) -> str:
@@ -52,6 +53,11 @@ def all_keys(storage_key: str, thumbnail: str) -> list[str]:
 def is_ours(key: str) -> bool:
     """Whether we may have put this object."""
     return _OURS.fullmatch(key) is not None
+
+
+def is_probe(key: str) -> bool:
+    """Whether somebody looks, or died while looking, whether the store works; the sweeper removes what was left."""
+    return is_ours(key) and key.startswith(_PROBES)
 
 
 def content_type_of(key: str) -> str:

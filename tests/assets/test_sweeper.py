@@ -136,6 +136,12 @@ async def test_p8_the_compare_finds_every_kind_of_harm(fresh):
     assert seen == comparison.objects == 8
 
 
+@on_both
+async def test_a_probe_under_way_is_no_harm(fresh):
+    await fresh.storage.put(f"probe/{ids.new()}.png", b"probe", "application/octet-stream")
+    assert (await compare(fresh.database, fresh.storage)).sound
+
+
 async def test_an_owner_whose_bytes_are_all_gone_is_found(fresh):
     asset = await fresh.gets(picture(20))
     file = await fresh.database.run_as(fresh.ada, assets.find_file, asset.id)
