@@ -16,8 +16,6 @@ from chatserver import embedded
 from chatserver.database import Database
 from chatserver.errors import Busy
 from chatserver.queries import compile_query
-from tests.support import proxy
-from tests.support.proxy import Proxy
 
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),
@@ -176,34 +174,3 @@ async def test_a_commit_after_a_silence_is_an_unknown_outcome(database, monkeypa
     with pytest.raises(Busy):
         await database.run_system(fall_silent)
     assert -9 not in await database.run_system(stored)
-
-
-class Deaf(Proxy):
-    """Once `armed`, the next COMMIT is carried to the server, and nothing comes back."""
-
-    armed = False
-
-    async def _carry_there(self, reader, there, back):
-        while piece := await reader.read(65536):
-            if self.armed and b"COMMIT" in piece:
-                self.armed = False
-                back.transport.abort()
-            there.write(piece)
-            await there.drain()
-        there.close()
-
-
-async def test_an_answer_to_commit_that_is_lost_is_busy_and_what_was_stored_stays(own_server, database):
-    socket = own_server._server.socket / ".s.PGSQL.5432"
-    async with proxy.running(Deaf(str(socket))) as line:
-        through = Database(f"postgresql://chatserver@127.0.0.1:{line.port}/chatserver", QUERIES, Silence(), pool=2)
-        await through.connect()
-        line.armed = True
-        with pytest.raises(Busy):
-            await through.run_system(add, -20)
-        assert not line.armed
-        async with asyncio.timeout(5):
-            while -20 not in await database.run_system(stored):
-                await asyncio.sleep(0.01)
-        assert await through.run_system(add, -21) == -21
-        await through.close()
