@@ -40,11 +40,13 @@ MUTANTS = (
             ("sql/queries/providers.sql", "ORDER BY name FOR UPDATE;", "ORDER BY name;"),
         ),
         "tests/generations/test_queue.py::test_two_workers_never_take_the_same_job",
+        tries=3,
     ),
     Mutant(
         "SKIP LOCKED of the assistant's replies",
         (("sql/queries/messages.sql", "LIMIT 1 FOR UPDATE SKIP LOCKED)", "LIMIT 1)"),),
-        "tests/messages/test_assistant.py",
+        "tests/messages/test_assistant.py::test_two_writers_never_take_the_same_reply",
+        tries=3,
     ),
     Mutant(
         "the fence of an attempt at its end",

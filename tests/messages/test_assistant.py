@@ -254,6 +254,16 @@ async def test_an_answer_that_takes_too_long_says_so(house, monkeypatch):
 # Several writers --------------------------------------------------------------------------------------------------
 
 
+async def test_two_writers_never_take_the_same_reply(house):
+    ada, session = await asked(house.database)
+    for number in range(5):
+        await house.database.run_as(ada, messages.say, session, CreateMessage(f"c{number}", "and?"), "<p>and?</p>")
+    # Each is taken in a transaction that has not ended when the others look.
+    replies_taken = await asyncio.gather(*(claimed(house.database, f"worker-{number}") for number in range(9)))
+    taken = [reply.message_id for reply in replies_taken if reply]
+    assert len(taken) == len(set(taken)) == 6
+
+
 async def test_a_reply_that_was_taken_over_has_one_writer(house):
     ada, session = await asked(house.database)
     go_on = asyncio.Event()
