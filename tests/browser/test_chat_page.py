@@ -148,6 +148,30 @@ async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> No
         await room.leaves()
 
 
+# Moves up and takes a drawn message in one task: the browser tells of the scroll only afterwards.
+MOVE_AND_RECEIVE = """() => {
+  const list = document.querySelector("message-list"), last = [...list.querySelectorAll("chat-message")].at(-1)
+  list.querySelector('[data-slot="scroll"]').scrollTop = 200
+  list.receive({ html: last.outerHTML.replaceAll(last.id, "message_of_this_very_moment") })
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+}"""
+
+
+async def test_a_reader_who_moves_up_in_the_moment_of_a_message_is_not_pulled_back(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session))
+    room = await bob.joins(session)
+    for line in range(8):
+        await room.says(f"line {line}\n\nwith\n\nmore\n\nlines")
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.evaluate(MOVE_AND_RECEIVE)
+        assert await page.locator('[data-slot="scroll"]').evaluate("s => s.scrollTop") == 200
+        await expect(page.locator(".stream__new")).to_have_text("1 new message")
+    await room.leaves()
+
+
 async def test_older_messages_load_above_and_a_link_leads_to_one_of_them(product, browser) -> None:
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()

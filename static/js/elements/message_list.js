@@ -13,6 +13,7 @@ export class MessageList extends HTMLElement {
   #following = true
   #unread = 0
   #fetching = null
+  #noticed = false
   #size = ""
   #resize = new ResizeObserver(() => this.#follow())
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.fetchOlder())
@@ -46,6 +47,7 @@ export class MessageList extends HTMLElement {
 
   // Applies one drawn message.
   receive({ html }) {
+    this.#notice()
     const fresh = parse(html).firstElementChild
     const isNew = !document.getElementById(fresh.id)
     const message = upsert(this.messages, fresh)
@@ -131,6 +133,15 @@ export class MessageList extends HTMLElement {
 
   #follow() {
     if (this.#following) this.#toEnd()
+  }
+
+  // Before something new is put in: the reader may have moved so lately that no scroll was told yet. Once for a frame's
+  // events, as looking costs a layout.
+  #notice() {
+    if (!this.#following || this.#noticed) return
+    this.#noticed = true
+    queueMicrotask(() => (this.#noticed = false))
+    if (this.#size === this.#measure()) this.look()
   }
 
   #toEnd(behavior = "instant") {
