@@ -5,7 +5,6 @@ application of `serve`.
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -15,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, documents, health, providers, resources, standstill, storage
+from chatserver import brokers, collector, documents, health, providers, resources, standstill, storage
 from chatserver import config as configuration
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
@@ -237,8 +236,7 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
         state.hub.fitness.serves = True
-        # What was made until here lives as long as the process: the collector need not look at it again, nor now.
-        gc.freeze()
+        collector.settle()
         with standstill.watched():
             yield product
 

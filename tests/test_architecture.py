@@ -13,7 +13,7 @@ PACKAGE = ROOT / "chatserver"
 LAYERS = [
     {"errors"},
     {"clock", "crash"},
-    {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill"},
+    {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "imaging", "painting", "crew"),

@@ -1,7 +1,6 @@
 """Our hub as the product runs it: uvicorn with our protocol, sign-in, rights, order by seq. Sessions are in memory."""
 
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -14,6 +13,7 @@ import uvicorn
 import uvloop
 
 from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
+from chatserver import collector
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
 from chatserver.events import Announcement, Event, session_channel
@@ -94,7 +94,7 @@ async def main(clients: int, orders: int) -> None:
     await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
     app = Door(endpoint.build(hub, [], lambda _, origin: False))
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
-    gc.freeze()
+    collector.settle()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])
 
 
