@@ -113,6 +113,21 @@ MUTANTS = (
         (("chatserver/database.py", "    clock.follow(", "    _ = ("),),
         "tests/acceptance/test_clocks.py",
     ),
+    Mutant(
+        "the cut of a stalled socket whose welcome has ended",
+        (("chatserver/realtime/connection.py", "if self.wire.is_paused and code in GOODBYES:", "if False:"),),
+        "tests/realtime/test_edge.py::test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends",
+    ),
+    Mutant(
+        "the second run of what a plan older than a migration stopped",
+        (("chatserver/database.py", ", asyncpg.InvalidCachedStatementError)", ")"),),
+        "tests/acceptance/test_upgrade.py",
+    ),
+    Mutant(
+        "the end of a transaction that fell silent",
+        (("chatserver/database.py", "SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; ", ""),),
+        "tests/acceptance/test_partitions.py::test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up",
+    ),
 )
 
 
