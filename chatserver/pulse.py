@@ -1,6 +1,6 @@
 """The pulse of a node: what changes with time alone is told to the sessions open here.
 
-Every second: places in the queue, and credits that came free; every two: counts; every five: sessions whose time is up.
+Every second: places in the queue, and credits that came free; every two: counts, and sessions whose time is up.
 One query each, whatever the number of sessions; only what differs from the last telling is sent, and only on this node.
 """
 
@@ -19,9 +19,9 @@ from chatserver.generations import gates, positions
 from chatserver.state import State
 
 BEAT_SECONDS = 1.0
-STATS_BEATS, EXPIRY_BEATS = 2, 5
+STATS_BEATS, EXPIRY_BEATS = 2, 2
 # Waiting that stays the same is told again, to whoever came since.
-REPEAT_BEATS = 5
+REPEAT_BEATS = 2
 
 log = structlog.get_logger(__name__)
 
