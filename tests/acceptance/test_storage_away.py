@@ -69,7 +69,10 @@ async def create_with_deadline(room, url, seconds):
     """A picture whose job has only so long: the usual ten minutes would be long for a test."""
     connection = await asyncpg.connect(url)
     await connection.execute("SET ROLE chatserver_worker")
-    await connection.execute("UPDATE provider_gates SET paused = true")
+    # The first claim makes the row; it may not have come yet.
+    await connection.execute(
+        "INSERT INTO provider_gates (name, paused) VALUES ('sketch', true) ON CONFLICT (name) DO UPDATE SET paused = true"
+    )
     message = await room.generates("never to be kept", width=64, height=64)
     await connection.execute(
         "UPDATE generations SET not_before = clock_timestamp(),"

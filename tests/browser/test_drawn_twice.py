@@ -310,6 +310,8 @@ async def test_a_fresh_page_learns_the_places_in_the_queue(stage: Stage) -> None
 async def test_a_reply_in_the_middle_reads_the_same_on_every_page(stage: Stage) -> None:
     async with the_assistant_is_writing(stage):
         await stage.fresh.reload()
+        # What was saved when it was drawn may be less than the others have heard by then.
+        await stage.fresh.wait_for_function("(s) => document.querySelector(s)?.innerText.length > 60", arg=STREAMING)
         # Every half second a drawing puts right what deltas left wrong: one look could come just after it.
         for _ in range(8):
             pages = (stage.live, stage.doubled, stage.fresh)
