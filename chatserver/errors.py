@@ -31,6 +31,7 @@
 The docstring of a leaf is its public sentence; nothing in it may carry a secret or another person's words.
 """
 
+import math
 from typing import Any, ClassVar
 
 
@@ -52,7 +53,8 @@ class ChatserverError(Exception):
         """The `error` object of the wire: code, message, and retry_after (seconds) and details where known."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.retry_after is not None:
-            error["retry_after"] = round(self.retry_after, 1)
+            # Tenths, never too few: whoever comes back a moment early is refused again, and in the end for flooding.
+            error["retry_after"] = math.ceil(round(self.retry_after * 10, 3)) / 10
         if self.details:
             error["details"] = self.details
         return error
