@@ -28,16 +28,9 @@ FREE_SECONDS = 6 + 4
 
 
 @pytest.fixture(scope="module")
-async def url(postgres_server):
-    made = await postgres_server.create_database()
-    yield made
-    await postgres_server.drop_database(made)
-
-
-@pytest.fixture(scope="module")
-async def machines(url, redis_server, swift, tmp_path_factory):
+async def machines(database_url, redis_server, swift, tmp_path_factory):
     """Two web processes and a slow worker, each with its own lines."""
-    settings = {"DATABASE_URL": url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url("parted"), **KEYS}
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_server.url, "STORAGE_URL": swift.url("parted"), **KEYS}
     cluster = Cluster(tmp_path_factory.mktemp("parted"), parting=True, **settings)
     try:
         assert (await cluster.run("storage", "create"))[0] == 0
@@ -161,10 +154,12 @@ async def seconds_of(rooms):
 
 
 @pytest.mark.parametrize("engines", [("DATABASE_URL",), ENGINES], ids=["the database alone", "everything"])
-async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up(machines, rooms, url, engines):
+async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up(
+    machines, rooms, database_url, engines
+):
     parted, lines = machines.web[0], machines.lines_of(machines.web[0])
     client_id, text = ids.new(), f"said once, parted from {len(engines)}"
-    async with locked(url, rooms[0].session_id) as connection:
+    async with locked(database_url, rooms[0].session_id) as connection:
         asked = asyncio.create_task(rooms[0].says(text, client_id))
         await somebody_waits_for(connection)
         lines.part(*engines)

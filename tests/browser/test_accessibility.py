@@ -130,7 +130,7 @@ async def test_the_chat_page_with_everything_in_it(emulated_product, emulated_da
         found += await complaints_about(page, "lightbox")
         await page.keyboard.press("Escape")
         await expire(emulated_database_url, session["id"])
-        await expect(page.locator(".composer__closed")).to_be_visible(timeout=10_000)
+        await expect(page.locator(".composer__closed")).to_be_visible()
         found += await complaints_about(page, "expired")
         await room.leaves()
         await guest.leaves()
