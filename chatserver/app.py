@@ -30,6 +30,7 @@ from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
 from chatserver.housekeeping import Housekeeping
 from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.limits import Limits
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
@@ -86,6 +87,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             hub,
             pool=config.database_pool,
             pooler=config.database_pooler,
+            limits=Limits.of(config),
         )
         await database.connect()
         stack.push_async_callback(database.close)

@@ -64,6 +64,12 @@ class Config:
     sign_up: Literal["open", "invite", "closed"] = _setting(
         "open", "Who may make an account: open, invite (only through a session's invite link), closed."
     )
+    sign_ups_per_address: int = _setting(
+        20, "New accounts from one address in an hour; each further one has to wait, longer each time.", minimum=1
+    )
+    invited_sign_ups_per_address: int = _setting(
+        200, "The same for people who come by a valid invite link: a class or an office shares an address.", minimum=1
+    )
     checkout: Literal["instant", "manual"] = _setting(
         "instant",
         "How a session is paid: instant grants it at once, free; manual leaves it to `chatserver sessions grant`.",

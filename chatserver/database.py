@@ -26,6 +26,7 @@ import structlog
 
 from chatserver import clock, crash
 from chatserver.errors import Busy
+from chatserver.limits import UNLIMITED, Limits
 from chatserver.queries import Query
 from chatserver.queries import load_queries as load_queries
 from chatserver.transaction import Publisher as Publisher
@@ -73,13 +74,21 @@ log = structlog.get_logger(__name__)
 class Database:
     """The pool and the unit of work. `publisher` receives announcements after each COMMIT.
 
-    `pooler` says that another pool stands before Postgres, which gives each transaction any of its connections.
+    `pooler` says that another pool stands before Postgres, which gives each transaction any of its connections;
+    `limits` are what verbs hold people to.
     """
 
     def __init__(
-        self, url: str, queries: Mapping[str, Query], publisher: Publisher, *, pool: int = 10, pooler: bool = False
+        self,
+        url: str,
+        queries: Mapping[str, Query],
+        publisher: Publisher,
+        *,
+        pool: int = 10,
+        pooler: bool = False,
+        limits: Limits = UNLIMITED,
     ) -> None:
-        self._queries = queries
+        self._queries, self._limits = queries, limits
         # A plan holds for one role only, because of row-level security: with a statement of its own neither role makes
         # Postgres plan anew what the other one has just run on the same connection.
         self._worker_queries = {name: query.marked("worker") for name, query in queries.items()}
@@ -170,7 +179,7 @@ class Database:
 
     async def _attempt(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         async with _connection(self._database) as connection:
-            tx = Transaction(connection, role.queries)
+            tx = Transaction(connection, role.queries, self._limits)
             try:
                 with _loss_as(_NotCommitted, connection):
                     await connection.execute(role.opening)

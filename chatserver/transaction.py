@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import asyncpg
 
 from chatserver.events import Announcement, Event
+from chatserver.limits import UNLIMITED, Limits
 from chatserver.queries import Query
 
 Row = Mapping[str, Any]
@@ -24,6 +25,7 @@ class Transaction:
 
     connection: asyncpg.Connection
     queries: Mapping[str, Query]
+    limits: Limits = UNLIMITED
     announcements: list[Announcement] = field(default_factory=list)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 

@@ -14,6 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
+    {"limits"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "imaging", "painting", "crew"),

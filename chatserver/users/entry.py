@@ -60,13 +60,17 @@ async def sign_up(
 async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: Policy) -> None:
     if policy == "closed":
         raise SignUpClosed
-    await throttling.take(tx, throttling.sign_ups_of(visitor), addresses.neighbourhood(visitor.address))
-    if policy == "invite" and not await _invite_stands(tx, invite):
+    invited = await _invite_stands(tx, invite)
+    limit = throttling.sign_ups(tx, visitor, invited=invited)
+    await throttling.take(tx, limit, addresses.neighbourhood(visitor.address))
+    if policy == "invite" and not invited:
         raise SignUpClosed("An account here needs an invitation: open the invite link of a session and sign up there.")
 
 
 async def _invite_stands(tx: Transaction, invite: str) -> bool:
-    return invite.isascii() and "\0" not in invite and await tx.fetch_value("users.invite_stands", code=invite)
+    if not invite or not invite.isascii() or "\0" in invite:
+        return False
+    return bool(await tx.fetch_value("users.invite_stands", code=invite))
 
 
 async def _join(

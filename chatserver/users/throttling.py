@@ -29,7 +29,6 @@ class Limit:
 ACCOUNT = Limit("account", free=5, window=900, first_wait=30, longest_wait=900)
 # A household or an office shares an address.
 ADDRESS = Limit("address", free=20, window=900, first_wait=60, longest_wait=3600)
-SIGN_UPS = Limit("sign-ups", free=20, window=3600, first_wait=600, longest_wait=3600)
 # This very machine: its operator, who fills it with test accounts at will; still not without end.
 SIGN_UPS_HERE = Limit("sign-ups-here", free=5000, window=3600, first_wait=60, longest_wait=3600)
 
@@ -60,9 +59,16 @@ async def give_back(tx: Transaction, limit: Limit, subject: str) -> None:
     await tx.execute("users.give_attempt_back", key=_key(limit, subject), free=limit.free, window_seconds=limit.window)
 
 
-def sign_ups_of(visitor: Visitor) -> Limit:
-    """The limit for new accounts from where this visitor stands."""
-    return SIGN_UPS_HERE if visitor.is_local else SIGN_UPS
+def sign_ups(tx: Transaction, visitor: Visitor, *, invited: bool) -> Limit:
+    """The limit for new accounts from where this visitor stands; who holds a valid invite is counted apart."""
+    if visitor.is_local:
+        return SIGN_UPS_HERE
+    name, free = (
+        ("invited-sign-ups", tx.limits.invited_sign_ups_per_address)
+        if invited
+        else ("sign-ups", tx.limits.sign_ups_per_address)
+    )
+    return Limit(name, free=free, window=3600, first_wait=600, longest_wait=3600)
 
 
 def _key(limit: Limit, subject: str) -> str:

@@ -4,9 +4,13 @@ import asyncio
 
 import pytest
 
-from chatserver import users
+from chatserver import config, resources, sessions, users
+from chatserver.console import Silence
+from chatserver.database import Database, load_queries
 from chatserver.errors import BadCredentials, RateLimited
+from chatserver.limits import Limits
 from chatserver.users import entry, throttling
+from tests.support.people import make_session, make_user
 from tests.users.people import PASSWORD, address, comes_in, email, member, someone, sql
 
 
@@ -106,28 +110,83 @@ async def test_guesses_made_at_the_same_moment_are_all_counted(database):
     assert sorted(type(answer).__name__ for answer in answers) == ["BadCredentials"] * 5 + ["RateLimited"] * 7
 
 
+async def joins(database, home, invite="", policy="open"):
+    application = entry.Application(email=email(), name="Ada", password=PASSWORD, invite=invite)
+    return await users.sign_up(database, application, home, policy=policy, opener=entry.with_a_sign_in())
+
+
+async def sign_ups(database, visitor, *, invited=False):
+    async def ask(tx):
+        return throttling.sign_ups(tx, visitor, invited=invited)
+
+    return await database.run_system(ask)
+
+
+async def use_up(database, visitor, *, left, invited=False):
+    """Counts sign-ups until `left` are free."""
+    limit = await sign_ups(database, visitor, invited=invited)
+    for _ in range(limit.free - left):
+        await database.run_system(throttling.take, limit, visitor.address)
+    return limit
+
+
+async def an_invite(database):
+    ada = await make_user(database)
+    return await database.run_as(ada, sessions.invite, await make_session(database, ada))
+
+
 async def test_new_accounts_from_one_address_are_limited_in_an_hour(database):
     home = someone()
-
-    async def one_more():
-        application = entry.Application(email=email(), name="Ada", password=PASSWORD)
-        return await users.sign_up(database, application, home, policy="open", opener=entry.with_a_sign_in())
-
-    limit = throttling.SIGN_UPS
-    for _ in range(limit.free - 2):
-        await database.run_system(throttling.take, limit, home.address)
-    await one_more()
-    await one_more()
+    limit = await use_up(database, home, left=2)
+    await joins(database, home)
+    await joins(database, home)
     with pytest.raises(RateLimited) as refusal:
-        await one_more()
+        await joins(database, home)
     assert 590 < refusal.value.retry_after <= 600
     await time_passes(database, limit, home.address, 7300)
-    await one_more()
+    await joins(database, home)
+
+
+@pytest.mark.parametrize("policy", ["open", "invite"])
+async def test_a_class_of_25_signs_up_at_once_by_an_invite(database, policy):
+    school, invite = someone(), await an_invite(database)
+    arrivals = await asyncio.gather(*(joins(database, school, invite, policy) for _ in range(25)))
+    assert len({arrival.user.id for arrival in arrivals}) == 25
+    if policy == "open":
+        await joins(database, school)  # who comes without one is counted apart
+
+
+async def test_a_class_that_fills_its_address_is_told_to_wait_too(database):
+    school, invite = someone(), await an_invite(database)
+    await use_up(database, school, left=1, invited=True)
+    answers = await asyncio.gather(*(joins(database, school, invite) for _ in range(4)), return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Arrival", *["RateLimited"] * 3]
+
+
+@pytest.mark.parametrize("why", ["revoked", "expired", "made up"])
+async def test_an_invite_that_is_not_good_makes_no_room_for_sign_ups(database, why):
+    crowd, invite = someone(), await an_invite(database)
+    column = {"revoked": "revoked_at", "expired": "expires_at"}.get(why)
+    if column:
+        await sql(database, f"UPDATE session_invites SET {column} = now() - interval '1 s' WHERE code = $1", invite)
+    await use_up(database, crowd, left=0)
+    with pytest.raises(RateLimited):
+        await joins(database, crowd, "never-made" if why == "made up" else invite)
+
+
+async def test_both_allowances_for_sign_ups_are_settings(database_url):
+    settings = config.load({"SIGN_UPS_PER_ADDRESS": "3", "INVITED_SIGN_UPS_PER_ADDRESS": "7"})
+    queries = load_queries(resources.SQL / "queries")
+    strict = Database(database_url, queries, Silence(), pool=2, limits=Limits.of(settings))
+    await strict.connect()
+    free = [(await sign_ups(strict, someone(), invited=invited)).free for invited in (False, True)]
+    await strict.close()
+    assert free == [3, 7]
 
 
 async def test_the_operators_own_machine_may_make_many(database):
-    assert throttling.sign_ups_of(someone(address="127.0.0.1", is_local=True)).free > 1000
-    assert throttling.sign_ups_of(someone(address=address())).free == 20
+    assert (await sign_ups(database, someone(address="127.0.0.1", is_local=True))).free > 1000
+    assert (await sign_ups(database, someone(address=address()))).free == 20
 
 
 async def test_no_address_is_kept_in_the_counts(database):
