@@ -86,12 +86,13 @@ async def _all_changes(tx: Transaction, session_id: str, after: int) -> list[Mes
 
 
 async def _goodbyes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+    # The accounts are read last: a ban that commits between the two queries ends the sign-ins too, and has to be seen.
+    standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
     rows = await tx.fetch_all(
         "sessions.still_seated",
         user_ids=[viewer.id for viewer, _ in viewers],
         session_ids=[session_id for _, session_id in viewers],
     )
-    standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
     seats = {(row["user_id"], row["session_id"]): row for row in rows}
     return [_goodbye(seats[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers]
 

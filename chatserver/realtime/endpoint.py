@@ -155,7 +155,7 @@ async def _join(hub: Hub, connection: Connection) -> None:
     try:
         await hub.join(connection)
     except NotFound:
-        connection.close(Close.NO_SESSION, "no such session")
+        await _say_why(hub, connection)
     except NotSignedIn:
         connection.close(Close.NOT_SIGNED_IN, "not signed in")
     except Lost:
@@ -166,3 +166,14 @@ async def _join(hub: Hub, connection: Connection) -> None:
     except Exception:
         log.exception("connection.not_opened", connection=connection.id)
         connection.close(Close.ERROR, "internal")
+
+
+async def _say_why(hub: Hub, connection: Connection) -> None:
+    """Nothing was found for this viewer: the account or the sign-in may have ended since the handshake."""
+    visit, code = connection.visit, Close.NO_SESSION
+    try:
+        [goodbye] = await hub.rooms.goodbyes([(visit.viewer, visit.session_id)])
+        code = goodbye or code
+    except ChatserverError as error:
+        log.warning("connection.reason_unknown", connection=connection.id, error=error.code)
+    connection.close(code, protocol.GOODBYES[code])

@@ -32,9 +32,10 @@ async def close_account(tx: Transaction, user_id: str) -> None:
     await _let_go(tx, user_id)
     if await tx.fetch_value("users.close_account", id=user_id, name=FORMER_MEMBER) is None:
         raise NotSignedIn
+    # Announced before the sign-ins that end with it: the first reason that a socket hears is its last.
+    tx.announce(user_channel(user_id), SignInsEnded(user_id=user_id, account_closed=True))
     await sign_ins.end_other_sign_ins(tx, user_id, None)
     await api_tokens.revoke_tokens(tx, user_id)
-    tx.announce(user_channel(user_id), SignInsEnded(user_id=user_id, account_closed=True))
     log.info("user.deleted", user_id=user_id)
 
 

@@ -37,8 +37,9 @@ async def ban(tx: Transaction, user_id: str) -> None:
     """Closes the door: sign-ins end, API tokens rest, sockets close. What the person made stays."""
     if await tx.fetch_value("users.set_status", id=user_id, status="banned") is None:
         raise NotFound
-    await sign_ins.end_other_sign_ins(tx, user_id, None)
+    # Announced before the sign-ins that end with it: the first reason that a socket hears is its last.
     tx.announce(user_channel(user_id), SignInsEnded(user_id=user_id, account_closed=True))
+    await sign_ins.end_other_sign_ins(tx, user_id, None)
     log.warning("user.banned", user_id=user_id)
 
 

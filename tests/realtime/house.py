@@ -174,7 +174,7 @@ class Ledger:
     def _goodbye(self, viewer: Viewer, session_id: str) -> Close | None:
         if viewer.credential_id in self.ended:
             return Close.NOT_SIGNED_IN
-        return None if viewer.id in self.members[session_id] else Close.NO_SESSION
+        return None if viewer.id in self.members.get(session_id, ()) else Close.NO_SESSION
 
 
 def sketch(event: Event) -> bytes:

@@ -6,7 +6,9 @@ import pytest
 import websockets
 
 from chatserver import ids
+from chatserver.errors import NotFound
 from chatserver.realtime.limits import Bounds
+from chatserver.realtime.protocol import Close
 from tests.realtime.house import House
 
 
@@ -137,3 +139,17 @@ async def test_stopping_the_server_says_restarting() -> None:
         await ada.hears("presence")
         await house.do(lambda: setattr(house.server, "should_exit", True))
         assert (await ada.closes())[0] == 1012
+
+
+@pytest.mark.parametrize("code", [4501, 4504, 4512])
+async def test_a_socket_whose_welcome_ends_while_it_opens_hears_the_same_code_as_an_open_one(
+    house: House, code: int
+) -> None:
+    session = await house.session("ada")
+
+    async def ends() -> None:
+        house.ledger.slow = None
+        raise NotFound
+
+    await house.do(lambda: house.ledger.__dict__.update(slow=ends, _goodbye=lambda *_: Close(code)))
+    assert (await (await house.dial("ada", session)).closes())[0] == code

@@ -1,0 +1,78 @@
+"""Why a socket has to go: one code for one reason, however it is found."""
+
+import functools
+
+import pytest
+
+from chatserver import rooms, users
+from chatserver.realtime.protocol import Close
+from chatserver.users import authenticate
+from chatserver.users.events import SignInsEnded
+from tests.support.people import make_session, run_sql
+from tests.users.people import comes_in, makes_token, member
+
+
+@pytest.fixture
+async def ada(database):
+    return await member(database)
+
+
+async def viewer_of(database, user):
+    arrival = await comes_in(database, user)
+    return await database.run_system(authenticate.by_cookie, arrival.secret.token)
+
+
+class Meanwhile:
+    """A transaction during which something else commits: after its first query."""
+
+    def __init__(self, tx, happens):
+        self._tx, self._happens = tx, happens
+
+    async def fetch_all(self, name, **values):
+        rows = await self._tx.fetch_all(name, **values)
+        happens, self._happens = self._happens, None
+        if happens is not None:
+            await happens()
+        return rows
+
+
+async def looks(database, viewer, session, meanwhile=None):
+    async def look(tx):
+        return await rooms._goodbyes(Meanwhile(tx, meanwhile), [(viewer, session)])
+
+    [code] = await database.run_system(look)
+    return code
+
+
+@pytest.mark.parametrize("how", ["ban", "ban by hand", "deletion"])
+@pytest.mark.parametrize("when", ["before the look", "during the look"])
+async def test_a_closed_account_is_4512_even_where_it_closes_during_the_look(database, ada, how, when):
+    session, viewer = await make_session(database, ada.id), await viewer_of(database, ada)
+    closes = {
+        "ban": functools.partial(database.run_system, users.ban, ada.id),
+        "ban by hand": functools.partial(run_sql, database, "UPDATE users SET status = 'banned' WHERE id = $1", ada.id),
+        "deletion": functools.partial(run_sql, database, "UPDATE users SET status = 'deleted' WHERE id = $1", ada.id),
+    }[how]
+    assert await looks(database, viewer, session) is None
+    if when == "before the look":
+        await closes()
+        assert await looks(database, viewer, session) == Close.ACCOUNT_CLOSED
+    else:
+        assert await looks(database, viewer, session, closes) == Close.ACCOUNT_CLOSED
+
+
+async def test_an_ended_sign_in_is_4501_and_a_lost_seat_4504(database, ada):
+    session, viewer = await make_session(database, ada.id), await viewer_of(database, ada)
+    await run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", ada.id)
+    assert await looks(database, viewer, session) == Close.NO_SESSION
+    await database.run_as(ada.id, users.end_other_sign_ins, ada.id, None)
+    assert await looks(database, viewer, session) == Close.NOT_SIGNED_IN
+
+
+async def test_a_ban_is_told_as_such_before_the_sign_ins_that_end_with_it(database, ada, published):
+    await viewer_of(database, ada)
+    await makes_token(database, ada)
+    published.clear()
+    await database.run_system(users.ban, ada.id)
+    told = [event for event in published.events(f"user:{ada.id}") if isinstance(event, SignInsEnded)]
+    assert [event.account_closed for event in told] == [True, False]
