@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 UV ?= uv
 AUDITED ?= requirements/run.lock
 
-.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants audit clean
+.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants audit clean help
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
-	@set -a; [ ! -f .env ] || . ./.env; set +a; exec $(BIN)/python -m chatserver serve
+	@exec $(BIN)/chatserver serve
 
 test: $(VENV)/.test system-packages check   ## every check and every test
 	@$(BIN)/python -m pytest
@@ -47,22 +47,31 @@ audit: $(VENV)/.audit        ## asks the advisory database about each locked dep
 lock:                        ## makes the hashed locks anew from pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test -o requirements/test.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q requirements/build.in --constraints requirements/test.lock -o requirements/build.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q requirements/audit.in -o requirements/audit.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --extra test --extra diffusers --overrides requirements/without-torch.txt --constraints requirements/test.lock -o requirements/diffusers.lock
 
-# The environment is made once and again whenever a lock changes.
+# The environment is made once and again whenever a lock changes. The checkout itself is installed in place, so that
+# `chatserver` is a command there; what builds it is locked like the rest, and nothing is fetched for it.
+INSTALL_LOCKED := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
+INSTALL_CHECKOUT := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --editable .
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
+$(VENV)/.run: requirements/run.lock requirements/build.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what chatserver needs (once) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(INSTALL_LOCKED) requirements/run.lock
+	@$(INSTALL_LOCKED) requirements/build.lock
+	@$(INSTALL_CHECKOUT)
 	@touch $@
 
-$(VENV)/.test: requirements/test.lock | $(VENV)/bin/python
+$(VENV)/.test: requirements/test.lock requirements/build.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the tests need (once) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.lock
+	@$(INSTALL_LOCKED) requirements/test.lock
+	@$(INSTALL_LOCKED) requirements/build.lock
+	@$(INSTALL_CHECKOUT)
 	@touch $@ $(VENV)/.run
 
 # An environment of its own: what audits the product is no part of it.
@@ -76,5 +85,8 @@ $(VENV)/.audit: requirements/audit.lock | $(VENV)/bin/python
 system-packages:
 	@.ci/system-packages
 
-clean:
+help:                        ## lists these targets
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+clean:                       ## removes what was installed and built
 	rm -rf $(VENV) dist build

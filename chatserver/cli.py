@@ -4,25 +4,29 @@ Every command is thin: it opens what it needs, calls one verb and prints. An err
 (2 where the configuration is wrong).
 """
 
+import difflib
+import os
 import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from chatserver import __version__, console, logs, migrations, server
+from chatserver import __version__, console, env_file, logs, migrations, server
 from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
 from chatserver.credits import cli as credits_cli
 from chatserver.doctor import cli as doctor_cli
+from chatserver.env_file import EnvFile
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.sessions import cli as sessions_cli
 from chatserver.users import cli as users_cli
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Runs chatserver.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
@@ -42,6 +46,12 @@ def main() -> None:
     except ChatserverError as error:
         _complain(error)
         sys.exit(1)
+
+
+@app.callback()
+def read_env_file(context: typer.Context) -> None:
+    """Runs chatserver. Settings: environment variables, then the file .env of the working folder (ENV_FILE)."""
+    context.obj = env_file.load()
 
 
 def _complain(error: ChatserverError) -> None:
@@ -81,12 +91,29 @@ def migrate(
 
 
 @app.command(name="config")
-def show_config() -> None:
-    """Print every setting with its value (secrets masked) and what it is for."""
-    table = Table("setting", "value", "what it is")
+def show_config(context: typer.Context) -> None:
+    """Print every setting with its value (secrets masked), where it came from, and what it is for."""
+    file: EnvFile = context.obj
+    names = configuration.variables()
+    table = Table("setting", "value", "from", "what it is")
     for name, value, sentence in configuration.settings(configuration.load()):
-        table.add_row(name, value or "–", sentence)
+        table.add_row(name, escape(value) or "–", _origin(file, names[name]), sentence)
     Console().print(table)
+    for word in file.lines:
+        _suggest(file, word)
+
+
+def _origin(file: EnvFile, names: tuple[str, ...]) -> str:
+    used = next((name for name in names if os.environ.get(name, "").strip()), None)
+    return "default" if used is None else file.origin(used) or f"environment ({used})"
+
+
+def _suggest(file: EnvFile, word: str) -> None:
+    """One line for a name that no setting has and that is nearly one: nothing would read it."""
+    known = [name for names in configuration.variables().values() for name in names]
+    near = [] if word in known else difflib.get_close_matches(word, known, n=1, cutoff=0.85)
+    if near:
+        print(f"{file.origin(word)}: {word} is not a setting; did you mean {near[0]}?", file=sys.stderr)
 
 
 @app.command()

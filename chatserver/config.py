@@ -201,6 +201,15 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     return config
 
 
+def variables() -> dict[str, tuple[str, ...]]:
+    """The names of environment variables that a setting is read from, by the setting's own name; the first wins."""
+    return {field.name.upper(): _names(field) for field in dataclasses.fields(Config)}
+
+
+def _names(field: "dataclasses.Field[Any]") -> tuple[str, ...]:
+    return (field.name.upper(), *field.metadata["names"])
+
+
 # A name and a password that somebody wrote into an address, in any setting.
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
@@ -235,7 +244,7 @@ def secret_key(config: Config) -> str:
 
 
 def _text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
-    for name in (field.name.upper(), *field.metadata["names"]):
+    for name in _names(field):
         text = environ.get(name, "").strip()
         if text:
             return text

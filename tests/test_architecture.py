@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
-    {"limits"},
+    {"limits", "env_file"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "imaging", "painting", "crew"),

@@ -65,9 +65,9 @@ class Product:
 
 
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
-    """A clean environment for the product: nothing of the machine's own settings but what Python needs."""
+    """A clean environment for the product: nothing of the machine's own settings but what Python needs, and no `.env`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings}
+    return {**kept, "ENV_FILE": "", "DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings}
 
 
 async def start(
