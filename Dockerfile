@@ -2,7 +2,7 @@
 #
 #   docker build -t chatserver .
 #   docker run -p 8000:8000 -v chatserver-data:/data chatserver
-FROM python:3.12-slim AS build
+FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de AS build
 WORKDIR /src
 COPY requirements/run.lock requirements/run.lock
 RUN python -m venv /opt/chatserver \
@@ -10,7 +10,7 @@ RUN python -m venv /opt/chatserver \
 COPY . .
 RUN /opt/chatserver/bin/pip install --no-cache-dir --no-deps .
 
-FROM python:3.12-slim
+FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de
 RUN useradd --system --uid 10001 --create-home --home-dir /data chatserver
 COPY --from=build /opt/chatserver /opt/chatserver
 ENV PATH=/opt/chatserver/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 DATA_DIR=/data LOG_FORMAT=json

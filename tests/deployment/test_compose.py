@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from PIL import Image
 
+from chatserver import config as configuration
 from chatserver.config import Config
 from tests.support import composition as composed
 from tests.support import dockerfile
@@ -22,6 +23,8 @@ from tests.support.story import sign_up
 
 # Read by the S3 client's own library.
 FOREIGN_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+# What the file's own services decide: where they are, and where the image listens and keeps its data.
+FIXED_SETTINGS = {"HOST", "PORT", "DATA_DIR", "DATABASE_URL", "REDIS_URL", "STORAGE_URL", "TRUSTED_PROXIES"}
 
 
 def test_it_is_valid_by_the_specification():
@@ -33,8 +36,31 @@ def test_it_is_valid_by_the_specification():
 def test_it_runs_two_of_each_with_settings_that_exist():
     ours = {name: each for name, each in services().items() if each["image"] == "chatserver"}
     assert sorted(each["command"] for each in ours.values()) == [["serve", "--role", "web"]] * 2 + [["worker"]] * 2
+    known = {name.upper() for name in Config.__dataclass_fields__}
     for each in ours.values():
-        assert each["environment"].keys() <= {name.upper() for name in Config.__dataclass_fields__} | FOREIGN_SETTINGS
+        assert each["environment"].keys() - composed.VARIABLES.keys() <= known | FOREIGN_SETTINGS
+
+
+def test_every_setting_in_the_env_file_reaches_every_process_but_those_that_the_file_itself_decides():
+    written = {name.upper(): f"my {name}" for name in Config.__dataclass_fields__}
+    for each in services({**composed.VARIABLES, **written}).values():
+        if each["image"] == "chatserver":
+            given = each["environment"]
+            assert {name for name, value in written.items() if given.get(name) != value} == FIXED_SETTINGS
+
+
+def test_a_closed_server_stays_closed_in_its_containers():
+    everything = services({**composed.VARIABLES, "SIGN_UP": "closed", "CHECKOUT": "manual"})
+    settings = {**dockerfile.environment(), **everything["web-1"]["environment"]}
+    loaded = configuration.load(settings)
+    assert (loaded.sign_up, loaded.checkout, loaded.host, loaded.port) == ("closed", "manual", "0.0.0.0", 8000)
+
+
+def test_every_image_that_is_pulled_is_named_by_its_digest():
+    pulled = [each["image"] for each in services().values() if "build" not in each]
+    pulled += re.findall(r"(?m)^FROM (\S+)", (dockerfile.ROOT / "Dockerfile").read_text())
+    assert len(pulled) >= 6
+    assert [image for image in pulled if not re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", image)] == []
 
 
 def test_every_address_leads_to_a_service_that_lets_us_in():

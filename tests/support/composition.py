@@ -23,8 +23,11 @@ VARIABLES = {
 
 
 def services(variables: dict[str, str] = VARIABLES) -> dict[str, dict[str, Any]]:
-    """Every service by its name, with the variables filled in as `docker compose` does."""
+    """Every service by its name, with the variables filled in as `docker compose` does; `variables` are its .env."""
     found: dict[str, dict[str, Any]] = _filled(yaml.safe_load(FILE.read_text())["services"], variables)
+    for service in found.values():
+        if service.get("env_file") == [".env"]:
+            service["environment"] = {**variables, **service["environment"]}
     return found
 
 
