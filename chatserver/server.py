@@ -8,6 +8,7 @@ import contextlib
 import enum
 import multiprocessing
 import multiprocessing.context
+import os
 import resource
 import signal
 import socket
@@ -47,6 +48,7 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
     if role is Role.worker:
         work(config)
         return
+    _warn_of_root()
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
     _allow_files()
@@ -56,7 +58,13 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
 
 def work(config: Config) -> None:
     """Works on generations and replies until SIGTERM or SIGINT."""
+    _warn_of_root()
     uvloop.run(_work(config))
+
+
+def _warn_of_root() -> None:
+    if os.geteuid() == 0:
+        log.warning("started.as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user")
 
 
 def _allow_files() -> None:

@@ -1,8 +1,11 @@
 """Configuration is read once, checked, and shown without its secrets."""
 
-import pytest
+import os
 
-from chatserver import config
+import pytest
+import structlog
+
+from chatserver import config, server
 from chatserver.errors import ConfigurationError
 from tests.support import readme
 
@@ -53,3 +56,12 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path):
 def test_the_readme_lists_every_setting_as_it_is():
     text = readme.README.read_text()
     assert readme.with_table(text) == text, "run: python -m tests.support.readme"
+
+
+@pytest.mark.parametrize(("user", "warnings"), [(0, ["started.as_root"]), (1000, [])])
+def test_a_start_as_root_is_warned_of(monkeypatch, user, warnings):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    # It ends at once for another reason: two web processes need Redis.
+    with structlog.testing.capture_logs() as logged, pytest.raises(ConfigurationError, match="REDIS_URL"):
+        server.serve(config.load({}), role=server.Role.all, workers=2)
+    assert [line["event"] for line in logged if line["log_level"] == "warning"] == warnings

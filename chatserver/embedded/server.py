@@ -45,6 +45,10 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 
+# The socket lies in a folder that only the server's account (and root) can enter. No line admits anybody by the network,
+# even where somebody sets listen_addresses.
+HOST_BASED_AUTHENTICATION = "local all all trust\n"
+
 log = structlog.get_logger(__name__)
 
 
@@ -98,6 +102,8 @@ class Server:
         if not self.data.exists():
             self._make_data_folder()
         self._check_version()
+        # Written at each start: a folder that an older version made has lines for the network in it.
+        (self.data / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION)
         self._make_socket_folder()
         # Nobody holds the server's lock, so whatever these say about a process is out of date: after a kill -9 its
         # number may be a zombie's, or in a container that of any other process.
@@ -207,8 +213,8 @@ class Server:
 
 _INITDB = (
     "--username=postgres",
-    # The socket lies in a folder that only the server's account (and root) can enter.
-    "--auth=trust",
+    "--auth-local=trust",
+    "--auth-host=reject",
     "--encoding=UTF8",
     "--locale-provider=builtin",
     "--locale=C.UTF-8",

@@ -265,3 +265,14 @@ def test_whoever_owns_the_folder_goes_on_running_it(fresh_folder):
     folder.mkdir(parents=True)
     os.chown(folder, nobody.uid, nobody.gid)
     assert places.choose(fresh_folder).account == nobody
+
+
+async def test_nobody_is_let_in_by_the_network_even_with_settings_of_an_older_folder(module_folder):
+    async with running(module_folder) as postgres:
+        rules = postgres.folder / "data" / "pg_hba.conf"
+    rules.write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+    async with running(module_folder) as postgres:
+        connection = await asyncpg.connect(postgres.url, user="postgres")
+        listed = await connection.fetch("SELECT type, auth_method FROM pg_hba_file_rules")
+        await connection.close()
+    assert [tuple(rule) for rule in listed] == [("local", "trust")]
