@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from chatserver import networks, urls
 from chatserver.errors import ConfigurationError
 
 
@@ -164,13 +164,18 @@ class Config:
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "The least level that is logged.")
     log_format: Literal["auto", "console", "json"] = _setting("auto", "console, json, or auto: console on a terminal.")
 
+    def __post_init__(self) -> None:
+        # Here, and not where the environment is read: whoever makes a Config may rely on the form of its addresses.
+        for name, value in _addresses(self).items():
+            object.__setattr__(self, name, value)
+
     @property
     def origin(self) -> str:
-        """Scheme and host of the pages' own address, without a trailing slash."""
+        """Scheme and host of the pages' own address, as a browser says it."""
         if self.public_url:
-            return self.public_url.rstrip("/")
+            return self.public_url
         host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
-        return f"http://{host}:{self.port}"
+        return urls.origin("http", f"[{host}]" if ":" in host else host, self.port)
 
     @property
     def secure(self) -> bool:
@@ -254,10 +259,10 @@ def _text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str
 def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
     name = field.name.upper()
     if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        if text not in choices:
-            raise ConfigurationError(f"{name} is {text!r}; it must be one of: {', '.join(choices)}.")
-        return text
+        choices: tuple[str, ...] = typing.get_args(kind)
+        if text.lower() not in choices:
+            raise ConfigurationError(f"{name} is {_shown(text)}; it must be one of: {', '.join(choices)}.")
+        return text.lower()
     if typing.get_origin(kind) is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if kind is bool:
@@ -275,38 +280,72 @@ def _parse_bool(name: str, text: str) -> bool:
         return True
     if text.lower() in {"0", "false", "no", "off"}:
         return False
-    raise ConfigurationError(f"{name} is {text!r}; it must be yes or no.")
+    raise ConfigurationError(f"{name} is {_shown(text)}; it must be yes or no.")
+
+
+# What fits everywhere: into a timer, a socket's call and the database's integers.
+_MOST = 2_147_483_647
 
 
 def _parse_int(name: str, text: str, minimum: float | None) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise ConfigurationError(f"{name} is {text!r}; it must be a whole number.") from None
+    # int() would also read 8_000, and refuse thousands of digits in words of its own.
+    if not re.fullmatch(r"[+-]?\d{1,12}", text):
+        raise ConfigurationError(f"{name} is {_shown(text)}; it must be a whole number.")
+    value = int(text)
     if minimum is not None and value < minimum:
         raise ConfigurationError(f"{name} is {value}; it must be at least {minimum:g}.")
+    if value > _MOST:
+        raise ConfigurationError(f"{name} is {value}; it must be at most {_MOST}.")
     return value
+
+
+def _shown(text: str) -> str:
+    """A wrong value in the one line that says so."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 
 
 def _check(config: Config) -> None:
+    # The command line's, too, which has read it as a number by itself.
+    if config.port < 0:
+        raise ConfigurationError(f"PORT is {config.port}; it must be at least 0.")
     if config.port > 65535:
         raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
     if config.accent > 360:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
-            raise ConfigurationError(f"PROVIDERS names {name!r}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}.")
-    _check_url("DATABASE_URL", config.database_url, ("postgresql", "postgres"))
-    _check_url("REDIS_URL", config.redis_url, ("redis", "rediss", "unix"))
-    _check_url("STORAGE_URL", config.storage_url, ("file", "s3"))
-    for name in ("public_url", "hf_endpoint", "hf_router_url", "chat_base_url", "image_base_url"):
-        _check_url(name.upper(), getattr(config, name), ("http", "https"))
+            raise ConfigurationError(f"PROVIDERS names {_shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}.")
 
 
-def _check_url(name: str, url: str, schemes: tuple[str, ...]) -> None:
-    # The value itself is not repeated: an address may hold a password.
-    if url and urlsplit(url).scheme not in schemes:
-        raise ConfigurationError(f"{name} must start with {' or '.join(scheme + ':' for scheme in schemes)}.")
+def _addresses(config: Config) -> dict[str, Any]:
+    """Every setting that is an address, in its one form. Raises ConfigurationError where it is none."""
+    return {
+        "host": _listening_host(config.host),
+        "public_url": config.public_url and urls.public("PUBLIC_URL", config.public_url),
+        **{
+            name: getattr(config, name) and urls.base(name.upper(), getattr(config, name))
+            for name in ("hf_endpoint", "hf_router_url", "chat_base_url", "image_base_url")
+        },
+        **{
+            name: getattr(config, name) and urls.engine(name.upper(), getattr(config, name), schemes)
+            for name, schemes in _ENGINES.items()
+        },
+        "hf_result_hosts": tuple(urls.result_host(text) for text in config.hf_result_hosts),
+        "trusted_proxies": tuple(str(networks.setting("TRUSTED_PROXIES", text)) for text in config.trusted_proxies),
+    }
+
+
+_ENGINES = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "storage_url": ("file", "s3"),
+}
+
+
+def _listening_host(text: str) -> str:
+    """An address or a name of this machine, without the brackets that IPv6 has in an address of the web."""
+    host = urls.host_of(f"[{text}]" if ":" in text and not text.startswith("[") else text)
+    return text if host is None else host.strip("[]")

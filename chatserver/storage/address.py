@@ -5,6 +5,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
+from chatserver import urls
 from chatserver.errors import ConfigurationError
 from chatserver.storage.keys import check_folder
 
@@ -85,9 +86,7 @@ def _prefix(parts: SplitResult) -> str:
 
 def _endpoint(options: dict[str, str], name: str) -> str | None:
     value = options.get(name)
-    if value and urlsplit(value).scheme not in {"http", "https"}:
-        raise ConfigurationError(f"STORAGE_URL's {name} must start with http: or https:.")
-    return value
+    return urls.base(f"STORAGE_URL's {name}", value) if value else None
 
 
 def _flag(text: str | None, *, default: bool) -> bool:

@@ -3,11 +3,10 @@
 One indexed query each time and nothing remembered in between, so that what ends is ended at once.
 """
 
-import ipaddress
-
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from chatserver import networks
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
 from chatserver.users import sign_ins, tokens
@@ -64,10 +63,8 @@ def visitor(connection: HTTPConnection) -> Visitor:
 
 
 def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    parsed = networks.address_of(address)
+    return parsed is not None and parsed.is_loopback
 
 
 def give_cookie(response: Response, config: Config, token: str) -> None:

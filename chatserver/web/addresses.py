@@ -1,8 +1,10 @@
 """Addresses of visitors, for limits: what counts as one, and how processes name it to each other."""
 
 import hmac
-import ipaddress
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_network
+
+from chatserver.networks import address_of
 
 # Names of addresses that are remembered: whoever opens one socket often opens more.
 KEPT = 4096
@@ -10,13 +12,10 @@ KEPT = 4096
 
 def neighbourhood(address: str) -> str:
     """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    parsed = address_of(address)
+    if parsed is None:
         return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
 @lru_cache(KEPT)

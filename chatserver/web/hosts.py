@@ -1,18 +1,16 @@
 """Which names this server answers to, and which origins are its own. A foreign name could be a rebound one."""
 
-import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatserver import urls
 from chatserver.config import Config
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 # Probes come to a machine's or a container's own address.
 _UNNAMED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -41,18 +39,19 @@ class AllowedHosts:
 
 def is_own_host(config: Config, host: str) -> bool:
     """Whether a Host header names this server. Ports are free: a proxy or a container may map them."""
-    name = _hostname(host)
-    if name is None:
+    authority = urls.authority_of(host)
+    if authority is None:
         return False
-    if name in LOOPBACK or name in {_hostname(urlsplit(config.origin).netloc), config.host}:
+    name = authority[0]
+    if name in LOOPBACK or name in {_host_of(config.origin), _in_url(config.host)}:
         return True
     # On every interface and without a name of its own it is reached by number, and no number can be rebound.
-    return not config.public_url and config.host in _EVERY_INTERFACE and _is_number(name)
+    return not config.public_url and config.host in _EVERY_INTERFACE and urls.is_number(name)
 
 
 def is_own_origin(config: Config, scope: Scope, origin: str) -> bool:
     """Whether an Origin header is that of our pages: PUBLIC_URL's, or the very address this request came to."""
-    return origin in {config.origin, _address(config, scope)}
+    return urls.origin_of(origin) in {config.origin, _address(config, scope)}
 
 
 def link_origin(config: Config, scope: Scope) -> str:
@@ -64,25 +63,25 @@ def link_origin(config: Config, scope: Scope) -> str:
 
 
 def opens_here_only(origin: str) -> bool:
-    """Whether an address means this machine to whoever opens it."""
-    name = _hostname(urlsplit(origin).netloc) or ""
-    return name in LOOPBACK or (_is_number(name) and ip_address(name).is_loopback)
+    """Whether an address of ours means this machine to whoever opens it."""
+    host = _host_of(origin)
+    return host in LOOPBACK or (urls.is_number(host) and ip_address(host.strip("[]")).is_loopback)
 
 
 def _address(config: Config, scope: Scope) -> str:
-    host = Headers(scope=scope).get("host", "")
-    scheme = "https" if scope["scheme"] in {"https", "wss"} else "http"
-    return f"{scheme}://{host}" if is_own_host(config, host) else config.origin
+    """Where this request came to, if that is one of our own names, in the form that a browser says."""
+    header = Headers(scope=scope).get("host", "")
+    authority = urls.authority_of(header)
+    if authority is None or not is_own_host(config, header):
+        return config.origin
+    return urls.origin("https" if scope["scheme"] in {"https", "wss"} else "http", *authority)
 
 
-def _hostname(host: str) -> str | None:
-    match = _HOST.fullmatch(host.lower())
-    return match[1].strip("[]") if match else None
+def _host_of(origin: str) -> str:
+    """The host of an origin in its one form."""
+    authority = urls.authority_of(origin.partition("://")[2])
+    return authority[0] if authority else ""
 
 
-def _is_number(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

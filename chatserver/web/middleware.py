@@ -12,6 +12,7 @@ from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts
 from chatserver.web.limits import BodyLimits
 from chatserver.web.proxies import TrustedProxies
+from chatserver.web.slashes import Slashes
 
 # Below this a packet holds the answer anyway.
 _COMPRESS_FROM_BYTES = 1024
@@ -28,6 +29,7 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
         Middleware(AllowedHosts, config=config),
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
         Middleware(Errors),
+        Middleware(Slashes),
         Middleware(BodyLimits),
         Middleware(Authentication, identify=identify),
         Middleware(SameOrigin, config=config),

@@ -68,7 +68,8 @@ class Results:
 
     def _checked(self, url: Any) -> URL:
         address = _parsed(url)
-        host = address.host or ""
+        # In ASCII and small letters, as the list of hosts is.
+        host = address.raw_host or ""
         if address.scheme in {"http", "https"} and str(address.origin()) in self._hosts:
             return address
         listed = any(fnmatch.fnmatchcase(host, entry) for entry in self._hosts if "://" not in entry)
