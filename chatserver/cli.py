@@ -5,6 +5,7 @@ Every command is thin: it opens what it needs, calls one verb and prints. An err
 """
 
 import difflib
+import io
 import os
 import sys
 from typing import Annotated
@@ -38,6 +39,7 @@ app.command("doctor")(doctor_cli.run)
 
 def main() -> None:
     """The console script."""
+    _print_in_any_locale()
     try:
         app()
     except ConfigurationError as error:
@@ -46,6 +48,12 @@ def main() -> None:
     except ChatserverError as error:
         _complain(error)
         sys.exit(1)
+
+
+def _print_in_any_locale() -> None:
+    """A terminal that is not UTF-8 shows ? for what it cannot; otherwise a bullet would end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 @app.callback()

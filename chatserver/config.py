@@ -54,10 +54,11 @@ class Config:
         "", "Signs cookies and links; made and kept in DATA_DIR when empty. The same on every machine.", secret=True
     )
     public_url: str = _setting(
-        "", "The address people use, such as https://pictures.example.org; empty for this host and port."
+        "",
+        "The address people use, such as https://pictures.example.org, without a path; empty for this host and port.",
     )
     trusted_proxies: tuple[str, ...] = _setting(
-        (), "Addresses or networks whose X-Forwarded-For and -Proto are believed, separated by commas."
+        (), "Addresses or networks whose X-Forwarded-For and -Proto (or Forwarded) are believed, with commas between."
     )
     site_name: str = _setting("chatserver", "The name in the page's title and header.")
     accent: int = _setting(262, "The hue of the one accent colour, 0–360 (OKLCH).", minimum=0)
@@ -241,19 +242,32 @@ def secret_key(config: Config) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         if path.is_file():
-            return path.read_text().strip()
+            return path.read_text(encoding="utf-8").strip()
         raise ConfigurationError(f"{path} cannot be made: {error.strerror}. Set DATA_DIR or SECRET_KEY.") from None
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(secrets.token_urlsafe(48))
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
     for name in _names(field):
-        text = environ.get(name, "").strip()
+        text = _in_utf8(name, environ.get(name, "")).strip()
         if text:
             return text
     return None
+
+
+def _in_utf8(name: str, text: str) -> str:
+    """A variable as it was meant: UTF-8, whatever the machine's locale made of it (LC_ALL=C, Latin-1)."""
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        # Another encoding, which the locale knew to read; or neither did.
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConfigurationError(f"{name} is not UTF-8 text.") from None
+    return text
 
 
 def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
@@ -270,7 +284,8 @@ def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
     if kind is int:
         return _parse_int(name, text, field.metadata["minimum"])
     if kind is Path:
-        return Path(text).expanduser()
+        # In the bytes that were given, if the locale could not name them otherwise.
+        return Path(os.fsdecode(text.encode())).expanduser()
     assert not isinstance(kind, types.UnionType)
     return text
 
@@ -289,7 +304,7 @@ _MOST = 2_147_483_647
 
 def _parse_int(name: str, text: str, minimum: float | None) -> int:
     # int() would also read 8_000, and refuse thousands of digits in words of its own.
-    if not re.fullmatch(r"[+-]?\d{1,12}", text):
+    if not re.fullmatch(r"[+-]?\d{1,40}", text):
         raise ConfigurationError(f"{name} is {_shown(text)}; it must be a whole number.")
     value = int(text)
     if minimum is not None and value < minimum:
@@ -317,7 +332,9 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
-            raise ConfigurationError(f"PROVIDERS names {_shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}.")
+            raise ConfigurationError(
+                f"PROVIDERS names {_shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
+            )
 
 
 def _addresses(config: Config) -> dict[str, Any]:

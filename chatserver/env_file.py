@@ -54,7 +54,8 @@ def load(environ: MutableMapping[str, str] | None = None) -> EnvFile:
     text = _read(Path(path), required=VARIABLE in environ) if path else ""
     # The last of several lines with one name counts, as for a shell.
     entries = {entry.name: entry for entry in parse(text, path) if entry.name not in environ}
-    environ.update({name: entry.value for name, entry in entries.items()})
+    # As the environment keeps every text: UTF-8's bytes in whatever the locale makes of them.
+    environ.update({name: os.fsdecode(entry.value.encode()) for name, entry in entries.items()})
     return EnvFile(Path(path), {name: entry.line for name, entry in entries.items()})
 
 

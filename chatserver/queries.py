@@ -34,7 +34,7 @@ def load_queries(folder: Path) -> dict[str, Query]:
     """Every query of `folder`/*.sql as `<file>.<name>`."""
     queries = {}
     for path in sorted(folder.glob("*.sql")):
-        _, *parts = _NAME.split(path.read_text())
+        _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             if f"{path.stem}.{name}" in queries:
                 raise ValueError(f"{path.name} has two queries with the name {name}")

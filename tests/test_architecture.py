@@ -191,6 +191,19 @@ def test_nothing_is_swallowed_silently():
     assert not found
 
 
+def test_texts_are_read_in_utf_8_whatever_the_locale():
+    found = []
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                named = any(keyword.arg == "encoding" for keyword in node.keywords)
+                texts = node.func.attr in {"read_text", "write_text", "fdopen"} and "b" not in ast.unparse(
+                    node.args[-1:]
+                )
+                found += [f"{module}:{node.lineno}"] if texts and not named else []
+    assert not found
+
+
 def test_every_named_query_is_used_and_every_used_query_is_named():
     named = {
         f"{path.stem}.{name}"

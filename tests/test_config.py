@@ -1,6 +1,9 @@
 """Configuration is read once, checked, and shown without its secrets."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -8,6 +11,8 @@ import structlog
 from chatserver import config, server
 from chatserver.errors import ConfigurationError
 from tests.support import readme
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
@@ -65,3 +70,75 @@ def test_a_start_as_root_is_warned_of(monkeypatch, user, warnings):
     with structlog.testing.capture_logs() as logged, pytest.raises(ConfigurationError, match="REDIS_URL"):
         server.serve(config.load({}), role=server.Role.all, workers=2)
     assert [line["event"] for line in logged if line["log_level"] == "warning"] == warnings
+
+
+@pytest.mark.parametrize(
+    ("environment", "name", "value"),
+    [
+        ({"PORT": "8000 "}, "port", 8000),
+        ({"PORT": "\t8000\r\n"}, "port", 8000),
+        ({"PORT": "\u00a08000\u2009"}, "port", 8000),
+        ({"PORT": "٨٠٠٠"}, "port", 8000),
+        ({"PORT": "８０００"}, "port", 8000),
+        ({"PORT": "+8000"}, "port", 8000),
+        ({"PORT": "08000"}, "port", 8000),
+        ({"LOG_LEVEL": "INFO"}, "log_level", "info"),
+        ({"SIGN_UP": " Closed "}, "sign_up", "closed"),
+        ({"DATABASE_POOLER": "YES"}, "database_pooler", True),
+        ({"SITE_NAME": "Bücher\u202f"}, "site_name", "Bücher"),
+    ],
+)
+def test_values_are_read_as_people_type_them(environment, name, value):
+    assert getattr(config.load(environment), name) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8,000", "8.000", "8_000", "8 000", "8e3", "0x1f40", "8000.0", "NaN", "1" * 5000, "²", "−1", "eight", "8000;"],
+)
+def test_what_is_no_whole_number_is_one_short_line(text):
+    with pytest.raises(ConfigurationError, match=r"PORT is .* it must be a whole number") as refusal:
+        config.load({"PORT": text})
+    assert "\n" not in refusal.value.message
+    assert len(refusal.value.message) < 150
+
+
+@pytest.mark.parametrize("text", ["2147483648", "9223372036854775808"])
+def test_a_number_that_no_timer_holds_is_refused(text):
+    with pytest.raises(ConfigurationError, match=r"HF_SECONDS is .* it must be at most 2147483647"):
+        config.load({"HF_SECONDS": text})
+
+
+def test_a_port_of_the_command_line_is_judged_too():
+    with pytest.raises(ConfigurationError, match="PORT is -1; it must be at least 0"):
+        config.load({}, port=-1)
+
+
+def test_a_value_in_no_encoding_is_one_line():
+    with pytest.raises(ConfigurationError, match="SITE_NAME is not UTF-8 text"):
+        config.load({"SITE_NAME": b"B\xfccher".decode(errors="surrogateescape")})
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "nowhere", "TZ": "nowhere", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+    ],
+)
+def test_the_configuration_is_the_same_in_every_locale(locale, tmp_path):
+    (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=Dåta\nSECRET_KEY=geheim\n", encoding="utf-8")
+    program = (
+        "import os; from chatserver import cli, config, env_file; env_file.load(); loaded = config.load();"
+        "assert (loaded.site_name, loaded.hf_bill_to) == ('Bücher', 'Müller'), ascii(loaded);"
+        "loaded.data_dir.mkdir(); assert os.listdir(b'.').count('Dåta'.encode()) == 1;"
+        "from chatserver.users import passwords; from chatserver.web import templating;"
+        "templating.open_site(loaded, 'key'); cli.main()"
+    )
+    environment = {"PATH": os.environ["PATH"], "SITE_NAME": "Bücher", "PYTHONPATH": str(ROOT), **locale}
+    # Itself in ASCII, so that it says the same in each of them.
+    command = [sys.executable, "-c", program.encode("unicode_escape").decode(), "config"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert b"SITE_NAME" in done.stdout
+    assert b"geheim" not in done.stdout

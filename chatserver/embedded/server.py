@@ -103,7 +103,7 @@ class Server:
             self._make_data_folder()
         self._check_version()
         # Written at each start: a folder that an older version made has lines for the network in it.
-        (self.data / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION)
+        (self.data / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION, encoding="utf-8")
         self._make_socket_folder()
         # Nobody holds the server's lock, so whatever these say about a process is out of date: after a kill -9 its
         # number may be a zombie's, or in a container that of any other process.
@@ -147,7 +147,7 @@ class Server:
         )
 
     def _check_version(self) -> None:
-        version = (self.data / "PG_VERSION").read_text().strip()
+        version = (self.data / "PG_VERSION").read_text(encoding="utf-8").strip()
         if version != str(MAJOR_VERSION):
             raise ConfigurationError(
                 f"{self.data} was made by Postgres {version}, and ours is {MAJOR_VERSION}; see docs/database.md."
@@ -168,7 +168,7 @@ class Server:
 
     def _pid_file(self) -> list[str]:
         try:
-            return (self.data / "postmaster.pid").read_text().splitlines()
+            return (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
 

@@ -24,12 +24,12 @@ def is_dead(name: str) -> bool:
 
 
 def _machine() -> str:
-    boot = _BOOT.read_text().strip()[:8] if _BOOT.exists() else "unknown"
+    boot = _BOOT.read_text(encoding="utf-8").strip()[:8] if _BOOT.exists() else "unknown"
     return f"{socket.gethostname()}/{boot}"
 
 
 def _same_boot(boot: str) -> bool:
-    return not _BOOT.exists() or _BOOT.read_text().strip()[:8] == boot
+    return not _BOOT.exists() or _BOOT.read_text(encoding="utf-8").strip()[:8] == boot
 
 
 def _runs(pid: int) -> bool:

@@ -67,7 +67,7 @@ def _is_easy(password: str, about: set[str]) -> bool:
 
 @functools.cache
 def _common_passwords() -> frozenset[str]:
-    text = Path(__file__).with_name("common_passwords.txt").read_text()
+    text = Path(__file__).with_name("common_passwords.txt").read_text(encoding="utf-8")
     return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
 
 

@@ -20,9 +20,9 @@ def stylesheet(path: Path) -> str:
     """The text of a stylesheet with its `@import url("…") layer(…);` lines replaced by the files."""
 
     def inline(match: re.Match[str]) -> str:
-        return f"@layer {match[2]} {{\n{(path.parent / match[1]).read_text()}\n}}"
+        return f"@layer {match[2]} {{\n{_text(path.parent / match[1])}\n}}"
 
-    return _CSS_COMMENT.sub("", _CSS_IMPORT.sub(inline, path.read_text()))
+    return _CSS_COMMENT.sub("", _CSS_IMPORT.sub(inline, _text(path)))
 
 
 def javascript(path: Path) -> str:
@@ -45,7 +45,7 @@ class _Linker:
             raise ValueError(f"{path.name} imports itself by way of {', '.join(each.name for each in importers)}")
         if path in self._names:
             return self._names[path]
-        body = _IMPORT.sub(lambda match: self._bind(path, match, importers), path.read_text())
+        body = _IMPORT.sub(lambda match: self._bind(path, match, importers), _text(path))
         exports = [match[2] for match in _EXPORT.finditer(body)]
         body = _EXPORT.sub(r"\1 \2", body)
         _refuse_unknown(path, body)
@@ -64,3 +64,7 @@ def _refuse_unknown(path: Path, body: str) -> None:
     unknown = _UNKNOWN.search(body)
     if unknown:
         raise ValueError(f"{path.name} has a form that the linker does not know: {unknown[0]}")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
