@@ -88,7 +88,6 @@ def _listen(config: Config) -> socket.socket:
         where = f"{config.host}:{config.port}"
         raise ConfigurationError(f"Cannot listen on {where}: {error.strerror}. Set PORT or HOST.") from None
     listener.listen(BACKLOG)
-    listener.set_inheritable(True)
     return listener
 
 

@@ -1,4 +1,4 @@
-"""What this machine gives: storage, Redis, room on the disk, and a port to listen on."""
+"""What this machine gives: storage, Redis, room on the disk, a lock for child processes, and a port to listen on."""
 
 import asyncio
 import errno
@@ -11,6 +11,7 @@ from chatserver import brokers, storage
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
+from chatserver.imaging.workshop import PictureWorkshop
 
 DEADLINE_SECONDS = 15.0
 GIBIBYTE = 1024**3
@@ -19,8 +20,14 @@ LITTLE_BYTES, TOO_LITTLE_BYTES = 2 * GIBIBYTE, GIBIBYTE // 4
 
 
 async def look(config: Config) -> list[Finding]:
-    """Storage, Redis, disk, port."""
-    return [await _storage(config), await _redis(config), await asyncio.to_thread(_disk, config), await _port(config)]
+    """Storage, Redis, disk, child processes, port."""
+    return [
+        await _storage(config),
+        await _redis(config),
+        await asyncio.to_thread(_disk, config),
+        await _children(),
+        await _port(config),
+    ]
 
 
 async def _storage(config: Config) -> Finding:
@@ -65,6 +72,24 @@ def _disk(config: Config) -> Finding:
     if free < TOO_LITTLE_BYTES:
         return failure("disk", words, mend)
     return warning("disk", words, mend) if free < LITTLE_BYTES else ok("disk", words)
+
+
+async def _children() -> Finding:
+    """Starts one of those that decode pictures, and has it say what this machine lets it be locked in by."""
+    workshop = PictureWorkshop(size=1)
+    try:
+        await workshop.start()
+        confinement = workshop.confinement
+    finally:
+        await workshop.close()
+    if confinement is None:
+        return failure(
+            "children", "The process that checks pictures does not start.", "Run chatserver serve, see its log."
+        )
+    if confinement.refused:
+        words = f"What checks pictures runs without {' and '.join(confinement.refused)}: this machine refuses it."
+        return warning("children", words, "Allow seccomp and no_new_privs in the container's profile.")
+    return ok("children", f"What checks pictures is locked in: {', '.join(confinement.in_force)}.")
 
 
 async def _port(config: Config) -> Finding:

@@ -28,6 +28,16 @@ TOLERANCE_SECONDS = 0.5
 av.logging.set_level(None)
 
 
+def warm_up() -> None:
+    """Takes a clip all the way, so that everything that PyAV imports late is there: see `pictures.warm_up`."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="webm") as target:
+        stream = target.add_stream("libvpx", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        target.mux([*stream.encode(av.VideoFrame(16, 16, "yuv420p")), *stream.encode(None)])
+    finish(buffer.getvalue(), Origin(prompt="warm-up", seed=0, model=""))
+
+
 def finish(data: bytes, origin: Origin) -> Clip:
     """Everything that is kept of a provider's clip."""
     container = _container(data)
@@ -117,7 +127,7 @@ def _copy(data: bytes, container: str, origin: Origin, count: int) -> bytes:
         av.open(buffer, "w", format=container, options=_options(container, count)) as target,
     ):
         source_stream = _stream(source)
-        target_stream = target.add_stream_from_template(source_stream)
+        target_stream = target.add_stream_from_template(source_stream, opaque=True)
         target.metadata.update(title=origin.prompt[:200], comment=f"seed {origin.seed}, {origin.model}")
         for packet in _packets(source, source_stream):
             packet.stream = target_stream

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+from typing import get_args
 
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
@@ -18,11 +19,29 @@ PNG_EFFORT = 4
 WEBP_EFFORT = 2
 # Formats that browsers draw and Pillow decodes well, by their first bytes; the sender's content type counts nothing.
 MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+# The EXIF tag that says which way up.
+_ORIENTATION = 0x0112
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
 
 
 class Unreadable(Exception):
     """These bytes are not one whole picture or clip of a kind that we take."""
+
+
+def warm_up() -> None:
+    """Takes a picture of each kind all the way, so that Pillow has imported what it imports late: once, before the
+    process can open no file any more."""
+    Image.init()
+    origin = Origin(prompt="warm-up", seed=0, model="")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    for kind in sorted(set(MAGIC.values())):
+        buffer = io.BytesIO()
+        Image.new("RGB", (2, 1)).save(buffer, kind, icc_profile=profile, exif=exif.tobytes())
+        kept = finish(buffer.getvalue(), origin)
+    for wanted in get_args(DownloadFormat):
+        convert(kept.data, wanted)
 
 
 def finish(data: bytes, origin: Origin) -> Picture:

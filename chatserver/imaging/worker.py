@@ -29,4 +29,6 @@ def _do(task: ImagingTask) -> object:
 
 
 if __name__ == "__main__":
+    pictures.warm_up()
+    clips.warm_up()
     child.run(work)

@@ -21,6 +21,7 @@ from chatserver.imaging.shapes import (
     Origin,
     Picture,
 )
+from chatserver.processes.confinement import Confinement
 from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
 
 # A picture of 25 MP takes 100 MB decoded, twice while its colours change; a clip's decoder takes less.
@@ -50,6 +51,11 @@ class PictureWorkshop:
     def pids(self) -> list[int]:
         """The children's processes."""
         return self._pool.pids
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What the children are locked in by; None before the first has started."""
+        return self._pool.confinement
 
     async def start(self) -> None:
         """Starts the first child, so that the first picture does not wait for it; without success, that one tries again."""

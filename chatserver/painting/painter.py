@@ -37,6 +37,17 @@ def work(task: bytes) -> Iterator[bytes]:
         yield msgspec.msgpack.encode(saying)
 
 
+def warm_up() -> None:
+    """Paints a stamp and films it, so that all that is imported late is there: once, before no file can be opened."""
+    stamp = Commission(
+        kind="image", prompt="", negative_prompt=None, style=None, width=16, height=16, seed=0, steps=1, source=None
+    )
+    *_, painted = _picture(stamp)
+    assert isinstance(painted, Signed)
+    for _ in _film(msgspec.structs.replace(stamp, kind="video", source=painted.data)):
+        pass
+
+
 def _picture(commission: Commission) -> Iterator[Saying]:
     source = _source(commission)
     brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
@@ -137,4 +148,5 @@ def _image(pixels: Array) -> Image.Image:
 
 
 if __name__ == "__main__":
+    warm_up()
     child.run(work)

@@ -1,8 +1,8 @@
 """The child's side of `processes`: takes tasks from stdin, writes answers to stdout, dies with its parent.
 
-A frame is four bytes of length, one byte of kind and the body. Towards the parent: READY once, then for each task any
-number of ANSWER and one END or FAILED (a msgpack `Failure`). Towards the child: TASK, and STOP for the one at hand,
-which work that can end early looks for with `stopping()`.
+A frame is four bytes of length, one byte of kind and the body. Towards the parent: READY once (a msgpack
+`Confinement`), then for each task any number of ANSWER and one END or FAILED (a msgpack `Failure`). Towards the child:
+TASK, and STOP for the one at hand, which work that can end early looks for with `stopping()`.
 """
 
 import os
@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
+
+from chatserver.processes import confinement
+from chatserver.processes.confinement import Confinement
 
 READY, ANSWER, END, FAILED = b"r", b"a", b"e", b"f"
 TASK, STOP = b"t", b"s"
@@ -32,8 +35,11 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
 
 
-def run(work: Work) -> None:
-    """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task (0: no limit), niceness."""
+def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine) -> None:
+    """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task (0: no limit), niceness.
+
+    `confine` locks this process in before its first task; what the work needs must be imported, and opened, by then.
+    """
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -41,8 +47,9 @@ def run(work: Work) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     answers = _private_stdout()
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    confined = confine()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
-    _write(answers, READY)
+    _write(answers, READY, msgspec.msgpack.encode(confined))
     while True:
         _serve(work, tasks.get(), answers, cpu_seconds)
 

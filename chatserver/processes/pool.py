@@ -19,11 +19,14 @@ import msgspec
 import structlog
 
 from chatserver.processes.child import ANSWER, END, FAILED, HEADER, READY, STOP, TASK, Failure
+from chatserver.processes.confinement import Confinement
 
 # A cold disk and a busy machine make imports slow; a child that needs longer is broken.
 START_SECONDS = 30.0
 # No answer is longer: a verified picture of 25 MP as PNG may take 75 MB. A longer one is a child gone mad.
 FRAME_BYTES = 128 * 1024 * 1024
+# What a child prints (an import that fails, a library's warning) is told; what comes after so much is not.
+TOLD_BYTES = 4096
 # What a child may know of our environment. Tokens and keys are not among it.
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 
@@ -60,8 +63,9 @@ class Child:
     """One process and the pipes to it. `resting` says that it waits for a task."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         self._process = process
+        self._telling = asyncio.create_task(_tell(process.stderr, process.pid))
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._header: tuple[int, bytes] | None = None
@@ -75,12 +79,13 @@ class Child:
     def alive(self) -> bool:
         return self._process.returncode is None and not self._stdout.at_eof()
 
-    async def greet(self) -> None:
-        """Waits until the child has imported everything and is ready for its first task."""
-        kind, _ = await self._read()
+    async def greet(self) -> Confinement:
+        """Waits until the child has imported everything and is ready for its first task; what it is locked in by."""
+        kind, body = await self._read()
         if kind != READY:
             raise ChildDied
         self.resting = True
+        return msgspec.msgpack.decode(body, type=Confinement)
 
     async def ask(self, task: bytes) -> AsyncIterator[bytes]:
         """The answers to one task as they come. Raises TaskFailed or ChildDied."""
@@ -114,6 +119,7 @@ class Child:
                 log.debug("child.gone_already", pid=self.pid)
         self._stdin.close()
         await self._process.wait()
+        await self._telling
 
     async def _send(self, kind: bytes, body: bytes) -> None:
         try:
@@ -151,6 +157,12 @@ class Pool:
         self._children: set[Child] = set()
         self._waiting = 0
         self._closed = False
+        self._confinement: Confinement | None = None
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """What the children are locked in by; None before the first has started."""
+        return self._confinement
 
     @property
     def warm(self) -> bool:
@@ -229,7 +241,7 @@ class Pool:
         self._children.add(child)
         try:
             async with asyncio.timeout(self._limits.start_seconds):
-                await child.greet()
+                self._note(await child.greet())
         except TimeoutError:
             await self._discard(child)
             raise ChildDied from None
@@ -239,18 +251,35 @@ class Pool:
         log.debug("child.started", module=self._module, pid=child.pid)
         return child
 
+    def _note(self, confinement: Confinement) -> None:
+        """Says once what this machine refuses: it is the same for every child."""
+        if self._confinement is None and confinement.refused:
+            log.warning("child.less_confined", module=self._module, refused=confinement.refused)
+        self._confinement = confinement
+
     async def _spawn(self) -> asyncio.subprocess.Process:
         limits = (self._limits.memory_bytes, self._limits.cpu_seconds, self._limits.niceness)
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
+            "chatserver.processes.start",
             self._module,
             *(str(limit) for limit in limits),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
             env=_environment(self._passed_on, self._limits.threads),
             start_new_session=True,  # Ctrl+C in the terminal is the parent's to answer, after it gave its jobs back
         )
+
+
+async def _tell(stderr: asyncio.StreamReader, pid: int) -> None:
+    """Reads to the end, so that no child waits for a full pipe, and tells the beginning: it writes, and we sign."""
+    told = 0
+    while piece := await stderr.read(TOLD_BYTES):
+        if told < TOLD_BYTES:
+            log.warning("child.printed", pid=pid, words=piece.decode(errors="replace"))
+        told += len(piece)
 
 
 def _environment(passed_on: tuple[str, ...], threads: int | None) -> dict[str, str]:

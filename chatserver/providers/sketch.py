@@ -95,7 +95,7 @@ class Sketch:
 
 
 async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> AsyncIterator[Step]:
-    steps = 1
+    steps, finished = 1, None
     async for answer in answers:
         match msgspec.msgpack.decode(answer, type=Saying):
             case Prepared(steps):
@@ -103,7 +103,10 @@ async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> Asy
             case Painted(step, preview):
                 yield Rendering(fraction=step / steps, step=step, steps=steps, preview=preview)
             case Signed(data):
-                yield Finished(data=data, model=LABEL, provider=Sketch.name, seed=request.seed)
+                finished = Finished(data=data, model=LABEL, provider=Sketch.name, seed=request.seed)
+    # Told when the painter rests: who has a picture goes, and a painter left in the middle of its work is killed.
+    if finished is not None:
+        yield finished
 
 
 def _doomed(fail: str, prompt: str) -> bool:

@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 
 from chatserver import config, doctor
+from chatserver.imaging import workshop
+from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
 from tests.emulators.huggingface.server import TOKEN
@@ -30,6 +32,7 @@ NAMES = [
     "storage",
     "redis",
     "disk",
+    "children",
     "port",
 ]
 
@@ -100,6 +103,14 @@ async def test_what_the_hub_says_of_the_token_is_told(huggingface, environ, answ
     huggingface.script("whoami", [answer])
     found = (await findings(environ))["identity"]
     assert (found.status, words in found.message) == (status, True), found
+
+
+async def test_what_a_machine_refuses_to_lock_its_children_in_by_is_told(environ, monkeypatch) -> None:
+    strange = lambda _module, **options: pool.Pool("tests.support.strange_machine", **options)  # noqa: E731
+    monkeypatch.setattr(workshop, "Pool", strange)
+    found = (await findings(environ))["children"]
+    assert (found.status, "without a filter of system calls" in found.message) == ("warning", True)
+    assert found.mend
 
 
 async def test_a_table_without_row_security_and_a_missing_migration_are_found(environ, postgres_server) -> None:

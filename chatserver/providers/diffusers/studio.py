@@ -16,7 +16,7 @@ import torch
 import transformers
 from PIL import Image
 
-from chatserver.processes import child
+from chatserver.processes import child, confinement
 from chatserver.providers.diffusers.commission import Commission, Made, Opening, Ready, Rendered, Saying
 from chatserver.providers.diffusers.previews import Previewer
 
@@ -193,4 +193,4 @@ def _quieten() -> None:
 
 if __name__ == "__main__":
     _quieten()
-    child.run(work)
+    child.run(work, confine=confinement.keep_as_it_is)

@@ -1,0 +1,163 @@
+"""A child inherits three pipes and can reach nothing: not a file, not the network, not another process."""
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import structlog.testing
+
+from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.processes import confinement, syscalls
+from chatserver.processes.pool import ChildDied, Limits, Pool
+from tests.imaging import bytes_of
+from tests.support.product import running
+from tests.support.story import sign_up
+
+LIMITS = Limits(memory_bytes=1024**3, cpu_seconds=10)
+# What decoding needs, and what the test of everything else must leave alone.
+NEEDED = {"starts a thread", "takes memory", "is itself"}
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the filter is Linux's")
+
+
+@pytest.fixture
+async def prison():
+    opened = Pool("tests.support.prisoner", size=1, limits=LIMITS)
+    yield opened
+    await opened.close()
+
+
+async def asked(pool: Pool, task: bytes) -> dict[str, str]:
+    async with pool.lease() as child:
+        (answer,) = [answer async for answer in child.ask(task)]
+    return msgspec.msgpack.decode(answer)
+
+
+@linux
+async def test_who_takes_a_child_over_reaches_nothing(prison):
+    outcome = await asked(prison, str(os.getpid()).encode())
+    managed = {words for words, what in outcome.items() if what == "done"}
+    assert managed == NEEDED
+    assert psutil.pid_exists(os.getpid())
+    assert not Path("/tmp/broken-out").exists()
+    assert prison.confinement is not None
+    assert prison.confinement.refused == ()
+
+
+@linux
+async def test_a_child_of_root_is_nobody_without_groups_or_new_privileges(prison):
+    async with prison.lease() as child:
+        status = Path(f"/proc/{child.pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    mine = str(confinement.NOBODY if os.geteuid() == 0 else os.geteuid())
+    assert set(fields["Uid"].split()) == {mine}
+    if os.geteuid() == 0:
+        assert set(fields["Gid"].split()) == {mine}
+        assert fields["Groups"].strip() == ""
+        assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == 0
+    assert (fields["NoNewPrivs"], fields["Seccomp"]) == ("1", "2")
+
+
+@linux
+async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_socket_nor_a_sisters(
+    database_url, tmp_path
+):
+    settings = {"DATABASE_URL": database_url, "WORKER_CONCURRENCY": "3"}
+    async with running(tmp_path, **settings) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys("pro")
+        room = await ada.joins(session)
+        made = [await room.generates(f"boat {number}", width=64, height=64) for number in range(3)]
+        for message in made:
+            ended = await room.sees_ended(message)
+            assert [each["status"] for each in ended["generations"]] == ["done"], product.output()
+        server = psutil.Process(product.process.pid)
+        children = [each for each in server.children() if "chatserver.processes.start" in each.cmdline()]
+        assert len(children) >= 2, [each.cmdline() for each in server.children()]
+        held = {child.pid: _held(child.pid) for child in children}
+        await room.leaves()
+    for pid, files in held.items():
+        # The answers' pipe once more, out of reach of what prints; four in all.
+        assert len(files) == 4, files
+        others = set().union(*(set(theirs.values()) for other, theirs in held.items() if other != pid))
+        assert not set(files.values()) & others
+
+
+def _held(pid: int) -> dict[str, str]:
+    """What each open file of a process is."""
+    return {each.name: os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+INHERIT = """
+import asyncio, os, socket, sys, uvloop
+from chatserver.processes.pool import Limits, Pool
+
+async def main():
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.set_inheritable(True)
+    pool = Pool("tests.support.prisoner", size=1, limits=Limits(memory_bytes=1024**3, cpu_seconds=10))
+    async with pool.lease() as child:
+        folder = f"/proc/{child.pid}/fd"
+        held = [os.readlink(f"{folder}/{each}") for each in os.listdir(folder)]
+        print(held, os.readlink(f"/proc/self/fd/{listener.fileno()}"))
+    await pool.close()
+
+uvloop.run(main())
+"""
+
+
+@linux
+async def test_even_what_was_made_inheritable_is_not_inherited():
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", INHERIT, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+    )
+    output, _ = await process.communicate()
+    held, listener = re.fullmatch(r"\[(.*)\] (\S+)", output.decode().strip().splitlines()[-1]).groups()
+    assert listener not in held
+
+
+async def test_every_kind_of_file_is_decoded_and_encoded_behind_the_lock():
+    workshop = PictureWorkshop(size=1)
+    said = {"prompt": "a", "seed": 1, "model": "m"}
+    try:
+        for kind in ("PNG", "JPEG", "WEBP"):
+            picture = await workshop.finish_picture(bytes_of.picture(kind), **said)
+        for wanted in ("jpeg", "webp"):
+            assert await workshop.convert_picture(picture.data, wanted)
+        for container, codec in (("webm", "libvpx"), ("webm", "libvpx-vp9"), ("webm", "libsvtav1"), ("mp4", "libx264")):
+            assert (await workshop.finish_clip(bytes_of.clip(container, codec), **said)).width == 96
+    finally:
+        await workshop.close()
+
+
+async def test_what_a_machine_refuses_is_said_once_and_the_child_works_all_the_same():
+    opened = Pool("tests.support.strange_machine", size=2, limits=LIMITS)
+    with structlog.testing.capture_logs() as lines:
+        async with opened.lease(), opened.lease():
+            pass
+    await opened.close()
+    said = [line for line in lines if line["event"] == "child.less_confined"]
+    assert [line["refused"] for line in said] == [("a filter of system calls",)]
+
+
+async def test_what_a_child_prints_is_told_by_us_and_only_the_beginning_of_it():
+    opened = Pool("tests.support.chatterbox", size=1, limits=LIMITS)
+    with structlog.testing.capture_logs() as lines, pytest.raises(ChildDied):
+        async with opened.lease():
+            pass
+    await opened.close()
+    told = "".join(line["words"] for line in lines if line["event"] == "child.printed")
+    assert told.startswith("one\ntwo")
+    assert len(told) < 20_000
+
+
+@pytest.mark.parametrize("machine", syscalls.ARCHITECTURES)
+@pytest.mark.parametrize("reads_files", [True, False])
+def test_the_filter_is_one_that_the_kernel_takes(machine, reads_files):
+    code = syscalls.program(machine, reads_files=reads_files)
+    assert len(code) % 8 == 0
+    assert len(code) // 8 < 4096
