@@ -45,6 +45,7 @@ export class GenerationCard extends HTMLElement {
     else this.#watch()
     if (this.status === "done") this.#awaitPicture()
     else this.#showRetry()
+    if (this.ended && this.status !== "done") this.#showPreview(null) // it would stand behind the words
     if (before && before !== this.status && this.ended) live.emit(this.status === "done" ? "finished" : "ended", this.#news())
   }
 
