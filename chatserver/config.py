@@ -65,6 +65,14 @@ class Config:
     sign_up: Literal["open", "invite", "closed"] = _setting(
         "open", "Who may make an account: open, invite (only through a session's invite link), closed."
     )
+    replies_at_once: int = _setting(
+        5,
+        "Replies of the assistant under way at once for one person; others wait their turn. 0 for no limit.",
+        minimum=0,
+    )
+    replies_at_once_in_session: int = _setting(
+        10, "The same for one session, whoever asks in it. 0 for no limit.", minimum=0
+    )
     sign_ups_per_address: int = _setting(
         20, "New accounts from one address in an hour; each further one has to wait, longer each time.", minimum=1
     )

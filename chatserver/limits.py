@@ -8,8 +8,10 @@ from chatserver.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Counts; each is the setting of the same name."""
+    """Counts; each is the setting of the same name. 0 is no limit."""
 
+    replies_at_once: int = 0
+    replies_at_once_in_session: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200
 

@@ -1,10 +1,13 @@
 """What every test can ask for: a real Postgres, a database of the module's own, and what was announced."""
 
+import contextlib
+
 import pytest
 
 from chatserver import resources
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
+from chatserver.limits import Limits
 from tests.support import postgres, promises
 from tests.support.swift import running_swift
 
@@ -51,6 +54,21 @@ async def database(database_url, _recorder):
     await opened.connect()
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def limited(database_url, _recorder):
+    """Opens the module's database once more, with people held to limits: `await limited(replies_at_once=2)`."""
+    async with contextlib.AsyncExitStack() as closing:
+
+        async def open_limited(**limits: int) -> Database:
+            queries = load_queries(resources.SQL / "queries")
+            opened = Database(database_url, queries, _recorder, pool=8, limits=Limits(**limits))
+            await opened.connect()
+            closing.push_async_callback(opened.close)
+            return opened
+
+        yield open_limited
 
 
 @pytest.fixture

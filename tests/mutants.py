@@ -44,9 +44,18 @@ MUTANTS = (
     ),
     Mutant(
         "SKIP LOCKED of the assistant's replies",
-        (("sql/queries/messages.sql", "LIMIT 1 FOR UPDATE SKIP LOCKED)", "LIMIT 1)"),),
+        (
+            ("sql/queries/messages.sql", "LIMIT 1 FOR UPDATE OF m SKIP LOCKED)", "LIMIT 1)"),
+            ("sql/queries/messages.sql", "pg_advisory_xact_lock(hashtextextended('chatserver.replies', 0))", "1"),
+        ),
         "tests/messages/test_assistant.py::test_two_writers_never_take_the_same_reply",
         tries=3,
+    ),
+    Mutant(
+        "the lock of the replies: so many under way for a person",
+        (("sql/queries/messages.sql", "pg_advisory_xact_lock(hashtextextended('chatserver.replies', 0))", "1"),),
+        "tests/messages/test_assistant.py::test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_claims",
+        tries=6,
     ),
     Mutant(
         "the fence of an attempt at its end",

@@ -69,7 +69,8 @@ class Assistant:
     async def _claim(self, _: int) -> "tuple[list[Writer], bool]":
         tokens = self._state.config.chat_window_tokens
         reply = await self._state.database.run_system(replies.claim, self._id, tokens)
-        return ([], False) if reply is None else ([Writer(self._state, reply, self._pace)], True)
+        # Where there is none, one may wait for the end of another of its person: each end looks again.
+        return ([] if reply is None else [Writer(self._state, reply, self._pace)]), True
 
     def _pace(self) -> float:
         """Seconds between two saves of one reply."""

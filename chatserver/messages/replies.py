@@ -42,8 +42,15 @@ class Draft(Struct, frozen=True):
 
 
 async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> Reply | None:
-    """The oldest reply that nobody writes, with as much of its conversation as the window holds; or None."""
-    row = await tx.fetch_one("messages.claim_reply", worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+    """The next reply that nobody writes, fairly by person, with as much of its conversation as fits; or None."""
+    await tx.fetch_value("messages.lock_replies")
+    row = await tx.fetch_one(
+        "messages.claim_reply",
+        worker_id=worker_id,
+        lease_seconds=LEASE_SECONDS,
+        at_once=tx.limits.replies_at_once,
+        at_once_in_session=tx.limits.replies_at_once_in_session,
+    )
     if row is None:
         return None
     turns = await _conversation(tx, row["session_id"], row["id"], window_tokens)

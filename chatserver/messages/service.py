@@ -43,6 +43,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     status: Literal["streaming", "done"] = "done"
     request_hash: bytes | None = None
     reply_to: str | None = None
+    asked_by: str | None = None
 
 
 async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
@@ -99,7 +100,9 @@ async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
 
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     message_id = ids.new()
-    new = NewMessage(id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to)
+    new = NewMessage(
+        id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to, asked_by=seat.user_id
+    )
     await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
 
@@ -130,6 +133,7 @@ async def _insert(
         client_id=new.client_id,
         request_hash=new.request_hash,
         reply_to=new.reply_to,
+        asked_by=new.asked_by,
         seq=seq,
     )
     assert row is not None

@@ -36,29 +36,37 @@ SELECT EXISTS (SELECT 1 FROM generations
                 WHERE status = 'queued' AND lease_until IS NULL AND not_before <= clock_timestamp());
 
 -- name: claim
--- Takes the next job under a lease, of the kinds whose gate is free: the session with the fewest running goes first,
--- then the one whose last turn is longest ago, then the oldest job. Only the first of each session can be next, and an
--- index leads from session to session. SKIP LOCKED keeps two workers from taking the same one. Time that a job waited
--- for a free call is not held against it.
-WITH RECURSIVE sessions (session_id) AS (
-  (SELECT session_id FROM generations WHERE status = 'queued' ORDER BY session_id LIMIT 1)
+-- Takes the next job under a lease, of the kinds whose gate is free: the person with the fewest running goes first, then
+-- the one whose last turn is longest ago; among the sessions of that person likewise; then the oldest job. Only the first of each
+-- person in each session can be next, and an index leads from one to the other. SKIP LOCKED keeps two workers from taking
+-- the same one. Time that a job waited for a free call is not held against it.
+WITH RECURSIVE lines (user_id, session_id) AS (
+  (SELECT user_id, session_id FROM generations WHERE status = 'queued' ORDER BY user_id, session_id LIMIT 1)
   UNION ALL
-  SELECT (SELECT g.session_id FROM generations g
-           WHERE g.status = 'queued' AND g.session_id > s.session_id ORDER BY g.session_id LIMIT 1)
-    FROM sessions s WHERE s.session_id IS NOT NULL
+  SELECT n.user_id, n.session_id
+    FROM lines l
+   CROSS JOIN LATERAL (
+     SELECT g.user_id, g.session_id FROM generations g
+      WHERE g.status = 'queued' AND (g.user_id, g.session_id) > (l.user_id, l.session_id)
+      ORDER BY g.user_id, g.session_id LIMIT 1) n
 ), running AS (
-  SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
+  SELECT user_id, session_id FROM generations WHERE lease_until IS NOT NULL
+), people AS MATERIALIZED (
+  SELECT p.user_id, (SELECT count(*) FROM running r WHERE r.user_id = p.user_id) AS running,
+         (SELECT max(o.started_at) FROM generations o WHERE o.user_id = p.user_id) AS last_turn
+    FROM (SELECT DISTINCT user_id FROM lines) p
 ), waiting AS (
-  SELECT f.id, coalesce(r.n, 0) AS rank,
-         (SELECT max(o.started_at) FROM generations o WHERE o.session_id = s.session_id) AS last_turn
-    FROM sessions s
+  SELECT f.id, p.running AS of_person, p.last_turn AS persons_turn,
+         (SELECT count(*) FROM running r WHERE r.session_id = l.session_id) AS of_session,
+         (SELECT max(o.started_at) FROM generations o WHERE o.session_id = l.session_id) AS sessions_turn
+    FROM lines l
+    JOIN people p USING (user_id)
    CROSS JOIN LATERAL (
      SELECT g.id FROM generations g
-      WHERE g.status = 'queued' AND g.session_id = s.session_id
+      WHERE g.status = 'queued' AND g.user_id = l.user_id AND g.session_id = l.session_id
         AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
         AND CASE g.kind WHEN 'image' THEN :image_gate::text ELSE :video_gate::text END IS NOT NULL
       ORDER BY g.id LIMIT 1) f
-    LEFT JOIN running r USING (session_id)
 )
 UPDATE generations
    SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
@@ -69,7 +77,8 @@ UPDATE generations
                               CASE kind WHEN 'video' THEN interval '60 minutes' ELSE interval '10 minutes' END)
  WHERE id = (SELECT g.id FROM generations g JOIN waiting w USING (id)
               WHERE g.status = 'queued' AND g.lease_until IS NULL
-              ORDER BY w.rank, w.last_turn NULLS FIRST, g.id LIMIT 1 FOR UPDATE OF g SKIP LOCKED)
+              ORDER BY w.of_person, w.persons_turn NULLS FIRST, w.of_session, w.sessions_turn NULLS FIRST, g.id
+              LIMIT 1 FOR UPDATE OF g SKIP LOCKED)
 RETURNING *, extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds_left;
 
 -- name: set_stage
@@ -160,24 +169,40 @@ UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
  WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
 
 -- name: positions
--- The places in the queue of the waiting generations of these sessions, 1 = next, with how many run at once now.
+-- The places in the queue of the waiting generations of these sessions, 1 = next, with how many run at once now: as the
+-- claims will take them, one of each person and then the next of each, the sessions of a person in turn.
 WITH running AS (
-  SELECT session_id, count(*) AS n FROM generations WHERE lease_until IS NOT NULL GROUP BY session_id
-), waiting AS (
-  SELECT g.id, g.session_id, g.message_id, g.kind, g.attempt,
-         row_number() OVER (PARTITION BY g.session_id ORDER BY g.id) AS nth, coalesce(r.n, 0) AS ahead,
+  SELECT user_id, session_id FROM generations WHERE lease_until IS NOT NULL
+), sessions AS MATERIALIZED (
+  SELECT s.session_id, (SELECT count(*) FROM running r WHERE r.session_id = s.session_id) AS of_session,
+         (SELECT max(o.started_at) FROM generations o WHERE o.session_id = s.session_id) AS sessions_turn
+    FROM (SELECT DISTINCT session_id FROM generations WHERE status = 'queued') s
+), people AS MATERIALIZED (
+  SELECT p.user_id, (SELECT count(*) FROM running r WHERE r.user_id = p.user_id) AS of_person,
+         (SELECT max(o.started_at) FROM generations o WHERE o.user_id = p.user_id) AS persons_turn
+    FROM (SELECT DISTINCT user_id FROM generations WHERE status = 'queued') p
+), in_session AS (
+  SELECT g.id, g.user_id, g.session_id, g.message_id, g.kind, g.attempt,
+         row_number() OVER (PARTITION BY g.user_id, g.session_id ORDER BY g.id) AS nth,
          greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
-    FROM generations g LEFT JOIN running r USING (session_id)
+    FROM generations g
    WHERE g.status = 'queued' AND g.lease_until IS NULL
-), turns AS (
-  SELECT session_id, (SELECT max(o.started_at) FROM generations o WHERE o.session_id = w.session_id) AS last_turn
-    FROM (SELECT DISTINCT session_id FROM waiting) w
+), in_line AS (
+  SELECT w.*, s.of_session, s.sessions_turn,
+         row_number() OVER (PARTITION BY w.user_id
+                            ORDER BY w.nth + s.of_session, w.nth, s.sessions_turn NULLS FIRST, w.id) AS turn
+    FROM in_session w JOIN sessions s USING (session_id)
+), first AS (
+  SELECT user_id, of_person,
+         row_number() OVER (ORDER BY of_person, persons_turn NULLS FIRST, of_session, sessions_turn NULLS FIRST, id)
+           AS place
+    FROM in_line JOIN people USING (user_id) WHERE turn = 1
 ), placed AS (
-  SELECT w.*, row_number() OVER (ORDER BY nth + ahead, nth, t.last_turn NULLS FIRST, id) AS position
-    FROM waiting w JOIN turns t USING (session_id)
+  SELECT l.*, row_number() OVER (ORDER BY l.turn + f.of_person, l.turn, f.place) AS position
+    FROM in_line l JOIN first f USING (user_id)
 )
 SELECT id, session_id, message_id, kind, attempt, position, wait_seconds,
-       greatest((SELECT count(*) FROM generations WHERE lease_until IS NOT NULL), 1) AS running
+       greatest((SELECT count(*) FROM running), 1) AS running
   FROM placed WHERE session_id = ANY(:session_ids::uuid[]) ORDER BY position;
 
 -- name: history

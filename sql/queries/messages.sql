@@ -8,9 +8,9 @@ SELECT id, request_hash FROM messages
 -- name: insert
 -- A new message.
 INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_hue, kind, text, html, status,
-                      client_id, request_hash, reply_to, seq)
+                      client_id, request_hash, reply_to, asked_by, seq)
 VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_hue, :kind, :text, :html, :status,
-        :client_id, :request_hash, :reply_to, :seq)
+        :client_id, :request_hash, :reply_to, :asked_by, :seq)
 RETURNING *;
 
 -- name: touch
@@ -65,14 +65,44 @@ SELECT id FROM generations
 
 -- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
 
+-- name: lock_replies
+-- Kept until the end of the transaction: what one person has under way is counted and added to by one writer at a time.
+SELECT pg_advisory_xact_lock(hashtextextended('chatserver.replies', 0));
+
 -- name: claim_reply
--- Takes the oldest reply that nobody writes, or whose writer is gone.
+-- Takes the next reply that nobody writes, or whose writer is gone: of the person with the fewest under way, then of the
+-- session with the fewest, then the oldest; nobody and no session has more under way than allowed (0: as many as come).
+WITH RECURSIVE lines (person, session_id) AS (
+  (SELECT coalesce(asked_by, session_id), session_id FROM messages WHERE status = 'streaming'
+    ORDER BY coalesce(asked_by, session_id), session_id LIMIT 1)
+  UNION ALL
+  SELECT n.person, n.session_id
+    FROM lines l
+   CROSS JOIN LATERAL (
+     SELECT coalesce(m.asked_by, m.session_id) AS person, m.session_id FROM messages m
+      WHERE m.status = 'streaming' AND (coalesce(m.asked_by, m.session_id), m.session_id) > (l.person, l.session_id)
+      ORDER BY coalesce(m.asked_by, m.session_id), m.session_id LIMIT 1) n
+), writing AS MATERIALIZED (
+  SELECT coalesce(asked_by, session_id) AS person, session_id
+    FROM messages WHERE lease_until >= clock_timestamp() AND status = 'streaming'
+), waiting AS MATERIALIZED (
+  SELECT f.id, (SELECT count(*) FROM writing w WHERE w.person = l.person) AS of_person,
+         (SELECT count(*) FROM writing w WHERE w.session_id = l.session_id) AS of_session
+    FROM lines l
+   CROSS JOIN LATERAL (
+     SELECT m.id FROM messages m
+      WHERE m.status = 'streaming' AND coalesce(m.asked_by, m.session_id) = l.person AND m.session_id = l.session_id
+        AND (m.lease_until IS NULL OR m.lease_until < clock_timestamp())
+      ORDER BY m.id LIMIT 1) f
+)
 UPDATE messages
    SET attempt = attempt + 1, worker_id = :worker_id,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
- WHERE id = (SELECT id FROM messages
-              WHERE status = 'streaming' AND (lease_until IS NULL OR lease_until < clock_timestamp())
-              ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+ WHERE id = (SELECT m.id FROM messages m JOIN waiting w USING (id)
+              WHERE m.status = 'streaming' AND (m.lease_until IS NULL OR m.lease_until < clock_timestamp())
+                AND (:at_once::integer = 0 OR w.of_person < :at_once)
+                AND (:at_once_in_session::integer = 0 OR w.of_session < :at_once_in_session)
+              ORDER BY w.of_person, w.of_session, m.id LIMIT 1 FOR UPDATE OF m SKIP LOCKED)
 RETURNING id, session_id, attempt, text, stop_at IS NOT NULL AS stopped,
           (SELECT p.chat_model FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
             WHERE s.id = messages.session_id) AS model;
@@ -94,7 +124,8 @@ RETURNING stop_at IS NOT NULL AS stopped;
 -- name: finish_reply
 -- The whole reply, ended.
 UPDATE messages
-   SET text = :text, html = :html, closed = 0, status = :status, seq = :seq, lease_until = NULL, worker_id = NULL
+   SET text = :text, html = :html, closed = 0, status = :status, seq = :seq, lease_until = NULL, worker_id = NULL,
+       asked_by = NULL
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING *;
 

@@ -18,6 +18,7 @@ ROWS = {
     "api_tokens": "(id, user_id, token_hash) VALUES ($1, $2, '\\x01')",
     "password_resets": "(id, user_id, token_hash, expires_at) VALUES ($1, $2, '\\x01', now())",
     "throttles": "(key, count, expires_at) VALUES ($1::uuid::text || $2::uuid::text, 1, now())",
+    "budgets": "(kind, user_id, times) SELECT 'messages', $2::uuid, ARRAY[now()] WHERE $1::uuid IS NOT NULL",
     "purchases": """(id, user_id, session_id, plan_id, amount, currency, checkout)
                     VALUES ($1, $2, $3, 'pro', 99, 'INR', 'instant')""",
     "session_invites": """(id, created_by, session_id, code, expires_at) VALUES ($1, $2, $3, 'let-me-in', now())""",

@@ -113,6 +113,67 @@ async def test_the_places_that_people_are_told_are_those_in_which_they_are_serve
     assert served[:4] == [places[place] for place in range(1, 5)]
 
 
+async def test_turns_are_taken_by_person_however_many_sessions_one_has(database, ada):
+    sessions = [await make_session(database, ada, "pro") for _ in range(5)]
+    for session in sessions:
+        await ask(database, ada, session, count=4)
+    running = [await take(database) for _ in range(2)]
+    bob, cleo = await make_user(database, "Bob"), await make_user(database, "Cleo")
+    his, hers = await make_session(database, bob), await make_session(database, cleo)
+    first = [await ask(database, bob, his), await ask(database, cleo, hers)]
+    told = await database.run_system(positions.of_sessions, [his, hers], CHAIN)
+    assert sorted(event.position for _, _, event in told) == [1, 2]
+    for job in running:
+        await finish(database, job)
+    served = [(await take(database)).message_id for _ in range(2)]
+    assert served == [message.id for message in first]
+
+
+async def test_a_guest_has_a_turn_of_her_own_in_a_session_that_is_full_of_the_owners(database, ada):
+    bob = await make_user(database, "Bob")
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    for _ in range(3):
+        await ask(database, ada, session, count=4)
+    await finish(database, await take(database))
+    hers = await ask(database, bob, session)
+    assert (await take(database)).message_id == hers.id
+
+
+async def test_the_sessions_of_one_person_take_turns(database, ada):
+    sessions = [await make_session(database, ada, "pro") for _ in range(3)]
+    for session in sessions:
+        await ask(database, ada, session, count=4)
+    order = []
+    for _ in range(6):
+        job = await take(database)
+        order.append(job.session_id)
+        await finish(database, job)
+    assert order[:3] == sessions
+    assert order[3:] == sessions
+
+
+@pytest.mark.parametrize("running", [0, 1, 3])
+async def test_the_places_told_to_several_people_with_several_sessions_are_those_served(database, ada, running):
+    people = [ada, await make_user(database, "Bob"), await make_user(database, "Cleo")]
+    sessions = {user: [await make_session(database, user, "pro") for _ in range(2)] for user in people}
+    for user, count in zip(people, (4, 2, 1), strict=True):
+        for session in sessions[user]:
+            await ask(database, user, session, count=count)
+    begun = [await take(database) for _ in range(running)]
+    told = await database.run_system(positions.of_sessions, [s for owned in sessions.values() for s in owned], CHAIN)
+    for job in begun:
+        await finish(database, job)
+    served = []
+    while job := await take(database):
+        served.append(job.id)
+        await finish(database, job)
+    # What runs when they are told ends before the next is taken here, so the first rounds are what can be told.
+    if running == 0:
+        assert served == [event.generation_id for _, _, event in told]
+    else:
+        assert served[:3] == [event.generation_id for _, _, event in told][:3]
+
+
 async def test_two_workers_never_take_the_same_job(database, ada):
     session = await make_session(database, ada, "pro")
     for _ in range(3):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import messages
+from chatserver import ids, messages
 from chatserver.errors import ProviderDown, Truncated
 from chatserver.events import JobsWaiting
 from chatserver.messages import assistant as assistants
@@ -17,7 +17,7 @@ from chatserver.messages.assistant import Assistant, Writer
 from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Text, Usage
-from tests.support.people import make_session, make_user, run_sql
+from tests.support.people import make_session, make_user, run_sql, seat
 
 # What a story waits for at most, on a machine that is busy.
 PATIENCE_SECONDS = 20
@@ -262,6 +262,77 @@ async def test_two_writers_never_take_the_same_reply(house):
     replies_taken = await asyncio.gather(*(claimed(house.database, f"worker-{number}") for number in range(9)))
     taken = [reply.message_id for reply in replies_taken if reply]
     assert len(taken) == len(set(taken)) == 6
+
+
+async def asks(database, user, session, times=1):
+    for _ in range(times):
+        request = CreateMessage(ids.new(), "@assistant, and?")
+        await database.run_as(user, messages.say, session, request, "<p>and?</p>")
+
+
+async def test_another_persons_question_is_answered_before_ones_second(house):
+    ada, session = await asked(house.database)
+    second = await make_session(house.database, ada)
+    await asks(house.database, ada, session, 3)
+    await asks(house.database, ada, second, 3)
+    bob = await make_user(house.database, "Bob")
+    his = await make_session(house.database, bob)
+    await asks(house.database, bob, his)
+    taken = [(await claimed(house.database)).session_id for _ in range(4)]
+    assert taken == [session, his, second, session]
+
+
+async def test_a_guest_who_asks_has_a_turn_beside_the_owner(house):
+    ada, session = await asked(house.database)
+    bob = await make_user(house.database, "Bob")
+    await seat(house.database, session, bob)
+    await asks(house.database, ada, session, 2)
+    await asks(house.database, bob, session)
+    [question] = await run_sql(house.database, "SELECT id FROM messages WHERE user_id = $1", bob)
+    await claimed(house.database)
+    second = await claimed(house.database)
+    [answer] = await run_sql(house.database, "SELECT reply_to FROM messages WHERE id = $1", second.message_id)
+    assert answer["reply_to"] == question["id"]
+
+
+async def test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_claims(house, limited):
+    ada, session = await asked(house.database)
+    await asks(house.database, ada, session, 5)
+    await asks(house.database, ada, await make_session(house.database, ada), 5)
+    few = await limited(replies_at_once=3)
+    claims = await asyncio.gather(*(claimed(few, f"worker-{number}") for number in range(8)))
+    taken = [reply for reply in claims if reply]
+    assert len(taken) == 3
+    await few.run_system(replies.finish, taken[0], "done", "", failed=False, tokens=(0, 0))
+    assert await claimed(few), "the next begins when one has ended"
+    assert await claimed(few) is None
+
+
+async def test_no_more_replies_are_under_way_in_a_session_than_allowed(house, limited):
+    ada, session = await asked(house.database)
+    bob = await make_user(house.database, "Bob")
+    await seat(house.database, session, bob)
+    await asks(house.database, ada, session, 2)
+    await asks(house.database, bob, session, 2)
+    few = await limited(replies_at_once_in_session=2)
+    claims = await asyncio.gather(*(claimed(few, f"worker-{number}") for number in range(5)))
+    assert len([reply for reply in claims if reply]) == 2
+
+
+async def test_a_reply_that_waits_for_the_end_of_another_begins_at_once(house, limited):
+    ada, session = await asked(house.database)
+    await asks(house.database, ada, session)
+    house.database = await limited(replies_at_once=1)
+    go_on = asyncio.Event()
+    house.chat = Model("one", go_on)
+    working = asyncio.create_task(Assistant(house).run())
+    try:
+        await until(lambda: len(house.chat.requests) == 1)
+        go_on.set()
+        await until(lambda: len(house.chat.requests) == 2)
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 async def test_a_reply_that_was_taken_over_has_one_writer(house):
