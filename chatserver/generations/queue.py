@@ -51,7 +51,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 async def claim(tx: Transaction, worker_id: str, chain: Chain, at_most: int) -> tuple[list[Job], bool]:
-    """The next jobs that providers are free for, fairly by person and then by session, each with its call; then `model-loading`.
+    """The next jobs that providers are free for, fairly by person and session, each with its call; then `model-loading`.
 
     Also whether something that is due was left: there were enough, or every gate is shut.
     """
