@@ -39,5 +39,6 @@ class Housekeeping:
     async def _tidy(self, *, sweep: bool) -> None:
         while await self._database.run_system(users.remove_closed_account):
             log.info("account.removed")
+        await self._database.run_system(users.spell_addresses)
         if sweep:
             await self._database.run_system(users.sweep)

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash", "networks", "urls"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
-    {"limits", "env_file"},
+    {"limits", "env_file", "spelling"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "imaging", "painting", "crew"),

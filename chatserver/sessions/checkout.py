@@ -5,7 +5,7 @@ They run as the worker role: a person cannot write his own session, credits or s
 
 from decimal import Decimal
 
-from chatserver import credits, ids, plans
+from chatserver import credits, ids, plans, users
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.plans.models import Plan
@@ -104,10 +104,10 @@ async def _record(
 
 async def grant(tx: Transaction, email: str, plan_id: str, title: str | None) -> Session:
     """A session by the operator's hand, for the account of an e-mail address."""
-    user_id = await tx.fetch_value("sessions.owner_by_email", email=email)
-    if user_id is None:
+    user = await users.find(tx, email)
+    if not await users.is_active(tx, user.id):
         raise NotFound("There is no active account with that e-mail address.")
-    return await buy(tx, user_id, plan_id, title, checkout="manual")
+    return await buy(tx, user.id, plan_id, title, checkout="manual")
 
 
 async def recent(tx: Transaction) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from chatserver import ids
+from chatserver import ids, spelling
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.sessions import service
@@ -33,7 +33,7 @@ async def revoke(tx: Transaction, session_id: str) -> None:
 
 async def invitation(tx: Transaction, code: str) -> Invitation:
     """What a code leads to; NotFound where it is none, or no longer good. Needs the worker role."""
-    row = await tx.fetch_one("sessions.invitation", code=code)
+    row = await tx.fetch_one("sessions.invitation", code=spelling.invite_code(code))
     if row is None:
         raise NotFound("This invite link is not valid any more. Ask for a new one.")
     return Invitation.from_row(row)

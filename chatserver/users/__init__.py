@@ -20,7 +20,16 @@ from chatserver.users.models import (
 )
 from chatserver.users.operators import ban, find, list_users, set_role, unban
 from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
-from chatserver.users.service import get, preferences, rename, save_preferences, settings, sweep
+from chatserver.users.service import (
+    get,
+    is_active,
+    preferences,
+    rename,
+    save_preferences,
+    settings,
+    spell_addresses,
+    sweep,
+)
 from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, leave, list_sign_ins, standing
 
 __all__ = [
@@ -49,6 +58,7 @@ __all__ = [
     "find_reset",
     "get",
     "identify",
+    "is_active",
     "leave",
     "list_sign_ins",
     "list_tokens",
@@ -64,6 +74,7 @@ __all__ = [
     "settings",
     "sign_in",
     "sign_up",
+    "spell_addresses",
     "standing",
     "sweep",
     "unban",

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from chatserver import networks
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
-from chatserver.users import sign_ins, tokens
+from chatserver.users import devices, sign_ins, tokens
 from chatserver.users.models import Visitor
 from chatserver.web import cookies
-from chatserver.web.auth import Viewer
+from chatserver.web.auth import Viewer, current_viewer
 
 COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
@@ -55,8 +55,11 @@ async def by_token(tx: Transaction, token: str) -> Viewer | None:
 def visitor(connection: HTTPConnection) -> Visitor:
     """Where a request comes from. A proxy that is listed as trusted has put the reader's own address there before."""
     address = connection.client.host if connection.client else ""
+    viewer = current_viewer(connection)
     return Visitor(
         address=address,
+        devices=devices.read(connection),
+        sign_in_id=viewer.credential_id if viewer is not None and viewer.via == "cookie" else "",
         user_agent=connection.headers.get("user-agent", ""),
         is_local=_is_loopback(address) and not any(name in connection.headers for name in _FORWARDED),
     )

@@ -11,9 +11,9 @@ from typing import Literal
 import structlog
 from msgspec import Struct
 
-from chatserver import ids
+from chatserver import ids, spelling
 from chatserver.database import Database, Row, Transaction
-from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, SignUpClosed
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
 from chatserver.users import api_tokens, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
 from chatserver.web import addresses
@@ -36,11 +36,24 @@ class Application(Struct, frozen=True, kw_only=True):
 
 
 class Proof(Struct, frozen=True, kw_only=True):
-    """Whose password was right, and the hash that it was checked against."""
+    """Whose password was right, the hash that it was checked against, and the counts that held the attempt.
+
+    `outdated` says that the hash was made in another way than today's.
+    """
 
     user: User
     password_hash: str
     visitor: Visitor
+    counts: tuple[throttling.Count, ...] = ()
+    outdated: bool = False
+
+
+class _Attempt(Struct, frozen=True, kw_only=True):
+    """An attempt, counted: the account that it is for, if there is one, or the wait that must pass first."""
+
+    row: Row | None
+    counts: tuple[throttling.Count, ...]
+    refusal: RateLimited | None
 
 
 # Signing up -------------------------------------------------------------------------------------------------------
@@ -68,9 +81,8 @@ async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: P
 
 
 async def _invite_stands(tx: Transaction, invite: str) -> bool:
-    if not invite or not invite.isascii() or "\0" in invite:
-        return False
-    return bool(await tx.fetch_value("users.invite_stands", code=invite))
+    code = spelling.invite_code(invite)
+    return bool(code) and bool(await tx.fetch_value("users.invite_stands", code=code))
 
 
 async def _join(
@@ -83,7 +95,14 @@ async def _join(
 
 async def add(tx: Transaction, email: str, name: str, password_hash: str | None) -> User:
     """Makes an account of cleaned values; Conflict where the address is taken. Needs the worker role."""
-    row = await tx.fetch_one("users.add", id=ids.new(), email=email, name=name, password_hash=password_hash)
+    row = await tx.fetch_one(
+        "users.add",
+        id=ids.new(),
+        email=email,
+        email_key=spelling.email_key(email),
+        name=name,
+        password_hash=password_hash,
+    )
     if row is None:
         raise Conflict(
             "There is an account with this e-mail address already. Sign in instead.", details={"field": "email"}
@@ -98,43 +117,65 @@ async def add(tx: Transaction, email: str, name: str, password_hash: str | None)
 async def sign_in(database: Database, email: str, password: str, visitor: Visitor, *, opener: Opener) -> Arrival:
     """Lets somebody in by address and password. BadCredentials for either being wrong, RateLimited for guessing."""
     proof = await prove(database, email, password, visitor)
-    better = await passwords.hashed(password) if passwords.is_outdated(proof.password_hash) else None
+    better = await passwords.hashed(password) if proof.outdated else None
     secret = await database.run_system(_let_in, proof, better, opener)
     return Arrival(user=proof.user, secret=secret)
 
 
 async def prove(database: Database, email: str, password: str, visitor: Visitor) -> Proof:
     """Checks a password. The same answer, after the same work, whether or not there is an account."""
-    row = await database.run_system(_count_and_find, email.strip(), visitor)
-    right = await passwords.matches(row["password_hash"] if row else None, password)
-    if row is None or not right:
-        raise BadCredentials
-    if row["status"] != "active":
-        raise NotAllowed("This account was closed by the operator of this site.")
-    return Proof(user=User.from_row(row), password_hash=row["password_hash"], visitor=visitor)
+    return await _check(await database.run_system(_begin, email, visitor), password, visitor)
 
 
 async def prove_again(database: Database, user_id: str, password: str, visitor: Visitor) -> Proof:
     """Checks the password of somebody signed in, before something that a borrowed browser must not do."""
-    email = await database.run_system(_email_of, user_id)
     try:
-        return await prove(database, email, password, visitor)
+        return await _check(await database.run_system(_begin_again, user_id, visitor), password, visitor)
     except BadCredentials:
         raise Invalid("That is not your password.", details={"field": "current_password"}) from None
 
 
-async def _email_of(tx: Transaction, user_id: str) -> str:
-    row = await tx.fetch_one("users.get", id=user_id)
+async def _check(attempt: _Attempt, password: str, visitor: Visitor) -> Proof:
+    row = attempt.row
+    if attempt.refusal is not None:
+        raise attempt.refusal
+    spelling_used = await passwords.matching(row["password_hash"] if row else None, password)
+    if row is None or spelling_used is None:
+        raise BadCredentials
+    if row["status"] != "active":
+        raise NotAllowed("This account was closed by the operator of this site.")
+    return Proof(
+        user=User.from_row(row),
+        password_hash=row["password_hash"],
+        visitor=visitor,
+        counts=attempt.counts,
+        outdated=passwords.is_outdated(row["password_hash"]) or spelling_used != spelling.password(password),
+    )
+
+
+async def _begin(tx: Transaction, email: str, visitor: Visitor) -> _Attempt:
+    row = await find_by_email(tx, email)
+    device = visitor.devices.get(row["id"]) if row else None
+    # A browser known to the account has a count of its own: no guess of a stranger, here or elsewhere, makes it wait.
+    known = (throttling.Count(throttling.DEVICE, device),) if device else None
+    counts = known or throttling.counts_of_a_stranger(row["email"] if row else email, visitor)
+    return _Attempt(row=row, counts=counts, refusal=await throttling.count(tx, counts))
+
+
+async def _begin_again(tx: Transaction, user_id: str, visitor: Visitor) -> _Attempt:
+    row = await tx.fetch_one("users.with_password", id=user_id)
     if row is None:
         raise NotSignedIn
-    email: str = row["email"]
-    return email
+    counts = (throttling.Count(throttling.SIGN_IN, visitor.sign_in_id or user_id),)
+    return _Attempt(row=row, counts=counts, refusal=await throttling.count(tx, counts))
 
 
-async def _count_and_find(tx: Transaction, email: str, visitor: Visitor) -> Row | None:
-    await throttling.take(tx, throttling.ACCOUNT, email.lower())
-    await throttling.take(tx, throttling.ADDRESS, addresses.neighbourhood(visitor.address))
-    return await tx.fetch_one("users.by_email", email=email) if profile.is_email(email) else None
+async def find_by_email(tx: Transaction, email: str) -> Row | None:
+    """The account of an address, in any spelling, or None. Needs the worker role."""
+    email = spelling.email(email)
+    if not profile.is_email(email):
+        return None
+    return await tx.fetch_one("users.by_email", email=email, key=spelling.email_key(email))
 
 
 async def _let_in(tx: Transaction, proof: Proof, better: str | None, opener: Opener) -> Secret:
@@ -147,8 +188,7 @@ async def _let_in(tx: Transaction, proof: Proof, better: str | None, opener: Ope
 
 async def settle(tx: Transaction, proof: Proof) -> None:
     """The attempt was no guess: it counts against nobody. Needs the worker role."""
-    await throttling.forget(tx, throttling.ACCOUNT, proof.user.email.lower())
-    await throttling.give_back(tx, throttling.ADDRESS, addresses.neighbourhood(proof.visitor.address))
+    await throttling.settle(tx, proof.counts)
 
 
 # What the door opens to -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """People as the product knows them, and the ways in which they are recognised."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -33,11 +34,16 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
-    """Who stands at the door: the address, what the browser calls itself, and whether it is this very machine."""
+    """Who stands at the door: the address, what the browser calls itself, and whether it is this very machine.
+
+    `devices` are the ids of this browser by the accounts that have used it; `sign_in_id` is its sign-in that stands.
+    """
 
     address: str
     user_agent: str = ""
     is_local: bool = False
+    devices: Mapping[str, str] = {}
+    sign_in_id: str = ""
 
 
 class SignIn(Struct, frozen=True, kw_only=True):

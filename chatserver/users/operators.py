@@ -5,7 +5,7 @@ import structlog
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
 from chatserver.events import user_channel
-from chatserver.users import profile, sign_ins
+from chatserver.users import entry, sign_ins
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import Listed, Role, User
 
@@ -19,10 +19,9 @@ async def list_users(tx: Transaction, *, before: str | None = None, limit: int =
 
 async def find(tx: Transaction, email: str) -> User:
     """The account of an address, banned or not; NotFound where there is none."""
-    email = email.strip()
-    row = await tx.fetch_one("users.by_email", email=email) if profile.is_email(email) else None
+    row = await entry.find_by_email(tx, email)
     if row is None:
-        raise NotFound(f"There is no account with the address {email!r}.")
+        raise NotFound(f"There is no account with the address {email.strip()!r}.")
     return User.from_row(row)
 
 

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import users
+from chatserver import spelling, users
 from chatserver.errors import ChatserverError
 from chatserver.state import State
-from chatserver.users import answers, authenticate, entry, settings_pages
+from chatserver.users import answers, authenticate, devices, entry, settings_pages
 from chatserver.web import forms
 from chatserver.web.auth import current_viewer
 from chatserver.web.forms import Form
@@ -37,7 +37,7 @@ async def show_sign_up(request: Request) -> Response:
 
 def _invite_of(path: str) -> str:
     """The code of the invite link that somebody came by."""
-    return path.removeprefix(_INVITE).partition("?")[0] if path.startswith(_INVITE) else ""
+    return spelling.invite_code(path) if path.startswith(_INVITE) else ""
 
 
 def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
@@ -66,6 +66,7 @@ async def sign_up(request: Request) -> Response:
     onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
     response = forms.redirect(request, onward, notice=f"Welcome, {arrival.user.name}!")
     authenticate.give_cookie(response, state.config, arrival.secret.token)
+    devices.remember(request, response, arrival.user.id)
     return response
 
 
@@ -94,6 +95,7 @@ async def sign_in(request: Request) -> Response:
         return _sign_in_page(request, answers.refuse(form, error), error)
     response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
     authenticate.give_cookie(response, state.config, arrival.secret.token)
+    devices.remember(request, response, arrival.user.id)
     return response
 
 
@@ -122,10 +124,13 @@ async def _reset_page(request: Request, form: Form, error: ChatserverError | Non
 async def reset(request: Request) -> Response:
     state, form = _state(request), await forms.read(request)
     try:
-        await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
+        user = await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
     except ChatserverError as error:
         return await _reset_page(request, answers.refuse(form, error), error)
-    return forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
+    response = forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
+    # Whoever holds the link is its owner: the guesses that may have led to it do not stand in the way of the sign-in.
+    devices.remember(request, response, user.id)
+    return response
 
 
 PAGES = [

@@ -5,6 +5,7 @@ Never call it inside a transaction: a hash takes some thirty milliseconds of a c
 
 import asyncio
 import functools
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +14,15 @@ from typing import TypeVar, TypeVarTuple
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from chatserver import spelling
 from chatserver.errors import Busy, Invalid
 
 Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
 
 SHORTEST, LONGEST = 8, 256
+# The same in the spelling that takes the most characters: a letter of Hangul or with several accents is up to four.
+_LONGEST_TYPED = 4 * LONGEST
 # OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
 # A hash of a random text that nobody kept, made with the same parameters: an address without an account takes the same
@@ -49,20 +53,25 @@ _BENCH = _Bench()
 
 
 def check(password: str, *, email: str = "", name: str = "") -> str:
-    """The password where it may be used; Invalid with what is wrong. It is never trimmed or changed."""
+    """The password as it is hashed, where it may be used; Invalid with what is wrong. It is never trimmed."""
+    if any("\ud800" <= character <= "\udfff" for character in password):
+        raise Invalid.field("password", "must be valid Unicode")
+    password = spelling.password(password)
     if len(password) < SHORTEST:
         raise Invalid.field("password", f"must be at least {SHORTEST} characters long")
     if len(password) > LONGEST:
         raise Invalid.field("password", f"must be at most {LONGEST} characters long")
-    if any("\ud800" <= character <= "\udfff" for character in password):
-        raise Invalid.field("password", "must be valid Unicode")
-    if _is_easy(password.lower(), {email.lower(), email.lower().partition("@")[0], name.lower()}):
+    if _is_easy(_folded(password), {_folded(email), _folded(email).partition("@")[0], _folded(name)}):
         raise Invalid.field("password", "is among the first that a stranger would try; please choose another")
     return password
 
 
 def _is_easy(password: str, about: set[str]) -> bool:
     return password in _common_passwords() or password in about or len(set(password)) < 3
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 @functools.cache
@@ -73,14 +82,25 @@ def _common_passwords() -> frozenset[str]:
 
 async def hashed(password: str) -> str:
     """The Argon2id hash of a checked password, with its parameters and salt."""
-    return await _BENCH.run(_HASHER.hash, password)
+    return await _BENCH.run(_HASHER.hash, spelling.password(password))
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password is the one that was hashed. None, where there is no account, takes as long and is False."""
-    if len(password) > LONGEST:
+    """Whether the password is the one that was hashed, however it is typed."""
+    return await matching(password_hash, password) is not None
+
+
+async def matching(password_hash: str | None, password: str) -> str | None:
+    """The spelling of the password that was hashed, or None. Where there is no account it takes as long.
+
+    How many spellings are tried depends on what was typed alone; for ASCII it is one.
+    """
+    if len(password) > _LONGEST_TYPED or len(spelling.password(password)) > LONGEST:
         password_hash, password = None, ""
-    return await _BENCH.run(_verify, password_hash or NOBODY, password) and password_hash is not None
+    for each in spelling.password_spellings(password):
+        if await _BENCH.run(_verify, password_hash or NOBODY, each) and password_hash is not None:
+            return each
+    return None
 
 
 def is_outdated(password_hash: str) -> bool:

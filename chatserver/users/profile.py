@@ -3,10 +3,10 @@
 import re
 import unicodedata
 
-from chatserver import validation
+from chatserver import spelling, validation
 from chatserver.errors import Invalid
+from chatserver.spelling import LONGEST_EMAIL
 
-LONGEST_EMAIL = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 LONGEST_NAME = 80
 LONGEST_TOKEN_NAME = 80
 # Simple on purpose: something, @, and a domain with a dot. Whether a letter arrives there only a letter can tell.
@@ -15,8 +15,8 @@ _EMAIL = re.compile(rf"[^{_SIGN}]{{1,64}}@(?:localhost|[^{_SIGN}.]{{1,63}}(?:\.[
 
 
 def email(text: str) -> str:
-    """An address as typed, without the spaces around it. Upper and lower case are told apart nowhere."""
-    text = text.strip()
+    """An address as typed, without what surrounds it. Which spellings are one address `spelling.email_key` says."""
+    text = spelling.email(text)
     if not text:
         raise Invalid.field("email", "must not be empty")
     if len(text) > LONGEST_EMAIL:

@@ -2,15 +2,16 @@
 
 import structlog
 
-from chatserver import ids
+from chatserver import ids, spelling
 from chatserver.database import Database, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.users import api_tokens, entry, passwords, sign_ins, throttling, tokens
 from chatserver.users.entry import Proof
-from chatserver.users.models import Visitor
+from chatserver.users.models import User, Visitor
 
 # Long enough to pass a link on by telephone.
 RESET_MINUTES = 15
+_USED_OR_OLD = "This link has been used already, or is too old. Ask the operator for a new one."
 
 log = structlog.get_logger(__name__)
 
@@ -60,26 +61,26 @@ async def find_reset(tx: Transaction, token: str) -> str:
     """Whose address a reset link is for; NotFound where it is used or too old. Needs the worker role."""
     row = await tx.fetch_one("users.find_reset", token_hash=tokens.digest(token))
     if row is None:
-        raise NotFound("This link has been used already, or is too old. Ask the operator for a new one.")
+        raise NotFound(_USED_OR_OLD)
     email: str = row["email"]
     return email
 
 
-async def reset_password(database: Database, token: str, new: str) -> str:
-    """Sets a password by a reset link, once, and ends every sign-in and API token. Returns the account's address."""
+async def reset_password(database: Database, token: str, new: str) -> User:
+    """Sets a password by a reset link, once, and ends every sign-in and API token. Returns whose it is."""
     email = await database.run_system(find_reset, token)
     passwords.check(new, email=email)
     return await database.run_system(_reset, token, await passwords.hashed(new))
 
 
-async def _reset(tx: Transaction, token: str, password_hash: str) -> str:
+async def _reset(tx: Transaction, token: str, password_hash: str) -> User:
     row = await tx.fetch_one("users.use_reset", token_hash=tokens.digest(token))
     if row is None:
-        return await find_reset(tx, token)
-    await tx.execute("users.replace_password", id=row["id"], password_hash=password_hash)
-    await sign_ins.end_other_sign_ins(tx, row["id"], None)
-    await api_tokens.revoke_tokens(tx, row["id"])
-    email: str = row["email"]
-    await throttling.forget(tx, throttling.ACCOUNT, email.lower())
-    log.info("user.password_reset", user_id=row["id"])
-    return email
+        raise NotFound(_USED_OR_OLD)
+    user = User.from_row(row)
+    await tx.execute("users.replace_password", id=user.id, password_hash=password_hash)
+    await sign_ins.end_other_sign_ins(tx, user.id, None)
+    await api_tokens.revoke_tokens(tx, user.id)
+    await throttling.forget(tx, throttling.ACCOUNT, spelling.email_key(user.email))
+    log.info("user.password_reset", user_id=user.id)
+    return user

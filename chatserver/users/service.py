@@ -2,10 +2,14 @@
 
 import msgspec
 
+from chatserver import spelling
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
 from chatserver.users import api_tokens, profile, sign_ins
 from chatserver.users.models import Preferences, Settings, User
+
+# Accounts that get the key of their address in one unit of work.
+_SPELLED_AT_ONCE = 500
 
 
 async def settings(tx: Transaction, user_id: str) -> Settings:
@@ -49,6 +53,17 @@ async def save_preferences(tx: Transaction, user_id: str, preferences: Preferenc
     settings = msgspec.to_builtins(preferences)
     if await tx.fetch_value("users.save_preferences", id=user_id, settings=settings) is None:
         raise NotSignedIn
+
+
+async def is_active(tx: Transaction, user_id: str) -> bool:
+    """Whether the account is there and neither banned nor deleted. Needs the worker role."""
+    return bool(await tx.fetch_value("users.is_active", id=user_id))
+
+
+async def spell_addresses(tx: Transaction) -> None:
+    """Gives keys to addresses from before there were any. Needs the worker role; cheap where there are none."""
+    for row in await tx.fetch_all("users.without_key", limit=_SPELLED_AT_ONCE):
+        await tx.execute("users.set_email_key", id=row["id"], key=spelling.email_key(row["email"]))
 
 
 async def sweep(tx: Transaction) -> None:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chatserver import ids, users
 from chatserver.errors import ChatserverError
 from chatserver.state import State
-from chatserver.users import answers, authenticate
+from chatserver.users import answers, authenticate, devices
 from chatserver.users.models import Preferences, Secret
 from chatserver.web import forms, templating
 from chatserver.web.auth import Viewer, require_viewer
@@ -59,7 +59,11 @@ class Visit:
 
 
 async def show(request: Request) -> Response:
-    return await Visit(request).page()
+    visit = Visit(request)
+    response = await visit.page()
+    if visit.viewer.id not in devices.read(request):
+        devices.remember(request, response, visit.viewer.id)
+    return response
 
 
 async def rename(request: Request) -> Response:

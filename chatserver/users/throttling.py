@@ -5,13 +5,15 @@ them each needs a wait, twice as long each time. Whose attempt it was is kept as
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from chatserver import spelling
 from chatserver.database import Transaction
 from chatserver.errors import RateLimited
 from chatserver.users.models import Visitor
-from chatserver.web import filters
+from chatserver.web import addresses, filters
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,47 @@ class Limit:
 
 # A person mistypes a few times; at fifteen minutes a guess, ten thousand guesses take three months.
 ACCOUNT = Limit("account", free=5, window=900, first_wait=30, longest_wait=900)
+# A browser in which the account was signed in to before, and a person who is signed in: no stranger's guess counts here.
+DEVICE = Limit("device", free=5, window=900, first_wait=30, longest_wait=900)
+SIGN_IN = Limit("sign-in", free=5, window=900, first_wait=30, longest_wait=900)
 # A household or an office shares an address.
 ADDRESS = Limit("address", free=20, window=900, first_wait=60, longest_wait=3600)
 # This very machine: its operator, who fills it with test accounts at will; still not without end.
 SIGN_UPS_HERE = Limit("sign-ups-here", free=5000, window=3600, first_wait=60, longest_wait=3600)
 
 
+@dataclass(frozen=True)
+class Count:
+    """What an attempt is counted against."""
+
+    limit: Limit
+    subject: str
+
+
+def counts_of_a_stranger(email: str, visitor: Visitor) -> tuple[Count, ...]:
+    """For whoever shows nothing but an address and a password: the place first, then the account."""
+    return Count(ADDRESS, addresses.neighbourhood(visitor.address)), Count(ACCOUNT, spelling.email_key(email))
+
+
+async def count(tx: Transaction, counts: Sequence[Count]) -> RateLimited | None:
+    """Counts an attempt, and returns why it must wait, if so. What was counted before that stays counted: whoever
+    hammers at an account that waits has ever longer waits at their own address. Needs the worker role."""
+    for each in counts:
+        refusal = await attempt(tx, each.limit, each.subject)
+        if refusal is not None:
+            return refusal
+    return None
+
+
 async def take(tx: Transaction, limit: Limit, subject: str) -> None:
     """Counts an attempt; RateLimited, with the seconds to wait, where one must wait first. Needs the worker role."""
+    refusal = await attempt(tx, limit, subject)
+    if refusal is not None:
+        raise refusal
+
+
+async def attempt(tx: Transaction, limit: Limit, subject: str) -> RateLimited | None:
+    """Counts an attempt, and returns the refusal where one must wait first. Needs the worker role."""
     key = _key(limit, subject)
     taken = await tx.fetch_value(
         "users.take_attempt",
@@ -44,9 +79,19 @@ async def take(tx: Transaction, limit: Limit, subject: str) -> None:
         first_wait_seconds=limit.first_wait,
         longest_wait_seconds=limit.longest_wait,
     )
-    if taken is None:
-        wait = await tx.fetch_value("users.remaining_wait", key=key)
-        raise RateLimited(f"Too many attempts. Please try again in {filters.duration(ceil(wait))}.", retry_after=wait)
+    if taken is not None:
+        return None
+    wait = await tx.fetch_value("users.remaining_wait", key=key)
+    return RateLimited(f"Too many attempts. Please try again in {filters.duration(ceil(wait))}.", retry_after=wait)
+
+
+async def settle(tx: Transaction, counts: Sequence[Count]) -> None:
+    """It was the right person: the attempt counts nowhere. An address keeps the count of the others behind it."""
+    for each in counts:
+        if each.limit is ADDRESS:
+            await give_back(tx, each.limit, each.subject)
+        else:
+            await forget(tx, each.limit, each.subject)
 
 
 async def forget(tx: Transaction, limit: Limit, subject: str) -> None:

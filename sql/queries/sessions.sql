@@ -174,10 +174,6 @@ SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT 
   LEFT JOIN users u ON u.id = w.user_id AND u.status = 'active'
   LEFT JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL;
 
--- name: owner_by_email
--- The account that the operator means.
-SELECT id FROM users WHERE lower(email) = lower(:email) AND status = 'active';
-
 -- name: recent
 -- The newest sessions of everybody, for the operator.
 SELECT s.id, u.email, s.plan_id, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,

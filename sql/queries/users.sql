@@ -4,8 +4,9 @@
 
 -- name: add
 -- Makes an account; no row where the address is taken.
-INSERT INTO users (id, email, name, password_hash) VALUES (:id, :email, :name, :password_hash)
-ON CONFLICT (lower(email)) WHERE status <> 'deleted' DO NOTHING
+INSERT INTO users (id, email, email_key, name, password_hash)
+VALUES (:id, :email, :email_key, :name, :password_hash)
+ON CONFLICT DO NOTHING
 RETURNING id, email, name, role, created_at;
 
 -- name: get
@@ -13,9 +14,29 @@ RETURNING id, email, name, role, created_at;
 SELECT id, email, name, role, status, settings, created_at FROM users WHERE id = :id AND status <> 'deleted';
 
 -- name: by_email
--- The account of an address, with what sign-in needs.
+-- The account of an address, with what sign-in needs. An address from before keys is found as it was then.
 SELECT id, email, name, role, status, password_hash, created_at
-  FROM users WHERE lower(email) = lower(:email) AND status <> 'deleted';
+  FROM users
+ WHERE status <> 'deleted' AND (email_key = :key OR (email_key IS NULL AND lower(email) = lower(:email)))
+ ORDER BY email_key IS NULL LIMIT 1;
+
+-- name: with_password
+-- The account of somebody signed in, with what checking the password needs.
+SELECT id, email, name, role, status, password_hash, created_at FROM users WHERE id = :id AND status <> 'deleted';
+
+-- name: without_key
+-- A few accounts whose address has no key yet.
+SELECT id, email FROM users WHERE email_key IS NULL AND status <> 'deleted' ORDER BY id LIMIT :limit;
+
+-- name: set_email_key
+-- Gives an address its key, unless another account has that.
+UPDATE users SET email_key = :key
+ WHERE id = :id AND email_key IS NULL AND status <> 'deleted'
+   AND NOT EXISTS (SELECT FROM users o WHERE o.email_key = :key AND o.status <> 'deleted');
+
+-- name: is_active
+-- Whether an account is neither banned nor deleted.
+SELECT status = 'active' FROM users WHERE id = :id;
 
 -- name: rename
 -- Changes the name of this transaction's user.
@@ -144,7 +165,7 @@ SELECT u.id, u.email, u.name FROM password_resets r JOIN users u ON u.id = r.use
 UPDATE password_resets r SET used_at = now() FROM users u
  WHERE r.token_hash = :token_hash AND r.used_at IS NULL AND r.expires_at > now()
    AND u.id = r.user_id AND u.status = 'active'
-RETURNING u.id, u.email;
+RETURNING u.id, u.email, u.name, u.role, u.created_at;
 
 -- name: replace_password
 -- Sets a password whatever the old one was.
@@ -205,7 +226,7 @@ UPDATE users SET status = :status WHERE id = :id AND status <> 'deleted' RETURNI
 
 -- name: close_account
 -- The account is nobody's from now on, and its address is free again.
-UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', password_hash = NULL,
+UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', email_key = NULL, password_hash = NULL,
        settings = '{}', role = 'member'
  WHERE id = :id AND status <> 'deleted' RETURNING id;
 

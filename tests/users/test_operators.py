@@ -1,9 +1,12 @@
 """What the operator does with accounts."""
 
+import uuid
+
 import pytest
 
 from chatserver import users
-from chatserver.errors import NotFound
+from chatserver.errors import Conflict, NotFound
+from tests.support.people import make_user, run_sql
 from tests.users.people import comes_in, email, member
 
 
@@ -38,3 +41,24 @@ async def test_nobody_can_be_made_anything_who_is_not_there(database):
     for verb, *rest in ((users.set_role, "admin"), (users.ban,), (users.unban,)):
         with pytest.raises(NotFound):
             await database.run_system(verb, nobody, *rest)
+
+
+async def test_an_address_from_before_keys_is_found_as_then_and_in_every_spelling_once_it_has_one(database):
+    local = f"jos\u00e9-{uuid.uuid4().hex}"
+    old = await make_user(database, "Jos\u00e9", email=f"{local}@b\u00fccher.example")
+    assert (await database.run_system(users.find, f"{local}@b\u00fccher.example")).id == old
+    await database.run_system(users.spell_addresses)
+    for text in (f"{local.upper()}@xn--bcher-kva.example", f"{local}@b\u00fccher.example".replace("\u00e9", "e\u0301")):
+        assert (await database.run_system(users.find, text)).id == old
+    with pytest.raises(Conflict):
+        await database.run_system(users.add, f"{local}@xn--bcher-kva.example", "Eve", None)
+
+
+async def test_of_two_old_accounts_of_one_address_both_are_still_found_as_they_were(database):
+    local = uuid.uuid4().hex
+    composed, decomposed = f"\u00e9{local}@example.org", f"e\u0301{local}@example.org"
+    first, second = await make_user(database, email=composed), await make_user(database, email=decomposed)
+    for _ in range(2):
+        await database.run_system(users.spell_addresses)
+    assert (await database.run_system(users.find, composed)).id == first
+    assert await run_sql(database, "SELECT FROM users WHERE id = $1 AND email_key IS NULL", second)

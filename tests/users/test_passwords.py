@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+import unicodedata
 
 import argon2
 import pytest
 
-from chatserver.errors import Busy
+from chatserver.errors import Busy, Invalid
 from chatserver.users import passwords
-from tests.users.people import PASSWORD
+from tests.users.people import PASSWORD, comes_in, member, sql
 
 
 async def test_a_password_matches_its_hash_and_nothing_else():
@@ -79,3 +80,54 @@ def test_the_common_passwords_are_of_lengths_that_are_accepted_at_all():
     common = passwords._common_passwords()
     assert len(common) > 300
     assert all(len(one) >= passwords.SHORTEST and one == one.lower() for one in common)
+
+
+SPELLINGS = {
+    "composed": "zw\u00f6lf B\u00e4ume am Fluss",
+    "decomposed": "zwo\u0308lf Ba\u0308ume am Fluss",
+    "with a no-break space": "zw\u00f6lf B\u00e4ume\u00a0am Fluss",
+}
+
+
+@pytest.mark.parametrize("typed", SPELLINGS)
+@pytest.mark.parametrize("set_as", SPELLINGS)
+async def test_a_password_is_right_on_every_system(set_as, typed):
+    assert await passwords.matches(await passwords.hashed(SPELLINGS[set_as]), SPELLINGS[typed])
+
+
+@pytest.mark.parametrize(
+    ("hashed_as", "typed"),
+    [("composed", "decomposed"), ("decomposed", "composed"), ("with a no-break space", "with a no-break space")],
+)
+async def test_a_hash_of_a_password_as_it_was_typed_is_still_right(hashed_as, typed):
+    old = passwords._HASHER.hash(SPELLINGS[hashed_as])
+    assert await passwords.matching(old, SPELLINGS[typed]) == SPELLINGS[hashed_as]
+    assert not await passwords.matches(old, SPELLINGS[typed] + "!")
+
+
+async def test_what_is_typed_decides_how_much_is_tried_and_not_whether_there_is_an_account(monkeypatch):
+    verified = []
+    monkeypatch.setattr(passwords, "_verify", lambda hashed, password: bool(verified.append(password)))
+    for password_hash in (None, "a hash"):
+        assert not await passwords.matches(password_hash, SPELLINGS["composed"])
+    assert verified[: len(verified) // 2] == verified[len(verified) // 2 :] and len(verified) == 4
+
+
+async def test_the_length_is_counted_in_letters_however_they_are_composed():
+    longest = "\u00f6\u00e4\u00fc1" * 64
+    decomposed = unicodedata.normalize("NFD", longest)
+    assert passwords.check(decomposed) == longest
+    assert await passwords.matches(await passwords.hashed(longest), decomposed)
+    with pytest.raises(Invalid, match="at least 8"):
+        passwords.check(unicodedata.normalize("NFD", "\u00f6\u00e4\u00fc\u00e9\u00e8\u00ea\u00f1"))
+
+
+async def test_one_who_signs_in_with_another_spelling_is_in_and_the_hash_is_made_anew(database):
+    ada = await member(database, password=SPELLINGS["composed"])
+    old = passwords._HASHER.hash(SPELLINGS["decomposed"])
+    await sql(database, "UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, old)
+    await comes_in(database, ada, password=SPELLINGS["composed"])
+    [row] = await sql(database, "SELECT password_hash FROM users WHERE id = $1", ada.id)
+    assert row["password_hash"] != old and passwords._verify(row["password_hash"], SPELLINGS["composed"])
+    for typed in SPELLINGS.values():
+        await comes_in(database, ada, password=typed)

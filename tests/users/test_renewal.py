@@ -77,7 +77,7 @@ async def test_a_reset_link_works_once_and_signs_out_everything(database):
     arrival, token = await comes_in(database, ada), await makes_token(database, ada)
     link = await database.run_system(users.begin_reset, ada.id)
     assert await database.run_system(users.find_reset, link) == ada.email
-    assert await users.reset_password(database, link, NEW) == ada.email
+    assert (await users.reset_password(database, link, NEW)).email == ada.email
     assert await recognises(database, arrival.secret.token) is None
     assert await recognises(database, token) is None
     await comes_in(database, ada, password=NEW)
@@ -92,7 +92,7 @@ async def test_two_uses_of_a_link_at_the_same_moment_set_one_password(database):
     answers = await asyncio.gather(
         *(users.reset_password(database, link, f"{NEW} {n}") for n in range(3)), return_exceptions=True
     )
-    assert sorted(type(answer).__name__ for answer in answers) == ["NotFound", "NotFound", "str"]
+    assert sorted(type(answer).__name__ for answer in answers) == ["NotFound", "NotFound", "User"]
 
 
 async def test_a_link_is_good_for_a_quarter_of_an_hour_and_until_the_next_one(database):

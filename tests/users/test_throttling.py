@@ -1,15 +1,17 @@
 """Guessing is slow, for one account and from one address, on every process."""
 
 import asyncio
+import contextlib
+import uuid
 
 import pytest
 
 from chatserver import config, resources, sessions, users
 from chatserver.console import Silence
 from chatserver.database import Database, load_queries
-from chatserver.errors import BadCredentials, RateLimited
+from chatserver.errors import BadCredentials, Invalid, RateLimited
 from chatserver.limits import Limits
-from chatserver.users import entry, throttling
+from chatserver.users import entry, passwords, profile, throttling
 from tests.support.people import make_session, make_user
 from tests.users.people import PASSWORD, address, comes_in, email, member, someone, sql
 
@@ -133,6 +135,126 @@ async def use_up(database, visitor, *, left, invited=False):
 async def an_invite(database):
     ada = await make_user(database)
     return await database.run_as(ada, sessions.invite, await make_session(database, ada))
+
+
+# What strangers do does not stop the owner ------------------------------------------------------------------------
+
+
+def known(user, **fields):
+    """A browser that this person has used before, at an address of its own."""
+    return someone(devices={user.id: f"device-of-{user.id}"}, **fields)
+
+
+async def signs_in(database, user, visitor, password=PASSWORD):
+    return await users.sign_in(database, user.email, password, visitor, opener=entry.with_a_sign_in())
+
+
+async def hammers(database, user, tries, visitor=None):
+    """Wrong passwords by a stranger, as fast as they are answered."""
+    for number in range(tries):
+        with contextlib.suppress(BadCredentials, RateLimited):
+            await signs_in(database, user, visitor or someone(), f"wrong password {number}")
+
+
+async def test_an_owner_comes_in_by_a_browser_used_before_whatever_strangers_do(database):
+    ada = await member(database)
+    await hammers(database, ada, 12)
+    await is_held_up(database, ada.email)
+    await signs_in(database, ada, known(ada))
+    await is_held_up(database, ada.email)  # her success wins the strangers no guess
+
+
+async def test_an_owner_comes_in_by_a_browser_used_before_from_an_address_that_strangers_use_up(database):
+    ada, office = await member(database), someone()
+    for _ in range(25):
+        with contextlib.suppress(BadCredentials, RateLimited):
+            await users.sign_in(database, email(), "wrong password", office, opener=entry.with_a_sign_in())
+    await is_held_up(database, ada.email, office)
+    await signs_in(database, ada, known(ada, address=office.address))
+
+
+async def test_a_browser_used_before_has_guesses_of_its_own_and_no_more_than_others(database):
+    ada = await member(database)
+    for _ in range(5):
+        await guess(database, ada.email, known(ada))
+    assert 25 < await is_held_up(database, ada.email, known(ada)) <= 30
+    await comes_in(database, ada)
+
+
+async def test_a_browser_that_another_person_used_is_a_strangers(database):
+    ada, eve = await member(database), await member(database, "Eve")
+    for _ in range(5):
+        await guess(database, ada.email, known(eve))
+    await is_held_up(database, ada.email, known(eve))
+
+
+async def test_somebody_signed_in_is_held_up_by_ones_own_tries_alone(database):
+    ada = await member(database)
+    here, elsewhere = someone(sign_in_id="here"), someone(sign_in_id="elsewhere")
+    await hammers(database, ada, 12, someone(address=here.address))
+    for _ in range(4):
+        with pytest.raises(Invalid):
+            await entry.prove_again(database, ada.id, "wrong password", here)
+    await users.change_password(database, ada.id, PASSWORD, "a new and better one", here, kept=None)
+    for _ in range(5):
+        with pytest.raises(Invalid):
+            await entry.prove_again(database, ada.id, "wrong password", here)
+    with pytest.raises(RateLimited):
+        await entry.prove_again(database, ada.id, "a new and better one", here)
+    await users.delete_account(database, ada.id, "a new and better one", elsewhere)
+
+
+async def test_tries_that_are_refused_count_against_their_address_alone(database):
+    ada, stranger = await member(database), someone()
+    await hammers(database, ada, 20, stranger)
+    # The account has had five guesses and waits half a minute; the stranger has used up the address.
+    await time_passes(database, throttling.ACCOUNT, ada.email, 31)
+    assert await is_held_up(database, ada.email, stranger) > 31
+    await comes_in(database, ada)
+
+
+async def test_an_address_that_goes_on_waits_ever_longer_and_takes_no_turn_of_the_account(database):
+    ada, stranger = await member(database), someone()
+    await hammers(database, ada, 20, stranger)
+    for wait in (60, 120, 240):
+        assert wait - 5 < await is_held_up(database, ada.email, stranger) <= wait
+        await time_passes(database, throttling.ADDRESS, stranger.address, wait)
+        await hammers(database, ada, 1, stranger)
+    assert await is_held_up(database, ada.email) <= 60
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["ada", "ADA", "Ada", " ada", "\u200bada"],
+        ["k", "K", "\u212a"],  # the sign for Kelvin
+        ["istanbul", "ISTANBUL", "ISTANBUL".lower()],
+        ["i\u0307stanbul", "\u0130stanbul"],
+        ["stra\u00dfe", "STRASSE", "stra\u1e9ee"],
+        ["caf\u00e9", "cafe\u0301", "CAF\u00c9"],
+        ["\u1ed7", "\u00f4\u0303", "o\u0302\u0303"],
+        ["\uff41\uff44\uff41", "ada"],
+        ["\u03c3\u03bf\u03c6\u03bf\u03c2", "\u03a3\u039f\u03a6\u039f\u03a3", "\u03c3\u03bf\u03c6\u03bf\u03c3"],
+    ],
+)
+async def test_another_spelling_of_an_address_wins_no_guess(database, spellings):
+    domain = f"{uuid.uuid4().hex}.example.org"
+    address = profile.email(f"{spellings[0]}@{domain}")
+    ada = await database.run_system(entry.add, address, "Ada", await passwords.hashed(PASSWORD))
+    for number in range(5):
+        await guess(database, f"{spellings[number % len(spellings)]}@{domain}")
+    for spelled in spellings:
+        await is_held_up(database, f"{spelled}@{domain}")
+        assert (await database.run_system(users.find, f"{spelled}@{domain}")).id == ada.id
+
+
+async def test_an_ipv4_address_is_one_however_its_socket_spells_it(database):
+    home = address()
+    spelled = [home, f"::ffff:{home}", f"::FFFF:{home}"]
+    for number in range(20):
+        await guess(database, email(), someone(address=spelled[number % 3]))
+    for each in spelled:
+        await is_held_up(database, email(), someone(address=each))
 
 
 async def test_new_accounts_from_one_address_are_limited_in_an_hour(database):
