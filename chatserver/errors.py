@@ -271,6 +271,11 @@ class StorageError(ChatserverError):
     code = "storage-error"
     status = 503
 
+    def __init__(self, message: str | None = None, *, cause: str = "", mend: str = "") -> None:
+        """`cause` and `mend` are sentences for the operator: for the log and the doctor, never for a page."""
+        super().__init__(message)
+        self.cause, self.mend = cause, mend
+
 
 class ConfigurationError(ChatserverError):
     """The configuration is wrong."""

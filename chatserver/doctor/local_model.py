@@ -13,7 +13,13 @@ def look(config: Config) -> list[Finding]:
         return []
     missing = diffusers.missing_packages()
     if missing:
-        return [failure(NAME, f"Not installed: {', '.join(missing)}.", "Run pip install chatserver[diffusers].")]
+        return [
+            failure(
+                NAME,
+                f"Not installed: {', '.join(missing)}.",
+                "Install the extra: pip install --editable '.[diffusers]' in the checkout.",
+            )
+        ]
     if not config.diffusers_model:
         return [failure(NAME, "DIFFUSERS_MODEL is not set.", "Set it to the folder of a pipeline, or a hub id.")]
     words = diffusers.problem(config.diffusers_model)

@@ -10,7 +10,7 @@ import aiohttp
 from chatserver import brokers, storage
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
-from chatserver.errors import ConfigurationError
+from chatserver.errors import ConfigurationError, StorageError
 from chatserver.imaging.workshop import PictureWorkshop
 
 DEADLINE_SECONDS = 15.0
@@ -38,10 +38,16 @@ async def _storage(config: Config) -> Finding:
             opened = await storage.open_storage(config)
             try:
                 await opened.check()
+                # The sweeper and the comparison list, which is a right of its own.
+                await anext(aiter(opened.walk("probe")), None)
             finally:
                 await opened.close()
     except ConfigurationError as error:
         return failure("storage", error.message, mend)
+    except StorageError as error:
+        return failure("storage", f"{where} cannot be used. {error.cause or error.message}", error.mend or mend)
+    except TimeoutError:
+        return failure("storage", f"{where} did not answer within {DEADLINE_SECONDS:.0f} seconds.", mend)
     except Exception as error:  # noqa: BLE001 - whatever it is, files cannot be kept
         return failure("storage", f"{where} could not be written and read ({type(error).__name__}).", mend)
     return ok("storage", f"{where} takes a file, gives it back and removes it.")

@@ -1,6 +1,7 @@
 """The outside services: the token, whose it is and what it may do, and who serves the models in use."""
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -20,6 +21,9 @@ A_NEW_ONE = (
     "Make one at https://huggingface.co/settings/tokens/new?ownUserPermissions=inference.serverless.write"
     "&tokenType=fineGrained and set HUGGINGFACE_API_KEY."
 )
+# What documents print in the place of a token holds dots, brackets or asterisks, or says "your token" or "xxxx".
+_TOKEN = re.compile(r"hf_[A-Za-z0-9_-]+")
+_EXAMPLE = re.compile(r"your|token_?here|x{4}", re.IGNORECASE)
 # whoami is strictly limited, so what it said is kept beside the data, under the hash of the token.
 KEPT_SECONDS = 3600.0
 KEPT_FILE = "doctor-identity.json"
@@ -59,11 +63,13 @@ def _token(config: Config) -> Finding:
         return failure("token", "This is an old organisation's token, which is refused.", A_NEW_ONE)
     if not token.startswith("hf_"):
         return failure("token", "The token does not start with hf_.", A_NEW_ONE)
+    if not _TOKEN.fullmatch(token) or _EXAMPLE.search(token):
+        return failure("token", "This is the example of a token, as documents print it, and not a token.", A_NEW_ONE)
     return ok("token", "The token looks like one.")
 
 
 async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
-    if not config.huggingface_api_key.startswith("hf_"):
+    if _token(config).status == "failure" or not config.huggingface_api_key:
         return []
     found = [await _identity(config, provider)]
     if not config.image_base_url:

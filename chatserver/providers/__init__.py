@@ -48,7 +48,7 @@ def _open_huggingface(config: Config) -> Provider:
 def _open_diffusers(config: Config) -> Provider:
     if missing_packages():
         raise ConfigurationError(
-            "PROVIDERS names diffusers, but it is not installed: pip install chatserver[diffusers]"
+            "PROVIDERS names diffusers, but it is not installed: the extra of that name, see docs/diffusers.md."
         )
     if not config.diffusers_model:
         raise ConfigurationError("PROVIDERS names diffusers, but DIFFUSERS_MODEL is not set.")

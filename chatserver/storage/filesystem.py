@@ -136,11 +136,13 @@ class FolderStorage:
 
 def _storage_error(error: OSError) -> StorageError:
     log.error("storage.failed", error=errno.errorcode.get(error.errno or 0, "OSError"))
+    cause = f"The system says: {error.strerror}."
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return StorageError("The file store is full.")
+        return StorageError("The file store is full.", cause=cause, mend="Free some of the disk, or move STORAGE_URL.")
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return StorageError("The file store may not be written by this server.")
-    return StorageError()
+        mend = "Let the account that chatserver runs as write there."
+        return StorageError("The file store may not be written by this server.", cause=cause, mend=mend)
+    return StorageError(cause=cause)
 
 
 # What the threads do -----------------------------------------------------------------------------------------------

@@ -6,9 +6,10 @@ from typing import TypeVar
 
 import aiohttp
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chatserver.errors import StorageError
+from chatserver.storage import causes
 
 T = TypeVar("T")
 
@@ -45,25 +46,27 @@ async def guarded(call: Awaitable[T], seconds: float) -> T:
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError as error:
-        raise StorageError("The file store did not answer in time.") from error
+        raise _storage_error(causes.silent(), "The file store did not answer in time.") from error
     except ClientError as error:
         raise _told(error) from error
-    except NoCredentialsError as error:
-        raise StorageError("The file store needs keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") from error
     except (BotoCoreError, aiohttp.ClientError, OSError) as error:
-        log.error("storage.failed", error=type(error).__name__)
-        raise StorageError from error
+        cause = causes.of_failure(error)
+        log.error("storage.failed", error=type(error).__name__, cause=cause.words)
+        raise _storage_error(cause) from error
 
 
 def _told(error: ClientError) -> StorageError:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    if code in _MISSING:
+    if code in _MISSING and not causes.is_web_page(error):
         return Missing()
     if code == "InvalidRange":
         return PastTheEnd()
-    log.error("storage.refused", code=code, operation=error.operation_name)
+    cause = causes.of_answer(error)
+    log.error("storage.refused", code=code, operation=error.operation_name, cause=cause.words)
     if code == "NoSuchBucket":
-        return BucketMissing()
-    if code in _REFUSED:
-        return StorageError("The file store refused this server's key.")
-    return StorageError()
+        return BucketMissing(cause=cause.words, mend=cause.mend)
+    return _storage_error(cause, "The file store refused this server's key." if code in _REFUSED else None)
+
+
+def _storage_error(cause: causes.Cause, message: str | None = None) -> StorageError:
+    return StorageError(message, cause=cause.words, mend=cause.mend)

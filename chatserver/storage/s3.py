@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 import aioboto3
 import structlog
 from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError
 
 from chatserver import ids
-from chatserver.errors import StorageError
+from chatserver.errors import ConfigurationError, StorageError
+from chatserver.storage import causes
 from chatserver.storage.address import S3Address
 from chatserver.storage.base import StoredObject
 from chatserver.storage.keys import check_folder, check_key
@@ -75,7 +77,11 @@ class S3Storage:
         )
         session = aioboto3.Session()
         client = session.client("s3", endpoint_url=endpoint, region_name=self._address.region, config=config)
-        return await self._open.enter_async_context(client)
+        try:
+            return await self._open.enter_async_context(client)
+        except (ValueError, BotoCoreError) as error:
+            cause = causes.of_failure(error)
+            raise ConfigurationError(f"STORAGE_URL cannot be used. {cause.words} {cause.mend}") from None
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
         """Keeps `data` under `key`; large ones in parts, which become visible together."""
@@ -228,7 +234,8 @@ class S3Storage:
             await self._guarded(self._client.head_bucket(Bucket=bucket))
         except Missing:
             log.error("storage.bucket_missing", bucket=bucket)
-            raise BucketMissing from None
+            words, mend = causes.bucket_missing()
+            raise BucketMissing(cause=words, mend=mend) from None
 
     def _buckets(self) -> list[str]:
         return sorted({self._address.images_bucket, self._address.videos_bucket})

@@ -65,6 +65,11 @@ async def test_all_is_well_and_the_identity_is_asked_once(huggingface, environ) 
         ({"HUGGINGFACE_API_KEY": "sk-1234567890"}, "token", "failure", "does not start with hf_"),
         ({"HUGGINGFACE_API_KEY": "'hf_1234567890'"}, "token", "failure", "quotation marks"),
         ({"HUGGINGFACE_API_KEY": "api_org_1234567"}, "token", "failure", "organisation"),
+        ({"HUGGINGFACE_API_KEY": "hf_…"}, "token", "failure", "example of a token"),
+        ({"HUGGINGFACE_API_KEY": "hf_..."}, "token", "failure", "example of a token"),
+        ({"HUGGINGFACE_API_KEY": "hf_xxxxxxxxxxxxxxxx"}, "token", "failure", "example of a token"),
+        ({"HUGGINGFACE_API_KEY": "hf_<your token>"}, "token", "failure", "blanks"),
+        ({"HUGGINGFACE_API_KEY": "hf_"}, "token", "failure", "example of a token"),
         ({"IMAGE_MODEL": "nobody/nothing"}, "image model", "failure", "not served"),
         ({"CHAT_MODEL": "nobody/llama"}, "chat model", "failure", "does not serve"),
         ({"CHAT_BASE_URL": "http://127.0.0.1:9/v1"}, "chat model", "failure", "cannot be reached"),
@@ -83,6 +88,89 @@ async def test_each_thing_that_is_wrong_has_its_line_and_its_mend(
     assert (found.status, words in found.message) == (status, True), found
     assert found.mend
     assert "canary" not in found.message
+
+
+class Bucket:
+    """A server of HTTP that answers every request in one way, in the place of a store."""
+
+    def __init__(self, status=200, code="", headers="", body=""):
+        self.body = body or (f"<Error><Code>{code}</Code><Message>canary</Message></Error>" if code else "")
+        self.head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(self.body)}\r\nConnection: close\r\n{headers}\r\n"
+
+    async def __call__(self, reader, writer):
+        head = await reader.read(65536)
+        if b"100-continue" in head.lower():
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.write((self.head + self.body).encode())
+        await writer.drain()
+        writer.close()
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "canary-id", "AWS_SECRET_ACCESS_KEY": "canary", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+async def storage_finding(environ, monkeypatch, url, keys=KEYS):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in keys.items():
+        monkeypatch.setenv(name, value)
+    found = (await findings(environ, STORAGE_URL=url))["storage"]
+    assert "canary" not in found.message + found.mend
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answer", "words", "mend"),
+    [
+        (Bucket(403, "InvalidAccessKeyId"), "does not know the access key", "AWS_ACCESS_KEY_ID"),
+        (Bucket(403, "SignatureDoesNotMatch"), "the signature is wrong", "AWS_SECRET_ACCESS_KEY"),
+        (Bucket(403, "AccessDenied"), "may not write", "rights"),
+        (Bucket(403, "RequestTimeTooSkewed"), "clock", "NTP"),
+        (Bucket(400, "ExpiredToken"), "temporary keys", "AWS_SESSION_TOKEN"),
+        (Bucket(404, "NoSuchBucket"), "does not exist", "storage create"),
+        (Bucket(400, "InvalidBucketName"), "name", "lower-case"),
+        (Bucket(301, "PermanentRedirect", "x-amz-bucket-region: eu-west-3\r\n"), "another region", "region="),
+        (Bucket(400, "AuthorizationHeaderMalformed"), "another region", "region="),
+        (Bucket(507, "XMinioStorageFull"), "full", "quota"),
+        (Bucket(405, "MethodNotAllowed"), "does not speak S3", "web console"),
+        (Bucket(200, "", "Content-Type: text/html\r\n", "<html>Welcome"), "does not speak S3", "web console"),
+        (Bucket(404, "", "Content-Type: text/html\r\n", "<html>Nothing here"), "does not speak S3", "web console"),
+        (Bucket(418, "Teapot"), "refused the request", "log"),
+    ],
+    ids=lambda value: value.head.split()[1] if isinstance(value, Bucket) else value[:12],
+)
+async def test_the_causes_of_a_bucket_that_answers_but_cannot_be_used_are_told_apart(
+    huggingface, environ, monkeypatch, answer, words, mend
+) -> None:
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await storage_finding(environ, monkeypatch, f"s3://b-1?endpoint=http://127.0.0.1:{port}")
+    assert (found.status, words in found.message, mend in found.mend) == ("failure", True, True), found
+
+
+@pytest.mark.parametrize(
+    ("url", "keys", "words", "mend"),
+    [
+        ("s3://b-1?endpoint=http://127.0.0.1:9", KEYS, "Nothing listens", "port"),
+        ("s3://b-1?endpoint=http://nowhere.invalid", KEYS, "name is not known", "endpoint="),
+        ("s3://b-1?endpoint=http://127.0.0.1:9", {}, "No keys are set", "AWS_SECRET_ACCESS_KEY"),
+        ("s3://b-1?endpoint=http://127.0.0.1:9", {"AWS_ACCESS_KEY_ID": "x"}, "Only one of the two", "AWS_SECRET"),
+        ("s3://No Bucket?endpoint=http://127.0.0.1:9", KEYS, "bucket's name", "lower-case"),
+    ],
+)
+async def test_the_causes_of_a_bucket_that_is_never_reached_are_told_apart(
+    huggingface, environ, monkeypatch, url, keys, words, mend
+) -> None:
+    keys = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", **keys}
+    found = await storage_finding(environ, monkeypatch, url, keys)
+    assert (found.status, words in found.message, mend in found.message + found.mend) == ("failure", True, True), found
+
+
+async def test_a_bucket_behind_the_wrong_scheme_is_told_apart(huggingface, environ, monkeypatch) -> None:
+    async with await asyncio.start_server(Bucket(200), "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        found = await storage_finding(environ, monkeypatch, f"s3://b-1?endpoint=https://127.0.0.1:{port}")
+    assert (found.status, "No TLS" in found.message, "https://" in found.mend) == ("failure", True, True), found
 
 
 @pytest.mark.parametrize(

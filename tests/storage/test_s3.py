@@ -114,8 +114,9 @@ async def test_without_keys_the_operator_is_told_which(swift, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     store = await storage.open_url(swift.url(BUCKET))
-    with pytest.raises(StorageError, match="AWS_ACCESS_KEY_ID"):
+    with pytest.raises(StorageError) as refusal:
         await store.get("a/1.png")
+    assert "AWS_ACCESS_KEY_ID" in refusal.value.mend
     await store.close()
 
 
