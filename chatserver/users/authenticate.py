@@ -12,7 +12,7 @@ from chatserver.database import Database, Transaction
 from chatserver.users import devices, sign_ins, tokens
 from chatserver.users.models import Visitor
 from chatserver.web import cookies
-from chatserver.web.auth import Viewer, current_viewer
+from chatserver.web.auth import Viewer, current_viewer, shown_token
 
 COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
@@ -20,11 +20,9 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
-    """The person who asks, or None. A Bearer token counts alone: a bad one is not made good by a cookie."""
-    # Other schemes are not ours: a proxy in front may ask for a password of its own.
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        token = token.strip()
+    """The person who asks, or None. Where a Bearer token counts, it counts alone: no cookie makes a bad one good."""
+    token = shown_token(connection)
+    if token is not None:
         return await database.run_system(by_token, token) if tokens.looks_right_for_api(token) else None
     cookie = cookies.read(connection, config, COOKIE)
     if cookie is None or not tokens.looks_right(cookie):

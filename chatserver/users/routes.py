@@ -120,6 +120,6 @@ ROUTES = [
     ),
     Endpoint("GET", "/tokens", list_tokens, summary="List one's API tokens", answer=Tokens),
     Endpoint("DELETE", "/tokens/{token_id}", revoke_token, summary="Revoke an API token", status=204),
-    Endpoint("GET", "/sign-ins", list_sign_ins, summary="List one's sign-ins", answer=SignIns),
-    Endpoint("DELETE", "/sign-ins/{sign_in_id}", end_sign_in, summary="End a sign-in", status=204),
+    Endpoint("GET", "/sign-ins", list_sign_ins, summary="List one's sign-ins", answer=SignIns, browser_only=True),
+    Endpoint("DELETE", "/sign-ins/{sign_in_id}", end_sign_in, summary="End a sign-in", status=204, browser_only=True),
 ]

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from chatserver import ids
 from chatserver.errors import Invalid, Malformed, TooLarge
 from chatserver.state import State
-from chatserver.web.auth import Viewer, require_viewer
+from chatserver.web.auth import Viewer, require_browser, require_viewer
 
 PREFIX = "/api/v1"
 # No body of the API comes near this; uploads have their own entrance and their own limit.
@@ -56,7 +56,10 @@ class Call:
 
 
 class Endpoint(Route):
-    """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success."""
+    """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success.
+
+    `browser_only` is for what an API token may not do.
+    """
 
     def __init__(
         self,
@@ -70,13 +73,17 @@ class Endpoint(Route):
         answer: Any = None,
         status: int = 200,
         signed_in: bool = True,
+        browser_only: bool = False,
     ) -> None:
         self.summary, self.body, self.query, self.answer = summary, body, query, answer
-        self.success, self.signed_in, self.method, self.api_path = status, signed_in, method, PREFIX + path
+        self.success, self.signed_in, self.browser_only = status, signed_in, browser_only
+        self.method, self.api_path = method, PREFIX + path
 
         async def endpoint(request: Request) -> Response:
             call = Call(request)
-            if signed_in:
+            if browser_only:
+                require_browser(request)
+            elif signed_in:
                 require_viewer(request)
             result = await handler(call, await read_body(request, body)) if body else await handler(call)
             if isinstance(result, Response):

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver.config import Config
 from chatserver.errors import NotAllowed
-from chatserver.web.auth import Viewer
+from chatserver.web.auth import Viewer, shown_token
 from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.hosts import is_own_origin
 
@@ -35,7 +35,7 @@ class Authentication:
 
 
 class SameOrigin:
-    """Refuses unsafe requests that another site made the browser send (CSRF). Calls with a Bearer token are exempt."""
+    """Refuses unsafe requests that another site made the browser send (CSRF). A Bearer token that counts is exempt."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class SameOrigin:
         if scope["method"] in _SAFE_METHODS or scope["path"] == REPORTS_PATH:
             return True
         connection = HTTPConnection(scope)
-        if connection.headers.get("authorization", "").lower().startswith("bearer "):
+        if shown_token(connection) is not None:
             return True
         site = connection.headers.get("sec-fetch-site")
         if site is not None:

@@ -70,12 +70,18 @@ def _operation(endpoint: Endpoint, by_type: dict[Any, Document], components: Doc
         "tags": [endpoint.api_path.split("/")[3]],
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, components)],
         "responses": {str(endpoint.success): _success(endpoint, by_type), **_error_references(endpoint)},
-        "security": [{"token": []}, {"cookie": []}] if endpoint.signed_in else [],
+        "security": _security(endpoint),
     }
     if endpoint.body is not None:
         content = {"application/json": {"schema": by_type[endpoint.body]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[Document]:
+    if endpoint.browser_only:
+        return [{"cookie": []}]
+    return [{"token": []}, {"cookie": []}] if endpoint.signed_in else []
 
 
 def _operation_id(endpoint: Endpoint) -> str:

@@ -63,8 +63,9 @@ ROUTES: dict[str, Case] = {
     "POST /api/v1/tokens": Case(401, 401, body={"email": "{email}", "password": "not the right one"}),
     "GET /api/v1/tokens": Case(200),
     "DELETE /api/v1/tokens/{token_id}": Case(404, guest=404),
-    "GET /api/v1/sign-ins": Case(200),
-    "DELETE /api/v1/sign-ins/{sign_in_id}": Case(404, guest=404),
+    # A token neither sees nor ends a browser's sign-ins, not even its own person's.
+    "GET /api/v1/sign-ins": Case(403),
+    "DELETE /api/v1/sign-ins/{sign_in_id}": Case(403, guest=403),
     "GET /api/v1/plans": Case(200, 200),
     "POST /api/v1/sessions": Case(422, body={"plan_id": "none"}),
     "GET /api/v1/sessions": Case(200),
@@ -287,6 +288,8 @@ async def _furnish(house, ada, session, database):
     house.askers = {"stranger": askers["Eve"], "guest": askers["Gus"], "banned": askers["Bea"], "nobody": nobody}
     for asker in (*house.askers.values(), owner):
         await asker.signs_in()
+    status, sign_ins = await owner.browser.call("GET", "/sign-ins")
+    assert status == 200
     await owner.client.close()
     await database.run_system(users.begin_reset, ada.id)
     house.session = session
@@ -299,7 +302,7 @@ async def _furnish(house, ada, session, database):
         "filename": asset["filename"],
         "user_id": ada.id,
         "token_id": (await ada.call("GET", "/tokens"))["tokens"][0]["id"],
-        "sign_in_id": (await ada.call("GET", "/sign-ins"))["sign_ins"][0]["id"],
+        "sign_in_id": sign_ins["sign_ins"][0]["id"],
         # Only whoever was given them may use these: others can but guess.
         "code": "AAAAAAAAAAAAAAAAAAAAAA",
         "token": "A" * 43,
@@ -322,6 +325,19 @@ async def test_whoever_is_not_in_the_session_learns_and_changes_nothing_by_any_r
         assert not [secret for secret in house.secrets if secret in text], route
         assert await house.rows() == before, route
     assert told == expected
+
+
+async def test_a_stolen_token_is_nobodys_on_every_page_even_with_the_form_token_of_a_visitor(house):
+    thief, before = await Asker(house.product).signs_in(), await house.rows()
+    thief.client.headers["Authorization"] = f"Bearer {house.ada.token}"
+    pages = {route: case for route, case in ROUTES.items() if not route.split()[1].startswith(("/api/", "/files/"))}
+    told = {}
+    for route, case in pages.items():
+        told[route], text = await thief.asks(route, house.path_of(route), house.fill(case.body))
+        assert not [secret for secret in house.secrets if secret in text], route
+        assert await house.rows() == before, route
+    assert told == {route: case.nobody for route, case in pages.items()}
+    await thief.client.close()
 
 
 async def test_a_guest_may_read_and_mark_but_not_what_is_the_owners(house):

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
 from chatserver.web import errors, filters, forms, middleware, shell, templating
-from chatserver.web.auth import Viewer
+from chatserver.web.auth import Viewer, shown_token
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
 
@@ -29,7 +29,7 @@ BROWSER = {"Accept": "text/html"}
 
 
 async def identify(connection: HTTPConnection) -> Viewer | None:
-    if connection.headers.get("authorization") == "Bearer ada":
+    if shown_token(connection) == "ada":
         return _viewer("ada", "token")
     name = connection.cookies.get("who")
     return _viewer(name, "cookie") if name else None
@@ -107,7 +107,7 @@ async def show_times(request: Request) -> Response:
 
 ROUTES = [
     Route("/who", who, methods=["GET", "POST", "DELETE"]),
-    Route("/api/v1/who", who, methods=["GET", "POST"]),
+    Route("/api/v1/who", who, methods=["GET", "POST", "DELETE"]),
     Route("/form", show_form),
     Route("/form", take_form, methods=["POST"]),
     Route("/notice", leave_notice),

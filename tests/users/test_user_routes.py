@@ -50,11 +50,21 @@ async def test_a_token_is_made_listed_and_revoked(api, database):
 
 async def test_sign_ins_are_listed_and_ended(api, database):
     ada = await member(database)
+    here, there = await comes_in(database, ada), await comes_in(database, ada)
+    cookie = {"Cookie": f"chatserver={here.secret.token}"}
+    status, listed = await api("GET", "/sign-ins", **cookie)
+    assert status == 200 and {one["id"] for one in listed["sign_ins"]} == {here.secret.id, there.secret.id}
+    assert (await api("DELETE", f"/sign-ins/{there.secret.id}", **cookie))[0] == 204
+    assert (await api("DELETE", f"/sign-ins/{there.secret.id}", **cookie))[0] == 404
+
+
+async def test_a_token_neither_sees_nor_ends_the_sign_ins_of_its_owner(api, database):
+    ada = await member(database)
     arrival, token = await comes_in(database, ada), await makes_token(database, ada)
-    status, listed = await api("GET", "/sign-ins", **bearer(token))
-    assert status == 200 and [one["id"] for one in listed["sign_ins"]] == [arrival.secret.id]
-    assert (await api("DELETE", f"/sign-ins/{arrival.secret.id}", **bearer(token)))[0] == 204
-    assert (await api("DELETE", f"/sign-ins/{arrival.secret.id}", **bearer(token)))[0] == 404
+    for method, path in (("GET", "/sign-ins"), ("DELETE", f"/sign-ins/{arrival.secret.id}")):
+        status, refusal = await api(method, path, **bearer(token))
+        assert (status, refusal["error"]["code"]) == (403, "not-allowed")
+    assert (await api("GET", "/users/me", Cookie=f"chatserver={arrival.secret.token}"))[0] == 200
 
 
 async def test_wrong_credentials_are_401_and_too_many_429_with_the_time(api, database):
@@ -142,10 +152,11 @@ async def test_a_stranger_finds_nothing_of_anybody_else(api, database):
     [of_ada] = await sql(database, "SELECT id FROM api_tokens WHERE user_id = $1", ada.id)
     as_eve = bearer(await makes_token(database, eve))
     assert (await api("DELETE", f"/tokens/{of_ada['id']}", **as_eve))[0] == 404
-    assert (await api("DELETE", f"/sign-ins/{arrival.secret.id}", **as_eve))[0] == 404
+    eves = {"Cookie": f"chatserver={(await comes_in(database, eve)).secret.token}"}
+    assert (await api("DELETE", f"/sign-ins/{arrival.secret.id}", **eves))[0] == 404
     assert (await api("DELETE", "/tokens/nonsense", **as_eve))[0] == 404
     assert ada.id not in json.dumps(await api("GET", "/tokens", **as_eve))
-    assert (await api("GET", "/sign-ins", **as_eve))[1] == {"sign_ins": []}
+    assert arrival.secret.id not in json.dumps(await api("GET", "/sign-ins", **eves))
     assert (await api("GET", "/users/me", **as_eve))[1]["user"]["id"] == eve.id
     assert (await api("GET", "/users/me", **bearer(token)))[0] == 200
 

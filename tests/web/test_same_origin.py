@@ -39,8 +39,16 @@ def _sent(client: Client, headers: dict[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize("case", ALLOWED)
 async def test_a_change_from_our_side_is_taken(client: Client, case: str, method: str) -> None:
-    async with client.request(method, "/who", headers=_sent(client, ALLOWED[case])) as answer:
+    async with client.request(method, "/api/v1/who", headers=_sent(client, ALLOWED[case])) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("case", [case for case in ALLOWED if case.startswith("a program with a token")])
+async def test_a_token_counts_on_no_page_and_vouches_for_no_cookie_there(client: Client, case: str) -> None:
+    async with client.get("/who", headers=_sent(client, ALLOWED[case])) as answer:
+        assert (await answer.json())["viewer"] is None
+    async with client.post("/who", headers=_sent(client, {**ADA, **ALLOWED[case]})) as answer:
+        assert answer.status == 403
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
