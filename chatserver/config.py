@@ -10,6 +10,7 @@ import re
 import secrets
 import types
 import typing
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,11 @@ class Config:
         "", "Any OpenAI-compatible server (Ollama, vLLM, llama.cpp), such as http://127.0.0.1:11434/v1."
     )
     chat_api_key: str = _setting("", "The key of CHAT_BASE_URL, where it wants one.", secret=True)
+    chat_seconds: int = _setting(1800, "The longest that one answer of the assistant may take in all.", minimum=1)
+    chat_first_token_seconds: int = _setting(
+        600, "The longest until its model begins: it may have to be loaded, and a long conversation read.", minimum=1
+    )
+    chat_silence_seconds: int = _setting(180, "The longest silence in the middle of an answer.", minimum=1)
     chat_window_tokens: int = _setting(
         6000, "How much of the conversation the assistant is given, in tokens (estimated).", minimum=200
     )
@@ -295,7 +301,7 @@ def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
         # In the bytes that were given, if the locale could not name them otherwise.
         return Path(os.fsdecode(text.encode())).expanduser()
     assert not isinstance(kind, types.UnionType)
-    return text
+    return _key(name, text) if field.name in _KEYS else text
 
 
 def _parse_bool(name: str, text: str) -> bool:
@@ -325,6 +331,21 @@ def _parse_int(name: str, text: str, minimum: float | None) -> int:
 def _shown(text: str) -> str:
     """A wrong value in the one line that says so."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+_KEYS = ("huggingface_api_key", "chat_api_key", "image_api_key")
+
+
+def _key(name: str, text: str) -> str:
+    """A key as it is meant: without the quotation marks and the "Bearer" that people copy along. It goes into a header."""
+    bare = text.strip("\"'").strip()
+    bare = re.sub(r"^(authorization:\s*)?bearer\s+|^authorization:\s*", "", bare, flags=re.IGNORECASE)
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in bare):
+        raise ConfigurationError(f"{name} holds a line break or another character that ends a line; set the bare key.")
+    # Of Hugging Face's token the doctor tells more than that.
+    if name != "HUGGINGFACE_API_KEY" and not re.fullmatch(r"[!-~]+", bare):
+        raise ConfigurationError(f"{name} holds a blank or a letter that no key has; set the bare key.")
+    return bare
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")

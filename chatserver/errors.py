@@ -24,7 +24,9 @@
     │   ├── BadBytes                bad-bytes
     │   ├── ModelLoadingTooLong     model-loading-too-long
     │   ├── Truncated               truncated
-    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, Refused, BadParameters, Drill: never retried
+    │   ├── NoWords                 no-words
+    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, Refused, BadParameters, Drill:
+    │                               never retried
     ├── StorageError                storage-error        503
     └── ConfigurationError          configuration        –     (stops the start with one line)
 
@@ -179,6 +181,10 @@ class ProviderError(ChatserverError):
     status = 502
     temporary: ClassVar[bool] = True
 
+    # The service's own words and its status, for the log and for another try; people are shown `message` only.
+    said: str = ""
+    answered: int | None = None
+
 
 class ProviderRateLimited(ProviderError):
     """The picture service asks us to wait."""
@@ -216,6 +222,12 @@ class Truncated(ProviderError):
     code = "truncated"
 
 
+class NoWords(ProviderError):
+    """The assistant ended its answer without a word. Please ask again, or in other words."""
+
+    code = "no-words"
+
+
 class InvalidToken(ProviderError):
     """The picture service did not accept this server's token. The operator has to set a valid one (it starts with hf_)."""
 
@@ -241,6 +253,13 @@ class ModelGone(ProviderError):
     """The picture service no longer serves this model. The operator has to choose another one."""
 
     code = "model-gone"
+    temporary = False
+
+
+class WrongAddress(ProviderError):
+    """The address that the operator has set does not speak the protocol that it should."""
+
+    code = "wrong-address"
     temporary = False
 
 

@@ -24,6 +24,16 @@ ROOT = Path(__file__).resolve().parent.parent
         ({"PROVIDERS": "sketch,dalle"}, "PROVIDERS names 'dalle'"),
         ({"STORAGE_PRESIGN": "maybe"}, "STORAGE_PRESIGN is 'maybe'; it must be yes or no."),
         ({"DATABASE_URL": "mysql://u:geheim@h/d"}, "DATABASE_URL must start with postgresql: or postgres:."),
+        ({"CHAT_API_KEY": "geheim\ngeheim"}, "CHAT_API_KEY holds a line break"),
+        ({"HF_TOKEN": "hf_geheim\r\nX-Other: geheim"}, "HUGGINGFACE_API_KEY holds a line break"),
+        ({"IMAGE_API_KEY": "geheim\x00"}, "IMAGE_API_KEY holds a line break or another character"),
+        ({"IMAGE_API_KEY": "geheim geheim"}, "IMAGE_API_KEY holds a blank"),
+        ({"CHAT_API_KEY": "sk-…"}, "CHAT_API_KEY holds a blank or a letter that no key has"),
+        ({"CHAT_BASE_URL": "http://ada:geheim@h/v1"}, "CHAT_BASE_URL takes no name and no password"),
+        ({"IMAGE_BASE_URL": "https://ada@h"}, "IMAGE_BASE_URL takes no name"),
+        ({"HF_ROUTER_URL": "https://:geheim@h"}, "HF_ROUTER_URL takes no name"),
+        ({"CHAT_BASE_URL": "http://h:99999/v1"}, "CHAT_BASE_URL names no host"),
+        ({"CHAT_BASE_URL": "http://h/v1\nX: y"}, "CHAT_BASE_URL names no host"),
         ({"PUBLIC_URL": "pictures.example.org"}, "PUBLIC_URL must start with http: or https:."),
     ],
 )
@@ -39,6 +49,13 @@ def test_secrets_are_masked_when_shown():
     loaded = config.load({"HF_TOKEN": "hf_geheim", "DATABASE_URL": "postgresql://u:geheim@h/d", "SECRET_KEY": "geheim"})
     assert loaded.huggingface_api_key == "hf_geheim"
     assert "geheim" not in str(config.settings(loaded))
+
+
+@pytest.mark.parametrize(
+    "written", ["hf_x", " hf_x \n", '"hf_x"', "'hf_x'", "Bearer hf_x", '"bearer hf_x"', "Authorization: Bearer hf_x"]
+)
+def test_a_key_is_taken_as_it_is_meant(written):
+    assert config.load({"HF_TOKEN": written}).huggingface_api_key == "hf_x"
 
 
 def test_a_paid_picture_never_becomes_a_sketch_unless_the_operator_says_so():

@@ -55,10 +55,8 @@ def _token(config: Config) -> Finding:
     token = config.huggingface_api_key
     if not token:
         return ok("token", "No Hugging Face token is set; nothing is asked of Hugging Face.")
-    if any(character.isspace() for character in token) or token != token.strip("\"'"):
-        return failure(
-            "token", "The token holds blanks or quotation marks.", "Set HUGGINGFACE_API_KEY to the bare token."
-        )
+    if any(character.isspace() for character in token):
+        return failure("token", "The token holds blanks.", "Set HUGGINGFACE_API_KEY to the bare token.")
     if token.startswith("api_org"):
         return failure("token", "This is an old organisation's token, which is refused.", A_NEW_ONE)
     if not token.startswith("hf_"):
@@ -138,7 +136,7 @@ async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
     try:
         status = await provider.reach()
     except ProviderError as error:
-        return [failure("image server", error.message, "Look at IMAGE_BASE_URL and whether the server runs.")]
+        return [_failed("image server", error, "Look at IMAGE_BASE_URL and whether the server runs.")]
     return [ok("image server", f"IMAGE_BASE_URL answers (with status {status}).")]
 
 
@@ -152,10 +150,16 @@ async def _chat(config: Config) -> Finding:
     try:
         models = await chat.models()
     except ProviderError as error:
-        return failure("chat model", error.message, "Look at the token, CHAT_BASE_URL and CHAT_API_KEY.")
+        return _failed("chat model", error, "Look at the token, CHAT_BASE_URL and CHAT_API_KEY.")
     finally:
         await chat.close()
     model = chat.model().partition(":")[0]
     if models and chat.model() not in models and model not in models:
         return failure("chat model", f"{chat.label} does not serve {model}.", f"Set CHAT_MODEL, such as {models[0]}.")
-    return ok("chat model", f"{chat.label} answers" + (f" and serves {model}." if models else "."))
+    return ok("chat model", f"{chat.label} answers at {chat.base}" + (f" and serves {model}." if models else "."))
+
+
+def _failed(name: str, error: ProviderError, mend: str) -> Finding:
+    """The error in its own words, which are those of a failed reply; its mend where it knows a better one."""
+    message, _, better = error.message.partition(" For the operator: ")
+    return failure(name, message, better[:1].upper() + better[1:] if better else mend)

@@ -10,7 +10,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import structlog
 from msgspec import UNSET, UnsetType
@@ -35,7 +35,9 @@ from chatserver.generations.queue import LeaseLost, Progress
 from chatserver.imaging.shapes import Clip, Picture
 from chatserver.messages.events import Progress as ProgressEvent
 from chatserver.messages.models import GenerationStatus
-from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
+from chatserver.providers import numbers
+from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step, bounded
+from chatserver.providers.masking import logged
 from chatserver.state import State
 
 # How often progress is told (people), saved (pages drawn anew), and the lease renewed where there is no progress.
@@ -166,7 +168,7 @@ class Attempt:
 
     async def _report(self, call: Call, error: ProviderError) -> None:
         """Tells every worker what this provider did; a limit without a time gets that of its closed gate."""
-        log.warning("provider.failed", provider=call.provider, code=error.code, generation_id=self.job.id)
+        log.warning("provider.failed", provider=call.provider, generation_id=self.job.id, **self._told_by(error))
         with contextlib.suppress(Busy):
             seconds = await self._state.database.run_system(gates.faulted, self._gate(call), call, error)
             if seconds is not None:
@@ -217,7 +219,8 @@ class Attempt:
         steps = cast(AsyncGenerator[Step, None], provider.generate(request))
         crash.at("provider-call")
         async with contextlib.aclosing(steps):
-            async for step in steps:
+            async for told in steps:
+                step = bounded(told)
                 if isinstance(step, Finished):
                     return step
                 await self._advance(step)
@@ -243,7 +246,8 @@ class Attempt:
             return step.eta_seconds
         # Only a true fraction gives an estimate: what is left at the pace so far.
         elapsed = time.monotonic() - self._rendering_since
-        return round(elapsed * (1 - step.fraction) / step.fraction, 1)
+        left = numbers.seconds(elapsed * (1 - step.fraction) / step.fraction)
+        return None if left is None else round(left, 1)
 
     def _tell(self, step: Queued | Loading | Rendering, eta: float | None) -> None:
         now = time.monotonic()
@@ -306,13 +310,17 @@ class Attempt:
         """Another attempt where that may help and fits the deadline; otherwise failed, with the credit returned."""
         job = self.job
         wait = self._wait_before_retry(error)
-        log.warning("generation.fault", generation_id=job.id, attempt=job.attempt, code=error.code, retry=wait)
+        log.warning("generation.fault", generation_id=job.id, attempt=job.attempt, retry=wait, **self._told_by(error))
         with contextlib.suppress(LeaseLost):
             if wait is None:
                 await self._insist(queue.fail, job, error)
             else:
                 fault = not isinstance(error, ProviderRateLimited)
                 await self._insist(queue.requeue, job, wait_seconds=wait, fault=fault)
+
+    def _told_by(self, error: ChatserverError) -> dict[str, Any]:
+        """What the service itself said, without the words of the prompt that it may repeat."""
+        return logged(error, [words for words in (self.job.prompt, self.job.negative_prompt) if words])
 
     def _wait_before_retry(self, error: ChatserverError) -> float | None:
         if isinstance(error, TimedOut) or not isinstance(error, ProviderError) or not error.temporary:

@@ -6,13 +6,15 @@ import re
 from collections.abc import AsyncGenerator
 from typing import cast
 
+import structlog
 from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Transaction
-from chatserver.errors import NotAllowed, TimedOut
+from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
-from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, Text, Turn, Usage
+from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
+from chatserver.providers.masking import logged
 from chatserver.realtime.base import Caller
 from chatserver.state import State
 from chatserver.validation import paragraphs
@@ -24,6 +26,7 @@ INSTRUCTIONS = (
     "light, the composition, the manner. Answer with the new prompt alone, in the language of the given one, in at most "
     "sixty words, without quotation marks and without Markdown."
 )
+log = structlog.get_logger(__name__)
 _FENCE = re.compile(r"```\w*\n(.*?)```", re.S)
 
 
@@ -50,9 +53,21 @@ async def improve(state: State, caller: Caller, command: ImprovePrompt) -> Impro
         async with asyncio.timeout(LONGEST_SECONDS):
             words, usage = await _answer(state.chat, request)
     except TimeoutError:
+        _log(state, caller, request, TimedOut())
         raise TimedOut("The assistant took too long. Your prompt is as it was.") from None
+    except ProviderError as error:
+        _log(state, caller, request, error)
+        raise
     await state.database.run_system(_count, caller.session_id, usage)
     return Improved(_bare(words) or prompt)
+
+
+def _log(state: State, caller: Caller, request: ChatRequest, error: ProviderError) -> None:
+    service, model = state.chat.label, request.model or state.chat.model()
+    private = [turn.text for turn in request.turns if turn.role == "user"]
+    log.warning(
+        "improving.failed", session_id=caller.session_id, service=service, model=model, **logged(error, private)
+    )
 
 
 async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]:
@@ -61,7 +76,9 @@ async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]
         async for step in steps:
             if isinstance(step, Text):
                 words += step.text
-            else:
+            elif isinstance(step, TakenBack):
+                words = ""
+            elif isinstance(step, Usage):
                 usage = step
             if len(words) > 2 * PROMPT_LENGTH:
                 break

@@ -14,13 +14,14 @@ from typing import cast
 import structlog
 
 from chatserver.crew import Crew
-from chatserver.errors import Busy, ChatserverError, ProviderError, TimedOut
+from chatserver.errors import Busy, ChatserverError, NoWords, ProviderError, TimedOut
 from chatserver.events import Announcement, JobsWaiting, session_channel
-from chatserver.messages import markdown, replies, window
+from chatserver.messages import endings, markdown, replies, window
 from chatserver.messages.events import Delta
 from chatserver.messages.replies import Draft, Reply, ReplyLost
 from chatserver.processes import liveness
-from chatserver.providers.base import ChatRequest, ChatStep, Text, Turn, Usage
+from chatserver.providers.base import ChatRequest, ChatStep, Cut, TakenBack, Text, Turn, Usage
+from chatserver.providers.masking import logged
 from chatserver.state import State
 
 # Replies that one process writes at once, and a stopping writer's patience.
@@ -33,9 +34,8 @@ SAVE_SECONDS = 0.5
 MOST_SAVES = 40
 # Up to so many characters the search for finished blocks is quicker than the way to a thread and back.
 SHORT_TAIL = 2_000
-# A renewal where nothing new was written, and the longest that one reply may take and be.
+# A renewal where nothing new was written, and the longest that one reply may be.
 KEEP_SECONDS = replies.LEASE_SECONDS / 3
-LONGEST_SECONDS = 300.0
 LONGEST_TEXT = 100_000
 # Postgres stores no NUL, and UTF-8 has no lone surrogates: models that cut an emoji in two send some.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -87,12 +87,14 @@ class Writer:
         self._offset = 0  # the same in UTF-16 code units
         self._flush: asyncio.TimerHandle | None = None
         self._flushed = 0.0
-        self._saved_text = ""
+        self._saved_text: str | None = ""
+        self._saving = asyncio.Lock()
         self._closed = 0  # characters of finished blocks, which are drawn once
         self._closed_units = 0  # the same in UTF-16 code units
         self._html = ""
         self._renewed = time.monotonic()
         self._usage: Usage | None = None
+        self._cut = False
         self._stopped = asyncio.Event()
 
     @property
@@ -152,18 +154,23 @@ class Writer:
             return TimedOut()
         except ChatserverError as error:
             return error
-        return None
+        return None if self._text.strip() else NoWords()
 
     async def _consume(self) -> None:
         request = ChatRequest(turns=self._turns, model=self.reply.model)
         steps = cast(AsyncGenerator[ChatStep, None], self._state.chat.reply(request))
-        async with asyncio.timeout(LONGEST_SECONDS), contextlib.aclosing(steps):
+        async with asyncio.timeout(self._state.config.chat_seconds), contextlib.aclosing(steps):
             async for step in steps:
                 if isinstance(step, Usage):
                     self._usage = step
                 elif isinstance(step, Text):
                     self._add(_UNSTORABLE.sub("\ufffd", step.text))
+                elif isinstance(step, TakenBack):
+                    await self._take_back()
+                elif isinstance(step, Cut):
+                    self._cut = True
                 if len(self._text) > LONGEST_TEXT:
+                    self._cut = True
                     return
 
     @property
@@ -186,6 +193,15 @@ class Writer:
         elif self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(wait, self._send_delta)
 
+    async def _take_back(self) -> None:
+        """What was written so far is no part of the answer: the message is shown empty, and begins anew."""
+        async with self._saving:
+            self._text = self._html = ""
+            self._sent = self._offset = self._closed = self._closed_units = 0
+            self._saved_text = None
+            with contextlib.suppress(Busy):
+                await self._keep_draft()
+
     def _send_delta(self) -> None:
         if self._flush:
             self._flush.cancel()
@@ -206,7 +222,8 @@ class Writer:
             stopped = False
             try:
                 if self._text != self._saved_text:
-                    stopped = await self._save()
+                    async with self._saving:
+                        stopped = await self._keep_draft()
                 elif time.monotonic() - self._renewed > KEEP_SECONDS:
                     stopped = await self._state.database.run_system(replies.keep, self.reply)
                     self._renewed = time.monotonic()
@@ -215,7 +232,7 @@ class Writer:
             if stopped:
                 return
 
-    async def _save(self) -> bool:
+    async def _keep_draft(self) -> bool:
         self._send_delta()
         text = self._text
         await self._close_blocks(text)
@@ -236,11 +253,33 @@ class Writer:
             self._closed += length
             self._closed_units += markdown.utf16_length(tail[:length])
 
-    async def _finish(self, error: ChatserverError | None) -> None:
-        self._send_delta()
+    def _noted(self, error: ChatserverError | None) -> str:
+        """The text with a line that says how it ended, where that was not the answer's own end."""
         text = self._text.strip()
         if error is not None:
-            text = f"{text}\n\n*{error.message}* (`{error.code}`)".strip()
+            return endings.noted(text, error.message, error.code)
+        if self._cut:
+            return endings.ended(text, endings.LENGTH)
+        return text if text else endings.ended("", endings.STOPPED)
+
+    def _log(self, error: ChatserverError) -> None:
+        reply, turns = self.reply, [turn.text for turn in self.reply.turns]
+        chat = self._state.chat
+        log.warning(
+            "reply.failed",
+            message_id=reply.message_id,
+            session_id=reply.session_id,
+            attempt=reply.attempt,
+            service=chat.label,
+            model=reply.model or chat.model(),
+            **logged(error, turns),
+        )
+
+    async def _finish(self, error: ChatserverError | None) -> None:
+        self._send_delta()
+        text = self._noted(error)
+        if error is not None:
+            self._log(error)
         html = await markdown.render_off_loop(text)
         while True:
             try:

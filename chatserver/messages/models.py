@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chatserver import colours
 from chatserver.database import Row
+from chatserver.messages import endings
 
 T = TypeVar("T")
 
@@ -206,6 +207,13 @@ class Message(Struct, frozen=True, kw_only=True):
     def tail(self) -> str:
         """What of `text` is not yet in `html`: shown plain while the reply streams."""
         return self.text.encode("utf-16-le", "surrogatepass")[2 * self.closed :].decode("utf-16-le", "replace")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether this is a reply that ended before all was said, so that one may ask for the rest."""
+        return (
+            self.author.kind == "assistant" and self.status == "done" and endings.code_of(self.text) == endings.LENGTH
+        )
 
     @property
     def stacks(self) -> list[list[Generation]]:

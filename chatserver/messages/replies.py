@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Transaction
-from chatserver.messages import service, window
+from chatserver.messages import endings, service, window
 from chatserver.providers.base import Turn
 
 # A writer that says nothing for this long is taken for dead.
@@ -122,5 +122,5 @@ async def _conversation(tx: Transaction, session_id: str, before_id: str, window
 
 def _turn(author_kind: str, kind: str, text: str) -> Turn:
     if author_kind == "assistant":
-        return Turn("assistant", text)
+        return Turn("assistant", endings.without_note(text))
     return Turn("user", text if kind == "text" else f"(asked for a{'n image' if kind == 'image' else ' video'}) {text}")

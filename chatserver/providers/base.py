@@ -10,6 +10,9 @@ from collections.abc import AsyncIterator
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from chatserver.providers import numbers
 
 Kind = Literal["image", "video"]
 
@@ -66,6 +69,22 @@ class Finished(Struct, frozen=True, kw_only=True):
 Step = Queued | Loading | Rendering | Finished
 
 
+def bounded(step: Step) -> Step:
+    """The step with only those numbers that can be true: a service's own report, or a bug of ours, ends here."""
+    match step:
+        case Finished():
+            return replace(step, seed=numbers.count(step.seed, numbers.MOST_SEED))
+        case Loading():
+            return Loading(numbers.seconds(step.eta_seconds))
+        case Queued():
+            return Queued(numbers.count(step.position, numbers.MOST_STEPS), numbers.seconds(step.eta_seconds))
+    of = numbers.count(step.steps, numbers.MOST_STEPS)
+    done = numbers.count(step.step, numbers.MOST_STEPS if of is None else of)
+    if done is None and step.step is not None:
+        of = None
+    return Rendering(numbers.fraction(step.fraction), done, of, numbers.seconds(step.eta_seconds), step.preview)
+
+
 class Provider(Protocol):
     """Makes pictures and clips. `name` is the word of PROVIDERS, `label` what people read ("Sketch (built in)")."""
 
@@ -105,6 +124,14 @@ class Text(Struct, frozen=True):
     text: str
 
 
+class TakenBack(Struct, frozen=True):
+    """All the text so far was the model thinking aloud: the answer begins only now."""
+
+
+class Cut(Struct, frozen=True):
+    """The answer ended because it had reached the longest that the service allows, not because all was said."""
+
+
 class Usage(Struct, frozen=True):
     """Tokens read and written, as the service counted them; the last step where it counts at all."""
 
@@ -112,7 +139,7 @@ class Usage(Struct, frozen=True):
     tokens_out: int
 
 
-ChatStep = Text | Usage
+ChatStep = Text | TakenBack | Cut | Usage
 
 
 class ChatProvider(Protocol):

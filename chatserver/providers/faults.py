@@ -34,7 +34,7 @@ SHORTEST_WAIT_SECONDS = 1.0
 LONGEST_WORDS = 200
 
 _REFUSAL = re.compile(r"content.?polic|nsfw|safety|flagged|inappropriate|moderat|prohibited|sensitive content", re.I)
-_GONE = re.compile(
+MODEL_GONE = re.compile(
     r"model_not_(supported|found)|not supported by provider|model\b.{0,120}\b(not supported|not found|does not exist"
     r"|deprecated|not served|no longer)",
     re.I | re.S,
@@ -64,24 +64,28 @@ def fault(answer: Answer) -> ProviderError:
     words = spoken(answer)
     kind = _kind(answer.status, words, answer.headers.get("x-fal-error-type", ""))
     wait = retry_after(answer.headers) if answer.status in {429, 503} else None
-    return kind(_sentence(kind, words, wait), retry_after=wait)
+    error = kind(_sentence(kind, words, wait), retry_after=wait)
+    error.said, error.answered = words[:2000], answer.status
+    return error
 
 
 def spoken_fault(words: str, kind: str = "", status: int | None = None) -> ProviderError:
     """The error that words mean which came inside a success: a job that failed, an event in a stream."""
     leaf = _kind(status or 500, words, kind) if status or _telling(words, kind) else ProviderError
-    return leaf(_sentence(leaf, words, None))
+    error = leaf(_sentence(leaf, words, None))
+    error.said, error.answered = words[:2000], status
+    return error
 
 
 def _telling(words: str, kind: str) -> bool:
-    return bool(_REFUSAL.search(f"{kind} {words}") or _GONE.search(words) or _BUSY.search(f"{kind} {words}"))
+    return bool(_REFUSAL.search(f"{kind} {words}") or MODEL_GONE.search(words) or _BUSY.search(f"{kind} {words}"))
 
 
 def _kind(status: int, words: str, error_type: str) -> type[ProviderError]:
     if status in _OURS or status >= 500:
         if _REFUSAL.search(f"{error_type} {words}"):
             return Refused
-        if _GONE.search(words):
+        if MODEL_GONE.search(words):
             return ModelGone
     if status in _BY_STATUS:
         return _BY_STATUS[status]
@@ -133,12 +137,19 @@ def words_of(document: Any) -> str:
 
 
 def _words_in(document: Mapping[str, Any]) -> str:
-    for name in ("error", "message", "error_message", "detail", "msg"):
-        if document.get(name):
-            words = words_of(document[name])
+    for name in ("error", "message", "error_message", "detail", "details", "msg", "errors", "reason", "description"):
+        if words := words_of(document.get(name)):
             # hf-inference says "unknown error" and puts what happened in `warnings`.
-            return words_of(document["warnings"]) or words if document.get("warnings") else words
+            return words_of(document.get("warnings")) or _with_field(document, words)
     return ""
+
+
+def _with_field(document: Mapping[str, Any], words: str) -> str:
+    """The words with the field that they are about, which FastAPI and OpenAI tell beside them."""
+    match document:
+        case {"loc": [*_, str(field)]} | {"param": str(field)} if field and field not in words:
+            return f"{field}: {words}"
+    return words
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

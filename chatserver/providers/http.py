@@ -6,7 +6,6 @@ more memory than its cap. Redirects are never followed, cookies never kept, prox
 
 import asyncio
 import contextlib
-import json
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import structlog
 from aiohttp.abc import AbstractResolver
 
 from chatserver import __version__
-from chatserver.errors import BadBytes, ProviderDown, ProviderError, TimedOut
+from chatserver.errors import BadBytes, ProviderDown, ProviderError, TimedOut, WrongAddress
+from chatserver.providers import numbers
 
 # Long enough for a slow handshake across the world; what takes longer is not there.
 CONNECT_SECONDS = 10.0
@@ -47,11 +47,11 @@ class Answer:
     def json(self) -> Any:
         """The body as JSON, or None where it is none, whatever the content type says.
 
-        Read with the standard library, because services written in Python say NaN and Infinity.
+        Read with every number that services say, such as NaN and Infinity.
         """
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return numbers.read_json(self.body)
+        except ValueError:
             return None
 
 
@@ -147,13 +147,28 @@ def translated() -> Iterator[None]:
     try:
         yield
     except aiohttp.ConnectionTimeoutError as error:
-        raise ProviderDown from error
+        raise _with_words(ProviderDown(), "no connection in time") from error
     except TimeoutError as error:
         raise TimedOut from error
     except aiohttp.ClientPayloadError as error:
         raise BadBytes("What came back was cut off before its end.") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise _with_words(ProviderDown(_CERTIFICATE), str(error.certificate_error)) from error
+    except aiohttp.ClientConnectorSSLError as error:
+        raise _with_words(WrongAddress(), "nobody there speaks https") from error
+    except (aiohttp.InvalidURL, aiohttp.ClientResponseError) as error:
+        # A status line that is none: the greeting of another protocol.
+        raise _with_words(WrongAddress(), "what came from there was not HTTP") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise ProviderDown from error
+        raise _with_words(ProviderDown(), str(error) or type(error).__name__) from error
+
+
+_CERTIFICATE = "The picture service cannot be reached: its certificate is not one that this server trusts."
+
+
+def _with_words(error: ProviderError, said: str) -> ProviderError:
+    error.said = said
+    return error
 
 
 async def read(response: aiohttp.ClientResponse, cap: int) -> bytes:

@@ -1,18 +1,21 @@
 """The assistant through any server that speaks OpenAI's chat completions: Hugging Face, Ollama, vLLM, llama.cpp.
 
 An answer has ended when the service says so, with `[DONE]` or a `finish_reason`; a stream that only stops is Truncated.
-Faults come before the stream as a status, or inside it as an event in one of several shapes.
+Faults come before the stream as a status, or inside it as an event in one of several shapes. What a server refuses of an
+optional part is left out at the next try, an address without `/v1` is tried with it, and both are remembered.
 """
 
+import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+import structlog
 
 from chatserver.config import Config
 from chatserver.errors import (
@@ -20,27 +23,56 @@ from chatserver.errors import (
     InvalidToken,
     NoPermission,
     ProviderError,
+    TimedOut,
     Truncated,
+    WrongAddress,
 )
-from chatserver.providers.base import ChatRequest, ChatStep, Text
+from chatserver.providers import addresses
+from chatserver.providers.addresses import Address
+from chatserver.providers.base import ChatRequest, ChatStep
 from chatserver.providers.completions import Reading
+from chatserver.providers.concessions import MOST_TRIES, Concessions, refused
+from chatserver.providers.conversation import in_turn, without_system
 from chatserver.providers.faults import fault
-from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http, pieces, read, too_large, translated
+from chatserver.providers.http import MEBIBYTE, Answer, Http, pieces, read, too_large, translated
+from chatserver.providers.masking import without_secrets
 from chatserver.providers.sse import EventStream
 
 # Served by several providers, and free to use (Apache-2.0).
 DEFAULT_MODEL = "openai/gpt-oss-20b"
 # A question about what is served is answered at once or not at all.
 ASKING_SECONDS = 15.0
+# After the last word only the usage and the end mark may come, and they come at once.
+AFTER_END_SECONDS = 5.0
+
+# The paths of calls, which people copy along with the address.
+CALLS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
+OWN = Address("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1")
+ROUTER = Address("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url)
+
+# A system prompt is no optional field, but some templates have no place for one.
+SYSTEM, STREAM, STREAM_OPTIONS = "system", "stream", "stream_options"
+_NO_SYSTEM = re.compile(
+    r"\bsystem (role|message|prompt|instruction)s?\b|['\"`]system['\"`]|\brole\b.{0,60}\bsystem\b|roles? must alternate"
+    r"|alternate user|\broles? (is |are )?(not |in|un)(supported|valid)",
+    re.I,
+)
+_NO_STREAM = re.compile(r"stream(ing)?\b.{0,40}\bnot\b|(not|n't|un)\s?support\w* stream", re.I)
+# The words of a 400 that no other form of the same request would mend.
+_FOR_GOOD = re.compile(r"token|context|length|too (long|large|many)|maximum|\bmodel\b", re.I)
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """How long and how much one answer may be, in seconds and bytes."""
 
-    total_seconds: float = 300.0
-    # Until the first words, and between two pieces: a large prompt on a small machine takes its time.
-    silence_seconds: float = 90.0
+    total_seconds: float = Config.chat_seconds
+    # Until the model begins, and between two pieces: a large model has to be loaded, a large prompt to be read.
+    first_token_seconds: float = Config.chat_first_token_seconds
+    silence_seconds: float = Config.chat_silence_seconds
     stream_bytes: int = 16 * MEBIBYTE
     error_bytes: int = 256 * 1024
     list_bytes: int = 16 * MEBIBYTE
@@ -53,15 +85,27 @@ class OpenAIChat:
     is_model = True
 
     def __init__(
-        self, base: str, key: str, model: str, label: str, *, bill_to: str = "", limits: Limits | None = None
+        self,
+        base: str,
+        key: str,
+        model: str,
+        label: str,
+        *,
+        bill_to: str = "",
+        limits: Limits | None = None,
+        address: Address = OWN,
     ) -> None:
         self.label = label
-        self._url = f"{base.rstrip('/')}/chat/completions"
+        self._address = address
+        self._bases = addresses.bases(base, CALLS)
         self._key = key
         self._model = model
         self._bill_to = bill_to
         self._limits = limits or Limits()
         self._http = Http()
+        self._concessions = Concessions()
+        # Models that begin in the middle of their thoughts, without a tag.
+        self._thinkers = Concessions()
 
     def model(self) -> str:
         """The model used when a request names none."""
@@ -69,38 +113,177 @@ class OpenAIChat:
 
     async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
         """Text as it comes, then Usage where it was counted. Raises ProviderError; closing it closes the connection."""
-        deadline = Deadline(self._limits.total_seconds)
-        with _about_the_assistant():
-            async with self._http.open(
-                "POST", self._url, self._headers(), body(request, self._model), self._limits.silence_seconds
-            ) as response:
-                if response.status != 200:
-                    raise fault(
-                        Answer(response.status, response.headers, await read(response, self._limits.error_bytes))
-                    )
-                async with contextlib.aclosing(self._steps(response, deadline)) as steps:
-                    async for step in steps:
-                        yield step
+        clock = _Clock(self._limits)
+        with _about_the_assistant(self._address, self._bases[0], self._key):
+            async with contextlib.aclosing(self._at_any_base(request, clock)) as steps:
+                async for step in steps:
+                    yield step
 
     async def models(self) -> list[str]:
-        """The models that the service says it serves (empty where it does not say), for the doctor."""
-        url = f"{self._url.removesuffix('/chat/completions')}/models"
-        with _about_the_assistant():
-            answer = await self._http.call(
-                "GET",
-                url,
-                headers=self._headers(),
-                cap=self._limits.list_bytes,
-                seconds=ASKING_SECONDS,
-                silence=ASKING_SECONDS,
-            )
-            if answer.status in {401, 403} or answer.status >= 500:
-                raise fault(answer)
-        return _names(answer.json())
+        """The models that the service says it serves (empty where it does not say), for the doctor.
+
+        Raises WrongAddress where nothing there speaks the protocol.
+        """
+        with _about_the_assistant(self._address, self._bases[0], self._key):
+            errors = []
+            for base in self._bases:
+                try:
+                    names = await self._models_at(base)
+                except WrongAddress as error:
+                    errors.append(error)
+                else:
+                    self._settle(base)
+                    return names
+            raise errors[0]
+
+    @property
+    def base(self) -> str:
+        """The base address in use, as people may read it; another than was set where only that one answers."""
+        return addresses.shown(self._bases[0])
 
     async def close(self) -> None:
         """Gives back the connections."""
         await self._http.close()
+
+    # Where ---------------------------------------------------------------------------------------------------------
+
+    async def _at_any_base(self, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatStep, None]:
+        first: ProviderError | None = None
+        for base in self._bases:
+            try:
+                async with contextlib.aclosing(self._in_any_form(base, request, clock)) as steps:
+                    async for step in steps:
+                        self._settle(base)
+                        yield step
+                return
+            except ProviderError as error:
+                # What comes from an address that was only guessed counts where it is in the service's own words.
+                if not isinstance(error, WrongAddress) and (first is None or error.said):
+                    raise
+                first = first or error
+        assert first is not None
+        raise first
+
+    def _settle(self, base: str) -> None:
+        """This base answers, so it is the one that is meant."""
+        if self._bases[0] != base:
+            log.warning("chat.address_corrected", address=addresses.shown(base), setting=self._address.setting)
+            self._bases = (base, *(other for other in self._bases if other != base))
+
+    # How -----------------------------------------------------------------------------------------------------------
+
+    async def _in_any_form(self, base: str, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatStep, None]:
+        """The answer, to a request without what this server refuses."""
+        key = (base, request.model or self._model)
+        without, guessed = self._concessions.of(key), None
+        for _ in range(MOST_TRIES):
+            given = False
+            try:
+                async with contextlib.aclosing(self._attempt(base, request, without, clock)) as steps:
+                    async for step in steps:
+                        if not given:
+                            self._concessions.keep(key, without)
+                        given = True
+                        yield step
+                return
+            except ProviderError as error:
+                more = frozenset() if given else _conceded(error, without)
+                if not more:
+                    raise guessed or error from error
+                if not _named(error):
+                    guessed = error
+                without |= more
+        raise ProviderError
+
+    async def _attempt(
+        self, base: str, request: ChatRequest, without: frozenset[str], clock: "_Clock"
+    ) -> AsyncGenerator[ChatStep, None]:
+        url = addresses.call(base, "/chat/completions")
+        async with contextlib.AsyncExitStack() as stack:
+            opening = self._http.open(
+                "POST", url, self._headers(), body(request, self._model, without), self._limits.total_seconds
+            )
+            response = await clock.wait(stack.enter_async_context(opening))
+            if response.status != 200:
+                content = await clock.wait(read(response, self._limits.error_bytes))
+                answer = Answer(response.status, response.headers, content)
+                raise self._address.judged(url, answer) or fault(answer)
+            async with contextlib.aclosing(self._steps(url, request, response, clock)) as steps:
+                async for step in steps:
+                    yield step
+
+    async def _steps(
+        self, url: str, request: ChatRequest, response: aiohttp.ClientResponse, clock: "_Clock"
+    ) -> AsyncGenerator[ChatStep, None]:
+        model = request.model or self._model
+        stream, answer = EventStream(), Reading(thinking=bool(self._thinkers.of(model)))
+        async with contextlib.aclosing(self._pieces(response, answer, clock)) as arriving:
+            async for piece in arriving:
+                for event in stream.feed(piece):
+                    for step in answer.take(event):
+                        yield step
+                if answer.ended:
+                    break
+        for event in stream.end() if not answer.ended else ():
+            for step in answer.take(event):
+                yield step
+        if answer.thinking.taken_back:
+            self._thinkers.keep(model, frozenset({"tag"}))
+        try:
+            for step in answer.finish():
+                yield step
+        except WrongAddress:
+            page = addresses.is_page(stream.words.encode())
+            raise self._address.wrong(url, f"it answered with {'a web page' if page else 'something else'}") from None
+
+    async def _pieces(
+        self, response: aiohttp.ClientResponse, answer: Reading, clock: "_Clock"
+    ) -> AsyncGenerator[bytes, None]:
+        """The body as it comes. One that breaks before its end was cut off; after the last word nothing is missing."""
+        arriving, size = pieces(response), 0
+        while True:
+            try:
+                piece = await clock.wait(anext(arriving, None), answer)
+            except (TimedOut, aiohttp.ClientError, OSError) as error:
+                if answer.finished:
+                    return
+                if isinstance(error, TimedOut | TimeoutError):
+                    raise
+                raise Truncated from error
+            if piece is None:
+                return
+            size += len(piece)
+            if size > self._limits.stream_bytes:
+                raise too_large(self._limits.stream_bytes)
+            yield piece
+
+    # Asking --------------------------------------------------------------------------------------------------------
+
+    async def _models_at(self, base: str) -> list[str]:
+        answer = await self._ask("GET", url := addresses.call(base, "/models"))
+        if answer.status in {401, 403} or answer.status >= 500:
+            raise self._address.judged(url, answer) or fault(answer)
+        names = _names(answer.json()) if answer.ok else None
+        if names is None:
+            # Some have no list, but chat all the same: an empty conversation costs nothing and is refused in their words.
+            answer = await self._ask("POST", url := addresses.call(base, "/chat/completions"), b'{"messages":[]}')
+            if wrong := self._address.judged(url, answer):
+                raise wrong
+            if answer.ok and not _is_chat(answer):
+                raise self._address.wrong(url, "it answered with something else")
+        return names or []
+
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        headers = {**self._headers(), "Accept": "application/json"}
+        return await self._http.call(
+            method,
+            url,
+            headers=headers,
+            body=body,
+            cap=self._limits.list_bytes,
+            seconds=ASKING_SECONDS,
+            silence=ASKING_SECONDS,
+        )
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -110,79 +293,136 @@ class OpenAIChat:
             headers["X-HF-Bill-To"] = self._bill_to
         return headers
 
-    async def _steps(self, response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncGenerator[ChatStep, None]:
-        answer = Reading()
-        if "json" in response.headers.get("Content-Type", ""):
-            # A server that does not stream answers in one piece.
-            for text in answer.take_whole(await read(response, self._limits.stream_bytes)):
-                yield text
+
+class _Clock:
+    """What one answer has left of its three limits: in all, until the model begins, and between two pieces."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._began = asyncio.get_running_loop().time()
+
+    async def wait(self, work: Awaitable[T], answer: Reading | None = None) -> T:
+        """The work's result. Raises TimedOut, with what the operator may set, where it takes longer than is left."""
+        seconds, error = self._left(answer)
+        try:
+            async with asyncio.timeout(seconds) as scope:
+                return await work
+        except TimeoutError:
+            if scope.expired():
+                raise error from None
+            raise
+
+    def _left(self, answer: Reading | None) -> tuple[float, TimedOut]:
+        limits, passed = self._limits, asyncio.get_running_loop().time() - self._began
+        options = [
+            (
+                limits.total_seconds - passed,
+                "The answer took longer than {} in all",
+                "CHAT_SECONDS",
+                limits.total_seconds,
+            )
+        ]
+        if answer is not None and answer.finished:
+            options.append((AFTER_END_SECONDS, "The answer did not end within {}", "CHAT_SECONDS", AFTER_END_SECONDS))
+        elif answer is not None and answer.alive:
+            seconds = limits.silence_seconds
+            options.append((seconds, "The model said nothing more for {}", "CHAT_SILENCE_SECONDS", seconds))
         else:
-            async with contextlib.aclosing(self._events(response, deadline)) as events:
-                async for event in events:
-                    if words := answer.take(event):
-                        yield Text(words)
-                    if answer.ended:
-                        break
-        if answer.usage:
-            yield answer.usage
-        answer.check()
-
-    async def _events(self, response: aiohttp.ClientResponse, deadline: Deadline) -> AsyncGenerator[str, None]:
-        stream, size = EventStream(), 0
-        async for piece in _unbroken(pieces(response)):
-            deadline.left(0)
-            size += len(piece)
-            if size > self._limits.stream_bytes:
-                raise too_large(self._limits.stream_bytes)
-            for event in stream.feed(piece):
-                yield event
-        for event in stream.end():
-            yield event
+            seconds = limits.first_token_seconds
+            words = "The model did not begin its answer within {}"
+            options.append((seconds - passed, words, "CHAT_FIRST_TOKEN_SECONDS", seconds))
+        left, words, setting, allowed = min(options)
+        sentence = words.format(f"{allowed:g} seconds")
+        return max(left, 0.0), TimedOut(f"{sentence}. For the operator: {setting} allows more.")
 
 
-def _names(document: Any) -> list[str]:
-    match document:
-        case {"data": [*models]}:
-            return [model["id"] for model in models if isinstance(model, dict) and isinstance(model.get("id"), str)]
-    return []
-
-
-async def _unbroken(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The stream; once it has begun, a connection that breaks is an answer that was cut off, not a service that is away."""
-    try:
-        async for piece in stream:
-            yield piece
-    except TimeoutError:
-        raise
-    except (aiohttp.ClientError, OSError) as error:
-        raise Truncated from error
-
-
-def body(request: ChatRequest, model: str) -> bytes:
-    """The JSON to POST. `model` comes first: the router reads it from the first bytes of the body."""
+def body(request: ChatRequest, model: str, without: frozenset[str] = frozenset()) -> bytes:
+    """The JSON to POST, without what the server refuses. `model` comes first: the router reads it from the first bytes."""
     model = request.model or model
-    named = {"model": model} if model else {}
-    turns = [{"role": turn.role, "content": turn.text} for turn in request.turns]
-    return msgspec.json.encode({**named, "messages": turns, "stream": True, "stream_options": {"include_usage": True}})
+    turns = in_turn(request.turns)
+    turns = without_system(turns) if SYSTEM in without else turns
+    streamed: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+    if STREAM in without:
+        streamed = {}
+    elif STREAM_OPTIONS in without:
+        streamed.pop(STREAM_OPTIONS)
+    messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+    return msgspec.json.encode({**({"model": model} if model else {}), "messages": messages, **streamed})
 
 
 def open_chat(config: Config) -> OpenAIChat:
     """The assistant's service: one of the operator's own, or Hugging Face's router."""
+    limits = Limits(
+        total_seconds=config.chat_seconds,
+        first_token_seconds=config.chat_first_token_seconds,
+        silence_seconds=config.chat_silence_seconds,
+    )
     if config.chat_base_url:
         host = urlsplit(config.chat_base_url).hostname or ""
-        return OpenAIChat(config.chat_base_url, config.chat_api_key, config.chat_model, host)
-    base, model = f"{config.hf_router_url.rstrip('/')}/v1", config.chat_model or DEFAULT_MODEL
-    return OpenAIChat(base, config.huggingface_api_key, model, "Hugging Face", bill_to=config.hf_bill_to)
+        return OpenAIChat(config.chat_base_url, config.chat_api_key, config.chat_model, host, limits=limits)
+    return OpenAIChat(
+        f"{config.hf_router_url.rstrip('/')}/v1",
+        config.huggingface_api_key,
+        config.chat_model or DEFAULT_MODEL,
+        "Hugging Face",
+        bill_to=config.hf_bill_to,
+        limits=limits,
+        address=ROUTER,
+    )
+
+
+def _conceded(error: ProviderError, without: frozenset[str]) -> frozenset[str]:
+    """What to leave out at the next try, after an error before the first word; nothing where that would not help."""
+    if isinstance(error, WrongAddress) or error.answered not in {None, 400, 404, 415, 422, 500, 501}:
+        return frozenset()
+    named = _named(error) - without
+    if named:
+        return named
+    if error.answered in {400, 422} and type(error) is BadParameters and not _FOR_GOOD.search(error.said):
+        # It does not say what it minds, so it is asked for no more than every server takes.
+        return frozenset({SYSTEM, STREAM_OPTIONS}) - without
+    return frozenset()
+
+
+def _named(error: ProviderError) -> frozenset[str]:
+    said = error.said
+    return frozenset(
+        name
+        for name, found in (
+            (STREAM_OPTIONS, STREAM_OPTIONS in said or "include_usage" in said),
+            (SYSTEM, bool(_NO_SYSTEM.search(said))),
+            (STREAM, bool(refused(error, [STREAM]) or _NO_STREAM.search(said))),
+        )
+        if found
+    )
+
+
+def _names(document: Any) -> list[str] | None:
+    """The names in a list of models, None where the document is none."""
+    match document:
+        case {"data": [*models]} | {"models": [*models]} | [*models]:
+            named = [model.get("id") or model.get("name") for model in models if isinstance(model, Mapping)]
+            return [name for name in named if isinstance(name, str)]
+    return None
+
+
+def _is_chat(answer: Answer) -> bool:
+    document = answer.json()
+    named = isinstance(document, Mapping) and any(document.get(name) for name in ("choices", "error", "message"))
+    return named or answer.body.lstrip().startswith((b"data:", b"event:", b":"))
 
 
 @contextlib.contextmanager
-def _about_the_assistant() -> Iterator[None]:
-    """The same faults, in words about the assistant instead of pictures."""
+def _about_the_assistant(address: Address, url: str, key: str) -> Iterator[None]:
+    """The same faults, in words about the assistant instead of pictures, without the key that a service may repeat."""
     try:
         with translated():
             yield
     except ProviderError as error:
-        raise type(error)(_reworded(error), retry_after=error.retry_after) from error
+        told = address.explained(url, error)
+        reworded = type(told)(without_secrets(_reworded(told), [key]), retry_after=error.retry_after)
+        reworded.said, reworded.answered = without_secrets(told.said, [key]), error.answered
+        raise reworded from error
 
 
 # Where the sentence about pictures does not fit even with another subject.

@@ -63,7 +63,6 @@ async def test_all_is_well_and_the_identity_is_asked_once(huggingface, environ) 
     ("settings", "name", "status", "words"),
     [
         ({"HUGGINGFACE_API_KEY": "sk-1234567890"}, "token", "failure", "does not start with hf_"),
-        ({"HUGGINGFACE_API_KEY": "'hf_1234567890'"}, "token", "failure", "quotation marks"),
         ({"HUGGINGFACE_API_KEY": "api_org_1234567"}, "token", "failure", "organisation"),
         ({"HUGGINGFACE_API_KEY": "hf_…"}, "token", "failure", "example of a token"),
         ({"HUGGINGFACE_API_KEY": "hf_..."}, "token", "failure", "example of a token"),
@@ -199,6 +198,23 @@ async def test_what_a_machine_refuses_to_lock_its_children_in_by_is_told(environ
     found = (await findings(environ))["children"]
     assert (found.status, "without a filter of system calls" in found.message) == ("warning", True)
     assert found.mend
+
+
+@pytest.mark.parametrize("path", ["/v2", "/files.d/", "/v1/index.html"])
+async def test_an_address_that_does_not_speak_the_protocol_is_told_in_the_words_of_a_failed_reply(
+    huggingface, environ, path
+) -> None:
+    found = (await findings(environ, CHAT_BASE_URL=f"{huggingface.url}{path}", CHAT_MODEL="m"))["chat model"]
+    assert found.status == "failure"
+    assert f"{huggingface.url}{path.rstrip('/')}" in found.message
+    assert "does not speak the chat protocol of OpenAI" in found.message
+    assert found.mend.startswith("Set CHAT_BASE_URL to the address of the server's API")
+
+
+async def test_an_address_that_is_understood_is_told_as_it_is_used(huggingface, environ) -> None:
+    settings = {"CHAT_BASE_URL": f"{huggingface.url}/", "CHAT_MODEL": hub.CHAT_MODELS[0], "CHAT_API_KEY": TOKEN}
+    found = (await findings(environ, **settings))["chat model"]
+    assert (found.status, f"{huggingface.url}/v1 and serves" in found.message) == ("ok", True), found
 
 
 async def test_a_table_without_row_security_and_a_missing_migration_are_found(environ, postgres_server) -> None:

@@ -5,18 +5,22 @@ import contextlib
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatserver import ids, messages
-from chatserver.errors import ProviderDown, Truncated
+from chatserver.config import load
+from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.events import JobsWaiting
 from chatserver.messages import assistant as assistants
-from chatserver.messages import markdown, replies
+from chatserver.messages import endings, markdown, replies
 from chatserver.messages.assistant import Assistant, Writer
+from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.requests import CreateMessage
-from chatserver.providers.base import Text, Usage
+from chatserver.providers.base import Cut, TakenBack, Text, Usage
+from chatserver.web import templating
 from tests.support.people import make_session, make_user, run_sql, seat
 
 # What a story waits for at most, on a machine that is busy.
@@ -54,7 +58,7 @@ class Model:
 @pytest.fixture
 def house(database, published):
     """The parts that a writer needs, with a model put in by each test."""
-    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="")
+    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
     return SimpleNamespace(database=database, hub=published, config=config, chat=Model())
 
 
@@ -112,11 +116,14 @@ async def until(condition):
 )
 async def test_pieces_and_messages_give_the_text_however_it_is_cut(database, pieces):
     told = Recorder()
-    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="")
+    config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
     house = SimpleNamespace(database=database, hub=told, config=config)
     message, events = await writes(house, *pieces)
     assert rebuilt(events) == "".join(pieces)
-    assert (message.text, message.status) == ("".join(pieces).strip(), "done")
+    if words := "".join(pieces).strip():
+        assert (message.text, message.status) == (words, "done")
+    else:
+        assert (message.status, "no-words" in message.text) == ("failed", True)
 
 
 class Recorder(list):
@@ -241,14 +248,90 @@ async def test_an_endless_answer_is_cut(house, monkeypatch):
     monkeypatch.setattr(assistants, "LONGEST_TEXT", 1000)
     message, _ = await writes(house, *["word " * 50] * 50)
     assert message.status == "done"
-    assert 1000 <= len(message.text) <= 1300
+    assert 1000 <= len(endings.without_note(message.text)) <= 1300
+    assert endings.code_of(message.text) == "length"
     assert house.chat.closed == 1
 
 
-async def test_an_answer_that_takes_too_long_says_so(house, monkeypatch):
-    monkeypatch.setattr(assistants, "LONGEST_SECONDS", 0.05)
+async def test_an_answer_that_takes_too_long_says_so(house):
+    house.config.chat_seconds = 0.05
     message, _ = await writes(house, "Slow", asyncio.Event())
     assert (message.status, "timed-out" in message.text) == ("failed", True)
+
+
+@pytest.mark.parametrize("steps", [(), ("  \n",), (Usage(tokens_in=3, tokens_out=4),)])
+async def test_an_answer_without_words_is_no_empty_bubble_that_is_done(house, steps):
+    message, _ = await writes(house, *steps)
+    assert (message.status, "`no-words`" in message.text) == ("failed", True)
+
+
+async def test_an_answer_that_reached_its_longest_length_says_so_and_goes_on(house):
+    ada, session = await asked(house.database)
+    house.chat = Model("One, two,", Cut())
+    reply = await claimed(house.database)
+    await asyncio.wait_for(Writer(house, reply).run(), PATIENCE_SECONDS)
+    message = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert message.status == "done"
+    assert message.text.startswith("One, two,\n\n*The answer reached the longest")
+    drawing = Drawing(templating.open_site(load({}), "secret"))
+    assert 'data-action="continue"' in drawing.draw(message, 1).html
+    # The model reads its own words alone, and goes on from them.
+    await house.database.run_as(ada, messages.say, session, CreateMessage("d", "@assistant Please go on."), "<p></p>")
+    turns = [(turn.role, turn.text) for turn in (await claimed(house.database)).turns]
+    assert turns[1:] == [("assistant", "One, two,"), ("user", "@assistant Please go on.")]
+
+
+async def test_what_was_thought_aloud_is_taken_back(house):
+    thought = asyncio.Event()
+    ada, session = await asked(house.database)
+    house.chat = Model("I wonder what they mean.", thought, TakenBack(), "It is ", "four.")
+    reply = await claimed(house.database)
+    house.hub.clear()
+    task = asyncio.create_task(Writer(house, reply).run())
+    events = lambda: house.hub.events(f"session:{session}")  # noqa: E731
+    await until(lambda: any(isinstance(event, MessageChanged) for event in events()))
+    thought.set()
+    await asyncio.wait_for(task, PATIENCE_SECONDS)
+    heard = events()
+    [back] = [
+        place
+        for place, event in enumerate(heard)
+        if isinstance(event, MessageChanged) and (event.message.text, event.message.status) == ("", "streaming")
+    ]
+    assert rebuilt(heard[back:]) == "It is four."
+    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert (done.text, done.status) == ("It is four.", "done")
+    assert "wonder" not in done.html
+
+
+async def test_a_stop_before_the_first_word_says_so(house):
+    ada, _ = await asked(house.database)
+    house.chat = Model(asyncio.Event())
+    writer = Writer(house, await claimed(house.database))
+    task = asyncio.create_task(writer.run())
+    await until(lambda: house.chat.requests)
+    writer.stop()
+    await asyncio.wait_for(task, PATIENCE_SECONDS)
+    found = await house.database.run_as(ada, messages.find, writer.id)
+    assert (found.status, found.text) == ("done", "*Stopped before the first word.* (`stopped`)")
+
+
+def refusal(said):
+    error = BadParameters("It does not take this.")
+    error.said, error.answered = said, 400
+    return error
+
+
+async def test_a_failed_reply_leaves_one_line_with_the_services_own_words(house):
+    said = "bad\r\nrequest by sk-geheim123 of “hello there”: no luck at http://ada:geheim@h/?token=geheim " + "x" * 900
+    with structlog.testing.capture_logs() as lines:
+        message, _ = await writes(house, refusal(said))
+    [line] = [line for line in lines if line["event"] == "reply.failed"]
+    assert (line["log_level"], line["code"], line["status"]) == ("warning", "bad-parameters", 400)
+    assert (line["message_id"], line["service"], line["model"]) == (message.id, "Test", "test-model")
+    assert line["said"].startswith("bad request by •••• of “…”: no luck at http://••••@h/?••••")
+    assert len(line["said"]) <= 400
+    assert not any(word in str(line) for word in ("geheim", "hello", "\n"))
 
 
 # Several writers --------------------------------------------------------------------------------------------------

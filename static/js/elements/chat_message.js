@@ -1,5 +1,7 @@
 // <chat-message>: one message. Its words stream in at the tail; its author may stop, copy or delete it.
-import { copy, mark } from "../helpers/dom.js"
+import { copy, mark, slot, write } from "../helpers/dom.js"
+import { newId } from "../helpers/ids.js"
+import { everySecond, now } from "../helpers/time.js"
 import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
 import { Heard } from "../models/heard.js"
@@ -9,6 +11,7 @@ const UNDO_MS = 5000
 export class ChatMessage extends HTMLElement {
   #heard = null
   #off = null
+  #waiting = null
   #frame = 0
   #leaving = null
 
@@ -39,6 +42,7 @@ export class ChatMessage extends HTMLElement {
 
   #actions = {
     stop: (button) => this.#stop(button),
+    continue: (button) => this.#continue(button),
     delete: () => this.#leave(),
     undo: () => this.#stay(),
     "copy-text": (button) => this.#copy(this.querySelector(".message__text").innerText.trim(), button),
@@ -50,6 +54,12 @@ export class ChatMessage extends HTMLElement {
   #stop(button) {
     button.disabled = true
     live.send("message.stop", { message_id: this.dataset.id }).catch(() => (button.disabled = false))
+  }
+
+  // Called by name, as in company it answers nothing else.
+  #continue(button) {
+    button.disabled = true
+    live.send("message.create", { client_id: newId(), text: "@assistant Please go on." }).catch(() => (button.disabled = false))
   }
 
   async #copy(text) {
@@ -88,16 +98,27 @@ export class ChatMessage extends HTMLElement {
   }
 
   #startHearing() {
+    const tail = this.querySelector("[data-tail]")
+    // Drawn empty, it begins anew: what was heard was the model's thinking, or another writer's.
+    if (!tail?.textContent && tail?.dataset.offset === "0") this.#heard = null
     this.#heard ??= new Heard()
+    this.#waiting ??= everySecond(() => this.#showWait())
+    this.#showWait()
     this.#off ??= live.on("delta", (event) => event.message_id === this.dataset.id && this.#hear(event))
     this.#write()
   }
 
   #stopHearing() {
     this.#off?.()
-    this.#off = this.#heard = null
+    this.#waiting?.()
+    this.#off = this.#heard = this.#waiting = null
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
+  }
+
+  #showWait() {
+    const waited = slot(this, "waited")
+    if (waited) write(waited, `${Math.max(0, Math.round((now() - Date.parse(waited.dataset.since)) / 1000))} s`)
   }
 
   #hear({ offset, text }) {

@@ -5,7 +5,7 @@ and words in a prompt ("a cat [loading 3] [queue 3] [steps 12]") do the same by 
 tests.emulators.huggingface --port 9900` prints the environment to set.
 """
 
-from tests.emulators.huggingface.chat import Stream
+from tests.emulators.huggingface.chat import Stream, Strict
 from tests.emulators.huggingface.jobs import At, Embedded, Prediction, Queue, Task
 from tests.emulators.huggingface.outcomes import (
     ABSENT,
@@ -45,6 +45,7 @@ __all__ = [
     "Silence",
     "Slow",
     "Stream",
+    "Strict",
     "Task",
     "Trickle",
 ]

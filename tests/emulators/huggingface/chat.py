@@ -28,7 +28,8 @@ It takes a name – such as *Ærøskøbing* 🌅 – and returns a greeting.
 class Stream(Outcome):
     """A role chunk, the text word by word, a finish, the usage, `[DONE]`; each part can be left out or broken.
 
-    `ending`: done · no-done (finish_reason only) · cut (neither) · reset · error (an event `error` in mid-text).
+    `ending`: done · no-done (finish_reason only) · hangs (the same, and the line is kept) · cut (neither) · reset · error
+    (an event `error` in mid-text).
     """
 
     text: str = MARKDOWN
@@ -52,6 +53,8 @@ class Stream(Outcome):
         for line in self._lines():
             await self._send(response, line)
             await asyncio.sleep(self.pause)
+        if self.ending == "hangs":
+            await asyncio.sleep(60)
         if self.ending == "reset":
             # A reset throws away what the reader has not read yet.
             await asyncio.sleep(0.1)
@@ -67,7 +70,7 @@ class Stream(Outcome):
             lines = lines[: len(lines) // 2 + 1]
         if self.ending == "error":
             return [*lines, json.dumps(self.error)]
-        if self.ending in {"done", "no-done"}:
+        if self.ending in {"done", "no-done", "hangs"}:
             lines.append(_chunk({}, "stop"))
             lines += [json.dumps({"choices": [], "usage": _USAGE})] if self.usage else []
         return [*lines, "[DONE]"] if self.ending == "done" else lines
@@ -82,6 +85,40 @@ class Stream(Outcome):
             await response.write(data[start : start + self.split])
             await asyncio.sleep(0)
         return None
+
+
+@dataclass
+class Strict(Outcome):
+    """A server whose template wants user and assistant in turn (vLLM with Mistral's or Gemma's), and that takes no more
+    than it knows: no `system` role where that is False, no field of `unknown`. `names` is whether it says which."""
+
+    system: bool = True
+    unknown: tuple[str, ...] = ()
+    status: int = 400
+    names: bool = True
+    inner: Outcome = field(default_factory=lambda: Stream())
+
+    def holds(self) -> bool:
+        return True
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        document = await call.request.json()
+        wrong = self._wrong(document)
+        if wrong is None:
+            return await self.inner.answer(call)
+        words = wrong if self.names else "Bad Request"
+        return web.json_response({"object": "error", "message": words, "code": self.status}, status=self.status)
+
+    def _wrong(self, document: dict[str, Any]) -> str | None:
+        roles = [message["role"] for message in document["messages"]]
+        if not self.system and "system" in roles:
+            return "System role not supported"
+        spoken = roles[1:] if roles[:1] == ["system"] else roles
+        if spoken != ["user", "assistant"] * (len(spoken) // 2) + ["user"]:
+            return "Conversation roles must alternate user/assistant/user/assistant/..."
+        if not all(message["content"].strip() for message in document["messages"]):
+            return "Every message must have content"
+        return next((f"Unknown parameter: '{name}'." for name in self.unknown if name in document), None)
 
 
 _USAGE = {"prompt_tokens": 21, "completion_tokens": 34, "total_tokens": 55}

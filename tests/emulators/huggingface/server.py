@@ -36,7 +36,7 @@ class Seen:
 
 class Emulator:
     """`url` once started. Exchanges that can be scripted: text-to-image, image-to-image, text-to-video (the call that
-    makes or submits), poll, result, cancel, file, chat, mapping, whoami."""
+    makes or submits), poll, result, cancel, file, chat, models, mapping, whoami."""
 
     def __init__(self, port: int = 0, pace: float = 0.0) -> None:
         self.port = port
@@ -188,7 +188,7 @@ class Emulator:
     async def _chat(self, request: web.Request, exchange: str) -> web.StreamResponse:
         document = self.seen[-1].document or {}
         call = _call(request, exchange)
-        call.prompt = str(document.get("messages", [{}])[-1].get("content", ""))
+        call.prompt = str((document.get("messages") or [{}])[-1].get("content", ""))
         call.succeed = lambda call: Stream(pause=self.pace).answer(call)
         self.streaming += 1
         try:
@@ -257,8 +257,14 @@ class Emulator:
         call.succeed = succeed
         return await (self._scripted("whoami") or Ok()).answer(call)
 
-    async def _models(self, _request: web.Request, _exchange: str) -> web.StreamResponse:
-        return web.json_response({"object": "list", "data": [{"id": model} for model in hub.CHAT_MODELS]})
+    async def _models(self, request: web.Request, exchange: str) -> web.StreamResponse:
+        call = _call(request, exchange)
+
+        async def succeed(_call: Call) -> web.StreamResponse:
+            return web.json_response({"object": "list", "data": [{"id": model} for model in hub.CHAT_MODELS]})
+
+        call.succeed = succeed
+        return await (self._scripted("models") or Ok()).answer(call)
 
     async def _tasks(self, _request: web.Request, _exchange: str) -> web.StreamResponse:
         return web.json_response({"text-to-image": {"widgetModels": ["emulated/model"]}})

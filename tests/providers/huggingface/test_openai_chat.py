@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +15,7 @@ from chatserver.errors import (
     InvalidToken,
     ModelGone,
     NoPermission,
+    NoWords,
     ProviderCreditsUsedUp,
     ProviderDown,
     ProviderError,
@@ -21,11 +23,12 @@ from chatserver.errors import (
     Refused,
     TimedOut,
     Truncated,
+    WrongAddress,
 )
-from chatserver.providers import open_chat
-from chatserver.providers.base import ChatRequest, Text, Turn, Usage
+from chatserver.providers import addresses, open_chat
+from chatserver.providers.base import ChatRequest, Cut, TakenBack, Text, Turn, Usage
 from chatserver.providers.openai_chat import DEFAULT_MODEL, Limits, OpenAIChat
-from tests.emulators.huggingface import Emulator, Endless, Fail, Hang, Outcome, Raw, Reset, Silence, Stream
+from tests.emulators.huggingface import Emulator, Endless, Fail, Hang, Ok, Outcome, Raw, Reset, Silence, Stream, Strict
 from tests.emulators.huggingface.chat import MARKDOWN
 
 QUESTION = ChatRequest(turns=(Turn("system", "Be brief."), Turn("user", "Greet me in Python")))
@@ -33,7 +36,7 @@ QUESTION = ChatRequest(turns=(Turn("system", "Be brief."), Turn("user", "Greet m
 
 @pytest.fixture
 async def chat(huggingface: Emulator) -> AsyncIterator[OpenAIChat]:
-    limits = Limits(total_seconds=20.0, silence_seconds=1.0, stream_bytes=256 * 1024)
+    limits = Limits(total_seconds=20.0, first_token_seconds=1.0, silence_seconds=1.0, stream_bytes=256 * 1024)
     provider = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "emulated/model", "Emulated", limits=limits)
     yield provider
     await provider.close()
@@ -44,7 +47,9 @@ async def answer(chat: OpenAIChat, request: ChatRequest = QUESTION) -> tuple[str
     async for step in chat.reply(request):
         if isinstance(step, Text):
             text += step.text
-        else:
+        elif isinstance(step, TakenBack):
+            text = ""
+        elif isinstance(step, Usage):
             usage = step
     return text, usage
 
@@ -136,7 +141,8 @@ BEFORE: list[tuple[Outcome, type[ProviderError]]] = [
     (Fail(401), InvalidToken),
     (Fail(402), ProviderCreditsUsedUp),
     (Fail(403), NoPermission),
-    (Fail(404), ModelGone),
+    (Fail(404), WrongAddress),
+    (Fail(404, {"error": {"message": 'model "llama" not found, try pulling it first'}}), ModelGone),
     (Fail(400, {"error": {"message": "The model is not supported", "code": "model_not_supported"}}), ModelGone),
     (Fail(422, {"error": "inputs must have less than 1024 tokens", "error_type": "validation"}), BadParameters),
     (Fail(429, {"error": "Model is overloaded", "error_type": "overloaded"}), ProviderRateLimited),
@@ -146,7 +152,7 @@ BEFORE: list[tuple[Outcome, type[ProviderError]]] = [
     (Reset(), ProviderDown),
     (Hang(), TimedOut),
     (Silence(), TimedOut),
-    (Raw(b"<html>", "text/html"), Truncated),
+    (Raw(b"<html>", "text/html"), WrongAddress),
     (Raw(b"data: {broken\n\n", "text/event-stream"), BadBytes),
     (Endless(), BadBytes),
     (Raw(b"data: " + b"x" * 2_000_000, "text/event-stream"), BadBytes),
@@ -190,4 +196,281 @@ async def test_a_server_that_needs_no_model_is_sent_none(huggingface: Emulator):
     chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "", "llama.cpp")
     await answer(chat)
     assert "model" not in huggingface.calls("chat")[0].document
+    await chat.close()
+
+
+# Servers of every kind ----------------------------------------------------------------------------------------------
+
+COMPANY = ChatRequest(
+    turns=(
+        Turn("system", "Be brief."),
+        Turn("assistant", "Welcome!"),
+        Turn("user", "(asked for an image) a cat"),
+        Turn("user", "Do you like it?"),
+        Turn("assistant", "<think>A cat.</think>Yes."),
+        Turn("user", "Why?"),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("server", "tries", "left_out"),
+    [
+        (Strict(), 1, set()),
+        (Strict(system=False), 2, {"system"}),
+        (Strict(system=False, status=500), 2, {"system"}),
+        (Strict(unknown=("stream_options",)), 2, {"stream_options"}),
+        (Strict(system=False, unknown=("stream_options",), status=422), 3, {"system", "stream_options"}),
+        (Strict(system=False, unknown=("stream_options",), names=False), 2, {"system", "stream_options"}),
+        (Strict(unknown=("stream",), inner=Stream(whole=True)), 2, {"stream", "stream_options"}),
+    ],
+)
+async def test_what_a_server_refuses_is_left_out_and_remembered(
+    huggingface: Emulator, chat: OpenAIChat, server: Strict, tries: int, left_out: set[str]
+):
+    huggingface.script("chat", [server])
+    assert await answer(chat, COMPANY) == (MARKDOWN, Usage(21, 34))
+    assert len(huggingface.calls("chat")) == tries
+    last = huggingface.calls("chat")[-1].document
+    roles = {message["role"] for message in last["messages"]}
+    assert {"system", "stream_options", "stream"} - {*last, *roles} == left_out
+    assert "Be brief." in last["messages"][0]["content"]
+    await answer(chat, COMPANY)
+    assert len(huggingface.calls("chat")) == tries + 1, "the second answer was asked for at once as the server takes it"
+
+
+async def test_a_fault_that_no_other_form_would_mend_is_asked_for_once(huggingface: Emulator, chat: OpenAIChat):
+    huggingface.script("chat", [Fail(400, {"error": {"message": "maximum context length is 8192 tokens"}})])
+    with pytest.raises(BadParameters, match="8192 tokens"):
+        await answer(chat)
+    assert len(huggingface.calls("chat")) == 1
+
+
+async def test_a_server_that_refuses_every_form_says_its_own_words(huggingface: Emulator, chat: OpenAIChat):
+    huggingface.script("chat", [Fail(400, {"error": "no luck today"}), Fail(400, {"error": "still none"})])
+    with pytest.raises(BadParameters, match="no luck today"):
+        await answer(chat)
+    assert "system" not in chat._concessions.of((chat._bases[0], "emulated/model"))
+
+
+def chunk(text: object, **more: object) -> str:
+    return json.dumps({"choices": [{"delta": {"content": text}, **more}]})
+
+
+END = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+BOTH = f"data: {chunk('Yes, ')}\n\ndata: {chunk('indeed.')}\n\n"
+WHOLE = {"object": "chat.completion", "choices": [{"message": {"content": "Yes, indeed."}, "finish_reason": "stop"}]}
+PARTS = [{"type": "text", "text": "Yes, "}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "indeed."}]
+THOUGHTS = [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, "Yes, indeed."]
+FORMS = {
+    "an empty data line": f"data:\n\ndata: \n\n{BOTH}data:\n\n{END}",
+    "comments and words between": f": hi\n\ndata: ping\n\n{BOTH}event: ping\ndata: keep-alive\n\n{END}",
+    "carriage returns": (BOTH + END).replace("\n", "\r"),
+    "carriage returns and line feeds": (BOTH + END).replace("\n", "\r\n"),
+    "no blank lines": (BOTH + END).replace("\n\n", "\n"),
+    "no blank after the colon": (BOTH + END).replace("data: ", "data:"),
+    "a byte order mark": "\ufeff" + BOTH + END,
+    "ids and retries": "id: 1\nretry: 5\n" + BOTH + END,
+    "no end mark": BOTH + END.partition("data: [DONE]")[0],
+    "an end mark in quotes": BOTH + 'data: "[DONE]"\n\n',
+    "usage alone as the end": BOTH + 'data: {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}\n\n',
+    "content in parts": f"data: {chunk(PARTS)}\n\n{END}",
+    "content as one part": f"data: {chunk({'type': 'text', 'text': 'Yes, indeed.'})}\n\n{END}",
+    "content with thoughts": f"data: {chunk(THOUGHTS)}\n\n{END}",
+    "an index in letters": f"data: {chunk('Yes, indeed.', index='0')}\n\n{END}",
+    "choices without a list": 'data: {"choices": {"delta": {"content": "Yes, indeed."}}}\n\n' + END,
+    "a delta of words": 'data: {"choices": [{"delta": "Yes, indeed."}]}\n\n' + END,
+    "text": 'data: {"choices": [{"text": "Yes, indeed."}]}\n\n' + END,
+    "messages": (BOTH + END).replace("delta", "message"),
+    "nulls": 'data: null\n\ndata: {"choices": null}\n\ndata: {"choices": [null]}\n\n'
+    'data: {"choices": [{"delta": null}], "error": null, "usage": null}\n\n' + BOTH + END,
+    "the whole once more at the end": BOTH + f"data: {json.dumps(WHOLE)}\n\ndata: [DONE]\n\n",
+    "reasoning fields": 'data: {"choices": [{"delta": {"reasoning": "hm", "reasoning_content": "hm"}}]}\n\n'
+    + BOTH
+    + END,
+    "thoughts in tags": f"data: {chunk('<thi')}\n\ndata: {chunk('nk>hm</think>')}\n\n{BOTH}{END}",
+    "thoughts without an opening tag": f"data: {chunk('I wonder.')}\n\ndata: {chunk('</think>')}\n\n{BOTH}{END}",
+    "a refusal": 'data: {"choices": [{"delta": {"content": null, "refusal": "Yes, indeed."}}]}\n\n' + END,
+    "a number without end": BOTH + f'data: {{"created": {"9" * 5000}, "choices": []}}\n\n' + END,
+    "one document": json.dumps(WHOLE),
+    "one document over many lines": json.dumps(WHOLE, indent=2),
+    "one document without an end": json.dumps({"choices": [{"message": {"content": PARTS}}]}),
+    "one document in a list of lines": f"{chunk('Yes, ')}\n{chunk('indeed.', finish_reason='stop')}\n",
+    "ollama's own": '{"message": {"content": "Yes, "}, "done": false}\n{"message": {"content": "indeed."}, "done": true}\n',
+}
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/event-stream;charset=utf-8", "application/json", "text/plain", "text/html"]
+)
+@pytest.mark.parametrize("form", FORMS)
+async def test_an_answer_is_read_in_whatever_form_and_under_whatever_label(
+    huggingface: Emulator, chat: OpenAIChat, form: str, content_type: str
+):
+    huggingface.script("chat", [Raw(FORMS[form].encode(), content_type)])
+    assert (await answer(chat))[0] == "Yes, indeed."
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ('data: {"choices": [{"delta": {"tool_calls": [{"id": "1"}]}, "finish_reason": "tool_calls"}]}\n\n', "tool"),
+        ('data: {"choices": [{"delta": {"reasoning": "hm"}, "finish_reason": "stop"}]}\n\n', "still thinking"),
+        ('data: {"choices": [{"delta": {"reasoning": "hm"}, "finish_reason": "length"}]}\n\n', "longest length"),
+        (f"data: {chunk('<think>hm')}\n\n{END}", "still thinking"),
+        (f"data: {chunk(' ')}\n\n{END}", "without a word"),
+        (END, "without a word"),
+        (json.dumps({"choices": [{"message": {"content": None}, "finish_reason": "stop"}]}), "without a word"),
+    ],
+)
+async def test_an_answer_without_words_says_so(huggingface: Emulator, chat: OpenAIChat, events: str, words: str):
+    huggingface.script("chat", [Raw(events.encode(), "text/event-stream")])
+    with pytest.raises(NoWords, match=words):
+        await answer(chat)
+
+
+async def test_an_answer_that_reached_its_longest_length_is_told(huggingface: Emulator, chat: OpenAIChat):
+    huggingface.script("chat", [Raw((BOTH + END.replace("stop", "length")).encode(), "text/event-stream")])
+    assert [step async for step in chat.reply(QUESTION)] == [Text("Yes, "), Text("indeed."), Cut()]
+
+
+@pytest.mark.parametrize("value", ["NaN", "-5", "1e308", '"many"', "9" * 400, "true", "null", "{}"])
+async def test_a_count_of_tokens_that_cannot_be_is_not_believed(huggingface: Emulator, chat: OpenAIChat, value: str):
+    usage = f'data: {{"choices": [], "usage": {{"prompt_tokens": {value}, "completion_tokens": 3}}}}\n\n'
+    huggingface.script("chat", [Raw((BOTH + usage + END).encode(), "text/event-stream")])
+    assert await answer(chat) == ("Yes, indeed.", None)
+
+
+async def test_a_server_that_keeps_the_line_after_its_last_word_has_ended(huggingface: Emulator, chat: OpenAIChat):
+    huggingface.script("chat", [Stream(text="Yes, indeed.", ending="hangs")])
+    assert (await answer(chat))[0] == "Yes, indeed."
+
+
+# Time ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_slow_model_may_take_its_time_until_it_begins(huggingface: Emulator):
+    limits = Limits(total_seconds=20, first_token_seconds=10, silence_seconds=0.3)
+    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=limits)
+    huggingface.script("chat", [Ok(1.0)])
+    assert (await answer(chat))[0] == MARKDOWN
+    await chat.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome", "words"),
+    [
+        ({"first_token_seconds": 0.3}, Hang(), "CHAT_FIRST_TOKEN_SECONDS"),
+        ({"first_token_seconds": 0.3}, Silence(), "CHAT_FIRST_TOKEN_SECONDS"),
+        ({"first_token_seconds": 0.3}, Stream(first=[{"choices": []}] * 400, pause=0.02), "CHAT_FIRST_TOKEN_SECONDS"),
+        ({"silence_seconds": 0.3}, Stream(pause=2.0), "CHAT_SILENCE_SECONDS"),
+        ({"total_seconds": 0.4}, Stream(text="word " * 1000, pause=0.02), "CHAT_SECONDS"),
+    ],
+)
+async def test_what_takes_too_long_names_the_setting(huggingface: Emulator, limits: dict, outcome: Outcome, words: str):
+    usual = {"total_seconds": 20.0, "first_token_seconds": 10.0, "silence_seconds": 10.0}
+    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=Limits(**{**usual, **limits}))
+    huggingface.script("chat", [outcome])
+    with pytest.raises(TimedOut, match=words):
+        await answer(chat)
+    await chat.close()
+
+
+def test_slow_local_models_pass_by_default():
+    chat = open_chat(config.load({"CHAT_BASE_URL": "http://127.0.0.1:11434/v1"}))
+    assert isinstance(chat, OpenAIChat)
+    assert chat._limits.first_token_seconds > 100
+    assert chat._limits.total_seconds > 360
+
+
+# Addresses ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/v1/chat/completions/", "/v1/models", "/api/chat", "/api"],
+)
+async def test_what_people_usually_get_wrong_in_an_address_is_understood(huggingface: Emulator, written: str):
+    chat = OpenAIChat(f"{huggingface.url}{written}", "hf_key", "m", "x")
+    assert (await answer(chat))[0] == MARKDOWN
+    asked = len(huggingface.calls("chat")) + len(huggingface.calls("unknown"))
+    assert (await answer(chat))[0] == MARKDOWN
+    assert len(huggingface.calls("chat")) + len(huggingface.calls("unknown")) == asked + 1, "it was remembered"
+    await chat.close()
+
+
+PAGE = Raw(b"\n<!doctype html><title>Hello</title>", "text/html")
+WRONG = [
+    (PAGE, "a web page"),
+    (Raw(PAGE.data, "text/event-stream"), "a web page"),
+    (Raw(b"Ollama is running", "text/plain"), "something else"),
+    (Raw(b'{"status": "ok"}', "application/json"), "something else"),
+    (Raw(b"", "text/plain"), "something else"),
+    (Fail(404), "404"),
+    (Fail(404, {"detail": "Not Found"}), "404"),
+    (Fail(404, "404 page not found", content_type="text/plain"), "404"),
+    (Fail(405, {"detail": "Method Not Allowed"}), "405"),
+    (Fail(301, headers={"Location": "https://chat.example.org/v1/chat/completions"}), "https://chat.example.org/v1"),
+    (Fail(302, headers={"Location": "/login?next=secret"}), "/login"),
+    (Fail(400, "Client sent an HTTP request to an HTTPS server.\n", content_type="text/plain"), "https"),
+]
+
+
+@pytest.mark.parametrize(("outcome", "words"), WRONG)
+async def test_an_address_that_does_not_speak_the_protocol_says_so(
+    huggingface: Emulator, chat: OpenAIChat, outcome: Outcome, words: str
+):
+    huggingface.script("chat", [outcome] * 4)
+    with pytest.raises(WrongAddress) as raised:
+        await answer(chat)
+    message = raised.value.message
+    assert "does not speak the chat protocol" in message
+    assert f"{huggingface.url}/v1/chat/completions" in message
+    assert words in message
+    assert "Set CHAT_BASE_URL" in message
+    assert "another" not in message
+    assert "secret" not in message
+    huggingface.reset()
+    huggingface.script("models", [outcome] * 4)
+    huggingface.script("chat", [outcome] * 4)
+    with pytest.raises(WrongAddress) as doctors:
+        await chat.models()
+    assert ("does not speak the chat protocol" in doctors.value.message, words in doctors.value.message) == (True, True)
+
+
+async def test_https_where_http_is_spoken_is_an_address_that_does_not_speak(huggingface: Emulator):
+    chat = OpenAIChat(huggingface.url.replace("http:", "https:"), "hf_key", "m", "x")
+    with pytest.raises(WrongAddress, match="https"):
+        await answer(chat)
+    await chat.close()
+
+
+async def test_another_protocol_is_an_address_that_does_not_speak():
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        chat = OpenAIChat(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", "", "m", "x")
+        with pytest.raises(WrongAddress, match="not HTTP"):
+            await answer(chat)
+        await chat.close()
+
+
+async def test_in_a_container_localhost_is_explained(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(addresses, "in_container", lambda: True)
+    chat = OpenAIChat("http://localhost:9/v1", "", "m", "x")
+    with pytest.raises(ProviderDown, match="inside a container, localhost is the container"):
+        await answer(chat)
+    await chat.close()
+
+
+async def test_a_key_that_the_service_repeats_is_shown_to_nobody(huggingface: Emulator):
+    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_short/geheim", "m", "x")
+    huggingface.script("chat", [Fail(400, {"error": "Who is hf_short/geheim of maximum length?"})])
+    with pytest.raises(BadParameters) as raised:
+        await answer(chat)
+    assert "geheim" not in raised.value.message + raised.value.said
+    assert "maximum length" in raised.value.said
     await chat.close()

@@ -1,0 +1,75 @@
+"""A model's thoughts are folded away, however its tags come; tags in code are an answer about tags."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatserver.providers.thinking import Thinking, without_thinking
+
+WHOLE = [
+    ("<think>Let me see.</think>\n\nFour.", "Four."),
+    ("\n<think>\nLet me see.\n</think>\n\nFour.", "Four."),
+    ("<thinking>hm</thinking>Four.", "Four."),
+    ("<THINK>hm</THINK>Four.", "Four."),
+    ("Let me see.\n</think>\n\nFour.", "Four."),
+    ("Let me see.</think>Four.", "Four."),
+    ("<think></think>Four.", "Four."),
+    ("<think>a</think><think>b</think>Four.", "Four."),
+    ("Two <think>hm</think>and two.", "Two and two."),
+    ("<think>never closed", ""),
+    ("<think>", ""),
+    ("", ""),
+    ("1 < 2 and <b>bold</b>", "1 < 2 and <b>bold</b>"),
+    ("ends in <thi", "ends in <thi"),
+    ("Models write `<think>` and `</think>`.", "Models write `<think>` and `</think>`."),
+    ("```html\n<think>x</think>\n```\nDone.", "```html\n<think>x</think>\n```\nDone."),
+    ("The tag <think> opens it.", "The tag <think> opens it."),
+]
+
+
+def streamed(pieces, **options):
+    """What a reader has in the end, who takes back what he is told to."""
+    filtered, shown = Thinking(**options), ""
+    for back, text in [*map(filtered.feed, pieces), filtered.end()]:
+        shown = text if back else shown + text
+    return shown, filtered
+
+
+@pytest.mark.parametrize(("text", "words"), WHOLE)
+def test_thoughts_are_folded_away(text, words):
+    assert without_thinking(text) == words
+
+
+@given(st.sampled_from(WHOLE), st.lists(st.integers(0, 60), max_size=8))
+def test_it_does_not_matter_where_the_pieces_are_cut(example, cuts):
+    text, words = example
+    ends = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
+    pieces = [text[start:end] for start, end in itertools.pairwise(ends)]
+    assert streamed(pieces)[0].strip() == words
+
+
+@given(st.text())
+def test_a_text_without_tags_stays_as_it_is(text):
+    assert streamed(list(text))[0] == text.lstrip()
+
+
+def test_nothing_of_a_thought_is_shown_while_it_streams():
+    filtered = Thinking()
+    assert [filtered.feed(piece) for piece in ("<th", "ink>", "secret", "</thi", "nk>", "\n\nYes")] == [
+        (False, ""),
+        (False, ""),
+        (False, ""),
+        (False, ""),
+        (False, ""),
+        (False, "Yes"),
+    ]
+
+
+def test_a_model_that_leaves_its_opening_tag_out_shows_nothing_the_second_time():
+    shown, first = streamed(["I wonder. ", "</think>", "Four."])
+    assert (shown, first.taken_back) == ("Four.", True)
+    second = Thinking(opened=True)
+    assert [second.feed("I wonder. "), second.feed("</think>Four.")] == [(False, ""), (False, "Four.")]
+    assert streamed(["No thoughts ", "today."], opened=True)[0] == "No thoughts today."
