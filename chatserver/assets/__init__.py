@@ -1,7 +1,7 @@
 """Assets: the files that generations made."""
 
 from chatserver.assets.models import Comparison, File, Staged, Swept
-from chatserver.assets.service import favorite, find, find_file, stage, storage_key, store
+from chatserver.assets.service import favorite, find, find_file, find_signed_file, stage, storage_key, store
 from chatserver.assets.signatures import sign_address
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "favorite",
     "find",
     "find_file",
+    "find_signed_file",
     "sign_address",
     "stage",
     "storage_key",

@@ -22,7 +22,7 @@ from chatserver.assets.disposition import content_disposition
 from chatserver.assets.keys import FORMATS, content_type_of, download_key
 from chatserver.assets.models import File
 from chatserver.assets.ranges import Part, matches, part_of
-from chatserver.assets.signatures import is_signed
+from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound, StorageError
 from chatserver.state import State
 from chatserver.web.auth import current_viewer
@@ -71,9 +71,12 @@ async def serve_file(request: Request) -> Response:
 
 async def _permitted(request: Request, state: State) -> File:
     asset_id = ids.parse(request.path_params["asset_id"])
-    expires, signature = (request.query_params.get(name, "") for name in ("expires", "signature"))
-    if signature and is_signed(state.secret_key, asset_id, expires, signature):
-        return await state.database.run_system(assets.find_file, asset_id)
+    signer_id = signer_of(state.secret_key, asset_id, request.query_params)
+    if signer_id is not None:
+        try:
+            return await state.database.run_as(signer_id, assets.find_signed_file, asset_id)
+        except NotFound:
+            log.info("asset.signature_over", asset=asset_id, signer=signer_id)
     viewer = current_viewer(request)
     if viewer is None:
         raise NotFound

@@ -17,7 +17,8 @@ class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class LinkAnswer(Struct, frozen=True):
-    """Addresses that open this file, and no other, without signing in, until `expires_at`."""
+    """Addresses that open this file, and no other, without signing in, until `expires_at`, or until whoever asked for
+    them may no longer see it."""
 
     url: str
     download_url: str
@@ -37,7 +38,7 @@ async def create_link(call: Call, body: CreateLink) -> LinkAnswer:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
     asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))
     until = clock.now() + timedelta(seconds=body.seconds)
-    signature = assets.sign_address(call.state.secret_key, asset.id, body.seconds)
+    signature = assets.sign_address(call.state.secret_key, asset.id, call.viewer.id, body.seconds)
     origin = call.state.config.origin
     return LinkAnswer(
         f"{origin}{asset.url}?{signature}", f"{origin}{asset.download_url}&{signature}", until.replace(microsecond=0)

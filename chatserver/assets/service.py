@@ -62,6 +62,14 @@ async def find_file(tx: Transaction, asset_id: str) -> File:
     return File.from_row(await _find(tx, asset_id))
 
 
+async def find_signed_file(tx: Transaction, asset_id: str) -> File:
+    """The same for a link that this transaction's user has signed; NotFound once that account is closed, too."""
+    row = await tx.fetch_one("assets.find_for_signer", asset_id=asset_id)
+    if row is None:
+        raise NotFound
+    return File.from_row(row)
+
+
 async def storage_key(tx: Transaction, asset_id: str) -> str:
     """Where a file's bytes lie."""
     key: str = (await _find(tx, asset_id))["storage_key"]

@@ -78,7 +78,8 @@ async def show_room(request: Request) -> Response:
     except NotFound:
         if not await state.database.run_system(sessions.has_left, session_id, viewer.id):
             raise
-        return templating.render(request, "sessions/left.html", status=404)
+        removed = await state.database.run_system(sessions.was_removed, session_id, viewer.id)
+        return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
     context = {
         **{field: getattr(room, field) for field in room.__struct_fields__},
         "pending": drawing.pending(),

@@ -2,8 +2,8 @@
 
 from chatserver.sessions.checkout import buy, extend, grant, prolongs, recent, require_instant
 from chatserver.sessions.invites import invitation, invite, join, revoke
-from chatserver.sessions.models import Card, Invitation, Member, Seat, Session
-from chatserver.sessions.seating import has_left, remove_member
+from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
+from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_removed
 from chatserver.sessions.service import (
     active_seat,
     allow_guests,
@@ -25,6 +25,7 @@ __all__ = [
     "Card",
     "Invitation",
     "Member",
+    "Removal",
     "Seat",
     "Session",
     "active_seat",
@@ -40,7 +41,9 @@ __all__ = [
     "invitation",
     "invite",
     "join",
+    "let_back",
     "list_cards",
+    "list_removals",
     "list_sessions",
     "lock",
     "next_seq",
@@ -54,4 +57,5 @@ __all__ = [
     "seat",
     "sequences",
     "stats",
+    "was_removed",
 ]

@@ -4,10 +4,10 @@ import secrets
 
 from chatserver import ids, spelling
 from chatserver.database import Transaction
-from chatserver.errors import Conflict, NotFound
+from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.sessions import service
 from chatserver.sessions.models import Invitation, Session
-from chatserver.sessions.seating import sit_down
+from chatserver.sessions.seating import sit_down, was_removed
 
 # Guests in one session; beyond it a room is no longer one.
 MAX_GUESTS = 50
@@ -40,9 +40,14 @@ async def invitation(tx: Transaction, code: str) -> Invitation:
 
 
 async def join(tx: Transaction, code: str, user_id: str) -> Session:
-    """Seats the caller as a guest; one who sits there already stays as they are. Needs the worker role."""
+    """Seats the caller as a guest; one who sits there already stays as they are. NotAllowed for one who was sent away.
+
+    Needs the worker role.
+    """
     invited = await invitation(tx, code)
     await service.lock(tx, invited.session_id)  # two who come for the last seat wait for each other
+    if await was_removed(tx, invited.session_id, user_id):
+        raise NotAllowed("The owner of this session has sent you away. Only they can let you back in.")
     if await tx.fetch_value("sessions.guests_beside", session_id=invited.session_id, user_id=user_id) >= MAX_GUESTS:
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
     await sit_down(tx, invited.session_id, user_id, "guest")

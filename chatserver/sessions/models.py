@@ -74,6 +74,7 @@ class Seat(Struct, frozen=True, kw_only=True):
     untitled: bool
     guests_may_generate: bool
     owner_id: str
+    owner_active: bool
     active: bool
     expires_at: datetime
     plan_id: str
@@ -90,6 +91,18 @@ class Seat(Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_row(cls, row: Row) -> "Seat":
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+
+class Removal(Struct, frozen=True, kw_only=True):
+    """Somebody who was sent away, and stays away until the owner lets them back in."""
+
+    id: str
+    name: str
+    removed_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Removal":
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 

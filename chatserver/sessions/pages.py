@@ -73,8 +73,15 @@ async def show_invite(request: Request) -> Response:
         invitation = await _state(request).database.run_system(sessions.invitation, code)
     except NotFound as error:
         return templating.render(request, "sessions/invite_gone.html", {"error": error}, error.status)
+    viewer = current_viewer(request)
+    if viewer is not None and await _was_removed(request, invitation.session_id, viewer.id):
+        return templating.render(request, "sessions/removed.html", status=403)
     here = quote(f"/invite/{code}", safe="/")
     return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": code, "here": here})
+
+
+async def _was_removed(request: Request, session_id: str, viewer_id: str) -> bool:
+    return await _state(request).database.run_system(sessions.was_removed, session_id, viewer_id)
 
 
 async def join(request: Request) -> Response:

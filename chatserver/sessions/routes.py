@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import credits, sessions
-from chatserver.sessions.models import Session
+from chatserver.sessions.models import Removal, Session
 from chatserver.web.api import Call, Endpoint
 from chatserver.web.hosts import link_origin
 
@@ -48,6 +48,12 @@ class SessionsAnswer(Struct, frozen=True):
     """One's own sessions and those one is a guest in, active ones first."""
 
     sessions: list[Session]
+
+
+class RemovalsAnswer(Struct, frozen=True):
+    """Who was sent away, the last first."""
+
+    removals: list[Removal]
 
 
 class InviteAnswer(Struct, frozen=True):
@@ -102,6 +108,17 @@ async def remove_member(call: Call) -> None:
     await call.state.database.run_system(sessions.announce, session_id)
 
 
+async def list_removals(call: Call) -> RemovalsAnswer:
+    return RemovalsAnswer(
+        await call.state.database.run_as(call.viewer.id, sessions.list_removals, call.id("session_id"))
+    )
+
+
+async def let_back(call: Call) -> None:
+    run, session_id = call.state.database.run_as, call.id("session_id")
+    await run(call.viewer.id, sessions.let_back, session_id, call.id("user_id"))
+
+
 async def create_invite(call: Call, body: NewInvite) -> InviteAnswer:
     code = await call.state.database.run_as(
         call.viewer.id, sessions.invite, call.id("session_id"), guests_may_generate=body.guests_may_generate
@@ -137,6 +154,10 @@ ROUTES = [
     ),
     Endpoint("POST", f"{_ONE}/extend", extend_session, summary="Buy more time", body=Extension, answer=SessionAnswer),
     Endpoint("DELETE", f"{_ONE}/members/{{user_id}}", remove_member, summary="Send away, or leave", status=204),
+    Endpoint(
+        "GET", f"{_ONE}/removals", list_removals, summary="Who was sent away, by the owner", answer=RemovalsAnswer
+    ),
+    Endpoint("DELETE", f"{_ONE}/removals/{{user_id}}", let_back, summary="Let somebody back in", status=204),
     Endpoint(
         "POST",
         f"{_ONE}/invites",

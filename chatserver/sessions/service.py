@@ -52,10 +52,13 @@ async def seat(tx: Transaction, session_id: str) -> Seat:
 
 
 async def active_seat(tx: Transaction, session_id: str) -> Seat:
-    """The same, where the clock still runs; SessionExpired otherwise."""
+    """The same, where the clock still runs; SessionExpired otherwise. NotAllowed where the owner is banned: nobody
+    spends what is not theirs while its owner cannot."""
     taken = await seat(tx, session_id)
     if not taken.active:
         raise SessionExpired(details={"expired_at": taken.expires_at})
+    if not taken.owner_active:
+        raise NotAllowed("This session rests: its owner's account is closed. Everything in it stays readable.")
     return taken
 
 

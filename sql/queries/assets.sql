@@ -25,6 +25,11 @@ UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' R
 -- One stored file.
 SELECT * FROM assets WHERE id = :asset_id AND status = 'stored';
 
+-- name: find_for_signer
+-- One stored file, for a link signed by this transaction's user, whose account still stands.
+SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'active'
+ WHERE a.id = :asset_id AND a.status = 'stored';
+
 -- name: favorite
 -- Marks a stored file, or takes the mark away; with the message that shows it.
 UPDATE assets a SET favorite = :on

@@ -56,6 +56,7 @@ SELECT newest.session_id, newest.id, newest.filename
 SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
        s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
        p.max_count, p.chat_model, u.status AS user_status,
+       coalesce((SELECT w.status = 'active' FROM users w WHERE w.id = s.user_id), false) AS owner_active,
        (SELECT count(*) FROM session_members o WHERE o.session_id = s.id AND o.left_at IS NULL) AS members_count
   FROM user_sessions s
   JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
@@ -111,6 +112,28 @@ UPDATE session_members SET left_at = now()
  WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest' AND left_at IS NULL
 RETURNING user_id;
 
+-- name: remove
+-- Remembers that a guest, seated or gone, was sent away; no row where there never was such a guest, or it is known.
+INSERT INTO session_removals (session_id, user_id)
+SELECT session_id, user_id FROM session_members
+ WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest'
+ON CONFLICT DO NOTHING
+RETURNING user_id;
+
+-- name: removals
+-- Who was sent away from a session, the last first.
+SELECT r.user_id AS id, u.name, r.removed_at
+  FROM session_removals r JOIN users u ON u.id = r.user_id
+ WHERE r.session_id = :session_id ORDER BY r.removed_at DESC, r.user_id;
+
+-- name: let_back
+-- Takes it back.
+DELETE FROM session_removals WHERE session_id = :session_id AND user_id = :user_id RETURNING user_id;
+
+-- name: was_removed
+-- Whether somebody was sent away from a session.
+SELECT EXISTS (SELECT FROM session_removals WHERE session_id = :session_id AND user_id = :user_id);
+
 -- name: has_left
 -- Whether somebody sat in a session and does not any more.
 SELECT left_at IS NOT NULL FROM session_members WHERE session_id = :session_id AND user_id = :user_id;
@@ -136,7 +159,7 @@ SELECT i.session_id, s.title, s.user_id AS owner_id, u.name AS owner_name, p.nam
        s.expires_at <= now() AS expired
   FROM session_invites i
   JOIN user_sessions s ON s.id = i.session_id
-  JOIN users u ON u.id = i.created_by
+  JOIN users u ON u.id = i.created_by AND u.status = 'active'
   JOIN session_config p ON p.id = s.plan_id
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 

@@ -53,7 +53,8 @@ UPDATE users SET password_hash = :password_hash
 
 -- name: invite_stands
 -- Whether a session's invite code is good.
-SELECT EXISTS (SELECT FROM session_invites WHERE code = :code AND revoked_at IS NULL AND expires_at > now());
+SELECT EXISTS (SELECT FROM session_invites i JOIN users u ON u.id = i.created_by AND u.status = 'active'
+                WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now());
 
 -- Sign-ins ---------------------------------------------------------------------------------------------------------
 

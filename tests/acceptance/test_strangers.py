@@ -32,6 +32,7 @@ OWNED = {
     "purchases": "user_id = $1",
     "user_sessions": "user_id = $1",
     "session_members": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "session_removals": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "session_invites": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
@@ -75,6 +76,8 @@ ROUTES: dict[str, Case] = {
     "DELETE /api/v1/sessions/{session_id}/members/{user_id}": Case(404, guest=403),
     "POST /api/v1/sessions/{session_id}/invites": Case(404, guest=403, body={"guests_may_generate": True}),
     "DELETE /api/v1/sessions/{session_id}/invites": Case(404, guest=403),
+    "GET /api/v1/sessions/{session_id}/removals": Case(404, guest=403),
+    "DELETE /api/v1/sessions/{session_id}/removals/{user_id}": Case(404, guest=403),
     "POST /api/v1/invites/{code}": Case(404, body={}),
     "GET /api/v1/sessions/{session_id}/credits": Case(404, guest=200),
     "GET /api/v1/sessions/{session_id}/messages": Case(404, guest=200),
@@ -283,6 +286,9 @@ async def _furnish(house, ada, session, database):
     askers = {name: Asker(house.product, await sign_up(house.product, name)) for name in ("Eve", "Gus", "Bea")}
     for name in ("Gus", "Bea"):
         await askers[name].person.accepts(code)
+    rex = await sign_up(house.product, "Rex")
+    await rex.accepts(code)
+    await ada.call("DELETE", f"/sessions/{session['id']}/members/{rex.id}")
     owner = Asker(house.product, ada)
     nobody = Asker(house.product)
     house.askers = {"stranger": askers["Eve"], "guest": askers["Gus"], "banned": askers["Bea"], "nobody": nobody}

@@ -11,7 +11,7 @@ from PIL import Image
 from chatserver import assets, clock, ids, storage
 from chatserver.assets import signatures
 from tests.assets.shelf import SECRET_KEY, Shelf, clip, picture, serving
-from tests.support.people import run_sql
+from tests.support.people import make_user, run_sql, seat
 
 PICTURE, CLIP = picture(), clip()
 
@@ -96,7 +96,7 @@ async def test_what_is_staged_or_deleted_is_not_there(client, shelf):
 
 
 async def test_a_signature_opens_one_file_for_a_while(client, shelf, asset, film):
-    query = assets.sign_address(SECRET_KEY, asset.id, 60)
+    query = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 60)
     for address in (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp")):
         assert (await ask(client, f"{address}?{query}"))[0] == 200
         assert (await ask(client, f"{address}?{query}", shelf.mallory))[0] == 200
@@ -105,23 +105,29 @@ async def test_a_signature_opens_one_file_for_a_while(client, shelf, asset, film
 
 
 async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, shelf, asset):
-    fields = dict(part.split("=") for part in assets.sign_address(SECRET_KEY, asset.id, 60).split("&"))
-    expires, signature = fields["expires"], fields["signature"]
-    past = assets.sign_address(SECRET_KEY, asset.id, -1)
+    query = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 60)
+    fields = dict(part.split("=") for part in query.split("&"))
+    expires, by, signature = fields["expires"], fields["by"], fields["signature"]
     wrong = [
-        past,
-        f"expires={int(expires) + 1}&signature={signature}",
-        f"expires={expires}&signature={signature[:-1]}",
-        f"expires={expires}&signature={signature}=",
-        f"expires={expires}&signature={signature.swapcase()}",
-        f"expires={expires}&signature=",
-        f"expires=&signature={signature}",
-        f"signature={signature}",
-        f"expires=+{expires}&signature={signature}",
-        f"expires=%D9%A1{expires}&signature={signature}",
-        f"expires={'9' * 5000}&signature={signature}",
-        f"expires={expires}&signature=%FF%00%F0%9F%8C%85",
-        assets.sign_address("another key", asset.id, 60),
+        assets.sign_address(SECRET_KEY, asset.id, shelf.ada, -1),
+        f"expires={int(expires) + 1}&by={by}&signature={signature}",
+        f"expires={expires}&by={by}&signature={signature[:-1]}",
+        f"expires={expires}&by={by}&signature={signature}=",
+        f"expires={expires}&by={by}&signature={signature.swapcase()}",
+        f"expires={expires}&by={by}&signature=",
+        f"expires=&by={by}&signature={signature}",
+        f"by={by}&signature={signature}",
+        f"expires={expires}&signature={signature}",
+        f"expires={expires}&by={shelf.grace}&signature={signature}",
+        f"expires={expires}&by=&signature={signature}",
+        f"expires={expires}&by=%ED%A0%80%00&signature={signature}",
+        f"expires=+{expires}&by={by}&signature={signature}",
+        f"expires=%D9%A1{expires}&by={by}&signature={signature}",
+        f"expires={'9' * 5000}&by={by}&signature={signature}",
+        f"expires={expires}&by={by}&signature=%FF%00%F0%9F%8C%85",
+        assets.sign_address("another key", asset.id, shelf.ada, 60),
+        # By a stranger to the session, with a key that somebody learnt.
+        assets.sign_address(SECRET_KEY, asset.id, shelf.mallory, 60),
     ]
     for query in wrong:
         assert (await ask(client, f"{asset.url}?{query}"))[0] == 404, query
@@ -130,12 +136,34 @@ async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, sh
 
 
 async def test_a_signature_ends_with_its_time(monkeypatch):
-    asset_id = ids.new()
-    fields = dict(part.split("=") for part in assets.sign_address("key", asset_id, 10).split("&"))
-    assert signatures.is_signed("key", asset_id, **fields)
+    asset_id, signer = ids.new(), ids.new()
+    fields = dict(part.split("=") for part in assets.sign_address("key", asset_id, signer, 10).split("&"))
+    assert signatures.signer_of("key", asset_id, fields) == signer
     now = clock.seconds()
     monkeypatch.setattr(clock, "seconds", lambda: now + 11)
-    assert not signatures.is_signed("key", asset_id, **fields)
+    assert signatures.signer_of("key", asset_id, fields) is None
+
+
+ENDS = {
+    "leaves": "UPDATE session_members SET left_at = now() WHERE user_id = $1",
+    "is banned": "UPDATE users SET status = 'banned' WHERE id = $1",
+    "deletes the account": "UPDATE users SET status = 'deleted' WHERE id = $1",
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+async def test_a_signature_ends_when_its_signer(client, shelf, asset, how):
+    heidi = await make_user(shelf.database, "Heidi")
+    await seat(shelf.database, shelf.session_id, heidi)
+    query = assets.sign_address(SECRET_KEY, asset.id, heidi, 3600)
+    of_ada = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 3600)
+    addresses = (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp"))
+    for address in addresses:
+        assert (await ask(client, f"{address}?{query}"))[0] == 200
+    await run_sql(shelf.database, ENDS[how], heidi)
+    for address in addresses:
+        assert (await ask(client, f"{address}?{query}"))[0] == 404
+        assert (await ask(client, f"{address}?{of_ada}"))[0] == 200
 
 
 async def test_a_link_is_made_by_members_only_and_works_without_signing_in(client, shelf, asset):

@@ -123,6 +123,34 @@ async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, brow
         await expect(guest.locator("h1")).to_have_text("This invite link no longer works")
 
 
+async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys()
+    code = await ada.invites(session)
+    await bob.accepts(code)
+    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+        visit.announce("404", "403")
+        page, guest = await seat.open_room(session), await visit.open_room(session)
+        await page.click('[aria-label="Send Bob away"]')
+        await page.uncheck("#farewell [data-slot=links]")
+        await page.click("#farewell [type=submit]")
+        await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
+        await expect(guest.locator("main p").first).to_contain_text("Only the owner can let you back in")
+        await guest.goto(f"{product.url}/invite/{code}")
+        await expect(guest.locator("h1")).to_have_text("You cannot come in by this link")
+        await expect(guest.locator("main form")).to_have_count(0)
+
+        await page.click(".bar [data-action=invite]")
+        await expect(page.locator("removed-list li")).to_contain_text("Bob")
+        assert not await complaints_about(page, "inviting with somebody sent away")
+        await page.click("removed-list [data-action=let-back]")
+        await expect(page.locator("removed-list [role=status]")).to_contain_text("Bob may come in again")
+        await expect(page.locator("removed-list li")).to_have_count(0)
+        await guest.goto(f"{product.url}/invite/{code}")
+        await guest.click("main form button")
+        await expect(page.locator(".member")).to_have_count(2)
+
+
 async def test_an_invite_link_leads_to_where_its_owner_is_and_says_if_nobody_else_gets_there(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()

@@ -21,6 +21,7 @@ ROWS = {
     "budgets": "(kind, user_id, times) SELECT 'messages', $2::uuid, ARRAY[now()] WHERE $1::uuid IS NOT NULL",
     "purchases": """(id, user_id, session_id, plan_id, amount, currency, checkout)
                     VALUES ($1, $2, $3, 'pro', 99, 'INR', 'instant')""",
+    "session_removals": "(user_id, session_id) SELECT $2::uuid, $3::uuid WHERE $1::uuid IS NOT NULL",
     "session_invites": """(id, created_by, session_id, code, expires_at) VALUES ($1, $2, $3, 'let-me-in', now())""",
     "messages": """(id, user_id, session_id, author_kind, author_name, kind, client_id, seq)
                    VALUES ($1, $2, $3, 'user', 'Ada', 'image', 'c', 1)""",
@@ -233,8 +234,11 @@ async def test_a_guest_cannot_come_back_after_being_sent_away(database, admin, w
     erin = await people.make_user(database, "Erin")
     await people.seat(database, session, erin)
     await people.run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", erin)
+    await people.run_sql(database, "INSERT INTO session_removals VALUES ($1, $2)", session, erin)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await people.run_sql_as(database, erin, "UPDATE session_members SET left_at = NULL WHERE user_id = $1", erin)
+    taken_back = "DELETE FROM session_removals WHERE user_id = $1 RETURNING user_id"
+    assert await people.run_sql_as(database, erin, taken_back, erin) == []
 
 
 @pytest.mark.parametrize("statement", ["UPDATE credit_entries SET number = 2", "DELETE FROM credit_entries"])

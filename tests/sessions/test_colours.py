@@ -53,9 +53,9 @@ async def test_members_and_what_they_say_have_the_same_colour_and_no_one_elses(d
 
 
 async def test_who_comes_back_has_the_old_colour_and_nobody_got_it_meanwhile(database, room):
-    session_id, code, (owner, gone, *_) = room
+    session_id, code, (_, gone, *_) = room
     before = await hues(database, session_id)
-    await database.run_as(owner, sessions.remove_member, session_id, gone)
+    await database.run_as(gone, sessions.remove_member, session_id, gone)
     newcomer = await make_user(database, "Newcomer")
     await database.run_system(sessions.join, code, newcomer)
     assert (await hues(database, session_id))[newcomer] not in before.values()

@@ -1,4 +1,4 @@
-// <member-farewell>: asks before the owner sends a guest away, or a guest leaves. It cannot be taken back without a new invite.
+// <member-farewell>: asks before the owner sends a guest away, who then stays away, or a guest leaves.
 import { call } from "../helpers/api.js"
 import { slot, write } from "../helpers/dom.js"
 import { viewer } from "../helpers/viewer.js"

@@ -1,0 +1,179 @@
+"""A guest sent away, a guest who left, and the guests of an owner who is banned: what each of them may still do."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from chatserver import sessions, users
+from chatserver.errors import ChatserverError
+from chatserver.users.leaving import close_account
+from tests.support.people import make_session, make_user
+from tests.support.story import Refusal, call, sign_up
+
+
+@pytest.fixture
+async def room(product, ada, bob):
+    """(session, code, picture): Ada's session with Bob in it, and a picture that he made."""
+    session = await ada.buys()
+    code = await ada.invites(session, guests_may_generate=True)
+    await bob.accepts(code)
+    here = await bob.joins(session)
+    message = await here.sees_ended(await here.generates("a harbour at dawn", width=64, height=64))
+    await here.leaves()
+    return session, code, message["generations"][0]
+
+
+async def is_refused(asking, status, code):
+    with pytest.raises(Refusal) as refusal:
+        await asking
+    assert (refusal.value.status, refusal.value.code) == (status, code)
+    return refusal.value.error["message"]
+
+
+async def sends_away(owner, session, guest):
+    await owner.call("DELETE", f"/sessions/{session['id']}/members/{guest.id}")
+
+
+async def opens(product, address):
+    """What a link answers to whoever has it, without signing in."""
+    async with aiohttp.ClientSession() as client, client.get(address) as answer:
+        return answer.status
+
+
+async def test_a_guest_sent_away_is_refused_by_every_link_until_the_owner_lets_them_back_in(ada, bob, room):
+    session, code, _ = room
+    await sends_away(ada, session, bob)
+    await ada.call("DELETE", f"/sessions/{session['id']}/invites")
+    for link in (code, await ada.invites(session)):
+        with pytest.raises(Refusal) as refusal:
+            await bob.accepts(link)
+        assert refusal.value.status in {403, 404}
+    assert "sent you away" in await is_refused(bob.accepts(await ada.invites(session)), 403, "not-allowed")
+    [removal] = (await ada.call("GET", f"/sessions/{session['id']}/removals"))["removals"]
+    assert (removal["id"], removal["name"]) == (bob.id, "Bob") and removal["removed_at"].endswith("Z")
+    await is_refused(bob.call("DELETE", f"/sessions/{session['id']}/removals/{bob.id}"), 404, "not-found")
+
+    await ada.call("DELETE", f"/sessions/{session['id']}/removals/{bob.id}")
+    assert (await ada.call("GET", f"/sessions/{session['id']}/removals"))["removals"] == []
+    await is_refused(ada.call("DELETE", f"/sessions/{session['id']}/removals/{bob.id}"), 404, "not-found")
+    assert bob.id in {member["id"] for member in (await bob.accepts(await ada.invites(session)))["members"]}
+
+
+async def test_a_guest_who_left_comes_back_and_one_who_left_to_escape_it_is_kept_out_too(ada, bob, room):
+    session, code, _ = room
+    await sends_away(bob, session, bob)
+    await bob.accepts(code)
+    await sends_away(bob, session, bob)
+    await sends_away(ada, session, bob)
+    await is_refused(bob.accepts(code), 403, "not-allowed")
+    await is_refused(ada.call("DELETE", f"/sessions/{session['id']}/members/{ada.id}"), 404, "not-found")
+
+
+async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way(product, ada, bob, room):
+    session, _, generation = room
+    here = await bob.joins(session)
+    await sends_away(ada, session, bob)
+    for asking in (
+        here.says("one more thing"),
+        here.generates("one more picture"),
+        here.asks("generation.retry", generation_id=generation["id"]),
+        here.asks("generation.cancel", generation_id=generation["id"]),
+        here.asks("asset.favorite", asset_id=generation["assets"][0]["id"], on=True),
+        here.asks("prompt.improve", prompt="a harbour"),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            await asking
+        assert refusal.value.code in {"not-found", "not-allowed"}
+    assert await here.is_closed() == 4504
+    await is_refused(bob.call("GET", f"/sessions/{session['id']}"), 404, "not-found")
+    await is_refused(bob.call("GET", f"/sessions/{session['id']}/messages"), 404, "not-found")
+    await is_refused(bob.call("POST", f"/generations/{generation['id']}/retry", {}), 404, "not-found")
+    assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 404
+    assert (await bob.call("GET", "/generations"))["generations"] == []
+    assert (await ada.credits(session))["image"]["left"] == 7
+
+
+@pytest.mark.parametrize("how", ["sent away", "left", "banned", "deleted"])
+async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, ada, bob, room, how):
+    session, _, generation = room
+    asset = generation["assets"][0]
+    link, of_ada = [await each.call("POST", f"/assets/{asset['id']}/links", {"seconds": 3600}) for each in (bob, ada)]
+    assert [await opens(product, each["url"]) for each in (link, of_ada)] == [200, 200]
+    if how == "banned":
+        await database.run_system(users.ban, bob.id)
+    elif how == "deleted":
+        await database.run_system(close_account, bob.id)
+    else:
+        await sends_away(ada if how == "sent away" else bob, session, bob)
+    for name in ("url", "download_url"):
+        assert await opens(product, link[name]) == 404
+        # A deleted account takes its pictures along.
+        assert await opens(product, of_ada[name]) == (404 if how == "deleted" else 200)
+
+
+async def test_the_session_of_a_banned_owner_rests_its_guests_read_and_spend_nothing(product, database, ada, bob, room):
+    session, code, generation = room
+    eve, here = await sign_up(product, "Eve"), await bob.joins(session)
+    await database.run_system(users.ban, ada.id)
+    for asking in (
+        here.says("@assistant are you there?"),
+        here.generates("a picture on her credits"),
+        here.asks("generation.retry", generation_id=generation["id"]),
+    ):
+        assert "owner's account is closed" in await is_refused(asking, 0, "not-allowed")
+    body = {"client_id": "c", "kind": "image", "prompt": "x", "width": 64, "height": 64}
+    path = f"/sessions/{session['id']}"
+    await is_refused(bob.call("POST", f"{path}/generations", body), 403, "not-allowed")
+    await is_refused(
+        bob.call("POST", f"{path}/messages", {"client_id": "c", "text": "@assistant hi"}), 403, "not-allowed"
+    )
+    await is_refused(bob.call("POST", f"/generations/{generation['id']}/retry", {}), 403, "not-allowed")
+    assert (await bob.credits(session))["image"]["left"] == 7
+
+    await is_refused(eve.accepts(code), 404, "not-found")
+    assert len((await bob.call("GET", f"{path}/messages"))["messages"]) == 1
+    assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 200
+
+    await database.run_system(users.unban, ada.id)
+    await here.says("she is back")
+    await eve.accepts(code)
+    await here.leaves()
+
+
+async def test_an_invite_of_a_banned_owner_makes_no_account_where_accounts_need_one(database, ada, room):
+    _, code, _ = room
+    assert await database.run_system(invite_stands, code)
+    await database.run_system(users.ban, ada.id)
+    assert not await database.run_system(invite_stands, code)
+
+
+async def invite_stands(tx, code):
+    return await tx.fetch_value("users.invite_stands", code=code)
+
+
+async def test_one_who_comes_in_at_the_very_moment_of_being_sent_away_is_out(database):
+    ada = await make_user(database, "Ada")
+    session = await make_session(database, ada)
+    code = await database.run_as(ada, sessions.invite, session)
+    for _ in range(10):
+        guest = await make_user(database, "Gus")
+        await database.run_system(sessions.join, code, guest)
+        await asyncio.gather(
+            *(database.run_system(sessions.join, code, guest) for _ in range(3)),
+            database.run_as(ada, sessions.remove_member, session, guest),
+            return_exceptions=True,
+        )
+        with pytest.raises(ChatserverError):
+            await database.run_as(guest, sessions.find, session)
+
+
+async def test_only_the_owner_sees_who_was_sent_away(product, ada, bob, room):
+    session, code, _ = room
+    eve = await sign_up(product, "Eve")
+    await eve.accepts(code)
+    await sends_away(ada, session, eve)
+    await is_refused(bob.call("GET", f"/sessions/{session['id']}/removals"), 403, "not-allowed")
+    await is_refused(bob.call("DELETE", f"/sessions/{session['id']}/removals/{eve.id}"), 403, "not-allowed")
+    await is_refused(eve.call("GET", f"/sessions/{session['id']}/removals"), 404, "not-found")
+    await is_refused(call(product, "GET", f"/sessions/{session['id']}/removals"), 401, "not-signed-in")
