@@ -49,7 +49,7 @@ from chatserver.realtime.limits import Bounds
 from chatserver.rooms import Rooms
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
-from chatserver.sessions.events import SessionChanged, StatsChanged
+from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged
 from chatserver.state import State
 from chatserver.users import authenticate
 from chatserver.users import pages as user_pages
@@ -62,7 +62,17 @@ from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site
 
 # What travels between processes; the hub decodes what others announced.
-EVENTS = (MessageChanged, Delta, Progress, CreditsChanged, SessionChanged, StatsChanged, SignInsEnded, JobsWaiting)
+EVENTS = (
+    MessageChanged,
+    Delta,
+    Progress,
+    CreditsChanged,
+    SessionChanged,
+    SessionDeleted,
+    StatsChanged,
+    SignInsEnded,
+    JobsWaiting,
+)
 # A background task that broke is started again after this long.
 RESTART_SECONDS = 2.0
 

@@ -22,6 +22,10 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The session's sequence number that this event carries, where it is durable."""
         return None
 
+    def ends_channel(self) -> bool:
+        """Whether nothing comes after it: those who listen hear it, and their sockets close."""
+        return False
+
 
 class Announcement(Struct, frozen=True):
     """An event and the channel it goes to, as collected by a transaction."""

@@ -1,4 +1,5 @@
-"""What has to be tidied now and then, on any worker: closed accounts whose files are gone, and what has run out.
+"""What has to be tidied now and then, on any worker: closed accounts whose files are gone, deleted sessions that were not
+emptied to the end, and what has run out.
 
 Every step may be repeated, and several workers may do it at once.
 """
@@ -8,7 +9,7 @@ from typing import NoReturn
 
 import structlog
 
-from chatserver import users
+from chatserver import sessions, users
 from chatserver.database import Database
 from chatserver.errors import Busy
 
@@ -40,5 +41,7 @@ class Housekeeping:
         while await self._database.run_system(users.remove_closed_account):
             log.info("account.removed")
         await self._database.run_system(users.spell_addresses)
+        while await self._database.run_system(sessions.empty_next):
+            log.info("session.emptied_further")
         if sweep:
             await self._database.run_system(users.sweep)

@@ -1,5 +1,6 @@
 """Generations: pictures and clips being made, their queue and their worker."""
 
+from chatserver.generations.deleting import delete, delete_asset
 from chatserver.generations.models import History, Job, Maker
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.generations.service import HistoryQuery, cancel, create, find, history, retry
@@ -13,6 +14,8 @@ __all__ = [
     "Maker",
     "cancel",
     "create",
+    "delete",
+    "delete_asset",
     "find",
     "history",
     "retry",

@@ -11,7 +11,7 @@ from chatserver.state import State
 
 
 def commands(state: State) -> tuple[Command, ...]:
-    """generation.create, generation.cancel, generation.retry, prompt.improve."""
+    """generation.create, generation.cancel, generation.retry, generation.delete, prompt.improve."""
     run = state.database.run_as
 
     async def create(caller: Caller, command: CreateGeneration) -> dict[str, Message]:
@@ -25,6 +25,10 @@ def commands(state: State) -> tuple[Command, ...]:
         generation_id = ids.parse(command.generation_id)
         return {"generation": await run(caller.viewer.id, generations.retry, generation_id, makers(state))}
 
+    async def delete(caller: Caller, command: GenerationOnly) -> dict[str, Message]:
+        generation_id = ids.parse(command.generation_id)
+        return {"message": await state.database.run_system(generations.delete, caller.viewer.id, generation_id)}
+
     async def improve(caller: Caller, command: ImprovePrompt) -> Improved:
         return await improving.improve(state, caller, command)
 
@@ -32,5 +36,6 @@ def commands(state: State) -> tuple[Command, ...]:
         Command("generation.create", CreateGeneration, create),
         Command("generation.cancel", GenerationOnly, cancel),
         Command("generation.retry", GenerationOnly, retry),
+        Command("generation.delete", GenerationOnly, delete),
         Command("prompt.improve", ImprovePrompt, improve),
     )

@@ -37,6 +37,14 @@ async def retry_generation(call: Call) -> GenerationAnswer:
     return GenerationAnswer(await run(call.viewer.id, generations.retry, generation_id, makers(call.state)))
 
 
+async def delete_generation(call: Call) -> None:
+    await call.state.database.run_system(generations.delete, call.viewer.id, call.id("generation_id"))
+
+
+async def delete_asset(call: Call) -> None:
+    await call.state.database.run_system(generations.delete_asset, call.viewer.id, call.id("asset_id"))
+
+
 async def show_history(call: Call) -> generations.History:
     query = call.query(generations.HistoryQuery)
     return await call.state.database.run_as(call.viewer.id, generations.history, query)
@@ -68,6 +76,14 @@ ROUTES = [
         answer=GenerationAnswer,
         status=202,
     ),
+    Endpoint(
+        "DELETE",
+        "/generations/{generation_id}",
+        delete_generation,
+        summary="Delete a picture or clip; its file goes at once, a credit in use comes back",
+        status=204,
+    ),
+    Endpoint("DELETE", "/assets/{asset_id}", delete_asset, summary="The same, by the id of its file", status=204),
     Endpoint(
         "GET",
         "/generations",

@@ -54,7 +54,10 @@ async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generati
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, seat.session_id, row["kind"])
-    await tx.fetch_one("generations.lock", generation_id=generation_id)
+    if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
+        raise NotFound  # deleted while we waited
+    if row["source_asset_id"] and await _source(tx, seat.session_id, row["source_asset_id"]) is None:
+        raise Conflict("The picture that this one varies was deleted.")
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await find(tx, child)
@@ -163,9 +166,12 @@ async def _find(tx: Transaction, generation_id: str) -> Row:
 async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:
     if asset_id is None:
         return
-    source = await tx.fetch_one("generations.source_asset", asset_id=ids.parse(asset_id), session_id=session_id)
-    if source is None:
+    if await _source(tx, session_id, ids.parse(asset_id)) is None:
         raise Invalid.field("source_asset_id", "names no picture of this session")
+
+
+async def _source(tx: Transaction, session_id: str, asset_id: str) -> Row | None:
+    return await tx.fetch_one("generations.source_asset", asset_id=asset_id, session_id=session_id)
 
 
 def _order_again(row: Row, seed: int) -> Order:

@@ -1,5 +1,6 @@
 """Messages: the stream of a session."""
 
+from chatserver.messages.deleting import delete, remove_generations
 from chatserver.messages.models import Asset, Author, Generation, Message
 from chatserver.messages.requests import TEXT_LENGTH
 from chatserver.messages.service import (
@@ -10,7 +11,6 @@ from chatserver.messages.service import (
     add_silently,
     announce,
     changes,
-    delete,
     find,
     find_repeated,
     following,
@@ -38,6 +38,7 @@ __all__ = [
     "find_repeated",
     "following",
     "newest",
+    "remove_generations",
     "say",
     "stop",
     "touch",

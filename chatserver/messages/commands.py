@@ -19,7 +19,7 @@ def commands(state: State) -> tuple[Command, ...]:
 
     async def delete(caller: Caller, command: MessageOnly) -> dict[str, Message]:
         message_id = ids.parse(command.message_id)
-        return {"message": await state.database.run_as(caller.viewer.id, messages.delete, message_id)}
+        return {"message": await state.database.run_system(messages.delete, caller.viewer.id, message_id)}
 
     async def stop(caller: Caller, command: MessageOnly) -> dict[str, Message]:
         message_id = ids.parse(command.message_id)

@@ -43,7 +43,7 @@ async def create_message(call: Call, body: CreateMessage) -> MessageAnswer:
 
 
 async def delete_message(call: Call) -> None:
-    await call.state.database.run_as(call.viewer.id, messages.delete, call.id("message_id"))
+    await call.state.database.run_system(messages.delete, call.viewer.id, call.id("message_id"))
 
 
 async def stop_message(call: Call) -> MessageAnswer:

@@ -1,4 +1,4 @@
-"""The rules of the stream: say, change, delete, read. Every durable change takes the session's next `seq`.
+"""The rules of the stream: say, change, read. Every durable change takes the session's next `seq`.
 
 A verb that changed a message ends with `touch`, late in the transaction: it locks the session's row, stamps the message
 and announces it whole.
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chatserver import ids, sessions
 from chatserver.database import Row, Transaction
-from chatserver.errors import Conflict, NotAllowed, NotFound
+from chatserver.errors import Conflict, NotFound
 from chatserver.events import JOBS_CHANNEL, JobsWaiting, session_channel
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
@@ -81,7 +81,8 @@ async def find_repeated(tx: Transaction, seat: Seat, client_id: str, request_has
     )
     if row is None:
         return None
-    if row["request_hash"] != request_hash:
+    # A deleted one keeps nothing that would tell what it said.
+    if row["request_hash"] not in {request_hash, None}:
         raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
     return await find(tx, row["id"])
 
@@ -153,20 +154,6 @@ async def announce(tx: Transaction, row: Row) -> Message:
     [message] = await _whole(tx, [row])
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
     return message
-
-
-async def delete(tx: Transaction, message_id: str) -> Message:
-    """Empties a message, by its author or the session's owner. Its files go; running generations must have ended."""
-    message = await find(tx, message_id)
-    seat = await sessions.active_seat(tx, message.session_id)
-    if message.author.id != seat.user_id and not seat.owns:
-        raise NotAllowed("Only its author or the owner of the session may delete a message.")
-    if await tx.fetch_all("messages.active_generations", message_id=message_id):
-        raise Conflict("Something in this message is still being made. Cancel it first.")
-    if await tx.fetch_value("messages.remove", message_id=message_id) is None:
-        return message
-    await tx.execute("messages.remove_assets", message_id=message_id)
-    return await touch(tx, message_id)
 
 
 async def stop(tx: Transaction, message_id: str) -> Message:

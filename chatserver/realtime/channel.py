@@ -16,6 +16,7 @@ from chatserver.realtime.events import Presence
 from chatserver.realtime.neighbourhood import Others
 from chatserver.realtime.order import Order
 from chatserver.realtime.pace import Pace
+from chatserver.realtime.protocol import Close
 
 
 class Channel:
@@ -27,6 +28,7 @@ class Channel:
     __slots__ = (
         "_audiences",
         "_connections",
+        "_is_ending",
         "_loop",
         "_missed",
         "_others",
@@ -55,6 +57,7 @@ class Channel:
         self.session_id, self.name = session_id, session_channel(session_id)
         self.order = Order()
         self.is_scheduled = False
+        self._is_ending = False
         self._audiences = {form: Audience(encoder) for form, encoder in encoders.items()}
         self._connections: dict[Connection, None] = {}
         self._loop = asyncio.get_running_loop()
@@ -138,6 +141,9 @@ class Channel:
                 self._arm()
                 return
         self._append(self.order.offer(seq, envelope))
+        if event.ends_channel():
+            self._is_ending = True
+            self._schedule(self)
         if seq is not None and self.order.missing:
             self._missed(self)
 
@@ -182,6 +188,14 @@ class Channel:
         for connection, data in replies:
             if not connection.is_over:
                 connection.answer(data)
+        if self._is_ending:
+            self._part()
+
+    def _part(self) -> None:
+        """What they listened to is gone, for those too who are just coming in."""
+        self._is_ending = False
+        for connection in tuple(self._connections):
+            connection.close(Close.NO_SESSION, "the session was deleted")
 
     # Pacing -------------------------------------------------------------------------------------------------------
 

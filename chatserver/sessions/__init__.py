@@ -1,6 +1,7 @@
 """Sessions: what a member bought, and who sits in it."""
 
 from chatserver.sessions.checkout import buy, extend, grant, prolongs, recent, require_instant
+from chatserver.sessions.deleting import delete, empty, empty_next
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
 from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_removed
@@ -19,7 +20,7 @@ from chatserver.sessions.service import (
     sequences,
     stats,
 )
-from chatserver.sessions.titles import entitle, rename
+from chatserver.sessions.titles import entitle, forget_title, rename
 
 __all__ = [
     "Card",
@@ -32,10 +33,14 @@ __all__ = [
     "allow_guests",
     "announce",
     "buy",
+    "delete",
+    "empty",
+    "empty_next",
     "entitle",
     "expire",
     "extend",
     "find",
+    "forget_title",
     "grant",
     "has_left",
     "invitation",

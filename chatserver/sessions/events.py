@@ -13,6 +13,15 @@ class SessionChanged(Event, frozen=True, kw_only=True, tag="session"):
         return "session"
 
 
+class SessionDeleted(Event, frozen=True, kw_only=True, tag="session.deleted"):
+    """The owner deleted the session, with all in it. Sockets close after it."""
+
+    session_id: str
+
+    def ends_channel(self) -> bool:
+        return True
+
+
 class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
     """This session's counts, the usual seconds of a picture, the queue's length now, and its open sockets."""
 

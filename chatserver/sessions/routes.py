@@ -101,6 +101,14 @@ async def change_session(call: Call, body: Changes) -> SessionAnswer:
     return SessionAnswer(await run(viewer_id, sessions.find, session_id))
 
 
+async def delete_session(call: Call) -> None:
+    run, session_id = call.state.database.run_system, call.id("session_id")
+    await run(sessions.delete, call.viewer.id, session_id)
+    # Gone for everybody by now; should this process end here, housekeeping goes on.
+    while await run(sessions.empty, session_id):
+        pass
+
+
 async def remove_member(call: Call) -> None:
     run, user_id = call.state.database.run_as, call.id("user_id")
     session_id = call.id("session_id")
@@ -153,6 +161,7 @@ ROUTES = [
         "PATCH", _ONE, change_session, summary="Change title or guests' rights", body=Changes, answer=SessionAnswer
     ),
     Endpoint("POST", f"{_ONE}/extend", extend_session, summary="Buy more time", body=Extension, answer=SessionAnswer),
+    Endpoint("DELETE", _ONE, delete_session, summary="Delete a session for everyone in it", status=204),
     Endpoint("DELETE", f"{_ONE}/members/{{user_id}}", remove_member, summary="Send away, or leave", status=204),
     Endpoint(
         "GET", f"{_ONE}/removals", list_removals, summary="Who was sent away, by the owner", answer=RemovalsAnswer

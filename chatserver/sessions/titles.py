@@ -26,11 +26,35 @@ async def entitle(tx: Transaction, seat: Seat, words: str, *, prompt: bool) -> N
     """Names a session that nobody has named after what its owner says; a greeting is not enough, any prompt is."""
     if not (seat.untitled and seat.owns):
         return
-    title = brief(words)
-    if not title or (len(title) < _GREETING and not prompt):
+    if not _says_enough(words, prompt=prompt):
         return
-    if await tx.fetch_value("sessions.entitle", session_id=seat.session_id, title=title) is not None:
+    if await tx.fetch_value("sessions.entitle", session_id=seat.session_id, title=brief(words)) is not None:
         await service.announce(tx, seat.session_id)
+
+
+async def forget_title(tx: Transaction, session_id: str, words: str) -> None:
+    """Where a title came from words that are deleted, the next that are still there give one, or the plan's name does."""
+    row = await tx.fetch_one("sessions.titled", session_id=session_id)
+    if row is None or not words or brief(words) != row["title"]:
+        return
+    sayings = await tx.fetch_all("sessions.sayings", session_id=session_id)
+    titles = (brief(saying["text"]) for saying in sayings if _says_enough(saying["text"], prompt=saying["prompt"]))
+    title = next(titles, None)
+    untitled = title is None
+    await tx.execute(
+        "sessions.retitle", session_id=session_id, title=title or plain_title(row["plan_name"]), untitled=untitled
+    )
+    await service.announce(tx, session_id)
+
+
+def plain_title(plan_name: str) -> str:
+    """What a session is called that nobody has named."""
+    return f"{plan_name} session"
+
+
+def _says_enough(words: str, *, prompt: bool) -> bool:
+    title = brief(words)
+    return bool(title) and (prompt or len(title) >= _GREETING)
 
 
 def brief(words: str) -> str:

@@ -30,6 +30,30 @@ SELECT id FROM generations
 SELECT id, storage_key FROM assets
  WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
 
+-- name: standing
+-- How somebody stands to a generation: who asked for it, its session's owner, or one who only sees it. No row for a
+-- stranger. As the worker role: who has left still may delete what is theirs.
+SELECT g.id, g.session_id, g.message_id, g.kind, g.parent_id, g.user_id = u.id AS asked,
+       coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
+  FROM generations g
+  JOIN messages m ON m.id = g.message_id
+  JOIN user_sessions s ON s.id = g.session_id AND s.status <> 'deleted'
+  JOIN users u ON u.id = :viewer_id AND u.status = 'active'
+ WHERE g.id = :generation_id
+   AND (g.user_id = u.id OR s.user_id = u.id
+        OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
+
+-- name: of_asset
+-- The generation that a stored file came from.
+SELECT generation_id FROM assets WHERE id = :asset_id AND status = 'stored';
+
+-- name: adopt
+-- The versions of a generation that goes become versions of what it was a version of, or of the first of themselves.
+UPDATE generations g
+   SET parent_id = CASE WHEN :parent_id::uuid IS NOT NULL THEN :parent_id::uuid WHEN g.id <> heir.id THEN heir.id END
+  FROM (SELECT id FROM generations WHERE parent_id = :generation_id ORDER BY number LIMIT 1) AS heir
+ WHERE g.parent_id = :generation_id;
+
 -- name: is_any_due
 -- Whether anything waits that may run now.
 SELECT EXISTS (SELECT 1 FROM generations

@@ -22,7 +22,7 @@ WITH stream AS (
 UPDATE messages m SET seq = stream.seq FROM stream WHERE m.id = :message_id RETURNING m.*;
 
 -- name: find
--- One message, without what was deleted.
+-- One message.
 SELECT * FROM messages WHERE id = :message_id;
 
 -- name: changes
@@ -47,21 +47,53 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
 SELECT a.* FROM assets a JOIN generations g ON g.id = a.generation_id
  WHERE g.message_id = ANY(:message_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
 
--- name: remove
--- Empties a message that its author, or the session's owner, takes back.
-UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
+-- Deleting, as the worker role: an author who has left, or whose time is up, still may.
+
+-- name: standing
+-- How somebody stands to a message: its author, its session's owner, or one who only sees it. No row for a stranger.
+SELECT m.id, m.session_id, m.kind, m.status, m.text, coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
+  FROM messages m
+  JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
+  JOIN users u ON u.id = :viewer_id AND u.status = 'active'
+ WHERE m.id = :message_id
+   AND (m.user_id = u.id OR s.user_id = u.id
+        OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
+
+-- name: erase
+-- Empties a message; its place in the stream stays. No row where that was done before.
+UPDATE messages
+   SET status = 'deleted', text = '', html = '', closed = 0, request_hash = NULL, stop_at = NULL, lease_until = NULL,
+       worker_id = NULL
  WHERE id = :message_id AND status <> 'deleted'
-RETURNING session_id;
+RETURNING id;
 
--- name: remove_assets
--- The files of a deleted message; the sweeper removes their bytes.
-UPDATE assets SET status = 'deleted'
- WHERE status = 'stored' AND generation_id IN (SELECT id FROM generations WHERE message_id = :message_id);
+-- name: erase_replies
+-- Empties what is just being written in answer to a message.
+UPDATE messages
+   SET status = 'deleted', text = '', html = '', closed = 0, request_hash = NULL, stop_at = NULL, lease_until = NULL,
+       worker_id = NULL
+ WHERE reply_to = :message_id AND status = 'streaming'
+RETURNING id;
 
--- name: active_generations
--- The generations of a message that have not ended.
-SELECT id FROM generations
- WHERE message_id = :message_id AND status IN ('queued', 'model-loading', 'rendering');
+-- name: generation_ids
+-- The generations of a message, in the order in which everybody locks them.
+SELECT id FROM generations WHERE message_id = :message_id ORDER BY id FOR UPDATE;
+
+-- name: cancel_generations
+-- Ends those of these generations that are not done; a worker that renders one finds its claim gone.
+UPDATE generations SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL
+ WHERE id = ANY(:generation_ids::uuid[]) AND status IN ('queued', 'model-loading', 'rendering')
+RETURNING id;
+
+-- name: let_files_go
+-- Hands the files of these generations to the sweeper: nothing is left in their rows but where the bytes lie.
+UPDATE assets
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+ WHERE generation_id = ANY(:generation_ids::uuid[]);
+
+-- name: remove_generations
+-- These generations, with prompts, settings and faults. The books keep their ids.
+DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 
 -- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
 

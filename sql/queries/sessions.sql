@@ -17,7 +17,7 @@ RETURNING id;
 UPDATE user_sessions
    SET expires_at = greatest(expires_at, now()) + make_interval(mins => :minutes::integer), status = 'active',
        plan_id = :plan_id
- WHERE id = :session_id AND user_id = :user_id
+ WHERE id = :session_id AND user_id = :user_id AND status <> 'deleted'
 RETURNING id;
 
 -- name: hues
@@ -33,7 +33,7 @@ RETURNING role;
 -- name: find
 -- One session that this transaction's user may see.
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
-  FROM user_sessions s WHERE s.id = :session_id;
+  FROM user_sessions s WHERE s.id = :session_id AND s.status <> 'deleted';
 
 -- name: list
 -- The sessions in which a person sits, active ones first, then the newest.
@@ -101,6 +101,21 @@ UPDATE user_sessions SET title = :title, untitled = false
 -- A title for a session that has none of its own, unless somebody was faster.
 UPDATE user_sessions SET title = :title, untitled = false WHERE id = :session_id AND untitled RETURNING id;
 
+-- name: titled
+-- What a session is called, and would be called if nothing were said in it.
+SELECT s.title, p.name AS plan_name FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
+ WHERE s.id = :session_id;
+
+-- name: sayings
+-- The first things that the owner said in a session and that are still there.
+SELECT m.text, m.kind <> 'text' AS prompt FROM messages m JOIN user_sessions s ON s.id = m.session_id
+ WHERE m.session_id = :session_id AND m.user_id = s.user_id AND m.status <> 'deleted' AND m.text <> ''
+ ORDER BY m.id LIMIT 50;
+
+-- name: retitle
+-- The title that takes the place of one whose words are gone.
+UPDATE user_sessions SET title = :title, untitled = :untitled WHERE id = :session_id;
+
 -- name: allow_guests
 -- Whether guests may generate.
 UPDATE user_sessions SET guests_may_generate = :allowed WHERE id = :session_id AND user_id = app_user_id()
@@ -135,8 +150,9 @@ DELETE FROM session_removals WHERE session_id = :session_id AND user_id = :user_
 SELECT EXISTS (SELECT FROM session_removals WHERE session_id = :session_id AND user_id = :user_id);
 
 -- name: has_left
--- Whether somebody sat in a session and does not any more.
-SELECT left_at IS NOT NULL FROM session_members WHERE session_id = :session_id AND user_id = :user_id;
+-- Whether somebody sat in a session, which is still there, and does not any more.
+SELECT m.left_at IS NOT NULL FROM session_members m JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
+ WHERE m.session_id = :session_id AND m.user_id = :user_id;
 
 -- name: insert_invite
 -- A new invite, good for a week.
@@ -199,7 +215,8 @@ SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT 
 
 -- name: recent
 -- The newest sessions of everybody, for the operator.
-SELECT s.id, u.email, s.plan_id, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
+SELECT s.id, u.email, s.plan_id,
+       CASE WHEN s.status = 'deleted' THEN 'deleted' WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
        s.expires_at, s.images_generated, s.videos_generated, s.messages_count
   FROM user_sessions s JOIN users u ON u.id = s.user_id
  ORDER BY s.id DESC LIMIT 100;
@@ -210,3 +227,55 @@ SELECT m.session_id, m.user_id AS id, u.name, m.role, m.hue
   FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = ANY(:session_ids::uuid[]) AND m.left_at IS NULL
  ORDER BY m.session_id, m.role <> 'owner', m.joined_at;
+
+-- Deleting, as the worker role -----------------------------------------------------------------------------------------
+
+-- name: standing
+-- Whether somebody owns a session, or only sits in it. No row for a stranger, and for what was deleted.
+SELECT s.user_id = u.id AS owns FROM user_sessions s JOIN users u ON u.id = :viewer_id AND u.status = 'active'
+ WHERE s.id = :session_id AND s.status <> 'deleted'
+   AND (s.user_id = u.id
+        OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
+
+-- name: cancel_running
+-- Ends what is being made in a session; a worker that renders one finds its claim gone.
+UPDATE generations SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL
+ WHERE session_id = :session_id AND status IN ('queued', 'model-loading', 'rendering')
+RETURNING id;
+
+-- name: end_replies
+-- Ends what the assistant is writing in a session, and empties it.
+UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
+ WHERE session_id = :session_id AND status = 'streaming'
+RETURNING id;
+
+-- name: let_files_go
+-- Hands every file of a session to the sweeper: nothing is left in their rows but where the bytes lie.
+UPDATE assets
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+ WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
+
+-- name: clear_room
+-- Nobody sits in a session any more, and no link leads into it.
+WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id)
+UPDATE session_members SET left_at = now() WHERE session_id = :session_id AND left_at IS NULL;
+
+-- name: bury
+-- What is left of a deleted session: whose it was, on which plan, when, and how much it made.
+UPDATE user_sessions
+   SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = now(),
+       expires_at = least(expires_at, now()), seq = seq + 1
+ WHERE id = :session_id AND status <> 'deleted'
+RETURNING id;
+
+-- name: remove_messages
+-- Removes some of a deleted session's messages, and what was made in them.
+DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_id = :session_id LIMIT :limit) RETURNING id;
+
+-- name: unemptied
+-- A deleted session of which something is still there.
+SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1;
+
+-- name: emptied
+-- Nothing of it is left.
+UPDATE user_sessions SET emptied_at = now() WHERE id = :session_id AND status = 'deleted';

@@ -257,14 +257,17 @@ RETURNING id, session_id;
 
 -- name: mark_assets_deleted
 -- Hands every file of a person, and every file in that person's sessions, to the sweeper of assets.
-UPDATE assets SET status = 'deleted'
+UPDATE assets SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = ''
  WHERE status <> 'deleted'
    AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
 
 -- name: empty_sessions
 -- Ends a person's own sessions and everybody's seat in them.
 WITH own AS (
-  UPDATE user_sessions SET status = 'expired', expires_at = least(expires_at, now()) WHERE user_id = :user_id RETURNING id
+  UPDATE user_sessions
+     SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = coalesce(deleted_at, now()),
+         expires_at = least(expires_at, now())
+   WHERE user_id = :user_id RETURNING id
 ), void AS (
   UPDATE session_invites SET revoked_at = now() WHERE revoked_at IS NULL AND session_id IN (SELECT id FROM own)
 )

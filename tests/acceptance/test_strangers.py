@@ -72,6 +72,7 @@ ROUTES: dict[str, Case] = {
     "GET /api/v1/sessions": Case(200),
     "GET /api/v1/sessions/{session_id}": Case(404, guest=200),
     "PATCH /api/v1/sessions/{session_id}": Case(404, guest=403, body={"title": "Eve was here"}),
+    "DELETE /api/v1/sessions/{session_id}": Case(404, guest=403),
     "POST /api/v1/sessions/{session_id}/extend": Case(404, guest=404, body={"plan_id": "pro"}),
     "DELETE /api/v1/sessions/{session_id}/members/{user_id}": Case(404, guest=403),
     "POST /api/v1/sessions/{session_id}/invites": Case(404, guest=403, body={"guests_may_generate": True}),
@@ -87,7 +88,9 @@ ROUTES: dict[str, Case] = {
     "POST /api/v1/sessions/{session_id}/generations": Case(404, guest=403, body=ASK),
     "POST /api/v1/generations/{generation_id}/cancel": Case(404, guest=403, body={}),
     "POST /api/v1/generations/{generation_id}/retry": Case(404, guest=403, body={}),
+    "DELETE /api/v1/generations/{generation_id}": Case(404, guest=403),
     "GET /api/v1/generations": Case(200),
+    "DELETE /api/v1/assets/{asset_id}": Case(404, guest=403),
     "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
     "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
     "POST /api/v1/assets/{asset_id}/links": Case(404, guest=201, body={"seconds": 60}),
@@ -147,6 +150,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
     "generation.create": ({**ASK, "source_asset_id": "{asset_id}"}, "invalid"),
     "generation.cancel": ({"generation_id": "{generation_id}"}, "not-found"),
     "generation.retry": ({"generation_id": "{generation_id}"}, "not-found"),
+    "generation.delete": ({"generation_id": "{generation_id}"}, "not-found"),
     "prompt.improve": ({"prompt": "a boat"}, "not-allowed"),
     "asset.favorite": ({"asset_id": "{asset_id}", "on": True}, "not-found"),
     "typing": ({}, None),
@@ -426,6 +430,7 @@ async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(house)
         for name, code in (
             ("message.delete", "not-allowed"),
             ("generation.cancel", "not-allowed"),
+            ("generation.delete", "not-allowed"),
             ("generation.retry", "guests-may-not"),
         ):
             with pytest.raises(Refusal) as refusal:

@@ -1,0 +1,80 @@
+"""Deleting while something is being made: it ends, and every credit comes back once."""
+
+import asyncio
+
+import pytest
+
+from tests.acceptance.test_deleted import CANARY, SMALL, files, nothing_is_wrong, rows, shelf
+from tests.support import product as products
+from tests.support.people import run_sql
+from tests.support.story import sign_up
+
+__all__ = ["files", "rows", "shelf"]
+
+
+@pytest.fixture(scope="module")
+async def slow_product(database_url, files, tmp_path_factory):
+    """A product whose pictures take longer than the tests."""
+    settings = {"DATABASE_URL": database_url, "STORAGE_URL": files, "SKETCH_PACE": "60"}
+    async with products.running(tmp_path_factory.mktemp("slow"), **settings) as process:
+        yield process
+
+
+async def test_deleting_what_is_being_made_ends_it_and_returns_each_credit_once(slow_product, database, rows):
+    ada = await sign_up(slow_product, "Ada")
+    session = await ada.buys()
+    room = await ada.joins(session)
+    message = await room.generates(f"{CANARY} slowly", count=2, **SMALL)
+    await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+    assert (await ada.credits(session))["image"] == {**(await ada.credits(session))["image"], "left": 6, "held": 2}
+    deleting = [ada.call("DELETE", f"/messages/{message['id']}") for _ in range(4)]
+    await asyncio.gather(*deleting)
+    assert (await ada.credits(session))["image"] == {**(await ada.credits(session))["image"], "left": 8, "held": 0}
+    books = await run_sql(
+        database,
+        "SELECT action, count(*) AS n FROM credit_entries WHERE session_id = $1 GROUP BY 1 ORDER BY 1",
+        session["id"],
+    )
+    assert [(row["action"], row["n"]) for row in books] == [("hold", 2), ("release", 2)]
+    assert CANARY not in (await rows()).lower()
+    await nothing_is_wrong(database)
+    await room.leaves()
+
+
+async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_product, database, shelf):
+    ada = await sign_up(slow_product, "Ada")
+    session = await ada.buys("pro")
+    room = await ada.joins(session)
+    await room.generates("slowly", count=4, **SMALL)
+    await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+    await ada.call("DELETE", f"/sessions/{session['id']}")
+    assert await room.is_closed() == 4504
+    books = await run_sql(
+        database,
+        "SELECT action, count(*) AS n FROM credit_entries WHERE session_id = $1 GROUP BY 1 ORDER BY 1",
+        session["id"],
+    )
+    assert [(row["action"], row["n"]) for row in books] == [("hold", 4), ("release", 4)]
+    # The next person's picture is not held up by work that nobody wants any more.
+    async with asyncio.timeout(30):
+        while await run_sql(database, "SELECT 1 FROM generations WHERE session_id = $1", session["id"]):
+            await asyncio.sleep(0.1)
+    await shelf.swept()
+    await nothing_is_wrong(database)
+    await room.leaves()
+
+
+async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, tmp_path):
+    # Nobody works here, so that the reply is still to be written.
+    url, port = await postgres_server.create_database(), products.free_port()
+    command = ("serve", "--role", "web", "--port", str(port))
+    async with products.running(tmp_path, *command, port=port, DATABASE_URL=url) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys()
+        room = await ada.joins(session)
+        message = await room.says("tell me a long story")
+        reply = await room.sees(lambda each: each["reply_to"] == message["id"])
+        assert reply["status"] == "streaming"
+        await ada.call("DELETE", f"/messages/{message['id']}")
+        await room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "deleted")
+        await room.leaves()
