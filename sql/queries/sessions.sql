@@ -257,7 +257,8 @@ UPDATE assets
 
 -- name: clear_room
 -- Nobody sits in a session any more, and no link leads into it.
-WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id)
+WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id),
+     forgotten AS (DELETE FROM session_removals WHERE session_id = :session_id)
 UPDATE session_members SET left_at = now() WHERE session_id = :session_id AND left_at IS NULL;
 
 -- name: bury
