@@ -12,7 +12,7 @@ PACKAGE = ROOT / "chatserver"
 # From the ground up. A module may import from its own layer's package and from layers below, never from above.
 LAYERS = [
     {"errors"},
-    {"clock", "crash", "networks", "urls"},
+    {"clock", "crash", "networks", "urls", "redaction", "tracebacks"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
     {"limits", "env_file", "spelling"},
     {

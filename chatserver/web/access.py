@@ -8,10 +8,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatserver import meters
+from chatserver import meters, redaction
 
-# Whoever knows one of these may do something with it, so they are not logged.
-_SECRET_PARAMETERS = ("code", "token", "signature")
+# Nobody was there any more to be answered (nginx's number).
+_GONE = 499
 # A method that nobody knows must not become a label of its own.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _QUIET_PATHS = ("/static/", "/healthz", "/readyz", "/metrics")
@@ -44,7 +44,7 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                _log(scope, status, time.perf_counter() - started)
+                _log(scope, status or _GONE, time.perf_counter() - started)
 
 
 def request_id_of(connection: HTTPConnection) -> str:
@@ -61,18 +61,8 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     say(
         "request.finished",
         method=scope["method"],
-        path=safe_path(scope),
+        path=redaction.path(scope["path"]),
         status=status,
         ms=round(seconds * 1000, 1),
         client=client[0] if client else None,
     )
-
-
-def safe_path(scope: Scope) -> str:
-    """The path without its query, and without the parts that are secrets."""
-    path = str(scope["path"])
-    parameters = scope.get("path_params", {})
-    for name in _SECRET_PARAMETERS:
-        if parameters.get(name):
-            path = path.replace(str(parameters[name]), "…")
-    return path

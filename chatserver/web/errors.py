@@ -1,12 +1,13 @@
 """Errors as answers: JSON for programs, a page in plain words with a way out for people, no more than they may know."""
 
+import contextlib
 import math
 from http import HTTPStatus
 from urllib.parse import quote
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
@@ -50,16 +51,71 @@ class Errors:
         async def watched_send(message: Message) -> None:
             nonlocal started
             started = started or message["type"] == "http.response.start"
-            await send(message)
+            try:
+                await send(message)
+            except OSError:
+                raise ClientDisconnect from None
 
         try:
             await self._app(scope, receive, watched_send)
         except Exception as error:
+            if _went_away(error):
+                return
             if started:
                 log.error("request.cut", error=type(error).__name__, exc_info=error)
                 raise
-            request = Request(scope, receive)
-            await respond(request, _known(error))(scope, receive, send)
+            await _answer(Request(scope, receive), _known(error))(scope, receive, send)
+
+
+def _went_away(error: BaseException) -> bool:
+    """Whether all that went wrong is that the other side is not there any more."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_went_away(each) for each in error.exceptions)
+    return isinstance(error, ClientDisconnect)
+
+
+def _answer(request: Request, error: ChatserverError) -> Response:
+    """The answer that shows an error; in fewer words where even the page of errors fails."""
+    try:
+        return respond(request, error)
+    except Exception as failure:
+        log.exception("request.error_page_failed", error=type(failure).__name__)
+        return json_response({"error": error.as_dict()}, error.status)
+
+
+class SocketErrors:
+    """Answers what goes wrong before a websocket is accepted; afterwards its endpoint does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepted = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal accepted
+            accepted = accepted or message["type"] == "websocket.accept"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except ChatserverError as error:
+            log.warning("socket.refused", error=error.code)
+            await _refuse(scope, send, error.status, accepted=accepted)
+        except Exception as error:
+            if not _went_away(error):
+                log.error("socket.failed", error=type(error).__name__, exc_info=error)
+                await _refuse(scope, send, 500, accepted=accepted)
+
+
+async def _refuse(scope: Scope, send: Send, status: int, *, accepted: bool) -> None:
+    if accepted or "websocket.http.response" not in scope.get("extensions", {}):
+        # The socket may be closed already.
+        with contextlib.suppress(OSError, RuntimeError):
+            await send({"type": "websocket.close", "code": 1011})
+        return
+    await send({"type": "websocket.http.response.start", "status": status, "headers": []})
+    await send({"type": "websocket.http.response.body", "body": b""})
 
 
 def _known(error: Exception) -> ChatserverError:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 from chatserver.config import Config
 from chatserver.web.access import RequestLog
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
-from chatserver.web.errors import Errors
+from chatserver.web.errors import Errors, SocketErrors
 from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts
 from chatserver.web.limits import BodyLimits
@@ -38,4 +38,4 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
 
 def websocket_stack(app: ASGIApp, config: Config, identify: Identify) -> ASGIApp:
     """A websocket's app behind its layers. Its Origin is checked where the handshake is answered, with a close code."""
-    return TrustedProxies(AllowedHosts(Authentication(app, identify), config), config)
+    return SocketErrors(TrustedProxies(AllowedHosts(Authentication(app, identify), config), config))

@@ -1,0 +1,59 @@
+"""Takes out of texts what no log may hold: what opens something to whoever reads it, and whose it is.
+
+By pattern and not by route: a request may be refused long before anybody knows which route it was for. `path` is for the
+paths of requests, `words` for everything else that is logged.
+"""
+
+import re
+
+HIDDEN = "…"
+# A text longer than this is cut first: logs are bounded, and so is the time that the patterns take.
+LONGEST = 2000
+
+# Whatever follows these in a path is a key: of an invite link, of a reset link.
+_KEYS_IN_PATHS = re.compile(r"(/(?:invites?|reset)/+).*", re.IGNORECASE | re.DOTALL)
+_KEYS_IN_TEXTS = re.compile(r"(/(?:invites?|reset)/+)[^\s\"'<>?#]+", re.IGNORECASE)
+# The name of a file is made of its prompt.
+_FILE_NAMES = re.compile(r"(/files/+[^/\s]*/+)[^\s\"'<>?#]*?((?:\.[A-Za-z0-9]{1,5})?(?=[\s\"'<>?#]|$))")
+_QUERIES = re.compile(r"\?[^\s\"'<>]+")
+_NAMED = re.compile(
+    r"\b((?:[a-z0-9]+[_-])?(?:code|token|signature|secret|password|passwd|key|cookie)s?)=[^\s&;,\"']+", re.IGNORECASE
+)
+_CREDENTIALS = re.compile(r"\b(bearer|basic)\s+[^\s\"',]+", re.IGNORECASE)
+_USER_INFO = re.compile(r"//[^/@\s]{1,200}@")
+_E_MAIL = re.compile(r"[^\s@<>\"',;:/=]{1,64}@[^\s@<>\"',;:/]{1,200}\.[A-Za-z]{2,24}")
+# API tokens of ours, and of the services that people know.
+_TOKENS = re.compile(r"\b(?:cs_|hf_|sk-|r8_|gsk_|key-)[A-Za-z0-9_-]{6,}")
+# What chance made: long, of capital and small letters and digits at once; or of hexadecimal digits alone.
+_RANDOM = re.compile(
+    r"(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,}"
+    r"|(?<![A-Za-z0-9_-])[0-9a-f]{32,}(?![A-Za-z0-9_-])"
+)
+# What would move a terminal's cursor, end a line or turn its direction; lone surrogates, which no encoding has.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def path(text: str) -> str:
+    """The path of a request, without its query and without the keys in it."""
+    return words(_KEYS_IN_PATHS.sub(rf"\1{HIDDEN}", cut(text)), foreign=True)
+
+
+def words(text: str, *, foreign: bool = False) -> str:
+    """A text for the log. In one of another library's (`foreign`) everything that looks made by chance goes, too."""
+    text = _KEYS_IN_TEXTS.sub(rf"\1{HIDDEN}", cut(text))
+    text = _FILE_NAMES.sub(rf"\1{HIDDEN}\2", text)
+    text = _USER_INFO.sub(f"//{HIDDEN}@", _QUERIES.sub(f"?{HIDDEN}", text))
+    text = _NAMED.sub(rf"\1={HIDDEN}", text)
+    text = _TOKENS.sub(HIDDEN, _CREDENTIALS.sub(rf"\1 {HIDDEN}", text))
+    text = _E_MAIL.sub(HIDDEN, text)
+    return printable(_RANDOM.sub(HIDDEN, text) if foreign else text)
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """The beginning of a text that is too long."""
+    return text if len(text) <= longest else f"{text[:longest]}{HIDDEN} ({len(text)} characters)"
+
+
+def printable(text: str) -> str:
+    """One line that moves nothing on a terminal."""
+    return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
