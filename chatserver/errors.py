@@ -22,6 +22,7 @@
     │   ├── ProviderDown            provider-down
     │   ├── TimedOut                timed-out
     │   ├── BadBytes                bad-bytes
+    │   │   └── NotAsOrdered        not-as-ordered          (never retried)
     │   ├── ModelLoadingTooLong     model-loading-too-long
     │   ├── Truncated               truncated
     │   ├── NoWords                 no-words
@@ -214,6 +215,13 @@ class BadBytes(ProviderError):
     """What came back was broken or not a picture."""
 
     code = "bad-bytes"
+
+
+class NotAsOrdered(BadBytes):
+    """What came back is not of the size that was ordered. Try another size; if it goes on, tell the operator."""
+
+    code = "not-as-ordered"
+    temporary = False
 
 
 class Truncated(ProviderError):

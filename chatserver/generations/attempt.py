@@ -276,7 +276,9 @@ class Attempt:
     async def _verified(self, finished: Finished) -> Picture | Clip:
         pictures = self._state.pictures
         verify = pictures.finish_picture if self.job.kind == "image" else pictures.finish_clip
-        return await verify(finished.data, prompt=self.job.prompt, seed=self._seed(finished), model=finished.model)
+        job, seed = self.job, self._seed(finished)
+        ordered = (job.width, job.height)
+        return await verify(finished.data, prompt=job.prompt, seed=seed, model=finished.model, ordered=ordered)
 
     def _seed(self, finished: Finished) -> int:
         return self.job.seed if finished.seed is None else finished.seed

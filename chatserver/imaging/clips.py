@@ -9,16 +9,13 @@ import av
 from av.container import InputContainer
 from PIL import Image
 
-from chatserver.imaging import lengths
-from chatserver.imaging.pictures import Unreadable, placeholder, thumbnail
+from chatserver.imaging import bounds, lengths
+from chatserver.imaging.pictures import Unreadable, compare, placeholder, thumbnail
 from chatserver.imaging.shapes import Clip, Origin
 
 # FFmpeg is told the format, so that it never guesses a playlist that names other files; browsers play these codecs.
 FORMATS = {"webm": ("matroska", "video/webm"), "mp4": ("mp4", "video/mp4")}
 CODECS = {"vp8", "vp9", "av1", "h264"}
-# A clip of ours is a few seconds; a service's may be twenty at full HD.
-PIXELS_A_FRAME = 1920 * 1920
-FRAMES = 3600
 # What the index takes: a few boxes or cues, and in an MP4 up to 28 bytes for each frame.
 INDEX_BYTES = 4096
 INDEX_BYTES_A_FRAME = 28
@@ -34,15 +31,17 @@ def warm_up() -> None:
     with av.open(buffer, "w", format="webm") as target:
         stream = target.add_stream("libvpx", rate=24)
         stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-        target.mux([*stream.encode(av.VideoFrame(16, 16, "yuv420p")), *stream.encode(None)])
+        frames = [packet for _ in range(2) for packet in stream.encode(av.VideoFrame(16, 16, "yuv420p"))]
+        target.mux([*frames, *stream.encode(None)])
     finish(buffer.getvalue(), Origin(prompt="warm-up", seed=0, model=""))
 
 
-def finish(data: bytes, origin: Origin) -> Clip:
-    """Everything that is kept of a provider's clip."""
+def finish(data: bytes, origin: Origin, ordered: bounds.Size | None = None) -> Clip:
+    """Everything that is kept of a provider's clip; NotAsOrdered where it is far from the size `ordered`."""
     container = _container(data)
     try:
         poster, duration, count = _watch(data, container)
+        compare(poster.size, ordered)
         clean = _copy(data, container, origin, count)
     except Unreadable:
         raise
@@ -84,6 +83,10 @@ def _watch(data: bytes, container: str) -> tuple[Image.Image, float, int]:
         count, end = _decode_all(clip, stream)
     if count == 0 or end + TOLERANCE_SECONDS < promised:
         raise Unreadable("It is cut.")
+    if count < bounds.FEWEST_CLIP_FRAMES:
+        raise Unreadable("It is one picture, and nothing moves.")
+    if max(end, promised) > bounds.CLIP_SECONDS:
+        raise Unreadable("It is longer than a clip may be.")
     return _frame(data, container, count // 2), max(end, promised), count
 
 
@@ -94,18 +97,24 @@ def _stream(clip: Any) -> Any:
     context = stream.codec_context
     if context.name.removeprefix("lib") not in CODECS and context.codec.canonical_name not in CODECS:
         raise Unreadable(f"Its codec is {context.name}, which browsers do not play.")
-    if not 0 < context.width * context.height <= PIXELS_A_FRAME:
-        raise Unreadable("Its frames are too large.")
+    _judge(context.width, context.height)
     context.thread_count = 1
     return stream
+
+
+def _judge(width: int, height: int) -> None:
+    fault = bounds.fault_of((width, height), pixels=bounds.PIXELS_A_FRAME, longest=bounds.LONGEST_CLIP_SIDE)
+    if fault:
+        raise Unreadable(fault)
 
 
 def _decode_all(clip: Any, stream: Any) -> tuple[int, float]:
     count, end = 0, 0.0
     for frame in clip.decode(stream):
         count += 1
-        if count > FRAMES or frame.width * frame.height > PIXELS_A_FRAME:
-            raise Unreadable("It is longer or larger than a clip may be.")
+        if count > bounds.CLIP_FRAMES:
+            raise Unreadable("It is longer than a clip may be.")
+        _judge(frame.width, frame.height)
         end = max(end, float(frame.time or 0) + 1 / float(stream.average_rate or 24))
     return count, end
 

@@ -7,10 +7,9 @@ from typing import get_args
 
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from chatserver.imaging import bounds
 from chatserver.imaging.shapes import DownloadFormat, Origin, Picture
 
-# Larger than anything we make, small enough to decode in a quarter of a gigabyte.
-PIXELS = 25_000_000
 THUMBNAIL_SIDE = 512
 PLACEHOLDER_SIDE = 24
 # The least effort that still makes small files: twice as much of it (6 and 4) saves a fiftieth of a PNG and a twentieth
@@ -28,6 +27,10 @@ class Unreadable(Exception):
     """These bytes are not one whole picture or clip of a kind that we take."""
 
 
+class NotAsOrdered(Unreadable):
+    """A whole picture or clip, but by no stretch the one that was ordered."""
+
+
 def warm_up() -> None:
     """Takes a picture of each kind all the way, so that Pillow has imported what it imports late: once, before the
     process can open no file any more."""
@@ -38,15 +41,16 @@ def warm_up() -> None:
     exif[_ORIENTATION] = 6
     for kind in sorted(set(MAGIC.values())):
         buffer = io.BytesIO()
-        Image.new("RGB", (2, 1)).save(buffer, kind, icc_profile=profile, exif=exif.tobytes())
+        Image.new("RGB", (16, 8)).save(buffer, kind, icc_profile=profile, exif=exif.tobytes())
         kept = finish(buffer.getvalue(), origin)
     for wanted in get_args(DownloadFormat):
         convert(kept.data, wanted)
 
 
-def finish(data: bytes, origin: Origin) -> Picture:
-    """Everything that is kept of a provider's picture."""
+def finish(data: bytes, origin: Origin, ordered: bounds.Size | None = None) -> Picture:
+    """Everything that is kept of a provider's picture; NotAsOrdered where it is far from the size `ordered`."""
     image = decode(data)
+    compare(image.size, ordered)
     png = encode_png(image, origin)
     return Picture(
         data=png,
@@ -57,6 +61,13 @@ def finish(data: bytes, origin: Origin) -> Picture:
         thumbnail=thumbnail(image),
         placeholder=placeholder(image),
     )
+
+
+def compare(size: bounds.Size, ordered: bounds.Size | None) -> None:
+    """Raises NotAsOrdered where a size is not within what services make of the one ordered."""
+    if ordered is not None and not bounds.is_as_ordered(size, ordered):
+        came, wanted = (f"{width} × {height}" for width, height in (size, ordered))
+        raise NotAsOrdered(f"What came back is {came} pixels, and {wanted} were ordered.")
 
 
 def check_upload(data: bytes) -> bytes:
@@ -77,7 +88,7 @@ def decode(data: bytes) -> Image.Image:
     kind = _kind(data)
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            _judge_size(image.size)
+            _judge(image)
             image.load()
             return _normal(image)
     except Unreadable:
@@ -122,10 +133,11 @@ def _ends_where_it_says(data: bytes, kind: str) -> bool:
     return True
 
 
-def _judge_size(size: tuple[int, int]) -> None:
-    width, height = size
-    if width * height > PIXELS:
-        raise Unreadable(f"It has more than {PIXELS // 1_000_000} million pixels.")
+def _judge(image: Image.Image) -> None:
+    if fault := bounds.fault_of(image.size):
+        raise Unreadable(fault)
+    if getattr(image, "n_frames", 1) > bounds.FRAMES:
+        raise Unreadable(f"It has more than {bounds.FRAMES} frames.")
 
 
 def _normal(image: Image.Image) -> Image.Image:

@@ -16,10 +16,11 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class FinishPicture(Struct, frozen=True, tag=True):
-    """Verify a provider's picture and make everything that is kept of it."""
+    """Verify a provider's picture and make everything that is kept of it; `ordered` is width and height in pixels."""
 
     data: bytes
     origin: Origin
+    ordered: tuple[int, int] | None = None
 
 
 class FinishClip(Struct, frozen=True, tag=True):
@@ -27,6 +28,7 @@ class FinishClip(Struct, frozen=True, tag=True):
 
     data: bytes
     origin: Origin
+    ordered: tuple[int, int] | None = None
 
 
 class Convert(Struct, frozen=True, tag=True):

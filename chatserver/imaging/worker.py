@@ -18,10 +18,10 @@ def work(task: bytes) -> Iterator[bytes]:
 
 def _do(task: ImagingTask) -> object:
     match task:
-        case FinishPicture(data, origin):
-            return pictures.finish(data, origin)
-        case FinishClip(data, origin):
-            return clips.finish(data, origin)
+        case FinishPicture(data, origin, ordered):
+            return pictures.finish(data, origin, ordered)
+        case FinishClip(data, origin, ordered):
+            return clips.finish(data, origin, ordered)
         case Convert(png, wanted):
             return pictures.convert(png, wanted)
         case CheckUpload(data):

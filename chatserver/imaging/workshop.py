@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from chatserver.errors import BadBytes, Busy, Invalid, TooLarge
+from chatserver.errors import BadBytes, Busy, Invalid, NotAsOrdered, TooLarge
+from chatserver.imaging.bounds import Size
 from chatserver.imaging.shapes import (
     CheckUpload,
     Clip,
@@ -68,15 +69,27 @@ class PictureWorkshop:
         """Ends every child."""
         await self._pool.close()
 
-    async def finish_picture(self, data: bytes, *, prompt: str, seed: int, model: str) -> Picture:
-        """A provider's picture as PNG with its origin in the metadata, its thumbnail and placeholder; or BadBytes."""
-        _judge_result(data)
-        return await self._make(FinishPicture(data, Origin(prompt=prompt, seed=seed, model=model)), Picture)
+    async def finish_picture(
+        self, data: bytes, *, prompt: str, seed: int, model: str, ordered: Size | None = None
+    ) -> Picture:
+        """A provider's picture as PNG with its origin in the metadata, its thumbnail and placeholder; or BadBytes.
 
-    async def finish_clip(self, data: bytes, *, prompt: str, seed: int, model: str) -> Clip:
-        """A provider's clip, watched to its end and copied clean, with a poster as its thumbnail. Or BadBytes."""
+        NotAsOrdered where its size in pixels is far from the one `ordered`.
+        """
         _judge_result(data)
-        return await self._make(FinishClip(data, Origin(prompt=prompt, seed=seed, model=model)), Clip)
+        origin = Origin(prompt=prompt, seed=seed, model=model)
+        return await self._make(FinishPicture(data, origin, ordered), Picture)
+
+    async def finish_clip(
+        self, data: bytes, *, prompt: str, seed: int, model: str, ordered: Size | None = None
+    ) -> Clip:
+        """A provider's clip, watched to its end and copied clean, with a poster as its thumbnail; or BadBytes.
+
+        NotAsOrdered where its size in pixels is far from the one `ordered`.
+        """
+        _judge_result(data)
+        origin = Origin(prompt=prompt, seed=seed, model=model)
+        return await self._make(FinishClip(data, origin, ordered), Clip)
 
     async def convert_picture(self, png: bytes, wanted: DownloadFormat) -> bytes:
         """One of our PNGs as JPEG or WebP, for download."""
@@ -119,7 +132,9 @@ def _judge_result(data: bytes) -> None:
 
 
 def _bad(failure: TaskFailed) -> BadBytes:
+    if failure.kind == "NotAsOrdered":
+        return NotAsOrdered(failure.message)
     if failure.kind == "Unreadable":
-        return BadBytes(details={"why": failure.message})
+        return BadBytes(f"{BadBytes.__doc__} {failure.message}", details={"why": failure.message})
     log.warning("picture.unexpected_failure", kind=failure.kind)
     return BadBytes()

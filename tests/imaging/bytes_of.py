@@ -25,6 +25,21 @@ def noise(kind: str, size=(256, 256)) -> bytes:
     return buffer.getvalue()
 
 
+def flat(size) -> bytes:
+    """A picture of one colour, of any size."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, "teal").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def frames(count: int) -> bytes:
+    """An animation as a WebP."""
+    first, *others = [Image.new("RGB", (16, 16), (number % 256, 0, 0)) for number in range(count)]
+    buffer = io.BytesIO()
+    first.save(buffer, "WEBP", save_all=True, append_images=others, duration=40, lossless=True)
+    return buffer.getvalue()
+
+
 def bomb(width: int, height: int) -> bytes:
     """A valid PNG of one colour: little on the wire, very much when decoded."""
     packer = zlib.compressobj(1)
@@ -41,12 +56,12 @@ def lying_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
-def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), **metadata: str) -> bytes:
+def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24, **metadata: str) -> bytes:
     """One second that moves."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as target:
         target.metadata.update(metadata)
-        stream = target.add_stream(codec, rate=24)
+        stream = target.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = size[0], size[1], "yuv420p"
         rng = np.random.default_rng(1)
         for _ in range(frames):

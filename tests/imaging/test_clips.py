@@ -2,12 +2,13 @@
 
 import base64
 import io
+from fractions import Fraction
 
 import av
 import pytest
 from PIL import Image
 
-from chatserver.errors import BadBytes
+from chatserver.errors import BadBytes, NotAsOrdered
 from chatserver.imaging.workshop import PictureWorkshop
 from tests.imaging import bytes_of
 
@@ -70,3 +71,25 @@ async def test_bad_clips_are_refused_with_a_reason(workshop, name):
     with pytest.raises(BadBytes) as caught:
         await workshop.finish_clip(BAD[name], **SAID)
     assert caught.value.details["why"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"frames": 1}, "nothing moves"),
+        ({"size": (4104, 16)}, "4104 × 16"),
+        ({"size": (1040, 16)}, "strip"),
+        ({"frames": 3, "rate": Fraction(1, 100)}, "longer"),
+    ],
+)
+async def test_a_clip_is_judged_by_its_sides_its_frames_and_its_length(workshop, options, words):
+    with pytest.raises(BadBytes) as caught:
+        await workshop.finish_clip(bytes_of.clip("mp4", "libx264", **options), **SAID)
+    assert words in caught.value.message
+
+
+async def test_a_clip_far_from_what_was_ordered_is_refused_in_words_and_a_services_own_size_is_taken(workshop):
+    with pytest.raises(NotAsOrdered) as caught:
+        await workshop.finish_clip(bytes_of.clip(size=(64, 64)), **SAID, ordered=(768, 768))
+    assert "64 × 64 pixels, and 768 × 768 were ordered" in caught.value.message
+    assert (await workshop.finish_clip(bytes_of.clip(size=(832, 480)), **SAID, ordered=(512, 512))).width == 832

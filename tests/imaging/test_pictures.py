@@ -12,7 +12,7 @@ import psutil
 import pytest
 from PIL import Image, ImageCms
 
-from chatserver.errors import BadBytes, Busy, Invalid, TooLarge
+from chatserver.errors import BadBytes, Busy, Invalid, NotAsOrdered, TooLarge
 from chatserver.imaging import workshop as workshops
 from chatserver.imaging.workshop import PictureWorkshop
 from tests.imaging import bytes_of
@@ -243,3 +243,66 @@ async def test_a_bad_upload_is_invalid_with_a_reason(workshop, name):
 async def test_an_upload_of_more_than_ten_megabytes_is_too_large(workshop):
     with pytest.raises(TooLarge):
         await workshop.verify_upload(bytes(10 * 1024**2 + 1))
+
+
+# Sizes --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 25_000_000), (25_000_000, 1), (1, 1), (7, 512), (12_000, 16), (10_001, 2_000), (9_000, 100)]
+)
+async def test_a_strip_or_a_speck_is_refused_by_its_sides_however_few_its_pixels(workshop, size):
+    before = psutil.Process(workshop.pids[0]).memory_info().rss
+    with pytest.raises(BadBytes) as caught:
+        await workshop.finish_picture(bytes_of.lying_png(*size), **SAID)
+    assert f"{size[0]} × {size[1]}" in caught.value.message
+    assert psutil.Process(workshop.pids[0]).memory_info().rss - before < 20 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("ordered", "came"),
+    [
+        ((1024, 1024), (16, 16)),
+        ((1024, 1024), (127, 127)),
+        ((1024, 1024), (8000, 10)),
+        ((1024, 1024), (4500, 1200)),
+        ((512, 512), (1500, 300)),
+        ((512, 512), (300, 1500)),
+        ((64, 1024), (1024, 64)),
+    ],
+)
+async def test_what_nobody_would_call_the_picture_that_was_ordered_is_refused_in_words(workshop, ordered, came):
+    with pytest.raises(BadBytes) as caught:
+        await workshop.finish_picture(bytes_of.flat(came), **SAID, ordered=ordered)
+    assert f"{came[0]} × {came[1]}" in caught.value.message
+    if max(came) < 64 * min(came):
+        assert isinstance(caught.value, NotAsOrdered)
+        assert f"{ordered[0]} × {ordered[1]}" in caught.value.message
+        assert not caught.value.temporary
+
+
+@pytest.mark.parametrize(
+    ("ordered", "came"),
+    [
+        ((1024, 1024), (1024, 1024)),
+        ((1000, 600), (1024, 640)),
+        ((512, 512), (1024, 1024)),
+        ((64, 64), (1024, 1024)),
+        ((768, 432), (1536, 1024)),
+        ((512, 768), (1024, 1024)),
+        ((1024, 1024), (512, 512)),
+        ((1024, 1024), (4096, 4096)),
+        ((64, 1024), (64, 1024)),
+    ],
+)
+async def test_what_services_round_enlarge_or_have_in_their_own_sizes_is_taken(workshop, ordered, came):
+    picture = await workshop.finish_picture(bytes_of.flat(came), **SAID, ordered=ordered)
+    assert (picture.width, picture.height) == came
+
+
+async def test_a_picture_of_many_frames_is_no_picture(workshop):
+    few, many = bytes_of.frames(3), bytes_of.frames(101)
+    assert (await workshop.finish_picture(few, **SAID)).width == 16
+    with pytest.raises(BadBytes) as caught:
+        await workshop.finish_picture(many, **SAID)
+    assert "frames" in caught.value.message
