@@ -31,6 +31,7 @@ from chatserver.generations.worker import Worker
 from chatserver.housekeeping import Housekeeping
 from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.limits import Limits
+from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
@@ -105,7 +106,10 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(files.close)
         pictures = PictureWorkshop()
         stack.push_async_callback(pictures.close)
-        # A child imports for as long as all of this takes; nobody needs it before the first picture.
+        markdown = MarkdownRenderer()
+        stack.push_async_callback(markdown.close)
+        # A child imports for as long as all of this takes; nobody needs it before the first message or picture.
+        await stack.enter_async_context(_beside(markdown.start()))
         await stack.enter_async_context(_beside(pictures.start()))
         makers = providers.open_providers(config)
         for provider in makers.values():
@@ -122,6 +126,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             hub=hub,
             storage=files,
             pictures=pictures,
+            markdown=markdown,
             providers=makers,
             chat=chat,
         )

@@ -6,6 +6,7 @@ from chatserver.brokers.base import Broker
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.providers.base import ChatProvider, Provider
 from chatserver.realtime.hub import Hub
 from chatserver.storage.base import Storage
@@ -22,5 +23,6 @@ class State:
     hub: Hub
     storage: Storage
     pictures: PictureWorkshop
+    markdown: MarkdownRenderer
     providers: dict[str, Provider]
     chat: ChatProvider

@@ -19,7 +19,7 @@ def single_line(field: str, text: str, longest: int) -> str:
 
 def paragraphs(field: str, text: str, longest: int) -> str:
     """A text of any lines and 1–`longest` characters: a message, a prompt."""
-    text = text.replace("\r\n", "\n").strip()
+    text = trimmed(text)
     _refuse_unreadable(field, text)
     return _bounded(field, text, longest)
 
@@ -27,6 +27,11 @@ def paragraphs(field: str, text: str, longest: int) -> str:
 def optional_paragraphs(field: str, text: str | None, longest: int) -> str | None:
     """The same, where nothing at all is allowed too."""
     return None if text is None or not text.strip() else paragraphs(field, text, longest)
+
+
+def trimmed(text: str) -> str:
+    """The text as it is kept: line ends of one kind, no white space around."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def visible(text: str) -> str:

@@ -17,7 +17,7 @@ LAYERS = [
     {"limits", "env_file", "spelling"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
-        *("processes", "imaging", "painting", "crew"),
+        *("processes", "markdown", "imaging", "painting", "crew"),
     },
     {"providers", "storage", "brokers"},
     {"web"},

@@ -16,8 +16,10 @@ import structlog
 from chatserver.crew import Crew
 from chatserver.errors import Busy, ChatserverError, NoWords, ProviderError, TimedOut
 from chatserver.events import Announcement, JobsWaiting, session_channel
-from chatserver.messages import endings, markdown, replies, window
+from chatserver.markdown import plain
+from chatserver.messages import endings, replies, window
 from chatserver.messages.events import Delta
+from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Reply, ReplyLost
 from chatserver.processes import liveness
 from chatserver.providers.base import ChatRequest, ChatStep, Cut, TakenBack, Text, Turn, Usage
@@ -32,8 +34,6 @@ DELTA_SECONDS = 1 / 30
 SAVE_SECONDS = 0.5
 # Saves a second over all that one process writes: with more writers each saves more rarely.
 MOST_SAVES = 40
-# Up to so many characters the search for finished blocks is quicker than the way to a thread and back.
-SHORT_TAIL = 2_000
 # A renewal where nothing new was written, and the longest that one reply may be.
 KEEP_SECONDS = replies.LEASE_SECONDS / 3
 LONGEST_TEXT = 100_000
@@ -92,6 +92,7 @@ class Writer:
         self._closed = 0  # characters of finished blocks, which are drawn once
         self._closed_units = 0  # the same in UTF-16 code units
         self._html = ""
+        self._is_drawable = True  # until its blocks take too long to draw
         self._renewed = time.monotonic()
         self._usage: Usage | None = None
         self._cut = False
@@ -196,7 +197,7 @@ class Writer:
     async def _take_back(self) -> None:
         """What was written so far is no part of the answer: the message is shown empty, and begins anew."""
         async with self._saving:
-            self._text = self._html = ""
+            self._text, self._html, self._is_drawable = "", "", True
             self._sent = self._offset = self._closed = self._closed_units = 0
             self._saved_text = None
             with contextlib.suppress(Busy):
@@ -212,7 +213,7 @@ class Writer:
         event = Delta(message_id=self.reply.message_id, offset=self._offset, text=text)
         self._state.hub.publish([Announcement(session_channel(self.reply.session_id), event)])
         self._sent += len(text)
-        self._offset += markdown.utf16_length(text)
+        self._offset += utf16_length(text)
         self._flushed = time.monotonic()
 
     async def _save_for_ever(self) -> None:
@@ -243,15 +244,17 @@ class Writer:
 
     async def _close_blocks(self, text: str) -> None:
         """Draws the blocks that were finished since the last time: one that another has followed stays as it is."""
+        if not self._is_drawable:
+            return
         tail = text[self._closed :]
-        if len(tail) <= SHORT_TAIL:
-            length = markdown.closed_length(tail)
-        else:
-            length = await asyncio.to_thread(markdown.closed_length, tail)
-        if length:
-            self._html += await markdown.render_off_loop(tail[:length])
-            self._closed += length
-            self._closed_units += markdown.utf16_length(tail[:length])
+        drawn = await self._state.markdown.render_finished(tail, self.id)
+        if drawn is None or not plain.fits(self._html + drawn.html, text):
+            # What follows stays plain until the end, when the whole is drawn once more.
+            self._is_drawable = False
+            return
+        self._html += drawn.html
+        self._closed += drawn.length
+        self._closed_units += utf16_length(tail[: drawn.length])
 
     def _noted(self, error: ChatserverError | None) -> str:
         """The text with a line that says how it ended, where that was not the answer's own end."""
@@ -280,7 +283,7 @@ class Writer:
         text = self._noted(error)
         if error is not None:
             self._log(error)
-        html = await markdown.render_off_loop(text)
+        html = await self._draw_whole(text)
         while True:
             try:
                 await self._state.database.run_system(
@@ -293,3 +296,12 @@ class Writer:
                 if time.monotonic() - self._renewed > replies.LEASE_SECONDS:
                     return
                 await asyncio.sleep(1)
+
+    async def _draw_whole(self, text: str) -> str:
+        """All of the reply; where that takes too long, the blocks that were drawn stay, and the rest is plain."""
+        html = await self._state.markdown.try_render(text, self.id)
+        if html is not None:
+            return html
+        begins = len(self._text) - len(self._text.lstrip())
+        pieces = self._html + plain.draw(text[max(self._closed - begins, 0) :])
+        return pieces if plain.fits(pieces, text) else plain.draw(text)

@@ -1,9 +1,8 @@
 """The websocket's entrance to the stream."""
 
 from chatserver import ids, messages
-from chatserver.messages import markdown
 from chatserver.messages.models import Message
-from chatserver.messages.requests import CreateMessage, MessageOnly
+from chatserver.messages.requests import CreateMessage, MessageOnly, kept_text
 from chatserver.realtime.base import Caller, Command
 from chatserver.state import State
 
@@ -12,7 +11,7 @@ def commands(state: State) -> tuple[Command, ...]:
     """message.create, message.delete, message.stop."""
 
     async def create(caller: Caller, command: CreateMessage) -> dict[str, Message]:
-        html = await markdown.render_off_loop(command.text[: messages.TEXT_LENGTH])
+        html = await state.markdown.render(kept_text(command), caller.viewer.id)
         return {
             "message": await state.database.run_as(caller.viewer.id, messages.say, caller.session_id, command, html)
         }

@@ -94,6 +94,11 @@ def _known(value: T | None) -> T | UnsetType:
     return UNSET if value is None else value
 
 
+def utf16_length(text: str) -> int:
+    """The number of UTF-16 code units, in which browsers count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 class GenerationFault(Struct, frozen=True, kw_only=True):
     """Why a generation failed, in words for people, and whether its credit came back."""
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from chatserver.errors import Invalid
+from chatserver.validation import trimmed
 
 # Longest text of one message, in characters.
 TEXT_LENGTH = 8_000
@@ -24,6 +25,11 @@ class MessageOnly(Struct, frozen=True, forbid_unknown_fields=True):
     """A command about one message: delete it, or stop the reply that it is."""
 
     message_id: str
+
+
+def kept_text(request: CreateMessage) -> str:
+    """The text as it will be stored, where it is not refused: it is drawn before."""
+    return trimmed(request.text)[:TEXT_LENGTH]
 
 
 def check_client_id(client_id: str) -> str:

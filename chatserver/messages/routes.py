@@ -4,9 +4,8 @@ from msgspec import Struct
 
 from chatserver import messages
 from chatserver.errors import Invalid
-from chatserver.messages import markdown
 from chatserver.messages.models import Message
-from chatserver.messages.requests import CreateMessage
+from chatserver.messages.requests import CreateMessage, kept_text
 from chatserver.web.api import Call, Endpoint
 
 
@@ -37,7 +36,7 @@ async def show_messages(call: Call) -> messages.Page:
 
 
 async def create_message(call: Call, body: CreateMessage) -> MessageAnswer:
-    html = await markdown.render_off_loop(body.text[: messages.TEXT_LENGTH])
+    html = await call.state.markdown.render(kept_text(body), call.viewer.id)
     session_id = call.id("session_id")
     return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.say, session_id, body, html))
 

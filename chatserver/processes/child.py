@@ -35,10 +35,11 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
 
 
-def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine) -> None:
+def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine, greets: bool = True) -> None:
     """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task (0: no limit), niceness.
 
     `confine` locks this process in before its first task; what the work needs must be imported, and opened, by then.
+    Without `greets` it takes the place of one that has said READY.
     """
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
@@ -49,7 +50,8 @@ def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine)
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     confined = confine()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
-    _write(answers, READY, msgspec.msgpack.encode(confined))
+    if greets:
+        _write(answers, READY, msgspec.msgpack.encode(confined))
     while True:
         _serve(work, tasks.get(), answers, cpu_seconds)
 

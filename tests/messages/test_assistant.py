@@ -13,11 +13,13 @@ from chatserver import ids, messages
 from chatserver.config import load
 from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.events import JobsWaiting
+from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import assistant as assistants
-from chatserver.messages import endings, markdown, replies
+from chatserver.messages import endings, replies
 from chatserver.messages.assistant import Assistant, Writer
 from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged
+from chatserver.messages.models import utf16_length
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Cut, TakenBack, Text, Usage
 from chatserver.web import templating
@@ -55,11 +57,19 @@ class Model:
         pass
 
 
+@pytest.fixture(scope="module")
+async def markdown():
+    opened = MarkdownRenderer()
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture
-def house(database, published):
+def house(database, published, markdown):
     """The parts that a writer needs, with a model put in by each test."""
     config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
-    return SimpleNamespace(database=database, hub=published, config=config, chat=Model())
+    return SimpleNamespace(database=database, hub=published, config=config, chat=Model(), markdown=markdown)
 
 
 async def asked(database, text="hello there"):
@@ -114,10 +124,10 @@ async def until(condition):
         st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=12), max_size=12
     )
 )
-async def test_pieces_and_messages_give_the_text_however_it_is_cut(database, pieces):
+async def test_pieces_and_messages_give_the_text_however_it_is_cut(database, markdown, pieces):
     told = Recorder()
     config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
-    house = SimpleNamespace(database=database, hub=told, config=config)
+    house = SimpleNamespace(database=database, hub=told, config=config, markdown=markdown)
     message, events = await writes(house, *pieces)
     assert rebuilt(events) == "".join(pieces)
     if words := "".join(pieces).strip():
@@ -152,7 +162,7 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(house):
 
     await until(is_saved)
     assert saved[0].html == "<p>First <strong>block</strong> 😀.</p>\n"
-    assert saved[0].closed == markdown.utf16_length("First **block** 😀.\n\n")
+    assert saved[0].closed == utf16_length("First **block** 😀.\n\n")
     more.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
     assert rebuilt(house.hub.events(f"session:{session}")) == "First **block** 😀.\n\nSecond, still growing."
@@ -486,3 +496,30 @@ async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_n
     await asyncio.wait_for(Writer(house, await claimed(house.database, "new")).run(), PATIENCE_SECONDS)
     found = await house.database.run_as(ada, messages.find, reply.message_id)
     assert (found.status, found.text, house.chat.requests) == ("done", "so far and", [])
+
+
+# What takes long to draw -------------------------------------------------------------------------------------------
+
+
+async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(house):
+    """What a model writes is bounded like what people write, while it grows and when it is whole."""
+    ada, _ = await asked(house.database)
+    reply, house.chat = await claimed(house.database), Model()
+    writer = Writer(house, reply)
+    writer._text = "\n\n  Some **words**.\n\n"
+    await writer._close_blocks(writer._text)
+    assert writer._html == "<p>Some <strong>words</strong>.</p>\n"
+    writer._text += "[" * 60_000 + "\n\nThe **end**.\n\nMore"
+    await writer._close_blocks(writer._text)
+    assert not writer._is_drawable
+    await writer._finish(None)
+    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert done.status == "done"
+    assert done.html.startswith("<p>Some <strong>words</strong>.</p>\n<p>[[[[[")
+    assert done.html.endswith("[[</p>\n<p>The **end**.</p>\n<p>More</p>\n")
+
+
+async def test_code_of_a_model_that_takes_too_long_has_no_colours(house):
+    message, _ = await writes(house, "**Look**\n\n", '```ansys\n"' + "\\" * 100, "\n```\n")
+    assert message.status == "done"
+    assert "<strong>Look</strong>" in message.html and "\\" * 100 in message.html and "code-" not in message.html

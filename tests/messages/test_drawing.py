@@ -8,7 +8,8 @@ import pytest
 
 from chatserver import config
 from chatserver.credits.events import CreditsChanged
-from chatserver.messages import drawing, markdown
+from chatserver.markdown import parser
+from chatserver.messages import drawing
 from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message, Stage
@@ -139,7 +140,7 @@ def test_whatever_people_write_stays_text(site: Site, payload: str) -> None:
     )
     failed = samples.generation("failed", number=2, prompt=payload, error=samples.fault(code=payload, message=payload))
     for message in (
-        samples.message(payload, author=author, html=markdown.render(payload), client_id=payload),
+        samples.message(payload, author=author, html=parser.render(payload), client_id=payload),
         samples.message(payload, author=author, html="", status="streaming"),
         samples.pictures(done, failed, author=author),
     ):

@@ -1,0 +1,150 @@
+"""Markdown to sanitised HTML: CommonMark with tables and strikethrough, without raw HTML, sanitised once more at the end.
+
+Pure, and not bounded in time: some texts take seconds, so that only a process with a budget calls this. Remote pictures
+are dropped and links carry `rel`: a model's words cannot fetch or hide anything.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+from chatserver.markdown import plain
+
+# Gives a block's code as HTML with colours, from (code, language); None for a block that stays without.
+Colour = Callable[[str, str], str | None]
+
+TAGS = {
+    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "kbd", "li", "mark", "ol",
+    "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "a": {"href", "title"}, "code": {"data-language"}, "ol": {"start"}, "pre": {"data-prompt"}, "span": {"class"},
+}  # fmt: skip
+_SCHEMES = {"http", "https", "mailto"}
+
+# Lines as the parser divides them, the last one with or without its end.
+_LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
+# Blocks that an empty line ends for good.
+_ONE_LINERS = {"paragraph_open", "heading_open"}
+
+# What models write as HTML because Markdown has no sign for it: a line's end (in a table's cell there is no other way),
+# and four tags around a few words. Nothing else of HTML is one; `<b>` stands there in letters.
+_BREAK = re.compile(r"</?br */?> *\n?", re.IGNORECASE)
+_AROUND = re.compile(r"<(sub|sup|kbd|mark)>([^<>\n]{1,100})</\1>", re.IGNORECASE)
+
+
+class Document:
+    """A parsed text, to be drawn without colours and, where it has code, with them."""
+
+    def __init__(self, text: str) -> None:
+        self._env: dict[str, Any] = {}
+        self._tokens = _markdown.parse(text, self._env)
+
+    @property
+    def languages(self) -> list[str]:
+        """What its blocks of code are marked with, each once, in order."""
+        fences = (token for token in _walk(self._tokens) if token.type == "fence")
+        return list(dict.fromkeys(language for token in fences if (language := _language(token))))
+
+    def draw(self, colour: Colour | None = None) -> str:
+        """As sanitised HTML: paragraphs, lists, tables, links, code (with `code-*` classes by `colour`); no pictures."""
+        html = _markdown.renderer.render(self._tokens, _markdown.options, {**self._env, "colour": colour})
+        return nh3.clean(
+            html, tags=TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer nofollow"
+        )
+
+
+def render(text: str, colour: Colour | None = None) -> str:
+    """A text as sanitised HTML."""
+    return Document(text).draw(colour)
+
+
+def closed_length(text: str) -> int:
+    """How many characters of a text still being written make finished blocks. It only grows with the text.
+
+    Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
+    change with its next line, except for a paragraph or a heading with an empty line behind it.
+    """
+    # A return at the very end may be half of a line's end.
+    whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
+    lines = _LINES.findall(text[:whole])
+    blocks = [token for token in _blocks("".join(lines)) if token.level == 0 and token.nesting >= 0]
+    if not blocks:
+        return 0
+    is_over = blocks[-1].type in _ONE_LINERS and not lines[-1].strip(" \t\r\n")
+    starts = [token.map[0] for token in blocks if token.map is not None]
+    return sum(map(len, lines if is_over else lines[: starts[-1]]))
+
+
+def _blocks(text: str) -> list[Token]:
+    """The tokens of a text's blocks; what is inside their lines is not looked at."""
+    state = StateCore(text, _markdown, {})
+    for rule in ("normalize", "block"):
+        _core[rule](state)
+    return state.tokens
+
+
+def _walk(tokens: list[Token]) -> list[Token]:
+    return [inner for token in tokens for inner in (token, *(token.children or ()))]
+
+
+def _language(token: Token) -> str:
+    info = token.info.strip()
+    return "" if not info or info.lower() == plain.PROMPT else info.split(maxsplit=1)[0]
+
+
+def _draw_fence(_self: Any, tokens: list[Token], index: int, _options: Any, env: dict[str, Any]) -> str:
+    token, colour = tokens[index], env["colour"]
+    language = _language(token)
+    body = colour(token.content, language) if colour is not None and language else None
+    return plain.draw_code(token.info, plain.escape(token.content) if body is None else body)
+
+
+def _draw_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
+    return plain.escape(tokens[index].content)
+
+
+def _read_html(state: StateInline, silent: bool) -> bool:
+    """The inline rule for the few tags of HTML that are drawn."""
+    if state.src[state.pos] != "<":
+        return False
+    if found := _BREAK.match(state.src, state.pos, state.posMax):
+        if not silent:
+            state.push("hardbreak", "br", 0)
+        state.pos = found.end()
+        return True
+    found = _AROUND.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    if not silent:
+        _read_around(state, found)
+    state.pos = found.end()
+    return True
+
+
+def _read_around(state: StateInline, found: "re.Match[str]") -> None:
+    tag, end = found[1].lower(), state.posMax
+    state.pos, state.posMax = found.span(2)
+    state.push(f"{tag}_open", tag, 1)
+    state.md.inline.tokenize(state)
+    state.push(f"{tag}_close", tag, -1)
+    state.posMax = end
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    parser.enable(["table", "strikethrough"])
+    parser.inline.ruler.before("autolink", "harmless_html", _read_html)
+    parser.add_render_rule("fence", _draw_fence)
+    parser.add_render_rule("image", _draw_image)
+    return parser
+
+
+_markdown = _parser()
+_core = dict(zip(_markdown.core.ruler.get_active_rules(), _markdown.core.ruler.getRules(""), strict=True))

@@ -1,0 +1,21 @@
+"""What travels between the renderer and its child."""
+
+from msgspec import Struct
+
+
+class Draw(Struct, frozen=True):
+    """A text to be drawn; with `growing`, only its finished blocks: more of it is still being written.
+
+    `may_retire` lets the child answer first that it lacks the language of some code, and be replaced by one that has it.
+    """
+
+    text: str
+    growing: bool = False
+    may_retire: bool = True
+
+
+class Drawn(Struct, frozen=True):
+    """HTML, and how many characters of the text it covers. The first answer has no colours yet; a second one has."""
+
+    html: str
+    length: int

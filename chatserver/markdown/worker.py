@@ -1,0 +1,58 @@
+"""The drawing child: one text in, one or two answers out, within a budget of CPU time that the kernel keeps."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from chatserver.markdown import highlighting, parser, plain
+from chatserver.markdown.parser import Document
+from chatserver.markdown.shapes import Draw, Drawn
+from chatserver.processes import forking
+from chatserver.processes.forking import Budget
+
+# CPU seconds for each 8,000 characters begun. An ordinary text takes two to twenty milliseconds.
+BUDGET_SECONDS = 0.05
+BUDGET_CHARACTERS = 8_000
+# The same on the clock, for a machine that has no time for us.
+WALL_SECONDS = 2.0
+# Languages that one text may have loaded: a lexer costs up to a fifth of a second, once.
+NEW_LANGUAGES = 4
+
+_decoder = msgspec.msgpack.Decoder(Draw)
+
+
+def work(task: bytes) -> Iterator[bytes]:
+    """Answers a Draw with a Drawn, and with a second one where code got its colours."""
+    draw = _decoder.decode(task)
+    budget = Budget(BUDGET_SECONDS * (1 + len(draw.text) // (BUDGET_CHARACTERS + 1)), WALL_SECONDS)
+    with budget:
+        length = parser.closed_length(draw.text) if draw.growing else len(draw.text)
+        text = draw.text[:length]
+        document = Document(text)
+        html = document.draw()
+        known = [language for language in document.languages if highlighting.knows(language)]
+    if not plain.fits(html, text):
+        html, known = plain.draw(text), []
+    yield msgspec.msgpack.encode(Drawn(html, length))
+    if not known:
+        return
+    lacking = [language for language in known if not highlighting.is_loaded(language)]
+    if lacking and draw.may_retire:
+        forking.retire(lacking[:NEW_LANGUAGES])
+    with budget:
+        html = document.draw(highlighting.colour)
+    if plain.fits(html, text):
+        yield msgspec.msgpack.encode(Drawn(html, length))
+
+
+def rehearse() -> None:
+    """Loads what the first task would, before children are forked."""
+    highlighting.load("python")
+    parser.render(
+        "*a* [b](https://example.org)\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n", highlighting.colour
+    )
+
+
+if __name__ == "__main__":
+    rehearse()
+    forking.run(work, highlighting.load)
