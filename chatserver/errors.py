@@ -35,7 +35,7 @@ The docstring of a leaf is its public sentence; nothing in it may carry a secret
 """
 
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ChatserverError(Exception):
@@ -51,6 +51,11 @@ class ChatserverError(Exception):
         self.retry_after = retry_after
         self.details = details or {}
         super().__init__(self.message)
+
+    @classmethod
+    def field(cls, field: str, why: str) -> Self:
+        """`why` completes the sentence "`field` …"; the field is named in details for programs."""
+        return cls(f"{field} {why}.", details={"field": field, "why": why})
 
     def as_dict(self) -> dict[str, Any]:
         """The `error` object of the wire: code, message, and retry_after (seconds) and details where known."""
@@ -75,11 +80,6 @@ class Invalid(ChatserverError):
 
     code = "invalid"
     status = 422
-
-    @classmethod
-    def field(cls, field: str, why: str) -> "Invalid":
-        """`why` completes the sentence "`field` …"; the field is named in details for programs."""
-        return cls(f"{field} {why}.", details={"field": field, "why": why})
 
 
 class TooLarge(ChatserverError):

@@ -34,9 +34,10 @@ def _next_tick() -> int:
         return _last_tick
 
 
-def parse(text: str) -> str:
-    """The canonical form of an id from outside. Anything that is no UUID names nothing, so it is `NotFound`."""
+def parse(text: str, field: str = "") -> str:
+    """The canonical form of an id from outside. Anything that is no UUID names nothing, so it is `NotFound`; `field` is
+    where it stood, for the error's details."""
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise NotFound from None
+        raise NotFound(details={"field": field, "why": "is no id"} if field else None) from None

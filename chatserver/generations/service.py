@@ -12,8 +12,8 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound
 from chatserver.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.generations.models import History, Maker, Makers
-from chatserver.generations.requests import CreateGeneration, Order, check, new_seed
-from chatserver.messages.models import ENDED, Asset, Generation, Message
+from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, Order, check, new_seed
+from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind
 from chatserver.sessions.models import Seat
@@ -101,8 +101,8 @@ async def find(tx: Transaction, generation_id: str) -> Generation:
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of one's own generations to show."""
 
-    kind: str | None = None
-    status: str | None = None
+    kind: Kind | None = None
+    status: GenerationStatus | None = None
     session_id: str | None = None
     q: str | None = None
     favorite: bool | None = None
@@ -114,11 +114,13 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
     """One's own generations, the newest first."""
     if not 1 <= query.limit <= 200:
         raise Invalid.field("limit", "must be 1 to 200")
+    if query.q and len(query.q) > PROMPT_LENGTH:
+        raise Invalid.field("q", f"must be at most {PROMPT_LENGTH:,} characters long")
     where = {
         "kind": query.kind,
         "status": query.status,
-        "session_id": None if query.session_id is None else ids.parse(query.session_id),
-        "before": None if query.before is None else ids.parse(query.before),
+        "session_id": None if query.session_id is None else ids.parse(query.session_id, "session_id"),
+        "before": None if query.before is None else ids.parse(query.before, "before"),
         "pattern": None if not query.q else f"%{_escape_like(query.q)}%",
         "limit": query.limit + 1,
     }

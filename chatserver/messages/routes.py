@@ -1,11 +1,14 @@
 """The API's entrance to the stream."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from chatserver import messages
 from chatserver.errors import Invalid
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, kept_text
+from chatserver.validation import LARGEST_NUMBER
 from chatserver.web.api import Call, Endpoint
 
 
@@ -15,11 +18,14 @@ class MessageAnswer(Struct, frozen=True):
     message: Message
 
 
+Seq = Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)]
+
+
 class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
     """Which messages: those that changed after a number, or before one; the newest where neither is given."""
 
-    after: int | None = None
-    before: int | None = None
+    after: Seq | None = None
+    before: Seq | None = None
     limit: int = messages.PAGE
 
 

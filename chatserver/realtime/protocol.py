@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from chatserver import validation
 from chatserver.errors import ChatserverError, Invalid, Malformed
 from chatserver.realtime.limits import BATCH_BYTES
 
@@ -172,7 +173,7 @@ def _flaw_of(fields: dict[str, Any]) -> ChatserverError | None:
     level: list[tuple[str, Any]] = [("a field's name", name) for name in fields] + list(fields.items())
     for _ in range(MAX_DEPTH):
         for field, value in level:
-            if isinstance(value, str) and (why := _unreadable(value)):
+            if isinstance(value, str) and (why := validation.unreadable(value)):
                 return Invalid.field(field, why)
         level = [(field, inner) for field, value in level for inner in _inside(value)]
         if not level:
@@ -186,13 +187,6 @@ def _inside(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _unreadable(text: str) -> str | None:
-    # Postgres stores no NUL and UTF-8 has no lone surrogates; both would fail much later and in worse words.
-    if "\x00" in text:
-        return "must not contain the character NUL"
-    return None if _is_unicode(text) else "must be valid Unicode"
-
-
 def _is_unicode(text: str) -> bool:
     try:
         text.encode()
@@ -204,7 +198,7 @@ def _is_unicode(text: str) -> bool:
 def body(fields: dict[str, Any], kind: type[Struct]) -> Struct:
     """A command's fields as its struct; Invalid, with the field, where they do not fit."""
     try:
-        return msgspec.convert(fields, kind)
+        return validation.check(msgspec.convert(fields, kind))
     except msgspec.ValidationError as error:
         # msgspec says: Expected `int`, got `str` - at `$.width`
         why, _, path = str(error).replace("`", "").partition(" - at $")

@@ -45,7 +45,9 @@ async def _extended(request: Request) -> sessions.Session | None:
     session_id = request.query_params.get("session")
     if session_id is None:
         return None
-    return await _state(request).database.run_as(require_viewer(request).id, sessions.find, ids.parse(session_id))
+    return await _state(request).database.run_as(
+        require_viewer(request).id, sessions.find, ids.parse(session_id, "session")
+    )
 
 
 async def buy(request: Request) -> Response:

@@ -9,6 +9,7 @@ returns the answer as a value. Errors of `chatserver.errors` become their JSON f
 document is made from the same declarations.
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
 
@@ -17,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver import ids
+from chatserver import ids, redaction, validation
 from chatserver.errors import Invalid, Malformed, TooLarge
 from chatserver.state import State
+from chatserver.web import decoding
 from chatserver.web.auth import Viewer, require_browser, require_viewer
 
 PREFIX = "/api/v1"
@@ -27,7 +29,7 @@ PREFIX = "/api/v1"
 MAX_BODY_BYTES = 256 * 1024
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Call:
@@ -44,7 +46,7 @@ class Call:
 
     def id(self, name: str) -> str:
         """An id of the path, canonical; NotFound where it is none."""
-        return ids.parse(self.request.path_params[name])
+        return ids.parse(self.request.path_params[name], name)
 
     def text(self, name: str) -> str:
         """A text of the path."""
@@ -52,7 +54,9 @@ class Call:
 
     def query(self, kind: type[T]) -> T:
         """The query string as a struct of the given type; Invalid where a value does not fit."""
-        return _convert(dict(self.request.query_params), kind)
+        # `?kind=&q=` says nothing of either.
+        given = decoding.fields(self.request.scope["query_string"])
+        return _convert({name: text for name, text in given.items() if text}, kind)
 
 
 class Endpoint(Route):
@@ -113,16 +117,27 @@ async def read_body(request: Request, kind: type[T]) -> T:
 def decode(data: bytes, kind: type[T]) -> T:
     """JSON as a value of `kind`. A text that is no JSON is Malformed; one of the wrong shape is Invalid, with its field."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        value = msgspec.json.decode(data, type=kind)
+        # Which of two is meant nobody knows, and readers differ.
+        json.loads(data, object_pairs_hook=_refuse_repeated)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise Malformed("The body is not valid JSON.") from None
+    return validation.check(value)
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise Malformed.field(redaction.printable(redaction.cut(name, 60)), "is given twice")
+        seen.add(name)
 
 
 def _convert(values: dict[str, str], kind: type[T]) -> T:
     try:
-        return msgspec.convert(values, kind, strict=False)
+        return validation.check(msgspec.convert(values, kind, strict=False))
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
 

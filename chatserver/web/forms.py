@@ -12,7 +12,6 @@ A page that shows an empty form gives its template `{"form": forms.Form()}`.
 
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import parse_qsl
 
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -20,12 +19,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chatserver.errors import ChatserverError, Malformed, TooLarge
-from chatserver.web import cookies, csrf
+from chatserver.web import cookies, csrf, decoding
 from chatserver.web.site import Site, site_of
 
 # Our longest form is a name, a password and a title: a few hundred bytes.
 MAX_BYTES = 64 * 1024
-MAX_FIELDS = 100
 NOTICE_COOKIE = "notice"
 # A notice is for the page that follows at once.
 NOTICE_SECONDS = 60
@@ -74,21 +72,9 @@ async def read(request: Request) -> Form:
         data += chunk
         if len(data) > MAX_BYTES:
             raise TooLarge
-    form = Form(_parse(bytes(data)))
+    form = Form(decoding.fields(bytes(data)))
     csrf.check(request, form.values.pop(csrf.FIELD, ""))
     return form
-
-
-def _parse(data: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            data.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, encoding="utf-8", errors="strict"
-        )
-    except ValueError:
-        raise Malformed("That form could not be read.") from None
-    if any("\0" in value for _, value in pairs):
-        raise Malformed("That form could not be read.")
-    return dict(pairs)
 
 
 # Notices ----------------------------------------------------------------------------------------------------------

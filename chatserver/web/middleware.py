@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from chatserver.config import Config
 from chatserver.web.access import RequestLog
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
+from chatserver.web.decoding import StrictAddresses
 from chatserver.web.errors import Errors, SocketErrors
 from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts
@@ -29,6 +30,7 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
         Middleware(AllowedHosts, config=config),
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
         Middleware(Errors),
+        Middleware(StrictAddresses),
         Middleware(Slashes),
         Middleware(BodyLimits),
         Middleware(Authentication, identify=identify),

@@ -121,7 +121,8 @@ def _success(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
 
 
 def _error_references(endpoint: Endpoint) -> Document:
-    statuses = {429, 500, 503}
+    # Any query may be one that cannot be read.
+    statuses = {400, 429, 500, 503}
     if endpoint.signed_in:
         statuses |= {401, 403}
     if _PARAMETER.search(endpoint.api_path):
@@ -129,7 +130,7 @@ def _error_references(endpoint: Endpoint) -> Document:
     if endpoint.query is not None:
         statuses |= {422}
     if endpoint.body is not None:
-        statuses |= {400, 409, 413, 422}
+        statuses |= {409, 413, 422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
 
 

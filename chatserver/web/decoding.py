@@ -1,0 +1,102 @@
+"""Percent-encoded text, decoded strictly: paths, query strings and forms. What no reader could have meant is refused here.
+
+A path that names nothing is 404 like any other; a field of a query or a form that cannot be one is 400 and is named. What a
+field means, and whether its value is in range, is judged where it is read.
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatserver import redaction, validation
+from chatserver.errors import Malformed, NotFound
+
+# Our longest form has a dozen.
+MAX_FIELDS = 100
+_LONGEST_NAME = 60
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class Flaw(Exception):
+    """What is wrong with a text; completes the sentence "the field …"."""
+
+
+class StrictAddresses:
+    """Refuses paths and queries that do not decode, before anything reads them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            query, scope["query_string"] = scope["query_string"], b""
+            _check_path(scope)
+            fields(query)
+            scope["query_string"] = query
+        await self._app(scope, receive, send)
+
+
+def fields(data: bytes) -> dict[str, str]:
+    """The fields of a query string or of an urlencoded form. Malformed, with the field, where one cannot be read."""
+    found: dict[str, str] = {}
+    pairs = [pair.partition(b"=") for pair in data.split(b"&") if pair]
+    if len(pairs) > MAX_FIELDS:
+        raise Malformed(f"There are more than {MAX_FIELDS} fields.")
+    for written, _, value in pairs:
+        name = _name(written)
+        if name in found:
+            raise Malformed.field(name, "is given twice")
+        try:
+            found[name] = text(value.replace(b"+", b" "))
+        except Flaw as flaw:
+            raise Malformed.field(name, str(flaw)) from None
+    return found
+
+
+def _name(written: bytes) -> str:
+    try:
+        return redaction.printable(redaction.cut(text(written.replace(b"+", b" ")), _LONGEST_NAME))
+    except Flaw as flaw:
+        raise Malformed(f"The name of a field {flaw}.") from None
+
+
+def text(written: bytes) -> str:
+    """One percent-encoded text. Flaw where it is none."""
+    try:
+        encoded = written.decode("ascii")
+    except UnicodeDecodeError:
+        raise Flaw("must be percent-encoded") from None
+    if _BROKEN.search(encoded):
+        raise Flaw("has a % that is not followed by two hexadecimal digits")
+    try:
+        decoded = unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        raise Flaw("must be UTF-8") from None
+    if why := validation.unreadable(decoded):
+        raise Flaw(why)
+    return decoded
+
+
+def _check_path(scope: Scope) -> None:
+    try:
+        text(scope["raw_path"] if scope.get("raw_path") is not None else scope["path"].encode("ascii", "replace"))
+    except Flaw as flaw:
+        field = _parameter(scope)
+        raise NotFound(details={"field": field, "why": str(flaw)} if field else None) from None
+
+
+def _parameter(scope: Scope) -> str | None:
+    """The parameter of the path in which the flaw stands, where a route takes the path at all."""
+    for route in scope["app"].router.routes:
+        match, matched = route.matches(scope)
+        if match is not Match.NONE:
+            parameters: dict[str, str] = matched.get("path_params", {})
+            return next((name for name, value in parameters.items() if _looks_undecoded(value)), None)
+    return None
+
+
+def _looks_undecoded(value: str) -> bool:
+    """Whether the server's lenient decoding has left its marks in a parameter."""
+    return "%" in value or "\ufffd" in value or not value.isprintable()
