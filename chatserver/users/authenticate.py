@@ -16,6 +16,8 @@ from chatserver.web.auth import Viewer, current_viewer, shown_token
 
 COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
+# Read by our pages' scripts, which take it back once nothing is kept any more.
+_FORGET_COOKIE = "forget"
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -74,5 +76,8 @@ def give_cookie(response: Response, config: Config, token: str) -> None:
 
 
 def take_cookie(response: Response, config: Config) -> None:
-    """Lets the browser forget its sign-in."""
+    """Lets the browser forget its sign-in, and whatever our pages kept there. The theme, a cookie, stays."""
     cookies.clear(response, config, COOKIE)
+    # Browsers heed this on secure addresses only; elsewhere the next page does it (static/js/helpers/forgetting.js).
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    response.set_cookie(_FORGET_COOKIE, "1", max_age=_LIFETIME_SECONDS, secure=config.secure, samesite="lax")

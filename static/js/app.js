@@ -1,4 +1,5 @@
 // The chat page: every element that it is made of. The room starts the socket once all of them listen.
+import "./helpers/forgetting.js"
 import "./elements/copy_button.js"
 import "./elements/local_time.js"
 import "./elements/theme_switch.js"
@@ -24,6 +25,8 @@ import "./elements/removed_list.js"
 import "./elements/member_farewell.js"
 import "./elements/chat_room.js"
 import { installServiceWorker } from "./helpers/service_worker.js"
+import { watchViewer } from "./helpers/whose.js"
 import "./away.js"
 
+watchViewer()
 installServiceWorker()

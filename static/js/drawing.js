@@ -11,7 +11,7 @@ export function upsert(container, fresh) {
   if (known && Number(known.dataset.seq) >= Number(fresh.dataset.seq)) return known
   if (!known) return place(container, document.adoptNode(fresh))
   morph(known, fresh)
-  known.removeAttribute("data-local-pending")
+  for (const name of ["data-local-pending", "data-local-stranded"]) known.removeAttribute(name)
   place(container, known)
   known.drawn?.()
   return known

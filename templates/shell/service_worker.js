@@ -4,7 +4,7 @@ const FILES = [{% for file in files %}"{{ file }}", {% endfor %}"/offline"]
 const CACHE = "shell-" + FILES.map((file) => file.split("/")[2]).join("-")
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)).then(() => self.skipWaiting()))
+  event.waitUntil(keepFrame().then(() => self.skipWaiting()))
 })
 
 self.addEventListener("activate", (event) => {
@@ -18,6 +18,12 @@ self.addEventListener("fetch", (event) => {
   if (request.mode === "navigate" && !pathname.startsWith("/files/")) event.respondWith(fetchPage(request))
   else if (FILES.includes(pathname)) event.respondWith(fetchKept(request))
 })
+
+// Fetched as by a stranger: what is kept here is shown to whoever comes next.
+async function keepFrame() {
+  const cache = await caches.open(CACHE)
+  await cache.addAll(FILES.map((file) => new Request(file, { credentials: "omit" })))
+}
 
 async function fetchPage(request) {
   try {

@@ -118,3 +118,39 @@ async def test_nodes_with_ids_stay_themselves_when_others_come_between(page) -> 
       m.morph(node, make('<p id="new"></p><p id="a"></p><p id="b"></p>'))
       return node.children[1] === a && node.children[2] === b"""
     assert await run(page, "helpers/morph", body) is True
+
+
+WAITING = """
+  const w = new m.Waiting(), log = []
+  const add = (ref) => w.add({ command: { ref } })
+  const take = () => log.push(w.take().map((each) => each.ref).join(''))
+  const lose = (blame = true) => {
+    for (const each of w.lose(blame)) if (m.hopeless(each)) { w.remove(each.command.ref); log.push('!' + each.command.ref) }
+  }
+  const answer = (ref) => w.remove(ref);
+"""
+
+
+async def test_after_a_break_commands_go_one_at_a_time_until_the_one_that_breaks_the_line_is_known(page) -> None:
+    body = """['a', 'b', 'c'].forEach(add); take(); lose(); take(); answer('a'); take(); lose(); take(); add('d'); take()
+      lose(); take(); answer('c'); take(); return log"""
+    assert await run(page, "models/waiting", WAITING + body) == ["abc", "a", "b", "b", "", "!b", "c", "d"]
+
+
+async def test_breaks_that_the_server_or_the_persons_own_line_explain_are_nobodys_fault(page) -> None:
+    body = (
+        "add('a'); for (let n = 0; n < 9; n++) { take(); lose(false) } take(); add('b'); take(); return log.slice(-2)"
+    )
+    assert await run(page, "models/waiting", WAITING + body) == ["a", "b"]
+
+
+async def test_whatever_one_person_left_is_forgotten_when_the_server_asks_for_it(page) -> None:
+    body = """
+      localStorage.setItem('of-ada:draft', 'x'); sessionStorage.setItem('y', 'z')
+      const opened = indexedDB.open('outbox of ada', 1)
+      await new Promise((done) => (opened.onsuccess = done)); opened.result.close()
+      document.cookie = 'theme=dark; Path=/'; document.cookie = 'forget=1; Path=/'
+      const { forgotten } = await import(`/static/any/js/helpers/forgetting.js?${Math.random()}`)
+      await forgotten
+      return [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, document.cookie]"""
+    assert await run(page, "helpers/forgetting", body) == [0, 0, 0, "theme=dark"]

@@ -45,6 +45,8 @@ export class ChatMessage extends HTMLElement {
     continue: (button) => this.#continue(button),
     delete: () => this.#leave(),
     undo: () => this.#stay(),
+    "try-again": () => live.tryAgain(this.dataset.clientId),
+    "let-be": () => live.letBe(this.dataset.clientId),
     "copy-text": (button) => this.#copy(this.querySelector(".message__text").innerText.trim(), button),
     "copy-link": (button) => this.#copy(`${location.origin}${location.pathname}#${this.id}`, button),
     "make-prompt": (button) => live.emit("compose", { mode: "image", text: button.closest("pre").querySelector("code").textContent.trim(), send: true }),

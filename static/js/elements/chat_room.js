@@ -1,10 +1,12 @@
 // <chat-room>: the page as a whole. Starts the socket, keeps what concerns every part (rights, title, status), and the keys.
 import { writing } from "../helpers/dom.js"
+import { composing } from "../helpers/keys.js"
 import { keep, recall } from "../helpers/storage.js"
 import { live } from "../live.js"
 
 const WIDE = matchMedia("(min-width: 75rem)")
-const NOT_OPEN = 4504
+const ANEW = new Set([4504, "somebody-else"]) // the page is not for whoever is here now: it is fetched again, and says so
+const CROWDED = "Too many tabs are open, yours or those of others behind your address. Close one, and this page connects by itself."
 const ENDED = {
   4501: "You were signed out. Reload the page to sign in again.",
   4503: "This address may not open the session. Use the site's own address.",
@@ -19,6 +21,7 @@ export class ChatRoom extends HTMLElement {
     this.#off = [
       live.on("session", ({ session }) => this.#show(session)),
       live.on("stopped", ({ code }) => this.#end(code)),
+      live.on("state", (state) => state === "crowded" && live.emit("toast", { kind: state, words: CROWDED, stays: true })),
     ]
     this.toggleAttribute("data-local-collapsed", Boolean(recall("sessions-collapsed")))
     this.addEventListener("click", this.press)
@@ -49,6 +52,7 @@ export class ChatRoom extends HTMLElement {
   }
 
   key = (event) => {
+    if (composing(event)) return
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return this.#findSession(event)
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || writing(event.target)) return
     if (document.querySelector("dialog[open]")) return
@@ -86,9 +90,8 @@ export class ChatRoom extends HTMLElement {
     keep("sessions-collapsed", on || null)
   }
 
-  // Whoever was sent away sees nothing more: the page is fetched again, and says so.
   #end(code) {
-    if (code === NOT_OPEN) return location.reload()
+    if (ANEW.has(code)) return location.reload()
     live.emit("toast", { kind: "stopped", words: ENDED[code] ?? "The server ended this connection. Reload the page.", stays: true })
   }
 

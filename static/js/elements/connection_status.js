@@ -1,8 +1,9 @@
-// <connection-status>: live, reconnecting (said after three seconds), offline with what waits, or over.
+// <connection-status>: live, reconnecting (said after three seconds), offline with what waits, too many tabs, or over.
 import { slot, write } from "../helpers/dom.js"
 import { live } from "../live.js"
 
 const PATIENCE_MS = 3000 // most breaks are over before anybody needs to know
+const AT_ONCE = new Set(["live", "crowded", "stopped"])
 
 export class ConnectionStatus extends HTMLElement {
   #off = []
@@ -20,7 +21,7 @@ export class ConnectionStatus extends HTMLElement {
 
   #change() {
     clearTimeout(this.#timer)
-    if (live.state === "live" || live.state === "stopped") this.#show()
+    if (AT_ONCE.has(live.state)) this.#show()
     else this.#timer = setTimeout(() => this.#show(), PATIENCE_MS)
   }
 
@@ -35,7 +36,7 @@ export class ConnectionStatus extends HTMLElement {
 
   #words(waiting) {
     const kept = waiting ? ` · ${waiting} waiting to be sent` : ""
-    return { live: "Live", connecting: "Connecting", reconnecting: `Reconnecting${kept}`, offline: `Offline${kept}`, stopped: "Ended" }[live.state]
+    return { live: "Live", connecting: "Connecting", reconnecting: `Reconnecting${kept}`, offline: `Offline${kept}`, crowded: `Too many tabs${kept}`, stopped: "Ended" }[live.state]
   }
 }
 

@@ -1,8 +1,8 @@
 // <message-composer>: where one writes. Picture mode opens in place, keeps the words, and shows its price before it is pressed.
 import { slot, write } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
+import { composing } from "../helpers/keys.js"
 import { everySecond } from "../helpers/time.js"
-import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
 import { drawnBalances } from "../models/balances.js"
 import { Drafts } from "../models/drafts.js"
@@ -25,7 +25,7 @@ export class MessageComposer extends HTMLElement {
     this.room = this.closest("chat-room")
     this.form = slot(this, "form")
     this.field = slot(this, "text")
-    this.#drafts = new Drafts(this.room.dataset.session, viewer())
+    this.#drafts = new Drafts(this.room.dataset.session)
     this.#balances = drawnBalances()
     this.#people = document.querySelectorAll("#details [data-member]").length
     this.#off = [
@@ -40,6 +40,7 @@ export class MessageComposer extends HTMLElement {
     this.addEventListener("click", this.press)
     this.form.addEventListener("submit", this.submit)
     this.form.addEventListener("input", this.input)
+    this.field.addEventListener("compositionend", this.input)
     this.form.addEventListener("change", () => this.show())
     this.field.addEventListener("keydown", this.key)
     this.#restore()
@@ -72,10 +73,10 @@ export class MessageComposer extends HTMLElement {
     more: (button) => this.#showMore(button.getAttribute("aria-expanded") !== "true"),
   }
 
-  input = ({ target }) => {
+  input = ({ target, isComposing }) => {
     if (target.dataset.for) this.form.elements[target.dataset.for].value = target.value
     const slash = SLASH.exec(this.field.value)
-    if (slash && this.field.value.length > slash[0].trimEnd().length) {
+    if (slash && !isComposing && this.field.value.length > slash[0].trimEnd().length) {
       this.field.value = this.field.value.slice(slash[0].length)
       this.mode = slash[1]
     }
@@ -86,7 +87,8 @@ export class MessageComposer extends HTMLElement {
   }
 
   key = (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (composing(event)) return
+    if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault()
       this.form.requestSubmit()
     }

@@ -7,6 +7,10 @@ import { pendingMessage } from "../pending.js"
 
 const NEAR_PX = 100 // within this of the end, the reader follows
 const MOST_PAGES_FOR_A_LINK = 20
+const STRANDED = {
+  lost: "Not sent: the connection broke three times while this was on its way.",
+  old: "Not sent: this waited for more than a day.",
+}
 
 export class MessageList extends HTMLElement {
   #off = []
@@ -26,6 +30,8 @@ export class MessageList extends HTMLElement {
       live.on("sent", (command) => this.#expect(command)),
       live.on("accepted", (command) => this.#settle(command)),
       live.on("refused", ({ command }) => this.#forget(command)),
+      live.on("stranded", (event) => this.#strand(event)),
+      live.on("abandoned", (command) => this.#forget(command)),
     ]
     this.addEventListener("click", this.press)
     this.scroller.addEventListener("scroll", this.look, { passive: true })
@@ -52,6 +58,7 @@ export class MessageList extends HTMLElement {
     const isNew = !document.getElementById(fresh.id)
     const message = upsert(this.messages, fresh)
     this.#groupAround(message)
+    live.arrived(message.dataset.clientId)
     if (isNew && !this.#following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
     if (isNew && message.dataset.authorKind !== "user" && message.dataset.status === "done") live.emit("said", message)
   }
@@ -97,12 +104,27 @@ export class MessageList extends HTMLElement {
   }
 
   #expect(command) {
-    if (!command.client_id || this.querySelector(`[data-client-id="${CSS.escape(command.client_id)}"]`)) return
+    const known = command.client_id && this.#known(command)
+    if (known) mark(known, "data-local-stranded", false)
+    if (known || !command.client_id) return
     const message = pendingMessage(command)
     if (!message) return
     this.messages.append(message)
     this.#groupAround(message)
     this.#toEnd()
+  }
+
+  // It was given up: its words stay where they are, with the reason and what can be done. If it came after all, it is done.
+  #strand({ command, why }) {
+    this.#expect(command)
+    const message = this.#known(command)
+    if (!message.hasAttribute("data-local-pending")) return live.arrived(command.client_id)
+    mark(message, "data-local-stranded", true)
+    write(slot(message, "stranded"), STRANDED[why])
+  }
+
+  #known({ client_id: clientId }) {
+    return this.querySelector(`[data-client-id="${CSS.escape(clientId)}"]`)
   }
 
   // The answer is there: its drawing follows at once, or came before; a left-over placeholder would stand for nothing.

@@ -1,5 +1,6 @@
 // <picture-viewer>: the lightbox. Shows a tile's picture whole, lets one come closer, and walks through all of them.
 import { slot, write } from "../helpers/dom.js"
+import { composing } from "../helpers/keys.js"
 import { Zoom } from "../models/zoom.js"
 
 export class PictureViewer extends HTMLElement {
@@ -41,7 +42,7 @@ export class PictureViewer extends HTMLElement {
   }
 
   key = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.ctrlKey || event.metaKey || event.altKey || composing(event)) return
     const action = this.#keys[event.key] ?? this.#keys[event.key.toLowerCase()]
     if (!action) return
     event.preventDefault()

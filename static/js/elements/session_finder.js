@@ -1,5 +1,6 @@
 // <session-finder>: the list of sessions, narrowed by what is typed; Enter opens the first, arrows walk.
 import { slot, write } from "../helpers/dom.js"
+import { composing } from "../helpers/keys.js"
 import { live } from "../live.js"
 
 export class SessionFinder extends HTMLElement {
@@ -26,6 +27,7 @@ export class SessionFinder extends HTMLElement {
   }
 
   walk = (event) => {
+    if (composing(event)) return
     const links = this.#links
     if (event.key === "Enter" && event.target.localName === "input") links[0]?.click()
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return

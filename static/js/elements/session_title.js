@@ -2,6 +2,7 @@
 // the field save, Esc does not.
 import { call } from "../helpers/api.js"
 import { slot, write } from "../helpers/dom.js"
+import { composing } from "../helpers/keys.js"
 
 export class SessionTitle extends HTMLElement {
   connectedCallback() {
@@ -26,7 +27,7 @@ export class SessionTitle extends HTMLElement {
   }
 
   key = (event) => {
-    if (event.key !== "Escape" || this.form.hidden) return
+    if (event.key !== "Escape" || this.form.hidden || composing(event)) return
     event.preventDefault()
     this.#close()
     this.#button.focus()

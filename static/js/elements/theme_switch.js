@@ -1,5 +1,6 @@
 // <theme-switch role="radiogroup"> with buttons [data-theme-choice="system|light|dark"]: the reader's choice is kept in a
 // plain cookie, so that the server draws the next page in it at once.
+import { composing } from "../helpers/keys.js"
 
 const YEAR_SECONDS = 31_536_000
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
@@ -23,7 +24,7 @@ export class ThemeSwitch extends HTMLElement {
   }
 
   step = (event) => {
-    if (!(event.key in STEPS)) return
+    if (!(event.key in STEPS) || composing(event)) return
     event.preventDefault()
     const index = this.#buttons.indexOf(document.activeElement) + STEPS[event.key]
     const next = this.#buttons.at(index % this.#buttons.length)

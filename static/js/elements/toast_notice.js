@@ -13,6 +13,7 @@ export class ToastNotice extends HTMLElement {
   connectedCallback() {
     this.#off = [
       live.on("toast", (event) => this.show(event)),
+      live.on("state", (state) => state === "live" && this.dataset.kind === "crowded" && this.hide()),
       live.on("refused", ({ command, message, code }) => OWN.has(command.type) || this.show({ kind: code, words: message, problem: true })),
     ]
     this.addEventListener("click", (event) => event.target.closest('[data-action="dismiss"]') && this.hide())

@@ -1,9 +1,12 @@
-// Values kept by the browser; where it keeps none (private windows, full disks) they last as long as the page.
+// Values kept by the browser for the person who signed in, each under that person's id: what one left, no other reads.
+// Where the browser keeps none (private windows, full disks) they last as long as the page.
+import { viewer } from "./viewer.js"
+
 const fallback = new Map()
 
 export function recall(key) {
   try {
-    return JSON.parse(localStorage.getItem(key)) ?? fallback.get(key) ?? null
+    return JSON.parse(localStorage.getItem(owned(key))) ?? fallback.get(key) ?? null
   } catch {
     return fallback.get(key) ?? null
   }
@@ -11,10 +14,15 @@ export function recall(key) {
 
 export function keep(key, value) {
   fallback.set(key, value)
+  if (!viewer()) return
   try {
-    if (value === null) localStorage.removeItem(key)
-    else localStorage.setItem(key, JSON.stringify(value))
+    if (value === null) localStorage.removeItem(owned(key))
+    else localStorage.setItem(owned(key), JSON.stringify(value))
   } catch {
     // kept in the page, above
   }
+}
+
+function owned(key) {
+  return `${viewer()}:${key}`
 }

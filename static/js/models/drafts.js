@@ -1,17 +1,16 @@
-// What was typed and not sent, per session; and what was sent, to be recalled.
+// What was typed and not sent, per session; and what was sent, to be recalled. Both are their author's alone.
 import { keep, recall } from "../helpers/storage.js"
 
 const MOST_RECALLED = 50
+const SENT = "sent"
 
 export class Drafts {
   #key
-  #history
   #index = -1
   #typed = ""
 
-  constructor(session, viewer) {
+  constructor(session) {
     this.#key = `draft:${session}`
-    this.#history = `sent:${viewer}`
   }
 
   load() {
@@ -24,7 +23,7 @@ export class Drafts {
 
   remember(text) {
     const others = this.#sent.filter((each) => each !== text)
-    keep(this.#history, [text, ...others].slice(0, MOST_RECALLED))
+    keep(SENT, [text, ...others].slice(0, MOST_RECALLED))
     this.#index = -1
   }
 
@@ -38,6 +37,6 @@ export class Drafts {
   }
 
   get #sent() {
-    return recall(this.#history) ?? []
+    return recall(SENT) ?? []
   }
 }

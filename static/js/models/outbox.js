@@ -1,27 +1,37 @@
-// Commands that were not answered yet, kept over reloads. Every one of them may be sent again without harm.
-const DAY_MS = 86_400_000
+// Commands that were not answered yet, kept over reloads in a database of the person who gave them: nobody else's page
+// ever reads it. Every one of them may be sent again without harm.
+import { forgotten } from "../helpers/forgetting.js"
+
+const MONTH_MS = 30 * 86_400_000 // then they are nobody's business any more
 
 export class Outbox {
+  #name
   #opening = null
 
-  async all(session) {
-    const entries = await this.#run("readonly", (store) => store.getAll())
-    const fresh = (entries ?? []).filter((entry) => entry.at > Date.now() - DAY_MS)
-    return fresh.filter((entry) => entry.session === session).sort((a, b) => a.at - b.at).map((entry) => entry.command)
+  constructor(owner) {
+    this.#name = `outbox of ${owner}`
   }
 
-  put(session, command) {
-    return this.#run("readwrite", (store) => store.put({ ref: command.ref, session, command, at: Date.now() }))
+  // A session's entries in the order of their making: command, at (milliseconds), losses, stranded.
+  async all(session) {
+    await forgotten
+    const entries = (await this.#run("readonly", (store) => store.getAll())) ?? []
+    for (const { ref, at } of entries) if (at < Date.now() - MONTH_MS) this.remove(ref)
+    return entries.filter((entry) => entry.session === session).sort((a, b) => a.at - b.at)
+  }
+
+  put(session, { command, at, losses, stranded }) {
+    return this.#run("readwrite", (store) => store.put({ ref: command.ref, session, command, at, losses, stranded }))
   }
 
   remove(ref) {
     return this.#run("readwrite", (store) => store.delete(ref))
   }
 
-  // Some browsers refuse a database in private windows: then commands last as long as the page.
+  // Some browsers refuse a database in private windows, or are full: then commands last as long as the page.
   async #run(mode, action) {
     try {
-      const database = await (this.#opening ??= open())
+      const database = await (this.#opening ??= open(this.#name))
       return await settled(action(database.transaction("commands", mode).objectStore("commands")))
     } catch {
       return null
@@ -29,10 +39,12 @@ export class Outbox {
   }
 }
 
-function open() {
-  const request = indexedDB.open("chatserver", 1)
+async function open(name) {
+  const request = indexedDB.open(name, 1)
   request.onupgradeneeded = () => request.result.createObjectStore("commands", { keyPath: "ref" })
-  return settled(request)
+  const database = await settled(request)
+  database.onversionchange = () => database.close() // somebody signs out, and it is deleted
+  return database
 }
 
 function settled(request) {

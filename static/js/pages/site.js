@@ -1,4 +1,5 @@
 // What every page but the chat page loads.
+import "../helpers/forgetting.js"
 import "../elements/copy_button.js"
 import "../elements/local_time.js"
 import "../elements/modal_dialog.js"
@@ -7,5 +8,7 @@ import "../elements/password_field.js"
 import "../elements/session_title.js"
 import "../elements/theme_switch.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
+import { watchViewer } from "../helpers/whose.js"
 
+watchViewer()
 installServiceWorker()

@@ -1,0 +1,133 @@
+"""A command on which the line breaks each time is given up, in its place and with its words; what is behind it goes on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, WebSocketRoute, expect
+
+from tests.support import product as products
+from tests.support.browser import LIVE, TEXT, desk, say
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+POISON = "the word that kills"
+STRANDED = "[data-local-stranded]"
+TEXTS = ".message[data-author-kind=user]:not([data-local-pending]) .message__text"
+
+
+class Killer:
+    """Stands before the server's sockets, and breaks each on which the word comes, before anything is answered."""
+
+    def __init__(self) -> None:
+        self.victims: list[list[str]] = []
+        self.kills = True
+
+    async def stand_before(self, page: Page) -> None:
+        await page.route_web_socket("**/ws/sessions/**", self._carry)
+
+    def _carry(self, route: WebSocketRoute) -> None:
+        server, sent = route.connect_to_server(), []
+
+        def hear(frame: str | bytes) -> None:
+            sent.append(str(frame))
+            if self.kills and POISON in str(frame):
+                self.victims.append(sent)
+                self._closing = asyncio.ensure_future(route.close(code=1011))
+            elif not any(POISON in each for each in sent) or not self.kills:
+                server.send(frame)
+
+        route.on_message(hear)
+
+
+@contextlib.asynccontextmanager
+async def a_room(product: Any, browser: Any) -> AsyncIterator[tuple[Page, Killer]]:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page, killer = await seat.context.new_page(), Killer()
+        await killer.stand_before(page)
+        await page.goto(f"{product.url}/sessions/{session['id']}")
+        await page.wait_for_selector(LIVE, state="attached")
+        yield page, killer
+
+
+async def write_around_it(page: Page) -> None:
+    """A word before it and two behind it, all waiting when it goes out."""
+    await page.evaluate(
+        """(words) => {
+      const field = document.querySelector('#composer-text')
+      for (const word of words) { field.value = word; field.form.requestSubmit() }
+    }""",
+        ["before it", POISON, "behind it", "and behind that"],
+    )
+
+
+async def test_what_was_on_its_way_at_three_breaks_is_given_up_and_the_others_go_on(product, browser) -> None:
+    async with a_room(product, browser) as (page, killer):
+        await write_around_it(page)
+        await expect(page.locator(f"{STRANDED} .message__text")).to_have_text(POISON, timeout=30_000)
+        await expect(page.locator(STRANDED)).to_contain_text("Not sent: the connection broke three times")
+        await expect(page.locator(TEXTS)).to_have_text(["before it", "behind it", "and behind that"])
+        await expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+        assert len(killer.victims) == 3
+
+        # It stays through a reload, and is not sent by itself.
+        await page.reload()
+        await page.wait_for_selector(LIVE, state="attached")
+        await expect(page.locator(f"{STRANDED} .message__text")).to_have_text(POISON)
+        await say(page, "the talk goes on")
+        await expect(page.locator(TEXTS).last).to_have_text("the talk goes on")
+        assert len(killer.victims) == 3
+
+        killer.kills = False
+        await page.click(f"{STRANDED} [data-action=try-again]")
+        await expect(page.locator(TEXTS).last).to_have_text(POISON)
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
+
+
+async def test_what_was_given_up_can_be_removed_and_is_gone_for_good(product, browser) -> None:
+    async with a_room(product, browser) as (page, _):
+        await say(page, POISON)
+        await page.click(f"{STRANDED} [data-action=let-be]", timeout=30_000)
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
+        await page.reload()
+        await page.wait_for_selector(LIVE, state="attached")
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
+        await page.press(TEXT, "Alt+ArrowUp")
+        await expect(page.locator(TEXT)).to_have_value(POISON)
+
+
+async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not_a_fourth_time(
+    browser, tmp_path
+) -> None:
+    server = await products.start(tmp_path)
+    try:
+        ada = await sign_up(server, "Ada")
+        session = await ada.buys()
+        async with desk(browser, ada) as seat:
+            page = await seat.open_room(session)
+            # The word goes nowhere but into the line, as into a loop that never comes back.
+            await page.evaluate(
+                """(word) => {
+              const send = WebSocket.prototype.send
+              window.sent = 0
+              WebSocket.prototype.send = function (data) { data.includes(word) ? sent++ : send.call(this, data) }
+            }""",
+                POISON,
+            )
+            await say(page, POISON)
+            for death in (1, 2, 3):
+                await page.wait_for_function("(death) => sent === death", arg=death)
+                await server.kill()
+                await server.start_again()
+            await expect(page.locator(f"{STRANDED} .message__text")).to_have_text(POISON)
+            await page.wait_for_selector(LIVE, state="attached", timeout=60_000)
+            await say(page, "alive")
+            await expect(page.locator(TEXTS)).to_have_text(["alive"])
+            seat.complaints.clear()  # the browser itself reports every refused connection
+    finally:
+        await server.kill()
