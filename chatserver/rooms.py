@@ -15,6 +15,9 @@ from chatserver.realtime.protocol import Close
 from chatserver.sessions.events import SessionChanged
 from chatserver.web.auth import Viewer
 
+# What is read at once for a socket that is being opened: the next is read when these are on their way.
+CHUNK_BYTES = 250_000
+
 
 class Rooms:
     """Reads sessions for the hub, each under its viewer's own rights."""
@@ -27,9 +30,8 @@ class Rooms:
         return await self._database.run_as(viewer.id, _open, viewer, session_id, after)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
-        """The durable events after a number, in order."""
-        found = await self._database.run_system(_all_changes, session_id, after)
-        return [MessageChanged(seq=message.seq, message=message) for message in found]
+        """The next durable events after a number, in order; none where there are no more."""
+        return await self._database.run_system(_changes, session_id, after)
 
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         """The newest seq of each of these sessions."""
@@ -61,28 +63,31 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
         ),
     )
     state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id]]
-    return Opening(welcome, state, await _stream(tx, session_id, after))
-
-
-async def _stream(tx: Transaction, session_id: str, after: int | None) -> list[Event]:
     if after is not None:
-        return [MessageChanged(seq=found.seq, message=found) for found in await _all_changes(tx, session_id, after)]
-    page = await messages.newest(tx, session_id)
-    events: list[Event] = [MessageChanged(seq=found.seq, message=found) for found in page.messages]
-    if page.more:
-        events.append(More(before=page.messages[0].seq))
-    return events
+        return Opening(welcome, state, await _changes(tx, session_id, after))
+    return Opening(welcome, state, *await _newest(tx, session_id))
 
 
-async def _all_changes(tx: Transaction, session_id: str, after: int) -> list[Message]:
-    """All of them, page by page: a client that was away for long misses nothing."""
-    found: list[Message] = []
-    while True:
-        page = await messages.changes(tx, session_id, after)
-        found += page
-        if len(page) < messages.PAGE:
-            return found
-        after = page[-1].seq
+async def _newest(tx: Transaction, session_id: str) -> tuple[list[Event], list[Event]]:
+    """The newest messages, or the first of them where they are long, and the `more` that follows the last."""
+    page = await messages.newest(tx, session_id, most_bytes=CHUNK_BYTES)
+    if not page.more or len(page.messages) == messages.PAGE:
+        first, more = (page.messages[0].seq, page.more) if page.messages else (0, False)
+        return _events(page.messages), _more(first, more)
+    first, more = await messages.beginning(tx, session_id)
+    return await _changes(tx, session_id, first - 1), _more(first, more)
+
+
+async def _changes(tx: Transaction, session_id: str, after: int) -> list[Event]:
+    return _events(await messages.changes(tx, session_id, after, CHUNK_BYTES))
+
+
+def _events(found: Sequence[Message]) -> list[Event]:
+    return [MessageChanged(seq=message.seq, message=message) for message in found]
+
+
+def _more(first: int, more: bool) -> list[Event]:
+    return [More(before=first)] if more else []
 
 
 async def _goodbyes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:

@@ -1,13 +1,16 @@
-"""Why a socket has to go: one code for one reason, however it is found."""
+"""What a socket is told at first, and why one has to go: one code for one reason, however it is found."""
 
 import functools
 
 import pytest
 
-from chatserver import rooms, users
+from chatserver import messages, rooms, users
+from chatserver.realtime.events import More
 from chatserver.realtime.protocol import Close
+from chatserver.rooms import CHUNK_BYTES, Rooms
 from chatserver.users import authenticate
 from chatserver.users.events import SignInsEnded
+from tests.messages.histories import long_session
 from tests.support.people import make_session, run_sql
 from tests.users.people import comes_in, makes_token, member
 
@@ -76,3 +79,42 @@ async def test_a_ban_is_told_as_such_before_the_sign_ins_that_end_with_it(databa
     await database.run_system(users.ban, ada.id)
     told = [event for event in published.events(f"user:{ada.id}") if isinstance(event, SignInsEnded)]
     assert [event.account_closed for event in told] == [True, False]
+
+
+# Openings ---------------------------------------------------------------------------------------------------------
+
+
+async def opens(database, ada, session, after):
+    """What a socket is told, part by part as `opening` reads on: the parts, and what comes last."""
+    reader, viewer = Rooms(database), await viewer_of(database, ada)
+    opening = await reader.open(viewer, session, after)
+    parts = [opening.messages]
+    while parts[-1] and parts[-1][-1].seq < opening.welcome.seq:
+        parts.append(await reader.changes(session, parts[-1][-1].seq))
+    return parts, opening.last
+
+
+def seqs(parts):
+    return [event.seq for part in parts for event in part]
+
+
+async def test_a_long_history_is_read_part_by_part_and_none_of_it_is_missing(database, ada):
+    session = await long_session(database, ada.id, count=40)
+    parts, last = await opens(database, ada, session, 0)
+    assert seqs(parts) == list(range(1, 41)) and last == ()
+    for part in parts:
+        assert sum(len(event.message.html) for event in part) <= CHUNK_BYTES + 80_000
+    assert seqs((await opens(database, ada, session, 33))[0]) == list(range(34, 41))
+
+
+async def test_without_after_it_is_the_newest_page_in_bytes_and_then_more(database, ada):
+    session = await long_session(database, ada.id, count=40)
+    parts, [more] = await opens(database, ada, session, None)
+    page = await database.run_as(ada.id, messages.newest, session)
+    assert seqs(parts) == [message.seq for message in page.messages]
+    assert len(parts) > 1 and more == More(before=page.messages[0].seq)
+    short = await long_session(database, ada.id, count=250, size=100)
+    parts, last = await opens(database, ada, short, None)
+    assert (seqs(parts), last) == (list(range(51, 251)), [More(before=51)])
+    parts, last = await opens(database, ada, await make_session(database, ada.id), None)
+    assert (parts, last) == ([[]], [])

@@ -22,6 +22,8 @@ from chatserver.validation import paragraphs
 
 # Messages that a page shows, and a socket without `after` is told, at first.
 PAGE = 200
+# The same in bytes, as they are sent: long messages make shorter pages. One is always there, whatever it takes.
+PAGE_BYTES = 1_000_000
 
 
 class Page(Struct, frozen=True):
@@ -173,24 +175,45 @@ async def find(tx: Transaction, message_id: str) -> Message:
     return (await _whole(tx, [row]))[0]
 
 
-async def changes(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> tuple[Message, ...]:
-    """The messages that changed after `after`, in the order of their changes."""
-    return await _whole(tx, await tx.fetch_all("messages.changes", session_id=session_id, after=after, limit=limit))
+async def changes(tx: Transaction, session_id: str, after: int, most_bytes: int = PAGE_BYTES) -> tuple[Message, ...]:
+    """The messages that changed after `after`, in the order of their changes, as many as a page holds; then ask again."""
+    return await _whole(tx, await _changes(tx, session_id, after, PAGE, most_bytes))
 
 
-async def newest(tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE) -> Page:
+async def newest(
+    tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE, most_bytes: int = PAGE_BYTES
+) -> Page:
     """The messages that changed last (before `before`), in the order of their changes."""
     session_row = await sessions.find(tx, session_id)
-    rows = await tx.fetch_all("messages.newest", session_id=session_id, before=before, limit=limit + 1)
+    rows = await tx.fetch_all(
+        "messages.newest", session_id=session_id, before=before, limit=limit + 1, most_bytes=most_bytes
+    )
     page = await _whole(tx, list(reversed(rows[:limit])))
-    return Page(page, session_row.seq, len(rows) > limit)
+    return Page(page, session_row.seq, _are_more(rows, limit))
+
+
+async def beginning(tx: Transaction, session_id: str) -> tuple[int, bool]:
+    """The seq of the first of the newest messages that make a page (0: there are none), and whether others precede it."""
+    row = await tx.fetch_one("messages.beginning", session_id=session_id, limit=PAGE, most_bytes=PAGE_BYTES)
+    return (row["seq"], row["more"]) if row is not None and row["seq"] is not None else (0, False)
 
 
 async def following(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> Page:
     """The messages that changed after `after`, as a page."""
     session_row = await sessions.find(tx, session_id)
-    found = await changes(tx, session_id, after, limit + 1)
-    return Page(found[:limit], session_row.seq, len(found) > limit)
+    rows = await _changes(tx, session_id, after, limit + 1, PAGE_BYTES)
+    return Page(await _whole(tx, rows[:limit]), session_row.seq, _are_more(rows, limit))
+
+
+async def _changes(tx: Transaction, session_id: str, after: int, limit: int, most_bytes: int) -> list[Row]:
+    return await tx.fetch_all(
+        "messages.changes", session_id=session_id, after=after, limit=limit, most_bytes=most_bytes
+    )
+
+
+def _are_more(rows: list[Row], limit: int) -> bool:
+    """Whether some of those that were found, one more than `limit`, are not on the page."""
+    return bool(rows) and min(len(rows), limit) < rows[0]["found"]
 
 
 async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:

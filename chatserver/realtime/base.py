@@ -14,12 +14,14 @@ from chatserver.web.auth import Viewer
 class Opening(Struct, frozen=True):
     """What a socket is told first: `welcome`, then state (session, credits, stats), then messages in order of seq.
 
-    The messages are `message` events, then a `more` where older ones exist; presence is the hub's own.
+    `messages` may be a first part: what follows it up to the seq of `welcome` is read with `Rooms.changes`, part by part.
+    `last` comes after all of them: a `more` where older ones exist. Presence is the hub's own.
     """
 
     welcome: Welcome
     state: list[Event]
     messages: list[Event]
+    last: Sequence[Event] = ()
 
 
 class Rooms(Protocol):
@@ -29,7 +31,10 @@ class Rooms(Protocol):
         """Everything that a new socket needs; NotFound for strangers too."""
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
-        """The durable events with a seq greater than `after`, in order: how a gap is filled."""
+        """The next durable events with a seq greater than `after`, in order; none where there are no more of them.
+
+        They are as many as are held at once, at least one: how a gap is filled, and a long history told.
+        """
 
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         """The newest seq of each of these sessions, in one query: how a lost publish is found."""

@@ -206,7 +206,9 @@ class Hub:
         if channel.order.missing:
             known, position = channel.order.expected, channel.order.position or 0
             log.info("hub.gap", channel=channel.name, position=position, known=known)
-            channel.fill(await self.rooms.changes(channel.session_id, position), known)
+            changes = await self.rooms.changes(channel.session_id, position)
+            # Where it was only a part, what is still missing is read next.
+            channel.fill(changes, max((event.durable_seq() or 0 for event in changes), default=known))
 
     # Sockets ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,15 @@ from chatserver.realtime.connection import Connection
 
 async def open_connection(connection: Connection, channel: Channel, rooms: Rooms) -> None:
     """Tells the opening and makes the connection live. Raises NotFound for strangers, connection.Lost."""
+    position, newest, last = await _tell_opening(connection, channel, rooms)
+    position = await _catch_up(connection, channel, rooms, position, newest)
+    await connection.tell(last)
+    channel.begin(position)
+    connection.open(position)
+
+
+async def _tell_opening(connection: Connection, channel: Channel, rooms: Rooms) -> tuple[int, int, Sequence[Event]]:
+    """The position after it, the session's newest seq, and what is told last. Its messages are held no longer than this."""
     visit, after = connection.visit, connection.visit.after
     opening = await rooms.open(visit.viewer, visit.session_id, after)
     if after is not None and after > opening.welcome.seq:
@@ -23,9 +32,7 @@ async def open_connection(connection: Connection, channel: Channel, rooms: Rooms
         opening = await rooms.open(visit.viewer, visit.session_id, after)
     await connection.tell([opening.welcome, *opening.state, channel.presence(), *opening.messages])
     crash.at("resume")
-    position = await _catch_up(connection, channel, rooms, _told(opening, after), opening.welcome.seq)
-    channel.begin(position)
-    connection.open(position)
+    return _told(opening, after), opening.welcome.seq, opening.last
 
 
 def _told(opening: Opening, after: int | None) -> int:

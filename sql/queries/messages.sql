@@ -25,15 +25,49 @@ UPDATE messages m SET seq = stream.seq FROM stream WHERE m.id = :message_id RETU
 -- One message.
 SELECT * FROM messages WHERE id = :message_id;
 
+-- Pages are bounded in bytes too: `bytes` is about what a message takes when it is sent (its text, its HTML, its
+-- generations as they are drawn), `found` how many there were before those past the bound were left out. The first is
+-- always there. The lengths of long texts are read without the texts.
+
 -- name: changes
 -- The messages of a session that changed after a number, in the order of their changes.
-SELECT * FROM messages WHERE session_id = :session_id AND seq > :after ORDER BY seq LIMIT :limit;
+WITH page AS (
+  SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
+         (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
+           WHERE g.message_id = m.id) END AS bytes
+    FROM messages m WHERE session_id = :session_id AND seq > :after ORDER BY seq LIMIT :limit
+), counted AS (
+  SELECT page.*, count(*) OVER () AS found, sum(bytes) OVER (ORDER BY seq) - bytes AS bytes_before FROM page
+)
+SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY seq;
 
 -- name: newest
 -- The messages of a session that changed last, before a number where one is given; the newest change first.
-SELECT * FROM messages
- WHERE session_id = :session_id AND (:before::bigint IS NULL OR seq < :before)
- ORDER BY seq DESC LIMIT :limit;
+WITH page AS (
+  SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
+         (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
+           WHERE g.message_id = m.id) END AS bytes
+    FROM messages m WHERE session_id = :session_id AND (:before::bigint IS NULL OR seq < :before)
+   ORDER BY seq DESC LIMIT :limit
+), counted AS (
+  SELECT page.*, count(*) OVER () AS found, sum(bytes) OVER (ORDER BY seq DESC) - bytes AS bytes_before FROM page
+)
+SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY seq DESC;
+
+-- name: beginning
+-- Where the page of the newest messages begins, and whether there are others before it, without reading one of them.
+WITH page AS (
+  SELECT seq, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
+         (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
+           WHERE g.message_id = m.id) END AS bytes
+    FROM messages m WHERE session_id = :session_id ORDER BY seq DESC LIMIT :limit + 1
+), counted AS (
+  SELECT seq, row_number() OVER newest_first AS number, count(*) OVER () AS found,
+         sum(bytes) OVER newest_first - bytes AS bytes_before
+    FROM page WINDOW newest_first AS (ORDER BY seq DESC)
+)
+SELECT min(seq) AS seq, count(*) < max(found) AS more FROM counted
+ WHERE bytes_before < :most_bytes::bigint AND number <= :limit;
 
 -- name: generations_of
 -- The generations of these messages, in their order, with whether each one's credit came back.

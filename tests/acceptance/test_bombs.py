@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from tests.emulators.huggingface.chat import Stream
 from tests.emulators.huggingface.fixture import *  # noqa: F403
 from tests.emulators.huggingface.server import TOKEN
+from tests.messages.histories import long_session
 from tests.support import product as products
-from tests.support.story import sign_up
+from tests.support.people import seat
+from tests.support.story import Room, sign_up
 
 # The promise: nobody else waits longer for the loop.
 LOOP_SECONDS = 0.1
@@ -100,6 +103,65 @@ async def test_nothing_that_a_model_streams_holds_up_the_others(product, hugging
             assert "<strong>it</strong>" in reply["html"] or "```" not in bomb
             assert len(reply["html"].encode()) <= 2000 + 10 * len(reply["text"].encode())
     await room.leaves()
+
+
+async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_nothing(product, database):
+    """Fifty openings of 25 MB: each is read and told part by part, as fast as it is taken."""
+    people = [await sign_up(product, f"Reader{number}") for number in range(10)]
+    session = await long_session(database, people[0].id, count=300)
+    for reader in people[1:]:
+        await seat(database, session, reader.id)
+    before = _megabytes(product)
+    async with answering(product):
+        silent = [await _who_does_not_read(reader, session) for reader in people for _ in range(4)]
+        rooms = [Room(reader, session, product, "chat.v1.html") for reader in people]
+        await asyncio.gather(*(room.connect(0) for room in rooms))
+        most = _megabytes(product)
+        for room in rooms:
+            await room.hears(lambda event: event["type"] == "message" and event["seq"] == 300, patience=60)
+            most = max(most, _megabytes(product))
+            assert [event["seq"] for event in room.events if event["type"] == "message"] == list(range(1, 301))
+    assert most - before < 150, (before, most)
+    for socket in silent:
+        socket.close()
+    for room in rooms:
+        await room.leaves()
+
+
+async def test_a_page_of_long_messages_is_shorter_and_leads_to_the_rest(product, database):
+    ada = await sign_up(product, "Ada")
+    session = await long_session(database, ada.id, count=40)
+    room = await ada.joins({"id": session})
+    more = await room.hears(lambda event: event["type"] == "more")
+    told = sorted(message["seq"] for message in room.messages.values())
+    assert told == list(range(more["before"], 41)) and 10 <= len(told) < 20
+    while more is not None:
+        page = await ada.call("GET", f"/sessions/{session}/messages?before={told[0]}")
+        told = [*(message["seq"] for message in page["messages"]), *told]
+        more = page["more"] or None
+    assert told == list(range(1, 41))
+    _, _, document = await ada.fetch(f"/api/v1/sessions/{session}/messages")
+    assert len(document) < 1_300_000
+    await room.leaves()
+
+
+async def _who_does_not_read(person, session):
+    """A socket that asks for everything and takes none of it."""
+    address = urlsplit(person.product.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
+    key = "GET /ws/sessions/{}?after=0 HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    key += (
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {}\r\n\r\n"
+    )
+    writer.write(key.format(session, address.netloc, person.token).encode())
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.pause_reading()
+    return writer
+
+
+def _megabytes(product):
+    with open(f"/proc/{product.process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) // 1024
 
 
 async def test_a_tab_that_says_the_bomb_again_after_a_restart_finds_it_said(product, huggingface):

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 
+import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, SessionEx
 from chatserver.messages import replies, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
+from tests.messages.histories import long_session
 from tests.support.people import make_session, make_user, run_sql
 
 _numbers = itertools.count()
@@ -271,3 +273,74 @@ async def test_strangers_read_no_page(database, ada):
         with pytest.raises(NotFound):
             await database.run_as(eve, verb, session, *arguments)
     assert await database.run_as(eve, messages.changes, session, 0) == ()
+
+
+# Bytes ------------------------------------------------------------------------------------------------------------
+
+
+def weight(found):
+    return sum(len(message.text) + len(message.html) for message in found)
+
+
+async def test_pages_stop_at_a_number_of_bytes_and_hold_everything_once(database, ada):
+    session = await long_session(database, ada)
+    before, back = None, []
+    while True:
+        page = await database.run_as(ada, messages.newest, session, before)
+        assert 0 < weight(page.messages) <= service.PAGE_BYTES + 90_000
+        back = [*(message.seq for message in page.messages), *back]
+        before = page.messages[0].seq
+        if not page.more:
+            break
+    assert back == list(range(1, 31))
+    after, forth = 0, []
+    while True:
+        page = await database.run_as(ada, messages.following, session, after)
+        assert 0 < weight(page.messages) <= service.PAGE_BYTES + 90_000
+        forth += [message.seq for message in page.messages]
+        after = forth[-1]
+        if not page.more:
+            break
+    assert forth == back
+
+
+async def test_one_message_is_always_on_the_page_however_large(database, ada):
+    session = await long_session(database, ada, count=3, size=2_000_000)
+    page = await database.run_as(ada, messages.newest, session)
+    assert ([message.seq for message in page.messages], page.more) == ([3], True)
+    page = await database.run_as(ada, messages.following, session, 0)
+    assert ([message.seq for message in page.messages], page.more) == ([1], True)
+    assert await database.run_as(ada, messages.beginning, session) == (3, True)
+
+
+async def test_a_page_begins_where_the_newest_one_does(database, ada):
+    for session in (await long_session(database, ada), await long_session(database, ada, count=250, size=100)):
+        page = await database.run_as(ada, messages.newest, session)
+        assert await database.run_as(ada, messages.beginning, session) == (page.messages[0].seq, page.more)
+    assert await database.run_as(ada, messages.beginning, await make_session(database, ada)) == (0, False)
+
+
+async def test_pictures_count_as_they_are_drawn(database, ada):
+    session = await make_session(database, ada)
+    said = [await say(database, ada, session, f"picture {number}") for number in range(20)]
+    await run_sql(database, "UPDATE messages SET kind = 'image', html = '' WHERE user_id = $1", ada)
+    await run_sql(
+        database,
+        """
+        INSERT INTO generations (id, message_id, session_id, user_id, kind, number, status, prompt, seed, width, height,
+                                 created_at, finished_at)
+        SELECT gen_random_uuid(), m.id, m.session_id, m.user_id, 'image', n, 'cancelled', repeat('x', 2000), 1, 64, 64,
+               now(), now()
+          FROM messages m, generate_series(1, 5) n WHERE m.session_id = $1 AND m.kind = 'image'
+        """,
+        session,
+    )  # fmt: skip
+    page = await database.run_as(ada, messages.newest, session)
+    assert page.more
+    assert 5 <= sum(message.kind == "image" for message in page.messages) < len(said)
+
+
+async def test_nothing_that_is_drawn_out_of_proportion_can_be_stored(database, ada):
+    session = await make_session(database, ada)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await database.run_as(ada, messages.say, session, CreateMessage("c", "short"), "x" * 3000)

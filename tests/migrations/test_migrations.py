@@ -203,3 +203,32 @@ async def test_a_server_whose_goodbye_is_lost_is_left_with_all_done(empty_url, f
         applied = await migrations.migrate(lines.through(empty_url, line.port), folder)
     assert applied == ["0001_things", "0002_colour"]
     assert {"things", "more"} <= await tables(empty_url)
+
+
+async def test_what_was_drawn_out_of_proportion_before_is_drawn_plain(empty_url, tmp_path):
+    """Rows from before the bound on what is drawn: read by every opening, they are within it afterwards."""
+    bound = next(path.name for path in SHIPPED.glob("*_bounded_html.sql"))
+    for path in SHIPPED.glob("*.sql"):
+        if path.name < bound:
+            shutil.copy(path, tmp_path)
+    await migrations.migrate(empty_url, tmp_path)
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(
+            """
+            INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada');
+            INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+            SELECT gen_random_uuid(), users.id, 'flash', 'x', now() FROM users;
+            INSERT INTO messages (id, session_id, author_kind, author_name, kind, text, html, client_id, seq, status)
+            SELECT gen_random_uuid(), s.id, 'user', 'Ada', 'text', text, html, 'c' || rows.seq, rows.seq, rows.status
+              FROM user_sessions s, (VALUES (1, E'a <b> & c\\n' || repeat('[a] ', 1500), repeat('x', 2700000), 'done'),
+                                            (2, 'growing', repeat('x', 9000), 'streaming'),
+                                            (3, 'kept', '<p><em>kept</em></p>', 'done')) AS rows (seq, text, html, status)
+            """
+        )
+        await migrations.migrate(empty_url)
+        rows = await connection.fetch("SELECT text, html, closed FROM messages ORDER BY seq")
+        assert rows[0]["html"].startswith("<p>a &lt;b&gt; &amp; c<br>\n[a] [a]") and len(rows[0]["html"]) < 7000
+        assert rows[1]["html"] == "" and rows[2]["html"] == "<p><em>kept</em></p>"
+    finally:
+        await connection.close()

@@ -114,6 +114,20 @@ async def test_a_gap_that_no_message_fills_is_passed(house: House) -> None:
         await ada.hears("message", seq=7)
 
 
+async def test_a_gap_that_is_longer_than_what_is_read_at_once_is_read_on(house: House) -> None:
+    session = await house.session("ada")
+    house.ledger.page = 3
+    try:
+        async with house.joins("ada", session) as ada:
+            await house.do(lambda: [house.ledger.store(session, f"lost {number}") for number in range(10)])
+            await house.do(lambda: house.ledger.seqs.update({session: 12}))
+            await house.say(session, "here")
+            await ada.hears("message", seq=13)
+            assert ada.texts == [*(f"lost {number}" for number in range(10)), "here"]
+    finally:
+        house.ledger.page = 200
+
+
 async def test_resuming_tells_what_changed_since(house: House) -> None:
     session = await house.session("ada")
     await house.say(session, "one", "two", "three")
