@@ -12,6 +12,7 @@ from PIL import Image
 from chatserver.imaging import bounds, lengths
 from chatserver.imaging.pictures import Unreadable, compare, placeholder, thumbnail
 from chatserver.imaging.shapes import Clip, Origin
+from chatserver.processes import preloading
 
 # FFmpeg is told the format, so that it never guesses a playlist that names other files; browsers play these codecs.
 FORMATS = {"webm": ("matroska", "video/webm"), "mp4": ("mp4", "video/mp4")}
@@ -27,6 +28,7 @@ av.logging.set_level(None)
 
 def warm_up() -> None:
     """Takes a clip all the way, so that everything that PyAV imports late is there: see `pictures.warm_up`."""
+    preloading.import_all(av, but={"__main__"})
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="webm") as target:
         stream = target.add_stream("libvpx", rate=24)

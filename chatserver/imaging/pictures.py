@@ -1,14 +1,17 @@
 """Pictures: from bytes of unknown make to a clean PNG, its thumbnail and its placeholder, or `Unreadable`."""
 
 import base64
+import encodings
 import hashlib
 import io
 from typing import get_args
 
+import PIL
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from chatserver.imaging import bounds
 from chatserver.imaging.shapes import DownloadFormat, Origin, Picture
+from chatserver.processes import preloading
 
 THUMBNAIL_SIDE = 512
 PLACEHOLDER_SIDE = 24
@@ -18,6 +21,8 @@ PNG_EFFORT = 4
 WEBP_EFFORT = 2
 # Formats that browsers draw and Pillow decodes well, by their first bytes; the sender's content type counts nothing.
 MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+# Modules of Pillow that load whole toolkits to show pictures, or print when they are imported.
+_UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
 # The EXIF tag that says which way up.
 _ORIENTATION = 0x0112
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
@@ -32,8 +37,10 @@ class NotAsOrdered(Unreadable):
 
 
 def warm_up() -> None:
-    """Takes a picture of each kind all the way, so that Pillow has imported what it imports late: once, before the
-    process can open no file any more."""
+    """Imports what Pillow may want late, and takes a picture of each kind all the way: once, before the process can open
+    no file any more."""
+    preloading.import_all(encodings)
+    preloading.import_all(PIL, but=_UNWANTED)
     Image.init()
     origin = Origin(prompt="warm-up", seed=0, model="")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -4,6 +4,7 @@ import io
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from chatserver.painting.canvas import Canvas
 from chatserver.painting.colour import Array
 from chatserver.painting.commission import Commission, Painted, Prepared, Saying, Signed
 from chatserver.painting.scene import Layer, Scene
-from chatserver.processes import child
+from chatserver.processes import child, confinement
 
 PREVIEW_SIDE = 160
 # At most four previews a second: more would only be dropped on the way to the browser.
@@ -35,17 +36,6 @@ def work(task: bytes) -> Iterator[bytes]:
     sayings = _film(commission) if commission.kind == "video" else _picture(commission)
     for saying in _rehearsed(sayings, commission):
         yield msgspec.msgpack.encode(saying)
-
-
-def warm_up() -> None:
-    """Paints a stamp and films it, so that all that is imported late is there: once, before no file can be opened."""
-    stamp = Commission(
-        kind="image", prompt="", negative_prompt=None, style=None, width=16, height=16, seed=0, steps=1, source=None
-    )
-    *_, painted = _picture(stamp)
-    assert isinstance(painted, Signed)
-    for _ in _film(msgspec.structs.replace(stamp, kind="video", source=painted.data)):
-        pass
 
 
 def _picture(commission: Commission) -> Iterator[Saying]:
@@ -148,5 +138,4 @@ def _image(pixels: Array) -> Image.Image:
 
 
 if __name__ == "__main__":
-    warm_up()
-    child.run(work)
+    child.run(work, confine=partial(confinement.confine, reads_files=True))

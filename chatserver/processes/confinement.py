@@ -40,9 +40,14 @@ class _Program(ctypes.Structure):
 
 
 def confine(*, reads_files: bool = False) -> Confinement:
-    """Gives up every right that decoding does not need, for good; `reads_files` leaves reading what anybody may read."""
+    """Gives up every right that decoding does not need, for good.
+
+    `reads_files` is for work that takes nothing from outside and imports as it goes: files can still be read, and by the
+    same user, whose they may be.
+    """
     steps: dict[str, Callable[[], None]] = {
-        "an unprivileged user": _leave_root,
+        **({} if reads_files else {"an unprivileged user": _leave_root}),
+        "memory of its own": _keep_to_itself,
         "no new privileges": partial(_prctl, _PR_SET_NO_NEW_PRIVS, 1),
         "limits on files and sizes": _limit,
         "a filter of system calls": partial(_filter, reads_files=reads_files),
@@ -71,6 +76,9 @@ def _leave_root() -> None:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
+
+
+def _keep_to_itself() -> None:
     # Nobody else of that user may look into this process, and it leaves no core.
     _prctl(_PR_SET_DUMPABLE, 0)
 
