@@ -298,10 +298,20 @@ def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
     if kind is int:
         return _parse_int(name, text, field.metadata["minimum"])
     if kind is Path:
-        # In the bytes that were given, if the locale could not name them otherwise.
-        return Path(os.fsdecode(text.encode())).expanduser()
+        return _parse_path(name, text)
     assert not isinstance(kind, types.UnionType)
     return _key(name, text) if field.name in _KEYS else text
+
+
+def _parse_path(name: str, text: str) -> Path:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"{name} has letters that no file can have in this machine's locale. Set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
+        ) from None
+    # In the bytes that were given, whatever the locale calls them.
+    return Path(os.fsdecode(text.encode())).expanduser()
 
 
 def _parse_bool(name: str, text: str) -> bool:

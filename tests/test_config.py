@@ -144,11 +144,10 @@ def test_a_value_in_no_encoding_is_one_line():
     ],
 )
 def test_the_configuration_is_the_same_in_every_locale(locale, tmp_path):
-    (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=Dåta\nSECRET_KEY=geheim\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=data\nSECRET_KEY=geheim\n", encoding="utf-8")
     program = (
         "import os; from chatserver import cli, config, env_file; env_file.load(); loaded = config.load();"
         "assert (loaded.site_name, loaded.hf_bill_to) == ('Bücher', 'Müller'), ascii(loaded);"
-        "loaded.data_dir.mkdir(); assert os.listdir(b'.').count('Dåta'.encode()) == 1;"
         "from chatserver.users import passwords; from chatserver.web import templating;"
         "templating.open_site(loaded, 'key'); cli.main()"
     )
@@ -159,3 +158,14 @@ def test_the_configuration_is_the_same_in_every_locale(locale, tmp_path):
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     assert b"SITE_NAME" in done.stdout
     assert b"geheim" not in done.stdout
+
+
+@pytest.mark.parametrize(("locale", "works"), [({"LC_ALL": "C"}, True), ({"LC_ALL": "C", "PYTHONUTF8": "0"}, False)])
+def test_a_folder_that_the_locale_cannot_name_is_said_in_one_line(locale, works, tmp_path):
+    program = "from chatserver import config; config.secret_key(config.load())"
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": "Dåta", "PYTHONPATH": str(ROOT), "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment | locale, capture_output=True, check=False)
+    assert (done.returncode == 0) is works
+    assert os.listdir(os.fsencode(tmp_path)) == (["Dåta".encode()] if works else [])
+    assert works or b"DATA_DIR has letters that no file can have" in done.stderr.splitlines()[-1]

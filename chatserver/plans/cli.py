@@ -1,5 +1,6 @@
 """The operator's tools for plans."""
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -44,7 +45,7 @@ def list_plans() -> None:
 def set_plan(
     plan_id: Annotated[str, typer.Argument(help="The plan's id: flash-lite, flash, pro, or a new one.")],
     name: Annotated[str | None, typer.Option()] = None,
-    price: Annotated[float | None, typer.Option(min=0)] = None,
+    price: Annotated[str | None, typer.Option(help="Such as 49 or 9.50.")] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217, such as INR.")] = None,
     minutes: Annotated[int | None, typer.Option(min=1)] = None,
     images: Annotated[int | None, typer.Option(min=0, help="Image credits an hour.")] = None,
@@ -68,11 +69,19 @@ def set_plan(
         "available": available,
     }
     new_price = Price(
-        base.price.amount if price is None else price, base.price.currency if currency is None else currency.upper()
+        base.price.amount if price is None else _amount(price),
+        base.price.currency if currency is None else currency.upper(),
     )
     kept = {field: value for field, value in changes.items() if value is not None}
     console.run(plans.save, msgspec.structs.replace(base, price=new_price, **kept))
     list_plans()
+
+
+def _amount(text: str) -> float:
+    """An amount as people type it, with a point or a comma before its cents. 1,000 could be two amounts, so it is none."""
+    if not re.fullmatch(r"\d{1,10}([.,]\d{1,2})?", text.strip()):
+        raise Invalid.field("--price", "must be an amount such as 49 or 9.50")
+    return float(text.replace(",", "."))
 
 
 def _blank(plan_id: str, name: str | None, position: int) -> Plan:

@@ -112,7 +112,8 @@ async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> Asy
 def _doomed(fail: str, prompt: str) -> bool:
     """Whether SKETCH_FAIL means this one: a number is the share of pictures, a word is looked for in the prompt."""
     try:
-        return random.random() < float(fail or 0)  # noqa: S311
+        # 0,5 is how many people write it.
+        return random.random() < float(fail.replace(",", ".") or 0)  # noqa: S311
     except ValueError:
         return fail.lower() in prompt.lower()
 

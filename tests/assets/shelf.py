@@ -142,7 +142,7 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
     workshop = PictureWorkshop(size=1)
     state = State(
         config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=workshop,
-        broker=None, hub=None, providers={}, chat=None,
+        broker=None, hub=None, providers={}, chat=None, markdown=None,
     )  # fmt: skip
     app = Starlette(
         routes=[*routes.ROUTES, *pages.ROUTES],

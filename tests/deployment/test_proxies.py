@@ -62,7 +62,8 @@ async def test_pages_and_sockets_pass(ada, browser, front):
 
 async def test_a_forged_address_is_not_believed(composition, browser, front):
     path = f"/sessions/{uuid.uuid4()}"
-    async with browser.get(front.url + path, headers={"X-Forwarded-For": FORGED}, allow_redirects=False) as answer:
+    forged = {"X-Forwarded-For": FORGED, "Forwarded": f"for={FORGED};proto=gopher;host=evil.example"}
+    async with browser.get(front.url + path, headers=forged, allow_redirects=False) as answer:
         assert answer.status < 500
     assert await client_of(composition, path) == PEOPLE[front.kind]
 

@@ -17,7 +17,7 @@ from PIL import Image
 from chatserver import config
 from chatserver.errors import BadParameters, Drill, ProviderDown
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
-from chatserver.providers.sketch import Sketch
+from chatserver.providers.sketch import Sketch, _doomed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -350,6 +350,11 @@ async def test_painters_know_no_secrets():
     finally:
         del os.environ["HUGGINGFACE_API_KEY"]
         await provider.close()
+
+
+@pytest.mark.parametrize(("fail", "doomed"), [("1", True), ("1.0", True), ("1,0", True), ("0,0", False), ("", False)])
+def test_a_share_of_failures_may_be_written_with_a_comma(fail, doomed):
+    assert _doomed(fail, "a boat of 1,0 tons") is doomed
 
 
 PARENT = """

@@ -31,10 +31,10 @@ _HEAR_VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """One browser without a head."""
+async def chromium(*arguments: str) -> AsyncIterator[Browser]:
+    """One browser without a head; `arguments` are added to its usual ones."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=[*ARGUMENTS, *arguments])
         yield browser
         await browser.close()
 
@@ -90,10 +90,11 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def seat_at(product: Product, browser: Browser, **settings: Any) -> AsyncIterator[Desk]:
-    """A fresh browser context of somebody who has not signed in; its complaints must stay empty."""
+async def seat_at(product: Product, browser: Browser, announced: str = "", **settings: Any) -> AsyncIterator[Desk]:
+    """A fresh browser context of somebody who has not signed in; its complaints, but those `announced`, must stay empty."""
     context = await browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **settings})
     seat = Desk(product, context)
+    seat.announce(*filter(None, [announced]))
     await seat.watch()
     try:
         yield seat
