@@ -133,7 +133,12 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
 
 
 def _bounds(config: Config) -> Bounds:
-    return Bounds(sockets_per_user=config.sockets_per_user, sockets_per_address=config.sockets_per_address)
+    return Bounds(
+        sockets_per_user=config.sockets_per_user,
+        sockets_per_address=config.sockets_per_address,
+        commands_per_10_seconds=config.commands_per_10_seconds,
+        commands_per_minute=6 * config.commands_per_10_seconds,
+    )
 
 
 @asynccontextmanager

@@ -21,10 +21,17 @@ from chatserver.errors import ConfigurationError
 
 
 def _setting(
-    default: Any, sentence: str, *, secret: bool = False, names: tuple[str, ...] = (), minimum: float | None = None
+    default: Any,
+    sentence: str,
+    *,
+    secret: bool = False,
+    names: tuple[str, ...] = (),
+    minimum: int | None = None,
+    maximum: int | None = None,
 ) -> Any:
     return dataclasses.field(
-        default=default, metadata={"sentence": sentence, "secret": secret, "names": names, "minimum": minimum}
+        default=default,
+        metadata={"sentence": sentence, "secret": secret, "names": names, "minimum": minimum, "maximum": maximum},
     )
 
 
@@ -66,6 +73,16 @@ class Config:
     sign_up: Literal["open", "invite", "closed"] = _setting(
         "open", "Who may make an account: open, invite (only through a session's invite link), closed."
     )
+    commands_per_10_seconds: int = _setting(
+        20,
+        "Messages that one person may send in ten seconds, over every entrance and process; the same number again of "
+        "other changes (favourites, titles, invites), and three times it of pictures. 0 for no limit.",
+        minimum=0,
+        maximum=1000,
+    )
+    replies_per_hour: int = _setting(
+        120, "Replies of the assistant that one person may ask for in an hour. 0 for no limit.", minimum=0, maximum=1000
+    )
     replies_at_once: int = _setting(
         5,
         "Replies of the assistant under way at once for one person; others wait their turn. 0 for no limit.",
@@ -73,6 +90,24 @@ class Config:
     )
     replies_at_once_in_session: int = _setting(
         10, "The same for one session, whoever asks in it. 0 for no limit.", minimum=0
+    )
+    improved_prompts_per_hour: int = _setting(
+        60, "Prompts that one person may have improved in an hour. 0 for no limit.", minimum=0, maximum=1000
+    )
+    exports_per_hour: int = _setting(
+        10, "Exports of one's own data in an hour. 0 for no limit.", minimum=0, maximum=1000
+    )
+    open_sessions_per_user: int = _setting(
+        10, "Sessions that one person may have open at once with CHECKOUT=instant. 0 for no limit.", minimum=0
+    )
+    free_sessions_per_day: int = _setting(
+        20,
+        "Sessions and extensions that one person may take in a day with CHECKOUT=instant. 0 for no limit.",
+        minimum=0,
+        maximum=1000,
+    )
+    waiting_pictures_per_user: int = _setting(
+        60, "Pictures and clips of one person that may wait at once, over all sessions. 0 for no limit.", minimum=0
     )
     sign_ups_per_address: int = _setting(
         20, "New accounts from one address in an hour; each further one has to wait, longer each time.", minimum=1
@@ -296,7 +331,7 @@ def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
     if kind is bool:
         return _parse_bool(name, text)
     if kind is int:
-        return _parse_int(name, text, field.metadata["minimum"])
+        return _parse_int(name, text, field.metadata["minimum"], field.metadata["maximum"])
     if kind is Path:
         return _parse_path(name, text)
     assert not isinstance(kind, types.UnionType)
@@ -326,15 +361,15 @@ def _parse_bool(name: str, text: str) -> bool:
 _MOST = 2_147_483_647
 
 
-def _parse_int(name: str, text: str, minimum: float | None) -> int:
+def _parse_int(name: str, text: str, minimum: int | None, maximum: int | None) -> int:
     # int() would also read 8_000, and refuse thousands of digits in words of its own.
     if not re.fullmatch(r"[+-]?\d{1,40}", text):
         raise ConfigurationError(f"{name} is {_shown(text)}; it must be a whole number.")
     value = int(text)
     if minimum is not None and value < minimum:
         raise ConfigurationError(f"{name} is {value}; it must be at least {minimum:g}.")
-    if value > _MOST:
-        raise ConfigurationError(f"{name} is {value}; it must be at most {_MOST}.")
+    if value > (largest := _MOST if maximum is None else maximum):
+        raise ConfigurationError(f"{name} is {value}; it must be at most {largest}.")
     return value
 
 

@@ -15,6 +15,9 @@
     │   └── SessionExpired          session-expired      409
     ├── CreditsExhausted            credits-exhausted    429
     ├── RateLimited                 rate-limited         429
+    │   ├── TooManySessions         too-many-sessions    429
+    │   ├── FreeSessionsUsedUp      free-sessions-used-up 429
+    │   └── TooManyWaiting          too-many-waiting     429
     ├── Busy                        busy                 503
     ├── NotReady                    not-ready            503
     ├── ProviderError               provider-error       502   (temporary: worth another try)
@@ -159,6 +162,24 @@ class RateLimited(ChatserverError):
 
     code = "rate-limited"
     status = 429
+
+
+class TooManySessions(RateLimited):
+    """You have as many open sessions as one person may have. The next can begin when one of them ends."""
+
+    code = "too-many-sessions"
+
+
+class FreeSessionsUsedUp(RateLimited):
+    """You have had as many free sessions as one person may have in a day."""
+
+    code = "free-sessions-used-up"
+
+
+class TooManyWaiting(RateLimited):
+    """As many of your pictures are waiting already as one person may have. Ask for more when some of them are done."""
+
+    code = "too-many-waiting"
 
 
 class Busy(ChatserverError):

@@ -10,8 +10,15 @@ from chatserver.config import Config
 class Limits:
     """Counts; each is the setting of the same name. 0 is no limit."""
 
+    commands_per_10_seconds: int = 0
+    replies_per_hour: int = 0
     replies_at_once: int = 0
     replies_at_once_in_session: int = 0
+    improved_prompts_per_hour: int = 0
+    exports_per_hour: int = 0
+    open_sessions_per_user: int = 0
+    free_sessions_per_day: int = 0
+    waiting_pictures_per_user: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200
 

@@ -10,7 +10,7 @@ from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message
 from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
-from chatserver.realtime.limits import COMMANDS_PER_10_SECONDS, COMMANDS_PER_MINUTE, FRAME_BYTES, HEARTBEAT_SECONDS
+from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
 from chatserver.realtime.protocol import Close
 from chatserver.sessions.events import SessionChanged
 from chatserver.web.auth import Viewer
@@ -55,8 +55,8 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
         heartbeat_seconds=HEARTBEAT_SECONDS,
         limits=Limits(
             frame_bytes=FRAME_BYTES,
-            commands_per_10_seconds=COMMANDS_PER_10_SECONDS,
-            commands_per_minute=COMMANDS_PER_MINUTE,
+            commands_per_10_seconds=tx.limits.commands_per_10_seconds,
+            commands_per_minute=6 * tx.limits.commands_per_10_seconds,
             text_length=messages.TEXT_LENGTH,
             max_size=plan.max_size,
             max_count=plan.max_count,

@@ -22,6 +22,7 @@ LAYERS = [
     {"providers", "storage", "brokers"},
     {"web"},
     {"realtime"},
+    {"budgets"},
     {"users", "plans", "credits"},
     {"sessions"},
     {"messages"},

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chatserver import ids, messages
+from chatserver import budgets, ids, messages
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
 from chatserver.assets.models import File, Staged
@@ -85,6 +85,7 @@ async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
     message_id = await tx.fetch_value("assets.favorite", asset_id=asset_id, on=on)
     if message_id is not None:
         await messages.touch(tx, message_id)
+    await budgets.spend(tx, budgets.CHANGES)
 
 
 async def _find(tx: Transaction, asset_id: str) -> Row:

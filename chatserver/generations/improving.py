@@ -9,13 +9,14 @@ from typing import cast
 import structlog
 from msgspec import Struct
 
-from chatserver import sessions
+from chatserver import budgets, sessions
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
 from chatserver.providers.masking import logged
 from chatserver.realtime.base import Caller
+from chatserver.sessions.models import Seat
 from chatserver.state import State
 from chatserver.validation import paragraphs
 
@@ -47,7 +48,7 @@ async def improve(state: State, caller: Caller, command: ImprovePrompt) -> Impro
     if not state.chat.is_model:
         raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
     prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
-    seat = await state.database.run_as(caller.viewer.id, sessions.active_seat, caller.session_id)
+    seat = await state.database.run_as(caller.viewer.id, _begin, caller.session_id)
     request = ChatRequest(turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=seat.chat_model or None)
     try:
         async with asyncio.timeout(LONGEST_SECONDS):
@@ -68,6 +69,12 @@ def _log(state: State, caller: Caller, request: ChatRequest, error: ProviderErro
     log.warning(
         "improving.failed", session_id=caller.session_id, service=service, model=model, **logged(error, private)
     )
+
+
+async def _begin(tx: Transaction, session_id: str) -> Seat:
+    seat = await sessions.active_seat(tx, session_id)
+    await budgets.spend(tx, budgets.IMPROVED, seat.user_id)
+    return seat
 
 
 async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]:

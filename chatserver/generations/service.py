@@ -7,9 +7,9 @@ from collections import defaultdict
 
 from msgspec import Struct
 
-from chatserver import credits, ids, messages, sessions
+from chatserver import budgets, credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
-from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound
+from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.generations.models import History, Maker, Makers
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, Order, check, new_seed
@@ -21,6 +21,8 @@ from chatserver.sessions.models import Seat
 # Versions that one message may gather.
 MOST_VERSIONS = 40
 PAGE = 50
+# What a picture is guessed to take where none was made yet.
+USUAL_WAIT_SECONDS = 10.0
 
 
 async def create(tx: Transaction, session_id: str, request: CreateGeneration, makers: Makers) -> Message:
@@ -29,11 +31,12 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
     await sessions.lock(tx, session_id)
-    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request))
+    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), budgets.PICTURES)
     if repeated is not None:
         return repeated
     order = check(request, seat)
     await _check_source(tx, session_id, order.source_asset_id)
+    await _require_place(tx, seat, len(order.seeds))
     await credits.require(tx, session_id, order.kind, len(order.seeds))
     new = messages.NewMessage(
         id=ids.new(),
@@ -58,12 +61,15 @@ async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generati
         raise NotFound  # deleted while we waited
     if row["source_asset_id"] and await _source(tx, seat.session_id, row["source_asset_id"]) is None:
         raise Conflict("The picture that this one varies was deleted.")
+    await sessions.lock(tx, seat.session_id)
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await find(tx, child)
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
+    await budgets.spend(tx, budgets.PICTURES, seat.user_id)
+    await _require_place(tx, seat, 1)
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
     order, maker = _order_again(row, seed), _maker(makers, row["kind"])
@@ -150,6 +156,21 @@ async def _maker_seat(tx: Transaction, session_id: str) -> Seat:
     if not seat.owns and not seat.guests_may_generate:
         raise GuestsMayNot
     return seat
+
+
+async def _require_place(tx: Transaction, seat: Seat, count: int) -> None:
+    """Raises TooManyWaiting where so many more would not fit. The caller holds the row of the person's budget."""
+    most = tx.limits.waiting_pictures_per_user
+    waiting = await tx.fetch_value("generations.count_waiting", user_id=seat.user_id)
+    if not most or waiting + count <= most:
+        return
+    usual = await tx.fetch_value("generations.usual_wait")
+    raise TooManyWaiting(
+        f"{waiting} of your pictures and clips are waiting already, and {most} is the most for one person. "
+        "No credit was used; ask again when some of them are done.",
+        retry_after=usual or USUAL_WAIT_SECONDS,
+        details={"waiting": waiting, "most": most},
+    )
 
 
 def _maker(makers: Makers, kind: Kind) -> Maker:

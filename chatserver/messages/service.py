@@ -10,9 +10,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver import ids, sessions
+from chatserver import budgets, ids, sessions
+from chatserver.budgets import Budget
 from chatserver.database import Row, Transaction
-from chatserver.errors import Conflict, NotFound
+from chatserver.errors import Conflict, NotFound, RateLimited
 from chatserver.events import JOBS_CHANNEL, JobsWaiting, session_channel
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
@@ -42,7 +43,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     kind: MessageKind
     text: str = ""
     html: str = ""
-    status: Literal["streaming", "done"] = "done"
+    status: Literal["streaming", "done", "failed"] = "done"
     request_hash: bytes | None = None
     reply_to: str | None = None
     asked_by: str | None = None
@@ -53,7 +54,7 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     seat = await sessions.active_seat(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
     await sessions.lock(tx, session_id)
-    repeated = await find_repeated(tx, seat, request.client_id, digest(request))
+    repeated = await find_repeated(tx, seat, request.client_id, digest(request), budgets.MESSAGES)
     if repeated is not None:
         return repeated
     message_id = ids.new()
@@ -76,12 +77,26 @@ def wants_reply(seat: Seat, text: str) -> bool:
     return seat.members_count == 1 or "@assistant" in text.lower()
 
 
-async def find_repeated(tx: Transaction, seat: Seat, client_id: str, request_hash: bytes) -> Message | None:
-    """The message made before with this client_id; Conflict where that was something else."""
+async def find_repeated(
+    tx: Transaction, seat: Seat, client_id: str, request_hash: bytes, budget: Budget
+) -> Message | None:
+    """The message made before with this client_id; Conflict where that was something else.
+
+    A new one is counted in `budget`, whose error comes where there is no room; a repeated one never is.
+    """
     row = await tx.fetch_one(
-        "messages.repeated", session_id=seat.session_id, user_id=seat.user_id, client_id=check_client_id(client_id)
+        "messages.repeated",
+        session_id=seat.session_id,
+        user_id=seat.user_id,
+        client_id=check_client_id(client_id),
+        budget=budget.kind,
+        most=budget.most(tx.limits),
+        seconds=budget.seconds,
     )
-    if row is None:
+    assert row is not None
+    if row["id"] is None:
+        if not row["counted"]:
+            raise await budgets.refusal(tx, budget, seat.user_id)
         return None
     # A deleted one keeps nothing that would tell what it said.
     if row["request_hash"] not in {request_hash, None}:
@@ -103,11 +118,31 @@ async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
 
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     message_id = ids.new()
+    try:
+        await budgets.spend(tx, budgets.REPLIES, seat.user_id)
+    except RateLimited as refused:
+        await _decline(tx, seat, reply_to, refused)
+        return
     new = NewMessage(
         id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to, asked_by=seat.user_id
     )
     await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
+
+
+async def _decline(tx: Transaction, seat: Seat, reply_to: str, refused: RateLimited) -> None:
+    """The assistant says why, and until when, it does not answer: what was said stands all the same."""
+    message_id = ids.new()
+    new = NewMessage(
+        id=message_id,
+        client_id=message_id,
+        kind="text",
+        text=f"*{refused.message}* (`{refused.code}`)",
+        html=f"<p><em>{refused.message}</em> (<code>{refused.code}</code>)</p>\n",
+        status="failed",
+        reply_to=reply_to,
+    )
+    await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
 
 
 async def _insert(

@@ -31,7 +31,7 @@ class CommandBudget:
         self._times.extend([now] * min(commands, self._times.maxlen or 0))
 
     def _wait(self, count: int, seconds: float, now: float) -> float:
-        return self._times[-count] + seconds - now if len(self._times) >= count else 0.0
+        return self._times[-count] + seconds - now if count and len(self._times) >= count else 0.0
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing of it is needed any more."""

@@ -61,6 +61,6 @@ class Bounds:
     sockets_per_user: int = 5
     sockets_per_address: int = 50
     commands_per_10_seconds: int = COMMANDS_PER_10_SECONDS
-    commands_per_minute: int = COMMANDS_PER_MINUTE
+    commands_per_minute: int = COMMANDS_PER_MINUTE  # 0: no limit, as with the commands in ten seconds
     send_seconds: float = SEND_SECONDS
     heartbeat_seconds: float = HEARTBEAT_SECONDS

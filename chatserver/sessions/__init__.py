@@ -1,6 +1,6 @@
 """Sessions: what a member bought, and who sits in it."""
 
-from chatserver.sessions.checkout import buy, extend, grant, prolongs, recent, require_instant
+from chatserver.sessions.checkout import buy, extend, grant, open_places, prolongs, recent, require_instant
 from chatserver.sessions.deleting import delete, empty, empty_next
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
@@ -52,6 +52,7 @@ __all__ = [
     "list_sessions",
     "lock",
     "next_seq",
+    "open_places",
     "owner_seat",
     "prolongs",
     "recent",

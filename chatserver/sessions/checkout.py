@@ -4,15 +4,17 @@ They run as the worker role: a person cannot write his own session, credits or s
 """
 
 from decimal import Decimal
+from math import ceil
 
-from chatserver import credits, ids, plans, users
+from chatserver import budgets, credits, ids, plans, users
 from chatserver.database import Row, Transaction
-from chatserver.errors import NotAllowed, NotFound
+from chatserver.errors import NotAllowed, NotFound, TooManySessions
 from chatserver.plans.models import Plan
 from chatserver.sessions import service, titles
-from chatserver.sessions.models import Session
+from chatserver.sessions.models import Places, Session
 from chatserver.sessions.seating import sit_down
 from chatserver.validation import single_line
+from chatserver.web import filters
 
 
 async def buy(
@@ -20,6 +22,9 @@ async def buy(
 ) -> Session:
     """A new session on a plan for a user, with its credits, and the purchase that paid for it."""
     plan = await _plan_on_offer(tx, plan_id)
+    if checkout == "instant":
+        await _take_free(tx, user_id)
+        await _require_place(tx, user_id)
     session_id = ids.new()
     untitled = not (title and title.strip())
     await tx.execute(
@@ -53,6 +58,10 @@ async def extend(
             f"This session has {session.credits.image.limit} image credits an hour, and {plan.name} gives "
             f"{plan.image_credits_per_hour}. Extend it with its own plan or a larger one, or buy a new session."
         )
+    if checkout == "instant":
+        await _take_free(tx, user_id)
+    if checkout == "instant" and session.status == "expired":
+        await _require_place(tx, user_id)
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )
@@ -77,6 +86,30 @@ def require_instant(checkout: str) -> None:
         raise NotAllowed(
             "Sessions are granted by the operator here. Ask them for one; it appears in your list at once."
         )
+
+
+async def _take_free(tx: Transaction, user_id: str) -> None:
+    """One of the day's sessions that cost nothing. Keeps the person's row: what else is open is counted exactly."""
+    await budgets.spend(tx, budgets.FREE_SESSIONS, user_id)
+
+
+async def _require_place(tx: Transaction, user_id: str) -> None:
+    """Raises TooManySessions where as many are open as one person may have."""
+    places = await open_places(tx, user_id)
+    if places.most and places.taken >= places.most:
+        raise TooManySessions(
+            f"You have {places.taken} open sessions, and {places.most} is the most for one person. The next one of yours "
+            f"ends in {filters.duration(ceil(places.seconds))}; what you have can be extended at any time.",
+            retry_after=places.seconds,
+            details={"open": places.taken, "most": places.most},
+        )
+
+
+async def open_places(tx: Transaction, user_id: str) -> Places:
+    """How many sessions of a person are open, of how many. Needs the worker role."""
+    row = await tx.fetch_one("sessions.open_places", user_id=user_id)
+    assert row is not None
+    return Places(taken=row["taken"], most=tx.limits.open_sessions_per_user, seconds=max(row["seconds"] or 0.0, 1.0))
 
 
 async def _plan_on_offer(tx: Transaction, plan_id: str) -> Plan:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from chatserver import ids, spelling
+from chatserver import budgets, ids, spelling
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.sessions import service
@@ -22,6 +22,7 @@ async def invite(tx: Transaction, session_id: str, *, guests_may_generate: bool 
     if code is None:
         code = secrets.token_urlsafe(16)
         await tx.execute("sessions.insert_invite", id=ids.new(), session_id=session_id, code=code)
+    await budgets.spend(tx, budgets.CHANGES)
     return code
 
 
@@ -51,4 +52,5 @@ async def join(tx: Transaction, code: str, user_id: str) -> Session:
     if await tx.fetch_value("sessions.guests_beside", session_id=invited.session_id, user_id=user_id) >= MAX_GUESTS:
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
     await sit_down(tx, invited.session_id, user_id, "guest")
+    await budgets.spend(tx, budgets.CHANGES, user_id)
     return await service.announce(tx, invited.session_id)

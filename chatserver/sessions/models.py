@@ -106,6 +106,14 @@ class Removal(Struct, frozen=True, kw_only=True):
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
+class Places(Struct, frozen=True, kw_only=True):
+    """The open sessions of one person: so many of `most` (0: no limit); the next one ends in `seconds`."""
+
+    taken: int
+    most: int
+    seconds: float
+
+
 class Cover(Struct, frozen=True):
     """A picture on a session's card."""
 

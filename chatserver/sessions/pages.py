@@ -1,5 +1,6 @@
 """The pages around sessions: the landing, the plans and buying, one's own sessions, and joining by invite."""
 
+from math import ceil
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -7,9 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids, plans, sessions
-from chatserver.errors import NotFound
+from chatserver.errors import NotFound, RateLimited
 from chatserver.state import State
-from chatserver.web import forms, templating
+from chatserver.web import errors, forms, templating
 from chatserver.web.auth import current_viewer, require_viewer
 
 
@@ -31,19 +32,31 @@ async def list_own(request: Request) -> Response:
 
 async def show_plans(request: Request) -> Response:
     """What each plan gives, to buy a session, or more time for one (`?session=<id>`)."""
-    state, extended = _state(request), await _extended(request)
+    return await _plans_page(request, await _extended(request, request.query_params.get("session")))
+
+
+async def _plans_page(
+    request: Request, extended: sessions.Session | None, error: RateLimited | None = None
+) -> Response:
+    """The plans, how many sessions one may have, and why there is none now."""
+    state, viewer = _state(request), current_viewer(request)
     offered = await state.database.run_system(plans.list_plans)
     context = {
         "plans": [plan for plan in offered if extended is None or sessions.prolongs(plan, extended)],
         "checkout": state.config.checkout,
         "extended": extended,
+        "places": await state.database.run_system(sessions.open_places, viewer.id) if viewer else None,
+        "a_day": state.config.free_sessions_per_day,
+        "error": error,
     }
-    return templating.render(request, "sessions/plans.html", context)
+    response = templating.render(request, "sessions/plans.html", context, error.status if error else 200)
+    if error is not None and error.retry_after is not None:
+        response.headers["Retry-After"] = str(ceil(error.retry_after))
+    return response
 
 
-async def _extended(request: Request) -> sessions.Session | None:
-    session_id = request.query_params.get("session")
-    if session_id is None:
+async def _extended(request: Request, session_id: str | None) -> sessions.Session | None:
+    if not session_id:
         return None
     return await _state(request).database.run_as(
         require_viewer(request).id, sessions.find, ids.parse(session_id, "session")
@@ -51,21 +64,25 @@ async def _extended(request: Request) -> sessions.Session | None:
 
 
 async def buy(request: Request) -> Response:
-    """Sells a session, or more time for one, and leads into it."""
-    viewer, state = require_viewer(request), _state(request)
+    """Sells a session, or more time for one, and leads into it; where one has as many as one may, says so."""
     form = await forms.read(request)
-    checkout = state.config.checkout
-    sessions.require_instant(checkout)
+    sessions.require_instant(_state(request).config.checkout)
     plan_id, session_id = form.text("plan_id"), form.text("session_id")
-    if session_id:
-        session = await state.database.run_system(
-            sessions.extend, viewer.id, ids.parse(session_id), plan_id, checkout=checkout
-        )
-    else:
-        session = await state.database.run_system(
-            sessions.buy, viewer.id, plan_id, form.text("title"), checkout=checkout
-        )
+    try:
+        session = await _sell(request, plan_id, session_id, form.text("title"))
+    except RateLimited as error:
+        if not errors.wants_html(request):
+            raise
+        return await _plans_page(request, await _extended(request, session_id), error)
     return forms.redirect(request, f"/sessions/{session.id}")
+
+
+async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> sessions.Session:
+    viewer, state = require_viewer(request), _state(request)
+    run, checkout = state.database.run_system, state.config.checkout
+    if session_id:
+        return await run(sessions.extend, viewer.id, ids.parse(session_id), plan_id, checkout=checkout)
+    return await run(sessions.buy, viewer.id, plan_id, title, checkout=checkout)
 
 
 async def show_invite(request: Request) -> Response:

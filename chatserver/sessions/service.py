@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from chatserver import credits
+from chatserver import budgets, credits
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound, SessionExpired
 from chatserver.events import session_channel
@@ -88,6 +88,7 @@ async def allow_guests(tx: Transaction, session_id: str, allowed: bool) -> Sessi
     """Whether guests may generate, by the owner."""
     await owner_seat(tx, session_id)
     await tx.execute("sessions.allow_guests", session_id=session_id, allowed=allowed)
+    await budgets.spend(tx, budgets.CHANGES)
     return await announce(tx, session_id)
 
 

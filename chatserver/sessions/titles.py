@@ -2,6 +2,7 @@
 
 import re
 
+from chatserver import budgets
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Seat, Session
@@ -19,6 +20,7 @@ async def rename(tx: Transaction, session_id: str, title: str) -> Session:
     """A new title, by the owner."""
     await service.owner_seat(tx, session_id)
     await tx.execute("sessions.rename", session_id=session_id, title=single_line("title", title, LONGEST))
+    await budgets.spend(tx, budgets.CHANGES)
     return await service.announce(tx, session_id)
 
 

@@ -1,5 +1,6 @@
 """How the pages of this feature answer a form: the page again, with what was typed and what is wrong."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ def page(request: Request, template: str, context: Mapping[str, Any], error: Cha
     response = templating.render(request, template, context, error.status if error else 200)
     response.headers["Cache-Control"] = "no-store"
     if error is not None and error.retry_after is not None:
-        response.headers["Retry-After"] = str(round(error.retry_after))
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 

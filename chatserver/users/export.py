@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from chatserver import budgets
 from chatserver.database import Database, Transaction
 from chatserver.users import service
 
@@ -15,8 +16,15 @@ _SECTIONS = ("sessions", "messages", "generations", "assets", "purchases")
 
 
 async def export_account(database: Database, user_id: str) -> AsyncIterator[bytes]:
-    """The document in pieces: the account, its sign-ins and tokens (without secrets), then each kind of thing made."""
+    """The document in pieces: the account, its sign-ins and tokens (without secrets), then each kind of thing made.
+
+    RateLimited before the first piece, where somebody exports without end.
+    """
     head = msgspec.json.encode(await database.run_as(user_id, _head, user_id))
+    return _pieces(database, user_id, head)
+
+
+async def _pieces(database: Database, user_id: str, head: bytes) -> AsyncIterator[bytes]:
     yield head.removesuffix(b"}")
     for section in _SECTIONS:
         yield b',\n"%s":[' % section.encode()
@@ -27,6 +35,7 @@ async def export_account(database: Database, user_id: str) -> AsyncIterator[byte
 
 
 async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
+    await budgets.spend(tx, budgets.EXPORTS, user_id)
     own = await service.settings(tx, user_id)
     return {"format": "chatserver-export-1", **msgspec.structs.asdict(own)}
 

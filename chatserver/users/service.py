@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chatserver import spelling
+from chatserver import budgets, spelling
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
 from chatserver.users import api_tokens, profile, sign_ins
@@ -45,6 +45,7 @@ async def rename(tx: Transaction, user_id: str, name: str) -> User:
     row = await tx.fetch_one("users.rename", id=user_id, name=profile.name(name))
     if row is None:
         raise NotSignedIn
+    await budgets.spend(tx, budgets.CHANGES, user_id)
     return User.from_row(row)
 
 
@@ -53,6 +54,7 @@ async def save_preferences(tx: Transaction, user_id: str, preferences: Preferenc
     settings = msgspec.to_builtins(preferences)
     if await tx.fetch_value("users.save_preferences", id=user_id, settings=settings) is None:
         raise NotSignedIn
+    await budgets.spend(tx, budgets.CHANGES, user_id)
 
 
 async def is_active(tx: Transaction, user_id: str) -> bool:
@@ -70,3 +72,4 @@ async def sweep(tx: Transaction) -> None:
     """Forgets throttles, sign-ins and resets that no longer matter. Needs the worker role; once an hour is plenty."""
     for query in ("users.sweep_throttles", "users.sweep_sign_ins", "users.sweep_resets"):
         await tx.execute(query)
+    await budgets.sweep(tx)

@@ -159,7 +159,7 @@ async def revoke_token(request: Request) -> Response:
 async def export(request: Request) -> Response:
     visit = Visit(request)
     filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
-    pieces: AsyncIterator[bytes] = users.export_account(visit.state.database, visit.viewer.id)
+    pieces: AsyncIterator[bytes] = await users.export_account(visit.state.database, visit.viewer.id)
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/json", headers=headers)
 

@@ -15,6 +15,10 @@ SELECT * FROM generations WHERE id = :generation_id;
 -- One generation, kept until the end of the transaction.
 SELECT * FROM generations WHERE id = :generation_id FOR UPDATE;
 
+-- name: count_waiting
+-- How many of one person wait, over all sessions.
+SELECT count(*) FROM generations WHERE user_id = :user_id AND status = 'queued';
+
 -- name: next_number
 -- The number of the next version in a message.
 SELECT coalesce(max(number), 0) + 1 FROM generations WHERE message_id = :message_id;

@@ -1,9 +1,22 @@
 -- The stream of a session: its messages, as they now are.
 
 -- name: repeated
--- The message that this person already made with this client_id in this session.
-SELECT id, request_hash FROM messages
- WHERE session_id = :session_id AND user_id = :user_id AND client_id = :client_id;
+-- The message that this person already made with this client_id in this session; where there is none, the moment is
+-- counted in a budget of theirs as in budgets.spend, if there is room (`counted`). One statement, as each message runs it.
+WITH said AS (
+  SELECT id, request_hash FROM messages
+   WHERE session_id = :session_id AND user_id = :user_id AND client_id = :client_id
+), counted AS (
+  INSERT INTO budgets AS b (user_id, kind, times)
+  SELECT :user_id, :budget::text, ARRAY[clock_timestamp()] WHERE NOT EXISTS (SELECT FROM said)
+  ON CONFLICT (user_id, kind) DO UPDATE
+     SET times = (b.times || clock_timestamp())[greatest(cardinality(b.times) + 2 - :most::integer, 1):]
+   WHERE :most = 0 OR cardinality(b.times) < :most
+      OR b.times[cardinality(b.times) + 1 - :most] <= clock_timestamp() - make_interval(secs => :seconds::float8)
+  RETURNING true
+)
+SELECT (SELECT id FROM said) AS id, (SELECT request_hash FROM said) AS request_hash,
+       EXISTS (SELECT FROM counted) AS counted;
 
 -- name: insert
 -- A new message.
@@ -202,9 +215,9 @@ UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', 
 RETURNING id;
 
 -- name: stop_reply
--- Somebody pressed stop.
-UPDATE messages SET stop_at = coalesce(stop_at, clock_timestamp())
- WHERE id = :message_id AND status = 'streaming' RETURNING id;
+-- Somebody pressed stop; no row where it has ended or somebody did so before.
+UPDATE messages SET stop_at = clock_timestamp()
+ WHERE id = :message_id AND status = 'streaming' AND stop_at IS NULL RETURNING id;
 
 -- name: conversation
 -- The last texts before a reply, the newest first.

@@ -20,6 +20,11 @@ UPDATE user_sessions
  WHERE id = :session_id AND user_id = :user_id AND status <> 'deleted'
 RETURNING id;
 
+-- name: open_places
+-- How many sessions of a person are open, and the seconds until the next of them ends.
+SELECT count(*) AS taken, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds
+  FROM user_sessions WHERE user_id = :user_id AND expires_at > clock_timestamp();
+
 -- name: hues
 -- The colours of everybody who ever sat in a session: what those who left have said keeps theirs.
 SELECT user_id, hue FROM session_members WHERE session_id = :session_id AND user_id <> :user_id;

@@ -14,6 +14,7 @@ const MAKES_MESSAGE = new Set(["message.create", "generation.create"])
 const FLOODING = 4429 // before a welcome: as many are open as may be, by this person or behind this address
 const AFTER_A_CLOSE_MS = 300 // until the server knows that a tab is gone
 const DELIBERATE = new Set([1012, 4408, FLOODING]) // the server lives, and says why it closes
+const SOON_S = 60 // later than that one rather hears why, and when
 const FINAL = 4500 // close codes from here on mean: do not come back
 const SOMEBODY_ELSE = "somebody-else"
 
@@ -180,7 +181,8 @@ export class Socket {
   #reply({ ref, ok, result, error }) {
     const entry = this.#waiting.get(ref)
     if (!entry) return
-    if (!ok && LATER.has(error.code) && entry.tries++ < 5) this.#rest(entry, error.retry_after ?? entry.tries)
+    const soon = !ok && LATER.has(error.code) && (error.retry_after ?? 0) <= SOON_S
+    if (soon && entry.tries++ < 5) this.#rest(entry, error.retry_after ?? entry.tries)
     else this.#answered(entry, ok, result, error)
     this.#flush()
   }

@@ -239,7 +239,7 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     )
     await room.message(guest, text="not Ada's")
     await room.picture(ada, 1)
-    text = b"".join([piece async for piece in users.export_account(database, ada.id)]).decode()
+    text = b"".join([piece async for piece in await users.export_account(database, ada.id)]).decode()
     document = json.loads(text)
     assert document["format"] == "chatserver-export-1"
     assert document["user"]["email"] == ada.email
@@ -248,5 +248,5 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     assert (len(document["sessions"]), len(document["generations"]), len(document["assets"])) == (1, 1, 1)
     assert len(document["sign_ins"]) == len(document["tokens"]) == 1
     assert "not Ada's" not in text and token not in text and "argon2" not in text
-    empty = json.loads(b"".join([piece async for piece in users.export_account(database, guest.id)]))
+    empty = json.loads(b"".join([piece async for piece in await users.export_account(database, guest.id)]))
     assert empty["sessions"] == [] and len(empty["messages"]) == 1

@@ -111,6 +111,22 @@ async def test_nobody_sees_or_extends_a_strangers_session(client: Client, databa
     assert (await visit(client, "/plans?session=nonsense", eve))[0] == 404
 
 
+async def test_the_plans_page_says_how_many_sessions_one_may_have_and_why_there_is_none(
+    database: Database, limited: Any
+) -> None:
+    few = await limited(open_sessions_per_user=2)
+    async with site(few) as strict:
+        ada = await make_user(database)
+        for _ in range(2):
+            await fill(strict, "/plans", "/sessions", ada, plan_id="flash")
+        assert "You have 2 of 2 open sessions." in (await visit(strict, "/plans", ada))[1]
+        status, text = await fill(strict, "/plans", "/sessions", ada, plan_id="flash")
+        assert status == 429
+        assert "You have 2 open sessions, and 2 is the most for one person." in text
+        assert "The next one of yours ends in 2 h" in text
+        assert "Start Flash" in text, "the page stays, to choose from later"
+
+
 async def test_where_the_operator_grants_nothing_is_sold(database: Database) -> None:
     ada = await make_user(database)
     async with site(database, checkout="manual") as manual:
