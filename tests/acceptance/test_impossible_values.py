@@ -141,7 +141,7 @@ async def test_an_invite_or_a_reset_of_nul_is_nothing_here_in_few_words(asker, p
     for path in ("/invite/%00", "/reset/%00", "/invite/%ED%A0%80"):
         before = len(product.output())
         assert (await _asks(asker, "GET", path, headers={"Accept": "text/html"}))[0] in {400, 404}
-        assert len(product.output()) - before < 400
+        assert len(product.output()) - before < 1000
 
 
 # Queries ----------------------------------------------------------------------------------------------------------
@@ -174,7 +174,9 @@ async def test_no_value_of_a_query_is_a_fault(asker, route, name):
     async def check(value):
         status, error = await _asks(asker, method, f"{path}?{name}={value}")
         assert status < 500, (name, value, status)
-        if value in UNREADABLE.values():
+        if route.startswith("GET /files/"):
+            assert status == 404  # the same as for any wrong signature
+        elif value in UNREADABLE.values():
             assert status == 400, (name, value, status)
             assert error["details"]["field"] == name
         elif error:
@@ -182,7 +184,8 @@ async def test_no_value_of_a_query_is_a_fault(asker, route, name):
 
     await _all([check(value) for value in VALUES.values()])
     status, error = await _asks(asker, method, f"{path}?{name}=1&{name}=2")
-    assert (status, error["details"]["field"]) == (400, name)
+    twice = (404, None) if route.startswith("GET /files/") else (400, name)
+    assert (status, error.get("details", {}).get("field")) == twice
 
 
 @pytest.mark.parametrize(
@@ -228,12 +231,13 @@ async def test_what_fits_is_still_taken(asker):
 async def test_every_route_refuses_a_query_that_cannot_be_read(asker, route):
     method, _, template = route.partition(" ")
     path = re.sub(r"\{\w+(?::path)?\}", ID, template)
+    refused = 404 if path.startswith("/files/") else 400
     for value in ("%00", "%FF", "%zz"):
         sent = _body(asker, route, template)
-        assert (await _asks(asker, method, f"{path}?any={value}", **sent))[0] == 400, value
+        assert (await _asks(asker, method, f"{path}?any={value}", **sent))[0] == refused, value
     if not template.startswith("/api/"):
         status, error = await _asks(asker, method, f"{path}?any=%00", headers={"Accept": "text/html"})
-        assert (status, error) == (400, None)
+        assert (status, error) == (refused, None)
 
 
 # Bodies -----------------------------------------------------------------------------------------------------------
