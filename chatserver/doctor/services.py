@@ -134,10 +134,13 @@ async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
     if not config.image_base_url:
         return []
     try:
-        status = await provider.reach()
+        url, status = await provider.reach()
     except ProviderError as error:
         return [_failed("image server", error, "Look at IMAGE_BASE_URL and whether the server runs.")]
-    return [ok("image server", f"IMAGE_BASE_URL answers (with status {status}).")]
+    if status >= 500:
+        mend = "Look at the server's own log; one that is scaled to zero needs some minutes."
+        return [warning("image server", f"{url} answers, but with status {status}.", mend)]
+    return [ok("image server", f"{url} answers.")]
 
 
 async def _chat(config: Config) -> Finding:

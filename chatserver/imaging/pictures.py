@@ -7,7 +7,7 @@ import io
 from typing import get_args
 
 import PIL
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
 
 from chatserver.imaging import bounds
 from chatserver.imaging.shapes import DownloadFormat, Origin, Picture
@@ -19,8 +19,24 @@ PLACEHOLDER_SIDE = 24
 # of a thumbnail, and a server that finishes many pictures at once has nothing dearer to do.
 PNG_EFFORT = 4
 WEBP_EFFORT = 2
-# Formats that browsers draw and Pillow decodes well, by their first bytes; the sender's content type counts nothing.
-MAGIC = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"RIFF": "WEBP"}
+# Formats that Pillow decodes well, by their first bytes; the sender's content type counts nothing. AVIF begins with the
+# length of its first box.
+MAGIC = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"RIFF": "WEBP",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+AVIF_BRANDS = (b"avif", b"avis")
+KINDS = frozenset(MAGIC.values()) | {"AVIF"}
+# What people's own devices make, and all that an upload may be.
+UPLOADS = frozenset({"PNG", "JPEG", "WEBP"})
+# The child that decodes may start no thread.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Modules of Pillow that load whole toolkits to show pictures, or print when they are imported.
 _UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
 # The EXIF tag that says which way up.
@@ -46,7 +62,7 @@ def warm_up() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    for kind in sorted(set(MAGIC.values())):
+    for kind in sorted(KINDS):
         buffer = io.BytesIO()
         Image.new("RGB", (16, 8)).save(buffer, kind, icc_profile=profile, exif=exif.tobytes())
         kept = finish(buffer.getvalue(), origin)
@@ -79,7 +95,7 @@ def compare(size: bounds.Size, ordered: bounds.Size | None) -> None:
 
 def check_upload(data: bytes) -> bytes:
     """The same picture as a PNG without any metadata, upright."""
-    return encode_png(decode(data), None)
+    return encode_png(decode(data, UPLOADS), None)
 
 
 def convert(png: bytes, wanted: DownloadFormat) -> bytes:
@@ -90,9 +106,9 @@ def convert(png: bytes, wanted: DownloadFormat) -> bytes:
     return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True)
 
 
-def decode(data: bytes) -> Image.Image:
-    """The whole picture as RGB or RGBA, upright, in sRGB. Its size is judged before a pixel is decoded."""
-    kind = _kind(data)
+def decode(data: bytes, kinds: frozenset[str] = KINDS) -> Image.Image:
+    """The whole picture (the first of several) as RGB or RGBA, upright, in sRGB. Its size is judged before a pixel is."""
+    kind = _kind(data, kinds)
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _judge(image)
@@ -122,13 +138,21 @@ def placeholder(image: Image.Image) -> str:
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
 
 
-def _kind(data: bytes) -> str:
-    for magic, kind in MAGIC.items():
-        if data.startswith(magic):
-            if not _ends_where_it_says(data, kind):
-                raise Unreadable("It is cut, or something else is hidden behind it.")
-            return kind
-    raise Unreadable("It is neither a PNG nor a JPEG nor a WebP picture.")
+def _kind(data: bytes, kinds: frozenset[str]) -> str:
+    kind = "AVIF" if _is_avif(data) else next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
+    if kind not in kinds:
+        *others, last = sorted(kinds)
+        raise Unreadable(f"It is not a picture of a kind that is taken here: {', '.join(others)} or {last}.")
+    if not _ends_where_it_says(data, kind):
+        raise Unreadable("It is cut, or something else is hidden behind it.")
+    return kind
+
+
+def _is_avif(data: bytes) -> bool:
+    # The file type box: its length, "ftyp", the brand, a version, and the brands that it is compatible with.
+    length = int.from_bytes(data[:4], "big")
+    brands = [data[place : place + 4] for place in (8, *range(16, min(length, 64), 4))]
+    return data[4:8] == b"ftyp" and any(brand in AVIF_BRANDS for brand in brands)
 
 
 def _ends_where_it_says(data: bytes, kind: str) -> bool:

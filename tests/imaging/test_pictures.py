@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import signal
+import struct
 import time
 
 import psutil
@@ -108,8 +109,15 @@ BAD = {
     "json": b'{"error": "loading"}',
     "gif": b"GIF89a" + bytes(40),
     "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
-    "tiff": bytes_of.picture("TIFF"),
-    "bmp": bytes_of.picture("BMP"),
+    "jpeg 2000": bytes_of.picture("JPEG2000"),
+    "icon": bytes_of.picture("ICO"),
+    "cut tiff": bytes_of.noise("TIFF")[:-9000],
+    "cut bmp": bytes_of.noise("BMP")[:-9000],
+    "cut gif": bytes_of.noise("GIF")[:-9000],
+    "cut avif": bytes_of.noise("AVIF")[:-9000],
+    "a bitmap of a hundred megapixels": b"BM"
+    + struct.pack("<IHHI", 0, 0, 0, 54)
+    + struct.pack("<IiiHHIIiiII", 40, 10_000, 10_000, 1, 24, 0, 0, 0, 0, 0, 0),
     "clip": bytes_of.clip(),
     "only a signature": b"\x89PNG\r\n\x1a\n",
     "cut png": bytes_of.noise("PNG")[:-9000],
@@ -131,6 +139,24 @@ BAD = {
     "108 megapixels": bytes_of.bomb(12000, 9000),
     "very wide": bytes_of.bomb(100_000, 300),
 }
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
+async def test_whatever_is_read_here_is_a_picture(workshop, kind):
+    picture = await workshop.finish_picture(bytes_of.noise(kind, (48, 32)), **SAID)
+    assert (picture.width, picture.height, picture.content_type) == (48, 32, "image/png")
+    assert opened(picture.data).format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("GIF", {}), ("AVIF", {}), ("WEBP", {}), ("TIFF", {"compression": "tiff_lzw"})]
+)
+async def test_of_several_pictures_the_first_is_taken(workshop, kind, options):
+    buffer, blue = io.BytesIO(), Image.new("RGB", (8, 8), "blue")
+    Image.new("RGB", (8, 8), "red").save(buffer, kind, save_all=True, append_images=[blue], **options)
+    picture = await workshop.finish_picture(buffer.getvalue(), **SAID)
+    red, green, blue_too = opened(picture.data).convert("RGB").getpixel((3, 3))
+    assert red > 200 > 60 > max(green, blue_too)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -234,7 +260,7 @@ async def test_an_upload_loses_all_that_it_tells_about_its_owner(workshop):
     assert b"Secret" not in png
 
 
-@pytest.mark.parametrize("name", ["empty", "html", "gif", "cut jpeg", "108 megapixels", "png and html"])
+@pytest.mark.parametrize("name", ["empty", "html", "gif", "jpeg 2000", "cut jpeg", "108 megapixels", "png and html"])
 async def test_a_bad_upload_is_invalid_with_a_reason(workshop, name):
     with pytest.raises(Invalid, match="cannot be used"):
         await workshop.verify_upload(BAD[name])

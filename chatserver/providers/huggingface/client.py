@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from chatserver.config import Config
+from chatserver.providers.concessions import Concessions
 from chatserver.providers.faults import fault
 from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http
 
@@ -49,6 +50,9 @@ class Client:
     def __init__(self, config: Config, http: Http, limits: Limits) -> None:
         self.http = http
         self.limits = limits
+        self.concessions = Concessions()
+        # The base of a self-hosted server that answers, by the address that was set.
+        self.settled: dict[str, str] = {}
         self._token = config.huggingface_api_key
         self._bill_to = config.hf_bill_to
 

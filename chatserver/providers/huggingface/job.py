@@ -2,22 +2,50 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import structlog
 
-from chatserver.errors import ModelLoadingTooLong
+from chatserver.errors import ModelLoadingTooLong, ProviderError
+from chatserver.providers import numbers
+from chatserver.providers.addresses import Address
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
-from chatserver.providers.faults import words_of
+from chatserver.providers.concessions import refused
+from chatserver.providers.faults import fault, spoken_fault, words_of
 from chatserver.providers.http import Answer, Deadline, too_large
 from chatserver.providers.huggingface.client import Client, successful
 from chatserver.providers.huggingface.mapping import Route
 from chatserver.providers.huggingface.results import Results
 
-# What is POSTed: a JSON object, or a maker of forms.
-Body = Mapping[str, Any] | Callable[[], aiohttp.FormData]
+log = structlog.get_logger(__name__)
+
+# Fields without which a request is not the one that was meant; every other may be left out where a server refuses it.
+_ESSENTIAL = {
+    *("prompt", "inputs", "input", "parameters", "model", "version", "target_size"),
+    *("image", "images", "image_url", "image_urls", "input_image", "input_images", "reference_images"),
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A request as a form: its fields, and the picture to vary. Spent when it was sent, so each try makes its own."""
+
+    fields: Mapping[str, Any]
+    picture: bytes | None
+
+    def data(self, without: frozenset[str]) -> aiohttp.FormData:
+        data = aiohttp.FormData()
+        for name, value in _pruned(self.fields, without).items():
+            data.add_field(name, str(value))
+        data.add_field("image", self.picture, filename="source.png", content_type="image/png")
+        return data
+
+
+# What is POSTed: a JSON object, or a form.
+Body = Mapping[str, Any] | Form
 
 
 @dataclass(frozen=True)
@@ -34,6 +62,8 @@ class Job:
     self_hosted: bool = False
     # None is the operator's Hugging Face token; empty is none at all.
     token: str | None = None
+    # The setting of a self-hosted server's address, to say what is wrong with it.
+    address: Address | None = None
 
     @property
     def cap(self) -> int:
@@ -59,9 +89,11 @@ class Job:
         loading = _LoadingBudget(self.client.limits.loading_seconds)
         while True:
             answer = await self._make(url, body, {}, self.client.limits.json_bytes)
+            if self._concedes(url, body, answer):
+                continue
             wait = loading_seconds(answer, any_503=self.self_hosted)
             if wait is None:
-                yield successful(answer)
+                yield self._successful(url, answer)
                 return
             yield loading.step(wait)
             await self.deadline.sleep(self._pause(wait))
@@ -80,24 +112,69 @@ class Job:
             finally:
                 # Closed in the middle: the connection closes with the call, which is all the cancel there is.
                 task.cancel()
+            if self._concedes(url, body, answer):
+                continue
             wait = loading_seconds(answer, any_503=self.self_hosted)
             if wait is None:
                 break
             yield loading.step(wait)
             await self.deadline.sleep(self._pause(wait))
-        successful(answer)
+        self._successful(url, answer)
         yield Rendering()
         yield answer
 
     async def _make(self, url: str, body: Body, headers: Mapping[str, str], cap: int) -> Answer:
-        # A form is spent when it was sent, so each try gets its own.
-        sent = body() if callable(body) else body
+        without = self.client.concessions.of(self._server(url))
+        sent = body.data(without) if isinstance(body, Form) else _pruned(body, without)
         headers = {**self.client.headers(self.token), **headers}
         return await self.client.make(url, sent, headers=headers, cap=cap, deadline=self.deadline)
+
+    def _concedes(self, url: str, body: Body, answer: Answer) -> bool:
+        """Whether this answer refuses fields without which it is worth to ask at once again; then they are left out."""
+        without = self.client.concessions.of(self._server(url))
+        fields = body.fields if isinstance(body, Form) else body
+        more = refused(_refusal(answer), _optional(fields) - without) if not answer.ok or _is_fault(answer) else None
+        if not more:
+            return False
+        log.info("provider.field_left_out", fields=sorted(more), model=self.route.model, provider=self.route.provider)
+        self.client.concessions.keep(self._server(url), without | more)
+        return True
+
+    def _server(self, url: str) -> tuple[str, str]:
+        return url, self.route.model
+
+    def _successful(self, url: str, answer: Answer) -> Answer:
+        wrong = self.address.judged(url, answer) if self.address else None
+        if wrong is not None:
+            raise wrong
+        return successful(answer)
 
     def _pause(self, wait: float) -> float:
         longest = self.client.limits.loading_pause
         return longest if math.isnan(wait) else min(max(wait, longest / 5), longest)
+
+
+def _pruned(body: Mapping[str, Any], without: frozenset[str]) -> dict[str, Any]:
+    """The body without fields of these names, however deep."""
+    return {
+        name: _pruned(value, without) if isinstance(value, Mapping) else value
+        for name, value in body.items()
+        if name not in without
+    }
+
+
+def _optional(body: Mapping[str, Any]) -> frozenset[str]:
+    inside = [_optional(value) for value in body.values() if isinstance(value, Mapping)]
+    return frozenset(body).union(*inside) - _ESSENTIAL
+
+
+def _is_fault(answer: Answer) -> bool:
+    document = answer.json() if answer.body[:1] == b"{" and len(answer.body) < 64 * 1024 else None
+    return isinstance(document, Mapping) and bool(document.get("error") or document.get("detail"))
+
+
+def _refusal(answer: Answer) -> ProviderError:
+    return spoken_fault(words_of(answer.json())) if answer.ok else fault(answer)
 
 
 class _LoadingBudget:
@@ -127,15 +204,8 @@ def loading_seconds(answer: Answer, *, any_503: bool = False) -> float | None:
     document = document if isinstance(document, dict) else {}
     if not (any_503 or "estimated_time" in document or "loading" in words_of(document).lower()):
         return None
-    return _seconds(document.get("estimated_time"))
-
-
-def _seconds(value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
-    return seconds if 0 <= seconds < 24 * 3600 else math.nan
+    seconds = numbers.seconds(document.get("estimated_time"))
+    return math.nan if seconds is None else seconds
 
 
 def parameters(request: ProviderRequest) -> dict[str, Any]:

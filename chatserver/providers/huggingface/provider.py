@@ -2,20 +2,26 @@
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import urlsplit
 
 from chatserver.config import Config
-from chatserver.errors import BadParameters, InvalidToken, ModelGone
+from chatserver.errors import BadParameters, InvalidToken, ModelGone, ProviderError
+from chatserver.providers import addresses
+from chatserver.providers.addresses import Address
 from chatserver.providers.base import Kind, ProviderRequest, Step
-from chatserver.providers.http import Deadline, Http
-from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps
+from chatserver.providers.faults import fault
+from chatserver.providers.http import Answer, Deadline, Http
+from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps, openai_images
 from chatserver.providers.huggingface.client import Client, Limits
 from chatserver.providers.huggingface.identity import Identities, Identity
 from chatserver.providers.huggingface.job import Job
 from chatserver.providers.huggingface.mapping import Mappings, Route, Task
 from chatserver.providers.huggingface.results import Results
+from chatserver.providers.masking import without_secrets
 
+ROUTER = Address("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url)
+_EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
 # Hugging Face's own hosting, where the token belongs; to no other server is it ever sent.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"
 
@@ -56,9 +62,10 @@ class HuggingFace:
         else:
             job, steps = await self._routed(request, deadline)
         try:
-            async with contextlib.aclosing(steps(job)) as run:
-                async for step in run:
-                    yield step
+            with self._told(job.address or ROUTER, job.base):
+                async with contextlib.aclosing(steps(job)) as run:
+                    async for step in run:
+                        yield step
         except (ModelGone, BadParameters):
             # What the hub said some minutes ago may be what is wrong.
             self._mappings.forget(job.route.model)
@@ -74,18 +81,49 @@ class HuggingFace:
         task: Task = "text-to-video" if kind == "video" else "text-to-image"
         return await self._mappings.find(self.model(kind), task, Deadline(self._limits.asking_seconds))
 
-    async def reach(self) -> int:
-        """The status with which the self-hosted server answers a plain GET, for the doctor. Raises ProviderDown."""
-        seconds, headers = self._limits.asking_seconds, self._client.headers(self._self_hosted_token())
-        answer = await self._http.call(
-            "GET",
-            self._config.image_base_url,
-            headers=headers,
-            cap=self._limits.json_bytes,
+    async def reach(self) -> tuple[str, int]:
+        """The address of the self-hosted server's calls, and the status of one without a prompt, for the doctor.
+
+        Raises ProviderDown where nobody answers, and WrongAddress where what answers is no such server.
+        """
+        address, base = self._self_hosted_address(), self._config.image_base_url
+        urls = [base]
+        if self._config.image_protocol == "openai-images":
+            meant = addresses.bases(base, openai_images.CALLS, versioned=True)
+            urls = [addresses.call(root, "/images/generations") for root in meant]
+        with self._told(address, base):
+            answers = [(url, await self._probe(url)) for url in urls]
+            wrong = [address.judged(url, answer) for url, answer in answers]
+            for (url, answer), error in zip(answers, wrong, strict=True):
+                if error is None and answer.status in {401, 403}:
+                    raise fault(answer)
+                if error is None:
+                    return addresses.shown(url), answer.status
+            raise wrong[0] or ProviderError
+
+    async def _probe(self, url: str) -> Answer:
+        """An empty request: it makes nothing, and is refused in the server's own way."""
+        seconds = self._limits.asking_seconds
+        return await self._http.call(
+            "POST",
+            url,
+            headers={**self._client.headers(self._self_hosted_token()), "Content-Type": "application/json"},
+            body=b"{}",
+            cap=self._limits.image_bytes,
             seconds=seconds,
             silence=seconds,
         )
-        return answer.status
+
+    @contextlib.contextmanager
+    def _told(self, address: Address, url: str) -> Iterator[None]:
+        """Faults of an address in its words, and none with a key that a service may have repeated."""
+        try:
+            yield
+        except ProviderError as error:
+            told = address.explained(url, error)
+            keys = [self._config.huggingface_api_key, self._config.image_api_key]
+            told.message, told.said = without_secrets(told.message, keys), without_secrets(told.said, keys)
+            raise told from error.__cause__
 
     async def close(self) -> None:
         """Sends the cancels that are still to be sent, then gives back the connections."""
@@ -104,7 +142,12 @@ class HuggingFace:
         route = Route("self-hosted", named, model, _task(request))
         job = Job(self._client, self._results, route, request, base, deadline)
         steps = SELF_HOSTED[self._config.image_protocol]
-        return dataclasses.replace(job, self_hosted=True, token=self._self_hosted_token()), steps
+        token, address = self._self_hosted_token(), self._self_hosted_address()
+        return dataclasses.replace(job, self_hosted=True, token=token, address=address), steps
+
+    def _self_hosted_address(self) -> Address:
+        protocol = self._config.image_protocol
+        return Address("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol])
 
     def _model_for(self, request: ProviderRequest) -> str:
         if request.model:

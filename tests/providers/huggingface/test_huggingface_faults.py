@@ -73,7 +73,10 @@ FAULTS: list[tuple[Outcome, type[ProviderError], str]] = [
     (Raw(HTML.encode(), "text/html"), BadBytes, "a web page instead of a picture"),
     (Json({"note": "no picture here"}, content_type="image/png"), BadBytes, "held no picture"),
     (Raw(b"", "image/png"), BadBytes, "empty"),
-    (Raw(b"GIF89a", "image/png"), BadBytes, "something else"),
+    (Raw(b"PK\x03\x04", "image/png"), BadBytes, "something else"),
+    (Json({"error": "The GPU is on holiday"}), ProviderError, "on holiday"),
+    (Json({"error": {"message": "flagged", "code": "content_policy_violation"}}), Refused, "flagged"),
+    (Json({"detail": [{"loc": ["body", "width"], "msg": "is too small"}]}), ProviderError, "width: is too small"),
     (Raw(b"{broken", "application/json"), BadBytes, "held no picture"),
     (Raw(b"[" * 100_000, "application/json"), BadBytes, "held no picture"),
     (Raw(b"x", "image/png", headers={"Content-Encoding": "br"}), BadBytes, "packed"),
@@ -135,6 +138,9 @@ IN_JOBS: list[tuple[str, Outcome, type[ProviderError], str]] = [
     ("fal-ai", Queue(nsfw=True), Refused, "refused"),
     ("fal-ai", Queue(result=Fail(422, {"detail": [{"msg": "steps must be below 13"}]})), BadParameters, "below 13"),
     ("fal-ai", Queue(result=Json({"images": []})), BadBytes, "held no picture"),
+    ("fal-ai", Queue(result=Json({"images": [{"url": None}]})), BadBytes, "held no picture"),
+    ("fal-ai", Queue(result=Json({"error": {"message": "The GPU is on holiday"}})), ProviderError, "on holiday"),
+    ("nscale", Json({"error": "The GPU is on holiday"}), ProviderError, "on holiday"),
     ("fal-ai", Queue(result=Raw(b"oops")), BadBytes, "could not be read"),
     ("fal-ai", Json({"status": "IN_QUEUE"}), BadBytes, "where to ask"),
     ("fal-ai", Fail(402), ProviderCreditsUsedUp, "credits"),
@@ -184,11 +190,10 @@ async def test_polls_that_go_on_failing_are_an_outage(huggingface: Emulator, mak
         "https://fal.media.evil.example/a.png",
         "file:///etc/passwd",
         "//cdn.fal.media/a.png",
-        "",
     ],
 )
 async def test_an_address_that_is_not_trusted_is_not_fetched(huggingface: Emulator, make: Make, url: str):
-    huggingface.script("text-to-image", [At(url)] if url else [Queue(result=Json({"images": [{"url": None}]}))])
+    huggingface.script("text-to-image", [At(url)])
     with pytest.raises(BadBytes, match="does not trust"):
         await steps_of(make(hf_provider="fal-ai", hf_result_hosts="*.fal.media"), request())
 

@@ -8,10 +8,12 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from chatserver.errors import BadBytes, BadParameters, ModelGone, Refused
+from chatserver.errors import BadParameters, ModelGone, Refused
+from chatserver.providers import numbers
 from chatserver.providers.base import Finished, ProviderRequest, Queued, Step
 from chatserver.providers.faults import spoken_fault, words_of
 from chatserver.providers.http import Answer
+from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, progress, routed
 from chatserver.providers.huggingface.client import successful
@@ -86,25 +88,16 @@ def _step(status: Any, state: dict[str, Any]) -> Step:
 
 
 def _queued(state: dict[str, Any]) -> Queued:
-    position = state.get("queue_position")
-    return Queued(position if isinstance(position, int) and position >= 0 else None)
+    return Queued(numbers.count(state.get("queue_position"), numbers.MOST_STEPS))
 
 
 async def _finished(job: Job, address: str) -> Finished:
     result = document(successful(await job.client.ask(f"{address}?{QUEUE}", job.deadline)))
-    data = await job.results.fetch(_url(result), job.request.kind, job.deadline)
+    data = await file_of(job, result)
     # A safety checker does not fail: it hands out a black picture, which nobody should pay for.
     if _blanked(result.get("has_nsfw_concepts")):
         raise Refused
-    seed = result.get("seed")
-    return job.finished(data, seed if isinstance(seed, int) else None)
-
-
-def _url(result: dict[str, Any]) -> Any:
-    match result:
-        case {"images": [{"url": url}, *_]} | {"image": {"url": url}} | {"video": {"url": url}}:
-            return url
-    raise BadBytes("The picture service's answer held no picture.")
+    return job.finished(data, numbers.count(result.get("seed"), numbers.MOST_SEED))
 
 
 def _blanked(concepts: Any) -> bool:

@@ -9,12 +9,11 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from chatserver.errors import BadBytes
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import Answer
+from chatserver.providers.huggingface.adapters.answers import file_in
 from chatserver.providers.huggingface.job import Job, parameters, prompt
 from chatserver.providers.huggingface.mapping import Route
-from chatserver.providers.huggingface.results import decoded, sniffed
 
 HEADERS = {"Accept": "image/png"}
 
@@ -35,25 +34,6 @@ async def steps(job: Job) -> AsyncGenerator[Step, None]:
     async with contextlib.aclosing(job.made(url, body(job.route, job.request), HEADERS)) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Answer):
-                yield job.finished(await _picture(job, outcome))
+                yield job.finished(await file_in(job, outcome))
             else:
                 yield outcome
-
-
-async def _picture(job: Job, answer: Answer) -> bytes:
-    if answer.body[:1] not in b'{["' or not answer.body:
-        return sniffed(answer.body, job.request.kind)
-    document = answer.json()
-    if isinstance(document, str):
-        return sniffed(await decoded(document, job.cap), job.request.kind)
-    return await embedded(job, document)
-
-
-async def embedded(job: Job, document: Any) -> bytes:
-    """The picture in `{"data": [{"b64_json" or "url"}]}`, `{"output": [url]}` or `{"images": [{"url"}]}`."""
-    match document:
-        case {"data": [{"b64_json": str(text)}, *_]}:
-            return sniffed(await decoded(text, job.cap), job.request.kind)
-        case {"data": [{"url": url}, *_]} | {"output": [url, *_]} | {"images": [{"url": url}, *_]}:
-            return await job.results.fetch(url, job.request.kind, job.deadline)
-    raise BadBytes("The picture service's answer held no picture.")

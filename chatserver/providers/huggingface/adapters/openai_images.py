@@ -9,14 +9,16 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import aiohttp
-
+from chatserver.errors import ProviderError, WrongAddress
+from chatserver.providers import addresses
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.hf_bytes import embedded
-from chatserver.providers.huggingface.job import Body, Job, parameters, prompt
+from chatserver.providers.huggingface.adapters.answers import file_in
+from chatserver.providers.huggingface.job import Body, Form, Job, parameters, prompt
 from chatserver.providers.huggingface.mapping import Route
 
+# The paths of calls, which people copy along with the address.
+CALLS = ("/images/generations", "/images/edits", "/images/variations", "/images", "/models", "/chat/completions")
 HEADERS = {"Accept": "application/json"}
 
 
@@ -32,31 +34,52 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {name: value for name, value in {**common, **settings}.items() if value != ""}
 
 
-def form(route: Route, request: ProviderRequest) -> aiohttp.FormData:
+def form(route: Route, request: ProviderRequest) -> Form:
     """The multipart form of `/images/edits`, for a variation on a self-hosted server."""
-    data = aiohttp.FormData()
-    for name, value in body(route, request).items():
-        data.add_field(name, str(value))
-    data.add_field("image", request.source, filename="source.png", content_type="image/png")
-    return data
+    return Form(body(route, request), request.source)
 
 
 async def steps(job: Job) -> AsyncGenerator[Step, None]:
     """Loading where the server says so, rendering, finished."""
-    url, sent = _call(job)
-    async with contextlib.aclosing(job.made(url, sent, HEADERS)) as outcomes:
+    errors: list[ProviderError] = []
+    for base in bases(job):
+        try:
+            async with contextlib.aclosing(_steps_at(base, job)) as run:
+                async for step in run:
+                    yield step
+        except ProviderError as error:
+            # What comes from an address that was only guessed counts where it is in the service's own words.
+            if not isinstance(error, WrongAddress) and (not errors or error.said):
+                raise
+            errors.append(error)
+        else:
+            job.client.settled[job.base] = base
+            return
+    raise errors[0]
+
+
+def bases(job: Job) -> tuple[str, ...]:
+    """The addresses that may be meant, the one that has answered before first. Behind the router there is no doubt."""
+    if not job.self_hosted:
+        return (f"{job.base}/v1",)
+    meant = addresses.bases(job.base, CALLS, versioned=True)
+    return tuple(dict.fromkeys((job.client.settled.get(job.base, meant[0]), *meant)))
+
+
+async def _steps_at(base: str, job: Job) -> AsyncGenerator[Step, None]:
+    path, sent = _call(job)
+    async with contextlib.aclosing(job.made(addresses.call(base, path), sent, HEADERS)) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Answer):
-                yield job.finished(await embedded(job, outcome.json()))
+                yield job.finished(await file_in(job, outcome))
             else:
                 yield outcome
 
 
 def _call(job: Job) -> tuple[str, Body]:
-    root = job.base if job.base.endswith("/v1") else f"{job.base}/v1"
     if job.self_hosted and job.request.source is not None:
-        return f"{root}/images/edits", lambda: form(job.route, job.request)
-    return f"{root}/images/generations", body(job.route, job.request)
+        return "/images/edits", form(job.route, job.request)
+    return "/images/generations", body(job.route, job.request)
 
 
 def _for_together(route: Route, request: ProviderRequest) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from chatserver.errors import BadBytes, ModelGone, TimedOut
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.faults import spoken_fault, words_of
 from chatserver.providers.http import Answer
+from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, progress
 from chatserver.providers.huggingface.job import Job, parameters, prompt
@@ -46,7 +47,7 @@ async def steps(job: Job) -> AsyncGenerator[Step, None]:
             async for state in waiting:
                 prediction = state
                 yield progress(state.get("logs"))
-    yield job.finished(await job.results.fetch(_output(prediction), job.request.kind, job.deadline))
+    yield job.finished(await file_of(job, _output(prediction)))
 
 
 async def _waited_for(job: Job, prediction: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -77,13 +78,12 @@ def _check(prediction: dict[str, Any]) -> None:
         raise spoken_fault(words_of(prediction))
 
 
-def _output(prediction: dict[str, Any]) -> str | None:
-    match prediction.get("output"):
-        case str(url) | [str(url), *_]:
-            return url
-    if prediction.get("status") == "succeeded":
+def _output(prediction: dict[str, Any]) -> Any:
+    """What it has made, in any shape; None while there is nothing."""
+    output = prediction.get("output")
+    if not output and prediction.get("status") == "succeeded":
         raise BadBytes("The picture service's answer held no picture.")
-    return None
+    return output or None
 
 
 def _id(prediction: dict[str, Any]) -> str:

@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.errors import BadBytes
+from chatserver.providers import numbers
 from chatserver.providers.base import ProviderRequest, Queued, Rendering, Step
-from chatserver.providers.faults import spoken_fault
+from chatserver.providers.faults import spoken_fault, words_of
 from chatserver.providers.http import Answer
+from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, routed
 from chatserver.providers.huggingface.job import Job, parameters, prompt
@@ -36,14 +38,14 @@ async def steps(job: Job) -> AsyncGenerator[Step, None]:
             said = step
             yield step
         task = _task(await poll.ask())
-    yield job.finished(await job.results.fetch(_output(task), job.request.kind, job.deadline))
+    yield job.finished(await file_of(job, task.get("outputs") or task.get("output")))
 
 
 def _task(answer: dict[str, Any]) -> dict[str, Any]:
     """`data` of its envelope, whose `code` may tell another story than the HTTP status."""
-    code = answer.get("code")
-    if isinstance(code, int) and code >= 400:
-        raise spoken_fault(str(answer.get("message", "")), status=code)
+    code = numbers.count(answer.get("code"), 599)
+    if code is not None and code >= 400:
+        raise spoken_fault(words_of(answer), status=code)
     task = answer.get("data")
     if not isinstance(task, dict):
         raise BadBytes("The picture service's answer could not be read.")
@@ -58,11 +60,4 @@ def _step(task: dict[str, Any]) -> Step | None:
             return Rendering()
         case "completed":
             return None
-    raise spoken_fault(str(task.get("error") or ""))
-
-
-def _output(task: dict[str, Any]) -> Any:
-    match task.get("outputs"):
-        case [url, *_]:
-            return url
-    raise BadBytes("The picture service's answer held no picture.")
+    raise spoken_fault(words_of(task))
