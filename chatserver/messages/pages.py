@@ -70,12 +70,14 @@ async def _read_older(tx: Transaction, session_id: str, before: int | None) -> O
 
 
 async def show_room(request: Request) -> Response:
-    """The chat page; for those who sat there once, a page that says so."""
+    """The chat page; for those who sat there once, and for what was deleted, a page that says so."""
     viewer, state = require_viewer(request), _state(request)
     session_id = ids.parse(request.path_params["session_id"])
     try:
         room = await state.database.run_as(viewer.id, _read_room, session_id, viewer.id)
     except NotFound:
+        if await state.database.run_system(sessions.was_deleted, session_id, viewer.id):
+            return templating.render(request, "sessions/deleted.html", status=404)
         if not await state.database.run_system(sessions.has_left, session_id, viewer.id):
             raise
         removed = await state.database.run_system(sessions.was_removed, session_id, viewer.id)

@@ -4,7 +4,7 @@ from chatserver.sessions.checkout import buy, extend, grant, open_places, prolon
 from chatserver.sessions.deleting import delete, empty, empty_next
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
-from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_removed
+from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_deleted, was_removed
 from chatserver.sessions.service import (
     active_seat,
     allow_guests,
@@ -63,5 +63,6 @@ __all__ = [
     "seat",
     "sequences",
     "stats",
+    "was_deleted",
     "was_removed",
 ]

@@ -48,6 +48,11 @@ async def was_removed(tx: Transaction, session_id: str, user_id: str) -> bool:
     return bool(await tx.fetch_value("sessions.was_removed", session_id=session_id, user_id=user_id))
 
 
+async def was_deleted(tx: Transaction, session_id: str, user_id: str) -> bool:
+    """Whether a session in which somebody sat to its end was deleted. Needs the worker role."""
+    return bool(await tx.fetch_value("sessions.was_deleted", session_id=session_id, user_id=user_id))
+
+
 async def has_left(tx: Transaction, session_id: str, user_id: str) -> bool:
     """Whether somebody sat in a session and does not any more. Needs the worker role."""
     return bool(await tx.fetch_value("sessions.has_left", session_id=session_id, user_id=user_id))

@@ -159,6 +159,11 @@ SELECT EXISTS (SELECT FROM session_removals WHERE session_id = :session_id AND u
 SELECT m.left_at IS NOT NULL FROM session_members m JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
  WHERE m.session_id = :session_id AND m.user_id = :user_id;
 
+-- name: was_deleted
+-- Whether somebody sat in a session until it was deleted.
+SELECT EXISTS (SELECT FROM session_members m JOIN user_sessions s ON s.id = m.session_id AND s.status = 'deleted'
+                WHERE m.session_id = :session_id AND m.user_id = :user_id AND m.left_at >= s.deleted_at);
+
 -- name: insert_invite
 -- A new invite, good for a week.
 INSERT INTO session_invites (id, session_id, code, created_by, expires_at)

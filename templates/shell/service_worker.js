@@ -14,6 +14,8 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)
+  // What a page asks for while it is left: without us the browser would drop it together with the page.
+  if (request.keepalive && request.method !== "GET" && origin === self.location.origin) return event.respondWith(fetch(request))
   if (request.method !== "GET" || origin !== self.location.origin) return
   if (request.mode === "navigate" && !pathname.startsWith("/files/")) event.respondWith(fetchPage(request))
   else if (FILES.includes(pathname)) event.respondWith(fetchKept(request))

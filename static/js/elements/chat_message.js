@@ -2,11 +2,10 @@
 import { copy, mark, slot, write } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { everySecond, now } from "../helpers/time.js"
+import { unlessUndone } from "../helpers/undo.js"
 import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
 import { Heard } from "../models/heard.js"
-
-const UNDO_MS = 5000
 
 export class ChatMessage extends HTMLElement {
   #heard = null
@@ -69,24 +68,19 @@ export class ChatMessage extends HTMLElement {
     live.emit("toast", { kind: "copied", words: "Copied." })
   }
 
-  // Deleting waits five seconds, in which it can be undone; leaving the page does not undo it.
   #leave() {
     mark(this, "data-local-leaving", true)
     this.querySelector('[data-action="undo"]').focus()
-    this.#leaving = setTimeout(this.#gone, UNDO_MS)
-    addEventListener("pagehide", this.#gone, { once: true })
+    this.#leaving = unlessUndone(this.#gone)
   }
 
   #stay() {
-    clearTimeout(this.#leaving)
-    removeEventListener("pagehide", this.#gone)
+    this.#leaving()
     mark(this, "data-local-leaving", false)
     this.querySelector('[data-action="delete"]').focus()
   }
 
   #gone = () => {
-    clearTimeout(this.#leaving)
-    removeEventListener("pagehide", this.#gone)
     live.send("message.delete", { message_id: this.dataset.id }).finally(() => mark(this, "data-local-leaving", false)).catch(() => {})
   }
 

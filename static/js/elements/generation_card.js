@@ -1,6 +1,7 @@
 // <generation-card>: one picture or clip. Says where it is, shows previews, and takes presses on a finished one.
 import { webpAddress } from "../helpers/blobs.js"
 import { copy, mark, slot, write } from "../helpers/dom.js"
+import { unlessUndone } from "../helpers/undo.js"
 import { clockTime, everySecond, now, secondsUntil, span } from "../helpers/time.js"
 import { live } from "../live.js"
 import { concerns, elapsedWords, stageWords } from "../models/progress.js"
@@ -16,6 +17,7 @@ export class GenerationCard extends HTMLElement {
   #drawnAt = 0
   #status = ""
   #retryTimer = null
+  #leaving = null
 
   connectedCallback() {
     this.addEventListener("click", this.press)
@@ -27,6 +29,7 @@ export class GenerationCard extends HTMLElement {
     this.#rest()
     clearTimeout(this.#retryTimer)
     this.#showPreview(null)
+    queueMicrotask(() => this.isConnected || document.dispatchEvent(new CustomEvent("picture-gone", { detail: this })))
   }
 
   get status() {
@@ -58,6 +61,8 @@ export class GenerationCard extends HTMLElement {
     open: (_, event) => this.#open(event),
     cancel: (button) => this.#ask(button, "generation.cancel"),
     retry: (button) => this.#retry(button),
+    remove: () => this.#leave(),
+    keep: () => this.#stay(),
     favorite: (button) => this.#favor(button),
     "copy-prompt": () => this.#copy(slot(this, "prompt").textContent),
     "copy-link": (button) => this.#copy(new URL(button.dataset.link, location.href).href),
@@ -78,6 +83,28 @@ export class GenerationCard extends HTMLElement {
       // the toast says why
     }
     button.removeAttribute("aria-disabled")
+  }
+
+  #leave() {
+    this.append(document.importNode(document.getElementById("picture_undo").content, true))
+    mark(this, "data-local-leaving", true)
+    this.querySelector('[data-action="keep"]').focus()
+    this.#leaving = unlessUndone(this.#gone)
+  }
+
+  #stay() {
+    this.#leaving()
+    this.#showAgain()
+    this.querySelector('[data-action="remove"]')?.focus()
+  }
+
+  #gone = () => {
+    live.send("generation.delete", { generation_id: this.dataset.id }).catch(() => this.#showAgain())
+  }
+
+  #showAgain() {
+    mark(this, "data-local-leaving", false)
+    this.querySelector(".tile__undo")?.remove()
   }
 
   // Before the limit lifts, a press means: then.

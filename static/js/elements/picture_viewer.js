@@ -13,6 +13,7 @@ export class PictureViewer extends HTMLElement {
     this.picture = slot(this, "picture")
     this.#zoom = new Zoom(slot(this, "stage"), this.picture)
     document.addEventListener("open-picture", this.open)
+    document.addEventListener("picture-gone", this.gone)
     this.dialog.addEventListener("close", this.closed)
     this.dialog.addEventListener("keydown", this.key)
     this.dialog.addEventListener("cancel", this.cancel)
@@ -21,12 +22,18 @@ export class PictureViewer extends HTMLElement {
 
   disconnectedCallback() {
     document.removeEventListener("open-picture", this.open)
+    document.removeEventListener("picture-gone", this.gone)
   }
 
   open = (event) => {
     this.#opener = document.activeElement
     this.dialog.showModal()
     this.#show(event.target)
+  }
+
+  // Somebody deleted it: nobody goes on looking at it.
+  gone = (event) => {
+    if (event.detail === this.#card && this.dialog.open) this.dialog.close()
   }
 
   closed = () => {

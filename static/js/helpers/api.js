@@ -1,7 +1,9 @@
 // One call to the API by the person who signed in: fulfils with the answer, rejects with an Error in words for people.
-export async function call(method, path, body) {
+// With `keepalive` it is made even where the page is just being left.
+export async function call(method, path, body, { keepalive = false } = {}) {
   const answer = await fetch(`/api/v1${path}`, {
     method,
+    keepalive,
     headers: { "Content-Type": "application/json" },
     body: body && JSON.stringify(body),
   }).catch(() => null)

@@ -1,10 +1,12 @@
 // What every page but the chat page loads.
 import "../helpers/forgetting.js"
 import "../elements/copy_button.js"
+import "../elements/deletable_item.js"
 import "../elements/local_time.js"
 import "../elements/modal_dialog.js"
 import "../elements/notification_switch.js"
 import "../elements/password_field.js"
+import "../elements/session_deletion.js"
 import "../elements/session_title.js"
 import "../elements/theme_switch.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
