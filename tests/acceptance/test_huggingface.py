@@ -138,6 +138,9 @@ BYTES = [
     Case("body without its last chunk", "bad-bytes", Cut("chunked")),
     Case("half a picture", "bad-bytes", Cut("half")),
     Case("picture of 108 megapixels", "bad-bytes", Raw(pictures.pixel_bomb(12_000, 9_000), "image/png")),
+    Case("stamp", "not-as-ordered", Raw(pictures.picture("x", 1, 16, 16), "image/jpeg"), width=1024, height=1024),
+    Case("strip", "not-as-ordered", Raw(pictures.picture("x", 1, 1024, 200), "image/jpeg")),
+    Case("size of its own", DONE, Raw(pictures.picture("x", 1, 832, 480), "image/jpeg")),
     Case("reset", "provider-down", Reset()),
     Case("reset in the middle", "bad-bytes", Reset(after=100)),
     Case("polite close", "provider-down", Reset(polite=True)),
@@ -258,7 +261,8 @@ async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs
             len(calls)
             for calls in (of_prompt(emulator, "a 402"), of_prompt(emulator, "a 410"), of_prompt(emulator, "a 403"))
         ]
-        assert attempts == [1, 1, 1], "never tried again"
+        attempts.append(len(of_prompt(emulator, "a stamp")))
+        assert attempts == [1, 1, 1, 1], "never tried again"
         assert len(of_prompt(emulator, "a 502 page")) == 3
     if provider == "fal-ai":
         told = stages["a place in the queue"]

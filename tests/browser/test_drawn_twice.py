@@ -261,6 +261,18 @@ async def another_version_was_made(stage: Stage) -> None:
 
 
 @lasting
+async def one_of_several_pictures_is_deleted(stage: Stage) -> None:
+    done = await stage.room.sees_ended(await stage.paint("three of them", count=3))
+    await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
+    done = await stage.room.sees(
+        lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done"] * 4
+    )
+    for gone in done["generations"][:2]:
+        await stage.asks("generation.delete", generation_id=gone["id"])
+    await stage.room.sees(lambda each: each["id"] == done["id"] and len(each["generations"]) == 2)
+
+
+@lasting
 async def a_picture_became_a_favourite(stage: Stage) -> None:
     done = await stage.room.sees_ended(await stage.paint("the best one"))
     asset = done["generations"][0]["assets"][0]
@@ -288,6 +300,7 @@ CHANGES = (
     a_picture_failed,
     a_picture_was_cancelled,
     another_version_was_made,
+    one_of_several_pictures_is_deleted,
     a_picture_became_a_favourite,
     a_clip_is_done,
 )

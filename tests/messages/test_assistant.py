@@ -186,6 +186,17 @@ async def test_the_model_reads_the_conversation_in_its_order(house):
     assert house.chat.requests[0].turns[-1].text == "hello there"
 
 
+async def test_the_model_is_not_told_what_was_deleted(house):
+    ada, session = await asked(house.database, "my secret is a fish")
+    gone = (await house.database.run_as(ada, messages.newest, session)).messages[0]
+    await house.database.run_system(messages.delete, ada, gone.id)
+    said = "what was my secret?"
+    await house.database.run_as(ada, messages.say, session, CreateMessage("d", said), f"<p>{said}</p>")
+    turns = (await claimed(house.database)).turns
+    assert [turn.text for turn in turns if turn.role == "user"] == [said]
+    assert not [turn for turn in turns if "fish" in turn.text]
+
+
 async def test_what_no_database_stores_and_no_page_shows_becomes_a_mark(house):
     message, events = await writes(house, "a\x00b", "\ud83d", "c", "😀")
     assert (message.status, message.text) == ("done", "a\ufffdb\ufffdc😀")
