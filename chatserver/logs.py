@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Mapping, MutableMapping
 from datetime import date
+from functools import lru_cache
 from pathlib import PurePath
 from types import TracebackType
 from typing import Any
@@ -30,6 +31,8 @@ _QUIET = ("uvicorn", "botocore", "aiobotocore", "asyncio", "websockets", "databa
 _NO_NEWS = {"socket.send() raised exception.", "ASGI callable returned without completing handshake."}
 # Items of a list, and lists within lists, that one line shows.
 _MOST_ITEMS, _MOST_DEPTH = 50, 4
+# Written here, of nothing that anybody sent.
+_OURS = {"exception", "level", "timestamp"}
 # JSON's readers take no larger number for one; infinity is none.
 _LARGEST = 2**63
 
@@ -74,7 +77,9 @@ def configure(config: Config) -> None:
 def _is_of_ours_to_tell(record: logging.LogRecord) -> bool:
     """Not that somebody went away in the middle, or that a request was given up at the end: nothing is wrong then."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, asyncio.CancelledError) and str(record.msg) not in _NO_NEWS
+    # (Ours come as the event's fields.)
+    known = isinstance(record.msg, str) and record.msg in _NO_NEWS
+    return not known and not isinstance(error, asyncio.CancelledError)
 
 
 def _renderer(config: Config) -> Processor:
@@ -123,13 +128,16 @@ def _write_error(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: value if name == "exception" else _shown(name, value, _MOST_DEPTH) for name, value in event.items()}
+    return {name: value if name in _OURS else _shown(name, value, _MOST_DEPTH) for name, value in event.items()}
 
 
 def _shown(name: str, value: Any, depth: int) -> Any:
-    if name != "event" and any(word in name.lower() for word in _SECRET_WORDS):
-        return "••••"
-    return _plain(value, depth)
+    return "••••" if _names_a_secret(name) else _plain(value, depth)
+
+
+@lru_cache(1000)
+def _names_a_secret(name: str) -> bool:
+    return name != "event" and any(word in name.lower() for word in _SECRET_WORDS)
 
 
 def _plain(value: Any, depth: int) -> Any:

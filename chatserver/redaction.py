@@ -24,6 +24,8 @@ _USER_INFO = re.compile(r"//[^/@\s]{1,200}@")
 _E_MAIL = re.compile(r"[^\s@<>\"',;:/=]{1,64}@[^\s@<>\"',;:/]{1,200}\.[A-Za-z]{2,24}")
 # API tokens of ours, and of the services that people know.
 _TOKENS = re.compile(r"\b(?:cs_|hf_|sk-|r8_|gsk_|key-)[A-Za-z0-9_-]{6,}")
+# Names of events, ids, numbers, codes: most of what is logged.
+_PLAIN = re.compile(r"[a-z0-9_.:-]{1,80}|[A-Za-z]{1,12}")
 # What chance made: long, of capital and small letters and digits at once; or of hexadecimal digits alone.
 _RANDOM = re.compile(
     r"(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,}"
@@ -33,20 +35,41 @@ _RANDOM = re.compile(
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def path(text: str) -> str:
+class Redacted(str):
+    """A text that has been through here already."""
+
+    __slots__ = ()
+
+
+def path(text: str) -> Redacted:
     """The path of a request, without its query and without the keys in it."""
     return words(_KEYS_IN_PATHS.sub(rf"\1{HIDDEN}", cut(text)), foreign=True)
 
 
-def words(text: str, *, foreign: bool = False) -> str:
+def words(text: str, *, foreign: bool = False) -> Redacted:
     """A text for the log. In one of another library's (`foreign`) everything that looks made by chance goes, too."""
-    text = _KEYS_IN_TEXTS.sub(rf"\1{HIDDEN}", cut(text))
-    text = _FILE_NAMES.sub(rf"\1{HIDDEN}\2", text)
-    text = _USER_INFO.sub(f"//{HIDDEN}@", _QUERIES.sub(f"?{HIDDEN}", text))
-    text = _NAMED.sub(rf"\1={HIDDEN}", text)
-    text = _TOKENS.sub(HIDDEN, _CREDENTIALS.sub(rf"\1 {HIDDEN}", text))
-    text = _E_MAIL.sub(HIDDEN, text)
-    return printable(_RANDOM.sub(HIDDEN, text) if foreign else text)
+    if isinstance(text, Redacted):
+        return text
+    text = cut(text)
+    if _PLAIN.fullmatch(text) and not _TOKENS.search(text) and not foreign:
+        return Redacted(text)
+    text = _without_addresses(text)
+    if "=" in text:
+        text = _NAMED.sub(rf"\1={HIDDEN}", text)
+    if " " in text:
+        text = _CREDENTIALS.sub(rf"\1 {HIDDEN}", text)
+    text = _TOKENS.sub(HIDDEN, text)
+    return Redacted(printable(_RANDOM.sub(HIDDEN, text) if foreign else text))
+
+
+def _without_addresses(text: str) -> str:
+    """What stands in addresses of the web and of people. Most texts have none, and are not looked through."""
+    if "/" in text:
+        text = _KEYS_IN_TEXTS.sub(rf"\1{HIDDEN}", text)
+        text = _FILE_NAMES.sub(rf"\1{HIDDEN}\2", text) if "/files/" in text else text
+    if "?" in text:
+        text = _QUERIES.sub(f"?{HIDDEN}", text)
+    return _E_MAIL.sub(HIDDEN, _USER_INFO.sub(f"//{HIDDEN}@", text)) if "@" in text else text
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
@@ -56,4 +79,6 @@ def cut(text: str, longest: int = LONGEST) -> str:
 
 def printable(text: str) -> str:
     """One line that moves nothing on a terminal."""
+    if text.isprintable():
+        return text
     return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
