@@ -6,6 +6,7 @@ go at the same time, each told to the emulator by its prompt.
 
 import asyncio
 import contextlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -281,6 +282,29 @@ async def until(condition, seconds=20.0):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
+
+
+async def test_every_failure_leaves_a_line_with_the_services_own_words(houses, emulator) -> None:
+    house = houses["hf-inference"]
+    ada = await sign_up(house, "Ada")
+    room = await ada.joins(await ada.buys("pro"))
+    said = {"error": f"the octopus\r\nhas a cold, says {TOKEN} at http://ada:canary@gpu.lan/?key=canary-17"}
+    emulator.wish("a secret garden", Fail(400, said))
+    [generation] = (await room.sees_ended(await room.generates("a secret garden")))["generations"]
+    assert generation["error"]["code"] == "bad-parameters"
+    emulator.script("chat", [Fail(400, said)])
+    reply = await reply_to(room, "hello octopus of mine")
+    assert "bad-parameters" in reply["text"]
+    emulator.script("chat", [Fail(402, said)])
+    with pytest.raises(Refusal):
+        await room.asks("prompt.improve", prompt="a secret garden")
+    for event in ("provider.failed", "generation.fault", "reply.failed", "improving.failed"):
+        [line] = [line for line in house.output().splitlines() if f"{event}" in line and "octopus" in line]
+        told = json.loads(line)
+        assert told["said"].startswith("the octopus has a cold, says •••• at http://")
+        assert (told["level"], told["status"] in {400, 402}) == ("warning", True)
+    assert not any(secret in house.output() for secret in (TOKEN, "canary", "secret garden", "octopus of mine"))
+    await room.leaves()
 
 
 async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(houses, emulator) -> None:

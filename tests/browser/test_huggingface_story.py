@@ -92,6 +92,34 @@ async def test_the_assistant_streams_code_and_is_stopped_half_way(house, emulato
         assert written.count("part") < 20, "stopped half way, not at the end"
 
 
+async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and_goes_on(
+    house, emulator, browser
+) -> None:
+    ada = await sign_up(house, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        thoughts = "They want numbers. " * 6 + "</think>\n\nOne, two, three,"
+        emulator.script("chat", [Stream(text=thoughts, loading=4.0, pause=0.1, finish="length"), Stream(text="four.")])
+        await say(page, "count, please")
+        reply = page.locator('chat-message[data-author-kind="assistant"]').last
+        waiting = reply.locator(".message__waiting")
+        await expect(waiting).to_contain_text(re.compile(r"The model is loading or thinking\s+[2-9] s"), timeout=10_000)
+        await expect(reply.locator(".message__text")).to_contain_text("They want numbers.")
+        await expect(waiting).to_be_hidden()
+        await expect(reply).to_have_attribute("data-status", "done", timeout=20_000)
+        written = await reply.locator(".message__text").inner_text()
+        assert written.startswith("One, two, three,")
+        assert "numbers" not in written
+        await expect(reply.locator(".message__text")).to_contain_text("reached the longest")
+        await reply.get_by_role("button", name="Continue").click()
+        more = page.locator('chat-message[data-author-kind="assistant"]').nth(1)
+        await expect(more.locator(".message__text")).to_have_text("four.")
+        await expect(page.get_by_role("button", name="Continue")).to_have_count(0)
+        sent = emulator.calls("chat")[-1].document["messages"]
+        assert [each["content"] for each in sent[-2:]] == ["One, two, three,", "@assistant Please go on."]
+
+
 async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved(house, emulator, browser) -> None:
     ada = await sign_up(house, "Ada")
     session = await ada.buys()

@@ -41,9 +41,13 @@ class Stream(Outcome):
     crlf: bool = False
     split: int = 0
     whole: bool = False
+    finish: str = "stop"
+    # What the model needs until it begins: nothing is sent, not even a status.
+    loading: float = 0.0
     first: list[Any] = field(default_factory=list)
 
     async def answer(self, call: Call) -> web.StreamResponse:
+        await asyncio.sleep(self.loading)
         if self.whole:
             message = {"role": "assistant", "content": self.text}
             return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": _USAGE})
@@ -71,7 +75,7 @@ class Stream(Outcome):
         if self.ending == "error":
             return [*lines, json.dumps(self.error)]
         if self.ending in {"done", "no-done", "hangs"}:
-            lines.append(_chunk({}, "stop"))
+            lines.append(_chunk({}, self.finish))
             lines += [json.dumps({"choices": [], "usage": _USAGE})] if self.usage else []
         return [*lines, "[DONE]"] if self.ending == "done" else lines
 
