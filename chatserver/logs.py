@@ -10,12 +10,10 @@ import asyncio
 import enum
 import logging
 import sys
-import threading
 from collections.abc import Mapping, MutableMapping
 from datetime import date
 from functools import lru_cache
 from pathlib import PurePath
-from types import TracebackType
 from typing import Any
 
 import structlog
@@ -71,7 +69,10 @@ def configure(config: Config) -> None:
     logging.getLogger(__package__).setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    _take_what_nobody_catches()
+    logging.captureWarnings(True)
+    # Where even logging fails, it would print the arguments.
+    logging.raiseExceptions = False
+    tracebacks.take_what_nobody_catches(_log_uncaught)
 
 
 def _is_of_ours_to_tell(record: logging.LogRecord) -> bool:
@@ -90,21 +91,8 @@ def _renderer(config: Config) -> Processor:
     return structlog.processors.JSONRenderer()
 
 
-def _take_what_nobody_catches() -> None:
-    """Warnings, and errors that end a process, a thread or a destructor: Python's own words would quote values."""
-    logging.captureWarnings(True)
-    # Where even logging fails, it would print the arguments.
-    logging.raiseExceptions = False
-    sys.excepthook = _log_uncaught
-    threading.excepthook = lambda failed: _log_uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
-    sys.unraisablehook = lambda failed: _log_uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
-
-
-def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
-        sys.__excepthook__(kind, error or kind(), trace)
-        return
-    log.critical("process.failed", error=kind.__name__, exc_info=error)
+def _log_uncaught(error: BaseException) -> None:
+    log.critical("process.failed", error=type(error).__name__, exc_info=error)
 
 
 # Processors -------------------------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ Neither local variables nor, as a rule, an error's own words: these quote what s
 
 import builtins
 import re
+import sys
+import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from chatserver import redaction
@@ -31,6 +33,20 @@ def text_of(error: BaseException) -> str:
     chain = list(_chain(error))
     lines = [line for each in reversed(chain) for line in _lines(each)]
     return redaction.cut("\n".join(lines), LONGEST)
+
+
+def take_what_nobody_catches(tell: Callable[[BaseException], None]) -> None:
+    """Hands over the errors that end this process, a thread or a destructor; Python itself would print their words."""
+
+    def take(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt | SystemExit):
+            sys.__excepthook__(kind, error or kind(), trace)
+        else:
+            tell(error)
+
+    sys.excepthook = take
+    threading.excepthook = lambda failed: take(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.unraisablehook = lambda failed: take(failed.exc_type, failed.exc_value, failed.exc_traceback)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

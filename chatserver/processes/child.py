@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from chatserver import tracebacks
 from chatserver.processes import confinement
 from chatserver.processes.confinement import Confinement
 
@@ -41,6 +42,8 @@ def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine,
     `confine` locks this process in before its first task; what the work needs must be imported, and opened, by then.
     Without `greets` it takes the place of one that has said READY.
     """
+    # Its parent logs what it prints.
+    tracebacks.take_what_nobody_catches(lambda error: print(tracebacks.text_of(error), file=sys.stderr))  # noqa: T201
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

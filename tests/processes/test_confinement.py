@@ -175,6 +175,19 @@ async def test_what_a_child_prints_is_told_by_us_and_only_the_beginning_of_it():
     assert len(told) < 20_000
 
 
+async def test_what_a_child_prints_of_its_faults_holds_nothing_of_the_task():
+    opened = Pool("tests.support.leaky", size=1, limits=LIMITS)
+    with structlog.testing.capture_logs() as lines:
+        async with opened.lease() as child:
+            assert [answer async for answer in child.ask(b"canary")] == [b"done"]
+            async with asyncio.timeout(10):
+                while "ValueError" not in str(lines):
+                    await asyncio.sleep(0.02)
+    await opened.close()
+    assert "in __del__" in str(lines)
+    assert "canary" not in str(lines)
+
+
 @pytest.mark.parametrize("machine", syscalls.ARCHITECTURES)
 @pytest.mark.parametrize("reads_files", [True, False])
 def test_the_filter_is_one_that_the_kernel_takes(machine, reads_files):
