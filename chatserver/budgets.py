@@ -54,27 +54,27 @@ REPLIES = Budget(
     "replies",
     3600,
     lambda limits: limits.replies_per_hour,
-    "You have asked me {most} times within an hour, which is the most for one person. I can answer you again in {wait}.",
+    "You have had as many replies as one person may have in an hour ({most}). I can answer you again in {wait}.",
 )
 IMPROVED = Budget(
     "improved-prompts",
     3600,
     lambda limits: limits.improved_prompts_per_hour,
-    "You have had {most} prompts improved within an hour, which is the most. Yours is as it was; the next can be improved "
-    "in {wait}.",
+    "You have had as many prompts improved as one person may in an hour ({most}). Yours is as it was; it can be improved in "
+    "{wait}.",
 )
 EXPORTS = Budget(
     "exports",
     3600,
     lambda limits: limits.exports_per_hour,
-    "You have exported your data {most} times within an hour, which is the most. The next export can begin in {wait}.",
+    "You have exported your data as often as one person may in an hour ({most}). The next export can begin in {wait}.",
 )
 FREE_SESSIONS = Budget(
     "free-sessions",
     86_400,
     lambda limits: limits.free_sessions_per_day,
-    "You have had {most} free sessions or extensions within a day, which is the most for one person. The next one is "
-    "there for you in {wait}.",
+    "You have had as many free sessions and extensions as one person may in a day ({most}). The next one is there for you "
+    "in {wait}.",
     FreeSessionsUsedUp,
 )
 

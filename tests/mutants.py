@@ -58,6 +58,29 @@ MUTANTS = (
         tries=6,
     ),
     Mutant(
+        "the room in a budget of messages",
+        (
+            (
+                "sql/queries/messages.sql",
+                "   WHERE :most = 0 OR cardinality(b.times) < :most\n",
+                "   WHERE true OR :most = 0\n",
+            ),
+        ),
+        "tests/test_budgets.py::test_one_allowance_of_messages_for_all_sessions_of_a_person",
+    ),
+    Mutant(
+        "the row of a budget, under which open sessions are counted",
+        (
+            (
+                "chatserver/sessions/checkout.py",
+                "        await _take_free(tx, user_id)\n        await _require_place(tx, user_id)\n    session_id",
+                "        await _require_place(tx, user_id)\n        await _take_free(tx, user_id)\n    session_id",
+            ),
+        ),
+        "tests/test_budgets.py::test_no_more_sessions_are_open_than_allowed_however_many_are_taken_at_once",
+        tries=3,
+    ),
+    Mutant(
         "the fence of an attempt at its end",
         (
             (

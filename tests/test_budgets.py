@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,8 +14,12 @@ from chatserver.errors import (
     TooManySessions,
     TooManyWaiting,
 )
+from chatserver.generations import improving
 from chatserver.generations.models import Maker
 from chatserver.messages.requests import CreateMessage
+from chatserver.providers.base import Text
+from chatserver.realtime.base import Caller
+from chatserver.web.auth import Viewer
 from tests.support.people import make_session, make_user, run_sql, seat
 
 MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
@@ -331,6 +336,29 @@ async def test_exports_are_bounded_before_their_first_piece(limited, ada):
         assert json.loads(b"".join(pieces))["user"]["id"] == ada
     with pytest.raises(RateLimited):
         await users.export_account(few, ada)
+
+
+class Model:
+    """A language model that counts how often it is asked."""
+
+    is_model, label, asked = True, "Test", 0
+
+    async def reply(self, request):
+        self.asked += 1
+        yield Text("a better boat")
+
+
+async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, ada):
+    few = await limited(improved_prompts_per_hour=2)
+    room, model = await make_session(few, ada), Model()
+    state = SimpleNamespace(chat=model, database=few)
+    viewer = Viewer(id=ada, name="Ada", role="member", via="cookie", credential_id="c")
+    caller = Caller(viewer=viewer, session_id=room, connection_id="1")
+    wishes = [improving.improve(state, caller, improving.ImprovePrompt("a boat")) for _ in range(6)]
+    assert await outcomes(wishes) == ["Improved"] * 2 + ["RateLimited"] * 4
+    assert model.asked == 2
+    with pytest.raises(RateLimited, match=r"Yours is as it was; it can be improved in 1 h\."):
+        await improving.improve(state, caller, improving.ImprovePrompt("a boat"))
 
 
 async def test_an_invite_is_bounded_for_who_makes_it_and_for_who_comes(limited, ada):

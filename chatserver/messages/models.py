@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from chatserver import colours
 from chatserver.database import Row
+from chatserver.errors import RateLimited
 from chatserver.messages import endings
 
 T = TypeVar("T")
@@ -219,6 +220,11 @@ class Message(Struct, frozen=True, kw_only=True):
         return (
             self.author.kind == "assistant" and self.status == "done" and endings.code_of(self.text) == endings.LENGTH
         )
+
+    @property
+    def declined(self) -> bool:
+        """Whether this reply was never begun: who asked has had as many as one person may have."""
+        return self.status == "failed" and endings.code_of(self.text) == RateLimited.code
 
     @property
     def stacks(self) -> list[list[Generation]]:
