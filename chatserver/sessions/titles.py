@@ -2,7 +2,7 @@
 
 import re
 
-from chatserver import budgets
+from chatserver import budgets, graphemes
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Seat, Session
@@ -75,4 +75,4 @@ def brief(words: str) -> str:
 def _cut(text: str) -> str:
     whole, _, _ = text[: _BRIEF + 1].rpartition(" ")
     # A text without spaces, or with one long word, is cut where it is.
-    return (whole if len(whole) > _BRIEF // 2 else text[:_BRIEF]).rstrip(" .,;:-")
+    return (whole if len(whole) > _BRIEF // 2 else graphemes.cut(text, _BRIEF)).rstrip(" .,;:-")

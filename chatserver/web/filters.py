@@ -1,12 +1,13 @@
 """How values are written in templates. Times are UTC with an element that puts them into the reader's own zone."""
 
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
 
-from chatserver import colours
+from chatserver import colours, graphemes
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
@@ -73,6 +74,11 @@ def count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
+def isolate(text: str) -> str:
+    """A name or a title inside a sentence of ours: written from right to left, it turns round neither of them."""
+    return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(each) in {"R", "AL"} for each in text) else text
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "iso": iso,
@@ -81,4 +87,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "count_of": count,
     "hue": colours.hue_of,
+    "initial": graphemes.initial,
+    "isolate": isolate,
 }

@@ -1,7 +1,7 @@
 """Pages and fragments: the Jinja environment, what every template may call, and `render`.
 
 Every template may use `dom_id`, `static_url`, `icon` and the filters `time`, `price`, `size`, `duration`; a whole page
-also has `viewer`, `site_name`, `theme`, `path`, `notice` and `csrf_field()`. Fragments drawn for a whole room take
+also has `viewer`, `site_name`, `theme`, `path`, `now`, `notice` and `csrf_field()`. Fragments drawn for a whole room take
 exactly one object and nothing of the viewer.
 """
 
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from chatserver import resources
+from chatserver import clock, resources
 from chatserver.config import Config
 from chatserver.web import bundle, cookies, csrf, filters, forms
 from chatserver.web.auth import Viewer
@@ -92,6 +92,7 @@ def render(
         viewer=_viewer(request),
         theme=theme(request),
         path=request.url.path,
+        now=clock.now(),
         notice=notice,
         csrf_field=lambda: _csrf_field(request),
         **(context or {}),

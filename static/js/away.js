@@ -26,9 +26,16 @@ function show() {
   document.title = unseen ? `(${unseen}) ${title}` : title
 }
 
-function notify(words, body) {
+// By the service worker, where there is one: on phones the constructor throws.
+async function notify(words, body) {
   const wished = document.querySelector("chat-room").dataset.notifications === "yes"
   if (!wished || !("Notification" in window) || Notification.permission !== "granted") return
-  const notice = new Notification(words, { body, tag: location.pathname })
-  notice.onclick = () => window.focus()
+  const options = { body, tag: location.pathname, data: location.pathname, dir: "auto" }
+  const worker = await navigator.serviceWorker?.getRegistration().catch(() => null)
+  if (worker?.active) return worker.showNotification(words, options).catch(reportError)
+  try {
+    new Notification(words, options).onclick = () => window.focus()
+  } catch {
+    // this browser tells nothing without a worker; the title does
+  }
 }

@@ -39,6 +39,18 @@ async function fetchKept(request) {
   return (await caches.match(request)) ?? fetch(request)
 }
 
+// A press on a notification leads to the room that it is about.
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close()
+  event.waitUntil(showPage(event.notification.data))
+})
+
+async function showPage(path) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true })
+  const open = pages.find((page) => new URL(page.url).pathname === path)
+  return open ? open.focus() : self.clients.openWindow(path)
+}
+
 async function forgetOlder() {
   const names = await caches.keys()
   await Promise.all(names.filter((name) => name.startsWith("shell-") && name !== CACHE).map((name) => caches.delete(name)))

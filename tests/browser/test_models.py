@@ -154,3 +154,44 @@ async def test_whatever_one_person_left_is_forgotten_when_the_server_asks_for_it
       await forgotten
       return [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, document.cookie]"""
     assert await run(page, "helpers/forgetting", body) == [0, 0, 0, "theme=dark"]
+
+
+async def test_a_listener_that_throws_stops_neither_the_others_nor_the_rest_of_a_frame(page) -> None:
+    body = """
+      const heard = [], reported = []
+      addEventListener('error', (event) => { event.preventDefault(); reported.push(event.message) })
+      window.WebSocket = class { constructor() { window.line = this } send() {} close() {} }
+      const socket = new m.Socket({ all: async () => [], put() {}, remove() {} }, 'ada')
+      socket.on('stats', () => { throw new Error('a fault of a listener') })
+      socket.on('stats', () => heard.push('stats'))
+      socket.on('message', ({ seq }) => heard.push(seq))
+      socket.start({ session: 's', after: 0 })
+      line.onmessage({ data: JSON.stringify([
+        { type: 'welcome', you: { id: 'ada' }, now: new Date().toISOString() },
+        { type: 'stats' }, { type: 'message', seq: 7 }]) })
+      return [heard, socket.after, reported.length]"""
+    assert await run(page, "socket", body) == [["stats", 7], 7, 1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("7,5", 7.5),
+        ("7.5", 7.5),
+        ("  42 ", 42),
+        ("４２", 42),
+        ("٤٢", 42),
+        ("७٫५", 7.5),
+        ("", None),
+        ("1e3", "NaN"),
+        ("x", "NaN"),
+    ],
+)
+async def test_a_number_is_read_as_it_is_typed(page, typed, number) -> None:
+    body = "const n = m.typedNumber(x); return Number.isNaN(n) ? 'NaN' : n"
+    assert await run(page, "models/numbers", body, typed) == number
+
+
+async def test_no_character_is_cut_in_the_middle(page) -> None:
+    body = "return [...x.map(m.initial), m.shorten('👍🏽'.repeat(5), 3), m.length('🦊')]"
+    assert await run(page, "helpers/text", body, ["👩‍👩‍👧 Lee", "🇮🇳", "élan"]) == ["👩‍👩‍👧", "🇮🇳", "É", "👍🏽👍🏽…", 1]

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from chatserver import resources
-from tests.support.browser import TEXT, desk
+from tests.support.browser import TEXT, desk, say
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -61,3 +61,146 @@ def test_every_script_that_listens_to_keys_knows_those_of_input_methods() -> Non
     listening = {path for path, text in scripts.items() if re.search(r'"key(down|up|press)"', text)}
     assert len(listening) > 4
     assert not {path.name for path in listening if "composing(event)" not in scripts[path]}
+
+
+ARABIC, HEBREW = "مرحبا بالعالم.", "שלום עולם."
+# Where each kind of block begins, and on which side its list's bullets stand.
+DIRECTIONS = """() => [...document.querySelectorAll('[data-author-kind=user] .prose > *')].map((each) => [
+  each.localName, getComputedStyle(each).direction])"""
+
+
+async def test_each_block_runs_in_the_direction_of_its_own_words(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys(title=ARABIC)
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        room = await ada.joins(session)
+        await room.says(
+            f"# {ARABIC}\n\nHello.\n\n- {HEBREW}\n- one\n\n> {ARABIC}\n\n```\ncode {ARABIC}\n```\n\n1. one\n2. {HEBREW}"
+        )
+        await expect(page.locator(".prose ol")).to_be_visible()
+        expected = [["h1", "rtl"], ["p", "ltr"], ["ul", "rtl"], ["blockquote", "rtl"], ["pre", "ltr"], ["ol", "ltr"]]
+        assert await page.evaluate(DIRECTIONS) == expected
+        await page.fill(TEXT, ARABIC)
+        for selector in (TEXT, "h1 [data-slot=title]", "session-finder [aria-current] span"):
+            assert await page.locator(selector).evaluate("(each) => getComputedStyle(each).direction") == "rtl", (
+                selector
+            )
+        await page.reload()
+        assert await page.evaluate(DIRECTIONS) == expected
+        await room.leaves()
+
+
+async def test_what_is_pasted_beyond_the_limit_stays_and_is_counted_as_the_server_counts(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        await page.focus(TEXT)
+        await page.keyboard.insert_text("🦊" * 8_003)
+        assert await page.locator(TEXT).evaluate("(each) => [...each.value].length") == 8_003
+        await expect(page.locator(".composer__reasons")).to_have_text("3 characters too many: at most 8,000.")
+        await page.press(TEXT, "Enter")
+        await expect(page.locator(".composer__send")).to_have_attribute("aria-disabled", "true")
+        assert await page.locator(TEXT).evaluate("(each) => [...each.value].length") == 8_003
+        for _ in range(3):
+            await page.press(TEXT, "Backspace")
+        await expect(page.locator(".composer__reasons")).to_be_hidden()
+        await page.press(TEXT, "Enter")
+        await expect(page.locator(".message[data-author-kind=user]:not([data-local-pending])")).to_have_count(1)
+
+        await page.click('.composer__mode[data-mode="image"]')
+        await page.fill(TEXT, "🦊" * 2_001)
+        await expect(page.locator(".composer__reasons")).to_contain_text("1 character too many: at most 2,000.")
+        await page.fill(TEXT, "🦊" * 2_000)
+        await expect(page.locator(".composer__reasons")).not_to_contain_text("too many")
+
+        await page.click("chat-room [data-action=rename]")
+        await page.fill("chat-room .rename input", "T" * 125)
+        await page.press("chat-room .rename input", "Enter")
+        await expect(page.locator("chat-room .rename__problem")).to_have_text("5 characters too many: at most 120.")
+        await expect(page.locator("chat-room .rename input")).to_have_value("T" * 125)
+
+        await page.goto(f"{product.url}/settings")
+        await page.fill("[name=name]", "N" * 81)
+        await expect(page.locator("limited-text", has=page.locator("[name=name]"))).to_contain_text(
+            "1 character too many"
+        )
+        await page.click("form[action='/settings/name'] button")
+        await expect(page.locator("[name=name]")).to_have_value("N" * 81)
+        await page.goto(f"{product.url}/history")
+        await page.fill("#search", "S" * 203)
+        await expect(page.locator("limited-text", has=page.locator("#search"))).to_contain_text("3 characters too many")
+
+
+async def test_numbers_are_read_as_people_type_them_and_nonsense_is_named(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada, locale="de-DE") as seat:
+        page = await seat.open_room(session)
+        await page.click('.composer__mode[data-mode="image"]')
+        await page.click("[data-action=more]")
+        await page.fill(TEXT, "a boat")
+        await page.fill("[name=guidance]", "7,5")
+        await page.fill("[name=steps]", "２０")
+        await page.fill("[name=seed]", "٤٢")
+        await page.hover("[name=steps]")
+        await page.mouse.wheel(0, 300)
+        await expect(page.locator(".composer__send")).to_have_attribute("aria-disabled", "false")
+        for name, nonsense, words in (
+            ("guidance", "a lot", "Guidance is a number from 0 to 30."),
+            ("steps", "2,5", "Steps are a whole number from 1 to 100."),
+            ("seed", "-1", "A seed is a whole number from 0 to 4294967295."),
+        ):
+            kept = await page.input_value(f"[name={name}]")
+            await page.fill(f"[name={name}]", nonsense)
+            await expect(page.locator(".composer__reasons")).to_contain_text(words)
+            await page.fill(f"[name={name}]", kept)
+        await page.press(TEXT, "Enter")
+        room = await ada.joins(session)
+        made = (await room.sees(lambda each: each["kind"] == "image"))["generations"][0]
+        assert (made["guidance"], made["steps"], made["seed"]) == (7.5, 20, 42)
+        await room.leaves()
+
+
+PUT_FILE = """([selector, type, withText]) => {
+  const data = new DataTransfer()
+  data.items.add(new File(['x'], 'x.png', { type: 'image/png' }))
+  if (withText) data.setData('text/plain', 'words')
+  const event = type === 'paste'
+    ? new ClipboardEvent(type, { clipboardData: data, bubbles: true, cancelable: true })
+    : new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true })
+  document.querySelector(selector).dispatchEvent(event)
+  return event.defaultPrevented
+}"""
+
+
+async def test_files_that_are_pasted_or_dropped_are_refused_in_words_and_do_not_take_the_page_away(
+    product, browser
+) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        page = await seat.open_room(session)
+        assert not await page.evaluate(PUT_FILE, [TEXT, "paste", True])
+        assert await page.evaluate(PUT_FILE, [TEXT, "paste", False])
+        await expect(page.locator(".composer__problem")).to_contain_text("Files cannot be sent here")
+        assert await page.evaluate(PUT_FILE, [".stream__scroll", "dragover", False])
+        assert await page.evaluate(PUT_FILE, [".stream__scroll", "drop", False])
+        await expect(page.locator("toast-notice")).to_contain_text("Files cannot be sent here")
+
+
+async def test_words_are_sent_where_the_browser_keeps_nothing(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        await seat.context.add_init_script("""
+          Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }
+          IDBFactory.prototype.open = () => { throw new DOMException('private', 'SecurityError') }""")
+        page = await seat.open_room(session)
+        await say(page, "kept nowhere")
+        await expect(page.locator(".message:not([data-local-pending]) .message__text").first).to_have_text(
+            "kept nowhere"
+        )
+        await page.fill(TEXT, "typed")
+        await expect(page.locator(TEXT)).to_have_value("typed")

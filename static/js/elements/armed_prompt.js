@@ -1,6 +1,7 @@
 // <armed-prompt>: a wish that waits for its credits and runs by itself as soon as enough are back.
 import { slot, write } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
+import { isolate, shorten } from "../helpers/text.js"
 import { countdown, everySecond, secondsUntil } from "../helpers/time.js"
 import { live } from "../live.js"
 import { Armed } from "../models/armed.js"
@@ -61,7 +62,7 @@ export class ArmedPrompt extends HTMLElement {
     const next = this.#balances[kind].next_at
     const when = next ? ` · next credit in ${countdown(secondsUntil(next))}` : ""
     const enough = count === 1 ? "a credit is" : `${count} credits are`
-    return `“${prompt.length > 40 ? `${prompt.slice(0, 39)}…` : prompt}” runs by itself when ${enough} back${when}.`
+    return `“${isolate(shorten(prompt, 40))}” runs by itself when ${enough} back${when}.`
   }
 }
 

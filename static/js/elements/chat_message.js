@@ -28,6 +28,8 @@ export class ChatMessage extends HTMLElement {
   drawn() {
     mark(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
     this.#addButtons()
+    // Each block runs in its own direction, and its bullets and bars with it; code never does.
+    for (const block of this.querySelectorAll(".prose > :not(pre, [data-tail])")) block.dir = "auto"
     if (this.dataset.status === "streaming") this.#startHearing()
     else this.#stopHearing()
     // Parts of a message that has just come are not awake yet; they draw themselves when they are.
@@ -86,6 +88,7 @@ export class ChatMessage extends HTMLElement {
 
   #addButtons() {
     for (const block of this.querySelectorAll("pre")) {
+      block.querySelector("code").tabIndex = 0 // what is pushed sideways has to be reached by the keyboard
       if (block.querySelector("[data-added]")) continue
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
         block.append(document.importNode(document.getElementById(id).content, true))

@@ -27,6 +27,7 @@ export class ChatRoom extends HTMLElement {
     this.addEventListener("click", this.press)
     document.addEventListener("click", this.close)
     document.addEventListener("keydown", this.key)
+    for (const type of ["dragover", "drop"]) this.addEventListener(type, this.drop)
     live.start({ session: this.dataset.session, after: Number(this.dataset.seq) })
   }
 
@@ -49,6 +50,13 @@ export class ChatRoom extends HTMLElement {
   close = (event) => {
     const dialog = event.target.closest?.("dialog.dialog")
     if (dialog && (event.target === dialog || event.target.closest('[data-action="close-dialog"]'))) dialog.close()
+  }
+
+  // A file let fall on the page would take its place.
+  drop = (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return
+    event.preventDefault()
+    if (event.type === "drop") live.emit("toast", { kind: "files", words: "Files cannot be sent here. Describe in words what you want to see." })
   }
 
   key = (event) => {

@@ -1,5 +1,8 @@
 // <local-time data-style="datetime|date|clock|day|relative|left"><time datetime="…Z">…</time></local-time>
 // Writes the time in the reader's own zone and language; those that count from now are kept up to date by one shared timer.
+import { onNewDay } from "../helpers/days.js"
+import { callEach } from "../helpers/listeners.js"
+import { now } from "../helpers/time.js"
 
 const STYLES = {
   datetime: { dateStyle: "medium", timeStyle: "short" },
@@ -13,6 +16,7 @@ const TICK_MS = 15_000
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" })
 const formats = new Map()
 const ticking = new Set()
+const showTicking = () => callEach([...ticking].map((each) => () => each.show()))
 let timer = null
 
 export class LocalTime extends HTMLElement {
@@ -54,14 +58,14 @@ export function write(date, style = "datetime") {
 }
 
 function writeDay(date) {
-  const days = Math.round((startOfDay(date) - startOfDay(new Date())) / 86_400_000)
+  const days = Math.round((startOfDay(date) - startOfDay(now())) / 86_400_000)
   if (days > -2 && days < 2) return capital(new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(days, "day"))
-  const thisYear = date.getFullYear() === new Date().getFullYear()
+  const thisYear = date.getFullYear() === now().getFullYear()
   return thisYear ? format("day", STYLES.day).format(date) : format("date", STYLES.date).format(date)
 }
 
 function writeRelative(date) {
-  const seconds = (date - Date.now()) / 1000
+  const seconds = (date - now()) / 1000
   for (const [unit, size] of UNITS) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit)
   }
@@ -70,7 +74,7 @@ function writeRelative(date) {
 
 // 1 h 12 min left: a clock that runs out is read to the minute.
 function writeLeft(date) {
-  const minutes = Math.ceil((date - Date.now()) / 60_000)
+  const minutes = Math.ceil((date - now()) / 60_000)
   if (minutes <= 0) return "time is up"
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
   const words = hours === 0 ? `${rest} min` : rest === 0 ? `${hours} h` : `${hours} h ${rest} min`
@@ -93,7 +97,7 @@ function format(name, options) {
 
 function start(element) {
   ticking.add(element)
-  timer ??= setInterval(() => ticking.forEach((each) => each.show()), TICK_MS)
+  timer ??= setInterval(showTicking, TICK_MS)
 }
 
 function stop(element) {
@@ -103,5 +107,11 @@ function stop(element) {
     timer = null
   }
 }
+
+// Another zone writes every time otherwise; another day, some of them.
+onNewDay(() => {
+  formats.clear()
+  for (const each of document.querySelectorAll("local-time")) each.show?.()
+})
 
 customElements.define("local-time", LocalTime)

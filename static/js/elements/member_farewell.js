@@ -1,6 +1,7 @@
 // <member-farewell>: asks before the owner sends a guest away, who then stays away, or a guest leaves.
 import { call } from "../helpers/api.js"
 import { slot, write } from "../helpers/dom.js"
+import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
 
@@ -39,7 +40,7 @@ export class MemberFarewell extends HTMLElement {
     }
     if (this.#member === viewer()) return location.reload() // to the page that says so
     this.dialog.close()
-    live.emit("toast", { kind: "farewell", words: `${slot(this, "name").textContent} is out.` })
+    live.emit("toast", { kind: "farewell", words: `${isolate(slot(this, "name").textContent)} is out.` })
   }
 
   #say(problem) {

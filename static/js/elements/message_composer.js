@@ -2,6 +2,7 @@
 import { slot, write } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { composing } from "../helpers/keys.js"
+import { tooMuch } from "../helpers/text.js"
 import { everySecond } from "../helpers/time.js"
 import { live } from "../live.js"
 import { drawnBalances } from "../models/balances.js"
@@ -12,13 +13,14 @@ import { order } from "../models/order.js"
 const TYPING_EVERY_MS = 3000 // the others forget a name after five seconds
 const NARROW = matchMedia("(max-width: 40rem)")
 const SLASH = /^\/(image|video)(?:\s+|$)/
+const NO_FILES = "Files cannot be sent here. Describe in words what you want to see."
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 
 export class MessageComposer extends HTMLElement {
   #off = []
   #balances = {}
   #drafts = null
-  #typedAt = 0
+  #typedAt = -TYPING_EVERY_MS
   #people = 1
 
   connectedCallback() {
@@ -43,6 +45,7 @@ export class MessageComposer extends HTMLElement {
     this.field.addEventListener("compositionend", this.input)
     this.form.addEventListener("change", () => this.show())
     this.field.addEventListener("keydown", this.key)
+    this.field.addEventListener("paste", this.paste)
     this.#restore()
   }
 
@@ -96,6 +99,14 @@ export class MessageComposer extends HTMLElement {
     if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#recall(event)
   }
 
+  // Words go in as words, however they were set; files have nowhere to go yet, and it says so.
+  paste = (event) => {
+    const { files, types } = event.clipboardData
+    if (!files.length || types.includes("text/plain")) return
+    event.preventDefault()
+    this.#say(NO_FILES)
+  }
+
   submit = (event) => {
     event.preventDefault()
     const slash = SLASH.exec(this.field.value)
@@ -106,7 +117,7 @@ export class MessageComposer extends HTMLElement {
 
   #sendText() {
     const text = this.field.value.trim()
-    if (!text || this.#closed) return
+    if (!text || this.#closed || this.#excess) return
     this.#clear(text)
     live.send("message.create", { client_id: newId(), text }).catch(() => {})
   }
@@ -144,9 +155,21 @@ export class MessageComposer extends HTMLElement {
     this.field.placeholder = making ? `${LABELS[this.mode]}${NARROW.matches ? "" : " you want to see"}` : this.#invitation
     for (const select of this.querySelectorAll("[data-for]")) select.value = this.form.elements[select.dataset.for].value
     for (const button of this.querySelectorAll(".composer__mode")) button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
-    slot(this, "reasons").hidden = !making
+    slot(this, "reasons").hidden = !making && !this.#excess
     if (making) this.#showOffer()
-    else this.#offerWords("Send", this.field.value.trim() ? [] : ["Write something first."], false)
+    else this.#showText()
+  }
+
+  #showText() {
+    const excess = this.#excess
+    this.#offerWords("Send", excess ? [excess] : this.field.value.trim() ? [] : ["Write something first."], false)
+    write(slot(this, "reasons"), excess)
+    this.toggleAttribute("data-over", Boolean(excess))
+  }
+
+  // What is pasted beyond the limit stays, to be shortened: nothing is cut without a word.
+  get #excess() {
+    return tooMuch(this.field.value, Number(this.field.dataset.most))
   }
 
   // Alone, the assistant answers by itself; among people it waits to be called.
@@ -231,8 +254,8 @@ export class MessageComposer extends HTMLElement {
   }
 
   #mentionTyping() {
-    if (this.mode !== "text" || Date.now() - this.#typedAt < TYPING_EVERY_MS) return
-    this.#typedAt = Date.now()
+    if (this.mode !== "text" || performance.now() - this.#typedAt < TYPING_EVERY_MS) return
+    this.#typedAt = performance.now()
     live.mention("typing")
   }
 
@@ -247,7 +270,7 @@ export class MessageComposer extends HTMLElement {
   #clear(text) {
     this.#drafts.remember(text)
     this.field.value = ""
-    this.#typedAt = 0
+    this.#typedAt = -TYPING_EVERY_MS
     this.#say("")
     this.show()
     this.#save()

@@ -1,5 +1,6 @@
 // <message-list>: the stream. Puts drawn messages in, follows their end while the reader is there, and fetches older ones.
 import { parse, upsert } from "../drawing.js"
+import { onNewDay } from "../helpers/days.js"
 import { mark, slot, write } from "../helpers/dom.js"
 import { live } from "../live.js"
 import { group } from "../models/grouping.js"
@@ -32,6 +33,7 @@ export class MessageList extends HTMLElement {
       live.on("refused", ({ command }) => this.#forget(command)),
       live.on("stranded", (event) => this.#strand(event)),
       live.on("abandoned", (command) => this.#forget(command)),
+      onNewDay(() => this.#groupAll()),
     ]
     this.addEventListener("click", this.press)
     this.scroller.addEventListener("scroll", this.look, { passive: true })

@@ -1,5 +1,6 @@
 // <presence-list>: the session's members, and who of them is here now.
 import { slot, write } from "../helpers/dom.js"
+import { initial } from "../helpers/text.js"
 import { live } from "../live.js"
 
 export class PresenceList extends HTMLElement {
@@ -45,7 +46,7 @@ export class PresenceList extends HTMLElement {
   #newRow({ id, name, role, hue }) {
     const row = document.importNode(document.getElementById("new_member").content, true).firstElementChild
     Object.assign(row.dataset, { member: id, role })
-    slot(row, "initial").textContent = name.slice(0, 1).toLocaleUpperCase()
+    slot(row, "initial").textContent = initial(name)
     slot(row, "initial").dataset.hue = hue
     slot(row, "name").textContent = name
     slot(row, "role").textContent = role

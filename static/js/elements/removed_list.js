@@ -1,6 +1,7 @@
 // <removed-list>: whom the owner has sent away, in the dialog of the invite link, and the way to let them back in.
 import { call } from "../helpers/api.js"
 import { slot, write } from "../helpers/dom.js"
+import { isolate } from "../helpers/text.js"
 
 export class RemovedList extends HTMLElement {
   connectedCallback() {
@@ -32,7 +33,7 @@ export class RemovedList extends HTMLElement {
       return write(slot(this, "done"), error.message)
     }
     row.remove()
-    write(slot(this, "done"), `${name} may come in again by the invite link.`)
+    write(slot(this, "done"), `${isolate(name)} may come in again by the invite link.`)
   }
 
   #row({ id, name }) {

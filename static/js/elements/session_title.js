@@ -3,6 +3,7 @@
 import { call } from "../helpers/api.js"
 import { slot, write } from "../helpers/dom.js"
 import { composing } from "../helpers/keys.js"
+import { tooMuch } from "../helpers/text.js"
 
 export class SessionTitle extends HTMLElement {
   connectedCallback() {
@@ -38,6 +39,8 @@ export class SessionTitle extends HTMLElement {
     event.preventDefault()
     if (this.form.hidden) return
     const [before, title] = [slot(this, "title").textContent, this.field.value.trim().replace(/\s+/g, " ")]
+    const problem = tooMuch(title, Number(this.field.dataset.most))
+    if (problem) return this.#open(this.field.value, problem)
     this.#close()
     if (event.type === "submit") this.#button.focus()
     if (!title || title === before) return

@@ -1,5 +1,6 @@
 // <typing-notice>: who is typing now. A name goes five seconds after it was last heard of.
 import { slot, write } from "../helpers/dom.js"
+import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
 import { live } from "../live.js"
 
@@ -30,7 +31,7 @@ export class TypingNotice extends HTMLElement {
   }
 
   #show() {
-    const names = [...this.#timers.keys()].map((id) => document.querySelector(`[data-member="${CSS.escape(id)}"] [data-slot="name"]`)?.textContent ?? "Somebody")
+    const names = [...this.#timers.keys()].map((id) => document.querySelector(`[data-member="${CSS.escape(id)}"] [data-slot="name"]`)?.textContent ?? "Somebody").map(isolate)
     this.dataset.shown = names.length ? "yes" : "no"
     if (names.length) write(slot(this, "words"), names.length > 2 ? "Several people are writing …" : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} writing …`)
   }

@@ -1,11 +1,23 @@
 // Time as the server has it, one shared tick a second, and spans in words.
+import { callEach } from "./listeners.js"
 
-let offset = 0
+const WRONG_MS = 10_000
+let offset = drawnOffset()
 const ticking = new Set()
 let timer = null
 
 export function setServerTime(text) {
   offset = Date.parse(text) - Date.now()
+  document.dispatchEvent(new Event("server-time"))
+}
+
+// How far the reader's clock is from the server's, by the page itself: only what is plainly wrong, as it was on its way.
+function drawnOffset() {
+  const drawn = Date.parse(document.querySelector('meta[name="server-time"]')?.content ?? "")
+  const [arrival] = performance.getEntriesByType("navigation")
+  if (Number.isNaN(drawn) || !arrival || arrival.type === "back_forward") return 0 // then the page may be one of long ago
+  const wrong = drawn - (Date.now() - (performance.now() - arrival.responseStart))
+  return Math.abs(wrong) > WRONG_MS ? wrong : 0
 }
 
 export function now() {
@@ -19,7 +31,7 @@ export function secondsUntil(text) {
 // Calls back once a second until the returned function is called.
 export function everySecond(listener) {
   ticking.add(listener)
-  timer ??= setInterval(() => ticking.forEach((each) => each()), 1000)
+  timer ??= setInterval(() => callEach(ticking), 1000)
   return () => {
     ticking.delete(listener)
     if (ticking.size) return
@@ -44,8 +56,6 @@ export function countdown(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" })
-
 export function clockTime(text) {
-  return clock.format(new Date(text))
+  return new Date(text).toLocaleTimeString(undefined, { timeStyle: "short" }) // made anew: zones change under travellers
 }

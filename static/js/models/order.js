@@ -1,6 +1,12 @@
 // What the composer's settings ask for, the price of it, and every reason why it cannot be had now.
+import { tooMuch } from "../helpers/text.js"
+import { typedNumber } from "./numbers.js"
+
 const GRAIN = 8
 const LARGEST_CLIP = 768
+const PROMPT_LENGTH = 2000
+// What the fields for numbers take: the name in words, least, most, and whether a fraction is meant.
+const NUMBERS = { seed: ["A seed", 0, 2 ** 32 - 1, false], steps: ["Steps", 1, 100, false], guidance: ["Guidance", 0, 30, true] }
 
 // Width and height in pixels for a shape such as "3:2" and its longest side, in the steps that models take.
 export function sides(ratio, longest) {
@@ -17,7 +23,8 @@ export function order(kind, prompt, data) {
     if (data.get(name)?.trim()) fields[name] = data.get(name).trim()
   }
   for (const name of ["seed", "steps", "guidance"]) {
-    if (data.get(name)?.trim()) fields[name] = Number(data.get(name))
+    const number = typedNumber(data.get(name) ?? "")
+    if (number !== null) fields[name] = number
   }
   return fields
 }
@@ -28,7 +35,7 @@ export function price({ kind, count }, left) {
 }
 
 // Every reason in words; credits apart, as they come back by themselves.
-export function reasons({ kind, prompt, count }, { expired, mayGenerate, balance, maxCount, plan }) {
+export function reasons({ kind, prompt, count, negative_prompt: without = "", ...numbers }, { expired, mayGenerate, balance, maxCount, plan }) {
   const noun = kind === "video" ? "clip" : "picture"
   const all = []
   if (expired) all.push("This session's time is up.")
@@ -37,6 +44,17 @@ export function reasons({ kind, prompt, count }, { expired, mayGenerate, balance
   else if (count > balance.limit) all.push(`${plan} has ${balance.limit} ${kind} credits an hour.`)
   if (count > maxCount) all.push(`${plan} makes at most ${maxCount} at once.`)
   if (!prompt.trim()) all.push(`Describe the ${noun} first.`)
-  if (prompt.length > 2000) all.push("A description has at most 2,000 characters.")
-  return all
+  all.push(tooLong("The description", prompt), tooLong("What to leave out", without), ...Object.keys(NUMBERS).map((name) => wrong(name, numbers[name])))
+  return all.filter(Boolean)
+}
+
+function tooLong(what, text) {
+  const words = tooMuch(text, PROMPT_LENGTH)
+  return words && `${what} has ${words}`
+}
+
+function wrong(name, number) {
+  const [what, least, most, fraction] = NUMBERS[name]
+  if (number === undefined || (number >= least && number <= most && (fraction || Number.isInteger(number)))) return ""
+  return `${what} ${name === "steps" ? "are" : "is"} a ${fraction ? "" : "whole "}number from ${least} to ${most}.`
 }

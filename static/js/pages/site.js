@@ -2,6 +2,7 @@
 import "../helpers/forgetting.js"
 import "../elements/copy_button.js"
 import "../elements/deletable_item.js"
+import "../elements/limited_text.js"
 import "../elements/local_time.js"
 import "../elements/modal_dialog.js"
 import "../elements/notification_switch.js"

@@ -1,0 +1,46 @@
+"""Many tabs and pages that are not looked at: one too many says so, and news reach people without stopping the page."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.support.browser import ask_for_pictures, desk
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+AWAY_ON_A_PHONE = """() => {
+  Object.defineProperty(document, 'hidden', { get: () => true })
+  window.Notification = class { constructor() { throw new TypeError('Illegal constructor') } }
+  Object.assign(window.Notification, { permission: 'granted' })
+  document.querySelector('chat-room').dataset.notifications = 'yes'
+}"""
+NOTICES = """() => navigator.serviceWorker.ready.then((worker) => worker.getNotifications())
+  .then((all) => all.map((each) => [each.title, each.body]))"""
+
+
+async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        pages = [await seat.open_room(session) for _ in range(5)]
+        sixth = await seat.open(f"/sessions/{session['id']}")
+        await expect(sixth.locator(".connection")).to_have_text("Too many tabs")
+        await expect(sixth.locator("toast-notice")).to_contain_text("Close one, and this page connects by itself")
+        await pages[0].close(run_before_unload=True)
+        await expect(sixth.locator(".connection")).to_have_text("Live", timeout=15_000)
+        await expect(sixth.locator("toast-notice")).to_be_hidden()
+
+
+async def test_who_looks_elsewhere_is_told_by_the_service_worker(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with desk(browser, ada) as seat:
+        await seat.context.grant_permissions(["notifications"])
+        page = await seat.open_room(session)
+        await page.evaluate("navigator.serviceWorker.ready")
+        await page.evaluate(AWAY_ON_A_PHONE)
+        await ask_for_pictures(page, "a boat")
+        await expect(page.locator("generation-card[data-status=done]")).to_be_visible(timeout=60_000)
+        await page.wait_for_function(f"async () => (await ({NOTICES})()).length > 0")
+        assert await page.evaluate(NOTICES) == [["Picture ready", "a boat"]]
+        await expect(page.locator("#details [data-kind=image] [data-slot=words]")).to_contain_text("7 of 8 left")
