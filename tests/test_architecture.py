@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash", "networks", "urls", "redaction", "tracebacks"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
-    {"limits", "env_file", "spelling"},
+    {"limits", "env_file", "spelling", "graphemes"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "markdown", "imaging", "painting", "crew"),
