@@ -108,9 +108,8 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(pictures.close)
         markdown = MarkdownRenderer()
         stack.push_async_callback(markdown.close)
-        # A child imports for as long as all of this takes; nobody needs it before the first message or picture.
-        await stack.enter_async_context(_beside(markdown.start()))
-        await stack.enter_async_context(_beside(pictures.start()))
+        # Children import for as long as all of this takes; nobody needs them before the first message or picture.
+        await stack.enter_async_context(_beside(_start_children(markdown, pictures)))
         makers = providers.open_providers(config)
         for provider in makers.values():
             stack.push_async_callback(provider.close)
@@ -130,6 +129,12 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             providers=makers,
             chat=chat,
         )
+
+
+async def _start_children(markdown: MarkdownRenderer, pictures: PictureWorkshop) -> None:
+    """One after the other: a start has few cores, and messages come before pictures."""
+    await markdown.start()
+    await pictures.start()
 
 
 def _bounds(config: Config) -> Bounds:
