@@ -18,6 +18,7 @@ TOPICS = (
     "accepted_generations",
     "start_up",
     "growth",
+    "abuse",
 )
 
 

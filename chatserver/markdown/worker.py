@@ -18,6 +18,9 @@ WALL_SECONDS = 2.0
 # Languages that one text may have loaded: a lexer costs up to a fifth of a second, once.
 NEW_LANGUAGES = 4
 
+# A name beyond ASCII loads an encoding.
+_REHEARSAL = "*a* [b](https://münchen.example/ä) &copy;\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n"
+
 _decoder = msgspec.msgpack.Decoder(Draw)
 
 
@@ -46,11 +49,9 @@ def work(task: bytes) -> Iterator[bytes]:
 
 
 def rehearse() -> None:
-    """Loads what the first task would, before children are forked."""
+    """Loads what tasks load late, before children are forked: locked in, they open no file."""
     highlighting.load("python")
-    parser.render(
-        "*a* [b](https://example.org)\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n", highlighting.colour
-    )
+    parser.render(_REHEARSAL, highlighting.colour)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ being opened, or its wire is full, what it should hear waits in an `Outbox`; ove
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -108,21 +109,26 @@ class Connection:
 
     # Opening ------------------------------------------------------------------------------------------------------
 
-    async def tell(self, events: Iterable[Event]) -> None:
-        """Writes events past the outbox, as fast as they are taken: the opening. Raises Lost."""
-        parts: list[bytes] = []
-        for event in events:
-            parts.append(self.encoder(event))
-            if len(parts) == OPENING_EVENTS or sum(map(len, parts)) > BATCH_BYTES:
-                await self._write(parts)
-                parts = []
+    async def tell(self, events: Iterable[Event], turns: asyncio.Semaphore) -> None:
+        """Writes events past the outbox, as fast as they are taken: the opening. A batch takes one of the turns that all
+        openings share. Raises Lost."""
+        waiting = deque(events)
+        while waiting:
+            await self._until_writable()
+            async with turns:
+                # The socket may have gone while it waited; a wire that is full in between takes this one batch more.
+                if self.is_over:
+                    raise Lost
+                self.wire.write(protocol.array_frame(self._encode_some(waiting)))
                 await asyncio.sleep(0)  # drawing a long history would hold up everybody else
-        if parts:
-            await self._write(parts)
 
-    async def _write(self, parts: list[bytes]) -> None:
-        await self._until_writable()
-        self.wire.write(protocol.array_frame(parts))
+    def _encode_some(self, waiting: deque[Event]) -> list[bytes]:
+        parts: list[bytes] = []
+        size = 0
+        while waiting and len(parts) < OPENING_EVENTS and size <= BATCH_BYTES:
+            parts.append(self.encoder(waiting.popleft()))
+            size += len(parts[-1])
+        return parts
 
     async def _until_writable(self) -> None:
         if self.wire.is_paused and not self.is_over:

@@ -30,7 +30,7 @@ from chatserver.realtime.fitness import Fitness
 from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
 from chatserver.realtime.neighbourhood import Alone, Neighbourhood, Others
 from chatserver.realtime.neighbours import Beat, Here, InUse
-from chatserver.realtime.opening import open_connection
+from chatserver.realtime.opening import Turns, open_connection
 from chatserver.realtime.protocol import JSON, Close
 from chatserver.realtime.rounds import Rounds
 
@@ -66,6 +66,7 @@ class Hub:
         self._fillers: dict[Channel, asyncio.Task[None]] = {}
         self._unlisten: dict[Connection, list[Callable[[], None]]] = {}
         self._rounds: asyncio.Task[None] | None = None
+        self._openings = Turns()
         self.fitness = Fitness(time.monotonic)
         self._others: Others = Alone()
         if broker.reaches_others:
@@ -238,7 +239,7 @@ class Hub:
     async def join(self, connection: Connection) -> None:
         """Opens a connection: all it should know, then live. Raises NotFound for strangers, connection.Lost."""
         channel = self._enter(connection)
-        await open_connection(connection, channel, self.rooms)
+        await open_connection(connection, channel, self.rooms, self._openings)
         self.fitness.answered()
 
     def _enter(self, connection: Connection) -> Channel:

@@ -24,6 +24,10 @@ OUTBOX_BYTES = 160 * 1024
 BATCH_BYTES = 32 * 1024
 # Events of an opening that are encoded in one go: drawing one takes up to half a millisecond.
 OPENING_EVENTS = 20
+# Sockets being opened of which a batch is encoded in one turn of the loop, and parts of long histories that are read at
+# once: everybody else's work comes between them.
+OPENING_BATCHES = 2
+OPENING_READS = 2
 # A paused socket that took nothing in that time is aborted: a close would wait behind the same full buffer.
 SEND_SECONDS = 10.0
 # The time for the goodbye of either side, then the transport is aborted.

@@ -4,6 +4,7 @@ It listens first, so that what is announced meanwhile waits in its outbox; then 
 `welcome`, the state, who is here, and the messages; then what waited, without what the reading already had.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from chatserver import crash
@@ -11,18 +12,29 @@ from chatserver.events import Event
 from chatserver.realtime.base import Opening, Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
+from chatserver.realtime.limits import OPENING_BATCHES, OPENING_READS
 
 
-async def open_connection(connection: Connection, channel: Channel, rooms: Rooms) -> None:
+class Turns:
+    """What openings of one process share, so that many of them, or long ones, leave time for everybody else."""
+
+    def __init__(self) -> None:
+        self.batches = asyncio.Semaphore(OPENING_BATCHES)
+        self.reads = asyncio.Semaphore(OPENING_READS)
+
+
+async def open_connection(connection: Connection, channel: Channel, rooms: Rooms, turns: Turns) -> None:
     """Tells the opening and makes the connection live. Raises NotFound for strangers, connection.Lost."""
-    position, newest, last = await _tell_opening(connection, channel, rooms)
-    position = await _catch_up(connection, channel, rooms, position, newest)
-    await connection.tell(last)
+    position, newest, last = await _tell_opening(connection, channel, rooms, turns)
+    position = await _catch_up(connection, channel, rooms, turns, position, newest)
+    await connection.tell(last, turns.batches)
     channel.begin(position)
     connection.open(position)
 
 
-async def _tell_opening(connection: Connection, channel: Channel, rooms: Rooms) -> tuple[int, int, Sequence[Event]]:
+async def _tell_opening(
+    connection: Connection, channel: Channel, rooms: Rooms, turns: Turns
+) -> tuple[int, int, Sequence[Event]]:
     """The position after it, the session's newest seq, and what is told last. Its messages are held no longer than this."""
     visit, after = connection.visit, connection.visit.after
     opening = await rooms.open(visit.viewer, visit.session_id, after)
@@ -30,7 +42,8 @@ async def _tell_opening(connection: Connection, channel: Channel, rooms: Rooms) 
         # The client knows more than the database, which was restored from a copy, so it starts afresh.
         after = None
         opening = await rooms.open(visit.viewer, visit.session_id, after)
-    await connection.tell([opening.welcome, *opening.state, channel.presence(), *opening.messages])
+    events = [opening.welcome, *opening.state, channel.presence(), *opening.messages]
+    await connection.tell(events, turns.batches)
     crash.at("resume")
     return _told(opening, after), opening.welcome.seq, opening.last
 
@@ -44,11 +57,14 @@ def _newest(events: Sequence[Event], otherwise: int) -> int:
     return max(seqs, default=otherwise)
 
 
-async def _catch_up(connection: Connection, channel: Channel, rooms: Rooms, position: int, newest: int) -> int:
+async def _catch_up(
+    connection: Connection, channel: Channel, rooms: Rooms, turns: Turns, position: int, newest: int
+) -> int:
     """Reads on where the opening was only a first part, or older than the order of this channel. Returns the seq."""
     while position < (goal := max(newest, channel.order.began)):
-        changes = await rooms.changes(connection.visit.session_id, position)
-        await connection.tell(changes)
+        async with turns.reads:
+            changes = await rooms.changes(connection.visit.session_id, position)
+        await connection.tell(changes, turns.batches)
         # Where nothing bears a seq any more, a later change of the same message does.
         position = _newest(changes, goal)
     return position

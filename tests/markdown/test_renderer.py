@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
-from chatserver.markdown import parser, plain, worker
+from chatserver.markdown import highlighting, parser, plain, worker
 from chatserver.markdown.renderer import WAITING, MarkdownRenderer
 
+LANGUAGES = sorted(highlighting._LANGUAGES)
 BOMB = '```ansys\n"' + "\\" * 100 + "\n```"
 PATIENCE_SECONDS = 20
 
@@ -29,6 +30,15 @@ async def test_code_is_coloured_in_a_language_that_the_child_has_to_load_first(r
     await renderer.render(many, "ada")
     drawn = await renderer.render(many, "ada")
     assert drawn.count("data-language") == 8 and drawn.count('class="code-') >= 5
+
+
+@pytest.mark.parametrize("first", range(2))
+async def test_a_locked_in_child_colours_every_language_as_a_free_one_would(renderer, first):
+    code = "function f(x) { return 'a' + \"b\"; } # c\n<b>1</b> SELECT string.format(1) if def print import os.path"
+    for language in LANGUAGES[first::40]:
+        text = f"```{language}\n{code}\n```"
+        highlighting.load(language)
+        assert await renderer.render(text, "ada") == parser.render(text, highlighting.colour), language
 
 
 async def test_code_that_takes_too_long_is_shown_without_colours(renderer):
