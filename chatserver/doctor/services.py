@@ -84,7 +84,7 @@ async def _identity(config: Config, provider: HuggingFace) -> Finding:
     except ProviderRateLimited as error:
         return warning("identity", error.message, "The hub limits this question; ask again in some minutes.")
     except ProviderError as error:
-        return failure("identity", error.message, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
+        return _failed("identity", error, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
     whose = f"The token is {identity.name}'s"
     if identity.may_infer is None:
         return warning("identity", f"{whose}; whether it may infer shows only at the first picture.", A_NEW_ONE)
@@ -126,7 +126,7 @@ async def _model(name: str, model: str, setting: str, find: Callable[[], Corouti
     try:
         route = await find()
     except ProviderError as error:
-        return failure(name, error.message, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.")
+        return _failed(name, error, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.")
     return ok(name, f"{model} is served by {route.provider}.")
 
 

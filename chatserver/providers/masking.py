@@ -11,9 +11,8 @@ LONGEST_LOGGED = 400
 # Keys, what follows "Bearer" and "key=", names in addresses.
 _SECRETS = re.compile(
     r"\b(?:hf_|sk-|pk-|gsk_|xai-|r8_|api_|key_)[\w-]{4,}\**[\w-]*|(?<=//)[^/@\s]+(?=@)"
-    r"|(?:\b(?:bearer|basic)\s+|(?:authorization|api[-_ ]?key|key|token|secret|password|signature|sig)[\"']?\s*[=:]\s*)"
-    r"(?:(?:bearer|basic)\s+)?[\"']?[^\s\"'&,;}]{4,}",
-    re.I,
+    r"|(?i:\b(?:bearer|basic)\s+|(?:authorization|api[-_ ]?key|key|token|secret|password|signature|sig)[\"']?\s*[=:]\s*)"
+    r"(?i:(?:bearer|basic)\s+)?[\"']?[^\s\"'&,;}]{4,}"
 )
 
 

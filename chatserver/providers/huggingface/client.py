@@ -10,9 +10,12 @@ import msgspec
 import structlog
 
 from chatserver.config import Config
+from chatserver.providers.addresses import Address
 from chatserver.providers.concessions import Concessions
 from chatserver.providers.faults import fault
 from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http
+
+HUB = Address("HF_ENDPOINT", "the API of Hugging Face's hub", Config.hf_endpoint)
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +112,14 @@ class Client:
         if self._bill_to and token == self._token:
             headers["X-HF-Bill-To"] = self._bill_to
         return headers
+
+
+def of_the_hub(url: str, answer: Answer) -> Answer:
+    """The successful answer of the hub, a JSON document. Raises WrongAddress where a web page or anything else answered."""
+    page = answer.status in {404, 405} and answer.json() is None
+    if page or 300 <= answer.status < 400 or (answer.ok and not isinstance(answer.json(), dict | list)):
+        raise HUB.judged(url, answer) or HUB.wrong(url, "it answered with something else")
+    return successful(answer)
 
 
 def successful(answer: Answer) -> Answer:

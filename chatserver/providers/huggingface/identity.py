@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from chatserver.errors import ProviderError
-from chatserver.providers.huggingface.client import Client, successful
+from chatserver.providers.huggingface.client import Client, of_the_hub
 
 # Names and permissions change rarely, and whoami answers 429 to those who ask often.
 KEPT_SECONDS = 3600.0
@@ -39,7 +39,8 @@ class Identities:
         kept = self._kept.get(key)
         if kept and now - kept[0] < KEPT_SECONDS:
             return kept[1]
-        identity = parsed(successful(await self._client.ask(f"{self._endpoint}/api/whoami-v2")).json())
+        url = f"{self._endpoint}/api/whoami-v2"
+        identity = parsed(of_the_hub(url, await self._client.ask(url)).json())
         self._kept[key] = (now, identity)
         return identity
 

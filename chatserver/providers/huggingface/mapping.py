@@ -11,7 +11,7 @@ import structlog
 from chatserver.errors import ModelGone, ProviderError
 from chatserver.providers.faults import plain
 from chatserver.providers.http import Deadline
-from chatserver.providers.huggingface.client import Client, successful
+from chatserver.providers.huggingface.client import Client, of_the_hub
 
 # A hub id. It becomes part of an address, so nothing else may pass.
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -89,9 +89,8 @@ class Mappings:
 
     async def _ask(self, model: str, deadline: Deadline) -> list[_Entry]:
         url = f"{self._endpoint}/api/models/{model}?expand[]=inferenceProviderMapping"
-        document = successful(await self._client.ask(url, deadline)).json()
-        mapping = document.get("inferenceProviderMapping") if isinstance(document, dict) else None
-        return list(_parsed(mapping))
+        document = of_the_hub(url, await self._client.ask(url, deadline)).json()
+        return list(_parsed(document.get("inferenceProviderMapping") if isinstance(document, dict) else None))
 
 
 def _parsed(mapping: Any) -> Iterator[_Entry]:

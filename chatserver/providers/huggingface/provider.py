@@ -13,7 +13,7 @@ from chatserver.providers.base import Kind, ProviderRequest, Step
 from chatserver.providers.faults import fault
 from chatserver.providers.http import Answer, Deadline, Http
 from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps, openai_images
-from chatserver.providers.huggingface.client import Client, Limits
+from chatserver.providers.huggingface.client import HUB, Client, Limits
 from chatserver.providers.huggingface.identity import Identities, Identity
 from chatserver.providers.huggingface.job import Job
 from chatserver.providers.huggingface.mapping import Mappings, Route, Task
@@ -60,7 +60,8 @@ class HuggingFace:
         if request.kind == "image" and self._config.image_base_url:
             job, steps = self._self_hosted(request, deadline)
         else:
-            job, steps = await self._routed(request, deadline)
+            with self._told(HUB, self._config.hf_endpoint):
+                job, steps = await self._routed(request, deadline)
         try:
             with self._told(job.address or ROUTER, job.base):
                 async with contextlib.aclosing(steps(job)) as run:
@@ -74,12 +75,14 @@ class HuggingFace:
     async def identity(self) -> Identity:
         """Whose token this is and whether it may infer, for the doctor. Raises ProviderError."""
         self._check_token()
-        return await self._identities.whoami(self._config.huggingface_api_key)
+        with self._told(HUB, self._config.hf_endpoint):
+            return await self._identities.whoami(self._config.huggingface_api_key)
 
     async def route(self, kind: Kind) -> Route:
         """Who serves the default model of a kind, for the doctor. Raises ModelGone where nobody does."""
         task: Task = "text-to-video" if kind == "video" else "text-to-image"
-        return await self._mappings.find(self.model(kind), task, Deadline(self._limits.asking_seconds))
+        with self._told(HUB, self._config.hf_endpoint):
+            return await self._mappings.find(self.model(kind), task, Deadline(self._limits.asking_seconds))
 
     async def reach(self) -> tuple[str, int]:
         """The address of the self-hosted server's calls, and the status of one without a prompt, for the doctor.

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited
+from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited, WrongAddress
 from chatserver.providers.huggingface.identity import parsed
-from tests.emulators.huggingface import Emulator, Fail, Json, Ok
+from tests.emulators.huggingface import Emulator, Fail, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
 from tests.providers.huggingface.making import Make, finished, request, steps_of
 
@@ -160,3 +160,33 @@ async def test_an_unreadable_identity_is_an_error(huggingface: Emulator, make: M
     huggingface.script("whoami", [Json([])])
     with pytest.raises(Exception, match="could not be read"):
         await make().identity()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Raw(b"<!doctype html><title>Welcome</title>", "text/html"), "a web page"),
+        (Fail(404, "<html>Not found</html>"), "404"),
+        (Raw(b'"hello"', "application/json"), "something else"),
+        (Fail(302, headers={"Location": "/login"}), "/login"),
+    ],
+)
+async def test_a_hub_that_is_none_is_an_address_that_does_not_speak(
+    huggingface: Emulator, make: Make, outcome: Outcome, words: str
+):
+    huggingface.script("mapping", [outcome])
+    huggingface.script("whoami", [outcome])
+    provider = make()
+    with pytest.raises(WrongAddress, match=words) as raised:
+        await finished(provider, request())
+    assert "Set HF_ENDPOINT" in raised.value.message
+    assert "another" not in raised.value.message
+    with pytest.raises(WrongAddress, match="Set HF_ENDPOINT"):
+        await provider.identity()
+
+
+async def test_a_hub_without_https_says_which_address_it_is(huggingface: Emulator, make: Make):
+    provider = make(hf_endpoint=huggingface.url.replace("http:", "https:"))
+    for asked in (finished(provider, request()), provider.identity(), provider.route("image")):
+        with pytest.raises(WrongAddress, match=r"nobody there speaks https.*Set HF_ENDPOINT"):
+            await asked
