@@ -103,6 +103,7 @@ def _read(path: Path) -> Migration:
 async def _connected(url: str) -> AsyncIterator["asyncpg.Connection"]:
     connection = await _connect(url)
     try:
+        _check_encoding(connection)
         yield connection
     finally:
         # Whoever does not take the goodbye is cut by the library; what was done is done.
@@ -126,6 +127,17 @@ async def _connect(url: str) -> "asyncpg.Connection":
         raise ConfigurationError(
             "DATABASE_URL cannot be read; it should be postgresql://user@host:port/name."
         ) from None
+
+
+def _check_encoding(connection: "asyncpg.Connection") -> None:
+    """Made in a locale without UTF-8, a database counts bytes for characters, or has no place for most of them."""
+    # A pooler need not tell it.
+    encoding = getattr(connection.get_settings(), "server_encoding", "UTF8")
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"The database is encoded in {encoding}, and people write in every language. Make one with "
+            "`createdb --encoding=UTF8 --template=template0`."
+        )
 
 
 async def _ensure_table(connection: "asyncpg.Connection") -> None:

@@ -232,3 +232,18 @@ async def test_what_was_drawn_out_of_proportion_before_is_drawn_plain(empty_url,
         assert rows[1]["html"] == "" and rows[2]["html"] == "<p><em>kept</em></p>"
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_of_another_encoding_is_refused_with_one_clear_line(postgres_server, encoding):
+    how = f"ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+    await postgres_server.run(f"CREATE DATABASE odd_{encoding.lower()} {how} OWNER chatserver")
+    url = postgres_server.postgres.address("chatserver", f"odd_{encoding.lower()}")
+    try:
+        for look in (migrations.migrate, migrations.require, migrations.status):
+            with pytest.raises(ConfigurationError, match=f"encoded in {encoding}") as refusal:
+                await look(url)
+            assert "\n" not in refusal.value.message
+        assert await tables(url) == set()
+    finally:
+        await postgres_server.drop_database(url)
