@@ -144,6 +144,17 @@ async def test_breaks_that_the_server_or_the_persons_own_line_explain_are_nobody
     assert await run(page, "models/waiting", WAITING + body) == ["a", "b"]
 
 
+async def test_what_is_said_after_a_refusal_for_now_is_not_heard_before_what_was_refused(page) -> None:
+    body = """
+      const say = (ref, type = 'message.create') => w.add({ command: { ref, type } })
+      const rests = { underway: false, resting: true, tries: 1 }
+      const later = (...refs) => refs.forEach((ref) => Object.assign(w.get(ref), rests))
+      const rested = (ref) => (w.get(ref).resting = false)
+      say('a'); say('b'); say('c'); take(); answer('a'); later('b', 'c'); say('d'); say('x', 'asset.favorite'); take()
+      rested('c'); take(); rested('b'); take(); answer('b'); take(); answer('c'); take(); return log"""
+    assert await run(page, "models/waiting", WAITING + body) == ["abc", "x", "", "b", "c", "d"]
+
+
 async def test_whatever_one_person_left_is_forgotten_when_the_server_asks_for_it(page) -> None:
     body = """
       localStorage.setItem('of-ada:draft', 'x'); sessionStorage.setItem('y', 'z')

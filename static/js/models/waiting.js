@@ -29,7 +29,7 @@ export class Waiting {
   // Takes what is to be sent now; it is on its way then.
   take() {
     const all = [...this.#entries.values()]
-    const ready = all.filter((entry) => !entry.underway && !entry.resting)
+    const ready = all.filter((entry, index) => !entry.underway && !entry.resting && !isBehind(entry, all.slice(0, index)))
     const careful = all.some((entry) => entry.losses > 0)
     const taken = careful ? ready.slice(0, all.some((entry) => entry.underway) ? 0 : 1) : ready
     for (const entry of taken) entry.underway = true
@@ -45,6 +45,11 @@ export class Waiting {
     }
     return lost
   }
+}
+
+// Behind one of its kind that was told to come back: what is said later is not heard before it.
+function isBehind(entry, elders) {
+  return elders.some((elder) => elder.tries > 0 && elder.command.type === entry.command.type)
 }
 
 export function hopeless({ losses }) {
