@@ -210,6 +210,18 @@ class Config:
         "Websockets that one address may have open, over all nodes; raise it for a shared address or a load test.",
         minimum=1,
     )
+    connections_per_address: int = _setting(
+        200,
+        "Connections beside websockets that one address may have open at one process; one of TRUSTED_PROXIES may have any "
+        "number.",
+        minimum=1,
+    )
+    metrics_token: str = _setting(
+        "",
+        "Whoever sends it as `Authorization: Bearer …` may read /metrics and the details of /readyz from elsewhere than "
+        "this machine.",
+        secret=True,
+    )
     worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "The least level that is logged.")
     log_format: Literal["auto", "console", "json"] = _setting("auto", "console, json, or auto: console on a terminal.")

@@ -1,6 +1,6 @@
 """What this process counts about itself, for /metrics. Counted where it happens, read by `monitoring`."""
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -20,5 +20,12 @@ LATENESS = Histogram(
     "chatserver_loop_late_seconds",
     "Seconds by which the event loop was late, at twenty looks a second.",
     buckets=(0.01, 0.05, 0.1, 0.25, 1, 5),
+    registry=PROCESS,
+)
+
+CUT = Counter(
+    "chatserver_connections_cut",
+    "Connections ended by the server: too slow, too much, or too many.",
+    ("reason",),
     registry=PROCESS,
 )

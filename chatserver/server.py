@@ -9,7 +9,6 @@ import enum
 import multiprocessing
 import multiprocessing.context
 import os
-import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -20,17 +19,17 @@ import uvicorn
 import uvloop
 
 from chatserver import app as application
-from chatserver import console, logs, standstill
+from chatserver import console, descriptors, logs, networks, standstill
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
+from chatserver.realtime.edge import Edge
+from chatserver.realtime.limits import HttpBounds
 from chatserver.realtime.server import uvicorn_settings
+from chatserver.web.headers import security_headers
 
 # After the drain, what is left of requests under way has this long; then they are cut.
 SHUTDOWN_SECONDS = 10
-BACKLOG = 2048
-# Each open websocket is a file to the kernel. Where the machine allows more than that, this is still ours.
-MOST_FILES = 65_536
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +50,7 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
     _warn_of_root()
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
-    _allow_files()
+    descriptors.allow()
     with _listen(config) as listener:
         uvloop.run(_serve(config, role, workers, listener))
 
@@ -67,14 +66,6 @@ def _warn_of_root() -> None:
         log.warning("started.as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user")
 
 
-def _allow_files() -> None:
-    """Raises the usual soft limit of 1,024 files, which a thousand people would reach, to what the machine allows."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
 def _listen(config: Config) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -87,7 +78,7 @@ def _listen(config: Config) -> socket.socket:
         listener.close()
         where = f"{config.host}:{config.port}"
         raise ConfigurationError(f"Cannot listen on {where}: {error.strerror}. Set PORT or HOST.") from None
-    listener.listen(BACKLOG)
+    listener.listen(descriptors.backlog())
     return listener
 
 
@@ -104,20 +95,34 @@ async def _serve(config: Config, role: Role, workers: int, listener: socket.sock
 async def serve_socket(config: Config, role: Role, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
     async with application.open_product(config, works=role is Role.all) as product:
-        await DrainingServer(_uvicorn_config(product), product).serve(sockets=[listener])
+        await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=[listener])
 
 
-def _uvicorn_config(product: application.Product) -> uvicorn.Config:
+def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Config:
     return uvicorn.Config(
         product,
-        **uvicorn_settings(),
+        **uvicorn_settings(_edge(config)),
         lifespan="off",
         loop="uvloop",
         access_log=False,
         log_config=None,
         date_header=True,
-        backlog=BACKLOG,
+        backlog=descriptors.backlog(),
     )
+
+
+def _edge(config: Config) -> Edge:
+    bounds = HttpBounds(
+        connections_per_address=config.connections_per_address + config.sockets_per_address,
+        connections=min(descriptors.for_connections(), limits.CONNECTIONS),
+    )
+    trusted = [networks.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
+
+    def trusts(text: str) -> bool:
+        address = networks.address_of(text)
+        return address is not None and any(address in network for network in trusted)
+
+    return Edge(bounds, trusts=trusts, headers=security_headers(config))
 
 
 class DrainingServer(uvicorn.Server):

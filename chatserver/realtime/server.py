@@ -7,31 +7,34 @@ fragments), what the kernel keeps for a client that does not read.
 
 import asyncio
 import socket
-import struct
 from asyncio import TimerHandle
+from collections.abc import Mapping
+from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from chatserver import meters
+from chatserver.realtime import edge as edges
 from chatserver.realtime import limits
 from chatserver.realtime.budgets import FrameBudget
+from chatserver.realtime.edge import Edge
 from chatserver.realtime.http_server import RequestProtocol
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
 from chatserver.realtime.wire import EXTENSION, Listener
 
-# struct linger: on, for no time at all; the peer gets a reset.
-_NO_LINGER = struct.pack("ii", 1, 0)
 
-
-def uvicorn_settings() -> dict[str, Any]:
-    """The part of uvicorn's configuration that the sockets rely on."""
+def uvicorn_settings(edge: Edge | None = None, ws: "type[SocketProtocol] | None" = None) -> dict[str, Any]:
+    """The part of uvicorn's configuration that the sockets rely on; `edge` counts the connections of this process."""
+    edge = edge or Edge()
     return {
-        "http": RequestProtocol,
-        "ws": SocketProtocol,
+        "http": partial(RequestProtocol, edge=edge),
+        "ws": partial(ws or SocketProtocol, edge=edge),
         "ws_max_size": limits.FRAME_BYTES,
         "ws_per_message_deflate": False,
         # The hub looks after its sockets itself, with no timer for each.
@@ -46,7 +49,16 @@ def uvicorn_settings() -> dict[str, Any]:
 
 class Dialogue(ServerProtocol):
     """The library's reading of RFC 6455, but for a goodbye in the middle of a fragmented message: control frames may
-    come there (5.4), so it is answered like any other, and what was begun is forgotten."""
+    come there (5.4), so it is answered like any other, and what was begun is forgotten. And whoever is refused gets the
+    headers of every answer."""
+
+    headers: Mapping[str, str]
+
+    def send_response(self, response: Response) -> None:
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            for name, value in self.headers.items():
+                response.headers.setdefault(name, value)
+        super().send_response(response)
 
     def recv_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.CLOSE:
@@ -57,10 +69,12 @@ class Dialogue(ServerProtocol):
 class SocketProtocol(WebSocketsSansIOProtocol):
     """One websocket: a `Wire` once it is accepted."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, edge: Edge, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._edge = edge
         # uvicorn takes no class for it, and to make a second one would be a twentieth of what a connect costs.
         self.conn.__class__ = Dialogue
+        cast(Dialogue, self.conn).headers = edge.headers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -78,6 +92,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._edge.remove(self)
         self._stop_deadline()
         self._tell_lost()
 
@@ -97,6 +112,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._deadline is None and not self.disconnected:
             self._deadline = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
 
+    # For the edge -------------------------------------------------------------------------------------------------
+
+    def still_since(self) -> float | None:
+        """None for a socket that was let in."""
+        return None if self._listener is not None else self.heard_at
+
+    def look(self, now: float) -> None:
+        """Its deadlines are the hub's, and those of handshake and goodbye."""
+
+    def cut(self, reason: str) -> None:
+        meters.CUT.labels(reason).inc()
+        self.abort()
+
     # The handshake ------------------------------------------------------------------------------------------------
 
     def handle_connect(self, event: Request) -> None:
@@ -105,6 +133,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][EXTENSION] = cast(Any, self)
             # Nothing is taken from a client that was not let in yet.
             self.transport.pause_reading()
+
+    def _refuse_handshake(self) -> None:
+        """The library could not read it. It says why where the headers are too long, and only hangs up otherwise."""
+        answer = b"".join(self.conn.data_to_send()) or self._edge.refusal(HTTPStatus.BAD_REQUEST)
+        self.transport.write(answer)
+        self.close_sent = self.handshake_complete = True
+        self._stop_deadline()
+        self._turn_deaf()
 
     async def send(self, message: ASGISendEvent) -> None:
         was_complete = self.handshake_complete
@@ -137,6 +173,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
         else:
             self._parse_in_slices(data)
+        if not self.handshake_initiated:
+            self._refuse_handshake()
         if self.close_sent or self.transport.is_closing():
             self._expect_end()
 
@@ -221,11 +259,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         """Cuts the socket now, with whatever was still to be sent."""
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None and not self.disconnected:
-            # Otherwise the kernel keeps what it holds for a client that does not read, for minutes.
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self.transport.abort()
+        if not self.disconnected:
+            edges.cut(self.transport)
 
     async def finish(self) -> None:
         """The goodbye is in the transport already."""

@@ -10,6 +10,7 @@ from chatserver.networks import address_of
 KEPT = 4096
 
 
+@lru_cache(KEPT)
 def neighbourhood(address: str) -> str:
     """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
     parsed = address_of(address)

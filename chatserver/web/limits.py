@@ -10,8 +10,9 @@ from chatserver.errors import Malformed, TooLarge
 
 # Larger than any body of the API (256 KiB) or form (64 KiB), which have their own limits.
 MAX_BYTES = 1024 * 1024
-# A megabyte in this time is 280 kbit/s, slower than any connection that can show a picture.
+# Any body that fits into a packet or two; what is longer has a second more for each of these.
 MAX_SECONDS = 30.0
+BYTES_A_SECOND = 8 * 1024
 
 
 class BodyLimits:
@@ -55,7 +56,9 @@ class _Body:
         except TimeoutError:
             raise HTTPException(408, headers={"Connection": "close"}) from None
         self._whole = message["type"] != "http.request" or not message.get("more_body", False)
-        self._left -= len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._left -= size
+        self._deadline += size / BYTES_A_SECOND
         if self._left < 0:
             raise TooLarge
         return message

@@ -5,12 +5,14 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 import types
 import uuid
 
 import aiohttp
 import pytest
 
+from chatserver.config import Config
 from chatserver.realtime.limits import HEARTBEAT_SECONDS
 from tests.support.conversation import talking
 from tests.support.proxies import DEPLOY, Front
@@ -19,6 +21,8 @@ from tests.support.story import sign_up
 # Everything on the loopback network is this machine; these are people who are not the proxy.
 PEOPLE = {"nginx": "127.0.0.2", "caddy": "127.0.0.3"}
 FORGED = "203.0.113.7"
+# Connections of one address in nginx's example, and so in the product's defaults.
+MOST_OF_ONE = Config().connections_per_address + Config().sockets_per_address
 
 
 @pytest.fixture(params=["nginx", "caddy"], scope="module")
@@ -100,6 +104,46 @@ async def test_too_much_and_what_is_for_machines_inside_is_refused(browser, fron
         assert answer.status == 200
 
 
+# Neither those who stop in the middle of a request nor those who take nothing of what they asked for.
+STUCK = {
+    "in a body": b"POST /api/v1/users HTTP/1.1\r\nHost: %s\r\nContent-Length: 10\r\n\r\n",
+    "before an answer": b"GET /static/x/css/app.css HTTP/1.1\r\nHost: %s\r\n\r\n" * 40,
+}
+
+
+@pytest.mark.parametrize("where", STUCK)
+async def test_who_takes_connections_and_gives_nothing_is_not_felt_by_others(browser, composition, front, where):
+    host, port = front.url.removeprefix("http://").split(":")
+    stuck = [await open_stranger(host, int(port)) for _ in range(MOST_OF_ONE + 30)]
+    try:
+        for _, writer in stuck:
+            writer.write(STUCK[where].replace(b"%s", host.encode()))
+        if front.kind == "nginx" and where == "in a body":
+            # Caddy has no such count; there each of them waits for its deadline.
+            heard = await asyncio.gather(*(first_line(reader) for reader, _ in stuck[MOST_OF_ONE:]))
+            assert set(heard) == {b"HTTP/1.1 503 Service Temporarily Unavailable"}
+        for url in (front.url, *(web.url for web in composition.web)):
+            async with browser.get(f"{url}/sign-in", timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                assert answer.status == 200
+    finally:
+        for _, writer in stuck:
+            writer.transport.abort()
+
+
+async def open_stranger(host, port):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.bind(("127.0.0.4", 0))
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, (host, port))
+    return await asyncio.open_connection(sock=sock, limit=1024)
+
+
+async def first_line(reader):
+    async with asyncio.timeout(5):
+        return (await reader.readline()).strip()
+
+
 async def pieces():
     """A little more than the product takes, without saying beforehand how much it is."""
     for _ in range(12):
@@ -166,5 +210,11 @@ def test_a_silent_socket_outlives_the_proxies_patience():
     ]
     assert len(patience) == 4
     assert min(int(seconds) for seconds in patience) > 3 * HEARTBEAT_SECONDS
-    # Caddy ends no stream for its silence; it has no such setting but this one.
+    # Caddy's deadline for an answer is lifted where a socket begins; it ends no stream for its silence but by this setting.
     assert "stream_timeout" not in (DEPLOY / "Caddyfile").read_text()
+
+
+def test_the_examples_give_an_address_as_much_as_the_product_would():
+    nginx, ingress = ((DEPLOY / name).read_text() for name in ("nginx.conf", "kubernetes/web.yaml"))
+    told = [*re.findall(r"limit_conn addresses (\d+);", nginx), *re.findall(r'limit-connections: "(\d+)"', ingress)]
+    assert [int(each) for each in told] == [MOST_OF_ONE] * 2

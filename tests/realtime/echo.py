@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--unbounded", action="store_true")
     asked = parser.parse_args()
-    settings = {**uvicorn_settings(), "ws": EchoProtocol}
+    settings = uvicorn_settings(ws=EchoProtocol)
     if asked.unbounded:
         settings["ws_max_size"] = UNBOUNDED_BYTES
         budgets.FRAMES_AT_ONCE = budgets.FRAMES_PER_SECOND = 10**9

@@ -22,9 +22,10 @@ from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Caller, Command, Opening
+from chatserver.realtime.edge import Edge
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.limits import Bounds
+from chatserver.realtime.limits import Bounds, HttpBounds
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
 from chatserver.web.auth import Viewer
@@ -200,13 +201,17 @@ def commands(house: "House") -> list[Command]:
 
 
 class House:
-    """The server. Everything of it is touched in its own loop: `do`."""
+    """The server. Everything of it is touched in its own loop: `do`. `app` answers HTTP in place of a bare "ok"."""
 
-    def __init__(self, bounds: Bounds | None = None, **settings: Any) -> None:
+    def __init__(
+        self, bounds: Bounds | None = None, http: HttpBounds | None = None, app: Any = None, **settings: Any
+    ) -> None:
         self.bounds = bounds or Bounds(
             sockets_per_user=100, sockets_per_address=1000, commands_per_10_seconds=200, commands_per_minute=2000
         )
-        self.settings = {**uvicorn_settings(), **settings}
+        self.edge = Edge(http, headers={"X-Frame-Options": "DENY"})
+        self.settings = {**uvicorn_settings(self.edge), **settings}
+        self.app = app
         self.ledger = Ledger()
         self.broker = OpenBroker()
         self.ran: list[str] = []
@@ -233,7 +238,7 @@ class House:
         await self.hub.start(self.ledger)
         app = endpoint.build(self.hub, commands(self), lambda _, origin: origin == "https://ours.example")
         config = uvicorn.Config(
-            _Door(app), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", **self.settings
+            _Door(app, self.app), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", **self.settings
         )
         self.server = uvicorn.Server(config)
         serving = asyncio.create_task(self.server.serve())
@@ -297,10 +302,14 @@ class House:
 class _Door:
     """Recognises people by name: `Bearer ada`; `Bearer ada/2` is ada's second sign-in."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, http: Any) -> None:
         self._app = app
+        self._http = http
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and self._http is not None:
+            await self._http(scope, receive, send)
+            return
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
             await send({"type": "http.response.body", "body": b"ok"})

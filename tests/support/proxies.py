@@ -85,7 +85,8 @@ class Front(products.Product):
         text, count = re.subn(r"(?m)^pictures\.example\.org \{$", f"http://{self._address} {{\n\tbind 127.0.0.1", text)
         assert count == 1
         path = self.folder / "Caddyfile"
-        path.write_text(f"{{\n\tadmin off\n}}\n{text}")
+        assert "{\n\tservers {" in text
+        path.write_text(text.replace("{\n\tservers {", "{\n\tadmin off\n\tservers {", 1))
         self._check([self._program, "adapt", "--config", str(path), "--adapter", "caddyfile", "--validate"])
         return [self._program, "run", "--config", str(path), "--adapter", "caddyfile"]
 

@@ -157,6 +157,19 @@ async def test_a_body_that_drips_too_slowly_is_given_up(monkeypatch: pytest.Monk
             assert (await answer.json())["error"]["code"] == "too-slow"
 
 
+async def test_a_long_body_over_a_slow_line_has_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatserver.web.limits.BodyLimits.__init__.__defaults__", (1024 * 1024, 0.5))
+    async with serve() as slow:
+
+        async def pieces():
+            for _ in range(10):
+                yield b"x" * 8192
+                await asyncio.sleep(0.1)
+
+        async with slow.post("/body", data=pieces()) as answer:
+            assert await answer.json() == {"bytes": 10 * 8192}
+
+
 async def test_long_texts_are_compressed_and_pictures_are_not(client: Client) -> None:
     asked = {"Accept-Encoding": "gzip"}
     async with client.get("/long", headers=asked) as answer:
