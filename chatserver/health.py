@@ -1,14 +1,16 @@
-"""Whether this process is alive (/healthz) and able to serve (/readyz: each dependency by name)."""
+"""Whether this process is alive (/healthz) and able to serve (/readyz: to those inside, each dependency by name)."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from chatserver.database import Transaction
+from chatserver.monitoring.inside import may_look_inside
 from chatserver.state import State
 
 # A dependency that takes longer than this to answer counts as away; whoever asks is told "slow" sooner.
@@ -72,11 +74,17 @@ async def show_readiness(request: Request) -> JSONResponse:
     checks = await request.app.state.health.check()
     ready = not state.hub.draining and checks[VITAL] == "ok"
     whole = all(result == "ok" for result in checks.values())
+    if not may_look_inside(request, state.config):
+        return _respond({"status": "ready" if ready else "not-ready"}, ready=ready)
     body = {
         "status": "stopping" if state.hub.draining else "not-ready" if not ready else "ready" if whole else "degraded",
         "checks": checks,
         "seconds": round(time.monotonic() - started, 3),
     }
+    return _respond(body, ready=ready)
+
+
+def _respond(body: dict[str, Any], *, ready: bool) -> JSONResponse:
     return JSONResponse(body, 200 if ready else 503, headers={"Cache-Control": "no-store"})
 
 

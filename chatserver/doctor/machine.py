@@ -94,9 +94,7 @@ async def _children() -> Finding:
         )
     if confinement.refused:
         words = f"What checks pictures runs without {' and '.join(confinement.refused)}: this machine refuses it."
-        return warning(
-            "children", words, "Run the product as a user of its own, and allow seccomp in the container's profile."
-        )
+        return warning("children", words, "Allow seccomp and no_new_privs in the container's profile.")
     return ok("children", f"What checks pictures is locked in: {', '.join(confinement.in_force)}.")
 
 

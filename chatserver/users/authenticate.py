@@ -18,7 +18,10 @@ COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
 # Read by our pages' scripts, which take it back once nothing is kept any more.
 _FORGET_COOKIE = "forget"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_FORWARDED = (
+    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"),
+    *("cf-connecting-ip", "true-client-ip"),
+)
 
 
 async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:

@@ -44,7 +44,6 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 -- The sessions in which a person sits, active ones first, then the newest.
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
   FROM user_sessions s JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
- WHERE s.status <> 'deleted'
  ORDER BY s.expires_at <= now(), s.id DESC
  LIMIT 200;
 
@@ -68,7 +67,7 @@ SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.hue, m.role, s.unti
   JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
   JOIN users u ON u.id = m.user_id
   JOIN session_config p ON p.id = s.plan_id
- WHERE s.id = :session_id AND s.status <> 'deleted';
+ WHERE s.id = :session_id;
 
 -- name: lock
 -- The session's row, kept until the end of the transaction: whoever writes into its stream waits here.

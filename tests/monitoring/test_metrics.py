@@ -1,4 +1,4 @@
-"""/metrics tells numbers to this machine and to admins, and nothing to anybody else."""
+"""/metrics tells numbers to this machine, to admins and for a token, and nothing to anybody else; /readyz one word."""
 
 import asyncio
 import json
@@ -12,15 +12,18 @@ import pytest
 from tests.support.product import running
 from tests.support.story import sign_up
 
+TOKEN = "a token for machines"
+
 
 @pytest.fixture(scope="module")
 async def product(database_url, tmp_path_factory):
-    async with running(tmp_path_factory.mktemp("product"), DATABASE_URL=database_url) as process:
+    settings = {"DATABASE_URL": database_url, "METRICS_TOKEN": TOKEN}
+    async with running(tmp_path_factory.mktemp("product"), **settings) as process:
         yield process
 
 
-async def scrape(product, **headers):
-    async with aiohttp.ClientSession() as client, client.get(f"{product.url}/metrics", headers=headers) as answer:
+async def scrape(product, path="/metrics", **headers):
+    async with aiohttp.ClientSession() as client, client.get(f"{product.url}{path}", headers=headers) as answer:
         return answer.status, await answer.text()
 
 
@@ -38,9 +41,38 @@ async def test_a_scrape_counts_sockets_requests_and_what_was_made(product):
     await room.leaves()
 
 
-async def test_readers_behind_a_proxy_are_told_that_there_is_nothing(product):
-    status, _ = await scrape(product, **{"X-Forwarded-For": "203.0.113.7"})
-    assert status == 404
+# Through a proxy on this machine; and by a browser on this machine, sent here by a page that rebound its own name.
+STRANGERS = [
+    {"X-Forwarded-For": "203.0.113.7"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {"Forwarded": "for=203.0.113.7"},
+    {"X-Real-IP": "203.0.113.7"},
+    {"Via": "1.1 somebody"},
+    {"Host": "evil.example"},
+    {"Authorization": f"Bearer {TOKEN}x", "Via": "1.1 somebody"},
+    {"Authorization": "Bearer ", "Via": "1.1 somebody"},
+]
+
+
+@pytest.mark.parametrize("headers", STRANGERS)
+async def test_strangers_are_told_that_there_is_nothing_and_whether_it_serves_in_one_word(product, headers):
+    assert (await scrape(product, **headers))[0] == 404
+    status, text = await scrape(product, "/readyz", **headers)
+    assert (status, json.loads(text)) == (200, {"status": "ready"})
+
+
+async def test_this_machine_is_told_each_dependency(product):
+    status, text = await scrape(product, "/readyz")
+    assert status == 200
+    assert json.loads(text)["checks"] == {"database": "ok", "broker": "ok", "storage": "ok"}
+
+
+async def test_the_token_opens_both_from_wherever_it_comes(product):
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "203.0.113.7"}
+    status, text = await scrape(product, **headers)
+    assert status == 200
+    assert "chatserver_connections_cut" in text
+    assert "checks" in json.loads((await scrape(product, "/readyz", **headers))[1])
 
 
 async def test_a_loop_that_stood_still_is_logged_and_counted(product):
