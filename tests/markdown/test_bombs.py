@@ -21,7 +21,7 @@ from tests.markdown import bombs
 # P18 and the alarm of `standstill`: nobody waits longer than this for the loop.
 LOOP_SECONDS = 0.1
 # Bombs for each lexer; which of them goes round with its number.
-FOR_EACH_LEXER = 3
+FOR_EACH_LEXER = 2
 LANGUAGES = sorted({aliases[0] for _, aliases, _, _ in get_all_lexers(plugins=False) if aliases})
 
 
