@@ -26,6 +26,8 @@ class Address:
     setting: str
     protocol: str
     example: str
+    # A server of the operator's own, which may not run; not one of Hugging Face's.
+    own: bool = True
 
     @property
     def mend(self) -> str:
@@ -47,7 +49,7 @@ class Address:
             return self.wrong(url, "it answered with a web page") if is_page(answer.body) else None
         words = spoken(answer)
         if answer.status in {404, 405, 501} and not model_in_path and not _about_a_model(words):
-            what = "does not take such calls" if answer.status == 405 else "has nothing there"
+            what = "has nothing there" if answer.status == 404 else "takes no such calls"
             return self._answered(self.wrong(url, f"the server {what} ({answer.status})"), answer.status)
         if answer.status == 400 and re.search(
             r"plain HTTP request was sent to|HTTP request to an HTTPS", _text(answer)
@@ -59,14 +61,19 @@ class Address:
         """The same error, where it comes of the address in words that say so."""
         if type(error) is WrongAddress and error.said and self.setting not in error.message:
             return self.wrong(url, error.said)
-        if type(error) is ProviderDown and error.answered is None and is_loopback(url) and in_container():
-            down = ProviderDown(
-                f"{error.message} For the operator: inside a container, {urlsplit(url).hostname} is the container "
-                f"itself. Set {self.setting} to the other machine's name, such as host.docker.internal."
-            )
+        if type(error) is ProviderDown and error.answered is None and self.own:
+            down = ProviderDown(f"{error.message} For the operator: {self._unreached(url)}")
             down.said = error.said
             return down
         return error
+
+    def _unreached(self, url: str) -> str:
+        if is_loopback(url) and in_container():
+            return (
+                f"inside a container, {urlsplit(url).hostname} is the container itself. "
+                f"Set {self.setting} to the other machine's name, such as host.docker.internal."
+            )
+        return f"see whether the server runs at {shown(url)} ({self.setting})."
 
     def _redirected(self, url: str, location: str) -> WrongAddress:
         target = shown(urljoin(url, location)) if location else "nowhere"

@@ -38,6 +38,10 @@ class Concessions:
         """What to leave out from the start."""
         return self._kept.get(key, frozenset())
 
+    def forget(self, key: Hashable) -> None:
+        """It was no longer so."""
+        self._kept.pop(key, None)
+
     def keep(self, key: Hashable, names: frozenset[str]) -> None:
         """Remembers what it took to be answered."""
         if not names:

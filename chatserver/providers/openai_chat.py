@@ -48,7 +48,7 @@ AFTER_END_SECONDS = 5.0
 # The paths of calls, which people copy along with the address.
 CALLS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
 OWN = Address("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1")
-ROUTER = Address("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url)
+ROUTER = Address("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url, own=False)
 
 # A system prompt is no optional field, but some templates have no place for one.
 SYSTEM, STREAM, STREAM_OPTIONS = "system", "stream", "stream_options"
@@ -227,11 +227,13 @@ class OpenAIChat:
         for event in stream.end() if not answer.ended else ():
             for step in answer.take(event):
                 yield step
-        if answer.thinking.taken_back:
-            self._thinkers.keep(model, frozenset({"tag"}))
         try:
             for step in answer.finish():
                 yield step
+            if answer.thinking.taken_back:
+                self._thinkers.keep(model, frozenset({"tag"}))
+            elif not answer.thinking.thought:
+                self._thinkers.forget(model)
         except WrongAddress:
             page = addresses.is_page(stream.words.encode())
             raise self._address.wrong(url, f"it answered with {'a web page' if page else 'something else'}") from None

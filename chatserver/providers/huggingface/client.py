@@ -15,7 +15,7 @@ from chatserver.providers.concessions import Concessions
 from chatserver.providers.faults import fault
 from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http
 
-HUB = Address("HF_ENDPOINT", "the API of Hugging Face's hub", Config.hf_endpoint)
+HUB = Address("HF_ENDPOINT", "the API of Hugging Face's hub", Config.hf_endpoint, own=False)
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from chatserver.providers.huggingface.mapping import Mappings, Route, Task
 from chatserver.providers.huggingface.results import Results
 from chatserver.providers.masking import without_secrets
 
-ROUTER = Address("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url)
+ROUTER = Address("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
 _EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
 # Hugging Face's own hosting, where the token belongs; to no other server is it ever sent.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"

@@ -334,6 +334,19 @@ async def test_an_answer_that_reached_its_longest_length_is_told(huggingface: Em
     assert [step async for step in chat.reply(QUESTION)] == [Text("Yes, "), Text("indeed."), Cut()]
 
 
+async def test_the_thoughts_of_a_model_without_an_opening_tag_are_shown_once_at_most(
+    huggingface: Emulator, chat: OpenAIChat
+):
+    thinks = Raw(FORMS["thoughts without an opening tag"].encode(), "text/event-stream")
+    plain = Raw((BOTH + END).encode(), "text/event-stream")
+    huggingface.script("chat", [thinks, thinks, plain, plain])
+    told = [[step async for step in chat.reply(QUESTION)] for _ in range(4)]
+    assert told[0] == [Text("I wonder."), TakenBack(), Text("Yes, "), Text("indeed.")]
+    assert told[1] == [Text("Yes, "), Text("indeed.")]
+    assert told[2] == [Text("Yes, indeed.")], "held back, as it might have been a thought"
+    assert told[3] == [Text("Yes, "), Text("indeed.")]
+
+
 @pytest.mark.parametrize("value", ["NaN", "-5", "1e308", '"many"', "9" * 400, "true", "null", "{}"])
 async def test_a_count_of_tokens_that_cannot_be_is_not_believed(huggingface: Emulator, chat: OpenAIChat, value: str):
     usage = f'data: {{"choices": [], "usage": {{"prompt_tokens": {value}, "completion_tokens": 3}}}}\n\n'
@@ -462,6 +475,13 @@ async def test_in_a_container_localhost_is_explained(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(addresses, "in_container", lambda: True)
     chat = OpenAIChat("http://localhost:9/v1", "", "m", "x")
     with pytest.raises(ProviderDown, match="inside a container, localhost is the container"):
+        await answer(chat)
+    await chat.close()
+
+
+async def test_a_server_that_does_not_run_is_told_by_its_address():
+    chat = OpenAIChat("http://127.0.0.1:9/v1", "", "m", "x")
+    with pytest.raises(ProviderDown, match=r"127\.0\.0\.1"):
         await answer(chat)
     await chat.close()
 
