@@ -83,4 +83,6 @@ def take_cookie(response: Response, config: Config) -> None:
     cookies.clear(response, config, COOKIE)
     # Browsers heed this on secure addresses only; elsewhere the next page does it (static/js/helpers/forgetting.js).
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
-    response.set_cookie(_FORGET_COOKIE, "1", max_age=_LIFETIME_SECONDS, secure=config.secure, samesite="lax")
+    response.set_cookie(
+        cookies.full_name(config, _FORGET_COOKIE), "1", max_age=_LIFETIME_SECONDS, secure=config.secure, samesite="lax"
+    )

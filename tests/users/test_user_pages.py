@@ -136,6 +136,16 @@ async def test_signing_out_ends_it_on_the_server_too(doors, database):
     assert (await browser.call("GET", "/users/me", Cookie=f"chatserver={kept}"))[0] == 401
 
 
+@pytest.mark.parametrize(("action", "fields"), [("/sign-out", {}), ("/settings/delete", {"delete_password": PASSWORD})])
+async def test_who_goes_tells_the_browser_to_keep_nothing_but_the_theme(doors, database, action, fields):
+    ada = await member(database)
+    browser = await signs_in(doors, ada)
+    answer = await browser.fills("/settings", action, **fields)
+    assert answer.status == 303
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'  # not "cookies": the theme is one
+    assert any(cookie.startswith("forget=1;") and "HttpOnly" not in cookie for cookie in answer.cookies)
+
+
 async def test_a_form_of_another_site_or_of_nobody_changes_nothing(doors, database):
     ada = await member(database)
     browser = await signs_in(doors, ada)

@@ -1,16 +1,17 @@
 // Who signs out leaves nothing behind in this browser. The server asks for it with a cookie beside `Clear-Site-Data`,
 // which browsers heed on secure addresses only; whichever page comes next does it, before it reads anything.
-const ASKED = "forget="
+const ASKED = /(?:^|; )((?:__Host-)?forget)=/
 const LONGEST_MS = 2000 // an old tab may hold a database open; it goes when that tab does
 
-export const forgotten = document.cookie.split("; ").some((each) => each.startsWith(ASKED)) ? forget() : Promise.resolve()
+export const forgotten = ASKED.test(document.cookie) ? forget() : Promise.resolve()
 
 async function forget() {
   for (const kind of ["localStorage", "sessionStorage"]) clear(kind)
   tellOtherTabs()
   const all = Promise.allSettled([forgetDatabases(), forgetNotifications()])
   await Promise.race([all, new Promise((resolve) => setTimeout(resolve, LONGEST_MS))])
-  document.cookie = `${ASKED}; Path=/; Max-Age=0`
+  const [, name] = ASKED.exec(document.cookie) ?? []
+  if (name) document.cookie = `${name}=; Path=/; Max-Age=0${location.protocol === "https:" ? "; Secure" : ""}`
 }
 
 function clear(kind) {
