@@ -7,6 +7,6 @@ CREATE ROLE chatserver LOGIN PASSWORD :'password';
 CREATE ROLE chatserver_web NOLOGIN;
 CREATE ROLE chatserver_worker NOLOGIN;
 GRANT chatserver_web, chatserver_worker TO chatserver;
-CREATE DATABASE chatserver OWNER chatserver;
+CREATE DATABASE chatserver OWNER chatserver ENCODING 'UTF8' TEMPLATE template0;
 ALTER ROLE postgres PASSWORD NULL;
 SQL
