@@ -37,6 +37,7 @@ async def test_the_day_after_today_is_yesterday(product, browser) -> None:
         await seat.context.add_init_script(CLOCK % 0)
         page = await seat.open_room(session)
         await say(page, "written before midnight")
+        await page.wait_for_selector('[data-author-kind="assistant"][data-status="done"]')  # and nothing more comes
         await days_are(page, "Today")
         await page.evaluate(f"passed = {DAY_MS}; document.dispatchEvent(new Event('visibilitychange'))")
         await days_are(page, "Yesterday")
