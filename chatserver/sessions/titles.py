@@ -13,6 +13,8 @@ LONGEST = 120
 _BRIEF = 40
 # "Hi" and "hello there" say nothing about what follows.
 _GREETING = 12
+# The end of emphasis or of code before a full stop leaves no blank behind.
+_ENDS = re.compile(r"[*`~]{1,3}(?=[.,;:!?)])")
 _MARKS = re.compile(r"@assistant\b|[*`#>~|]", re.IGNORECASE)
 
 
@@ -65,7 +67,7 @@ def brief(words: str) -> str:
     >>> brief("a **red** fox\\nin the snow")
     'A red fox in the snow'
     """
-    text = " ".join(_MARKS.sub(" ", visible(words[: 10 * _BRIEF])).split())
+    text = " ".join(_MARKS.sub(" ", _ENDS.sub("", visible(words[: 10 * _BRIEF]))).split())
     if len(text) > _BRIEF:
         text = _cut(text) + "…"
     text = text.rstrip(" .,;:-")

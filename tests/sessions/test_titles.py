@@ -37,6 +37,7 @@ async def title_of(database, session):
         ("a beautiful sunset over mountains", "A beautiful sunset over mountains"),
         ("What can I do here?", "What can I do here?"),
         ("@assistant  tell me\n\nabout **red** `foxes`.", "Tell me about red foxes"),
+        ("Hello **world**. What is `this`?", "Hello world. What is this?"),
         ("# A plan\n\n- first\n- second", "A plan - first - second"),
         ("Two pictures for the hallway, something warm, please", "Two pictures for the hallway, something…"),
         ("Two pictures for the hallways, everything - in blue", "Two pictures for the hallways…"),
