@@ -211,7 +211,7 @@ class Config:
         minimum=1,
     )
     connections_per_address: int = _setting(
-        200,
+        500,
         "Connections beside websockets that one address may have open at one process; one of TRUSTED_PROXIES may have any "
         "number.",
         minimum=1,

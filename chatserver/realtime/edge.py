@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import socket
 import struct
 import sys
@@ -22,6 +23,17 @@ from chatserver.web.addresses import neighbourhood
 LOOK_SECONDS = 1.0
 # That connections are refused is logged this often at most.
 LOG_SECONDS = 10.0
+RETRY_SECONDS = 5
+# Who has only just called may have asked already: nobody has looked yet.
+YOUNG_SECONDS = 0.5
+# Refused ones that are kept until they have heard why; more than these only hear the line go dead.
+REFUSED_AT_ONCE = 32
+_CODES = {
+    HTTPStatus.BAD_REQUEST: ("malformed", "That is not HTTP as it should be."),
+    HTTPStatus.REQUEST_URI_TOO_LONG: ("too-large", "That address is too long."),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("too-large", "Those headers are too long, or too many."),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("busy", "Too many connections at once; please try again in a moment."),
+}
 # struct linger: on, for no time at all; the peer gets a reset.
 _NO_LINGER = struct.pack("ii", 1, 0)
 # tcp(7), struct tcp_info: tcpi_bytes_acked. Other systems than Linux have no such count.
@@ -61,6 +73,7 @@ class Edge:
         self._trusts = trusts
         self._groups: dict[str, dict[Held, None]] = {}
         self._group_of: dict[Held, str] = {}
+        self._refused: dict[Held, None] = {}
         self._ticking: asyncio.TimerHandle | None = None
         self._logged_at = float("-inf")
 
@@ -84,6 +97,13 @@ class Edge:
         self._tell_full()
         return False
 
+    def keep_refused(self, connection: Held) -> bool:
+        """Whether one that was not admitted may stay for as long as it takes to tell it so."""
+        if len(self._refused) >= REFUSED_AT_ONCE:
+            return False
+        self._refused[connection] = None
+        return True
+
     def replace(self, old: Held, new: Held) -> None:
         """The same connection in other hands: a websocket's."""
         name = self._group_of.get(old)
@@ -93,6 +113,7 @@ class Edge:
 
     def remove(self, connection: Held) -> None:
         """Forgets it; the second time nothing happens."""
+        self._refused.pop(connection, None)
         name = self._group_of.pop(connection, None)
         if name is None:
             return
@@ -113,12 +134,18 @@ class Edge:
             return self._evict(group)
         if self.count >= self.bounds.connections:
             # Who has most has to give way.
-            return self._evict(max(self._groups.values(), key=len)) or self._evict(group)
+            largest = max(self._groups.values(), key=len)
+            return self._evict(largest) or self._evict(group) or self._evict(largest, young=0)
         return True
 
-    def _evict(self, group: dict[Held, None]) -> bool:
-        """Cuts the one on which nothing has moved for longest."""
-        still = [(since, connection) for connection in group if (since := connection.still_since()) is not None]
+    def _evict(self, group: dict[Held, None], young: float = YOUNG_SECONDS) -> bool:
+        """Cuts the one on which nothing has moved for longest, and at least for as long as one is young."""
+        latest = asyncio.get_running_loop().time() - young
+        still = [
+            (since, connection)
+            for connection in group
+            if (since := connection.still_since()) is not None and since <= latest
+        ]
         if not still:
             return False
         _, connection = min(still, key=lambda each: each[0])
@@ -143,25 +170,29 @@ class Edge:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         self._ticking = None
         now = loop.time()
-        for connection in list(self._group_of):
+        for connection in [*self._group_of, *self._refused]:
             connection.look(now)
-        if self._group_of:
+        if self._group_of or self._refused:
             self._schedule()
 
     # What is answered below the application -------------------------------------------------------------------------
 
-    def refusal(self, status: HTTPStatus, more: Mapping[str, str] | None = None) -> bytes:
-        """A whole answer in plain words, with the headers that all answers have; the connection ends with it."""
-        body = f"{status.phrase}.\n"
+    def refusal(self, status: HTTPStatus) -> bytes:
+        """A whole answer as errors are answered, with the headers that all answers have; the connection ends with it."""
+        code, message = _CODES[status]
+        error: dict[str, object] = {"code": code, "message": message}
         headers = {
             **self.headers,
             "Date": formatdate(usegmt=True),
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Length": str(len(body)),
+            "Content-Type": "application/json",
             "Cache-Control": "no-store",
             "Connection": "close",
-            **(more or {}),
         }
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            error["retry_after"] = RETRY_SECONDS
+            headers["Retry-After"] = str(RETRY_SECONDS)
+        body = json.dumps({"error": error})
+        headers["Content-Length"] = str(len(body))
         lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 

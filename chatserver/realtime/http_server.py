@@ -21,7 +21,6 @@ from chatserver.realtime import limits
 from chatserver.realtime.edge import Edge
 
 _END_OF_HEADERS = b"\r\n\r\n"
-RETRY_SECONDS = 10
 
 
 class Phase(Enum):
@@ -94,9 +93,14 @@ class RequestProtocol(HttpToolsProtocol):
         self._moved_at = self.loop.time()
         self._due = self._moved_at + self._bounds.header_seconds
         if not self._edge.admit(self, self.client[0] if self.client else ""):
+            self._refuse_connection()
+
+    def _refuse_connection(self) -> None:
+        if self._edge.keep_refused(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        else:
             self._is_over = True
-            transport.write(self._edge.refusal(HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(RETRY_SECONDS)}))
-            transport.close()
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True

@@ -79,7 +79,7 @@ class HttpBounds:
     """The bounds of connections. Seconds, counts and bytes; bodies and answers must move by so much in their time."""
 
     # Of one address, its websockets included; an address of a trusted proxy has none.
-    connections_per_address: int = 250
+    connections_per_address: int = 550
     connections: int = CONNECTIONS
     # A browser sends its headers in one go; a phone on a bad line in a few seconds.
     header_seconds: float = 10.0
