@@ -47,9 +47,9 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
     if role is Role.worker:
         work(config)
         return
-    _warn_of_root()
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
+    _warn_of_root()
     descriptors.allow()
     with _listen(config) as listener:
         uvloop.run(_serve(config, role, workers, listener))
