@@ -5,6 +5,7 @@ The shapes differ from service to service, so that every field is read as it may
 of its own, in an answer that is called a success. What says nothing to us is passed over.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,11 +18,15 @@ from chatserver.providers.thinking import Thinking
 
 # TGI's words for what it answers before a stream as a status.
 _STATUSES = {"validation": 422, "overloaded": 503}
+# "Not yet", as some write it.
+_NO_REASON = {"null", "none"}
 _LENGTH = {"length", "max_tokens", "model_length", "max_output_tokens"}
 _FILTERED = {"content_filter", "safety", "prohibited_content", "blocklist"}
 _BROKEN = {"error", "abort", "aborted"}
 # The parts of a text that comes in parts, by their type; a part of another type is no text.
 _TEXTUAL = {"", "text", "output_text", "refusal"}
+# What a text may hold without one word to see.
+_UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 
 
@@ -41,6 +46,8 @@ class Reading:
         self._wordless = ""
         self._streamed = False
         self._spoke = False
+        # The first half of a character that its escapes cut in two.
+        self._half = ""
         self.thinking = Thinking(opened=thinking)
 
     def take(self, event: Event) -> Iterator[ChatStep]:
@@ -58,7 +65,7 @@ class Reading:
     def finish(self) -> Iterator[ChatStep]:
         """The steps after the last event. Raises what an answer lacks that only stopped, or has no words."""
         back, text = self.thinking.end()
-        yield from self._steps(back, text)
+        yield from self._steps(back, text + self._half)
         if self.usage:
             yield self.usage
         if not self.began:
@@ -73,14 +80,19 @@ class Reading:
     def _show(self, text: str) -> Iterator[ChatStep]:
         if text:
             self.alive = True
-            yield from self._steps(*self.thinking.feed(text))
+            yield from self._steps(*self.thinking.feed(self._in_whole_characters(text)))
+
+    def _in_whole_characters(self, text: str) -> str:
+        text = (self._half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        return text.removesuffix(self._half)
 
     def _steps(self, back: bool, text: str) -> Iterator[ChatStep]:
         if back:
             self._spoke = False
             yield TakenBack()
         if text:
-            self._spoke = self._spoke or not text.isspace()
+            self._spoke = self._spoke or any(unicodedata.category(each) not in _UNSEEN for each in text)
             yield Text(text)
 
     def _chunk(self, chunk: Mapping[str, Any], *, whole: bool) -> str:
@@ -89,8 +101,8 @@ class Reading:
         usage = _usage(chunk)
         self.usage = usage or self.usage
         if choice is None:
-            # The chunk with the usage has no choices, and is the last.
-            self.finished = self.finished or usage is not None
+            # The chunk with the usage has no choices, and is the last; before the first word it is none.
+            self.finished = self.finished or (usage is not None and self.alive)
             return ""
         text = self._text(choice)
         self._note_end(choice.get("finish_reason") or choice.get("done_reason") or (choice.get("done") and "stop"))
@@ -99,9 +111,9 @@ class Reading:
         return text
 
     def _note_end(self, reason: Any) -> None:
-        if not reason:
+        word = str(reason or "null").casefold()
+        if word in _NO_REASON:
             return
-        word = str(reason).casefold()
         if word in _FILTERED:
             raise Refused("The assistant's service stopped this answer because of its own rules.")
         if word in _BROKEN:

@@ -7,11 +7,14 @@ in two on their way. Tags in code are an answer about tags, and stay.
 
 import re
 
-_NAMES = ("think", "thinking", "thought", "reasoning")
-_TAG = re.compile(rf"<(?P<closes>/?)({'|'.join(_NAMES)})>", re.I)
+_NAMES = ("think", "thinking", "thought", "reasoning", "seed:think")
+# Magistral writes [THINK] and Kimi ◁think▷. In small letters, brackets are an answer's own.
+_TAG = re.compile(rf"(?i:</?({'|'.join(_NAMES)})>)|\[/?THINK\]|◁/?think▷")
 # What a tag may begin with at the end of a piece: held back until the rest has come.
-_PARTS = {f"<{slash}{name}"[:length] for slash in ("", "/") for name in _NAMES for length in range(1, 12)}
+_FORMS = (*(f"<{{}}{name}" for name in _NAMES), "[{}think", "◁{}think")
+_PARTS = {form.format(slash)[:length] for slash in ("", "/") for form in _FORMS for length in range(1, 13)}
 _LONGEST_PART = max(map(len, _PARTS))
+_BEGINS = ("<", "[", "◁")
 
 
 class Thinking:
@@ -52,7 +55,7 @@ class Thinking:
             before, text = text[: tag.start()], text[tag.end() :]
             if self._inside is not None:
                 self._inside, self._assumed, self.thought = None, False, True
-            elif tag["closes"]:
+            elif _closes(tag):
                 # Alone: all before it was thought.
                 back, shown, self._shown = True, "", []
                 self.thought = self.taken_back = True
@@ -67,8 +70,11 @@ class Thinking:
     def _next_tag(self, text: str) -> re.Match[str] | None:
         tags = _TAG.finditer(text)
         if self._inside is not None:
-            return next((tag for tag in tags if tag["closes"]), None)
-        return next((tag for tag in tags if not self._in_code(text[: tag.start()])), None)
+            return next(filter(_closes, tags), None)
+        # After thoughts in both their tags, a closing one alone is a word about tags.
+        return next(
+            (tag for tag in tags if not ((_closes(tag) and self.thought) or self._in_code(text[: tag.start()]))), None
+        )
 
     def _in_code(self, text: str) -> bool:
         """Whether what follows stands in a block of code, or begins a code of its own."""
@@ -82,6 +88,10 @@ class Thinking:
         return text
 
 
+def _closes(tag: re.Match[str]) -> bool:
+    return "/" in tag[0]
+
+
 def without_thinking(text: str) -> str:
     """A whole answer without its thoughts; empty where it holds nothing else."""
     filtered = Thinking()
@@ -92,7 +102,7 @@ def without_thinking(text: str) -> str:
 
 def _without_part(text: str) -> tuple[str, str]:
     """The text without what may be the beginning of a tag at its end, and that."""
-    start = text.rfind("<", -_LONGEST_PART) if text else -1
+    start = max(text.rfind(sign, -_LONGEST_PART) for sign in _BEGINS) if text else -1
     if start >= 0 and text[start:].lower() in _PARTS:
         return text[:start], text[start:]
     return text, ""

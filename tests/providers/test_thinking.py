@@ -26,6 +26,11 @@ WHOLE = [
     ("Models write `<think>` and `</think>`.", "Models write `<think>` and `</think>`."),
     ("```html\n<think>x</think>\n```\nDone.", "```html\n<think>x</think>\n```\nDone."),
     ("The tag <think> opens it.", "The tag <think> opens it."),
+    ("[THINK]Let me see.[/THINK]Four.", "Four."),
+    ("◁think▷Let me see.◁/think▷Four.", "Four."),
+    ("<seed:think>Let me see.</seed:think>Four.", "Four."),
+    ("<think>hm</think>The tag </think> closes it.", "The tag </think> closes it."),
+    ("<thinker>x</thinker> [think] [THINK about it]", "<thinker>x</thinker> [think] [THINK about it]"),
 ]
 
 

@@ -258,6 +258,7 @@ def chunk(text: object, **more: object) -> str:
 
 
 END = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+INVISIBLE = "\u200b\ufeff\x00 "
 BOTH = f"data: {chunk('Yes, ')}\n\ndata: {chunk('indeed.')}\n\n"
 WHOLE = {"object": "chat.completion", "choices": [{"message": {"content": "Yes, indeed."}, "finish_reason": "stop"}]}
 PARTS = [{"type": "text", "text": "Yes, "}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "indeed."}]
@@ -319,6 +320,7 @@ async def test_an_answer_is_read_in_whatever_form_and_under_whatever_label(
         ('data: {"choices": [{"delta": {"reasoning": "hm"}, "finish_reason": "length"}]}\n\n', "longest length"),
         (f"data: {chunk('<think>hm')}\n\n{END}", "still thinking"),
         (f"data: {chunk(' ')}\n\n{END}", "without a word"),
+        (f"data: {chunk(INVISIBLE)}\n\n{END}", "without a word"),
         (END, "without a word"),
         (json.dumps({"choices": [{"message": {"content": None}, "finish_reason": "stop"}]}), "without a word"),
     ],
@@ -326,6 +328,29 @@ async def test_an_answer_is_read_in_whatever_form_and_under_whatever_label(
 async def test_an_answer_without_words_says_so(huggingface: Emulator, chat: OpenAIChat, events: str, words: str):
     huggingface.script("chat", [Raw(events.encode(), "text/event-stream")])
     with pytest.raises(NoWords, match=words):
+        await answer(chat)
+
+
+async def test_a_character_that_is_cut_in_two_by_its_escapes_comes_whole(huggingface: Emulator, chat: OpenAIChat):
+    halves = ("Yes \ud83d", "\ude00", " indeed \ud83d", " and \ude00", "\ud83d")
+    events = "".join(f"data: {chunk(half)}\n\n" for half in halves)
+    huggingface.script("chat", [Raw((events + END).encode(), "text/event-stream")])
+    text, _ = await answer(chat)
+    assert text.encode("utf-8", "replace").decode() == "Yes 😀 indeed ? and ??"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0}},
+        {"choices": [{"delta": {"role": "assistant", "content": ""}, "finish_reason": "null"}]},
+    ],
+)
+async def test_what_only_looks_like_an_end_ends_nothing(
+    huggingface: Emulator, chat: OpenAIChat, first: dict[str, object]
+):
+    huggingface.script("chat", [Stream(first=[first], ending="cut")])
+    with pytest.raises(Truncated):
         await answer(chat)
 
 
