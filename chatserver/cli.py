@@ -60,6 +60,8 @@ def _print_in_any_locale() -> None:
 def read_env_file(context: typer.Context) -> None:
     """Runs chatserver. Settings: environment variables, then the file .env of the working folder (ENV_FILE)."""
     context.obj = env_file.load()
+    for word in context.obj.lines:
+        _suggest(context.obj, word)
 
 
 def _complain(error: ChatserverError) -> None:
@@ -107,8 +109,6 @@ def show_config(context: typer.Context) -> None:
     for name, value, sentence in configuration.settings(configuration.load()):
         table.add_row(name, escape(value) or "–", _origin(file, names[name]), sentence)
     Console().print(table)
-    for word in file.lines:
-        _suggest(file, word)
 
 
 def _origin(file: EnvFile, names: tuple[str, ...]) -> str:
@@ -119,7 +119,7 @@ def _origin(file: EnvFile, names: tuple[str, ...]) -> str:
 def _suggest(file: EnvFile, word: str) -> None:
     """One line for a name that no setting has and that is nearly one: nothing would read it."""
     known = [name for names in configuration.variables().values() for name in names]
-    near = [] if word in known else difflib.get_close_matches(word, known, n=1, cutoff=0.85)
+    near = [] if word in known else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
     if near:
         print(f"{file.origin(word)}: {word} is not a setting; did you mean {near[0]}?", file=sys.stderr)
 

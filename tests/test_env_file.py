@@ -126,6 +126,14 @@ def test_the_configuration_says_where_each_value_came_from(tmp_path):
     assert "geheim" not in shown.stdout + shown.stderr
 
 
+def test_every_command_tells_a_name_that_is_nearly_a_settings(tmp_path):
+    names = ["sign_up", "Sign_Up", "SIGNUP", "SIGN-UP"]
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=x\n" + "".join(f"{name}=closed\n" for name in names))
+    told = chatserver(tmp_path, "version").stderr
+    lines = [f".env:{line}: {name} is not a setting; did you mean SIGN_UP?" for line, name in enumerate(names, 2)]
+    assert told.splitlines() == lines
+
+
 @pytest.mark.parametrize(
     "command", [("serve",), ("worker",), ("config",), ("doctor",), ("users", "list"), ("migrate",)]
 )
