@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, collector, documents, health, providers, resources, standstill, storage
+from chatserver import brokers, collector, documents, health, lookalikes, providers, resources, standstill, storage
 from chatserver import config as configuration
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
@@ -110,6 +111,8 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(markdown.close)
         # Children import for as long as all of this takes; nobody needs them before the first message or picture.
         await stack.enter_async_context(_beside(_start_children(markdown, pictures)))
+        # Read for the first name that is judged, which would wait for it, and everybody with it.
+        await stack.enter_async_context(_beside(asyncio.to_thread(lookalikes.prototypes)))
         makers = providers.open_providers(config)
         for provider in makers.values():
             stack.push_async_callback(provider.close)
@@ -162,7 +165,7 @@ async def working(state: State) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+async def _beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     """Does it while the block runs; what is not done at its end is given up."""
     task = asyncio.create_task(work)
     try:

@@ -41,6 +41,8 @@ class Housekeeping:
         while await self._database.run_system(users.remove_closed_account):
             log.info("account.removed")
         await self._database.run_system(users.spell_addresses)
+        while await self._database.run_system(sessions.name_next):
+            log.info("session.people_named")
         while await self._database.run_system(sessions.empty_next):
             log.info("session.emptied_further")
         if sweep:

@@ -8,7 +8,7 @@ from chatserver.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Counts; each is the setting of the same name. 0 is no limit."""
+    """Counts; each is the setting of the same name. 0 is no limit. Nobody is called like the site (`site_name`)."""
 
     commands_per_10_seconds: int = 0
     replies_per_hour: int = 0
@@ -21,6 +21,7 @@ class Limits:
     waiting_pictures_per_user: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200
+    site_name: str = ""
 
     @classmethod
     def of(cls, config: Config) -> "Limits":

@@ -49,7 +49,7 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
     stats = await sessions.stats(tx, [session_id])
     welcome = Welcome(
         session=session,
-        you=You(viewer.id, viewer.name, seat.role),
+        you=You(viewer.id, seat.user_name, seat.role),
         seq=session.seq,
         now=clock.now(),
         heartbeat_seconds=HEARTBEAT_SECONDS,

@@ -14,7 +14,7 @@ LAYERS = [
     {"errors"},
     {"clock", "crash", "networks", "urls", "redaction", "tracebacks"},
     {"ids", "config", "resources", "validation", "colours", "events", "logs", "meters", "standstill", "collector"},
-    {"limits", "env_file", "spelling", "graphemes", "descriptors"},
+    {"limits", "env_file", "spelling", "lookalikes", "graphemes", "descriptors"},
     {
         *("queries", "transaction", "database", "embedded", "migrations", "poolers", "roles"),
         *("processes", "markdown", "imaging", "painting", "crew"),

@@ -56,7 +56,7 @@ _TEXT = Message(
     session_id="",
     client_id="",
     seq=0,
-    author=Author(id="", name="", kind="user", hue=0),
+    author=Author(id="", name="", kind="user", role="guest", hue=0),
     kind="text",
     text="",
     html="",

@@ -18,6 +18,7 @@ from chatserver.messages import endings
 T = TypeVar("T")
 
 AuthorKind = Literal["user", "assistant", "system"]
+AuthorRole = Literal["owner", "operator", "guest", "assistant", "system"]
 MessageKind = Literal["text", "image", "video"]
 MessageStatus = Literal["streaming", "done", "failed", "deleted"]
 GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
@@ -175,18 +176,29 @@ class Generation(Struct, frozen=True, kw_only=True):
 
 
 class Author(Struct, frozen=True, kw_only=True):
-    """Who wrote a message. `id` is the user's, or the session's for the assistant and the system. `hue`: 0–11."""
+    """Who wrote a message. `id` is the user's, or the session's for the assistant and the system. `hue`: 0–11.
+
+    `role` is the one in which it was said, and cannot be chosen as a name can: an operator is an admin of the site in
+    the session of somebody else.
+    """
 
     id: str
     name: str
     kind: AuthorKind
+    role: AuthorRole
     hue: int
 
     @classmethod
-    def from_row(cls, row: Row) -> "Author":
+    def from_row(cls, row: Row, owner_id: str | None) -> "Author":
+        """`owner_id` is the session's owner, for what was said before roles were kept."""
         author_id, hue = row["user_id"] or row["session_id"], row["author_hue"]
         hue = colours.hue_of(author_id) if hue is None else hue
-        return cls(id=author_id, name=row["author_name"], kind=row["author_kind"], hue=hue)
+        kind, role = row["author_kind"], row["author_role"]
+        if kind != "user":
+            role = kind
+        elif role is None:
+            role = "owner" if author_id == owner_id else "guest"
+        return cls(id=author_id, name=row["author_name"], kind=kind, role=role, hue=hue)
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -238,13 +250,13 @@ class Message(Struct, frozen=True, kw_only=True):
         return list(stacks.values())
 
     @classmethod
-    def from_row(cls, row: Row, generations: Sequence[Generation]) -> "Message":
+    def from_row(cls, row: Row, generations: Sequence[Generation], owner_id: str | None = None) -> "Message":
         return cls(
             id=row["id"],
             session_id=row["session_id"],
             client_id=row["client_id"],
             seq=row["seq"],
-            author=Author.from_row(row),
+            author=Author.from_row(row, owner_id),
             kind=row["kind"],
             text=row["text"],
             html=row["html"],

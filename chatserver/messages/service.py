@@ -112,7 +112,7 @@ async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
 
 async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
     """Stores a person's message; the caller adds its generations and announces its row. It may name the session."""
-    row = await _insert(tx, seat.session_id, new, "user", seat.user_name, user_id=seat.user_id, hue=seat.hue)
+    row = await _insert(tx, seat.session_id, new, "user", seat.user_name, seat=seat)
     await sessions.entitle(tx, seat, new.text, prompt=new.kind != "text")
     return row
 
@@ -153,18 +153,18 @@ async def _insert(
     kind: AuthorKind,
     name: str,
     *,
-    user_id: str | None = None,
-    hue: int | None = None,
+    seat: Seat | None = None,
 ) -> Row:
     seq = await sessions.next_seq(tx, session_id, new_message=True)
     row = await tx.fetch_one(
         "messages.insert",
         id=new.id,
         session_id=session_id,
-        user_id=user_id,
+        user_id=seat and seat.user_id,
         author_kind=kind,
         author_name=name,
-        author_hue=hue,
+        author_role=seat and seat.speaks_as,
+        author_hue=seat and seat.hue,
         kind=new.kind,
         text=new.text,
         html=new.html,
@@ -255,7 +255,16 @@ def _are_more(rows: list[Row], limit: int) -> bool:
 async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:
     pictured = [row["id"] for row in rows if row["kind"] != "text" and row["status"] != "deleted"]
     generations = await _generations_of(tx, pictured) if pictured else {}
-    return tuple(Message.from_row(row, generations.get(row["id"], [])) for row in rows)
+    owners = await _owners_of(tx, rows)
+    return tuple(Message.from_row(row, generations.get(row["id"], []), owners.get(row["session_id"])) for row in rows)
+
+
+async def _owners_of(tx: Transaction, rows: Sequence[Row]) -> dict[str, str]:
+    """The owners of the sessions in which something was said before roles were kept; what is said today needs none."""
+    session_ids = {row["session_id"] for row in rows if row["author_kind"] == "user" and row["author_role"] is None}
+    if not session_ids:
+        return {}
+    return {row["id"]: row["user_id"] for row in await tx.fetch_all("messages.owners", session_ids=list(session_ids))}
 
 
 async def _generations_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Generation]]:

@@ -7,6 +7,8 @@ It listens first, so that what is announced meanwhile waits in its outbox; then 
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from chatserver import crash
 from chatserver.events import Event
 from chatserver.realtime.base import Opening, Rooms
@@ -42,6 +44,8 @@ async def _tell_opening(
         # The client knows more than the database, which was restored from a copy, so it starts afresh.
         after = None
         opening = await rooms.open(visit.viewer, visit.session_id, after)
+    # Seen under the name of the seat, which nobody else in the session has.
+    connection.visit = replace(visit, viewer=replace(visit.viewer, name=opening.welcome.you.name))
     events = [opening.welcome, *opening.state, channel.presence(), *opening.messages]
     await connection.tell(events, turns.batches)
     crash.at("resume")

@@ -4,6 +4,7 @@ from chatserver.sessions.checkout import buy, extend, grant, open_places, prolon
 from chatserver.sessions.deleting import delete, empty, empty_next
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
+from chatserver.sessions.naming import name_next, rename_member
 from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_deleted, was_removed
 from chatserver.sessions.service import (
     active_seat,
@@ -51,6 +52,7 @@ __all__ = [
     "list_removals",
     "list_sessions",
     "lock",
+    "name_next",
     "next_seq",
     "open_places",
     "owner_seat",
@@ -58,6 +60,7 @@ __all__ = [
     "recent",
     "remove_member",
     "rename",
+    "rename_member",
     "require_instant",
     "revoke",
     "seat",

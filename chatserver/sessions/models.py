@@ -69,6 +69,7 @@ class Seat(Struct, frozen=True, kw_only=True):
     session_id: str
     user_id: str
     user_name: str
+    account_role: Literal["member", "admin"]
     hue: int | None
     role: MemberRole
     untitled: bool
@@ -88,6 +89,13 @@ class Seat(Struct, frozen=True, kw_only=True):
     def owns(self) -> bool:
         """Whether this is the seat of the one who bought the session."""
         return self.role == "owner"
+
+    @property
+    def speaks_as(self) -> Literal["owner", "operator", "guest"]:
+        """The role that is shown beside what is said from this seat: an operator is an admin in another's session."""
+        if self.owns:
+            return "owner"
+        return "operator" if self.account_role == "admin" else "guest"
 
     @classmethod
     def from_row(cls, row: Row) -> "Seat":

@@ -3,7 +3,7 @@
 from chatserver import colours
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
-from chatserver.sessions import service
+from chatserver.sessions import naming, service
 from chatserver.sessions.models import MemberRole, Removal
 
 
@@ -12,7 +12,10 @@ async def sit_down(tx: Transaction, session_id: str, user_id: str, role: MemberR
     rows = await tx.fetch_all("sessions.hues", session_id=session_id, user_id=user_id)
     taken = {colours.hue_of(row["user_id"]) if row["hue"] is None else row["hue"] for row in rows}
     hue = colours.free_hue(user_id, taken)
-    await tx.fetch_value("sessions.seat_member", session_id=session_id, user_id=user_id, role=role, hue=hue)
+    name = await naming.name_in(
+        tx, session_id, user_id, await tx.fetch_value("sessions.account_name", user_id=user_id) or ""
+    )
+    await tx.fetch_value("sessions.seat_member", session_id=session_id, user_id=user_id, role=role, hue=hue, name=name)
 
 
 async def remove_member(tx: Transaction, session_id: str, user_id: str) -> None:

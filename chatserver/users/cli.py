@@ -14,7 +14,8 @@ from rich.table import Table
 from chatserver import config as configuration
 from chatserver import console, users
 from chatserver.database import Transaction
-from chatserver.users import passwords, profile
+from chatserver.errors import Invalid
+from chatserver.users import names, passwords, profile
 from chatserver.users.models import ApiToken, User
 from chatserver.users.renewal import RESET_MINUTES
 
@@ -43,7 +44,7 @@ def add(
 ) -> None:
     """Add an account, whatever SIGN_UP says."""
     address = profile.email(email)
-    shown = profile.name(name or address.partition("@")[0])
+    shown = names.check_site(names.check(name or _name_of(address)), configuration.load().site_name)
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
     user = console.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
@@ -89,6 +90,14 @@ def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
         table.add_row(token.name or "–", f"{token.created_at:%Y-%m-%d}", used)
     Console().print(table)
+
+
+def _name_of(address: str) -> str:
+    """What stands before the @, where that is a name and no role's (admin@…)."""
+    try:
+        return names.check(address.partition("@")[0])
+    except Invalid:
+        return "Member"
 
 
 async def _set_role(tx: Transaction, email: str, role: users.Role) -> User:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from chatserver import ids, spelling
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
-from chatserver.users import api_tokens, passwords, profile, sign_ins, throttling
+from chatserver.users import api_tokens, names, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
 from chatserver.web import addresses
 from chatserver.web.auth import Viewer
@@ -63,7 +63,7 @@ async def sign_up(
     database: Database, application: Application, visitor: Visitor, *, policy: Policy, opener: Opener
 ) -> Arrival:
     """Makes an account and lets its owner in. Invalid, SignUpClosed, RateLimited, or Conflict for a taken address."""
-    email, name = profile.email(application.email), profile.name(application.name)
+    email, name = profile.email(application.email), names.check(application.name)
     password = passwords.check(application.password, email=email, name=name)
     await database.run_system(_may_sign_up, application.invite, visitor, policy)
     password_hash = await passwords.hashed(password)
@@ -94,7 +94,11 @@ async def _join(
 
 
 async def add(tx: Transaction, email: str, name: str, password_hash: str | None) -> User:
-    """Makes an account of cleaned values; Conflict where the address is taken. Needs the worker role."""
+    """Makes an account of cleaned values; Conflict where the address is taken, Invalid for the site's own name.
+
+    Needs the worker role.
+    """
+    names.check_site(name, tx.limits.site_name)
     row = await tx.fetch_one(
         "users.add",
         id=ids.new(),

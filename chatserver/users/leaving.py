@@ -45,6 +45,7 @@ async def _let_go(tx: Transaction, user_id: str) -> None:
     cancelled = await tx.fetch_all("users.cancel_running", user_id=user_id)
     await tx.execute("users.release_cancelled", ids=[row["id"] for row in cancelled])
     await tx.execute("users.mark_assets_deleted", user_id=user_id)
+    await tx.execute("users.disown_seats", user_id=user_id, name=FORMER_MEMBER)
     await tx.execute("users.disown_messages", user_id=user_id, name=FORMER_MEMBER)
     await tx.execute("users.empty_sessions", user_id=user_id)
 

@@ -1,4 +1,4 @@
-"""What may stand in a profile: the address and the name, cleaned, or Invalid with the field and the reason."""
+"""What may stand in a profile: addresses and tokens' names, cleaned, or Invalid with the field. People's names: `names`."""
 
 import re
 import unicodedata
@@ -7,7 +7,6 @@ from chatserver import spelling, validation
 from chatserver.errors import Invalid
 from chatserver.spelling import LONGEST_EMAIL
 
-LONGEST_NAME = 80
 LONGEST_TOKEN_NAME = 80
 # Simple on purpose: something, @, and a domain with a dot. Whether a letter arrives there only a letter can tell.
 _SIGN = r"\s@\"(),:;<>\[\]\\"
@@ -29,14 +28,6 @@ def email(text: str) -> str:
 def is_email(text: str) -> bool:
     """Whether a text could be the address of an account."""
     return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None and _is_plain(text)
-
-
-def name(text: str) -> str:
-    """A person's name: one line of 1–80 characters, some of them visible."""
-    cleaned = validation.single_line("name", text, LONGEST_NAME)
-    if not any(unicodedata.category(character)[0] in "LNPS" for character in cleaned):
-        raise Invalid.field("name", "must not be empty")
-    return cleaned
 
 
 def token_name(text: str) -> str:

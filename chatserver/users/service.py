@@ -5,7 +5,7 @@ import msgspec
 from chatserver import budgets, spelling
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
-from chatserver.users import api_tokens, profile, sign_ins
+from chatserver.users import api_tokens, names, sign_ins
 from chatserver.users.models import Preferences, Settings, User
 
 # Accounts that get the key of their address in one unit of work.
@@ -42,7 +42,8 @@ async def _own(tx: Transaction, user_id: str) -> Row:
 
 async def rename(tx: Transaction, user_id: str, name: str) -> User:
     """Changes one's own name; messages already written keep the name under which they were written."""
-    row = await tx.fetch_one("users.rename", id=user_id, name=profile.name(name))
+    name = names.check_site(names.check(name), tx.limits.site_name)
+    row = await tx.fetch_one("users.rename", id=user_id, name=name)
     if row is None:
         raise NotSignedIn
     await budgets.spend(tx, budgets.CHANGES, user_id)

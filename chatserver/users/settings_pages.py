@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from chatserver import ids, users
+from chatserver import ids, sessions, users
+from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
 from chatserver.state import State
 from chatserver.users import answers, authenticate, devices
@@ -69,10 +70,16 @@ async def show(request: Request) -> Response:
 async def rename(request: Request) -> Response:
     visit, form = Visit(request), await forms.read(request)
     try:
-        await visit.state.database.run_as(visit.viewer.id, users.rename, visit.viewer.id, form.raw("name"))
+        await visit.state.database.run_system(_rename, visit.viewer.id, form.raw("name"))
     except ChatserverError as error:
         return await visit.page(refused={"name": answers.refuse(form, error)}, error=error)
     return visit.done("Your name is changed.")
+
+
+async def _rename(tx: Transaction, user_id: str, name: str) -> None:
+    """In one piece: nobody has the new name of an account in a session where another looks the same."""
+    user = await users.rename(tx, user_id, name)
+    await sessions.rename_member(tx, user_id, user.name)
 
 
 async def set_theme(request: Request) -> Response:

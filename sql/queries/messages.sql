@@ -20,9 +20,9 @@ SELECT (SELECT id FROM said) AS id, (SELECT request_hash FROM said) AS request_h
 
 -- name: insert
 -- A new message.
-INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_hue, kind, text, html, status,
+INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_role, author_hue, kind, text, html, status,
                       client_id, request_hash, reply_to, asked_by, seq)
-VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_hue, :kind, :text, :html, :status,
+VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_role, :author_hue, :kind, :text, :html, :status,
         :client_id, :request_hash, :reply_to, :asked_by, :seq)
 RETURNING *;
 
@@ -33,6 +33,10 @@ WITH stream AS (
   RETURNING seq
 )
 UPDATE messages m SET seq = stream.seq FROM stream WHERE m.id = :message_id RETURNING m.*;
+
+-- name: owners
+-- Who owns these sessions.
+SELECT id, user_id FROM user_sessions WHERE id = ANY(:session_ids::uuid[]);
 
 -- name: find
 -- One message.

@@ -31,9 +31,49 @@ SELECT user_id, hue FROM session_members WHERE session_id = :session_id AND user
 
 -- name: seat_member
 -- Seats somebody; a guest who had left sits down again, and an owner stays one.
-INSERT INTO session_members (session_id, user_id, role, hue) VALUES (:session_id, :user_id, :role, :hue)
-ON CONFLICT (session_id, user_id) DO UPDATE SET left_at = NULL
+INSERT INTO session_members AS m (session_id, user_id, role, hue, shown_name)
+VALUES (:session_id, :user_id, :role, :hue, :name)
+ON CONFLICT (session_id, user_id) DO UPDATE
+   SET left_at = NULL, shown_name = excluded.shown_name,
+       former_names = CASE WHEN m.shown_name IS NULL OR m.shown_name = excluded.shown_name
+                             OR m.shown_name = ANY(m.former_names)
+                      THEN m.former_names ELSE (m.former_names || m.shown_name)[:50] END
 RETURNING role;
+
+-- name: names_beside
+-- The names that others have in a session, or had there.
+SELECT coalesce(m.shown_name, u.name) AS name
+  FROM session_members m JOIN users u ON u.id = m.user_id
+ WHERE m.session_id = :session_id AND m.user_id <> :user_id AND (m.shown_name IS NOT NULL OR m.role = 'owner')
+UNION
+SELECT unnest(m.former_names) FROM session_members m WHERE m.session_id = :session_id AND m.user_id <> :user_id;
+
+-- name: name_seat
+-- The name of somebody in a session; the one before stays theirs.
+UPDATE session_members
+   SET former_names = CASE WHEN shown_name IS NULL OR shown_name = :name OR shown_name = ANY(former_names)
+                      THEN former_names ELSE (former_names || shown_name)[:50] END,
+       shown_name = :name
+ WHERE session_id = :session_id AND user_id = :user_id;
+
+-- name: account_name
+-- What somebody calls themselves.
+SELECT name FROM users WHERE id = :user_id;
+
+-- name: open_seats
+-- The sessions that still go on in which somebody sits, in the order in which they are locked.
+SELECT m.session_id FROM session_members m JOIN user_sessions s ON s.id = m.session_id
+ WHERE m.user_id = :user_id AND m.left_at IS NULL AND s.status <> 'deleted' AND s.expires_at > now()
+ ORDER BY m.session_id;
+
+-- name: unnamed
+-- A few sessions with people from before names were judged, in the order in which they are locked.
+SELECT DISTINCT session_id FROM session_members WHERE shown_name IS NULL ORDER BY session_id LIMIT :limit;
+
+-- name: unnamed_in
+-- Those people, the owner first, then in the order of their coming.
+SELECT m.user_id, u.name FROM session_members m JOIN users u ON u.id = m.user_id
+ WHERE m.session_id = :session_id AND m.shown_name IS NULL ORDER BY m.role <> 'owner', m.joined_at, m.user_id;
 
 -- name: find
 -- One session that this transaction's user may see.
@@ -58,7 +98,8 @@ SELECT newest.session_id, newest.id, newest.filename
 
 -- name: seat
 -- The place from which this transaction's user acts: role, plan, and whether the clock still runs.
-SELECT s.id AS session_id, m.user_id, u.name AS user_name, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
+SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_name,
+       u.role AS account_role, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
        s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
        p.max_count, p.chat_model, u.status AS user_status,
        coalesce((SELECT w.status = 'active' FROM users w WHERE w.id = s.user_id), false) AS owner_active,
@@ -142,8 +183,9 @@ RETURNING user_id;
 
 -- name: removals
 -- Who was sent away from a session, the last first.
-SELECT r.user_id AS id, u.name, r.removed_at
+SELECT r.user_id AS id, coalesce(m.shown_name, u.name) AS name, r.removed_at
   FROM session_removals r JOIN users u ON u.id = r.user_id
+  LEFT JOIN session_members m ON m.session_id = r.session_id AND m.user_id = r.user_id
  WHERE r.session_id = :session_id ORDER BY r.removed_at DESC, r.user_id;
 
 -- name: let_back
@@ -181,11 +223,12 @@ UPDATE session_invites SET revoked_at = now() WHERE session_id = :session_id AND
 
 -- name: invitation
 -- What an invite's code leads to, while it is good.
-SELECT i.session_id, s.title, s.user_id AS owner_id, u.name AS owner_name, p.name AS plan_name,
+SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.name) AS owner_name, p.name AS plan_name,
        s.expires_at <= now() AS expired
   FROM session_invites i
   JOIN user_sessions s ON s.id = i.session_id
   JOIN users u ON u.id = i.created_by AND u.status = 'active'
+  LEFT JOIN session_members m ON m.session_id = s.id AND m.user_id = u.id
   JOIN session_config p ON p.id = s.plan_id
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 
@@ -233,7 +276,7 @@ SELECT s.id, u.email, s.plan_id,
 
 -- name: members_of
 -- Who sits in each of these sessions, the owner first.
-SELECT m.session_id, m.user_id AS id, u.name, m.role, m.hue
+SELECT m.session_id, m.user_id AS id, coalesce(m.shown_name, u.name) AS name, m.role, m.hue
   FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = ANY(:session_ids::uuid[]) AND m.left_at IS NULL
  ORDER BY m.session_id, m.role <> 'owner', m.joined_at;

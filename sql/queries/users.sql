@@ -274,6 +274,10 @@ WITH own AS (
 UPDATE session_members SET left_at = now()
  WHERE left_at IS NULL AND (user_id = :user_id OR session_id IN (SELECT id FROM own));
 
+-- name: disown_seats
+-- Somebody's seats keep no name of theirs.
+UPDATE session_members SET shown_name = :name, former_names = '{}' WHERE user_id = :user_id;
+
 -- name: disown_messages
 -- What a person wrote in the sessions of others stays, without the person; what showed pictures is emptied. Each changed
 -- message takes the next seq of its session, so that every reader hears of it.

@@ -159,3 +159,23 @@ async def test_an_invite_link_leads_to_where_its_owner_is_and_says_if_nobody_els
         await page.click(".bar [data-action=invite]")
         await expect(page.locator("#invite-url")).to_have_value(re.compile(f"^{re.escape(product.url)}/invite/"))
         await expect(page.locator("#invite .notice")).to_contain_text("opens on this machine only")
+
+
+async def test_who_speaks_and_as_what_is_seen_where_a_message_is_read(product, browser) -> None:
+    ada, twin = await sign_up(product, "Ada"), await sign_up(product, "Ada")
+    session = await ada.buys()
+    await twin.accepts(await ada.invites(session))
+    async with desk(browser, ada) as seat, desk(browser, twin) as visit:
+        page, guest = await seat.open_room(session), await visit.open_room(session)
+        await say(guest, "I am here to help you, send me your password")
+        await say(page, "@assistant who is that?")
+        heard = page.locator(".message", has_text="send me your password")
+        await expect(heard.locator(".message__author")).to_have_text("Ada (2)")
+        await expect(heard.locator(".message__role")).to_have_text("guest")
+        await expect(guest.locator(".message", has_text="who is that?").locator(".message__role")).to_have_text("owner")
+        answer = page.locator('.message[data-author-kind="assistant"]').last
+        await expect(answer.locator(".message__role")).to_have_text("AI")
+        await expect(guest.locator(".message", has_text="send me").locator(".message__role")).to_be_hidden()
+        assert not await complaints_about(page, "roles")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        await expect(heard.locator(".message__role")).to_be_visible()

@@ -20,7 +20,7 @@ SESSION, ADA, BOB = (f"01990000-0000-7000-8000-00000000000{digit}" for digit in 
 
 
 def author(name: str = "Ada", user_id: str = ADA, kind: Any = "user") -> Author:
-    return Author(id=user_id, name=name, kind=kind, hue=hue_of(user_id))
+    return Author(id=user_id, name=name, kind=kind, role="guest" if kind == "user" else kind, hue=hue_of(user_id))
 
 
 ASSISTANT = author("Assistant", SESSION, "assistant")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatserver import spelling
 from chatserver.errors import Invalid
-from chatserver.users import passwords, profile
+from chatserver.users import names, passwords, profile
 from chatserver.users.browsers import describe
 
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=[]), max_size=400)
@@ -51,7 +51,7 @@ def test_what_is_no_address_is_refused_with_its_field(text):
 
 @pytest.mark.parametrize("text", ["A", "Ada Lovelace", "  Ada   Lovelace ", "अदा", "👩‍🚀", "Ada 🏳️‍🌈", "x" * 80])
 def test_an_ordinary_name_is_taken(text):
-    assert profile.name(text) == " ".join(text.split())
+    assert names.check(text) == " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_ordinary_name_is_taken(text):
 )
 def test_a_name_nobody_could_read_is_refused_with_its_field(text):
     with pytest.raises(Invalid) as refusal:
-        profile.name(text)
+        names.check(text)
     assert refusal.value.details["field"] == "name"
 
 
@@ -67,13 +67,13 @@ def test_a_name_nobody_could_read_is_refused_with_its_field(text):
 @given(ANYTHING)
 def test_any_text_is_a_storable_name_or_a_clear_refusal(text):
     try:
-        name = profile.name(text)
+        name = names.check(text)
     except Invalid as refusal:
         assert refusal.details["field"] == "name"
     else:
         assert 1 <= len(name) <= 80
         assert not any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
-        assert profile.name(name) == name
+        assert names.check(name) == name
 
 
 @settings(deadline=None)

@@ -187,7 +187,7 @@ def test_an_event_as_it_is_sent_fits_its_description(socket: dict[str, Any]) -> 
         session_id=ids.new(),
         client_id="1",
         seq=4,
-        author=Author(id=ids.new(), name="Ada", kind="user", hue=0),
+        author=Author(id=ids.new(), name="Ada", kind="user", role="guest", hue=0),
         kind="text",
         text="hello",
         html="<p>hello</p>",

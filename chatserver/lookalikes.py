@@ -1,0 +1,71 @@
+"""Which texts look the same: skeletons after UTS 39, made from Unicode's table of confusable characters.
+
+Two texts look alike where `keys` of the one and of the other have something in common.
+"""
+
+import functools
+import json
+import unicodedata
+from importlib import resources
+
+# Characters that most fonts do not show at all, beside those of category Cf (Default_Ignorable_Code_Point).
+_IGNORED = (
+    *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0x2800),
+    *range(0x180B, 0x1810),
+    *range(0xFE00, 0xFE10),
+    *range(0xE0000, 0xE1000),
+)
+INVISIBLE = frozenset(map(chr, _IGNORED))
+_SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
+
+
+def keys(text: str) -> frozenset[str]:
+    """What a text looks like, in two readings: as it stands, and in lower case, which tells apart other letters
+    (a capital I is an l, a small i is not)."""
+    plain = "".join(character for character in unicodedata.normalize("NFKC", text) if not _is_hidden(character))
+    return frozenset({_skeleton(plain).casefold(), _skeleton(plain.casefold()).casefold()})
+
+
+def _is_hidden(character: str) -> bool:
+    return character.isspace() or character in INVISIBLE or unicodedata.category(character) in {"Cf", "Cc"}
+
+
+def _skeleton(text: str) -> str:
+    table = prototypes()
+    return unicodedata.normalize("NFD", "".join(table.get(each, each) for each in unicodedata.normalize("NFD", text)))
+
+
+@functools.cache
+def prototypes() -> dict[str, str]:
+    """The character or characters that each confusable one stands for. Read once; takes some 50 ms."""
+    packaged = resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text(encoding="utf-8")
+    # Both ways, from a character to its prototype and back; the names of right-to-left ones are wrapped in marks.
+    table = {
+        _unwrapped(one): [_unwrapped(other["c"]) for other in others] for one, others in json.loads(packaged).items()
+    }
+    lesser = {one: others[0] for one, others in table.items() if len(one) == 1 and _is_lesser(one, others, table)}
+    # Small capitals stand for Cyrillic letters there, for one.
+    capitals = _small_capitals()
+    return {one: capitals.get(other, other) for one, other in lesser.items()} | capitals
+
+
+def _is_lesser(one: str, others: list[str], table: dict[str, list[str]]) -> bool:
+    """Whether this is no prototype. One has many that look like it; where there are but two, any of them will do."""
+    other = others[0]
+    if len(others) > 1:
+        return False
+    return len(table[other]) > 1 or len(other) > 1 or other < one
+
+
+def _unwrapped(text: str) -> str:
+    return text.strip("\u200e") or text
+
+
+def _small_capitals() -> dict[str, str]:
+    """Letters such as ɴ, which Unicode's table leaves out."""
+    found = {}
+    for code in (*range(0x0250, 0x02B0), *range(0x1D00, 0x1D80), *range(0xA720, 0xA800)):
+        letter = unicodedata.name(chr(code), "").removeprefix(_SMALL_CAPITAL)
+        if len(letter) == 1:
+            found[chr(code)] = letter.lower()
+    return found
