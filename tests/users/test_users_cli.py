@@ -37,10 +37,12 @@ async def operator(database_url, tmp_path):
 
 async def test_accounts_are_added_made_admins_reset_banned_and_listed(operator, database):
     ada, bob, eve = email("ada"), email("bob"), await member(database, "Eve")
+    admin = email("admin")
     await makes_token(database, eve, "the bot")
     lines = [
         ["add", ada, "--name", "Ada"],
         ["add", bob, "--password", PASSWORD],
+        ["add", admin],
         ["make-admin", ada.upper()],
         ["reset", bob],
         ["tokens", eve.email],
@@ -53,6 +55,9 @@ async def test_accounts_are_added_made_admins_reset_banned_and_listed(operator, 
     assert PASSWORD not in output
     found = await database.run_system(users.find, ada)
     assert (found.name, found.role) == ("Ada", "admin")
+    assert (
+        await database.run_system(users.find, admin)
+    ).name == "Member"  # no name of a role, though it is its address
     await comes_in(database, found, re.search(rf"Added {ada} with the password (\S+)", output)[1])
     link = re.search(r"https://pictures\.example\.org/reset/(\S{43})\n", output)[1]
     assert await database.run_system(users.find_reset, link) == bob
