@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from chatserver.errors import ProviderDown, ProviderError, WrongAddress
+from chatserver.errors import InvalidToken, NoPermission, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers.faults import MODEL_GONE, spoken
 from chatserver.providers.http import Answer
 
@@ -28,6 +28,8 @@ class Address:
     example: str
     # A server of the operator's own, which may not run; not one of Hugging Face's.
     own: bool = True
+    # The setting of the key that is sent there; empty where the usual words fit.
+    key: str = ""
 
     @property
     def mend(self) -> str:
@@ -65,7 +67,19 @@ class Address:
             down = ProviderDown(f"{error.message} For the operator: {self._unreached(url)}")
             down.said = error.said
             return down
+        if self.key and type(error) in {InvalidToken, NoPermission}:
+            return self._keyless(error)
         return error
+
+    def _keyless(self, error: ProviderError) -> ProviderError:
+        said = error.message.partition(" It said: ")[2]
+        if type(error) is InvalidToken:
+            sentence = "The picture service did not accept this server's key. The operator has to set a valid one"
+        else:
+            sentence = "This server's key may not make pictures there. The operator has to allow it, or set another"
+        told = type(error)(f"{sentence} ({self.key})." + (f" It said: {said}" if said else ""))
+        told.said, told.answered = error.said, error.answered
+        return told
 
     def _unreached(self, url: str) -> str:
         if is_loopback(url) and in_container():
@@ -120,6 +134,14 @@ def shown(url: str) -> str:
 def is_page(body: bytes) -> bool:
     """Whether these bytes begin like a web page."""
     return body[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP_BEGINS)
+
+
+def origins(url: str) -> tuple[str, ...]:
+    """The origin of an address; on this machine under each of its names, by which servers there call themselves."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    names = ("localhost", "127.0.0.1", "[::1]") if is_loopback(url) else ()
+    return (f"{parts.scheme}://{parts.netloc}", *(f"{parts.scheme}://{name}{port}" for name in names))
 
 
 def is_loopback(url: str) -> bool:

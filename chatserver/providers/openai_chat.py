@@ -20,7 +20,6 @@ import structlog
 from chatserver.config import Config
 from chatserver.errors import (
     BadParameters,
-    InvalidToken,
     NoPermission,
     ProviderError,
     TimedOut,
@@ -47,7 +46,7 @@ AFTER_END_SECONDS = 5.0
 
 # The paths of calls, which people copy along with the address.
 CALLS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
-OWN = Address("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1")
+OWN = Address("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1", key="CHAT_API_KEY")
 ROUTER = Address("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url, own=False)
 
 # A system prompt is no optional field, but some templates have no place for one.
@@ -430,7 +429,6 @@ def _about_the_assistant(address: Address, url: str, key: str) -> Iterator[None]
 # Where the sentence about pictures does not fit even with another subject.
 _WORDS: dict[type[ProviderError], str] = {
     BadParameters: "The assistant's service does not take this conversation. Please try a shorter one.",
-    InvalidToken: "The assistant's service did not accept this server's key. The operator has to set a valid one.",
     NoPermission: "This server's key may not use the assistant's service. The operator has to allow it.",
     Truncated: "The answer stopped before its end.",
 }

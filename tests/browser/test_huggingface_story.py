@@ -135,7 +135,10 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
         await expect(page.locator(".message__prompt")).to_have_text("a harbour in fog, oil on canvas")
         await page.fill("#composer-text", "a hill")
         emulator.script("chat", [Stream(text="A green hill at dawn, mist in the valley")])
-        await page.get_by_role("button", name="Improve the prompt").click()
+        improve = page.get_by_role("button", name="Improve the prompt")
+        sign, words = await improve.locator("svg").bounding_box(), await improve.locator("span").bounding_box()
+        assert sign["x"] < words["x"] and sign["y"] + sign["height"] > words["y"], "they stand in one line"
+        await improve.click()
         await expect(page.locator("#composer-text")).to_have_value("A green hill at dawn, mist in the valley")
 
 

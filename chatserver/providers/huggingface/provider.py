@@ -150,7 +150,8 @@ class HuggingFace:
 
     def _self_hosted_address(self) -> Address:
         protocol = self._config.image_protocol
-        return Address("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol])
+        key = "" if self._self_hosted_token() and not self._config.image_api_key else "IMAGE_API_KEY"
+        return Address("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol], key=key)
 
     def _model_for(self, request: ProviderRequest) -> str:
         if request.model:
@@ -195,5 +196,4 @@ def _task(request: ProviderRequest) -> Task:
 def _result_hosts(config: Config) -> tuple[str, ...]:
     if not config.image_base_url:
         return config.hf_result_hosts
-    parts = urlsplit(config.image_base_url)
-    return (*config.hf_result_hosts, f"{parts.scheme}://{parts.netloc}")
+    return (*config.hf_result_hosts, *addresses.origins(config.image_base_url))

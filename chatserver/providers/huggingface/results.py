@@ -9,6 +9,7 @@ import base64
 import binascii
 import fnmatch
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -79,7 +80,7 @@ class Results:
         listed = any(fnmatch.fnmatchcase(host, entry) for entry in self._hosts if "://" not in entry)
         if address.scheme != "https" or not listed or (_is_private(host) and not self._may_be_private(host)):
             log.warning("huggingface.result_address_refused", scheme=address.scheme, host=host)
-            raise BadBytes("The picture service pointed to an address that this server does not trust.")
+            raise BadBytes(_untrusted(address))
         return address
 
     def _may_be_private(self, host: str) -> bool:
@@ -175,6 +176,14 @@ def _unfetched(status: int) -> ProviderError:
             "The picture service pointed to an address that leads elsewhere, where this server does not go."
         )
     return BadBytes("The finished file was no longer where the picture service said.")
+
+
+def _untrusted(address: URL) -> str:
+    """What is wrong with an address, and what the operator may set where it is one of the web."""
+    entry = str(address.origin()) if address.scheme == "http" else address.raw_host or ""
+    web = address.scheme in {"http", "https"} and re.fullmatch(r"[\w:/.\[\]-]{1,100}", entry, re.ASCII)
+    mend = f" For the operator: HF_RESULT_HOSTS may list {entry}." if web else ""
+    return f"The picture service pointed to an address that this server does not trust.{mend}"
 
 
 def _parsed(url: Any) -> URL:

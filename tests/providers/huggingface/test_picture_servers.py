@@ -284,3 +284,61 @@ async def test_a_key_that_the_service_repeats_is_shown_to_nobody(huggingface: Em
         await finished(own(huggingface, make, image_api_key="geheim/12345"), request())
     assert "geheim" not in raised.value.message + raised.value.said
     assert "of all" in raised.value.said
+
+
+@pytest.mark.parametrize(
+    ("status", "settings", "words"),
+    [
+        (401, {"image_api_key": "wrong"}, "IMAGE_API_KEY"),
+        (401, {}, "IMAGE_API_KEY"),
+        (403, {"image_api_key": "weak"}, "IMAGE_API_KEY"),
+    ],
+)
+async def test_a_key_that_ones_own_server_refuses_is_not_called_one_of_hugging_faces(
+    huggingface: Emulator, make: Make, status: int, settings: dict[str, str], words: str
+):
+    huggingface.script("text-to-image", [Fail(status)])
+    with pytest.raises(ProviderError, match=words) as caught:
+        await finished(own(huggingface, make, **settings), request())
+    assert "hf_" not in caught.value.message
+
+
+@dataclass
+class ByAnotherName(Outcome):
+    """A server that calls itself localhost, wherever it was called."""
+
+    server: Emulator
+
+    def holds(self) -> bool:
+        return True
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        url = self.server.keep(call).replace("127.0.0.1", "localhost")
+        return web.json_response({"data": [{"url": url}]})
+
+
+async def test_a_server_on_this_machine_may_name_itself_in_another_way(huggingface: Emulator, make: Make):
+    huggingface.script("text-to-image", [ByAnotherName(huggingface)])
+    assert (await finished(own(huggingface, make), request())).data
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://files.lan:9000/a.png", "HF_RESULT_HOSTS may list http://files.lan:9000"),
+        ("https://Files.Example.org/a.png", "HF_RESULT_HOSTS may list files.example.org"),
+        ("file:///etc/passwd", "does not trust.$"),
+    ],
+)
+async def test_an_address_that_is_not_trusted_is_told_with_what_to_set(
+    huggingface: Emulator, make: Make, url: str, words: str
+):
+    huggingface.script("text-to-image", [Json({"data": [{"url": url}]})])
+    with pytest.raises(ProviderError, match=words):
+        await finished(own(huggingface, make), request())
+
+
+async def test_an_error_in_a_pictures_place_keeps_its_words(huggingface: Emulator, make: Make):
+    huggingface.script("text-to-image", [Json({"created": 1, "data": [{"error": "the worker ran out of memory"}]})])
+    with pytest.raises(ProviderError, match="the worker ran out of memory"):
+        await finished(own(huggingface, make), request())

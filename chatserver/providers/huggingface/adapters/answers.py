@@ -63,6 +63,9 @@ async def file_of(job: Job, document: Any) -> bytes:
 
 def _told(document: Any) -> ProviderError:
     words = words_of(document) if isinstance(document, Mapping) else ""
+    match document:
+        case {"data": [Mapping() as instead, *_]} if not words:
+            return _told(instead)
     if not words:
         return BadBytes("The picture service's answer held no picture.")
     inside = document["error"] if isinstance(document.get("error"), Mapping) else {}
