@@ -13,7 +13,14 @@ from msgspec import Struct
 from chatserver import providers
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
-from chatserver.errors import ChatserverError, InvalidToken, ProviderError, ProviderRateLimited
+from chatserver.errors import (
+    ChatserverError,
+    InvalidToken,
+    ModelGone,
+    NoPermission,
+    ProviderError,
+    ProviderRateLimited,
+)
 from chatserver.providers.huggingface import HuggingFace, Identity
 from chatserver.providers.openai_chat import OpenAIChat
 
@@ -79,12 +86,8 @@ async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
 async def _identity(config: Config, provider: HuggingFace) -> Finding:
     try:
         identity = _remembered(config) or _remember(config, await provider.identity())
-    except InvalidToken as error:
-        return failure("identity", error.message, A_NEW_ONE)
-    except ProviderRateLimited as error:
-        return warning("identity", error.message, "The hub limits this question; ask again in some minutes.")
     except ProviderError as error:
-        return _failed("identity", error, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
+        return _hub_failed("identity", error)
     whose = f"The token is {identity.name}'s"
     if identity.may_infer is None:
         return warning("identity", f"{whose}; whether it may infer shows only at the first picture.", A_NEW_ONE)
@@ -125,8 +128,10 @@ async def _model(name: str, model: str, setting: str, find: Callable[[], Corouti
         return warning(name, "None is set.", f"Set {setting}.")
     try:
         route = await find()
-    except ProviderError as error:
+    except ModelGone as error:
         return _failed(name, error, f"Set {setting} to a model that is served, or HF_PROVIDER=auto.")
+    except ProviderError as error:
+        return _hub_failed(name, error)
     return ok(name, f"{model} is served by {route.provider}.")
 
 
@@ -160,6 +165,15 @@ async def _chat(config: Config) -> Finding:
     if models and chat.model() not in models and model not in models:
         return failure("chat model", f"{chat.label} does not serve {model}.", f"Set CHAT_MODEL, such as {models[0]}.")
     return ok("chat model", f"{chat.label} answers at {chat.base}" + (f" and serves {model}." if models else "."))
+
+
+def _hub_failed(name: str, error: ProviderError) -> Finding:
+    """What the hub did not answer, whatever was asked."""
+    if isinstance(error, InvalidToken | NoPermission):
+        return failure(name, error.message, A_NEW_ONE)
+    if isinstance(error, ProviderRateLimited):
+        return warning(name, error.message, "The hub limits this question; ask again in some minutes.")
+    return _failed(name, error, "Look at the network, HF_ENDPOINT and https://status.huggingface.co.")
 
 
 def _failed(name: str, error: ProviderError, mend: str) -> Finding:

@@ -16,6 +16,8 @@ from chatserver.providers.faults import MODEL_GONE, spoken
 from chatserver.providers.http import Answer
 
 _VERSION = re.compile(r"/v\d+\w*$")
+# The path of a call below a base; empty where the base is called itself.
+_CALL = re.compile(r"(/chat/completions|/images/(generations|edits)|/models)?$")
 _MARKUP_BEGINS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
 
 
@@ -74,10 +76,11 @@ class Address:
     def _keyless(self, error: ProviderError) -> ProviderError:
         said = error.message.partition(" It said: ")[2]
         if type(error) is InvalidToken:
-            sentence = "The picture service did not accept this server's key. The operator has to set a valid one"
+            words, mend = "The picture service did not accept this server's key.", "set a valid one"
         else:
-            sentence = "This server's key may not make pictures there. The operator has to allow it, or set another"
-        told = type(error)(f"{sentence} ({self.key})." + (f" It said: {said}" if said else ""))
+            words, mend = "This server's key may not make pictures there.", "allow it, or set another"
+        words += f" It said: {said}" if said else ""
+        told = type(error)(f"{words} For the operator: {mend} ({self.key}).")
         told.said, told.answered = error.said, error.answered
         return told
 
@@ -91,9 +94,10 @@ class Address:
 
     def _redirected(self, url: str, location: str) -> WrongAddress:
         target = shown(urljoin(url, location)) if location else "nowhere"
-        # The same call elsewhere says which base would have been right.
-        call = urlsplit(url).path.rpartition("/v1")[2] or urlsplit(url).path
-        right = target.removesuffix(call) if location and target.endswith(call) else ""
+        # The same call elsewhere says which base would have been right: all before it, or its host alone.
+        path = urlsplit(url).path
+        call = next(_CALL.finditer(path))[0] if self.own else path
+        right = target.removesuffix(call).rstrip("/") if location and target.endswith(call or path or "/") else ""
         return self.wrong(url, f"it leads to {target}, and this server follows nowhere with its key", right)
 
     @staticmethod

@@ -192,6 +192,26 @@ async def test_what_the_hub_says_of_the_token_is_told(huggingface, environ, answ
     assert (found.status, words in found.message) == (status, True), found
 
 
+@pytest.mark.parametrize(
+    ("answer", "mend"), [(Fail(401), "Make one at"), (Fail(429), "some minutes"), (Fail(503), "HF_ENDPOINT")]
+)
+async def test_another_model_is_advised_only_where_the_model_is_what_is_wrong(
+    huggingface, environ, answer, mend
+) -> None:
+    huggingface.script("mapping", [answer] * 4)
+    found = await findings(environ)
+    for name in ("image model", "video model"):
+        assert found[name].mend.count("MODEL") == 0, found[name]
+        assert mend in found[name].mend
+
+
+async def test_a_key_that_ones_own_picture_server_refuses_has_its_own_mend(huggingface, environ) -> None:
+    huggingface.script("text-to-image", [Fail(401)] * 4)
+    settings = {"IMAGE_BASE_URL": f"{huggingface.url}/v1", "IMAGE_PROTOCOL": "openai-images", "IMAGE_API_KEY": "wrong"}
+    found = (await findings(environ, **settings))["image server"]
+    assert (found.status, "did not accept" in found.message, "IMAGE_API_KEY" in found.mend) == ("failure", True, True)
+
+
 async def test_what_a_machine_refuses_to_lock_its_children_in_by_is_told(environ, monkeypatch) -> None:
     strange = lambda _module, **options: pool.Pool("tests.support.strange_machine", **options)  # noqa: E731
     monkeypatch.setattr(workshop, "Pool", strange)

@@ -14,6 +14,8 @@ from PIL import Image
 
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers import addresses
+from chatserver.providers.addresses import Address
+from chatserver.providers.http import Answer
 from tests.emulators.huggingface import Emulator, Fail, Json, Outcome, Queue, Raw, pictures
 from tests.emulators.huggingface.outcomes import HTML, Call
 from tests.providers.huggingface.making import Make, finished, request
@@ -269,6 +271,27 @@ async def test_an_address_that_does_not_speak_the_protocol_says_so(
         assert words in message
         assert "Set IMAGE_BASE_URL" in message
         assert "geheim" not in message
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "location", "right"),
+    [
+        ("own", "http://a.lan/api/chat/completions", "https://a.lan/api/chat/completions", "https://a.lan/api"),
+        ("own", "http://a.lan/v1/chat/completions", "https://a.lan/v1/chat/completions", "https://a.lan/v1"),
+        ("own", "http://a.lan/x/images/generations", "/y/images/generations", "http://a.lan/y"),
+        ("own", "http://a.lan/make", "https://a.lan/make", "https://a.lan/make"),
+        ("own", "http://a.lan/make", "https://a.lan/login", "the address of the server's API"),
+        ("own", "http://a.lan", "https://a.lan/", "https://a.lan."),
+        ("own", "http://a.lan", "/login", "the address of the server's API"),
+        ("own", "http://a.lan/v1/images/edits", "https://a.lan/login", "the address of the server's API"),
+        ("hub", "http://hub.lan/api/models/a", "https://hub.lan/api/models/a", "https://hub.lan."),
+        ("hub", "http://router.lan/nscale/v1/x", "https://router.lan/nscale/v1/x", "https://router.lan."),
+    ],
+)
+def test_where_an_address_leads_says_the_base_that_is_right(address: str, url: str, location: str, right: str):
+    meant = Address("IT", "this", "http://example.org", own=address == "own")
+    error = meant.judged(url, Answer(308, {"Location": location}, b""))
+    assert error is not None and f"Set IT to {right}" in error.message
 
 
 async def test_in_a_container_localhost_is_explained(make: Make, monkeypatch: pytest.MonkeyPatch):
