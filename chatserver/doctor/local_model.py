@@ -17,7 +17,7 @@ def look(config: Config) -> list[Finding]:
             failure(
                 NAME,
                 f"Not installed: {', '.join(missing)}.",
-                "Install the extra: pip install --editable '.[diffusers]' in the checkout.",
+                f"Run {diffusers.INSTALL}",
             )
         ]
     if not config.diffusers_model:

@@ -10,7 +10,7 @@ from typing import cast
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.providers.base import ChatProvider, Provider
-from chatserver.providers.diffusers import Diffusers, missing_packages
+from chatserver.providers.diffusers import INSTALL, Diffusers, missing_packages
 from chatserver.providers.sketch import Sketch
 
 __all__ = ["open_chat", "open_providers"]
@@ -47,9 +47,7 @@ def _open_huggingface(config: Config) -> Provider:
 
 def _open_diffusers(config: Config) -> Provider:
     if missing_packages():
-        raise ConfigurationError(
-            "PROVIDERS names diffusers, but it is not installed: the extra of that name, see docs/diffusers.md."
-        )
+        raise ConfigurationError(f"PROVIDERS names diffusers, but it is not installed: {INSTALL}")
     if not config.diffusers_model:
         raise ConfigurationError("PROVIDERS names diffusers, but DIFFUSERS_MODEL is not set.")
     return Diffusers(config)

@@ -71,7 +71,7 @@ def test_every_address_leads_to_a_service_that_lets_us_in():
     assert any("/postgres-roles.sh:/docker-entrypoint-initdb.d/" in volume for volume in postgres["volumes"])
     roles = (DEPLOY / "postgres-roles.sh").read_text()
     assert f"CREATE ROLE {database.username} LOGIN PASSWORD" in roles
-    assert f"CREATE DATABASE {database.path[1:]} OWNER {database.username};" in roles
+    assert f"CREATE DATABASE {database.path[1:]} OWNER {database.username} " in roles
     store = urlsplit(dict(parse_qsl(urlsplit(settings["STORAGE_URL"]).query))["endpoint"])
     hosts = {database.hostname, urlsplit(settings["REDIS_URL"]).hostname, store.hostname}
     assert hosts == {"postgres", "redis", "s3"} <= everything.keys()

@@ -370,7 +370,10 @@ async def test_in_the_product_a_picture_comes_a_cancelled_one_gives_its_credit_b
 
 def test_where_the_packages_are_missing_the_start_says_how_to_get_them(monkeypatch):
     monkeypatch.setattr(models, "PACKAGES", ("torch_of_nowhere",))
-    words = "PROVIDERS names diffusers, but it is not installed: pip install chatserver[diffusers]"
+    page = (Path(__file__).parents[2] / "docs" / "diffusers.md").read_text()
+    command = "\n.venv/bin/pip install --no-build-isolation --editable '.[diffusers]'"
+    assert command in page
+    words = f"PROVIDERS names diffusers, but it is not installed: {command.strip()}"
     with pytest.raises(ConfigurationError) as caught:
         open_providers(config.load({"PROVIDERS": "diffusers", "DIFFUSERS_MODEL": "somebody/sd"}))
     assert caught.value.message == words

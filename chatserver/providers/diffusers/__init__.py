@@ -4,7 +4,7 @@
 anything, whether there is something to load.
 """
 
-from chatserver.providers.diffusers.models import missing_packages, problem
+from chatserver.providers.diffusers.models import INSTALL, missing_packages, problem
 from chatserver.providers.diffusers.provider import Diffusers
 
-__all__ = ["Diffusers", "missing_packages", "problem"]
+__all__ = ["INSTALL", "Diffusers", "missing_packages", "problem"]

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 
 PACKAGES = ("torch", "diffusers", "transformers")
+# What installs them in a checkout.
+INSTALL = ".venv/bin/pip install --no-build-isolation --editable '.[diffusers]'"
 INDEX = "model_index.json"
 # What the hub allows as the name of a model: its owner's and its own.
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
