@@ -136,6 +136,12 @@ def test_the_stores_address_has_one_form():
     assert "\n" not in refusal.value.message
 
 
+@pytest.mark.parametrize("text", ["s3:pictures", "s3:/pictures/2026", "S3:pictures?region=eu-west-3"])
+def test_a_bucket_without_its_two_slashes_is_no_folder_of_another_bucket(text):
+    with pytest.raises(ConfigurationError, match="s3://bucket/prefix"):
+        s3_address(config.load({"STORAGE_URL": text}).storage_url)
+
+
 def test_hosts_of_results_have_one_form():
     loaded = config.load(
         {"HF_RESULT_HOSTS": " *.FAL.media , bücher.example, Files.example.org., https://Own.lan:443/ "}

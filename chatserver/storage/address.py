@@ -43,6 +43,9 @@ def s3_address(url: str) -> S3Address:
     Without a bucket, pictures go to `generated-images` and clips to `generated-videos`. With an endpoint, buckets are
     named in the path (as most servers want it) unless path_style says no.
     """
+    if not url.startswith("s3://"):
+        # Without the slashes its bucket would be read as a prefix, in the bucket that is meant where none is named.
+        raise ConfigurationError("STORAGE_URL must look like s3://bucket/prefix?endpoint=…&region=….")
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     unknown = options.keys() - {"endpoint", "public_endpoint", "region", "path_style"}
