@@ -116,10 +116,16 @@ def _origin(file: EnvFile, names: tuple[str, ...]) -> str:
     return "default" if used is None else file.origin(used) or f"environment ({used})"
 
 
+# What compose.yaml reads from the same file for its own services.
+_COMPOSES = {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+
+
 def _suggest(file: EnvFile, word: str) -> None:
     """One line for a name that no setting has and that is nearly one: nothing would read it."""
     known = [name for names in configuration.variables().values() for name in names]
-    near = [] if word in known else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
+    near = (
+        [] if word in known or word in _COMPOSES else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
+    )
     if near:
         print(f"{file.origin(word)}: {word} is not a setting; did you mean {near[0]}?", file=sys.stderr)
 

@@ -1,6 +1,7 @@
 """The file `.env` is data: what people write in it comes out as they meant it, or stops the start with its line."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -132,6 +133,14 @@ def test_every_command_tells_a_name_that_is_nearly_a_settings(tmp_path):
     told = chatserver(tmp_path, "version").stderr
     lines = [f".env:{line}: {name} is not a setting; did you mean SIGN_UP?" for line, name in enumerate(names, 2)]
     assert told.splitlines() == lines
+
+
+def test_no_name_of_the_example_or_of_compose_is_taken_for_a_mistake(tmp_path):
+    example, compose = ((ROOT / name).read_text() for name in (".env.example", "compose.yaml"))
+    names = [*re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", example, re.M), *re.findall(r"\$\{([A-Z0-9_]+)", compose)]
+    assert "S3_SECRET_KEY" in names
+    (tmp_path / ".env").write_text("".join(f"{name}=x\n" for name in names))
+    assert chatserver(tmp_path, "version").stderr == ""
 
 
 @pytest.mark.parametrize(
