@@ -339,7 +339,8 @@ def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
             raise ConfigurationError(f"{name} is {_shown(text)}; it must be one of: {', '.join(choices)}.")
         return text.lower()
     if typing.get_origin(kind) is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        # Hosts, networks and providers: in none of them do capital letters mean anything.
+        return tuple(part.strip().lower() for part in text.split(",") if part.strip())
     if kind is bool:
         return _parse_bool(name, text)
     if kind is int:

@@ -61,7 +61,7 @@ def test_a_key_is_taken_as_it_is_meant(written):
 def test_a_paid_picture_never_becomes_a_sketch_unless_the_operator_says_so():
     assert config.load({}).provider_order == ("sketch",)
     assert config.load({"HF_TOKEN": "hf_x"}).provider_order == ("huggingface",)
-    assert config.load({"HF_TOKEN": "hf_x", "PROVIDERS": "huggingface,sketch"}).provider_order == (
+    assert config.load({"HF_TOKEN": "hf_x", "PROVIDERS": "Huggingface, SKETCH"}).provider_order == (
         "huggingface",
         "sketch",
     )
