@@ -79,8 +79,9 @@ class Results:
             return address
         listed = any(fnmatch.fnmatchcase(host, entry) for entry in self._hosts if "://" not in entry)
         if address.scheme != "https" or not listed or (_is_private(host) and not self._may_be_private(host)):
-            log.warning("huggingface.result_address_refused", scheme=address.scheme, host=host)
-            raise BadBytes(_untrusted(address))
+            mend = _mend(address)
+            log.warning("huggingface.result_address_refused", scheme=address.scheme, host=host, mend=mend)
+            raise BadBytes("The picture service pointed to an address that this server does not trust.")
         return address
 
     def _may_be_private(self, host: str) -> bool:
@@ -178,12 +179,11 @@ def _unfetched(status: int) -> ProviderError:
     return BadBytes("The finished file was no longer where the picture service said.")
 
 
-def _untrusted(address: URL) -> str:
-    """What is wrong with an address, and what the operator may set where it is one of the web."""
+def _mend(address: URL) -> str:
+    """What the operator may set where an address that is not trusted is one of the web. For the log, never for a page."""
     entry = str(address.origin()) if address.scheme == "http" else address.raw_host or ""
     web = address.scheme in {"http", "https"} and re.fullmatch(r"[\w:/.\[\]-]{1,100}", entry, re.ASCII)
-    mend = f" For the operator: HF_RESULT_HOSTS may list {entry}." if web else ""
-    return f"The picture service pointed to an address that this server does not trust.{mend}"
+    return f"HF_RESULT_HOSTS may list {entry}" if web else "this is no address of the web"
 
 
 def _parsed(url: Any) -> URL:

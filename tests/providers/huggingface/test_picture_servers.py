@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import structlog
 from aiohttp import web
 from PIL import Image
 
@@ -350,15 +351,16 @@ async def test_a_server_on_this_machine_may_name_itself_in_another_way(huggingfa
     [
         ("http://files.lan:9000/a.png", "HF_RESULT_HOSTS may list http://files.lan:9000"),
         ("https://Files.Example.org/a.png", "HF_RESULT_HOSTS may list files.example.org"),
-        ("file:///etc/passwd", "does not trust.$"),
+        ("file:///etc/passwd", "no address of the web"),
     ],
 )
-async def test_an_address_that_is_not_trusted_is_told_with_what_to_set(
+async def test_of_an_address_that_is_not_trusted_the_log_alone_says_what_to_set(
     huggingface: Emulator, make: Make, url: str, words: str
 ):
     huggingface.script("text-to-image", [Json({"data": [{"url": url}]})])
-    with pytest.raises(ProviderError, match=words):
+    with structlog.testing.capture_logs() as logged, pytest.raises(ProviderError, match=r"does not trust\.$"):
         await finished(own(huggingface, make), request())
+    assert [words in line["mend"] for line in logged if line["event"] == "huggingface.result_address_refused"] == [True]
 
 
 async def test_an_error_in_a_pictures_place_keeps_its_words(huggingface: Emulator, make: Make):
