@@ -30,6 +30,8 @@ _TOGETHER = (
     {"LATIN", "HAN", "HANGUL"},
 )
 _NEUTRAL = {"COMMON", "INHERITED", "Unknown"}
+# A whole name that people have; who owns a session is told by the role beside it. "Ada (owner)" would be read as the role.
+_MAY_STAND_ALONE = frozenset({"owner"})
 _WORD = re.compile(r"[\W_]+")
 
 
@@ -140,6 +142,8 @@ def _unlike(name: str) -> str | None:
 
 def reserved_word(name: str) -> str | None:
     """The role's name that a name has in it as a word, or looks like as a whole; None where it has none."""
+    if name.strip("0123456789 -_").lower() in _MAY_STAND_ALONE:
+        return None
     reserved = _reserved()
     for text in (*_WORD.split(_composed(name)), _composed(name)):
         for key in _joined(text):

@@ -46,6 +46,7 @@ PEOPLE = [
     "DJ-И\u0432\u0430\u043d", "\u039c\u03b1\u03c1ί\u03b1",
     "ד\u05b8\u05bc\u05d5\u05b4ד", "محمد", "علی\u200cرض\u0627", "अद\u093e", "क\u094d\u200dष", "ஸ\u0bcdர\u0bc0",
     "ไทย", "བཀ\u0fb2",
+    "Owner", "owner-2", "Owner0",
     "李小龍", "Yuki山田", "ゆきキ", "김철수", "Hawai\u02bbi", "Joe Root", "Ai", "Malik", "Adminah", "Systema", "C++ fan",
     "👩\u200d🚀", "🏳\ufe0f\u200d🌈", "Ada ❤\ufe0f\u200d🔥", "🧑\U0001f3fd\u200d💻", "1\ufe0f\u20e3 One",
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "x" * 80,
