@@ -71,12 +71,12 @@ async def serve_file(request: Request) -> Response:
 
 async def _permitted(request: Request, state: State) -> File:
     asset_id = ids.parse(request.path_params["asset_id"])
-    signer_id = signer_of(state.secret_key, asset_id, request.query_params)
-    if signer_id is not None:
+    signer = signer_of(state.secret_key, asset_id, request.query_params)
+    if signer is not None:
         try:
-            return await state.database.run_as(signer_id, assets.find_signed_file, asset_id)
+            return await state.database.run_as(signer.user_id, assets.find_signed_file, asset_id, signer.credential_id)
         except NotFound:
-            log.info("asset.signature_over", asset=asset_id, signer=signer_id)
+            log.info("asset.signature_over", asset=asset_id, signer=signer.user_id)
     viewer = current_viewer(request)
     if viewer is None:
         raise NotFound

@@ -18,7 +18,7 @@ class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class LinkAnswer(Struct, frozen=True):
     """Addresses that open this file, and no other, without signing in, until `expires_at`, or until whoever asked for
-    them may no longer see it."""
+    them may no longer see it or is no longer signed in by what they asked with."""
 
     url: str
     download_url: str
@@ -38,7 +38,9 @@ async def create_link(call: Call, body: CreateLink) -> LinkAnswer:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
     asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))
     until = clock.now() + timedelta(seconds=body.seconds)
-    signature = assets.sign_address(call.state.secret_key, asset.id, call.viewer.id, body.seconds)
+    signature = assets.sign_address(
+        call.state.secret_key, asset.id, call.viewer.id, body.seconds, credential_id=call.viewer.credential_id
+    )
     origin = call.state.config.origin
     return LinkAnswer(
         f"{origin}{asset.url}?{signature}", f"{origin}{asset.download_url}&{signature}", until.replace(microsecond=0)

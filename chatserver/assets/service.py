@@ -62,9 +62,10 @@ async def find_file(tx: Transaction, asset_id: str) -> File:
     return File.from_row(await _find(tx, asset_id))
 
 
-async def find_signed_file(tx: Transaction, asset_id: str) -> File:
-    """The same for a link that this transaction's user has signed; NotFound once that account is closed, too."""
-    row = await tx.fetch_one("assets.find_for_signer", asset_id=asset_id)
+async def find_signed_file(tx: Transaction, asset_id: str, credential_id: str | None) -> File:
+    """The same for a link that this transaction's user has signed; NotFound once that account is closed, too, or the
+    sign-in or API token by which it was signed has ended."""
+    row = await tx.fetch_one("assets.find_for_signer", asset_id=asset_id, credential_id=credential_id)
     if row is None:
         raise NotFound
     return File.from_row(row)

@@ -26,9 +26,15 @@ UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' R
 SELECT * FROM assets WHERE id = :asset_id AND status = 'stored';
 
 -- name: find_for_signer
--- One stored file, for a link signed by this transaction's user, whose account still stands.
+-- One stored file, for a link signed by this transaction's user, whose account still stands, and so does the sign-in or
+-- API token by which it was signed.
 SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'active'
- WHERE a.id = :asset_id AND a.status = 'stored';
+ WHERE a.id = :asset_id AND a.status = 'stored'
+   AND (:credential_id::uuid IS NULL
+        OR EXISTS (SELECT FROM api_tokens t
+                    WHERE t.id = :credential_id AND t.user_id = app_user_id() AND t.revoked_at IS NULL)
+        OR EXISTS (SELECT FROM sign_ins i WHERE i.id = :credential_id AND i.user_id = app_user_id()
+                      AND i.ended_at IS NULL AND i.expires_at > now()));
 
 -- name: favorite
 -- Marks a stored file, or takes the mark away; with the message that shows it.

@@ -8,6 +8,7 @@ import pytest
 from chatserver import sessions, users
 from chatserver.errors import ChatserverError
 from chatserver.users.leaving import close_account
+from tests.acceptance.test_strangers import Asker
 from tests.support.people import make_session, make_user
 from tests.support.story import Refusal, call, sign_up
 
@@ -110,6 +111,32 @@ async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, a
         assert await opens(product, link[name]) == 404
         # A deleted account takes its pictures along.
         assert await opens(product, of_ada[name]) == (404 if how == "deleted" else 200)
+
+
+async def test_a_link_to_a_file_ends_with_the_token_by_which_it_was_signed(product, ada, room):
+    _, _, generation = room
+    path = f"/assets/{generation['assets'][0]['id']}/links"
+    stolen = await call(product, "POST", "/tokens", {"email": ada.user["email"], "password": ada.password})
+    link = await call(product, "POST", path, {"seconds": 604_800}, {"Authorization": f"Bearer {stolen['token']}"})
+    of_ada = await ada.call("POST", path, {"seconds": 3600})
+    assert [await opens(product, each["url"]) for each in (link, of_ada)] == [200, 200]
+    await ada.call("DELETE", f"/tokens/{stolen['id']}")
+    for name in ("url", "download_url"):
+        assert [await opens(product, each[name]) for each in (link, of_ada)] == [404, 200]
+        for fewer in (link[name].replace(f"&with={stolen['id']}", ""), link[name].replace(stolen["id"], "")):
+            assert fewer != link[name] and await opens(product, fewer) == 404
+
+
+async def test_a_link_to_a_file_ends_with_the_sign_in_by_which_it_was_signed(product, ada, room):
+    _, _, generation = room
+    thief, owner = [await Asker(product, ada).signs_in() for _ in range(2)]
+    path = f"/assets/{generation['assets'][0]['id']}/links"
+    links = [(await each.browser.call("POST", path, {"seconds": 3600}))[1] for each in (thief, owner)]
+    assert [await opens(product, each["url"]) for each in links] == [200, 200]
+    assert (await owner.asks("POST /", "/settings/sign-ins/end-others", {}))[0] == 303
+    assert [await opens(product, each["url"]) for each in links] == [404, 200]
+    for each in (thief, owner):
+        await each.client.close()
 
 
 async def test_the_session_of_a_banned_owner_rests_its_guests_read_and_spend_nothing(product, database, ada, bob, room):
