@@ -30,6 +30,7 @@ SETUP_SECONDS = 600
 COMPLETIONS = {
     "chatserver sessions grant": f"{EMAIL} flash",
     "chatserver storage copy": "file:data/files file:data/copied",
+    "chatserver users add": EMAIL,
     "chatserver users ban": "guest@example.org",
     "chatserver users tokens --revoke": EMAIL,
 }
