@@ -147,7 +147,7 @@ export class MessageComposer extends HTMLElement {
   // Shows mode, price and reasons as they now are.
   show() {
     const making = this.mode !== "text"
-    slot(this, "maker").hidden = !making
+    slot(this, "picture-settings").hidden = !making
     slot(this, "improve")?.toggleAttribute("hidden", !making)
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
