@@ -21,8 +21,8 @@ import psutil
 
 from benchmarks.growth import Unheard
 from benchmarks.report import Measurement
-from chatserver import resources
 from chatserver.database import Database, load_queries
+from chatserver.runtime import paths
 from tests.messages.histories import long_session
 from tests.support import postgres
 from tests.support import product as products
@@ -79,7 +79,7 @@ def run() -> list[Measurement]:
 async def _run() -> list[Measurement]:
     async with postgres.running_server() as server:
         url = await server.create_database()
-        database = Database(url, load_queries(resources.SQL / "queries"), Unheard(), pool=2)
+        database = Database(url, load_queries(paths.SQL / "queries"), Unheard(), pool=2)
         await database.connect()
         try:
             with tempfile.TemporaryDirectory() as folder:

@@ -15,10 +15,11 @@ import aiohttp
 import uvloop
 
 from benchmarks.report import Measurement
-from chatserver import credits, embedded, generations, ids, migrations, resources
+from chatserver import credits, embedded, generations, ids, migrations
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement
 from chatserver.generations.models import Maker
+from chatserver.runtime import paths
 from chatserver.users import tokens
 from tests.support import product as products
 from tests.support.people import make_session, make_user, run_sql
@@ -46,7 +47,7 @@ async def _measure() -> list[Measurement]:
         postgres = await embedded.open_in(folder)
         try:
             await migrations.migrate(postgres.url)
-            database = Database(postgres.url, load_queries(resources.SQL / "queries"), Unheard(), pool=AT_ONCE)
+            database = Database(postgres.url, load_queries(paths.SQL / "queries"), Unheard(), pool=AT_ONCE)
             await database.connect()
             try:
                 return [await _of_the_verb(database), await _over_http(database, postgres.url, folder)]

@@ -15,9 +15,10 @@ import asyncpg
 from benchmarks import hub
 from benchmarks.load import Server, running
 from benchmarks.report import Measurement
-from chatserver import ids, resources
+from chatserver import ids
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement
+from chatserver.runtime import paths
 from chatserver.users import tokens
 from tests.support import postgres
 from tests.support import product as products
@@ -122,7 +123,7 @@ def _delivery(server: Server, size: int) -> float:
 async def _rows() -> list[Measurement]:
     async with postgres.running_server() as server:
         url = await server.create_database()
-        database = Database(url, load_queries(resources.SQL / "queries"), Unheard(), pool=2)
+        database = Database(url, load_queries(paths.SQL / "queries"), Unheard(), pool=2)
         await database.connect()
         try:
             pasts = [await _past(database, server.admin_url_of(url), rows) for rows in ROWS]

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, collector, documents, health, lookalikes, providers, resources, standstill, storage
+from chatserver import brokers, documents, health, lookalikes, providers, storage
 from chatserver import config as configuration
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
@@ -49,6 +49,7 @@ from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
 from chatserver.rooms import Rooms
+from chatserver.runtime import gc_tuning, loop_lag, paths
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged
@@ -95,7 +96,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config), secret_key)
         database = Database(
             config.database_url,
-            load_queries(resources.SQL / "queries"),
+            load_queries(paths.SQL / "queries"),
             hub,
             pool=config.database_pool,
             pooler=config.database_pooler,
@@ -266,8 +267,8 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
         state.hub.fitness.serves = True
-        collector.settle()
-        with standstill.watched():
+        gc_tuning.settle()
+        with loop_lag.watched():
             yield product
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from chatserver import __version__, console, env_file, logs, migrations, server
+from chatserver import __version__, console, env_file, migrations, server
 from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
 from chatserver.credits import cli as credits_cli
@@ -24,6 +24,7 @@ from chatserver.env_file import EnvFile
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
+from chatserver.runtime import logs
 from chatserver.sessions import cli as sessions_cli
 from chatserver.users import cli as users_cli
 

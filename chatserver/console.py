@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from chatserver import config as configuration
-from chatserver import embedded, logs, migrations, resources
+from chatserver import embedded, migrations
 from chatserver.config import Config
 from chatserver.database import Database, Transaction, load_queries
 from chatserver.events import Announcement
+from chatserver.runtime import logs, paths
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,7 +58,7 @@ async def open_config() -> AsyncIterator[Config]:
 async def open_database(config: Config) -> AsyncIterator[Database]:
     """The database of an opened configuration."""
     database = Database(
-        config.database_url, load_queries(resources.SQL / "queries"), Silence(), pool=2, pooler=config.database_pooler
+        config.database_url, load_queries(paths.SQL / "queries"), Silence(), pool=2, pooler=config.database_pooler
     )
     await database.connect()
     try:

@@ -24,11 +24,11 @@ import databases
 import msgspec
 import structlog
 
-from chatserver import clock, crash
 from chatserver.errors import Busy
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.queries import Query
 from chatserver.queries import load_queries as load_queries
+from chatserver.runtime import clock, failpoints
 from chatserver.transaction import Publisher as Publisher
 from chatserver.transaction import Row as Row
 from chatserver.transaction import Transaction as Transaction
@@ -184,10 +184,10 @@ class Database:
                 with _loss_as(_NotCommitted, connection):
                     await connection.execute(role.opening)
                     result = await verb(tx, *args, **kwargs)
-                crash.at_verb("before-commit", verb)
+                failpoints.at_verb("before-commit", verb)
                 with _loss_as(_OutcomeUnknown, connection):
                     await _commit(connection)
-                crash.at_verb("after-commit", verb)
+                failpoints.at_verb("after-commit", verb)
             except (_NotCommitted, _OutcomeUnknown):
                 _cut(connection)
                 raise
@@ -198,7 +198,7 @@ class Database:
             self._publisher.publish(tx.announcements)
             for action in tx.after_commit:
                 action()
-            crash.at_verb("fan-out", verb)
+            failpoints.at_verb("fan-out", verb)
             return result
 
 

@@ -7,8 +7,8 @@ import os
 import threading
 import uuid
 
-from chatserver import clock
 from chatserver.errors import NotFound
+from chatserver.runtime import clock
 
 # A tick is 1/4096 of a millisecond: the 48 bits of Unix milliseconds and the 12 bits of `rand_a` count it together.
 _TICKS_PER_MILLISECOND = 4096

@@ -18,8 +18,9 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from chatserver import poolers, resources, roles
+from chatserver import poolers, roles
 from chatserver.errors import ConfigurationError
+from chatserver.runtime import paths
 
 # Any number that no other program uses as an advisory lock in this database.
 LOCK = 0x63_68_61_74
@@ -42,7 +43,7 @@ class Migration:
     applied_at: datetime | None = None
 
 
-async def migrate(url: str, folder: Path = resources.SQL / "migrations") -> list[str]:
+async def migrate(url: str, folder: Path = paths.SQL / "migrations") -> list[str]:
     """Applies what is missing and returns the names. Raises ConfigurationError with one line that says why not."""
     files = read_files(folder)
     async with _connected(url) as connection:
@@ -66,14 +67,14 @@ async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
             )
 
 
-async def status(url: str, folder: Path = resources.SQL / "migrations") -> list[Migration]:
+async def status(url: str, folder: Path = paths.SQL / "migrations") -> list[Migration]:
     """Every migration in order, with the time it was applied. Changes nothing; raises what `migrate` would refuse."""
     # In a transaction, so that a pooler does not change the server between a query's parts.
     async with _connected(url) as connection, connection.transaction():
         return await _compare(connection, read_files(folder))
 
 
-async def require(url: str, folder: Path = resources.SQL / "migrations") -> None:
+async def require(url: str, folder: Path = paths.SQL / "migrations") -> None:
     """Raises ConfigurationError where something is not applied: through a pooler no lock holds that migrating needs."""
     waiting = [migration.name for migration in await status(url, folder) if migration.applied_at is None]
     if waiting:

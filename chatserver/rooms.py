@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from chatserver import clock, messages, plans, sessions, users
+from chatserver import messages, plans, sessions, users
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
 from chatserver.events import Event
@@ -12,6 +12,7 @@ from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
 from chatserver.realtime.protocol import Close
+from chatserver.runtime import clock
 from chatserver.sessions.events import SessionChanged
 from chatserver.web.auth import Viewer
 

@@ -19,13 +19,14 @@ import uvicorn
 import uvloop
 
 from chatserver import app as application
-from chatserver import console, descriptors, logs, networks, standstill
+from chatserver import console, networks
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
 from chatserver.realtime.edge import Edge
 from chatserver.realtime.limits import HttpBounds
 from chatserver.realtime.server import uvicorn_settings
+from chatserver.runtime import file_descriptors, logs, loop_lag
 from chatserver.web.headers import security_headers
 
 # After the drain, what is left of requests under way has this long; then they are cut.
@@ -50,7 +51,7 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
     _warn_of_root()
-    descriptors.allow()
+    file_descriptors.allow()
     with _listen(config) as listener:
         uvloop.run(_serve(config, role, workers, listener))
 
@@ -78,7 +79,7 @@ def _listen(config: Config) -> socket.socket:
         listener.close()
         where = f"{config.host}:{config.port}"
         raise ConfigurationError(f"Cannot listen on {where}: {error.strerror}. Set PORT or HOST.") from None
-    listener.listen(descriptors.backlog())
+    listener.listen(file_descriptors.backlog())
     return listener
 
 
@@ -107,14 +108,14 @@ def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Con
         access_log=False,
         log_config=None,
         date_header=True,
-        backlog=descriptors.backlog(),
+        backlog=file_descriptors.backlog(),
     )
 
 
 def _edge(config: Config) -> Edge:
     bounds = HttpBounds(
         connections_per_address=config.connections_per_address + config.sockets_per_address,
-        connections=min(descriptors.for_connections(), limits.CONNECTIONS),
+        connections=min(file_descriptors.for_connections(), limits.CONNECTIONS),
     )
     trusted = [networks.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
 
@@ -176,7 +177,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)
-            with standstill.watched():
+            with loop_lag.watched():
                 await stop.wait()
 
 

@@ -4,10 +4,10 @@ import contextlib
 
 import pytest
 
-from chatserver import resources
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
+from chatserver.runtime import paths
 from tests.support import postgres, promises
 from tests.support.swift import running_swift
 
@@ -50,7 +50,7 @@ def _recorder():
 @pytest.fixture(scope="module")
 async def database(database_url, _recorder):
     """The unit of work over `database_url`, with every named query."""
-    opened = Database(database_url, load_queries(resources.SQL / "queries"), _recorder, pool=8)
+    opened = Database(database_url, load_queries(paths.SQL / "queries"), _recorder, pool=8)
     await opened.connect()
     yield opened
     await opened.close()
@@ -62,7 +62,7 @@ async def limited(database_url, _recorder):
     async with contextlib.AsyncExitStack() as closing:
 
         async def open_limited(**limits: int) -> Database:
-            queries = load_queries(resources.SQL / "queries")
+            queries = load_queries(paths.SQL / "queries")
             opened = Database(database_url, queries, _recorder, pool=8, limits=Limits(**limits))
             await opened.connect()
             closing.push_async_callback(opened.close)

@@ -48,7 +48,7 @@ async def test_the_wheel_serves_outside_the_checkout(tmp_path, database_url):
         async with aiohttp.ClientSession() as client, client.get(product.url + stylesheet) as answer:
             assert answer.status == 200
         where = subprocess.run(
-            [python, "-c", "import chatserver.resources as r; print(r.ROOT)"],
+            [python, "-c", "import chatserver.runtime.paths as r; print(r.ROOT)"],
             check=True,
             capture_output=True,
             text=True,

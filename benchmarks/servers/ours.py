@@ -13,7 +13,6 @@ import uvicorn
 import uvloop
 
 from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
-from chatserver import collector
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
 from chatserver.events import Announcement, Event, session_channel
@@ -24,6 +23,7 @@ from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
+from chatserver.runtime import gc_tuning
 from chatserver.web.auth import Viewer
 
 
@@ -94,7 +94,7 @@ async def main(clients: int, orders: int) -> None:
     await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
     app = Door(endpoint.build(hub, [], lambda _, origin: False))
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
-    collector.settle()
+    gc_tuning.settle()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])
 
 

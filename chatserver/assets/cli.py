@@ -7,11 +7,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chatserver import config as configuration
-from chatserver import console, logs, storage
+from chatserver import console, storage
 from chatserver.assets.comparing import compare
 from chatserver.assets.copying import Copied, copy
 from chatserver.assets.models import Comparison
 from chatserver.assets.sweeper import sweep
+from chatserver.runtime import logs
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chatserver import assets, clock
+from chatserver import assets
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
+from chatserver.runtime import clock
 from chatserver.web.api import Call, Endpoint
 
 

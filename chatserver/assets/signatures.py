@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from chatserver import clock
+from chatserver.runtime import clock
 
 # A week, as in S3's own signed addresses.
 LONGEST_SECONDS = 7 * 24 * 3600

@@ -13,11 +13,11 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from chatserver import clock
 from chatserver.assets.keys import all_keys, is_ours, possible_rows
 from chatserver.assets.models import Staged, Swept
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy, StorageError
+from chatserver.runtime import clock
 from chatserver.storage.base import Storage, StoredObject
 
 T = TypeVar("T")

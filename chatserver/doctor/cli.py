@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from chatserver import config as configuration
-from chatserver import doctor, logs
+from chatserver import doctor
 from chatserver.doctor.findings import Finding
+from chatserver.runtime import logs
 
 _SIGNS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "failure": "[red]failure[/]"}
 

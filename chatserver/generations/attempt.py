@@ -15,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import structlog
 from msgspec import UNSET, UnsetType
 
-from chatserver import assets, crash
+from chatserver import assets
 from chatserver.database import Transaction
 from chatserver.errors import (
     BadParameters,
@@ -38,6 +38,7 @@ from chatserver.messages.models import GenerationStatus
 from chatserver.providers import numbers
 from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step, bounded
 from chatserver.providers.masking import logged
+from chatserver.runtime import failpoints
 from chatserver.state import State
 
 # How often progress is told (people), saved (pages drawn anew), and the lease renewed where there is no progress.
@@ -217,7 +218,7 @@ class Attempt:
     async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
         self._maker = Maker(provider.name, provider.model(request.kind))
         steps = cast(AsyncGenerator[Step, None], provider.generate(request))
-        crash.at("provider-call")
+        failpoints.at("provider-call")
         async with contextlib.aclosing(steps):
             async for told in steps:
                 step = bounded(told)
@@ -290,7 +291,7 @@ class Attempt:
         seed = self._seed(finished)
         staged = await self._insist(assets.stage, job.id, job.attempt, file)
         await self._put(staged.storage_key, file.data, file.content_type)
-        crash.at("put")
+        failpoints.at("put")
         await self._put(staged.thumbnail_key, file.thumbnail, "image/webp")
         result = queue.Result(asset_id=staged.id, maker=self._maker, seed=seed, width=file.width, height=file.height)
         await self._insist(queue.finish, job, result)

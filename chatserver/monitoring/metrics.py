@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from chatserver.database import Row, Transaction
-from chatserver.meters import PROCESS
+from chatserver.runtime.metrics import PROCESS
 
 
 class Shared(Struct, frozen=True):

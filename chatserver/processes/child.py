@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from chatserver import tracebacks
 from chatserver.processes import confinement
 from chatserver.processes.confinement import Confinement
+from chatserver.runtime import tracebacks
 
 READY, ANSWER, END, FAILED = b"r", b"a", b"e", b"f"
 TASK, STOP = b"t", b"s"

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import structlog
 
-from chatserver import meters
 from chatserver.realtime.limits import HttpBounds
+from chatserver.runtime import metrics
 from chatserver.web.addresses import neighbourhood
 
 # The longest time between two looks; shorter where a deadline is.
@@ -154,7 +154,7 @@ class Edge:
         return True
 
     def _tell_full(self) -> None:
-        meters.CUT.labels("full").inc()
+        metrics.CUT.labels("full").inc()
         now = asyncio.get_running_loop().time()
         if now - self._logged_at > LOG_SECONDS:
             self._logged_at = now

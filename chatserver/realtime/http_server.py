@@ -15,10 +15,10 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from chatserver import meters
 from chatserver.realtime import edge as edges
 from chatserver.realtime import limits
 from chatserver.realtime.edge import Edge
+from chatserver.runtime import metrics
 
 _END_OF_HEADERS = b"\r\n\r\n"
 
@@ -110,7 +110,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def cut(self, reason: str) -> None:
         """Ends the connection now."""
-        meters.CUT.labels(reason).inc()
+        metrics.CUT.labels(reason).inc()
         self._is_over = True
         edges.cut(self.transport)
 
@@ -307,7 +307,7 @@ class RequestProtocol(HttpToolsProtocol):
         if not self._silence_application():
             self.cut(f"refused-{status.value}")
             return
-        meters.CUT.labels(f"refused-{status.value}").inc()
+        metrics.CUT.labels(f"refused-{status.value}").inc()
         self._phase, self._held = Phase.discarding, b""
         self._count_anew()
         self._due = self.loop.time() + self._bounds.discard_seconds

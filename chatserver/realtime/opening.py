@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from chatserver import crash
 from chatserver.events import Event
 from chatserver.realtime.base import Opening, Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.limits import OPENING_BATCHES, OPENING_READS
+from chatserver.runtime import failpoints
 
 
 class Turns:
@@ -48,7 +48,7 @@ async def _tell_opening(
     connection.visit = replace(visit, viewer=replace(visit.viewer, name=opening.welcome.you.name))
     events = [opening.welcome, *opening.state, channel.presence(), *opening.messages]
     await connection.tell(events, turns.batches)
-    crash.at("resume")
+    failpoints.at("resume")
     return _told(opening, after), opening.welcome.seq, opening.last
 
 

@@ -19,7 +19,6 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from chatserver import meters
 from chatserver.realtime import edge as edges
 from chatserver.realtime import limits
 from chatserver.realtime.budgets import FrameBudget
@@ -27,6 +26,7 @@ from chatserver.realtime.edge import Edge
 from chatserver.realtime.http_server import RequestProtocol
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
 from chatserver.realtime.wire import EXTENSION, Listener
+from chatserver.runtime import metrics
 
 
 def uvicorn_settings(edge: Edge | None = None, ws: "type[SocketProtocol] | None" = None) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Its deadlines are the hub's, and those of handshake and goodbye."""
 
     def cut(self, reason: str) -> None:
-        meters.CUT.labels(reason).inc()
+        metrics.CUT.labels(reason).inc()
         self.abort()
 
     # The handshake ------------------------------------------------------------------------------------------------

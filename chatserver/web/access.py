@@ -8,7 +8,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatserver import meters, redaction
+from chatserver.runtime import metrics, redaction
 
 # Nobody was there any more to be answered (nginx's number).
 _GONE = 499
@@ -54,7 +54,7 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     client = scope.get("client")
-    meters.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", f"{status // 100}xx").observe(
+    metrics.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", f"{status // 100}xx").observe(
         seconds
     )
     say = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info

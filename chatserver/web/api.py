@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver import ids, redaction, validation
+from chatserver import ids, validation
 from chatserver.errors import Invalid, Malformed, TooLarge
+from chatserver.runtime import redaction
 from chatserver.state import State
 from chatserver.web import decoding
 from chatserver.web.auth import Viewer, require_browser, require_viewer

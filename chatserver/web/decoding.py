@@ -10,8 +10,9 @@ from urllib.parse import unquote_to_bytes
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatserver import redaction, validation
+from chatserver import validation
 from chatserver.errors import Malformed, NotFound
+from chatserver.runtime import redaction
 
 # Whatever is wrong with a signature there, it opens nothing and takes nothing away from who may come in without one.
 _SIGNED_PATHS = "/files/"

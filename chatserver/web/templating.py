@@ -14,8 +14,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from chatserver import clock, resources
 from chatserver.config import Config
+from chatserver.runtime import clock, paths
 from chatserver.web import bundle, cookies, csrf, filters, forms
 from chatserver.web.auth import Viewer
 from chatserver.web.site import Site, site_of
@@ -28,15 +28,15 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 def open_site(config: Config, secret_key: str) -> Site:
     """Reads static files and templates. Call it once, at the start."""
-    statics = Statics(resources.STATIC, _transforms(config))
+    statics = Statics(paths.STATIC, _transforms(config))
     return Site(config, secret_key, statics, _environment(config, statics))
 
 
 def _transforms(config: Config) -> dict[str, Transform]:
     """What pages load is served with its imports drawn together; the stylesheet with the accent's hue."""
-    scripts = [resources.STATIC / "js/app.js", *resources.STATIC.glob("js/pages/*.js")]
+    scripts = [paths.STATIC / "js/app.js", *paths.STATIC.glob("js/pages/*.js")]
     transforms: dict[str, Transform] = {
-        path.relative_to(resources.STATIC).as_posix(): bundle.javascript for path in scripts
+        path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
     }
     transforms["css/app.css"] = lambda path: (
         f"{bundle.stylesheet(path)}\n@layer tokens {{ :root {{ --accent-hue: {config.accent}; }} }}\n"
@@ -46,7 +46,7 @@ def _transforms(config: Config) -> dict[str, Transform]:
 
 def _environment(config: Config, statics: Statics) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.TEMPLATES),
+        loader=jinja2.FileSystemLoader(paths.TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from chatserver import app as application
-from chatserver import resources
+from chatserver.runtime import paths
 from chatserver.web.api import Endpoint
 from tests.acceptance.test_strangers import ROUTES, Asker
 from tests.support.story import sign_up
@@ -157,7 +157,7 @@ def _queries():
 
 
 def test_every_name_that_is_read_from_a_query_is_asked_about_here():
-    text = "\n".join(path.read_text() for path in (resources.TEMPLATES.parent / "chatserver").rglob("*.py"))
+    text = "\n".join(path.read_text() for path in (paths.TEMPLATES.parent / "chatserver").rglob("*.py"))
     read = set(re.findall(r'query_params(?:\.get\(|\[)"(\w+)"', text)) | set(
         re.findall(r'"(\w+)" (?:not )?in request.query', text)
     )

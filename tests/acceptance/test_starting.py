@@ -18,7 +18,7 @@ import asyncpg
 import psutil
 import pytest
 
-from chatserver import descriptors
+from chatserver.runtime import file_descriptors
 from tests.support import product as products
 from tests.support.story import Refusal, sign_up
 
@@ -117,7 +117,7 @@ async def test_it_allows_itself_more_sockets_than_a_shell_gives(database_url, tm
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
         allowed, most = psutil.Process(product.process.pid).rlimit(psutil.RLIMIT_NOFILE)
-        assert allowed == min(most, descriptors.MOST)
+        assert allowed == min(most, file_descriptors.MOST)
     finally:
         await product.kill()
 

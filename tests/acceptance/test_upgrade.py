@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from chatserver import migrations, resources
+from chatserver import migrations
+from chatserver.runtime import paths
 from tests.support import product as products
 from tests.support.story import sign_up
 
@@ -22,7 +23,7 @@ CREATE INDEX messages_mood ON messages (mood) WHERE mood <> 'calm';
 def next_version(tmp_path):
     """Our migrations, and one more of a version that is still to come."""
     folder = tmp_path / "migrations"
-    shutil.copytree(resources.SQL / "migrations", folder)
+    shutil.copytree(paths.SQL / "migrations", folder)
     number = len(list(folder.glob("*.sql"))) + 1
     (folder / f"{number:04}_later.sql").write_text(LATER)
     return folder

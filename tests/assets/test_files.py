@@ -8,8 +8,9 @@ import pytest
 import yarl
 from PIL import Image
 
-from chatserver import assets, clock, ids, storage
+from chatserver import assets, ids, storage
 from chatserver.assets import signatures
+from chatserver.runtime import clock
 from tests.assets.shelf import SECRET_KEY, Shelf, clip, picture, serving
 from tests.support.people import make_user, run_sql, seat
 

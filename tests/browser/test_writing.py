@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from chatserver import resources
+from chatserver.runtime import paths
 from tests.support.browser import TEXT, desk, say
 from tests.support.story import sign_up
 
@@ -57,7 +57,7 @@ async def test_a_key_of_an_input_method_is_no_key_of_ours(product, browser, engi
 
 
 def test_every_script_that_listens_to_keys_knows_those_of_input_methods() -> None:
-    scripts = {path: path.read_text() for path in Path(resources.STATIC, "js").rglob("*.js")}
+    scripts = {path: path.read_text() for path in Path(paths.STATIC, "js").rglob("*.js")}
     listening = {path for path, text in scripts.items() if re.search(r'"key(down|up|press)"', text)}
     assert len(listening) > 4
     assert not {path.name for path in listening if "composing(event)" not in scripts[path]}

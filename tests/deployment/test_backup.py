@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from chatserver import migrations, resources
+from chatserver import migrations
 from chatserver.console import Silence
 from chatserver.database import Database, load_queries
 from chatserver.embedded import places
+from chatserver.runtime import paths
 from tests.support import people
 
-PAGE = (resources.ROOT / "docs" / "database.md").read_text()
+PAGE = (paths.ROOT / "docs" / "database.md").read_text()
 SECTION = PAGE.split("\n### Your own server\n")[1].split("\n### ")[0]
 MOVING = PAGE.split("\n### From the embedded server to your own\n")[1]
 
@@ -89,7 +90,7 @@ async def test_an_embedded_database_moves_to_a_server_that_is_older(postgres_ser
 async def all_is_as_before(url, person):
     """The person, what they see, and whose the functions are."""
     assert await migrations.migrate(url) == []
-    database = Database(url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+    database = Database(url, load_queries(paths.SQL / "queries"), Silence(), pool=2)
     await database.connect()
     assert [row["id"] for row in await people.run_sql(database, "SELECT id FROM users")] == [person]
     stranger = await people.make_user(database, "Bob")

@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from chatserver import config as configuration
-from chatserver import doctor, migrations, resources
+from chatserver import doctor, migrations
 from chatserver.console import Silence
 from chatserver.database import Database, load_queries
+from chatserver.runtime import paths
 from tests.support.cluster import Cluster
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.story import sign_up
@@ -80,7 +81,7 @@ async def tell_the_story(person):
 @pytest.fixture
 async def database(machines, pooled_url):
     """The unit of work through the pooler, with more connections to it than it has itself."""
-    opened = Database(pooled_url, load_queries(resources.SQL / "queries"), Silence(), pool=8, pooler=True)
+    opened = Database(pooled_url, load_queries(paths.SQL / "queries"), Silence(), pool=8, pooler=True)
     await opened.connect()
     yield opened
     await opened.close()

@@ -3,9 +3,10 @@
 import re
 import subprocess
 
-from chatserver import migrations, resources
+from chatserver import migrations
 from chatserver.database import Database, load_queries
 from chatserver.embedded import places
+from chatserver.runtime import paths
 from tests.support import people, postgres
 
 
@@ -16,7 +17,7 @@ class Silence:
 
 def command(name, **names):
     """The command of docs/database.md that begins with $PG/name, with its variables filled in."""
-    text = (resources.ROOT / "docs" / "database.md").read_text().replace("\\\n", " ")
+    text = (paths.ROOT / "docs" / "database.md").read_text().replace("\\\n", " ")
     line = re.search(rf"^ *\$PG/{name} .*$", text, re.MULTILINE)[0]
     for variable, value in names.items():
         line = line.replace(f"${variable}", str(value))
@@ -36,7 +37,7 @@ async def test_a_backup_restores_rows_rights_and_owners(tmp_path):
         def run(line):
             return subprocess.run([re.sub("(^|=)chatserver$", rf"\1{name}", part) for part in line], check=True)
 
-        database = Database(url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+        database = Database(url, load_queries(paths.SQL / "queries"), Silence(), pool=2)
         await database.connect()
         ada = await people.make_user(database, "Ada")
         session = await people.make_session(database, ada)

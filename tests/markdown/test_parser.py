@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import resources
 from chatserver.markdown import highlighting, parser
 from chatserver.messages.models import utf16_length
+from chatserver.runtime import paths
 
 # What an answer is made of, with the beginnings of blocks that may turn out to be something else.
 PIECES = st.sampled_from(
@@ -91,7 +91,7 @@ def test_a_break_before_the_end_of_a_line_is_one_break():
 
 
 def test_every_colour_of_code_has_its_rule_and_every_rule_its_colour():
-    rules = (resources.STATIC / "css/code.css").read_text()
+    rules = (paths.STATIC / "css/code.css").read_text()
     assert set(re.findall(r"\.code-([a-z0-9]+)\b", rules)) - {"copy"} == highlighting.COLOURED
 
 

@@ -9,12 +9,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from chatserver import migrations, resources, roles
+from chatserver import migrations, roles
 from chatserver.errors import ConfigurationError
+from chatserver.runtime import paths
 from tests.support import lines, proxy
 from tests.support.proxy import Proxy
 
-SHIPPED = resources.SQL / "migrations"
+SHIPPED = paths.SQL / "migrations"
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import uuid
 
 import pytest
 
-from chatserver import config, resources, sessions, users
+from chatserver import config, sessions, users
 from chatserver.console import Silence
 from chatserver.database import Database, load_queries
 from chatserver.errors import BadCredentials, Invalid, RateLimited
 from chatserver.limits import Limits
+from chatserver.runtime import paths
 from chatserver.users import entry, passwords, profile, throttling
 from tests.support.people import make_session, make_user
 from tests.users.people import PASSWORD, address, comes_in, email, member, someone, sql
@@ -298,7 +299,7 @@ async def test_an_invite_that_is_not_good_makes_no_room_for_sign_ups(database, w
 
 async def test_both_allowances_for_sign_ups_are_settings(database_url):
     settings = config.load({"SIGN_UPS_PER_ADDRESS": "3", "INVITED_SIGN_UPS_PER_ADDRESS": "7"})
-    queries = load_queries(resources.SQL / "queries")
+    queries = load_queries(paths.SQL / "queries")
     strict = Database(database_url, queries, Silence(), pool=2, limits=Limits.of(settings))
     await strict.connect()
     free = [(await sign_ups(strict, someone(), invited=invited)).free for invited in (False, True)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import resources
+from chatserver.runtime import paths
 from chatserver.web import bundle
 
 NODE = shutil.which("node")
@@ -79,7 +79,7 @@ def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("entry", ["js/app.js", "js/pages/site.js"])
 def test_our_own_entries_link(entry: str) -> None:
-    script = bundle.javascript(resources.STATIC / entry)
+    script = bundle.javascript(paths.STATIC / entry)
     assert "customElements.define" in script
     if NODE:
         checked = subprocess.run(

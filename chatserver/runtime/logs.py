@@ -19,8 +19,8 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-from chatserver import redaction, tracebacks
 from chatserver.config import Config
+from chatserver.runtime import redaction, tracebacks
 
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "api_key", "prompt", "signature", "referer")
 # What other libraries log about ordinary work; their warnings and errors are ours too.

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from chatserver import redaction
+from chatserver.runtime import redaction
 
 # Frames at the outer and at the inner end; a recursion has a thousand alike in between.
 _OUTER, _INNER = 4, 20

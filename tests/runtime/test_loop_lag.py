@@ -5,8 +5,8 @@ import time
 
 from structlog.testing import capture_logs
 
-from chatserver import standstill
-from chatserver.standstill import LOOK_SECONDS
+from chatserver.runtime import loop_lag
+from chatserver.runtime.loop_lag import LOOK_SECONDS
 
 
 async def sleeps(seconds: float) -> None:
@@ -30,8 +30,8 @@ def told(lines):
 
 
 async def test_what_was_not_told_in_the_quiet_time_is_told_with_the_next(monkeypatch):
-    monkeypatch.setattr(standstill, "QUIET_SECONDS", 2.0)
-    with capture_logs() as lines, standstill.watched():
+    monkeypatch.setattr(loop_lag, "QUIET_SECONDS", 2.0)
+    with capture_logs() as lines, loop_lag.watched():
         await sleeps(0.2)
         await sleeps(0.6)
         async with asyncio.timeout(20):
@@ -44,7 +44,7 @@ async def test_what_was_not_told_in_the_quiet_time_is_told_with_the_next(monkeyp
 async def test_it_says_whether_this_thread_computed_or_was_kept_from_it():
     computing = []
     for stand in (computes, sleeps):
-        with capture_logs() as lines, standstill.watched():
+        with capture_logs() as lines, loop_lag.watched():
             await stand(0.4)
         computing.append(max(told(lines), key=lambda line: line["seconds"])["computing"])
     assert computing[1] < 0.1 < 0.3 < computing[0]
@@ -52,7 +52,7 @@ async def test_it_says_whether_this_thread_computed_or_was_kept_from_it():
 
 async def test_nothing_is_told_after_the_end():
     with capture_logs() as lines:
-        with standstill.watched():
+        with loop_lag.watched():
             await asyncio.sleep(2 * LOOK_SECONDS)
         before = len(told(lines))
         await sleeps(0.3)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from chatserver.meters import LATENESS
+from chatserver.runtime.metrics import LATENESS
 
 LOOK_SECONDS = 0.05
 # Below it nobody notices; above, typing and pictures begin to stutter.

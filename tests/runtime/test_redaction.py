@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chatserver import redaction, tracebacks
+from chatserver.runtime import redaction, tracebacks
 
 INVITE = "Xk3_9vQmT0aB7yLpR2nWdg"
 TOKEN = "cs_" + "aB3-" * 10 + "xyz"
