@@ -15,8 +15,8 @@ import aiohttp
 import uvloop
 
 from benchmarks.report import Measurement
-from chatserver import credits, embedded, generations, ids, migrations
-from chatserver.database import Database, load_queries
+from chatserver import credits, generations, ids
+from chatserver.database import Database, embedded, load_queries, migrations
 from chatserver.events import Announcement
 from chatserver.generations.models import Maker
 from chatserver.runtime import paths

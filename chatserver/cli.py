@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from chatserver import __version__, console, env_file, migrations, server
+from chatserver import __version__, env_file, server
 from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
 from chatserver.credits import cli as credits_cli
+from chatserver.database import migrations, opening
 from chatserver.doctor import cli as doctor_cli
 from chatserver.env_file import EnvFile
 from chatserver.errors import ChatserverError, ConfigurationError
@@ -96,7 +97,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
     table = Table("version", "name", "state")
-    for migration in console.run_on_url(migrations.status if status else _migrate_and_tell):
+    for migration in opening.run_on_url(migrations.status if status else _migrate_and_tell):
         table.add_row(f"{migration.version:04}", migration.name, "applied" if migration.applied_at else "pending")
     Console().print(table)
 

@@ -19,8 +19,9 @@ import uvicorn
 import uvloop
 
 from chatserver import app as application
-from chatserver import console, networks
+from chatserver import networks
 from chatserver.config import Config
+from chatserver.database import opening
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
 from chatserver.realtime.edge import Edge
@@ -84,8 +85,8 @@ def _listen(config: Config) -> socket.socket:
 
 
 async def _serve(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
-    async with console.database_url(config) as url:
-        await console.prepare(config, url)
+    async with opening.database_url(config) as url:
+        await opening.prepare(config, url)
         config = replace(config, database_url=url, port=listener.getsockname()[1])
         if workers > 1:
             await _supervise(config, role, workers, listener)
@@ -172,8 +173,8 @@ async def _work(config: Config) -> None:
 
 
 async def _work_until(config: Config, stop: asyncio.Event) -> None:
-    async with console.database_url(config) as url:
-        await console.prepare(config, url)
+    async with opening.database_url(config) as url:
+        await opening.prepare(config, url)
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)

@@ -127,7 +127,7 @@ MUTANTS = (
     ),
     Mutant(
         "the shield around a unit of work",
-        (("chatserver/database.py", "await asyncio.shield(unit)", "await unit"),),
+        (("chatserver/database/unit_of_work.py", "await asyncio.shield(unit)", "await unit"),),
         "tests/database/test_unit_of_work.py::test_a_closed_tab_does_not_undo_what_it_asked_for",
     ),
     Mutant(
@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         "the database's clock",
-        (("chatserver/database.py", "    clock.follow(", "    _ = ("),),
+        (("chatserver/database/unit_of_work.py", "    clock.follow(", "    _ = ("),),
         "tests/acceptance/test_clocks.py",
     ),
     Mutant(
@@ -152,12 +152,18 @@ MUTANTS = (
     ),
     Mutant(
         "the second run of what a plan older than a migration stopped",
-        (("chatserver/database.py", ", asyncpg.InvalidCachedStatementError)", ")"),),
+        (("chatserver/database/unit_of_work.py", ", asyncpg.InvalidCachedStatementError)", ")"),),
         "tests/acceptance/test_upgrade.py",
     ),
     Mutant(
         "the end of a transaction that fell silent",
-        (("chatserver/database.py", "SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; ", ""),),
+        (
+            (
+                "chatserver/database/unit_of_work.py",
+                "SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; ",
+                "",
+            ),
+        ),
         "tests/acceptance/test_partitions.py::test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up",
     ),
 )

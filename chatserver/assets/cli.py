@@ -7,11 +7,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chatserver import config as configuration
-from chatserver import console, storage
+from chatserver import storage
 from chatserver.assets.comparing import compare
 from chatserver.assets.copying import Copied, copy
 from chatserver.assets.models import Comparison
 from chatserver.assets.sweeper import sweep
+from chatserver.database import opening
 from chatserver.runtime import logs
 
 app = typer.Typer(no_args_is_help=True)
@@ -52,7 +53,7 @@ def check(
 
 
 async def _check(remove: bool) -> Comparison:
-    async with console.open_config() as config, console.open_database(config) as database:
+    async with opening.open_config() as config, opening.open_database(config) as database:
         store = await storage.open_storage(config)
         try:
             if remove:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from chatserver import console, migrations, poolers, roles
 from chatserver.config import Config
+from chatserver.database import migrations, opening, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
 
@@ -31,7 +31,7 @@ SELECT relname::text FROM pg_class
 async def look(config: Config) -> list[Finding]:
     """All of it; the embedded server is started for the look where it does not run."""
     try:
-        async with console.database_url(config) as url:
+        async with opening.database_url(config) as url:
             return await _look(config, url)
     except ConfigurationError as error:
         return [failure("database", error.message, "Look at DATABASE_URL and whether the server runs.")]
@@ -64,7 +64,7 @@ async def _reached(config: Config, url: str, connection: asyncpg.Connection) -> 
     if version < OLDEST_VERSION:
         return failure("database", f"Postgres {version} is too old.", f"Use {OLDEST_VERSION} or newer.")
     async with _connected(url) as other:
-        pooled = await poolers.is_between(connection, other)
+        pooled = await pgbouncer.is_between(connection, other)
     if pooled and not config.database_pooler:
         words = "DATABASE_URL leads to a pooler in transaction mode, and nobody said so."
         return failure("database", words, "Set DATABASE_POOLER=yes.")

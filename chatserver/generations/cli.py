@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from chatserver import config as configuration
-from chatserver import console
 from chatserver.config import Config
+from chatserver.database import opening
 from chatserver.errors import Invalid
 from chatserver.generations import gates
 from chatserver.generations.gates import Gate, Report
@@ -28,7 +28,7 @@ def group(context: typer.Context) -> None:
 def list_providers() -> None:
     """Every provider in its order of fall-back: its state, what it is doing, and what it may."""
     config = configuration.load()
-    reports = console.run(gates.reports)
+    reports = opening.run(gates.reports)
     table = Table("provider", "state", "at once", "this hour", "last error")
     for name in dict.fromkeys([*config.provider_order, *reports]):
         table.add_row(*_row(config, name, gates.gate(config, name), reports.get(name)))
@@ -69,5 +69,5 @@ def _switch(name: str, *, paused: bool) -> None:
     known = configuration.load().provider_order
     if name not in known:
         raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
-    console.run(gates.pause, name, paused=paused)
+    opening.run(gates.pause, name, paused=paused)
     list_providers()

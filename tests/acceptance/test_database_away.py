@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chatserver import embedded
+from chatserver.database import embedded
 from tests.support.cluster import Cluster
 from tests.support.conversation import talking
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from chatserver import migrations
+from chatserver.database import migrations
 from chatserver.runtime import paths
 from tests.support import product as products
 from tests.support.story import sign_up

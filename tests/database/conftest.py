@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from chatserver.database import Database
-from chatserver.queries import compile_query
+from chatserver.database.queries import compile_query
 
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id, number) VALUES (:id, :number) RETURNING id"),

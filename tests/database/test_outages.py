@@ -11,11 +11,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chatserver import database as module
-from chatserver import embedded
-from chatserver.database import Database
+from chatserver.database import Database, embedded
+from chatserver.database import unit_of_work as module
+from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
-from chatserver.queries import compile_query
 
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),

@@ -5,7 +5,7 @@ import time
 import asyncpg
 import pytest
 
-from chatserver import database as module
+from chatserver.database import unit_of_work as module
 from chatserver.errors import Busy
 from chatserver.events import Event
 from tests.support import people

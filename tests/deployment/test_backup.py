@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from chatserver import migrations
-from chatserver.console import Silence
-from chatserver.database import Database, load_queries
-from chatserver.embedded import places
+from chatserver.database import Database, load_queries, migrations
+from chatserver.database.embedded import places
+from chatserver.database.opening import Silence
 from chatserver.runtime import paths
 from tests.support import people
 

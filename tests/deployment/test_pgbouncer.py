@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from chatserver import config as configuration
-from chatserver import doctor, migrations
-from chatserver.console import Silence
-from chatserver.database import Database, load_queries
+from chatserver import doctor
+from chatserver.database import Database, load_queries, migrations
+from chatserver.database.opening import Silence
 from chatserver.runtime import paths
 from tests.support.cluster import Cluster
 from tests.support.pgbouncer import running_pgbouncer

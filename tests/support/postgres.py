@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from chatserver import embedded, migrations
-from chatserver.embedded.postgres import OWNER
+from chatserver.database import embedded, migrations
+from chatserver.database.embedded.postgres import OWNER
 from tests.support.guards import Guard
 
 # Speed instead of safety: nothing here outlives the tests.

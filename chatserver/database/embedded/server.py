@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from chatserver.embedded.locks import Locks, acquire
-from chatserver.embedded.places import MAJOR_VERSION, Place
+from chatserver.database.embedded.locks import Locks, acquire
+from chatserver.database.embedded.places import MAJOR_VERSION, Place
 from chatserver.errors import ConfigurationError
 
 # A start after a crash replays the log (at most max_wal_size of it); a stop writes a checkpoint.

@@ -3,9 +3,8 @@
 import re
 import subprocess
 
-from chatserver import migrations
-from chatserver.database import Database, load_queries
-from chatserver.embedded import places
+from chatserver.database import Database, load_queries, migrations
+from chatserver.database.embedded import places
 from chatserver.runtime import paths
 from tests.support import people, postgres
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from chatserver import migrations, roles
+from chatserver.database import migrations, roles
 from chatserver.errors import ConfigurationError
 from chatserver.runtime import paths
 from tests.support import lines, proxy

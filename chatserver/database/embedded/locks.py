@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
-from chatserver.embedded.places import Place
+from chatserver.database.embedded.places import Place
 from chatserver.errors import ConfigurationError
 
 POLL_SECONDS = 0.01

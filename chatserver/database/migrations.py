@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from chatserver import poolers, roles
+from chatserver.database import pgbouncer, roles
 from chatserver.errors import ConfigurationError
 from chatserver.runtime import paths
 
@@ -60,7 +60,7 @@ async def migrate(url: str, folder: Path = paths.SQL / "migrations") -> list[str
 async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
     """The lock would stay with the pooler's connection, and the next to migrate would wait for ever."""
     async with _connected(url) as other:
-        if await poolers.is_between(connection, other):
+        if await pgbouncer.is_between(connection, other):
             raise ConfigurationError(
                 "DATABASE_URL leads to a pooler in transaction mode, through which nothing is migrated: run "
                 "`chatserver migrate` with the database's own address, and everything else with DATABASE_POOLER=yes."

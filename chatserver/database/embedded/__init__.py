@@ -8,6 +8,6 @@
 last to leave stops it. A server left over by a `kill -9` is adopted the same way.
 """
 
-from chatserver.embedded.postgres import EmbeddedPostgres, open_in, start
+from chatserver.database.embedded.postgres import EmbeddedPostgres, open_in, start
 
 __all__ = ["EmbeddedPostgres", "open_in", "start"]

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
 from chatserver import config as configuration
-from chatserver import embedded, migrations
 from chatserver.config import Config
-from chatserver.database import Database, Transaction, load_queries
+from chatserver.database import Database, Transaction, embedded, load_queries, migrations
 from chatserver.events import Announcement
 from chatserver.runtime import logs, paths
 

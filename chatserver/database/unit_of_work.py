@@ -1,13 +1,10 @@
-"""Postgres, and the only way to it: one unit of work.
-
-    message = await database.run_as(viewer.id, messages.create, request)
+"""The unit of work: one transaction in a task of its own, as the web role for one user or as the worker role.
 
 `run_as` makes a task, takes a connection, BEGINs as the web role with the user set for row-level security, calls
 `verb(tx, …)`, COMMITs, and only then publishes what the verb announced. The caller waits under a shield: a tab that
 closes in the middle never leaves a transaction open or a pool slot taken (with `databases`' own transactions 1,500
 cancelled tasks emptied a pool of five for good). `run_system` does the same as the worker role, which sees every row.
 
-SQL is called by name: `tx.fetch_one("credits.hold", session_id=…)` runs the query `hold` of `sql/queries/credits.sql`.
 Results come from `fetch_*` with RETURNING, never from `execute`.
 """
 
@@ -24,14 +21,11 @@ import databases
 import msgspec
 import structlog
 
+from chatserver.database.queries import Query
+from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy
 from chatserver.limits import UNLIMITED, Limits
-from chatserver.queries import Query
-from chatserver.queries import load_queries as load_queries
 from chatserver.runtime import clock, failpoints
-from chatserver.transaction import Publisher as Publisher
-from chatserver.transaction import Row as Row
-from chatserver.transaction import Transaction as Transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")

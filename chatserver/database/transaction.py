@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from chatserver.database.queries import Query
 from chatserver.events import Announcement, Event
 from chatserver.limits import UNLIMITED, Limits
-from chatserver.queries import Query
 
 Row = Mapping[str, Any]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from chatserver import embedded
 from chatserver.config import Config
-from chatserver.embedded import places
-from chatserver.embedded.server import SOCKET_FOLDER_BYTES
+from chatserver.database import embedded
+from chatserver.database.embedded import places
+from chatserver.database.embedded.server import SOCKET_FOLDER_BYTES
 from chatserver.errors import ConfigurationError
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be so careful")

@@ -10,10 +10,10 @@ from urllib.parse import quote
 import asyncpg
 import structlog
 
-from chatserver import roles
 from chatserver.config import Config
-from chatserver.embedded import places
-from chatserver.embedded.server import Server
+from chatserver.database import roles
+from chatserver.database.embedded import places
+from chatserver.database.embedded.server import Server
 from chatserver.errors import ConfigurationError
 
 SUPERUSER = "postgres"
