@@ -24,13 +24,13 @@ from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, load_queries
-from chatserver.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
 from chatserver.housekeeping import Housekeeping
 from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.limits import Limits
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import commands as message_commands

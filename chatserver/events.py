@@ -5,8 +5,6 @@ work publishes after COMMIT. Durable events carry the `seq` of their session; ep
 newer one may replace an older one of the same key that was not sent yet.
 """
 
-from typing import Literal
-
 import msgspec
 from msgspec import Struct
 
@@ -55,20 +53,3 @@ def user_channel(user_id: str) -> str:
 def address_channel(address: str) -> str:
     """The channel on which processes tell each other what one address has open; `address` is not to be readable."""
     return f"address:{address}"
-
-
-# The channel of the workers.
-JOBS_CHANNEL = "jobs"
-
-
-JobsKind = Literal["generation", "reply"]
-
-
-class JobsWaiting(Event, frozen=True, kw_only=True, tag="jobs"):
-    """To the workers: a job of this kind was queued (None: look for all kinds), or the named one was cancelled.
-
-    A lost one costs a poll, nothing more.
-    """
-
-    kind: JobsKind | None = None
-    cancelled: str | None = None

@@ -10,9 +10,9 @@ from msgspec import Struct
 from chatserver import budgets, credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
-from chatserver.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.generations.models import History, Maker, Makers
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, Order, check, new_seed
+from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind

@@ -5,13 +5,13 @@ import contextlib
 
 import structlog
 
-from chatserver.crew import Crew
 from chatserver.errors import Busy
-from chatserver.events import JobsWaiting
 from chatserver.generations import gates, queue
 from chatserver.generations.attempt import KEEP_SECONDS, MOST_SAVES, Attempt
 from chatserver.generations.queue import LeaseLost
-from chatserver.processes import liveness
+from chatserver.jobs import worker_ids
+from chatserver.jobs.events import JobsWaiting
+from chatserver.jobs.runner import Crew
 from chatserver.state import State
 
 # Jobs that one transaction claims: they share the wait for the gates' lock, which nobody should hold for long.
@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._id = liveness.worker_id()
+        self._id = worker_ids.worker_id()
         self._chain = gates.chain(state.config, state.providers.values())
         self._crew = Crew("generation", self._claim, hands=state.config.worker_concurrency, stop_seconds=STOP_SECONDS)
 
@@ -73,7 +73,7 @@ class Worker:
         """After a crash and a restart on one machine, nobody has to wait for the leases of the process that died."""
         with contextlib.suppress(Busy):
             holders = await self._state.database.run_system(queue.holders)
-            dead = [holder for holder in holders if liveness.is_dead(holder)]
+            dead = [holder for holder in holders if worker_ids.is_dead(holder)]
             if dead:
                 await self._state.database.run_system(queue.drop_leases, dead)
                 await self._reap()

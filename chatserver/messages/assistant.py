@@ -13,15 +13,16 @@ from typing import cast
 
 import structlog
 
-from chatserver.crew import Crew
 from chatserver.errors import Busy, ChatserverError, NoWords, ProviderError, TimedOut
-from chatserver.events import Announcement, JobsWaiting, session_channel
+from chatserver.events import Announcement, session_channel
+from chatserver.jobs import worker_ids
+from chatserver.jobs.events import JobsWaiting
+from chatserver.jobs.runner import Crew
 from chatserver.markdown import plain
 from chatserver.messages import endings, replies, window
 from chatserver.messages.events import Delta
 from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Reply, ReplyLost
-from chatserver.processes import liveness
 from chatserver.providers.base import ChatRequest, ChatStep, Cut, TakenBack, Text, Turn, Usage
 from chatserver.providers.masking import logged
 from chatserver.state import State
@@ -55,7 +56,7 @@ class Assistant:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._id = liveness.worker_id()
+        self._id = worker_ids.worker_id()
         self._crew = Crew("reply", self._claim, hands=MOST_AT_ONCE, stop_seconds=STOP_SECONDS)
 
     def hear(self, event: JobsWaiting) -> None:

@@ -7,7 +7,7 @@ the database in the same transaction. The order of locks is everybody's: credits
 from chatserver import credits, sessions
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
-from chatserver.events import JOBS_CHANNEL, JobsWaiting
+from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages import service
 from chatserver.messages.models import Message
 

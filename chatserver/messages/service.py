@@ -14,7 +14,8 @@ from chatserver import budgets, ids, sessions
 from chatserver.budgets import Budget
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound, RateLimited
-from chatserver.events import JOBS_CHANNEL, JobsWaiting, session_channel
+from chatserver.events import session_channel
+from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages import endings
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind

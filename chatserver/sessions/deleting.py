@@ -7,7 +7,8 @@ database in the same transaction.
 from chatserver import credits
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
-from chatserver.events import JOBS_CHANNEL, JobsWaiting, session_channel
+from chatserver.events import session_channel
+from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.sessions.events import SessionDeleted
 
 # Messages that one step removes, with all that hangs on them: far within a unit of work's deadline.

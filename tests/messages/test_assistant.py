@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatserver import ids, messages
 from chatserver.config import load
 from chatserver.errors import BadParameters, ProviderDown, Truncated
-from chatserver.events import JobsWaiting
+from chatserver.jobs.events import JobsWaiting
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import assistant as assistants
 from chatserver.messages import endings, replies

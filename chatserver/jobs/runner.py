@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from chatserver.errors import Busy
-from chatserver.events import JobsKind, JobsWaiting
+from chatserver.jobs.events import JobsKind, JobsWaiting
 
 # The poll that makes good a lost wake.
 POLL_SECONDS = 1.0

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 
-from chatserver import crew
-from chatserver.crew import Crew
 from chatserver.errors import Busy
-from chatserver.events import JobsWaiting
+from chatserver.jobs import runner
+from chatserver.jobs.events import JobsWaiting
+from chatserver.jobs.runner import Crew
 
 PATIENCE_SECONDS = 10
 
@@ -61,7 +61,7 @@ async def until(condition):
 
 
 async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
     jobs = [Job(str(number)) for number in range(5)]
     queue = Queue(*jobs)
     async with at_work(queue) as made:
@@ -73,7 +73,7 @@ async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next
 
 
 async def test_an_end_looks_again_only_where_something_was_left(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
     job = Job("only")
     queue = Queue(job)
     async with at_work(queue) as made:
@@ -85,7 +85,7 @@ async def test_an_end_looks_again_only_where_something_was_left(monkeypatch):
 
 
 async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes_another_look(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
     first, second = Job("first"), Job("second")
     queue = Queue(first)
 
@@ -109,7 +109,7 @@ async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes
 
 
 async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
     job, queue = Job("late"), Queue()
 
     async def claim(free):
@@ -127,7 +127,7 @@ async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once(monkeypat
 
 
 async def test_it_looks_for_its_own_kind_and_stops_only_the_job_that_is_named(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
     ada, bob = Job("ada"), Job("bob")
     queue = Queue(ada, bob)
     async with at_work(queue, hands=3) as made:
@@ -151,7 +151,7 @@ async def test_a_crew_that_is_stopped_gives_its_jobs_back():
 
 
 async def test_a_busy_database_is_asked_again_at_the_next_poll(monkeypatch):
-    monkeypatch.setattr(crew, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
     job = Job("ada")
     queue = Queue(job)
 
