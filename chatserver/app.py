@@ -29,6 +29,7 @@ from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
 from chatserver.housekeeping import Housekeeping
+from chatserver.identity.viewer import Viewer
 from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.limits import Limits
@@ -59,7 +60,6 @@ from chatserver.users import pages as user_pages
 from chatserver.users import routes as user_routes
 from chatserver.users.events import SignInsEnded
 from chatserver.web import errors, middleware, shell, templating
-from chatserver.web.auth import Viewer
 from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site

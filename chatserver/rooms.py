@@ -6,6 +6,7 @@ from chatserver import messages, plans, sessions, users
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
 from chatserver.events import Event
+from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message
 from chatserver.realtime.base import Opening
@@ -14,7 +15,6 @@ from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import clock
 from chatserver.sessions.events import SessionChanged
-from chatserver.web.auth import Viewer
 
 # What is read at once for a socket that is being opened: the next is read when these are on their way.
 CHUNK_BYTES = 250_000

@@ -16,10 +16,10 @@ from chatserver.errors import (
 )
 from chatserver.generations import improving
 from chatserver.generations.models import Maker
+from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Text
 from chatserver.realtime.base import Caller
-from chatserver.web.auth import Viewer
 from tests.support.people import make_session, make_user, run_sql, seat
 
 MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}

@@ -16,6 +16,7 @@ from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
 from chatserver.events import Announcement, Event, session_channel
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint
 from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, Welcome, You
@@ -24,7 +25,6 @@ from chatserver.realtime.limits import Bounds
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
 from chatserver.runtime import gc_tuning
-from chatserver.web.auth import Viewer
 
 
 class Rooms:

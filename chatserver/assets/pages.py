@@ -24,8 +24,8 @@ from chatserver.assets.models import File
 from chatserver.assets.ranges import Part, matches, part_of
 from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound, StorageError
+from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
-from chatserver.web.auth import current_viewer
 
 # An address of the bucket lives as long as a slow reader needs to begin with it.
 PRESIGN_SECONDS = 300

@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chatserver import generations, ids, messages
+from chatserver.identity.viewer import require_viewer
 from chatserver.state import State
 from chatserver.web import templating
-from chatserver.web.auth import require_viewer
 
 PAGE = 30
 

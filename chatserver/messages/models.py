@@ -10,9 +10,9 @@ from typing import Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from chatserver import colours
 from chatserver.database import Row
 from chatserver.errors import RateLimited
+from chatserver.identity import colours
 from chatserver.messages import endings
 
 T = TypeVar("T")

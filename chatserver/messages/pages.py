@@ -11,6 +11,7 @@ from starlette.routing import Route
 from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import Invalid, NotFound
+from chatserver.identity.viewer import require_viewer
 from chatserver.messages import drawing
 from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
@@ -19,7 +20,6 @@ from chatserver.sessions.models import Session
 from chatserver.state import State
 from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
-from chatserver.web.auth import require_viewer
 from chatserver.web.site import site_of
 
 # The page opens with the newest messages; the rest comes while scrolling back.

@@ -6,10 +6,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver.errors import NotFound
+from chatserver.identity.viewer import current_viewer
 from chatserver.monitoring import metrics
 from chatserver.monitoring.inside import may_look_inside
 from chatserver.state import State
-from chatserver.web.auth import current_viewer
 
 
 async def show_metrics(request: Request) -> Response:

@@ -6,9 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 from msgspec import Struct
 
 from chatserver.events import Event
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime.events import Welcome
 from chatserver.realtime.protocol import Close
-from chatserver.web.auth import Viewer
 
 
 class Opening(Struct, frozen=True):

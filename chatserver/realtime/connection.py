@@ -15,6 +15,7 @@ from msgspec import Struct
 from chatserver import ids
 from chatserver.brokers.base import Envelope
 from chatserver.events import Event, address_channel, encode, user_channel
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime import protocol
 from chatserver.realtime.base import Caller, Command
 from chatserver.realtime.budgets import CommandBudget
@@ -24,7 +25,6 @@ from chatserver.realtime.limits import BATCH_BYTES, OPENING_EVENTS
 from chatserver.realtime.outbox import Outbox
 from chatserver.realtime.protocol import GOODBYES, Close
 from chatserver.realtime.wire import Wire
-from chatserver.web.auth import Viewer
 
 Encoder = Callable[[Event], bytes]
 
@@ -32,7 +32,7 @@ Encoder = Callable[[Event], bytes]
 class Visit(Struct, frozen=True):
     """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it.
 
-    `address` is hidden (web/addresses.py).
+    `address` is hidden (identity/addresses.py).
     """
 
     viewer: Viewer

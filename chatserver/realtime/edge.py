@@ -15,9 +15,9 @@ from typing import Protocol
 
 import structlog
 
+from chatserver.identity.addresses import neighbourhood
 from chatserver.realtime.limits import HttpBounds
 from chatserver.runtime import metrics
-from chatserver.web.addresses import neighbourhood
 
 # The longest time between two looks; shorter where a deadline is.
 LOOK_SECONDS = 1.0

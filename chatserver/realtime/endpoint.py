@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chatserver import ids
 from chatserver.errors import ChatserverError, NotFound, NotSignedIn
 from chatserver.events import Announcement, session_channel
+from chatserver.identity import addresses
+from chatserver.identity.viewer import current_viewer
 from chatserver.realtime import protocol
 from chatserver.realtime.base import Caller, Command
 from chatserver.realtime.connection import Connection, Lost, Visit
@@ -22,8 +24,6 @@ from chatserver.realtime.events import Typing
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.wire import EXTENSION, AsgiWire, Wire
-from chatserver.web import addresses
-from chatserver.web.auth import current_viewer
 
 PREFIX = "/ws/sessions/"
 # Another tab or another person behind the same address has to go first.

@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver import colours
 from chatserver.credits.models import Balances
 from chatserver.database import Row
+from chatserver.identity import colours
 
 SessionStatus = Literal["active", "expired"]
 MemberRole = Literal["owner", "guest"]

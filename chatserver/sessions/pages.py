@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 from chatserver import ids, plans, sessions
 from chatserver.errors import NotFound, RateLimited
+from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.state import State
 from chatserver.web import errors, forms, templating
-from chatserver.web.auth import current_viewer, require_viewer
 
 
 async def show_landing(request: Request) -> Response:

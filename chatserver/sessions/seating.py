@@ -1,8 +1,8 @@
 """Who takes a seat in a session, who leaves, and who is sent away. Each seat has a colour that tells its holder apart."""
 
-from chatserver import colours
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
+from chatserver.identity import colours
 from chatserver.sessions import naming, service
 from chatserver.sessions.models import MemberRole, Removal
 

@@ -9,10 +9,10 @@ from starlette.responses import Response
 from chatserver import networks
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
+from chatserver.identity.viewer import Viewer, current_viewer, shown_token
 from chatserver.users import devices, sign_ins, tokens
 from chatserver.users.models import Visitor
 from chatserver.web import cookies
-from chatserver.web.auth import Viewer, current_viewer, shown_token
 
 COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600

@@ -14,10 +14,10 @@ from msgspec import Struct
 from chatserver import ids, spelling
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
+from chatserver.identity import addresses
+from chatserver.identity.viewer import Viewer
 from chatserver.users import api_tokens, names, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
-from chatserver.web import addresses
-from chatserver.web.auth import Viewer
 
 Policy = Literal["open", "invite", "closed"]
 # Opens the door for somebody whose password was checked: a sign-in or an API token.

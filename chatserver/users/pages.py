@@ -8,10 +8,10 @@ from starlette.routing import Route
 
 from chatserver import spelling, users
 from chatserver.errors import ChatserverError
+from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
 from chatserver.users import answers, authenticate, devices, entry, settings_pages
 from chatserver.web import forms
-from chatserver.web.auth import current_viewer
 from chatserver.web.forms import Form
 
 # Where one lands who came for nothing else: a new member has nothing yet, a known one has sessions.

@@ -10,11 +10,11 @@ from starlette.routing import Route
 from chatserver import ids, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
+from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.state import State
 from chatserver.users import answers, authenticate, devices
 from chatserver.users.models import Preferences, Secret
 from chatserver.web import forms, templating
-from chatserver.web.auth import Viewer, require_viewer
 from chatserver.web.forms import Form
 
 _THEME_SECONDS = 365 * 24 * 3600

@@ -4,10 +4,10 @@ from chatserver import ids
 from chatserver.database import Transaction
 from chatserver.errors import BadCredentials, NotFound
 from chatserver.events import user_channel
+from chatserver.identity.viewer import Viewer
 from chatserver.users import tokens
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import Secret, SignIn, Visitor
-from chatserver.web.auth import Viewer
 
 # Unused for two weeks, or three months old: whoever holds the cookie signs in anew.
 IDLE_DAYS = 14

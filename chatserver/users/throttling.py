@@ -12,8 +12,9 @@ from math import ceil
 from chatserver import spelling
 from chatserver.database import Transaction
 from chatserver.errors import RateLimited
+from chatserver.identity import addresses
 from chatserver.users.models import Visitor
-from chatserver.web import addresses, filters
+from chatserver.web import filters
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from starlette.routing import Route
 
 from chatserver import ids, validation
 from chatserver.errors import Invalid, Malformed, TooLarge
+from chatserver.identity.viewer import Viewer, require_browser, require_viewer
 from chatserver.runtime import redaction
 from chatserver.state import State
 from chatserver.web import decoding
-from chatserver.web.auth import Viewer, require_browser, require_viewer
 
 PREFIX = "/api/v1"
 # No body of the API comes near this; uploads have their own entrance and their own limit.

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver.config import Config
 from chatserver.errors import NotAllowed
-from chatserver.web.auth import Viewer, shown_token
+from chatserver.identity.viewer import Viewer, shown_token
 from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.hosts import is_own_origin
 

@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chatserver.errors import NotAllowed
+from chatserver.identity.viewer import current_viewer
 from chatserver.web import cookies
-from chatserver.web.auth import current_viewer
 from chatserver.web.site import Site, site_of
 
 FIELD = "csrf_token"

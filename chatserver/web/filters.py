@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
 
-from chatserver import colours, graphemes
+from chatserver import graphemes
+from chatserver.identity import colours
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from chatserver.config import Config
+from chatserver.identity.viewer import Viewer
 from chatserver.runtime import clock, paths
 from chatserver.web import bundle, cookies, csrf, filters, forms
-from chatserver.web.auth import Viewer
 from chatserver.web.site import Site, site_of
 from chatserver.web.static import Statics, Transform
 

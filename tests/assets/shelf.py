@@ -19,13 +19,13 @@ from chatserver import assets, ids
 from chatserver.assets import pages, routes
 from chatserver.config import Config
 from chatserver.database import Database
+from chatserver.identity.viewer import Viewer
 from chatserver.imaging.shapes import Clip, Picture
 from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.messages.models import Asset
 from chatserver.state import State
 from chatserver.storage.base import Storage
 from chatserver.web import errors, middleware, templating
-from chatserver.web.auth import Viewer
 from tests.support.people import make_session, make_user, run_sql
 
 SECRET_KEY = "a test's key"

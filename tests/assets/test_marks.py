@@ -9,9 +9,9 @@ from chatserver import assets, generations, ids, sessions
 from chatserver.assets import commands
 from chatserver.errors import NotFound
 from chatserver.events import session_channel
+from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.realtime.base import Caller
-from chatserver.web.auth import Viewer
 from tests.assets.shelf import picture, serving
 from tests.support.people import run_sql
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chatserver.colours import HUES
+from chatserver.identity.colours import HUES
 
 pytestmark = pytest.mark.browser
 

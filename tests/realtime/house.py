@@ -20,6 +20,7 @@ from chatserver.brokers.base import Receiver, Resubscribed
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Caller, Command, Opening
 from chatserver.realtime.edge import Edge
@@ -28,7 +29,6 @@ from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds, HttpBounds
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.server import uvicorn_settings
-from chatserver.web.auth import Viewer
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0

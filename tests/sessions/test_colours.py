@@ -3,7 +3,7 @@
 import pytest
 
 from chatserver import messages, sessions
-from chatserver.colours import HUES, free_hue, hue_of
+from chatserver.identity.colours import HUES, free_hue, hue_of
 from chatserver.messages.requests import CreateMessage
 from tests.support.people import make_session, make_user, run_sql, seat
 

@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver import app as application
 from chatserver import config as configuration
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime.server import uvicorn_settings
 from chatserver.runtime import logs
 from chatserver.state import State
 from chatserver.web import csrf, middleware, templating
-from chatserver.web.auth import Viewer
 
 VIEWER = Viewer(id="0" * 8, name="Ada", role="admin", via="cookie", credential_id="credential")
 

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image
 
 from chatserver import ids
-from chatserver.colours import hue_of
 from chatserver.credits.models import Balance, Balances
+from chatserver.identity.colours import hue_of
 from chatserver.messages.models import Asset, Author, Generation, GenerationFault, Message, Stage
 from chatserver.plans.models import Plan, Price
 from chatserver.sessions.events import StatsChanged

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
+from chatserver.identity.viewer import Viewer, shown_token
 from chatserver.web import errors, filters, forms, middleware, shell, templating
-from chatserver.web.auth import Viewer, shown_token
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
 

@@ -12,11 +12,11 @@ from chatserver.config import Config
 from chatserver.credits.models import Balance, Balances
 from chatserver.errors import Busy, Invalid
 from chatserver.generations.pages import Filters
+from chatserver.identity.viewer import Viewer
 from chatserver.messages.models import ENDED, Asset, Generation, GenerationFault, Stage
 from chatserver.plans.models import Plan, Price
 from chatserver.sessions.models import Card, Cover, Invitation, Member, Session
 from chatserver.web import filters, forms, templating
-from chatserver.web.auth import Viewer
 
 NOW = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 ADA = Viewer(id=ids.new(), name="Ada", role="member", via="cookie", credential_id=ids.new())

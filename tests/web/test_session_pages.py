@@ -11,9 +11,9 @@ from chatserver import generations, ids, sessions
 from chatserver.database import Database
 from chatserver.generations import pages as generation_pages
 from chatserver.generations.requests import CreateGeneration
+from chatserver.identity.viewer import Viewer
 from chatserver.sessions import pages as session_pages
 from chatserver.state import State
-from chatserver.web.auth import Viewer
 from tests.support.people import make_session, make_user, run_sql
 from tests.support.site import BROWSER, Client, build, configured, running
 

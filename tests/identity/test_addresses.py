@@ -2,7 +2,7 @@
 
 import re
 
-from chatserver.web.addresses import hidden, neighbourhood
+from chatserver.identity.addresses import hidden, neighbourhood
 
 
 def test_an_ipv6_subscriber_is_one_address_however_many_they_pick() -> None:
