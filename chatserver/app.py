@@ -15,8 +15,9 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, documents, health, lookalikes, providers, storage
+from chatserver import brokers, health, lookalikes, providers, storage
 from chatserver import config as configuration
+from chatserver.api import documents
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes

@@ -31,7 +31,7 @@ LAYERS = [
     {"monitoring"},
 ]
 # The kit of the API's entrances hands the process's State to the handlers; it needs its type, and nothing of its parts.
-ALLOWED = {("chatserver.web.api", "chatserver.state")}
+ALLOWED = {("chatserver.api.endpoint", "chatserver.state")}
 FEATURES = ("users", "plans", "credits", "sessions", "messages", "assets", "generations", "monitoring")
 # The ways in: they may import anything below, and each other only through the composition root.
 ENTRANCES = {

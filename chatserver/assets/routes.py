@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from chatserver import assets
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.runtime import clock
-from chatserver.web.api import Call, Endpoint
 
 
 class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,10 +3,10 @@
 from msgspec import Struct
 
 from chatserver import generations
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.generations.makers import makers
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.models import Generation, Message
-from chatserver.web.api import Call, Endpoint
 
 
 class CreatedAnswer(Struct, frozen=True):

@@ -5,11 +5,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chatserver import messages
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.errors import Invalid
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, kept_text
 from chatserver.validation import LARGEST_NUMBER
-from chatserver.web.api import Call, Endpoint
 
 
 class MessageAnswer(Struct, frozen=True):

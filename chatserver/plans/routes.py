@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from chatserver import plans
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.plans.models import Plan
-from chatserver.web.api import Call, Endpoint
 
 
 class PlansAnswer(Struct, frozen=True):

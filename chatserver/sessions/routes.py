@@ -3,8 +3,8 @@
 from msgspec import Struct
 
 from chatserver import credits, sessions
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.sessions.models import Removal, Session
-from chatserver.web.api import Call, Endpoint
 from chatserver.web.hosts import link_origin
 
 

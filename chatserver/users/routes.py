@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from chatserver import users
+from chatserver.api.endpoint import Call, Endpoint
 from chatserver.users import authenticate, entry
 from chatserver.users.models import ApiToken, SignIn, User
-from chatserver.web.api import Call, Endpoint
 
 
 class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):

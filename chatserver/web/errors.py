@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
+from chatserver.api.endpoint import PREFIX, json_response
 from chatserver.errors import ChatserverError, Malformed, NotFound, NotSignedIn, TooLarge
 from chatserver.web import templating
 from chatserver.web.access import request_id_of
-from chatserver.web.api import PREFIX, json_response
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,9 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from chatserver.api import decoding
 from chatserver.errors import ChatserverError, Malformed, TooLarge
-from chatserver.web import cookies, csrf, decoding
+from chatserver.web import cookies, csrf
 from chatserver.web.site import Site, site_of
 
 # Our longest form is a name, a password and a title: a few hundred bytes.

@@ -4,10 +4,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
+from chatserver.api.decoding import StrictAddresses
 from chatserver.config import Config
 from chatserver.web.access import RequestLog
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
-from chatserver.web.decoding import StrictAddresses
 from chatserver.web.errors import Errors, SocketErrors
 from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts

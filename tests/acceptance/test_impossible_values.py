@@ -9,8 +9,8 @@ import pytest
 from yarl import URL
 
 from chatserver import app as application
+from chatserver.api.endpoint import Endpoint
 from chatserver.runtime import paths
-from chatserver.web.api import Endpoint
 from tests.acceptance.test_strangers import ROUTES, Asker
 from tests.support.story import sign_up
 

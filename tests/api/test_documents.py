@@ -10,6 +10,9 @@ import msgspec
 import pytest
 
 from chatserver import ids
+from chatserver.api.asyncapi import asyncapi
+from chatserver.api.endpoint import Endpoint
+from chatserver.api.openapi import openapi
 from chatserver.credits.events import CreditsChanged
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
@@ -23,9 +26,6 @@ from chatserver.realtime.events import Presence, Reply, Typing, Welcome
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, StatsChanged
 from chatserver.users import routes as user_routes
-from chatserver.web.api import Endpoint
-from chatserver.web.asyncapi import asyncapi
-from chatserver.web.openapi import openapi
 
 ROOMS = (user_routes, plan_routes, session_routes, message_routes, generation_routes)
 ENDPOINTS: list[Endpoint] = [endpoint for room in ROOMS for endpoint in room.ROUTES]

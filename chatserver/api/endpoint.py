@@ -19,11 +19,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids, validation
+from chatserver.api import decoding
 from chatserver.errors import Invalid, Malformed, TooLarge
 from chatserver.identity.viewer import Viewer, require_browser, require_viewer
 from chatserver.runtime import redaction
 from chatserver.state import State
-from chatserver.web import decoding
 
 PREFIX = "/api/v1"
 # No body of the API comes near this; uploads have their own entrance and their own limit.

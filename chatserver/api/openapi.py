@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from chatserver import __version__
+from chatserver.api.endpoint import Endpoint
 from chatserver.errors import ChatserverError, ConfigurationError
-from chatserver.web.api import Endpoint
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{name}"

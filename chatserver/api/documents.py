@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chatserver.api.asyncapi import asyncapi
+from chatserver.api.endpoint import PREFIX, Endpoint
+from chatserver.api.openapi import openapi
 from chatserver.config import Config
 from chatserver.events import Event
 from chatserver.realtime.base import Command
-from chatserver.web.api import PREFIX, Endpoint
-from chatserver.web.asyncapi import asyncapi
-from chatserver.web.openapi import openapi
 
 
 class Documents(Struct, frozen=True):

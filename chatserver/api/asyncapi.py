@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from chatserver import __version__
+from chatserver.api.openapi import Document
 from chatserver.events import Event
-from chatserver.web.openapi import Document
 
 REF = "#/components/schemas/{name}"
 ADDRESS = "/ws/sessions/{session_id}"
