@@ -22,11 +22,11 @@ from chatserver import app as application
 from chatserver import networks
 from chatserver.config import Config
 from chatserver.database import opening
+from chatserver.edge.connection_limits import Edge
+from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
-from chatserver.realtime.edge import Edge
 from chatserver.realtime.limits import HttpBounds
-from chatserver.realtime.server import uvicorn_settings
 from chatserver.runtime import file_descriptors, logs, loop_lag
 from chatserver.web.headers import security_headers
 

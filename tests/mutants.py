@@ -148,7 +148,7 @@ MUTANTS = (
     Mutant(
         "the cut of a stalled socket whose welcome has ended",
         (("chatserver/realtime/connection.py", "if self.wire.is_paused and code in GOODBYES:", "if False:"),),
-        "tests/realtime/test_edge.py::test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends",
+        "tests/realtime/test_misbehaving_clients.py::test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends",
     ),
     Mutant(
         "the second run of what a plan older than a migration stopped",

@@ -249,7 +249,7 @@ def test_what_an_engine_would_be_told_names_what_there_is(command):
 
 
 def test_backups_and_restores_are_run_by_their_own_tests():
-    """tests/embedded and tests/deployment read the very lines from docs/database.md and run them."""
+    """tests/database/embedded and tests/deployment read the very lines from docs/database.md and run them."""
     runners = "".join(path.read_text() for path in (ROOT / "tests").glob("*/test_backup.py"))
     pages = {COMMANDS[command] for command in of_kind("pg_dump", "pg_restore", "psql", "tar")}
     assert pages == {"database.md", "operations.md"}

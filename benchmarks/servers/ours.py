@@ -15,6 +15,7 @@ import uvloop
 from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
+from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint
@@ -23,7 +24,6 @@ from chatserver.realtime.events import Limits, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.server import uvicorn_settings
 from chatserver.runtime import gc_tuning
 
 

@@ -10,9 +10,9 @@ import asyncio
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from chatserver.edge.websocket_protocol import SocketProtocol, uvicorn_settings
 from chatserver.realtime import budgets
 from chatserver.realtime.protocol import text_frame
-from chatserver.realtime.server import SocketProtocol, uvicorn_settings
 from chatserver.realtime.wire import EXTENSION
 
 # Autobahn's largest message has 16 MiB.

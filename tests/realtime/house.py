@@ -18,17 +18,17 @@ from websockets.asyncio.client import ClientConnection, connect
 from chatserver import ids
 from chatserver.brokers.base import Receiver, Resubscribed
 from chatserver.brokers.memory import MemoryBroker
+from chatserver.edge.connection_limits import Edge
+from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Caller, Command, Opening
-from chatserver.realtime.edge import Edge
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds, HttpBounds
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.server import uvicorn_settings
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 10.0

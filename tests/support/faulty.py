@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver import app as application
 from chatserver import config as configuration
+from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.identity.viewer import Viewer
-from chatserver.realtime.server import uvicorn_settings
 from chatserver.runtime import logs
 from chatserver.state import State
 from chatserver.web import csrf, middleware, templating

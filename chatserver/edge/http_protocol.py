@@ -15,9 +15,9 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from chatserver.realtime import edge as edges
+from chatserver.edge import connection_limits as edges
+from chatserver.edge.connection_limits import Edge
 from chatserver.realtime import limits
-from chatserver.realtime.edge import Edge
 from chatserver.runtime import metrics
 
 _END_OF_HEADERS = b"\r\n\r\n"

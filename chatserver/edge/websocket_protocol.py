@@ -19,11 +19,11 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from chatserver.realtime import edge as edges
+from chatserver.edge import connection_limits as edges
+from chatserver.edge.connection_limits import Edge
+from chatserver.edge.http_protocol import RequestProtocol
 from chatserver.realtime import limits
 from chatserver.realtime.budgets import FrameBudget
-from chatserver.realtime.edge import Edge
-from chatserver.realtime.http_server import RequestProtocol
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
 from chatserver.realtime.wire import EXTENSION, Listener
 from chatserver.runtime import metrics

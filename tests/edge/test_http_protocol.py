@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from chatserver.realtime import edge, limits
-from chatserver.realtime.edge import Edge
+from chatserver.edge import connection_limits
+from chatserver.edge.connection_limits import Edge
+from chatserver.realtime import limits
 from chatserver.realtime.limits import HttpBounds
 from tests.realtime.house import House
 
@@ -294,9 +295,9 @@ async def test_an_address_with_too_many_connections_loses_its_stillest_and_is_se
         for _, writer in idle:
             writer.write(b"GET /wait HTTP/1.1\r\nX-Slow: ")
         # Those that have only just called are not taken for stuck at once.
-        await asyncio.sleep(2 * edge.YOUNG_SECONDS)
+        await asyncio.sleep(2 * connection_limits.YOUNG_SECONDS)
         await is_served(house)
-        assert len(await connections(house)) <= 21 + edge.REFUSED_AT_ONCE
+        assert len(await connections(house)) <= 21 + connection_limits.REFUSED_AT_ONCE
         await house.do(lambda: site.gate.set())
         for reader, _ in busy:
             await reader.readuntil(b"/wait 0 host")
