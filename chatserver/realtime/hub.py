@@ -24,12 +24,12 @@ from chatserver.events import Announcement, Event, encode, session_channel, user
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.base import Revocation, Rooms
 from chatserver.realtime.channel import Channel
+from chatserver.realtime.cluster.membership import Alone, Neighbourhood, Others
+from chatserver.realtime.cluster.peers import Beat, Here, InUse
+from chatserver.realtime.cluster.readiness import Fitness
 from chatserver.realtime.connection import Connection, Encoder, Visit
 from chatserver.realtime.events import Presence, Typing
-from chatserver.realtime.fitness import Fitness
 from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
-from chatserver.realtime.neighbourhood import Alone, Neighbourhood, Others
-from chatserver.realtime.neighbours import Beat, Here, InUse
 from chatserver.realtime.opening import Turns, open_connection
 from chatserver.realtime.protocol import JSON, Close
 from chatserver.realtime.rounds import Rounds

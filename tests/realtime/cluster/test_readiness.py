@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatserver.realtime.fitness import FIT_SECONDS, PARTED_BEATS, Fitness
-from chatserver.realtime.neighbours import FORGET_SECONDS, Beat, Neighbours
+from chatserver.realtime.cluster.peers import FORGET_SECONDS, Beat, Neighbours
+from chatserver.realtime.cluster.readiness import FIT_SECONDS, PARTED_BEATS, Fitness
 
 
 class Clock:

@@ -14,9 +14,9 @@ import structlog
 
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.realtime.admission import Admission
+from chatserver.realtime.cluster.peers import SILENT_SECONDS, Beat, Here, InUse, Neighbours
+from chatserver.realtime.cluster.readiness import Fitness
 from chatserver.realtime.events import PresentUser
-from chatserver.realtime.fitness import Fitness
-from chatserver.realtime.neighbours import SILENT_SECONDS, Beat, Here, InUse, Neighbours
 from chatserver.realtime.protocol import Close, retry_reason
 
 NODES_CHANNEL = "nodes"
