@@ -11,7 +11,7 @@ from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.providers.base import ChatProvider, Provider
 from chatserver.providers.diffusers import INSTALL, Diffusers, missing_packages
-from chatserver.providers.sketch import Sketch
+from chatserver.providers.sketch.provider import Sketch
 
 __all__ = ["open_chat", "open_providers"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from chatserver import config
 from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
-from chatserver.providers.sketch import Sketch
+from chatserver.providers.sketch.provider import Sketch
 
 
 @asynccontextmanager

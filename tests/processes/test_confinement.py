@@ -16,7 +16,7 @@ from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.processes import confinement, syscalls
 from chatserver.processes.pool import ChildDied, Limits, Pool
 from chatserver.providers.base import Finished, ProviderRequest
-from chatserver.providers.sketch import Sketch
+from chatserver.providers.sketch.provider import Sketch
 from tests.imaging import bytes_of
 from tests.support.product import running
 from tests.support.story import sign_up

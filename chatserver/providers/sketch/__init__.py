@@ -1,0 +1,1 @@
+"""The built-in provider: draws pictures and clips in child processes, without a key and without a network."""

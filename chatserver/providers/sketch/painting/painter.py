@@ -1,0 +1,141 @@
+"""The painter's day: takes a commission, says each step as it is done, hands over the picture. Runs in a child process."""
+
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from chatserver.processes import child, confinement
+from chatserver.providers.sketch.painting import compositions, effects, filming, finishing, reading, stage
+from chatserver.providers.sketch.painting.canvas import Canvas
+from chatserver.providers.sketch.painting.colour import Array
+from chatserver.providers.sketch.painting.scene import Layer, Scene
+from chatserver.providers.sketch.protocol import Commission, Painted, Prepared, Saying, Signed
+
+PREVIEW_SIDE = 160
+# At most four previews a second: more would only be dropped on the way to the browser.
+PREVIEW_SECONDS = 0.25
+# Passes of the brush when nobody says how many steps, and the most that still change anything.
+BRUSHES, MOST_BRUSHES = 3, 60
+# How much of a source picture shows through a variation of it.
+SOURCE_SHARE = 0.38
+
+
+class Drill(Exception):
+    """The operator asked for a failure."""
+
+
+def work(task: bytes) -> Iterator[bytes]:
+    """Carries out one Commission; every Saying in msgpack."""
+    commission = msgspec.msgpack.decode(task, type=Commission)
+    sayings = _film(commission) if commission.kind == "video" else _picture(commission)
+    for saying in _rehearsed(sayings, commission):
+        yield msgspec.msgpack.encode(saying)
+
+
+def _picture(commission: Commission) -> Iterator[Saying]:
+    source = _source(commission)
+    brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
+    scene = stage.scene_of(brief, commission.seed, commission.width, commission.height, source)
+    canvas = Canvas(commission.width, commission.height)
+    groups = _grouped(_plan(scene, commission.steps, source), commission.steps)
+    yield Prepared(len(groups))
+    preview = Preview()
+    for step, group in enumerate(groups, 1):
+        for layer in group:
+            layer.paint(canvas, scene)
+        yield Painted(step, preview.of(canvas.rgb))
+    yield Signed(_png(canvas.rgb))
+
+
+def _plan(scene: Scene, steps: int | None, source: Array | None) -> list[Layer]:
+    """Every layer, then as many passes of the brush as the steps allow, then the finish."""
+    layers = compositions.layers_of(scene)
+    if source is not None:
+        layers.append(Layer("source", 0.0, _veil(source)))
+    spare = BRUSHES if steps is None else int(np.clip(steps - len(layers) - 1, 2, MOST_BRUSHES))
+    return [*layers, *compositions.brushes(scene, spare), Layer("finish", 0.0, finishing.finish)]
+
+
+def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
+    """The plan in as many steps as were asked for, if it has as many layers."""
+    count = min(steps or len(plan), len(plan))
+    bounds = [round(number * len(plan) / count) for number in range(count + 1)]
+    return [plan[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+def _film(commission: Commission) -> Iterator[Saying]:
+    brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
+    film = filming.Film(brief, commission.seed, commission.width, commission.height, _source(commission))
+    yield Prepared(film.steps)
+    preview = Preview()
+    for step, frame in enumerate(film.shoot(), 1):
+        yield Painted(step, preview.of(frame))
+    yield Signed(film.finished())
+
+
+def _rehearsed(sayings: Iterator[Saying], commission: Commission) -> Iterator[Saying]:
+    """Keeps the asked-for pace, and fails a third of the way where a drill is on."""
+    begun, steps = time.monotonic(), 1
+    for saying in sayings:
+        if isinstance(saying, Prepared):
+            steps = saying.steps
+        if isinstance(saying, Painted):
+            if commission.doomed and saying.step * 3 >= steps:
+                raise Drill
+            time.sleep(max(0.0, begun + commission.pace_seconds * saying.step / steps - time.monotonic()))
+        yield saying
+
+
+class Preview:
+    """Small WebPs of the canvas, not too often."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def of(self, pixels: Array) -> bytes | None:
+        """A preview, or None while the last one is fresh."""
+        if time.monotonic() - self._last < PREVIEW_SECONDS:
+            return None
+        self._last = time.monotonic()
+        stride = max(1, max(pixels.shape[:2]) // (2 * PREVIEW_SIDE))
+        image = _image(pixels[::stride, ::stride])
+        image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+        buffer = io.BytesIO()
+        image.save(buffer, "WEBP", quality=60, method=2)
+        return buffer.getvalue()
+
+
+def _source(commission: Commission) -> Array | None:
+    if commission.source is None:
+        return None
+    with Image.open(io.BytesIO(commission.source), formats=["PNG"]) as image:
+        fitted = image.convert("RGB").resize((commission.width, commission.height), Image.Resampling.LANCZOS)
+    return np.asarray(fitted, dtype=np.float32) / 255
+
+
+def _veil(source: Array) -> Callable[[Canvas, Scene], None]:
+    def paint(canvas: Canvas, scene: Scene) -> None:
+        canvas.paint(effects.blurred(source, scene.unit * 0.004), SOURCE_SHARE)
+
+    return paint
+
+
+def _png(pixels: Array) -> bytes:
+    buffer = io.BytesIO()
+    # Encoded again when it is verified: speed counts here, not size.
+    _image(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _image(pixels: Array) -> Image.Image:
+    return Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+if __name__ == "__main__":
+    child.run(work, confine=partial(confinement.confine, reads_files=True))
