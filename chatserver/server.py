@@ -18,8 +18,8 @@ import structlog
 import uvicorn
 import uvloop
 
-from chatserver import app as application
 from chatserver import networks
+from chatserver.app import composition as application
 from chatserver.config import Config
 from chatserver.database import opening
 from chatserver.edge.connection_limits import Edge

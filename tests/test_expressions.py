@@ -26,15 +26,13 @@ LENGTH = 10_000
 MOST_SECONDS = 0.25
 # What these read is our own: SQL, style sheets, scripts, templates' names, the log of our own server.
 OWN_TEXTS = (
-    "queries",
-    "migrations",
+    "database",
     "web.bundle",
-    "web.openapi",
+    "api.openapi",
     "web.templating",
-    "env_file",
-    "embedded",
+    "config.env_file",
     "doctor",
-    "painting",
+    "providers.sketch.painting",
 )
 TEXTS = [
     unit * (LENGTH // len(unit))

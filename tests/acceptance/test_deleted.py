@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from chatserver import config, sessions, storage
+from chatserver.app.housekeeping import Housekeeping
 from chatserver.assets import comparing, sweeper
 from chatserver.credits import reconciler
-from chatserver.housekeeping import Housekeeping
 from tests.acceptance.test_strangers import Asker
 from tests.support import product as products
 from tests.support.people import run_sql

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from chatserver import app as application
 from chatserver.api.endpoint import Endpoint
+from chatserver.app import composition as application
 from chatserver.runtime import paths
 from tests.acceptance.test_strangers import ROUTES, Asker
 from tests.support.story import sign_up

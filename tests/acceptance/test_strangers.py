@@ -15,8 +15,8 @@ import asyncpg
 import pytest
 from msgspec import Struct
 
-from chatserver import app as application
 from chatserver import ids, users
+from chatserver.app import composition as application
 from chatserver.config import Config
 from chatserver.web import templating
 from tests.support.people import run_sql

@@ -14,8 +14,8 @@ import uvicorn
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import app as application
 from chatserver import config as configuration
+from chatserver.app import composition as application
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.identity.viewer import Viewer
 from chatserver.runtime import logs

@@ -4,10 +4,11 @@ import functools
 
 import pytest
 
-from chatserver import messages, rooms, users
+from chatserver import messages, users
+from chatserver.app import session_reader
+from chatserver.app.session_reader import CHUNK_BYTES, Rooms
 from chatserver.realtime.events import More
 from chatserver.realtime.protocol import Close
-from chatserver.rooms import CHUNK_BYTES, Rooms
 from chatserver.users import authenticate
 from chatserver.users.events import SignInsEnded
 from tests.messages.histories import long_session
@@ -41,7 +42,7 @@ class Meanwhile:
 
 async def looks(database, viewer, session, meanwhile=None):
     async def look(tx):
-        return await rooms._goodbyes(Meanwhile(tx, meanwhile), [(viewer, session)])
+        return await session_reader._goodbyes(Meanwhile(tx, meanwhile), [(viewer, session)])
 
     [code] = await database.run_system(look)
     return code

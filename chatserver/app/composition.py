@@ -15,9 +15,12 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, health, lookalikes, providers, storage
+from chatserver import brokers, lookalikes, providers, storage
 from chatserver import config as configuration
 from chatserver.api import documents
+from chatserver.app.housekeeping import Housekeeping
+from chatserver.app.session_reader import Rooms
+from chatserver.app.ticker import Pulse
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
@@ -29,7 +32,6 @@ from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
-from chatserver.housekeeping import Housekeeping
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.workshop import PictureWorkshop
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
@@ -41,16 +43,15 @@ from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
 from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
 from chatserver.providers.guide import Guide
-from chatserver.pulse import Pulse
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.base import Command
 from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
-from chatserver.rooms import Rooms
 from chatserver.runtime import gc_tuning, loop_lag, paths
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
