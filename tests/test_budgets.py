@@ -18,6 +18,7 @@ from chatserver.generations import improving
 from chatserver.generations.models import Maker
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
+from chatserver.privacy import export
 from chatserver.providers.base import Text
 from chatserver.realtime.base import Caller
 from tests.support.people import make_session, make_user, run_sql, seat
@@ -332,10 +333,10 @@ async def test_what_the_operator_grants_is_counted_nowhere(limited, ada):
 async def test_exports_are_bounded_before_their_first_piece(limited, ada):
     few = await limited(exports_per_hour=2)
     for _ in range(2):
-        pieces = [piece async for piece in await users.export_account(few, ada)]
+        pieces = [piece async for piece in await export.export_account(few, ada)]
         assert json.loads(b"".join(pieces))["user"]["id"] == ada
     with pytest.raises(RateLimited):
-        await users.export_account(few, ada)
+        await export.export_account(few, ada)
 
 
 class Model:

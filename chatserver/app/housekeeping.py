@@ -12,6 +12,7 @@ import structlog
 from chatserver import sessions, users
 from chatserver.database import Database
 from chatserver.errors import Busy
+from chatserver.privacy import erasure
 
 # Closed accounts are looked for once a minute; what has run out (throttles, old sign-ins) once an hour.
 ROUND_SECONDS = 60.0
@@ -38,7 +39,7 @@ class Housekeeping:
                 log.warning("housekeeping.database_busy")
 
     async def _tidy(self, *, sweep: bool) -> None:
-        while await self._database.run_system(users.remove_closed_account):
+        while await self._database.run_system(erasure.remove_closed_account):
             log.info("account.removed")
         await self._database.run_system(users.spell_addresses)
         while await self._database.run_system(sessions.name_next):

@@ -4,8 +4,6 @@ from chatserver.users.api_tokens import create_token, list_tokens, revoke_token,
 from chatserver.users.authenticate import identify, visitor
 from chatserver.users.entry import Application, add, sign_in, sign_up, with_a_sign_in, with_a_token
 from chatserver.users.events import SignInsEnded
-from chatserver.users.export import export_account
-from chatserver.users.leaving import delete_account, remove_closed_account
 from chatserver.users.models import (
     ApiToken,
     Arrival,
@@ -50,10 +48,8 @@ __all__ = [
     "begin_reset",
     "change_password",
     "create_token",
-    "delete_account",
     "end_other_sign_ins",
     "end_sign_in",
-    "export_account",
     "find",
     "find_reset",
     "get",
@@ -64,7 +60,6 @@ __all__ = [
     "list_tokens",
     "list_users",
     "preferences",
-    "remove_closed_account",
     "rename",
     "reset_password",
     "revoke_token",

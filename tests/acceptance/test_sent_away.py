@@ -7,7 +7,7 @@ import pytest
 
 from chatserver import sessions, users
 from chatserver.errors import ChatserverError
-from chatserver.users.leaving import close_account
+from chatserver.privacy.erasure import close_account
 from tests.acceptance.test_strangers import Asker
 from tests.support.people import make_session, make_user
 from tests.support.story import Refusal, call, sign_up

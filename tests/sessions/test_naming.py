@@ -6,6 +6,7 @@ import pytest
 
 from chatserver import messages, sessions, users
 from chatserver.messages.requests import CreateMessage
+from chatserver.privacy import erasure
 from chatserver.sessions import naming
 from tests.support.people import make_session, make_user, run_sql, seat
 
@@ -141,7 +142,7 @@ async def test_a_closed_account_leaves_no_name_on_its_seats(database):
     _, _, code = await opens(database)
     bob = await joins(database, code, "Bob")
     await renames(database, bob, "Robert")
-    await database.run_system(users.leaving.close_account, bob)
+    await database.run_system(erasure.close_account, bob)
     [row] = await run_sql(database, "SELECT * FROM session_members WHERE user_id = $1", bob)
     assert (row["shown_name"], row["former_names"]) == ("Former member", [])
 

@@ -11,6 +11,7 @@ from chatserver.database import Database, load_queries
 from chatserver.database.opening import Silence
 from chatserver.errors import BadCredentials, Invalid, RateLimited
 from chatserver.limits import Limits
+from chatserver.privacy import erasure
 from chatserver.runtime import paths
 from chatserver.users import entry, passwords, profile, throttling
 from tests.support.people import make_session, make_user
@@ -202,7 +203,7 @@ async def test_somebody_signed_in_is_held_up_by_ones_own_tries_alone(database):
             await entry.prove_again(database, ada.id, "wrong password", here)
     with pytest.raises(RateLimited):
         await entry.prove_again(database, ada.id, "a new and better one", here)
-    await users.delete_account(database, ada.id, "a new and better one", elsewhere)
+    await erasure.delete_account(database, ada.id, "a new and better one", elsewhere)
 
 
 async def test_tries_that_are_refused_count_against_their_address_alone(database):

@@ -10,7 +10,8 @@ from chatserver import spelling, users
 from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
-from chatserver.users import answers, authenticate, devices, entry, settings_pages
+from chatserver.users import authenticate, devices, entry
+from chatserver.users.pages import responses
 from chatserver.web import forms
 from chatserver.web.forms import Form
 
@@ -44,7 +45,7 @@ def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = 
     policy = _state(request).config.sign_up
     may = policy == "open" or (policy == "invite" and form.text("invite") != "")
     context = {"form": form, "may_sign_up": may, "policy": policy, "sign_in": _with_next("/sign-in", form)}
-    return answers.page(request, "users/sign_up.html", context, error)
+    return responses.page(request, "users/sign_up.html", context, error)
 
 
 def _with_next(path: str, form: Form) -> str:
@@ -62,7 +63,7 @@ async def sign_up(request: Request) -> Response:
     try:
         arrival = await users.sign_up(state.database, application, visitor, policy=policy, opener=opener)
     except ChatserverError as error:
-        return _sign_up_page(request, answers.refuse(form, error), error)
+        return _sign_up_page(request, responses.refuse(form, error), error)
     onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
     response = forms.redirect(request, onward, notice=f"Welcome, {arrival.user.name}!")
     authenticate.give_cookie(response, state.config, arrival.secret.token)
@@ -82,7 +83,7 @@ async def show_sign_in(request: Request) -> Response:
 
 def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     context = {"form": form, "sign_up": _with_next("/sign-up", form), "policy": _state(request).config.sign_up}
-    return answers.page(request, "users/sign_in.html", context, error)
+    return responses.page(request, "users/sign_in.html", context, error)
 
 
 async def sign_in(request: Request) -> Response:
@@ -92,7 +93,7 @@ async def sign_in(request: Request) -> Response:
     try:
         arrival = await users.sign_in(state.database, email, password, visitor, opener=opener)
     except ChatserverError as error:
-        return _sign_in_page(request, answers.refuse(form, error), error)
+        return _sign_in_page(request, responses.refuse(form, error), error)
     response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
     authenticate.give_cookie(response, state.config, arrival.secret.token)
     devices.remember(request, response, arrival.user.id)
@@ -118,7 +119,7 @@ async def show_reset(request: Request) -> Response:
 
 async def _reset_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     email = await _state(request).database.run_system(users.find_reset, request.path_params["token"])
-    return answers.page(request, "users/reset.html", {"form": form, "email": email}, error)
+    return responses.page(request, "users/reset.html", {"form": form, "email": email}, error)
 
 
 async def reset(request: Request) -> Response:
@@ -126,7 +127,7 @@ async def reset(request: Request) -> Response:
     try:
         user = await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
     except ChatserverError as error:
-        return await _reset_page(request, answers.refuse(form, error), error)
+        return await _reset_page(request, responses.refuse(form, error), error)
     response = forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
     # Whoever holds the link is its owner: the guesses that may have led to it do not stand in the way of the sign-in.
     devices.remember(request, response, user.id)
@@ -141,5 +142,4 @@ PAGES = [
     Route("/sign-out", sign_out, methods=["POST"]),
     Route("/reset/{token}", show_reset, methods=["GET"]),
     Route("/reset/{token}", reset, methods=["POST"]),
-    *settings_pages.PAGES,
 ]

@@ -7,7 +7,8 @@ import pytest
 
 from chatserver import users
 from chatserver.errors import BadCredentials, Invalid, NotSignedIn
-from chatserver.users import authenticate, leaving
+from chatserver.privacy import erasure, export
+from chatserver.users import authenticate
 from chatserver.users.events import SignInsEnded
 from tests.users.people import PASSWORD, comes_in, makes_token, member, someone, sql
 
@@ -101,7 +102,7 @@ class Room:
 
 
 async def leaves(database, user):
-    await users.delete_account(database, user.id, PASSWORD, someone())
+    await erasure.delete_account(database, user.id, PASSWORD, someone())
 
 
 async def sweeps_files(database, *people):
@@ -115,7 +116,7 @@ async def sweeps_files(database, *people):
 
 async def removes_all(database):
     for _ in range(200):
-        if not await database.run_system(users.remove_closed_account):
+        if not await database.run_system(erasure.remove_closed_account):
             return
     raise AssertionError("it never ends")
 
@@ -123,7 +124,7 @@ async def removes_all(database):
 async def test_leaving_needs_the_password(database):
     ada = await member(database)
     with pytest.raises(Invalid):
-        await users.delete_account(database, ada.id, "wrong password", someone())
+        await erasure.delete_account(database, ada.id, "wrong password", someone())
     await comes_in(database, ada)
 
 
@@ -157,7 +158,7 @@ async def test_words_in_the_sessions_of_others_stay_without_the_name_and_every_r
     picture, last = await room.generation(guest, 1), await room.message(guest, text="bye")
     await leaves(database, guest)
     rows = {row["id"]: row for row in await sql(database, "SELECT * FROM messages WHERE session_id = $1", room.id)}
-    assert (rows[first]["author_name"], rows[first]["user_id"]) == (leaving.FORMER_MEMBER, None)
+    assert (rows[first]["author_name"], rows[first]["user_id"]) == (erasure.FORMER_MEMBER, None)
     assert (rows[first]["text"], rows[first]["status"]) == ("I was here", "done")
     assert (rows[mine]["author_name"], rows[mine]["seq"]) == ("Ada", 2)
     [of_picture] = await sql(database, "SELECT message_id FROM generations WHERE id = $1", picture)
@@ -217,7 +218,7 @@ async def test_what_slipped_in_while_the_account_closed_is_let_go_of_later(datab
     await sweeps_files(database, guest)
     await removes_all(database)
     [row] = await sql(database, "SELECT user_id, author_name FROM messages WHERE id = $1", late)
-    assert tuple(row) == (None, leaving.FORMER_MEMBER)
+    assert tuple(row) == (None, erasure.FORMER_MEMBER)
     assert not await sql(database, "SELECT FROM users WHERE id = $1", guest.id)
 
 
@@ -239,7 +240,7 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     )
     await room.message(guest, text="not Ada's")
     await room.picture(ada, 1)
-    text = b"".join([piece async for piece in await users.export_account(database, ada.id)]).decode()
+    text = b"".join([piece async for piece in await export.export_account(database, ada.id)]).decode()
     document = json.loads(text)
     assert document["format"] == "chatserver-export-1"
     assert document["user"]["email"] == ada.email
@@ -248,5 +249,5 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     assert (len(document["sessions"]), len(document["generations"]), len(document["assets"])) == (1, 1, 1)
     assert len(document["sign_ins"]) == len(document["tokens"]) == 1
     assert "not Ada's" not in text and token not in text and "argon2" not in text
-    empty = json.loads(b"".join([piece async for piece in await users.export_account(database, guest.id)]))
+    empty = json.loads(b"".join([piece async for piece in await export.export_account(database, guest.id)]))
     assert empty["sessions"] == [] and len(empty["messages"]) == 1

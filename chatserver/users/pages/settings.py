@@ -11,9 +11,11 @@ from chatserver import ids, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import Viewer, require_viewer
+from chatserver.privacy import erasure, export
 from chatserver.state import State
-from chatserver.users import answers, authenticate, devices
+from chatserver.users import authenticate, devices
 from chatserver.users.models import Preferences, Secret
+from chatserver.users.pages import responses
 from chatserver.web import forms, templating
 from chatserver.web.forms import Form
 
@@ -53,7 +55,7 @@ class Visit:
             "current_sign_in": self.sign_in_id,
             "made": made,
         }
-        return answers.page(self.request, "users/settings.html", context, error)
+        return responses.page(self.request, "users/settings.html", context, error)
 
 
 # Profile ----------------------------------------------------------------------------------------------------------
@@ -72,7 +74,7 @@ async def rename(request: Request) -> Response:
     try:
         await visit.state.database.run_system(_rename, visit.viewer.id, form.raw("name"))
     except ChatserverError as error:
-        return await visit.page(refused={"name": answers.refuse(form, error)}, error=error)
+        return await visit.page(refused={"name": responses.refuse(form, error)}, error=error)
     return visit.done("Your name is changed.")
 
 
@@ -118,7 +120,7 @@ async def change_password(request: Request) -> Response:
         )
     except ChatserverError as error:
         return await visit.page(
-            refused={"password": answers.refuse(form, error, {"password": "new_password"})}, error=error
+            refused={"password": responses.refuse(form, error, {"password": "new_password"})}, error=error
         )
     return visit.done("Your password is changed, and you are signed out everywhere else.")
 
@@ -148,7 +150,7 @@ async def create_token(request: Request) -> Response:
             visit.viewer.id, users.create_token, visit.viewer.id, form.raw("token_name")
         )
     except ChatserverError as error:
-        return await visit.page(refused={"token": answers.refuse(form, error, {"name": "token_name"})}, error=error)
+        return await visit.page(refused={"token": responses.refuse(form, error, {"name": "token_name"})}, error=error)
     return await visit.page(made=made)
 
 
@@ -163,10 +165,10 @@ async def revoke_token(request: Request) -> Response:
 # Leaving ----------------------------------------------------------------------------------------------------------
 
 
-async def export(request: Request) -> Response:
+async def export_account(request: Request) -> Response:
     visit = Visit(request)
     filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
-    pieces: AsyncIterator[bytes] = await users.export_account(visit.state.database, visit.viewer.id)
+    pieces: AsyncIterator[bytes] = await export.export_account(visit.state.database, visit.viewer.id)
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/json", headers=headers)
 
@@ -174,12 +176,12 @@ async def export(request: Request) -> Response:
 async def delete_account(request: Request) -> Response:
     visit, form = Visit(request), await forms.read(request)
     try:
-        await users.delete_account(
+        await erasure.delete_account(
             visit.state.database, visit.viewer.id, form.raw("delete_password"), authenticate.visitor(request)
         )
     except ChatserverError as error:
         return await visit.page(
-            refused={"delete": answers.refuse(form, error, {"current_password": "delete_password"})}, error=error
+            refused={"delete": responses.refuse(form, error, {"current_password": "delete_password"})}, error=error
         )
     response = forms.redirect(request, "/", notice="Your account is deleted. Thank you for having been here.")
     authenticate.take_cookie(response, visit.state.config)
@@ -196,6 +198,6 @@ PAGES = [
     Route("/settings/sign-ins/{sign_in_id}/end", end_sign_in, methods=["POST"]),
     Route("/settings/tokens", create_token, methods=["POST"]),
     Route("/settings/tokens/{token_id}/revoke", revoke_token, methods=["POST"]),
-    Route("/settings/export", export, methods=["GET"]),
+    Route("/settings/export", export_account, methods=["GET"]),
     Route("/settings/delete", delete_account, methods=["POST"]),
 ]
