@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from chatserver import networks, urls
 from chatserver.errors import ConfigurationError
+from chatserver.net import ip_addresses, urls
 
 
 def _setting(
@@ -438,7 +438,7 @@ def _addresses(config: Config) -> dict[str, Any]:
             for name, schemes in _ENGINES.items()
         },
         "hf_result_hosts": tuple(urls.result_host(text) for text in config.hf_result_hosts),
-        "trusted_proxies": tuple(str(networks.setting("TRUSTED_PROXIES", text)) for text in config.trusted_proxies),
+        "trusted_proxies": tuple(str(ip_addresses.setting("TRUSTED_PROXIES", text)) for text in config.trusted_proxies),
     }
 
 

@@ -18,13 +18,13 @@ import structlog
 import uvicorn
 import uvloop
 
-from chatserver import networks
 from chatserver.app import composition as application
 from chatserver.config import Config
 from chatserver.database import opening
 from chatserver.edge.connection_limits import Edge
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
+from chatserver.net import ip_addresses
 from chatserver.realtime import limits
 from chatserver.realtime.limits import HttpBounds
 from chatserver.runtime import file_descriptors, logs, loop_lag
@@ -118,10 +118,10 @@ def _edge(config: Config) -> Edge:
         connections_per_address=config.connections_per_address + config.sockets_per_address,
         connections=min(file_descriptors.for_connections(), limits.CONNECTIONS),
     )
-    trusted = [networks.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
+    trusted = [ip_addresses.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
 
     def trusts(text: str) -> bool:
-        address = networks.address_of(text)
+        address = ip_addresses.address_of(text)
         return address is not None and any(address in network for network in trusted)
 
     return Edge(bounds, trusts=trusts, headers=security_headers(config))

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from chatserver import brokers, lookalikes, providers, storage
+from chatserver import brokers, providers, storage
 from chatserver import config as configuration
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
@@ -57,6 +57,7 @@ from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged
 from chatserver.state import State
+from chatserver.text import confusables
 from chatserver.users import authenticate
 from chatserver.users import pages as user_pages
 from chatserver.users import routes as user_routes
@@ -115,7 +116,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         # Children import for as long as all of this takes; nobody needs them before the first message or picture.
         await stack.enter_async_context(_beside(_start_children(markdown, pictures)))
         # Read for the first name that is judged, which would wait for it, and everybody with it.
-        await stack.enter_async_context(_beside(asyncio.to_thread(lookalikes.prototypes)))
+        await stack.enter_async_context(_beside(asyncio.to_thread(confusables.prototypes)))
         makers = providers.open_providers(config)
         for provider in makers.values():
             stack.push_async_callback(provider.close)

@@ -4,7 +4,7 @@ import hmac
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
-from chatserver.networks import address_of
+from chatserver.net.ip_addresses import address_of
 
 # Names of addresses that are remembered: whoever opens one socket often opens more.
 KEPT = 4096

@@ -2,12 +2,13 @@
 
 import secrets
 
-from chatserver import budgets, ids, spelling
+from chatserver import budgets, ids
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.sessions import service
 from chatserver.sessions.models import Invitation, Session
 from chatserver.sessions.seating import sit_down, was_removed
+from chatserver.text import normalization
 
 # Guests in one session; beyond it a room is no longer one.
 MAX_GUESTS = 50
@@ -34,7 +35,7 @@ async def revoke(tx: Transaction, session_id: str) -> None:
 
 async def invitation(tx: Transaction, code: str) -> Invitation:
     """What a code leads to; NotFound where it is none, or no longer good. Needs the worker role."""
-    row = await tx.fetch_one("sessions.invitation", code=spelling.invite_code(code))
+    row = await tx.fetch_one("sessions.invitation", code=normalization.invite_code(code))
     if row is None:
         raise NotFound("This invite link is not valid any more. Ask for a new one.")
     return Invitation.from_row(row)

@@ -5,9 +5,9 @@ All of it needs the worker role, and the session's lock: two who come with one n
 
 from collections.abc import Iterable
 
-from chatserver import lookalikes
 from chatserver.database import Transaction
 from chatserver.sessions import service
+from chatserver.text import confusables
 from chatserver.users import names
 
 # Sessions from before whose people are named in one unit of work.
@@ -22,9 +22,9 @@ async def name_in(tx: Transaction, session_id: str, user_id: str, name: str) -> 
 
 def distinct(name: str, others: Iterable[str]) -> str:
     """The name, with a number behind it where one of the others looks like it."""
-    taken = {key for other in others for key in lookalikes.keys(other)}
+    taken = {key for other in others for key in confusables.keys(other)}
     candidate, number = name, 2
-    while lookalikes.keys(candidate) & taken:
+    while confusables.keys(candidate) & taken:
         candidate, number = f"{name} ({number})", number + 1
     return candidate
 

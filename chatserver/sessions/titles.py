@@ -2,10 +2,11 @@
 
 import re
 
-from chatserver import budgets, graphemes
+from chatserver import budgets
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Seat, Session
+from chatserver.text import graphemes
 from chatserver.validation import single_line, visible
 
 LONGEST = 120

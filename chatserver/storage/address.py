@@ -5,8 +5,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
-from chatserver import urls
 from chatserver.errors import ConfigurationError
+from chatserver.net import urls
 from chatserver.storage.keys import check_folder
 
 # Where pictures and clips go when STORAGE_URL names no bucket.

@@ -6,10 +6,10 @@ One indexed query each time and nothing remembered in between, so that what ends
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from chatserver import networks
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
 from chatserver.identity.viewer import Viewer, current_viewer, shown_token
+from chatserver.net import ip_addresses
 from chatserver.users import devices, sign_ins, tokens
 from chatserver.users.models import Visitor
 from chatserver.web import cookies
@@ -69,7 +69,7 @@ def visitor(connection: HTTPConnection) -> Visitor:
 
 
 def _is_loopback(address: str) -> bool:
-    parsed = networks.address_of(address)
+    parsed = ip_addresses.address_of(address)
     return parsed is not None and parsed.is_loopback
 
 

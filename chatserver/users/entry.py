@@ -11,11 +11,12 @@ from typing import Literal
 import structlog
 from msgspec import Struct
 
-from chatserver import ids, spelling
+from chatserver import ids
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
 from chatserver.identity import addresses
 from chatserver.identity.viewer import Viewer
+from chatserver.text import normalization
 from chatserver.users import api_tokens, names, passwords, profile, sign_ins, throttling
 from chatserver.users.models import Arrival, Secret, User, Visitor
 
@@ -81,7 +82,7 @@ async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: P
 
 
 async def _invite_stands(tx: Transaction, invite: str) -> bool:
-    code = spelling.invite_code(invite)
+    code = normalization.invite_code(invite)
     return bool(code) and bool(await tx.fetch_value("users.invite_stands", code=code))
 
 
@@ -103,7 +104,7 @@ async def add(tx: Transaction, email: str, name: str, password_hash: str | None)
         "users.add",
         id=ids.new(),
         email=email,
-        email_key=spelling.email_key(email),
+        email_key=normalization.email_key(email),
         name=name,
         password_hash=password_hash,
     )
@@ -153,7 +154,7 @@ async def _check(attempt: _Attempt, password: str, visitor: Visitor) -> Proof:
         password_hash=row["password_hash"],
         visitor=visitor,
         counts=attempt.counts,
-        outdated=passwords.is_outdated(row["password_hash"]) or spelling_used != spelling.password(password),
+        outdated=passwords.is_outdated(row["password_hash"]) or spelling_used != normalization.password(password),
     )
 
 
@@ -176,10 +177,10 @@ async def _begin_again(tx: Transaction, user_id: str, visitor: Visitor) -> _Atte
 
 async def find_by_email(tx: Transaction, email: str) -> Row | None:
     """The account of an address, in any spelling, or None. Needs the worker role."""
-    email = spelling.email(email)
+    email = normalization.email(email)
     if not profile.is_email(email):
         return None
-    return await tx.fetch_one("users.by_email", email=email, key=spelling.email_key(email))
+    return await tx.fetch_one("users.by_email", email=email, key=normalization.email_key(email))
 
 
 async def _let_in(tx: Transaction, proof: Proof, better: str | None, opener: Opener) -> Secret:

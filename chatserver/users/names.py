@@ -12,8 +12,9 @@ from pathlib import Path
 from confusable_homoglyphs import categories
 from idna.core import valid_contextj
 
-from chatserver import lookalikes, validation
+from chatserver import validation
 from chatserver.errors import Invalid
+from chatserver.text import confusables
 
 LONGEST = 80
 NAMELESS = "No name"
@@ -82,7 +83,7 @@ def _has_ink(name: str) -> bool:
 
 
 def _is_blank(character: str) -> bool:
-    return character in lookalikes.INVISIBLE or character in _NOTHING
+    return character in confusables.INVISIBLE or character in _NOTHING
 
 
 def _is_hidden(name: str, index: int) -> bool:
@@ -159,7 +160,7 @@ def _composed(name: str) -> str:
 def _joined(text: str) -> frozenset[str]:
     """The looks of a text without its blanks and signs; with the numbers at its ends, which may be letters, and without."""
     letters = "".join(each for each in _composed(text) if unicodedata.category(each)[0] in "LMN")
-    return (lookalikes.keys(letters) | lookalikes.keys(letters.strip("0123456789"))) - {""}
+    return (confusables.keys(letters) | confusables.keys(letters.strip("0123456789"))) - {""}
 
 
 @functools.cache

@@ -14,8 +14,8 @@ from typing import TypeVar, TypeVarTuple
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from chatserver import spelling
 from chatserver.errors import Busy, Invalid
+from chatserver.text import normalization
 
 Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
@@ -56,7 +56,7 @@ def check(password: str, *, email: str = "", name: str = "") -> str:
     """The password as it is hashed, where it may be used; Invalid with what is wrong. It is never trimmed."""
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise Invalid.field("password", "must be valid Unicode")
-    password = spelling.password(password)
+    password = normalization.password(password)
     if len(password) < SHORTEST:
         raise Invalid.field("password", f"must be at least {SHORTEST} characters long")
     if len(password) > LONGEST:
@@ -82,7 +82,7 @@ def _common_passwords() -> frozenset[str]:
 
 async def hashed(password: str) -> str:
     """The Argon2id hash of a checked password, with its parameters and salt."""
-    return await _BENCH.run(_HASHER.hash, spelling.password(password))
+    return await _BENCH.run(_HASHER.hash, normalization.password(password))
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
@@ -95,9 +95,9 @@ async def matching(password_hash: str | None, password: str) -> str | None:
 
     How many spellings are tried depends on what was typed alone; for ASCII it is one.
     """
-    if len(password) > _LONGEST_TYPED or len(spelling.password(password)) > LONGEST:
+    if len(password) > _LONGEST_TYPED or len(normalization.password(password)) > LONGEST:
         password_hash, password = None, ""
-    for each in spelling.password_spellings(password):
+    for each in normalization.password_spellings(password):
         if await _BENCH.run(_verify, password_hash or NOBODY, each) and password_hash is not None:
             return each
     return None

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 
-from chatserver import spelling, validation
+from chatserver import validation
 from chatserver.errors import Invalid
-from chatserver.spelling import LONGEST_EMAIL
+from chatserver.text import normalization
+from chatserver.text.normalization import LONGEST_EMAIL
 
 LONGEST_TOKEN_NAME = 80
 # Simple on purpose: something, @, and a domain with a dot. Whether a letter arrives there only a letter can tell.
@@ -15,7 +16,7 @@ _EMAIL = re.compile(rf"[^{_SIGN}]{{1,64}}@(?:localhost|[^{_SIGN}.]{{1,63}}(?:\.[
 
 def email(text: str) -> str:
     """An address as typed, without what surrounds it. Which spellings are one address `spelling.email_key` says."""
-    text = spelling.email(text)
+    text = normalization.email(text)
     if not text:
         raise Invalid.field("email", "must not be empty")
     if len(text) > LONGEST_EMAIL:

@@ -2,9 +2,10 @@
 
 import structlog
 
-from chatserver import ids, spelling
+from chatserver import ids
 from chatserver.database import Database, Transaction
 from chatserver.errors import Conflict, NotFound
+from chatserver.text import normalization
 from chatserver.users import api_tokens, entry, passwords, sign_ins, throttling, tokens
 from chatserver.users.entry import Proof
 from chatserver.users.models import User, Visitor
@@ -81,6 +82,6 @@ async def _reset(tx: Transaction, token: str, password_hash: str) -> User:
     await tx.execute("users.replace_password", id=user.id, password_hash=password_hash)
     await sign_ins.end_other_sign_ins(tx, user.id, None)
     await api_tokens.revoke_tokens(tx, user.id)
-    await throttling.forget(tx, throttling.ACCOUNT, spelling.email_key(user.email))
+    await throttling.forget(tx, throttling.ACCOUNT, normalization.email_key(user.email))
     log.info("user.password_reset", user_id=user.id)
     return user

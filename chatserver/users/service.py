@@ -2,9 +2,10 @@
 
 import msgspec
 
-from chatserver import budgets, spelling
+from chatserver import budgets
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
+from chatserver.text import normalization
 from chatserver.users import api_tokens, names, sign_ins
 from chatserver.users.models import Preferences, Settings, User
 
@@ -66,7 +67,7 @@ async def is_active(tx: Transaction, user_id: str) -> bool:
 async def spell_addresses(tx: Transaction) -> None:
     """Gives keys to addresses from before there were any. Needs the worker role; cheap where there are none."""
     for row in await tx.fetch_all("users.without_key", limit=_SPELLED_AT_ONCE):
-        await tx.execute("users.set_email_key", id=row["id"], key=spelling.email_key(row["email"]))
+        await tx.execute("users.set_email_key", id=row["id"], key=normalization.email_key(row["email"]))
 
 
 async def sweep(tx: Transaction) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from chatserver import spelling
 from chatserver.database import Transaction
 from chatserver.errors import RateLimited
 from chatserver.identity import addresses
+from chatserver.text import normalization
 from chatserver.users.models import Visitor
 from chatserver.web import filters
 
@@ -49,7 +49,7 @@ class Count:
 
 def counts_of_a_stranger(email: str, visitor: Visitor) -> tuple[Count, ...]:
     """For whoever shows nothing but an address and a password: the place first, then the account."""
-    return Count(ADDRESS, addresses.neighbourhood(visitor.address)), Count(ACCOUNT, spelling.email_key(email))
+    return Count(ADDRESS, addresses.neighbourhood(visitor.address)), Count(ACCOUNT, normalization.email_key(email))
 
 
 async def count(tx: Transaction, counts: Sequence[Count]) -> RateLimited | None:

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
 
-from chatserver import graphemes
 from chatserver.identity import colours
+from chatserver.text import graphemes
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}

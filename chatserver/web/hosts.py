@@ -6,8 +6,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatserver import urls
 from chatserver.config import Config
+from chatserver.net import urls
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound

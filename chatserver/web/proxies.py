@@ -12,9 +12,9 @@ from typing import NamedTuple
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chatserver import networks
 from chatserver.config import Config
-from chatserver.networks import Address
+from chatserver.net import ip_addresses
+from chatserver.net.ip_addresses import Address
 
 # ws and wss: some proxies name a websocket's own scheme.
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -39,11 +39,11 @@ class TrustedProxies:
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
-        self._networks = [networks.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
+        self._networks = [ip_addresses.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"} and scope.get("client"):
-            peer = networks.address_of(str(scope["client"][0]))
+            peer = ip_addresses.address_of(str(scope["client"][0]))
             if peer is not None:
                 # A socket of both families spells IPv4 as IPv6; limits and lists know one spelling.
                 scope["client"] = (str(peer), scope["client"][1])
@@ -72,7 +72,7 @@ class TrustedProxies:
         have made up; None where the nearest proxy of ours does not know its caller."""
         known, said = None, Hop()
         for hop in reversed(hops):
-            address = networks.peer_of(hop.address)
+            address = ip_addresses.peer_of(hop.address)
             said = hop
             if address is None:
                 return known, said

@@ -1,4 +1,4 @@
--- One address is one account in every spelling: the key is made by the program (chatserver/spelling.py), where names of
+-- One address is one account in every spelling: the key is made by the program (chatserver/text/normalization.py), where names of
 -- domains and Unicode are known. For ASCII it is the address in lower case, whatever the database's locale takes for
 -- that; the others follow from the program, and are found as before until then. The old index stays for servers of the
 -- version before that run on during the upgrade.

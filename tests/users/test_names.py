@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import lookalikes, users
+from chatserver import users
 from chatserver.database import Database
 from chatserver.errors import Invalid
 from chatserver.limits import Limits
+from chatserver.text import confusables
 from chatserver.users import entry, names
 from tests.support.people import make_user, run_sql, run_sql_as
 from tests.users.people import PASSWORD, email, member, someone
@@ -109,14 +110,14 @@ def test_any_text_is_a_name_or_a_clear_refusal_and_any_name_from_before_can_be_s
     ],
 )
 def test_names_that_look_alike_are_found(one, other):
-    assert lookalikes.keys(one) & lookalikes.keys(other)
+    assert confusables.keys(one) & confusables.keys(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Ada", "Ida"), ("Lia", "Ila"), ("José", "Jose"), ("Ada", "Ada (2)"), ("Ann", "Anne")]
 )
 def test_names_that_look_different_are_let_be(one, other):
-    assert not lookalikes.keys(one) & lookalikes.keys(other)
+    assert not confusables.keys(one) & confusables.keys(other)
 
 
 # Every entrance ----------------------------------------------------------------------------------------------------

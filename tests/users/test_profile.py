@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import spelling
 from chatserver.errors import Invalid
+from chatserver.text import normalization
 from chatserver.users import names, passwords, profile
 from chatserver.users.browsers import describe
 
@@ -91,7 +91,7 @@ def test_any_text_is_a_storable_address_or_a_clear_refusal(text):
 @given(ANYTHING)
 def test_any_text_is_a_password_as_it_is_or_a_clear_refusal(text):
     try:
-        assert passwords.check(text) == spelling.password(text)
+        assert passwords.check(text) == normalization.password(text)
     except Invalid as refusal:
         assert refusal.details["field"] == "password"
         assert text not in str(refusal) or len(text) < 8

@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import spelling, users
+from chatserver import users
 from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
+from chatserver.text import normalization
 from chatserver.users import authenticate, devices, entry
 from chatserver.users.pages import responses
 from chatserver.web import forms
@@ -38,7 +39,7 @@ async def show_sign_up(request: Request) -> Response:
 
 def _invite_of(path: str) -> str:
     """The code of the invite link that somebody came by."""
-    return spelling.invite_code(path) if path.startswith(_INVITE) else ""
+    return normalization.invite_code(path) if path.startswith(_INVITE) else ""
 
 
 def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:

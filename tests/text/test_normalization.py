@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver import spelling
+from chatserver.text import normalization
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from chatserver import spelling
     ],
 )
 def test_an_address_is_one_in_every_spelling(spellings):
-    assert {spelling.email_key(each) for each in spellings} == {spelling.email_key(spellings[0])}
+    assert {normalization.email_key(each) for each in spellings} == {normalization.email_key(spellings[0])}
 
 
 @pytest.mark.parametrize(
@@ -39,27 +39,29 @@ def test_an_address_is_one_in_every_spelling(spellings):
     ],
 )
 def test_other_addresses_stay_others(one, other):
-    assert spelling.email_key(one) != spelling.email_key(other)
+    assert normalization.email_key(one) != normalization.email_key(other)
 
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=80))
 def test_an_ascii_address_has_the_key_that_the_migration_gives_it(text):
     if text == text.strip() and " " not in text:
-        assert spelling.email_key(text) == text.lower()
+        assert normalization.email_key(text) == text.lower()
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=[]), max_size=60))
 def test_any_text_has_a_key_and_the_same_in_nfc_and_nfd(text):
     for address in (text, f"{text}@example.org", f"ada@{text}.org"):
-        keys = {spelling.email_key(unicodedata.normalize(form, address)) for form in ("NFC", "NFD")}
-        assert keys == {spelling.email_key(address)}
+        keys = {normalization.email_key(unicodedata.normalize(form, address)) for form in ("NFC", "NFD")}
+        assert keys == {normalization.email_key(address)}
 
 
 @given(st.text(max_size=40))
 def test_a_password_is_one_however_it_is_composed(text):
-    forms = {spelling.password(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
-    assert forms == {spelling.password(text)}
-    assert spelling.password_spellings(text)[0] == spelling.password(text) and text in spelling.password_spellings(text)
+    forms = {normalization.password(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
+    assert forms == {normalization.password(text)}
+    assert normalization.password_spellings(text)[0] == normalization.password(
+        text
+    ) and text in normalization.password_spellings(text)
 
 
 @pytest.mark.parametrize(
@@ -77,4 +79,4 @@ def test_a_password_is_one_however_it_is_composed(text):
     ],
 )
 def test_an_invite_code_is_found_in_what_was_pasted(pasted):
-    assert spelling.invite_code(pasted) == "mY-c0de_1"
+    assert normalization.invite_code(pasted) == "mY-c0de_1"

@@ -2,9 +2,10 @@
 
 import pytest
 
-from chatserver import config, urls
+from chatserver import config
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
+from chatserver.net import urls
 from chatserver.storage.address import s3_address
 from chatserver.web import hosts
 

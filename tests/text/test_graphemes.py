@@ -2,8 +2,8 @@
 
 import pytest
 
-from chatserver import graphemes
 from chatserver.sessions import titles
+from chatserver.text import graphemes
 from chatserver.web import filters
 
 FAMILY, FLAG, THUMB, ACCENT = "👩\u200d👩\u200d👧", "🇮🇳", "👍🏽", "e\u0301"
