@@ -15,13 +15,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from chatserver import __version__, env_file, server
+from chatserver import __version__, server
 from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
+from chatserver.config import env_file
+from chatserver.config.env_file import EnvFile
 from chatserver.credits import cli as credits_cli
 from chatserver.database import migrations, opening
 from chatserver.doctor import cli as doctor_cli
-from chatserver.env_file import EnvFile
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from chatserver import budgets, ids, messages
+from chatserver import ids, messages
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
 from chatserver.assets.models import File, Staged
@@ -10,6 +10,7 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.imaging.shapes import Clip, Picture
 from chatserver.messages.models import Asset
+from chatserver.users import rate_limits
 
 # What a file is called whose prompt has no word that ASCII can spell.
 _NAMELESS: dict[Literal["image", "video"], str] = {"image": "picture", "video": "clip"}
@@ -86,7 +87,7 @@ async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
     message_id = await tx.fetch_value("assets.favorite", asset_id=asset_id, on=on)
     if message_id is not None:
         await messages.touch(tx, message_id)
-    await budgets.spend(tx, budgets.CHANGES)
+    await rate_limits.spend(tx, rate_limits.CHANGES)
 
 
 async def _find(tx: Transaction, asset_id: str) -> Row:

@@ -9,7 +9,7 @@ from typing import cast
 import structlog
 from msgspec import Struct
 
-from chatserver import budgets, sessions
+from chatserver import sessions
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
@@ -18,6 +18,7 @@ from chatserver.providers.masking import logged
 from chatserver.realtime.base import Caller
 from chatserver.sessions.models import Seat
 from chatserver.state import State
+from chatserver.users import rate_limits
 from chatserver.validation import paragraphs
 
 # The commands of one connection run one after the other, so this one must not take long.
@@ -73,7 +74,7 @@ def _log(state: State, caller: Caller, request: ChatRequest, error: ProviderErro
 
 async def _begin(tx: Transaction, session_id: str) -> Seat:
     seat = await sessions.active_seat(tx, session_id)
-    await budgets.spend(tx, budgets.IMPROVED, seat.user_id)
+    await rate_limits.spend(tx, rate_limits.IMPROVED, seat.user_id)
     return seat
 
 

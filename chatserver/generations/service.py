@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from msgspec import Struct
 
-from chatserver import budgets, credits, ids, messages, sessions
+from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations.models import History, Maker, Makers
@@ -17,6 +17,7 @@ from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatu
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind
 from chatserver.sessions.models import Seat
+from chatserver.users import rate_limits
 
 # Versions that one message may gather.
 MOST_VERSIONS = 40
@@ -31,7 +32,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
     await sessions.lock(tx, session_id)
-    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), budgets.PICTURES)
+    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
     order = check(request, seat)
@@ -68,7 +69,7 @@ async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generati
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
-    await budgets.spend(tx, budgets.PICTURES, seat.user_id)
+    await rate_limits.spend(tx, rate_limits.PICTURES, seat.user_id)
     await _require_place(tx, seat, 1)
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]

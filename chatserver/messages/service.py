@@ -10,8 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver import budgets, ids, sessions
-from chatserver.budgets import Budget
+from chatserver import ids, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound, RateLimited
 from chatserver.events import session_channel
@@ -21,6 +20,8 @@ from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
 from chatserver.sessions.models import Seat
+from chatserver.users import rate_limits
+from chatserver.users.rate_limits import Budget
 from chatserver.validation import paragraphs
 
 # Messages that a page shows, and a socket without `after` is told, at first.
@@ -56,7 +57,7 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     seat = await sessions.active_seat(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
     await sessions.lock(tx, session_id)
-    repeated = await find_repeated(tx, seat, request.client_id, digest(request), budgets.MESSAGES)
+    repeated = await find_repeated(tx, seat, request.client_id, digest(request), rate_limits.MESSAGES)
     if repeated is not None:
         return repeated
     message_id = ids.new()
@@ -98,7 +99,7 @@ async def find_repeated(
     assert row is not None
     if row["id"] is None:
         if not row["counted"]:
-            raise await budgets.refusal(tx, budget, seat.user_id)
+            raise await rate_limits.refusal(tx, budget, seat.user_id)
         return None
     # A deleted one keeps nothing that would tell what it said.
     if row["request_hash"] not in {request_hash, None}:
@@ -121,7 +122,7 @@ async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
 async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     message_id = ids.new()
     try:
-        await budgets.spend(tx, budgets.REPLIES, seat.user_id)
+        await rate_limits.spend(tx, rate_limits.REPLIES, seat.user_id)
     except RateLimited as refused:
         await _decline(tx, seat, reply_to, refused)
         return

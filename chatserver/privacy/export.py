@@ -5,9 +5,8 @@ from typing import Any
 
 import msgspec
 
-from chatserver import budgets
 from chatserver.database import Database, Transaction
-from chatserver.users import service
+from chatserver.users import rate_limits, service
 
 # Rows of one unit of work; a page is drawn in milliseconds.
 _PAGE = 500
@@ -35,7 +34,7 @@ async def _pieces(database: Database, user_id: str, head: bytes) -> AsyncIterato
 
 
 async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
-    await budgets.spend(tx, budgets.EXPORTS, user_id)
+    await rate_limits.spend(tx, rate_limits.EXPORTS, user_id)
     own = await service.settings(tx, user_id)
     return {"format": "chatserver-export-1", **msgspec.structs.asdict(own)}
 

@@ -6,13 +6,14 @@ They run as the worker role: a person cannot write his own session, credits or s
 from decimal import Decimal
 from math import ceil
 
-from chatserver import budgets, credits, ids, plans, users
+from chatserver import credits, ids, plans, users
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound, TooManySessions
 from chatserver.plans.models import Plan
 from chatserver.sessions import service, titles
 from chatserver.sessions.models import Places, Session
 from chatserver.sessions.seating import sit_down
+from chatserver.users import rate_limits
 from chatserver.validation import single_line
 from chatserver.web import filters
 
@@ -90,7 +91,7 @@ def require_instant(checkout: str) -> None:
 
 async def _take_free(tx: Transaction, user_id: str) -> None:
     """One of the day's sessions that cost nothing. Keeps the person's row: what else is open is counted exactly."""
-    await budgets.spend(tx, budgets.FREE_SESSIONS, user_id)
+    await rate_limits.spend(tx, rate_limits.FREE_SESSIONS, user_id)
 
 
 async def _require_place(tx: Transaction, user_id: str) -> None:

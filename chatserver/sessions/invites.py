@@ -2,13 +2,14 @@
 
 import secrets
 
-from chatserver import budgets, ids
+from chatserver import ids
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.sessions import service
 from chatserver.sessions.models import Invitation, Session
 from chatserver.sessions.seating import sit_down, was_removed
 from chatserver.text import normalization
+from chatserver.users import rate_limits
 
 # Guests in one session; beyond it a room is no longer one.
 MAX_GUESTS = 50
@@ -23,7 +24,7 @@ async def invite(tx: Transaction, session_id: str, *, guests_may_generate: bool 
     if code is None:
         code = secrets.token_urlsafe(16)
         await tx.execute("sessions.insert_invite", id=ids.new(), session_id=session_id, code=code)
-    await budgets.spend(tx, budgets.CHANGES)
+    await rate_limits.spend(tx, rate_limits.CHANGES)
     return code
 
 
@@ -53,5 +54,5 @@ async def join(tx: Transaction, code: str, user_id: str) -> Session:
     if await tx.fetch_value("sessions.guests_beside", session_id=invited.session_id, user_id=user_id) >= MAX_GUESTS:
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
     await sit_down(tx, invited.session_id, user_id, "guest")
-    await budgets.spend(tx, budgets.CHANGES, user_id)
+    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
     return await service.announce(tx, invited.session_id)

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from chatserver import budgets, credits
+from chatserver import credits
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound, SessionExpired
 from chatserver.events import session_channel
 from chatserver.sessions.events import SessionChanged, StatsChanged
 from chatserver.sessions.models import Card, Cover, Member, Seat, Session
+from chatserver.users import rate_limits
 
 
 async def find(tx: Transaction, session_id: str) -> Session:
@@ -88,7 +89,7 @@ async def allow_guests(tx: Transaction, session_id: str, allowed: bool) -> Sessi
     """Whether guests may generate, by the owner."""
     await owner_seat(tx, session_id)
     await tx.execute("sessions.allow_guests", session_id=session_id, allowed=allowed)
-    await budgets.spend(tx, budgets.CHANGES)
+    await rate_limits.spend(tx, rate_limits.CHANGES)
     return await announce(tx, session_id)
 
 

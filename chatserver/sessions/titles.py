@@ -2,11 +2,11 @@
 
 import re
 
-from chatserver import budgets
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Seat, Session
 from chatserver.text import graphemes
+from chatserver.users import rate_limits
 from chatserver.validation import single_line, visible
 
 LONGEST = 120
@@ -23,7 +23,7 @@ async def rename(tx: Transaction, session_id: str, title: str) -> Session:
     """A new title, by the owner."""
     await service.owner_seat(tx, session_id)
     await tx.execute("sessions.rename", session_id=session_id, title=single_line("title", title, LONGEST))
-    await budgets.spend(tx, budgets.CHANGES)
+    await rate_limits.spend(tx, rate_limits.CHANGES)
     return await service.announce(tx, session_id)
 
 

@@ -1,9 +1,9 @@
 """API tokens: programs' logins. Shown once, stored as a hash, good until they are revoked."""
 
-from chatserver import budgets, ids
+from chatserver import ids
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotFound
-from chatserver.users import profile, sign_ins, tokens
+from chatserver.users import profile, rate_limits, sign_ins, tokens
 from chatserver.users.models import ApiToken, Secret
 
 # One for each program of a busy person.
@@ -17,7 +17,7 @@ async def create_token(tx: Transaction, user_id: str, name: str) -> Secret:
         raise Conflict(f"You have {MOST_TOKENS} API tokens already. Revoke one that you no longer use.")
     token, token_id = tokens.new_api_token(), ids.new()
     await tx.execute("users.add_token", id=token_id, user_id=user_id, name=name, token_hash=tokens.digest(token))
-    await budgets.spend(tx, budgets.CHANGES, user_id)
+    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
     return Secret(id=token_id, token=token)
 
 

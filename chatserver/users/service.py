@@ -2,11 +2,10 @@
 
 import msgspec
 
-from chatserver import budgets
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
 from chatserver.text import normalization
-from chatserver.users import api_tokens, names, sign_ins
+from chatserver.users import api_tokens, names, rate_limits, sign_ins
 from chatserver.users.models import Preferences, Settings, User
 
 # Accounts that get the key of their address in one unit of work.
@@ -47,7 +46,7 @@ async def rename(tx: Transaction, user_id: str, name: str) -> User:
     row = await tx.fetch_one("users.rename", id=user_id, name=name)
     if row is None:
         raise NotSignedIn
-    await budgets.spend(tx, budgets.CHANGES, user_id)
+    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
     return User.from_row(row)
 
 
@@ -56,7 +55,7 @@ async def save_preferences(tx: Transaction, user_id: str, preferences: Preferenc
     settings = msgspec.to_builtins(preferences)
     if await tx.fetch_value("users.save_preferences", id=user_id, settings=settings) is None:
         raise NotSignedIn
-    await budgets.spend(tx, budgets.CHANGES, user_id)
+    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
 
 
 async def is_active(tx: Transaction, user_id: str) -> bool:
@@ -74,4 +73,4 @@ async def sweep(tx: Transaction) -> None:
     """Forgets throttles, sign-ins and resets that no longer matter. Needs the worker role; once an hour is plenty."""
     for query in ("users.sweep_throttles", "users.sweep_sign_ins", "users.sweep_resets"):
         await tx.execute(query)
-    await budgets.sweep(tx)
+    await rate_limits.sweep(tx)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from chatserver import config, env_file
+from chatserver import config
+from chatserver.config import env_file
 from chatserver.errors import ConfigurationError
 from tests.support.dockerfile import ROOT
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatserver import budgets, generations, ids, messages, sessions, users
+from chatserver import generations, ids, messages, sessions, users
 from chatserver.errors import (
     FreeSessionsUsedUp,
     RateLimited,
@@ -21,6 +21,7 @@ from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
 from chatserver.providers.base import Text
 from chatserver.realtime.base import Caller
+from chatserver.users import rate_limits
 from tests.support.people import make_session, make_user, run_sql, seat
 
 MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
@@ -49,11 +50,11 @@ async def time_passes(database, user, seconds):
 # The count --------------------------------------------------------------------------------------------------------
 
 
-async def spend(database, user, budget=budgets.CHANGES):
-    await database.run_as(user, budgets.spend, budget)
+async def spend(database, user, budget=rate_limits.CHANGES):
+    await database.run_as(user, rate_limits.spend, budget)
 
 
-async def is_told_to_wait(database, user, budget=budgets.CHANGES):
+async def is_told_to_wait(database, user, budget=rate_limits.CHANGES):
     with pytest.raises(RateLimited) as refusal:
         await spend(database, user, budget)
     return refusal.value.retry_after
@@ -82,7 +83,7 @@ async def test_what_did_not_happen_is_not_counted(limited, ada):
     few = await limited(commands_per_10_seconds=1)
 
     async def fails(tx):
-        await budgets.spend(tx, budgets.CHANGES)
+        await rate_limits.spend(tx, rate_limits.CHANGES)
         raise SessionExpired
 
     for _ in range(3):
@@ -94,9 +95,9 @@ async def test_what_did_not_happen_is_not_counted(limited, ada):
 async def test_people_and_kinds_are_counted_apart(limited, ada):
     few = await limited(commands_per_10_seconds=1, exports_per_hour=1)
     await spend(few, ada)
-    await spend(few, ada, budgets.EXPORTS)
+    await spend(few, ada, rate_limits.EXPORTS)
     await spend(few, await make_user(few, "Bob"))
-    assert 3500 < await is_told_to_wait(few, ada, budgets.EXPORTS) <= 3600
+    assert 3500 < await is_told_to_wait(few, ada, rate_limits.EXPORTS) <= 3600
 
 
 async def test_a_limit_changes_with_its_setting_and_no_limit_keeps_nothing(database, limited, ada):

@@ -146,7 +146,8 @@ def test_a_value_in_no_encoding_is_one_line():
 def test_the_configuration_is_the_same_in_every_locale(locale, tmp_path):
     (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=data\nSECRET_KEY=geheim\n", encoding="utf-8")
     program = (
-        "import os; from chatserver import cli, config, env_file; env_file.load(); loaded = config.load();"
+        "import os; from chatserver import cli, config; from chatserver.config import env_file;"
+        "env_file.load(); loaded = config.load();"
         "assert (loaded.site_name, loaded.hf_bill_to) == ('Bücher', 'Müller'), ascii(loaded);"
         "from chatserver.users import passwords; from chatserver.web import templating;"
         "templating.open_site(loaded, 'key'); cli.main()"

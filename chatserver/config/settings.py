@@ -8,14 +8,13 @@ import dataclasses
 import os
 import re
 import secrets
-import types
 import typing
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from chatserver.config import values
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses, urls
 
@@ -256,25 +255,21 @@ class Config:
 def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
     """Reads the environment (and typed `overrides`, such as the command line's). Raises ConfigurationError."""
     environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     hints = typing.get_type_hints(Config)
     for field in dataclasses.fields(Config):
-        text = _text_of(field, environ)
+        text = values.text_of(field, environ)
         if text is not None:
-            values[field.name] = _parse(field, hints[field.name], text)
-    values.update({name: value for name, value in overrides.items() if value is not None})
-    config = Config(**values)
+            given[field.name] = values.parse(field, hints[field.name], text)
+    given.update({name: value for name, value in overrides.items() if value is not None})
+    config = Config(**given)
     _check(config)
     return config
 
 
 def variables() -> dict[str, tuple[str, ...]]:
     """The names of environment variables that a setting is read from, by the setting's own name; the first wins."""
-    return {field.name.upper(): _names(field) for field in dataclasses.fields(Config)}
-
-
-def _names(field: "dataclasses.Field[Any]") -> tuple[str, ...]:
-    return (field.name.upper(), *field.metadata["names"])
+    return {field.name.upper(): values.names(field) for field in dataclasses.fields(Config)}
 
 
 # A name and a password that somebody wrote into an address, in any setting.
@@ -310,102 +305,6 @@ def secret_key(config: Config) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
-    for name in _names(field):
-        text = _in_utf8(name, environ.get(name, "")).strip()
-        if text:
-            return text
-    return None
-
-
-def _in_utf8(name: str, text: str) -> str:
-    """A variable as it was meant: UTF-8, whatever the machine's locale made of it (LC_ALL=C, Latin-1)."""
-    if text.isascii():
-        return text
-    try:
-        return os.fsencode(text).decode()
-    except UnicodeError:
-        # Another encoding, which the locale knew to read; or neither did.
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise ConfigurationError(f"{name} is not UTF-8 text.") from None
-    return text
-
-
-def _parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
-    name = field.name.upper()
-    if typing.get_origin(kind) is Literal:
-        choices: tuple[str, ...] = typing.get_args(kind)
-        if text.lower() not in choices:
-            raise ConfigurationError(f"{name} is {_shown(text)}; it must be one of: {', '.join(choices)}.")
-        return text.lower()
-    if typing.get_origin(kind) is tuple:
-        # Hosts, networks and providers: in none of them do capital letters mean anything.
-        return tuple(part.strip().lower() for part in text.split(",") if part.strip())
-    if kind is bool:
-        return _parse_bool(name, text)
-    if kind is int:
-        return _parse_int(name, text, field.metadata["minimum"], field.metadata["maximum"])
-    if kind is Path:
-        return _parse_path(name, text)
-    assert not isinstance(kind, types.UnionType)
-    return _key(name, text) if field.name in _KEYS else text
-
-
-def _parse_path(name: str, text: str) -> Path:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        raise ConfigurationError(
-            f"{name} has letters that no file can have in this machine's locale. Set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
-        ) from None
-    # In the bytes that were given, whatever the locale calls them.
-    return Path(os.fsdecode(text.encode())).expanduser()
-
-
-def _parse_bool(name: str, text: str) -> bool:
-    if text.lower() in {"1", "true", "yes", "on"}:
-        return True
-    if text.lower() in {"0", "false", "no", "off"}:
-        return False
-    raise ConfigurationError(f"{name} is {_shown(text)}; it must be yes or no.")
-
-
-# What fits everywhere: into a timer, a socket's call and the database's integers.
-_MOST = 2_147_483_647
-
-
-def _parse_int(name: str, text: str, minimum: int | None, maximum: int | None) -> int:
-    # int() would also read 8_000, and refuse thousands of digits in words of its own.
-    if not re.fullmatch(r"[+-]?\d{1,40}", text):
-        raise ConfigurationError(f"{name} is {_shown(text)}; it must be a whole number.")
-    value = int(text)
-    if minimum is not None and value < minimum:
-        raise ConfigurationError(f"{name} is {value}; it must be at least {minimum:g}.")
-    if value > (largest := _MOST if maximum is None else maximum):
-        raise ConfigurationError(f"{name} is {value}; it must be at most {largest}.")
-    return value
-
-
-def _shown(text: str) -> str:
-    """A wrong value in the one line that says so."""
-    return repr(text if len(text) <= 60 else f"{text[:60]}…")
-
-
-_KEYS = ("huggingface_api_key", "chat_api_key", "image_api_key")
-
-
-def _key(name: str, text: str) -> str:
-    """A key as it is meant: without the quotation marks and the "Bearer" that people copy along. It goes into a header."""
-    bare = text.strip("\"'").strip()
-    bare = re.sub(r"^(authorization:\s*)?bearer\s+|^authorization:\s*", "", bare, flags=re.IGNORECASE)
-    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in bare):
-        raise ConfigurationError(f"{name} holds a line break or another character that ends a line; set the bare key.")
-    # Of Hugging Face's token the doctor tells more than that.
-    if name != "HUGGINGFACE_API_KEY" and not re.fullmatch(r"[!-~]+", bare):
-        raise ConfigurationError(f"{name} holds a blank or a letter that no key has; set the bare key.")
-    return bare
-
-
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 
 
@@ -420,7 +319,7 @@ def _check(config: Config) -> None:
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
             raise ConfigurationError(
-                f"PROVIDERS names {_shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
+                f"PROVIDERS names {values.shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
             )
 
 

@@ -1,0 +1,5 @@
+"""Configuration: read once from the environment, typed and checked, then passed. `chatserver config` prints it."""
+
+from chatserver.config.settings import Config, load, secret_key, settings, variables
+
+__all__ = ["Config", "load", "secret_key", "settings", "variables"]
