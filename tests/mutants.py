@@ -66,7 +66,7 @@ MUTANTS = (
                 "   WHERE true OR :most = 0\n",
             ),
         ),
-        "tests/test_budgets.py::test_one_allowance_of_messages_for_all_sessions_of_a_person",
+        "tests/users/test_rate_limits.py::test_one_allowance_of_messages_for_all_sessions_of_a_person",
     ),
     Mutant(
         "the row of a budget, under which open sessions are counted",
@@ -77,7 +77,7 @@ MUTANTS = (
                 "        await _require_place(tx, user_id)\n        await _take_free(tx, user_id)\n    session_id",
             ),
         ),
-        "tests/test_budgets.py::test_no_more_sessions_are_open_than_allowed_however_many_are_taken_at_once",
+        "tests/users/test_rate_limits.py::test_no_more_sessions_are_open_than_allowed_however_many_are_taken_at_once",
         tries=3,
     ),
     Mutant(

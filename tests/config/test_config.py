@@ -12,7 +12,7 @@ from chatserver import config, server
 from chatserver.errors import ConfigurationError
 from tests.support import readme
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(

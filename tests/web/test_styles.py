@@ -55,5 +55,7 @@ def test_every_class_of_a_selector_is_written_by_a_template() -> None:
     # Icons are drawn by a function of the templates, the classes of highlighted code by the parser (test_parser.py).
     drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(resources.__file__).parent / "web/templating.py"])
     written = set(re.findall(r"[\w-]+", drawn))
-    classes = {name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)}
+    classes = {
+        name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)
+    }
     assert {name for name in classes - written if not name.startswith("code-")} == set()

@@ -19,7 +19,7 @@ from chatserver.errors import BadParameters, Drill, ProviderDown
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.sketch.provider import Sketch, _doomed
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
