@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import resources
+from chatserver.runtime import paths
 
-STYLES = sorted(Path(resources.STATIC, "css").glob("*.css"))
-TEMPLATES = sorted(Path(resources.TEMPLATES).rglob("*.html"))
-SCRIPTS = sorted(Path(resources.STATIC, "js").rglob("*.js"))
+STYLES = sorted(Path(paths.STATIC, "css").glob("*.css"))
+TEMPLATES = sorted(Path(paths.TEMPLATES).rglob("*.html"))
+SCRIPTS = sorted(Path(paths.STATIC, "js").rglob("*.js"))
 MOST_CHARACTERS = 120
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _STRING = re.compile(r'"[^"\n]*"')
@@ -53,7 +53,7 @@ def test_every_custom_property_is_declared_and_used() -> None:
 
 def test_every_class_of_a_selector_is_written_by_a_template() -> None:
     # Icons are drawn by a function of the templates, the classes of highlighted code by the parser (test_parser.py).
-    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(resources.__file__).parent / "web/templating.py"])
+    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, paths.ROOT / "chatserver/web/templating.py"])
     written = set(re.findall(r"[\w-]+", drawn))
     classes = {
         name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)
