@@ -104,6 +104,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             pool=config.database_pool,
             pooler=config.database_pooler,
             limits=Limits.of(config),
+            timing=config.timing,
         )
         await database.connect()
         stack.push_async_callback(database.close)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chatserver.config import values
+from chatserver.config.timing import Timing
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses, urls
 
@@ -224,6 +225,10 @@ class Config:
     worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)
     log_level: Literal["debug", "info", "warning", "error"] = _setting("info", "The least level that is logged.")
     log_format: Literal["auto", "console", "json"] = _setting("auto", "console, json, or auto: console on a terminal.")
+    timing: Timing = _setting(
+        Timing(),
+        "For tests and drills: leases, polls and deadlines in seconds, as in lease=4,reap=0.5; the same everywhere.",
+    )
 
     def __post_init__(self) -> None:
         # Here, and not where the environment is read: whoever makes a Config may rely on the form of its addresses.

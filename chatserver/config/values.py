@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from chatserver.config import timing
+from chatserver.config.timing import Timing
 from chatserver.errors import ConfigurationError
 
 
@@ -52,6 +54,8 @@ def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
         return _parse_bool(name, text)
     if kind is int:
         return _parse_int(name, text, field.metadata["minimum"], field.metadata["maximum"])
+    if kind is Timing:
+        return timing.parse(text)
     if kind is Path:
         return _parse_path(name, text)
     assert not isinstance(kind, types.UnionType)

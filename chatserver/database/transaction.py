@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from chatserver.config.timing import DEFAULT_TIMING, Timing
 from chatserver.database.queries import Query
 from chatserver.events import Announcement, Event
 from chatserver.limits import UNLIMITED, Limits
@@ -26,6 +27,7 @@ class Transaction:
     connection: asyncpg.Connection
     queries: Mapping[str, Query]
     limits: Limits = UNLIMITED
+    timing: Timing = DEFAULT_TIMING
     announcements: list[Announcement] = field(default_factory=list)
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 

@@ -21,6 +21,7 @@ import databases
 import msgspec
 import structlog
 
+from chatserver.config.timing import DEFAULT_TIMING, Timing
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy
@@ -30,20 +31,16 @@ from chatserver.runtime import clock, failpoints
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# A unit of work that takes longer is cancelled and rolled back: nobody waits for it any more.
-DEADLINE_SECONDS = 5.0
-# How long a unit of work waits for a free connection before the caller hears `busy`.
-ACQUIRE_SECONDS = 2.0
-# The server gives up on a single statement a little before the unit of work does.
-COMMAND_SECONDS = 4.5
+# The server gives up on a single statement a little before the unit of work does: this share of its deadline.
+COMMAND_SHARE = 0.9
 # Prepared statements that one connection keeps: all of ours.
 STATEMENTS = 500
 # A connection that cannot roll back in this time is cut.
 ROLLBACK_SECONDS = 1.0
 # A transaction that says nothing for so long is ended by Postgres. By then every process that lives has ended its own;
 # one that the network parted, or whose machine lost its power, would keep its locks for hours.
-ABANDONED_SECONDS = DEADLINE_SECONDS + ROLLBACK_SECONDS
-# Units of work under way and waiting at once; one more hears `busy` at once instead of after ACQUIRE_SECONDS.
+ABANDONED_SECONDS = Timing.unit_deadline + ROLLBACK_SECONDS
+# Units of work under way and waiting at once; one more hears `busy` at once instead of after `Timing.unit_acquire`.
 UNITS_AT_MOST = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
@@ -69,7 +66,7 @@ class Database:
     """The pool and the unit of work. `publisher` receives announcements after each COMMIT.
 
     `pooler` says that another pool stands before Postgres, which gives each transaction any of its connections;
-    `limits` are what verbs hold people to.
+    `limits` are what verbs hold people to, `timing` has the deadlines, for verbs too (`tx.limits`, `tx.timing`).
     """
 
     def __init__(
@@ -81,8 +78,9 @@ class Database:
         pool: int = 10,
         pooler: bool = False,
         limits: Limits = UNLIMITED,
+        timing: Timing = DEFAULT_TIMING,
     ) -> None:
-        self._queries, self._limits = queries, limits
+        self._queries, self._limits, self._timing = queries, limits, timing
         # A plan holds for one role only, because of row-level security: with a statement of its own neither role makes
         # Postgres plan anew what the other one has just run on the same connection.
         self._worker_queries = {name: query.marked("worker") for name, query in queries.items()}
@@ -96,10 +94,10 @@ class Database:
             # A floor would be kept up by asyncpg in the background, with a traceback a second while Postgres is away.
             min_size=0,
             max_size=pool,
-            command_timeout=COMMAND_SECONDS,
+            command_timeout=timing.unit_deadline * COMMAND_SHARE,
             # Behind a pooler in transaction mode the next transaction runs where nothing was prepared.
             statement_cache_size=0 if pooler else STATEMENTS,
-            timeout=ACQUIRE_SECONDS,
+            timeout=timing.unit_acquire,
             init=prepare_connection,
             reset=_leave_as_it_is,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
@@ -114,7 +112,9 @@ class Database:
     async def close(self) -> None:
         """Waits for the units of work under way, then closes the pool."""
         if self._units:
-            await asyncio.wait(self._units, timeout=ACQUIRE_SECONDS + DEADLINE_SECONDS + ROLLBACK_SECONDS)
+            await asyncio.wait(
+                self._units, timeout=self._timing.unit_acquire + self._timing.unit_deadline + ROLLBACK_SECONDS
+            )
         await self._database.disconnect()
 
     async def run_as(
@@ -131,7 +131,7 @@ class Database:
 
     async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= UNITS_AT_MOST:
-            raise Busy(retry_after=ACQUIRE_SECONDS)
+            raise Busy(retry_after=self._timing.unit_acquire)
         unit = asyncio.create_task(self._unit(role, verb, args, kwargs))
         self._units.add(unit)
         unit.add_done_callback(self._finish)
@@ -144,12 +144,12 @@ class Database:
 
     async def _unit(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         try:
-            async with asyncio.timeout(ACQUIRE_SECONDS):
+            async with asyncio.timeout(self._timing.unit_acquire):
                 await self._slots.acquire()
         except TimeoutError:
             raise Busy(retry_after=1) from None
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self._timing.unit_deadline):
                 return await self._retried(role, verb, args, kwargs)
         except TimeoutError as error:
             log.warning("database.too_slow", verb=verb.__qualname__)
@@ -173,7 +173,7 @@ class Database:
 
     async def _attempt(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         async with _connection(self._database) as connection:
-            tx = Transaction(connection, role.queries, self._limits)
+            tx = Transaction(connection, role.queries, self._limits, self._timing)
             try:
                 with _loss_as(_NotCommitted, connection):
                     await connection.execute(role.opening)
