@@ -218,7 +218,7 @@ async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
     assert diffusers.pids == pids
 
 
-async def test_a_studio_that_does_not_stop_is_killed_and_the_next_picture_works(diffusers, monkeypatch):
+async def test_a_process_that_does_not_stop_is_killed_and_the_next_picture_works(diffusers, monkeypatch):
     monkeypatch.setattr(provider, "STOP_SECONDS", 0.2)
     run = await begun(diffusers, LONG)
     (deaf,) = diffusers.pids
@@ -229,7 +229,7 @@ async def test_a_studio_that_does_not_stop_is_killed_and_the_next_picture_works(
     assert not psutil.pid_exists(deaf)
 
 
-async def test_a_killed_studio_is_provider_down_and_the_next_one_says_its_time_and_paints_the_same(diffusers):
+async def test_a_killed_process_is_provider_down_and_the_next_one_reports_its_load_and_paints_the_same(diffusers):
     expected = await steps_of(diffusers, asked())
     assert not any(isinstance(step, Loading) for step in expected)
     run = await begun(diffusers, LONG)
@@ -244,7 +244,7 @@ async def test_a_killed_studio_is_provider_down_and_the_next_one_says_its_time_a
     assert again[-1] == expected[-1]
 
 
-async def test_the_first_load_has_no_time_and_close_ends_the_studio_in_the_middle_of_its_work(model):
+async def test_the_first_load_has_no_time_and_close_ends_the_process_in_the_middle_of_its_work(model):
     opened = opened_at(model)
     run = opened.generate(LONG)
     assert await anext(run) == Loading(eta_seconds=None)
@@ -269,12 +269,12 @@ async def test_what_the_safety_checker_finds_is_refused(folder):
 
 async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_works(diffusers):
     expected = await made(diffusers, asked())
-    studio = psutil.Process(diffusers.pids[0])
-    before = studio.rlimit(psutil.RLIMIT_AS)
-    studio.rlimit(psutil.RLIMIT_AS, (studio.memory_info().vms + 48 * 1024**2, before[1]))
+    process = psutil.Process(diffusers.pids[0])
+    before = process.rlimit(psutil.RLIMIT_AS)
+    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 48 * 1024**2, before[1]))
     with pytest.raises(ProviderError, match="smaller"):
         await steps_of(diffusers, asked(width=1024, height=1024, steps=1, guidance=1.0))
-    studio.rlimit(psutil.RLIMIT_AS, before)
+    process.rlimit(psutil.RLIMIT_AS, before)
     assert await made(diffusers, asked()) == expected
 
 
@@ -304,7 +304,7 @@ async def test_a_graphics_card_that_is_not_there_is_said_in_words(model):
         await opened.close()
 
 
-async def test_the_studio_knows_no_token(diffusers):
+async def test_the_pipeline_process_gets_no_token(diffusers):
     await steps_of(diffusers, asked())
     assert "canary" not in psutil.Process(diffusers.pids[0]).environ().values()
 
@@ -330,7 +330,7 @@ def test_previews_have_the_colours_that_the_encoder_gave_their_latents():
 
     colour = torch.tensor([0.8, 0.4, 0.2])
     latents = Encoder().encode((colour * 2 - 1)[None, :, None, None].expand(1, 3, 64, 64)).latents * 0.5
-    preview = previews.Previewer(SimpleNamespace(vae=Encoder())).of(latents)
+    preview = previews.Previewer(SimpleNamespace(vae=Encoder())).encode(latents)
     shown = pixels(preview).mean(axis=(0, 1)) / 255
     assert np.abs(shown - colour.numpy()).max() < 0.03
 

@@ -1,7 +1,7 @@
 """Pictures by a diffusers pipeline on this machine: any Stable Diffusion model, on the processor or a graphics card.
 
-`provider` asks, `studio` paints in a process of its own: it alone imports torch. `models` knows, without loading
-anything, whether there is something to load.
+`provider` is the parent's side and `pipeline_process` the child process, the only one that imports torch; `protocol` holds
+their messages. `models` checks DIFFUSERS_MODEL without loading anything.
 """
 
 from chatserver.providers.diffusers.models import INSTALL, missing_packages, problem

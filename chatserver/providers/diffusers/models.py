@@ -1,4 +1,4 @@
-"""The model that DIFFUSERS_MODEL names, looked at without loading it: what is missing, and what people read."""
+"""Checks of DIFFUSERS_MODEL that load nothing: whether the pipeline is complete, and its name as shown to people."""
 
 import re
 from collections.abc import Iterator
@@ -9,22 +9,22 @@ from typing import Any
 import msgspec
 
 PACKAGES = ("torch", "diffusers", "transformers")
-# What installs them in a checkout.
+# The command that installs them in a checkout.
 INSTALL = ".venv/bin/pip install --no-build-isolation --editable '.[diffusers]'"
 INDEX = "model_index.json"
-# What the hub allows as the name of a model: its owner's and its own.
+# The form of a hub id: owner/name.
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-# A part of a pipeline has one of these; with neither it is only half there.
-PART_FILES = ("*.json", "*.txt", "*.model")
+# A component of a pipeline has at least one of these; without any of them the copy is incomplete.
+COMPONENT_FILES = ("*.json", "*.txt", "*.model")
 
 
 def missing_packages() -> list[str]:
-    """Those of the extra `diffusers` that are not installed."""
+    """The packages of the extra `diffusers` that are not installed."""
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def problem(model: str) -> str | None:
-    """Why this model cannot be loaded, in a sentence for the operator; None where nothing speaks against it."""
+    """Why this model cannot be loaded, in a sentence for the operator; None where no problem is found."""
     folder = Path(model).expanduser()
     if not folder.exists():
         return None if HUB_ID.fullmatch(model) else "The folder that DIFFUSERS_MODEL names is not there."
@@ -36,7 +36,7 @@ def problem(model: str) -> str | None:
 
 
 def display_name(model: str) -> str:
-    """A hub id as it is; of a folder only its own name, because where it lies concerns the operator alone."""
+    """A hub id unchanged; of a folder only its last part, because its path is for the operator alone."""
     return Path(model).name if Path(model).expanduser().exists() or not HUB_ID.fullmatch(model) else model
 
 
@@ -45,16 +45,16 @@ def _incomplete(folder: Path) -> str | None:
         index = msgspec.json.decode((folder / INDEX).read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.MsgspecError):
         return f"The {INDEX} that DIFFUSERS_MODEL leads to cannot be read."
-    lacking = [part for part in _parts(index) if not _is_there(folder / part)]
+    lacking = [name for name in _components(index) if not _is_there(folder / name)]
     return f"The pipeline that DIFFUSERS_MODEL names lacks: {', '.join(lacking)}." if lacking else None
 
 
-def _parts(index: dict[str, Any]) -> Iterator[str]:
-    """The folders of a pipeline's parts: those that the index gives a library and a class for."""
+def _components(index: dict[str, Any]) -> Iterator[str]:
+    """The folder names of the components: the entries of the index with a library and a class."""
     for name, value in index.items():
         if isinstance(value, list) and len(value) == 2 and all(isinstance(word, str) for word in value):
             yield name
 
 
-def _is_there(part: Path) -> bool:
-    return any(next(part.glob(pattern), None) for pattern in PART_FILES)
+def _is_there(component: Path) -> bool:
+    return any(next(component.glob(pattern), None) for pattern in COMPONENT_FILES)

@@ -1,7 +1,7 @@
-"""Previews straight from the latents, without the decoder: a linear map from latent channels to colours.
+"""Previews computed from the latents without the decoder, by a linear map from latent channels to colours.
 
-The map is fitted once to the model's own encoder (a chart of soft colours, encoded, compared with itself), so it holds
-for any model whose latents are a picture, and costs less than a millisecond for each preview.
+The map is fitted once to the model's own encoder (a chart of smooth colours and its encoding, by least squares), so it
+works for any model whose latents are spatial. A preview costs less than a millisecond.
 """
 
 import io
@@ -14,19 +14,22 @@ from PIL import Image
 PREVIEW_SIDE = 160
 # At most four previews a second: more would only be dropped on the way to the browser.
 PREVIEW_SECONDS = 0.25
-# A chart of 8 × 8 soft patches: large enough for a thousand latents, small enough to be encoded in half a second.
+# The chart has 8 × 8 interpolated patches: a thousand latents to fit to, and encoded in half a second.
 CHART_SIDE, PATCHES = 256, 8
 
 
 class Previewer:
-    """Small WebPs of latents, not too often. None where this model's latents do not lend themselves to it."""
+    """Makes WebP previews of latents, at most one every PREVIEW_SECONDS."""
 
     def __init__(self, pipe: Any) -> None:
         self._colours = _fitted(pipe)
         self._last = 0.0
 
-    def of(self, latents: "torch.Tensor") -> bytes | None:
-        """A preview, or None while the last one is fresh."""
+    def encode(self, latents: "torch.Tensor") -> bytes | None:
+        """A WebP of 1 × channels × height × width latents.
+
+        None where the last preview is more recent than PREVIEW_SECONDS, or where this model's latents fit no linear map.
+        """
         if self._colours is None or latents.ndim != 4 or latents.shape[1] != len(self._colours) - 1:
             return None
         if time.monotonic() - self._last < PREVIEW_SECONDS:
@@ -38,7 +41,7 @@ class Previewer:
 def _fitted(pipe: Any) -> "torch.Tensor | None":
     try:
         return _fit(pipe.vae)
-    except Exception:  # noqa: BLE001  encoders differ from family to family; a model without previews is still one
+    except Exception:  # noqa: BLE001  encoders differ between model families; a model without previews still works
         return None
 
 
@@ -49,20 +52,20 @@ def _fit(vae: Any) -> "torch.Tensor | None":
     if latents.ndim != 3 or not torch.isfinite(latents).all():
         return None
     colours = torch.nn.functional.adaptive_avg_pool2d(chart, latents.shape[1:])
-    # A channel may say what others say already: small singular values are noise, and would be blown up to any colour.
+    # Channels may be linearly dependent: tiny singular values are noise, and inverting them gives arbitrary colours.
     return torch.linalg.pinv(_with_constant(latents).double(), rtol=1e-4).float() @ colours.flatten(1).T.float()
 
 
 def _chart() -> "torch.Tensor":
-    """3 × side × side, 0–1, the same every time."""
+    """The chart, 3 × side × side, values 0–1, from a fixed seed."""
     patches = torch.rand((1, 3, PATCHES, PATCHES), generator=torch.Generator().manual_seed(0))
     size = (CHART_SIDE, CHART_SIDE)
     return torch.nn.functional.interpolate(patches, size, mode="bicubic", align_corners=False)[0].clamp(0, 1)
 
 
 def _encoded(vae: Any, chart: "torch.Tensor") -> "torch.Tensor":
-    """The chart's latents, channels × height × width, scaled as they are while a picture is made."""
-    # In half precision some encoders overflow.
+    """The latents of the chart, channels × height × width, scaled as during denoising."""
+    # Some encoders overflow in half precision.
     vae_type = vae.dtype
     vae.to(dtype=torch.float32)
     with torch.no_grad():
@@ -76,8 +79,8 @@ def _encoded(vae: Any, chart: "torch.Tensor") -> "torch.Tensor":
 
 def _pixels(latents: "torch.Tensor", colours: "torch.Tensor") -> "torch.Tensor":
     # Some schedulers begin with noise ten times as strong as any picture.
-    calm = latents / latents.std().clamp(min=1.0)
-    pixels = (_with_constant(calm) @ colours).clamp(0, 1)
+    scaled = latents / latents.std().clamp(min=1.0)
+    pixels = (_with_constant(scaled) @ colours).clamp(0, 1)
     return (pixels * 255).round().to(torch.uint8).reshape(*latents.shape[1:], 3)
 
 

@@ -1,7 +1,7 @@
-"""The provider `diffusers`: one model, kept in memory by one process, one picture at a time.
+"""The provider `diffusers`: one model in the memory of one child process, which makes one picture at a time.
 
-Whoever leaves in the middle of a picture does not wait for it: the studio is told to stop, does so at its next step
-while nobody looks, and keeps its model; only one that does not stop in time is killed.
+Closing `generate` in the middle of a picture returns at once: in the background the process is asked to stop, which it
+does after its current step and keeps the model loaded. It is killed only if it does not stop within STOP_SECONDS.
 """
 
 import asyncio
@@ -18,20 +18,27 @@ from chatserver.errors import ModelGone, ProviderDown, ProviderError, Refused
 from chatserver.processes.pool import Child, ChildDied, Limits, Pool, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.diffusers import models
-from chatserver.providers.diffusers.commission import Commission, Made, Opening, Ready, Rendered, Saying
+from chatserver.providers.diffusers.protocol import (
+    ImageRendered,
+    ModelLoading,
+    ModelReady,
+    RenderEvent,
+    RenderRequest,
+    StepRendered,
+)
 
-STUDIO = "chatserver.providers.diffusers.studio"
-# The model's memory and time are the operator's choice, and a graphics card maps more addresses than the machine has.
-# Importing torch from a cold disk takes a minute.
+PIPELINE_PROCESS = "chatserver.providers.diffusers.pipeline_process"
+# No limit on memory and time: they depend on the operator's model, and a graphics card driver maps more addresses than the
+# machine has memory. Importing torch from a cold disk takes a minute.
 LIMITS = Limits(memory_bytes=0, cpu_seconds=0, start_seconds=180.0, threads=None)
-# Where the hub's files are kept and how to reach it, which card to use and how. No token is among it: gated models are
-# fetched with the login that the hub's own tools keep under HF_HOME.
+# The hub's cache and proxy settings, and those of the graphics card. No token is passed on: gated models are fetched with
+# the login that the hub's own tools keep under HF_HOME.
 PASSED_ON = (
     *("HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
     *("CUDA_VISIBLE_DEVICES", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "OMP_NUM_THREADS"),
 )
-# One step of a large model on a slow processor, or the rest of a load, may take so long before the studio can stop.
+# One step of a large model on a slow processor, or the rest of a load, may take this long before the process can stop.
 STOP_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
@@ -45,77 +52,77 @@ class Diffusers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._pool = Pool(STUDIO, size=1, limits=LIMITS, passed_on=PASSED_ON)
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._pool = Pool(PIPELINE_PROCESS, size=1, limits=LIMITS, passed_on=PASSED_ON)
+        self._stopping: set[asyncio.Task[None]] = set()
         self._loading_since = time.monotonic()
         self._load_seconds: float | None = None
 
     def supports(self, kind: Kind) -> bool:
-        """Pictures alone."""
+        """Only pictures."""
         return kind == "image"
 
-    def model(self, kind: Kind) -> str:  # noqa: ARG002  there is one for all it makes
-        """The hub id, or the folder's own name."""
+    def model(self, kind: Kind) -> str:  # noqa: ARG002  one model for every kind
+        """The hub id, or the last part of the folder's path."""
         return models.display_name(self._config.diffusers_model)
 
     @property
     def pids(self) -> list[int]:
-        """The studio's process, once it runs."""
+        """The id of the pipeline process; empty before the first picture."""
         return self._pool.pids
 
     async def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
-        """Queued behind another picture, Loading with the time the last load took, a Rendering each step, Finished."""
+        """Queued behind another picture, Loading with the time of the last load, a Rendering for each step, Finished."""
         self._check_model()
         if self._pool.busy:
             yield Queued(position=self._pool.waiting)
         elif not self._pool.warm:
-            yield self._begin_loading()
+            yield self._start_loading()
         try:
-            async with self._leased() as studio, aclosing(_asked(studio, self._commission(request))) as sayings:
-                async for saying in sayings:
-                    yield self._step(saying, request)
+            async with self._leased_child() as child, aclosing(_events(child, self._render_request(request))) as events:
+                async for event in events:
+                    yield self._step(event, request)
         except TaskFailed as failure:
             raise _error(failure) from None
         except ChildDied:
-            log.warning("diffusers.studio_died", generation_id=request.generation_id)
+            log.warning("diffusers.process_died", generation_id=request.generation_id)
             raise ProviderDown("The local picture model stopped in the middle of its work.") from None
 
     async def close(self) -> None:
-        """Ends the studio, at work or not."""
+        """Ends the process, also in the middle of a picture."""
         await self._pool.close()
-        await asyncio.gather(*self._leaving)
+        await asyncio.gather(*self._stopping)
 
     def _check_model(self) -> None:
-        words = models.problem(self._config.diffusers_model)
-        if words:
-            log.error("diffusers.no_model", model=self._config.diffusers_model, words=words)
-            raise ModelGone(f"{words} The operator has to mend that.")
+        problem = models.problem(self._config.diffusers_model)
+        if problem:
+            log.error("diffusers.model_unusable", model=self._config.diffusers_model, problem=problem)
+            raise ModelGone(f"{problem} The operator has to mend that.")
 
-    def _begin_loading(self) -> Loading:
+    def _start_loading(self) -> Loading:
         self._loading_since = time.monotonic()
         return Loading(eta_seconds=self._load_seconds)
 
-    def _go_on_loading(self) -> Loading:
+    def _remaining_load(self) -> Loading:
         if self._load_seconds is None:
             return Loading()
         passed = time.monotonic() - self._loading_since
         return Loading(eta_seconds=max(0.0, round(self._load_seconds - passed, 1)))
 
-    def _step(self, saying: Saying, request: ProviderRequest) -> Step:
-        match saying:
-            case Opening():
-                return self._go_on_loading()
-            case Ready(opened):
-                if opened:
+    def _step(self, event: RenderEvent, request: ProviderRequest) -> Step:
+        match event:
+            case ModelLoading():
+                return self._remaining_load()
+            case ModelReady(loaded_now):
+                if loaded_now:
                     self._load_seconds = round(time.monotonic() - self._loading_since, 1)
                 return Rendering(fraction=0.0)
-            case Rendered(step, steps, preview):
+            case StepRendered(step, steps, preview):
                 return Rendering(fraction=step / steps, step=step, steps=steps, preview=preview)
-            case Made(data):
+            case ImageRendered(data):
                 return Finished(data=data, model=self.model("image"), provider=self.name, seed=request.seed)
 
-    def _commission(self, request: ProviderRequest) -> Commission:
-        return Commission(
+    def _render_request(self, request: ProviderRequest) -> RenderRequest:
+        return RenderRequest(
             model=self._config.diffusers_model,
             device=self._config.diffusers_device,
             prompt=f"{request.prompt}, {request.style} style" if request.style else request.prompt,
@@ -128,48 +135,48 @@ class Diffusers:
             source=request.source,
         )
 
-    # Leaving ---------------------------------------------------------------------------------------------------------
+    # Stopping --------------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _leased(self) -> AsyncIterator[Child]:
-        """The studio for one picture. Left in the middle of one, its lease goes on until it has stopped."""
+    async def _leased_child(self) -> AsyncIterator[Child]:
+        """The process for one picture. If it is still at work on exit, the lease is kept until it has stopped."""
         async with AsyncExitStack() as lease:
-            studio = await lease.enter_async_context(self._pool.lease())
+            child = await lease.enter_async_context(self._pool.lease())
             try:
-                yield studio
+                yield child
             finally:
-                if not studio.resting:
-                    leaving = asyncio.create_task(self._stop(studio, lease.pop_all()))
-                    self._leaving.add(leaving)
-                    leaving.add_done_callback(self._leaving.discard)
+                if not child.resting:
+                    stopping = asyncio.create_task(self._stop(child, lease.pop_all()))
+                    self._stopping.add(stopping)
+                    stopping.add_done_callback(self._stopping.discard)
 
-    async def _stop(self, studio: Child, lease: AsyncExitStack) -> None:
+    async def _stop(self, child: Child, lease: AsyncExitStack) -> None:
         async with lease:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
-                    await studio.stop()
+                    await child.stop()
             except TimeoutError:
-                log.warning("diffusers.studio_killed", seconds=STOP_SECONDS)
+                log.warning("diffusers.process_killed", seconds=STOP_SECONDS)
             except ChildDied:
-                log.debug("diffusers.studio_gone")
+                log.debug("diffusers.process_died")
 
 
-async def _asked(studio: Child, commission: Commission) -> AsyncGenerator[Saying, None]:
-    answers = cast(AsyncGenerator[bytes, None], studio.ask(msgspec.msgpack.encode(commission)))
+async def _events(child: Child, request: RenderRequest) -> AsyncGenerator[RenderEvent, None]:
+    answers = cast(AsyncGenerator[bytes, None], child.ask(msgspec.msgpack.encode(request)))
     async with aclosing(answers):
         async for answer in answers:
-            yield msgspec.msgpack.decode(answer, type=Saying)
+            yield msgspec.msgpack.decode(answer, type=RenderEvent)
 
 
 def _error(failure: TaskFailed) -> ProviderError:
-    """The studio's failure in words for people. Its own words may hold paths, so the operator alone gets them."""
+    """The error shown to people. The message of the failure may hold paths, so it goes only to the log."""
     match failure.kind:
         case "SafetyRefused":
             return Refused("The picture model's safety check refused this picture. Please put it in other words.")
         case "OutOfMemory":
             return ProviderError("This picture needs more memory than the server has. Please make it smaller.")
-        case "NotLoadable":
-            log.error("diffusers.not_loadable", words=failure.message)
+        case "ModelNotLoadable":
+            log.error("diffusers.model_not_loadable", problem=failure.message)
             return ModelGone("The local picture model cannot be loaded. The operator has to look at the log.")
     log.warning("diffusers.failed", kind=failure.kind)
     return ProviderError("The local picture model could not make this.")
