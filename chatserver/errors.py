@@ -29,8 +29,8 @@
     │   ├── ModelLoadingTooLong     model-loading-too-long
     │   ├── Truncated               truncated
     │   ├── NoWords                 no-words
-    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, Refused, BadParameters, Drill:
-    │                               never retried
+    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, Refused, BadParameters,
+    │       SimulatedFailure        never retried
     ├── StorageError                storage-error        503
     └── ConfigurationError          configuration        –     (stops the start with one line)
 
@@ -306,7 +306,7 @@ class BadParameters(ProviderError):
     temporary = False
 
 
-class Drill(ProviderError):
+class SimulatedFailure(ProviderError):
     """This failure is a drill: the operator has told the built-in painter to fail (SKETCH_FAIL)."""
 
     code = "drill"

@@ -1,12 +1,19 @@
-"""What the provider asks of its painter, and what the painter says while it works. Light: no numpy is imported here."""
+"""The messages between the provider and its painting processes. Imports no numpy, so that the parent can load it.
+
+The provider sends one `PaintRequest` for each picture or clip; the process answers with `PaintEvent`s, all in msgpack.
+"""
 
 from typing import Literal
 
 from msgspec import Struct
 
 
-class Commission(Struct, frozen=True, kw_only=True):
-    """One picture or clip. `pace_seconds` stretches the work, `doomed` makes it fail in the middle (a drill)."""
+class PaintRequest(Struct, frozen=True, kw_only=True):
+    """One picture or clip. Sizes in pixels; `source` is a PNG to vary, or None.
+
+    `pace_seconds` makes the work last at least that long; `should_fail` makes it fail after a third of its steps
+    (SKETCH_PACE and SKETCH_FAIL).
+    """
 
     kind: Literal["image", "video"]
     prompt: str
@@ -18,26 +25,26 @@ class Commission(Struct, frozen=True, kw_only=True):
     steps: int | None
     source: bytes | None
     pace_seconds: float = 0.0
-    doomed: bool = False
+    should_fail: bool = False
 
 
-class Prepared(Struct, frozen=True, tag=True):
-    """The prompt is read, the palette mixed and the canvas stretched: so many steps will follow."""
+class PaintStarted(Struct, frozen=True, tag=True):
+    """The prompt is parsed and the scene composed; `steps` steps will follow."""
 
     steps: int
 
 
-class Painted(Struct, frozen=True, tag=True):
-    """One more step is on the canvas. `preview` is a WebP of at most 160 pixels a side, now and then."""
+class StepPainted(Struct, frozen=True, tag=True):
+    """Step `step` is done. `preview` is a WebP of at most 160 pixels a side, at most four a second."""
 
     step: int
     preview: bytes | None = None
 
 
-class Signed(Struct, frozen=True, tag=True):
-    """The work is done: a PNG, or a WebM."""
+class PaintFinished(Struct, frozen=True, tag=True):
+    """The finished file: a PNG, or a WebM."""
 
     data: bytes
 
 
-Saying = Prepared | Painted | Signed
+PaintEvent = PaintStarted | StepPainted | PaintFinished

@@ -1,7 +1,7 @@
-"""The built-in provider: draws by itself in child processes, without a key and without a network.
+"""The built-in provider: paints in child processes, without a key and without a network.
 
-Everything it says is true: `Queued` while its painters are busy, `Loading` while one starts and reads the prompt,
-`Rendering` for each layer as it lies on the canvas. SKETCH_FAIL and SKETCH_PACE are for drills and demonstrations.
+It reports `Queued` while all its processes are busy, `Loading` while one starts and parses the prompt, and `Rendering` for
+each layer or frame when it is done. SKETCH_FAIL and SKETCH_PACE are for tests and demonstrations.
 """
 
 import random
@@ -11,28 +11,28 @@ import msgspec
 import structlog
 
 from chatserver.config import Config
-from chatserver.errors import BadParameters, Drill, ProviderDown, ProviderError
+from chatserver.errors import BadParameters, ProviderDown, ProviderError, SimulatedFailure
 from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
-from chatserver.providers.sketch.protocol import Commission, Painted, Prepared, Saying, Signed
+from chatserver.providers.sketch.protocol import PaintEvent, PaintFinished, PaintRequest, PaintStarted, StepPainted
 
 LABEL = "Sketch (built in)"
 MODELS: dict[Kind, str] = {"image": LABEL, "video": LABEL}
-# What starting a painter takes: numpy, Pillow and the codec, on a machine that has other things to do.
+# How long a process takes to start and import numpy, Pillow and the codec, on a busy machine.
 START_SECONDS = 1.0
-# Larger canvases take minutes and more memory than a painter has.
+# Larger canvases take minutes and more memory than LIMITS allow.
 LARGEST_SIDE = 2048
-# Three gigabytes of addresses hold the largest canvas with its noise twice over; a clip takes a fifth. Two minutes of
-# CPU are four times what the largest picture takes; a pace is slept, not counted.
+# Three gigabytes of address space are twice what the largest canvas and its noise take; a clip takes a fifth. Two minutes of
+# CPU are four times what the largest picture takes; SKETCH_PACE sleeps, which takes no CPU.
 LIMITS = Limits(memory_bytes=3 * 1024**3, cpu_seconds=120, niceness=5)
-# More painters than processors only slow each other down.
-PAINTERS = 2
+# More processes than processors only slow each other down.
+MAX_PROCESSES = 2
 
 log = structlog.get_logger(__name__)
 
 
 class Sketch:
-    """Pictures and clips from our own hand, the same for the same prompt, seed and size."""
+    """Pictures and clips painted by this server, the same for the same prompt, seed and size."""
 
     name = "sketch"
     label = LABEL
@@ -40,7 +40,7 @@ class Sketch:
     def __init__(self, config: Config) -> None:
         self._fail = config.sketch_fail
         self._pace = config.sketch_pace
-        size = min(PAINTERS, config.worker_concurrency)
+        size = min(MAX_PROCESSES, config.worker_concurrency)
         self._pool = Pool("chatserver.providers.sketch.painting.painter", size=size, limits=LIMITS)
 
     def supports(self, kind: Kind) -> bool:
@@ -48,37 +48,37 @@ class Sketch:
         return kind in MODELS
 
     def model(self, kind: Kind) -> str:
-        """The same hand for both."""
+        """The same label for both kinds."""
         return MODELS[kind]
 
     @property
     def pids(self) -> list[int]:
-        """The painters' processes."""
+        """The ids of the painting processes."""
         return self._pool.pids
 
     async def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
-        """Queued where all painters are busy, Loading, a Rendering for each layer or frame, Finished."""
+        """Queued where all processes are busy, Loading, a Rendering for each layer or frame, Finished."""
         if max(request.width, request.height) > LARGEST_SIDE:
             raise BadParameters(f"The built-in painter's canvas is at most {LARGEST_SIDE} pixels a side.")
         if self._pool.busy:
             yield Queued(position=self._pool.waiting)
         yield Loading(eta_seconds=None if self._pool.warm else START_SECONDS)
         try:
-            async with self._pool.lease() as painter:
-                async for step in _steps(painter.ask(self._commission(request)), request):
+            async with self._pool.lease() as child:
+                async for step in _steps(child.ask(self._paint_request(request)), request):
                     yield step
         except TaskFailed as failure:
             raise _error(failure) from None
         except ChildDied:
-            log.warning("sketch.painter_died", generation_id=request.generation_id)
+            log.warning("sketch.process_died", generation_id=request.generation_id)
             raise ProviderDown("The built-in painter stopped in the middle of its work.") from None
 
     async def close(self) -> None:
-        """Ends the painters."""
+        """Ends the processes."""
         await self._pool.close()
 
-    def _commission(self, request: ProviderRequest) -> bytes:
-        commission = Commission(
+    def _paint_request(self, request: ProviderRequest) -> bytes:
+        paint_request = PaintRequest(
             kind=request.kind,
             prompt=request.prompt,
             negative_prompt=request.negative_prompt,
@@ -89,37 +89,37 @@ class Sketch:
             steps=request.steps,
             source=request.source,
             pace_seconds=self._pace,
-            doomed=_doomed(self._fail, request.prompt),
+            should_fail=_should_fail(self._fail, request.prompt),
         )
-        return msgspec.msgpack.encode(commission)
+        return msgspec.msgpack.encode(paint_request)
 
 
 async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> AsyncIterator[Step]:
     steps, finished = 1, None
     async for answer in answers:
-        match msgspec.msgpack.decode(answer, type=Saying):
-            case Prepared(steps):
+        match msgspec.msgpack.decode(answer, type=PaintEvent):
+            case PaintStarted(steps):
                 yield Rendering(fraction=0.0, step=0, steps=steps)
-            case Painted(step, preview):
+            case StepPainted(step, preview):
                 yield Rendering(fraction=step / steps, step=step, steps=steps, preview=preview)
-            case Signed(data):
+            case PaintFinished(data):
                 finished = Finished(data=data, model=LABEL, provider=Sketch.name, seed=request.seed)
-    # Told when the painter rests: who has a picture goes, and a painter left in the middle of its work is killed.
+    # Yielded only after the child has ended its task: the caller may stop here, and a child at work would then be killed.
     if finished is not None:
         yield finished
 
 
-def _doomed(fail: str, prompt: str) -> bool:
-    """Whether SKETCH_FAIL means this one: a number is the share of pictures, a word is looked for in the prompt."""
+def _should_fail(fail: str, prompt: str) -> bool:
+    """Whether SKETCH_FAIL applies to this prompt: a number is the share of requests that fail, a word is searched in it."""
     try:
-        # 0,5 is how many people write it.
+        # A decimal comma, as in 0,5, is common in Europe.
         return random.random() < float(fail.replace(",", ".") or 0)  # noqa: S311
     except ValueError:
         return fail.lower() in prompt.lower()
 
 
 def _error(failure: TaskFailed) -> ProviderError:
-    if failure.kind == "Drill":
-        return Drill()
+    if failure.kind == "FailureRequested":
+        return SimulatedFailure()
     log.warning("sketch.failed", kind=failure.kind)
     return ProviderError("The built-in painter could not paint this.")

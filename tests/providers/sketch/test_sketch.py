@@ -1,4 +1,4 @@
-"""The built-in provider: the same picture for the same words, true steps, and processes that obey and end."""
+"""The built-in provider: the same picture for the same prompt, real steps, and child processes that end."""
 
 import asyncio
 import io
@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from chatserver import config
-from chatserver.errors import BadParameters, Drill, ProviderDown
+from chatserver.errors import BadParameters, ProviderDown, SimulatedFailure
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
-from chatserver.providers.sketch.provider import Sketch, _doomed
+from chatserver.providers.sketch.provider import Sketch, _should_fail
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,7 +31,7 @@ async def sketch():
 
 @pytest.fixture
 async def paced():
-    """A painter that takes ten seconds for each picture, so that a test can step in."""
+    """A provider that takes ten seconds for each picture, long enough for a test to interrupt it."""
     provider = Sketch(config.load({"SKETCH_PACE": "10", "WORKER_CONCURRENCY": "1"}))
     yield provider
     await provider.close()
@@ -236,14 +236,14 @@ async def test_the_loop_is_never_blocked_while_it_draws(sketch):
     assert sorted(lags)[int(len(lags) * 0.98)] < 0.1
 
 
-# Drills -------------------------------------------------------------------------------------------------------------
+# Simulated failures -------------------------------------------------------------------------------------------------
 
 
-async def test_told_to_fail_always_it_fails_in_the_middle_and_says_that_it_is_a_drill():
+async def test_sketch_fail_1_fails_in_the_middle_and_says_that_it_is_a_drill():
     provider = Sketch(config.load({"SKETCH_FAIL": "1"}))
     steps = []
     try:
-        with pytest.raises(Drill) as caught:
+        with pytest.raises(SimulatedFailure) as caught:
             async for step in provider.generate(asked()):
                 steps.append(step)  # noqa: PERF401  a comprehension would lose them when it raises
     finally:
@@ -253,10 +253,10 @@ async def test_told_to_fail_always_it_fails_in_the_middle_and_says_that_it_is_a_
     assert "drill" in caught.value.message
 
 
-async def test_told_to_fail_on_a_word_it_fails_on_that_word_alone():
+async def test_sketch_fail_with_a_word_fails_only_prompts_with_that_word():
     provider = Sketch(config.load({"SKETCH_FAIL": "doom"}))
     try:
-        with pytest.raises(Drill):
+        with pytest.raises(SimulatedFailure):
             await steps_of(provider, asked("Doom over mountains"))
         assert isinstance((await steps_of(provider, asked()))[-1], Finished)
     finally:
@@ -306,7 +306,7 @@ async def test_a_cancelled_task_ends_the_drawing(paced):
     await until(lambda: not psutil.pid_exists(pid), 0.5)
 
 
-async def test_a_killed_painter_is_provider_down_and_the_next_picture_works():
+async def test_a_killed_process_is_provider_down_and_the_next_picture_works():
     slow = Sketch(config.load({"SKETCH_PACE": "1", "WORKER_CONCURRENCY": "1"}))
     try:
         run = await begun(slow, asked())
@@ -319,7 +319,7 @@ async def test_a_killed_painter_is_provider_down_and_the_next_picture_works():
         await slow.close()
 
 
-async def test_a_painter_killed_at_rest_is_replaced_without_a_word():
+async def test_a_process_killed_while_idle_is_replaced_without_an_error():
     provider = Sketch(config.load({"WORKER_CONCURRENCY": "1"}))
     try:
         await steps_of(provider, asked(width=64, height=64))
@@ -341,7 +341,7 @@ async def test_close_ends_every_process_even_one_at_work():
         await anext(run)
 
 
-async def test_painters_know_no_secrets():
+async def test_painting_processes_get_no_secrets():
     os.environ["HUGGINGFACE_API_KEY"] = "hf_canary"
     provider = Sketch(config.load({}))
     try:
@@ -352,34 +352,36 @@ async def test_painters_know_no_secrets():
         await provider.close()
 
 
-@pytest.mark.parametrize(("fail", "doomed"), [("1", True), ("1.0", True), ("1,0", True), ("0,0", False), ("", False)])
-def test_a_share_of_failures_may_be_written_with_a_comma(fail, doomed):
-    assert _doomed(fail, "a boat of 1,0 tons") is doomed
+@pytest.mark.parametrize(
+    ("fail", "should_fail"), [("1", True), ("1.0", True), ("1,0", True), ("0,0", False), ("", False)]
+)
+def test_a_share_of_failures_may_be_written_with_a_comma(fail, should_fail):
+    assert _should_fail(fail, "a boat of 1,0 tons") is should_fail
 
 
 PARENT = """
 import asyncio
 from chatserver import config
 from chatserver.providers.base import ProviderRequest
-from chatserver.providers.sketch import Sketch
+from chatserver.providers.sketch.provider import Sketch
 
 async def main():
     sketch = Sketch(config.load({"SKETCH_PACE": "60"}))
     request = ProviderRequest(generation_id="x", kind="image", prompt="sea", width=64, height=64, seed=1)
     async for step in sketch.generate(request):
         if sketch.pids:
-            print("painters", *sketch.pids, flush=True)
+            print("children", *sketch.pids, flush=True)
 
 asyncio.run(main())
 """
 
 
-async def test_a_parent_that_is_killed_leaves_no_painter():
+async def test_a_parent_that_is_killed_leaves_no_child():
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
         lines = iter(parent.stdout.readline, "")
-        line = await asyncio.to_thread(lambda: next(line for line in lines if line.startswith("painters")))
+        line = await asyncio.to_thread(lambda: next(line for line in lines if line.startswith("children")))
         pids = [int(text) for text in line.split()[1:]]
         assert all(psutil.pid_exists(pid) for pid in pids)
     finally:

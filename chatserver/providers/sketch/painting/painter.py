@@ -1,4 +1,4 @@
-"""The painter's day: takes a commission, says each step as it is done, hands over the picture. Runs in a child process."""
+"""The painter's day: takes a request, says each step as it is done, hands over the picture. Runs in a child process."""
 
 import io
 import itertools
@@ -15,7 +15,7 @@ from chatserver.providers.sketch.painting import compositions, effects, filming,
 from chatserver.providers.sketch.painting.canvas import Canvas
 from chatserver.providers.sketch.painting.colour import Array
 from chatserver.providers.sketch.painting.scene import Layer, Scene
-from chatserver.providers.sketch.protocol import Commission, Painted, Prepared, Saying, Signed
+from chatserver.providers.sketch.protocol import PaintEvent, PaintFinished, PaintRequest, PaintStarted, StepPainted
 
 PREVIEW_SIDE = 160
 # At most four previews a second: more would only be dropped on the way to the browser.
@@ -26,31 +26,31 @@ BRUSHES, MOST_BRUSHES = 3, 60
 SOURCE_SHARE = 0.38
 
 
-class Drill(Exception):
-    """The operator asked for a failure."""
+class FailureRequested(Exception):
+    """The operator asked for a failure (SKETCH_FAIL)."""
 
 
 def work(task: bytes) -> Iterator[bytes]:
-    """Carries out one Commission; every Saying in msgpack."""
-    commission = msgspec.msgpack.decode(task, type=Commission)
-    sayings = _film(commission) if commission.kind == "video" else _picture(commission)
-    for saying in _rehearsed(sayings, commission):
-        yield msgspec.msgpack.encode(saying)
+    """Paints one PaintRequest; yields its PaintEvents, all in msgpack."""
+    request = msgspec.msgpack.decode(task, type=PaintRequest)
+    events = _film(request) if request.kind == "video" else _picture(request)
+    for event in _paced(events, request):
+        yield msgspec.msgpack.encode(event)
 
 
-def _picture(commission: Commission) -> Iterator[Saying]:
-    source = _source(commission)
-    brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
-    scene = stage.scene_of(brief, commission.seed, commission.width, commission.height, source)
-    canvas = Canvas(commission.width, commission.height)
-    groups = _grouped(_plan(scene, commission.steps, source), commission.steps)
-    yield Prepared(len(groups))
+def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
+    source = _source(request)
+    brief = reading.read(request.prompt, request.negative_prompt, request.style)
+    scene = stage.scene_of(brief, request.seed, request.width, request.height, source)
+    canvas = Canvas(request.width, request.height)
+    groups = _grouped(_plan(scene, request.steps, source), request.steps)
+    yield PaintStarted(len(groups))
     preview = Preview()
     for step, group in enumerate(groups, 1):
         for layer in group:
             layer.paint(canvas, scene)
-        yield Painted(step, preview.of(canvas.rgb))
-    yield Signed(_png(canvas.rgb))
+        yield StepPainted(step, preview.of(canvas.rgb))
+    yield PaintFinished(_png(canvas.rgb))
 
 
 def _plan(scene: Scene, steps: int | None, source: Array | None) -> list[Layer]:
@@ -69,27 +69,27 @@ def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
     return [plan[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def _film(commission: Commission) -> Iterator[Saying]:
-    brief = reading.read(commission.prompt, commission.negative_prompt, commission.style)
-    film = filming.Film(brief, commission.seed, commission.width, commission.height, _source(commission))
-    yield Prepared(film.steps)
+def _film(request: PaintRequest) -> Iterator[PaintEvent]:
+    brief = reading.read(request.prompt, request.negative_prompt, request.style)
+    film = filming.Film(brief, request.seed, request.width, request.height, _source(request))
+    yield PaintStarted(film.steps)
     preview = Preview()
     for step, frame in enumerate(film.shoot(), 1):
-        yield Painted(step, preview.of(frame))
-    yield Signed(film.finished())
+        yield StepPainted(step, preview.of(frame))
+    yield PaintFinished(film.finished())
 
 
-def _rehearsed(sayings: Iterator[Saying], commission: Commission) -> Iterator[Saying]:
-    """Keeps the asked-for pace, and fails a third of the way where a drill is on."""
+def _paced(events: Iterator[PaintEvent], request: PaintRequest) -> Iterator[PaintEvent]:
+    """Slows the work to `pace_seconds`, and fails after a third of the steps where `should_fail` is set."""
     begun, steps = time.monotonic(), 1
-    for saying in sayings:
-        if isinstance(saying, Prepared):
-            steps = saying.steps
-        if isinstance(saying, Painted):
-            if commission.doomed and saying.step * 3 >= steps:
-                raise Drill
-            time.sleep(max(0.0, begun + commission.pace_seconds * saying.step / steps - time.monotonic()))
-        yield saying
+    for event in events:
+        if isinstance(event, PaintStarted):
+            steps = event.steps
+        if isinstance(event, StepPainted):
+            if request.should_fail and event.step * 3 >= steps:
+                raise FailureRequested
+            time.sleep(max(0.0, begun + request.pace_seconds * event.step / steps - time.monotonic()))
+        yield event
 
 
 class Preview:
@@ -111,11 +111,11 @@ class Preview:
         return buffer.getvalue()
 
 
-def _source(commission: Commission) -> Array | None:
-    if commission.source is None:
+def _source(request: PaintRequest) -> Array | None:
+    if request.source is None:
         return None
-    with Image.open(io.BytesIO(commission.source), formats=["PNG"]) as image:
-        fitted = image.convert("RGB").resize((commission.width, commission.height), Image.Resampling.LANCZOS)
+    with Image.open(io.BytesIO(request.source), formats=["PNG"]) as image:
+        fitted = image.convert("RGB").resize((request.width, request.height), Image.Resampling.LANCZOS)
     return np.asarray(fitted, dtype=np.float32) / 255
 
 
