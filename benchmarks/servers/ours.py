@@ -92,7 +92,7 @@ async def main(clients: int, orders: int) -> None:
             publish(hub, rooms, *TRIGGER.unpack(trigger))
 
     await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
-    app = Door(endpoint.build(hub, [], lambda _, origin: False))
+    app = Door(endpoint.build(hub, [], None, lambda _, origin: False))
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
     gc_tuning.settle()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])

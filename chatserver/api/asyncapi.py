@@ -1,7 +1,7 @@
 """The AsyncAPI 3.0 document of the websocket, made from the commands' table and the events' types."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from chatserver import __version__
 from chatserver.api.openapi import Document
 from chatserver.events import Event
+from chatserver.realtime.base import Command
 
 REF = "#/components/schemas/{name}"
 ADDRESS = "/ws/sessions/{session_id}"
@@ -16,15 +17,6 @@ _DESCRIPTION = """\
 One text frame from the server is a JSON array of one or more events; one from the client is one command.
 Subprotocols: `chat.v1.json` for programs, `chat.v1.html` for the product's own pages. Events with a `seq` are durable:
 connect again with `after=<seq>` and get every later state. Ignore unknown events and fields."""
-
-
-class Command(Protocol):
-    """What a command's entry tells of itself."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def body(self) -> type[msgspec.Struct]: ...
 
 
 def asyncapi(commands: Sequence[Command], events: Sequence[type[Event]], origin: str) -> Document:

@@ -48,7 +48,6 @@ from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
 from chatserver.providers.guide import Guide
 from chatserver.realtime import endpoint, protocol
-from chatserver.realtime.base import Command
 from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
@@ -221,15 +220,11 @@ PAGES = [
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
 ]
-
-
-def commands(state: State) -> tuple[Command, ...]:
-    """Every command of the websocket."""
-    return (
-        *message_commands.commands(state),
-        *generation_commands.commands(state),
-        *asset_commands.commands(state),
-    )
+COMMANDS = [
+    *message_commands.COMMANDS,
+    *generation_commands.COMMANDS,
+    *asset_commands.COMMANDS,
+]
 
 
 class Product:
@@ -238,7 +233,7 @@ class Product:
     def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
         self._state, self._work = state, work
         self._http = _http(state, site, self._identify)
-        sockets = endpoint.build(state.hub, commands(state), partial(is_own_origin, state.config))
+        sockets = endpoint.build(state.hub, COMMANDS, state, partial(is_own_origin, state.config))
         self._sockets = middleware.websocket_stack(sockets, state.config, self._identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -284,5 +279,5 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
     told = (Welcome, *EVENTS, Presence, Typing, More, Reply)
-    http.state.documents = documents.make(API, commands(state), told, state.config)
+    http.state.documents = documents.make(API, COMMANDS, told, state.config)
     return http

@@ -1,4 +1,4 @@
-"""The websocket's entrance to files."""
+"""The websocket commands of files."""
 
 from msgspec import Struct
 
@@ -14,12 +14,10 @@ class FavoriteAsset(Struct, frozen=True, forbid_unknown_fields=True):
     on: bool
 
 
-def commands(state: State) -> tuple[Command, ...]:
-    """asset.favorite."""
+async def favorite(state: State, caller: Caller, command: FavoriteAsset) -> dict[str, str | bool]:
+    asset_id = ids.parse(command.asset_id)
+    await state.database.run_as(caller.viewer.id, assets.favorite, asset_id, command.on)
+    return {"asset_id": asset_id, "favorite": command.on}
 
-    async def favorite(caller: Caller, command: FavoriteAsset) -> dict[str, str | bool]:
-        asset_id = ids.parse(command.asset_id)
-        await state.database.run_as(caller.viewer.id, assets.favorite, asset_id, command.on)
-        return {"asset_id": asset_id, "favorite": command.on}
 
-    return (Command("asset.favorite", FavoriteAsset, favorite),)
+COMMANDS = [Command("asset.favorite", FavoriteAsset, favorite)]

@@ -1,8 +1,8 @@
-"""The websocket's entrance to generations."""
+"""The websocket commands of generations."""
 
 from chatserver import generations, ids
 from chatserver.generations import improving
-from chatserver.generations.improving import Improved, ImprovePrompt
+from chatserver.generations.improving import ImprovePrompt
 from chatserver.generations.makers import makers
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages.models import Generation, Message
@@ -10,32 +10,33 @@ from chatserver.realtime.base import Caller, Command
 from chatserver.state import State
 
 
-def commands(state: State) -> tuple[Command, ...]:
-    """generation.create, generation.cancel, generation.retry, generation.delete, prompt.improve."""
-    run = state.database.run_as
+async def create(state: State, caller: Caller, command: CreateGeneration) -> dict[str, Message]:
+    viewer_id = caller.viewer.id
+    message = await state.database.run_as(viewer_id, generations.create, caller.session_id, command, makers(state))
+    return {"message": message}
 
-    async def create(caller: Caller, command: CreateGeneration) -> dict[str, Message]:
-        can_make = makers(state)
-        return {"message": await run(caller.viewer.id, generations.create, caller.session_id, command, can_make)}
 
-    async def cancel(caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
-        return {"generation": await run(caller.viewer.id, generations.cancel, ids.parse(command.generation_id))}
+async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
+    generation_id = ids.parse(command.generation_id)
+    return {"generation": await state.database.run_as(caller.viewer.id, generations.cancel, generation_id)}
 
-    async def retry(caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
-        generation_id = ids.parse(command.generation_id)
-        return {"generation": await run(caller.viewer.id, generations.retry, generation_id, makers(state))}
 
-    async def delete(caller: Caller, command: GenerationOnly) -> dict[str, Message]:
-        generation_id = ids.parse(command.generation_id)
-        return {"message": await state.database.run_system(generations.delete, caller.viewer.id, generation_id)}
+async def retry(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
+    generation_id = ids.parse(command.generation_id)
+    return {
+        "generation": await state.database.run_as(caller.viewer.id, generations.retry, generation_id, makers(state))
+    }
 
-    async def improve(caller: Caller, command: ImprovePrompt) -> Improved:
-        return await improving.improve(state, caller, command)
 
-    return (
-        Command("generation.create", CreateGeneration, create),
-        Command("generation.cancel", GenerationOnly, cancel),
-        Command("generation.retry", GenerationOnly, retry),
-        Command("generation.delete", GenerationOnly, delete),
-        Command("prompt.improve", ImprovePrompt, improve),
-    )
+async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Message]:
+    generation_id = ids.parse(command.generation_id)
+    return {"message": await state.database.run_system(generations.delete, caller.viewer.id, generation_id)}
+
+
+COMMANDS = [
+    Command("generation.create", CreateGeneration, create),
+    Command("generation.cancel", GenerationOnly, cancel),
+    Command("generation.retry", GenerationOnly, retry),
+    Command("generation.delete", GenerationOnly, delete),
+    Command("prompt.improve", ImprovePrompt, improving.improve),
+]

@@ -1,4 +1,4 @@
-"""The websocket's entrance to the stream."""
+"""The websocket commands of messages."""
 
 from chatserver import ids, messages
 from chatserver.messages.models import Message
@@ -7,25 +7,23 @@ from chatserver.realtime.base import Caller, Command
 from chatserver.state import State
 
 
-def commands(state: State) -> tuple[Command, ...]:
-    """message.create, message.delete, message.stop."""
+async def create(state: State, caller: Caller, command: CreateMessage) -> dict[str, Message]:
+    html = await state.markdown.render(kept_text(command), caller.viewer.id)
+    return {"message": await state.database.run_as(caller.viewer.id, messages.say, caller.session_id, command, html)}
 
-    async def create(caller: Caller, command: CreateMessage) -> dict[str, Message]:
-        html = await state.markdown.render(kept_text(command), caller.viewer.id)
-        return {
-            "message": await state.database.run_as(caller.viewer.id, messages.say, caller.session_id, command, html)
-        }
 
-    async def delete(caller: Caller, command: MessageOnly) -> dict[str, Message]:
-        message_id = ids.parse(command.message_id)
-        return {"message": await state.database.run_system(messages.delete, caller.viewer.id, message_id)}
+async def delete(state: State, caller: Caller, command: MessageOnly) -> dict[str, Message]:
+    message_id = ids.parse(command.message_id)
+    return {"message": await state.database.run_system(messages.delete, caller.viewer.id, message_id)}
 
-    async def stop(caller: Caller, command: MessageOnly) -> dict[str, Message]:
-        message_id = ids.parse(command.message_id)
-        return {"message": await state.database.run_as(caller.viewer.id, messages.stop, message_id)}
 
-    return (
-        Command("message.create", CreateMessage, create),
-        Command("message.delete", MessageOnly, delete),
-        Command("message.stop", MessageOnly, stop),
-    )
+async def stop(state: State, caller: Caller, command: MessageOnly) -> dict[str, Message]:
+    message_id = ids.parse(command.message_id)
+    return {"message": await state.database.run_as(caller.viewer.id, messages.stop, message_id)}
+
+
+COMMANDS = [
+    Command("message.create", CreateMessage, create),
+    Command("message.delete", MessageOnly, delete),
+    Command("message.stop", MessageOnly, stop),
+]

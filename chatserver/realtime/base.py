@@ -1,6 +1,7 @@
 """What the hub needs of the features, without knowing them: rooms to open and commands to run. `app` hands both in."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -68,16 +69,26 @@ class Caller(Struct, frozen=True):
     connection_id: str
 
 
-# Runs a decoded command and returns its result, or raises a ChatserverError, which becomes the reply's error.
-Handler = Callable[[Caller, Any], Awaitable[Any]]
-
-
 class Command(Struct, frozen=True):
-    """One entry of the commands' table: the `type` on the wire, the struct of its other fields, and who handles it.
+    """One websocket command as a feature lists it in its `COMMANDS`: the `type` on the wire, its fields, its function.
 
-    `body` is a msgspec struct with forbid_unknown_fields; `type` and `ref` are not part of it.
+    `body` is a msgspec struct with forbid_unknown_fields; `type` and `ref` are not part of it. `handle` takes the
+    application's state, the caller and the decoded body; it returns the result of the reply, or raises a ChatserverError,
+    which becomes the error of the reply.
     """
 
     name: str
     body: type[Struct]
-    handle: Handler
+    handle: Callable[[Any, Caller, Any], Awaitable[Any]]
+
+    def bind(self, state: Any) -> "BoundCommand":
+        """The command with the state that its function is called with."""
+        return BoundCommand(self.name, self.body, partial(self.handle, state))
+
+
+class BoundCommand(Struct, frozen=True):
+    """A command that is ready to run on a socket: `run(caller, body)`."""
+
+    name: str
+    body: type[Struct]
+    run: Callable[[Caller, Any], Awaitable[Any]]

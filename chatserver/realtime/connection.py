@@ -17,7 +17,7 @@ from chatserver.brokers.base import Envelope
 from chatserver.events import Event, address_channel, encode, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import protocol
-from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.base import BoundCommand, Caller
 from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.events import Reply
 from chatserver.realtime.inbox import Inbox
@@ -91,7 +91,7 @@ class Connection:
         wire: Wire,
         visit: Visit,
         encoder: Encoder,
-        commands: Mapping[str, Command],
+        commands: Mapping[str, BoundCommand],
         budget: CommandBudget,
     ) -> None:
         self.id = ids.new()

@@ -5,6 +5,7 @@ A pure ASGI application, mounted outside the HTTP middleware; the layers around 
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
@@ -48,9 +49,10 @@ class Goodbye(Exception):
         self.code, self.reason = code, reason
 
 
-def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> ASGIApp:
-    """The websocket application over a hub, with the features' commands."""
-    table = {command.name: command for command in (*commands, _typing(hub))}
+def build(hub: Hub, commands: Iterable[Command], state: Any, is_own_origin: IsOwnOrigin) -> ASGIApp:
+    """The websocket application over a hub. The features' commands are called with `state`."""
+    bound = (*(command.bind(state) for command in commands), TYPING.bind(hub))
+    table = {command.name: command for command in bound}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["path"].startswith(PREFIX):
@@ -70,12 +72,13 @@ def build(hub: Hub, commands: Iterable[Command], is_own_origin: IsOwnOrigin) -> 
     return app
 
 
-def _typing(hub: Hub) -> Command:
-    async def tell(caller: Caller, _: TypingNow) -> dict[str, str]:
-        hub.publish([Announcement(session_channel(caller.session_id), Typing(user_id=caller.viewer.id))])
-        return {}
+async def _typing(hub: Hub, caller: Caller, _: TypingNow) -> dict[str, str]:
+    hub.publish([Announcement(session_channel(caller.session_id), Typing(user_id=caller.viewer.id))])
+    return {}
 
-    return Command("typing", TypingNow, tell)
+
+# The one command of the hub itself, which takes the place of the application's state.
+TYPING = Command("typing", TypingNow, _typing)
 
 
 def _judge(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit | Goodbye:

@@ -13,7 +13,7 @@ import structlog
 
 from chatserver.errors import Busy, ChatserverError, Malformed, RateLimited
 from chatserver.realtime import protocol
-from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.base import BoundCommand, Caller
 from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.events import Reply
 from chatserver.realtime.limits import COMMAND_SECONDS, QUEUED_COMMANDS, REFUSALS
@@ -43,14 +43,14 @@ class Inbox:
     def __init__(
         self,
         caller: Caller,
-        commands: Mapping[str, Command],
+        commands: Mapping[str, BoundCommand],
         budget: CommandBudget,
         reply: Callable[[Reply], None],
         flooding: Callable[[float], None],
     ) -> None:
         self._caller, self._commands, self._budget = caller, commands, budget
         self._reply, self._flooding = reply, flooding
-        self._waiting: list[tuple[str, Command, msgspec.Struct]] = []
+        self._waiting: list[tuple[str, BoundCommand, msgspec.Struct]] = []
         self._runner: asyncio.Task[None] | None = None
         self._refusals = 0
         self._is_open = False
@@ -118,10 +118,10 @@ class Inbox:
         finally:
             self._runner = None
 
-    async def _run_one(self, ref: str, command: Command, fields: msgspec.Struct) -> None:
+    async def _run_one(self, ref: str, command: BoundCommand, fields: msgspec.Struct) -> None:
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
-                self._answer(ref, await command.handle(self._caller, fields))
+                self._answer(ref, await command.run(self._caller, fields))
         except ChatserverError as error:
             self._answer_error(ref, error)
         except TimeoutError:

@@ -169,7 +169,7 @@ def the_application():
         for method in (route.methods or {"GET"})  # type: ignore[attr-defined]
         if method != "HEAD"
     ]
-    return routes, [command.name for command in application.commands(state)]
+    return routes, [command.name for command in application.COMMANDS]
 
 
 def test_every_route_and_every_command_has_its_entry_here():

@@ -82,7 +82,8 @@ async def test_marks_over_the_websocket(shelf):
     class Parts:
         database = shelf.database
 
-    [command] = commands.commands(Parts)
+    [command] = commands.COMMANDS
+    run = command.bind(Parts).run
     assert command.name == "asset.favorite"
 
     def caller(user_id: str) -> Caller:
@@ -90,12 +91,12 @@ async def test_marks_over_the_websocket(shelf):
         return Caller(viewer=viewer, session_id=shelf.session_id, connection_id="x")
 
     body = msgspec.json.decode(json.dumps({"asset_id": asset.id, "on": True}), type=command.body)
-    assert await command.handle(caller(shelf.grace), body) == {"asset_id": asset.id, "favorite": True}
+    assert await run(caller(shelf.grace), body) == {"asset_id": asset.id, "favorite": True}
     assert await is_favorite(shelf, asset)
     with pytest.raises(NotFound):
-        await command.handle(caller(shelf.mallory), body)
+        await run(caller(shelf.mallory), body)
     with pytest.raises(NotFound):
-        await command.handle(caller(shelf.ada), command.body("nonsense", True))
+        await run(caller(shelf.ada), command.body("nonsense", True))
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"asset_id": "x", "on": true, "more": 1}', type=command.body)
 

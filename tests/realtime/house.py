@@ -184,20 +184,20 @@ def sketch(event: Event) -> bytes:
     return encode(event)
 
 
-def commands(house: "House") -> list[Command]:
-    async def create(caller: Caller, say: Say) -> dict[str, Any]:
-        house.ran.append(say.text)
-        if say.text == "wait":
-            await house.gate.wait()
-        if say.text == "break":
-            raise RuntimeError("a secret detail")
-        if say.text == "twice":
-            raise Conflict
-        said = house.ledger.store(caller.session_id, say.text)
-        house.hub.publish([Announcement(session_channel(caller.session_id), said)])
-        return {"message": said.message}
+async def create(house: "House", caller: Caller, say: Say) -> dict[str, Any]:
+    house.ran.append(say.text)
+    if say.text == "wait":
+        await house.gate.wait()
+    if say.text == "break":
+        raise RuntimeError("a secret detail")
+    if say.text == "twice":
+        raise Conflict
+    said = house.ledger.store(caller.session_id, say.text)
+    house.hub.publish([Announcement(session_channel(caller.session_id), said)])
+    return {"message": said.message}
 
-    return [Command("message.create", Say, create)]
+
+COMMANDS = [Command("message.create", Say, create)]
 
 
 class House:
@@ -236,7 +236,7 @@ class House:
         events = (Said, Piece, Level, Ended)
         self.hub = Hub(self.broker, events, {protocol.HTML: sketch}, self.bounds)
         await self.hub.start(self.ledger)
-        app = endpoint.build(self.hub, commands(self), lambda _, origin: origin == "https://ours.example")
+        app = endpoint.build(self.hub, COMMANDS, self, lambda _, origin: origin == "https://ours.example")
         config = uvicorn.Config(
             _Door(app, self.app), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", **self.settings
         )
