@@ -5,18 +5,16 @@ BIN := $(VENV)/bin
 UV ?= uv
 AUDITED ?= requirements/run.lock
 
-.PHONY: run test test-with-diffusers check format lock bench screenshots soak mutants audit clean help
+.PHONY: run test check format lock bench screenshots soak mutants audit clean help
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
 	@exec $(BIN)/chatserver serve
 
+# What CI runs too: nothing is run twice, and nothing is left out. See docs/testing.md.
 test: $(VENV)/.test system-packages check   ## every check and every test
-	@$(BIN)/python -m pytest
-
-test-with-diffusers: $(VENV)/.test system-packages check   ## the same, with a real pipeline where a wheel of torch lies at hand
 	@.ci/diffusers $(BIN)/python
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's syntax
 	@$(BIN)/ruff format --check .

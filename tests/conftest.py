@@ -1,6 +1,7 @@
 """What every test can ask for: a real Postgres, a database of the module's own, and what was announced."""
 
 import contextlib
+import os
 
 import pytest
 
@@ -8,12 +9,18 @@ from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
 from chatserver.runtime import paths
-from tests.support import postgres, promises
+from tests.support import postgres, promises, scheduling
 from tests.support.swift import running_swift
 
 
 def pytest_configure(config):
     config.pluginmanager.register(promises.Summary())
+    config.pluginmanager.register(scheduling.Groups(config))
+
+
+def pytest_xdist_auto_num_workers():
+    """Two a core: much of the suite waits for other processes."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 class Published(list[Announcement]):

@@ -258,7 +258,7 @@ def test_backups_and_restores_are_run_by_their_own_tests():
 
 @pytest.mark.timeout(SETUP_SECONDS + 180)
 async def test_what_is_installed_beside_is_an_extra_of_the_package(copy):
-    """The packages themselves are gigabytes: `make test-with-diffusers` installs and uses them."""
+    """The packages themselves are gigabytes: `make test` installs and uses them."""
     for command in of_kind("pip"):
         if "[" in command:
             words = shlex.split(command)

@@ -45,7 +45,7 @@ async def folder(tmp_path_factory):
     """The tiny pipelines, made by a process of its own, so that this one stays without torch."""
     absent = ", ".join(models.missing_packages())
     if absent:
-        pytest.skip(f"LOCAL DIFFUSION IS NOT TESTED: {absent} not installed (make test-with-diffusers installs them)")
+        pytest.skip(f"local diffusion is not tested: {absent} not installed (.ci/diffusers installs them)")
     target = tmp_path_factory.mktemp("models")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.support.tiny_diffusion", str(target)),

@@ -1,0 +1,104 @@
+"""Shares the tests out among the workers of pytest-xdist (`pytest -n 4`). A module is one group, and a group stays on one
+worker, because its tests share fixtures of module scope. `@pytest.mark.xdist_group("name")` makes other groups. Tests that
+are marked `alone` run at the end, with nothing beside them.
+
+xdist's own `--dist loadgroup` writes the group behind a test's name, which pytest 9.2 does not let it do; here each worker
+writes the groups into a file that the scheduling process reads.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+ALONE = "alone"
+
+
+class Groups:
+    """The plugin of both sides: what the workers collect, the scheduling process learns."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        workerinput = getattr(config, "workerinput", None)
+        self._is_worker = workerinput is not None
+        self._path = Path(workerinput["groups"]) if workerinput else None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: WorkerController) -> None:
+        if self._path is None:
+            self._path = Path(tempfile.mkdtemp(prefix="chatserver-groups-")) / "groups"
+        node.workerinput["groups"] = str(self._path)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        # Without workers they come last too.
+        items.sort(key=lambda item: group_of(item) == ALONE)
+
+    @pytest.hookimpl(tryfirst=True)  # before xdist says that this worker has collected
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self._is_worker:
+            assert self._path is not None
+            own = self._path.with_suffix(f".{os.getpid()}")
+            own.write_text(json.dumps({item.nodeid: group_of(item) for item in session.items}))
+            own.rename(self._path)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> "Scheduling":
+        return Scheduling(config, log, self)
+
+    def read(self) -> dict[str, str]:
+        """The group of every test by its name, once the workers have collected."""
+        assert self._path is not None
+        groups: dict[str, str] = json.loads(self._path.read_text())
+        return groups
+
+    def pytest_unconfigure(self) -> None:
+        if self._path is not None and not self._is_worker:
+            shutil.rmtree(self._path.parent)
+
+
+def group_of(item: pytest.Item) -> str:
+    """The group that a test runs in: `alone`, one that it names, or its module."""
+    if item.get_closest_marker(ALONE):
+        return ALONE
+    named = item.get_closest_marker("xdist_group")
+    return named.args[0] if named else item.nodeid.partition("::")[0]
+
+
+class Scheduling(LoadScopeScheduling):
+    """xdist's scheduling by scope, in the order of collection, which keeps the group `alone` back until every worker but
+    one has ended, and then gives it to that one."""
+
+    def __init__(self, config: pytest.Config, log: Any, groups: Groups) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+        self._read_groups = groups.read
+        self._groups: dict[str, str] = {}
+
+    def schedule(self) -> None:
+        self._groups = self._groups or self._read_groups()
+        super().schedule()
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self._groups[nodeid]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if ALONE in self.workqueue:
+            # A worker that crashed gave its groups back, behind this one.
+            self.workqueue.move_to_end(ALONE)
+        if list(self.workqueue) != [ALONE] or len(self.assigned_work) == 1:
+            super()._assign_work_unit(node)
+        elif any(other is not node and not other.shutting_down for other in self.assigned_work):
+            # It still runs what it has; one of the others is the last.
+            node.shutdown()
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        crashed = super().remove_node(node)
+        if self.workqueue and len(self.assigned_work) == 1:
+            self._reschedule(next(iter(self.assigned_work)))
+        return crashed
