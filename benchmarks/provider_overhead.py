@@ -161,7 +161,7 @@ class Bench:
         seconds = time.monotonic() - began
         took = [milliseconds for one in asked for milliseconds in one]
         parts = [1000 * (after - before) / len(took) for before, after in zip(used, self._cpu_seconds(), strict=True)]
-        cpu = "{:.0f} ms here, {:.0f} ms in the picture workshop, {:.0f} ms in Postgres".format(*parts)
+        cpu = "{:.0f} ms here, {:.0f} ms in the image processor, {:.0f} ms in Postgres".format(*parts)
         return took, cpu, seconds
 
     def _cpu_seconds(self) -> tuple[float, float, float]:

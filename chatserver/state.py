@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from chatserver.brokers.base import Broker
 from chatserver.config import Config
 from chatserver.database import Database
-from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.imaging.processor import ImageProcessor
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.providers.base import ChatProvider, Provider
 from chatserver.realtime.hub import Hub
@@ -22,7 +22,7 @@ class State:
     broker: Broker
     hub: Hub
     storage: Storage
-    pictures: PictureWorkshop
+    pictures: ImageProcessor
     markdown: MarkdownRenderer
     providers: dict[str, Provider]
     chat: ChatProvider

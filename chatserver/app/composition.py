@@ -33,7 +33,7 @@ from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.worker import Worker
 from chatserver.identity.viewer import Viewer
-from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.imaging.processor import ImageProcessor
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.limits import Limits
 from chatserver.markdown.renderer import MarkdownRenderer
@@ -109,7 +109,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(database.close)
         files = await storage.open_storage(config)
         stack.push_async_callback(files.close)
-        pictures = PictureWorkshop()
+        pictures = ImageProcessor()
         stack.push_async_callback(pictures.close)
         markdown = MarkdownRenderer()
         stack.push_async_callback(markdown.close)
@@ -138,7 +138,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         )
 
 
-async def _start_children(markdown: MarkdownRenderer, pictures: PictureWorkshop) -> None:
+async def _start_children(markdown: MarkdownRenderer, pictures: ImageProcessor) -> None:
     """One after the other: a start has few cores, and messages come before pictures."""
     await markdown.start()
     await pictures.start()

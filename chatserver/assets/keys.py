@@ -7,7 +7,7 @@
 
 import re
 
-from chatserver.imaging.shapes import DownloadFormat
+from chatserver.imaging.protocol import DownloadFormat
 
 EXTENSIONS = {"image/png": ".png", "video/webm": ".webm", "video/mp4": ".mp4"}
 FORMATS: dict[str, DownloadFormat] = {".jpg": "jpeg", ".webp": "webp"}

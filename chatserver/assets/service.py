@@ -8,7 +8,7 @@ from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
 from chatserver.assets.models import File, Staged
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
-from chatserver.imaging.shapes import Clip, Picture
+from chatserver.imaging.protocol import Clip, Picture
 from chatserver.messages.models import Asset
 from chatserver.users import rate_limits
 

@@ -11,7 +11,7 @@ from chatserver import brokers, storage
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError, StorageError
-from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.imaging.processor import ImageProcessor
 
 DEADLINE_SECONDS = 15.0
 GIBIBYTE = 1024**3
@@ -82,12 +82,12 @@ def _disk(config: Config) -> Finding:
 
 async def _children() -> Finding:
     """Starts one of those that decode pictures, and has it say what this machine lets it be locked in by."""
-    workshop = PictureWorkshop(size=1)
+    processor = ImageProcessor(size=1)
     try:
-        await workshop.start()
-        confinement = workshop.confinement
+        await processor.start()
+        confinement = processor.confinement
     finally:
-        await workshop.close()
+        await processor.close()
     if confinement is None:
         return failure(
             "children", "The process that checks pictures does not start.", "Run chatserver serve, see its log."

@@ -32,7 +32,7 @@ from chatserver.generations import gates, queue
 from chatserver.generations.gates import Call, Chain, Gate
 from chatserver.generations.models import Job, Maker
 from chatserver.generations.queue import LeaseLost, Progress
-from chatserver.imaging.shapes import Clip, Picture
+from chatserver.imaging.protocol import Clip, Picture
 from chatserver.messages.events import Progress as ProgressEvent
 from chatserver.messages.models import GenerationStatus
 from chatserver.providers import numbers
@@ -276,10 +276,10 @@ class Attempt:
 
     async def _verified(self, finished: Finished) -> Picture | Clip:
         pictures = self._state.pictures
-        verify = pictures.finish_picture if self.job.kind == "image" else pictures.finish_clip
+        verify = pictures.verify_picture if self.job.kind == "image" else pictures.verify_clip
         job, seed = self.job, self._seed(finished)
-        ordered = (job.width, job.height)
-        return await verify(finished.data, prompt=job.prompt, seed=seed, model=finished.model, ordered=ordered)
+        requested = (job.width, job.height)
+        return await verify(finished.data, prompt=job.prompt, seed=seed, model=finished.model, requested=requested)
 
     def _seed(self, finished: Finished) -> int:
         return self.job.seed if finished.seed is None else finished.seed

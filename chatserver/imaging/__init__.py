@@ -1,4 +1,5 @@
-"""Pictures and clips from anyone, made safe inside a limited child process (`python -m chatserver.imaging.worker`).
+"""Verification, re-encoding and conversion of untrusted pictures and clips, in child processes with limits.
 
-Pure functions from bytes to bytes; the parent's side is `chatserver.imaging.workshop`.
+`processor` is the parent's side, `worker` the child process, `protocol` the messages between them. `pictures` and `clips`
+are the child's functions from bytes to bytes, `size_limits` and `containers` their checks.
 """

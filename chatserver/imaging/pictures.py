@@ -1,4 +1,4 @@
-"""Pictures: from bytes of unknown make to a clean PNG, its thumbnail and its placeholder, or `Unreadable`."""
+"""Verifies pictures: decodes untrusted bytes and makes a clean PNG, a thumbnail and a placeholder."""
 
 import base64
 import encodings
@@ -9,18 +9,17 @@ from typing import get_args
 import PIL
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
 
-from chatserver.imaging import bounds
-from chatserver.imaging.shapes import DownloadFormat, Origin, Picture
+from chatserver.imaging import size_limits
+from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
 THUMBNAIL_SIDE = 512
 PLACEHOLDER_SIDE = 24
-# The least effort that still makes small files: twice as much of it (6 and 4) saves a fiftieth of a PNG and a twentieth
-# of a thumbnail, and a server that finishes many pictures at once has nothing dearer to do.
+# The least effort that still makes small files: twice the time (6 and 4) saves 2 % of a PNG and 5 % of a thumbnail, and
+# encoding is the largest share of the CPU time that a picture takes on this server.
 PNG_EFFORT = 4
 WEBP_EFFORT = 2
-# Formats that Pillow decodes well, by their first bytes; the sender's content type counts nothing. AVIF begins with the
-# length of its first box.
+# Formats by their first bytes; the sender's content type is ignored. AVIF is not among them: it begins with a length.
 MAGIC = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -32,49 +31,52 @@ MAGIC = {
     b"MM\0*": "TIFF",
 }
 AVIF_BRANDS = (b"avif", b"avis")
-KINDS = frozenset(MAGIC.values()) | {"AVIF"}
-# What people's own devices make, and all that an upload may be.
-UPLOADS = frozenset({"PNG", "JPEG", "WEBP"})
-# The child that decodes may start no thread.
+FORMATS = frozenset(MAGIC.values()) | {"AVIF"}
+# The confined child may start no threads.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-# Modules of Pillow that load whole toolkits to show pictures, or print when they are imported.
+# Modules of Pillow that load GUI toolkits, or print when they are imported.
 _UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
-# The EXIF tag that says which way up.
+# The EXIF tag of the orientation.
 _ORIENTATION = 0x0112
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
 
 
 class Unreadable(Exception):
-    """These bytes are not one whole picture or clip of a kind that we take."""
+    """These bytes are not one whole picture or clip of an accepted format."""
 
 
-class NotAsOrdered(Unreadable):
-    """A whole picture or clip, but by no stretch the one that was ordered."""
+class SizeMismatch(Unreadable):
+    """A whole picture or clip, but its size is far from the requested one."""
 
 
 def warm_up() -> None:
-    """Imports what Pillow may want late, and takes a picture of each kind all the way: once, before the process can open
-    no file any more."""
+    """Loads what Pillow imports late, by processing one picture of each format.
+
+    Called once at the start: a confined process can open no file.
+    """
     preloading.import_all(encodings)
     preloading.import_all(PIL, but=_UNWANTED)
     Image.init()
-    origin = Origin(prompt="warm-up", seed=0, model="")
+    provenance = Provenance(prompt="warm-up", seed=0, model="")
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    for kind in sorted(KINDS):
+    for image_format in sorted(FORMATS):
         buffer = io.BytesIO()
-        Image.new("RGB", (16, 8)).save(buffer, kind, icc_profile=profile, exif=exif.tobytes())
-        kept = finish(buffer.getvalue(), origin)
+        Image.new("RGB", (16, 8)).save(buffer, image_format, icc_profile=profile, exif=exif.tobytes())
+        verified = verify(buffer.getvalue(), provenance)
     for wanted in get_args(DownloadFormat):
-        convert(kept.data, wanted)
+        convert(verified.data, wanted)
 
 
-def finish(data: bytes, origin: Origin, ordered: bounds.Size | None = None) -> Picture:
-    """Everything that is kept of a provider's picture; NotAsOrdered where it is far from the size `ordered`."""
+def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | None = None) -> Picture:
+    """A provider's picture as a clean PNG, with its thumbnail and placeholder.
+
+    Raises Unreadable, and SizeMismatch where its size is far from `requested` (width, height in pixels).
+    """
     image = decode(data)
-    compare(image.size, ordered)
-    png = encode_png(image, origin)
+    check_size(image.size, requested)
+    png = encode_png(image, provenance)
     return Picture(
         data=png,
         content_type="image/png",
@@ -86,45 +88,43 @@ def finish(data: bytes, origin: Origin, ordered: bounds.Size | None = None) -> P
     )
 
 
-def compare(size: bounds.Size, ordered: bounds.Size | None) -> None:
-    """Raises NotAsOrdered where a size is not within what services make of the one ordered."""
-    if ordered is not None and not bounds.is_as_ordered(size, ordered):
-        came, wanted = (f"{width} × {height}" for width, height in (size, ordered))
-        raise NotAsOrdered(f"What came back is {came} pixels, and {wanted} were ordered.")
-
-
-def check_upload(data: bytes) -> bytes:
-    """The same picture as a PNG without any metadata, upright."""
-    return encode_png(decode(data, UPLOADS), None)
+def check_size(size: size_limits.Size, requested: size_limits.Size | None) -> None:
+    """Raises SizeMismatch where a size is not within what services make of the requested one."""
+    if requested is not None and not size_limits.matches(size, requested):
+        came, wanted = (f"{width} × {height}" for width, height in (size, requested))
+        raise SizeMismatch(f"What came back is {came} pixels, and {wanted} were ordered.")
 
 
 def convert(png: bytes, wanted: DownloadFormat) -> bytes:
-    """A picture of ours as JPEG (transparency on white) or WebP, good enough to keep."""
+    """A PNG as JPEG (transparency on white) or WebP, at high quality."""
     image = decode(png)
     if wanted == "webp":
         return _encode(image, "WEBP", quality=90, method=4)
     return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True)
 
 
-def decode(data: bytes, kinds: frozenset[str] = KINDS) -> Image.Image:
-    """The whole picture (the first of several) as RGB or RGBA, upright, in sRGB. Its size is judged before a pixel is."""
-    kind = _kind(data, kinds)
+def decode(data: bytes) -> Image.Image:
+    """The picture (the first of several frames) as RGB or RGBA, upright, in sRGB. Raises Unreadable.
+
+    Its size is checked before any pixel is decoded.
+    """
+    image_format = _format(data)
     try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
-            _judge(image)
+        with Image.open(io.BytesIO(data), formats=[image_format]) as image:
+            _check_limits(image)
             image.load()
-            return _normal(image)
+            return _normalized(image)
     except Unreadable:
         raise
     except MemoryError:
         raise Unreadable("It needs more memory than a picture may.") from None
-    except Exception as error:  # noqa: BLE001  Pillow raises a dozen kinds of exception for broken files
+    except Exception as error:  # noqa: BLE001  Pillow raises a dozen types of exception for broken files
         raise Unreadable(f"It is not a whole picture ({type(error).__name__}).") from None
 
 
-def encode_png(image: Image.Image, origin: Origin | None) -> bytes:
-    """A PNG that carries where it came from, and nothing else."""
-    return _encode(image, "PNG", pnginfo=_metadata(origin) if origin else None, compress_level=PNG_EFFORT)
+def encode_png(image: Image.Image, provenance: Provenance) -> bytes:
+    """A PNG whose only metadata is the provenance."""
+    return _encode(image, "PNG", pnginfo=_metadata(provenance), compress_level=PNG_EFFORT)
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -138,46 +138,46 @@ def placeholder(image: Image.Image) -> str:
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
 
 
-def _kind(data: bytes, kinds: frozenset[str]) -> str:
-    kind = "AVIF" if _is_avif(data) else next((kind for magic, kind in MAGIC.items() if data.startswith(magic)), "")
-    if kind not in kinds:
-        *others, last = sorted(kinds)
+def _format(data: bytes) -> str:
+    found = "AVIF" if _is_avif(data) else next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
+    if found is None:
+        *others, last = sorted(FORMATS)
         raise Unreadable(f"It is not a picture of a kind that is taken here: {', '.join(others)} or {last}.")
-    if not _ends_where_it_says(data, kind):
+    if not _length_matches(data, found):
         raise Unreadable("It is cut, or something else is hidden behind it.")
-    return kind
+    return found
 
 
 def _is_avif(data: bytes) -> bool:
     # The file type box: its length, "ftyp", the brand, a version, and the brands that it is compatible with.
     length = int.from_bytes(data[:4], "big")
-    brands = [data[place : place + 4] for place in (8, *range(16, min(length, 64), 4))]
+    brands = [data[offset : offset + 4] for offset in (8, *range(16, min(length, 64), 4))]
     return data[4:8] == b"ftyp" and any(brand in AVIF_BRANDS for brand in brands)
 
 
-def _ends_where_it_says(data: bytes, kind: str) -> bool:
-    # A JPEG has no length, and cameras append to it: what follows its end is dropped by encoding it anew.
-    if kind == "PNG":
+def _length_matches(data: bytes, image_format: str) -> bool:
+    # A JPEG declares no length, and cameras append data to it: re-encoding drops what follows its end.
+    if image_format == "PNG":
         return data.endswith(PNG_END)
-    if kind == "WEBP":
+    if image_format == "WEBP":
         return data[8:12] == b"WEBP" and int.from_bytes(data[4:8], "little") + 8 in {len(data), len(data) - 1}
     return True
 
 
-def _judge(image: Image.Image) -> None:
-    if fault := bounds.fault_of(image.size):
-        raise Unreadable(fault)
-    if getattr(image, "n_frames", 1) > bounds.FRAMES:
-        raise Unreadable(f"It has more than {bounds.FRAMES} frames.")
+def _check_limits(image: Image.Image) -> None:
+    if problem := size_limits.problem(image.size):
+        raise Unreadable(problem)
+    if getattr(image, "n_frames", 1) > size_limits.MAX_FRAMES:
+        raise Unreadable(f"It has more than {size_limits.MAX_FRAMES} frames.")
 
 
-def _normal(image: Image.Image) -> Image.Image:
+def _normalized(image: Image.Image) -> Image.Image:
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
         upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     transparent = upright.has_transparency_data
     coloured = _in_srgb(upright, "RGBA" if transparent else "RGB")
-    # A copy without `info`: profiles, comments and places stay behind.
+    # A copy without `info`, which holds profiles, comments and places.
     return Image.frombytes(coloured.mode, coloured.size, coloured.tobytes())
 
 
@@ -190,14 +190,14 @@ def _in_srgb(image: Image.Image, mode: str) -> Image.Image:
                 image, source, ImageCms.createProfile("sRGB"), outputMode=mode if image.mode != "CMYK" else "RGB"
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
-            return image.convert(mode)  # a broken profile says nothing about the colours
+            return image.convert(mode)  # a broken profile is ignored
         return converted.convert(mode) if converted else image.convert(mode)
     return image.convert(mode)
 
 
-def _metadata(origin: Origin) -> PngImagePlugin.PngInfo:
+def _metadata(provenance: Provenance) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
-    for key, value in (("prompt", origin.prompt), ("seed", str(origin.seed)), ("model", origin.model)):
+    for key, value in (("prompt", provenance.prompt), ("seed", str(provenance.seed)), ("model", provenance.model)):
         info.add_text(key, value.replace("\0", "").encode("utf-8", "replace").decode())
     info.add_text("Software", "chatserver")
     return info
@@ -216,7 +216,7 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image).convert("RGB")
 
 
-def _encode(image: Image.Image, kind: str, **options: object) -> bytes:
+def _encode(image: Image.Image, image_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.save(buffer, image_format, **options)
     return buffer.getvalue()

@@ -20,8 +20,8 @@ from chatserver.assets import pages, routes
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.identity.viewer import Viewer
-from chatserver.imaging.shapes import Clip, Picture
-from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.imaging.processor import ImageProcessor
+from chatserver.imaging.protocol import Clip, Picture
 from chatserver.messages.models import Asset
 from chatserver.state import State
 from chatserver.storage.base import Storage
@@ -139,9 +139,9 @@ async def identify(connection: HTTPConnection) -> Viewer | None:
 async def serving(database: Database, storage: Storage, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of a real server with the real layers, over this database and storage."""
     config = Config(data_dir=Path("unused"), port=0, **settings)
-    workshop = PictureWorkshop(size=1)
+    processor = ImageProcessor(size=1)
     state = State(
-        config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=workshop,
+        config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=processor,
         broker=None, hub=None, providers={}, chat=None, markdown=None,
     )  # fmt: skip
     app = Starlette(
@@ -161,4 +161,4 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
     finally:
         server.should_exit = True
         await running
-        await workshop.close()
+        await processor.close()

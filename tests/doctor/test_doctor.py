@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from chatserver import config, doctor
-from chatserver.imaging import workshop
+from chatserver.imaging import processor
 from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
@@ -214,7 +214,7 @@ async def test_a_key_that_ones_own_picture_server_refuses_has_its_own_mend(huggi
 
 async def test_what_a_machine_refuses_to_lock_its_children_in_by_is_told(environ, monkeypatch) -> None:
     strange = lambda _module, **options: pool.Pool("tests.support.strange_machine", **options)  # noqa: E731
-    monkeypatch.setattr(workshop, "Pool", strange)
+    monkeypatch.setattr(processor, "Pool", strange)
     found = (await findings(environ))["children"]
     assert (found.status, "without a filter of system calls" in found.message) == ("warning", True)
     assert found.mend

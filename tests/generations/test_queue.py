@@ -11,7 +11,7 @@ from chatserver.generations import positions, queue
 from chatserver.generations.gates import Gate
 from chatserver.generations.models import Maker
 from chatserver.generations.queue import LeaseLost, Progress, Result
-from chatserver.imaging.shapes import Picture
+from chatserver.imaging.protocol import Picture
 from tests.support.people import make_session, make_user, run_sql
 
 PICTURE = Picture(

@@ -20,7 +20,7 @@ from chatserver.errors import (
 from chatserver.generations import queue
 from chatserver.generations.gates import Gate
 from chatserver.generations.models import Maker
-from chatserver.imaging.shapes import Picture
+from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
 from tests.support.people import make_session, make_user, run_sql, seat
 

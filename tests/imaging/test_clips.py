@@ -1,4 +1,4 @@
-"""Clips are watched to their end before anyone else sees them, and copied clean."""
+"""Clips are decoded to their end before they are stored, and copied without their metadata."""
 
 import base64
 import io
@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from chatserver.errors import BadBytes, NotAsOrdered
-from chatserver.imaging.workshop import PictureWorkshop
-from tests.imaging import bytes_of
+from chatserver.imaging.processor import ImageProcessor
+from tests.imaging import samples
 
-SAID = {"prompt": "Waves at dusk, 波", "seed": 9, "model": "Sketch (built in)"}
+PROVENANCE = {"prompt": "Waves at dusk, 波", "seed": 9, "model": "Sketch (built in)"}
 
 
 @pytest.fixture(scope="module")
-async def workshop():
-    opened = PictureWorkshop(size=1)
+async def processor():
+    opened = ImageProcessor(size=1)
     yield opened
     await opened.close()
 
@@ -26,9 +26,9 @@ KINDS = {"webm": ("webm", "libvpx-vp9"), "webm-vp8": ("webm", "libvpx"), "mp4": 
 
 
 @pytest.mark.parametrize("name", KINDS)
-async def test_a_clip_keeps_its_pictures_and_gains_a_poster(workshop, name):
+async def test_a_clip_keeps_its_frames_and_gets_a_poster(processor, name):
     container, codec = KINDS[name]
-    clip = await workshop.finish_clip(bytes_of.clip(container, codec), **SAID)
+    clip = await processor.verify_clip(samples.clip(container, codec), **PROVENANCE)
     assert (clip.content_type, clip.width, clip.height) == (f"video/{container}", 96, 64)
     assert clip.duration_seconds == pytest.approx(1.0, abs=0.1)
     assert Image.open(io.BytesIO(clip.thumbnail)).size == (96, 64)
@@ -37,20 +37,20 @@ async def test_a_clip_keeps_its_pictures_and_gains_a_poster(workshop, name):
         assert sum(1 for _ in played.decode(video=0)) == 24
 
 
-async def test_a_clip_carries_its_origin_and_nothing_of_before(workshop):
-    clip = await workshop.finish_clip(bytes_of.clip(artist="Secret Person"), **SAID)
+async def test_the_metadata_of_a_clip_is_its_provenance_alone(processor):
+    clip = await processor.verify_clip(samples.clip(artist="Secret Person"), **PROVENANCE)
     with av.open(io.BytesIO(clip.data)) as played:
         tags = {key.lower(): value for key, value in played.metadata.items()}
-    assert tags["title"] == SAID["prompt"]
+    assert tags["title"] == PROVENANCE["prompt"]
     assert tags["comment"] == "seed 9, Sketch (built in)"
     assert b"Secret" not in clip.data
 
 
-WEBM, MP4 = bytes_of.clip(), bytes_of.clip("mp4", "libx264", frames=48)
+WEBM, MP4 = samples.clip(), samples.clip("mp4", "libx264", frames=48)
 BAD = {
     "empty": b"",
     "html": b"<html>502</html>",
-    "picture": bytes_of.picture(),
+    "picture": samples.picture(),
     "half a webm": WEBM[: len(WEBM) // 2],
     "a webm without its last third": WEBM[: len(WEBM) * 2 // 3],
     "half an mp4": MP4[: len(MP4) // 2],
@@ -58,18 +58,18 @@ BAD = {
     "a webm and more": WEBM + b"<script>alert(1)</script>",
     "an mp4 and more": MP4 + b"<script>alert(1)</script>",
     "only a signature": WEBM[:4],
-    "sound alone": bytes_of.sound(),
-    "a codec of yesterday": bytes_of.clip("mp4", "mpeg4"),
+    "sound alone": samples.sound(),
+    "a codec of yesterday": samples.clip("mp4", "mpeg4"),
     "a playlist": b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
     "noise behind a signature": WEBM[:60] + bytes(range(256)) * 20,
-    "too large": bytes_of.clip("mp4", "mpeg4", frames=1, size=(2048, 2048)),
+    "too large": samples.clip("mp4", "mpeg4", frames=1, size=(2048, 2048)),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_bad_clips_are_refused_with_a_reason(workshop, name):
+async def test_bad_clips_are_refused_with_a_reason(processor, name):
     with pytest.raises(BadBytes) as caught:
-        await workshop.finish_clip(BAD[name], **SAID)
+        await processor.verify_clip(BAD[name], **PROVENANCE)
     assert caught.value.details["why"]
 
 
@@ -82,14 +82,14 @@ async def test_bad_clips_are_refused_with_a_reason(workshop, name):
         ({"frames": 3, "rate": Fraction(1, 100)}, "longer"),
     ],
 )
-async def test_a_clip_is_judged_by_its_sides_its_frames_and_its_length(workshop, options, words):
+async def test_a_clip_is_judged_by_its_sides_its_frames_and_its_length(processor, options, words):
     with pytest.raises(BadBytes) as caught:
-        await workshop.finish_clip(bytes_of.clip("mp4", "libx264", **options), **SAID)
+        await processor.verify_clip(samples.clip("mp4", "libx264", **options), **PROVENANCE)
     assert words in caught.value.message
 
 
-async def test_a_clip_far_from_what_was_ordered_is_refused_in_words_and_a_services_own_size_is_taken(workshop):
+async def test_a_clip_far_from_what_was_ordered_is_refused_in_words_and_a_services_own_size_is_taken(processor):
     with pytest.raises(NotAsOrdered) as caught:
-        await workshop.finish_clip(bytes_of.clip(size=(64, 64)), **SAID, ordered=(768, 768))
+        await processor.verify_clip(samples.clip(size=(64, 64)), **PROVENANCE, requested=(768, 768))
     assert "64 × 64 pixels, and 768 × 768 were ordered" in caught.value.message
-    assert (await workshop.finish_clip(bytes_of.clip(size=(832, 480)), **SAID, ordered=(512, 512))).width == 832
+    assert (await processor.verify_clip(samples.clip(size=(832, 480)), **PROVENANCE, requested=(512, 512))).width == 832

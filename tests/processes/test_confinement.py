@@ -12,12 +12,12 @@ import pytest
 import structlog.testing
 
 from chatserver import config
-from chatserver.imaging.workshop import PictureWorkshop
+from chatserver.imaging.processor import ImageProcessor
 from chatserver.processes import confinement, syscalls
 from chatserver.processes.pool import ChildDied, Limits, Pool
 from chatserver.providers.base import Finished, ProviderRequest
 from chatserver.providers.sketch.provider import Sketch
-from tests.imaging import bytes_of
+from tests.imaging import samples
 from tests.support.product import running
 from tests.support.story import sign_up
 
@@ -128,17 +128,17 @@ async def test_even_what_was_made_inheritable_is_not_inherited():
 
 
 async def test_every_kind_of_file_is_decoded_and_encoded_behind_the_lock():
-    workshop = PictureWorkshop(size=1)
+    processor = ImageProcessor(size=1)
     said = {"prompt": "a", "seed": 1, "model": "m"}
     try:
         for kind in ("PNG", "JPEG", "WEBP"):
-            picture = await workshop.finish_picture(bytes_of.picture(kind), **said)
+            picture = await processor.verify_picture(samples.picture(kind), **said)
         for wanted in ("jpeg", "webp"):
-            assert await workshop.convert_picture(picture.data, wanted)
+            assert await processor.convert_picture(picture.data, wanted)
         for container, codec in (("webm", "libvpx"), ("webm", "libvpx-vp9"), ("webm", "libsvtav1"), ("mp4", "libx264")):
-            assert (await workshop.finish_clip(bytes_of.clip(container, codec), **said)).width == 96
+            assert (await processor.verify_clip(samples.clip(container, codec), **said)).width == 96
     finally:
-        await workshop.close()
+        await processor.close()
 
 
 @pytest.mark.parametrize("seed", [738851892, 873769587, 165221002])

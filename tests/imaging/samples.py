@@ -1,4 +1,4 @@
-"""Files for the tests of verification: good ones, and every bad one that we could think of."""
+"""Valid and broken files for the tests of verification."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def picture(kind="PNG", size=(48, 32), mode="RGB", **options) -> bytes:
-    """A small picture with something in it."""
+    """A small picture of a colour gradient."""
     width, height = size
     slope = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
     buffer = io.BytesIO()
@@ -19,7 +19,7 @@ def picture(kind="PNG", size=(48, 32), mode="RGB", **options) -> bytes:
 
 
 def noise(kind: str, size=(256, 256)) -> bytes:
-    """A picture that does not compress, so that a cut falls into its pixels."""
+    """A picture that does not compress, so that truncation removes pixels."""
     buffer = io.BytesIO()
     Image.effect_noise(size, 90).convert("RGB").save(buffer, kind)
     return buffer.getvalue()
@@ -41,7 +41,7 @@ def frames(count: int) -> bytes:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A valid PNG of one colour: little on the wire, very much when decoded."""
+    """A valid PNG of one colour: few bytes, very many pixels."""
     packer = zlib.compressobj(1)
     rows = [packer.compress(bytes(width * 3 + 1)) for _ in range(height)]
     pixels = b"".join(rows) + packer.flush()
@@ -50,14 +50,14 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def lying_png(width: int, height: int) -> bytes:
-    """A PNG whose header promises more than there is."""
+    """A PNG whose header declares more pixels than there are."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(bytes(100))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24, **metadata: str) -> bytes:
-    """One second that moves."""
+    """A clip of `frames` frames of noise, one second by default."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as target:
         target.metadata.update(metadata)
@@ -72,7 +72,7 @@ def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24
 
 
 def sound() -> bytes:
-    """A WebM without pictures."""
+    """A WebM with a sound stream only."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="webm") as target:
         stream = target.add_stream("libopus", rate=48000)

@@ -1,0 +1,130 @@
+"""Verification, re-encoding and conversion of pictures and clips: the parent's side of the imaging child processes.
+
+Decoding happens in `chatserver.imaging.worker`, with limits on memory, CPU and time: a file that exceeds them kills only
+its child and raises `BadBytes`. `app.open_state` opens one processor for each process of the server.
+"""
+
+import asyncio
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from chatserver.errors import BadBytes, Busy, NotAsOrdered
+from chatserver.imaging.protocol import (
+    Clip,
+    ConvertPicture,
+    DownloadFormat,
+    Picture,
+    Provenance,
+    VerifyClip,
+    VerifyPicture,
+)
+from chatserver.imaging.size_limits import Size
+from chatserver.processes.confinement import Confinement
+from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
+
+# A picture of 25 MP takes 100 MB decoded, twice that during colour conversion; a clip's decoder takes less.
+LIMITS = Limits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
+# Wall-clock seconds for one file, without the wait for a free child: thirty CPU seconds on a busy machine.
+DEADLINE_SECONDS = 60.0
+# With this many callers waiting for a free child, people's requests are refused with `busy`. Workers' results always wait:
+# they are paid for, and there are never more of them than concurrent attempts.
+MAX_WAITING = 64
+# The most bytes that a service may send for one picture or clip: a PNG of 25 MP is rarely larger.
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+
+
+class ImageProcessor:
+    """Verifies, re-encodes and converts in at most `size` child processes."""
+
+    def __init__(self, size: int = 2) -> None:
+        self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the children."""
+        return self._pool.pids
+
+    @property
+    def confinement(self) -> Confinement | None:
+        """Which restrictions hold for the children; None before the first has started."""
+        return self._pool.confinement
+
+    async def start(self) -> None:
+        """Starts the first child, so that the first picture does not wait for it.
+
+        A failure is only logged; the first picture starts one again.
+        """
+        try:
+            await self._pool.start()
+        except ChildDied:
+            log.warning("imaging.child_not_started")
+
+    async def close(self) -> None:
+        """Ends every child."""
+        await self._pool.close()
+
+    async def verify_picture(
+        self, data: bytes, *, prompt: str, seed: int, model: str, requested: Size | None = None
+    ) -> Picture:
+        """A provider's picture as PNG with its provenance in the metadata, and its thumbnail and placeholder.
+
+        Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
+        """
+        _check_size(data)
+        provenance = Provenance(prompt=prompt, seed=seed, model=model)
+        return await self._run(VerifyPicture(data, provenance, requested), Picture)
+
+    async def verify_clip(
+        self, data: bytes, *, prompt: str, seed: int, model: str, requested: Size | None = None
+    ) -> Clip:
+        """A provider's clip, decoded to its end and copied clean, with its poster as thumbnail.
+
+        Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
+        """
+        _check_size(data)
+        provenance = Provenance(prompt=prompt, seed=seed, model=model)
+        return await self._run(VerifyClip(data, provenance, requested), Clip)
+
+    async def convert_picture(self, png: bytes, wanted: DownloadFormat) -> bytes:
+        """A stored PNG as JPEG or WebP, for download. Raises Busy where MAX_WAITING callers wait already."""
+        self._check_queue()
+        return await self._run(ConvertPicture(png, wanted), bytes)
+
+    async def _run(self, task: msgspec.Struct, result: type[Result]) -> Result:
+        try:
+            answer = await self._answer(msgspec.msgpack.encode(task))
+        except TaskFailed as failure:
+            raise _error(failure) from None
+        except (ChildDied, TimeoutError) as error:
+            log.warning("imaging.limits_exceeded", task=type(task).__name__, error=type(error).__name__)
+            raise BadBytes(details={"why": "It took more time or memory than a picture may."}) from None
+        return msgspec.msgpack.decode(answer, type=result)
+
+    def _check_queue(self) -> None:
+        if self._pool.waiting >= MAX_WAITING:
+            raise Busy(retry_after=5)
+
+    async def _answer(self, task: bytes) -> bytes:
+        async with self._pool.lease() as child, asyncio.timeout(DEADLINE_SECONDS):
+            (answer,) = [answer async for answer in child.ask(task)]
+            return answer
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > MAX_RESULT_BYTES:
+        raise BadBytes(details={"why": f"It is larger than {MAX_RESULT_BYTES // 1024**2} MB."})
+
+
+def _error(failure: TaskFailed) -> BadBytes:
+    if failure.kind == "SizeMismatch":
+        return NotAsOrdered(failure.message)
+    if failure.kind == "Unreadable":
+        return BadBytes(f"{BadBytes.__doc__} {failure.message}", details={"why": failure.message})
+    log.warning("imaging.unexpected_failure", kind=failure.kind)
+    return BadBytes()
