@@ -132,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         "the comparison of seq once a second",
-        (("chatserver/realtime/rounds.py", "                await self._compare()\n", ""),),
+        (("chatserver/realtime/maintenance.py", "                await self._compare()\n", ""),),
         "tests/acceptance/test_redis_away.py::test_p11_with_redis_dead_everything_goes_on",
     ),
     Mutant(

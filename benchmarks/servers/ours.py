@@ -19,10 +19,10 @@ from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint
-from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds
+from chatserver.realtime.ports import Opening
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import gc_tuning
 

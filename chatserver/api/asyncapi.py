@@ -9,7 +9,7 @@ import msgspec
 from chatserver import __version__
 from chatserver.api.openapi import Document
 from chatserver.events import Event
-from chatserver.realtime.base import Command
+from chatserver.realtime.ports import Command
 
 REF = "#/components/schemas/{name}"
 ADDRESS = "/ws/sessions/{session_id}"

@@ -13,7 +13,7 @@ from chatserver.api.endpoint import PREFIX, Endpoint
 from chatserver.api.openapi import openapi
 from chatserver.config import Config
 from chatserver.events import Event
-from chatserver.realtime.base import Command
+from chatserver.realtime.ports import Command
 
 
 class Documents(Struct, frozen=True):

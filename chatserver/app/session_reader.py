@@ -9,9 +9,9 @@ from chatserver.events import Event
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message
-from chatserver.realtime.base import Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
+from chatserver.realtime.ports import Opening
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import clock
 from chatserver.sessions.events import SessionChanged

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import assets, ids
-from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
 
 

@@ -20,9 +20,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from chatserver.brokers.base import Envelope, Receiver, Resubscribed
-from chatserver.brokers.listening import Listener
 from chatserver.brokers.memory import MemoryBroker
-from chatserver.brokers.sending import Sender
+from chatserver.brokers.publisher import Sender
+from chatserver.brokers.subscriber import Listener
 
 CONNECT_SECONDS = 2.0
 # Between attempts to reach Redis, doubled each time and jittered: P11 wants delivery back soon after Redis is.

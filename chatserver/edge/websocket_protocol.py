@@ -23,9 +23,9 @@ from chatserver.edge import connection_limits as edges
 from chatserver.edge.connection_limits import Edge
 from chatserver.edge.http_protocol import RequestProtocol
 from chatserver.realtime import limits
-from chatserver.realtime.budgets import FrameBudget
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
-from chatserver.realtime.wire import EXTENSION, Listener
+from chatserver.realtime.rate_limit import FrameBudget
+from chatserver.realtime.transport import EXTENSION, Listener
 from chatserver.runtime import metrics
 
 

@@ -6,7 +6,7 @@ from chatserver.generations.improving import ImprovePrompt
 from chatserver.generations.makers import makers
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages.models import Generation, Message
-from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
 
 

@@ -15,7 +15,7 @@ from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
 from chatserver.providers.masking import logged
-from chatserver.realtime.base import Caller
+from chatserver.realtime.ports import Caller
 from chatserver.sessions.models import Seat
 from chatserver.state import State
 from chatserver.users import rate_limits

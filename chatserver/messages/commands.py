@@ -3,7 +3,7 @@
 from chatserver import ids, messages
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, MessageOnly, kept_text
-from chatserver.realtime.base import Caller, Command
+from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
 
 

@@ -5,10 +5,10 @@ import contextlib
 import random
 from collections.abc import Callable, Sequence
 
-from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.connection import Connection, Visit
 from chatserver.realtime.limits import DRAIN_WAVES, Bounds
 from chatserver.realtime.protocol import Close
+from chatserver.realtime.rate_limit import CommandBudget
 
 # Users whose budgets are remembered; past that, those that are idle are forgotten.
 _BUDGETS = 10_000

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from chatserver.brokers.base import Envelope
 from chatserver.events import Event, encode, session_channel
 from chatserver.realtime import presence
-from chatserver.realtime.audience import Audience
 from chatserver.realtime.cluster.membership import Others
 from chatserver.realtime.connection import Connection, Encoder
 from chatserver.realtime.events import Presence
-from chatserver.realtime.order import Order
-from chatserver.realtime.pace import Pace
 from chatserver.realtime.protocol import Close
+from chatserver.realtime.reorder_buffer import Order
+from chatserver.realtime.subscribers import Audience
+from chatserver.realtime.throttle import Pace
 
 
 class Channel:

@@ -17,14 +17,14 @@ from chatserver.brokers.base import Envelope
 from chatserver.events import Event, address_channel, encode, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import protocol
-from chatserver.realtime.base import BoundCommand, Caller
-from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.events import Reply
 from chatserver.realtime.inbox import Inbox
 from chatserver.realtime.limits import BATCH_BYTES, OPENING_EVENTS
 from chatserver.realtime.outbox import Outbox
+from chatserver.realtime.ports import BoundCommand, Caller
 from chatserver.realtime.protocol import GOODBYES, Close
-from chatserver.realtime.wire import Wire
+from chatserver.realtime.rate_limit import CommandBudget
+from chatserver.realtime.transport import Wire
 
 Encoder = Callable[[Event], bytes]
 

@@ -19,12 +19,12 @@ from chatserver.events import Announcement, session_channel
 from chatserver.identity import addresses
 from chatserver.identity.viewer import current_viewer
 from chatserver.realtime import protocol
-from chatserver.realtime.base import Caller, Command
 from chatserver.realtime.connection import Connection, Lost, Visit
 from chatserver.realtime.events import Typing
 from chatserver.realtime.hub import Hub
+from chatserver.realtime.ports import Caller, Command
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.wire import EXTENSION, AsgiWire, Wire
+from chatserver.realtime.transport import EXTENSION, AsgiWire, Wire
 
 PREFIX = "/ws/sessions/"
 # Another tab or another person behind the same address has to go first.

@@ -22,17 +22,17 @@ from chatserver.brokers.base import Broker, Envelope
 from chatserver.errors import ChatserverError
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
 from chatserver.realtime.admission import Admission
-from chatserver.realtime.base import Revocation, Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.cluster.membership import Alone, Neighbourhood, Others
 from chatserver.realtime.cluster.peers import Beat, Here, InUse
 from chatserver.realtime.cluster.readiness import Fitness
 from chatserver.realtime.connection import Connection, Encoder, Visit
 from chatserver.realtime.events import Presence, Typing
+from chatserver.realtime.initial_sync import Turns, open_connection
 from chatserver.realtime.limits import GAP_RETRY_SECONDS, OVERTAKING_SECONDS, Bounds
-from chatserver.realtime.opening import Turns, open_connection
+from chatserver.realtime.maintenance import Rounds
+from chatserver.realtime.ports import Revocation, Rooms
 from chatserver.realtime.protocol import JSON, Close
-from chatserver.realtime.rounds import Rounds
 
 log = structlog.get_logger(__name__)
 

@@ -13,10 +13,10 @@ import structlog
 
 from chatserver.errors import Busy, ChatserverError, Malformed, RateLimited
 from chatserver.realtime import protocol
-from chatserver.realtime.base import BoundCommand, Caller
-from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.events import Reply
 from chatserver.realtime.limits import COMMAND_SECONDS, QUEUED_COMMANDS, REFUSALS
+from chatserver.realtime.ports import BoundCommand, Caller
+from chatserver.realtime.rate_limit import CommandBudget
 
 log = structlog.get_logger(__name__)
 

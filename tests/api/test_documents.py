@@ -21,8 +21,8 @@ from chatserver.messages.events import Delta, MessageChanged, Progress
 from chatserver.messages.models import Author, Message
 from chatserver.messages.requests import CreateMessage
 from chatserver.plans import routes as plan_routes
-from chatserver.realtime.base import Command
 from chatserver.realtime.events import Presence, Reply, Typing, Welcome
+from chatserver.realtime.ports import Command
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, StatsChanged
 from chatserver.users import routes as user_routes

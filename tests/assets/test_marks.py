@@ -11,7 +11,7 @@ from chatserver.errors import NotFound
 from chatserver.events import session_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
-from chatserver.realtime.base import Caller
+from chatserver.realtime.ports import Caller
 from tests.assets.shelf import picture, serving
 from tests.support.people import run_sql
 

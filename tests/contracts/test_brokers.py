@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from chatserver import brokers
-from chatserver.brokers import sending
+from chatserver.brokers import publisher
 from chatserver.brokers.base import Envelope
 from chatserver.config import Config
 from tests.support.redis import RedisServer
@@ -228,8 +228,8 @@ async def test_a_process_starts_without_redis_and_joins_later(redis_again):
 
 
 async def test_the_queue_is_bounded_and_keeps_the_newest(monkeypatch):
-    monkeypatch.setattr(sending, "QUEUE_BYTES_AT_MOST", 10_000)
-    sender = sending.Sender()
+    monkeypatch.setattr(publisher, "QUEUE_BYTES_AT_MOST", 10_000)
+    sender = publisher.Sender()
     for number in range(1000):
         sender.put(b"room", str(number).encode())
     kept = [payload for _, payload in sender._queue]

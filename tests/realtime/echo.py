@@ -11,9 +11,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from chatserver.edge.websocket_protocol import SocketProtocol, uvicorn_settings
-from chatserver.realtime import budgets
+from chatserver.realtime import rate_limit
 from chatserver.realtime.protocol import text_frame
-from chatserver.realtime.wire import EXTENSION
+from chatserver.realtime.transport import EXTENSION
 
 # Autobahn's largest message has 16 MiB.
 UNBOUNDED_BYTES = 32 * 1024 * 1024
@@ -69,7 +69,7 @@ def main() -> None:
     settings = uvicorn_settings(ws=EchoProtocol)
     if asked.unbounded:
         settings["ws_max_size"] = UNBOUNDED_BYTES
-        budgets.FRAMES_AT_ONCE = budgets.FRAMES_PER_SECOND = 10**9
+        rate_limit.FRAMES_AT_ONCE = rate_limit.FRAMES_PER_SECOND = 10**9
     uvicorn.run(app, host="127.0.0.1", port=asked.port, lifespan="off", log_level="warning", **settings)
 
 

@@ -24,10 +24,10 @@ from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint, protocol
-from chatserver.realtime.base import Caller, Command, Opening
 from chatserver.realtime.events import Limits, More, Welcome, You
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import Bounds, HttpBounds
+from chatserver.realtime.ports import Caller, Command, Opening
 from chatserver.realtime.protocol import Close
 
 T = TypeVar("T")

@@ -12,11 +12,11 @@ from websockets.frames import Frame, Opcode
 from chatserver.brokers.base import Envelope
 from chatserver.errors import Invalid, Malformed
 from chatserver.realtime import protocol
-from chatserver.realtime.budgets import CommandBudget, FrameBudget
 from chatserver.realtime.limits import BATCH_BYTES, FRAMES_AT_ONCE, FRAMES_PER_SECOND, OUTBOX_BYTES, Bounds
-from chatserver.realtime.order import Order
 from chatserver.realtime.outbox import Outbox
-from chatserver.realtime.pace import Pace
+from chatserver.realtime.rate_limit import CommandBudget, FrameBudget
+from chatserver.realtime.reorder_buffer import Order
+from chatserver.realtime.throttle import Pace
 from tests.realtime.house import Level, Piece, Said, Say
 
 JSON_VALUES = st.recursive(

@@ -20,7 +20,7 @@ from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
 from chatserver.providers.base import Text
-from chatserver.realtime.base import Caller
+from chatserver.realtime.ports import Caller
 from chatserver.users import rate_limits
 from tests.support.people import make_session, make_user, run_sql, seat
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chatserver.realtime.budgets import CommandBudget
 from chatserver.realtime.cluster.peers import FORGET_SECONDS, MOST_NODES, SILENT_SECONDS, Beat, Here, InUse, Neighbours
 from chatserver.realtime.events import PresentUser
 from chatserver.realtime.limits import Bounds
+from chatserver.realtime.rate_limit import CommandBudget
 
 ADA, BOB = PresentUser("ada", "Ada", 1), PresentUser("bob", "Bob", 2)
 

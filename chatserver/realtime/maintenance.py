@@ -7,11 +7,11 @@ import structlog
 
 from chatserver.errors import ChatserverError
 from chatserver.realtime.admission import Admission
-from chatserver.realtime.base import Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.cluster.readiness import Fitness
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.limits import ROUND_SECONDS, WELCOME_BATCH, WELCOME_ROUNDS, Bounds
+from chatserver.realtime.ports import Rooms
 from chatserver.realtime.protocol import GOODBYES
 
 log = structlog.get_logger(__name__)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from chatserver.events import Event
-from chatserver.realtime.base import Opening, Rooms
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.limits import OPENING_BATCHES, OPENING_READS
+from chatserver.realtime.ports import Opening, Rooms
 from chatserver.runtime import failpoints
 
 
