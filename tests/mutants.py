@@ -34,7 +34,7 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
-        "SKIP LOCKED of the queue, and the gates' lock that covers it",
+        "SKIP LOCKED of the queue, and the lock of the provider limits that covers it",
         (
             ("sql/queries/generations.sql", " FOR UPDATE OF g SKIP LOCKED)", ")"),
             ("sql/queries/providers.sql", "ORDER BY name FOR UPDATE;", "ORDER BY name;"),
@@ -96,9 +96,9 @@ MUTANTS = (
         "tests/generations/test_queue.py::test_a_worker_that_comes_back_too_late_writes_and_says_nothing",
     ),
     Mutant(
-        "the lock of the gates: calls at once and an hour",
+        "the lock of the provider limits: calls at once and an hour",
         (("sql/queries/providers.sql", "ORDER BY name FOR UPDATE;", "ORDER BY name;"),),
-        "tests/generations/test_gates.py::test_no_more_calls_at_once_than_allowed_whoever_asks",
+        "tests/generations/test_provider_limits.py::test_no_more_calls_at_once_than_allowed_whoever_asks",
         tries=6,
     ),
     Mutant(

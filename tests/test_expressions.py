@@ -16,8 +16,8 @@ import pytest
 import chatserver
 from chatserver import validation
 from chatserver.assets import disposition, filenames
-from chatserver.generations import improving
-from chatserver.messages import endings
+from chatserver.generations import prompt_improvement
+from chatserver.messages import finish_reason
 from chatserver.sessions import titles
 from tests.markdown import bombs
 
@@ -44,9 +44,9 @@ CALLS: list[Callable[[str], object]] = [
     titles.brief,
     filenames.spell,
     disposition.safe_name,
-    endings.code_of,
-    endings.without_note,
-    improving._bare,
+    finish_reason.code_of,
+    finish_reason.without_note,
+    prompt_improvement._bare,
 ]
 
 
@@ -80,7 +80,7 @@ EXPRESSIONS = dict(expressions())
 
 
 def test_expressions_are_found() -> None:
-    assert {"messages.endings._NOTE", "markdown.parser._LINES", "sessions.titles._MARKS"} <= EXPRESSIONS.keys()
+    assert {"messages.finish_reason._NOTE", "markdown.parser._LINES", "sessions.titles._MARKS"} <= EXPRESSIONS.keys()
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)

@@ -41,8 +41,8 @@ from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
-from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.messages.rendering import Drawing
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes

@@ -15,7 +15,7 @@ from chatserver.credits.events import CreditsChanged
 from chatserver.database import Transaction
 from chatserver.errors import Busy
 from chatserver.events import Event, session_channel
-from chatserver.generations import gates, positions
+from chatserver.generations import provider_limits, queue_positions
 from chatserver.state import State
 
 BEAT_SECONDS = 1.0
@@ -31,7 +31,7 @@ class Pulse:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._chain = gates.chain(state.config, state.providers.values())
+        self._chain = provider_limits.fallback_chain(state.config, state.providers.values())
         self._looked: datetime | None = None
         self._told: dict[str, Event] = {}  # the last telling of each key; emptied when nothing is open here
 
@@ -59,8 +59,8 @@ class Pulse:
         for session_id, event in freed.items():
             self._state.hub.tell(session_channel(session_id), event)
         if beat % REPEAT_BEATS == 0:
-            self._told = {key: event for key, event in self._told.items() if not key.startswith(positions.KEY)}
-        self._tell_changed(await run(positions.of_sessions, open_here, self._chain))
+            self._told = {key: event for key, event in self._told.items() if not key.startswith(queue_positions.KEY)}
+        self._tell_changed(await run(queue_positions.of_sessions, open_here, self._chain))
         if beat % STATS_BEATS == 0:
             self._tell_changed(await self._stats(open_here))
 

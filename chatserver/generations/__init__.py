@@ -1,6 +1,6 @@
 """Generations: pictures and clips being made, their queue and their worker."""
 
-from chatserver.generations.deleting import delete, delete_asset
+from chatserver.generations.deletion import delete, delete_asset
 from chatserver.generations.models import History, Job, Maker
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.generations.service import HistoryQuery, cancel, create, find, history, retry

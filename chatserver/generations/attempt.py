@@ -28,9 +28,9 @@ from chatserver.errors import (
     TimedOut,
 )
 from chatserver.events import Announcement, session_channel
-from chatserver.generations import gates, queue
-from chatserver.generations.gates import Call, Chain, Gate
+from chatserver.generations import provider_limits, queue
 from chatserver.generations.models import Job, Maker
+from chatserver.generations.provider_limits import FallbackChain, Permit, ProviderLimits
 from chatserver.generations.queue import LeaseLost, Progress
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.messages.events import Progress as ProgressEvent
@@ -64,7 +64,7 @@ T = TypeVar("T")
 class Attempt:
     """Runs one job to one end. `stop()` ends it from outside."""
 
-    def __init__(self, state: State, chain: Chain, job: Job, pace: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, state: State, chain: FallbackChain, job: Job, pace: Callable[[], float] = lambda: 0.0) -> None:
         self._state, self._chain, self.job, self._pace = state, chain, job, pace
         self._status: GenerationStatus = "model-loading"
         self._progress = Progress()
@@ -150,44 +150,46 @@ class Attempt:
     async def _make(self) -> tuple[Finished, Picture | Clip]:
         """From the claimed provider, or from those after it in the order of fall-back; the last error where none does."""
         request = await self._request()
-        call: Call | None = self.job.call
+        permit: Permit | None = self.job.permit
         rest = self._chain
         while True:
-            assert call is not None
+            assert permit is not None
             try:
-                made = await self._run(self._state.providers[call.provider], request)
+                made = await self._run(self._state.providers[permit.provider], request)
             except ProviderError as error:
-                await self._report(call, error)
-                rest = tuple(gate for gate in rest if gate.name != call.provider)
-                call = None if isinstance(error, OURS) else await self._next_call(rest)
-                if call is None:
+                await self._record_failure(permit, error)
+                rest = tuple(limits for limits in rest if limits.name != permit.provider)
+                permit = None if isinstance(error, OURS) else await self._next_permit(rest)
+                if permit is None:
                     raise
             else:
-                if call.suspect:
-                    await self._insist(gates.answered, call)
+                if permit.half_open:
+                    await self._insist(provider_limits.record_success, permit)
                 return made
 
-    async def _report(self, call: Call, error: ProviderError) -> None:
-        """Tells every worker what this provider did; a limit without a time gets that of its closed gate."""
-        log.warning("provider.failed", provider=call.provider, generation_id=self.job.id, **self._told_by(error))
+    async def _record_failure(self, permit: Permit, error: ProviderError) -> None:
+        """Tells every worker what this provider did; a rate limit without Retry-After gets the time for which it closes."""
+        log.warning("provider.failed", provider=permit.provider, generation_id=self.job.id, **self._told_by(error))
         with contextlib.suppress(Busy):
-            seconds = await self._state.database.run_system(gates.faulted, self._gate(call), call, error)
+            seconds = await self._state.database.run_system(
+                provider_limits.record_failure, self._limits(permit), permit, error
+            )
             if seconds is not None:
-                log.warning("provider.closed", provider=call.provider, code=error.code, seconds=round(seconds, 1))
+                log.warning("provider.closed", provider=permit.provider, code=error.code, seconds=round(seconds, 1))
             if isinstance(error, ProviderRateLimited) and error.retry_after is None:
                 error.retry_after = seconds
 
-    def _gate(self, call: Call) -> Gate:
-        return next(gate for gate in self._chain if gate.name == call.provider)
+    def _limits(self, permit: Permit) -> ProviderLimits:
+        return next(limits for limits in self._chain if limits.name == permit.provider)
 
-    async def _next_call(self, rest: Chain) -> Call | None:
-        """A call at the next provider, waiting for one that is only busy; None where none is left or open."""
-        if not any(self.job.kind in gate.kinds for gate in rest):
+    async def _next_permit(self, rest: FallbackChain) -> Permit | None:
+        """A permit of the next provider, waiting for one that is only busy; None where none is left or open."""
+        if not any(self.job.kind in limits.kinds for limits in rest):
             return None
         while True:
-            outlook, call = await self._insist(queue.move, self.job, rest)
-            if call is not None or outlook.reason != "busy":
-                return call
+            available, permit = await self._insist(queue.switch_provider, self.job, rest)
+            if permit is not None or available.reason != "busy":
+                return permit
             await asyncio.sleep(BUSY_SECONDS)
 
     async def _request(self) -> ProviderRequest:

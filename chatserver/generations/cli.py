@@ -10,8 +10,8 @@ from chatserver import config as configuration
 from chatserver.config import Config
 from chatserver.database import opening
 from chatserver.errors import Invalid
-from chatserver.generations import gates
-from chatserver.generations.gates import Gate, Report
+from chatserver.generations import provider_limits
+from chatserver.generations.provider_limits import LimitReport, ProviderLimits
 
 app = typer.Typer(invoke_without_command=True)
 Name = Annotated[str, typer.Argument(help="A provider of PROVIDERS: huggingface, sketch, …")]
@@ -26,25 +26,25 @@ def group(context: typer.Context) -> None:
 
 @app.command("list")
 def list_providers() -> None:
-    """Every provider in its order of fall-back: its state, what it is doing, and what it may."""
+    """Every provider in its order of fall-back: its state, how busy it is, and its limits."""
     config = configuration.load()
-    reports = opening.run(gates.reports)
+    reports = opening.run(provider_limits.reports)
     table = Table("provider", "state", "at once", "this hour", "last error")
     for name in dict.fromkeys([*config.provider_order, *reports]):
-        table.add_row(*_row(config, name, gates.gate(config, name), reports.get(name)))
+        table.add_row(*_row(config, name, provider_limits.limits_of(config, name), reports.get(name)))
     Console().print(table)
 
 
-def _row(config: Config, name: str, gate: Gate, report: Report | None) -> tuple[str, ...]:
+def _row(config: Config, name: str, limits: ProviderLimits, report: LimitReport | None) -> tuple[str, ...]:
     shown = name if name in config.provider_order else f"{name} (not in PROVIDERS)"
     if report is None:
-        return shown, "open", _of(0, gate.at_once), _of(0, gate.an_hour), ""
+        return shown, "open", _of(0, limits.concurrency), _of(0, limits.per_hour), ""
     state = f"closed for {report.closed_seconds:.0f} s" if report.state == "closed" else report.state
     return (
         shown,
         state,
-        _of(report.running, gate.at_once),
-        _of(report.calls, gate.an_hour),
+        _of(report.running, limits.concurrency),
+        _of(report.calls, limits.per_hour),
         report.last_error_code or "",
     )
 
@@ -69,5 +69,5 @@ def _switch(name: str, *, paused: bool) -> None:
     known = configuration.load().provider_order
     if name not in known:
         raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
-    opening.run(gates.pause, name, paused=paused)
+    opening.run(provider_limits.pause, name, paused=paused)
     list_providers()

@@ -1,9 +1,9 @@
 """The websocket commands of generations."""
 
 from chatserver import generations, ids
-from chatserver.generations import improving
-from chatserver.generations.improving import ImprovePrompt
-from chatserver.generations.makers import makers
+from chatserver.generations import prompt_improvement
+from chatserver.generations.model_choice import makers
+from chatserver.generations.prompt_improvement import ImprovePrompt
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages.models import Generation, Message
 from chatserver.realtime.ports import Caller, Command
@@ -38,5 +38,5 @@ COMMANDS = [
     Command("generation.cancel", GenerationOnly, cancel),
     Command("generation.retry", GenerationOnly, retry),
     Command("generation.delete", GenerationOnly, delete),
-    Command("prompt.improve", ImprovePrompt, improving.improve),
+    Command("prompt.improve", ImprovePrompt, prompt_improvement.improve),
 ]

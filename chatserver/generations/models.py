@@ -3,13 +3,13 @@
 from msgspec import Struct
 
 from chatserver.database import Row
-from chatserver.generations.gates import Call
+from chatserver.generations.provider_limits import Permit
 from chatserver.messages.models import Generation
 from chatserver.providers.base import Kind
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """A claimed generation: what to make, with which call, and the attempt that fences every later write.
+    """A claimed generation: what to make, with which permit, and the attempt that fences every later write.
 
     `seconds_left` to its end.
     """
@@ -31,11 +31,11 @@ class Job(Struct, frozen=True, kw_only=True):
     guidance: float | None
     source_asset_id: str | None
     seconds_left: float
-    call: Call
+    permit: Permit
 
     @classmethod
-    def from_row(cls, row: Row, call: Call) -> "Job":
-        return cls(call=call, **{name: row[name] for name in cls.__struct_fields__ if name != "call"})
+    def from_row(cls, row: Row, permit: Permit) -> "Job":
+        return cls(permit=permit, **{name: row[name] for name in cls.__struct_fields__ if name != "permit"})
 
 
 class Maker(Struct, frozen=True):

@@ -9,9 +9,9 @@ from msgspec import Struct
 from chatserver import assets, credits, messages
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, TimedOut
-from chatserver.generations import gates
-from chatserver.generations.gates import Call, Chain, Gate, Outlook
+from chatserver.generations import provider_limits
 from chatserver.generations.models import Job, Maker
+from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
 from chatserver.messages.models import GenerationStatus
 from chatserver.providers.base import Kind
 
@@ -50,16 +50,16 @@ class Result(Struct, frozen=True, kw_only=True):
     height: int
 
 
-async def claim(tx: Transaction, worker_id: str, chain: Chain, at_most: int) -> tuple[list[Job], bool]:
-    """The next jobs that providers are free for, fairly by person and session, each with its call; then `model-loading`.
+async def claim(tx: Transaction, worker_id: str, chain: FallbackChain, at_most: int) -> tuple[list[Job], bool]:
+    """The next jobs that providers are free for, fairly by person and session, each with its permit; then `model-loading`.
 
-    Also whether something that is due was left: there were enough, or every gate is shut.
+    Also whether something that is due was left: there were enough, or no provider is available.
     """
     jobs: list[Job] = []
     due = await tx.fetch_value("generations.is_any_due")
     if not due:
-        return jobs, False  # nobody queues for the gates' lock where there is nothing to do
-    await gates.lock(tx, chain)
+        return jobs, False  # nobody waits for the lock of the limits where there is nothing to do
+    await provider_limits.lock(tx, chain)
     while due and len(jobs) < at_most and (job := await _claim_next(tx, worker_id, chain)):
         jobs.append(job)
         due = await tx.fetch_value("generations.is_any_due")
@@ -69,36 +69,36 @@ async def claim(tx: Transaction, worker_id: str, chain: Chain, at_most: int) -> 
     return jobs, due
 
 
-async def _claim_next(tx: Transaction, worker_id: str, chain: Chain) -> Job | None:
-    free = await _free_gates(tx, chain)
+async def _claim_next(tx: Transaction, worker_id: str, chain: FallbackChain) -> Job | None:
+    free = await _available(tx, chain)
     if not free:
         return None
     row = await tx.fetch_one(
         "generations.claim",
         worker_id=worker_id,
         lease_seconds=LEASE_SECONDS,
-        image_gate=free["image"].name if "image" in free else None,
-        video_gate=free["video"].name if "video" in free else None,
+        image_provider=free["image"].name if "image" in free else None,
+        video_provider=free["video"].name if "video" in free else None,
     )
-    return None if row is None else Job.from_row(row, await gates.take(tx, free[row["kind"]]))
+    return None if row is None else Job.from_row(row, await provider_limits.acquire(tx, free[row["kind"]]))
 
 
-async def _free_gates(tx: Transaction, chain: Chain) -> dict[Kind, Gate]:
-    standings = await gates.standings(tx, chain)
+async def _available(tx: Transaction, chain: FallbackChain) -> dict[Kind, ProviderLimits]:
+    states = await provider_limits.states(tx, chain)
     kinds: tuple[Kind, ...] = ("image", "video")
-    outlooks = {kind: gates.outlook(chain, standings, kind) for kind in kinds}
-    return {kind: outlook.gate for kind, outlook in outlooks.items() if outlook.gate is not None}
+    found = {kind: provider_limits.availability(chain, states, kind) for kind in kinds}
+    return {kind: each.limits for kind, each in found.items() if each.limits is not None}
 
 
-async def move(tx: Transaction, job: Job, rest: Chain) -> tuple[Outlook, Call | None]:
-    """Gives up the attempt's call, and takes one through the next gate of `rest` that is free; None where none is."""
-    await gates.lock(tx, rest)
-    outlook = gates.outlook(rest, await gates.standings(tx, rest), job.kind)
-    name = outlook.gate.name if outlook.gate else None
-    held = await tx.fetch_value("providers.hold", generation_id=job.id, attempt=job.attempt, provider=name)
+async def switch_provider(tx: Transaction, job: Job, rest: FallbackChain) -> tuple[Availability, Permit | None]:
+    """Gives up the permit of an attempt and acquires one of the next provider of `rest` that is free; None where none is."""
+    await provider_limits.lock(tx, rest)
+    available = provider_limits.availability(rest, await provider_limits.states(tx, rest), job.kind)
+    name = available.limits.name if available.limits else None
+    held = await tx.fetch_value("providers.set_calling", generation_id=job.id, attempt=job.attempt, provider=name)
     if held is None:
         raise LeaseLost
-    return outlook, await gates.take(tx, outlook.gate) if outlook.gate else None
+    return available, await provider_limits.acquire(tx, available.limits) if available.limits else None
 
 
 async def set_stage(

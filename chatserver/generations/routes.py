@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chatserver import generations
 from chatserver.api.endpoint import Call, Endpoint
-from chatserver.generations.makers import makers
+from chatserver.generations.model_choice import makers
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.models import Generation, Message
 

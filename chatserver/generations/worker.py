@@ -6,7 +6,7 @@ import contextlib
 import structlog
 
 from chatserver.errors import Busy
-from chatserver.generations import gates, queue
+from chatserver.generations import provider_limits, queue
 from chatserver.generations.attempt import KEEP_SECONDS, MOST_SAVES, Attempt
 from chatserver.generations.queue import LeaseLost
 from chatserver.jobs import worker_ids
@@ -14,7 +14,7 @@ from chatserver.jobs.events import JobsWaiting
 from chatserver.jobs.runner import Crew
 from chatserver.state import State
 
-# Jobs that one transaction claims: they share the wait for the gates' lock, which nobody should hold for long.
+# Jobs that one transaction claims: they share the wait for the lock of the limits, which nobody should hold for long.
 CLAIMS = 10
 # How often lost jobs are looked for.
 REAP_SECONDS = 5.0
@@ -30,7 +30,7 @@ class Worker:
     def __init__(self, state: State) -> None:
         self._state = state
         self._id = worker_ids.worker_id()
-        self._chain = gates.chain(state.config, state.providers.values())
+        self._chain = provider_limits.fallback_chain(state.config, state.providers.values())
         self._crew = Crew("generation", self._claim, hands=state.config.worker_concurrency, stop_seconds=STOP_SECONDS)
 
     def hear(self, event: JobsWaiting) -> None:
@@ -66,7 +66,7 @@ class Worker:
             log.warning("generation.taken_up", generation_id=generation_id)
             with contextlib.suppress(LeaseLost):
                 await self._state.database.run_system(queue.reap, generation_id, session_id, kind)
-        await self._state.database.run_system(gates.prune)
+        await self._state.database.run_system(provider_limits.prune)
         self._crew.look()
 
     async def _bury_the_dead(self) -> None:

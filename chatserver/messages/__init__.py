@@ -1,6 +1,6 @@
 """Messages: the stream of a session."""
 
-from chatserver.messages.deleting import delete, remove_generations
+from chatserver.messages.deletion import delete, remove_generations
 from chatserver.messages.models import Asset, Author, Generation, Message
 from chatserver.messages.requests import TEXT_LENGTH
 from chatserver.messages.service import (

@@ -19,7 +19,7 @@ from chatserver.jobs import worker_ids
 from chatserver.jobs.events import JobsWaiting
 from chatserver.jobs.runner import Crew
 from chatserver.markdown import plain
-from chatserver.messages import endings, replies, window
+from chatserver.messages import context_window, finish_reason, replies
 from chatserver.messages.events import Delta
 from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Reply, ReplyLost
@@ -185,7 +185,7 @@ class Writer:
             return self._usage.tokens_in, self._usage.tokens_out
         if not self._state.chat.is_model or not self._text:
             return 0, 0
-        return sum(window.estimate(turn.text) for turn in self._turns), window.estimate(self._text)
+        return sum(context_window.estimate(turn.text) for turn in self._turns), context_window.estimate(self._text)
 
     def _add(self, text: str) -> None:
         self._text += text
@@ -261,10 +261,10 @@ class Writer:
         """The text with a line that says how it ended, where that was not the answer's own end."""
         text = self._text.strip()
         if error is not None:
-            return endings.noted(text, error.message, error.code)
+            return finish_reason.noted(text, error.message, error.code)
         if self._cut:
-            return endings.ended(text, endings.LENGTH)
-        return text if text else endings.ended("", endings.STOPPED)
+            return finish_reason.ended(text, finish_reason.LENGTH)
+        return text if text else finish_reason.ended("", finish_reason.STOPPED)
 
     def _log(self, error: ChatserverError) -> None:
         reply, turns = self.reply, [turn.text for turn in self.reply.turns]

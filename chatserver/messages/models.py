@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from chatserver.database import Row
 from chatserver.errors import RateLimited
 from chatserver.identity import colours
-from chatserver.messages import endings
+from chatserver.messages import finish_reason
 
 T = TypeVar("T")
 
@@ -230,13 +230,15 @@ class Message(Struct, frozen=True, kw_only=True):
     def goes_on(self) -> bool:
         """Whether this is a reply that ended before all was said, so that one may ask for the rest."""
         return (
-            self.author.kind == "assistant" and self.status == "done" and endings.code_of(self.text) == endings.LENGTH
+            self.author.kind == "assistant"
+            and self.status == "done"
+            and finish_reason.code_of(self.text) == finish_reason.LENGTH
         )
 
     @property
     def declined(self) -> bool:
         """Whether this reply was never begun: who asked has had as many as one person may have."""
-        return self.status == "failed" and endings.code_of(self.text) == RateLimited.code
+        return self.status == "failed" and finish_reason.code_of(self.text) == RateLimited.code
 
     @property
     def stacks(self) -> list[list[Generation]]:

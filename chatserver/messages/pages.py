@@ -12,7 +12,7 @@ from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import Invalid, NotFound
 from chatserver.identity.viewer import require_viewer
-from chatserver.messages import drawing
+from chatserver.messages import rendering
 from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
@@ -84,7 +84,7 @@ async def show_room(request: Request) -> Response:
         return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
     context = {
         **{field: getattr(room, field) for field in room.__struct_fields__},
-        "pending": drawing.pending(),
+        "pending": rendering.pending(),
         "can_improve": state.chat.is_model,
         "local_only": hosts.opens_here_only(hosts.link_origin(state.config, request.scope)),
     }

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Transaction
-from chatserver.messages import endings, service, window
+from chatserver.messages import context_window, finish_reason, service
 from chatserver.providers.base import Turn
 
 # A writer that says nothing for this long is taken for dead.
@@ -117,10 +117,10 @@ async def _conversation(tx: Transaction, session_id: str, before_id: str, window
     rows = await tx.fetch_all(
         "messages.conversation", session_id=session_id, before_id=before_id, limit=WINDOW_MESSAGES
     )
-    return window.fit((_turn(row["author_kind"], row["kind"], row["text"]) for row in rows), window_tokens)
+    return context_window.fit((_turn(row["author_kind"], row["kind"], row["text"]) for row in rows), window_tokens)
 
 
 def _turn(author_kind: str, kind: str, text: str) -> Turn:
     if author_kind == "assistant":
-        return Turn("assistant", endings.without_note(text))
+        return Turn("assistant", finish_reason.without_note(text))
     return Turn("user", text if kind == "text" else f"(asked for a{'n image' if kind == 'image' else ' video'}) {text}")

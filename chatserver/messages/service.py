@@ -15,7 +15,7 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound, RateLimited
 from chatserver.events import session_channel
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
-from chatserver.messages import endings
+from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
@@ -140,7 +140,7 @@ async def _decline(tx: Transaction, seat: Seat, reply_to: str, refused: RateLimi
         id=message_id,
         client_id=message_id,
         kind="text",
-        text=endings.noted("", refused.message, refused.code),
+        text=finish_reason.noted("", refused.message, refused.code),
         html=f"<p><em>{refused.message}</em> (<code>{refused.code}</code>)</p>\n",
         status="failed",
         reply_to=reply_to,

@@ -64,7 +64,7 @@ SELECT EXISTS (SELECT 1 FROM generations
                 WHERE status = 'queued' AND lease_until IS NULL AND not_before <= clock_timestamp());
 
 -- name: claim
--- Takes the next job under a lease, of the kinds whose gate is free: the person with the fewest running goes first, then
+-- Takes the next job under a lease, of the kinds that have a free provider: the person with the fewest running goes first, then
 -- the one whose last turn is longest ago; among the sessions of that person likewise; then the oldest job. Only the first of each
 -- person in each session can be next, and an index leads from one to the other. SKIP LOCKED keeps two workers from taking
 -- the same one. Time that a job waited for a free call is not held against it.
@@ -93,12 +93,12 @@ WITH RECURSIVE lines (user_id, session_id) AS (
      SELECT g.id FROM generations g
       WHERE g.status = 'queued' AND g.user_id = l.user_id AND g.session_id = l.session_id
         AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
-        AND CASE g.kind WHEN 'image' THEN :image_gate::text ELSE :video_gate::text END IS NOT NULL
+        AND CASE g.kind WHEN 'image' THEN :image_provider::text ELSE :video_provider::text END IS NOT NULL
       ORDER BY g.id LIMIT 1) f
 )
 UPDATE generations
    SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
-       calling = CASE kind WHEN 'image' THEN :image_gate::text ELSE :video_gate::text END,
+       calling = CASE kind WHEN 'image' THEN :image_provider::text ELSE :video_provider::text END,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8),
        started_at = clock_timestamp(), fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
        deadline_at = coalesce(deadline_at + (clock_timestamp() - not_before), clock_timestamp() +

@@ -1,41 +1,41 @@
--- The gates of the providers: what all workers together may ask of them, and when.
+-- The limits of the providers: what all workers together may ask of them, and when.
 
--- name: make
+-- name: add_missing
 -- The rows of these providers, where they are missing.
 INSERT INTO provider_gates (name) SELECT unnest(:names::text[]) ON CONFLICT (name) DO NOTHING;
 
 -- name: lock
--- Whoever takes a call waits here for the others; what they took is read by the next statement, which sees it.
+-- Locks the rows of these providers: permits are acquired one after the other, and the next statement sees them.
 SELECT name FROM provider_gates WHERE name = ANY(:names::text[]) ORDER BY name FOR UPDATE;
 
--- name: standing
--- How these providers stand. `hour_seconds` is when the hour has room again: the call that is as many numbers ago as an
+-- name: states
+-- The state of these providers. `hour_seconds` is when the hour has room again: the call that is as many numbers ago as an
 -- hour takes must be an hour old.
 SELECT g.name, g.paused, g.tripped, g.strikes, g.calls_made,
        coalesce(extract(epoch FROM g.closed_until - clock_timestamp()), 0)::float8 AS closed_seconds,
        (SELECT count(*) FROM generations j
          WHERE j.lease_until IS NOT NULL AND j.lease_until > clock_timestamp() AND j.calling = g.name) AS running,
        coalesce((SELECT extract(epoch FROM c.started_at + interval '1 hour' - clock_timestamp()) FROM provider_calls c
-                  WHERE c.provider = g.name AND c.number = g.calls_made - a.an_hour + 1), 0)::float8 AS hour_seconds
-  FROM unnest(:names::text[], :an_hour::integer[]) AS a(name, an_hour) JOIN provider_gates g USING (name);
+                  WHERE c.provider = g.name AND c.number = g.calls_made - a.per_hour + 1), 0)::float8 AS hour_seconds
+  FROM unnest(:names::text[], :per_hour::integer[]) AS a(name, per_hour) JOIN provider_gates g USING (name);
 
--- name: take
--- One more call, with its number. The caller holds the lock.
+-- name: acquire
+-- One more call, with its number; `half_open`: the provider has failed lately. The caller holds the lock.
 WITH taken AS (
   UPDATE provider_gates SET calls_made = calls_made + 1 WHERE name = :name
-  RETURNING name, calls_made, tripped OR strikes > 0 AS suspect
+  RETURNING name, calls_made, tripped OR strikes > 0 AS half_open
 ), noted AS (
   INSERT INTO provider_calls (provider, number) SELECT name, calls_made FROM taken
 )
-SELECT calls_made AS number, suspect FROM taken;
+SELECT calls_made AS number, half_open FROM taken;
 
--- name: hold
--- The call that an attempt holds, under its fence; NULL gives it up.
+-- name: set_calling
+-- The provider that an attempt calls, under its fence; NULL gives its permit up.
 UPDATE generations SET calling = :provider
  WHERE id = :generation_id AND attempt = :attempt AND lease_until IS NOT NULL
 RETURNING id;
 
--- name: answered
+-- name: record_success
 -- The provider is well again.
 UPDATE provider_gates SET tripped = false, strikes = 0 WHERE name = :name AND (tripped OR strikes > 0);
 
@@ -47,7 +47,7 @@ UPDATE provider_calls SET failed_at = clock_timestamp() WHERE provider = :name A
 -- What went wrong last, for the operator.
 UPDATE provider_gates SET last_error_code = :code, last_error_at = clock_timestamp() WHERE name = :name;
 
--- name: trip
+-- name: open_breaker
 -- Opens the breaker: after too many failures in its window, or after one in a trial. Each time in a row twice as long.
 UPDATE provider_gates
    SET tripped = true, strikes = strikes + 1,
@@ -81,7 +81,7 @@ SELECT number, extract(epoch FROM started_at + interval '1 hour' - clock_timesta
  ORDER BY number LIMIT 500;
 
 -- name: list
--- Every gate as the operator sees it.
+-- Every provider as the operator sees it.
 SELECT g.name, g.paused, g.tripped, g.last_error_code, g.last_error_at,
        coalesce(extract(epoch FROM g.closed_until - clock_timestamp()), 0)::float8 AS closed_seconds,
        (SELECT count(*) FROM provider_calls c

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from chatserver.generations import gates
+from chatserver.generations import provider_limits
 from tests.emulators.huggingface import Emulator, Fail, Ok
 from tests.emulators.huggingface.outcomes import Outcome
 from tests.support import product as products
@@ -67,16 +67,18 @@ async def pass_time(database, seconds):
         await run_sql(database, f"UPDATE {table} SET {column} = {column} - make_interval(secs => $1)", float(seconds))
 
 
-async def gate(database):
-    return (await database.run_system(gates.reports))["huggingface"]
+async def limit_report(database):
+    return (await database.run_system(provider_limits.reports))["huggingface"]
 
 
 async def opens(database, emulator, asked):
     """Waits until so many calls were asked and answered, and the breaker is open after them; for how long."""
     async with asyncio.timeout(30):
-        while len(emulator.calls("make")) < asked or emulator.at_once or (await gate(database)).state != "closed":
+        while (
+            len(emulator.calls("make")) < asked or emulator.at_once or (await limit_report(database)).state != "closed"
+        ):
             await asyncio.sleep(0.05)
-    return (await gate(database)).closed_seconds
+    return (await limit_report(database)).closed_seconds
 
 
 async def is_told_to_wait(room, message, seconds):
@@ -132,7 +134,7 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
     await pass_time(database, 300)
     rest = [await room.sees_ended(message) for message in (*hills[1:], late)]
     assert [ended(message) for message in rest] == ["done"] * FAILURES
-    assert (await gate(database)).state == "open"
+    assert (await limit_report(database)).state == "open"
     credits = (await ada.credits(session))["image"]
     assert (credits["left"], credits["held"]) == (credits["limit"] - FAILURES, 0)
     await room.leaves()
@@ -153,7 +155,7 @@ async def test_p14_with_a_next_provider_nobody_waits(settings, emulator, databas
         for message in [await room.sees_ended(dale) for dale in dales]:
             [generation] = message["generations"]
             assert (ended(message), generation["provider"], generation["stage"]["attempt"]) == ("done", "sketch", 1)
-        assert (await gate(database)).state == "closed"
+        assert (await limit_report(database)).state == "closed"
         asked = len(emulator.calls("make"))
         late = await room.sees_ended(await room.generates("a late dale", width=64, height=64))
         assert (ended(late), late["generations"][0]["provider"]) == ("done", "sketch")

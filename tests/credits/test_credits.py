@@ -11,15 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chatserver import assets, credits, generations, ids
 from chatserver.errors import Conflict, CreditsExhausted, ProviderDown
 from chatserver.generations import queue
-from chatserver.generations.gates import Gate
 from chatserver.generations.models import Maker
+from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.imaging.protocol import Picture
 from tests.support.people import make_session, make_user, run_sql
 
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=8, height=8, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
-CHAIN = (Gate("sketch", frozenset({"image", "video"})),)
+CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"})),)
 MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
 
 

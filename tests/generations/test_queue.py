@@ -7,9 +7,9 @@ import pytest
 
 from chatserver import assets, credits, generations
 from chatserver.errors import ModelLoadingTooLong, ProviderDown
-from chatserver.generations import positions, queue
-from chatserver.generations.gates import Gate
+from chatserver.generations import queue, queue_positions
 from chatserver.generations.models import Maker
+from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.generations.queue import LeaseLost, Progress, Result
 from chatserver.imaging.protocol import Picture
 from tests.support.people import make_session, make_user, run_sql
@@ -18,7 +18,7 @@ PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
 BOTH, MAKER = frozenset({"image", "video"}), Maker("sketch", "Sketch")
-CHAIN = (Gate("sketch", BOTH),)
+CHAIN = (ProviderLimits("sketch", BOTH),)
 MAKERS = {"image": MAKER, "video": MAKER}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""
@@ -102,7 +102,7 @@ async def test_the_places_that_people_are_told_are_those_in_which_they_are_serve
     await ask(database, ada, other, count=2)
     sessions = [greedy, other]
     first = await take(database)
-    told = await database.run_system(positions.of_sessions, sessions, CHAIN)
+    told = await database.run_system(queue_positions.of_sessions, sessions, CHAIN)
     places = {event.position: event.generation_id for _, _, event in told}
     assert sorted(places) == list(range(1, 10))
     await finish(database, first)
@@ -121,7 +121,7 @@ async def test_turns_are_taken_by_person_however_many_sessions_one_has(database,
     bob, cleo = await make_user(database, "Bob"), await make_user(database, "Cleo")
     his, hers = await make_session(database, bob), await make_session(database, cleo)
     first = [await ask(database, bob, his), await ask(database, cleo, hers)]
-    told = await database.run_system(positions.of_sessions, [his, hers], CHAIN)
+    told = await database.run_system(queue_positions.of_sessions, [his, hers], CHAIN)
     assert sorted(event.position for _, _, event in told) == [1, 2]
     for job in running:
         await finish(database, job)
@@ -160,7 +160,9 @@ async def test_the_places_told_to_several_people_with_several_sessions_are_those
         for session in sessions[user]:
             await ask(database, user, session, count=count)
     begun = [await take(database) for _ in range(running)]
-    told = await database.run_system(positions.of_sessions, [s for owned in sessions.values() for s in owned], CHAIN)
+    told = await database.run_system(
+        queue_positions.of_sessions, [s for owned in sessions.values() for s in owned], CHAIN
+    )
     for job in begun:
         await finish(database, job)
     served = []
@@ -184,11 +186,11 @@ async def test_two_workers_never_take_the_same_job(database, ada):
     assert await take(database) is None
 
 
-async def test_a_kind_whose_gate_is_shut_waits_and_the_other_goes(database, ada):
+async def test_a_kind_without_an_available_provider_waits_and_the_other_goes(database, ada):
     session = await make_session(database, ada)
     await ask(database, ada, session)
     await ask(database, ada, session, kind="video")
-    clips_only = (Gate("films", frozenset({"video"})),)
+    clips_only = (ProviderLimits("films", frozenset({"video"})),)
     assert (await take(database, chain=clips_only)).kind == "video"
     assert await take(database, chain=clips_only) is None
     assert (await take(database)).kind == "image"
@@ -213,7 +215,7 @@ LATE_WRITES = {
     "progress": lambda job: (queue.save_progress, job, Progress(fraction=0.9)),
     "fail": lambda job: (queue.fail, job, ProviderDown()),
     "requeue": lambda job: (queue.requeue, job),
-    "move": lambda job: (queue.move, job, CHAIN),
+    "switch_provider": lambda job: (queue.switch_provider, job, CHAIN),
 }
 
 

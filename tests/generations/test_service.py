@@ -18,8 +18,8 @@ from chatserver.errors import (
     SessionExpired,
 )
 from chatserver.generations import queue
-from chatserver.generations.gates import Gate
 from chatserver.generations.models import Maker
+from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
 from tests.support.people import make_session, make_user, run_sql, seat
@@ -28,7 +28,7 @@ PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
 MAKER = Maker("sketch", "Sketch")
-CHAIN = (Gate("sketch", frozenset({"image", "video"})),)
+CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"})),)
 MAKERS = {"image": MAKER, "video": MAKER}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""

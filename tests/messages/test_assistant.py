@@ -15,11 +15,11 @@ from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.jobs.events import JobsWaiting
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import assistant as assistants
-from chatserver.messages import endings, replies
+from chatserver.messages import finish_reason, replies
 from chatserver.messages.assistant import Assistant, Writer
-from chatserver.messages.drawing import Drawing
 from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.models import utf16_length
+from chatserver.messages.rendering import Drawing
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Cut, TakenBack, Text, Usage
 from chatserver.web import templating
@@ -269,8 +269,8 @@ async def test_an_endless_answer_is_cut(house, monkeypatch):
     monkeypatch.setattr(assistants, "LONGEST_TEXT", 1000)
     message, _ = await writes(house, *["word " * 50] * 50)
     assert message.status == "done"
-    assert 1000 <= len(endings.without_note(message.text)) <= 1300
-    assert endings.code_of(message.text) == "length"
+    assert 1000 <= len(finish_reason.without_note(message.text)) <= 1300
+    assert finish_reason.code_of(message.text) == "length"
     assert house.chat.closed == 1
 
 

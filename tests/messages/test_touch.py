@@ -4,7 +4,7 @@ import asyncio
 
 from chatserver import ids, messages
 from chatserver.generations import queue
-from chatserver.generations.gates import Gate
+from chatserver.generations.provider_limits import ProviderLimits
 from tests.credits.test_credits import create
 from tests.support.people import make_session, make_user, run_sql
 
@@ -13,7 +13,7 @@ async def test_each_change_takes_the_next_number_and_tells_the_state_of_its_mome
     ada = await make_user(database)
     session_id = await make_session(database, ada, "pro")
     message = await create(database, ada, session_id, count=4)
-    chain = (Gate("sketch", frozenset({"image"})),)
+    chain = (ProviderLimits("sketch", frozenset({"image"})),)
     await asyncio.gather(
         *(database.run_system(queue.claim, ids.new(), chain, 1) for _ in range(4)),
         *(database.run_system(messages.touch, message.id) for _ in range(20)),

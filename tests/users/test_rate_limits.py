@@ -14,7 +14,7 @@ from chatserver.errors import (
     TooManySessions,
     TooManyWaiting,
 )
-from chatserver.generations import improving
+from chatserver.generations import prompt_improvement
 from chatserver.generations.models import Maker
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
@@ -356,11 +356,11 @@ async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, a
     state = SimpleNamespace(chat=model, database=few)
     viewer = Viewer(id=ada, name="Ada", role="member", via="cookie", credential_id="c")
     caller = Caller(viewer=viewer, session_id=room, connection_id="1")
-    wishes = [improving.improve(state, caller, improving.ImprovePrompt("a boat")) for _ in range(6)]
+    wishes = [prompt_improvement.improve(state, caller, prompt_improvement.ImprovePrompt("a boat")) for _ in range(6)]
     assert await outcomes(wishes) == ["Improved"] * 2 + ["RateLimited"] * 4
     assert model.asked == 2
     with pytest.raises(RateLimited, match=r"Yours is as it was; it can be improved in 1 h\."):
-        await improving.improve(state, caller, improving.ImprovePrompt("a boat"))
+        await prompt_improvement.improve(state, caller, prompt_improvement.ImprovePrompt("a boat"))
 
 
 async def test_an_invite_is_bounded_for_who_makes_it_and_for_who_comes(limited, ada):

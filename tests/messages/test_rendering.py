@@ -9,10 +9,10 @@ import pytest
 from chatserver import config
 from chatserver.credits.events import CreditsChanged
 from chatserver.markdown import parser
-from chatserver.messages import drawing
-from chatserver.messages.drawing import Drawing
+from chatserver.messages import rendering
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message, Stage
+from chatserver.messages.rendering import Drawing
 from chatserver.web import templating
 from chatserver.web.site import Site
 from tests.support import samples
@@ -177,7 +177,7 @@ def test_stage_numbers_are_drawn_only_where_they_are_known(site: Site) -> None:
 
 
 def test_placeholders_are_drawn_for_all_that_can_be_pending(site: Site) -> None:
-    pending = drawing.pending()
+    pending = rendering.pending()
     for message in (pending.text, pending.image, pending.video):
         assert draw(site, message).tags[0][1]["id"] == "message_pending"
 

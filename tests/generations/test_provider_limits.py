@@ -7,20 +7,20 @@ import pytest
 
 from chatserver import credits, generations, ids
 from chatserver.errors import ModelLoadingTooLong, ProviderCreditsUsedUp, ProviderDown, ProviderRateLimited
-from chatserver.generations import gates, positions, queue
-from chatserver.generations.gates import Gate, Outlook, Standing
+from chatserver.generations import provider_limits, queue, queue_positions
 from chatserver.generations.models import Maker
+from chatserver.generations.provider_limits import Availability, LimitState, ProviderLimits
 from tests.support.people import make_session, make_user, run_sql
 
 BOTH = frozenset({"image", "video"})
-FIRST = Gate("first", BOTH, at_once=2, an_hour=5, failures=3, rest_seconds=20)
-SECOND = Gate("second", frozenset({"image"}))
+FIRST = ProviderLimits("first", BOTH, concurrency=2, per_hour=5, failures=3, rest_seconds=20)
+SECOND = ProviderLimits("second", frozenset({"image"}))
 MAKERS = {"image": Maker("first", "Model"), "video": Maker("first", "Model")}
 
 
 @pytest.fixture
 async def session(database):
-    """A session on the largest plan, with nothing else in the queue and every gate as new."""
+    """A session on the largest plan, with nothing else in the queue and no provider limited."""
     await run_sql(database, "DELETE FROM user_sessions")
     await run_sql(database, "DELETE FROM provider_gates")
     ada = await make_user(database)
@@ -40,7 +40,7 @@ async def claim(database, chain=(FIRST,)):
 
 
 async def waits(database, session, chain=(FIRST,)):
-    told = await database.run_system(positions.of_sessions, [session[1]], chain)
+    told = await database.run_system(queue_positions.of_sessions, [session[1]], chain)
     return [(event.waits_for or None, event.eta_seconds) for _, _, event in told]
 
 
@@ -57,17 +57,17 @@ async def end(database, job):
     await database.run_system(queue.fail, job, ProviderDown())
 
 
-async def fail(database, job, error, gate=FIRST):
-    return await database.run_system(gates.faulted, gate, job.call, error)
+async def fail(database, job, error, limits=FIRST):
+    return await database.run_system(provider_limits.record_failure, limits, job.permit, error)
 
 
 async def test_no_more_calls_at_once_than_allowed_whoever_asks(database, session) -> None:
-    # Of one session only one job at a time can be next, and making the gate's row orders those who come first: neither
+    # Of one session only one job at a time can be next, and adding the provider's row orders those who come first: neither
     # may do the lock's work here.
     for _ in range(6):
         ada = await make_user(database)
         await enqueue(database, (ada, await make_session(database, ada, "pro")))
-    await database.run_system(gates.lock, (FIRST,))
+    await database.run_system(provider_limits.lock, (FIRST,))
     claimed = await asyncio.gather(*(claim(database) for _ in range(6)))
     jobs = [job for job in claimed if job]
     assert len(jobs) == 2
@@ -100,7 +100,7 @@ async def test_no_more_calls_an_hour_than_allowed_and_the_window_slides(database
 
 
 async def test_the_wait_for_the_hour_is_that_of_each_place(database, session) -> None:
-    wide = Gate("first", BOTH, at_once=9, an_hour=2)
+    wide = ProviderLimits("first", BOTH, concurrency=9, per_hour=2)
     await enqueue(database, session, 2)
     for _ in range(2):
         await end(database, await claim(database, (wide,)))
@@ -126,7 +126,7 @@ async def test_every_claim_costs_as_little_with_thousands_waiting(database, sess
     )
     await run_sql(database, "INSERT INTO provider_gates (name, calls_made) VALUES ('open', 20000)")
     await run_sql(database, "INSERT INTO provider_calls (provider, number) SELECT 'open', generate_series(1, 20000)")
-    chain = (Gate("open", BOTH, at_once=1000, an_hour=1_000_000),)
+    chain = (ProviderLimits("open", BOTH, concurrency=1000, per_hour=1_000_000),)
     took = []
     for _ in range(15):
         began = time.perf_counter()
@@ -136,28 +136,28 @@ async def test_every_claim_costs_as_little_with_thousands_waiting(database, sess
 
 
 async def test_the_breaker_opens_after_failures_and_lets_one_trial_through(database, session) -> None:
-    gate = Gate("first", BOTH, at_once=2, failures=3, rest_seconds=20)
+    limits = ProviderLimits("first", BOTH, concurrency=2, failures=3, rest_seconds=20)
     await enqueue(database, session, 6)
     for number in range(3):
-        job = await claim(database, (gate,))
+        job = await claim(database, (limits,))
         closed = await fail(database, job, ProviderDown())
         await end(database, job)
         assert (closed is not None) == (number == 2)
-    assert await claim(database, (gate,)) is None
-    [(cause, seconds), *_] = await waits(database, session, (gate,))
+    assert await claim(database, (limits,)) is None
+    [(cause, seconds), *_] = await waits(database, session, (limits,))
     assert cause == "closed"
     assert 15 <= seconds <= 25
     await pass_time(database, 21)
-    trial = await claim(database, (gate,))
-    assert trial.call.suspect
-    assert await claim(database, (gate,)) is None, "a second one beside the trial"
+    trial = await claim(database, (limits,))
+    assert trial.permit.half_open
+    assert await claim(database, (limits,)) is None, "a second one beside the trial"
     assert 35 < await fail(database, trial, ProviderDown()) <= 40, "twice as long the second time"
     await end(database, trial)
     await pass_time(database, 41)
-    trial = await claim(database, (gate,))
-    await database.run_system(gates.answered, trial.call)
-    assert await claim(database, (gate,)) is not None
-    [report] = (await database.run_system(gates.reports)).values()
+    trial = await claim(database, (limits,))
+    await database.run_system(provider_limits.record_success, trial.permit)
+    assert await claim(database, (limits,)) is not None
+    [report] = (await database.run_system(provider_limits.reports)).values()
     assert (report.state, report.last_error_code, report.running) == ("open", "provider-down", 2)
 
 
@@ -198,10 +198,10 @@ async def test_rate_limits_without_a_time_pause_longer_each_time(database, sessi
 
 async def test_the_pause_stops_new_work_until_it_is_lifted(database, session) -> None:
     await enqueue(database, session, 1)
-    await database.run_system(gates.pause, "first", paused=True)
+    await database.run_system(provider_limits.pause, "first", paused=True)
     assert await claim(database) is None
     assert (await waits(database, session))[0][0] == "paused"
-    await database.run_system(gates.pause, "first", paused=False)
+    await database.run_system(provider_limits.pause, "first", paused=False)
     assert await claim(database)
 
 
@@ -211,39 +211,42 @@ async def test_work_goes_to_the_next_provider_while_the_first_is_shut_but_waits_
     chain = (FIRST, SECOND)
     await enqueue(database, session, 5)
     await enqueue(database, session, 1, "video")
-    assert (await claim(database, chain)).call.provider == "first"
-    assert (await claim(database, chain)).call.provider == "first"
+    assert (await claim(database, chain)).permit.provider == "first"
+    assert (await claim(database, chain)).permit.provider == "first"
     assert await claim(database, chain) is None
-    await database.run_system(gates.pause, "first", paused=True)
+    await database.run_system(provider_limits.pause, "first", paused=True)
     jobs = [await claim(database, chain) for _ in range(4)]
-    assert [job and (job.kind, job.call.provider) for job in jobs] == [("image", "second")] * 3 + [None]
+    assert [job and (job.kind, job.permit.provider) for job in jobs] == [("image", "second")] * 3 + [None]
 
 
 async def test_an_attempt_moves_on_and_gives_its_first_call_back(database, session) -> None:
     await enqueue(database, session, 3)
     job, other = await claim(database), await claim(database)
     assert await claim(database) is None
-    _, call = await database.run_system(queue.move, job, (SECOND,))
-    assert call.provider == "second"
+    _, permit = await database.run_system(queue.switch_provider, job, (SECOND,))
+    assert permit.provider == "second"
     assert await claim(database) is not None
     await database.run_system(queue.requeue, other, fault=False)
     with pytest.raises(queue.LeaseLost):
-        await database.run_system(queue.move, other, (SECOND,))
+        await database.run_system(queue.switch_provider, other, (SECOND,))
     assert await database.run_system(credits.check) == []
 
 
 @pytest.mark.parametrize(
-    ("standings", "expected"),
+    ("states", "expected"),
     [
-        ({}, Outlook(FIRST)),
-        ({"first": Standing(running=2)}, Outlook(None, "busy")),
-        ({"first": Standing(running=1, tripped=True)}, Outlook(None, "busy")),
-        ({"first": Standing(hour_seconds=9)}, Outlook(None, "limit", 9)),
-        ({"first": Standing(closed_seconds=9)}, Outlook(SECOND)),
-        ({"first": Standing(paused=True), "second": Standing(closed_seconds=3)}, Outlook(None, "closed", 3)),
-        ({"first": Standing(closed_seconds=9), "second": Standing(closed_seconds=3)}, Outlook(None, "closed", 3)),
-        ({"first": Standing(paused=True), "second": Standing(paused=True)}, Outlook(None, "paused")),
+        ({}, Availability(FIRST)),
+        ({"first": LimitState(running=2)}, Availability(None, "busy")),
+        ({"first": LimitState(running=1, half_open=True)}, Availability(None, "busy")),
+        ({"first": LimitState(hour_seconds=9)}, Availability(None, "limit", 9)),
+        ({"first": LimitState(closed_seconds=9)}, Availability(SECOND)),
+        ({"first": LimitState(paused=True), "second": LimitState(closed_seconds=3)}, Availability(None, "closed", 3)),
+        (
+            {"first": LimitState(closed_seconds=9), "second": LimitState(closed_seconds=3)},
+            Availability(None, "closed", 3),
+        ),
+        ({"first": LimitState(paused=True), "second": LimitState(paused=True)}, Availability(None, "paused")),
     ],
 )
-def test_what_a_chain_of_gates_means(standings, expected) -> None:
-    assert gates.outlook((FIRST, SECOND), standings, "image") == expected
+def test_what_a_fallback_chain_means(states, expected) -> None:
+    assert provider_limits.availability((FIRST, SECOND), states, "image") == expected

@@ -8,8 +8,8 @@ from msgspec import UNSET, Struct
 
 from chatserver.database import Row, Transaction
 from chatserver.events import Event
-from chatserver.generations import gates
-from chatserver.generations.gates import Chain, Outlook
+from chatserver.generations import provider_limits
+from chatserver.generations.provider_limits import Availability, FallbackChain
 from chatserver.messages.events import Progress
 from chatserver.providers.base import Kind
 
@@ -21,15 +21,15 @@ Cause = Literal["limit", "closed", "paused"]
 
 
 class Forecast(Struct, frozen=True):
-    """When a kind's gate lets work through: `free` calls now (None: as many as come), then one after each of `hour`."""
+    """When a kind's provider takes jobs: `free` calls now (None: as many as come), then one after each of `hour`."""
 
-    outlook: Outlook
+    availability: Availability
     free: int | None = None
     hour: tuple[float, ...] = ()
 
     def wait(self, place: int) -> tuple[float | None, Cause | None]:
-        """Seconds until the gate has a call for the one at `place` (1 = next), where known, and why it waits."""
-        reason, seconds = self.outlook.reason, self.outlook.seconds
+        """Seconds until the provider has a free call for the one at `place` (1 = next), where known, and why it waits."""
+        reason, seconds = self.availability.reason, self.availability.seconds
         if reason in {"closed", "paused"}:
             return seconds, "closed" if reason == "closed" else "paused"
         if self.free is None or place <= self.free or not self.hour:
@@ -40,7 +40,9 @@ class Forecast(Struct, frozen=True):
         return returns[index] + rounds * HOUR_SECONDS, "limit"
 
 
-async def of_sessions(tx: Transaction, session_ids: Sequence[str], chain: Chain) -> list[tuple[str, str, Event]]:
+async def of_sessions(
+    tx: Transaction, session_ids: Sequence[str], chain: FallbackChain
+) -> list[tuple[str, str, Event]]:
     """(session, key, progress) of each waiting generation of these sessions. Needs the worker role."""
     rows = await tx.fetch_all("generations.positions", session_ids=list(session_ids))
     if not rows:
@@ -50,32 +52,32 @@ async def of_sessions(tx: Transaction, session_ids: Sequence[str], chain: Chain)
     return [(row["session_id"], f"{KEY}{row['id']}", _progress(row, usual, forecasts[row["kind"]])) for row in rows]
 
 
-async def _forecast(tx: Transaction, chain: Chain, kind: Kind) -> Forecast:
-    standings = await gates.standings(tx, chain)
-    outlook = gates.outlook(chain, standings, kind)
-    gate = outlook.gate or next(
-        (each for each in chain if kind in each.kinds and not _is_shut(each.name, standings)), None
+async def _forecast(tx: Transaction, chain: FallbackChain, kind: Kind) -> Forecast:
+    states = await provider_limits.states(tx, chain)
+    available = provider_limits.availability(chain, states, kind)
+    limits = available.limits or next(
+        (each for each in chain if kind in each.kinds and not _is_closed(each.name, states)), None
     )
-    if gate is None or gate.an_hour is None or gate.name not in standings:
-        return Forecast(outlook)
-    calls = await tx.fetch_all("providers.hour", name=gate.name)
-    taken = standings[gate.name].calls_made - calls[0]["number"] + 1 if calls else 0
+    if limits is None or limits.per_hour is None or limits.name not in states:
+        return Forecast(available)
+    calls = await tx.fetch_all("providers.hour", name=limits.name)
+    taken = states[limits.name].calls_made - calls[0]["number"] + 1 if calls else 0
     # With a smaller limit than before, the oldest calls give nothing back.
-    surplus = max(taken - gate.an_hour, 0)
-    return Forecast(outlook, max(gate.an_hour - taken, 0), tuple(call["seconds"] for call in calls[surplus:]))
+    surplus = max(taken - limits.per_hour, 0)
+    return Forecast(available, max(limits.per_hour - taken, 0), tuple(call["seconds"] for call in calls[surplus:]))
 
 
-def _is_shut(name: str, standings: gates.Standings) -> bool:
-    standing = standings.get(name)
-    return standing is not None and (standing.paused or standing.closed_seconds > 0)
+def _is_closed(name: str, states: provider_limits.LimitStates) -> bool:
+    state = states.get(name)
+    return state is not None and (state.paused or state.closed_seconds > 0)
 
 
 def _progress(row: Row, usual: float | None, forecast: Forecast) -> Progress:
     # Each running one ends, on average, after half of the usual time; each round before ours takes all of it.
     turns = (row["position"] - 1) // row["running"] + 0.5
     eta = None if usual is None else turns * usual
-    gate_wait, cause = forecast.wait(row["position"])
-    wait: float = max(row["wait_seconds"], gate_wait or 0.0)
+    provider_wait, cause = forecast.wait(row["position"])
+    wait: float = max(row["wait_seconds"], provider_wait or 0.0)
     known = max(eta or 0.0, wait) if eta is not None or wait else None
     return Progress(
         generation_id=row["id"],
