@@ -30,7 +30,6 @@ class ProviderRequest(Struct, frozen=True, kw_only=True):
     seed: int
     steps: int | None = None
     guidance: float | None = None
-    model: str | None = None
     source: bytes | None = None
 
 

@@ -154,8 +154,6 @@ class HuggingFace:
         return Address("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol], key=key)
 
     def _model_for(self, request: ProviderRequest) -> str:
-        if request.model:
-            return request.model
         if request.kind == "image" and request.source is not None:
             return self._config.image_edit_model
         return self.model(request.kind)

@@ -102,7 +102,7 @@ async def test_a_slow_hub_delays_only_those_who_wait_for_it(huggingface: Emulato
 @pytest.mark.parametrize("model", ["../../api/whoami-v2", "a b", "a?x=1#y"])
 async def test_a_model_name_cannot_lead_elsewhere(huggingface: Emulator, make: Make, model: str):
     with pytest.raises(ModelGone):
-        await steps_of(make(), request(model=model))
+        await steps_of(make(image_model=model), request())
     assert huggingface.calls("whoami") == []
 
 
