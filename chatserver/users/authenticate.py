@@ -81,7 +81,7 @@ def give_cookie(response: Response, config: Config, token: str) -> None:
 def take_cookie(response: Response, config: Config) -> None:
     """Lets the browser forget its sign-in, and whatever our pages kept there. The theme, a cookie, stays."""
     cookies.clear(response, config, COOKIE)
-    # Browsers heed this on secure addresses only; elsewhere the next page does it (static/js/helpers/forgetting.js).
+    # Browsers heed this on secure addresses only; elsewhere the next page does it (static/js/helpers/browser_data.js).
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     response.set_cookie(
         cookies.full_name(config, _FORGET_COOKIE), "1", max_age=_LIFETIME_SECONDS, secure=config.secure, samesite="lax"

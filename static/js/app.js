@@ -1,10 +1,11 @@
-// The chat page: every element that it is made of. The room starts the socket once all of them listen.
-import "./helpers/forgetting.js"
+// The chat page: all elements that it is made of. <chat-room> comes last and starts the connection, so that every other
+// element listens before the first event.
+import "./helpers/browser_data.js"
 import "./elements/copy_button.js"
 import "./elements/local_time.js"
 import "./elements/theme_switch.js"
 import "./elements/toast_notice.js"
-import "./elements/polite_voice.js"
+import "./elements/live_region.js"
 import "./elements/credit_balance.js"
 import "./elements/session_clock.js"
 import "./elements/session_stats.js"
@@ -17,17 +18,17 @@ import "./elements/generation_card.js"
 import "./elements/generation_stack.js"
 import "./elements/chat_message.js"
 import "./elements/message_list.js"
-import "./elements/armed_prompt.js"
+import "./elements/deferred_prompt.js"
 import "./elements/message_composer.js"
 import "./elements/picture_viewer.js"
 import "./elements/invite_panel.js"
 import "./elements/removed_list.js"
-import "./elements/member_farewell.js"
+import "./elements/remove_member.js"
 import "./elements/session_deletion.js"
 import "./elements/chat_room.js"
 import { installServiceWorker } from "./helpers/service_worker.js"
-import { watchViewer } from "./helpers/whose.js"
-import "./away.js"
+import { guardViewer } from "./helpers/viewer_guard.js"
+import "./notifications.js"
 
-watchViewer()
+guardViewer()
 installServiceWorker()

@@ -1,22 +1,22 @@
-// What was asked for and is not stored yet: clones of the page's <template>s, filled with the command's own words.
+// Messages that were sent and are not stored yet: clones of the page's <template>s, filled with the command's fields.
 import { slot } from "./helpers/dom.js"
 import { now } from "./helpers/time.js"
 import { viewer } from "./helpers/viewer.js"
 
 const TEMPLATES = { "message.create": () => "pending_text", "generation.create": ({ kind }) => `pending_${kind}` }
 
-// A node for a command, or null where it makes no message.
+/** A pending message for a command, or null where the command makes no message. */
 export function pendingMessage(command) {
   const template = TEMPLATES[command.type]?.(command)
   if (!template) return null
   const message = document.importNode(document.getElementById(template).content, true).querySelector("chat-message")
-  address(message, command)
+  setIdentity(message, command)
   slot(message, "text").textContent = command.text ?? command.prompt
   if (command.prompt) fillStacks(message, command)
   return message
 }
 
-function address(message, { client_id: clientId }) {
+function setIdentity(message, { client_id: clientId }) {
   const created = now().toISOString()
   message.id = `pending_${clientId}`
   message.setAttribute("data-local-pending", "")

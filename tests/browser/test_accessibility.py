@@ -91,9 +91,9 @@ async def test_the_chat_page_while_pictures_are_made(emulated_product, emulator,
         await page.click('.composer__mode[data-mode="image"]')
         await page.fill(TEXT, "the fourth boat")
         await page.press(TEXT, "Enter")
-        await expect(page.locator(".composer__armed")).to_be_visible()
+        await expect(page.locator(".composer__deferred")).to_be_visible()
         found += await complaints_about(page, "generating and out of credits")
-        await page.click('[data-action="disarm"]')
+        await page.click('[data-action="cancel-deferred"]')
         emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
         for message in messages:
             await room.asks("generation.cancel", generation_id=message["generations"][0]["id"])

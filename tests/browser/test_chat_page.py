@@ -40,7 +40,7 @@ async def test_a_picture_goes_through_its_stages_in_the_message_and_costs_one_cr
         await expect(card).to_have_attribute("data-status", "done", timeout=60_000)
         await expect(page.locator(".downloads__main")).to_contain_text("Download PNG · 512 × 512")
         await expect(page.locator('#details [data-kind="image"] [data-slot="words"]')).to_contain_text("7 of 8 left")
-        await expect(page.locator("polite-voice")).to_have_text("Picture ready.")
+        await expect(page.locator("live-region")).to_have_text("Picture ready.")
 
 
 async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(browser, tmp_path) -> None:
@@ -77,11 +77,11 @@ async def test_out_of_credits_the_prompt_stays_and_one_press_lets_it_run_later(p
         await page.fill(TEXT, "the fourth")
         await expect(page.locator(".composer__send")).to_have_text(re.compile(r"Run when credits return · \d+:\d\d"))
         await page.press(TEXT, "Enter")
-        await expect(page.locator(".composer__armed")).to_contain_text("“the fourth” runs by itself")
+        await expect(page.locator(".composer__deferred")).to_contain_text("“the fourth” runs by itself")
         await expect(page.locator(TEXT)).to_have_value("the fourth")
         await room.asks("generation.cancel", generation_id=waiting[2]["generations"][0]["id"])
         await page.wait_for_selector("generation-card[id^=generation_] >> nth=3", state="attached")
-        await expect(page.locator(".composer__armed")).to_be_hidden()
+        await expect(page.locator(".composer__deferred")).to_be_hidden()
         await expect(page.locator(TEXT)).to_have_value("")
         await room.leaves()
 

@@ -62,7 +62,7 @@ async def test_a_repeated_or_older_drawing_changes_nothing(product, browser) -> 
         await room.says("only once")
         page = await seat.open_room(session)
         result = await page.evaluate("""async () => {
-          const { parse, upsert } = await import('/static/any/js/drawing.js')
+          const { parse, upsert } = await import('/static/any/js/rendering.js')
           const list = document.querySelector('[data-slot="messages"]')
           const [first] = list.querySelectorAll('chat-message')
           const [count, html] = [list.children.length, first.outerHTML]

@@ -92,7 +92,7 @@ async def test_what_was_on_its_way_at_three_breaks_is_given_up_and_the_others_go
 async def test_what_was_given_up_can_be_removed_and_is_gone_for_good(product, browser) -> None:
     async with a_room(product, browser) as (page, _):
         await say(page, POISON)
-        await page.click(f"{STRANDED} [data-action=let-be]", timeout=30_000)
+        await page.click(f"{STRANDED} [data-action=discard]", timeout=30_000)
         await expect(page.locator("[data-local-pending]")).to_have_count(0)
         await page.reload()
         await page.wait_for_selector(LIVE, state="attached")

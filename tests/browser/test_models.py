@@ -35,8 +35,8 @@ async def run(page: Any, module: str, body: str, argument: Any = None) -> Any:
     ],
 )
 async def test_pieces_of_a_reply_are_joined_whatever_is_doubled_or_missing(page, pieces, length, expected) -> None:
-    body = "const h = new m.Heard(); x[0].forEach((p) => h.hear(...p)); return h.beyond(x[1])"
-    assert await run(page, "models/heard", body, [pieces, length]) == expected
+    body = "const b = new m.DeltaBuffer(); x[0].forEach((p) => b.add(...p)); return b.textAfter(x[1])"
+    assert await run(page, "models/delta_buffer", body, [pieces, length]) == expected
 
 
 async def test_reconnecting_backs_off_with_jitter_and_comes_back_soon_after_a_restart(page) -> None:
@@ -54,14 +54,14 @@ async def test_reconnecting_backs_off_with_jitter_and_comes_back_soon_after_a_re
     [("1:1", 768, [768, 768]), ("3:2", 768, [768, 512]), ("9:16", 768, [432, 768]), ("16:9", 512, [512, 288])],
 )
 async def test_sizes_keep_their_shape_in_steps_of_eight(page, ratio, longest, expected) -> None:
-    body = "const s = m.sides(...x); return [s.width, s.height]"
-    assert await run(page, "models/order", body, [ratio, longest]) == expected
+    body = "const s = m.dimensions(...x); return [s.width, s.height]"
+    assert await run(page, "models/generation_request", body, [ratio, longest]) == expected
 
 
 async def test_every_reason_is_said(page) -> None:
     wanted = {"kind": "image", "prompt": " ", "count": 4}
     situation = {"expired": False, "mayGenerate": False, "balance": {"limit": 3}, "maxCount": 2, "plan": "Flash Lite"}
-    assert await run(page, "models/order", "return m.reasons(...x)", [wanted, situation]) == [
+    assert await run(page, "models/generation_request", "return m.problems(...x)", [wanted, situation]) == [
         "The owner has not allowed guests to generate.",
         "Flash Lite has 3 image credits an hour.",
         "Flash Lite makes at most 2 at once.",
@@ -81,13 +81,13 @@ async def test_every_reason_is_said(page) -> None:
     ],
 )
 async def test_stages_are_told_with_only_what_is_known(page, known, words) -> None:
-    assert await run(page, "models/progress", "return m.stageWords(x)", known) == words
+    assert await run(page, "models/progress", "return m.describeStage(x)", known) == words
 
 
 async def test_late_progress_of_another_stage_or_attempt_is_not_meant(page) -> None:
     drawn = {"status": "rendering", "attempt": 2}
     heard = [{"status": "queued", "attempt": 2}, {"status": "rendering", "attempt": 1}, drawn, None]
-    body = "return x[1].map((each) => m.concerns(x[0], each))"
+    body = "return x[1].map((each) => m.isCurrent(x[0], each))"
     assert await run(page, "models/progress", body, [drawn, heard]) == [False, False, True, False]
 
 
@@ -121,11 +121,11 @@ async def test_nodes_with_ids_stay_themselves_when_others_come_between(page) -> 
 
 
 WAITING = """
-  const w = new m.Waiting(), log = []
+  const w = new m.CommandQueue(), log = []
   const add = (ref) => w.add({ command: { ref } })
-  const take = () => log.push(w.take().map((each) => each.ref).join(''))
+  const take = () => log.push(w.takeReady().map((each) => each.ref).join(''))
   const lose = (blame = true) => {
-    for (const each of w.lose(blame)) if (m.hopeless(each)) { w.remove(each.command.ref); log.push('!' + each.command.ref) }
+    for (const each of w.connectionLost(blame)) if (m.isUndeliverable(each)) { w.remove(each.command.ref); log.push('!' + each.command.ref) }
   }
   const answer = (ref) => w.remove(ref);
 """
@@ -134,25 +134,25 @@ WAITING = """
 async def test_after_a_break_commands_go_one_at_a_time_until_the_one_that_breaks_the_line_is_known(page) -> None:
     body = """['a', 'b', 'c'].forEach(add); take(); lose(); take(); answer('a'); take(); lose(); take(); add('d'); take()
       lose(); take(); answer('c'); take(); return log"""
-    assert await run(page, "models/waiting", WAITING + body) == ["abc", "a", "b", "b", "", "!b", "c", "d"]
+    assert await run(page, "models/command_queue", WAITING + body) == ["abc", "a", "b", "b", "", "!b", "c", "d"]
 
 
 async def test_breaks_that_the_server_or_the_persons_own_line_explain_are_nobodys_fault(page) -> None:
     body = (
         "add('a'); for (let n = 0; n < 9; n++) { take(); lose(false) } take(); add('b'); take(); return log.slice(-2)"
     )
-    assert await run(page, "models/waiting", WAITING + body) == ["a", "b"]
+    assert await run(page, "models/command_queue", WAITING + body) == ["a", "b"]
 
 
 async def test_what_is_said_after_a_refusal_for_now_is_not_heard_before_what_was_refused(page) -> None:
     body = """
       const say = (ref, type = 'message.create') => w.add({ command: { ref, type } })
-      const rests = { underway: false, resting: true, tries: 1 }
+      const rests = { inFlight: false, delayed: true, tries: 1 }
       const later = (...refs) => refs.forEach((ref) => Object.assign(w.get(ref), rests))
-      const rested = (ref) => (w.get(ref).resting = false)
+      const rested = (ref) => (w.get(ref).delayed = false)
       say('a'); say('b'); say('c'); take(); answer('a'); later('b', 'c'); say('d'); say('x', 'asset.favorite'); take()
       rested('c'); take(); rested('b'); take(); answer('b'); take(); answer('c'); take(); return log"""
-    assert await run(page, "models/waiting", WAITING + body) == ["abc", "x", "", "b", "c", "d"]
+    assert await run(page, "models/command_queue", WAITING + body) == ["abc", "x", "", "b", "c", "d"]
 
 
 async def test_whatever_one_person_left_is_forgotten_when_the_server_asks_for_it(page) -> None:
@@ -161,10 +161,10 @@ async def test_whatever_one_person_left_is_forgotten_when_the_server_asks_for_it
       const opened = indexedDB.open('outbox of ada', 1)
       await new Promise((done) => (opened.onsuccess = done)); opened.result.close()
       document.cookie = 'theme=dark; Path=/'; document.cookie = 'forget=1; Path=/'
-      const { forgotten } = await import(`/static/any/js/helpers/forgetting.js?${Math.random()}`)
-      await forgotten
+      const { browserDataCleared } = await import(`/static/any/js/helpers/browser_data.js?${Math.random()}`)
+      await browserDataCleared
       return [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, document.cookie]"""
-    assert await run(page, "helpers/forgetting", body) == [0, 0, 0, "theme=dark"]
+    assert await run(page, "helpers/browser_data", body) == [0, 0, 0, "theme=dark"]
 
 
 async def test_a_listener_that_throws_stops_neither_the_others_nor_the_rest_of_a_frame(page) -> None:
@@ -199,10 +199,10 @@ async def test_a_listener_that_throws_stops_neither_the_others_nor_the_rest_of_a
     ],
 )
 async def test_a_number_is_read_as_it_is_typed(page, typed, number) -> None:
-    body = "const n = m.typedNumber(x); return Number.isNaN(n) ? 'NaN' : n"
+    body = "const n = m.parseNumber(x); return Number.isNaN(n) ? 'NaN' : n"
     assert await run(page, "models/numbers", body, typed) == number
 
 
 async def test_no_character_is_cut_in_the_middle(page) -> None:
-    body = "return [...x.map(m.initial), m.shorten('👍🏽'.repeat(5), 3), m.length('🦊')]"
+    body = "return [...x.map(m.initial), m.truncate('👍🏽'.repeat(5), 3), m.countCodePoints('🦊')]"
     assert await run(page, "helpers/text", body, ["👩‍👩‍👧 Lee", "🇮🇳", "élan"]) == ["👩‍👩‍👧", "🇮🇳", "É", "👍🏽👍🏽…", 1]

@@ -60,7 +60,7 @@ async def test_two_people_at_one_browser_never_speak_for_each_other(product, bro
         await say(page, "Ada was here")
         await room.sees_text("Ada was here")
         await ask_for_pictures(page, "Ada's own wish")
-        await expect(page.locator(".composer__armed")).to_be_visible()
+        await expect(page.locator(".composer__deferred")).to_be_visible()
         await page.click('.composer__mode[data-mode="image"]')
         await ends_all_sign_ins(page)
         await expect(page.locator(".connection")).to_have_attribute("data-state", "stopped")
@@ -69,7 +69,7 @@ async def test_two_people_at_one_browser_never_speak_for_each_other(product, bro
 
         other = await opens(seat, ben, session)
         await expect(other.locator(TEXT)).to_have_value("")
-        await expect(other.locator(".composer__armed")).to_be_hidden()
+        await expect(other.locator(".composer__deferred")).to_be_hidden()
         await expect(other.locator("[data-local-pending]")).to_have_count(0)
         await other.press(TEXT, "Alt+ArrowUp")
         await expect(other.locator(TEXT)).to_have_value("")
@@ -86,7 +86,7 @@ async def test_two_people_at_one_browser_never_speak_for_each_other(product, bro
         await room.sees_text("Ada wrote this when nobody listened")
         assert said_by(room)[2:] == [("Ada", "Ada wrote this when nobody listened")]
         await expect(again.locator(TEXT)).to_have_value("half a sentence of Ada's")
-        await expect(again.locator(".composer__armed")).to_contain_text("Ada's own wish")
+        await expect(again.locator(".composer__deferred")).to_contain_text("Ada's own wish")
         await expect(again.locator("[data-local-pending]")).to_have_count(0)
     await room.leaves()
 

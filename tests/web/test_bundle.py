@@ -68,6 +68,16 @@ def test_a_missing_module_is_refused(tmp_path: Path) -> None:
         bundle.javascript(write(tmp_path, app='import "./nowhere.js"\n'))
 
 
+def test_comments_of_whole_lines_are_left_out_of_scripts(tmp_path: Path) -> None:
+    text = bundle.javascript(
+        write(
+            tmp_path, app="// why\nconst a = 1\n/**\n * what\n */\nclass B {\n  /** how */\n  c() {}\n}\n/** end */\n"
+        )
+    )
+    assert not any(word in text for word in ("why", "what", "how", "end", "*"))
+    assert "const a = 1\nclass B {\n  c() {}\n}" in text
+
+
 def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> None:
     (tmp_path / "app.css").write_text('@layer base;\n/* words */\n@import url("base.css") layer(base);\n')
     (tmp_path / "base.css").write_text("/* more */ p { color: red; }\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatserver.runtime import paths
+from chatserver.web import templating
 
 STYLES = sorted(Path(paths.STATIC, "css").glob("*.css"))
 TEMPLATES = sorted(Path(paths.TEMPLATES).rglob("*.html"))
@@ -53,7 +54,7 @@ def test_every_custom_property_is_declared_and_used() -> None:
 
 def test_every_class_of_a_selector_is_written_by_a_template() -> None:
     # Icons are drawn by a function of the templates, the classes of highlighted code by the parser (test_parser.py).
-    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, paths.ROOT / "chatserver/web/templating.py"])
+    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(templating.__file__)])
     written = set(re.findall(r"[\w-]+", drawn))
     classes = {
         name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)

@@ -1,94 +1,105 @@
-// <chat-message>: one message. Its words stream in at the tail; its author may stop, copy or delete it.
-import { copy, mark, slot, write } from "../helpers/dom.js"
+// <chat-message>: one message. A streamed reply grows at its end; its author can stop, copy or delete it.
+import { bus } from "../bus.js"
+import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { everySecond, now } from "../helpers/time.js"
-import { unlessUndone } from "../helpers/undo.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
 import { viewer } from "../helpers/viewer.js"
-import { live } from "../live.js"
-import { Heard } from "../models/heard.js"
+import { DeltaBuffer } from "../models/delta_buffer.js"
+import { socket } from "../socket.js"
 
 export class ChatMessage extends HTMLElement {
-  #heard = null
-  #off = null
-  #waiting = null
+  #buffer = null
+  #unsubscribe = null
+  #stopWaiting = null
   #frame = 0
-  #leaving = null
+  #cancelDeletion = null
 
   connectedCallback() {
-    this.addEventListener("click", this.press)
-    this.drawn()
+    this.addEventListener("click", this.onClick)
+    this.rendered()
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.press)
-    this.#stopHearing()
+    this.removeEventListener("click", this.onClick)
+    this.#stopStreaming()
   }
 
-  // Called when it is here, and whenever a newer drawing was put in its place.
-  drawn() {
-    mark(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
+  /** The prompt of its pictures or clips; empty for a message in words. */
+  get prompt() {
+    return this.querySelector(".message__prompt")?.textContent ?? ""
+  }
+
+  /** Called when it is connected, and after a newer rendering was put in its place. */
+  rendered() {
+    setFlag(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
     this.#addButtons()
-    // Each block runs in its own direction, and its bullets and bars with it; code never does.
+    // Each block has the direction of its own text, as have its bullets and bars; code is always left to right.
     for (const block of this.querySelectorAll(".prose > :not(pre, [data-tail])")) block.dir = "auto"
-    if (this.dataset.status === "streaming") this.#startHearing()
-    else this.#stopHearing()
-    // Parts of a message that has just come are not awake yet; they draw themselves when they are.
-    for (const part of this.querySelectorAll("generation-stack, generation-card, local-time")) part.drawn?.()
+    if (this.dataset.status === "streaming") this.#startStreaming()
+    else this.#stopStreaming()
+    // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
+    for (const part of this.querySelectorAll("generation-stack, generation-card, local-time")) part.rendered?.()
   }
 
-  press = (event) => {
+  /** Shows that it was not sent, why, and what its author can do. */
+  showStranded(reason) {
+    setFlag(this, "data-local-stranded", true)
+    setText(slot(this, "stranded"), reason)
+  }
+
+  onClick = (event) => {
     const button = event.target.closest("[data-action]")
     if (button && !button.closest("generation-card")) this.#actions[button.dataset.action]?.(button)
   }
 
   #actions = {
-    stop: (button) => this.#stop(button),
-    continue: (button) => this.#continue(button),
-    delete: () => this.#leave(),
-    undo: () => this.#stay(),
-    "try-again": () => live.tryAgain(this.dataset.clientId),
-    "let-be": () => live.letBe(this.dataset.clientId),
-    "copy-text": (button) => this.#copy(this.querySelector(".message__text").innerText.trim(), button),
-    "copy-link": (button) => this.#copy(`${location.origin}${location.pathname}#${this.id}`, button),
-    "make-prompt": (button) => live.emit("compose", { mode: "image", text: button.closest("pre").querySelector("code").textContent.trim(), send: true }),
-    "copy-code": (button) => this.#copy(button.closest("pre").querySelector("code").textContent, button),
+    stop: (button) => this.#send(button, "message.stop", { message_id: this.dataset.id }),
+    // Addressed by name: in a session with several people the assistant answers only then.
+    continue: (button) =>
+      this.#send(button, "message.create", { client_id: newId(), text: "@assistant Please go on." }),
+    delete: () => this.#delete(),
+    undo: () => this.#undoDeletion(),
+    "try-again": () => socket.retry(this.dataset.clientId),
+    discard: () => socket.discard(this.dataset.clientId),
+    "copy-text": () => this.#copy(this.querySelector(".message__text").innerText.trim()),
+    "copy-link": () => this.#copy(`${location.origin}${location.pathname}#${this.id}`),
+    "make-prompt": (button) => bus.emit("compose", { mode: "image", text: codeBeside(button).trim(), send: true }),
+    "copy-code": (button) => this.#copy(codeBeside(button)),
   }
 
-  #stop(button) {
+  #send(button, type, fields) {
     button.disabled = true
-    live.send("message.stop", { message_id: this.dataset.id }).catch(() => (button.disabled = false))
-  }
-
-  // Called by name, as in company it answers nothing else.
-  #continue(button) {
-    button.disabled = true
-    live.send("message.create", { client_id: newId(), text: "@assistant Please go on." }).catch(() => (button.disabled = false))
+    socket.send(type, fields).catch(() => (button.disabled = false))
   }
 
   async #copy(text) {
-    await copy(text)
-    live.emit("toast", { kind: "copied", words: "Copied." })
+    await copyText(text)
+    bus.emit("toast", { kind: "copied", text: "Copied." })
   }
 
-  #leave() {
-    mark(this, "data-local-leaving", true)
+  #delete() {
+    setFlag(this, "data-local-leaving", true)
     this.querySelector('[data-action="undo"]').focus()
-    this.#leaving = unlessUndone(this.#gone)
+    this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
   }
 
-  #stay() {
-    this.#leaving()
-    mark(this, "data-local-leaving", false)
+  #undoDeletion() {
+    this.#cancelDeletion()
+    setFlag(this, "data-local-leaving", false)
     this.querySelector('[data-action="delete"]').focus()
   }
 
-  #gone = () => {
-    live.send("message.delete", { message_id: this.dataset.id }).finally(() => mark(this, "data-local-leaving", false)).catch(() => {})
+  #sendDeletion = () => {
+    socket
+      .send("message.delete", { message_id: this.dataset.id })
+      .finally(() => setFlag(this, "data-local-leaving", false))
+      .catch(() => {})
   }
 
   #addButtons() {
     for (const block of this.querySelectorAll("pre")) {
-      block.querySelector("code").tabIndex = 0 // what is pushed sideways has to be reached by the keyboard
+      block.querySelector("code").tabIndex = 0 // content that scrolls sideways must be reachable with the keyboard
       if (block.querySelector("[data-added]")) continue
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
         block.append(document.importNode(document.getElementById(id).content, true))
@@ -96,45 +107,51 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
-  #startHearing() {
+  #startStreaming() {
     const tail = this.querySelector("[data-tail]")
-    // Drawn empty, it begins anew: what was heard was the model's thinking, or another writer's.
-    if (!tail?.textContent && tail?.dataset.offset === "0") this.#heard = null
-    this.#heard ??= new Heard()
-    this.#waiting ??= everySecond(() => this.#showWait())
-    this.#showWait()
-    this.#off ??= live.on("delta", (event) => event.message_id === this.dataset.id && this.#hear(event))
-    this.#write()
+    // Rendered empty, the reply starts again: what came before was the model's thinking, or of another attempt.
+    if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
+    this.#buffer ??= new DeltaBuffer()
+    this.#stopWaiting ??= everySecond(() => this.#showWaitingTime())
+    this.#showWaitingTime()
+    this.#unsubscribe ??= socket.on("delta", (delta) => delta.message_id === this.dataset.id && this.#receive(delta))
+    this.#writeTail()
   }
 
-  #stopHearing() {
-    this.#off?.()
-    this.#waiting?.()
-    this.#off = this.#heard = this.#waiting = null
+  #stopStreaming() {
+    this.#unsubscribe?.()
+    this.#stopWaiting?.()
+    this.#unsubscribe = this.#buffer = this.#stopWaiting = null
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
   }
 
-  #showWait() {
+  #showWaitingTime() {
     const waited = slot(this, "waited")
-    if (waited) write(waited, `${Math.max(0, Math.round((now() - Date.parse(waited.dataset.since)) / 1000))} s`)
+    if (!waited) return
+    const seconds = Math.round((now() - Date.parse(waited.dataset.since)) / 1000)
+    setText(waited, `${Math.max(0, seconds)} s`)
   }
 
-  #hear({ offset, text }) {
-    this.#heard.hear(offset, text)
-    this.#frame ||= requestAnimationFrame(() => this.#write())
+  #receive({ offset, text }) {
+    this.#buffer.add(offset, text)
+    this.#frame ||= requestAnimationFrame(() => this.#writeTail())
   }
 
-  // One write a frame, however many pieces came.
-  #write() {
+  // One write per frame, however many deltas have come.
+  #writeTail() {
     this.#frame = 0
     const tail = this.querySelector("[data-tail]")
     if (!tail) return
-    const more = this.#heard.beyond(Number(tail.dataset.offset) + tail.textContent.length)
-    if (!more) return
-    if (tail.firstChild) tail.firstChild.appendData(more)
-    else tail.append(more)
+    const text = this.#buffer.textAfter(Number(tail.dataset.offset) + tail.textContent.length)
+    if (!text) return
+    if (tail.firstChild) tail.firstChild.appendData(text)
+    else tail.append(text)
   }
+}
+
+function codeBeside(button) {
+  return button.closest("pre").querySelector("code").textContent
 }
 
 customElements.define("chat-message", ChatMessage)

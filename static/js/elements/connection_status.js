@@ -1,43 +1,58 @@
-// <connection-status>: live, reconnecting (said after three seconds), offline with what waits, too many tabs, or over.
-import { slot, write } from "../helpers/dom.js"
-import { live } from "../live.js"
+// <connection-status>: the state of the connection. Reconnecting and offline are shown after three seconds, with the
+// number of commands that wait.
+import { bus } from "../bus.js"
+import { setText, slot } from "../helpers/dom.js"
+import { socket } from "../socket.js"
 
-const PATIENCE_MS = 3000 // most breaks are over before anybody needs to know
-const AT_ONCE = new Set(["live", "crowded", "stopped"])
+const DELAY_MS = 3000 // most interruptions are shorter
+const SHOWN_AT_ONCE = new Set(["live", "crowded", "stopped"])
 
 export class ConnectionStatus extends HTMLElement {
-  #off = []
+  #subscriptions = []
   #timer = null
 
   connectedCallback() {
-    const count = () => this.#count()
-    this.#off = [live.on("state", () => this.#change()), live.on("sent", count), live.on("accepted", count), live.on("refused", count)]
+    const showWords = () => this.#showWords()
+    this.#subscriptions = [
+      bus.on("connection-state", () => this.#onState()),
+      bus.on("command-sent", showWords),
+      bus.on("command-accepted", showWords),
+      bus.on("command-refused", showWords),
+    ]
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     clearTimeout(this.#timer)
   }
 
-  #change() {
+  #onState() {
     clearTimeout(this.#timer)
-    if (AT_ONCE.has(live.state)) this.#show()
-    else this.#timer = setTimeout(() => this.#show(), PATIENCE_MS)
+    if (SHOWN_AT_ONCE.has(socket.state)) this.#show()
+    else this.#timer = setTimeout(() => this.#show(), DELAY_MS)
   }
 
   #show() {
-    this.dataset.state = live.state
-    this.#count()
+    this.dataset.state = socket.state
+    this.#showWords()
   }
 
-  #count() {
-    if (this.dataset.state === live.state) write(slot(this, "words"), this.#words(live.waiting.length))
+  #showWords() {
+    if (this.dataset.state === socket.state) setText(slot(this, "words"), describe(socket.state, socket.pending.length))
   }
+}
 
-  #words(waiting) {
-    const kept = waiting ? ` · ${waiting} waiting to be sent` : ""
-    return { live: "Live", connecting: "Connecting", reconnecting: `Reconnecting${kept}`, offline: `Offline${kept}`, crowded: `Too many tabs${kept}`, stopped: "Ended" }[live.state]
+function describe(state, pending) {
+  const waiting = pending ? ` · ${pending} waiting to be sent` : ""
+  const words = {
+    live: "Live",
+    connecting: "Connecting",
+    reconnecting: `Reconnecting${waiting}`,
+    offline: `Offline${waiting}`,
+    crowded: `Too many tabs${waiting}`,
+    stopped: "Ended",
   }
+  return words[state]
 }
 
 customElements.define("connection-status", ConnectionStatus)

@@ -1,27 +1,27 @@
 // <copy-button data-text="…" or data-from="id of an element"><button type="button">Copy</button></copy-button>
-// Copies, and says so on the button ([data-label], where there is one) for two seconds.
+// Copies a text and shows that on the button (in [data-label], where there is one) for two seconds.
 
-const SAID_MS = 2000
+const SHOWN_MS = 2000
 
 export class CopyButton extends HTMLElement {
   #timer = null
-  #words = ""
+  #label = ""
 
   connectedCallback() {
-    this.addEventListener("click", this.copy)
+    this.addEventListener("click", this.onClick)
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.copy)
+    this.removeEventListener("click", this.onClick)
     clearTimeout(this.#timer)
   }
 
-  copy = async () => {
+  onClick = async () => {
     try {
       await navigator.clipboard.writeText(this.#text())
-      this.#say("Copied", "done")
+      this.#show("Copied", "done")
     } catch {
-      this.#say("Press Ctrl+C", "failed")
+      this.#show("Press Ctrl+C", "failed")
       this.#select()
     }
   }
@@ -41,17 +41,17 @@ export class CopyButton extends HTMLElement {
     else if (source) getSelection().selectAllChildren(source)
   }
 
-  #say(words, state) {
+  #show(text, state) {
     const label = this.querySelector("[data-label]") ?? this.querySelector("button")
-    if (!this.#timer) this.#words = label.textContent
+    if (!this.#timer) this.#label = label.textContent
     clearTimeout(this.#timer)
-    label.textContent = words
+    label.textContent = text
     this.dataset.state = state
     this.#timer = setTimeout(() => {
-      label.textContent = this.#words
+      label.textContent = this.#label
       this.#timer = null
       delete this.dataset.state
-    }, SAID_MS)
+    }, SHOWN_MS)
   }
 }
 

@@ -1,39 +1,46 @@
-// <credit-balance data-kind>: one kind's credits as a ring and in words, with the time of the next one counting down.
-import { slot, write } from "../helpers/dom.js"
-import { clockTime, everySecond, secondsUntil, span } from "../helpers/time.js"
-import { live } from "../live.js"
+// <credit-balance data-kind>: one kind's credits as a ring and in words, with the time until the next one.
+import { slot, setText } from "../helpers/dom.js"
+import { everySecond, formatClock, formatDuration, secondsUntil } from "../helpers/time.js"
+import { socket } from "../socket.js"
 
 export class CreditBalance extends HTMLElement {
-  #off = []
+  #subscriptions = []
 
   connectedCallback() {
-    this.#off = [live.on("credits", (event) => this.show(event[this.dataset.kind])), everySecond(() => this.#words())]
-    this.#words()
+    this.#subscriptions = [
+      socket.on("credits", (balances) => this.#setBalance(balances[this.dataset.kind])),
+      everySecond(() => this.#showWords()),
+    ]
+    this.#showWords()
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
   }
 
-  show({ limit, left, held, next_at: next }) {
+  #setBalance({ limit, left, held, next_at: next }) {
     Object.assign(this.dataset, { limit, left, held, next: next ?? "" })
     const whole = Math.max(limit, 1)
-    for (const [name, length] of [["left", left], ["held", left + held]]) {
+    for (const [name, length] of [
+      ["left", left],
+      ["held", left + held],
+    ]) {
       slot(this, name).setAttribute("pathLength", whole)
       slot(this, name).setAttribute("stroke-dasharray", `${length} ${whole}`)
     }
-    write(slot(this, "number"), String(left))
-    this.#words()
+    setText(slot(this, "number"), String(left))
+    this.#showWords()
   }
 
-  #words() {
+  #showWords() {
     const { limit, left, held, next } = this.dataset
     const parts = [`${left} of ${limit} left`]
     const brief = "brief" in this.dataset && Number(left) > 0
     if (Number(held) && !brief) parts.push(`${held} held`)
-    if (!brief && Number(left) < Number(limit) && next && secondsUntil(next) > 0) parts.push(`next in ${span(secondsUntil(next))}`)
-    write(slot(this, "words"), parts.join(" · "))
-    this.title = next && Number(left) === 0 ? `The next credit comes at ${clockTime(next)}` : ""
+    const wait = next ? secondsUntil(next) : 0
+    if (!brief && Number(left) < Number(limit) && wait > 0) parts.push(`next in ${formatDuration(wait)}`)
+    setText(slot(this, "words"), parts.join(" · "))
+    this.title = next && Number(left) === 0 ? `The next credit comes at ${formatClock(next)}` : ""
   }
 }
 

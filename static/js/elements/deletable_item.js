@@ -1,40 +1,41 @@
-// <deletable-item data-path="/generations/…">: something of a list that can be deleted, and taken back for five seconds.
+// <deletable-item data-path="/generations/…">: an item of a list that can be deleted; the deletion can be undone for
+// five seconds.
 import { call } from "../helpers/api.js"
-import { mark, slot, write } from "../helpers/dom.js"
-import { unlessUndone } from "../helpers/undo.js"
+import { setFlag, slot, setText } from "../helpers/dom.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
 
 export class DeletableItem extends HTMLElement {
-  #undo = null
+  #cancelDeletion = null
 
   connectedCallback() {
-    this.addEventListener("click", this.press)
+    this.addEventListener("click", this.onClick)
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const action = event.target.closest("[data-action]")?.dataset.action
-    if (action === "delete") this.#leave()
-    if (action === "undo") this.#stay()
+    if (action === "delete") this.#delete()
+    if (action === "undo") this.#undoDeletion()
   }
 
-  #leave() {
-    write(slot(this, "leaving"), "Deleted.")
-    mark(this, "data-local-leaving", true)
+  #delete() {
+    setText(slot(this, "leaving"), "Deleted.")
+    setFlag(this, "data-local-leaving", true)
     this.querySelector('[data-action="undo"]').focus()
-    this.#undo = unlessUndone(this.#gone)
+    this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
   }
 
-  #stay() {
-    this.#undo()
-    mark(this, "data-local-leaving", false)
+  #undoDeletion() {
+    this.#cancelDeletion()
+    setFlag(this, "data-local-leaving", false)
     this.querySelector('[data-action="delete"]').focus()
   }
 
-  #gone = async () => {
+  #sendDeletion = async () => {
     try {
       await call("DELETE", this.dataset.path, undefined, { keepalive: true })
       this.closest("li").remove()
     } catch (error) {
-      write(slot(this, "leaving"), error.message)
+      setText(slot(this, "leaving"), error.message)
     }
   }
 }

@@ -1,177 +1,230 @@
-// <generation-card>: one picture or clip. Says where it is, shows previews, and takes presses on a finished one.
-import { webpAddress } from "../helpers/blobs.js"
-import { copy, mark, slot, write } from "../helpers/dom.js"
-import { unlessUndone } from "../helpers/undo.js"
-import { clockTime, everySecond, now, secondsUntil, span } from "../helpers/time.js"
-import { live } from "../live.js"
-import { concerns, elapsedWords, stageWords } from "../models/progress.js"
-import { usualSeconds } from "./session_stats.js"
+// <generation-card>: one picture or clip, from its request on: progress, preview, the finished file and its actions.
+import { bus } from "../bus.js"
+import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
+import { everySecond, formatClock, formatDuration, now, secondsUntil } from "../helpers/time.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
+import { Preview } from "../models/preview.js"
+import { describeElapsed, describeStage, isCurrent } from "../models/progress.js"
+import { usualDuration } from "../models/usual_duration.js"
+import { socket } from "../socket.js"
 
-const LONGEST_PREVIEW_MS = 3000 // the last preview stays until the file has loaded, but no longer than this
 const ENDED = ["done", "failed", "cancelled"]
+const RETRY_JITTER_MS = 1000
 
 export class GenerationCard extends HTMLElement {
-  #off = []
-  #heard = null
-  #heardAt = 0
-  #drawnAt = 0
+  #subscriptions = []
+  #preview = null
+  #progress = null
+  #progressAt = 0
+  #renderedAt = 0
   #status = ""
   #retryTimer = null
-  #leaving = null
+  #cancelDeletion = null
 
   connectedCallback() {
-    this.addEventListener("click", this.press)
-    this.drawn()
+    this.#preview = new Preview(slot(this, "preview"))
+    this.addEventListener("click", this.onClick)
+    this.rendered()
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.press)
-    this.#rest()
+    this.removeEventListener("click", this.onClick)
+    this.#stopWatching()
     clearTimeout(this.#retryTimer)
-    this.#showPreview(null)
-    queueMicrotask(() => this.isConnected || document.dispatchEvent(new CustomEvent("picture-gone", { detail: this })))
+    this.#preview.hide()
+    queueMicrotask(() => this.isConnected || bus.emit("picture-removed", this)) // not where it only moves
   }
 
-  get status() {
-    return this.dataset.status
-  }
-
+  /** Whether it is done, failed or cancelled. */
   get ended() {
-    return ENDED.includes(this.status)
+    return ENDED.includes(this.dataset.status)
   }
 
-  drawn() {
+  /**
+   * The finished picture as the viewer shows it: url, alt, width, height. Null for clips and while it is being made.
+   */
+  get picture() {
+    const link = this.#link
+    if (!link) return null
+    const thumbnail = this.#thumbnail
+    const [width, height] = ["width", "height"].map((name) => thumbnail.getAttribute(name))
+    return { url: link.href, alt: thumbnail.alt, width, height }
+  }
+
+  /** Whether it is marked as a favourite. */
+  get favorite() {
+    return this.#favoriteButton?.getAttribute("aria-pressed") === "true"
+  }
+
+  /** Copies of its settings and its download links. */
+  cloneDetails() {
+    return ["settings", "downloads"].map((name) => slot(this, name).cloneNode(true))
+  }
+
+  /** Downloads the file, where there is one. */
+  download() {
+    this.querySelector(".downloads__main")?.click()
+  }
+
+  /** Marks it as a favourite, or no longer. */
+  toggleFavorite() {
+    this.#favoriteButton?.click()
+  }
+
+  /** Puts the focus on the picture. */
+  focusPicture() {
+    this.#link?.focus({ preventScroll: true })
+  }
+
+  /** Called when it is connected, and after a newer rendering was put in its place. */
+  rendered() {
     const before = this.#status
-    this.#status = this.status
-    this.#drawnAt = Date.now()
-    if (this.ended) this.#rest()
+    this.#status = this.dataset.status
+    this.#renderedAt = Date.now()
+    if (this.ended) this.#stopWatching()
     else this.#watch()
-    if (this.status === "done") this.#awaitPicture()
-    else this.#showRetry()
-    if (this.ended && this.status !== "done") this.#showPreview(null) // it would stand behind the words
-    if (before && before !== this.status && this.ended) live.emit(this.status === "done" ? "finished" : "ended", this.#news())
+    if (this.#status === "done") this.#awaitPicture()
+    else this.#showRetryTime()
+    if (this.ended && this.#status !== "done") this.#preview.hide() // it would be visible behind the text
+    if (before && before !== this.#status && this.ended) this.#announceEnd()
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const button = event.target.closest("[data-action]")
     if (button && button.getAttribute("aria-disabled") !== "true") this.#actions[button.dataset.action]?.(button, event)
   }
 
   #actions = {
     open: (_, event) => this.#open(event),
-    cancel: (button) => this.#ask(button, "generation.cancel"),
+    cancel: (button) => this.#send(button, "generation.cancel"),
     retry: (button) => this.#retry(button),
-    remove: () => this.#leave(),
-    keep: () => this.#stay(),
-    favorite: (button) => this.#favor(button),
+    remove: () => this.#delete(),
+    keep: () => this.#undoDeletion(),
+    favorite: (button) => this.#setFavorite(button),
     "copy-prompt": () => this.#copy(slot(this, "prompt").textContent),
     "copy-link": (button) => this.#copy(new URL(button.dataset.link, location.href).href),
   }
 
-  // With a modifier the link opens in a tab of its own, as links do.
+  get #link() {
+    return this.querySelector('[data-action="open"]')
+  }
+
+  get #thumbnail() {
+    return this.querySelector("img.tile__picture")
+  }
+
+  get #favoriteButton() {
+    return this.querySelector('[data-action="favorite"]')
+  }
+
+  // With a modifier key the link opens in a new tab, as usual.
   #open(event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
-    this.dispatchEvent(new CustomEvent("open-picture", { bubbles: true }))
+    bus.emit("open-picture", this)
   }
 
-  async #ask(button, command) {
+  async #send(button, type) {
     button.setAttribute("aria-disabled", "true")
     try {
-      await live.send(command, { generation_id: this.dataset.id })
+      await socket.send(type, { generation_id: this.dataset.id })
     } catch {
-      // the toast says why
+      // the toast shows the reason
     }
     button.removeAttribute("aria-disabled")
   }
 
-  #leave() {
+  #delete() {
     this.append(document.importNode(document.getElementById("picture_undo").content, true))
-    mark(this, "data-local-leaving", true)
+    setFlag(this, "data-local-leaving", true)
     this.querySelector('[data-action="keep"]').focus()
-    this.#leaving = unlessUndone(this.#gone)
+    this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
   }
 
-  #stay() {
-    this.#leaving()
+  #undoDeletion() {
+    this.#cancelDeletion()
     this.#showAgain()
     this.querySelector('[data-action="remove"]')?.focus()
   }
 
-  #gone = () => {
-    live.send("generation.delete", { generation_id: this.dataset.id }).catch(() => this.#showAgain())
+  #sendDeletion = () => {
+    socket.send("generation.delete", { generation_id: this.dataset.id }).catch(() => this.#showAgain())
   }
 
   #showAgain() {
-    mark(this, "data-local-leaving", false)
+    setFlag(this, "data-local-leaving", false)
     this.querySelector(".tile__undo")?.remove()
   }
 
-  // Before the limit lifts, a press means: then.
+  // Before the limit lifts, a click schedules the retry for that time.
   #retry(button) {
     const wait = button.dataset.notBefore ? secondsUntil(button.dataset.notBefore) : 0
-    if (wait <= 0) return this.#ask(button, "generation.retry")
+    if (wait <= 0) return this.#send(button, "generation.retry")
     clearTimeout(this.#retryTimer)
-    this.#retryTimer = setTimeout(() => this.#ask(button, "generation.retry"), wait * 1000 + Math.random() * 1000)
+    const delay = wait * 1000 + Math.random() * RETRY_JITTER_MS
+    this.#retryTimer = setTimeout(() => this.#send(button, "generation.retry"), delay)
     button.setAttribute("aria-disabled", "true")
-    write(slot(button, "retry"), `Tries again at ${clockTime(button.dataset.notBefore)}`)
+    setText(slot(button, "retry"), `Tries again at ${formatClock(button.dataset.notBefore)}`)
   }
 
-  #favor(button) {
+  #setFavorite(button) {
     const on = button.getAttribute("aria-pressed") !== "true"
-    const press = (pressed) => button.setAttribute("aria-pressed", String(pressed))
-    press(on)
-    live.send("asset.favorite", { asset_id: button.dataset.asset, on }).catch(() => press(!on))
+    const show = (pressed) => button.setAttribute("aria-pressed", String(pressed))
+    show(on)
+    socket.send("asset.favorite", { asset_id: button.dataset.asset, on }).catch(() => show(!on))
   }
 
   async #copy(text) {
-    await copy(text)
-    live.emit("toast", { kind: "copied", words: "Copied." })
+    await copyText(text)
+    bus.emit("toast", { kind: "copied", text: "Copied." })
   }
 
   #watch() {
-    if (!this.#off.length) {
-      this.#off = [
-        live.on("progress", (event) => event.generation_id === this.dataset.id && this.#hear(event)),
+    if (!this.#subscriptions.length) {
+      this.#subscriptions = [
+        socket.on("progress", (event) => event.generation_id === this.dataset.id && this.#receive(event)),
         everySecond(() => this.#show()),
       ]
     }
     this.#show()
   }
 
-  #rest() {
-    this.#off.forEach((off) => off())
-    this.#off = []
+  #stopWatching() {
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    this.#subscriptions = []
   }
 
-  #hear(event) {
-    if (event.attempt < Number(this.dataset.attempt)) return
-    this.#heard = event
-    this.#heardAt = Date.now()
-    if (event.preview && this.#current) this.#showPreview(webpAddress(event.preview))
+  #receive(progress) {
+    if (progress.attempt < Number(this.dataset.attempt)) return
+    this.#progress = progress
+    this.#progressAt = Date.now()
+    if (progress.preview && this.#isCurrent) this.#preview.show(progress.preview)
     this.#show()
   }
 
-  get #current() {
-    return concerns({ status: this.status, attempt: Number(this.dataset.attempt) }, this.#heard)
+  get #isCurrent() {
+    return isCurrent({ status: this.dataset.status, attempt: Number(this.dataset.attempt) }, this.#progress)
   }
 
   #show() {
     if (!slot(this, "words")) return
-    const known = this.#current ? this.#known(this.#heard, this.#heardAt) : this.#known(this.#drawnStage(), this.#drawnAt)
-    write(slot(this, "words"), stageWords(known))
-    this.#showBar(known)
-    write(slot(this, "time"), this.#elapsed())
+    const stage = this.#isCurrent
+      ? this.#withEta(this.#progress, this.#progressAt)
+      : this.#withEta(this.#renderedStage(), this.#renderedAt)
+    setText(slot(this, "words"), describeStage(stage))
+    this.#showBar(stage)
+    setText(slot(this, "time"), this.#elapsed())
   }
 
-  #drawnStage() {
+  #renderedStage() {
     const number = (name) => (this.dataset[name] ? Number(this.dataset[name]) : undefined)
-    return { position: number("position"), eta_seconds: number("eta"), fraction: number("fraction"), step: number("step"), steps: number("steps") }
+    const [position, fraction, step, steps] = ["position", "fraction", "step", "steps"].map(number)
+    return { position, eta_seconds: number("eta"), fraction, step, steps }
   }
 
-  #known(stage, since) {
+  #withEta(stage, since) {
     const eta = stage.eta_seconds === undefined ? undefined : stage.eta_seconds - (Date.now() - since) / 1000
-    return { ...stage, status: this.status, eta }
+    return { ...stage, status: this.dataset.status, eta }
   }
 
   #showBar({ status, fraction }) {
@@ -183,45 +236,40 @@ export class GenerationCard extends HTMLElement {
 
   #elapsed() {
     if (this.closest("[data-local-pending]")) return ""
-    const since = this.status === "queued" ? this.dataset.created : this.dataset.started || this.dataset.created
-    const seconds = (now() - Date.parse(since)) / 1000
-    return this.status === "queued" ? `waiting ${span(seconds)}` : elapsedWords(seconds, this.dataset.kind === "image" ? usualSeconds() : null)
-  }
-
-  #showPreview(address) {
-    const preview = slot(this, "preview")
-    if (preview.src) URL.revokeObjectURL(preview.src)
-    preview.hidden = !address
-    if (address) preview.src = address
-    else preview.removeAttribute("src")
+    const { status, created, started, kind } = this.dataset
+    const queued = status === "queued"
+    const seconds = (now() - Date.parse(queued ? created : started || created)) / 1000
+    if (queued) return `waiting ${formatDuration(seconds)}`
+    return describeElapsed(seconds, kind === "image" ? usualDuration() : null)
   }
 
   #awaitPicture() {
-    const picture = this.querySelector("img.tile__picture")
-    if (!picture || this.hasAttribute("data-local-loaded")) return
-    const placeholder = picture.closest("[data-placeholder]").dataset.placeholder
-    if (picture.complete && picture.naturalWidth) return this.#loaded()
-    if (slot(this, "preview").hidden && placeholder) this.#showPreview(webpAddress(placeholder))
-    picture.addEventListener("load", () => this.#loaded(), { once: true })
-    setTimeout(() => this.#loaded(), LONGEST_PREVIEW_MS)
+    const thumbnail = this.#thumbnail
+    if (!thumbnail || this.hasAttribute("data-local-loaded")) return
+    const { placeholder } = thumbnail.closest("[data-placeholder]").dataset
+    this.#preview.replaceBy(thumbnail, placeholder, () => this.#markLoaded())
   }
 
-  #loaded() {
-    if (this.hasAttribute("data-local-loaded")) return
-    mark(this, "data-local-loaded", true)
-    setTimeout(() => this.#showPreview(null), 400)
+  // Returns whether it was not marked before.
+  #markLoaded() {
+    if (this.hasAttribute("data-local-loaded")) return false
+    setFlag(this, "data-local-loaded", true)
+    return true
   }
 
-  #showRetry() {
+  #showRetryTime() {
     const button = this.querySelector('[data-action="retry"][data-not-before]')
     if (button && secondsUntil(button.dataset.notBefore) > 0 && !this.#retryTimer) {
-      write(slot(button, "retry"), `Try when the limit lifts, at ${clockTime(button.dataset.notBefore)}`)
+      setText(slot(button, "retry"), `Try when the limit lifts, at ${formatClock(button.dataset.notBefore)}`)
     }
   }
 
-  #news() {
-    const noun = this.dataset.kind === "video" ? "Clip" : "Picture"
-    return { noun, status: this.status, prompt: this.closest("chat-message")?.querySelector(".message__prompt")?.textContent ?? "" }
+  #announceEnd() {
+    const { kind, status } = this.dataset
+    const noun = kind === "video" ? "Clip" : "Picture"
+    const prompt = this.closest("chat-message")?.prompt ?? ""
+    if (status === "done") bus.emit("generation-done", { noun, prompt })
+    else bus.emit("generation-ended", { noun, status })
   }
 }
 

@@ -1,26 +1,27 @@
-// <generation-stack>: the versions of one picture, of which one is shown: the newest until another is chosen.
-import { mark } from "../helpers/dom.js"
+// <generation-stack>: the versions of one picture, of which one is shown: the newest until another is selected.
+import { setFlag } from "../helpers/dom.js"
 
 export class GenerationStack extends HTMLElement {
   #newest = null
   #shown = null
 
   connectedCallback() {
-    this.addEventListener("click", this.press)
-    this.drawn()
+    this.addEventListener("click", this.onClick)
+    this.rendered()
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.press)
+    this.removeEventListener("click", this.onClick)
   }
 
-  drawn() {
+  /** Called when it is connected, and after a newer rendering was put in its place. */
+  rendered() {
     const newest = this.querySelector("generation-card")?.dataset.id
     if (newest !== this.#newest) this.#shown = this.#newest = newest
     this.#show()
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const button = event.target.closest('[data-action="show-version"]')
     if (!button) return
     this.#shown = button.dataset.version
@@ -28,7 +29,8 @@ export class GenerationStack extends HTMLElement {
   }
 
   #show() {
-    for (const card of this.querySelectorAll("generation-card")) mark(card, "data-local-behind", card.dataset.id !== this.#shown)
+    for (const card of this.querySelectorAll("generation-card"))
+      setFlag(card, "data-local-behind", card.dataset.id !== this.#shown)
     for (const button of this.querySelectorAll("[data-version]")) {
       button.setAttribute("aria-pressed", String(button.dataset.version === this.#shown))
     }

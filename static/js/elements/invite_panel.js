@@ -1,30 +1,33 @@
 // <invite-panel>: the session's invite link with its QR code, and the switch that lets guests generate.
 import { call } from "../helpers/api.js"
 import { slot } from "../helpers/dom.js"
-import { live } from "../live.js"
+import { socket } from "../socket.js"
 
 export class InvitePanel extends HTMLElement {
-  #off = null
+  #unsubscribe = null
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
-    this.#off = live.on("session", ({ session }) => (slot(this, "guests").checked = session.guests_may_generate))
-    document.addEventListener("click", this.press)
-    this.addEventListener("change", this.allow)
+    this.#unsubscribe = socket.on(
+      "session",
+      ({ session }) => (slot(this, "guests").checked = session.guests_may_generate),
+    )
+    document.addEventListener("click", this.onClick)
+    this.addEventListener("change", this.onChange)
   }
 
   disconnectedCallback() {
-    this.#off()
-    document.removeEventListener("click", this.press)
+    this.#unsubscribe()
+    document.removeEventListener("click", this.onClick)
   }
 
-  press = (event) => {
-    if (event.target.closest('[data-action="invite"]')) this.open()
+  onClick = (event) => {
+    if (event.target.closest('[data-action="invite"]')) this.#open()
   }
 
-  async open() {
+  async #open() {
     this.dialog.showModal()
-    const invite = await this.#ask({})
+    const invite = await this.#update({})
     if (!invite) return
     slot(this, "url").value = invite.url
     const code = slot(this, "code")
@@ -32,12 +35,12 @@ export class InvitePanel extends HTMLElement {
     code.hidden = false
   }
 
-  allow = async (event) => {
+  onChange = async (event) => {
     const box = event.target
-    if (!(await this.#ask({ guests_may_generate: box.checked }))) box.checked = !box.checked
+    if (!(await this.#update({ guests_may_generate: box.checked }))) box.checked = !box.checked
   }
 
-  async #ask(fields) {
+  async #update(fields) {
     const problem = slot(this, "problem")
     problem.hidden = true
     try {

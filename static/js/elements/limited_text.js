@@ -1,25 +1,26 @@
-// <limited-text data-most="80"> around a field: what is pasted beyond the limit stays, and it says how much is too much.
-import { write } from "../helpers/dom.js"
-import { tooMuch } from "../helpers/text.js"
+// <limited-text data-most="80"> around a field: text beyond the limit is kept, with a message
+// that says by how much it is too long.
+import { setText } from "../helpers/dom.js"
+import { lengthProblem } from "../helpers/text.js"
 
 export class LimitedText extends HTMLElement {
   connectedCallback() {
-    this.addEventListener("input", this.look)
-    this.look()
+    this.addEventListener("input", this.onInput)
+    this.onInput()
   }
 
   disconnectedCallback() {
-    this.removeEventListener("input", this.look)
+    this.removeEventListener("input", this.onInput)
   }
 
-  look = () => {
+  onInput = () => {
     const field = this.querySelector("input, textarea")
-    const words = tooMuch(field.value, Number(this.dataset.most))
+    const problem = lengthProblem(field.value, Number(this.dataset.most))
     const note = this.querySelector("[data-over]")
-    field.setCustomValidity(words)
-    field.toggleAttribute("data-local-over", Boolean(words))
-    write(note, words)
-    note.hidden = !words
+    field.setCustomValidity(problem)
+    field.toggleAttribute("data-local-over", Boolean(problem))
+    setText(note, problem)
+    note.hidden = !problem
   }
 }
 

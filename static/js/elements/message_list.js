@@ -1,85 +1,94 @@
-// <message-list>: the stream. Puts drawn messages in, follows their end while the reader is there, and fetches older ones.
-import { parse, upsert } from "../drawing.js"
-import { onNewDay } from "../helpers/days.js"
-import { mark, slot, write } from "../helpers/dom.js"
-import { live } from "../live.js"
-import { group } from "../models/grouping.js"
+// <message-list>: the stream. Inserts rendered messages, follows their end while the reader is there, and fetches older
+// ones.
+import { bus } from "../bus.js"
+import { onDateChange } from "../helpers/date_change.js"
+import { setFlag, setText, slot } from "../helpers/dom.js"
+import { groupMessage } from "../models/grouping.js"
+import { ScrollFollower } from "../models/scroll_follower.js"
 import { pendingMessage } from "../pending.js"
+import { parse, upsert } from "../rendering.js"
+import { socket } from "../socket.js"
 
-const NEAR_PX = 100 // within this of the end, the reader follows
 const MOST_PAGES_FOR_A_LINK = 20
+const LINKED_MS = 2500
 const STRANDED = {
   lost: "Not sent: the connection broke three times while this was on its way.",
   old: "Not sent: this waited for more than a day.",
 }
 
 export class MessageList extends HTMLElement {
-  #off = []
-  #following = true
+  #subscriptions = []
+  #follower = null
   #unread = 0
   #fetching = null
-  #noticed = false
-  #size = ""
-  #resize = new ResizeObserver(() => this.#follow())
-  #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.fetchOlder())
+  #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
   connectedCallback() {
     this.scroller = slot(this, "scroll")
     this.messages = slot(this, "messages")
-    this.#off = [
-      live.on("message", (event) => this.receive(event)),
-      live.on("sent", (command) => this.#expect(command)),
-      live.on("accepted", (command) => this.#settle(command)),
-      live.on("refused", ({ command }) => this.#forget(command)),
-      live.on("stranded", (event) => this.#strand(event)),
-      live.on("abandoned", (command) => this.#forget(command)),
-      onNewDay(() => this.#groupAll()),
+    this.#follower = new ScrollFollower(this.scroller, () => this.#unread && this.#countUnread(-this.#unread))
+    this.#subscriptions = [
+      socket.on("message", (event) => this.#receive(event)),
+      bus.on("command-sent", (command) => this.#showPending(command)),
+      bus.on("command-accepted", (command) => this.#markAnswered(command)),
+      bus.on("command-refused", ({ command }) => this.#removePending(command)),
+      bus.on("command-stranded", (event) => this.#showStranded(event)),
+      bus.on("command-discarded", (command) => this.#removePending(command)),
+      onDateChange(() => this.#groupAll()),
     ]
-    this.addEventListener("click", this.press)
-    this.scroller.addEventListener("scroll", this.look, { passive: true })
-    addEventListener("hashchange", this.#showLinked)
+    this.addEventListener("click", this.onClick)
+    addEventListener("hashchange", this.onHashChange)
     this.#groupAll()
-    this.#toEnd()
-    this.#resize.observe(this.messages)
-    this.#resize.observe(this.scroller)
+    this.#follower.scrollToEnd()
+    this.#follower.observe(this.messages, this.scroller)
     this.#older.observe(slot(this, "older"))
-    this.#showLinked()
+    this.onHashChange()
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
-    this.#resize.disconnect()
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    this.#follower.disconnect()
     this.#older.disconnect()
-    removeEventListener("hashchange", this.#showLinked)
+    removeEventListener("hashchange", this.onHashChange)
   }
 
-  // Applies one drawn message.
-  receive({ html }) {
-    this.#notice()
+  onClick = (event) => {
+    const action = event.target.closest("[data-action]")?.dataset.action
+    if (action === "newest") this.#follower.scrollToEnd("smooth")
+    if (action === "older") this.#fetchOlder()
+  }
+
+  // #message_<id> in the address: older pages are fetched until the message is there.
+  onHashChange = async () => {
+    const id = decodeURIComponent(location.hash.slice(1))
+    if (!id.startsWith("message_")) return
+    for (let page = 0; page < MOST_PAGES_FOR_A_LINK && !document.getElementById(id); page++) {
+      if (!(await this.#fetchOlder())) break
+    }
+    const message = document.getElementById(id)
+    if (!message) return bus.emit("toast", { kind: "link", text: "That message is not in this session." })
+    this.#follower.leave()
+    message.scrollIntoView({ block: "center" })
+    setFlag(message, "data-local-linked", true)
+    setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
+  }
+
+  #receive({ html }) {
+    this.#follower.check()
     const fresh = parse(html).firstElementChild
     const isNew = !document.getElementById(fresh.id)
     const message = upsert(this.messages, fresh)
+    const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
-    live.arrived(message.dataset.clientId)
-    if (isNew && !this.#following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
-    if (isNew && message.dataset.authorKind !== "user" && message.dataset.status === "done") live.emit("said", message)
+    socket.confirm(clientId)
+    if (isNew && !this.#follower.following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
+    if (isNew && authorKind !== "user" && status === "done") {
+      bus.emit("reply-completed", { author: message.getAttribute("aria-label") })
+    }
   }
 
-  press = (event) => {
-    const action = event.target.closest("[data-action]")?.dataset.action
-    if (action === "newest") this.#toEnd("smooth")
-    if (action === "older") this.fetchOlder()
-  }
-
-  look = () => {
-    // A scroll that comes with a change of size is no reader's: the picture or the composer grew.
-    if (this.#following && this.#size !== this.#measure()) return this.#follow()
-    this.#following = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight <= NEAR_PX
-    if (this.#following && this.#unread) this.#countUnread(-this.#unread)
-  }
-
-  // Puts the page of messages before the first one above it, without moving the reader. Whether there was one.
-  fetchOlder() {
+  // Inserts the page of messages before the first one without moving the reader. Resolves with whether there was one.
+  #fetchOlder() {
     if (!this.dataset.before) return Promise.resolve(false)
     this.#fetching ??= this.#fetchPage().finally(() => (this.#fetching = null))
     return this.#fetching
@@ -89,7 +98,7 @@ export class MessageList extends HTMLElement {
     const response = await fetch(`${location.pathname}/messages?before=${this.dataset.before}`).catch(() => null)
     if (!response?.ok) return false
     const page = parse(await response.text()).firstElementChild
-    this.#keepingPlace(() => {
+    this.#keepPosition(() => {
       for (const message of [...page.children]) upsert(this.messages, message)
       this.#groupAll()
       this.dataset.before = page.dataset.before
@@ -98,43 +107,42 @@ export class MessageList extends HTMLElement {
     return true
   }
 
-  #keepingPlace(change) {
+  #keepPosition(change) {
     const anchor = this.querySelector("chat-message")
     const before = anchor?.getBoundingClientRect().top
     change()
     if (anchor) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before
   }
 
-  #expect(command) {
-    const known = command.client_id && this.#known(command)
-    if (known) mark(known, "data-local-stranded", false)
+  #showPending(command) {
+    const known = command.client_id && this.#find(command)
+    if (known) setFlag(known, "data-local-stranded", false)
     if (known || !command.client_id) return
     const message = pendingMessage(command)
     if (!message) return
     this.messages.append(message)
     this.#groupAround(message)
-    this.#toEnd()
+    this.#follower.scrollToEnd()
   }
 
-  // It was given up: its words stay where they are, with the reason and what can be done. If it came after all, it is done.
-  #strand({ command, why }) {
-    this.#expect(command)
-    const message = this.#known(command)
-    if (!message.hasAttribute("data-local-pending")) return live.arrived(command.client_id)
-    mark(message, "data-local-stranded", true)
-    write(slot(message, "stranded"), STRANDED[why])
+  // A stranded command keeps its place, with the reason and what can be done. If its message exists, it was not lost.
+  #showStranded({ command, why }) {
+    this.#showPending(command)
+    const message = this.#find(command)
+    if (!message.hasAttribute("data-local-pending")) return socket.confirm(command.client_id)
+    message.showStranded(STRANDED[why])
   }
 
-  #known({ client_id: clientId }) {
+  #find({ client_id: clientId }) {
     return this.querySelector(`[data-client-id="${CSS.escape(clientId)}"]`)
   }
 
-  // The answer is there: its drawing follows at once, or came before; a left-over placeholder would stand for nothing.
-  #settle({ client_id: clientId }) {
+  // The rendered message follows the answer at once, or came before; only then is the pending one left over.
+  #markAnswered({ client_id: clientId }) {
     if (clientId) document.getElementById(`pending_${clientId}`)?.setAttribute("data-local-answered", "")
   }
 
-  #forget({ client_id: clientId }) {
+  #removePending({ client_id: clientId }) {
     const message = clientId && document.getElementById(`pending_${clientId}`)
     const next = message?.nextElementSibling
     message?.remove()
@@ -144,60 +152,23 @@ export class MessageList extends HTMLElement {
   #groupAll() {
     let previous = null
     for (const message of this.messages.querySelectorAll(":scope > chat-message")) {
-      group(message, previous)
+      groupMessage(message, previous)
       previous = message
     }
   }
 
   #groupAround(message) {
     for (const each of [message, message.nextElementSibling]) {
-      if (each) group(each, each.previousElementSibling?.localName === "chat-message" ? each.previousElementSibling : null)
+      const previous = each?.previousElementSibling
+      if (each) groupMessage(each, previous?.localName === "chat-message" ? previous : null)
     }
-  }
-
-  #follow() {
-    if (this.#following) this.#toEnd()
-  }
-
-  // Before something new is put in: the reader may have moved so lately that no scroll was told yet. Once for a frame's
-  // events, as looking costs a layout.
-  #notice() {
-    if (!this.#following || this.#noticed) return
-    this.#noticed = true
-    queueMicrotask(() => (this.#noticed = false))
-    if (this.#size === this.#measure()) this.look()
-  }
-
-  #toEnd(behavior = "instant") {
-    this.#following = true
-    this.#size = this.#measure()
-    this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior })
-  }
-
-  #measure() {
-    return `${this.scroller.clientHeight} of ${this.scroller.scrollHeight}`
   }
 
   #countUnread(more) {
     this.#unread += more
     const pill = this.querySelector('[data-action="newest"]')
     pill.hidden = this.#unread === 0
-    write(slot(pill, "new"), this.#unread === 1 ? "1 new message" : `${this.#unread} new messages`)
-  }
-
-  // #message_<id> in the address: older pages are fetched until it is there.
-  #showLinked = async () => {
-    const id = decodeURIComponent(location.hash.slice(1))
-    if (!id.startsWith("message_")) return
-    for (let page = 0; page < MOST_PAGES_FOR_A_LINK && !document.getElementById(id); page++) {
-      if (!(await this.fetchOlder())) break
-    }
-    const message = document.getElementById(id)
-    if (!message) return live.emit("toast", { kind: "link", words: "That message is not in this session." })
-    this.#following = false
-    message.scrollIntoView({ block: "center" })
-    mark(message, "data-local-linked", true)
-    setTimeout(() => mark(message, "data-local-linked", false), 2500)
+    setText(slot(pill, "new"), this.#unread === 1 ? "1 new message" : `${this.#unread} new messages`)
   }
 }
 

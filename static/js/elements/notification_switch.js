@@ -1,24 +1,25 @@
-// <notification-switch> around a checkbox: asks the browser's permission when it is turned on, and says where the browser
-// refuses. The answer is this browser's; the wish is kept with the account when the form is saved.
+// <notification-switch> around a checkbox: asks for the browser's permission when it is turned on, and shows where the
+// browser blocks notifications. The permission belongs to this browser; the preference is stored with the account by
+// the form.
 
 export class NotificationSwitch extends HTMLElement {
   connectedCallback() {
-    this.addEventListener("change", this.ask)
-    this.#tell()
+    this.addEventListener("change", this.onChange)
+    this.#showBlocked()
   }
 
   disconnectedCallback() {
-    this.removeEventListener("change", this.ask)
+    this.removeEventListener("change", this.onChange)
   }
 
-  ask = async () => {
+  onChange = async () => {
     if (this.querySelector("input").checked && "Notification" in window && Notification.permission === "default") {
       await Notification.requestPermission()
     }
-    this.#tell()
+    this.#showBlocked()
   }
 
-  #tell() {
+  #showBlocked() {
     const blocked = !("Notification" in window) || Notification.permission === "denied"
     this.querySelector("[data-blocked]").hidden = !(blocked && this.querySelector("input").checked)
   }

@@ -1,16 +1,16 @@
-// <password-field> around a field and <button type="button" hidden data-shown="Hide">Show…</button>: shows and hides what
-// is typed. It is hidden again when the form is sent, so that browsers keep it as a password.
+// <password-field> around a field and <button type="button" hidden data-shown="Hide">Show…</button>: shows and hides
+// the password. It is hidden again when the form is submitted, so that browsers store it as a password.
 
 export class PasswordField extends HTMLElement {
   connectedCallback() {
-    this.#words = this.button.firstChild.data
+    this.#label = this.button.firstChild.data
     this.button.hidden = false
-    this.button.addEventListener("click", this.toggle)
+    this.button.addEventListener("click", this.onClick)
     this.input.form?.addEventListener("submit", this.hide)
   }
 
   disconnectedCallback() {
-    this.button.removeEventListener("click", this.toggle)
+    this.button.removeEventListener("click", this.onClick)
     this.input.form?.removeEventListener("submit", this.hide)
   }
 
@@ -22,18 +22,18 @@ export class PasswordField extends HTMLElement {
     return this.querySelector("input")
   }
 
-  toggle = () => {
+  onClick = () => {
     this.#show(this.input.type === "password")
     this.input.focus()
   }
 
   hide = () => this.#show(false)
 
-  #words = ""
+  #label = ""
 
   #show(shown) {
     this.input.type = shown ? "text" : "password"
-    this.button.firstChild.data = shown ? this.button.dataset.shown : this.#words
+    this.button.firstChild.data = shown ? this.button.dataset.shown : this.#label
   }
 }
 

@@ -1,9 +1,14 @@
-// <picture-viewer>: the lightbox. Shows a tile's picture whole, lets one come closer, and walks through all of them.
-import { slot, write } from "../helpers/dom.js"
-import { composing } from "../helpers/keys.js"
+// <picture-viewer>: the lightbox. Shows a card's picture uncropped, zooms it, and steps through all pictures of the
+// page.
+import { bus } from "../bus.js"
+import { setText, slot } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
 import { Zoom } from "../models/zoom.js"
 
+const ZOOM_STEP = 1.5
+
 export class PictureViewer extends HTMLElement {
+  #subscriptions = []
   #card = null
   #opener = null
   #zoom = null
@@ -12,71 +17,81 @@ export class PictureViewer extends HTMLElement {
     this.dialog = this.querySelector("dialog")
     this.picture = slot(this, "picture")
     this.#zoom = new Zoom(slot(this, "stage"), this.picture)
-    document.addEventListener("open-picture", this.open)
-    document.addEventListener("picture-gone", this.gone)
-    this.dialog.addEventListener("close", this.closed)
-    this.dialog.addEventListener("keydown", this.key)
-    this.dialog.addEventListener("cancel", this.cancel)
-    this.addEventListener("click", this.press)
+    this.#subscriptions = [
+      bus.on("open-picture", (card) => this.#open(card)),
+      bus.on("picture-removed", (card) => this.#onRemoved(card)),
+    ]
+    this.dialog.addEventListener("close", this.onClose)
+    this.dialog.addEventListener("keydown", this.onKeydown)
+    this.dialog.addEventListener("cancel", this.onCancel)
+    this.addEventListener("click", this.onClick)
   }
 
   disconnectedCallback() {
-    document.removeEventListener("open-picture", this.open)
-    document.removeEventListener("picture-gone", this.gone)
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
   }
 
-  open = (event) => {
-    this.#opener = document.activeElement
-    this.dialog.showModal()
-    this.#show(event.target)
-  }
-
-  // Somebody deleted it: nobody goes on looking at it.
-  gone = (event) => {
-    if (event.detail === this.#card && this.dialog.open) this.dialog.close()
-  }
-
-  closed = () => {
+  onClose = () => {
     this.picture.removeAttribute("src")
-    const opener = this.#opener?.isConnected ? this.#opener : this.#card.querySelector('[data-action="open"]')
-    opener?.focus({ preventScroll: true })
+    if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true })
+    else this.#card.focusPicture()
   }
 
-  // Esc goes back to the whole picture first, and only then closes.
-  cancel = (event) => {
-    if (!this.#zoom.reset()) return
-    event.preventDefault()
+  // Esc resets the zoom first; the next one closes.
+  onCancel = (event) => {
+    if (this.#zoom.reset()) event.preventDefault()
   }
 
-  key = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || composing(event)) return
+  onKeydown = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isComposing(event)) return
     const action = this.#keys[event.key] ?? this.#keys[event.key.toLowerCase()]
     if (!action) return
     event.preventDefault()
     this.#actions[action]()
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const action = event.target.closest("[data-action]")?.dataset.action
     if (action) this.#actions[action]?.()
   }
 
-  #keys = { ArrowLeft: "previous", ArrowRight: "next", d: "download", f: "favorite", i: "panel", "+": "zoom-in", "-": "zoom-out", 0: "reset" }
+  #keys = {
+    ArrowLeft: "previous",
+    ArrowRight: "next",
+    d: "download",
+    f: "favorite",
+    i: "panel",
+    "+": "zoom-in",
+    "-": "zoom-out",
+    0: "reset",
+  }
 
   #actions = {
     close: () => this.dialog.close(),
     previous: () => this.#step(-1),
     next: () => this.#step(1),
-    "zoom-in": () => this.#zoom.by(1.5),
-    "zoom-out": () => this.#zoom.by(1 / 1.5),
+    "zoom-in": () => this.#zoom.zoomBy(ZOOM_STEP),
+    "zoom-out": () => this.#zoom.zoomBy(1 / ZOOM_STEP),
     reset: () => this.#zoom.reset(),
-    download: () => this.#card.querySelector(".downloads__main")?.click(),
-    favorite: () => this.#favor(),
-    panel: () => this.#panel(),
+    download: () => this.#card.download(),
+    favorite: () => this.#toggleFavorite(),
+    panel: () => this.#togglePanel(),
+  }
+
+  #open(card) {
+    this.#opener = document.activeElement
+    this.dialog.showModal()
+    this.#show(card)
+  }
+
+  // A picture that somebody deletes is not shown any longer.
+  #onRemoved(card) {
+    if (card === this.#card && this.dialog.open) this.dialog.close()
   }
 
   get #cards() {
-    return [...document.querySelectorAll("generation-card:not([data-local-behind])")].filter((card) => card.querySelector('[data-action="open"]'))
+    const shown = document.querySelectorAll("generation-card:not([data-local-behind])")
+    return [...shown].filter((card) => card.picture)
   }
 
   #step(by) {
@@ -88,35 +103,34 @@ export class PictureViewer extends HTMLElement {
   #show(card) {
     this.#card = card
     this.#zoom.reset()
-    const thumbnail = card.querySelector("img.tile__picture")
-    this.picture.setAttribute("width", thumbnail.getAttribute("width"))
-    this.picture.setAttribute("height", thumbnail.getAttribute("height"))
-    this.picture.alt = thumbnail.alt
-    this.picture.src = card.querySelector('[data-action="open"]').href
-    slot(this, "panel").replaceChildren(slot(card, "settings").cloneNode(true), slot(card, "downloads").cloneNode(true))
-    this.#showPlace()
+    const { url, alt, width, height } = card.picture
+    this.picture.setAttribute("width", width)
+    this.picture.setAttribute("height", height)
+    this.picture.alt = alt
+    this.picture.src = url
+    slot(this, "panel").replaceChildren(...card.cloneDetails())
+    this.#showPosition()
     this.#showFavorite()
   }
 
-  #showPlace() {
+  #showPosition() {
     const cards = this.#cards
     const index = cards.indexOf(this.#card)
-    write(slot(this, "count"), `${index + 1} of ${cards.length}`)
+    setText(slot(this, "count"), `${index + 1} of ${cards.length}`)
     this.querySelector(".viewer__previous").disabled = index <= 0
     this.querySelector(".viewer__next").disabled = index >= cards.length - 1
   }
 
-  #favor() {
-    this.#card.querySelector('[data-action="favorite"]')?.click()
+  #toggleFavorite() {
+    this.#card.toggleFavorite()
     this.#showFavorite()
   }
 
   #showFavorite() {
-    const button = this.#card.querySelector('[data-action="favorite"]')
-    this.querySelector(".viewer__favorite").setAttribute("aria-pressed", button?.getAttribute("aria-pressed") ?? "false")
+    this.querySelector(".viewer__favorite").setAttribute("aria-pressed", String(this.#card.favorite))
   }
 
-  #panel() {
+  #togglePanel() {
     const panel = slot(this, "panel")
     panel.hidden = !panel.hidden
     this.querySelector('[data-action="panel"]').setAttribute("aria-pressed", String(!panel.hidden))

@@ -1,24 +1,38 @@
-// <presence-list>: the session's members, and who of them is here now.
-import { slot, write } from "../helpers/dom.js"
+// <presence-list>: the session's members, and which of them are online. The owner can remove guests.
+import { bus } from "../bus.js"
+import { setText, slot } from "../helpers/dom.js"
 import { initial } from "../helpers/text.js"
-import { live } from "../live.js"
+import { socket } from "../socket.js"
 
 export class PresenceList extends HTMLElement {
-  #off = []
-  #here = new Set()
+  #subscriptions = []
+  #online = new Set()
 
   connectedCallback() {
-    this.#off = [
-      live.on("session", ({ session }) => this.#seat(session.members)),
-      live.on("presence", ({ users }) => this.#greet(users)),
+    this.#subscriptions = [
+      socket.on("session", ({ session }) => this.#setMembers(session.members)),
+      socket.on("presence", ({ users }) => this.#setOnline(users)),
     ]
+    this.addEventListener("click", this.onClick)
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    this.removeEventListener("click", this.onClick)
   }
 
-  #seat(members) {
+  onClick = (event) => {
+    const row = event.target.closest('[data-action="remove-member"]')?.closest("[data-member]")
+    if (row) bus.emit("remove-member", { id: row.dataset.member, name: slot(row, "name").textContent })
+  }
+
+  /** The name of a member, or null for somebody who is not one. */
+  nameOf(id) {
+    const row = this.#row(id)
+    return row && slot(row, "name").textContent
+  }
+
+  #setMembers(members) {
     const list = slot(this, "list")
     const rows = members.map((member) => this.#row(member.id) ?? this.#newRow(member))
     for (const row of [...list.children]) if (!rows.includes(row)) row.remove()
@@ -26,16 +40,16 @@ export class PresenceList extends HTMLElement {
     this.#show()
   }
 
-  #greet(users) {
-    this.#here = new Set(users.map((user) => user.id))
+  #setOnline(users) {
+    this.#online = new Set(users.map((user) => user.id))
     this.#show()
   }
 
   #show() {
     for (const row of this.querySelectorAll("[data-member]")) {
-      const here = this.#here.has(row.dataset.member)
-      row.dataset.online = here ? "yes" : "no"
-      write(slot(row, "here"), here ? "here" : "away")
+      const online = this.#online.has(row.dataset.member)
+      row.dataset.online = online ? "yes" : "no"
+      setText(slot(row, "here"), online ? "here" : "away")
     }
   }
 
@@ -50,7 +64,7 @@ export class PresenceList extends HTMLElement {
     slot(row, "initial").dataset.hue = hue
     slot(row, "name").textContent = name
     slot(row, "role").textContent = role
-    slot(row, "farewell").setAttribute("aria-label", `Send ${name} away`)
+    slot(row, "remove").setAttribute("aria-label", `Send ${name} away`)
     return row
   }
 }

@@ -1,46 +1,46 @@
-// <removed-list>: whom the owner has sent away, in the dialog of the invite link, and the way to let them back in.
+// <removed-list>: the guests whom the owner has removed, shown in the invite dialog, where they can be readmitted.
 import { call } from "../helpers/api.js"
-import { slot, write } from "../helpers/dom.js"
+import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 
 export class RemovedList extends HTMLElement {
   connectedCallback() {
-    document.addEventListener("click", this.press)
+    document.addEventListener("click", this.onClick)
   }
 
   disconnectedCallback() {
-    document.removeEventListener("click", this.press)
+    document.removeEventListener("click", this.onClick)
   }
 
-  press = (event) => {
-    if (event.target.closest('[data-action="invite"]')) this.show()
-    const button = event.target.closest('[data-action="let-back"]')
-    if (button) this.letBack(button.closest("[data-person]"))
+  onClick = (event) => {
+    if (event.target.closest('[data-action="invite"]')) this.#show()
+    const button = event.target.closest('[data-action="readmit"]')
+    if (button) this.#readmit(button.closest("[data-person]"))
   }
 
-  async show() {
+  async #show() {
     const { removals } = await call("GET", `${location.pathname}/removals`).catch(() => ({ removals: [] }))
     slot(this, "list").replaceChildren(...removals.map((person) => this.#row(person)))
-    write(slot(this, "done"), "")
+    setText(slot(this, "done"), "")
     this.hidden = !removals.length
   }
 
-  async letBack(row) {
+  async #readmit(row) {
     const name = slot(row, "name").textContent
     try {
       await call("DELETE", `${location.pathname}/removals/${row.dataset.person}`)
     } catch (error) {
-      return write(slot(this, "done"), error.message)
+      return setText(slot(this, "done"), error.message)
     }
     row.remove()
-    write(slot(this, "done"), `${isolate(name)} may come in again by the invite link.`)
+    setText(slot(this, "done"), `${isolate(name)} may come in again by the invite link.`)
   }
 
   #row({ id, name }) {
     const row = document.importNode(slot(this, "row").content, true).firstElementChild
     row.dataset.person = id
-    write(slot(row, "name"), name)
-    write(slot(row, "whom"), `: ${name}`)
+    setText(slot(row, "name"), name)
+    setText(slot(row, "whom"), `: ${name}`)
     return row
   }
 }

@@ -1,36 +1,39 @@
-// <session-clock data-expires data-status>: the time left, calm until its last ten minutes.
-import { slot, write } from "../helpers/dom.js"
-import { countdown, everySecond, secondsUntil, span } from "../helpers/time.js"
-import { live } from "../live.js"
+// <session-clock data-expires data-status>: the time left; the last ten minutes are marked and count down by the
+// second.
+import { setText, slot } from "../helpers/dom.js"
+import { everySecond, formatCountdown, formatDuration, secondsUntil } from "../helpers/time.js"
+import { socket } from "../socket.js"
 
-const CALM_SECONDS = 600
+const SOON_SECONDS = 600
 
 export class SessionClock extends HTMLElement {
-  #off = []
+  #subscriptions = []
 
   connectedCallback() {
-    this.#off = [live.on("session", ({ session }) => this.#change(session)), everySecond(() => this.show())]
-    this.show()
+    this.#subscriptions = [
+      socket.on("session", ({ session }) => this.#setSession(session)),
+      everySecond(() => this.#show()),
+    ]
+    this.#show()
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
   }
 
-  show() {
+  #show() {
     const left = secondsUntil(this.dataset.expires)
     const over = this.dataset.status === "expired" || left <= 0
-    this.dataset.state = over ? "over" : left <= CALM_SECONDS ? "soon" : "calm"
-    write(slot(this, "left"), over ? "Time is up" : left <= CALM_SECONDS ? countdown(left) : span(left))
-    write(slot(this, "ends-word"), over ? "Ended" : "Ends")
+    const soon = left <= SOON_SECONDS
+    this.dataset.state = over ? "over" : soon ? "soon" : "calm"
+    setText(slot(this, "left"), over ? "Time is up" : soon ? formatCountdown(left) : formatDuration(left))
+    setText(slot(this, "ends-word"), over ? "Ended" : "Ends")
   }
 
-  #change({ expires_at: expires, status }) {
+  #setSession({ expires_at: expires, status }) {
     Object.assign(this.dataset, { expires, status })
-    const time = this.querySelector("time")
-    if (time) time.dateTime = expires
-    this.querySelector("local-time")?.show()
-    this.show()
+    this.querySelector("local-time")?.setTime(expires)
+    this.#show()
   }
 }
 

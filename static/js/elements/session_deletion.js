@@ -1,85 +1,89 @@
-// <session-deletion>: asks before a session is deleted, with what is lost, and holds the page for the five seconds of the undo.
+// <session-deletion>: the dialog that asks before a session is deleted, says what is lost, and offers undo for five
+// seconds.
 import { call } from "../helpers/api.js"
-import { mark, slot, write } from "../helpers/dom.js"
-import { secondsUntil, span } from "../helpers/time.js"
-import { unlessUndone } from "../helpers/undo.js"
+import { setFlag, slot, setText } from "../helpers/dom.js"
+import { formatDuration, secondsUntil } from "../helpers/time.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
 
 export class SessionDeletion extends HTMLElement {
   #session = ""
   #opener = null
-  #undo = null
+  #cancelDeletion = null
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
-    document.addEventListener("click", this.press)
-    slot(this, "form").addEventListener("submit", this.confirm)
-    this.dialog.addEventListener("close", this.#stay)
+    document.addEventListener("click", this.onClick)
+    slot(this, "form").addEventListener("submit", this.onSubmit)
+    this.dialog.addEventListener("close", this.onClose)
   }
 
   disconnectedCallback() {
-    document.removeEventListener("click", this.press)
+    document.removeEventListener("click", this.onClick)
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const button = event.target.closest("[data-action]")
-    if (button?.dataset.action === "delete-session") this.#ask(button)
+    if (button?.dataset.action === "delete-session") this.#open(button)
     const closes = ["close-dialog", "undo-session"].includes(button?.dataset.action) && this.contains(button)
     if (closes || event.target === this.dialog) this.dialog.close()
   }
 
-  // What is lost is asked for now: credits and time have gone on since the page was drawn.
-  async #ask(button) {
+  // Fetched when it opens: credits and time have changed since the page was rendered.
+  async #open(button) {
     this.#session = button.dataset.session
     this.#opener = button
-    this.#say("")
-    write(slot(this, "name"), "")
+    this.#showProblem("")
+    setText(slot(this, "name"), "")
     slot(this, "lost").hidden = true
     try {
       const { session } = await call("GET", `/sessions/${this.#session}`)
-      write(slot(this, "name"), session.title)
+      setText(slot(this, "name"), session.title)
       this.#showLoss(session)
     } catch (error) {
-      this.#say(error.message)
+      this.#showProblem(error.message)
     }
-    mark(this, "data-local-leaving", false)
+    setFlag(this, "data-local-leaving", false)
     this.dialog.showModal()
   }
 
   #showLoss({ status, expires_at, credits: { image, video } }) {
     slot(this, "lost").hidden = status !== "active"
-    write(slot(this, "time"), span(secondsUntil(expires_at)))
-    write(slot(this, "credits"), `${image.left} of ${image.limit} pictures and ${video.left} of ${video.limit} clips of this hour`)
+    setText(slot(this, "time"), formatDuration(secondsUntil(expires_at)))
+    setText(
+      slot(this, "credits"),
+      `${image.left} of ${image.limit} pictures and ${video.left} of ${video.limit} clips of this hour`,
+    )
   }
 
-  confirm = (event) => {
+  onSubmit = (event) => {
     event.preventDefault()
-    mark(this, "data-local-leaving", true)
+    setFlag(this, "data-local-leaving", true)
     this.querySelector('[data-action="undo-session"]').focus()
-    this.#undo = unlessUndone(this.#gone)
+    this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
   }
 
-  // Closing the dialog, however, takes it back.
-  #stay = () => {
-    this.#undo?.()
-    this.#undo = null
-    mark(this, "data-local-leaving", false)
+  // Closing the dialog undoes the deletion.
+  onClose = () => {
+    this.#cancelDeletion?.()
+    this.#cancelDeletion = null
+    setFlag(this, "data-local-leaving", false)
     this.#opener?.focus()
   }
 
-  #gone = async () => {
-    this.#undo = null
+  #sendDeletion = async () => {
+    this.#cancelDeletion = null
     try {
       await call("DELETE", `/sessions/${this.#session}`, undefined, { keepalive: true })
       location.assign("/sessions")
     } catch (error) {
-      mark(this, "data-local-leaving", false)
-      this.#say(error.message)
+      setFlag(this, "data-local-leaving", false)
+      this.#showProblem(error.message)
     }
   }
 
-  #say(problem) {
+  #showProblem(problem) {
     slot(this, "problem").hidden = !problem
-    write(slot(this, "problem"), problem)
+    setText(slot(this, "problem"), problem)
   }
 }
 

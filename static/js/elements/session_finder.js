@@ -1,38 +1,46 @@
-// <session-finder>: the list of sessions, narrowed by what is typed; Enter opens the first, arrows walk.
-import { slot, write } from "../helpers/dom.js"
-import { composing } from "../helpers/keys.js"
-import { live } from "../live.js"
+// <session-finder>: the list of sessions, filtered by what is typed. Enter opens the first, arrow keys move the focus.
+import { slot, setText } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
+import { socket } from "../socket.js"
 
 export class SessionFinder extends HTMLElement {
-  #off = null
+  #unsubscribe = null
 
   connectedCallback() {
-    this.#off = live.on("session", ({ session }) => write(this.querySelector("[aria-current] .truncate"), session.title))
-    this.addEventListener("input", this.narrow)
-    this.addEventListener("keydown", this.walk)
+    this.#unsubscribe = socket.on("session", ({ session }) =>
+      setText(this.querySelector("[aria-current] .truncate"), session.title),
+    )
+    this.addEventListener("input", this.onInput)
+    this.addEventListener("keydown", this.onKeydown)
   }
 
   disconnectedCallback() {
-    this.#off()
-    this.removeEventListener("input", this.narrow)
-    this.removeEventListener("keydown", this.walk)
+    this.#unsubscribe()
+    this.removeEventListener("input", this.onInput)
+    this.removeEventListener("keydown", this.onKeydown)
   }
 
-  narrow = () => {
-    const wanted = this.querySelector("input").value.trim().toLocaleLowerCase()
+  /** Puts the focus into the search field. */
+  focusSearch() {
+    this.querySelector("input").focus()
+  }
+
+  onInput = () => {
+    const query = this.querySelector("input").value.trim().toLocaleLowerCase()
     for (const link of this.querySelectorAll("a")) {
-      link.parentElement.hidden = !link.textContent.toLocaleLowerCase().includes(wanted)
+      link.parentElement.hidden = !link.textContent.toLocaleLowerCase().includes(query)
     }
     slot(this, "none").hidden = this.#links.length > 0
   }
 
-  walk = (event) => {
-    if (composing(event)) return
+  onKeydown = (event) => {
+    if (isComposing(event)) return
     const links = this.#links
     if (event.key === "Enter" && event.target.localName === "input") links[0]?.click()
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return
     event.preventDefault()
-    links.at((links.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1)) % links.length)?.focus()
+    const step = event.key === "ArrowDown" ? 1 : -1
+    links.at((links.indexOf(document.activeElement) + step) % links.length)?.focus()
   }
 
   get #links() {

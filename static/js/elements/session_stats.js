@@ -1,34 +1,30 @@
-// <session-stats>: this session's counts, the usual time of a picture and the queue's length now.
-import { slot, write } from "../helpers/dom.js"
-import { span } from "../helpers/time.js"
-import { live } from "../live.js"
+// <session-stats>: the session's counts, the usual duration of a picture and the length of the queue.
+import { setText, slot } from "../helpers/dom.js"
+import { formatDuration } from "../helpers/time.js"
+import { setUsualDuration } from "../models/usual_duration.js"
+import { socket } from "../socket.js"
 
 const number = new Intl.NumberFormat()
-let usual = null
-
-// The usual seconds of a picture, or null where none is known yet.
-export function usualSeconds() {
-  return usual
-}
 
 export class SessionStats extends HTMLElement {
-  #off = null
+  #unsubscribe = null
 
   connectedCallback() {
-    usual = Number(slot(this, "usual").dataset.seconds) || null
-    this.#off = live.on("stats", (event) => this.show(event))
+    setUsualDuration(Number(slot(this, "usual").dataset.seconds) || null)
+    this.#unsubscribe = socket.on("stats", (stats) => this.#show(stats))
   }
 
   disconnectedCallback() {
-    this.#off()
+    this.#unsubscribe()
   }
 
-  show(stats) {
-    usual = stats.median_seconds ?? null
-    for (const name of ["images", "videos", "messages"]) write(slot(this, name), number.format(stats[name]))
-    write(slot(this, "tokens"), `${number.format(stats.tokens_in)} in · ${number.format(stats.tokens_out)} out`)
-    write(slot(this, "usual"), usual ? span(usual) : "not known yet")
-    write(slot(this, "queue"), stats.queue_length ? number.format(stats.queue_length) : "empty")
+  #show(stats) {
+    const usual = stats.median_seconds ?? null
+    setUsualDuration(usual)
+    for (const name of ["images", "videos", "messages"]) setText(slot(this, name), number.format(stats[name]))
+    setText(slot(this, "tokens"), `${number.format(stats.tokens_in)} in · ${number.format(stats.tokens_out)} out`)
+    setText(slot(this, "usual"), usual ? formatDuration(usual) : "not known yet")
+    setText(slot(this, "queue"), stats.queue_length ? number.format(stats.queue_length) : "empty")
   }
 }
 

@@ -1,45 +1,45 @@
-// <session-title data-session>: what a session is called. Its owner presses it to write another name: Enter and leaving
-// the field save, Esc does not.
+// <session-title data-session>: the title of a session. Its owner can rename it in place: Enter and leaving the field
+// save, Esc cancels.
 import { call } from "../helpers/api.js"
-import { slot, write } from "../helpers/dom.js"
-import { composing } from "../helpers/keys.js"
-import { tooMuch } from "../helpers/text.js"
+import { slot, setText } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
+import { lengthProblem } from "../helpers/text.js"
 
 export class SessionTitle extends HTMLElement {
   connectedCallback() {
     this.form = slot(this, "form")
     this.field = this.querySelector("input")
-    if (!this.form) return // a guest's
-    this.addEventListener("click", this.press)
-    this.addEventListener("keydown", this.key)
-    this.form.addEventListener("submit", this.save)
-    this.field.addEventListener("blur", this.save)
+    if (!this.form) return // for guests
+    this.addEventListener("click", this.onClick)
+    this.addEventListener("keydown", this.onKeydown)
+    this.form.addEventListener("submit", this.onSave)
+    this.field.addEventListener("blur", this.onSave)
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.press)
-    this.removeEventListener("keydown", this.key)
+    this.removeEventListener("click", this.onClick)
+    this.removeEventListener("keydown", this.onKeydown)
   }
 
-  press = (event) => {
+  onClick = (event) => {
     if (!event.target.closest('[data-action="rename"]')) return
     this.#open(slot(this, "title").textContent)
     this.field.select()
   }
 
-  key = (event) => {
-    if (event.key !== "Escape" || this.form.hidden || composing(event)) return
+  onKeydown = (event) => {
+    if (event.key !== "Escape" || this.form.hidden || isComposing(event)) return
     event.preventDefault()
     this.#close()
     this.#button.focus()
   }
 
-  // The new name stands there at once; where the server refuses it, the old one comes back, with the reason.
-  save = async (event) => {
+  // The new title is shown at once; when the server refuses it, the old one is restored, with the reason.
+  onSave = async (event) => {
     event.preventDefault()
     if (this.form.hidden) return
     const [before, title] = [slot(this, "title").textContent, this.field.value.trim().replace(/\s+/g, " ")]
-    const problem = tooMuch(title, Number(this.field.dataset.most))
+    const problem = lengthProblem(title, Number(this.field.dataset.most))
     if (problem) return this.#open(this.field.value, problem)
     this.#close()
     if (event.type === "submit") this.#button.focus()
@@ -53,8 +53,9 @@ export class SessionTitle extends HTMLElement {
     }
   }
 
+  /** Shows a title that was changed elsewhere. */
   show(title) {
-    write(slot(this, "title"), title)
+    setText(slot(this, "title"), title)
   }
 
   get #button() {
@@ -66,7 +67,7 @@ export class SessionTitle extends HTMLElement {
     this.form.hidden = false
     this.field.value = title
     slot(this, "problem").hidden = !problem
-    write(slot(this, "problem"), problem)
+    setText(slot(this, "problem"), problem)
   }
 
   #close() {

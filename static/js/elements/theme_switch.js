@@ -1,6 +1,6 @@
-// <theme-switch role="radiogroup"> with buttons [data-theme-choice="system|light|dark"]: the reader's choice is kept in a
-// plain cookie, so that the server draws the next page in it at once.
-import { composing } from "../helpers/keys.js"
+// <theme-switch role="radiogroup"> with buttons [data-theme-choice="system|light|dark"]: the choice is stored in
+// a plain cookie, so that the server renders the next page with it.
+import { isComposing } from "../helpers/keys.js"
 
 const YEAR_SECONDS = 31_536_000
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
@@ -8,42 +8,43 @@ const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
 export class ThemeSwitch extends HTMLElement {
   connectedCallback() {
     this.hidden = false
-    this.addEventListener("click", this.press)
-    this.addEventListener("keydown", this.step)
-    this.#show(document.documentElement.dataset.theme)
+    this.addEventListener("click", this.onClick)
+    this.addEventListener("keydown", this.onKeydown)
+    this.show(document.documentElement.dataset.theme)
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.press)
-    this.removeEventListener("keydown", this.step)
+    this.removeEventListener("click", this.onClick)
+    this.removeEventListener("keydown", this.onKeydown)
   }
 
-  press = (event) => {
+  onClick = (event) => {
     const choice = event.target.closest("[data-theme-choice]")?.dataset.themeChoice
-    if (choice) this.choose(choice)
+    if (choice) this.#choose(choice)
   }
 
-  step = (event) => {
-    if (!(event.key in STEPS) || composing(event)) return
+  onKeydown = (event) => {
+    if (!(event.key in STEPS) || isComposing(event)) return
     event.preventDefault()
     const index = this.#buttons.indexOf(document.activeElement) + STEPS[event.key]
     const next = this.#buttons.at(index % this.#buttons.length)
     next.focus()
-    this.choose(next.dataset.themeChoice)
+    this.#choose(next.dataset.themeChoice)
   }
 
-  choose(theme) {
+  #choose(theme) {
     const secure = location.protocol === "https:" ? "; Secure" : ""
     document.cookie = `theme=${theme}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax${secure}`
     document.documentElement.dataset.theme = theme
-    document.querySelectorAll("theme-switch").forEach((each) => each.#show(theme))
+    document.querySelectorAll("theme-switch").forEach((each) => each.show(theme))
   }
 
   get #buttons() {
     return [...this.querySelectorAll("[data-theme-choice]")]
   }
 
-  #show(theme) {
+  /** Shows a theme as the chosen one. */
+  show(theme) {
     for (const button of this.#buttons) {
       const chosen = button.dataset.themeChoice === theme
       button.setAttribute("aria-checked", String(chosen))

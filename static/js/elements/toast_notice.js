@@ -1,37 +1,46 @@
-// <toast-notice>: one short sentence at a time. The same kind replaces its words; there is never a stack.
-import { slot, write } from "../helpers/dom.js"
-import { live } from "../live.js"
+// <toast-notice>: one short message at a time; a new one replaces it.
+import { bus } from "../bus.js"
+import { setText, slot } from "../helpers/dom.js"
 
-const SHOWN_MS = 6000
-// What the composer says itself, beside the words that it gives back.
-const OWN = new Set(["message.create", "generation.create"])
+const SHOWN_MS = 3000
+const PROBLEM_SHOWN_MS = 12_000
+// The composer shows refusals of these itself, beside the text that it restores.
+const SHOWN_BY_COMPOSER = new Set(["message.create", "generation.create"])
 
 export class ToastNotice extends HTMLElement {
-  #off = []
+  #subscriptions = []
   #timer = null
 
   connectedCallback() {
-    this.#off = [
-      live.on("toast", (event) => this.show(event)),
-      live.on("state", (state) => state === "live" && this.dataset.kind === "crowded" && this.hide()),
-      live.on("refused", ({ command, message, code }) => OWN.has(command.type) || this.show({ kind: code, words: message, problem: true })),
+    this.#subscriptions = [
+      bus.on("toast", (toast) => this.#show(toast)),
+      bus.on("connection-state", (state) => this.#onState(state)),
+      bus.on("command-refused", (error) => this.#onRefused(error)),
     ]
-    this.addEventListener("click", (event) => event.target.closest('[data-action="dismiss"]') && this.hide())
+    this.addEventListener("click", (event) => event.target.closest('[data-action="dismiss"]') && this.#hide())
   }
 
   disconnectedCallback() {
-    this.#off.forEach((off) => off())
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
   }
 
-  show({ kind, words, problem = false, stays = false }) {
+  #onState(state) {
+    if (state === "live" && this.dataset.kind === "crowded") this.#hide()
+  }
+
+  #onRefused({ command, message, code }) {
+    if (!SHOWN_BY_COMPOSER.has(command.type)) this.#show({ kind: code, text: message, problem: true })
+  }
+
+  #show({ kind, text, problem = false, stays = false }) {
     clearTimeout(this.#timer)
     Object.assign(this.dataset, { kind, problem: problem || stays ? "yes" : "no" })
-    write(slot(this, "words"), words)
+    setText(slot(this, "words"), text)
     this.hidden = false
-    if (!stays) this.#timer = setTimeout(() => this.hide(), problem ? 2 * SHOWN_MS : SHOWN_MS / 2)
+    if (!stays) this.#timer = setTimeout(() => this.#hide(), problem ? PROBLEM_SHOWN_MS : SHOWN_MS)
   }
 
-  hide() {
+  #hide() {
     this.hidden = true
   }
 }

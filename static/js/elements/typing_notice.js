@@ -1,40 +1,49 @@
-// <typing-notice>: who is typing now. A name goes five seconds after it was last heard of.
-import { slot, write } from "../helpers/dom.js"
+// <typing-notice>: who is typing now. A name disappears five seconds after its last typing event.
+import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
-import { live } from "../live.js"
+import { socket } from "../socket.js"
 
-const FORGET_MS = 5000
+const EXPIRE_MS = 5000
 
 export class TypingNotice extends HTMLElement {
-  #off = null
+  #unsubscribe = null
   #timers = new Map()
 
   connectedCallback() {
-    this.#off = live.on("typing", ({ user_id: id }) => id !== viewer() && this.#hear(id))
+    this.#unsubscribe = socket.on("typing", ({ user_id: id }) => id !== viewer() && this.#add(id))
   }
 
   disconnectedCallback() {
-    this.#off()
+    this.#unsubscribe()
     this.#timers.forEach((timer) => clearTimeout(timer))
   }
 
-  #hear(id) {
+  #add(id) {
     clearTimeout(this.#timers.get(id))
-    this.#timers.set(id, setTimeout(() => this.#forget(id), FORGET_MS))
+    this.#timers.set(
+      id,
+      setTimeout(() => this.#remove(id), EXPIRE_MS),
+    )
     this.#show()
   }
 
-  #forget(id) {
+  #remove(id) {
     this.#timers.delete(id)
     this.#show()
   }
 
   #show() {
-    const names = [...this.#timers.keys()].map((id) => document.querySelector(`[data-member="${CSS.escape(id)}"] [data-slot="name"]`)?.textContent ?? "Somebody").map(isolate)
+    const members = document.querySelector("presence-list")
+    const names = [...this.#timers.keys()].map((id) => isolate(members.nameOf(id) ?? "Somebody"))
     this.dataset.shown = names.length ? "yes" : "no"
-    if (names.length) write(slot(this, "words"), names.length > 2 ? "Several people are writing …" : `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} writing …`)
+    if (names.length) setText(slot(this, "words"), describe(names))
   }
+}
+
+function describe(names) {
+  if (names.length > 2) return "Several people are writing …"
+  return `${names.join(" and ")} ${names.length > 1 ? "are" : "is"} writing …`
 }
 
 customElements.define("typing-notice", TypingNotice)

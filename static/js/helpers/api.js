@@ -1,5 +1,8 @@
-// One call to the API by the person who signed in: fulfils with the answer, rejects with an Error in words for people.
-// With `keepalive` it is made even where the page is just being left.
+/**
+ * Calls the HTTP API as the signed-in person.
+ * @param {boolean} options.keepalive sends the request even while the page is being left
+ * @returns {Promise<object | null>} the answer's JSON, null for 204; rejects with an Error whose message is for people
+ */
 export async function call(method, path, body, { keepalive = false } = {}) {
   const answer = await fetch(`/api/v1${path}`, {
     method,

@@ -1,31 +1,33 @@
-// The named places inside an element ([data-slot]), and what is done with them.
+/** The named place ([data-slot]) inside an element. */
 export function slot(element, name) {
   return element.querySelector(`[data-slot="${name}"]`)
 }
 
-// Writes only what changed: the same text again would still wake screen readers and layout.
-export function write(node, text) {
+/** Sets a node's text where it differs: setting the same text again would alert screen readers and cost a layout. */
+export function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text
 }
 
-export function mark(element, name, on) {
+/** Sets or removes a boolean attribute. */
+export function setFlag(element, name, on) {
   element.toggleAttribute(name, Boolean(on))
 }
 
-// Whether the person is writing somewhere, so that plain letters are no shortcuts.
-export function writing(target) {
+/** Whether the person is typing into a field, so that single letters are not shortcuts. */
+export function isEditable(target) {
   return target.matches?.("input, textarea, select, [contenteditable]") ?? false
 }
 
-export async function copy(text) {
+/** Copies a text to the clipboard. */
+export async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text)
   } catch {
-    copyTheOldWay(text) // the clipboard is there on secure addresses only
+    copyBySelection(text) // the Clipboard API exists in secure contexts only
   }
 }
 
-function copyTheOldWay(text) {
+function copyBySelection(text) {
   const field = document.createElement("textarea")
   field.value = text
   document.body.append(field)

@@ -1,4 +1,4 @@
-// A random id. crypto.randomUUID exists on secure addresses only, and a house's own network often has none.
+/** A random id of 32 hexadecimal digits. crypto.randomUUID is missing on plain HTTP, as on many home networks. */
 export function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -1,7 +1,9 @@
-// Whether a key belongs to an input method that is still at work: the Enter that takes a word is no Enter for us. Safari
-// ends the composition before that key, which then is known by its number only.
 const IN_PROCESS = 229
 
-export function composing(event) {
+/**
+ * Whether a key event belongs to an input method: the Enter that accepts a candidate must not send a message. Safari
+ * ends the composition before that event, which then has the key code 229 only.
+ */
+export function isComposing(event) {
   return event.isComposing || event.keyCode === IN_PROCESS
 }

@@ -1,4 +1,4 @@
-// Calls each of them; one that throws is reported, and stops neither the others nor what comes after.
+/** Calls each listener; one that throws is reported and does not stop the others. */
 export function callEach(listeners, ...values) {
   for (const listener of [...listeners]) {
     try {

@@ -1,19 +1,21 @@
-// Changes a node into a newer drawing of the same thing, keeping whatever did not change: focus, selection, videos.
+// Changes a node into a newer rendering of the same thing and keeps what did not change: focus, selection, playing
+// videos.
 //
-// What belongs to the browser is left alone: attributes data-local-*, elements that carry data-local, nodes added with
-// data-added, and whether <details> is open.
+// Left alone is what only the browser knows: attributes data-local-*, elements with data-local, nodes with data-added,
+// and whether <details> is open.
 
+/** Changes `old` in place so that it equals `fresh`. */
 export function morph(old, fresh) {
   if (old.nodeType === Node.TEXT_NODE) {
     if (old.data !== fresh.data) old.data = fresh.data
     return
   }
-  if (old.nodeType !== Node.ELEMENT_NODE || belongsToBrowser(old, fresh)) return
+  if (old.nodeType !== Node.ELEMENT_NODE || isLocal(old, fresh)) return
   matchAttributes(old, fresh)
   matchChildren(old, fresh)
 }
 
-function belongsToBrowser(old, fresh) {
+function isLocal(old, fresh) {
   if (old.hasAttribute("data-local") && fresh.hasAttribute("data-local")) return true
   return old.localName === "local-time" && old.firstChild.dateTime === fresh.firstChild.dateTime
 }
@@ -44,7 +46,7 @@ function matchChildren(old, fresh) {
   for (const node of rest) node.remove()
 }
 
-// Takes the child that a wanted one replaces: the same id, otherwise the next of its kind that has none.
+// Takes the child to be changed into `wanted`: the one with the same id, otherwise the next of its kind without an id.
 function take(rest, wanted) {
   const same = (node) => node.id && node.id === wanted.id
   let index = wanted.id ? rest.findIndex(same) : -1

@@ -1,28 +1,30 @@
-// Values kept by the browser for the person who signed in, each under that person's id: what one left, no other reads.
-// Where the browser keeps none (private windows, full disks) they last as long as the page.
+// Values in localStorage under the id of the signed-in person, so that nobody reads another person's. Where the browser
+// stores nothing (private windows, full disks) they last as long as the page.
 import { viewer } from "./viewer.js"
 
 const fallback = new Map()
 
-export function recall(key) {
+/** A stored value, or null. */
+export function readStored(key) {
   try {
-    return JSON.parse(localStorage.getItem(owned(key))) ?? fallback.get(key) ?? null
+    return JSON.parse(localStorage.getItem(ownKey(key))) ?? fallback.get(key) ?? null
   } catch {
     return fallback.get(key) ?? null
   }
 }
 
-export function keep(key, value) {
+/** Stores a value that JSON can hold; null deletes it. */
+export function writeStored(key, value) {
   fallback.set(key, value)
   if (!viewer()) return
   try {
-    if (value === null) localStorage.removeItem(owned(key))
-    else localStorage.setItem(owned(key), JSON.stringify(value))
+    if (value === null) localStorage.removeItem(ownKey(key))
+    else localStorage.setItem(ownKey(key), JSON.stringify(value))
   } catch {
-    // kept in the page, above
+    // the fallback has it
   }
 }
 
-function owned(key) {
+function ownKey(key) {
   return `${viewer()}:${key}`
 }

@@ -1,33 +1,39 @@
-// Texts as people see them: characters that are several code units are never cut, and each runs in its own direction.
+// Texts by characters as people see them, never cut inside one, and each in its own direction.
 const number = new Intl.NumberFormat("en")
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
 
-// How many characters the server counts: code points, of which "🦊" has one and two code units.
-export function length(text) {
+/** The length as the server counts it, in code points: "🦊" is one, and two code units. */
+export function countCodePoints(text) {
   return [...text].length
 }
 
-// What is wrong with a text that is longer than a field takes, or nothing. Blanks around it do not count, as for the server.
-export function tooMuch(text, most) {
+/** What is wrong with a text longer than `most`, or an empty string. White space around it does not count. */
+export function lengthProblem(text, most) {
   if (text.length <= most) return ""
-  const over = length(text.trim()) - most
-  return over > 0 ? `${number.format(over)} ${over === 1 ? "character" : "characters"} too many: at most ${number.format(most)}.` : ""
+  const over = countCodePoints(text.trim()) - most
+  const characters = over === 1 ? "character" : "characters"
+  return over > 0 ? `${number.format(over)} ${characters} too many: at most ${number.format(most)}.` : ""
 }
 
-// A person's letter.
+/** The first letter of a person's name, in upper case. */
 export function initial(name) {
   const [first] = graphemes.segment(name)
   return first?.segment.toLocaleUpperCase() ?? ""
 }
 
-// At most so many characters as they are seen, with an ellipsis in place of the rest.
-export function shorten(text, most) {
+/** At most `most` visible characters, the last of them an ellipsis where something was cut. */
+export function truncate(text, most) {
   const all = [...graphemes.segment(text)]
-  return all.length > most ? `${all.slice(0, most - 1).map((each) => each.segment).join("")}…` : text
+  return all.length > most
+    ? `${all
+        .slice(0, most - 1)
+        .map((each) => each.segment)
+        .join("")}…`
+    : text
 }
 
-// A name or a title inside a sentence of ours: it turns round neither the sentence nor itself.
+/** A name or title for use inside a sentence: its direction does not affect the text around it. */
 export function isolate(text) {
   return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text
 }

@@ -1,16 +1,19 @@
-// What is deleted may be taken back for five seconds: until then nobody is asked. Leaving the page does not take it back.
 const UNDO_MS = 5000
 
-export function unlessUndone(goes) {
-  const end = () => {
+/**
+ * Runs an action after five seconds, in which it can be undone, or at once when the page is left.
+ * @returns {() => void} a function that cancels it
+ */
+export function afterUndoPeriod(action) {
+  const cancel = () => {
     clearTimeout(timer)
-    removeEventListener("pagehide", now)
+    removeEventListener("pagehide", run)
   }
-  const now = () => {
-    end()
-    goes()
+  const run = () => {
+    cancel()
+    action()
   }
-  const timer = setTimeout(now, UNDO_MS)
-  addEventListener("pagehide", now, { once: true })
-  return end
+  const timer = setTimeout(run, UNDO_MS)
+  addEventListener("pagehide", run, { once: true })
+  return cancel
 }

@@ -1,4 +1,4 @@
-// The id of the person for whom this page was drawn, or nothing where nobody signed in.
+/** The id of the person for whom this page was rendered, or an empty string where nobody is signed in. */
 export function viewer() {
   return document.querySelector('meta[name="viewer-id"]')?.content ?? ""
 }

@@ -1,5 +1,5 @@
-// Both kinds' credits: as the page was drawn, and then as the socket tells them.
-export function drawnBalances() {
+/** Both kinds' credits as the page was rendered; events of type `credits` bring the later ones. */
+export function renderedBalances() {
   const balances = {}
   for (const { dataset } of document.querySelectorAll("#details credit-balance")) {
     const { kind, limit, left, held, next } = dataset

@@ -1,5 +1,6 @@
-// What was typed and not sent, per session; and what was sent, to be recalled. Both are their author's alone.
-import { keep, recall } from "../helpers/storage.js"
+// The text that was typed and not sent, per session, and the texts that were sent, for recall. Both belong to the
+// person who is signed in.
+import { readStored, writeStored } from "../helpers/storage.js"
 
 const MOST_RECALLED = 50
 const SENT = "sent"
@@ -13,21 +14,26 @@ export class Drafts {
     this.#key = `draft:${session}`
   }
 
+  /** The draft of this session, or null. */
   load() {
-    return recall(this.#key)
+    return readStored(this.#key)
   }
 
   save(draft) {
-    keep(this.#key, draft)
+    writeStored(this.#key, draft)
   }
 
-  remember(text) {
+  /** Adds a text to those that can be recalled. */
+  addSent(text) {
     const others = this.#sent.filter((each) => each !== text)
-    keep(SENT, [text, ...others].slice(0, MOST_RECALLED))
+    writeStored(SENT, [text, ...others].slice(0, MOST_RECALLED))
     this.#index = -1
   }
 
-  // One step back (1) or forth (-1) among what was sent; forth from the newest gives back what was being typed.
+  /**
+   * One step back (1) or forward (-1) through the texts that were sent; forward from the newest is what was being
+   * typed. Null at the end.
+   */
   recall(step, typed) {
     if (this.#index === -1) this.#typed = typed
     const index = this.#index + step
@@ -37,6 +43,6 @@ export class Drafts {
   }
 
   get #sent() {
-    return recall(SENT) ?? []
+    return readStored(SENT) ?? []
   }
 }

@@ -1,8 +1,8 @@
-// Commands that were not answered yet, kept over reloads in a database of the person who gave them: nobody else's page
-// ever reads it. Every one of them may be sent again without harm.
-import { forgotten } from "../helpers/forgetting.js"
+// Commands without an answer, kept across reloads in an IndexedDB database per person, which no page of another person
+// opens. Each of them may be sent again without harm: the server recognises its client_id.
+import { browserDataCleared } from "../helpers/browser_data.js"
 
-const MONTH_MS = 30 * 86_400_000 // then they are nobody's business any more
+const MONTH_MS = 30 * 86_400_000 // older commands are deleted
 
 export class Outbox {
   #name
@@ -12,9 +12,9 @@ export class Outbox {
     this.#name = `outbox of ${owner}`
   }
 
-  // A session's entries in the order of their making: command, at (milliseconds), losses, stranded.
+  /** A session's entries in the order in which they were made: `command`, `at` (milliseconds), `losses`, `stranded`. */
   async all(session) {
-    await forgotten
+    await browserDataCleared
     const entries = (await this.#run("readonly", (store) => store.getAll())) ?? []
     for (const { ref, at } of entries) if (at < Date.now() - MONTH_MS) this.remove(ref)
     return entries.filter((entry) => entry.session === session).sort((a, b) => a.at - b.at)
@@ -28,7 +28,7 @@ export class Outbox {
     return this.#run("readwrite", (store) => store.delete(ref))
   }
 
-  // Some browsers refuse a database in private windows, or are full: then commands last as long as the page.
+  // Private windows and full disks may refuse a database: then commands last as long as the page.
   async #run(mode, action) {
     try {
       const database = await (this.#opening ??= open(this.#name))
@@ -43,7 +43,7 @@ async function open(name) {
   const request = indexedDB.open(name, 1)
   request.onupgradeneeded = () => request.result.createObjectStore("commands", { keyPath: "ref" })
   const database = await settled(request)
-  database.onversionchange = () => database.close() // somebody signs out, and it is deleted
+  database.onversionchange = () => database.close() // the database is being deleted: somebody signed out
   return database
 }
 

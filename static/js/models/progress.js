@@ -1,29 +1,40 @@
-// How a picture in the making stands, in words. Only what is known is said.
-import { span } from "../helpers/time.js"
+// The progress of a generation in words. Only what is known is said.
+import { formatDuration } from "../helpers/time.js"
 
 const NAMES = { queued: "Queued", "model-loading": "Loading the model", rendering: "Rendering" }
-const CAUSES = { limit: "this hour's calls are used up", closed: "the service is left alone for a while", paused: "paused by the operator" }
+const CAUSES = {
+  limit: "this hour's calls are used up",
+  closed: "the service is left alone for a while",
+  paused: "paused by the operator",
+}
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" })
 const SUFFIX = { one: "st", two: "nd", few: "rd", other: "th" }
 
-// Whether what was heard is about this very stage of this very attempt, not a late word of an earlier one.
-export function concerns({ status, attempt }, heard) {
-  return Boolean(heard) && heard.status === status && heard.attempt === attempt
+/** Whether a progress event is about this stage of this attempt, rather than a late one about an earlier stage. */
+export function isCurrent({ status, attempt }, progress) {
+  return Boolean(progress) && progress.status === status && progress.attempt === attempt
 }
 
-// `known`: status, position, waits_for, step, steps, eta (seconds from now).
-export function stageWords(known) {
-  const parts = [NAMES[known.status] ?? "Queued"]
-  if (known.status === "queued" && known.position > 0) parts.push(known.position === 1 ? "next" : ordinal(known.position))
-  if (known.status === "rendering" && known.steps > 0 && known.step >= 0) parts.push(`step ${known.step} of ${known.steps}`)
-  if (known.eta > 0.5) parts.push(`about ${span(known.eta)}`)
-  const cause = known.status === "queued" && CAUSES[known.waits_for]
+/**
+ * The stage in words.
+ * @param {object} stage `status`, and where known `position`, `waits_for`, `step`, `steps`, `eta` (seconds from now)
+ */
+export function describeStage(stage) {
+  const parts = [NAMES[stage.status] ?? "Queued"]
+  if (stage.status === "queued" && stage.position > 0) {
+    parts.push(stage.position === 1 ? "next" : ordinal(stage.position))
+  }
+  if (stage.status === "rendering" && stage.steps > 0 && stage.step >= 0) {
+    parts.push(`step ${stage.step} of ${stage.steps}`)
+  }
+  if (stage.eta > 0.5) parts.push(`about ${formatDuration(stage.eta)}`)
+  const cause = stage.status === "queued" && CAUSES[stage.waits_for]
   return parts.join(", ") + (cause ? ` · ${cause}` : "")
 }
 
-// The time so far, against the usual time where there is one.
-export function elapsedWords(seconds, usual) {
-  return usual ? `${span(seconds)} · usually ${span(usual)}` : span(seconds)
+/** The elapsed time, against the usual duration where one is known; both in seconds. */
+export function describeElapsed(seconds, usual) {
+  return usual ? `${formatDuration(seconds)} · usually ${formatDuration(usual)}` : formatDuration(seconds)
 }
 
 function ordinal(number) {

@@ -1,4 +1,4 @@
-// A picture under the hand: wheel and pinch towards the pointer, double press for twice the size, drag to move.
+// Zooms and pans a picture: wheel and pinch towards the pointer, double click for twice the size, drag to move.
 const [LEAST, MOST] = [1, 8]
 
 export class Zoom {
@@ -8,7 +8,7 @@ export class Zoom {
   #x = 0
   #y = 0
   #pointers = new Map()
-  #apart = 0
+  #spread = 0
 
   constructor(stage, picture) {
     this.#stage = stage
@@ -20,19 +20,20 @@ export class Zoom {
     for (const type of ["pointerup", "pointercancel"]) stage.addEventListener(type, this.#up)
   }
 
-  // Back to the whole picture; whether it was closer.
+  /** Shows the whole picture; returns whether it was zoomed in. */
   reset() {
-    const was = this.#scale !== 1
+    const zoomed = this.#scale !== 1
     this.#scale = 1
     this.#x = this.#y = 0
     this.#apply()
-    return was
+    return zoomed
   }
 
-  // Closer by a factor, towards a point of the screen or the middle.
-  by(factor, clientX, clientY) {
+  /** Zooms by a factor, towards a point of the viewport or the middle. */
+  zoomBy(factor, clientX, clientY) {
     const box = this.#stage.getBoundingClientRect()
-    const [px, py] = [(clientX ?? box.x + box.width / 2) - box.x - box.width / 2, (clientY ?? box.y + box.height / 2) - box.y - box.height / 2]
+    const [middleX, middleY] = [box.x + box.width / 2, box.y + box.height / 2]
+    const [px, py] = [(clientX ?? middleX) - middleX, (clientY ?? middleY) - middleY]
     const scale = Math.min(MOST, Math.max(LEAST, this.#scale * factor))
     this.#x = px - ((px - this.#x) * scale) / this.#scale
     this.#y = py - ((py - this.#y) * scale) / this.#scale
@@ -43,17 +44,17 @@ export class Zoom {
 
   #wheel = (event) => {
     event.preventDefault()
-    this.by(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX, event.clientY)
+    this.zoomBy(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX, event.clientY)
   }
 
   #double = (event) => {
-    if (!this.reset()) this.by(2, event.clientX, event.clientY)
+    if (!this.reset()) this.zoomBy(2, event.clientX, event.clientY)
   }
 
   #down = (event) => {
     this.#pointers.set(event.pointerId, event)
     this.#stage.setPointerCapture(event.pointerId)
-    this.#apart = this.#distance()
+    this.#spread = this.#distance()
   }
 
   #move = (event) => {
@@ -66,14 +67,14 @@ export class Zoom {
 
   #up = (event) => {
     this.#pointers.delete(event.pointerId)
-    this.#apart = this.#distance()
+    this.#spread = this.#distance()
   }
 
   #pinch() {
     const [a, b] = this.#pointers.values()
-    const apart = this.#distance()
-    if (this.#apart) this.by(apart / this.#apart, (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2)
-    this.#apart = apart
+    const spread = this.#distance()
+    if (this.#spread) this.zoomBy(spread / this.#spread, (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2)
+    this.#spread = spread
   }
 
   #distance() {
@@ -87,7 +88,7 @@ export class Zoom {
     this.#apply()
   }
 
-  // Through the object model, which the content policy allows; it never sees a style written as text.
+  // Set through the CSSOM, which the content security policy allows, unlike style attributes.
   #apply() {
     const { style } = this.#picture
     style.setProperty("--zoom", this.#scale)

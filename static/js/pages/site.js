@@ -1,17 +1,16 @@
-// What every page but the chat page loads.
-import "../helpers/forgetting.js"
+// The script of every page except the chat page.
+import "../helpers/browser_data.js"
 import "../elements/copy_button.js"
 import "../elements/deletable_item.js"
 import "../elements/limited_text.js"
 import "../elements/local_time.js"
-import "../elements/modal_dialog.js"
 import "../elements/notification_switch.js"
 import "../elements/password_field.js"
 import "../elements/session_deletion.js"
 import "../elements/session_title.js"
 import "../elements/theme_switch.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
-import { watchViewer } from "../helpers/whose.js"
+import { guardViewer } from "../helpers/viewer_guard.js"
 
-watchViewer()
+guardViewer()
 installServiceWorker()

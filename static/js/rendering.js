@@ -1,27 +1,31 @@
-// The one place that puts drawn messages into the page: an upsert by id, so that a repetition is harmless.
+// The one place that puts rendered messages into the page: an upsert by id, so that repeated events change nothing.
 import { morph } from "./helpers/morph.js"
 
+/** The body of an HTML text. */
 export function parse(html) {
   return new DOMParser().parseFromString(html, "text/html").body
 }
 
-// Puts a drawn message where it belongs; a known one is changed in place, and an older drawing of it changes nothing.
+/**
+ * Inserts a rendered message in its place, or changes the known one into it; an older rendering changes nothing.
+ * Returns the message in the page, whose element then has its `rendered()` called.
+ */
 export function upsert(container, fresh) {
-  const known = document.getElementById(fresh.id) ?? pendingTwin(container, fresh)
+  const known = document.getElementById(fresh.id) ?? findPending(container, fresh)
   if (known && Number(known.dataset.seq) >= Number(fresh.dataset.seq)) return known
   if (!known) return place(container, document.adoptNode(fresh))
   morph(known, fresh)
   for (const name of ["data-local-pending", "data-local-stranded"]) known.removeAttribute(name)
   place(container, known)
-  known.drawn?.()
+  known.rendered?.()
   return known
 }
 
-// Messages stand in the order of their ids, which is that of their making; what is not stored yet comes last.
+// Messages are ordered by id, which is the order in which they were made; pending ones come last.
 function place(container, message) {
   let next = null
   for (let each = container.lastElementChild; comesAfter(each, message); each = each.previousElementSibling) {
-    if (each !== message) next = each // put before itself it would leave the page for a moment, and focus with it
+    if (each !== message) next = each // inserted before itself it would leave the page for a moment, and lose the focus
   }
   if (message.parentNode !== container || message.nextElementSibling !== next) container.insertBefore(message, next)
   return message
@@ -29,9 +33,10 @@ function place(container, message) {
 
 function comesAfter(each, message) {
   if (each === message) return true
-  return each?.localName === message.localName && (each.hasAttribute("data-local-pending") || each.dataset.id > message.dataset.id)
+  if (each?.localName !== message.localName) return false
+  return each.hasAttribute("data-local-pending") || each.dataset.id > message.dataset.id
 }
 
-function pendingTwin(container, fresh) {
+function findPending(container, fresh) {
   return container.querySelector(`[data-local-pending][data-client-id="${CSS.escape(fresh.dataset.clientId)}"]`)
 }

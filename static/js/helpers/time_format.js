@@ -1,0 +1,74 @@
+// Moments in the reader's own time zone and language.
+import { now } from "./time.js"
+
+const STYLES = {
+  datetime: { dateStyle: "medium", timeStyle: "short" },
+  date: { dateStyle: "long" },
+  clock: { timeStyle: "short" },
+  day: { weekday: "long", day: "numeric", month: "long" },
+}
+const UNITS = [
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+]
+const DAY_MS = 86_400_000
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" })
+const formats = new Map()
+
+/**
+ * A moment in words.
+ * @param {Date} date
+ * @param {"datetime"|"date"|"clock"|"day"|"relative"|"left"} style
+ */
+export function formatTime(date, style = "datetime") {
+  if (style === "relative") return formatRelative(date)
+  if (style === "left") return formatLeft(date)
+  if (style === "day") return formatDay(date)
+  return format(style, STYLES[style] ?? STYLES.datetime).format(date)
+}
+
+/** Forgets the formatters: call it when the reader's time zone may have changed. */
+export function resetFormats() {
+  formats.clear()
+}
+
+function formatDay(date) {
+  const days = Math.round((startOfDay(date) - startOfDay(now())) / DAY_MS)
+  if (days > -2 && days < 2) {
+    return capitalize(new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(days, "day"))
+  }
+  const thisYear = date.getFullYear() === now().getFullYear()
+  return thisYear ? format("day", STYLES.day).format(date) : format("date", STYLES.date).format(date)
+}
+
+function formatRelative(date) {
+  const seconds = (date - now()) / 1000
+  for (const [unit, size] of UNITS) {
+    if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit)
+  }
+  return relative.format(0, "second")
+}
+
+// 1 h 12 min left, to the minute.
+function formatLeft(date) {
+  const minutes = Math.ceil((date - now()) / 60_000)
+  if (minutes <= 0) return "time is up"
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
+  const words = hours === 0 ? `${rest} min` : rest === 0 ? `${hours} h` : `${hours} h ${rest} min`
+  return `${words} left`
+}
+
+function startOfDay(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime()
+}
+
+function capitalize(text) {
+  return text.charAt(0).toLocaleUpperCase() + text.slice(1)
+}
+
+// Cached: constructing a formatter is slow, and a long stream shows hundreds of times.
+function format(name, options) {
+  if (!formats.has(name)) formats.set(name, new Intl.DateTimeFormat(undefined, options))
+  return formats.get(name)
+}

@@ -1,0 +1,43 @@
+// Keeps a page to the person for whom it was rendered: when another person signs in or this one signs out in another
+// tab, or while the page is in the back-forward cache, it hides itself and reloads.
+import { closeNotifications } from "./browser_data.js"
+import { viewer } from "./viewer.js"
+
+const KEY = "viewer"
+const LEAVING_MS = 10_000 // while the page is being left, a reload would replace that navigation
+let leavingAt = 0
+
+/** Starts watching. Does nothing on pages for people who are not signed in. */
+export function guardViewer() {
+  if (!viewer()) return
+  if (currentViewer() !== viewer()) closeNotifications().catch(() => {})
+  notifyOtherTabs()
+  addEventListener("storage", (event) => (event.key === KEY || event.key === null) && check())
+  addEventListener("pageshow", (event) => event.persisted && check())
+  addEventListener("beforeunload", () => (leavingAt = Date.now()))
+  document.addEventListener("visibilitychange", check)
+}
+
+function check() {
+  const current = currentViewer()
+  if (current === undefined || current === viewer() || Date.now() - leavingAt < LEAVING_MS) return
+  document.documentElement.hidden = true
+  location.reload()
+}
+
+// The person for whom the last page was rendered: null for nobody, undefined where the browser stores nothing.
+function currentViewer() {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return undefined
+  }
+}
+
+function notifyOtherTabs() {
+  try {
+    localStorage.setItem(KEY, viewer())
+  } catch {
+    // there is no storage to notify them with
+  }
+}

@@ -1,0 +1,20 @@
+// The prompt of a session that waits for credits. All tabs see it; its client_id makes the server create it only once.
+import { readStored, writeStored } from "../helpers/storage.js"
+
+export class DeferredPromptStore {
+  #key
+
+  constructor(session) {
+    this.#key = `armed:${session}` // the name under which browsers have it stored
+  }
+
+  /** The fields of `generation.create`, or null. */
+  get value() {
+    return readStored(this.#key)
+  }
+
+  /** Stores the fields of `generation.create`; null deletes them. */
+  set(request) {
+    writeStored(this.#key, request)
+  }
+}
