@@ -28,7 +28,7 @@ export class MessageList extends HTMLElement {
     this.messages = slot(this, "messages")
     this.#follower = new ScrollFollower(this.scroller, () => this.#unread && this.#countUnread(-this.#unread))
     this.#subscriptions = [
-      socket.on("message", (event) => this.#receive(event)),
+      socket.on("message", (event) => this.receive(event)),
       bus.on("command-sent", (command) => this.#showPending(command)),
       bus.on("command-accepted", (command) => this.#markAnswered(command)),
       bus.on("command-refused", ({ command }) => this.#removePending(command)),
@@ -73,7 +73,8 @@ export class MessageList extends HTMLElement {
     setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
   }
 
-  #receive({ html }) {
+  /** Puts the rendered message of an event of type `message` into the stream. */
+  receive({ html }) {
     this.#follower.check()
     const fresh = parse(html).firstElementChild
     const isNew = !document.getElementById(fresh.id)
