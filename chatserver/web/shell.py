@@ -15,7 +15,7 @@ from chatserver.web.site import Site, site_of
 from chatserver.web.static import serve
 
 # What the offline page and the frame of the product need; kept by the service worker.
-_SHELL = ("css/app.css", "js/pages/site.js", "icons/icons.svg", "icons/icon.svg")
+_SHELL = ("css/app.css", "js/pages/common.js", "icons/icons.svg", "icons/icon.svg")
 # The canvas of both themes' light one: static/css/tokens.css.
 _CANVAS, _ACCENT = "#fbfbfd", "#4a5fe6"
 _REPORT_BYTES = 8 * 1024

@@ -125,7 +125,8 @@ WAITING = """
   const add = (ref) => w.add({ command: { ref } })
   const take = () => log.push(w.takeReady().map((each) => each.ref).join(''))
   const lose = (blame = true) => {
-    for (const each of w.connectionLost(blame)) if (m.isUndeliverable(each)) { w.remove(each.command.ref); log.push('!' + each.command.ref) }
+    const lost = w.connectionLost(blame).filter(m.isUndeliverable).map((each) => each.command.ref)
+    for (const ref of lost) { w.remove(ref); log.push("!" + ref) }
   }
   const answer = (ref) => w.remove(ref);
 """

@@ -87,7 +87,7 @@ def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> Non
     assert "@layer base {\np { color: red; }" in text
 
 
-@pytest.mark.parametrize("entry", ["js/app.js", "js/pages/site.js"])
+@pytest.mark.parametrize("entry", ["js/app.js", "js/pages/common.js"])
 def test_our_own_entries_link(entry: str) -> None:
     script = bundle.javascript(paths.STATIC / entry)
     assert "customElements.define" in script
