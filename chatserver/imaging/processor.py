@@ -22,10 +22,10 @@ from chatserver.imaging.protocol import (
 )
 from chatserver.imaging.size_limits import Size
 from chatserver.processes.confinement import Confinement
-from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
+from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
 
 # A picture of 25 MP takes 100 MB decoded, twice that during colour conversion; a clip's decoder takes less.
-LIMITS = Limits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
+LIMITS = ProcessLimits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
 # Wall-clock seconds for one file, without the wait for a free child: thirty CPU seconds on a busy machine.
 DEADLINE_SECONDS = 60.0
 # With this many callers waiting for a free child, people's requests are refused with `busy`. Workers' results always wait:
@@ -112,7 +112,7 @@ class ImageProcessor:
 
     async def _answer(self, task: bytes) -> bytes:
         async with self._pool.lease() as child, asyncio.timeout(DEADLINE_SECONDS):
-            (answer,) = [answer async for answer in child.ask(task)]
+            (answer,) = [answer async for answer in child.submit(task)]
             return answer
 
 

@@ -15,10 +15,10 @@ import structlog
 from chatserver.markdown import plain
 from chatserver.markdown.shapes import Draw, Drawn
 from chatserver.processes import forking
-from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
+from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
 
 # A text of 100,000 characters takes a few megabytes; all lexers together 40.
-LIMITS = Limits(memory_bytes=512 * 1024**2, cpu_seconds=0, niceness=2)
+LIMITS = ProcessLimits(memory_bytes=512 * 1024**2, cpu_seconds=0, niceness=2)
 # How long a caller waits, others' texts and its own earlier ones included; after that the text is plain.
 PATIENCE_SECONDS = 2.0
 # A child that has not answered after so long has lost its way; its own budget ends it far earlier.
@@ -104,7 +104,7 @@ class MarkdownRenderer:
                 return
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    async for answer in child.ask(msgspec.msgpack.encode(wish.draw)):
+                    async for answer in child.submit(msgspec.msgpack.encode(wish.draw)):
                         wish.drawn += [_decoder.decode(answer)]
             except TaskFailed as failure:
                 wish.reason = failure.kind

@@ -8,7 +8,7 @@ from chatserver.markdown import highlighting, parser, plain
 from chatserver.markdown.parser import Document
 from chatserver.markdown.shapes import Draw, Drawn
 from chatserver.processes import forking
-from chatserver.processes.forking import Budget
+from chatserver.processes.forking import TimeLimit
 
 # CPU seconds for each 8,000 characters begun. An ordinary text takes two to twenty milliseconds.
 BUDGET_SECONDS = 0.05
@@ -27,8 +27,8 @@ _decoder = msgspec.msgpack.Decoder(Draw)
 def work(task: bytes) -> Iterator[bytes]:
     """Answers a Draw with a Drawn, and with a second one where code got its colours."""
     draw = _decoder.decode(task)
-    budget = Budget(BUDGET_SECONDS * (1 + len(draw.text) // (BUDGET_CHARACTERS + 1)), WALL_SECONDS)
-    with budget:
+    time_limit = TimeLimit(BUDGET_SECONDS * (1 + len(draw.text) // (BUDGET_CHARACTERS + 1)), WALL_SECONDS)
+    with time_limit:
         length = parser.closed_length(draw.text) if draw.growing else len(draw.text)
         text = draw.text[:length]
         document = Document(text)
@@ -42,7 +42,7 @@ def work(task: bytes) -> Iterator[bytes]:
     lacking = [language for language in known if not highlighting.is_loaded(language)]
     if lacking and draw.may_retire:
         forking.retire(lacking[:NEW_LANGUAGES])
-    with budget:
+    with time_limit:
         html = document.draw(highlighting.colour)
     if plain.fits(html, text):
         yield msgspec.msgpack.encode(Drawn(html, length))

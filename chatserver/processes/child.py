@@ -1,8 +1,8 @@
-"""The child's side of `processes`: takes tasks from stdin, writes answers to stdout, dies with its parent.
+"""The child's side of `processes`: reads tasks from stdin, writes answers to stdout, ends with its parent.
 
-A frame is four bytes of length, one byte of kind and the body. Towards the parent: READY once (a msgpack
-`Confinement`), then for each task any number of ANSWER and one END or FAILED (a msgpack `Failure`). Towards the child:
-TASK, and STOP for the one at hand, which work that can end early looks for with `stopping()`.
+A frame is four bytes of length, one byte of kind and the body. To the parent: READY once (a msgpack `Confinement`), then for
+each task any number of ANSWER and one END or FAILED (a msgpack `Failure`). To the child: TASK, and STOP for the current
+task, which work that can end early checks with `stop_requested()`.
 """
 
 import os
@@ -30,19 +30,20 @@ _stop = threading.Event()
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why a task failed: the name of the exception's class, and its words."""
+    """Why a task failed: the name of the exception's class, and its message."""
 
     kind: str
     message: str
 
 
-def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine, greets: bool = True) -> None:
-    """Serves `work` until the parent goes. Arguments: bytes of memory, CPU seconds for a task (0: no limit), niceness.
+def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine, announces: bool = True) -> None:
+    """Serves `work` until the parent closes stdin.
 
-    `confine` locks this process in before its first task; what the work needs must be imported, and opened, by then.
-    Without `greets` it takes the place of one that has said READY.
+    The process's arguments are bytes of memory, CPU seconds for a task (0: no limit) and niceness. `confine` restricts this
+    process before its first task: all that the work needs must be imported and opened by then. `announces` is false for a
+    replacement of a process that has already sent READY.
     """
-    # Its parent logs what it prints.
+    # The parent logs stderr.
     tracebacks.take_what_nobody_catches(lambda error: print(tracebacks.text_of(error), file=sys.stderr))  # noqa: T201
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
@@ -53,32 +54,32 @@ def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine,
     tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     confined = confine()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, tasks), daemon=True).start()
-    if greets:
+    if announces:
         _write(answers, READY, msgspec.msgpack.encode(confined))
     while True:
         _serve(work, tasks.get(), answers, cpu_seconds)
 
 
-def stopping() -> bool:
-    """Whether the parent wants the task at hand no more. Its answers are still read, and thrown away."""
+def stop_requested() -> bool:
+    """Whether the parent has asked to stop the current task. Further answers are read and discarded."""
     return _stop.is_set()
 
 
 def _private_stdout() -> BinaryIO:
-    """The pipe to the parent, out of reach of anything that prints."""
+    """A duplicate of the pipe to the parent; stdout itself is redirected to stderr, for libraries that print."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return answers
 
 
 def _receive(stdin: BinaryIO, tasks: "queue.SimpleQueue[bytes]") -> None:
-    """Reads tasks beside the work, because the end of the pipe is how a child learns that its parent is gone."""
+    """Reads tasks in a thread, because the end of the pipe is how a child notices that its parent has ended."""
     while len(header := stdin.read(HEADER.size)) == HEADER.size:
         length, kind = HEADER.unpack(header)
         if kind == STOP:
             _stop.set()
             continue
-        # Here and not where the work begins: its own stop may come before that. The task before it has ended.
+        # Cleared here and not where the work begins: the STOP of this task may arrive earlier. The previous task has ended.
         _stop.clear()
         tasks.put(stdin.read(length))
     os._exit(0)
@@ -90,14 +91,14 @@ def _serve(work: Work, task: bytes, answers: BinaryIO, cpu_seconds: int) -> None
     try:
         for answer in work(task):
             _write(answers, ANSWER, answer)
-    except Exception as error:  # noqa: BLE001  whatever it was, the parent has to hear of it
+    except Exception as error:  # noqa: BLE001  the parent is told of any exception
         _write(answers, FAILED, msgspec.msgpack.encode(Failure(type(error).__name__, str(error))))
     else:
         _write(answers, END)
 
 
 def _allow_cpu(seconds: int) -> None:
-    """So many seconds from now on: the kernel counts from the start of the process and kills it at the limit."""
+    """Sets the limit to `seconds` from now: the kernel counts from the start of the process, which it kills at the limit."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

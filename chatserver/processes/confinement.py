@@ -1,7 +1,7 @@
-"""Locks a child in before it reads the first byte from outside: who breaks its decoder finds nothing to reach.
+"""Restricts a child before it reads untrusted bytes, so that an exploited decoder reaches no files, network or processes.
 
-Called by `child.run`, when everything is imported: as another user the package's own folder may be out of reach. What a
-kernel or container refuses is told to the parent, which goes on: a picture is still decoded in a process of its own.
+Called by `child.run` after all imports: as another user the package's own folder may be unreadable. Restrictions that the
+kernel or container refuses are reported to the parent, which continues: decoding still happens in a separate process.
 """
 
 import ctypes
@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from chatserver.processes import syscalls
 
-# The user and group called nobody on every Linux: it owns nothing.
+# The user and group `nobody` on every Linux, which own nothing.
 NOBODY = 65534
-# Files that a child may have open: its pipes, and what Python opens while it imports.
+# Files that a child may have open: its pipes, and those that Python opens during imports.
 OPEN_FILES = 32
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
@@ -27,40 +27,40 @@ _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 1, 1
 
 
 class Confinement(Struct, frozen=True):
-    """What holds a child, in words, and what this machine refused."""
+    """The restrictions in force for a child, and those that this machine refused, by their names for people."""
 
     in_force: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
 
 class _Program(ctypes.Structure):
-    """`struct sock_fprog`: how many instructions, and where they are."""
+    """`struct sock_fprog`: the number of instructions and their address."""
 
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
 
 def confine(*, reads_files: bool = False) -> Confinement:
-    """Gives up every right that decoding does not need, for good.
+    """Gives up irrevocably every permission that decoding does not need.
 
-    `reads_files` is for work that takes nothing from outside and imports as it goes: files can still be read, and by the
-    same user, whose they may be.
+    `reads_files` is for work on trusted input that imports modules late: files can still be read, by the same user, who may
+    own them.
     """
     steps: dict[str, Callable[[], None]] = {
-        **({} if reads_files else {"an unprivileged user": _leave_root}),
-        "memory of its own": _keep_to_itself,
+        **({} if reads_files else {"an unprivileged user": _drop_root}),
+        "memory of its own": _forbid_inspection,
         "no new privileges": partial(_prctl, _PR_SET_NO_NEW_PRIVS, 1),
-        "limits on files and sizes": _limit,
-        "a filter of system calls": partial(_filter, reads_files=reads_files),
+        "limits on files and sizes": _limit_resources,
+        "a filter of system calls": partial(_install_filter, reads_files=reads_files),
     }
-    refused = tuple(word for word, step in steps.items() if not _done(step))
-    return Confinement(tuple(word for word in steps if word not in refused), refused)
+    refused = tuple(name for name, step in steps.items() if not _done(step))
+    return Confinement(tuple(name for name in steps if name not in refused), refused)
 
 
-def keep_as_it_is() -> Confinement:
-    """For work that needs the machine as it is (a model on the graphics card, its files, its hub): no new privileges."""
-    word = "no new privileges"
+def forbid_new_privileges() -> Confinement:
+    """The one restriction for work that needs files, network and devices, such as a model on a graphics card."""
+    name = "no new privileges"
     done = _done(partial(_prctl, _PR_SET_NO_NEW_PRIVS, 1))
-    return Confinement((word,) if done else (), () if done else (word,))
+    return Confinement((name,) if done else (), () if done else (name,))
 
 
 def _done(step: Callable[[], None]) -> bool:
@@ -71,19 +71,19 @@ def _done(step: Callable[[], None]) -> bool:
     return True
 
 
-def _leave_root() -> None:
+def _drop_root() -> None:
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
 
 
-def _keep_to_itself() -> None:
-    # Nobody else of that user may look into this process, and it leaves no core.
+def _forbid_inspection() -> None:
+    # Other processes of the same user cannot read its memory, and it dumps no core.
     _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def _limit() -> None:
+def _limit_resources() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0))
@@ -94,16 +94,16 @@ def _prctl(option: int, value: int) -> None:
     _call("prctl", option, value, 0, 0, 0)
 
 
-def _filter(*, reads_files: bool) -> None:
+def _install_filter(*, reads_files: bool) -> None:
     machine = platform.machine()
     if machine not in syscalls.ARCHITECTURES:
         raise OSError(errno.ENOSYS, "no filter for this machine")
     code = syscalls.program(machine, reads_files=reads_files)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(buffer))
-    # With TSYNC it holds for every thread that a library has started.
-    where = ctypes.addressof(program)
-    _call("syscall", _SECCOMP[machine], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, where)
+    # With TSYNC it applies to threads that libraries have started too.
+    address = ctypes.addressof(program)
+    _call("syscall", _SECCOMP[machine], _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, address)
 
 
 def _call(function: str, *arguments: int) -> None:

@@ -1,9 +1,8 @@
-"""A child that may be killed for what one task costs, and is back within milliseconds.
+"""A child whose tasks may exceed their time: it is killed, and its replacement is ready within milliseconds.
 
-The process that the pool starts imports everything, then only forks: its fork takes the tasks (`child.run`), under a
-`Budget` that the kernel keeps: a timer whose signal nobody handles ends the process in the middle of whatever C code it
-is in. The first process then tells the parent that the task has failed (OVER_BUDGET) and forks again. It never reads a
-task, and what it does with what a fork tells it (`retire`) knows no text.
+The process that the pool starts imports everything and then only forks: the fork takes the tasks (`child.run`) under a
+`TimeLimit`, a kernel timer whose unhandled signal ends the process even inside C code. The first process then answers that
+the task has failed (TIME_LIMIT_EXCEEDED) and forks again. It never reads a task: a fork sends it only names (`retire`).
 """
 
 import gc
@@ -20,18 +19,18 @@ from chatserver.processes import child
 from chatserver.processes.child import FAILED, HEADER, Failure, Work
 
 # The `kind` of a task's failure.
-OVER_BUDGET, RETIRED = "OverBudget", "Retired"
-# How a fork ends that has asked for another in its place.
+TIME_LIMIT_EXCEEDED, RETIRED = "TimeLimitExceeded", "Retired"
+# The exit status of a fork that asks to be replaced.
 _RETIRED_STATUS = 75
-# No more is read of what a fork asks for.
-_WORDS_BYTES = 1_000
-_OVER = {signal.SIGPROF, signal.SIGALRM}
+# The most bytes that are read of a fork's names.
+_NAMES_BYTES = 1_000
+_TIMER_SIGNALS = {signal.SIGPROF, signal.SIGALRM}
 
-_to_first: BinaryIO | None = None
+_to_parent: BinaryIO | None = None
 
 
-class Budget:
-    """CPU seconds and seconds of the clock for a task. As a context it may be entered again for what is left."""
+class TimeLimit:
+    """CPU seconds and wall-clock seconds for a task. A context manager; entered again, it allows what is left."""
 
     def __init__(self, cpu_seconds: float, wall_seconds: float) -> None:
         self._left = {signal.ITIMER_PROF: cpu_seconds, signal.ITIMER_REAL: wall_seconds}
@@ -46,43 +45,43 @@ class Budget:
         self._left = {timer: signal.setitimer(timer, 0)[0] or 0.001 for timer in self._left}
 
 
-def retire(words: Sequence[str]) -> None:
-    """Ends this fork in the middle of its task, to be replaced by one that was prepared with these words."""
-    assert _to_first is not None
-    _to_first.write("\n".join(words).encode())
-    _to_first.flush()
+def retire(names: Sequence[str]) -> None:
+    """Ends this fork during its task; its replacement is forked after `prepare` was called with each of these names."""
+    assert _to_parent is not None
+    _to_parent.write("\n".join(names).encode())
+    _to_parent.flush()
     os._exit(_RETIRED_STATUS)
 
 
 def run(work: Work, prepare: Callable[[str], None]) -> None:
-    """Serves `work` from forks of this process until the parent goes. `prepare` takes each word of one that retires."""
+    """Serves `work` from forks until the parent closes stdin. `prepare` is called with the names given to `retire`."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    greets = True
-    while kind := _serve(work, prepare, greets):
+    announces = True
+    while kind := _serve(work, prepare, announces):
         body = msgspec.msgpack.encode(Failure(kind, ""))
         answers.write(HEADER.pack(len(body), FAILED) + body)
         answers.flush()
-        greets = False
+        announces = False
 
 
-def _serve(work: Work, prepare: Callable[[str], None], greets: bool) -> str | None:
-    """One fork to its end: what became of its task, or None where it ended for good."""
-    global _to_first
-    gc.freeze()  # what is here now stays shared with the forks
+def _serve(work: Work, prepare: Callable[[str], None], announces: bool) -> str | None:
+    """Runs one fork to its end: why its task failed, or None where no other is to follow."""
+    global _to_parent
+    gc.freeze()  # keeps the pages that exist now shared with the forks
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read)
-        _to_first = os.fdopen(write, "wb")
-        child.run(work, greets=greets)
+        _to_parent = os.fdopen(write, "wb")
+        child.run(work, announces=announces)
     os.close(write)
-    with os.fdopen(read, "rb") as words:
-        told = words.read(_WORDS_BYTES).decode(errors="replace").split("\n")
+    with os.fdopen(read, "rb") as pipe:
+        names = pipe.read(_NAMES_BYTES).decode(errors="replace").split("\n")
     _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OVER:
-        return OVER_BUDGET
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in _TIMER_SIGNALS:
+        return TIME_LIMIT_EXCEEDED
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _RETIRED_STATUS:
-        for word in told:
-            prepare(word)
+        for name in names:
+            prepare(name)
         return RETIRED
     return None

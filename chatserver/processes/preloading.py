@@ -1,4 +1,4 @@
-"""Imports ahead what libraries import late, for processes that can open no file once they are locked in."""
+"""Imports the modules that libraries would import late, for processes that can open no file once they are confined."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 def import_all(package: ModuleType, *, but: Collection[str] = ()) -> None:
-    """Imports every module of a package that can be imported here; `but` names those that are not wanted."""
+    """Imports every module of a package that can be imported here, except those named in `but`."""
     for module in pkgutil.iter_modules(package.__path__):
         if module.name not in but:
             with suppress(ImportError):

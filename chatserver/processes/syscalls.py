@@ -1,7 +1,7 @@
-"""The system calls that work on bytes and pipes never needs, as a filter for the kernel (seccomp).
+"""A seccomp filter that refuses the system calls that a child never needs: network, processes, writing, the kernel.
 
-A list of what is refused, not of what is allowed: which calls a library makes for memory, threads and time differs
-between versions, while what reaches beyond a process is known. Numbers are (x86_64, aarch64); None where there is none.
+It lists what is refused, not what is allowed: the calls that libraries make for memory, threads and time differ between
+versions, while the calls that reach beyond a process are known. Numbers are (x86_64, aarch64); None where there is none.
 Sources: the kernel's asm/unistd_64.h and asm-generic/unistd.h, linux/seccomp.h, linux/filter.h, linux/audit.h.
 """
 
@@ -27,7 +27,7 @@ NETWORK: dict[str, Numbers] = {
     "recvmsg": (47, 212),
     "recvmmsg": (299, 243),
 }
-# `clone` is judged by its flags (threads are allowed) and `clone3`, whose flags no filter sees, is said not to exist.
+# `clone` is allowed for threads, by its flags; `clone3`, whose flags a filter cannot see, answers ENOSYS.
 PROCESSES: dict[str, Numbers] = {
     "execve": (59, 221),
     "execveat": (322, 281),
@@ -94,7 +94,7 @@ WRITING: dict[str, Numbers] = {
     "lremovexattr": (198, 15),
     "fremovexattr": (199, 16),
 }
-# Two of these carry their flags, by which reading is told from writing: in the second and in the third argument.
+# Their flags, in the second and the third argument, distinguish reading from writing.
 OPENING: dict[str, Numbers] = {"open": (2, None), "openat": (257, 56)}
 KERNEL: dict[str, Numbers] = {
     "mount": (165, 40),
@@ -163,7 +163,7 @@ _PRLIMIT: Numbers = (302, 261)
 _CLONE_THREAD = 0x00010000
 # O_WRONLY, O_RDWR, O_CREAT, O_TRUNC and O_TMPFILE, the same on both.
 _WRITES = 0x1 | 0x2 | 0x40 | 0x200 | 0x400000
-# On x86_64 the numbers of the x32 interface, which would pass by a list of the others.
+# On x86_64, calls of the x32 interface have this bit set and would not match the listed numbers.
 _X32 = 0x40000000
 
 # One instruction: code, where to jump if so and if not, operand.
@@ -199,7 +199,7 @@ def _number(numbers: Numbers, column: int) -> int:
 
 
 def _prologue(machine: str) -> bytes:
-    """Another machine's calls (32 bits on 64) have other numbers, and are refused one and all."""
+    """Refuses all calls of another architecture (32 bits on 64), which have other numbers."""
     architecture = ARCHITECTURES[machine]
     head = _load(_ARCHITECTURE) + _step(_EQUAL, architecture, 1, 0) + _return(_REFUSE) + _load(_NUMBER)
     return head + _step(_AT_LEAST, _X32, 0, 1) + _return(_REFUSE)
@@ -210,7 +210,7 @@ def _equal(number: int, answer: int) -> bytes:
 
 
 def _argument(number: int, position: int, test: int, operand: int, *, if_so: int, if_not: int) -> bytes:
-    """Judges one call by the low half of one of its arguments: both machines are little-endian."""
+    """Tests the low 32 bits of one argument of one call; both architectures are little-endian."""
     judged = _load(_ARGUMENTS + 8 * position) + _step(test, operand, 0, 1) + _return(if_so) + _return(if_not)
     return _step(_EQUAL, number, 0, len(judged) // _INSTRUCTION.size) + judged
 

@@ -14,14 +14,14 @@ import structlog.testing
 from chatserver import config
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.processes import confinement, syscalls
-from chatserver.processes.pool import ChildDied, Limits, Pool
+from chatserver.processes.pool import ChildDied, Pool, ProcessLimits
 from chatserver.providers.base import Finished, ProviderRequest
 from chatserver.providers.sketch.provider import Sketch
 from tests.imaging import samples
 from tests.support.product import running
 from tests.support.story import sign_up
 
-LIMITS = Limits(memory_bytes=1024**3, cpu_seconds=10)
+LIMITS = ProcessLimits(memory_bytes=1024**3, cpu_seconds=10)
 # What decoding needs, and what the test of everything else must leave alone.
 NEEDED = {"starts a thread", "takes memory", "is itself"}
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the filter is Linux's")
@@ -32,7 +32,7 @@ root = pytest.mark.skipif(
 
 
 @pytest.fixture
-async def prison():
+async def pool():
     opened = Pool("tests.support.prisoner", size=1, limits=LIMITS)
     yield opened
     await opened.close()
@@ -40,24 +40,24 @@ async def prison():
 
 async def asked(pool: Pool, task: bytes) -> dict[str, str]:
     async with pool.lease() as child:
-        (answer,) = [answer async for answer in child.ask(task)]
+        (answer,) = [answer async for answer in child.submit(task)]
     return msgspec.msgpack.decode(answer)
 
 
 @linux
-async def test_who_takes_a_child_over_reaches_nothing(prison):
-    outcome = await asked(prison, str(os.getpid()).encode())
+async def test_an_exploited_child_reaches_nothing(pool):
+    outcome = await asked(pool, str(os.getpid()).encode())
     managed = {words for words, what in outcome.items() if what == "done"}
     assert managed == NEEDED
     assert psutil.pid_exists(os.getpid())
     assert not Path("/tmp/broken-out").exists()
-    assert prison.confinement is not None
-    assert prison.confinement.refused == ()
+    assert pool.confinement is not None
+    assert pool.confinement.refused == ()
 
 
 @linux
-async def test_a_child_of_root_is_nobody_without_groups_or_new_privileges(prison):
-    async with prison.lease() as child:
+async def test_a_child_of_root_is_nobody_without_groups_or_new_privileges(pool):
+    async with pool.lease() as child:
         status = Path(f"/proc/{child.pid}/status").read_text()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     mine = str(confinement.NOBODY if os.geteuid() == 0 else os.geteuid())
@@ -70,7 +70,7 @@ async def test_a_child_of_root_is_nobody_without_groups_or_new_privileges(prison
 
 
 @root
-async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_socket_nor_a_sisters(
+async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_socket_nor_a_siblings(
     database_url, tmp_path
 ):
     settings = {"DATABASE_URL": database_url, "WORKER_CONCURRENCY": "3"}
@@ -83,7 +83,7 @@ async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_s
             ended = await room.sees_ended(message)
             assert [each["status"] for each in ended["generations"]] == ["done"], product.output()
         server = psutil.Process(product.process.pid)
-        children = [each for each in server.children() if "chatserver.processes.start" in each.cmdline()]
+        children = [each for each in server.children() if "chatserver.processes.bootstrap" in each.cmdline()]
         assert len(children) >= 2, [each.cmdline() for each in server.children()]
         held = {child.pid: _held(child.pid) for child in children}
         await room.leaves()
@@ -101,12 +101,12 @@ def _held(pid: int) -> dict[str, str]:
 
 INHERIT = """
 import asyncio, os, socket, sys, uvloop
-from chatserver.processes.pool import Limits, Pool
+from chatserver.processes.pool import ProcessLimits, Pool
 
 async def main():
     listener = socket.create_server(("127.0.0.1", 0))
     listener.set_inheritable(True)
-    pool = Pool("tests.support.prisoner", size=1, limits=Limits(memory_bytes=1024**3, cpu_seconds=10))
+    pool = Pool("tests.support.prisoner", size=1, limits=ProcessLimits(memory_bytes=1024**3, cpu_seconds=10))
     async with pool.lease() as child:
         folder = f"/proc/{child.pid}/fd"
         held = [os.readlink(f"{folder}/{each}") for each in os.listdir(folder)]
@@ -118,7 +118,7 @@ uvloop.run(main())
 
 
 @root
-async def test_even_what_was_made_inheritable_is_not_inherited():
+async def test_files_marked_inheritable_are_not_inherited():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", INHERIT, stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
     )
@@ -127,7 +127,7 @@ async def test_even_what_was_made_inheritable_is_not_inherited():
     assert listener not in held
 
 
-async def test_every_kind_of_file_is_decoded_and_encoded_behind_the_lock():
+async def test_every_format_is_decoded_and_encoded_in_a_confined_child():
     processor = ImageProcessor(size=1)
     said = {"prompt": "a", "seed": 1, "model": "m"}
     try:
@@ -142,7 +142,7 @@ async def test_every_kind_of_file_is_decoded_and_encoded_behind_the_lock():
 
 
 @pytest.mark.parametrize("seed", [738851892, 873769587, 165221002])
-async def test_a_painter_may_import_what_only_some_pictures_need(seed):
+async def test_a_painting_process_may_import_modules_late(seed):
     # numpy imports parts of itself in the middle of a picture; seen in three pictures of a hundred.
     sketch = Sketch(config.load({"DATA_DIR": "/nowhere"}))
     prompt = {873769587: "a cake with candles", 165221002: "a red kite"}.get(seed, "a green lamp")
@@ -154,32 +154,32 @@ async def test_a_painter_may_import_what_only_some_pictures_need(seed):
     assert isinstance(steps[-1], Finished)
 
 
-async def test_what_a_machine_refuses_is_said_once_and_the_child_works_all_the_same():
+async def test_refused_restrictions_are_logged_once_and_the_child_works():
     opened = Pool("tests.support.strange_machine", size=2, limits=LIMITS)
     with structlog.testing.capture_logs() as lines:
         async with opened.lease(), opened.lease():
             pass
     await opened.close()
-    said = [line for line in lines if line["event"] == "child.less_confined"]
+    said = [line for line in lines if line["event"] == "child.confinement_incomplete"]
     assert [line["refused"] for line in said] == [("a filter of system calls",)]
 
 
-async def test_what_a_child_prints_is_told_by_us_and_only_the_beginning_of_it():
+async def test_the_beginning_of_a_childs_stderr_is_logged():
     opened = Pool("tests.support.chatterbox", size=1, limits=LIMITS)
     with structlog.testing.capture_logs() as lines, pytest.raises(ChildDied):
         async with opened.lease():
             pass
     await opened.close()
-    told = "".join(line["words"] for line in lines if line["event"] == "child.printed")
+    told = "".join(line["text"] for line in lines if line["event"] == "child.stderr")
     assert told.startswith("one\ntwo")
     assert len(told) < 20_000
 
 
-async def test_what_a_child_prints_of_its_faults_holds_nothing_of_the_task():
+async def test_the_logged_stderr_holds_nothing_of_the_task():
     opened = Pool("tests.support.leaky", size=1, limits=LIMITS)
     with structlog.testing.capture_logs() as lines:
         async with opened.lease() as child:
-            assert [answer async for answer in child.ask(b"canary")] == [b"done"]
+            assert [answer async for answer in child.submit(b"canary")] == [b"done"]
             async with asyncio.timeout(10):
                 while "ValueError" not in str(lines):
                     await asyncio.sleep(0.02)
@@ -190,7 +190,7 @@ async def test_what_a_child_prints_of_its_faults_holds_nothing_of_the_task():
 
 @pytest.mark.parametrize("machine", syscalls.ARCHITECTURES)
 @pytest.mark.parametrize("reads_files", [True, False])
-def test_the_filter_is_one_that_the_kernel_takes(machine, reads_files):
+def test_the_filter_has_a_size_that_the_kernel_accepts(machine, reads_files):
     code = syscalls.program(machine, reads_files=reads_files)
     assert len(code) % 8 == 0
     assert len(code) // 8 < 4096

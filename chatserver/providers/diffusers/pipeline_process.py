@@ -126,14 +126,14 @@ class LoadedPipeline:
     def _on_step(self, report: Callable[[RenderEvent], None]) -> Callable[..., dict[str, Any]]:
         def on_step(pipe: Any, index: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
             # An exception and not the pipeline's own interrupt flag, which would still decode the unwanted picture.
-            if child.stopping():
+            if child.stop_requested():
                 raise RenderStopped
             # Some schedulers take a step more or less than requested.
             steps = max(pipe.num_timesteps, index + 1)
             report(StepRendered(index + 1, steps, self._previewer.encode(tensors["latents"])))
             return tensors
 
-        if child.stopping():
+        if child.stop_requested():
             raise RenderStopped
         return on_step
 
@@ -200,4 +200,4 @@ def _silence_libraries() -> None:
 
 if __name__ == "__main__":
     _silence_libraries()
-    child.run(work, confine=confinement.keep_as_it_is)
+    child.run(work, confine=confinement.forbid_new_privileges)

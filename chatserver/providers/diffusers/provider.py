@@ -15,7 +15,7 @@ import structlog
 
 from chatserver.config import Config
 from chatserver.errors import ModelGone, ProviderDown, ProviderError, Refused
-from chatserver.processes.pool import Child, ChildDied, Limits, Pool, TaskFailed
+from chatserver.processes.pool import Child, ChildDied, Pool, ProcessLimits, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.diffusers import models
 from chatserver.providers.diffusers.protocol import (
@@ -30,10 +30,10 @@ from chatserver.providers.diffusers.protocol import (
 PIPELINE_PROCESS = "chatserver.providers.diffusers.pipeline_process"
 # No limit on memory and time: they depend on the operator's model, and a graphics card driver maps more addresses than the
 # machine has memory. Importing torch from a cold disk takes a minute.
-LIMITS = Limits(memory_bytes=0, cpu_seconds=0, start_seconds=180.0, threads=None)
-# The hub's cache and proxy settings, and those of the graphics card. No token is passed on: gated models are fetched with
+LIMITS = ProcessLimits(memory_bytes=0, cpu_seconds=0, start_seconds=180.0, threads=None)
+# The hub's cache and proxy settings, and those of the graphics card. No token is inherited: gated models are fetched with
 # the login that the hub's own tools keep under HF_HOME.
-PASSED_ON = (
+INHERITED_VARIABLES = (
     *("HOME", "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE"),
     *("CUDA_VISIBLE_DEVICES", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "OMP_NUM_THREADS"),
@@ -52,7 +52,7 @@ class Diffusers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._pool = Pool(PIPELINE_PROCESS, size=1, limits=LIMITS, passed_on=PASSED_ON)
+        self._pool = Pool(PIPELINE_PROCESS, size=1, limits=LIMITS, variables=INHERITED_VARIABLES)
         self._stopping: set[asyncio.Task[None]] = set()
         self._loading_since = time.monotonic()
         self._load_seconds: float | None = None
@@ -145,7 +145,7 @@ class Diffusers:
             try:
                 yield child
             finally:
-                if not child.resting:
+                if not child.idle:
                     stopping = asyncio.create_task(self._stop(child, lease.pop_all()))
                     self._stopping.add(stopping)
                     stopping.add_done_callback(self._stopping.discard)
@@ -154,7 +154,7 @@ class Diffusers:
         async with lease:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
-                    await child.stop()
+                    await child.stop_task()
             except TimeoutError:
                 log.warning("diffusers.process_killed", seconds=STOP_SECONDS)
             except ChildDied:
@@ -162,7 +162,7 @@ class Diffusers:
 
 
 async def _events(child: Child, request: RenderRequest) -> AsyncGenerator[RenderEvent, None]:
-    answers = cast(AsyncGenerator[bytes, None], child.ask(msgspec.msgpack.encode(request)))
+    answers = cast(AsyncGenerator[bytes, None], child.submit(msgspec.msgpack.encode(request)))
     async with aclosing(answers):
         async for answer in answers:
             yield msgspec.msgpack.decode(answer, type=RenderEvent)

@@ -12,7 +12,7 @@ import structlog
 
 from chatserver.config import Config
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, SimulatedFailure
-from chatserver.processes.pool import ChildDied, Limits, Pool, TaskFailed
+from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.sketch.protocol import PaintEvent, PaintFinished, PaintRequest, PaintStarted, StepPainted
 
@@ -24,7 +24,7 @@ START_SECONDS = 1.0
 LARGEST_SIDE = 2048
 # Three gigabytes of address space are twice what the largest canvas and its noise take; a clip takes a fifth. Two minutes of
 # CPU are four times what the largest picture takes; SKETCH_PACE sleeps, which takes no CPU.
-LIMITS = Limits(memory_bytes=3 * 1024**3, cpu_seconds=120, niceness=5)
+LIMITS = ProcessLimits(memory_bytes=3 * 1024**3, cpu_seconds=120, niceness=5)
 # More processes than processors only slow each other down.
 MAX_PROCESSES = 2
 
@@ -65,7 +65,7 @@ class Sketch:
         yield Loading(eta_seconds=None if self._pool.warm else START_SECONDS)
         try:
             async with self._pool.lease() as child:
-                async for step in _steps(child.ask(self._paint_request(request)), request):
+                async for step in _steps(child.submit(self._paint_request(request)), request):
                     yield step
         except TaskFailed as failure:
             raise _error(failure) from None
