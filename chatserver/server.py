@@ -26,7 +26,7 @@ from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses
 from chatserver.realtime import limits
-from chatserver.realtime.limits import HttpBounds
+from chatserver.realtime.limits import HttpLimits
 from chatserver.runtime import file_descriptors, logs, loop_lag
 from chatserver.web.headers import security_headers
 
@@ -114,7 +114,7 @@ def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Con
 
 
 def _edge(config: Config) -> Edge:
-    bounds = HttpBounds(
+    bounds = HttpLimits(
         connections_per_address=config.connections_per_address + config.sockets_per_address,
         connections=min(file_descriptors.for_connections(), limits.CONNECTIONS),
     )

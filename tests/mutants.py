@@ -132,12 +132,12 @@ MUTANTS = (
     ),
     Mutant(
         "the comparison of seq once a second",
-        (("chatserver/realtime/maintenance.py", "                await self._compare()\n", ""),),
+        (("chatserver/realtime/maintenance.py", "                await self._compare_seqs()\n", ""),),
         "tests/acceptance/test_redis_away.py::test_p11_with_redis_dead_everything_goes_on",
     ),
     Mutant(
         "people at other processes",
-        (("chatserver/realtime/hub.py", "            self._others.hear(envelope.event)\n", ""),),
+        (("chatserver/realtime/hub.py", "            self._cluster.receive(envelope.event)\n", ""),),
         "tests/acceptance/test_many_machines.py::test_the_story_with_its_tabs_on_different_machines",
     ),
     Mutant(
@@ -147,7 +147,7 @@ MUTANTS = (
     ),
     Mutant(
         "the cut of a stalled socket whose welcome has ended",
-        (("chatserver/realtime/connection.py", "if self.wire.is_paused and code in GOODBYES:", "if False:"),),
+        (("chatserver/realtime/connection.py", "if self.transport.is_paused and code in CLOSE_REASONS:", "if False:"),),
         "tests/realtime/test_misbehaving_clients.py::test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends",
     ),
     Mutant(

@@ -19,22 +19,22 @@ from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint
-from chatserver.realtime.events import Limits, Welcome, You
+from chatserver.realtime.events import ClientLimits, Welcome, You
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.limits import Bounds
-from chatserver.realtime.ports import Opening
+from chatserver.realtime.limits import SocketLimits
+from chatserver.realtime.ports import Snapshot
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import gc_tuning
 
 
-class Rooms:
+class SessionSource:
     """Empty sessions that count."""
 
     def __init__(self) -> None:
         self.seqs: dict[str, int] = {}
 
-    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
-        limits = Limits(
+    async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
+        limits = ClientLimits(
             frame_bytes=1, commands_per_10_seconds=1, commands_per_minute=1, text_length=1, max_size=1, max_count=1
         )
         welcome = Welcome(
@@ -45,7 +45,7 @@ class Rooms:
             heartbeat_seconds=20,
             limits=limits,
         )
-        return Opening(welcome, [], [])
+        return Snapshot(welcome, [], [])
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
         return []
@@ -53,7 +53,7 @@ class Rooms:
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         return {session_id: self.seqs.get(session_id, 0) for session_id in session_ids}
 
-    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+    async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
         return [None] * len(viewers)
 
 
@@ -70,7 +70,7 @@ class Door:
         await self._app(scope, receive, send)
 
 
-def publish(hub: Hub, rooms: Rooms, number: int, nanoseconds: int) -> None:
+def publish(hub: Hub, rooms: SessionSource, number: int, nanoseconds: int) -> None:
     session_id = f"00000000-0000-7000-8000-{number & ~DURABLE:012d}"
     event: Event = Piece(text=text(nanoseconds))
     if number & DURABLE:
@@ -81,10 +81,10 @@ def publish(hub: Hub, rooms: Rooms, number: int, nanoseconds: int) -> None:
 
 async def main(clients: int, orders: int) -> None:
     # The load generator answers no pings.
-    everyone = Bounds(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
+    everyone = SocketLimits(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
     # With REDIS_URL it is one of several processes, as in benchmarks.across_processes.
     url = os.environ.get("REDIS_URL")
-    hub, rooms = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), Rooms()
+    hub, rooms = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), SessionSource()
     await hub.start(rooms)
 
     async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

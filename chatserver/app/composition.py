@@ -19,7 +19,7 @@ from chatserver import brokers, providers, storage
 from chatserver import config as configuration
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
-from chatserver.app.session_reader import Rooms
+from chatserver.app.session_reader import SessionReader
 from chatserver.app.ticker import Pulse
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
@@ -48,9 +48,9 @@ from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
 from chatserver.providers.guide import Guide
 from chatserver.realtime import endpoint, protocol
-from chatserver.realtime.events import More, Presence, Reply, Typing, Welcome
+from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.limits import Bounds
+from chatserver.realtime.limits import SocketLimits
 from chatserver.runtime import gc_tuning, loop_lag, paths
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
@@ -95,7 +95,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
         stack.push_async_callback(broker.close)
-        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _bounds(config), secret_key)
+        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _socket_limits(config), secret_key)
         database = Database(
             config.database_url,
             load_queries(paths.SQL / "queries"),
@@ -122,7 +122,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             stack.push_async_callback(provider.close)
         chat = providers.open_chat(config) or Guide()
         stack.push_async_callback(chat.close)
-        await hub.start(Rooms(database))
+        await hub.start(SessionReader(database))
         stack.push_async_callback(hub.close)
         yield State(
             config=config,
@@ -144,8 +144,8 @@ async def _start_children(markdown: MarkdownRenderer, pictures: ImageProcessor) 
     await pictures.start()
 
 
-def _bounds(config: Config) -> Bounds:
-    return Bounds(
+def _socket_limits(config: Config) -> SocketLimits:
+    return SocketLimits(
         sockets_per_user=config.sockets_per_user,
         sockets_per_address=config.sockets_per_address,
         commands_per_10_seconds=config.commands_per_10_seconds,
@@ -265,7 +265,7 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
         if works:
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
-        state.hub.fitness.serves = True
+        state.hub.readiness.accepts_users = True
         gc_tuning.settle()
         with loop_lag.watched():
             yield product
@@ -278,6 +278,6 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
-    told = (Welcome, *EVENTS, Presence, Typing, More, Reply)
+    told = (Welcome, *EVENTS, Presence, Typing, More, CommandReply)
     http.state.documents = documents.make(API, COMMANDS, told, state.config)
     return http

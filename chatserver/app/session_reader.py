@@ -9,9 +9,9 @@ from chatserver.events import Event
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message
-from chatserver.realtime.events import Limits, More, Welcome, You
+from chatserver.realtime.events import ClientLimits, More, Welcome, You
 from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
-from chatserver.realtime.ports import Opening
+from chatserver.realtime.ports import Snapshot
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import clock
 from chatserver.sessions.events import SessionChanged
@@ -20,15 +20,15 @@ from chatserver.sessions.events import SessionChanged
 CHUNK_BYTES = 250_000
 
 
-class Rooms:
+class SessionReader:
     """Reads sessions for the hub, each under its viewer's own rights."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+    async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
         """Everything a new socket needs, read in one transaction; NotFound for strangers too."""
-        return await self._database.run_as(viewer.id, _open, viewer, session_id, after)
+        return await self._database.run_as(viewer.id, _snapshot, viewer, session_id, after)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
         """The next durable events after a number, in order; none where there are no more."""
@@ -38,12 +38,12 @@ class Rooms:
         """The newest seq of each of these sessions."""
         return await self._database.run_system(sessions.sequences, session_ids)
 
-    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+    async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
         """For each (viewer, session): why the socket has to go, None if it may stay."""
-        return await self._database.run_system(_goodbyes, viewers)
+        return await self._database.run_system(_close_codes, viewers)
 
 
-async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+async def _snapshot(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
     seat = await sessions.seat(tx, session_id)
     session = await sessions.find(tx, session_id)
     plan = await plans.find(tx, session.plan_id)
@@ -54,7 +54,7 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
         seq=session.seq,
         now=clock.now(),
         heartbeat_seconds=HEARTBEAT_SECONDS,
-        limits=Limits(
+        limits=ClientLimits(
             frame_bytes=FRAME_BYTES,
             commands_per_10_seconds=tx.limits.commands_per_10_seconds,
             commands_per_minute=6 * tx.limits.commands_per_10_seconds,
@@ -65,8 +65,8 @@ async def _open(tx: Transaction, viewer: Viewer, session_id: str, after: int | N
     )
     state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id]]
     if after is not None:
-        return Opening(welcome, state, await _changes(tx, session_id, after))
-    return Opening(welcome, state, *await _newest(tx, session_id))
+        return Snapshot(welcome, state, await _changes(tx, session_id, after))
+    return Snapshot(welcome, state, *await _newest(tx, session_id))
 
 
 async def _newest(tx: Transaction, session_id: str) -> tuple[list[Event], list[Event]]:
@@ -91,7 +91,7 @@ def _more(first: int, more: bool) -> list[Event]:
     return [More(before=first)] if more else []
 
 
-async def _goodbyes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+async def _close_codes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
     # The accounts are read last: a ban that commits between the two queries ends the sign-ins too, and has to be seen.
     standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
     rows = await tx.fetch_all(
@@ -100,10 +100,12 @@ async def _goodbyes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> l
         session_ids=[session_id for _, session_id in viewers],
     )
     seats = {(row["user_id"], row["session_id"]): row for row in rows}
-    return [_goodbye(seats[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers]
+    return [
+        _close_code(seats[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers
+    ]
 
 
-def _goodbye(seat: Row, is_signed_in: bool) -> Close | None:
+def _close_code(seat: Row, is_signed_in: bool) -> Close | None:
     """The farthest-reaching reason: whose account is closed is neither signed in nor seated any more."""
     if not seat["is_active"]:
         return Close.ACCOUNT_CLOSED

@@ -57,7 +57,7 @@ class Pulse:
             return
         self._looked, freed = await run(_freed, open_here, self._looked)
         for session_id, event in freed.items():
-            self._state.hub.tell(session_channel(session_id), event)
+            self._state.hub.publish_local(session_channel(session_id), event)
         if beat % REPEAT_BEATS == 0:
             self._told = {key: event for key, event in self._told.items() if not key.startswith(queue_positions.KEY)}
         self._tell_changed(await run(queue_positions.of_sessions, open_here, self._chain))
@@ -82,7 +82,7 @@ class Pulse:
         for session_id, key, event in events:
             if self._told.get(key) != event:
                 self._told[key] = event
-                self._state.hub.tell(session_channel(session_id), event)
+                self._state.hub.publish_local(session_channel(session_id), event)
 
 
 async def _freed(

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from chatserver.identity.addresses import neighbourhood
-from chatserver.realtime.limits import HttpBounds
+from chatserver.realtime.limits import HttpLimits
 from chatserver.runtime import metrics
 
 # The longest time between two looks; shorter where a deadline is.
@@ -62,12 +62,12 @@ class Edge:
 
     def __init__(
         self,
-        bounds: HttpBounds | None = None,
+        bounds: HttpLimits | None = None,
         *,
         trusts: Callable[[str], bool] = lambda _: False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.bounds = bounds or HttpBounds()
+        self.bounds = bounds or HttpLimits()
         self.headers = dict(headers or {})
         self.encoded_headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
         self._trusts = trusts

@@ -24,8 +24,8 @@ from chatserver.edge.connection_limits import Edge
 from chatserver.edge.http_protocol import RequestProtocol
 from chatserver.realtime import limits
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
-from chatserver.realtime.rate_limit import FrameBudget
-from chatserver.realtime.transport import EXTENSION, Listener
+from chatserver.realtime.rate_limit import TokenBucket
+from chatserver.realtime.transport import EXTENSION, TransportListener
 from chatserver.runtime import metrics
 
 
@@ -84,31 +84,31 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.KERNEL_BYTES)
         self.write = self.transport.write
         self.is_paused = False
-        self.heard_at = self.paused_at = self.loop.time()
-        self._listener: Listener | None = None
-        self._frames = FrameBudget(self.heard_at)
-        self._is_deaf = False
+        self.received_at = self.paused_at = self.loop.time()
+        self._listener: TransportListener | None = None
+        self._frames = TokenBucket(self.received_at)
+        self._discards_input = False
         self._deadline: TimerHandle | None = self.loop.call_later(limits.HANDSHAKE_SECONDS, self.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._edge.remove(self)
         self._stop_deadline()
-        self._tell_lost()
+        self._notify_lost()
 
-    def _tell_lost(self) -> None:
+    def _notify_lost(self) -> None:
         listener, self._listener = self._listener, None
         if listener is not None:
-            listener.lost()
+            listener.connection_lost()
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _expect_end(self) -> None:
+    def _arm_close_deadline(self) -> None:
         """Whoever does not take the goodbye in time is cut: a close would wait behind what they do not read."""
-        self._tell_lost()
+        self._notify_lost()
         if self._deadline is None and not self.disconnected:
             self._deadline = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
 
@@ -116,7 +116,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def still_since(self) -> float | None:
         """None for a socket that was let in."""
-        return None if self._listener is not None else self.heard_at
+        return None if self._listener is not None else self.received_at
 
     def look(self, now: float) -> None:
         """Its deadlines are the hub's, and those of handshake and goodbye."""
@@ -140,18 +140,18 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(answer)
         self.close_sent = self.handshake_complete = True
         self._stop_deadline()
-        self._turn_deaf()
+        self._discard_input()
 
     async def send(self, message: ASGISendEvent) -> None:
         was_complete = self.handshake_complete
         await super().send(message)
         if self.handshake_complete and not was_complete:
             self._stop_deadline()
-            self._settle()
+            self._finish_handshake()
         if self.close_sent or self.transport.is_closing():
-            self._expect_end()
+            self._arm_close_deadline()
 
-    def _settle(self) -> None:
+    def _finish_handshake(self) -> None:
         if not self.transport.is_closing():
             self.transport.resume_reading()
         # Kept for the life of the socket otherwise: most of what an idle one costs.
@@ -161,13 +161,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         await super().run_asgi()
         if self.transport.is_closing():
-            self._expect_end()
+            self._arm_close_deadline()
 
     # From the client ----------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self.loop.time()
-        if self._is_deaf:
+        self.received_at = self.loop.time()
+        if self._discards_input:
             return
         if len(data) <= limits.PARSE_BYTES:
             super().data_received(data)
@@ -176,19 +176,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if not self.handshake_initiated:
             self._refuse_handshake()
         if self.close_sent or self.transport.is_closing():
-            self._expect_end()
+            self._arm_close_deadline()
 
     def _parse_in_slices(self, data: bytes) -> None:
         for start in range(0, len(data), limits.PARSE_BYTES):
             super().data_received(data[start : start + limits.PARSE_BYTES])
-            if self._is_deaf or self.transport.is_closing():
+            if self._discards_input or self.transport.is_closing():
                 return
 
     def handle_events(self) -> None:
-        if self.handshake_complete and not self._frames.spend(len(self.conn.events), self.heard_at):
+        if self.handshake_complete and not self._frames.spend(len(self.conn.events), self.received_at):
             self.conn.events_received()
             self.close(Close.FLOODING, retry_reason(limits.FRAMES_AT_ONCE / limits.FRAMES_PER_SECOND))
-            self._turn_deaf()
+            self._discard_input()
             return
         super().handle_events()
 
@@ -196,11 +196,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": Close.ERROR})
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self._turn_deaf()
+        self._discard_input()
 
-    def _turn_deaf(self) -> None:
+    def _discard_input(self) -> None:
         """What the client still sends is taken and forgotten: unread, it would make the kernel cut off our goodbye."""
-        self._is_deaf = True
+        self._discards_input = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -212,33 +212,33 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent:
             return
         if self.curr_msg_data_type == "text":
-            self._hand_over(data, self._listener)
+            self._deliver_text(data, self._listener)
         else:
-            self._listener.received_binary()
+            self._listener.binary_received()
 
-    def _hand_over(self, data: bytes, listener: Listener) -> None:
+    def _deliver_text(self, data: bytes, listener: TransportListener) -> None:
         try:
             text = data.decode()
         except UnicodeDecodeError:
             self.close(Close.NOT_UTF8, "text is UTF-8")
         else:
-            listener.received(text)
+            listener.text_received(text)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self.is_paused, self.paused_at = True, self.loop.time()
         if self._listener is not None:
-            self._listener.paused()
+            self._listener.pause_writing()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self.is_paused = False
         if self._listener is not None:
-            self._listener.resumed()
+            self._listener.resume_writing()
 
     # The wire -----------------------------------------------------------------------------------------------------
 
-    def listen(self, listener: Listener) -> None:
+    def attach(self, listener: TransportListener) -> None:
         """Hands every frame to `listener` from now on, in place of ASGI's `receive`."""
         self._listener = listener
 
@@ -255,16 +255,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
-        self._tell_lost()
+        self._notify_lost()
 
     def abort(self) -> None:
         """Cuts the socket now, with whatever was still to be sent."""
         if not self.disconnected:
             edges.cut(self.transport)
 
-    async def finish(self) -> None:
+    async def wait_closed(self) -> None:
         """The goodbye is in the transport already."""
 
     def shutdown(self) -> None:
         super().shutdown()
-        self._expect_end()
+        self._arm_close_deadline()

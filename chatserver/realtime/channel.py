@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from chatserver.brokers.base import Envelope
 from chatserver.events import Event, encode, session_channel
 from chatserver.realtime import presence
-from chatserver.realtime.cluster.membership import Others
+from chatserver.realtime.cluster.membership import Cluster
 from chatserver.realtime.connection import Connection, Encoder
 from chatserver.realtime.events import Presence
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.reorder_buffer import Order
-from chatserver.realtime.subscribers import Audience
-from chatserver.realtime.throttle import Pace
+from chatserver.realtime.reorder_buffer import ReorderBuffer
+from chatserver.realtime.subscribers import Subscribers
+from chatserver.realtime.throttle import Throttle
 
 
 class Channel:
@@ -26,22 +26,22 @@ class Channel:
     """
 
     __slots__ = (
-        "_audiences",
+        "_cluster",
         "_connections",
         "_is_ending",
         "_loop",
-        "_missed",
-        "_others",
-        "_pace",
         "_presence_at",
         "_presence_timer",
         "_queue",
         "_replies",
-        "_schedule",
+        "_report_gap",
+        "_schedule_flush",
+        "_subscribers",
+        "_throttle",
         "_timer",
         "is_scheduled",
         "name",
-        "order",
+        "reorder_buffer",
         "session_id",
     )
 
@@ -49,22 +49,22 @@ class Channel:
         self,
         session_id: str,
         encoders: Mapping[str, Encoder],
-        schedule: Callable[["Channel"], None],
-        missed: Callable[["Channel"], None],
-        others: Others,
+        schedule_flush: Callable[["Channel"], None],
+        report_gap: Callable[["Channel"], None],
+        cluster: Cluster,
     ) -> None:
-        self._others = others
+        self._cluster = cluster
         self.session_id, self.name = session_id, session_channel(session_id)
-        self.order = Order()
+        self.reorder_buffer = ReorderBuffer()
         self.is_scheduled = False
         self._is_ending = False
-        self._audiences = {form: Audience(encoder) for form, encoder in encoders.items()}
+        self._subscribers = {form: Subscribers(encoder) for form, encoder in encoders.items()}
         self._connections: dict[Connection, None] = {}
         self._loop = asyncio.get_running_loop()
-        self._pace = Pace()
+        self._throttle = Throttle()
         self._queue: list[Envelope] = []
         self._replies: list[tuple[Connection, bytes]] = []
-        self._schedule, self._missed = schedule, missed
+        self._schedule_flush, self._report_gap = schedule_flush, report_gap
         self._timer: asyncio.TimerHandle | None = None
         self._presence_timer: asyncio.TimerHandle | None = None
         self._presence_at = 0.0
@@ -74,107 +74,107 @@ class Channel:
 
     # Who is here --------------------------------------------------------------------------------------------------
 
-    def enter(self, connection: Connection) -> None:
+    def add(self, connection: Connection) -> None:
         """From now on everything is kept for this connection; it hears it once it is open."""
-        connection.room = self
+        connection.channel = self
         self._connections[connection] = None
-        self._audiences[connection.visit.form].sort(connection)
-        self._announce_presence(presence.ARRIVAL_SECONDS)
+        self._subscribers[connection.request.subprotocol].update(connection)
+        self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
-    def leave(self, connection: Connection) -> None:
+    def remove(self, connection: Connection) -> None:
         if connection in self._connections:
             del self._connections[connection]
-            self._audiences[connection.visit.form].remove(connection)
-            self._announce_presence(presence.DEPARTURE_SECONDS)
+            self._subscribers[connection.request.subprotocol].remove(connection)
+            self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
 
-    def sort(self, connection: Connection) -> None:
+    def readiness_changed(self, connection: Connection) -> None:
         if connection not in self._connections:
             return
         if (
             connection.is_open
-            and self._is_level(connection)
+            and self._has_caught_up(connection)
             and not connection.outbox
-            and not connection.wire.is_paused
+            and not connection.transport.is_paused
         ):
             connection.outbox = None
-        self._audiences[connection.visit.form].sort(connection)
+        self._subscribers[connection.request.subprotocol].update(connection)
 
-    def _is_level(self, connection: Connection) -> bool:
+    def _has_caught_up(self, connection: Connection) -> bool:
         # Ahead of the channel, a connection would hear again what its opening told; also what waits for the flush.
-        position = self.order.position
+        position = self.reorder_buffer.position
         return position is not None and position >= connection.position and not self._queue
 
     def presence(self) -> Presence:
         """Who is here now, in this process and in the others."""
-        return presence.of(self._connections, self._others.users(self.session_id))
+        return presence.of(self._connections, self._cluster.users(self.session_id))
 
-    def people_elsewhere_changed(self) -> None:
+    def remote_users_changed(self) -> None:
         """Another process told who is there."""
-        self._announce_presence(presence.ARRIVAL_SECONDS)
+        self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
-    def _announce_presence(self, delay: float) -> None:
+    def _schedule_presence(self, delay: float) -> None:
         if self._presence_timer is None:
-            pause = presence.pause(len(self._connections))
-            at = max(self._loop.time() + delay, self._presence_at + pause)
+            interval = presence.interval(len(self._connections))
+            at = max(self._loop.time() + delay, self._presence_at + interval)
             self._presence_timer = self._loop.call_at(at, self._send_presence)
 
     def _send_presence(self) -> None:
         self._presence_timer, self._presence_at = None, self._loop.time()
         if self._connections:
-            self.tell(self.presence())
-            self._others.tell(self.session_id, presence.of(self._connections).users)
+            self.broadcast(self.presence())
+            self._cluster.report_users(self.session_id, presence.of(self._connections).users)
 
     # What they hear -----------------------------------------------------------------------------------------------
 
-    def tell(self, event: Event) -> None:
+    def broadcast(self, event: Event) -> None:
         """An event of this process alone."""
-        self.take(Envelope(self.name, encode(event), event))
+        self.receive(Envelope(self.name, encode(event), event))
 
-    def take(self, envelope: Envelope) -> None:
+    def receive(self, envelope: Envelope) -> None:
         """An event for everyone here, as it came."""
         event = envelope.event
         assert event is not None
         seq = event.durable_seq()
         if seq is None:
             key = event.merge_key()
-            if key is not None and not self._pace.admits(key, envelope, self._loop.time()):
-                self._arm()
+            if key is not None and not self._throttle.admit(key, envelope, self._loop.time()):
+                self._arm_timer()
                 return
-        self._append(self.order.offer(seq, envelope))
+        self._append(self.reorder_buffer.push(seq, envelope))
         if event.ends_channel():
             self._is_ending = True
-            self._schedule(self)
-        if seq is not None and self.order.missing:
-            self._missed(self)
+            self._schedule_flush(self)
+        if seq is not None and self.reorder_buffer.has_gap:
+            self._report_gap(self)
 
-    def answer(self, connection: Connection, data: bytes) -> None:
+    def send_to(self, connection: Connection, data: bytes) -> None:
         self._replies.append((connection, data))
-        self._schedule(self)
+        self._schedule_flush(self)
 
-    def begin(self, seq: int) -> None:
+    def start_at(self, seq: int) -> None:
         """A socket was told everything up to `seq`: where nobody was before, the order starts there."""
-        self._append(self.order.begin(seq))
-        if self.order.missing:
-            self._missed(self)
+        self._append(self.reorder_buffer.start_at(seq))
+        if self.reorder_buffer.has_gap:
+            self._report_gap(self)
 
     def expect(self, seq: int) -> None:
         """The database has reached `seq`."""
-        self.order.expect(seq)
-        if self.order.missing:
-            self._missed(self)
+        self.reorder_buffer.expect(seq)
+        if self.reorder_buffer.has_gap:
+            self._report_gap(self)
 
     def fill(self, changes: list[Event], known: int) -> None:
         """A gap was read; `known` was the newest seq expected before the read."""
         envelopes = [Envelope(self.name, encode(event), event) for event in changes]
-        self._append(self.order.filled(envelopes, known))
+        self._append(self.reorder_buffer.fill(envelopes, known))
 
     def _append(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
             if envelope.event is not None and envelope.event.durable_seq() is not None:
-                self._queue += self._pace.hurry(self._loop.time())
+                self._queue += self._throttle.flush(self._loop.time())
             self._queue.append(envelope)
         if envelopes:
-            self._schedule(self)
+            self._schedule_flush(self)
 
     def flush(self) -> None:
         """Sends what this tick gathered."""
@@ -182,16 +182,16 @@ class Channel:
         batch, self._queue = self._queue, []
         replies, self._replies = self._replies, []
         if batch:
-            for audience in self._audiences.values():
-                if audience:
-                    audience.deliver(batch)
+            for subscribers in self._subscribers.values():
+                if subscribers:
+                    subscribers.broadcast(batch)
         for connection, data in replies:
-            if not connection.is_over:
-                connection.answer(data)
+            if not connection.is_closed:
+                connection.send(data)
         if self._is_ending:
-            self._part()
+            self._close_all()
 
-    def _part(self) -> None:
+    def _close_all(self) -> None:
         """What they listened to is gone, for those too who are just coming in."""
         self._is_ending = False
         for connection in tuple(self._connections):
@@ -199,20 +199,20 @@ class Channel:
 
     # Pacing -------------------------------------------------------------------------------------------------------
 
-    def _arm(self) -> None:
-        at = self._pace.next_at()
+    def _arm_timer(self) -> None:
+        at = self._throttle.next_at()
         if self._timer is None and at is not None:
-            self._timer = self._loop.call_at(at, self._ring)
+            self._timer = self._loop.call_at(at, self._release_throttled)
 
-    def _ring(self) -> None:
+    def _release_throttled(self) -> None:
         self._timer = None
-        for envelope in self._pace.due(self._loop.time()):
-            self._append(self.order.offer(None, envelope))
-        self._arm()
+        for envelope in self._throttle.due(self._loop.time()):
+            self._append(self.reorder_buffer.push(None, envelope))
+        self._arm_timer()
 
     def close(self) -> None:
         """Nobody is here any more."""
-        self._others.tell(self.session_id, ())
+        self._cluster.report_users(self.session_id, ())
         for timer in (self._timer, self._presence_timer):
             if timer is not None:
                 timer.cancel()

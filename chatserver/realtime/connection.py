@@ -17,19 +17,19 @@ from chatserver.brokers.base import Envelope
 from chatserver.events import Event, address_channel, encode, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import protocol
-from chatserver.realtime.events import Reply
+from chatserver.realtime.events import CommandReply
 from chatserver.realtime.inbox import Inbox
-from chatserver.realtime.limits import BATCH_BYTES, OPENING_EVENTS
+from chatserver.realtime.limits import BATCH_BYTES, SNAPSHOT_EVENTS
 from chatserver.realtime.outbox import Outbox
 from chatserver.realtime.ports import BoundCommand, Caller
-from chatserver.realtime.protocol import GOODBYES, Close
-from chatserver.realtime.rate_limit import CommandBudget
-from chatserver.realtime.transport import Wire
+from chatserver.realtime.protocol import CLOSE_REASONS, Close
+from chatserver.realtime.rate_limit import CommandRateLimit
+from chatserver.realtime.transport import Transport
 
 Encoder = Callable[[Event], bytes]
 
 
-class Visit(Struct, frozen=True):
+class ConnectRequest(Struct, frozen=True):
     """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it.
 
     `address` is hidden (identity/addresses.py).
@@ -39,7 +39,7 @@ class Visit(Struct, frozen=True):
     session_id: str
     after: int | None
     address: str
-    form: str
+    subprotocol: str
 
     @property
     def user_channel(self) -> str:
@@ -50,20 +50,20 @@ class Visit(Struct, frozen=True):
         return address_channel(self.address)
 
 
-class Lost(Exception):
+class Disconnected(Exception):
     """The socket went away while it was being told something."""
 
 
-class Room(Protocol):
+class ChannelPort(Protocol):
     """What a connection needs of its channel."""
 
-    def answer(self, connection: "Connection", data: bytes) -> None:
+    def send_to(self, connection: "Connection", data: bytes) -> None:
         """Sends to this connection alone, after what was announced before."""
 
-    def sort(self, connection: "Connection") -> None:
+    def readiness_changed(self, connection: "Connection") -> None:
         """The connection became ready, or is so no more."""
 
-    def leave(self, connection: "Connection") -> None:
+    def remove(self, connection: "Connection") -> None:
         """The connection is gone."""
 
 
@@ -72,146 +72,146 @@ class Connection:
 
     __slots__ = (
         "_writable",
+        "channel",
+        "closed",
         "encoder",
         "id",
         "inbox",
+        "is_closed",
         "is_open",
-        "is_over",
         "outbox",
-        "over",
         "pinged_at",
         "position",
-        "room",
-        "visit",
-        "wire",
+        "request",
+        "transport",
     )
 
     def __init__(
         self,
-        wire: Wire,
-        visit: Visit,
+        transport: Transport,
+        request: ConnectRequest,
         encoder: Encoder,
         commands: Mapping[str, BoundCommand],
-        budget: CommandBudget,
+        rate_limit: CommandRateLimit,
     ) -> None:
         self.id = ids.new()
-        self.wire, self.visit, self.encoder = wire, visit, encoder
+        self.transport, self.request, self.encoder = transport, request, encoder
         self.position = 0
         self.pinged_at = 0.0
         self.outbox: Outbox | None = Outbox()
         self.is_open = False
-        self.is_over = False
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.room: Room | None = None
+        self.is_closed = False
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.channel: ChannelPort | None = None
         self._writable: asyncio.Future[None] | None = None
-        caller = Caller(viewer=visit.viewer, session_id=visit.session_id, connection_id=self.id)
-        self.inbox = Inbox(caller, commands, budget, self._reply, self._flooding)
+        caller = Caller(viewer=request.viewer, session_id=request.session_id, connection_id=self.id)
+        self.inbox = Inbox(caller, commands, rate_limit, self._reply, self._close_flooding)
 
     # Opening ------------------------------------------------------------------------------------------------------
 
-    async def tell(self, events: Iterable[Event], turns: asyncio.Semaphore) -> None:
+    async def send_events(self, events: Iterable[Event], semaphore: asyncio.Semaphore) -> None:
         """Writes events past the outbox, as fast as they are taken: the opening. A batch takes one of the turns that all
         openings share. Raises Lost."""
         waiting = deque(events)
         while waiting:
             await self._until_writable()
-            async with turns:
+            async with semaphore:
                 # The socket may have gone while it waited; a wire that is full in between takes this one batch more.
-                if self.is_over:
-                    raise Lost
-                self.wire.write(protocol.array_frame(self._encode_some(waiting)))
+                if self.is_closed:
+                    raise Disconnected
+                self.transport.write(protocol.array_frame(self._encode_some(waiting)))
                 await asyncio.sleep(0)  # drawing a long history would hold up everybody else
 
     def _encode_some(self, waiting: deque[Event]) -> list[bytes]:
         parts: list[bytes] = []
         size = 0
-        while waiting and len(parts) < OPENING_EVENTS and size <= BATCH_BYTES:
+        while waiting and len(parts) < SNAPSHOT_EVENTS and size <= BATCH_BYTES:
             parts.append(self.encoder(waiting.popleft()))
             size += len(parts[-1])
         return parts
 
     async def _until_writable(self) -> None:
-        if self.wire.is_paused and not self.is_over:
+        if self.transport.is_paused and not self.is_closed:
             self._writable = asyncio.get_running_loop().create_future()
             await self._writable
-        if self.is_over:
-            raise Lost
+        if self.is_closed:
+            raise Disconnected
 
-    def open(self, position: int) -> None:
+    def go_live(self, position: int) -> None:
         """Everything up to `position` was told; what waited since follows, and commands may run."""
         self.position, self.is_open = position, True
-        self._drain()
-        self.inbox.open()
+        self._flush_outbox()
+        self.inbox.start()
 
     # To the client ------------------------------------------------------------------------------------------------
 
-    def offer(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
+    def enqueue(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
         """Takes a channel's events, with their encoded form, while this connection is not ready."""
         if self.outbox is None:
-            self.wire.write(protocol.array_frame(parts))
+            self.transport.write(protocol.array_frame(parts))
             return
         for envelope, data in zip(batch, parts, strict=True):
             assert envelope.event is not None
             seq = envelope.event.durable_seq()
             if seq is None or seq > self.position or not self.is_open:
-                self._keep(envelope.event.merge_key(), seq, data)
-        self._drain()
+                self._buffer(envelope.event.merge_key(), seq, data)
+        self._flush_outbox()
 
-    def answer(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Sends one encoded event to this connection alone."""
         if self.outbox is None:
-            self.wire.write(protocol.array_frame([data]))
+            self.transport.write(protocol.array_frame([data]))
         else:
-            self._keep(None, None, data)
-            self._drain()
+            self._buffer(None, None, data)
+            self._flush_outbox()
 
-    def _keep(self, key: str | None, seq: int | None, data: bytes) -> None:
-        if self.outbox is not None and not self.outbox.put(key, seq, data):
+    def _buffer(self, key: str | None, seq: int | None, data: bytes) -> None:
+        if self.outbox is not None and not self.outbox.add(key, seq, data):
             self.close(Close.TOO_SLOW, "come back with after")
 
-    def _drain(self) -> None:
+    def _flush_outbox(self) -> None:
         if not self.is_open or self.outbox is None:
             return
-        while self.outbox and not self.wire.is_paused and not self.is_over:
-            if parts := self.outbox.take(self.position):
-                self.wire.write(protocol.array_frame(parts))
-        if self.room is not None:
-            self.room.sort(self)
+        while self.outbox and not self.transport.is_paused and not self.is_closed:
+            if parts := self.outbox.pop_batch(self.position):
+                self.transport.write(protocol.array_frame(parts))
+        if self.channel is not None:
+            self.channel.readiness_changed(self)
 
     # Commands -----------------------------------------------------------------------------------------------------
 
-    def _reply(self, reply: Reply) -> None:
-        if self.room is not None and not self.is_over:
-            self.room.answer(self, encode(reply))
+    def _reply(self, reply: CommandReply) -> None:
+        if self.channel is not None and not self.is_closed:
+            self.channel.send_to(self, encode(reply))
 
-    def _flooding(self, seconds: float) -> None:
+    def _close_flooding(self, seconds: float) -> None:
         self.close(Close.FLOODING, protocol.retry_reason(seconds))
 
     # The wire tells -----------------------------------------------------------------------------------------------
 
-    def received(self, text: str) -> None:
-        if self.is_over:
+    def text_received(self, text: str) -> None:
+        if self.is_closed:
             return
         try:
-            self.inbox.take(text)
+            self.inbox.receive(text)
         except protocol.BadFrame:
             self.close(Close.BAD_FRAME, "a frame is one JSON object")
 
-    def received_binary(self) -> None:
+    def binary_received(self) -> None:
         self.close(Close.BAD_FRAME, "frames are text")
 
-    def paused(self) -> None:
-        if self.outbox is None and not self.is_over:
+    def pause_writing(self) -> None:
+        if self.outbox is None and not self.is_closed:
             self.outbox = Outbox()
-            assert self.room is not None
-            self.room.sort(self)
+            assert self.channel is not None
+            self.channel.readiness_changed(self)
 
-    def resumed(self) -> None:
+    def resume_writing(self) -> None:
         self._release()
-        self._drain()
+        self._flush_outbox()
 
-    def lost(self) -> None:
-        self._end()
+    def connection_lost(self) -> None:
+        self._detach()
 
     def _release(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -221,28 +221,28 @@ class Connection:
 
     def close(self, code: int, reason: str = "") -> None:
         """Says goodbye. Nothing is sent or run after that."""
-        if self.is_over:
+        if self.is_closed:
             return
         # A goodbye waits behind a full buffer until somebody reads; whose welcome has ended is not waited for.
-        if self.wire.is_paused and code in GOODBYES:
-            self.wire.abort()
+        if self.transport.is_paused and code in CLOSE_REASONS:
+            self.transport.abort()
         else:
-            self.wire.close(code, reason)
-        self._end()
+            self.transport.close(code, reason)
+        self._detach()
 
     def abort(self) -> None:
         """Cuts the socket: nobody reads at its other end."""
-        self.wire.abort()
-        self._end()
+        self.transport.abort()
+        self._detach()
 
-    def _end(self) -> None:
-        if self.is_over:
+    def _detach(self) -> None:
+        if self.is_closed:
             return
-        self.is_over = True
+        self.is_closed = True
         self.outbox = Outbox()
         self.inbox.close()
         self._release()
-        if self.room is not None:
-            self.room.leave(self)
-        if not self.over.done():
-            self.over.set_result(None)
+        if self.channel is not None:
+            self.channel.remove(self)
+        if not self.closed.done():
+            self.closed.set_result(None)

@@ -19,12 +19,12 @@ from chatserver.events import Announcement, session_channel
 from chatserver.identity import addresses
 from chatserver.identity.viewer import current_viewer
 from chatserver.realtime import protocol
-from chatserver.realtime.connection import Connection, Lost, Visit
+from chatserver.realtime.connection import Connection, ConnectRequest, Disconnected
 from chatserver.realtime.events import Typing
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.ports import Caller, Command
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.transport import EXTENSION, AsgiWire, Wire
+from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
 
 PREFIX = "/ws/sessions/"
 # Another tab or another person behind the same address has to go first.
@@ -41,7 +41,7 @@ class TypingNow(Struct, frozen=True, forbid_unknown_fields=True):
     """`typing {}`: the others see it for five seconds."""
 
 
-class Goodbye(Exception):
+class Rejected(Exception):
     """The socket is not let in, or not any more."""
 
     def __init__(self, code: Close, reason: str) -> None:
@@ -58,16 +58,16 @@ def build(hub: Hub, commands: Iterable[Command], state: Any, is_own_origin: IsOw
         if not scope["path"].startswith(PREFIX):
             await send({"type": "websocket.close"})
             return
-        judgement = _judge(hub, scope, is_own_origin)
-        wire = await _accept(scope, receive, send, judgement)
-        if isinstance(judgement, Goodbye):
-            wire.close(judgement.code, judgement.reason)
-        elif not hub.has_room(judgement):
-            wire.close(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
+        decision = _decide(hub, scope, is_own_origin)
+        transport = await _accept(scope, receive, send, decision)
+        if isinstance(decision, Rejected):
+            transport.close(decision.code, decision.reason)
+        elif not hub.accepts(decision):
+            transport.close(Close.FLOODING, protocol.retry_reason(TOO_MANY_SECONDS))
         else:
-            encoder, budget = hub.encoders[judgement.form], hub.admission.budget(judgement.user_channel)
-            await _serve(hub, Connection(wire, judgement, encoder, table, budget))
-        await wire.finish()
+            encoder, rate_limit = hub.encoders[decision.subprotocol], hub.admission.rate_limit(decision.user_channel)
+            await _serve(hub, Connection(transport, decision, encoder, table, rate_limit))
+        await transport.wait_closed()
 
     return app
 
@@ -81,53 +81,53 @@ async def _typing(hub: Hub, caller: Caller, _: TypingNow) -> dict[str, str]:
 TYPING = Command("typing", TypingNow, _typing)
 
 
-def _judge(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit | Goodbye:
+def _decide(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest | Rejected:
     """Who comes, where to and from which seq; or why not."""
     try:
-        return _visit(hub, scope, is_own_origin)
-    except Goodbye as goodbye:
-        return goodbye
+        return _connect_request(hub, scope, is_own_origin)
+    except Rejected as code_found:
+        return code_found
 
 
-def _visit(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Visit:
+def _connect_request(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest:
     connection = HTTPConnection(scope)
     origin = connection.headers.get("origin")
     if origin is not None and not is_own_origin(scope, origin):
-        raise Goodbye(Close.BAD_ORIGIN, "bad origin")
+        raise Rejected(Close.BAD_ORIGIN, "bad origin")
     viewer = current_viewer(connection)
     if viewer is None:
-        raise Goodbye(Close.NOT_SIGNED_IN, "not signed in")
+        raise Rejected(Close.NOT_SIGNED_IN, "not signed in")
     if hub.draining:
-        raise Goodbye(Close.RESTARTING, "restarting")
+        raise Rejected(Close.RESTARTING, "restarting")
     address = addresses.hidden(scope["client"][0] if scope.get("client") else "", hub.secret_key)
-    form = _choose_form(hub, scope["subprotocols"])
-    return Visit(viewer, _session_id(scope["path"]), _after(scope["query_string"]), address, form)
+    subprotocol = _choose_subprotocol(hub, scope["subprotocols"])
+    return ConnectRequest(viewer, _session_id(scope["path"]), _after(scope["query_string"]), address, subprotocol)
 
 
-def _choose_form(hub: Hub, offered: Sequence[str]) -> str:
+def _choose_subprotocol(hub: Hub, offered: Sequence[str]) -> str:
     """The subprotocol: JSON where none is asked for, ours for pages before ours for programs."""
     if not offered:
         return protocol.JSON
-    for form in (protocol.HTML, protocol.JSON):
-        if form in offered and form in hub.encoders:
-            return form
-    raise Goodbye(Close.CLIENT_TOO_OLD, "unknown subprotocol")
+    for subprotocol in (protocol.HTML, protocol.JSON):
+        if subprotocol in offered and subprotocol in hub.encoders:
+            return subprotocol
+    raise Rejected(Close.CLIENT_TOO_OLD, "unknown subprotocol")
 
 
-async def _accept(scope: Scope, receive: Receive, send: Send, judgement: Visit | Goodbye) -> Wire:
+async def _accept(scope: Scope, receive: Receive, send: Send, decision: ConnectRequest | Rejected) -> Transport:
     # A close code reaches the client only after the handshake, so everybody is accepted first.
     await receive()
-    subprotocol = judgement.form if isinstance(judgement, Visit) and scope["subprotocols"] else None
+    subprotocol = decision.subprotocol if isinstance(decision, ConnectRequest) and scope["subprotocols"] else None
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
-    wire: Wire = scope["extensions"].get(EXTENSION) or AsgiWire(receive, send)
-    return wire
+    transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
+    return transport
 
 
 def _session_id(path: str) -> str:
     try:
         return ids.parse(path.removeprefix(PREFIX))
     except NotFound:
-        raise Goodbye(Close.NO_SESSION, "no such session") from None
+        raise Rejected(Close.NO_SESSION, "no such session") from None
 
 
 def _after(query: bytes) -> int | None:
@@ -135,18 +135,18 @@ def _after(query: bytes) -> int | None:
     if not values:
         return None
     if len(values) > 1 or not _SEQ.fullmatch(values[0]):
-        raise Goodbye(Close.BAD_FRAME, "after is a number")
+        raise Rejected(Close.BAD_FRAME, "after is a number")
     return int(values[0])
 
 
 async def _serve(hub: Hub, connection: Connection) -> None:
-    visit = connection.visit
+    request = connection.request
     hub.admission.add(connection)
-    connection.wire.listen(connection)
-    log.info("connection.opened", connection=connection.id, session=visit.session_id, user=visit.viewer.id)
+    connection.transport.attach(connection)
+    log.info("connection.opened", connection=connection.id, session=request.session_id, user=request.viewer.id)
     try:
         await _join(hub, connection)
-        await connection.over
+        await connection.closed
     finally:
         connection.close(Close.RESTARTING, "restarting")
         hub.leave(connection)
@@ -158,10 +158,10 @@ async def _join(hub: Hub, connection: Connection) -> None:
     try:
         await hub.join(connection)
     except NotFound:
-        await _say_why(hub, connection)
+        await _close_with_reason(hub, connection)
     except NotSignedIn:
         connection.close(Close.NOT_SIGNED_IN, "not signed in")
-    except Lost:
+    except Disconnected:
         log.debug("connection.lost_while_opening", connection=connection.id)
     except ChatserverError as error:
         log.warning("connection.not_opened", connection=connection.id, error=error.code)
@@ -171,12 +171,12 @@ async def _join(hub: Hub, connection: Connection) -> None:
         connection.close(Close.ERROR, "internal")
 
 
-async def _say_why(hub: Hub, connection: Connection) -> None:
+async def _close_with_reason(hub: Hub, connection: Connection) -> None:
     """Nothing was found for this viewer: the account or the sign-in may have ended since the handshake."""
-    visit, code = connection.visit, Close.NO_SESSION
+    request, code = connection.request, Close.NO_SESSION
     try:
-        [goodbye] = await hub.rooms.goodbyes([(visit.viewer, visit.session_id)])
-        code = goodbye or code
+        [code_found] = await hub.source.close_codes([(request.viewer, request.session_id)])
+        code = code_found or code
     except ChatserverError as error:
         log.warning("connection.reason_unknown", connection=connection.id, error=error.code)
-    connection.close(code, protocol.GOODBYES[code])
+    connection.close(code, protocol.CLOSE_REASONS[code])

@@ -16,7 +16,7 @@ class You(Struct, frozen=True):
     role: str
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class ClientLimits(Struct, frozen=True, kw_only=True):
     """What a client may send: frame size in bytes, commands in ten seconds and in a minute, this plan's pictures."""
 
     frame_bytes: int
@@ -35,7 +35,7 @@ class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
     seq: int
     now: datetime
     heartbeat_seconds: int
-    limits: Limits
+    limits: ClientLimits
 
 
 class More(Event, frozen=True, kw_only=True, tag="more"):
@@ -44,7 +44,7 @@ class More(Event, frozen=True, kw_only=True, tag="more"):
     before: int
 
 
-class Reply(Event, frozen=True, kw_only=True, tag="reply"):
+class CommandReply(Event, frozen=True, kw_only=True, tag="reply"):
     """The answer to one command, by its `ref`."""
 
     ref: str

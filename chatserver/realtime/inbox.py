@@ -13,10 +13,10 @@ import structlog
 
 from chatserver.errors import Busy, ChatserverError, Malformed, RateLimited
 from chatserver.realtime import protocol
-from chatserver.realtime.events import Reply
+from chatserver.realtime.events import CommandReply
 from chatserver.realtime.limits import COMMAND_SECONDS, QUEUED_COMMANDS, REFUSALS
 from chatserver.realtime.ports import BoundCommand, Caller
-from chatserver.realtime.rate_limit import CommandBudget
+from chatserver.realtime.rate_limit import CommandRateLimit
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +29,11 @@ class Inbox:
     """`reply` sends an event to this socket alone; `flooding(seconds)` ends it."""
 
     __slots__ = (
-        "_budget",
         "_caller",
         "_commands",
-        "_flooding",
         "_is_open",
+        "_on_flood",
+        "_rate_limit",
         "_refusals",
         "_reply",
         "_runner",
@@ -44,18 +44,18 @@ class Inbox:
         self,
         caller: Caller,
         commands: Mapping[str, BoundCommand],
-        budget: CommandBudget,
-        reply: Callable[[Reply], None],
-        flooding: Callable[[float], None],
+        rate_limit: CommandRateLimit,
+        reply: Callable[[CommandReply], None],
+        on_flood: Callable[[float], None],
     ) -> None:
-        self._caller, self._commands, self._budget = caller, commands, budget
-        self._reply, self._flooding = reply, flooding
+        self._caller, self._commands, self._rate_limit = caller, commands, rate_limit
+        self._reply, self._on_flood = reply, on_flood
         self._waiting: list[tuple[str, BoundCommand, msgspec.Struct]] = []
         self._runner: asyncio.Task[None] | None = None
         self._refusals = 0
         self._is_open = False
 
-    def open(self) -> None:
+    def start(self) -> None:
         """The session let the caller in: commands that came before that may run now."""
         self._is_open = True
         self._wake()
@@ -65,47 +65,47 @@ class Inbox:
         self._is_open = False
         self._waiting.clear()
 
-    async def finish(self) -> None:
+    async def wait_idle(self) -> None:
         """Waits for the command that runs, if there is one."""
         if self._runner is not None:
             await asyncio.wait([self._runner])
 
-    def take(self, text: str) -> None:
+    def receive(self, text: str) -> None:
         """One text frame. Raises protocol.BadFrame where it is no command at all."""
-        asked = protocol.decode(text)
+        frame = protocol.decode(text)
         now = asyncio.get_running_loop().time()
-        if wait := self._budget.take(now):
-            self._refuse(asked.ref, RateLimited(retry_after=wait), wait)
+        if wait := self._rate_limit.acquire(now):
+            self._refuse(frame.ref, RateLimited(retry_after=wait), wait)
             return
         try:
-            self._accept(asked)
+            self._enqueue(frame)
         except ChatserverError as error:
-            self._answer_error(asked.ref, error)
+            self._reply_error(frame.ref, error)
 
-    def _accept(self, asked: protocol.Asked) -> None:
-        if asked.fault is not None:
-            raise asked.fault
-        if asked.name == "ping":
-            protocol.body(asked.fields, Ping)
-            self._answer(asked.ref, {})
+    def _enqueue(self, frame: protocol.CommandFrame) -> None:
+        if frame.fault is not None:
+            raise frame.fault
+        if frame.name == "ping":
+            protocol.body(frame.fields, Ping)
+            self._reply_ok(frame.ref, {})
             return
-        command = self._commands.get(asked.name)
+        command = self._commands.get(frame.name)
         if command is None:
             raise Malformed("There is no such command.", details={"field": "type"})
-        fields = protocol.body(asked.fields, command.body)
+        fields = protocol.body(frame.fields, command.body)
         if len(self._waiting) >= QUEUED_COMMANDS:
-            self._refuse(asked.ref, Busy(retry_after=1), 1)
+            self._refuse(frame.ref, Busy(retry_after=1), 1)
             return
         self._refusals = 0
-        self._waiting.append((asked.ref, command, fields))
+        self._waiting.append((frame.ref, command, fields))
         self._wake()
 
     def _refuse(self, ref: str, error: ChatserverError, wait: float) -> None:
         self._refusals += 1
         if self._refusals > REFUSALS:
-            self._flooding(wait)
+            self._on_flood(wait)
         else:
-            self._answer_error(ref, error)
+            self._reply_error(ref, error)
 
     def _wake(self) -> None:
         if self._runner is None and self._is_open and self._waiting:
@@ -121,18 +121,18 @@ class Inbox:
     async def _run_one(self, ref: str, command: BoundCommand, fields: msgspec.Struct) -> None:
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
-                self._answer(ref, await command.run(self._caller, fields))
+                self._reply_ok(ref, await command.run(self._caller, fields))
         except ChatserverError as error:
-            self._answer_error(ref, error)
+            self._reply_error(ref, error)
         except TimeoutError:
             log.warning("command.timed_out", command=command.name, connection=self._caller.connection_id)
-            self._answer_error(ref, Busy(retry_after=2))
+            self._reply_error(ref, Busy(retry_after=2))
         except Exception:
             log.exception("command.failed", command=command.name, connection=self._caller.connection_id)
-            self._answer_error(ref, ChatserverError())
+            self._reply_error(ref, ChatserverError())
 
-    def _answer(self, ref: str, result: Any) -> None:
-        self._reply(Reply(ref=ref, ok=True, result=result))
+    def _reply_ok(self, ref: str, result: Any) -> None:
+        self._reply(CommandReply(ref=ref, ok=True, result=result))
 
-    def _answer_error(self, ref: str, error: ChatserverError) -> None:
-        self._reply(Reply(ref=ref, ok=False, error=error.as_dict()))
+    def _reply_error(self, ref: str, error: ChatserverError) -> None:
+        self._reply(CommandReply(ref=ref, ok=False, error=error.as_dict()))

@@ -23,11 +23,11 @@ OUTBOX_BYTES = 160 * 1024
 # Larger batches are split, so that a pause comes in time.
 BATCH_BYTES = 32 * 1024
 # Events of an opening that are encoded in one go: drawing one takes up to half a millisecond.
-OPENING_EVENTS = 20
+SNAPSHOT_EVENTS = 20
 # Sockets being opened of which a batch is encoded in one turn of the loop, and parts of long histories that are read at
 # once: everybody else's work comes between them.
-OPENING_BATCHES = 2
-OPENING_READS = 2
+CONCURRENT_BATCHES = 2
+CONCURRENT_READS = 2
 # A paused socket that took nothing in that time is aborted: a close would wait behind the same full buffer.
 SEND_SECONDS = 10.0
 # The time for the goodbye of either side, then the transport is aborted.
@@ -50,10 +50,10 @@ OVERTAKING_SECONDS = 0.03
 # The pause between reads of a gap while the database is away.
 GAP_RETRY_SECONDS = 0.5
 # The comparison with the database, and the question whether sockets are still welcome (P17 allows five seconds).
-ROUND_SECONDS = 1.0
-WELCOME_ROUNDS = 4
+MAINTENANCE_SECONDS = 1.0
+ACCESS_CHECK_ROUNDS = 4
 # Viewers in one question.
-WELCOME_BATCH = 500
+ACCESS_CHECK_BATCH = 500
 # A draining node says goodbye in so many waves.
 DRAIN_WAVES = 10
 
@@ -75,7 +75,7 @@ CONNECTIONS = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
-class HttpBounds:
+class HttpLimits:
     """The bounds of connections. Seconds, counts and bytes; bodies and answers must move by so much in their time."""
 
     # Of one address, its websockets included; an address of a trusted proxy has none.
@@ -94,7 +94,7 @@ class HttpBounds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bounds:
+class SocketLimits:
     """The bounds that an operator, a test or a benchmark may set otherwise. Seconds and counts."""
 
     sockets_per_user: int = 5

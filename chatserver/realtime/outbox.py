@@ -19,10 +19,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, key: str | None, seq: int | None, data: bytes) -> bool:
+    def add(self, key: str | None, seq: int | None, data: bytes) -> bool:
         """Adds an encoded event, in place of an older one with the same key. False where it is full."""
         if key is not None:
-            self._remove(key)
+            self._pop(key)
         if self.size + len(data) + _ENTRY_BYTES > OUTBOX_BYTES:
             return False
         self._number += 1
@@ -30,17 +30,17 @@ class Outbox:
         self.size += len(data) + _ENTRY_BYTES
         return True
 
-    def take(self, position: int) -> list[bytes]:
+    def pop_batch(self, position: int) -> list[bytes]:
         """The oldest events, as many as one frame should hold, without the durable ones up to `position`."""
-        taken, size = [], 0
+        batch, size = [], 0
         while self._entries and size < BATCH_BYTES:
-            seq, data = self._remove(next(iter(self._entries)))
+            seq, data = self._pop(next(iter(self._entries)))
             if seq == 0 or seq > position:
-                taken.append(data)
+                batch.append(data)
                 size += len(data)
-        return taken
+        return batch
 
-    def _remove(self, key: str | int) -> tuple[int, bytes]:
+    def _pop(self, key: str | int) -> tuple[int, bytes]:
         entry = self._entries.pop(key, (0, b""))
         if entry[1]:
             self.size -= len(entry[1]) + _ENTRY_BYTES

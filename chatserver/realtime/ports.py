@@ -12,7 +12,7 @@ from chatserver.realtime.events import Welcome
 from chatserver.realtime.protocol import Close
 
 
-class Opening(Struct, frozen=True):
+class Snapshot(Struct, frozen=True):
     """What a socket is told first: `welcome`, then state (session, credits, stats), then messages in order of seq.
 
     `messages` may be a first part: what follows it up to the seq of `welcome` is read with `Rooms.changes`, part by part.
@@ -25,10 +25,10 @@ class Opening(Struct, frozen=True):
     last: Sequence[Event] = ()
 
 
-class Rooms(Protocol):
+class SessionSource(Protocol):
     """Reads sessions for the hub. All of it runs under the viewer's own rights."""
 
-    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
+    async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
         """Everything that a new socket needs; NotFound for strangers too."""
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
@@ -40,7 +40,7 @@ class Rooms(Protocol):
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
         """The newest seq of each of these sessions, in one query: how a lost publish is found."""
 
-    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+    async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
         """For each (viewer, session id): why the socket has to go (account, sign-in or seat ended), None if it may stay."""
 
 

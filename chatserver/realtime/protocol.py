@@ -42,7 +42,7 @@ class Close(IntEnum):
 
 
 # What a socket is told whose welcome ended.
-GOODBYES = {
+CLOSE_REASONS = {
     Close.NOT_SIGNED_IN: "signed out",
     Close.NO_SESSION: "no such session",
     Close.ACCOUNT_CLOSED: "account closed",
@@ -98,7 +98,7 @@ class BadFrame(Exception):
     """Not a JSON object: nothing can be answered, the socket is closed with 4400."""
 
 
-class Asked(Struct, frozen=True):
+class CommandFrame(Struct, frozen=True):
     """What a frame asks: the command's name, the reply's `ref`, the other fields; a `fault` where it is amiss."""
 
     name: str
@@ -107,7 +107,7 @@ class Asked(Struct, frozen=True):
     fault: ChatserverError | None = None
 
 
-def decode(text: str) -> Asked:
+def decode(text: str) -> CommandFrame:
     """One client frame. Raises BadFrame for what is no JSON object; other mistakes are the answer's `fault`."""
     reading = _Reading()
     try:
@@ -119,7 +119,7 @@ def decode(text: str) -> Asked:
             parse_float=reading.number,
         )
     except RecursionError:
-        return Asked("", "", {}, Malformed("That is nested too deeply."))
+        return CommandFrame("", "", {}, Malformed("That is nested too deeply."))
     except ValueError:
         raise BadFrame from None
     if not isinstance(value, dict):
@@ -127,15 +127,17 @@ def decode(text: str) -> Asked:
     return _asked(value, reading.flaw)
 
 
-def _asked(value: dict[str, Any], flaw: ChatserverError | None) -> Asked:
+def _asked(value: dict[str, Any], flaw: ChatserverError | None) -> CommandFrame:
     name, ref = value.pop("type", None), value.pop("ref", "")
     if not isinstance(ref, str):
-        return Asked("", "", {}, flaw or Invalid.field("ref", "must be a text"))
+        return CommandFrame("", "", {}, flaw or Invalid.field("ref", "must be a text"))
     if not _is_unicode(ref):
-        return Asked("", ref.encode(errors="replace").decode(), {}, Invalid.field("ref", "must be valid Unicode"))
+        return CommandFrame(
+            "", ref.encode(errors="replace").decode(), {}, Invalid.field("ref", "must be valid Unicode")
+        )
     if not isinstance(name, str):
-        return Asked("", ref, {}, flaw or Malformed("A command has a type.", details={"field": "type"}))
-    return Asked(name, ref, value, flaw or _flaw_of(value))
+        return CommandFrame("", ref, {}, flaw or Malformed("A command has a type.", details={"field": "type"}))
+    return CommandFrame(name, ref, value, flaw or _flaw_of(value))
 
 
 class _Reading:

@@ -2,31 +2,31 @@
 
 from collections import deque
 
-from chatserver.realtime.limits import FRAMES_AT_ONCE, FRAMES_PER_SECOND, Bounds
+from chatserver.realtime.limits import FRAMES_AT_ONCE, FRAMES_PER_SECOND, SocketLimits
 
 
-class CommandBudget:
+class CommandRateLimit:
     """One user's commands over all sockets, those at other processes included: so many in ten seconds and a minute."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._windows = ((bounds.commands_per_10_seconds, 10.0), (bounds.commands_per_minute, 60.0))
+    def __init__(self, limits: SocketLimits) -> None:
+        self._windows = ((limits.commands_per_10_seconds, 10.0), (limits.commands_per_minute, 60.0))
         self._times: deque[float] = deque(maxlen=max(count for count, _ in self._windows))
-        self._untold = 0
+        self._unreported = 0
 
-    def take(self, now: float) -> float:
+    def acquire(self, now: float) -> float:
         """0 where a command is allowed now, which counts it; otherwise the seconds until it will be."""
         wait = max(self._wait(count, seconds, now) for count, seconds in self._windows)
         if wait <= 0:
             self._times.append(now)
-            self._untold += 1
+            self._unreported += 1
         return max(wait, 0.0)
 
-    def take_untold(self) -> int:
+    def collect_unreported(self) -> int:
         """The commands allowed here since the last call, for the other processes to count too."""
-        untold, self._untold = self._untold, 0
-        return untold
+        unreported, self._unreported = self._unreported, 0
+        return unreported
 
-    def note(self, commands: int, now: float) -> None:
+    def add_remote(self, commands: int, now: float) -> None:
         """Counts commands that another process allowed."""
         self._times.extend([now] * min(commands, self._times.maxlen or 0))
 
@@ -38,7 +38,7 @@ class CommandBudget:
         return not self._times or now - self._times[-1] > self._windows[-1][1]
 
 
-class FrameBudget:
+class TokenBucket:
     """A bucket of frames that refills with time."""
 
     __slots__ = ("_at", "_left")

@@ -11,60 +11,60 @@ from chatserver.realtime.limits import BATCH_BYTES
 Write = Callable[[bytes], None]
 
 
-class Audience:
+class Subscribers:
     """Ready ones are written to straight; `others` keep an outbox: they are being opened or their wires are full."""
 
-    __slots__ = ("_encoder", "_ready", "_writes", "others")
+    __slots__ = ("_direct", "_encoder", "_writes", "buffered")
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._ready: dict[Connection, Write] = {}
+        self._direct: dict[Connection, Write] = {}
         self._writes: tuple[Write, ...] | None = None
-        self.others: dict[Connection, None] = {}
+        self.buffered: dict[Connection, None] = {}
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self.others)
+        return len(self._direct) + len(self.buffered)
 
-    def sort(self, connection: Connection) -> None:
+    def update(self, connection: Connection) -> None:
         """Puts a connection where it belongs now."""
         self.remove(connection)
         if connection.outbox is None:
-            self._ready[connection] = connection.wire.write
+            self._direct[connection] = connection.transport.write
             self._writes = None
         else:
-            self.others[connection] = None
+            self.buffered[connection] = None
 
     def remove(self, connection: Connection) -> None:
         """It listens no more."""
-        self.others.pop(connection, None)
-        if self._ready.pop(connection, None) is not None:
+        self.buffered.pop(connection, None)
+        if self._direct.pop(connection, None) is not None:
             self._writes = None
 
-    def deliver(self, batch: Sequence[Envelope]) -> None:
+    def broadcast(self, batch: Sequence[Envelope]) -> None:
         """Sends events to everyone: one frame for a tick's events, some where they are many."""
         parts = self._encode(batch)
         if sum(map(len, parts)) <= BATCH_BYTES:
-            self._deliver(batch, parts)
+            self._broadcast_frame(batch, parts)
             return
         for cut in protocol.batches([len(part) for part in parts]):
-            self._deliver(batch[cut], parts[cut])
+            self._broadcast_frame(batch[cut], parts[cut])
 
     def _encode(self, batch: Sequence[Envelope]) -> list[bytes]:
         if self._encoder is encode:
             return [envelope.data for envelope in batch]
         return [self._encoder(envelope.event) for envelope in batch if envelope.event]
 
-    def _deliver(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
+    def _broadcast_frame(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
         # Writing to a wire may find it full and change who is ready, so the writes are a copy, kept until then.
-        late = tuple(self.others)
-        if self._ready:
+        buffered = tuple(self.buffered)
+        if self._direct:
             frame = protocol.array_frame(parts)
-            for write in self._writers():
+            for write in self._direct_writes():
                 write(frame)
-        for connection in late:
-            connection.offer(batch, parts)
+        for connection in buffered:
+            connection.enqueue(batch, parts)
 
-    def _writers(self) -> tuple[Write, ...]:
+    def _direct_writes(self) -> tuple[Write, ...]:
         if self._writes is None:
-            self._writes = tuple(self._ready.values())
+            self._writes = tuple(self._direct.values())
         return self._writes

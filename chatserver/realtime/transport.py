@@ -13,26 +13,26 @@ from chatserver.realtime.protocol import payload_of
 EXTENSION = "chatserver.wire"
 
 
-class Listener(Protocol):
+class TransportListener(Protocol):
     """Hears of a wire. None of it may wait."""
 
-    def received(self, text: str) -> None:
+    def text_received(self, text: str) -> None:
         """A text frame came."""
 
-    def received_binary(self) -> None:
+    def binary_received(self) -> None:
         """A frame came that is no text."""
 
-    def paused(self) -> None:
+    def pause_writing(self) -> None:
         """The wire's buffer is full: write no more."""
 
-    def resumed(self) -> None:
+    def resume_writing(self) -> None:
         """There is room again."""
 
-    def lost(self) -> None:
+    def connection_lost(self) -> None:
         """The socket is gone."""
 
 
-class Wire(Protocol):
+class Transport(Protocol):
     """One accepted websocket. Nothing here waits."""
 
     @property
@@ -44,10 +44,10 @@ class Wire(Protocol):
         """When it last became so, in the loop's seconds."""
 
     @property
-    def heard_at(self) -> float:
+    def received_at(self) -> float:
         """When anything last came from the other side, in the loop's seconds."""
 
-    def listen(self, listener: Listener) -> None:
+    def attach(self, listener: TransportListener) -> None:
         """Tells `listener` from now on."""
 
     def write(self, frame: bytes, /) -> None:
@@ -62,11 +62,11 @@ class Wire(Protocol):
     def abort(self) -> None:
         """Cuts the socket at once."""
 
-    async def finish(self) -> None:
+    async def wait_closed(self) -> None:
         """Waits until a goodbye is on its way, where that takes the application's task."""
 
 
-class AsgiWire:
+class AsgiTransport:
     """Over `send` and `receive` alone. One task sends, and only while there is something to send."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
@@ -77,59 +77,59 @@ class AsgiWire:
         self._frames: list[bytes] = []
         self._bytes = 0
         self._sender: asyncio.Task[None] | None = None
-        self._goodbye: tuple[int, str] | None = None
+        self._closing: tuple[int, str] | None = None
         self._lost = False
-        self._listener: Listener | None = None
+        self._listener: TransportListener | None = None
         self._reader = asyncio.create_task(self._read())
 
     @property
-    def heard_at(self) -> float:
+    def received_at(self) -> float:
         """Pings are the other server's affair."""
         return self._loop.time()
 
-    def listen(self, listener: Listener) -> None:
+    def attach(self, listener: TransportListener) -> None:
         self._listener = listener
 
     def ping(self) -> None:
         """Not ours to send here."""
 
     def write(self, frame: bytes, /) -> None:
-        if self._lost or self._goodbye is not None:
+        if self._lost or self._closing is not None:
             return
         self._frames.append(frame)
         self._bytes += len(frame)
         if self._bytes > BUFFER_BYTES and not self.is_paused:
             self.is_paused, self.paused_at = True, self._loop.time()
             if self._listener is not None:
-                self._listener.paused()
+                self._listener.pause_writing()
         self._wake()
 
     def close(self, code: int, reason: str) -> None:
-        if self._goodbye is None:
-            self._goodbye = (code, reason)
+        if self._closing is None:
+            self._closing = (code, reason)
             self._wake()
 
     def abort(self) -> None:
-        self._end()
+        self._disconnect()
 
-    async def finish(self) -> None:
+    async def wait_closed(self) -> None:
         if self._sender is not None:
             await asyncio.wait([self._sender], timeout=CLOSE_SECONDS)
         self._reader.cancel()
 
     def _wake(self) -> None:
         if self._sender is None and not self._lost:
-            self._sender = asyncio.create_task(self._drain())
+            self._sender = asyncio.create_task(self._send_queued())
 
-    async def _drain(self) -> None:
+    async def _send_queued(self) -> None:
         # A server raises its own error for a socket that is gone; the reader hears of it too.
         with contextlib.suppress(Exception):
             while self._frames:
                 await self._send_one(self._frames.pop(0))
-            if self._goodbye is not None:
-                code, reason = self._goodbye
+            if self._closing is not None:
+                code, reason = self._closing
                 await self._send({"type": "websocket.close", "code": code, "reason": reason})
-                self._end()
+                self._disconnect()
         self._sender = None
 
     async def _send_one(self, frame: bytes) -> None:
@@ -138,17 +138,17 @@ class AsgiWire:
         if self.is_paused and not self._frames:
             self.is_paused = False
             if self._listener is not None:
-                self._listener.resumed()
+                self._listener.resume_writing()
 
     async def _read(self) -> None:
         while (message := await self._receive())["type"] == "websocket.receive":
             if self._listener is not None and (text := message.get("text")) is not None:
-                self._listener.received(text)
+                self._listener.text_received(text)
             elif self._listener is not None:
-                self._listener.received_binary()
-        self._end()
+                self._listener.binary_received()
+        self._disconnect()
 
-    def _end(self) -> None:
+    def _disconnect(self) -> None:
         if self._lost:
             return
         self._lost = True
@@ -157,4 +157,4 @@ class AsgiWire:
         if self._sender is not None and self._sender is not asyncio.current_task():
             self._sender.cancel()
         if self._listener is not None:
-            self._listener.lost()
+            self._listener.connection_lost()

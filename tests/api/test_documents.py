@@ -21,7 +21,7 @@ from chatserver.messages.events import Delta, MessageChanged, Progress
 from chatserver.messages.models import Author, Message
 from chatserver.messages.requests import CreateMessage
 from chatserver.plans import routes as plan_routes
-from chatserver.realtime.events import Presence, Reply, Typing, Welcome
+from chatserver.realtime.events import CommandReply, Presence, Typing, Welcome
 from chatserver.realtime.ports import Command
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, StatsChanged
@@ -39,7 +39,7 @@ EVENTS = [
     SessionChanged,
     Presence,
     Typing,
-    Reply,
+    CommandReply,
 ]
 # What a reader of the document relies on; the standard's own schema asks for little more.
 OPERATION = {

@@ -6,7 +6,7 @@ import pytest
 
 from chatserver import messages, users
 from chatserver.app import session_reader
-from chatserver.app.session_reader import CHUNK_BYTES, Rooms
+from chatserver.app.session_reader import CHUNK_BYTES, SessionReader
 from chatserver.realtime.events import More
 from chatserver.realtime.protocol import Close
 from chatserver.users import authenticate
@@ -42,7 +42,7 @@ class Meanwhile:
 
 async def looks(database, viewer, session, meanwhile=None):
     async def look(tx):
-        return await session_reader._goodbyes(Meanwhile(tx, meanwhile), [(viewer, session)])
+        return await session_reader._close_codes(Meanwhile(tx, meanwhile), [(viewer, session)])
 
     [code] = await database.run_system(look)
     return code
@@ -87,8 +87,8 @@ async def test_a_ban_is_told_as_such_before_the_sign_ins_that_end_with_it(databa
 
 async def opens(database, ada, session, after):
     """What a socket is told, part by part as `opening` reads on: the parts, and what comes last."""
-    reader, viewer = Rooms(database), await viewer_of(database, ada)
-    opening = await reader.open(viewer, session, after)
+    reader, viewer = SessionReader(database), await viewer_of(database, ada)
+    opening = await reader.snapshot(viewer, session, after)
     parts = [opening.messages]
     while parts[-1] and parts[-1][-1].seq < opening.welcome.seq:
         parts.append(await reader.changes(session, parts[-1][-1].seq))

@@ -12,7 +12,7 @@ import pytest
 from chatserver.edge import connection_limits
 from chatserver.edge.connection_limits import Edge
 from chatserver.realtime import limits
-from chatserver.realtime.limits import HttpBounds
+from chatserver.realtime.limits import HttpLimits
 from tests.realtime.house import House
 
 CHUNK = b"x" * 65536
@@ -71,7 +71,7 @@ async def _say(send: Any, status: int, body: bytes) -> None:
 async def serving(**bounds: Any) -> AsyncIterator[tuple[House, Site]]:
     """A server with these bounds."""
     site = Site()
-    async with House(http=HttpBounds(**bounds), app=site) as house:
+    async with House(http=HttpLimits(**bounds), app=site) as house:
         site.gate = asyncio.Event()
         yield house, site
         await house.do(lambda: site.gate.set())
@@ -323,7 +323,7 @@ async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
 
 
 async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
-    many_callers = Edge(HttpBounds(connections_per_address=100, connections=10))
+    many_callers = Edge(HttpLimits(connections_per_address=100, connections=10))
     many = [Stuck(number) for number in range(9)]
     few = Stuck(-1)
     assert all(many_callers.admit(each, "192.0.2.1") for each in many)
@@ -333,7 +333,7 @@ async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
 
 
 async def test_a_proxy_that_is_trusted_may_have_more_and_a_network_counts_as_one() -> None:
-    many_callers = Edge(HttpBounds(connections_per_address=3), trusts=lambda address: address == "192.0.2.9")
+    many_callers = Edge(HttpLimits(connections_per_address=3), trusts=lambda address: address == "192.0.2.9")
     assert all(many_callers.admit(Stuck(None), "192.0.2.9") for _ in range(50))
     subscriber = [many_callers.admit(Stuck(None), f"2001:db8:1:2::{number}") for number in range(1, 6)]
     assert subscriber == [True] * 3 + [False] * 2

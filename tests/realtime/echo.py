@@ -35,29 +35,29 @@ class EchoProtocol(SocketProtocol):
 class Echo:
     """Says again what it hears."""
 
-    def __init__(self, wire: SocketProtocol) -> None:
-        self._wire = wire
+    def __init__(self, transport: SocketProtocol) -> None:
+        self._transport = transport
         self.over = asyncio.get_running_loop().create_future()
 
-    def received(self, text: str) -> None:
-        self._wire.write(text_frame(text.encode()))
+    def text_received(self, text: str) -> None:
+        self._transport.write(text_frame(text.encode()))
 
-    def received_binary(self) -> None: ...
+    def binary_received(self) -> None: ...
 
-    def paused(self) -> None: ...
+    def pause_writing(self) -> None: ...
 
-    def resumed(self) -> None: ...
+    def resume_writing(self) -> None: ...
 
-    def lost(self) -> None:
+    def connection_lost(self) -> None:
         self.over.set_result(None)
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept", "subprotocol": None})
-    wire = scope["extensions"][EXTENSION]
-    echo = Echo(wire)
-    wire.listen(echo)
+    transport = scope["extensions"][EXTENSION]
+    echo = Echo(transport)
+    transport.attach(echo)
     await echo.over
 
 

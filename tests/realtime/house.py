@@ -24,10 +24,10 @@ from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint, protocol
-from chatserver.realtime.events import Limits, More, Welcome, You
+from chatserver.realtime.events import ClientLimits, More, Welcome, You
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.limits import Bounds, HttpBounds
-from chatserver.realtime.ports import Caller, Command, Opening
+from chatserver.realtime.limits import HttpLimits, SocketLimits
+from chatserver.realtime.ports import Caller, Command, Snapshot
 from chatserver.realtime.protocol import Close
 
 T = TypeVar("T")
@@ -133,13 +133,13 @@ class Ledger:
         found = sorted(self.messages[session_id].values(), key=lambda said: said.seq)
         return [said for said in found if said.seq > after]
 
-    async def open(self, viewer: Viewer, session_id: str, after: int | None) -> Opening:
-        self.reads.append("open")
+    async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
+        self.reads.append("snapshot")
         if self.hesitation:
             await asyncio.sleep(self.hesitation)
         if viewer.id not in self.members.get(session_id, ()):
             raise NotFound
-        limits = Limits(
+        limits = ClientLimits(
             frame_bytes=1, commands_per_10_seconds=1, commands_per_minute=1, text_length=1, max_size=1, max_count=1
         )
         welcome = Welcome(
@@ -158,7 +158,7 @@ class Ledger:
             events = events[: self.page]
         if self.slow is not None:
             await self.slow()
-        return Opening(welcome, [Level(name="credits", value=8)], events)
+        return Snapshot(welcome, [Level(name="credits", value=8)], events)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
         self.reads.append("changes")
@@ -168,11 +168,11 @@ class Ledger:
         self.reads.append("sequences")
         return {session_id: self.seqs[session_id] for session_id in session_ids}
 
-    async def goodbyes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
-        self.reads.append("goodbyes")
-        return [self._goodbye(viewer, session_id) for viewer, session_id in viewers]
+    async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
+        self.reads.append("close_codes")
+        return [self._close_code(viewer, session_id) for viewer, session_id in viewers]
 
-    def _goodbye(self, viewer: Viewer, session_id: str) -> Close | None:
+    def _close_code(self, viewer: Viewer, session_id: str) -> Close | None:
         if viewer.credential_id in self.ended:
             return Close.NOT_SIGNED_IN
         return None if viewer.id in self.members.get(session_id, ()) else Close.NO_SESSION
@@ -204,9 +204,9 @@ class House:
     """The server. Everything of it is touched in its own loop: `do`. `app` answers HTTP in place of a bare "ok"."""
 
     def __init__(
-        self, bounds: Bounds | None = None, http: HttpBounds | None = None, app: Any = None, **settings: Any
+        self, bounds: SocketLimits | None = None, http: HttpLimits | None = None, app: Any = None, **settings: Any
     ) -> None:
-        self.bounds = bounds or Bounds(
+        self.bounds = bounds or SocketLimits(
             sockets_per_user=100, sockets_per_address=1000, commands_per_10_seconds=200, commands_per_minute=2000
         )
         self.edge = Edge(http, headers={"X-Frame-Options": "DENY"})

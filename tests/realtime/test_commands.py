@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chatserver.realtime.limits import Bounds
+from chatserver.realtime.limits import SocketLimits
 from tests.realtime.house import House
 
 
@@ -101,7 +101,7 @@ async def test_what_is_no_json_object_closes_the_socket(house: House, frame: str
 
 
 async def test_more_than_twenty_commands_in_ten_seconds_are_refused_over_all_sockets() -> None:
-    async with House(Bounds()) as house:
+    async with House(SocketLimits()) as house:
         session = await house.session("ada")
         async with house.joins("ada", session) as one, house.joins("ada", session) as two:
             for number in range(20):
@@ -114,7 +114,7 @@ async def test_more_than_twenty_commands_in_ten_seconds_are_refused_over_all_soc
 
 
 async def test_a_flood_of_commands_closes_the_socket_and_says_when_to_come_back() -> None:
-    async with House(Bounds()) as house, house.joins("ada", await house.session("ada")) as ada:
+    async with House(SocketLimits()) as house, house.joins("ada", await house.session("ada")) as ada:
         for number in range(80):
             await ada.sends(json.dumps({"type": "ping", "ref": str(number)}))
         code, reason = await ada.closes()
@@ -124,7 +124,7 @@ async def test_a_flood_of_commands_closes_the_socket_and_says_when_to_come_back(
 
 
 async def test_a_queue_that_is_full_is_busy_and_then_a_flood() -> None:
-    async with House(Bounds(commands_per_10_seconds=1000, commands_per_minute=1000)) as house:
+    async with House(SocketLimits(commands_per_10_seconds=1000, commands_per_minute=1000)) as house:
         session = await house.session("ada")
         async with house.joins("ada", session) as ada:
             create = {"type": "message.create", "client_id": "c", "text": "wait"}

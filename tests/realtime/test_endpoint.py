@@ -7,7 +7,7 @@ import websockets
 
 from chatserver import ids
 from chatserver.errors import NotFound
-from chatserver.realtime.limits import Bounds
+from chatserver.realtime.limits import SocketLimits
 from chatserver.realtime.protocol import Close
 from tests.realtime.house import House
 
@@ -69,7 +69,7 @@ async def test_other_paths_are_no_sockets(house: House) -> None:
 
 
 async def test_a_user_has_five_sockets_and_an_address_fifty() -> None:
-    async with House(Bounds(sockets_per_user=5, sockets_per_address=7)) as house:
+    async with House(SocketLimits(sockets_per_user=5, sockets_per_address=7)) as house:
         session = await house.session("ada", "bob")
         clients = [await house.dial("ada", session) for _ in range(5)]
         sixth = await house.dial("ada", session)
@@ -151,5 +151,5 @@ async def test_a_socket_whose_welcome_ends_while_it_opens_hears_the_same_code_as
         house.ledger.slow = None
         raise NotFound
 
-    await house.do(lambda: house.ledger.__dict__.update(slow=ends, _goodbye=lambda *_: Close(code)))
+    await house.do(lambda: house.ledger.__dict__.update(slow=ends, _close_code=lambda *_: Close(code)))
     assert (await (await house.dial("ada", session)).closes())[0] == code

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from chatserver.realtime.limits import Bounds
+from chatserver.realtime.limits import SocketLimits
 from tests.realtime.house import House
 from tests.realtime.raw import open_raw
 
 
 @pytest.fixture(scope="module")
 async def house() -> AsyncIterator[House]:
-    bounds = Bounds(sockets_per_user=100, sockets_per_address=1000, send_seconds=2.0)
+    bounds = SocketLimits(sockets_per_user=100, sockets_per_address=1000, send_seconds=2.0)
     async with House(bounds, ws="websockets-sansio", ws_ping_interval=20, ws_ping_timeout=20) as opened:
         yield opened
 

@@ -301,7 +301,7 @@ async def test_telling_reaches_this_process_alone_and_listening_hears_other_chan
     session = await house.session("ada")
     heard: list[object] = []
     async with house.joins("ada", session) as ada:
-        await house.do(lambda: house.hub.tell(f"session:{session}", Piece(text="here")))
+        await house.do(lambda: house.hub.publish_local(f"session:{session}", Piece(text="here")))
         await ada.hears("delta")
         unlisten = await house.do(lambda: house.hub.listen("jobs", heard.append))
         await house.do(lambda: house.hub.publish([Announcement("jobs", Piece(text="work"))]))

@@ -10,7 +10,7 @@ import pytest
 
 from chatserver.realtime import limits
 from chatserver.realtime.connection import Connection
-from chatserver.realtime.limits import Bounds, HttpBounds
+from chatserver.realtime.limits import HttpLimits, SocketLimits
 from tests.realtime.house import House, Level
 from tests.realtime.raw import RawClient, masked, open_raw
 
@@ -19,7 +19,7 @@ PING, PONG, TEXT, CONTINUATION, CLOSE = 9, 10, 1, 0, 8
 
 @pytest.fixture(scope="module")
 async def house():
-    async with House(Bounds(sockets_per_user=100, sockets_per_address=1000, send_seconds=2.0)) as opened:
+    async with House(SocketLimits(sockets_per_user=100, sockets_per_address=1000, send_seconds=2.0)) as opened:
         yield opened
 
 
@@ -39,7 +39,7 @@ async def test_p9_a_client_that_does_not_read_is_bounded_cut_off_and_not_felt(ho
     async with house.joins("bob", session) as bob:
         started = time.monotonic()
         number = 0
-        while not connection.is_over:
+        while not connection.is_closed:
             number += 1
             await house.say(session, "x" * 900)
             await bob.hears("message", seq=number)
@@ -57,28 +57,28 @@ async def test_p9_a_client_that_does_not_read_is_bounded_cut_off_and_not_felt(ho
 def _kept(connection: Connection) -> int:
     """Bytes that the server itself keeps for a socket."""
     outbox = connection.outbox.size if connection.outbox else 0
-    return connection.wire.transport.get_write_buffer_size() + outbox  # type: ignore[attr-defined]
+    return connection.transport.transport.get_write_buffer_size() + outbox  # type: ignore[attr-defined]
 
 
 async def test_a_client_that_stalls_while_little_is_said_is_cut_off_too(house: House) -> None:
     session = await house.session("ada")
     stalled, connection = await open_pair(house, session, receive_bytes=4096)
     await house.say(session, *["x" * 20_000] * 20)
-    await house.until(lambda: connection.wire.is_paused)
-    assert not connection.is_over
-    await house.until(lambda: connection.is_over, 5)
+    await house.until(lambda: connection.transport.is_paused)
+    assert not connection.is_closed
+    await house.until(lambda: connection.is_closed, 5)
     assert await stalled.close_code() is None, "aborted: a close would wait behind the full buffer"
 
 
 async def test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends() -> None:
     # With such a deadline for sends it would otherwise stay for a minute.
-    async with House(Bounds(sockets_per_user=100, send_seconds=60.0)) as house:
+    async with House(SocketLimits(sockets_per_user=100, send_seconds=60.0)) as house:
         session = await house.session("ada")
         stalled, connection = await open_pair(house, session, receive_bytes=4096)
         await house.say(session, *["x" * 20_000] * 18)
-        await house.until(lambda: connection.wire.is_paused)
+        await house.until(lambda: connection.transport.is_paused)
         await house.revoke("ada", account_closed=True)
-        await house.until(lambda: connection.is_over)
+        await house.until(lambda: connection.is_closed)
         began = time.monotonic()
         await house.until(lambda: is_cut(stalled), 5)
         assert time.monotonic() - began < 5
@@ -96,7 +96,7 @@ async def test_a_client_that_reads_again_gets_what_waited_with_numbers_merged(ho
     session = await house.session("ada")
     slow, connection = await open_pair(house, session, receive_bytes=4096)
     await house.say(session, *["x" * 20_000] * 18)
-    await house.until(lambda: connection.wire.is_paused)
+    await house.until(lambda: connection.transport.is_paused)
     for value in range(5):
         await house.publish(session, Level(name="n", value=value))
         await asyncio.sleep(limits.EPHEMERAL_SECONDS)
@@ -119,7 +119,7 @@ async def test_a_client_that_is_too_slow_for_much_is_told_to_come_back(house: Ho
     slow, connection = await open_pair(house, session, receive_bytes=4096)
     for _ in range(60):
         await house.say(session, "x" * 20_000)
-    assert connection.is_over
+    assert connection.is_closed
     assert await slow.close_code() == 4408
 
 
@@ -139,7 +139,7 @@ async def test_a_flood_is_closed_and_costs_little(house: House, flood: bytes, wh
     sending = asyncio.create_task(client.send(flood))
     assert await client.close_code() == 4429
     await sending
-    assert connection.is_over
+    assert connection.is_closed
     assert await house.do(time.thread_time) - before < 0.25, what
     client.close()
 
@@ -150,7 +150,7 @@ async def test_a_frame_too_big_is_refused_by_its_length(house: House, size: int)
     client, connection = await open_pair(house, session)
     await client.send(bytes([0x81, 0xFF]) + size.to_bytes(8) + b"\0\0\0\0" + b"x" * 1000)
     assert await client.close_code() == 1009
-    assert connection.is_over
+    assert connection.is_closed
 
 
 async def test_a_message_too_big_in_fragments_is_refused(house: House) -> None:
@@ -204,17 +204,17 @@ async def test_garbage_of_any_kind_closes_the_socket_and_nothing_else(house: Hou
 
 
 async def test_a_dead_peer_is_found_by_its_silence() -> None:
-    async with House(Bounds(heartbeat_seconds=0.6)) as house:
+    async with House(SocketLimits(heartbeat_seconds=0.6)) as house:
         session = await house.session("ada", "bob")
         dead, connection = await open_pair(house, session, person="bob")
         async with house.joins("ada", session) as ada:
-            await house.until(lambda: connection.is_over)
+            await house.until(lambda: connection.is_closed)
             assert (await ada.asks("ping"))["ok"], "who answers pings lives on"
         dead.close()
 
 
 async def test_two_hundred_slow_headers_are_cut_and_not_felt() -> None:
-    async with House(http=HttpBounds(header_seconds=1.0)) as house:
+    async with House(http=HttpLimits(header_seconds=1.0)) as house:
         slow = [await asyncio.open_connection("127.0.0.1", house.port) for _ in range(200)]
         for _, writer in slow:
             writer.write(b"GET /ws/sessions/x HTTP/1.1\r\nHost: h\r\nX-Slow: ")

@@ -12,11 +12,11 @@ from websockets.frames import Frame, Opcode
 from chatserver.brokers.base import Envelope
 from chatserver.errors import Invalid, Malformed
 from chatserver.realtime import protocol
-from chatserver.realtime.limits import BATCH_BYTES, FRAMES_AT_ONCE, FRAMES_PER_SECOND, OUTBOX_BYTES, Bounds
+from chatserver.realtime.limits import BATCH_BYTES, FRAMES_AT_ONCE, FRAMES_PER_SECOND, OUTBOX_BYTES, SocketLimits
 from chatserver.realtime.outbox import Outbox
-from chatserver.realtime.rate_limit import CommandBudget, FrameBudget
-from chatserver.realtime.reorder_buffer import Order
-from chatserver.realtime.throttle import Pace
+from chatserver.realtime.rate_limit import CommandRateLimit, TokenBucket
+from chatserver.realtime.reorder_buffer import ReorderBuffer
+from chatserver.realtime.throttle import Throttle
 from tests.realtime.house import Level, Piece, Said, Say
 
 JSON_VALUES = st.recursive(
@@ -45,26 +45,26 @@ def test_batches_hold_everything_once_and_are_small(sizes: list[int]) -> None:
 @given(st.text() | st.binary().map(lambda data: data.decode("latin-1")))
 def test_any_text_is_a_command_or_a_bad_frame(text: str) -> None:
     try:
-        asked = protocol.decode(text)
+        frame = protocol.decode(text)
     except protocol.BadFrame:
         return
     assert isinstance(json.loads(text), dict)
-    msgspec.json.encode(asked.ref)
+    msgspec.json.encode(frame.ref)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from(["type", "ref", "client_id", "text", "amount"]) | st.text(), JSON_VALUES))
 def test_any_object_is_decoded_or_refused_with_a_reason(value: dict[str, object]) -> None:
-    asked = protocol.decode(json.dumps(value))
-    msgspec.json.encode(asked.ref)
-    if asked.fault is None:
+    frame = protocol.decode(json.dumps(value))
+    msgspec.json.encode(frame.ref)
+    if frame.fault is None:
         try:
-            protocol.body(asked.fields, Say)
+            protocol.body(frame.fields, Say)
         except Invalid as error:
             msgspec.json.encode(error.as_dict())
     else:
-        assert isinstance(asked.fault, Invalid | Malformed)
-        msgspec.json.encode(asked.fault.as_dict())
+        assert isinstance(frame.fault, Invalid | Malformed)
+        msgspec.json.encode(frame.fault.as_dict())
 
 
 def _said(seq: int) -> Envelope:
@@ -75,7 +75,7 @@ def _said(seq: int) -> Envelope:
 def test_the_order_is_one_whatever_overtakes_repeats_or_is_lost(
     arrivals: list[int], start: int, lost: set[int], chance: random.Random
 ) -> None:
-    order, heard = Order(), list[int]()
+    order, heard = ReorderBuffer(), list[int]()
 
     def hear(envelopes: list[Envelope]) -> None:
         heard.extend(envelope.event.seq for envelope in envelopes if isinstance(envelope.event, Said))
@@ -83,72 +83,72 @@ def test_the_order_is_one_whatever_overtakes_repeats_or_is_lost(
     begins = chance.randrange(len(arrivals))
     for index, seq in enumerate(arrivals):
         if index == begins:
-            hear(order.begin(start))
+            hear(order.start_at(start))
         if seq not in lost:
-            hear(order.offer(seq, _said(seq)))
+            hear(order.push(seq, _said(seq)))
         if chance.random() < 0.3 and seq not in lost:
-            hear(order.offer(seq, _said(seq)))
+            hear(order.push(seq, _said(seq)))
     order.expect(12)
-    if order.missing:
+    if order.has_gap:
         assert order.position is not None
-        hear(order.filled([_said(seq) for seq in range(order.position + 1, 13)], order.expected))
+        hear(order.fill([_said(seq) for seq in range(order.position + 1, 13)], order.expected))
     assert heard == list(range(start + 1, 13))
-    assert not order.missing
+    assert not order.has_gap
 
 
 def test_an_event_without_seq_waits_behind_a_gap_only() -> None:
-    order, piece = Order(), Envelope("c", b"", Piece(text="x"))
-    assert order.offer(None, piece) == [piece]
-    order.begin(0)
-    assert order.offer(None, piece) == [piece]
-    assert order.offer(2, _said(2)) == []
-    assert order.offer(None, piece) == []
-    assert [envelope.event for envelope in order.offer(1, _said(1))] == [_said(1).event, _said(2).event, piece.event]
+    order, piece = ReorderBuffer(), Envelope("c", b"", Piece(text="x"))
+    assert order.push(None, piece) == [piece]
+    order.start_at(0)
+    assert order.push(None, piece) == [piece]
+    assert order.push(2, _said(2)) == []
+    assert order.push(None, piece) == []
+    assert [envelope.event for envelope in order.push(1, _said(1))] == [_said(1).event, _said(2).event, piece.event]
 
 
 def test_the_newest_of_a_key_goes_when_its_turn_comes() -> None:
-    pace = Pace()
+    pace = Throttle()
     levels = [Envelope("c", b"", Level(name="a", value=value)) for value in range(5)]
-    assert pace.admits("a", levels[0], 10.0)
-    assert not pace.admits("a", levels[1], 10.1)
-    assert not pace.admits("a", levels[2], 10.2)
-    assert pace.admits("b", levels[3], 10.2)
+    assert pace.admit("a", levels[0], 10.0)
+    assert not pace.admit("a", levels[1], 10.1)
+    assert not pace.admit("a", levels[2], 10.2)
+    assert pace.admit("b", levels[3], 10.2)
     assert pace.next_at() == 10.25
     assert pace.due(10.24) == []
     assert pace.due(10.25) == [levels[2]]
-    assert not pace.admits("a", levels[4], 10.3)
-    assert pace.hurry(10.3) == [levels[4]]
+    assert not pace.admit("a", levels[4], 10.3)
+    assert pace.flush(10.3) == [levels[4]]
     assert pace.next_at() is None
 
 
 def test_an_outbox_is_bounded_and_merges() -> None:
     outbox = Outbox()
     for _ in range(10_000):
-        assert outbox.put("key", None, b"x" * 1000)
+        assert outbox.add("key", None, b"x" * 1000)
     assert len(outbox) == 1
     count = 0
-    while outbox.put(None, count + 1, b"y" * 1000):
+    while outbox.add(None, count + 1, b"y" * 1000):
         count += 1
     assert 100 < count < OUTBOX_BYTES / 1000
     assert outbox.size <= OUTBOX_BYTES
-    taken = [part for _ in range(20) for part in outbox.take(count - 1)]
+    taken = [part for _ in range(20) for part in outbox.pop_batch(count - 1)]
     assert taken == [b"x" * 1000, b"y" * 1000], "what the reader knows is left out"
     assert (len(outbox), outbox.size) == (0, 0)
 
 
 def test_a_command_budget_counts_both_windows() -> None:
-    budget = CommandBudget(Bounds(commands_per_10_seconds=2, commands_per_minute=3))
-    assert [budget.take(now) for now in (0.0, 1.0)] == [0, 0]
-    assert budget.take(2.0) == 8.0
-    assert budget.take(10.0) == 0
-    assert budget.take(30.0) == 30.0
-    assert budget.take(60.0) == 0
-    assert not budget.is_idle(100.0)
-    assert budget.is_idle(121.0)
+    rate_limit = CommandRateLimit(SocketLimits(commands_per_10_seconds=2, commands_per_minute=3))
+    assert [rate_limit.acquire(now) for now in (0.0, 1.0)] == [0, 0]
+    assert rate_limit.acquire(2.0) == 8.0
+    assert rate_limit.acquire(10.0) == 0
+    assert rate_limit.acquire(30.0) == 30.0
+    assert rate_limit.acquire(60.0) == 0
+    assert not rate_limit.is_idle(100.0)
+    assert rate_limit.is_idle(121.0)
 
 
 def test_a_frame_budget_refills() -> None:
-    budget = FrameBudget(0.0)
-    assert budget.spend(FRAMES_AT_ONCE, 0.0)
-    assert budget.spend(FRAMES_PER_SECOND, 1.0)
-    assert not budget.spend(1, 1.0)
+    rate_limit = TokenBucket(0.0)
+    assert rate_limit.spend(FRAMES_AT_ONCE, 0.0)
+    assert rate_limit.spend(FRAMES_PER_SECOND, 1.0)
+    assert not rate_limit.spend(1, 1.0)

@@ -7,32 +7,32 @@ and hear `busy`. It sends them away, and they come back elsewhere. Without I/O; 
 from collections.abc import Callable
 
 # The database is asked in every round, once a second; after so long without an answer nobody should be sent here.
-FIT_SECONDS = 3.0
+READY_SECONDS = 3.0
 # Beats without it, one a second, until people are better off elsewhere: longer than the others need to find out that it
 # is away for all. Beats and not seconds: a process that was frozen asks the database first.
-PARTED_BEATS = 8
+PARTITIONED_TICKS = 8
 
 
-class Fitness:
+class Readiness:
     """`serves` says that people come here; `beat` is called once a second."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.serves = False
+        self.accepts_users = False
         self._now = now
         self._answered_at = now()
-        self._unfit_beats = 0
+        self._unready_ticks = 0
 
-    def answered(self) -> None:
+    def database_answered(self) -> None:
         """The database did."""
         self._answered_at = self._now()
 
-    def beat(self) -> bool:
+    def tick(self) -> bool:
         """Whether people are welcome here, for the others to know."""
-        is_fit = self._now() - self._answered_at < FIT_SECONDS
-        self._unfit_beats = 0 if is_fit else self._unfit_beats + 1
-        return is_fit and self.serves
+        is_ready = self._now() - self._answered_at < READY_SECONDS
+        self._unready_ticks = 0 if is_ready else self._unready_ticks + 1
+        return is_ready and self.accepts_users
 
     @property
-    def is_parted(self) -> bool:
+    def is_partitioned(self) -> bool:
         """Whether the database has been away for so long that it matters."""
-        return self._unfit_beats >= PARTED_BEATS
+        return self._unready_ticks >= PARTITIONED_TICKS
