@@ -267,11 +267,12 @@ async def test_what_the_safety_checker_finds_is_refused(folder):
         await opened.close()
 
 
-async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_works(diffusers):
+@pytest.mark.parametrize("spare_bytes", [256 * 1024, 48 * 1024**2], ids=["for no kernel", "for no tensor"])
+async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_works(diffusers, spare_bytes):
     expected = await made(diffusers, asked())
     process = psutil.Process(diffusers.pids[0])
     before = process.rlimit(psutil.RLIMIT_AS)
-    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + 48 * 1024**2, before[1]))
+    process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + spare_bytes, before[1]))
     with pytest.raises(ProviderError, match="smaller"):
         await steps_of(diffusers, asked(width=1024, height=1024, steps=1, guidance=1.0))
     process.rlimit(psutil.RLIMIT_AS, before)
@@ -349,11 +350,12 @@ async def test_in_the_product_a_picture_comes_a_cancelled_one_gives_its_credit_b
         assert (picture["status"], picture["provider"], picture["model"]) == ("done", "diffusers", "tiny-diffusion")
         stages = [event for event in room.events if event["type"] == "progress"]
         assert {"model-loading", "rendering"} <= {event["status"] for event in stages}
-        assert any(event.get("steps") == 9 for event in stages)
         left = (await ada.credits(session))["image"]["left"]
 
         long = await room.generates("an endless sea", steps=100, width=512, height=512)
-        await room.hears(lambda event: event["type"] == "progress" and event["message_id"] == long["id"])
+        # This one takes many times TELL_SECONDS, so that steps are told; a quick picture may end before the first is.
+        told = await room.hears(lambda event: event.get("message_id") == long["id"] and event.get("step", 0) > 0)
+        assert (told["type"], told["steps"]) == ("progress", 101)
         await room.asks("generation.cancel", generation_id=long["generations"][0]["id"])
         ended = await room.sees_ended(long)
         assert ended["generations"][0]["status"] == "cancelled"

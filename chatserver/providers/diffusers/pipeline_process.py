@@ -5,6 +5,7 @@ import inspect
 import io
 import math
 import queue
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,8 +32,9 @@ from chatserver.providers.diffusers.protocol import (
 STRENGTH = 0.6
 # Sides must be multiples of this many pixels; some pipelines need more.
 SIDE_MULTIPLE = 8
-# On the processor, running out of memory is a plain RuntimeError with one of these in its text.
-OUT_OF_MEMORY = ("allocate memory", "bad_alloc")
+# On the processor, running out of memory is a plain RuntimeError with one of these texts: from the allocators of torch and
+# of C++, from Python's threads, and from oneDNN, which compiles its kernels into memory.
+OUT_OF_MEMORY = re.compile(r"allocate memory|bad_alloc|start new thread|could not create a (primitive|memory object)$")
 
 
 class ModelNotLoadable(Exception):
@@ -53,8 +55,15 @@ class RenderStopped(Exception):
 
 def work(task: bytes) -> Iterator[bytes]:
     """Renders one RenderRequest; yields its RenderEvents, all in msgpack."""
-    for event in _render(msgspec.msgpack.decode(task, type=RenderRequest)):
-        yield msgspec.msgpack.encode(event)
+    try:
+        for event in _render(msgspec.msgpack.decode(task, type=RenderRequest)):
+            yield msgspec.msgpack.encode(event)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory() from error
+    except RuntimeError as error:
+        if OUT_OF_MEMORY.search(str(error)):
+            raise _out_of_memory() from error
+        raise
 
 
 def _render(request: RenderRequest) -> Iterator[RenderEvent]:
@@ -112,12 +121,6 @@ class LoadedPipeline:
             output = pipe(**_arguments(pipe, request, self._on_step(report)))
         except RenderStopped:
             return None
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise _out_of_memory() from error
-        except RuntimeError as error:
-            if any(text in str(error) for text in OUT_OF_MEMORY):
-                raise _out_of_memory() from error
-            raise
         if any(getattr(output, "nsfw_content_detected", None) or ()):
             raise SafetyRefused
         picture: Image.Image = output.images[0]
