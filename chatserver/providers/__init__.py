@@ -1,11 +1,9 @@
-"""Opens the providers that the configuration names, in their order of fall-back. The one place that chooses them.
+"""Opens the providers that the configuration names, in the order in which they are tried.
 
-What calls other servers is loaded where it is asked for: its library takes 14 MB, and a start without it is sooner.
+Providers that call other servers are imported on first use: their HTTP library takes 14 MB and delays the start.
 """
 
-import importlib
 from collections.abc import Callable
-from typing import cast
 
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
@@ -17,32 +15,30 @@ __all__ = ["open_chat", "open_providers"]
 
 
 def open_providers(config: Config) -> dict[str, Provider]:
-    """Providers by name. Raises ConfigurationError where one of them cannot work as configured."""
-    return {name: _open(name, config) for name in config.provider_order}
+    """The configured providers by name. Raises ConfigurationError where one of them cannot work as configured."""
+    return {name: _OPENERS[name](config) for name in config.provider_order}
 
 
 def open_chat(config: Config) -> ChatProvider | None:
-    """The assistant's service as configured; None for the built-in guide. Raises ConfigurationError."""
+    """The configured chat service; None where the built-in guide answers. Raises ConfigurationError."""
     if not (config.chat_base_url or config.huggingface_api_key):
         if config.chat_model:
             raise ConfigurationError("CHAT_MODEL is set, but neither HUGGINGFACE_API_KEY nor CHAT_BASE_URL.")
         return None
-    openai_chat = importlib.import_module("chatserver.providers.openai_chat")
-    return cast(ChatProvider, openai_chat.open_chat(config))
+    from chatserver.providers import openai_chat
 
-
-def _open(name: str, config: Config) -> Provider:
-    return _MAKERS[name](config)
+    return openai_chat.open_chat(config)
 
 
 def _open_huggingface(config: Config) -> Provider:
     if not (config.huggingface_api_key or config.image_base_url):
         raise ConfigurationError("PROVIDERS names huggingface, but HUGGINGFACE_API_KEY is not set.")
-    huggingface = importlib.import_module("chatserver.providers.huggingface")
+    from chatserver.providers import huggingface
+
     if config.hf_provider not in {"auto", *huggingface.PROTOCOLS}:
         known = ", ".join(huggingface.PROTOCOLS)
         raise ConfigurationError(f"HF_PROVIDER is {config.hf_provider!r}; it must be auto or one of: {known}.")
-    return cast(Provider, huggingface.HuggingFace(config))
+    return huggingface.HuggingFace(config)
 
 
 def _open_diffusers(config: Config) -> Provider:
@@ -53,7 +49,7 @@ def _open_diffusers(config: Config) -> Provider:
     return Diffusers(config)
 
 
-_MAKERS: dict[str, Callable[[Config], Provider]] = {
+_OPENERS: dict[str, Callable[[Config], Provider]] = {
     "huggingface": _open_huggingface,
     "diffusers": _open_diffusers,
     "sketch": Sketch,

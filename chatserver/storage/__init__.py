@@ -1,8 +1,6 @@
 """Storage: where the bytes of pictures and clips are kept. The backend is chosen here, by STORAGE_URL's scheme."""
 
-import importlib
 from pathlib import Path
-from typing import cast
 from urllib.parse import urlsplit
 
 from chatserver.config import Config
@@ -23,9 +21,10 @@ async def open_storage(config: Config) -> Storage:
 async def open_url(url: str) -> Storage:
     """The storage at an address of the form of STORAGE_URL. A folder is made; buckets only by `create`."""
     if urlsplit(url).scheme == "s3":
-        # Loaded where it is asked for: its library takes half a second and 20 MB, which a folder does not need.
-        s3 = importlib.import_module("chatserver.storage.s3")
-        return cast(Storage, await s3.S3Storage.open(s3_address(url)))
+        # Its library takes half a second and 20 MB to import, which a folder does not need.
+        from chatserver.storage.s3 import S3Storage
+
+        return await S3Storage.open(s3_address(url))
     return await _open_folder(folder_of(url))
 
 
