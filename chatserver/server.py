@@ -21,12 +21,12 @@ import uvloop
 from chatserver.app import composition as application
 from chatserver.config import Config
 from chatserver.database import opening
-from chatserver.edge.connection_limits import Edge
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.limits import CONNECTIONS, HttpLimits
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses
 from chatserver.realtime import limits
-from chatserver.realtime.limits import HttpLimits
 from chatserver.runtime import file_descriptors, logs, loop_lag
 from chatserver.web.headers import security_headers
 
@@ -103,7 +103,7 @@ async def serve_socket(config: Config, role: Role, listener: socket.socket) -> N
 def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Config:
     return uvicorn.Config(
         product,
-        **uvicorn_settings(_edge(config)),
+        **uvicorn_settings(_connection_limiter(config)),
         lifespan="off",
         loop="uvloop",
         access_log=False,
@@ -113,10 +113,10 @@ def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Con
     )
 
 
-def _edge(config: Config) -> Edge:
-    bounds = HttpLimits(
+def _connection_limiter(config: Config) -> ConnectionLimiter:
+    http_limits = HttpLimits(
         connections_per_address=config.connections_per_address + config.sockets_per_address,
-        connections=min(file_descriptors.for_connections(), limits.CONNECTIONS),
+        connections=min(file_descriptors.for_connections(), CONNECTIONS),
     )
     trusted = [ip_addresses.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
 
@@ -124,7 +124,7 @@ def _edge(config: Config) -> Edge:
         address = ip_addresses.address_of(text)
         return address is not None and any(address in network for network in trusted)
 
-    return Edge(bounds, trusts=trusts, headers=security_headers(config))
+    return ConnectionLimiter(http_limits, trusts=trusts, headers=security_headers(config))
 
 
 class DrainingServer(uvicorn.Server):

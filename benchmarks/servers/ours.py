@@ -27,8 +27,8 @@ from chatserver.realtime.protocol import Close
 from chatserver.runtime import gc_tuning
 
 
-class SessionSource:
-    """Empty sessions that count."""
+class EmptySessions:
+    """A SessionSource whose sessions have no messages and count their seqs."""
 
     def __init__(self) -> None:
         self.seqs: dict[str, int] = {}
@@ -57,8 +57,8 @@ class SessionSource:
         return [None] * len(viewers)
 
 
-class Door:
-    """Recognises everybody by the token they bring."""
+class TokenAuthentication:
+    """Signs everybody in under the name that is their token."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -70,11 +70,11 @@ class Door:
         await self._app(scope, receive, send)
 
 
-def publish(hub: Hub, rooms: SessionSource, number: int, nanoseconds: int) -> None:
+def publish(hub: Hub, sessions: EmptySessions, number: int, nanoseconds: int) -> None:
     session_id = f"00000000-0000-7000-8000-{number & ~DURABLE:012d}"
     event: Event = Piece(text=text(nanoseconds))
     if number & DURABLE:
-        seq = rooms.seqs[session_id] = rooms.seqs.get(session_id, 0) + 1
+        seq = sessions.seqs[session_id] = sessions.seqs.get(session_id, 0) + 1
         event = Said(seq=seq, text=text(nanoseconds))
     hub.publish([Announcement(session_channel(session_id), event)])
 
@@ -84,15 +84,15 @@ async def main(clients: int, orders: int) -> None:
     everyone = SocketLimits(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
     # With REDIS_URL it is one of several processes, as in benchmarks.across_processes.
     url = os.environ.get("REDIS_URL")
-    hub, rooms = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), SessionSource()
-    await hub.start(rooms)
+    hub, sessions = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), EmptySessions()
+    await hub.start(sessions)
 
-    async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def run_orders(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         while trigger := await reader.readexactly(TRIGGER.size):
-            publish(hub, rooms, *TRIGGER.unpack(trigger))
+            publish(hub, sessions, *TRIGGER.unpack(trigger))
 
-    await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
-    app = Door(endpoint.build(hub, [], None, lambda _, origin: False))
+    await asyncio.start_server(run_orders, sock=socket.socket(fileno=orders))
+    app = TokenAuthentication(endpoint.build(hub, [], None, lambda _, origin: False))
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
     gc_tuning.settle()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])

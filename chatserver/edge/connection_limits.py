@@ -1,6 +1,7 @@
-"""All connections of one web process, HTTP and websockets: how many there may be, of whom, and which are stuck.
+"""All connections of one web process, HTTP and websockets: how many may be open, from whom, and which are stuck.
 
-`http_server` and `server` announce theirs here; once a second each is looked at, so that none needs timers of its own.
+`HttpProtocol` and `WebSocketProtocol` register theirs here. Once a second each one's deadlines are checked, so that no
+connection needs timers of its own.
 """
 
 import asyncio
@@ -15,18 +16,18 @@ from typing import Protocol
 
 import structlog
 
-from chatserver.identity.addresses import neighbourhood
-from chatserver.realtime.limits import HttpLimits
+from chatserver.edge.limits import HttpLimits
+from chatserver.identity.addresses import subnet_of
 from chatserver.runtime import metrics
 
-# The longest time between two looks; shorter where a deadline is.
-LOOK_SECONDS = 1.0
-# That connections are refused is logged this often at most.
+# The longest time between two checks; shorter where a deadline is shorter.
+CHECK_SECONDS = 1.0
+# Refusals are logged this often at most.
 LOG_SECONDS = 10.0
 RETRY_SECONDS = 5
-# Who has only just called may have asked already: nobody has looked yet.
-YOUNG_SECONDS = 0.5
-# Refused ones that are kept until they have heard why; more than these only hear the line go dead.
+# A newer connection is not evicted: its request may have arrived without having been read yet.
+GRACE_SECONDS = 0.5
+# Refused connections that are kept open until the 503 was sent; further ones are closed without an answer.
 REFUSED_AT_ONCE = 32
 _CODES = {
     HTTPStatus.BAD_REQUEST: ("malformed", "That is not HTTP as it should be."),
@@ -34,9 +35,9 @@ _CODES = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("too-large", "Those headers are too long, or too many."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("busy", "Too many connections at once; please try again in a moment."),
 }
-# struct linger: on, for no time at all; the peer gets a reset.
+# struct linger: on, with a timeout of zero; closing sends a reset (RST).
 _NO_LINGER = struct.pack("ii", 1, 0)
-# tcp(7), struct tcp_info: tcpi_bytes_acked. Other systems than Linux have no such count.
+# tcp(7), struct tcp_info: tcpi_bytes_acked. Only Linux counts them.
 _TCP_INFO = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
 _ACKNOWLEDGED = struct.Struct("Q")
 _ACKNOWLEDGED_AT = 120
@@ -44,75 +45,78 @@ _ACKNOWLEDGED_AT = 120
 log = structlog.get_logger(__name__)
 
 
-class Held(Protocol):
-    """One connection, as the edge sees it."""
+class TrackedConnection(Protocol):
+    """What the limiter needs of a connection."""
 
-    def still_since(self) -> float | None:
-        """When something last moved on it (loop time); None where it is of use now, and must not be cut for another."""
+    def idle_since(self) -> float | None:
+        """When something last moved on it (loop time); None while it is in use and must not be evicted."""
 
-    def look(self, now: float) -> None:
-        """Ends itself if it is over a deadline."""
+    def check_deadlines(self, now: float) -> None:
+        """Ends the connection if it is past a deadline."""
 
     def cut(self, reason: str) -> None:
-        """Ends it now, with whatever was still to be sent."""
+        """Ends the connection now and drops unsent output. `reason` is a label of the metric `CUT`."""
 
 
-class Edge:
-    """The connections by address. `trusts` tells proxies, which speak for many; `headers` are those of every answer."""
+class ConnectionLimiter:
+    """The open connections, grouped by address (an IPv6 address counts as its /64).
+
+    `trusts(address)` tells trusted proxies, which speak for many clients; `headers` are those of every response.
+    """
 
     def __init__(
         self,
-        bounds: HttpLimits | None = None,
+        limits: HttpLimits | None = None,
         *,
         trusts: Callable[[str], bool] = lambda _: False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.bounds = bounds or HttpLimits()
+        self.limits = limits or HttpLimits()
         self.headers = dict(headers or {})
         self.encoded_headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
         self._trusts = trusts
-        self._groups: dict[str, dict[Held, None]] = {}
-        self._group_of: dict[Held, str] = {}
-        self._refused: dict[Held, None] = {}
-        self._ticking: asyncio.TimerHandle | None = None
+        self._groups: dict[str, dict[TrackedConnection, None]] = {}
+        self._group_of: dict[TrackedConnection, str] = {}
+        self._refused: dict[TrackedConnection, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._logged_at = float("-inf")
 
     @property
     def count(self) -> int:
-        """The connections of this process."""
+        """The number of open connections."""
         return len(self._group_of)
 
-    def all(self) -> list[Held]:
-        """Them."""
+    def connections(self) -> list[TrackedConnection]:
+        """The open connections, oldest first."""
         return list(self._group_of)
 
-    # Who may come in ------------------------------------------------------------------------------------------------
+    # Admission ------------------------------------------------------------------------------------------------------
 
-    def admit(self, connection: Held, address: str) -> bool:
-        """Counts it, in place of one that is of no use if there are too many. False where all of them are."""
-        name = neighbourhood(address)
-        if self._has_room(name, address):
+    def admit(self, connection: TrackedConnection, address: str) -> bool:
+        """Registers a connection, after evicting an idle one where there are too many. False where none is idle."""
+        name = subnet_of(address)
+        if self._make_room(name, address):
             self._add(connection, name)
             return True
-        self._tell_full()
+        self._report_full()
         return False
 
-    def keep_refused(self, connection: Held) -> bool:
-        """Whether one that was not admitted may stay for as long as it takes to tell it so."""
+    def keep_refused(self, connection: TrackedConnection) -> bool:
+        """Whether a connection that was not admitted may stay open until its 503 was sent."""
         if len(self._refused) >= REFUSED_AT_ONCE:
             return False
         self._refused[connection] = None
         return True
 
-    def replace(self, old: Held, new: Held) -> None:
-        """The same connection in other hands: a websocket's."""
+    def replace(self, old: TrackedConnection, new: TrackedConnection) -> None:
+        """The same TCP connection under another protocol: an upgrade to a websocket."""
         name = self._group_of.get(old)
         if name is not None:
             self.remove(old)
             self._add(new, name)
 
-    def remove(self, connection: Held) -> None:
-        """Forgets it; the second time nothing happens."""
+    def remove(self, connection: TrackedConnection) -> None:
+        """Unregisters a connection. Has no effect the second time."""
         self._refused.pop(connection, None)
         name = self._group_of.pop(connection, None)
         if name is None:
@@ -122,63 +126,63 @@ class Edge:
         if not group:
             del self._groups[name]
 
-    def _add(self, connection: Held, name: str) -> None:
+    def _add(self, connection: TrackedConnection, name: str) -> None:
         self._groups.setdefault(name, {})[connection] = None
         self._group_of[connection] = name
-        if self._ticking is None:
-            self._schedule()
+        if self._timer is None:
+            self._schedule_check()
 
-    def _has_room(self, name: str, address: str) -> bool:
+    def _make_room(self, name: str, address: str) -> bool:
         group = self._groups.get(name, {})
-        if len(group) >= self.bounds.connections_per_address and not self._trusts(address):
+        if len(group) >= self.limits.connections_per_address and not self._trusts(address):
             return self._evict(group)
-        if self.count >= self.bounds.connections:
-            # Who has most has to give way.
+        if self.count >= self.limits.connections:
+            # The address with the most connections loses one first.
             largest = max(self._groups.values(), key=len)
-            return self._evict(largest) or self._evict(group) or self._evict(largest, young=0)
+            return self._evict(largest) or self._evict(group) or self._evict(largest, grace=0)
         return True
 
-    def _evict(self, group: dict[Held, None], young: float = YOUNG_SECONDS) -> bool:
-        """Cuts the one on which nothing has moved for longest, and at least for as long as one is young."""
-        latest = asyncio.get_running_loop().time() - young
-        still = [
+    def _evict(self, group: dict[TrackedConnection, None], grace: float = GRACE_SECONDS) -> bool:
+        """Cuts the connection that has been idle for longest, and for at least `grace` seconds."""
+        latest = asyncio.get_running_loop().time() - grace
+        idle = [
             (since, connection)
             for connection in group
-            if (since := connection.still_since()) is not None and since <= latest
+            if (since := connection.idle_since()) is not None and since <= latest
         ]
-        if not still:
+        if not idle:
             return False
-        _, connection = min(still, key=lambda each: each[0])
+        _, connection = min(idle, key=lambda each: each[0])
         self.remove(connection)
         connection.cut("crowded")
         return True
 
-    def _tell_full(self) -> None:
+    def _report_full(self) -> None:
         metrics.CUT.labels("full").inc()
         now = asyncio.get_running_loop().time()
         if now - self._logged_at > LOG_SECONDS:
             self._logged_at = now
             log.warning("connections.full", connections=self.count, addresses=len(self._groups))
 
-    # Those that are stuck -------------------------------------------------------------------------------------------
+    # Deadlines ------------------------------------------------------------------------------------------------------
 
-    def _schedule(self) -> None:
-        shortest = min(seconds for name, seconds in vars(self.bounds).items() if name.endswith("_seconds"))
+    def _schedule_check(self) -> None:
+        shortest = min(seconds for name, seconds in vars(self.limits).items() if name.endswith("_seconds"))
         loop = asyncio.get_running_loop()
-        self._ticking = loop.call_later(min(LOOK_SECONDS, shortest / 4), self._look, loop)
+        self._timer = loop.call_later(min(CHECK_SECONDS, shortest / 4), self._check_all, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._ticking = None
+    def _check_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
         now = loop.time()
         for connection in [*self._group_of, *self._refused]:
-            connection.look(now)
+            connection.check_deadlines(now)
         if self._group_of or self._refused:
-            self._schedule()
+            self._schedule_check()
 
-    # What is answered below the application -------------------------------------------------------------------------
+    # Responses below the application --------------------------------------------------------------------------------
 
-    def refusal(self, status: HTTPStatus) -> bytes:
-        """A whole answer as errors are answered, with the headers that all answers have; the connection ends with it."""
+    def error_response(self, status: HTTPStatus) -> bytes:
+        """A complete HTTP/1.1 response with the JSON body of errors and the headers of every response; it closes."""
         code, message = _CODES[status]
         error: dict[str, object] = {"code": code, "message": message}
         headers = {
@@ -197,8 +201,8 @@ class Edge:
         return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 
 
-def cut(transport: asyncio.Transport) -> None:
-    """Aborts a connection. The kernel would otherwise keep what it holds for somebody who does not read, for minutes."""
+def reset(transport: asyncio.Transport) -> None:
+    """Aborts a connection with a TCP reset: the kernel would otherwise keep unsent output for minutes."""
     raw = transport.get_extra_info("socket")
     if raw is not None and raw.fileno() != -1:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
@@ -206,7 +210,7 @@ def cut(transport: asyncio.Transport) -> None:
 
 
 def acknowledged(transport: asyncio.Transport) -> int:
-    """The bytes that the other side's kernel has taken so far; -1 where this system does not count them."""
+    """The bytes that the client's kernel has acknowledged so far; -1 where this system does not count them."""
     raw = transport.get_extra_info("socket")
     if raw is None or _TCP_INFO is None:
         return -1

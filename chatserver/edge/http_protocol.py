@@ -1,8 +1,8 @@
-"""uvicorn's HTTP protocol with an edge of our own: given to uvicorn as its `http` class (`server.uvicorn_settings`).
+"""uvicorn's HTTP protocol with limits: given to uvicorn as its `http` class (`websocket_protocol.uvicorn_settings`).
 
-It bounds what uvicorn leaves open, on every path: the time and the size of headers, bodies, chunks and trailers, the time
-that an answer may lie unread, requests sent while another is answered, and (`Edge`) the number of connections. One
-request is parsed at a time: what comes behind it is held as bytes, and nothing more is read.
+It limits what uvicorn leaves unlimited, on every path: the time and the size of headers, bodies, chunks and trailers, the
+time that a response may stay unread, pipelined requests, and (`ConnectionLimiter`) the number of connections. One request
+is parsed at a time: input that follows it is held as bytes, and reading is paused.
 """
 
 import asyncio
@@ -15,26 +15,27 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from chatserver.edge import connection_limits as edges
-from chatserver.edge.connection_limits import Edge
-from chatserver.realtime import limits
+from chatserver.edge import connection_limits, limits
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.realtime.limits import BUFFER_BYTES
 from chatserver.runtime import metrics
 
 _END_OF_HEADERS = b"\r\n\r\n"
 
 
 class Phase(Enum):
-    """What is read of a connection."""
+    """What is being read on a connection. The names are labels of the metric `CUT`."""
 
     idle = 0
     headers = 1
     body = 2
-    # It is refused; what it still sends is taken and forgotten, or the kernel would cut off our answer.
+    # The request is refused. Further input is read and dropped: unread, it would make the kernel reset the connection
+    # before the client has received the response.
     discarding = 3
 
 
-class Flow(FlowControl):
-    """uvicorn's, which reads nothing more for as long as bytes are held back."""
+class HoldingFlowControl(FlowControl):
+    """uvicorn's flow control, which does not resume reading while input is held."""
 
     is_holding = False
     headers: list[tuple[bytes, bytes]]
@@ -44,17 +45,17 @@ class Flow(FlowControl):
             super().resume_reading()
 
 
-class Refused(Exception):
-    """Raised out of the parser's callbacks, which makes it stop there."""
+class RequestRefused(Exception):
+    """Raised in a callback of the parser to stop parsing."""
 
 
-class Cycle(RequestResponseCycle):
-    """uvicorn's request and its answer; where the application failed altogether, with the headers of every answer."""
+class ResponseCycle(RequestResponseCycle):
+    """uvicorn's request and response, whose 500 has the headers of every response where the application failed."""
 
     async def send_500_response(self) -> None:
         body = b"Internal Server Error.\n"
         headers = [
-            *cast(Flow, self.flow).headers,
+            *cast(HoldingFlowControl, self.flow).headers,
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
@@ -63,40 +64,40 @@ class Cycle(RequestResponseCycle):
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-class RequestProtocol(HttpToolsProtocol):
-    """One HTTP connection within its bounds."""
+class HttpProtocol(HttpToolsProtocol):
+    """One HTTP connection within its limits."""
 
-    def __init__(self, *arguments: Any, edge: Edge, **options: Any) -> None:
+    def __init__(self, *arguments: Any, limiter: ConnectionLimiter, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._edge, self._bounds = edge, edge.bounds
+        self._limiter, self._limits = limiter, limiter.limits
         self._phase = Phase.idle
         self._is_over = False
-        self._held = b""
-        # When the present phase has to be done, or to have moved (loop time).
-        self._due = self._moved_at = 0.0
+        self._held_input = b""
+        # When the current phase must be complete, or must have made progress (loop time).
+        self._deadline = self._moved_at = 0.0
         self._status = HTTPStatus.BAD_REQUEST
-        self._count_anew()
+        self._reset_counters()
         self._body_left = 0
-        # What the client took of an answer, and when that was counted; None while nothing waits for it.
-        self._resumes = self._taken = self._last_taken = 0
+        # Acknowledged bytes of a response, and since when they are measured; None while nothing is unsent.
+        self._resumes = self._acknowledged_at_start = self._last_acknowledged = 0
         self._unread_since: float | None = None
 
-    def _count_anew(self) -> None:
+    def _reset_counters(self) -> None:
         self._read = self._body_read = self._discarded = self._body_read_before = 0
 
     # The connection -------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = self._flow = Flow(transport)
-        self._flow.headers = self._edge.encoded_headers
+        self.flow = self._flow = HoldingFlowControl(transport)
+        self._flow.headers = self._limiter.encoded_headers
         self._moved_at = self.loop.time()
-        self._due = self._moved_at + self._bounds.header_seconds
-        if not self._edge.admit(self, self.client[0] if self.client else ""):
+        self._deadline = self._moved_at + self._limits.header_seconds
+        if not self._limiter.admit(self, self.client[0] if self.client else ""):
             self._refuse_connection()
 
     def _refuse_connection(self) -> None:
-        if self._edge.keep_refused(self):
+        if self._limiter.keep_refused(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
         else:
             self._is_over = True
@@ -104,18 +105,18 @@ class RequestProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True
-        self._held = b""
-        self._edge.remove(self)
+        self._held_input = b""
+        self._limiter.remove(self)
         super().connection_lost(exc)
 
     def cut(self, reason: str) -> None:
         """Ends the connection now."""
         metrics.CUT.labels(reason).inc()
         self._is_over = True
-        edges.cut(self.transport)
+        connection_limits.reset(self.transport)
 
-    def still_since(self) -> float | None:
-        """When something last moved; None while the application works on a request that its client waits for."""
+    def idle_since(self) -> float | None:
+        """When something last moved; None while the application works on a request."""
         is_at_work = self._phase is Phase.idle and self._is_answering() and not self.flow.write_paused
         return None if is_at_work else self._moved_at
 
@@ -124,34 +125,34 @@ class RequestProtocol(HttpToolsProtocol):
 
     # Deadlines ------------------------------------------------------------------------------------------------------
 
-    def look(self, now: float) -> None:
-        """Cuts a connection that is stuck."""
+    def check_deadlines(self, now: float) -> None:
+        """Cuts the connection if a request or a response makes no progress."""
         if self.transport.get_write_buffer_size():
-            self._look_at_answer(now)
+            self._check_response(now)
         else:
             self._unread_since = None
-            if now > self._due:
-                self._look_at_request(now)
+            if now > self._deadline:
+                self._check_request(now)
 
-    def _look_at_answer(self, now: float) -> None:
-        taken = self._count_taken()
-        if taken > self._last_taken:
-            self._last_taken, self._moved_at = taken, now
-        if self._unread_since is None or taken - self._taken >= self._bounds.answer_bytes:
-            self._unread_since, self._taken = now, taken
-        elif now - self._unread_since > self._bounds.answer_seconds:
+    def _check_response(self, now: float) -> None:
+        acknowledged = self._count_acknowledged()
+        if acknowledged > self._last_acknowledged:
+            self._last_acknowledged, self._moved_at = acknowledged, now
+        if self._unread_since is None or acknowledged - self._acknowledged_at_start >= self._limits.answer_bytes:
+            self._unread_since, self._acknowledged_at_start = now, acknowledged
+        elif now - self._unread_since > self._limits.answer_seconds:
             self.cut("unread-answer")
 
-    def _count_taken(self) -> int:
-        count = edges.acknowledged(self.transport)
-        # Each resume means that a buffer which was full has been emptied but for a quarter.
-        return count if count >= 0 else self._resumes * limits.BUFFER_BYTES
+    def _count_acknowledged(self) -> int:
+        count = connection_limits.acknowledged(self.transport)
+        # Each resume_writing means that a full buffer was emptied to a quarter.
+        return count if count >= 0 else self._resumes * BUFFER_BYTES
 
-    def _look_at_request(self, now: float) -> None:
-        is_moving = self._body_read - self._body_read_before >= self._bounds.body_bytes
+    def _check_request(self, now: float) -> None:
+        is_moving = self._body_read - self._body_read_before >= self._limits.body_bytes
         if self._phase is Phase.body and not self.cycle.response_complete and (is_moving or self.flow.read_paused):
             self._body_read_before = self._body_read
-            self._due = now + self._bounds.body_seconds
+            self._deadline = now + self._limits.body_seconds
         else:
             self.cut(self._phase.name)
 
@@ -161,13 +162,13 @@ class RequestProtocol(HttpToolsProtocol):
         self._moved_at = self.loop.time()
         if self._phase is Phase.discarding:
             self._discard(len(data))
-        elif self._held:
-            self._hold(self._held + data)
+        elif self._held_input:
+            self._hold(self._held_input + data)
         else:
             self._feed(data)
 
     def _feed(self, data: bytes) -> None:
-        """Parses one request after the other, as long as none is being answered."""
+        """Parses one request after the other, as long as no response is under way."""
         start, size = 0, len(data)
         while start < size and not self._is_over and self._phase is not Phase.discarding:
             if self._phase is Phase.idle:
@@ -183,25 +184,25 @@ class RequestProtocol(HttpToolsProtocol):
         return self._is_answering() or self.flow.write_paused
 
     def _hold(self, data: bytes) -> None:
-        self._held = data
+        self._held_input = data
         self.flow.pause_reading()
         self._flow.is_holding = True
 
     def _release(self) -> None:
-        if not self._held or self._is_over or self._phase is Phase.discarding or self._has_to_wait():
+        if not self._held_input or self._is_over or self._phase is Phase.discarding or self._has_to_wait():
             return
-        data, self._held = self._held, b""
+        data, self._held_input = self._held_input, b""
         self._flow.is_holding = False
         self.flow.resume_reading()
         self._feed(data)
 
     def _begin(self) -> None:
         self._phase = Phase.headers
-        self._count_anew()
-        self._due = self.loop.time() + self._bounds.header_seconds
+        self._reset_counters()
+        self._deadline = self.loop.time() + self._limits.header_seconds
 
     def _end_of_piece(self, data: bytes, start: int) -> int:
-        """Where the headers or the body end at the latest, so that no second request is parsed with the first."""
+        """Where the headers or the body end at the latest, so that the next request is not parsed with this one."""
         if self._phase is Phase.headers:
             found = data.find(_END_OF_HEADERS, start)
             return found + len(_END_OF_HEADERS) if found >= 0 else len(data)
@@ -235,7 +236,7 @@ class RequestProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= limits.PIPELINED:
-            raise Refused
+            raise RequestRefused
         super().on_message_begin()
         if self._phase is Phase.idle:
             self._begin()
@@ -244,19 +245,19 @@ class RequestProtocol(HttpToolsProtocol):
         self._check_headers()
         super().on_headers_complete()
         self._phase = Phase.body
-        self._count_anew()
-        self._due = self.loop.time() + self._bounds.body_seconds
-        # Trailers come to the same list, and must not reach the application as headers.
+        self._reset_counters()
+        self._deadline = self.loop.time() + self._limits.body_seconds
+        # The parser appends trailers to the same list; they must not reach the application as headers.
         self.headers = self.headers.copy()
         self._body_left = _content_length(self.headers)
 
     def _check_headers(self) -> None:
         if len(self.headers) > limits.HEADER_COUNT:
             self._status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise Refused
+            raise RequestRefused
         if len(self.url) > limits.URL_BYTES:
             self._status = HTTPStatus.REQUEST_URI_TOO_LONG
-            raise Refused
+            raise RequestRefused
 
     def on_body(self, body: bytes) -> None:
         self._body_read += len(body)
@@ -266,7 +267,7 @@ class RequestProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._phase = Phase.idle
-        self._due = math.inf if self._is_answering() else self.loop.time() + self._bounds.idle_seconds
+        self._deadline = math.inf if self._is_answering() else self.loop.time() + self._limits.idle_seconds
 
     def handle_websocket_upgrade(self) -> None:
         if self._is_answering():
@@ -274,51 +275,51 @@ class RequestProtocol(HttpToolsProtocol):
             return
         self._is_over = True
         super().handle_websocket_upgrade()
-        self._edge.replace(self, self.transport.get_protocol())  # type: ignore[arg-type]
+        self._limiter.replace(self, self.transport.get_protocol())  # type: ignore[arg-type]
 
-    # Answering ------------------------------------------------------------------------------------------------------
+    # Responses ------------------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        # uvicorn takes no class for it.
-        cycle.__class__ = Cycle
+        # uvicorn has no setting for this class.
+        cycle.__class__ = ResponseCycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._phase is Phase.body:
-            self._due = self.loop.time() + self._bounds.discard_seconds
+            self._deadline = self.loop.time() + self._limits.discard_seconds
         elif self._phase is Phase.idle and not self._is_answering():
-            self._due = self.loop.time() + self._bounds.idle_seconds
-        if self._held:
+            self._deadline = self.loop.time() + self._limits.idle_seconds
+        if self._held_input:
             self.loop.call_soon(self._release)
 
     def resume_writing(self) -> None:
         self._resumes += 1
         super().resume_writing()
-        if self._held:
+        if self._held_input:
             self.loop.call_soon(self._release)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """For what the parser did not take."""
+        """Called where the parser failed."""
         self._refuse(self._status)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers instead of the application, and ends the connection."""
-        if not self._silence_application():
+        """Responds in place of the application and ends the connection."""
+        if not self._discard_response():
             self.cut(f"refused-{status.value}")
             return
         metrics.CUT.labels(f"refused-{status.value}").inc()
-        self._phase, self._held = Phase.discarding, b""
-        self._count_anew()
-        self._due = self.loop.time() + self._bounds.discard_seconds
+        self._phase, self._held_input = Phase.discarding, b""
+        self._reset_counters()
+        self._deadline = self.loop.time() + self._limits.discard_seconds
         self._flow.is_holding = False
         self.flow.resume_reading()
-        self.transport.write(self._edge.refusal(status))
+        self.transport.write(self._limiter.error_response(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
-    def _silence_application(self) -> bool:
-        """Drops what it would still answer. False where it has begun to, so that nothing else can be said."""
+    def _discard_response(self) -> bool:
+        """Drops the application's response. False where it has been started, so that no other can be sent."""
         if not self._is_answering():
             return True
         cycle = self.cycle
@@ -328,5 +329,5 @@ class RequestProtocol(HttpToolsProtocol):
 
 
 def _content_length(headers: list[tuple[bytes, bytes]]) -> int:
-    """The parser has judged it: digits, and no second one."""
+    """The Content-Length, 0 where there is none. The parser has validated it."""
     return next((int(value) for name, value in headers if name == b"content-length"), 0)

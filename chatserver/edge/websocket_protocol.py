@@ -1,8 +1,8 @@
-"""uvicorn's websocket protocol with an edge of our own: given to uvicorn as its `ws` class (`uvicorn_settings`).
+"""uvicorn's websocket protocol with limits: given to uvicorn as its `ws` class (`uvicorn_settings`).
 
-It publishes itself as the socket's `Wire` in `scope["extensions"]`: pre-encoded frames go straight to the transport.
-And it bounds what uvicorn leaves unbounded: the time for handshake and goodbye, frames of any kind (ping floods, empty
-fragments), what the kernel keeps for a client that does not read.
+It publishes itself as the socket's `Transport` in `scope["extensions"]`: encoded frames are written straight to the
+TCP transport. And it limits what uvicorn leaves unlimited: the time for the opening and closing handshakes, frames of any
+kind (ping floods, empty fragments), and what the kernel buffers for a client that does not read.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
-from chatserver.edge import connection_limits as edges
-from chatserver.edge.connection_limits import Edge
-from chatserver.edge.http_protocol import RequestProtocol
+from chatserver.edge import connection_limits
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.http_protocol import HttpProtocol
 from chatserver.realtime import limits
 from chatserver.realtime.protocol import PING_FRAME, Close, retry_reason
 from chatserver.realtime.rate_limit import TokenBucket
@@ -29,28 +29,32 @@ from chatserver.realtime.transport import EXTENSION, TransportListener
 from chatserver.runtime import metrics
 
 
-def uvicorn_settings(edge: Edge | None = None, ws: "type[SocketProtocol] | None" = None) -> dict[str, Any]:
-    """The part of uvicorn's configuration that the sockets rely on; `edge` counts the connections of this process."""
-    edge = edge or Edge()
+def uvicorn_settings(
+    limiter: ConnectionLimiter | None = None, ws: "type[WebSocketProtocol] | None" = None
+) -> dict[str, Any]:
+    """The settings of uvicorn that both protocols rely on. `limiter` counts the connections of this process."""
+    limiter = limiter or ConnectionLimiter()
     return {
-        "http": partial(RequestProtocol, edge=edge),
-        "ws": partial(ws or SocketProtocol, edge=edge),
+        "http": partial(HttpProtocol, limiter=limiter),
+        "ws": partial(ws or WebSocketProtocol, limiter=limiter),
         "ws_max_size": limits.FRAME_BYTES,
         "ws_per_message_deflate": False,
-        # The hub looks after its sockets itself, with no timer for each.
+        # realtime/maintenance.py pings all sockets, without a timer for each.
         "ws_ping_interval": None,
         "ws_ping_timeout": None,
-        # Ours believes listed proxies only (web/proxies.py).
+        # web/proxies.py trusts listed proxies only.
         "proxy_headers": False,
         "timeout_graceful_shutdown": 10,
         "server_header": False,
     }
 
 
-class Dialogue(ServerProtocol):
-    """The library's reading of RFC 6455, but for a goodbye in the middle of a fragmented message: control frames may
-    come there (5.4), so it is answered like any other, and what was begun is forgotten. And whoever is refused gets the
-    headers of every answer."""
+class TolerantServerProtocol(ServerProtocol):
+    """The library's implementation of RFC 6455 with two changes.
+
+    A close frame between two fragments of a message is answered like any other (5.4 allows control frames there), and the
+    incomplete message is dropped. A refused handshake has the headers of every response.
+    """
 
     headers: Mapping[str, str]
 
@@ -66,15 +70,15 @@ class Dialogue(ServerProtocol):
         super().recv_frame(frame)
 
 
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """One websocket: a `Wire` once it is accepted."""
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One websocket: a `Transport` once it is accepted."""
 
-    def __init__(self, *arguments: Any, edge: Edge, **options: Any) -> None:
+    def __init__(self, *arguments: Any, limiter: ConnectionLimiter, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._edge = edge
-        # uvicorn takes no class for it, and to make a second one would be a twentieth of what a connect costs.
-        self.conn.__class__ = Dialogue
-        cast(Dialogue, self.conn).headers = edge.headers
+        self._limiter = limiter
+        # uvicorn has no setting for this class, and a second instance would cost a twentieth of a connect.
+        self.conn.__class__ = TolerantServerProtocol
+        cast(TolerantServerProtocol, self.conn).headers = limiter.headers
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -92,7 +96,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._edge.remove(self)
+        self._limiter.remove(self)
         self._stop_deadline()
         self._notify_lost()
 
@@ -107,19 +111,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._deadline = None
 
     def _arm_close_deadline(self) -> None:
-        """Whoever does not take the goodbye in time is cut: a close would wait behind what they do not read."""
+        """Aborts the connection if the client does not complete the close in time: it may not read at all."""
         self._notify_lost()
         if self._deadline is None and not self.disconnected:
             self._deadline = self.loop.call_later(limits.CLOSE_SECONDS, self.abort)
 
-    # For the edge -------------------------------------------------------------------------------------------------
+    # For the connection limiter ------------------------------------------------------------------------------------
 
-    def still_since(self) -> float | None:
-        """None for a socket that was let in."""
+    def idle_since(self) -> float | None:
+        """When input last arrived; None for an accepted socket, which is never evicted."""
         return None if self._listener is not None else self.received_at
 
-    def look(self, now: float) -> None:
-        """Its deadlines are the hub's, and those of handshake and goodbye."""
+    def check_deadlines(self, now: float) -> None:
+        """Nothing: the deadlines of sockets are the hub's, and those of the opening and closing handshakes."""
 
     def cut(self, reason: str) -> None:
         metrics.CUT.labels(reason).inc()
@@ -131,12 +135,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             self.scope["extensions"][EXTENSION] = cast(Any, self)
-            # Nothing is taken from a client that was not let in yet.
+            # Nothing is read from a client before it is accepted.
             self.transport.pause_reading()
 
     def _refuse_handshake(self) -> None:
-        """The library could not read it. It says why where the headers are too long, and only hangs up otherwise."""
-        answer = b"".join(self.conn.data_to_send()) or self._edge.refusal(HTTPStatus.BAD_REQUEST)
+        """The library could not parse the handshake. It answers only where the headers are too long."""
+        answer = b"".join(self.conn.data_to_send()) or self._limiter.error_response(HTTPStatus.BAD_REQUEST)
         self.transport.write(answer)
         self.close_sent = self.handshake_complete = True
         self._stop_deadline()
@@ -154,7 +158,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _finish_handshake(self) -> None:
         if not self.transport.is_closing():
             self.transport.resume_reading()
-        # Kept for the life of the socket otherwise: most of what an idle one costs.
+        # Otherwise kept for the life of the socket: most of the memory of an idle one.
         self.scope["headers"] = []
         del self.request, self.response
 
@@ -199,7 +203,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._discard_input()
 
     def _discard_input(self) -> None:
-        """What the client still sends is taken and forgotten: unread, it would make the kernel cut off our goodbye."""
+        """Further input is read and dropped: unread, it would make the kernel reset the connection before the close frame
+        has been received."""
         self._discards_input = True
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -236,19 +241,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._listener is not None:
             self._listener.resume_writing()
 
-    # The wire -----------------------------------------------------------------------------------------------------
+    # The transport ------------------------------------------------------------------------------------------------
 
     def attach(self, listener: TransportListener) -> None:
-        """Hands every frame to `listener` from now on, in place of ASGI's `receive`."""
+        """Passes every message to `listener` from now on, in place of ASGI's `receive`."""
         self._listener = listener
 
     def ping(self) -> None:
-        """Any answer counts as a sign of life."""
+        """Sends a ping. Any input counts as an answer."""
         if not self.close_sent and not self.transport.is_closing():
             self.transport.write(PING_FRAME)
 
     def close(self, code: int, reason: str = "") -> None:
-        """Sends the goodbye and waits for the other side's, for a while."""
+        """Sends a close frame and waits CLOSE_SECONDS for the client's."""
         if self.close_sent or self.transport.is_closing():
             return
         self.conn.send_close(code, reason)
@@ -258,12 +263,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._notify_lost()
 
     def abort(self) -> None:
-        """Cuts the socket now, with whatever was still to be sent."""
+        """Resets the connection now and drops unsent output."""
         if not self.disconnected:
-            edges.cut(self.transport)
+            connection_limits.reset(self.transport)
 
     async def wait_closed(self) -> None:
-        """The goodbye is in the transport already."""
+        """Returns at once: the close frame is in the TCP transport already."""
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -1,4 +1,4 @@
-"""Addresses of visitors, for limits: what counts as one, and how processes name it to each other."""
+"""Addresses of clients, as limits count them and as processes name them to each other."""
 
 import hmac
 from functools import lru_cache
@@ -6,13 +6,16 @@ from ipaddress import IPv6Address, ip_network
 
 from chatserver.net.ip_addresses import address_of
 
-# Names of addresses that are remembered: whoever opens one socket often opens more.
+# Addresses whose subnet and hash are cached: a client that opens one socket often opens more.
 KEPT = 4096
 
 
 @lru_cache(KEPT)
-def neighbourhood(address: str) -> str:
-    """What counts as one address: itself, or with IPv6 the /64 from which one subscriber may pick any."""
+def subnet_of(address: str) -> str:
+    """The unit that limits count by: an IPv4 address itself, the /64 of an IPv6 address, which one subscriber has whole.
+
+    A text that is no IP address is returned as it is.
+    """
     parsed = address_of(address)
     if parsed is None:
         return address
@@ -21,6 +24,6 @@ def neighbourhood(address: str) -> str:
 
 @lru_cache(KEPT)
 def hidden(address: str, secret_key: str) -> str:
-    """A name for the neighbourhood that tells nobody which it is: addresses are few, so a bare hash could be guessed."""
-    text = f"address:{neighbourhood(address)}".encode("utf-8", "replace")
+    """A keyed hash of the subnet, 32 hexadecimal digits: addresses are few, so an unkeyed hash could be reversed."""
+    text = f"address:{subnet_of(address)}".encode("utf-8", "replace")
     return hmac.digest(secret_key.encode(), text, "sha256").hex()[:32]

@@ -58,41 +58,6 @@ ACCESS_CHECK_BATCH = 500
 DRAIN_WAVES = 10
 
 
-# Of HTTP. Cookies, a long address and what proxies add fit into a quarter of it.
-HEADER_BYTES = 32 * 1024
-# A browser sends twenty, proxies add a dozen; each costs far more in memory than it is long.
-HEADER_COUNT = 100
-# Request lines and single headers; the websocket library has the same bound.
-URL_BYTES = 8 * 1024
-# Sizes of chunks, their extensions and trailers: so much, and then as much as there is of the body itself.
-CHUNK_OVERHEAD_BYTES = 16 * 1024
-# What is read of a request that is answered or refused already, so that its sender hears why; then it is cut.
-DISCARDED_BYTES = 2 * 1024 * 1024
-# Requests parsed while an answer is under way; whatever is sent beyond these few waits unparsed.
-PIPELINED = 4
-# Connections that one process holds at most, however many files it may open: idle ones take some 10 kB each.
-CONNECTIONS = 16_384
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpLimits:
-    """The bounds of connections. Seconds, counts and bytes; bodies and answers must move by so much in their time."""
-
-    # Of one address, its websockets included; an address of a trusted proxy has none.
-    connections_per_address: int = 550
-    connections: int = CONNECTIONS
-    # A browser sends its headers in one go; a phone on a bad line in a few seconds.
-    header_seconds: float = 10.0
-    # About a kilobyte a second, slower than any line on which a page can be used.
-    body_seconds: float = 40.0
-    body_bytes: int = 40 * 1024
-    answer_seconds: float = 20.0
-    answer_bytes: int = 20 * 1024
-    # uvicorn ends an idle connection after five; this is for those that sent half a line since.
-    idle_seconds: float = 10.0
-    discard_seconds: float = 5.0
-
-
 @dataclass(frozen=True, kw_only=True)
 class SocketLimits:
     """The bounds that an operator, a test or a benchmark may set otherwise. Seconds and counts."""

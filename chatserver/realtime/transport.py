@@ -10,7 +10,7 @@ from chatserver.realtime.limits import BUFFER_BYTES, CLOSE_SECONDS
 from chatserver.realtime.protocol import payload_of
 
 # The key in `scope["extensions"]` under which our server publishes the socket's Wire.
-EXTENSION = "chatserver.wire"
+EXTENSION = "chatserver.transport"
 
 
 class TransportListener(Protocol):

@@ -76,7 +76,7 @@ async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: P
         raise SignUpClosed
     invited = await _invite_stands(tx, invite)
     limit = throttling.sign_ups(tx, visitor, invited=invited)
-    await throttling.take(tx, limit, addresses.neighbourhood(visitor.address))
+    await throttling.take(tx, limit, addresses.subnet_of(visitor.address))
     if policy == "invite" and not invited:
         raise SignUpClosed("An account here needs an invitation: open the invite link of a session and sign up there.")
 

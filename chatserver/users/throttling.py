@@ -49,7 +49,7 @@ class Count:
 
 def counts_of_a_stranger(email: str, visitor: Visitor) -> tuple[Count, ...]:
     """For whoever shows nothing but an address and a password: the place first, then the account."""
-    return Count(ADDRESS, addresses.neighbourhood(visitor.address)), Count(ACCOUNT, normalization.email_key(email))
+    return Count(ADDRESS, addresses.subnet_of(visitor.address)), Count(ACCOUNT, normalization.email_key(email))
 
 
 async def count(tx: Transaction, counts: Sequence[Count]) -> RateLimited | None:

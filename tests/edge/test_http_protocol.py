@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from chatserver.edge import connection_limits
-from chatserver.edge.connection_limits import Edge
-from chatserver.realtime import limits
-from chatserver.realtime.limits import HttpLimits
-from tests.realtime.house import House
+from chatserver.edge import connection_limits, limits
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.limits import HttpLimits
+from tests.support.hub_server import HubServer
 
 CHUNK = b"x" * 65536
 BIG_CHUNKS = 64
@@ -24,7 +23,7 @@ class Site:
     """What answers: `/echo` what it was sent, `/big` four megabytes, `/wait` when `gate` opens; else 404, unread."""
 
     def __init__(self) -> None:
-        self.gate = asyncio.Event()
+        self.release = asyncio.Event()
         self.running = self.most = self.asked = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -46,7 +45,7 @@ class Site:
         if path == "/broken":
             raise RuntimeError("a secret detail")
         if path == "/wait":
-            await self.gate.wait()
+            await self.release.wait()
         body = await _body(receive) if path == "/echo" else b""
         names = b",".join(name for name, _ in scope["headers"])
         await _say(send, 404 if path == "/nothing" else 200, b"%s %d %s" % (path.encode(), len(body), names))
@@ -68,22 +67,22 @@ async def _say(send: Any, status: int, body: bytes) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(**bounds: Any) -> AsyncIterator[tuple[House, Site]]:
+async def serving(**bounds: Any) -> AsyncIterator[tuple[HubServer, Site]]:
     """A server with these bounds."""
     site = Site()
-    async with House(http=HttpLimits(**bounds), app=site) as house:
-        site.gate = asyncio.Event()
-        yield house, site
-        await house.do(lambda: site.gate.set())
+    async with HubServer(http=HttpLimits(**bounds), app=site) as server:
+        site.release = asyncio.Event()
+        yield server, site
+        await server.do(lambda: site.release.set())
 
 
-async def call(house: House, *, receive_bytes: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def call(server: HubServer, *, receive_bytes: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A connection; with `receive_bytes` its kernel takes little that is not read."""
     sock = socket.socket()
     if receive_bytes:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     sock.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", house.port))
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
     # What is not asked for must stay in the kernel.
     return await asyncio.open_connection(sock=sock, limit=max(receive_bytes, 2) if receive_bytes else 65536)
 
@@ -97,9 +96,9 @@ async def read_all(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
             return b""
 
 
-async def is_served(house: House) -> None:
+async def is_served(server: HubServer) -> None:
     """Somebody else asks, and is answered at once."""
-    reader, writer = await call(house)
+    reader, writer = await call(server)
     async with asyncio.timeout(2):
         writer.write(b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         assert b"200 OK" in await reader.read()
@@ -131,18 +130,18 @@ ENDLESS = {
 @pytest.mark.parametrize("what", ENDLESS)
 async def test_around_a_body_there_is_no_more_than_belongs_to_it(what: str) -> None:
     begin, piece = ENDLESS[what]
-    async with serving() as (house, _):
-        reader, writer = await call(house)
+    async with serving() as (server, _):
+        reader, writer = await call(server)
         writer.write(begin)
         assert await send_endlessly(writer, piece, 300_000_000) < 32_000_000
         assert (await read_all(reader)).startswith((b"HTTP/1.1 400", b"HTTP/1.1 431")) or writer.is_closing()
-        await is_served(house)
-        await house.until(lambda: house.edge.count == 0)
+        await is_served(server)
+        await server.until(lambda: server.limiter.count == 0)
 
 
 async def test_an_honest_body_in_chunks_is_read_and_its_trailers_are_no_headers() -> None:
-    async with serving() as (house, _):
-        reader, writer = await call(house)
+    async with serving() as (server, _):
+        reader, writer = await call(server)
         body = b"".join(b"%x;a=b\r\n%s\r\n" % (size, b"x" * size) for size in (1, 10, 5000, 70_000))
         writer.write(CHUNKED + body + b"0\r\nCookie: evil=1\r\nX-Trailer: y\r\n\r\n")
         await reader.readuntil(b"/echo 75011 host,transfer-encoding")
@@ -153,14 +152,14 @@ async def test_an_honest_body_in_chunks_is_read_and_its_trailers_are_no_headers(
 
 
 async def test_a_body_that_drips_is_cut_wherever_it_is_sent_to_and_a_slow_one_is_not() -> None:
-    async with serving(body_seconds=1.0, body_bytes=1000, discard_seconds=1.0) as (house, _):
+    async with serving(body_seconds=1.0, body_bytes=1000, discard_seconds=1.0) as (server, _):
         for path in (b"echo", b"nothing"):
-            reader, writer = await call(house)
+            reader, writer = await call(server)
             writer.write(b"POST /%s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" % path)
             dripping = asyncio.create_task(drip(writer, b"1\r\nx\r\n"))
             await read_all(reader)
             assert await dripping
-        reader, writer = await call(house)
+        reader, writer = await call(server)
         writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n")
         for _ in range(30):
             writer.write(b"x" * 2000)
@@ -182,13 +181,13 @@ async def drip(writer: asyncio.StreamWriter, piece: bytes) -> bool:
 
 
 async def test_who_goes_on_sending_after_the_answer_is_heard_for_a_while_only() -> None:
-    async with serving() as (house, _):
-        reader, writer = await call(house)
+    async with serving() as (server, _):
+        reader, writer = await call(server)
         writer.write(b"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
         assert await send_endlessly(writer, CHUNK, 300_000_000) < 32_000_000
-        await house.until(lambda: house.edge.count == 0)
+        await server.until(lambda: server.limiter.count == 0)
         # What is little is taken, so that the answer arrives, and the connection goes on.
-        reader, writer = await call(house)
+        reader, writer = await call(server)
         writer.write(b"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000)
         await reader.readuntil(b"/nothing 0 host,content-length")
         writer.write(b"GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -196,8 +195,8 @@ async def test_who_goes_on_sending_after_the_answer_is_heard_for_a_while_only() 
 
 
 async def test_empty_lines_between_requests_keep_no_connection_open() -> None:
-    async with serving(header_seconds=1.0, idle_seconds=1.0) as (house, _):
-        reader, writer = await call(house)
+    async with serving(header_seconds=1.0, idle_seconds=1.0) as (server, _):
+        reader, writer = await call(server)
         writer.write(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
         await reader.readuntil(b"/a 0 host")
         assert await drip(writer, b"\r\n")
@@ -207,26 +206,28 @@ async def test_empty_lines_between_requests_keep_no_connection_open() -> None:
 
 
 async def test_unread_answers_are_cut_with_all_that_was_asked_behind_them_and_not_felt() -> None:
-    async with serving(answer_seconds=2.0) as (house, site):
+    async with serving(answer_seconds=2.0) as (server, site):
         asking = b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n" * 40
-        callers = [await call(house, receive_bytes=4096) for _ in range(100)]
+        callers = [await call(server, receive_bytes=4096) for _ in range(100)]
         for _, writer in callers:
             writer.write(asking)
-        await house.until(lambda: site.running == 100)
-        await is_served(house)
+        await server.until(lambda: site.running == 100)
+        await is_served(server)
         assert site.asked == 101, "one request of a connection at a time"
-        kept = await house.do(lambda: sum(each.transport.get_write_buffer_size() for each in house.edge.all()))
+        kept = await server.do(
+            lambda: sum(each.transport.get_write_buffer_size() for each in server.limiter.connections())
+        )
         assert kept < 100 * 2 * len(CHUNK)
-        await house.until(lambda: house.edge.count == 0 and site.running == 0, 10)
+        await server.until(lambda: server.limiter.count == 0 and site.running == 0, 10)
         assert site.asked == 101
         for _, writer in callers:
             writer.close()
 
 
 async def test_an_answer_read_in_drips_is_cut_and_a_slow_line_gets_all_of_it() -> None:
-    async with serving(answer_seconds=1.0, answer_bytes=20_000) as (house, _):
-        dripping = await call(house, receive_bytes=4096)
-        slow = await call(house, receive_bytes=16384)
+    async with serving(answer_seconds=1.0, answer_bytes=20_000) as (server, _):
+        dripping = await call(server, receive_bytes=4096)
+        slow = await call(server, receive_bytes=16384)
         for _, writer in (dripping, slow):
             writer.write(b"GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
         got, reading = 0, asyncio.create_task(read_in_drips(dripping[0]))
@@ -235,7 +236,7 @@ async def test_an_answer_read_in_drips_is_cut_and_a_slow_line_gets_all_of_it() -
                 got += len(data)
                 await asyncio.sleep(0.01)
         assert got > BIG_CHUNKS * len(CHUNK)
-        await house.until(lambda: house.edge.count == 0)
+        await server.until(lambda: server.limiter.count == 0)
         reading.cancel()
 
 
@@ -246,8 +247,8 @@ async def read_in_drips(reader: asyncio.StreamReader) -> None:
 
 
 async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -> None:
-    async with serving() as (house, site):
-        reader, writer = await call(house)
+    async with serving() as (server, site):
+        reader, writer = await call(server)
         for number in range(60):
             body = b"x" * number
             writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (number, body))
@@ -264,41 +265,41 @@ async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -
 
 
 async def test_thousands_of_requests_in_one_breath_wait_as_bytes() -> None:
-    async with serving() as (house, site):
+    async with serving() as (server, site):
         for head in (b"", CHUNKED + b"0\r\n\r\n"):
             before = site.asked
-            _, writer = await call(house)
+            _, writer = await call(server)
             writer.write(head + b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" * 5000)
-            await house.until(lambda: site.asked > before)  # noqa: B023
-            parsed = [len(each.pipeline) for each in await connections(house)]
+            await server.until(lambda: site.asked > before)  # noqa: B023
+            parsed = [len(each.pipeline) for each in await connections(server)]
             assert max(parsed) <= limits.PIPELINED
-            await is_served(house)
+            await is_served(server)
             assert site.asked - before <= 3
             writer.close()
 
 
-async def connections(house: House) -> list[Any]:
+async def connections(server: HubServer) -> list[Any]:
     """The server's end of each, as uvicorn counts them."""
-    return await house.do(lambda: list(house.server.server_state.connections))
+    return await server.do(lambda: list(server.uvicorn.server_state.connections))
 
 
 # Connections ------------------------------------------------------------------------------------------------------
 
 
 async def test_an_address_with_too_many_connections_loses_its_stillest_and_is_served() -> None:
-    async with serving(connections_per_address=20, header_seconds=60) as (house, site):
-        busy = [await call(house) for _ in range(5)]
+    async with serving(connections_per_address=20, header_seconds=60) as (server, site):
+        busy = [await call(server) for _ in range(5)]
         for _, writer in busy:
             writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-        await house.until(lambda: site.running == 5)
-        idle = [await call(house) for _ in range(100)]
+        await server.until(lambda: site.running == 5)
+        idle = [await call(server) for _ in range(100)]
         for _, writer in idle:
             writer.write(b"GET /wait HTTP/1.1\r\nX-Slow: ")
         # Those that have only just called are not taken for stuck at once.
-        await asyncio.sleep(2 * connection_limits.YOUNG_SECONDS)
-        await is_served(house)
-        assert len(await connections(house)) <= 21 + connection_limits.REFUSED_AT_ONCE
-        await house.do(lambda: site.gate.set())
+        await asyncio.sleep(2 * connection_limits.GRACE_SECONDS)
+        await is_served(server)
+        assert len(await connections(server)) <= 21 + connection_limits.REFUSED_AT_ONCE
+        await server.do(lambda: site.release.set())
         for reader, _ in busy:
             await reader.readuntil(b"/wait 0 host")
         for _, writer in (*busy, *idle):
@@ -306,12 +307,12 @@ async def test_an_address_with_too_many_connections_loses_its_stillest_and_is_se
 
 
 async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
-    async with serving(connections_per_address=10) as (house, site):
-        busy = [await call(house) for _ in range(10)]
+    async with serving(connections_per_address=10) as (server, site):
+        busy = [await call(server) for _ in range(10)]
         for _, writer in busy:
             writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-        await house.until(lambda: site.running == 10)
-        reader, _ = await call(house)
+        await server.until(lambda: site.running == 10)
+        reader, _ = await call(server)
         answer = await read_all(reader)
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: " in answer
@@ -319,11 +320,11 @@ async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "busy"
         for _, writer in busy:
             writer.close()
-        await house.until(lambda: house.edge.count == 0)
+        await server.until(lambda: server.limiter.count == 0)
 
 
 async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
-    many_callers = Edge(HttpLimits(connections_per_address=100, connections=10))
+    many_callers = ConnectionLimiter(HttpLimits(connections_per_address=100, connections=10))
     many = [Stuck(number) for number in range(9)]
     few = Stuck(-1)
     assert all(many_callers.admit(each, "192.0.2.1") for each in many)
@@ -333,7 +334,9 @@ async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
 
 
 async def test_a_proxy_that_is_trusted_may_have_more_and_a_network_counts_as_one() -> None:
-    many_callers = Edge(HttpLimits(connections_per_address=3), trusts=lambda address: address == "192.0.2.9")
+    many_callers = ConnectionLimiter(
+        HttpLimits(connections_per_address=3), trusts=lambda address: address == "192.0.2.9"
+    )
     assert all(many_callers.admit(Stuck(None), "192.0.2.9") for _ in range(50))
     subscriber = [many_callers.admit(Stuck(None), f"2001:db8:1:2::{number}") for number in range(1, 6)]
     assert subscriber == [True] * 3 + [False] * 2
@@ -346,23 +349,23 @@ class Stuck:
     def __init__(self, since: float | None) -> None:
         self.since, self.is_cut = since, False
 
-    def still_since(self) -> float | None:
+    def idle_since(self) -> float | None:
         return self.since
 
-    def look(self, now: float) -> None: ...
+    def check_deadlines(self, now: float) -> None: ...
 
     def cut(self, reason: str) -> None:
         self.is_cut = True
 
 
-async def test_sockets_that_are_let_in_are_counted_and_never_cut_for_others(house: House) -> None:
-    before = await house.do(lambda: house.edge.count)
-    async with house.joins("ada", await house.session("ada")) as ada:
-        assert await house.do(lambda: house.edge.count) == before + 1
-        held = (await house.do(lambda: house.edge.all()))[-1]
-        assert await house.do(lambda: held.still_since()) is None
+async def test_sockets_that_are_let_in_are_counted_and_never_cut_for_others(server: HubServer) -> None:
+    before = await server.do(lambda: server.limiter.count)
+    async with server.joins("ada", await server.session("ada")) as ada:
+        assert await server.do(lambda: server.limiter.count) == before + 1
+        held = (await server.do(lambda: server.limiter.connections()))[-1]
+        assert await server.do(lambda: held.idle_since()) is None
         assert (await ada.asks("ping"))["ok"]
-    await house.until(lambda: house.edge.count == before)
+    await server.until(lambda: server.limiter.count == before)
 
 
 # What is answered below the application -----------------------------------------------------------------------------
@@ -388,20 +391,20 @@ REFUSED = {
 
 @pytest.mark.parametrize("request_", REFUSED, ids=lambda request: request[:60].decode())
 async def test_refusals_below_the_application_have_the_headers_of_every_answer(request_: bytes) -> None:
-    async with serving() as (house, _):
-        reader, writer = await call(house)
+    async with serving() as (server, _):
+        reader, writer = await call(server)
         writer.write(request_)
         head, _, body = (await read_all(reader)).partition(b"\r\n\r\n")
         assert head.split()[1].decode() == str(REFUSED[request_])
         assert head.lower().count(b"x-frame-options: deny") == 1
         assert b"secret" not in body
         writer.close()
-        await house.until(lambda: house.edge.count == 0)
+        await server.until(lambda: server.limiter.count == 0)
 
 
 async def test_no_request_is_run_whose_headers_are_too_many() -> None:
-    async with serving() as (house, site):
-        reader, writer = await call(house)
+    async with serving() as (server, site):
+        reader, writer = await call(server)
         many = b"".join(b"x-%d: y\r\n" % number for number in range(limits.HEADER_COUNT + 1))
         writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\n" + many + b"\r\n")
         assert (await read_all(reader)).startswith(b"HTTP/1.1 431")
@@ -409,15 +412,15 @@ async def test_no_request_is_run_whose_headers_are_too_many() -> None:
 
 
 async def test_a_class_that_comes_all_at_once_is_served_or_hears_why_not() -> None:
-    async with serving(connections_per_address=40) as (house, _):
-        asked = [asyncio.create_task(_ask(house)) for _ in range(60)]
+    async with serving(connections_per_address=40) as (server, _):
+        asked = [asyncio.create_task(_ask(server)) for _ in range(60)]
         statuses = [await each for each in asked]
         assert statuses.count(b"200") >= 40
         assert set(statuses) <= {b"200", b"503"}
 
 
-async def _ask(house: House) -> bytes:
-    reader, writer = await call(house)
+async def _ask(server: HubServer) -> bytes:
+    reader, writer = await call(server)
     writer.write(b"GET /big HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
     answer = await read_all(reader)
     writer.close()

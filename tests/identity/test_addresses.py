@@ -2,14 +2,14 @@
 
 import re
 
-from chatserver.identity.addresses import hidden, neighbourhood
+from chatserver.identity.addresses import hidden, subnet_of
 
 
 def test_an_ipv6_subscriber_is_one_address_however_many_they_pick() -> None:
-    assert neighbourhood("2001:db8:1:2::1") == neighbourhood("2001:db8:1:2:ffff::9")
-    assert neighbourhood("2001:db8:1:2::1") != neighbourhood("2001:db8:1:3::1")
-    assert neighbourhood("203.0.113.9") == "203.0.113.9"
-    assert neighbourhood("testclient") == "testclient"
+    assert subnet_of("2001:db8:1:2::1") == subnet_of("2001:db8:1:2:ffff::9")
+    assert subnet_of("2001:db8:1:2::1") != subnet_of("2001:db8:1:3::1")
+    assert subnet_of("203.0.113.9") == "203.0.113.9"
+    assert subnet_of("testclient") == "testclient"
 
 
 def test_a_hidden_address_is_the_same_everywhere_and_shows_nothing() -> None:

@@ -1,13 +1,13 @@
-"""One house for the tests of this folder; those that change its bounds build their own."""
+"""One server for the tests of a module; tests that need other limits start their own."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.realtime.house import House
+from tests.support.hub_server import HubServer
 
 
 @pytest.fixture(scope="module")
-async def house() -> AsyncIterator[House]:
-    async with House() as opened:
+async def server() -> AsyncIterator[HubServer]:
+    async with HubServer() as opened:
         yield opened

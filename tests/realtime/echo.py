@@ -1,7 +1,7 @@
-"""Our edge with an echo behind it, for programs that test websockets in general, as Autobahn's does (docs/websocket.md).
+"""The product's websocket protocol with an echo behind it, for general test programs like Autobahn's (docs/websocket.md).
 
-python -m tests.realtime.echo 9001                # with our bounds
-python -m tests.realtime.echo 9001 --unbounded    # without those for the size of messages and the number of frames
+python -m tests.realtime.echo 9001                # with the product's limits
+python -m tests.realtime.echo 9001 --unbounded    # without those of message size and number of frames
 """
 
 import argparse
@@ -10,7 +10,7 @@ import asyncio
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from chatserver.edge.websocket_protocol import SocketProtocol, uvicorn_settings
+from chatserver.edge.websocket_protocol import WebSocketProtocol, uvicorn_settings
 from chatserver.realtime import rate_limit
 from chatserver.realtime.protocol import text_frame
 from chatserver.realtime.transport import EXTENSION
@@ -19,8 +19,8 @@ from chatserver.realtime.transport import EXTENSION
 UNBOUNDED_BYTES = 32 * 1024 * 1024
 
 
-class EchoProtocol(SocketProtocol):
-    """Text takes the product's own way to its listener; for binary messages, which we refuse, there is none."""
+class EchoProtocol(WebSocketProtocol):
+    """Text reaches the listener as in the product; binary messages, which the product refuses, are echoed here."""
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text":
@@ -33,9 +33,9 @@ class EchoProtocol(SocketProtocol):
 
 
 class Echo:
-    """Says again what it hears."""
+    """A transport listener that sends back each text."""
 
-    def __init__(self, transport: SocketProtocol) -> None:
+    def __init__(self, transport: WebSocketProtocol) -> None:
         self._transport = transport
         self.over = asyncio.get_running_loop().create_future()
 

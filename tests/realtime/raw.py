@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import Callable
 
-from tests.realtime.house import House
+from tests.support.hub_server import HubServer
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 # What a close frame without a code is reported as (RFC 6455, 7.1.5).
@@ -90,7 +90,7 @@ class RawClient:
 
 
 async def open_raw(
-    house: House, session_id: str, person: str = "ada", receive_bytes: int = 0, headers: str = ""
+    server: HubServer, session_id: str, person: str = "ada", receive_bytes: int = 0, headers: str = ""
 ) -> RawClient:
     """Shakes hands; the opening is left unread. `receive_bytes` makes the kernel's buffer small."""
     loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ async def open_raw(
     sock.setblocking(False)
     if receive_bytes:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    await loop.sock_connect(sock, ("127.0.0.1", house.port))
+    await loop.sock_connect(sock, ("127.0.0.1", server.port))
     await loop.sock_sendall(
         sock,
         f"GET /ws/sessions/{session_id} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.realtime.autobahn import CASES, INFORMATIONAL, NON_STRICT, OFFERS, OK, POLICY, Case, Ends, Pong, Reply
-from tests.realtime.house import House
 from tests.realtime.raw import CLOSE, PONG, TEXT, RawClient, close_code, frames, masked, open_raw
+from tests.support.hub_server import HubServer
 
 # The server has to hang up by itself before its own deadline (five seconds) cuts the socket.
 PROMPT_SECONDS = 4.0
@@ -21,13 +21,13 @@ Heard = Pong | Reply | Ends
 
 
 @pytest.fixture(scope="module")
-async def house() -> AsyncIterator[House]:
-    async with House() as opened:
+async def server() -> AsyncIterator[HubServer]:
+    async with HubServer() as opened:
         yield opened
 
 
-async def dial(house: House, person: str, headers: str = "") -> RawClient:
-    client = await open_raw(house, await house.session(person), person, headers=headers)
+async def dial(server: HubServer, person: str, headers: str = "") -> RawClient:
+    client = await open_raw(server, await server.session(person), person, headers=headers)
     # Each write is a segment of its own.
     client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
@@ -66,8 +66,8 @@ async def converse(client: RawClient, case: Case) -> list[Heard]:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.number) for case in CASES])
-async def test_a_case_of_autobahn_ends_as_it_should(house: House, case: Case) -> None:
-    client = await dial(house, f"client of {case.number}".replace(" ", "-"))
+async def test_a_case_of_autobahn_ends_as_it_should(server: HubServer, case: Case) -> None:
+    client = await dial(server, f"client of {case.number}".replace(" ", "-"))
     try:
         wanted = [step for step in case.steps if not isinstance(step, bytes)]
         assert await converse(client, case) == wanted, case.sentence
@@ -76,8 +76,8 @@ async def test_a_case_of_autobahn_ends_as_it_should(house: House, case: Case) ->
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-async def test_compression_is_declined_and_a_compressed_frame_is_a_violation(house: House, offer: str) -> None:
-    client = await dial(house, "deflated", f"Sec-WebSocket-Extensions: {offer}\r\n")
+async def test_compression_is_declined_and_a_compressed_frame_is_a_violation(server: HubServer, offer: str) -> None:
+    client = await dial(server, "deflated", f"Sec-WebSocket-Extensions: {offer}\r\n")
     assert b"sec-websocket-extensions" not in client.head.lower()
     compressed = masked(TEXT, b"\xf2H\xcd\xc9\xc9\x07\x00", reserved=4)
     assert await converse(client, Case("12", "a compressed frame", (compressed, Ends(1002)))) == [Ends(1002)]

@@ -17,7 +17,7 @@ from chatserver.realtime.outbox import Outbox
 from chatserver.realtime.rate_limit import CommandRateLimit, TokenBucket
 from chatserver.realtime.reorder_buffer import ReorderBuffer
 from chatserver.realtime.throttle import Throttle
-from tests.realtime.house import Level, Piece, Said, Say
+from tests.support.hub_server import Level, Piece, Said, Say
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),

@@ -1,4 +1,4 @@
-"""A hub behind a real server (uvicorn and uvloop in a thread of their own), sessions kept in memory, and clients."""
+"""A hub behind a real server (uvicorn and uvloop in a thread of their own), sessions in memory, and clients."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from chatserver import ids
 from chatserver.brokers.base import Receiver, Resubscribed
 from chatserver.brokers.memory import MemoryBroker
-from chatserver.edge.connection_limits import Edge
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.limits import HttpLimits
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import Conflict, NotFound
 from chatserver.events import Announcement, Event, encode, session_channel, user_channel
@@ -26,7 +27,7 @@ from chatserver.identity.viewer import Viewer
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.events import ClientLimits, More, Welcome, You
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.limits import HttpLimits, SocketLimits
+from chatserver.realtime.limits import SocketLimits
 from chatserver.realtime.ports import Caller, Command, Snapshot
 from chatserver.realtime.protocol import Close
 
@@ -45,13 +46,13 @@ class Said(Event, frozen=True, kw_only=True, tag="message"):
 
 
 class Piece(Event, frozen=True, kw_only=True, tag="delta"):
-    """Ephemeral, and each must arrive."""
+    """Ephemeral, never merged."""
 
     text: str
 
 
 class Level(Event, frozen=True, kw_only=True, tag="progress"):
-    """Ephemeral; a newer one may take the place of an older one of its name."""
+    """Ephemeral; a newer one may replace an older one of its name."""
 
     name: str
     value: int
@@ -60,15 +61,15 @@ class Level(Event, frozen=True, kw_only=True, tag="progress"):
         return f"level:{self.name}"
 
 
-class Ended(Event, frozen=True, kw_only=True, tag="sign-ins-ended"):
-    """As users announce it."""
+class CredentialsEnded(Event, frozen=True, kw_only=True, tag="sign-ins-ended"):
+    """The end of sign-ins, as `users` announces it."""
 
     user_id: str
     credential_ids: tuple[str, ...] = ()
     account_closed: bool = False
 
 
-class Sketched(Event, frozen=True, kw_only=True, tag="message"):
+class RenderedMessage(Event, frozen=True, kw_only=True, tag="message"):
     """A message in the form of chat.v1.html."""
 
     seq: int
@@ -82,8 +83,8 @@ class Say(Struct, frozen=True, forbid_unknown_fields=True):
     amount: int = 0
 
 
-class OpenBroker(MemoryBroker):
-    """The broker of one process, with its workings in view: what it calls, and the channels it was asked for."""
+class RecordingBroker(MemoryBroker):
+    """The memory broker, which exposes its callbacks and the channels that are subscribed to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,8 +104,8 @@ class OpenBroker(MemoryBroker):
         super().unsubscribe(channel)
 
 
-class Ledger:
-    """Sessions in memory: what the features answer to the hub. `reads` counts its answers by name."""
+class MemorySource:
+    """A SessionSource in memory. `reads` lists the calls by method name."""
 
     def __init__(self) -> None:
         self.seqs: dict[str, int] = {}
@@ -113,8 +114,8 @@ class Ledger:
         self.ended: set[str] = set()
         self.reads: list[str] = []
         self.page = 200
-        self.hesitation = 0.0
-        self.slow: Callable[[], Any] | None = None
+        self.delay = 0.0
+        self.after_read: Callable[[], Any] | None = None
 
     def add(self, *members: str) -> str:
         session_id = ids.new()
@@ -135,8 +136,8 @@ class Ledger:
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
         self.reads.append("snapshot")
-        if self.hesitation:
-            await asyncio.sleep(self.hesitation)
+        if self.delay:
+            await asyncio.sleep(self.delay)
         if viewer.id not in self.members.get(session_id, ()):
             raise NotFound
         limits = ClientLimits(
@@ -156,8 +157,8 @@ class Ledger:
             events.append(More(before=events[0].durable_seq() or 0))
         elif after is not None:
             events = events[: self.page]
-        if self.slow is not None:
-            await self.slow()
+        if self.after_read is not None:
+            await self.after_read()
         return Snapshot(welcome, [Level(name="credits", value=8)], events)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
@@ -178,30 +179,30 @@ class Ledger:
         return None if viewer.id in self.members.get(session_id, ()) else Close.NO_SESSION
 
 
-def sketch(event: Event) -> bytes:
+def render(event: Event) -> bytes:
     if isinstance(event, Said):
-        return encode(Sketched(seq=event.seq, target=event.message["id"], html=f"<p>{event.message['text']}"))
+        return encode(RenderedMessage(seq=event.seq, target=event.message["id"], html=f"<p>{event.message['text']}"))
     return encode(event)
 
 
-async def create(house: "House", caller: Caller, say: Say) -> dict[str, Any]:
-    house.ran.append(say.text)
+async def create(server: "HubServer", caller: Caller, say: Say) -> dict[str, Any]:
+    server.ran.append(say.text)
     if say.text == "wait":
-        await house.gate.wait()
+        await server.release.wait()
     if say.text == "break":
         raise RuntimeError("a secret detail")
     if say.text == "twice":
         raise Conflict
-    said = house.ledger.store(caller.session_id, say.text)
-    house.hub.publish([Announcement(session_channel(caller.session_id), said)])
+    said = server.source.store(caller.session_id, say.text)
+    server.hub.publish([Announcement(session_channel(caller.session_id), said)])
     return {"message": said.message}
 
 
 COMMANDS = [Command("message.create", Say, create)]
 
 
-class House:
-    """The server. Everything of it is touched in its own loop: `do`. `app` answers HTTP in place of a bare "ok"."""
+class HubServer:
+    """The server. `do` runs code in its event loop; `app` answers HTTP in place of a bare "ok"."""
 
     def __init__(
         self, bounds: SocketLimits | None = None, http: HttpLimits | None = None, app: Any = None, **settings: Any
@@ -209,40 +210,45 @@ class House:
         self.bounds = bounds or SocketLimits(
             sockets_per_user=100, sockets_per_address=1000, commands_per_10_seconds=200, commands_per_minute=2000
         )
-        self.edge = Edge(http, headers={"X-Frame-Options": "DENY"})
-        self.settings = {**uvicorn_settings(self.edge), **settings}
+        self.limiter = ConnectionLimiter(http, headers={"X-Frame-Options": "DENY"})
+        self.settings = {**uvicorn_settings(self.limiter), **settings}
         self.app = app
-        self.ledger = Ledger()
-        self.broker = OpenBroker()
+        self.source = MemorySource()
+        self.broker = RecordingBroker()
         self.ran: list[str] = []
         self._ready = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
 
-    async def __aenter__(self) -> "House":
+    async def __aenter__(self) -> "HubServer":
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
         self._thread.start()
         await asyncio.to_thread(self._ready.wait, 20)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.do(lambda: setattr(self.server, "should_exit", True))
+        await self.do(lambda: setattr(self.uvicorn, "should_exit", True))
         await asyncio.to_thread(self._thread.join, 20)
         assert not self._thread.is_alive()
 
     async def _run(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.gate = asyncio.Event()
-        events = (Said, Piece, Level, Ended)
-        self.hub = Hub(self.broker, events, {protocol.HTML: sketch}, self.bounds)
-        await self.hub.start(self.ledger)
+        self.release = asyncio.Event()
+        events = (Said, Piece, Level, CredentialsEnded)
+        self.hub = Hub(self.broker, events, {protocol.HTML: render}, self.bounds)
+        await self.hub.start(self.source)
         app = endpoint.build(self.hub, COMMANDS, self, lambda _, origin: origin == "https://ours.example")
         config = uvicorn.Config(
-            _Door(app, self.app), host="127.0.0.1", port=self.port, log_config=None, lifespan="off", **self.settings
+            _Authenticator(app, self.app),
+            host="127.0.0.1",
+            port=self.port,
+            log_config=None,
+            lifespan="off",
+            **self.settings,
         )
-        self.server = uvicorn.Server(config)
-        serving = asyncio.create_task(self.server.serve())
-        while not self.server.started:
+        self.uvicorn = uvicorn.Server(config)
+        serving = asyncio.create_task(self.uvicorn.serve())
+        while not self.uvicorn.started:
             await asyncio.sleep(0.01)
         self._ready.set()
         await serving
@@ -256,14 +262,14 @@ class House:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(run(), self.loop))
 
     async def session(self, *members: str) -> str:
-        return await self.do(lambda: self.ledger.add(*members))
+        return await self.do(lambda: self.source.add(*members))
 
     async def say(self, session_id: str, *texts: str) -> None:
-        """Stores and announces, all in one tick."""
-        await self.do(lambda: [self._say(session_id, text) for text in texts])
+        """Stores messages and publishes them, all in one iteration of the loop."""
+        await self.do(lambda: [self.say_now(session_id, text) for text in texts])
 
-    def _say(self, session_id: str, text: str) -> None:
-        said = self.ledger.store(session_id, text)
+    def say_now(self, session_id: str, text: str) -> None:
+        said = self.source.store(session_id, text)
         self.hub.publish([Announcement(session_channel(session_id), said)])
 
     async def publish(self, session_id: str, *events: Event) -> None:
@@ -271,18 +277,18 @@ class House:
         await self.do(lambda: self.hub.publish([Announcement(channel, event) for event in events]))
 
     async def revoke(self, user_id: str, **fields: Any) -> None:
-        event = Ended(user_id=user_id, **fields)
+        event = CredentialsEnded(user_id=user_id, **fields)
         await self.do(lambda: self.hub.publish([Announcement(user_channel(user_id), event)]))
 
-    async def until(self, look: Callable[[], Any], patience: float = PATIENCE_SECONDS) -> None:
-        """Waits until `look`, asked in the server's loop, is true."""
+    async def until(self, condition: Callable[[], Any], patience: float = PATIENCE_SECONDS) -> None:
+        """Waits until `condition`, evaluated in the server's loop, is true."""
         deadline = asyncio.get_running_loop().time() + patience
-        while not await self.do(look):
-            assert asyncio.get_running_loop().time() < deadline, "it did not come to that"
+        while not await self.do(condition):
+            assert asyncio.get_running_loop().time() < deadline, "the condition did not become true"
             await asyncio.sleep(0.01)
 
     async def dial(self, person: str, session_id: str, query: str = "", **options: Any) -> "Client":
-        """A socket, with nothing read yet."""
+        """An open socket of which nothing was read yet."""
         headers = {"Authorization": f"Bearer {person}"} if person else {}
         url = f"ws://127.0.0.1:{self.port}/ws/sessions/{session_id}{query}"
         options.setdefault("compression", None)
@@ -290,7 +296,7 @@ class House:
 
     @contextlib.asynccontextmanager
     async def joins(self, person: str, session_id: str, query: str = "", **options: Any) -> "AsyncIterator[Client]":
-        """A socket that was told its opening."""
+        """A socket that has received its snapshot."""
         client = await self.dial(person, session_id, query, **options)
         try:
             await client.hears("presence")
@@ -299,8 +305,8 @@ class House:
             await client.socket.close()
 
 
-class _Door:
-    """Recognises people by name: `Bearer ada`; `Bearer ada/2` is ada's second sign-in."""
+class _Authenticator:
+    """Authenticates by name: `Bearer ada`; `Bearer ada/2` is the second sign-in of ada."""
 
     def __init__(self, app: Any, http: Any) -> None:
         self._app = app
@@ -322,7 +328,7 @@ class _Door:
 
 
 class Client:
-    """One open websocket with everything it was told."""
+    """One open websocket and everything that it received."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -331,7 +337,7 @@ class Client:
         self._number = 0
 
     async def hears(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next event of that type with these fields, from the first unread on."""
+        """Waits for the next event of a type with these fields, and returns it."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 for event in self.events[self._number :]:
@@ -346,7 +352,7 @@ class Client:
         self.events += frame
 
     async def closes(self, patience: float = PATIENCE_SECONDS) -> tuple[int, str]:
-        """The server's close code and reason."""
+        """Waits until the server closes; its close code and reason."""
         async with asyncio.timeout(patience):
             with contextlib.suppress(websockets.ConnectionClosed):
                 while True:
@@ -363,10 +369,10 @@ class Client:
 
     @property
     def texts(self) -> list[str]:
-        """The texts of the messages told, in order."""
+        """The texts of the received messages, in order."""
         return [event["message"]["text"] for event in self.events if event["type"] == "message"]
 
     @property
     def seqs(self) -> list[int]:
-        """Their seqs."""
+        """The seqs of the received messages, in order."""
         return [event["seq"] for event in self.events if event["type"] == "message"]
