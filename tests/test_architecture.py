@@ -16,9 +16,9 @@ LAYERS = [
     {"config"},
     {"runtime", "limits", "events"},
     {"ids", "validation", "text", "identity"},
-    {"processes", "jobs"},
+    {"processes"},
     {"database", "markdown", "imaging"},
-    {"providers", "storage", "brokers"},
+    {"providers", "storage", "brokers", "jobs"},
     {"realtime"},
     {"edge", "state"},
     {"api"},
@@ -171,6 +171,13 @@ def test_realtime_knows_no_feature():
         if top(imported) in FEATURES
     ]
     assert not known
+
+
+def test_only_entrances_and_the_composition_know_the_whole_state():
+    # Everything else is given the three to five parts that it uses.
+    allowed = {"api", "web", "app", "server", "monitoring", "doctor"}
+    users = [module for module in MODULES if "chatserver.state" in imports(module)]
+    assert [module for module in users if not is_entrance(module) and top(module) not in allowed] == []
 
 
 def test_only_the_database_package_speaks_to_the_driver():

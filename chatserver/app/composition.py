@@ -30,7 +30,9 @@ from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, load_queries
 from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
+from chatserver.generations import provider_limits
 from chatserver.generations import routes as generation_routes
+from chatserver.generations.attempt import AttemptParts
 from chatserver.generations.worker import Worker
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
@@ -43,6 +45,7 @@ from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
 from chatserver.messages.events import Delta, MessageChanged, Progress
 from chatserver.messages.rendering import Drawing
+from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
@@ -156,8 +159,9 @@ def _socket_limits(config: Config) -> SocketLimits:
 @asynccontextmanager
 async def working(state: State) -> AsyncIterator[None]:
     """Works on generations and replies, and sweeps, for the length of the block; then gives its jobs back."""
-    worker, assistant = Worker(state), Assistant(state)
-    unlisten = [state.hub.listen(JOBS_CHANNEL, hear) for hear in (worker.hear, assistant.hear)]
+    worker = Worker(_attempt_parts(state), concurrency=state.config.worker_concurrency)
+    assistant = Assistant(_writer_parts(state))
+    unlisten = [state.hub.listen(JOBS_CHANNEL, notify) for notify in (worker.notify, assistant.notify)]
     tidying = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
     jobs = (worker.run, assistant.run, *tidying)
     try:
@@ -166,6 +170,27 @@ async def working(state: State) -> AsyncIterator[None]:
     finally:
         for stop in unlisten:
             stop()
+
+
+def _attempt_parts(state: State) -> AttemptParts:
+    return AttemptParts(
+        database=state.database,
+        publisher=state.hub,
+        storage=state.storage,
+        pictures=state.pictures,
+        providers=state.providers,
+        chain=provider_limits.fallback_chain(state.config, state.providers.values()),
+    )
+
+
+def _writer_parts(state: State) -> WriterParts:
+    return WriterParts(
+        config=state.config,
+        database=state.database,
+        publisher=state.hub,
+        markdown=state.markdown,
+        chat=state.chat,
+    )
 
 
 @asynccontextmanager

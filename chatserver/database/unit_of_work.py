@@ -80,7 +80,7 @@ class Database:
         limits: Limits = UNLIMITED,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
-        self._queries, self._limits, self._timing = queries, limits, timing
+        self._queries, self._limits, self.timing = queries, limits, timing
         # A plan holds for one role only, because of row-level security: with a statement of its own neither role makes
         # Postgres plan anew what the other one has just run on the same connection.
         self._worker_queries = {name: query.marked("worker") for name, query in queries.items()}
@@ -113,7 +113,7 @@ class Database:
         """Waits for the units of work under way, then closes the pool."""
         if self._units:
             await asyncio.wait(
-                self._units, timeout=self._timing.unit_acquire + self._timing.unit_deadline + ROLLBACK_SECONDS
+                self._units, timeout=self.timing.unit_acquire + self.timing.unit_deadline + ROLLBACK_SECONDS
             )
         await self._database.disconnect()
 
@@ -131,7 +131,7 @@ class Database:
 
     async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= UNITS_AT_MOST:
-            raise Busy(retry_after=self._timing.unit_acquire)
+            raise Busy(retry_after=self.timing.unit_acquire)
         unit = asyncio.create_task(self._unit(role, verb, args, kwargs))
         self._units.add(unit)
         unit.add_done_callback(self._finish)
@@ -144,12 +144,12 @@ class Database:
 
     async def _unit(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         try:
-            async with asyncio.timeout(self._timing.unit_acquire):
+            async with asyncio.timeout(self.timing.unit_acquire):
                 await self._slots.acquire()
         except TimeoutError:
             raise Busy(retry_after=1) from None
         try:
-            async with asyncio.timeout(self._timing.unit_deadline):
+            async with asyncio.timeout(self.timing.unit_deadline):
                 return await self._retried(role, verb, args, kwargs)
         except TimeoutError as error:
             log.warning("database.too_slow", verb=verb.__qualname__)
@@ -173,7 +173,7 @@ class Database:
 
     async def _attempt(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         async with _connection(self._database) as connection:
-            tx = Transaction(connection, role.queries, self._limits, self._timing)
+            tx = Transaction(connection, role.queries, self._limits, self.timing)
             try:
                 with _loss_as(_NotCommitted, connection):
                     await connection.execute(role.opening)

@@ -2,8 +2,8 @@
 
 from chatserver import generations, ids
 from chatserver.generations import prompt_improvement
-from chatserver.generations.model_choice import makers
-from chatserver.generations.prompt_improvement import ImprovePrompt
+from chatserver.generations.model_choice import model_choices
+from chatserver.generations.prompt_improvement import ImprovedPrompt, ImprovePrompt
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages.models import Generation, Message
 from chatserver.realtime.ports import Caller, Command
@@ -12,7 +12,9 @@ from chatserver.state import State
 
 async def create(state: State, caller: Caller, command: CreateGeneration) -> dict[str, Message]:
     viewer_id = caller.viewer.id
-    message = await state.database.run_as(viewer_id, generations.create, caller.session_id, command, makers(state))
+    message = await state.database.run_as(
+        viewer_id, generations.create, caller.session_id, command, model_choices(state.providers)
+    )
     return {"message": message}
 
 
@@ -24,7 +26,9 @@ async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[
 async def retry(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
     generation_id = ids.parse(command.generation_id)
     return {
-        "generation": await state.database.run_as(caller.viewer.id, generations.retry, generation_id, makers(state))
+        "generation": await state.database.run_as(
+            caller.viewer.id, generations.retry, generation_id, model_choices(state.providers)
+        )
     }
 
 
@@ -33,10 +37,14 @@ async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[
     return {"message": await state.database.run_system(generations.delete, caller.viewer.id, generation_id)}
 
 
+async def improve(state: State, caller: Caller, command: ImprovePrompt) -> ImprovedPrompt:
+    return await prompt_improvement.improve(state.database, state.chat, caller, command)
+
+
 COMMANDS = [
     Command("generation.create", CreateGeneration, create),
     Command("generation.cancel", GenerationOnly, cancel),
     Command("generation.retry", GenerationOnly, retry),
     Command("generation.delete", GenerationOnly, delete),
-    Command("prompt.improve", ImprovePrompt, prompt_improvement.improve),
+    Command("prompt.improve", ImprovePrompt, improve),
 ]

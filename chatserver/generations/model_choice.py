@@ -1,17 +1,18 @@
-"""Who will make a picture: the first provider, in the order of fall-back, that makes its kind."""
+"""Which provider and model are shown for a generation that waits: the first of the chain that makes its kind."""
 
-from chatserver.generations.models import Maker, Makers
-from chatserver.providers.base import Kind
-from chatserver.state import State
+from collections.abc import Mapping
+
+from chatserver.generations.models import ModelChoice, ModelChoices
+from chatserver.providers.base import Kind, Provider
 
 _KINDS: tuple[Kind, ...] = ("image", "video")
 
 
-def makers(state: State) -> Makers:
-    """For each kind that can be made here, the provider and the model shown while a generation waits."""
+def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
+    """The choice for each kind that can be made here. `providers` are in the order of fall-back."""
     return {
-        kind: Maker(provider.name, provider.model(kind))
+        kind: ModelChoice(provider.name, provider.model(kind))
         for kind in _KINDS
-        for provider in reversed(state.providers.values())
+        for provider in reversed(list(providers.values()))
         if provider.supports(kind)
     }

@@ -8,7 +8,7 @@ from chatserver.messages.models import Generation
 from chatserver.providers.base import Kind
 
 
-class Job(Struct, frozen=True, kw_only=True):
+class GenerationJob(Struct, frozen=True, kw_only=True):
     """A claimed generation: what to make, with which permit, and the attempt that fences every later write.
 
     `seconds_left` to its end.
@@ -33,19 +33,24 @@ class Job(Struct, frozen=True, kw_only=True):
     seconds_left: float
     permit: Permit
 
+    @property
+    def private_texts(self) -> list[str]:
+        """What a person wrote, which no log may repeat."""
+        return [text for text in (self.prompt, self.negative_prompt) if text]
+
     @classmethod
-    def from_row(cls, row: Row, permit: Permit) -> "Job":
+    def from_row(cls, row: Row, permit: Permit) -> "GenerationJob":
         return cls(permit=permit, **{name: row[name] for name in cls.__struct_fields__ if name != "permit"})
 
 
-class Maker(Struct, frozen=True):
-    """Who makes a picture, with which model, as people read it."""
+class ModelChoice(Struct, frozen=True):
+    """Which provider makes a picture or clip, with which model, as people read them."""
 
     provider: str
     model: str
 
 
-Makers = dict[Kind, Maker]
+ModelChoices = dict[Kind, ModelChoice]
 
 
 class History(Struct, frozen=True):

@@ -10,19 +10,18 @@ import structlog
 from msgspec import Struct
 
 from chatserver import sessions
-from chatserver.database import Transaction
+from chatserver.database import Database, Transaction
 from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
 from chatserver.providers.masking import logged
 from chatserver.realtime.ports import Caller
 from chatserver.sessions.models import Seat
-from chatserver.state import State
 from chatserver.users import rate_limits
 from chatserver.validation import paragraphs
 
 # The commands of one connection run one after the other, so this one must not take long.
-LONGEST_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 INSTRUCTIONS = (
     "You rewrite prompts for a picture model. Keep what the person wants to see; add what makes it vivid: the place, the "
     "light, the composition, the manner. Answer with the new prompt alone, in the language of the given one, in at most "
@@ -38,37 +37,41 @@ class ImprovePrompt(Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str
 
 
-class Improved(Struct, frozen=True):
+class ImprovedPrompt(Struct, frozen=True):
     """The better prompt."""
 
     prompt: str
 
 
-async def improve(state: State, caller: Caller, command: ImprovePrompt) -> Improved:
+async def improve(database: Database, chat: ChatProvider, caller: Caller, command: ImprovePrompt) -> ImprovedPrompt:
     """The prompt as the plan's model would have it. NotAllowed where there is only the built-in guide."""
-    if not state.chat.is_model:
+    if not chat.is_model:
         raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
     prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
-    seat = await state.database.run_as(caller.viewer.id, _begin, caller.session_id)
+    seat = await database.run_as(caller.viewer.id, _begin, caller.session_id)
     request = ChatRequest(turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=seat.chat_model or None)
     try:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            words, usage = await _answer(state.chat, request)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            words, usage = await _answer(chat, request)
     except TimeoutError:
-        _log(state, caller, request, TimedOut())
+        _log(chat, caller, request, TimedOut())
         raise TimedOut("The assistant took too long. Your prompt is as it was.") from None
     except ProviderError as error:
-        _log(state, caller, request, error)
+        _log(chat, caller, request, error)
         raise
-    await state.database.run_system(_count, caller.session_id, usage)
-    return Improved(_bare(words) or prompt)
+    await database.run_system(_count, caller.session_id, usage)
+    return ImprovedPrompt(_bare(words) or prompt)
 
 
-def _log(state: State, caller: Caller, request: ChatRequest, error: ProviderError) -> None:
-    service, model = state.chat.label, request.model or state.chat.model()
+def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: ProviderError) -> None:
+    service, model = chat.label, request.model or chat.model()
     private = [turn.text for turn in request.turns if turn.role == "user"]
     log.warning(
-        "improving.failed", session_id=caller.session_id, service=service, model=model, **logged(error, private)
+        "prompt_improvement.failed",
+        session_id=caller.session_id,
+        service=service,
+        model=model,
+        **logged(error, private),
     )
 
 

@@ -10,19 +10,14 @@ from chatserver import assets, credits, messages
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, TimedOut
 from chatserver.generations import provider_limits
-from chatserver.generations.models import Job, Maker
+from chatserver.generations.models import GenerationJob, ModelChoice
 from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
+from chatserver.jobs.lease import LeaseLost
 from chatserver.messages.models import GenerationStatus
 from chatserver.providers.base import Kind
 
-# A worker that says nothing for this long is taken for dead.
-LEASE_SECONDS = 30.0
 # Attempts that may fail before the generation does.
-MOST_FAULTS = 3
-
-
-class LeaseLost(Exception):
-    """This attempt is no longer ours: somebody cancelled it, or another worker took it over."""
+MAX_FAULTS = 3
 
 
 class TooManyAttempts(ChatserverError):
@@ -31,7 +26,7 @@ class TooManyAttempts(ChatserverError):
     code = "too-many-attempts"
 
 
-class Progress(Struct, frozen=True, kw_only=True):
+class SavedProgress(Struct, frozen=True, kw_only=True):
     """How far an attempt is, where known: `fraction` 0–1, `step` of `steps`, seconds to go."""
 
     fraction: float | None = None
@@ -44,18 +39,20 @@ class Result(Struct, frozen=True, kw_only=True):
     """What came of an attempt: the staged asset, who made it, with which seed, at which size."""
 
     asset_id: str
-    maker: Maker
+    made_by: ModelChoice
     seed: int
     width: int
     height: int
 
 
-async def claim(tx: Transaction, worker_id: str, chain: FallbackChain, at_most: int) -> tuple[list[Job], bool]:
+async def claim(
+    tx: Transaction, worker_id: str, chain: FallbackChain, at_most: int
+) -> tuple[list[GenerationJob], bool]:
     """The next jobs that providers are free for, fairly by person and session, each with its permit; then `model-loading`.
 
     Also whether something that is due was left: there were enough, or no provider is available.
     """
-    jobs: list[Job] = []
+    jobs: list[GenerationJob] = []
     due = await tx.fetch_value("generations.is_any_due")
     if not due:
         return jobs, False  # nobody waits for the lock of the limits where there is nothing to do
@@ -69,18 +66,18 @@ async def claim(tx: Transaction, worker_id: str, chain: FallbackChain, at_most: 
     return jobs, due
 
 
-async def _claim_next(tx: Transaction, worker_id: str, chain: FallbackChain) -> Job | None:
+async def _claim_next(tx: Transaction, worker_id: str, chain: FallbackChain) -> GenerationJob | None:
     free = await _available(tx, chain)
     if not free:
         return None
     row = await tx.fetch_one(
         "generations.claim",
         worker_id=worker_id,
-        lease_seconds=LEASE_SECONDS,
+        lease_seconds=tx.timing.lease,
         image_provider=free["image"].name if "image" in free else None,
         video_provider=free["video"].name if "video" in free else None,
     )
-    return None if row is None else Job.from_row(row, await provider_limits.acquire(tx, free[row["kind"]]))
+    return None if row is None else GenerationJob.from_row(row, await provider_limits.acquire(tx, free[row["kind"]]))
 
 
 async def _available(tx: Transaction, chain: FallbackChain) -> dict[Kind, ProviderLimits]:
@@ -90,7 +87,9 @@ async def _available(tx: Transaction, chain: FallbackChain) -> dict[Kind, Provid
     return {kind: each.limits for kind, each in found.items() if each.limits is not None}
 
 
-async def switch_provider(tx: Transaction, job: Job, rest: FallbackChain) -> tuple[Availability, Permit | None]:
+async def switch_provider(
+    tx: Transaction, job: GenerationJob, rest: FallbackChain
+) -> tuple[Availability, Permit | None]:
     """Gives up the permit of an attempt and acquires one of the next provider of `rest` that is free; None where none is."""
     await provider_limits.lock(tx, rest)
     available = provider_limits.availability(rest, await provider_limits.states(tx, rest), job.kind)
@@ -102,7 +101,11 @@ async def switch_provider(tx: Transaction, job: Job, rest: FallbackChain) -> tup
 
 
 async def set_stage(
-    tx: Transaction, job: Job, status: GenerationStatus, maker: Maker, eta_seconds: float | None = None
+    tx: Transaction,
+    job: GenerationJob,
+    status: GenerationStatus,
+    made_by: ModelChoice,
+    eta_seconds: float | None = None,
 ) -> None:
     """A new stage, told to everyone."""
     row = await tx.fetch_one(
@@ -110,17 +113,17 @@ async def set_stage(
         generation_id=job.id,
         attempt=job.attempt,
         status=status,
-        provider=maker.provider,
-        model=maker.model,
+        provider=made_by.provider,
+        model=made_by.model,
         eta_seconds=eta_seconds,
-        lease_seconds=LEASE_SECONDS,
+        lease_seconds=tx.timing.lease,
     )
     if row is None:
         raise LeaseLost
     await messages.touch(tx, job.message_id)
 
 
-async def save_progress(tx: Transaction, job: Job, progress: Progress) -> None:
+async def save_progress(tx: Transaction, job: GenerationJob, progress: SavedProgress) -> None:
     """How far it is, for pages drawn from now on, and a longer lease. Tells nobody: fractions travel by themselves."""
     row = await tx.fetch_one(
         "generations.save_progress",
@@ -130,21 +133,21 @@ async def save_progress(tx: Transaction, job: Job, progress: Progress) -> None:
         step=progress.step,
         steps=progress.steps,
         eta_seconds=progress.eta_seconds,
-        lease_seconds=LEASE_SECONDS,
+        lease_seconds=tx.timing.lease,
     )
     if row is None:
         raise LeaseLost
 
 
-async def finish(tx: Transaction, job: Job, result: Result) -> None:
+async def finish(tx: Transaction, job: GenerationJob, result: Result) -> None:
     """Done: the asset is shown, the credit is spent, the counters rise, everyone sees it. All of it or nothing."""
     row = await tx.fetch_one(
         "generations.finish",
         generation_id=job.id,
         attempt=job.attempt,
         seed=result.seed,
-        provider=result.maker.provider,
-        model=result.maker.model,
+        provider=result.made_by.provider,
+        model=result.made_by.model,
         width=result.width,
         height=result.height,
     )
@@ -157,13 +160,13 @@ async def finish(tx: Transaction, job: Job, result: Result) -> None:
     await credits.announce(tx, job.session_id)
 
 
-async def fail(tx: Transaction, job: Job, error: ChatserverError) -> None:
+async def fail(tx: Transaction, job: GenerationJob, error: ChatserverError) -> None:
     """Failed for good: the credit comes back, and the message says why."""
     await credits.lock(tx, job.session_id, job.kind)
     await _fail(tx, job.id, job.session_id, error, job.attempt)
 
 
-async def requeue(tx: Transaction, job: Job, *, wait_seconds: float = 0, fault: bool) -> None:
+async def requeue(tx: Transaction, job: GenerationJob, *, wait_seconds: float = 0, fault: bool) -> None:
     """Back into the queue, after a fault, a rate limit (no fault of the job) or a shutdown."""
     message_id = await tx.fetch_value(
         "generations.requeue",
@@ -190,7 +193,7 @@ async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credi
         return
     if row["too_late"] or not row["leased"]:
         await _fail(tx, generation_id, session_id, TimedOut())
-    elif row["faults"] + 1 >= MOST_FAULTS:
+    elif row["faults"] + 1 >= MAX_FAULTS:
         await _fail(tx, generation_id, session_id, TooManyAttempts())
     else:
         await tx.execute(
@@ -217,7 +220,7 @@ async def _fail(
     await credits.announce(tx, session_id)
 
 
-async def holders(tx: Transaction) -> list[str]:
+async def lease_holders(tx: Transaction) -> list[str]:
     """The workers that hold leases now."""
     return [row["worker_id"] for row in await tx.fetch_all("generations.holders")]
 

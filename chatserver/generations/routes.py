@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from chatserver import generations
 from chatserver.api.endpoint import Call, Endpoint
-from chatserver.generations.model_choice import makers
+from chatserver.generations.model_choice import model_choices
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.models import Generation, Message
 
@@ -24,7 +24,9 @@ class GenerationAnswer(Struct, frozen=True):
 async def create_generation(call: Call, body: CreateGeneration) -> CreatedAnswer:
     session_id = call.id("session_id")
     run = call.state.database.run_as
-    return CreatedAnswer(await run(call.viewer.id, generations.create, session_id, body, makers(call.state)))
+    return CreatedAnswer(
+        await run(call.viewer.id, generations.create, session_id, body, model_choices(call.state.providers))
+    )
 
 
 async def cancel_generation(call: Call) -> GenerationAnswer:
@@ -34,7 +36,9 @@ async def cancel_generation(call: Call) -> GenerationAnswer:
 
 async def retry_generation(call: Call) -> GenerationAnswer:
     run, generation_id = call.state.database.run_as, call.id("generation_id")
-    return GenerationAnswer(await run(call.viewer.id, generations.retry, generation_id, makers(call.state)))
+    return GenerationAnswer(
+        await run(call.viewer.id, generations.retry, generation_id, model_choices(call.state.providers))
+    )
 
 
 async def delete_generation(call: Call) -> None:

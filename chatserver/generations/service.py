@@ -10,7 +10,7 @@ from msgspec import Struct
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
-from chatserver.generations.models import History, Maker, Makers
+from chatserver.generations.models import History, ModelChoice, ModelChoices
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, Order, check, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
@@ -26,9 +26,9 @@ PAGE = 50
 USUAL_WAIT_SECONDS = 10.0
 
 
-async def create(tx: Transaction, session_id: str, request: CreateGeneration, makers: Makers) -> Message:
+async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
-    seat = await _maker_seat(tx, session_id)
+    seat = await _seat_for_making(tx, session_id)
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
     await sessions.lock(tx, session_id)
@@ -47,14 +47,14 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ma
         request_hash=digest(request),
     )
     row = await messages.add_silently(tx, seat, new)
-    await _enqueue(tx, seat, new.id, order, _maker(makers, order.kind), parent_id=None, first=1)
+    await _enqueue(tx, seat, new.id, order, _choice(choices, order.kind), parent_id=None, first=1)
     return await messages.announce(tx, row)
 
 
-async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generation:
+async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
     row = await _find(tx, generation_id)
-    seat = await _maker_seat(tx, row["session_id"])
+    seat = await _seat_for_making(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, seat.session_id, row["kind"])
@@ -73,8 +73,8 @@ async def retry(tx: Transaction, generation_id: str, makers: Makers) -> Generati
     await _require_place(tx, seat, 1)
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
-    order, maker = _order_again(row, seed), _maker(makers, row["kind"])
-    [new_id] = await _enqueue(tx, seat, row["message_id"], order, maker, parent_id=generation_id, first=number)
+    order, choice = _order_again(row, seed), _choice(choices, row["kind"])
+    [new_id] = await _enqueue(tx, seat, row["message_id"], order, choice, parent_id=generation_id, first=number)
     await messages.touch(tx, row["message_id"])
     return await find(tx, new_id)
 
@@ -152,7 +152,7 @@ def _escape_like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-async def _maker_seat(tx: Transaction, session_id: str) -> Seat:
+async def _seat_for_making(tx: Transaction, session_id: str) -> Seat:
     seat = await sessions.active_seat(tx, session_id)
     if not seat.owns and not seat.guests_may_generate:
         raise GuestsMayNot
@@ -174,10 +174,10 @@ async def _require_place(tx: Transaction, seat: Seat, count: int) -> None:
     )
 
 
-def _maker(makers: Makers, kind: Kind) -> Maker:
-    if kind not in makers:
+def _choice(choices: ModelChoices, kind: Kind) -> ModelChoice:
+    if kind not in choices:
         raise NotAllowed(f"No provider here makes {kind}s.")
-    return makers[kind]
+    return choices[kind]
 
 
 async def _find(tx: Transaction, generation_id: str) -> Row:
@@ -214,7 +214,14 @@ def _order_again(row: Row, seed: int) -> Order:
 
 
 async def _enqueue(
-    tx: Transaction, seat: Seat, message_id: str, order: Order, maker: Maker, *, parent_id: str | None, first: int
+    tx: Transaction,
+    seat: Seat,
+    message_id: str,
+    order: Order,
+    choice: ModelChoice,
+    *,
+    parent_id: str | None,
+    first: int,
 ) -> list[str]:
     """Stores one waiting generation for each seed, holds their credits, and wakes the workers."""
     generation_ids = [ids.new() for _ in order.seeds]
@@ -236,8 +243,8 @@ async def _enqueue(
             "steps": order.steps,
             "guidance": order.guidance,
             "source_asset_id": order.source_asset_id,
-            "provider": maker.provider,
-            "model": maker.model,
+            "provider": choice.provider,
+            "model": choice.model,
         }
         for index, (generation_id, seed) in enumerate(zip(generation_ids, order.seeds, strict=True))
     ]

@@ -1,4 +1,4 @@
-"""The worker: its crew claims jobs and runs their attempts, a few at a time; it takes up what dead workers left."""
+"""The worker: claims generations and runs attempts at them, a few at once; recovers those that dead workers left."""
 
 import asyncio
 import contextlib
@@ -7,73 +7,75 @@ import structlog
 
 from chatserver.errors import Busy
 from chatserver.generations import provider_limits, queue
-from chatserver.generations.attempt import KEEP_SECONDS, MOST_SAVES, Attempt
-from chatserver.generations.queue import LeaseLost
+from chatserver.generations.attempt import Attempt, AttemptParts
 from chatserver.jobs import worker_ids
 from chatserver.jobs.events import JobsWaiting
-from chatserver.jobs.runner import Crew
-from chatserver.state import State
+from chatserver.jobs.lease import LeaseLost
+from chatserver.jobs.runner import JobRunner
 
 # Jobs that one transaction claims: they share the wait for the lock of the limits, which nobody should hold for long.
-CLAIMS = 10
-# How often lost jobs are looked for.
-REAP_SECONDS = 5.0
-# How long a stopping worker waits for its attempts to give their jobs back.
-STOP_SECONDS = 10.0
+MAX_CLAIMS = 10
+# Saves of progress a second over all attempts of one process: with more attempts each saves more rarely.
+MAX_SAVES_PER_SECOND = 40
 
 log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Runs up to WORKER_CONCURRENCY attempts at once. `run` goes on until it is cancelled."""
+    """Runs up to `concurrency` attempts at once. `run` goes on until it is cancelled."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, parts: AttemptParts, *, concurrency: int) -> None:
+        self._parts, self._database, self._timing = parts, parts.database, parts.database.timing
         self._id = worker_ids.worker_id()
-        self._chain = provider_limits.fallback_chain(state.config, state.providers.values())
-        self._crew = Crew("generation", self._claim, hands=state.config.worker_concurrency, stop_seconds=STOP_SECONDS)
+        self._runner = JobRunner(
+            "generation",
+            self._claim,
+            concurrency=concurrency,
+            poll_seconds=self._timing.job_poll,
+            stop_seconds=self._timing.worker_stop,
+        )
 
-    def hear(self, event: JobsWaiting) -> None:
-        """Something was queued or cancelled, here or elsewhere."""
-        self._crew.hear(event)
+    def notify(self, event: JobsWaiting) -> None:
+        """A generation was queued or cancelled, here or elsewhere."""
+        self._runner.notify(event)
 
     async def run(self) -> None:
         """Works until cancelled, then gives its jobs back."""
-        reaper = asyncio.create_task(self._reap_for_ever())
+        reaper = asyncio.create_task(self._keep_reaping())
         try:
-            await self._bury_the_dead()
-            await self._crew.run()
+            await self._drop_leases_of_dead_workers()
+            await self._runner.run()
         finally:
             reaper.cancel()
 
     async def _claim(self, free: int) -> tuple[list[Attempt], bool]:
-        at_most = min(free, CLAIMS)
-        jobs, left = await self._state.database.run_system(queue.claim, self._id, self._chain, at_most)
-        return [Attempt(self._state, self._chain, job, self._pace) for job in jobs], left
+        at_most = min(free, MAX_CLAIMS)
+        jobs, left = await self._database.run_system(queue.claim, self._id, self._parts.chain, at_most)
+        return [Attempt(self._parts, job, self._save_interval) for job in jobs], left
 
-    def _pace(self) -> float:
+    def _save_interval(self) -> float:
         """Seconds between two saves of one attempt's progress."""
-        return min(len(self._crew) / MOST_SAVES, KEEP_SECONDS)
+        return min(len(self._runner) / MAX_SAVES_PER_SECOND, self._timing.lease_renewal)
 
-    async def _reap_for_ever(self) -> None:
+    async def _keep_reaping(self) -> None:
         while True:
             with contextlib.suppress(Busy):
                 await self._reap()
-            await asyncio.sleep(REAP_SECONDS)
+            await asyncio.sleep(self._timing.reap)
 
     async def _reap(self) -> None:
-        for generation_id, session_id, kind in await self._state.database.run_system(queue.lost):
-            log.warning("generation.taken_up", generation_id=generation_id)
+        for generation_id, session_id, kind in await self._database.run_system(queue.lost):
+            log.warning("generation.recovered", generation_id=generation_id)
             with contextlib.suppress(LeaseLost):
-                await self._state.database.run_system(queue.reap, generation_id, session_id, kind)
-        await self._state.database.run_system(provider_limits.prune)
-        self._crew.look()
+                await self._database.run_system(queue.reap, generation_id, session_id, kind)
+        await self._database.run_system(provider_limits.prune)
+        self._runner.poll()
 
-    async def _bury_the_dead(self) -> None:
+    async def _drop_leases_of_dead_workers(self) -> None:
         """After a crash and a restart on one machine, nobody has to wait for the leases of the process that died."""
         with contextlib.suppress(Busy):
-            holders = await self._state.database.run_system(queue.holders)
+            holders = await self._database.run_system(queue.lease_holders)
             dead = [holder for holder in holders if worker_ids.is_dead(holder)]
             if dead:
-                await self._state.database.run_system(queue.drop_leases, dead)
+                await self._database.run_system(queue.drop_leases, dead)
                 await self._reap()

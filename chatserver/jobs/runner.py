@@ -1,6 +1,7 @@
-"""The crew of one process: claims jobs that wait and works on so many at once. `Worker` and `Assistant` each have one.
+"""The loop of a process that works on jobs: claims those that wait, and runs a limited number at once.
 
-Woken by the broker (`JobsWaiting`), and by its own poll, so that a lost wake costs a second, nothing more.
+`generations.Worker` and `messages.Assistant` each have one. It polls when the broker notifies it (`JobsWaiting`), when a
+job ends that may have made room for another, and once every `poll_seconds`, so that a lost notification costs a second.
 """
 
 import asyncio
@@ -11,11 +12,8 @@ from typing import Generic, Protocol, TypeVar
 from chatserver.errors import Busy
 from chatserver.jobs.events import JobsKind, JobsWaiting
 
-# The poll that makes good a lost wake.
-POLL_SECONDS = 1.0
 
-
-class Work(Protocol):
+class RunnableJob(Protocol):
     """One claimed job, by the `id` under which people stop it. Cancelled from outside, `run` gives the job back."""
 
     @property
@@ -26,73 +24,79 @@ class Work(Protocol):
     def stop(self) -> None: ...
 
 
-W = TypeVar("W", bound=Work)
-# Claims as much as there are hands free, or less; and says whether something that is due may have been left.
-Claim = Callable[[int], Awaitable[tuple[Sequence[W], bool]]]
+J = TypeVar("J", bound=RunnableJob)
+# Claims at most as many jobs as it is told; also returns whether some that are due may have been left.
+Claim = Callable[[int], Awaitable[tuple[Sequence[J], bool]]]
 
 
-class Crew(Generic[W]):
-    """Works on at most `hands` jobs of one kind. `run` goes on until it is cancelled, then lets them be given back."""
+class JobRunner(Generic[J]):
+    """Runs at most `concurrency` jobs of one kind. `run` goes on until it is cancelled, then lets them be given back.
 
-    def __init__(self, kind: JobsKind, claim: "Claim[W]", *, hands: int, stop_seconds: float) -> None:
-        self._kind, self._claim, self._hands, self._stop_seconds = kind, claim, hands, stop_seconds
-        self._at_work: dict[asyncio.Task[None], W] = {}
+    A stopping runner waits at most `stop_seconds` for that.
+    """
+
+    def __init__(
+        self, kind: JobsKind, claim: "Claim[J]", *, concurrency: int, poll_seconds: float, stop_seconds: float
+    ) -> None:
+        self._kind, self._claim, self._concurrency = kind, claim, concurrency
+        self._poll_seconds, self._stop_seconds = poll_seconds, stop_seconds
+        self._running: dict[asyncio.Task[None], J] = {}
         self._wake = asyncio.Event()
         self._left = False
 
     def __len__(self) -> int:
-        """How many jobs are worked on."""
-        return len(self._at_work)
+        """How many jobs are running."""
+        return len(self._running)
 
-    def hear(self, event: JobsWaiting) -> None:
-        """Something was queued or stopped, here or elsewhere."""
-        for work in self._at_work.values():
-            if work.id == event.cancelled:
-                work.stop()
+    def notify(self, event: JobsWaiting) -> None:
+        """A job was queued or cancelled, here or elsewhere."""
+        for job in self._running.values():
+            if job.id == event.cancelled:
+                job.stop()
         if event.kind in {None, self._kind}:
-            self.look()
+            self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Looks for jobs now."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Works until cancelled, then gives its jobs back."""
+        """Works until cancelled, then gives the jobs back."""
         try:
             while True:
-                # Before the look: what is queued in the middle of it makes another one.
+                # Before the claim: a job that is queued in the middle of it causes another one.
                 self._wake.clear()
-                await self._fill()
+                await self._claim_free()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
         finally:
-            await self._stop()
+            await self._give_back()
 
-    async def _fill(self) -> None:
-        # What ends while we look may free the very call that we found taken.
+    async def _claim_free(self) -> None:
+        # A job that ends while we claim may free the very permit that we found taken.
         self._left = True
-        while len(self._at_work) < self._hands:
+        while len(self._running) < self._concurrency:
             try:
-                works, self._left = await self._claim(self._hands - len(self._at_work))
+                jobs, self._left = await self._claim(self._concurrency - len(self._running))
             except Busy:
                 return
-            for work in works:
-                self._begin(work)
-            if not works or not self._left:
+            for job in jobs:
+                self._start(job)
+            if not jobs or not self._left:
                 return
 
-    def _begin(self, work: W) -> None:
-        task = asyncio.create_task(work.run())
-        self._at_work[task] = work
+    def _start(self, job: J) -> None:
+        task = asyncio.create_task(job.run())
+        self._running[task] = job
         task.add_done_callback(self._ended)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._at_work.pop(task)
+        self._running.pop(task)
         if self._left:
-            self.look()
+            self.poll()
 
-    async def _stop(self) -> None:
-        for task in self._at_work:
+    async def _give_back(self) -> None:
+        for task in self._running:
             task.cancel()
-        if self._at_work:
-            await asyncio.wait(set(self._at_work), timeout=self._stop_seconds)
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=self._stop_seconds)

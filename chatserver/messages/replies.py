@@ -4,22 +4,17 @@ from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Transaction
+from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import context_window, finish_reason, service
 from chatserver.providers.base import Turn
 
-# A writer that says nothing for this long is taken for dead.
-LEASE_SECONDS = 30.0
 # Times that one reply is begun; after that it stays failed.
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 # Messages that are looked at for the conversation, however short they are.
-WINDOW_MESSAGES = 60
+MAX_WINDOW_MESSAGES = 60
 
 
-class ReplyLost(Exception):
-    """Somebody else writes this reply now, or it was deleted."""
-
-
-class Reply(Struct, frozen=True):
+class ReplyJob(Struct, frozen=True):
     """A claimed reply: its message, its attempt, the plan's model (or none), and the conversation to answer.
 
     `stopped` holds what was saved of a reply whose writer died after somebody had pressed stop; None otherwise.
@@ -41,13 +36,13 @@ class Draft(Struct, frozen=True):
     closed: int
 
 
-async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> Reply | None:
+async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob | None:
     """The next reply that nobody writes, fairly by person, with as much of its conversation as fits; or None."""
     await tx.fetch_value("messages.lock_replies")
     row = await tx.fetch_one(
         "messages.claim_reply",
         worker_id=worker_id,
-        lease_seconds=LEASE_SECONDS,
+        lease_seconds=tx.timing.lease,
         at_once=tx.limits.replies_at_once,
         at_once_in_session=tx.limits.replies_at_once_in_session,
     )
@@ -55,10 +50,10 @@ async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> Reply | 
         return None
     turns = await _conversation(tx, row["session_id"], row["id"], window_tokens)
     stopped = row["text"] if row["stopped"] else None
-    return Reply(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns, stopped)
+    return ReplyJob(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns, stopped)
 
 
-async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:
+async def save(tx: Transaction, reply: ReplyJob, draft: Draft) -> bool:
     """Keeps and shows what is written so far; True where somebody pressed stop."""
     seq = await sessions.next_seq(tx, reply.session_id)
     row = await tx.fetch_one(
@@ -69,25 +64,27 @@ async def save(tx: Transaction, reply: Reply, draft: Draft) -> bool:
         html=draft.html,
         closed=draft.closed,
         seq=seq,
-        lease_seconds=LEASE_SECONDS,
+        lease_seconds=tx.timing.lease,
     )
     if row is None:
-        raise ReplyLost
+        raise LeaseLost
     await service.announce(tx, row)
     return bool(row["stopped"])
 
 
-async def keep(tx: Transaction, reply: Reply) -> bool:
+async def renew(tx: Transaction, reply: ReplyJob) -> bool:
     """Renews the lease where nothing new was written; True where somebody pressed stop."""
     row = await tx.fetch_one(
-        "messages.reply_state", message_id=reply.message_id, attempt=reply.attempt, lease_seconds=LEASE_SECONDS
+        "messages.renew_reply", message_id=reply.message_id, attempt=reply.attempt, lease_seconds=tx.timing.lease
     )
     if row is None:
-        raise ReplyLost
+        raise LeaseLost
     return bool(row["stopped"])
 
 
-async def finish(tx: Transaction, reply: Reply, text: str, html: str, *, failed: bool, tokens: tuple[int, int]) -> None:
+async def finish(
+    tx: Transaction, reply: ReplyJob, text: str, html: str, *, failed: bool, tokens: tuple[int, int]
+) -> None:
     """The whole reply, ended; `tokens` read and written are counted for the session."""
     tokens_in, tokens_out = tokens
     await tx.execute("sessions.count_tokens", session_id=reply.session_id, tokens_in=tokens_in, tokens_out=tokens_out)
@@ -102,11 +99,11 @@ async def finish(tx: Transaction, reply: Reply, text: str, html: str, *, failed:
         seq=seq,
     )
     if row is None:
-        raise ReplyLost
+        raise LeaseLost
     await service.announce(tx, row)
 
 
-async def give_back(tx: Transaction, reply: Reply) -> None:
+async def give_back(tx: Transaction, reply: ReplyJob) -> None:
     """A stopping writer gives its reply back, to be written from its start by another."""
     given = await tx.fetch_value("messages.give_back_reply", message_id=reply.message_id, attempt=reply.attempt)
     if given is not None:
@@ -115,7 +112,7 @@ async def give_back(tx: Transaction, reply: Reply) -> None:
 
 async def _conversation(tx: Transaction, session_id: str, before_id: str, window_tokens: int) -> tuple[Turn, ...]:
     rows = await tx.fetch_all(
-        "messages.conversation", session_id=session_id, before_id=before_id, limit=WINDOW_MESSAGES
+        "messages.conversation", session_id=session_id, before_id=before_id, limit=MAX_WINDOW_MESSAGES
     )
     return context_window.fit((_turn(row["author_kind"], row["kind"], row["text"]) for row in rows), window_tokens)
 

@@ -198,8 +198,8 @@ UPDATE messages
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING *, stop_at IS NOT NULL AS stopped;
 
--- name: reply_state
--- Whether a reply is still ours to write and whether somebody pressed stop; no row means that it is lost.
+-- name: renew_reply
+-- Extends the lease of a reply; says whether somebody pressed stop. No row means that the lease is lost.
 UPDATE messages SET lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING stop_at IS NOT NULL AS stopped;

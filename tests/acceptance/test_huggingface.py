@@ -298,7 +298,7 @@ async def test_every_failure_leaves_a_line_with_the_services_own_words(houses, e
     emulator.script("chat", [Fail(402, said)])
     with pytest.raises(Refusal):
         await room.asks("prompt.improve", prompt="a secret garden")
-    for event in ("provider.failed", "generation.fault", "reply.failed", "improving.failed"):
+    for event in ("provider.failed", "generation.fault", "reply.failed", "prompt_improvement.failed"):
         [line] = [line for line in house.output().splitlines() if f"{event}" in line and "octopus" in line]
         told = json.loads(line)
         assert told["said"].startswith("the octopus has a cold, says •••• at http://")

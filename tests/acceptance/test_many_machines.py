@@ -230,7 +230,7 @@ async def lose_workers(cluster, postgres_server, swift, folder):
         assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
         assert {generation["stage"]["attempt"] for generation in ended["generations"]} == {2}
         frozen.process.send_signal(products.signal.SIGCONT)
-        await products.wait_for_line(frozen, "generation.lost")
+        await products.wait_for_line(frozen, "generation.lease_lost")
         after = await room.says("and nothing changes")
         assert after["seq"] == ended["seq"] + 1
         assert (await ada.credits(session))["image"]["left"] == 6

@@ -64,7 +64,7 @@ async def part_a_worker(machines):
     other = await machines.add_worker()
     machines.lines_of(lonely).part("DATABASE_URL")
     began = time.monotonic()
-    await products.wait_for_line(lonely, "generation.lost")
+    await products.wait_for_line(lonely, "generation.lease_lost")
     stopped = time.monotonic() - began
     assert message["id"] not in {each["id"] for each in room.messages.values() if each["generations"][0]["finished_at"]}
     ended = await room.sees_ended(message)

@@ -11,16 +11,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from chatserver import assets, credits, generations, ids
 from chatserver.errors import Conflict, CreditsExhausted, ProviderDown
 from chatserver.generations import queue
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.imaging.protocol import Picture
+from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
 
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=8, height=8, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
 CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"})),)
-MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
+CHOICES = {"image": ModelChoice("sketch", "Sketch"), "video": ModelChoice("sketch", "Sketch")}
 
 
 def request(client_id="", prompt="a red boat", **fields):
@@ -28,7 +29,7 @@ def request(client_id="", prompt="a red boat", **fields):
 
 
 async def create(database, user, session, **fields):
-    return await database.run_as(user, generations.create, session, request(**fields), MAKERS)
+    return await database.run_as(user, generations.create, session, request(**fields), CHOICES)
 
 
 async def balance(database, user, session):
@@ -173,9 +174,9 @@ class Machine(RuleBasedStateMachine):
     def finish(self):
         job = self.jobs.pop()
         staged = self.go(self.database.run_system(assets.stage, job.id, job.attempt, PICTURE))
-        result = queue.Result(asset_id=staged.id, maker=MAKERS["image"], seed=1, width=8, height=8)
+        result = queue.Result(asset_id=staged.id, made_by=CHOICES["image"], seed=1, width=8, height=8)
         self.go(self.database.run_system(queue.finish, job, result))
-        with pytest.raises(queue.LeaseLost):
+        with pytest.raises(LeaseLost):
             self.go(self.database.run_system(queue.finish, job, result))
 
     @precondition(lambda self: self.jobs)
@@ -189,7 +190,7 @@ class Machine(RuleBasedStateMachine):
     def cancel(self):
         job = self.jobs.pop()
         self.go(self.database.run_as(self.user, generations.cancel, job.id))
-        with pytest.raises(queue.LeaseLost):
+        with pytest.raises(LeaseLost):
             self.go(self.database.run_system(queue.fail, job, ProviderDown()))
 
     @precondition(lambda self: self.jobs)
@@ -202,7 +203,7 @@ class Machine(RuleBasedStateMachine):
         )
         for lost in self.go(run(queue.lost)):
             self.go(run(queue.reap, *lost))
-        self.waiting += job.faults + 1 < queue.MOST_FAULTS
+        self.waiting += job.faults + 1 < queue.MAX_FAULTS
 
     @rule()
     def pass_an_hour(self):

@@ -6,10 +6,10 @@ import pytest
 
 from chatserver import credits, generations, ids
 from chatserver.generations import CreateGeneration
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from tests.support.people import make_session, make_user, run_sql
 
-MAKERS = {"image": Maker("sketch", "Sketch")}
+CHOICES = {"image": ModelChoice("sketch", "Sketch")}
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ async def held(database):
     ada = await make_user(database)
     session = await make_session(database, ada)
     wish = CreateGeneration(client_id=ids.new(), kind="image", prompt="a kite", width=64, height=64)
-    message = await database.run_as(ada, generations.create, session, wish, MAKERS)
+    message = await database.run_as(ada, generations.create, session, wish, CHOICES)
     return session, message.generations[0].id
 
 

@@ -8,14 +8,15 @@ import pytest
 from chatserver import credits, generations, ids
 from chatserver.errors import ModelLoadingTooLong, ProviderCreditsUsedUp, ProviderDown, ProviderRateLimited
 from chatserver.generations import provider_limits, queue, queue_positions
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import Availability, LimitState, ProviderLimits
+from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
 
 BOTH = frozenset({"image", "video"})
 FIRST = ProviderLimits("first", BOTH, concurrency=2, per_hour=5, failures=3, rest_seconds=20)
 SECOND = ProviderLimits("second", frozenset({"image"}))
-MAKERS = {"image": Maker("first", "Model"), "video": Maker("first", "Model")}
+CHOICES = {"image": ModelChoice("first", "Model"), "video": ModelChoice("first", "Model")}
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def enqueue(database, session, count=1, kind="image"):
     ada, session_id = session
     for _ in range(count):
         request = generations.CreateGeneration(client_id=ids.new(), kind=kind, prompt="a cat", width=64, height=64)
-        await database.run_as(ada, generations.create, session_id, request, MAKERS)
+        await database.run_as(ada, generations.create, session_id, request, CHOICES)
 
 
 async def claim(database, chain=(FIRST,)):
@@ -227,7 +228,7 @@ async def test_an_attempt_moves_on_and_gives_its_first_call_back(database, sessi
     assert permit.provider == "second"
     assert await claim(database) is not None
     await database.run_system(queue.requeue, other, fault=False)
-    with pytest.raises(queue.LeaseLost):
+    with pytest.raises(LeaseLost):
         await database.run_system(queue.switch_provider, other, (SECOND,))
     assert await database.run_system(credits.check) == []
 

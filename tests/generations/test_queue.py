@@ -8,18 +8,19 @@ import pytest
 from chatserver import assets, credits, generations
 from chatserver.errors import ModelLoadingTooLong, ProviderDown
 from chatserver.generations import queue, queue_positions
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
-from chatserver.generations.queue import LeaseLost, Progress, Result
+from chatserver.generations.queue import Result, SavedProgress
 from chatserver.imaging.protocol import Picture
+from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
 
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
-BOTH, MAKER = frozenset({"image", "video"}), Maker("sketch", "Sketch")
+BOTH, CHOICE = frozenset({"image", "video"}), ModelChoice("sketch", "Sketch")
 CHAIN = (ProviderLimits("sketch", BOTH),)
-MAKERS = {"image": MAKER, "video": MAKER}
+CHOICES = {"image": CHOICE, "video": CHOICE}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""
 _numbers = itertools.count()
@@ -38,7 +39,7 @@ async def ask(database, user, session, kind="image", **fields):
     request = generations.CreateGeneration(
         client_id=f"c{next(_numbers)}", kind=kind, prompt="a red boat", **{"width": 64, "height": 64, **fields}
     )
-    return await database.run_as(user, generations.create, session, request, MAKERS)
+    return await database.run_as(user, generations.create, session, request, CHOICES)
 
 
 async def take(database, worker="worker-1", chain=CHAIN):
@@ -48,7 +49,7 @@ async def take(database, worker="worker-1", chain=CHAIN):
 
 async def finish(database, job):
     staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-    result = Result(asset_id=staged.id, maker=MAKER, seed=job.seed, width=64, height=64)
+    result = Result(asset_id=staged.id, made_by=CHOICE, seed=job.seed, width=64, height=64)
     await database.run_system(queue.finish, job, result)
 
 
@@ -211,8 +212,8 @@ async def test_a_job_that_was_sent_back_with_a_wait_is_not_taken_before(database
 
 
 LATE_WRITES = {
-    "stage": lambda job: (queue.set_stage, job, "rendering", MAKER),
-    "progress": lambda job: (queue.save_progress, job, Progress(fraction=0.9)),
+    "stage": lambda job: (queue.set_stage, job, "rendering", CHOICE),
+    "progress": lambda job: (queue.save_progress, job, SavedProgress(fraction=0.9)),
     "fail": lambda job: (queue.fail, job, ProviderDown()),
     "requeue": lambda job: (queue.requeue, job),
     "switch_provider": lambda job: (queue.switch_provider, job, CHAIN),
@@ -230,7 +231,7 @@ async def late_writes(database, job, published):
         with pytest.raises(LeaseLost):
             await database.run_system(verb, *arguments, **more)
         assert await row_of(database, job.id) == before, name
-    result = Result(asset_id=staged.id, maker=MAKER, seed=1, width=64, height=64)
+    result = Result(asset_id=staged.id, made_by=CHOICE, seed=1, width=64, height=64)
     with pytest.raises(LeaseLost):
         await database.run_system(queue.finish, job, result)
     assert await row_of(database, job.id) == before
@@ -270,7 +271,7 @@ async def test_one_attempt_finishes_once(database, ada):
     await ask(database, ada, session)
     job = await take(database)
     staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-    result = Result(asset_id=staged.id, maker=MAKER, seed=7, width=64, height=64)
+    result = Result(asset_id=staged.id, made_by=CHOICE, seed=7, width=64, height=64)
     ends = [database.run_system(queue.finish, job, result) for _ in range(4)]
     ends += [database.run_system(queue.fail, job, ProviderDown()) for _ in range(2)]
     answers = await asyncio.gather(*ends, return_exceptions=True)
@@ -298,7 +299,7 @@ async def test_a_job_whose_worker_is_gone_is_taken_up_again_and_costs_nothing_mo
 async def test_after_three_lost_attempts_it_fails_and_the_credit_comes_back(database, ada):
     session = await make_session(database, ada)
     message = await ask(database, ada, session)
-    for _ in range(queue.MOST_FAULTS):
+    for _ in range(queue.MAX_FAULTS):
         await lose(database, await take(database))
     assert await take(database) is None
     found = await database.run_as(ada, generations.find, message.generations[0].id)
@@ -339,7 +340,7 @@ async def test_two_reapers_and_a_worker_at_once_do_it_once(database, ada):
     lost = [entry for entry in await database.run_system(queue.lost) if entry[1] == session]
     assert len(lost) == 2
     reapers = [database.run_system(queue.reap, *entry) for entry in lost * 3]
-    workers = [database.run_system(queue.set_stage, job, "rendering", MAKER) for job in jobs]
+    workers = [database.run_system(queue.set_stage, job, "rendering", CHOICE) for job in jobs]
     answers = await asyncio.gather(*reapers, *workers, return_exceptions=True)
     assert all(answer is None or isinstance(answer, LeaseLost) for answer in answers)
     for job in jobs:

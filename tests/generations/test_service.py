@@ -18,7 +18,7 @@ from chatserver.errors import (
     SessionExpired,
 )
 from chatserver.generations import queue
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
@@ -27,9 +27,9 @@ from tests.support.people import make_session, make_user, run_sql, seat
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
-MAKER = Maker("sketch", "Sketch")
+CHOICE = ModelChoice("sketch", "Sketch")
 CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"})),)
-MAKERS = {"image": MAKER, "video": MAKER}
+CHOICES = {"image": CHOICE, "video": CHOICE}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""
 _numbers = itertools.count()
@@ -40,12 +40,12 @@ def request(**fields):
     return generations.CreateGeneration(**{**usual, **fields})
 
 
-async def ask(database, user, session, makers=MAKERS, **fields):
-    return await database.run_as(user, generations.create, session, request(**fields), makers)
+async def ask(database, user, session, choices=CHOICES, **fields):
+    return await database.run_as(user, generations.create, session, request(**fields), choices)
 
 
 async def retry(database, user, generation):
-    return await database.run_as(user, generations.retry, generation.id, MAKERS)
+    return await database.run_as(user, generations.retry, generation.id, CHOICES)
 
 
 async def cancel(database, user, generation):
@@ -59,12 +59,12 @@ async def bring_to(database, generation, status):
     [job], _ = await database.run_system(queue.claim, "worker", CHAIN, 1)
     assert job.id == generation.id
     if status == "rendering":
-        await database.run_system(queue.set_stage, job, "rendering", MAKER)
+        await database.run_system(queue.set_stage, job, "rendering", CHOICE)
     elif status == "failed":
         await database.run_system(queue.fail, job, ProviderDown())
     elif status == "done":
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-        result = queue.Result(asset_id=staged.id, maker=MAKER, seed=job.seed, width=64, height=64)
+        result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=job.seed, width=64, height=64)
         await database.run_system(queue.finish, job, result)
 
 
@@ -169,7 +169,7 @@ async def test_a_source_must_be_a_picture_of_this_session(database, ada):
 async def test_what_nobody_here_makes_is_refused(database, ada):
     session = await make_session(database, ada)
     with pytest.raises(NotAllowed):
-        await ask(database, ada, session, makers={"image": MAKER}, kind="video")
+        await ask(database, ada, session, choices={"image": CHOICE}, kind="video")
 
 
 async def test_when_the_time_is_up_nothing_new_is_begun_but_what_runs_may_be_cancelled(database, ada):
@@ -271,7 +271,7 @@ async def test_a_cancel_and_an_end_at_the_same_moment_are_one_end(database, ada)
         [generation] = (await ask(database, ada, session)).generations
         [job], _ = await database.run_system(queue.claim, "worker", CHAIN, 1)
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-        result = queue.Result(asset_id=staged.id, maker=MAKER, seed=1, width=64, height=64)
+        result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=1, width=64, height=64)
         ends = [database.run_system(queue.finish, job, result), cancel(database, ada, generation)]
         _, answer = await asyncio.gather(*ends, return_exceptions=True)
         ended = await database.run_as(ada, generations.find, generation.id)

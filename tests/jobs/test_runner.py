@@ -1,14 +1,15 @@
-"""A crew claims what waits, as much as it has hands for, misses no wake, and gives back what it has when it stops."""
+"""A crew claims what waits, as much as it has concurrency for, misses no wake, and gives back what it has when it stops."""
 
 import asyncio
 import contextlib
 
 from chatserver.errors import Busy
-from chatserver.jobs import runner
 from chatserver.jobs.events import JobsWaiting
-from chatserver.jobs.runner import Crew
+from chatserver.jobs.runner import JobRunner
 
 PATIENCE_SECONDS = 10
+# So long that no test passes by it.
+POLL_SECONDS = 3600
 
 
 class Job:
@@ -44,8 +45,10 @@ class Queue:
 
 
 @contextlib.asynccontextmanager
-async def at_work(queue, hands=2):
-    made = Crew("generation", queue.claim, hands=hands, stop_seconds=PATIENCE_SECONDS)
+async def at_work(queue, concurrency=2):
+    made = JobRunner(
+        "generation", queue.claim, concurrency=concurrency, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS
+    )
     running = asyncio.create_task(made.run())
     try:
         yield made
@@ -60,8 +63,7 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
-async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
+async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next():
     jobs = [Job(str(number)) for number in range(5)]
     queue = Queue(*jobs)
     async with at_work(queue) as made:
@@ -72,8 +74,7 @@ async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next
         await until(lambda: len(made) == 0)
 
 
-async def test_an_end_looks_again_only_where_something_was_left(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
+async def test_an_end_looks_again_only_where_something_was_left():
     job = Job("only")
     queue = Queue(job)
     async with at_work(queue) as made:
@@ -84,8 +85,7 @@ async def test_an_end_looks_again_only_where_something_was_left(monkeypatch):
         assert queue.looks == 1
 
 
-async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes_another_look(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
+async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes_another_look():
     first, second = Job("first"), Job("second")
     queue = Queue(first)
 
@@ -99,47 +99,45 @@ async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes
             return [], True
         return await queue.claim(free)
 
-    made = Crew("generation", claim, hands=2, stop_seconds=PATIENCE_SECONDS)
+    made = JobRunner("generation", claim, concurrency=2, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
     running = asyncio.create_task(made.run())
     await until(lambda: queue.taken == [first])
-    made.look()
+    made.poll()
     await until(lambda: queue.taken == [first, second])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
+async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once():
     job, queue = Job("late"), Queue()
 
     async def claim(free):
         found = await queue.claim(free)
         if queue.looks == 1:
             queue.jobs.append(job)
-            made.hear(JobsWaiting(kind="generation"))
+            made.notify(JobsWaiting(kind="generation"))
         return found
 
-    made = Crew("generation", claim, hands=1, stop_seconds=PATIENCE_SECONDS)
+    made = JobRunner("generation", claim, concurrency=1, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
     running = asyncio.create_task(made.run())
     await until(lambda: queue.taken == [job])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_it_looks_for_its_own_kind_and_stops_only_the_job_that_is_named(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 3600)
+async def test_it_looks_for_its_own_kind_and_stops_only_the_job_that_is_named():
     ada, bob = Job("ada"), Job("bob")
     queue = Queue(ada, bob)
-    async with at_work(queue, hands=3) as made:
+    async with at_work(queue, concurrency=3) as made:
         await until(lambda: len(made) == 2)
-        made.hear(JobsWaiting(kind="reply"))
+        made.notify(JobsWaiting(kind="reply"))
         await asyncio.sleep(0.01)
         assert queue.looks == 1
-        made.hear(JobsWaiting(kind="generation", cancelled="ada"))
+        made.notify(JobsWaiting(kind="generation", cancelled="ada"))
         await until(lambda: len(made) == 1)
         assert not bob.ended.is_set()
         await until(lambda: queue.looks == 2)
-        made.hear(JobsWaiting())
+        made.notify(JobsWaiting())
         await until(lambda: queue.looks == 3)
 
 
@@ -150,8 +148,7 @@ async def test_a_crew_that_is_stopped_gives_its_jobs_back():
     assert all(job.given_back for job in jobs)
 
 
-async def test_a_busy_database_is_asked_again_at_the_next_poll(monkeypatch):
-    monkeypatch.setattr(runner, "POLL_SECONDS", 0.01)
+async def test_a_busy_database_is_asked_again_at_the_next_poll():
     job = Job("ada")
     queue = Queue(job)
 
@@ -161,7 +158,7 @@ async def test_a_busy_database_is_asked_again_at_the_next_poll(monkeypatch):
             raise Busy
         return await queue.claim(free)
 
-    made = Crew("generation", claim, hands=1, stop_seconds=PATIENCE_SECONDS)
+    made = JobRunner("generation", claim, concurrency=1, poll_seconds=0.01, stop_seconds=PATIENCE_SECONDS)
     running = asyncio.create_task(made.run())
     await until(lambda: queue.taken == [job])
     running.cancel()

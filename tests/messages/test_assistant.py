@@ -14,12 +14,12 @@ from chatserver.config import load
 from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.jobs.events import JobsWaiting
 from chatserver.markdown.renderer import MarkdownRenderer
-from chatserver.messages import assistant as assistants
-from chatserver.messages import finish_reason, replies
-from chatserver.messages.assistant import Assistant, Writer
+from chatserver.messages import finish_reason, replies, reply_writer
+from chatserver.messages.assistant import Assistant
 from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
+from chatserver.messages.reply_writer import ReplyWriter
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Cut, TakenBack, Text, Usage
 from chatserver.web import templating
@@ -66,10 +66,10 @@ async def markdown():
 
 
 @pytest.fixture
-def house(database, published, markdown):
+def parts(database, published, markdown):
     """The parts that a writer needs, with a model put in by each test."""
     config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
-    return SimpleNamespace(database=database, hub=published, config=config, chat=Model(), markdown=markdown)
+    return SimpleNamespace(database=database, publisher=published, config=config, chat=Model(), markdown=markdown)
 
 
 async def asked(database, text="hello there"):
@@ -85,14 +85,16 @@ async def claimed(database, worker="worker-1"):
     return await database.run_system(replies.claim, worker, 6000)
 
 
-async def writes(house, *steps):
+async def writes(parts, *steps):
     """The whole way of one reply; returns (reply as stored, events)."""
-    ada, session = await asked(house.database)
-    house.hub.clear()
-    house.chat = Model(*steps)
-    reply = await claimed(house.database)
-    await asyncio.wait_for(Writer(house, reply).run(), PATIENCE_SECONDS)
-    return await house.database.run_as(ada, messages.find, reply.message_id), house.hub.events(f"session:{session}")
+    ada, session = await asked(parts.database)
+    parts.publisher.clear()
+    parts.chat = Model(*steps)
+    reply = await claimed(parts.database)
+    await asyncio.wait_for(ReplyWriter(parts, reply).run(), PATIENCE_SECONDS)
+    return await parts.database.run_as(ada, messages.find, reply.message_id), parts.publisher.events(
+        f"session:{session}"
+    )
 
 
 def rebuilt(events):
@@ -127,8 +129,8 @@ async def until(condition):
 async def test_pieces_and_messages_give_the_text_however_it_is_cut(database, markdown, pieces):
     told = Recorder()
     config = SimpleNamespace(chat_window_tokens=6000, chat_system_prompt="", chat_seconds=60)
-    house = SimpleNamespace(database=database, hub=told, config=config, markdown=markdown)
-    message, events = await writes(house, *pieces)
+    parts = SimpleNamespace(database=database, publisher=told, config=config, markdown=markdown)
+    message, events = await writes(parts, *pieces)
     assert rebuilt(events) == "".join(pieces)
     if words := "".join(pieces).strip():
         assert (message.text, message.status) == (words, "done")
@@ -146,17 +148,17 @@ class Recorder(list):
         return [each.event for each in self if each.channel == channel]
 
 
-async def test_finished_blocks_are_drawn_while_the_rest_is_written(house):
+async def test_finished_blocks_are_drawn_while_the_rest_is_written(parts):
     more = asyncio.Event()
-    ada, session = await asked(house.database)
-    house.chat = Model("First **block** 😀.\n\n", "Second, still", more, " growing.")
-    reply = await claimed(house.database)
-    house.hub.clear()
-    task = asyncio.create_task(Writer(house, reply).run())
+    ada, session = await asked(parts.database)
+    parts.chat = Model("First **block** 😀.\n\n", "Second, still", more, " growing.")
+    reply = await claimed(parts.database)
+    parts.publisher.clear()
+    task = asyncio.create_task(ReplyWriter(parts, reply).run())
     saved = []
 
     def is_saved():
-        events = house.hub.events(f"session:{session}")
+        events = parts.publisher.events(f"session:{session}")
         saved[:] = [event.message for event in events if isinstance(event, MessageChanged)]
         return bool(saved)
 
@@ -165,40 +167,40 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(house):
     assert saved[0].closed == utf16_length("First **block** 😀.\n\n")
     more.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
-    assert rebuilt(house.hub.events(f"session:{session}")) == "First **block** 😀.\n\nSecond, still growing."
-    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    assert rebuilt(parts.publisher.events(f"session:{session}")) == "First **block** 😀.\n\nSecond, still growing."
+    done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert (done.status, done.closed) == ("done", 0)
     assert done.html.startswith(saved[0].html)
 
 
-async def test_what_the_service_counted_is_added_to_the_session(house):
-    message, _ = await writes(house, "hi", Usage(tokens_in=30, tokens_out=7))
+async def test_what_the_service_counted_is_added_to_the_session(parts):
+    message, _ = await writes(parts, "hi", Usage(tokens_in=30, tokens_out=7))
     [row] = await run_sql(
-        house.database, "SELECT tokens_in, tokens_out FROM user_sessions WHERE id = $1", message.session_id
+        parts.database, "SELECT tokens_in, tokens_out FROM user_sessions WHERE id = $1", message.session_id
     )
     assert tuple(row) == (30, 7)
 
 
-async def test_the_model_reads_the_conversation_in_its_order(house):
-    await writes(house, "I am here.")
-    roles = [turn.role for turn in house.chat.requests[0].turns]
+async def test_the_model_reads_the_conversation_in_its_order(parts):
+    await writes(parts, "I am here.")
+    roles = [turn.role for turn in parts.chat.requests[0].turns]
     assert roles == ["system", "user"]
-    assert house.chat.requests[0].turns[-1].text == "hello there"
+    assert parts.chat.requests[0].turns[-1].text == "hello there"
 
 
-async def test_the_model_is_not_told_what_was_deleted(house):
-    ada, session = await asked(house.database, "my secret is a fish")
-    gone = (await house.database.run_as(ada, messages.newest, session)).messages[0]
-    await house.database.run_system(messages.delete, ada, gone.id)
+async def test_the_model_is_not_told_what_was_deleted(parts):
+    ada, session = await asked(parts.database, "my secret is a fish")
+    gone = (await parts.database.run_as(ada, messages.newest, session)).messages[0]
+    await parts.database.run_system(messages.delete, ada, gone.id)
     said = "what was my secret?"
-    await house.database.run_as(ada, messages.say, session, CreateMessage("d", said), f"<p>{said}</p>")
-    turns = (await claimed(house.database)).turns
+    await parts.database.run_as(ada, messages.say, session, CreateMessage("d", said), f"<p>{said}</p>")
+    turns = (await claimed(parts.database)).turns
     assert [turn.text for turn in turns if turn.role == "user"] == [said]
     assert not [turn for turn in turns if "fish" in turn.text]
 
 
-async def test_what_no_database_stores_and_no_page_shows_becomes_a_mark(house):
-    message, events = await writes(house, "a\x00b", "\ud83d", "c", "😀")
+async def test_what_no_database_stores_and_no_page_shows_becomes_a_mark(parts):
+    message, events = await writes(parts, "a\x00b", "\ud83d", "c", "😀")
     assert (message.status, message.text) == ("done", "a\ufffdb\ufffdc😀")
     assert rebuilt(events) == message.text
 
@@ -206,110 +208,110 @@ async def test_what_no_database_stores_and_no_page_shows_becomes_a_mark(house):
 # Ends -------------------------------------------------------------------------------------------------------------
 
 
-async def test_stop_keeps_what_is_written(house):
-    ada, session = await asked(house.database)
+async def test_stop_keeps_what_is_written(parts):
+    ada, session = await asked(parts.database)
     for_ever = asyncio.Event()
-    house.chat = Model("So far", for_ever)
-    assistant = Assistant(house)
+    parts.chat = Model("So far", for_ever)
+    assistant = Assistant(parts)
     running = asyncio.create_task(assistant.run())
-    await until(lambda: any(isinstance(event, Delta) for event in house.hub.events(f"session:{session}")))
-    [reply_id] = [each.id for each in await _streaming(house, ada, session)]
-    await house.database.run_as(ada, messages.stop, reply_id)
-    assistant.hear(JobsWaiting(cancelled=reply_id))
-    await until(lambda: house.chat.closed)
-    found = await _ended(house, ada, reply_id)
+    await until(lambda: any(isinstance(event, Delta) for event in parts.publisher.events(f"session:{session}")))
+    [reply_id] = [each.id for each in await _streaming(parts, ada, session)]
+    await parts.database.run_as(ada, messages.stop, reply_id)
+    assistant.notify(JobsWaiting(cancelled=reply_id))
+    await until(lambda: parts.chat.closed)
+    found = await _ended(parts, ada, reply_id)
     assert (found.status, found.text) == ("done", "So far")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_stop_is_found_also_where_nobody_hears_of_it(house):
-    ada, _ = await asked(house.database)
+async def test_stop_is_found_also_where_nobody_hears_of_it(parts):
+    ada, _ = await asked(parts.database)
     more = [asyncio.Event() for _ in range(2)]
-    house.chat = Model("So", more[0], " far", more[1])
-    reply = await claimed(house.database)
-    writer = asyncio.create_task(Writer(house, reply).run())
-    await house.database.run_as(ada, messages.stop, reply.message_id)
+    parts.chat = Model("So", more[0], " far", more[1])
+    reply = await claimed(parts.database)
+    writer = asyncio.create_task(ReplyWriter(parts, reply).run())
+    await parts.database.run_as(ada, messages.stop, reply.message_id)
     more[0].set()
     await asyncio.wait_for(writer, PATIENCE_SECONDS)
-    found = await house.database.run_as(ada, messages.find, reply.message_id)
-    assert (found.status, found.text, house.chat.closed) == ("done", "So far", 1)
+    found = await parts.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, found.text, parts.chat.closed) == ("done", "So far", 1)
 
 
-async def _streaming(house, user, session):
-    page = await house.database.run_as(user, messages.newest, session)
+async def _streaming(parts, user, session):
+    page = await parts.database.run_as(user, messages.newest, session)
     return [message for message in page.messages if message.status == "streaming"]
 
 
-async def _ended(house, user, message_id):
+async def _ended(parts, user, message_id):
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            found = await house.database.run_as(user, messages.find, message_id)
+            found = await parts.database.run_as(user, messages.find, message_id)
             if found.status != "streaming":
                 return found
             await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("error", [ProviderDown(), Truncated()])
-async def test_a_failure_keeps_what_was_written_and_says_why(house, error):
-    message, events = await writes(house, "Half an answ", error)
+async def test_a_failure_keeps_what_was_written_and_says_why(parts, error):
+    message, events = await writes(parts, "Half an answ", error)
     assert message.status == "failed"
     assert message.text == f"Half an answ\n\n*{error.message}* (`{error.code}`)"
     assert rebuilt(events) == "Half an answ"
 
 
-async def test_a_bug_says_no_secret_of_its_own(house):
-    message, _ = await writes(house, "Half", ValueError("canary: the key is hf_secret"))
+async def test_a_bug_says_no_secret_of_its_own(parts):
+    message, _ = await writes(parts, "Half", ValueError("canary: the key is hf_secret"))
     assert message.status == "failed"
     assert "canary" not in message.text
     assert "canary" not in message.html
 
 
-async def test_an_endless_answer_is_cut(house, monkeypatch):
-    monkeypatch.setattr(assistants, "LONGEST_TEXT", 1000)
-    message, _ = await writes(house, *["word " * 50] * 50)
+async def test_an_endless_answer_is_cut(parts, monkeypatch):
+    monkeypatch.setattr(reply_writer, "MAX_TEXT", 1000)
+    message, _ = await writes(parts, *["word " * 50] * 50)
     assert message.status == "done"
     assert 1000 <= len(finish_reason.without_note(message.text)) <= 1300
     assert finish_reason.code_of(message.text) == "length"
-    assert house.chat.closed == 1
+    assert parts.chat.closed == 1
 
 
-async def test_an_answer_that_takes_too_long_says_so(house):
-    house.config.chat_seconds = 0.05
-    message, _ = await writes(house, "Slow", asyncio.Event())
+async def test_an_answer_that_takes_too_long_says_so(parts):
+    parts.config.chat_seconds = 0.05
+    message, _ = await writes(parts, "Slow", asyncio.Event())
     assert (message.status, "timed-out" in message.text) == ("failed", True)
 
 
 @pytest.mark.parametrize("steps", [(), ("  \n",), (Usage(tokens_in=3, tokens_out=4),)])
-async def test_an_answer_without_words_is_no_empty_bubble_that_is_done(house, steps):
-    message, _ = await writes(house, *steps)
+async def test_an_answer_without_words_is_no_empty_bubble_that_is_done(parts, steps):
+    message, _ = await writes(parts, *steps)
     assert (message.status, "`no-words`" in message.text) == ("failed", True)
 
 
-async def test_an_answer_that_reached_its_longest_length_says_so_and_goes_on(house):
-    ada, session = await asked(house.database)
-    house.chat = Model("One, two,", Cut())
-    reply = await claimed(house.database)
-    await asyncio.wait_for(Writer(house, reply).run(), PATIENCE_SECONDS)
-    message = await house.database.run_as(ada, messages.find, reply.message_id)
+async def test_an_answer_that_reached_its_longest_length_says_so_and_goes_on(parts):
+    ada, session = await asked(parts.database)
+    parts.chat = Model("One, two,", Cut())
+    reply = await claimed(parts.database)
+    await asyncio.wait_for(ReplyWriter(parts, reply).run(), PATIENCE_SECONDS)
+    message = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert message.status == "done"
     assert message.text.startswith("One, two,\n\n*The answer reached the longest")
     drawing = Drawing(templating.open_site(load({}), "secret"))
     assert 'data-action="continue"' in drawing.draw(message, 1).html
     # The model reads its own words alone, and goes on from them.
-    await house.database.run_as(ada, messages.say, session, CreateMessage("d", "@assistant Please go on."), "<p></p>")
-    turns = [(turn.role, turn.text) for turn in (await claimed(house.database)).turns]
+    await parts.database.run_as(ada, messages.say, session, CreateMessage("d", "@assistant Please go on."), "<p></p>")
+    turns = [(turn.role, turn.text) for turn in (await claimed(parts.database)).turns]
     assert turns[1:] == [("assistant", "One, two,"), ("user", "@assistant Please go on.")]
 
 
-async def test_what_was_thought_aloud_is_taken_back(house):
+async def test_what_was_thought_aloud_is_taken_back(parts):
     thought = asyncio.Event()
-    ada, session = await asked(house.database)
-    house.chat = Model("I wonder what they mean.", thought, TakenBack(), "It is ", "four.")
-    reply = await claimed(house.database)
-    house.hub.clear()
-    task = asyncio.create_task(Writer(house, reply).run())
-    events = lambda: house.hub.events(f"session:{session}")  # noqa: E731
+    ada, session = await asked(parts.database)
+    parts.chat = Model("I wonder what they mean.", thought, TakenBack(), "It is ", "four.")
+    reply = await claimed(parts.database)
+    parts.publisher.clear()
+    task = asyncio.create_task(ReplyWriter(parts, reply).run())
+    events = lambda: parts.publisher.events(f"session:{session}")  # noqa: E731
     await until(lambda: any(isinstance(event, MessageChanged) for event in events()))
     thought.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
@@ -320,20 +322,20 @@ async def test_what_was_thought_aloud_is_taken_back(house):
         if isinstance(event, MessageChanged) and (event.message.text, event.message.status) == ("", "streaming")
     ]
     assert rebuilt(heard[back:]) == "It is four."
-    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert (done.text, done.status) == ("It is four.", "done")
     assert "wonder" not in done.html
 
 
-async def test_a_stop_before_the_first_word_says_so(house):
-    ada, _ = await asked(house.database)
-    house.chat = Model(asyncio.Event())
-    writer = Writer(house, await claimed(house.database))
+async def test_a_stop_before_the_first_word_says_so(parts):
+    ada, _ = await asked(parts.database)
+    parts.chat = Model(asyncio.Event())
+    writer = ReplyWriter(parts, await claimed(parts.database))
     task = asyncio.create_task(writer.run())
-    await until(lambda: house.chat.requests)
+    await until(lambda: parts.chat.requests)
     writer.stop()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
-    found = await house.database.run_as(ada, messages.find, writer.id)
+    found = await parts.database.run_as(ada, messages.find, writer.id)
     assert (found.status, found.text) == ("done", "*Stopped before the first word.* (`stopped`)")
 
 
@@ -343,10 +345,10 @@ def refusal(said):
     return error
 
 
-async def test_a_failed_reply_leaves_one_line_with_the_services_own_words(house):
+async def test_a_failed_reply_leaves_one_line_with_the_services_own_words(parts):
     said = "bad\r\nrequest by sk-geheim123 of “hello there”: no luck at http://ada:geheim@h/?token=geheim " + "x" * 900
     with structlog.testing.capture_logs() as lines:
-        message, _ = await writes(house, refusal(said))
+        message, _ = await writes(parts, refusal(said))
     [line] = [line for line in lines if line["event"] == "reply.failed"]
     assert (line["log_level"], line["code"], line["status"]) == ("warning", "bad-parameters", 400)
     assert (line["message_id"], line["service"], line["model"]) == (message.id, "Test", "test-model")
@@ -358,12 +360,12 @@ async def test_a_failed_reply_leaves_one_line_with_the_services_own_words(house)
 # Several writers --------------------------------------------------------------------------------------------------
 
 
-async def test_two_writers_never_take_the_same_reply(house):
-    ada, session = await asked(house.database)
+async def test_two_writers_never_take_the_same_reply(parts):
+    ada, session = await asked(parts.database)
     for number in range(5):
-        await house.database.run_as(ada, messages.say, session, CreateMessage(f"c{number}", "and?"), "<p>and?</p>")
+        await parts.database.run_as(ada, messages.say, session, CreateMessage(f"c{number}", "and?"), "<p>and?</p>")
     # Each is taken in a transaction that has not ended when the others look.
-    replies_taken = await asyncio.gather(*(claimed(house.database, f"worker-{number}") for number in range(9)))
+    replies_taken = await asyncio.gather(*(claimed(parts.database, f"worker-{number}") for number in range(9)))
     taken = [reply.message_id for reply in replies_taken if reply]
     assert len(taken) == len(set(taken)) == 6
 
@@ -374,35 +376,35 @@ async def asks(database, user, session, times=1):
         await database.run_as(user, messages.say, session, request, "<p>and?</p>")
 
 
-async def test_another_persons_question_is_answered_before_ones_second(house):
-    ada, session = await asked(house.database)
-    second = await make_session(house.database, ada)
-    await asks(house.database, ada, session, 3)
-    await asks(house.database, ada, second, 3)
-    bob = await make_user(house.database, "Bob")
-    his = await make_session(house.database, bob)
-    await asks(house.database, bob, his)
-    taken = [(await claimed(house.database)).session_id for _ in range(4)]
+async def test_another_persons_question_is_answered_before_ones_second(parts):
+    ada, session = await asked(parts.database)
+    second = await make_session(parts.database, ada)
+    await asks(parts.database, ada, session, 3)
+    await asks(parts.database, ada, second, 3)
+    bob = await make_user(parts.database, "Bob")
+    his = await make_session(parts.database, bob)
+    await asks(parts.database, bob, his)
+    taken = [(await claimed(parts.database)).session_id for _ in range(4)]
     assert taken == [session, his, second, session]
 
 
-async def test_a_guest_who_asks_has_a_turn_beside_the_owner(house):
-    ada, session = await asked(house.database)
-    bob = await make_user(house.database, "Bob")
-    await seat(house.database, session, bob)
-    await asks(house.database, ada, session, 2)
-    await asks(house.database, bob, session)
-    [question] = await run_sql(house.database, "SELECT id FROM messages WHERE user_id = $1", bob)
-    await claimed(house.database)
-    second = await claimed(house.database)
-    [answer] = await run_sql(house.database, "SELECT reply_to FROM messages WHERE id = $1", second.message_id)
+async def test_a_guest_who_asks_has_a_turn_beside_the_owner(parts):
+    ada, session = await asked(parts.database)
+    bob = await make_user(parts.database, "Bob")
+    await seat(parts.database, session, bob)
+    await asks(parts.database, ada, session, 2)
+    await asks(parts.database, bob, session)
+    [question] = await run_sql(parts.database, "SELECT id FROM messages WHERE user_id = $1", bob)
+    await claimed(parts.database)
+    second = await claimed(parts.database)
+    [answer] = await run_sql(parts.database, "SELECT reply_to FROM messages WHERE id = $1", second.message_id)
     assert answer["reply_to"] == question["id"]
 
 
-async def test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_claims(house, limited):
-    ada, session = await asked(house.database)
-    await asks(house.database, ada, session, 5)
-    await asks(house.database, ada, await make_session(house.database, ada), 5)
+async def test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_claims(parts, limited):
+    ada, session = await asked(parts.database)
+    await asks(parts.database, ada, session, 5)
+    await asks(parts.database, ada, await make_session(parts.database, ada), 5)
     few = await limited(replies_at_once=3)
     claims = await asyncio.gather(*(claimed(few, f"worker-{number}") for number in range(8)))
     taken = [reply for reply in claims if reply]
@@ -412,125 +414,125 @@ async def test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_c
     assert await claimed(few) is None
 
 
-async def test_no_more_replies_are_under_way_in_a_session_than_allowed(house, limited):
-    ada, session = await asked(house.database)
-    bob = await make_user(house.database, "Bob")
-    await seat(house.database, session, bob)
-    await asks(house.database, ada, session, 2)
-    await asks(house.database, bob, session, 2)
+async def test_no_more_replies_are_under_way_in_a_session_than_allowed(parts, limited):
+    ada, session = await asked(parts.database)
+    bob = await make_user(parts.database, "Bob")
+    await seat(parts.database, session, bob)
+    await asks(parts.database, ada, session, 2)
+    await asks(parts.database, bob, session, 2)
     few = await limited(replies_at_once_in_session=2)
     claims = await asyncio.gather(*(claimed(few, f"worker-{number}") for number in range(5)))
     assert len([reply for reply in claims if reply]) == 2
 
 
-async def test_a_reply_that_waits_for_the_end_of_another_begins_at_once(house, limited):
-    ada, session = await asked(house.database)
-    await asks(house.database, ada, session)
-    house.database = await limited(replies_at_once=1)
+async def test_a_reply_that_waits_for_the_end_of_another_begins_at_once(parts, limited):
+    ada, session = await asked(parts.database)
+    await asks(parts.database, ada, session)
+    parts.database = await limited(replies_at_once=1)
     go_on = asyncio.Event()
-    house.chat = Model("one", go_on)
-    working = asyncio.create_task(Assistant(house).run())
+    parts.chat = Model("one", go_on)
+    working = asyncio.create_task(Assistant(parts).run())
     try:
-        await until(lambda: len(house.chat.requests) == 1)
+        await until(lambda: len(parts.chat.requests) == 1)
         go_on.set()
-        await until(lambda: len(house.chat.requests) == 2)
+        await until(lambda: len(parts.chat.requests) == 2)
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
 
-async def test_a_reply_that_was_taken_over_has_one_writer(house):
-    ada, session = await asked(house.database)
+async def test_a_reply_that_was_taken_over_has_one_writer(parts):
+    ada, session = await asked(parts.database)
     go_on = asyncio.Event()
-    house.chat = Model("from the late one", go_on, " and more")
-    late = await claimed(house.database, "late")
-    writer = asyncio.create_task(Writer(house, late).run())
-    await until(lambda: any(isinstance(event, Delta) for event in house.hub.events(f"session:{session}")))
+    parts.chat = Model("from the late one", go_on, " and more")
+    late = await claimed(parts.database, "late")
+    writer = asyncio.create_task(ReplyWriter(parts, late).run())
+    await until(lambda: any(isinstance(event, Delta) for event in parts.publisher.events(f"session:{session}")))
     await run_sql(
-        house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", late.message_id
+        parts.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", late.message_id
     )
-    now = await claimed(house.database, "new")
+    now = await claimed(parts.database, "new")
     assert now.attempt == late.attempt + 1
-    house.hub.clear()
+    parts.publisher.clear()
     go_on.set()
     await asyncio.wait_for(writer, PATIENCE_SECONDS)
     # The late one may still send a piece, which the next message heals; it changes and ends nothing.
-    assert not [event for event in house.hub.events(f"session:{session}") if isinstance(event, MessageChanged)]
-    [row] = await run_sql(house.database, "SELECT status, attempt FROM messages WHERE id = $1", late.message_id)
+    assert not [event for event in parts.publisher.events(f"session:{session}") if isinstance(event, MessageChanged)]
+    [row] = await run_sql(parts.database, "SELECT status, attempt FROM messages WHERE id = $1", late.message_id)
     assert tuple(row) == ("streaming", 2)
-    house.chat = Model("from the new one")
-    await asyncio.wait_for(Writer(house, now).run(), PATIENCE_SECONDS)
-    assert (await house.database.run_as(ada, messages.find, late.message_id)).text == "from the new one"
+    parts.chat = Model("from the new one")
+    await asyncio.wait_for(ReplyWriter(parts, now).run(), PATIENCE_SECONDS)
+    assert (await parts.database.run_as(ada, messages.find, late.message_id)).text == "from the new one"
 
 
-async def test_a_writer_that_is_stopped_gives_its_reply_back(house):
-    ada, _ = await asked(house.database)
-    house.chat = Model("first try", asyncio.Event())
-    reply = await claimed(house.database)
-    writer = asyncio.create_task(Writer(house, reply).run())
-    await until(lambda: house.chat.requests)
+async def test_a_writer_that_is_stopped_gives_its_reply_back(parts):
+    ada, _ = await asked(parts.database)
+    parts.chat = Model("first try", asyncio.Event())
+    reply = await claimed(parts.database)
+    writer = asyncio.create_task(ReplyWriter(parts, reply).run())
+    await until(lambda: parts.chat.requests)
     await asyncio.sleep(0)
     writer.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writer
-    again = await claimed(house.database, "another")
+    again = await claimed(parts.database, "another")
     assert (again.message_id, again.attempt) == (reply.message_id, 2)
-    house.chat = Model("second try")
-    await asyncio.wait_for(Writer(house, again).run(), PATIENCE_SECONDS)
-    assert (await house.database.run_as(ada, messages.find, reply.message_id)).text == "second try"
+    parts.chat = Model("second try")
+    await asyncio.wait_for(ReplyWriter(parts, again).run(), PATIENCE_SECONDS)
+    assert (await parts.database.run_as(ada, messages.find, reply.message_id)).text == "second try"
 
 
-async def test_a_reply_that_breaks_its_writers_is_given_up(house):
-    ada, _ = await asked(house.database)
-    for attempt in range(1, replies.MOST_ATTEMPTS + 2):
-        reply = await claimed(house.database)
+async def test_a_reply_that_breaks_its_writers_is_given_up(parts):
+    ada, _ = await asked(parts.database)
+    for attempt in range(1, replies.MAX_ATTEMPTS + 2):
+        reply = await claimed(parts.database)
         assert reply.attempt == attempt
         await run_sql(
-            house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
+            parts.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
         )
-    house.chat = Model("never asked")
-    await Writer(house, reply).run()
-    found = await house.database.run_as(ada, messages.find, reply.message_id)
-    assert (found.status, house.chat.requests) == ("failed", [])
+    parts.chat = Model("never asked")
+    await ReplyWriter(parts, reply).run()
+    found = await parts.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, parts.chat.requests) == ("failed", [])
     assert "interrupted" in found.text
 
 
-async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_nothing_more(house):
-    ada, _ = await asked(house.database)
-    reply = await claimed(house.database)
-    await house.database.run_system(replies.save, reply, replies.Draft("so far and", "", 0))
-    await house.database.run_as(ada, messages.stop, reply.message_id)
+async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_nothing_more(parts):
+    ada, _ = await asked(parts.database)
+    reply = await claimed(parts.database)
+    await parts.database.run_system(replies.save, reply, replies.Draft("so far and", "", 0))
+    await parts.database.run_as(ada, messages.stop, reply.message_id)
     await run_sql(
-        house.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
+        parts.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id
     )
-    house.chat = Model("from the start again")
-    await asyncio.wait_for(Writer(house, await claimed(house.database, "new")).run(), PATIENCE_SECONDS)
-    found = await house.database.run_as(ada, messages.find, reply.message_id)
-    assert (found.status, found.text, house.chat.requests) == ("done", "so far and", [])
+    parts.chat = Model("from the start again")
+    await asyncio.wait_for(ReplyWriter(parts, await claimed(parts.database, "new")).run(), PATIENCE_SECONDS)
+    found = await parts.database.run_as(ada, messages.find, reply.message_id)
+    assert (found.status, found.text, parts.chat.requests) == ("done", "so far and", [])
 
 
 # What takes long to draw -------------------------------------------------------------------------------------------
 
 
-async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(house):
+async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(parts):
     """What a model writes is bounded like what people write, while it grows and when it is whole."""
-    ada, _ = await asked(house.database)
-    reply, house.chat = await claimed(house.database), Model()
-    writer = Writer(house, reply)
-    writer._text = "\n\n  Some **words**.\n\n"
-    await writer._close_blocks(writer._text)
-    assert writer._html == "<p>Some <strong>words</strong>.</p>\n"
-    writer._text += "[" * 60_000 + "\n\nThe **end**.\n\nMore"
-    await writer._close_blocks(writer._text)
-    assert not writer._is_drawable
+    ada, _ = await asked(parts.database)
+    reply, parts.chat = await claimed(parts.database), Model()
+    writer = ReplyWriter(parts, reply)
+    writer._written.text = "\n\n  Some **words**.\n\n"
+    await writer._written.draft()
+    assert writer._written._html == "<p>Some <strong>words</strong>.</p>\n"
+    writer._written.text += "[" * 60_000 + "\n\nThe **end**.\n\nMore"
+    await writer._written.draft()
+    assert not writer._written._is_renderable
     await writer._finish(None)
-    done = await house.database.run_as(ada, messages.find, reply.message_id)
+    done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert done.status == "done"
     assert done.html.startswith("<p>Some <strong>words</strong>.</p>\n<p>[[[[[")
     assert done.html.endswith("[[</p>\n<p>The **end**.</p>\n<p>More</p>\n")
 
 
-async def test_code_of_a_model_that_takes_too_long_has_no_colours(house):
-    message, _ = await writes(house, "**Look**\n\n", '```ansys\n"' + "\\" * 100, "\n```\n")
+async def test_code_of_a_model_that_takes_too_long_has_no_colours(parts):
+    message, _ = await writes(parts, "**Look**\n\n", '```ansys\n"' + "\\" * 100, "\n```\n")
     assert message.status == "done"
     assert "<strong>Look</strong>" in message.html and "\\" * 100 in message.html and "code-" not in message.html

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chatserver import messages
 from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, SessionExpired
+from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import replies, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
@@ -131,9 +132,9 @@ async def test_a_reply_that_is_deleted_is_written_no_further(database, ada):
     reply = await claim(database, session)
     await database.run_system(messages.delete, ada, reply.message_id)
     draft = replies.Draft("too late", "<p>too late</p>", 0)
-    with pytest.raises(replies.ReplyLost):
+    with pytest.raises(LeaseLost):
         await database.run_system(replies.save, reply, draft)
-    with pytest.raises(replies.ReplyLost):
+    with pytest.raises(LeaseLost):
         await database.run_system(replies.finish, reply, "late", "late", failed=False, tokens=(5, 5))
     deleted = await database.run_as(ada, messages.find, reply.message_id)
     assert (deleted.status, deleted.text) == ("deleted", "")
@@ -163,10 +164,10 @@ async def test_a_writer_that_lost_its_reply_writes_and_says_nothing(database, ad
     before = (await database.run_as(ada, messages.newest, session)).seq
     for verb, arguments, more in (
         (replies.save, (replies.Draft("late", "late", 0),), {}),
-        (replies.keep, (), {}),
+        (replies.renew, (), {}),
         (replies.finish, ("late", "late"), {"failed": False, "tokens": (1, 1)}),
     ):
-        with pytest.raises(replies.ReplyLost):
+        with pytest.raises(LeaseLost):
             await database.run_system(verb, late, *arguments, **more)
     await database.run_system(replies.give_back, late)
     assert published == []
@@ -179,11 +180,11 @@ async def test_stop_reaches_the_writer_wherever_it_is(database, ada, published):
     session = await make_session(database, ada)
     await say(database, ada, session)
     reply = await claim(database, session)
-    assert await database.run_system(replies.keep, reply) is False
+    assert await database.run_system(replies.renew, reply) is False
     published.clear()
     await database.run_as(ada, messages.stop, reply.message_id)
     assert [event.cancelled for event in published.events("jobs")] == [reply.message_id]
-    assert await database.run_system(replies.keep, reply) is True
+    assert await database.run_system(replies.renew, reply) is True
     assert await database.run_system(replies.save, reply, replies.Draft("so far", "so far", 0)) is True
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +14,7 @@ from chatserver.errors import (
     TooManyWaiting,
 )
 from chatserver.generations import prompt_improvement
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
@@ -24,7 +23,7 @@ from chatserver.realtime.ports import Caller
 from chatserver.users import rate_limits
 from tests.support.people import make_session, make_user, run_sql, seat
 
-MAKERS = {"image": Maker("sketch", "Sketch"), "video": Maker("sketch", "Sketch")}
+CHOICES = {"image": ModelChoice("sketch", "Sketch"), "video": ModelChoice("sketch", "Sketch")}
 
 
 @pytest.fixture
@@ -205,7 +204,7 @@ async def ask(database, user, session, client_id=None, **fields):
     request = generations.CreateGeneration(
         client_id=client_id or ids.new(), kind="image", prompt="a boat", **{"width": 64, "height": 64, **fields}
     )
-    return await database.run_as(user, generations.create, session, request, MAKERS)
+    return await database.run_as(user, generations.create, session, request, CHOICES)
 
 
 async def test_no_more_of_a_persons_pictures_wait_than_allowed_over_all_sessions_at_once(database, limited, ada):
@@ -229,7 +228,7 @@ async def test_a_place_is_free_again_when_one_has_ended_and_the_refusal_says_all
     await few.run_as(ada, generations.cancel, message.generations[0].id)
     await ask(few, ada, room, count=2)
     with pytest.raises(TooManyWaiting):
-        await few.run_as(ada, generations.retry, message.generations[0].id, MAKERS)
+        await few.run_as(ada, generations.retry, message.generations[0].id, CHOICES)
 
 
 async def test_a_guest_and_the_owner_have_places_of_their_own(database, limited, ada):
@@ -262,7 +261,7 @@ async def test_asking_and_trying_again_at_the_same_moment_never_wait_for_each_ot
     ended = [(await ask(few, ada, room)).generations[0].id for _ in range(4)]
     for each in ended:
         await few.run_as(ada, generations.cancel, each)
-    again = [few.run_as(ada, generations.retry, each, MAKERS) for each in ended]
+    again = [few.run_as(ada, generations.retry, each, CHOICES) for each in ended]
     done = await outcomes([*again, *(ask(few, ada, room) for _ in range(4))])
     assert done == ["Generation"] * 4 + ["Message"] * 4
 
@@ -353,14 +352,15 @@ class Model:
 async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, ada):
     few = await limited(improved_prompts_per_hour=2)
     room, model = await make_session(few, ada), Model()
-    state = SimpleNamespace(chat=model, database=few)
     viewer = Viewer(id=ada, name="Ada", role="member", via="cookie", credential_id="c")
     caller = Caller(viewer=viewer, session_id=room, connection_id="1")
-    wishes = [prompt_improvement.improve(state, caller, prompt_improvement.ImprovePrompt("a boat")) for _ in range(6)]
-    assert await outcomes(wishes) == ["Improved"] * 2 + ["RateLimited"] * 4
+    wishes = [
+        prompt_improvement.improve(few, model, caller, prompt_improvement.ImprovePrompt("a boat")) for _ in range(6)
+    ]
+    assert await outcomes(wishes) == ["ImprovedPrompt"] * 2 + ["RateLimited"] * 4
     assert model.asked == 2
     with pytest.raises(RateLimited, match=r"Yours is as it was; it can be improved in 1 h\."):
-        await prompt_improvement.improve(state, caller, prompt_improvement.ImprovePrompt("a boat"))
+        await prompt_improvement.improve(few, model, caller, prompt_improvement.ImprovePrompt("a boat"))
 
 
 async def test_an_invite_is_bounded_for_who_makes_it_and_for_who_comes(limited, ada):

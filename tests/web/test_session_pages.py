@@ -18,7 +18,7 @@ from tests.support.people import make_session, make_user, run_sql
 from tests.support.site import BROWSER, Client, build, configured, running
 
 OURS = {**BROWSER, "Sec-Fetch-Site": "same-origin"}
-SKETCH = {kind: generations.Maker("sketch", "Sketch (built in)") for kind in ("image", "video")}
+SKETCH = {kind: generations.ModelChoice("sketch", "Sketch (built in)") for kind in ("image", "video")}
 
 
 async def identify(connection: HTTPConnection) -> Viewer | None:

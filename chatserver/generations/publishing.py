@@ -1,0 +1,64 @@
+"""From the bytes of a provider to an asset that everyone sees: verify, stage the row, put the bytes, finish."""
+
+import asyncio
+
+import structlog
+
+from chatserver import assets
+from chatserver.errors import StorageError
+from chatserver.generations import queue
+from chatserver.generations.models import GenerationJob, ModelChoice
+from chatserver.imaging.processor import ImageProcessor
+from chatserver.imaging.protocol import Clip, Picture
+from chatserver.jobs.lease import Lease, backoff
+from chatserver.providers.base import Finished
+from chatserver.runtime import failpoints
+from chatserver.storage.base import Storage
+
+# The first wait before a store that is away is tried again, and the longest.
+PUT_BACKOFF_SECONDS, LONGEST_PUT_BACKOFF_SECONDS = 0.5, 15.0
+
+log = structlog.get_logger(__name__)
+
+
+async def verify(pictures: ImageProcessor, job: GenerationJob, finished: Finished) -> Picture | Clip:
+    """Decodes and re-encodes what a provider made, in a child process. Raises BadBytes and NotAsOrdered."""
+    return await (pictures.verify_picture if job.kind == "image" else pictures.verify_clip)(
+        finished.data,
+        prompt=job.prompt,
+        seed=_seed(job, finished),
+        model=finished.model,
+        requested=(job.width, job.height),
+    )
+
+
+async def publish(lease: Lease, storage: Storage, job: GenerationJob, finished: Finished, file: Picture | Clip) -> None:
+    """Stages the row, puts the bytes, then finishes: in this order, so that no row ever names missing bytes."""
+    staged = await lease.insist(assets.stage, job.id, job.attempt, file)
+    await _put(storage, job, staged.storage_key, file.data, file.content_type)
+    failpoints.at("put")
+    await _put(storage, job, staged.thumbnail_key, file.thumbnail, "image/webp")
+    result = queue.Result(
+        asset_id=staged.id,
+        made_by=ModelChoice(finished.provider, finished.model),
+        seed=_seed(job, finished),
+        width=file.width,
+        height=file.height,
+    )
+    await lease.insist(queue.finish, job, result)
+
+
+def _seed(job: GenerationJob, finished: Finished) -> int:
+    return job.seed if finished.seed is None else finished.seed
+
+
+async def _put(storage: Storage, job: GenerationJob, key: str, data: bytes, content_type: str) -> None:
+    """Stores bytes; a store that is away is tried again, with the same key, until the job's deadline."""
+    failures = 0
+    while True:
+        try:
+            return await storage.put(key, data, content_type)
+        except (StorageError, OSError) as error:
+            log.warning("storage.put_failed", error=type(error).__name__, generation_id=job.id)
+            await asyncio.sleep(backoff(PUT_BACKOFF_SECONDS, failures, LONGEST_PUT_BACKOFF_SECONDS))
+            failures += 1

@@ -1,0 +1,213 @@
+"""One attempt at one claimed reply: asks the model, publishes and saves what it writes, and finishes the message.
+
+Twice a second the message itself is saved and announced with its finished blocks rendered, which also heals a delta that
+was lost.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+
+from chatserver.config import Config
+from chatserver.database import Database, Publisher
+from chatserver.errors import Busy, ChatserverError, NoWords, ProviderError, TimedOut
+from chatserver.jobs.lease import Lease, LeaseLost
+from chatserver.markdown.renderer import MarkdownRenderer
+from chatserver.messages import context_window, finish_reason, replies
+from chatserver.messages.replies import ReplyJob
+from chatserver.messages.reply_text import ReplyText
+from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, Cut, TakenBack, Text, Turn, Usage
+from chatserver.providers.masking import logged
+
+# Two saves a second heal soon and cost little.
+SAVE_SECONDS = 0.5
+# The longest that one reply may be, in characters.
+MAX_TEXT = 100_000
+# Postgres stores no NUL, and UTF-8 has no lone surrogates: models that cut an emoji in two send some.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+SYSTEM_PROMPT = (
+    "You are the assistant of a chat in which people make pictures and short videos together. Answer briefly and "
+    "warmly, in the language of the question, with Markdown where it helps. People make a picture with the image "
+    "button or by writing /image and a prompt. You cannot make one yourself, but when a picture would please, suggest "
+    "one vivid prompt, alone in a fenced block marked prompt (```prompt), which they can send with one press."
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterParts:
+    """What writers work with: the same for all of one assistant."""
+
+    config: Config
+    database: Database
+    publisher: Publisher
+    markdown: MarkdownRenderer
+    chat: ChatProvider
+
+
+class ReplyWriter:
+    """Writes one reply to its end: done, stopped, failed with words, or lost to another writer."""
+
+    def __init__(
+        self, parts: WriterParts, reply: ReplyJob, save_interval: Callable[[], float] = lambda: SAVE_SECONDS
+    ) -> None:
+        self._parts, self.reply, self._save_interval = parts, reply, save_interval
+        self._lease = Lease(parts.database)
+        self._written = ReplyText(reply, parts.publisher, parts.markdown)
+        self._saved_text: str | None = ""
+        self._saving = asyncio.Lock()
+        self._usage: Usage | None = None
+        self._cut = False
+        self._stopped = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        return self.reply.message_id
+
+    def stop(self) -> None:
+        """Somebody pressed stop: what is written stays."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Writes to the end. Cancelled from outside, it gives the reply back."""
+        try:
+            await self._write()
+        except LeaseLost:
+            log.info("reply.lease_lost", message_id=self.reply.message_id)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Busy):
+                await self._parts.database.run_system(replies.give_back, self.reply)
+            raise
+        except Exception:
+            log.exception("reply.crashed", message_id=self.reply.message_id)
+            await self._finish(ProviderError("Something went wrong on our side."))
+
+    async def _write(self) -> None:
+        if self.reply.attempt > replies.MAX_ATTEMPTS:
+            error: ChatserverError | None = ProviderError("This reply was interrupted several times.")
+        elif self.reply.stopped is not None:
+            self._written.resume(self.reply.stopped)
+            error = None
+        else:
+            # Without surrender: a reply holds no permit that another worker could need, and the fence protects its text.
+            error = await self._lease.hold(self._answer(), self._save, self._save_interval, surrender=False)
+        await self._finish(error)
+
+    async def _answer(self) -> ChatserverError | None:
+        """Reads the model's answer until it ends or somebody presses stop. Returns why it failed, or None."""
+        reading = asyncio.create_task(self._read())
+        stopped = asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait([reading, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                return None
+            await reading
+        except TimeoutError:
+            return TimedOut()
+        except ChatserverError as error:
+            return error
+        finally:
+            self._written.cancel_timer()
+            for task in (reading, stopped):
+                task.cancel()
+            await asyncio.gather(reading, stopped, return_exceptions=True)
+        return None if self._written.text.strip() else NoWords()
+
+    async def _read(self) -> None:
+        request = ChatRequest(turns=self._turns, model=self.reply.model)
+        steps = cast(AsyncGenerator[ChatStep, None], self._parts.chat.reply(request))
+        async with asyncio.timeout(self._parts.config.chat_seconds), contextlib.aclosing(steps):
+            async for step in steps:
+                match step:
+                    case Usage():
+                        self._usage = step
+                    case Text(text):
+                        self._written.append(_UNSTORABLE.sub("\ufffd", text))
+                    case TakenBack():
+                        await self._take_back()
+                    case Cut():
+                        self._cut = True
+                if len(self._written.text) > MAX_TEXT:
+                    self._cut = True
+                    return
+
+    @property
+    def _turns(self) -> tuple[Turn, ...]:
+        return (Turn("system", self._parts.config.chat_system_prompt or SYSTEM_PROMPT), *self.reply.turns)
+
+    async def _take_back(self) -> None:
+        """What was written so far is no part of the answer: the message is shown empty, and the answer begins again."""
+        async with self._saving:
+            self._written.clear()
+            self._saved_text = None
+            with contextlib.suppress(Busy):
+                await self._save_draft()
+
+    async def _save(self) -> None:
+        """Saves what is new, or renews the lease where that is due; finds out whether somebody pressed stop elsewhere."""
+        if self._written.text != self._saved_text:
+            async with self._saving:
+                stopped = await self._save_draft()
+        elif self._lease.is_due:
+            stopped = await self._lease.write(replies.renew, self.reply)
+        else:
+            return
+        if stopped:
+            self.stop()
+
+    async def _save_draft(self) -> bool:
+        draft = await self._written.draft()
+        stopped = await self._lease.write(replies.save, self.reply, draft)
+        self._saved_text = draft.text
+        return stopped
+
+    # The end ---------------------------------------------------------------------------------------------------------
+
+    async def _finish(self, error: ChatserverError | None) -> None:
+        """Stores the whole reply, with a last line that says how it ended, where that was not the answer's own end."""
+        self._written.publish()
+        if error is not None:
+            self._log(error)
+        text = self._noted(error)
+        html = await self._written.render_whole(text)
+        with contextlib.suppress(LeaseLost):
+            await self._lease.insist(
+                replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens()
+            )
+
+    def _noted(self, error: ChatserverError | None) -> str:
+        text = self._written.text.strip()
+        if error is not None:
+            return finish_reason.noted(text, error.message, error.code)
+        if self._cut:
+            return finish_reason.ended(text, finish_reason.LENGTH)
+        return text if text else finish_reason.ended("", finish_reason.STOPPED)
+
+    def _tokens(self) -> tuple[int, int]:
+        """Tokens read and written: as the service counted them, else (stopped, or it does not count) as estimated."""
+        if self._usage is not None:
+            return self._usage.tokens_in, self._usage.tokens_out
+        text = self._written.text
+        if not self._parts.chat.is_model or not text:
+            return 0, 0
+        return sum(context_window.estimate(turn.text) for turn in self._turns), context_window.estimate(text)
+
+    def _log(self, error: ChatserverError) -> None:
+        chat, reply = self._parts.chat, self.reply
+        log.warning(
+            "reply.failed",
+            message_id=reply.message_id,
+            session_id=reply.session_id,
+            attempt=reply.attempt,
+            service=chat.label,
+            model=reply.model or chat.model(),
+            **logged(error, [turn.text for turn in reply.turns]),
+        )
