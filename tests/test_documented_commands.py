@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from benchmarks.__main__ import TOPICS
-from tests.support import composition
+from tests.support import composition, ports
 from tests.support import product as products
 from tests.support.dockerfile import ROOT
 from tests.support.redis import RedisServer
@@ -89,7 +89,7 @@ class Copy:
     """A fresh copy of the checkout, in which `make run` was typed. `run` types one more line."""
 
     def __init__(self, folder):
-        self.folder, self.port = folder, products.free_port()
+        self.folder, self.port = folder, ports.reserve()
 
     def environ(self, **more):
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}

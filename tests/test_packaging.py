@@ -9,7 +9,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.support.product import Product, environment, free_port, wait_until_ready
+from tests.support import ports
+from tests.support.product import Product, environment, wait_until_ready
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +35,7 @@ def install(wheel, folder):
 
 async def test_the_wheel_serves_outside_the_checkout(tmp_path, database_url):
     python = install(build_wheel(tmp_path), tmp_path / "venv")
-    port = free_port()
+    port = ports.reserve()
     log = tmp_path / "log.txt"
     with log.open("wb") as output:
         process = await _start(python, tmp_path, port, output, database_url)

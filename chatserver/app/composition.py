@@ -277,7 +277,7 @@ class Product:
     def announce_start(self) -> None:
         """Says where it listens, and how sessions are paid for here."""
         config = self._state.config
-        log.info("web.started", address=config.origin, providers=list(self._state.providers))
+        log.info("web.started", address=config.origin, port=config.port, providers=list(self._state.providers))
         if config.checkout == "instant":
             log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
 

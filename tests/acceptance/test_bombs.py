@@ -13,6 +13,7 @@ from tests.emulators.huggingface.chat import Stream
 from tests.emulators.huggingface.fixture import *  # noqa: F403
 from tests.emulators.huggingface.server import TOKEN
 from tests.messages.histories import long_session
+from tests.support import ports
 from tests.support import product as products
 from tests.support.people import seat
 from tests.support.story import Room, sign_up
@@ -38,7 +39,9 @@ BOMBS = (
 @pytest.fixture(scope="module")
 async def product(database_url, tmp_path_factory, huggingface_server):
     settings = {"CHAT_BASE_URL": f"{huggingface_server.url}/v1", "CHAT_MODEL": "emulated/chat", "CHAT_API_KEY": TOKEN}
-    async with products.running(tmp_path_factory.mktemp("bombs"), DATABASE_URL=database_url, **settings) as process:
+    async with products.running(
+        tmp_path_factory.mktemp("bombs"), port=ports.reserve(), DATABASE_URL=database_url, **settings
+    ) as process:
         yield process
 
 

@@ -63,9 +63,8 @@ async def ask(person, session, node, step, client_id):
 
 async def start_doomed(machines, step):
     """A web process that dies when it comes to the step."""
-    folder, port = machines.folder / f"doomed-{uuid.uuid4().hex}", products.free_port()
-    command = ("serve", "--role", "web", "--port", str(port))
-    return await products.start(folder, *command, port=port, **machines.settings, CRASH_AT=step)
+    folder = machines.folder / f"doomed-{uuid.uuid4().hex}"
+    return await products.start(folder, "serve", "--role", "web", **machines.settings, CRASH_AT=step)
 
 
 async def crash_a_node(machines, step, is_stored):

@@ -66,9 +66,8 @@ async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_pro
 
 async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, tmp_path):
     # Nobody works here, so that the reply is still to be written.
-    url, port = await postgres_server.create_database(), products.free_port()
-    command = ("serve", "--role", "web", "--port", str(port))
-    async with products.running(tmp_path, *command, port=port, DATABASE_URL=url) as product:
+    url = await postgres_server.create_database()
+    async with products.running(tmp_path, "serve", "--role", "web", DATABASE_URL=url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         room = await ada.joins(session)

@@ -10,6 +10,7 @@ import aiohttp
 import psutil
 import pytest
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.product import Product
 
@@ -23,7 +24,7 @@ MEBIBYTE = 2**20
 @pytest.fixture(scope="module")
 async def product(database_url, tmp_path_factory):
     """The product on a machine that allows it few files."""
-    folder, port = tmp_path_factory.mktemp("product"), products.free_port()
+    folder, port = tmp_path_factory.mktemp("product"), ports.reserve()
     command = f'ulimit -n {FILES}; exec "$0" -m chatserver serve --role web --port {port}'
     with (folder / "log.txt").open("wb") as output:
         process = await asyncio.create_subprocess_exec(

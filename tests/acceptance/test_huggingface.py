@@ -463,7 +463,7 @@ async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream
 async def test_the_plans_model_the_window_and_a_better_prompt(houses, emulator, tmp_path) -> None:
     house = houses["auto"]
     ada, bob = await sign_up(house, "Ada"), await sign_up(house, "Bob")
-    environ = house_environment(house)
+    environ = house.environment
     await command(tmp_path, environ, "plans", "set", "flash", "--chat-model", "emulated/chat-large")
     session = await ada.buys("flash")
     room = await ada.joins(session)
@@ -495,11 +495,6 @@ async def test_the_plans_model_the_window_and_a_better_prompt(houses, emulator, 
 
 
 # Limits over several workers ------------------------------------------------------------------------------------------
-
-
-def house_environment(house):
-    """The environment that a running product was started with."""
-    return {name: value for name, value in psutil.Process(house.process.pid).environ().items() if name.isupper()}
 
 
 async def command(folder: Path, environ, *arguments):
@@ -560,9 +555,7 @@ async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database
 
 @contextlib.asynccontextmanager
 async def serving_only(tmp_path, settings):
-    port = products.free_port()
-    arguments = ("serve", "--role", "web", "--port", str(port))
-    async with products.running(tmp_path, *arguments, port=port, **settings) as web:
+    async with products.running(tmp_path, "serve", "--role", "web", **settings) as web:
         yield web
 
 

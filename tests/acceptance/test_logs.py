@@ -13,7 +13,7 @@ import pytest
 from yarl import URL
 
 from tests.acceptance.test_strangers import ROUTES
-from tests.support import product as products
+from tests.support import ports
 
 ID = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 CANARY = "canary"
@@ -80,7 +80,7 @@ async def _started(form, *command, **settings):
 
 @pytest.fixture(scope="module", params=FORMATS)
 async def faulty(request):
-    port = products.free_port()
+    port = ports.reserve()
     async with _started(request.param, "-m", "tests.support.faulty", str(port)) as (process, heard):
         token = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         found = Faulty(f"http://127.0.0.1:{port}", token, heard)

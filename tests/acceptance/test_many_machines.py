@@ -109,9 +109,8 @@ async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluste
     assert await asyncio.wait_for(alone.process.wait(), 30) == 2
     [line] = alone.output().strip().splitlines()
     assert "REDIS_URL" in line
-    port = products.free_port()
-    arguments = ("serve", "--role", "web", "--workers", "2", "--port", str(port))
-    async with products.running(tmp_path, *arguments, port=port, **cluster.settings) as product:
+    arguments = ("serve", "--role", "web", "--workers", "2")
+    async with products.running(tmp_path, *arguments, **cluster.settings) as product:
         await products.wait_for_line(product, "web.started", times=2)
         web = [
             child for child in psutil.Process(product.process.pid).children() if "spawn_main" in str(child.cmdline())

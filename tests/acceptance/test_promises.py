@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from chatserver import credits as books
+from tests.support import ports
 from tests.support import product as products
 from tests.support.story import Refusal, sign_up
 
@@ -15,7 +16,7 @@ SLOW = {"SKETCH_PACE": "4"}
 
 
 async def test_p1_what_was_answered_ok_survives_a_kill(database_url, tmp_path):
-    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         said = []
@@ -102,7 +103,7 @@ async def test_p4_one_client_id_has_one_effect_over_any_tab(product, ada):
 
 
 async def test_p7_a_kill_in_mid_render_loses_nothing_and_costs_one_credit(database_url, tmp_path):
-    async with products.running(tmp_path, DATABASE_URL=database_url, **SLOW) as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, **SLOW) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         message = await render_halfway(await ada.joins(session))
@@ -127,7 +128,7 @@ async def render_halfway(room):
 
 
 async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url, tmp_path):
-    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_FAIL="1") as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, SKETCH_FAIL="1") as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         room = await ada.joins(session)
@@ -142,7 +143,7 @@ async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url,
 
 
 async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_path):
-    async with products.running(tmp_path, DATABASE_URL=database_url, **SLOW) as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, **SLOW) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         room = await ada.joins(session)
@@ -158,7 +159,7 @@ async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_p
 
 
 async def test_cancel_stops_the_work_and_returns_the_credit(database_url, tmp_path):
-    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_PACE="30") as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, SKETCH_PACE="30") as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         room = await ada.joins(session)
@@ -249,7 +250,7 @@ async def test_retry_makes_a_new_version_under_the_same_message(product, ada):
 async def test_random_kills_leave_the_books_in_order(database_url, tmp_path, database):
     """Kills at random moments; afterwards every accepted generation has ended once and the books agree."""
     moments = random.Random(5)
-    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
         for _ in range(4):

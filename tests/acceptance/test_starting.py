@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from chatserver.runtime import file_descriptors
+from tests.support import ports
 from tests.support import product as products
 from tests.support.story import Refusal, sign_up
 
@@ -112,7 +113,7 @@ async def test_it_allows_itself_more_sockets_than_a_shell_gives(database_url, tm
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
-        product = await products.start(tmp_path, DATABASE_URL=database_url)
+        product = await products.start(tmp_path, program=products.COMMAND, DATABASE_URL=database_url)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
@@ -240,7 +241,7 @@ def home():
 
 
 async def test_the_operators_commands_work_beside_a_running_server_and_leave_it_running(home):
-    async with products.running(home) as product:
+    async with products.running(home, program=products.COMMAND) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("flash")
         email = ada.user["email"]
@@ -286,7 +287,7 @@ async def test_a_wrong_command_is_one_line_too(home):
 
 
 async def test_after_a_kill_it_starts_again_in_the_same_folder_with_everything(home):
-    product = await products.start(home)
+    product = await products.start(home, port=ports.reserve(), program=products.COMMAND)
     ada = await sign_up(product, "Ada")
     session = await ada.buys("flash")
     room = await ada.joins(session)

@@ -154,15 +154,16 @@ async def test_an_owner_whose_bytes_are_all_gone_is_found(fresh):
 
 WORKER = """
 import asyncio, os, signal, sys
-from chatserver import assets, resources, storage
+from chatserver import assets, storage
 from chatserver.database import Database, load_queries
+from chatserver.runtime import paths
 from tests.assets.shelf import picture
 
 class Silence:
     def publish(self, announcements): ...
 
 async def main(url, store_url, generation_id, step):
-    database = Database(url, load_queries(resources.SQL / "queries"), Silence(), pool=2)
+    database = Database(url, load_queries(paths.SQL / "queries"), Silence(), pool=2)
     await database.connect()
     store = await storage.open_url(store_url)
     file = picture(30)

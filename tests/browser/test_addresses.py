@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import chromium, desk, say
 from tests.support.story import sign_up
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.browser
     [("http://BÜCHER.Example:{port}/", "http://bücher.example:{port}"), ("http://[::ffff:127.0.0.1]:{port}", None)],
 )
 async def test_who_signs_in_under_an_address_of_any_spelling_stays_live(written, typed, database_url, tmp_path) -> None:
-    port = products.free_port()
+    port = ports.reserve()
     settings = {"DATABASE_URL": database_url, "PUBLIC_URL": written.format(port=port), "HOST": "::"}
     everywhere = "--host-resolver-rules=MAP *.example 127.0.0.1"
     async with products.running(tmp_path, port=port, **settings) as product, chromium(everywhere) as browser:

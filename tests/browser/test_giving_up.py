@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, WebSocketRoute, expect
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import LIVE, TEXT, desk, say
 from tests.support.story import sign_up
@@ -104,7 +105,7 @@ async def test_what_was_given_up_can_be_removed_and_is_gone_for_good(product, br
 async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not_a_fourth_time(
     browser, tmp_path
 ) -> None:
-    server = await products.start(tmp_path)
+    server = await products.start(tmp_path, port=ports.reserve())
     try:
         ada = await sign_up(server, "Ada")
         session = await ada.buys()

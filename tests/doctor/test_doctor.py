@@ -14,6 +14,7 @@ from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
 from tests.emulators.huggingface.server import TOKEN
+from tests.support import ports
 from tests.support import product as products
 
 __all__ = ["huggingface", "huggingface_server"]
@@ -40,7 +41,7 @@ NAMES = [
 @pytest.fixture
 def environ(huggingface, database_url, tmp_path):
     """A house in which all is well."""
-    port = str(products.free_port())
+    port = str(ports.reserve())
     return huggingface.environment(DATABASE_URL=database_url, DATA_DIR=str(tmp_path / "data"), PORT=port)
 
 

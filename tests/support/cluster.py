@@ -6,6 +6,7 @@ import itertools
 import signal
 from pathlib import Path
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.lines import Lines
 from tests.support.product import Product
@@ -31,14 +32,13 @@ class Cluster:
         )
         assert len(added) == web + workers
 
-    async def add_web(self, port: int | None = None, **settings: str) -> Product:
-        node = await self._start_web(port or products.free_port(), **settings)
+    async def add_web(self, **settings: str) -> Product:
+        node = await self._start_web(ports.reserve(), **settings)
         self.web.append(node)
         return node
 
     async def _start_web(self, port: int, **settings: str) -> Product:
-        arguments = ("serve", "--role", "web", "--port", str(port))
-        return await self._start(*arguments, port=port, **settings)
+        return await self._start("serve", "--role", "web", port=port, **settings)
 
     async def add_worker(self, **settings: str) -> Product:
         worker = await self._start("worker", wait=False, **settings)
@@ -46,7 +46,7 @@ class Cluster:
         await products.wait_for_line(worker, "worker.started")
         return worker
 
-    async def _start(self, *arguments: str, port: int | None = None, wait: bool = True, **settings: str) -> Product:
+    async def _start(self, *arguments: str, port: int = 0, wait: bool = True, **settings: str) -> Product:
         told = {**self.settings, **settings}
         lines = await Lines.laid(told if self._parting else {})
         process = await products.start(self._folder(), *arguments, port=port, wait=wait, **{**told, **lines.settings})
@@ -62,7 +62,7 @@ class Cluster:
 
     async def replace(self, node: Product) -> Product:
         """A new process at the address of a web process that is gone; people may knock there meanwhile."""
-        new = await self._start_web(port=int(node.url.rpartition(":")[2]))
+        new = await self._start_web(port=node.port)
         self.web[self.web.index(node)] = new
         return new
 

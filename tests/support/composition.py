@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.support import dockerfile, proxies, swift
+from tests.support import dockerfile, ports, proxies, swift
 from tests.support import product as products
 from tests.support.product import Product
 
@@ -54,7 +54,7 @@ class Composition:
     def __init__(self, folder: Path, addresses: list[tuple[str, str]]) -> None:
         self.folder, self.services = folder, services()
         self.own = {name: each for name, each in self.services.items() if each["image"] == "chatserver"}
-        self.ports = {name: products.free_port() for name in self.own}
+        self.ports = {name: ports.reserve() for name in self.own}
         self.running: dict[str, Product] = {}
         self._addresses = addresses
 

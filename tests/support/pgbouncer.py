@@ -12,9 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
-from tests.support import proxies
+from tests.support import ports, proxies
 from tests.support.guards import Guard
-from tests.support.product import free_port
 
 _SETTINGS = """[databases]
 {database} = host={socket} dbname={database} user={user}
@@ -36,7 +35,7 @@ START_SECONDS = 20
 async def running_pgbouncer(url: str, *, pool: int, mode: str = "transaction") -> AsyncIterator[str]:
     """The database of `url` through a pooler that keeps `pool` connections to it; gives the address to use instead."""
     program = proxies.program("pgbouncer")
-    parts, port = urlsplit(url), free_port()
+    parts, port = urlsplit(url), ports.reserve()
     socket = parse_qs(parts.query)["host"][0]
     folder = Path(tempfile.mkdtemp(prefix="chatserver-pgbouncer-"))
     folder.chmod(0o755)

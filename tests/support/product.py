@@ -3,27 +3,27 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import signal
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from tests.support.fork_server import ForkedProcess, ForkServer, needs_exec
+
 # A loaded machine with two cores needs some seconds to import and to connect.
 START_SECONDS = 60.0
-Launch = Callable[[], Awaitable[tuple[asyncio.subprocess.Process, Path]]]
+COMMAND = (sys.executable, "-m", "chatserver")
+Process = asyncio.subprocess.Process | ForkedProcess
+Launch = Callable[[int], Awaitable[tuple[Process, Path]]]
 
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# Where the tests start it from; without one each start is an interpreter of its own, as in the benchmarks.
+fork_server: ForkServer | None = None
 
 
 class Product:
@@ -31,9 +31,20 @@ class Product:
     start again in its place."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, url: str, log: Path, *, launch: Launch | None = None
+        self,
+        process: Process,
+        url: str,
+        log: Path,
+        *,
+        launch: Launch | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.process, self.url, self.log, self._launch = process, url, log, launch
+        self.environment = dict(environment or {})  # what it was started with
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     @property
     def ws_url(self) -> str:
@@ -45,9 +56,10 @@ class Product:
         await self.process.wait()
 
     async def start_again(self) -> None:
-        """The same command, folder, settings and address, once it is gone; waits until it is ready."""
+        """The same command, folder, settings and address, once it is gone; waits until it is ready. Needs a port that was
+        reserved: one that the system gave may be another's by now."""
         assert self._launch is not None
-        self.process, self.log = await self._launch()
+        self.process, self.log = await self._launch(self.port)
         await wait_until_ready(self)
 
     async def stop(self, seconds: float = 20) -> int:
@@ -71,14 +83,22 @@ def environment(data_dir: Path, **settings: str) -> dict[str, str]:
 
 
 async def start(
-    data_dir: Path, *arguments: str, port: int | None = None, wait: bool = True, **settings: str
+    data_dir: Path,
+    *arguments: str,
+    port: int = 0,
+    wait: bool = True,
+    program: Sequence[str] | None = None,
+    **settings: str,
 ) -> Product:
-    """Starts `chatserver serve` (or the command given) and waits until it is ready."""
-    port = port or free_port()
+    """Starts `chatserver serve` (or the command given) and waits until it is ready.
+
+    It listens on a port that the system gives, or on `port` (`ports.reserve()`), which it can have again after its end.
+    `program`, such as `COMMAND`, is executed; without one the start is a fork, where there is a fork server."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    launch = functools.partial(_launch, data_dir, list(arguments) or ["serve", "--port", str(port)], settings)
-    process, log = await launch()
-    product = Product(process, f"http://127.0.0.1:{port}", log, launch=launch)
+    environ = environment(data_dir, **settings)
+    launch = functools.partial(_launch, data_dir, list(arguments) or ["serve"], program, environ)
+    process, log = await launch(port)
+    product = Product(process, f"http://127.0.0.1:{port}", log, launch=launch, environment=environ)
     if wait:
         try:
             await wait_until_ready(product)
@@ -89,13 +109,20 @@ async def start(
 
 
 async def _launch(
-    data_dir: Path, command: list[str], settings: dict[str, str]
-) -> tuple[asyncio.subprocess.Process, Path]:
+    data_dir: Path, command: list[str], program: Sequence[str] | None, environ: dict[str, str], port: int
+) -> tuple[Process, Path]:
     """The process, and where it writes what it says."""
     log = data_dir / f"log-{time.time_ns()}.txt"
-    program, env = (sys.executable, "-m", "chatserver"), environment(data_dir, **settings)
+    if command[0] == "serve" and "PORT" not in environ and "--port" not in command:
+        command = [*command, "--port", str(port)]
+    process: Process
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(*program, *command, env=env, stdout=output, stderr=output)
+        if program is None and fork_server is not None and not needs_exec(environ):
+            process = await fork_server.start(command, environ, output)
+        else:
+            process = await asyncio.create_subprocess_exec(
+                *(program or COMMAND), *command, env=environ, stdout=output, stderr=output
+            )
     return process, log
 
 
@@ -109,17 +136,33 @@ async def wait_for_line(product: Product, words: str, times: int = 1) -> None:
 
 
 async def wait_until_ready(product: Product) -> None:
+    """Waits until it answers; learns first which port the system gave it, where it listens on one of those."""
     deadline = time.monotonic() + START_SECONDS
     async with aiohttp.ClientSession() as client:
         while time.monotonic() < deadline:
             if product.process.returncode is not None:
                 raise AssertionError(f"it ended with {product.process.returncode}:\n{product.output()}")
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with client.get(f"{product.url}/readyz", timeout=aiohttp.ClientTimeout(total=2)) as answer:
-                    if answer.status == 200:
-                        return
+            if product.port == 0:
+                product.url = f"http://127.0.0.1:{_told_port(product)}"
+            elif await _is_ready(client, product.url):
+                return
             await asyncio.sleep(0.05)
     raise AssertionError(f"it was not ready in {START_SECONDS} s:\n{product.output()}")
+
+
+def _told_port(product: Product) -> int:
+    """The port that it says in its log, 0 before that."""
+    for line in product.output().splitlines():
+        if '"web.started"' in line:
+            return int(json.loads(line)["port"])
+    return 0
+
+
+async def _is_ready(client: aiohttp.ClientSession, url: str) -> bool:
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+        async with client.get(f"{url}/readyz", timeout=aiohttp.ClientTimeout(total=2)) as answer:
+            return answer.status == 200
+    return False
 
 
 @contextlib.asynccontextmanager

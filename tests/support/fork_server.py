@@ -1,0 +1,189 @@
+"""Starts the product by forks of one process that has imported it, so that a start costs no import.
+
+A forked product is `python -m chatserver …` in everything that a test can see from outside: a process id, signals, an exit
+code, its own environment and output. It is not in what an interpreter or the loader reads when it starts, in the
+environment that /proc shows, and in memory that it shares with its parent: tests of those start the program itself
+(`products.start(…, program=products.COMMAND)`), and so does whoever sets a variable of theirs (`needs_exec`).
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_MESSAGE_BYTES = 1 << 20
+# What Python, the loader and the allocator read before the program runs.
+_READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "LC_", "LANG", "FAKETIME")
+
+
+def needs_exec(environment: Mapping[str, str]) -> bool:
+    """Whether a process that runs already would come too late to read what this environment has and ours has not."""
+    names = (name for name in environment if name.startswith(_READ_AT_START))
+    return any(environment[name] != os.environ.get(name) for name in names)
+
+
+class ForkedProcess:
+    """One fork: what tests use of `asyncio.subprocess.Process`."""
+
+    def __init__(self, pid: int, channel: socket.socket) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._pidfd = os.pidfd_open(pid)
+        self._channel, self._ended = channel, asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(channel, self._read_end)
+
+    def _read_end(self) -> None:
+        told = self._channel.recv(_MESSAGE_BYTES)
+        self._loop.remove_reader(self._channel)
+        self._channel.close()
+        os.close(self._pidfd)
+        # Without a word the server is gone, which kills what it has started.
+        self.returncode = int(told) if told else -signal.SIGKILL
+        self._ended.set()
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+
+class ForkServer:
+    """The tests' side; its process starts with the first product and ends with this one, whatever becomes of it."""
+
+    def __init__(self) -> None:
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self, arguments: Sequence[str], environment: Mapping[str, str], output: Any) -> ForkedProcess:
+        """`chatserver ARGUMENTS` in this environment and our working folder; both its streams go to the file `output`."""
+        request = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            socket.send_fds(self._open(), [json.dumps(request).encode()], [theirs.fileno(), output.fileno()])
+        ours.setblocking(False)
+        pid = await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES)
+        assert pid, "the fork server has ended; what it says stands in this test's output"
+        return ForkedProcess(int(pid), ours)
+
+    def _open(self) -> socket.socket:
+        if self._control is None:
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self._process = subprocess.Popen([sys.executable, "-m", __name__], stdin=theirs, start_new_session=True)
+        return self._control
+
+    def close(self) -> None:
+        """Ends it, and with it whatever it has started that still runs."""
+        if self._control is not None and self._process is not None:
+            self._control.close()
+            self._process.wait()
+
+
+# The other side -------------------------------------------------------------------------------------------------------
+
+
+class _Server:
+    """Forks for each request and says how each fork ended. Single-threaded, as whoever forks has to be."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(control, selectors.EVENT_READ)
+        self._pids: dict[int, int] = {}
+
+    def serve(self) -> dict[str, Any] | None:
+        """Returns the request in each fork; None in the server itself, when nobody asks any more."""
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._control:
+                    message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 2)
+                    if not message:
+                        self._kill_all()
+                        return None
+                    if (request := self._fork(json.loads(message), *descriptors)) is not None:
+                        return request
+                else:
+                    self._tell_end(key.fd, key.data)
+
+    def _fork(self, request: dict[str, Any], channel: int, output: int) -> dict[str, Any] | None:
+        pid = os.fork()
+        if pid == 0:
+            for stream in (1, 2):
+                os.dup2(output, stream)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            self._selector.close()
+            os.closerange(3, 1 << 20)
+            return request
+        os.close(output)
+        told = socket.socket(fileno=channel)
+        told.send(str(pid).encode())
+        pidfd = os.pidfd_open(pid)
+        self._pids[pidfd] = pid
+        self._selector.register(pidfd, selectors.EVENT_READ, told)
+        return None
+
+    def _tell_end(self, pidfd: int, told: socket.socket) -> None:
+        _, status = os.waitpid(self._pids.pop(pidfd), 0)
+        self._selector.unregister(pidfd)
+        os.close(pidfd)
+        with told, contextlib.suppress(OSError):  # nobody may be waiting
+            told.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+    def _kill_all(self) -> None:
+        for pid in self._pids.values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def _import_product() -> None:
+    """Everything that a start would import, and some of what comes later."""
+    import uvicorn.lifespan.off
+    import uvicorn.loops.uvloop
+    import uvicorn.protocols.http.httptools_impl  # noqa: F401
+
+    import chatserver.brokers.redis
+    import chatserver.cli
+    import chatserver.storage.s3  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # or the first collection of each fork would copy it all
+
+
+def main() -> None:
+    """The server until its end; then, in each fork, the product."""
+    control = socket.socket(fileno=os.dup(0))
+    _import_product()
+    request = _Server(control).serve()
+    if request is None:
+        return
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    time.tzset()
+    sys.argv[1:] = request["arguments"]
+    runpy.run_module("chatserver", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""A product that is forked ends, is killed and is told what it is told like one that is executed (tests/support)."""
+
+import os
+import signal
+
+import pytest
+
+from tests.support import fork_server
+from tests.support import product as products
+
+
+@pytest.mark.parametrize("program", [None, products.COMMAND])
+@pytest.mark.parametrize(
+    ("arguments", "settings", "code", "words"),
+    [
+        (("version",), {}, 0, "0."),
+        (("no-such-command",), {}, 2, "no-such-command"),
+        (("config",), {"PORT": "70000"}, 2, "PORT is 70000"),
+    ],
+)
+async def test_exit_codes_and_output(tmp_path, program, arguments, settings, code, words):
+    command = await products.start(tmp_path, *arguments, wait=False, program=program, **settings)
+    assert isinstance(command.process, fork_server.ForkedProcess) is (program is None)
+    assert await command.process.wait() == code
+    assert command.process.returncode == code
+    assert words in command.output()
+
+
+async def test_signals(tmp_path, database_url):
+    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+        assert product.process.returncode is None
+        os.kill(product.process.pid, 0)
+        await product.kill()
+        assert product.process.returncode == -signal.SIGKILL
+        product.process.send_signal(signal.SIGTERM)  # nobody is there, and nobody else gets it
+    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+        assert await product.stop() == 0
+
+
+async def test_what_is_read_at_the_start_of_an_interpreter_has_one(tmp_path):
+    command = await products.start(tmp_path, "version", wait=False, PYTHONUTF8="1")
+    assert not isinstance(command.process, fork_server.ForkedProcess)
+    assert await command.process.wait() == 0
