@@ -52,7 +52,7 @@ def serve(config: Config, *, role: Role, workers: int) -> None:
     if workers > 1 and not config.redis_url:
         raise ConfigurationError("More than one web process needs REDIS_URL, so that events reach every one of them.")
     _warn_of_root()
-    file_descriptors.allow()
+    file_descriptors.raise_limit()
     with _listen(config) as listener:
         uvloop.run(_serve(config, role, workers, listener))
 
@@ -65,7 +65,7 @@ def work(config: Config) -> None:
 
 def _warn_of_root() -> None:
     if os.geteuid() == 0:
-        log.warning("started.as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user")
+        log.warning("process.started_as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user")
 
 
 def _listen(config: Config) -> socket.socket:
@@ -116,7 +116,7 @@ def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Con
 def _connection_limiter(config: Config) -> ConnectionLimiter:
     http_limits = HttpLimits(
         connections_per_address=config.connections_per_address + config.sockets_per_address,
-        connections=min(file_descriptors.for_connections(), CONNECTIONS),
+        connections=min(file_descriptors.connection_limit(), CONNECTIONS),
     )
     trusted = [ip_addresses.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
 
@@ -178,7 +178,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)
-            with loop_lag.watched():
+            with loop_lag.monitored():
                 await stop.wait()
 
 
@@ -200,7 +200,7 @@ async def _supervise_until(
     while not stop.is_set():
         for index, child in enumerate(children):
             if not child.is_alive():
-                log.warning("web.died", exit_code=child.exitcode)
+                log.warning("web.process_died", exit_code=child.exitcode)
                 children[index] = _spawn(context, config, role, listener)
         try:
             await asyncio.wait_for(stop.wait(), 1)

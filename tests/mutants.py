@@ -142,7 +142,7 @@ MUTANTS = (
     ),
     Mutant(
         "the database's clock",
-        (("chatserver/database/unit_of_work.py", "    clock.follow(", "    _ = ("),),
+        (("chatserver/database/unit_of_work.py", "    clock.synchronise(", "    _ = ("),),
         "tests/acceptance/test_clocks.py",
     ),
     Mutant(

@@ -94,7 +94,7 @@ async def main(clients: int, orders: int) -> None:
     await asyncio.start_server(run_orders, sock=socket.socket(fileno=orders))
     app = TokenAuthentication(endpoint.build(hub, [], None, lambda _, origin: False))
     config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
-    gc_tuning.settle()
+    gc_tuning.freeze()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])
 
 

@@ -291,8 +291,8 @@ async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]
             await work.enter_async_context(working(state))
         product = Product(state, site, work)
         state.hub.readiness.accepts_users = True
-        gc_tuning.settle()
-        with loop_lag.watched():
+        gc_tuning.freeze()
+        with loop_lag.monitored():
             yield product
 
 

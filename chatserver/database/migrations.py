@@ -190,7 +190,7 @@ async def _apply(connection: "asyncpg.Connection", migration: Migration) -> None
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             if attempt == TRIES:
                 raise ConfigurationError(f"{migration.name}.sql: the tables stayed busy; try again later.") from error
-            log.info("migration.gave_way", name=migration.name, attempt=attempt)
+            log.info("migration.lock_timeout", name=migration.name, attempt=attempt)
             await asyncio.sleep(LOCK_TIMEOUT_SECONDS / 2)
         except asyncpg.PostgresError as error:
             raise ConfigurationError(

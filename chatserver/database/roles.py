@@ -33,7 +33,7 @@ async def ensure_role(connection: "asyncpg.Connection", role: str, *, login: boo
     try:
         await connection.execute(f"CREATE ROLE {_quoted(role)} {'LOGIN' if login else 'NOLOGIN'}")
     except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-        log.debug("role.made_by_another", role=role)
+        log.debug("role.already_created", role=role)
 
 
 async def _may_become_all(connection: "asyncpg.Connection", owner: str) -> bool:

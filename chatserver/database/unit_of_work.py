@@ -107,7 +107,7 @@ class Database:
         """Opens the pool. Raises what asyncpg raises where the server cannot be reached."""
         await self._database.connect()
         async with self._database.connection():
-            log.debug("database.reached")
+            log.debug("database.connected")
 
     async def close(self) -> None:
         """Waits for the units of work under way, then closes the pool."""
@@ -152,7 +152,7 @@ class Database:
             async with asyncio.timeout(self.timing.unit_deadline):
                 return await self._retried(role, verb, args, kwargs)
         except TimeoutError as error:
-            log.warning("database.too_slow", verb=verb.__qualname__)
+            log.warning("database.deadline_exceeded", verb=verb.__qualname__)
             raise Busy(retry_after=2) from error
         finally:
             self._slots.release()
@@ -163,10 +163,10 @@ class Database:
                 return await self._attempt(role, verb, args, kwargs)
             except (_NotCommitted, *RETRYABLE) as error:
                 if attempt == RETRIES:
-                    log.warning("database.gave_up", verb=verb.__qualname__, error=_name(error))
+                    log.warning("database.retries_exhausted", verb=verb.__qualname__, error=_name(error))
                     raise Busy(retry_after=1) from error
             except _OutcomeUnknown as error:
-                log.warning("database.unknown_outcome", verb=verb.__qualname__, error=_name(error))
+                log.warning("database.outcome_unknown", verb=verb.__qualname__, error=_name(error))
                 raise Busy(retry_after=2) from error
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
         raise AssertionError("unreachable")
@@ -297,7 +297,7 @@ async def prepare_connection(connection: "asyncpg.Connection") -> None:
 async def _prepare(connection: "asyncpg.Connection") -> None:
     asked = time.monotonic()
     told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    clock.follow(told + (time.monotonic() - asked) / 2)
+    clock.synchronise(told + (time.monotonic() - asked) / 2)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "jsonb",

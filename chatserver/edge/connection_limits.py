@@ -158,11 +158,11 @@ class ConnectionLimiter:
         return True
 
     def _report_full(self) -> None:
-        metrics.CUT.labels("full").inc()
+        metrics.CONNECTIONS_CUT.labels("full").inc()
         now = asyncio.get_running_loop().time()
         if now - self._logged_at > LOG_SECONDS:
             self._logged_at = now
-            log.warning("connections.full", connections=self.count, addresses=len(self._groups))
+            log.warning("connection.limit_reached", connections=self.count, addresses=len(self._groups))
 
     # Deadlines ------------------------------------------------------------------------------------------------------
 

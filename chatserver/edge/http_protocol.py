@@ -111,7 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def cut(self, reason: str) -> None:
         """Ends the connection now."""
-        metrics.CUT.labels(reason).inc()
+        metrics.CONNECTIONS_CUT.labels(reason).inc()
         self._is_over = True
         connection_limits.reset(self.transport)
 
@@ -308,7 +308,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._discard_response():
             self.cut(f"refused-{status.value}")
             return
-        metrics.CUT.labels(f"refused-{status.value}").inc()
+        metrics.CONNECTIONS_CUT.labels(f"refused-{status.value}").inc()
         self._phase, self._held_input = Phase.discarding, b""
         self._reset_counters()
         self._deadline = self.loop.time() + self._limits.discard_seconds

@@ -126,7 +126,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Nothing: the deadlines of sockets are the hub's, and those of the opening and closing handshakes."""
 
     def cut(self, reason: str) -> None:
-        metrics.CUT.labels(reason).inc()
+        metrics.CONNECTIONS_CUT.labels(reason).inc()
         self.abort()
 
     # The handshake ------------------------------------------------------------------------------------------------

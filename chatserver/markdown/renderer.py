@@ -48,7 +48,7 @@ class MarkdownRenderer:
         try:
             await self._pool.start()
         except ChildDied:
-            log.warning("markdown.no_child")
+            log.warning("markdown.child_not_started")
 
     async def close(self) -> None:
         """Ends the child; texts on the way are drawn plain."""

@@ -44,7 +44,7 @@ def run(work: Work, *, confine: Callable[[], Confinement] = confinement.confine,
     replacement of a process that has already sent READY.
     """
     # The parent logs stderr.
-    tracebacks.take_what_nobody_catches(lambda error: print(tracebacks.text_of(error), file=sys.stderr))  # noqa: T201
+    tracebacks.install_hooks(lambda error: print(tracebacks.text_of(error), file=sys.stderr))  # noqa: T201
     memory_bytes, cpu_seconds, niceness = (int(text) for text in sys.argv[1:4])
     os.nice(niceness)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

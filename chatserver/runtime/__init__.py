@@ -1,1 +1,1 @@
-"""What every process has, whatever it does: logs, metrics, the clock, paths, and what watches the event loop."""
+"""What every process uses: logs, metrics, clock, paths, limits of the operating system, the loop monitor, failpoints."""

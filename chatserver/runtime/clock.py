@@ -1,24 +1,24 @@
-"""The time, as the database has it: every process follows its clock, so that one whose own is wrong decides nothing.
+"""The database's time: every process follows its clock, so that a machine whose own clock is wrong decides nothing.
 
-The unit of work compares on each new connection (`follow`); between two comparisons the monotonic clock counts on. A
-process that has no database, such as a command of the operator's, goes by its own clock.
+The unit of work compares on each new connection (`synchronise`); in between the monotonic clock counts on. A process
+without a database, such as one of the operator's commands, uses its own clock.
 """
 
 import time
 from datetime import UTC, datetime
 
-_behind_ns: int | None = None  # what the monotonic clock lacks to the database's time
+_offset_ns: int | None = None  # the database's time minus the monotonic clock
 
 
-def follow(seconds: float) -> None:
-    """The database's clock says so many seconds since 1970 now."""
-    global _behind_ns
-    _behind_ns = int(seconds * 1_000_000_000) - time.monotonic_ns()
+def synchronise(seconds: float) -> None:
+    """Sets the clock to the database's time, in seconds since 1970."""
+    global _offset_ns
+    _offset_ns = int(seconds * 1_000_000_000) - time.monotonic_ns()
 
 
 def time_ns() -> int:
     """Nanoseconds since 1970."""
-    return time.time_ns() if _behind_ns is None else time.monotonic_ns() + _behind_ns
+    return time.time_ns() if _offset_ns is None else time.monotonic_ns() + _offset_ns
 
 
 def seconds() -> float:

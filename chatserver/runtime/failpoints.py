@@ -1,9 +1,9 @@
-"""A drill for the fault matrix: `CRASH_AT=<step>` makes a process kill itself with SIGKILL when it comes to that step.
+"""Failpoints: with `CRASH_AT=<step>` a process kills itself with SIGKILL at that step (docs/reliability.md names the steps).
 
     CRASH_AT=before-commit:chatserver.messages.service.say     after-commit:<verb>, fan-out:<verb>
     CRASH_AT=provider-call                                        put, resume
 
-Nothing is cleaned up, as when a machine loses power. docs/reliability.md names the steps; without CRASH_AT nothing happens.
+Nothing is cleaned up, as when a machine loses power. Without CRASH_AT nothing happens.
 """
 
 import os
@@ -14,18 +14,18 @@ from typing import Any
 
 
 @cache
-def _chosen() -> str | None:
-    # Read once: every unit of work comes to three steps, and a look into the environment costs a microsecond.
+def _crash_at() -> str | None:
+    # Read once: every unit of work has three steps, and reading the environment costs a microsecond.
     return os.environ.get("CRASH_AT")
 
 
 def at(step: str) -> None:
-    """The process comes to a step."""
-    if _chosen() == step:
+    """Ends the process where CRASH_AT names this step."""
+    if _crash_at() == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def at_verb(step: str, verb: Callable[..., Any]) -> None:
-    """The unit of work of a verb comes to a step."""
-    if _chosen() is not None:
+    """The same for a step of one verb's unit of work: `<step>:<module>.<verb>`."""
+    if _crash_at() is not None:
         at(f"{step}:{verb.__module__}.{verb.__qualname__}")

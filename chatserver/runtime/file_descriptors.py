@@ -2,31 +2,34 @@
 
 import resource
 
-# Where the machine allows more than that, this is still ours.
-MOST = 65_536
-# What is needed besides connections: the database's pool, the broker, the store, providers, children, files on their way.
-OTHERS = 64
-# Those that the kernel has accepted before anybody could count them.
+# The most that we ask for, also where the machine allows more.
+MAX_FILES = 65_536
+# Besides connections: the database's pool, the broker, the store, providers, child processes, files being served.
+RESERVED = 64
+# Connections that the kernel accepts before we can count them.
 BACKLOG = 2048
 
 
-def allow() -> None:
+def raise_limit() -> None:
     """Raises the usual soft limit of 1,024 files, which a thousand people would reach, to what the machine allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def for_connections() -> int:
-    """How many connections leave enough for the rest, whatever comes."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = MOST if soft == resource.RLIM_INFINITY else soft
-    return max(files - max(2 * OTHERS, files // 4), files // 4)
+def connection_limit() -> int:
+    """The number of connections that leaves enough files for everything else."""
+    files = _soft_limit()
+    return max(files - max(2 * RESERVED, files // 4), files // 4)
 
 
 def backlog() -> int:
-    """How many may wait to be accepted: all of them are in one go, before the first of too many is refused."""
+    """How many connections may wait to be accepted: one call accepts them all, before the first surplus one is refused."""
+    files = _soft_limit()
+    return min(BACKLOG, max(files - connection_limit() - RESERVED, RESERVED // 4))
+
+
+def _soft_limit() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = MOST if soft == resource.RLIM_INFINITY else soft
-    return min(BACKLOG, max(files - for_connections() - OTHERS, OTHERS // 4))
+    return MAX_FILES if soft == resource.RLIM_INFINITY else soft

@@ -1,9 +1,9 @@
-"""Structured logs: one line an event, with the request's or the job's ids, on a terminal in colour, elsewhere as JSON.
+"""Structured logs: one line an event, with the request's or the job's ids, in colour on a terminal, elsewhere as JSON.
 
-Every value is cut, freed of what opens something (`redaction`) and of what moves a cursor, so that nobody can write a line
-of his own into the log, nor fill it. Errors are logged as `tracebacks` writes them. Prompts, tokens and cookies are never
-logged, at any level; a last filter blanks values under names that look like secrets. Other libraries, warnings and errors
-that nobody caught go the same way.
+Every value is truncated, and secrets (`redaction`) and control characters are removed, so that nobody can forge a line of
+the log or fill it. Errors are logged as `tracebacks` formats them. Prompts, tokens and cookies are never logged, at any
+level; a last filter blanks values under names that look like secrets. Records of other libraries, warnings and uncaught
+errors go through the same processors.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from chatserver.config import Config
 from chatserver.runtime import redaction, tracebacks
 
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "api_key", "prompt", "signature", "referer")
-# What other libraries log about ordinary work; their warnings and errors are ours too.
+# Libraries that log ordinary work: only their warnings and errors are kept.
 _QUIET = ("uvicorn", "botocore", "aiobotocore", "asyncio", "websockets", "databases", "aiohttp.access")
-# Said of somebody who has gone, and of a handshake that was answered with an error: both are in our own lines.
-_NO_NEWS = {"socket.send() raised exception.", "ASGI callable returned without completing handshake."}
-# Items of a list, and lists within lists, that one line shows.
-_MOST_ITEMS, _MOST_DEPTH = 50, 4
-# Written here, of nothing that anybody sent.
-_OURS = {"exception", "level", "timestamp"}
-# JSON's readers take no larger number for one; infinity is none.
-_LARGEST = 2**63
+# A disconnected client, and a handshake that was answered with an error: we log both ourselves.
+_DUPLICATES = {"socket.send() raised exception.", "ASGI callable returned without completing handshake."}
+# Items of a list, and levels of nesting, that one line shows.
+_MAX_ITEMS, _MAX_DEPTH = 50, 4
+# Fields that we write ourselves, of nothing that anybody sent.
+_TRUSTED_FIELDS = {"exception", "level", "timestamp"}
+# Many readers of JSON take no larger integer, and none takes infinity.
+_MAX_NUMBER = 2**63
 
 log = structlog.get_logger(__name__)
 
@@ -63,30 +63,30 @@ def configure(config: Config) -> None:
             ],
         )
     )
-    # At `debug`, libraries write headers, frames and statements: tokens and prompts. Only we know what must not be said.
-    handler.addFilter(_is_of_ours_to_tell)
+    # Not at `debug` for libraries: they log headers, frames and statements, with tokens and prompts in them.
+    handler.addFilter(_is_worth_logging)
     logging.basicConfig(level=max(level, logging.INFO), handlers=[handler], force=True)
     logging.getLogger(__package__).setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
-    # Where even logging fails, it would print the arguments.
+    # Otherwise a failure to log prints the record's arguments.
     logging.raiseExceptions = False
-    tracebacks.take_what_nobody_catches(_log_uncaught)
+    tracebacks.install_hooks(_log_uncaught)
 
 
-def _is_of_ours_to_tell(record: logging.LogRecord) -> bool:
-    """Not that somebody went away in the middle, or that a request was given up at the end: nothing is wrong then."""
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    """False for clients that disconnect and requests that are cancelled at shutdown: nothing is wrong then."""
     error = record.exc_info[1] if record.exc_info else None
-    # (Ours come as the event's fields.)
-    known = isinstance(record.msg, str) and record.msg in _NO_NEWS
+    # (Our own records have a mapping as `msg`.)
+    known = isinstance(record.msg, str) and record.msg in _DUPLICATES
     return not known and not isinstance(error, asyncio.CancelledError)
 
 
 def _renderer(config: Config) -> Processor:
     on_terminal = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
     if on_terminal:
-        # Its own way with errors prints the variables of every function: passwords, cookies, whole requests.
+        # Its default formatter prints the local variables of every frame: passwords, cookies, whole requests.
         return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     return structlog.processors.JSONRenderer()
 
@@ -99,7 +99,7 @@ def _log_uncaught(error: BaseException) -> None:
 
 
 def _first_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Of another library's message the first line: asyncio goes on with the task, and with the error's own words."""
+    """Keeps the first line of another library's message: asyncio appends the task and the error's own text."""
     event["event"] = redaction.words(str(event["event"]).strip().partition("\n")[0], foreign=True)
     return event
 
@@ -116,7 +116,9 @@ def _write_error(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {name: value if name in _OURS else _shown(name, value, _MOST_DEPTH) for name, value in event.items()}
+    return {
+        name: value if name in _TRUSTED_FIELDS else _shown(name, value, _MAX_DEPTH) for name, value in event.items()
+    }
 
 
 def _shown(name: str, value: Any, depth: int) -> Any:
@@ -129,16 +131,16 @@ def _names_a_secret(name: str) -> bool:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """A value as the log shows it; of an object, which may hold anything, its kind."""
+    """A value as it is logged; of any other object, which may hold anything, only its type."""
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int | float) and -_LARGEST <= value <= _LARGEST:
+    if isinstance(value, int | float) and -_MAX_NUMBER <= value <= _MAX_NUMBER:
         return value
     if isinstance(value, str | PurePath | date | enum.Enum):
         return redaction.words(str(value))
     if depth and isinstance(value, Mapping):
-        items = [(redaction.words(str(name)), each) for name, each in list(value.items())[:_MOST_ITEMS]]
+        items = [(redaction.words(str(name)), each) for name, each in list(value.items())[:_MAX_ITEMS]]
         return {name: _shown(name, each, depth - 1) for name, each in items}
     if depth and isinstance(value, list | tuple | set | frozenset):
-        return [_plain(each, depth - 1) for each in list(value)[:_MOST_ITEMS]]
+        return [_plain(each, depth - 1) for each in list(value)[:_MAX_ITEMS]]
     return f"<{type(value).__name__}>"

@@ -1,8 +1,8 @@
-"""Finds an event loop that stood still: a timer looks how late it is, twenty times a second.
+"""Measures how late the event loop runs its timers, twenty times a second.
 
-Whatever computes on the loop, or keeps the process from running, holds up everybody at once. /metrics counts each look;
-the log tells of a tenth of a second and more, and how much of it this thread computed: all of it is our own fault, next
-to nothing is the machine's.
+Whatever computes on the loop, or keeps the process from running, delays everybody at once. /metrics counts each
+measurement; the log reports a tenth of a second and more, with the CPU time that this thread took meanwhile: close to the
+delay, the program itself is at fault; close to zero, the machine is.
 """
 
 import asyncio
@@ -12,61 +12,61 @@ from contextlib import contextmanager
 
 import structlog
 
-from chatserver.runtime.metrics import LATENESS
+from chatserver.runtime.metrics import LOOP_LAG
 
-LOOK_SECONDS = 0.05
+INTERVAL_SECONDS = 0.05
 # Below it nobody notices; above, typing and pictures begin to stutter.
-ALARM_SECONDS = 0.1
+BLOCKED_SECONDS = 0.1
 # At most one line in that time: a machine that is too small would fill its log with them.
-QUIET_SECONDS = 5.0
+LOG_INTERVAL_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 @contextmanager
-def watched() -> Iterator[None]:
-    """Watches the running loop for the length of the block."""
-    watch = _Watch()
+def monitored() -> Iterator[None]:
+    """Measures the running loop for the length of the block."""
+    monitor = _Monitor()
     try:
         yield
     finally:
-        watch.stop()
+        monitor.stop()
 
 
-class _Watch:
+class _Monitor:
     """Times are those of the machine's monotonic clock, in seconds."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told_at = -QUIET_SECONDS
-        self._untold: list[float] = []
-        self._wait()
+        self._logged_at = -LOG_INTERVAL_SECONDS
+        self._unlogged: list[float] = []
+        self._schedule()
 
     def stop(self) -> None:
         self._timer.cancel()
 
-    def _wait(self) -> None:
-        self._due, self._computed = time.monotonic() + LOOK_SECONDS, time.thread_time()
-        self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
+    def _schedule(self) -> None:
+        self._due, self._cpu_at_start = time.monotonic() + INTERVAL_SECONDS, time.thread_time()
+        self._timer = self._loop.call_later(INTERVAL_SECONDS, self._measure)
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         now = time.monotonic()
-        late = max(now - self._due, 0.0)
-        LATENESS.observe(late)
-        if late >= ALARM_SECONDS:
-            self._alarm(late, now)
-        self._wait()
+        lag = max(now - self._due, 0.0)
+        LOOP_LAG.observe(lag)
+        if lag >= BLOCKED_SECONDS:
+            self._log(lag, now)
+        self._schedule()
 
-    def _alarm(self, late: float, now: float) -> None:
-        self._untold.append(late)
-        if now - self._told_at < QUIET_SECONDS:
+    def _log(self, lag: float, now: float) -> None:
+        self._unlogged.append(lag)
+        if now - self._logged_at < LOG_INTERVAL_SECONDS:
             return
-        computing = time.thread_time() - self._computed
-        untold, self._untold, self._told_at = self._untold, [], now
+        cpu_seconds = time.thread_time() - self._cpu_at_start
+        unlogged, self._unlogged, self._logged_at = self._unlogged, [], now
         log.warning(
-            "loop.stood",
-            seconds=round(late, 3),
-            computing=round(computing, 3),
-            times=len(untold),
-            longest=round(max(untold), 3),
+            "event_loop.blocked",
+            seconds=round(lag, 3),
+            cpu_seconds=round(cpu_seconds, 3),
+            times=len(unlogged),
+            longest=round(max(unlogged), 3),
         )

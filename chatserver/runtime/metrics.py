@@ -1,4 +1,4 @@
-"""What this process counts about itself, for /metrics. Counted where it happens, read by `monitoring`."""
+"""The metrics of this process, for /metrics: counted where they occur, exported by `monitoring`."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.platform_collector import PlatformCollector
@@ -16,14 +16,14 @@ REQUESTS = Histogram(
     registry=PROCESS,
 )
 
-LATENESS = Histogram(
+LOOP_LAG = Histogram(
     "chatserver_loop_late_seconds",
-    "Seconds by which the event loop was late, at twenty looks a second.",
+    "Seconds by which the event loop was late, measured twenty times a second.",
     buckets=(0.01, 0.05, 0.1, 0.25, 1, 5),
     registry=PROCESS,
 )
 
-CUT = Counter(
+CONNECTIONS_CUT = Counter(
     "chatserver_connections_cut",
     "Connections ended by the server: too slow, too much, or too many.",
     ("reason",),

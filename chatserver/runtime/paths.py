@@ -1,4 +1,4 @@
-"""Where the files that are not Python lie: beside the package in a checkout, inside it in an installed wheel."""
+"""The folders of files that are not Python: beside the package in a checkout, inside it in an installed wheel."""
 
 from pathlib import Path
 

@@ -1,16 +1,16 @@
-"""Takes out of texts what no log may hold: what opens something to whoever reads it, and whose it is.
+"""Removes from texts what no log may hold: secrets, and data that identifies people.
 
-By pattern and not by route: a request may be refused long before anybody knows which route it was for. `path` is for the
-paths of requests, `words` for everything else that is logged.
+By pattern and not by route: a request may be refused long before its route is known. `path` is for the paths of requests,
+`words` for everything else that is logged.
 """
 
 import re
 
 HIDDEN = "…"
-# A text longer than this is cut first: logs are bounded, and so is the time that the patterns take.
+# A longer text is truncated first, which bounds the log and the time that the patterns take.
 LONGEST = 2000
 
-# Whatever follows these in a path is a key: of an invite link, of a reset link.
+# What follows these in a path is a secret: of an invite link, of a password reset.
 _KEYS_IN_PATHS = re.compile(r"(/(?:invites?|reset)/+).*", re.IGNORECASE | re.DOTALL)
 _KEYS_IN_TEXTS = re.compile(r"(/(?:invites?|reset)/+)[^\s\"'<>?#]+", re.IGNORECASE)
 # The name of a file is made of its prompt.
@@ -26,28 +26,28 @@ _E_MAIL = re.compile(r"[^\s@<>\"',;:/=]{1,64}@[^\s@<>\"',;:/]{1,200}\.[A-Za-z]{2
 _TOKENS = re.compile(r"\b(?:cs_|hf_|sk-|r8_|gsk_|key-)[A-Za-z0-9_-]{6,}")
 # Names of events, ids, numbers, codes: most of what is logged.
 _PLAIN = re.compile(r"[a-z0-9_.:-]{1,80}|[A-Za-z]{1,12}")
-# What chance made: long, of capital and small letters and digits at once; or of hexadecimal digits alone.
+# Random strings: long, with capital and small letters and digits; or hexadecimal digits alone.
 _RANDOM = re.compile(
     r"(?<![A-Za-z0-9_-])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{20,}"
     r"|(?<![A-Za-z0-9_-])[0-9a-f]{32,}(?![A-Za-z0-9_-])"
 )
-# What would move a terminal's cursor, end a line or turn its direction; lone surrogates, which no encoding has.
+# Control characters, line separators and marks of direction; lone surrogates, which cannot be encoded.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Redacted(str):
-    """A text that has been through here already."""
+    """A text that is redacted already."""
 
     __slots__ = ()
 
 
 def path(text: str) -> Redacted:
-    """The path of a request, without its query and without the keys in it."""
+    """The path of a request, without its query and the secrets in it."""
     return words(_KEYS_IN_PATHS.sub(rf"\1{HIDDEN}", cut(text)), foreign=True)
 
 
 def words(text: str, *, foreign: bool = False) -> Redacted:
-    """A text for the log. In one of another library's (`foreign`) everything that looks made by chance goes, too."""
+    """A text for the log. In another library's (`foreign`), everything that looks random is removed too."""
     if isinstance(text, Redacted):
         return text
     text = cut(text)
@@ -63,7 +63,7 @@ def words(text: str, *, foreign: bool = False) -> Redacted:
 
 
 def _without_addresses(text: str) -> str:
-    """What stands in addresses of the web and of people. Most texts have none, and are not looked through."""
+    """Without the secrets in URLs, and without e-mail addresses. Most texts have neither and are not searched."""
     if "/" in text:
         text = _KEYS_IN_TEXTS.sub(rf"\1{HIDDEN}", text)
         text = _FILE_NAMES.sub(rf"\1{HIDDEN}\2", text) if "/files/" in text else text
@@ -73,12 +73,12 @@ def _without_addresses(text: str) -> str:
 
 
 def cut(text: str, longest: int = LONGEST) -> str:
-    """The beginning of a text that is too long."""
+    """The text, truncated to `longest` characters with its length added."""
     return text if len(text) <= longest else f"{text[:longest]}{HIDDEN} ({len(text)} characters)"
 
 
 def printable(text: str) -> str:
-    """One line that moves nothing on a terminal."""
+    """The text with every control character escaped, so that it stays one line on a terminal."""
     if text.isprintable():
         return text
     return _UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

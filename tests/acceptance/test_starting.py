@@ -118,7 +118,7 @@ async def test_it_allows_itself_more_sockets_than_a_shell_gives(database_url, tm
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     try:
         allowed, most = psutil.Process(product.process.pid).rlimit(psutil.RLIMIT_NOFILE)
-        assert allowed == min(most, file_descriptors.MOST)
+        assert allowed == min(most, file_descriptors.MAX_FILES)
     finally:
         await product.kill()
 

@@ -80,7 +80,7 @@ def test_the_readme_lists_every_setting_as_it_is():
     assert readme.with_table(text) == text, "run: python -m tests.support.readme"
 
 
-@pytest.mark.parametrize(("user", "warnings"), [(0, ["started.as_root"]), (1000, [])])
+@pytest.mark.parametrize(("user", "warnings"), [(0, ["process.started_as_root"]), (1000, [])])
 def test_a_start_as_root_is_warned_of(monkeypatch, user, warnings):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     # It ends at once for another reason: no machine of ours has this address (RFC 5737).

@@ -104,7 +104,7 @@ def _add_account(name: str) -> pwd.struct_passwd | None:
         )
     entry = _account(name)
     if entry:
-        log.info("embedded_postgres.account_made", account=name)
+        log.info("embedded_postgres.account_created", account=name)
     return entry
 
 

@@ -62,12 +62,12 @@ class EmbeddedPostgres:
                 await self._revive()
 
     async def _revive(self) -> None:
-        log.warning("embedded_postgres.gone")
+        log.warning("embedded_postgres.died")
         try:
             await asyncio.to_thread(self._server.open)
-            log.info("embedded_postgres.revived")
+            log.info("embedded_postgres.restarted")
         except (ConfigurationError, OSError) as error:
-            log.error("embedded_postgres.not_revived", error=str(error))
+            log.error("embedded_postgres.restart_failed", error=str(error))
 
 
 async def start(config: Config) -> EmbeddedPostgres:

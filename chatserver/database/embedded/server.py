@@ -129,7 +129,7 @@ class Server:
                 output.seek(0)
                 raise self._refusal(output.read())
         half_made.rename(self.data)
-        log.info("embedded_postgres.made", folder=str(self.data))
+        log.info("embedded_postgres.created", folder=str(self.data))
 
     def _spawn(self, program: str, *arguments: str, output: object, lock: int | None = None) -> subprocess.Popen[bytes]:
         account = self.place.account
