@@ -21,7 +21,7 @@ from chatserver.assets import cli as storage_cli
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
 from chatserver.credits import cli as credits_cli
-from chatserver.database import migrations, opening
+from chatserver.database import command_line, migrations
 from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
@@ -98,7 +98,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
     table = Table("version", "name", "state")
-    for migration in opening.run_on_url(migrations.status if status else _migrate_and_tell):
+    for migration in command_line.run_on_url(migrations.status if status else _migrate_and_tell):
         table.add_row(f"{migration.version:04}", migration.name, "applied" if migration.applied_at else "pending")
     Console().print(table)
 

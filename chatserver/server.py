@@ -20,7 +20,7 @@ import uvloop
 
 from chatserver.app import composition as application
 from chatserver.config import Config
-from chatserver.database import opening
+from chatserver.database import command_line
 from chatserver.edge.connection_limits import ConnectionLimiter
 from chatserver.edge.limits import CONNECTIONS, HttpLimits
 from chatserver.edge.websocket_protocol import uvicorn_settings
@@ -65,7 +65,9 @@ def work(config: Config) -> None:
 
 def _warn_of_root() -> None:
     if os.geteuid() == 0:
-        log.warning("process.started_as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user")
+        log.warning(
+            "process.started_as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user"
+        )
 
 
 def _listen(config: Config) -> socket.socket:
@@ -85,8 +87,8 @@ def _listen(config: Config) -> socket.socket:
 
 
 async def _serve(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
-    async with opening.database_url(config) as url:
-        await opening.prepare(config, url)
+    async with command_line.database_url(config) as url:
+        await command_line.prepare(config, url)
         config = replace(config, database_url=url, port=listener.getsockname()[1])
         if workers > 1:
             await _supervise(config, role, workers, listener)
@@ -173,8 +175,8 @@ async def _work(config: Config) -> None:
 
 
 async def _work_until(config: Config, stop: asyncio.Event) -> None:
-    async with opening.database_url(config) as url:
-        await opening.prepare(config, url)
+    async with command_line.database_url(config) as url:
+        await command_line.prepare(config, url)
         opened = replace(config, database_url=url)
         async with application.open_state(opened) as state, application.working(state):
             log.info("worker.started", concurrency=config.worker_concurrency)

@@ -41,7 +41,7 @@ ENTRANCES = {"routes", "commands", "pages", "cli"}
 # The imports inside functions: each with the reason why it is not at the top.
 LAZY_IMPORTS = {
     "chatserver.brokers:open_broker": "a single process starts sooner without the Redis library",
-    "chatserver.doctor:examine": "it loads the HTTP client, which no other command of the operator needs",
+    "chatserver.doctor:run_checks": "it loads the HTTP client, which no other command of the operator needs",
     "chatserver.providers:open_chat": "the HTTP client takes 14 MB, which the built-in guide does not need",
     "chatserver.providers:_open_huggingface": "the HTTP client takes 14 MB, which local providers do not need",
     "chatserver.storage:open_url": "the S3 library takes half a second and 20 MB, which a folder does not need",

@@ -22,7 +22,7 @@ _LONGEST_NAME = 60
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-class Flaw(Exception):
+class UndecodableText(Exception):
     """What is wrong with a text; completes the sentence "the field …"."""
 
 
@@ -54,7 +54,7 @@ def fields(data: bytes) -> dict[str, str]:
             raise Malformed.field(name, "is given twice")
         try:
             found[name] = text(value.replace(b"+", b" "))
-        except Flaw as flaw:
+        except UndecodableText as flaw:
             raise Malformed.field(name, str(flaw)) from None
     return found
 
@@ -62,31 +62,31 @@ def fields(data: bytes) -> dict[str, str]:
 def _name(written: bytes) -> str:
     try:
         return redaction.printable(redaction.cut(text(written.replace(b"+", b" ")), _LONGEST_NAME))
-    except Flaw as flaw:
+    except UndecodableText as flaw:
         raise Malformed(f"The name of a field {flaw}.") from None
 
 
 def text(written: bytes) -> str:
-    """One percent-encoded text. Flaw where it is none."""
+    """One percent-encoded text. UndecodableText where it is none."""
     try:
         encoded = written.decode("ascii")
     except UnicodeDecodeError:
-        raise Flaw("must be percent-encoded") from None
+        raise UndecodableText("must be percent-encoded") from None
     if _BROKEN.search(encoded):
-        raise Flaw("has a % that is not followed by two hexadecimal digits")
+        raise UndecodableText("has a % that is not followed by two hexadecimal digits")
     try:
         decoded = unquote_to_bytes(encoded).decode()
     except UnicodeDecodeError:
-        raise Flaw("must be UTF-8") from None
+        raise UndecodableText("must be UTF-8") from None
     if why := validation.unreadable(decoded):
-        raise Flaw(why)
+        raise UndecodableText(why)
     return decoded
 
 
 def _check_path(scope: Scope) -> None:
     try:
         text(scope["raw_path"] if scope.get("raw_path") is not None else scope["path"].encode("ascii", "replace"))
-    except Flaw as flaw:
+    except UndecodableText as flaw:
         field = _parameter(scope)
         raise NotFound(details={"field": field, "why": str(flaw)} if field else None) from None
 

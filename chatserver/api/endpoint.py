@@ -4,7 +4,7 @@
         Endpoint("POST", "/sessions/{session_id}/messages", create, body=CreateMessage, answer=MessageAnswer, status=201),
     ]
 
-A handler takes the `Call` (state, viewer, path and query) and, where the endpoint declares one, the decoded body; it
+A handler takes the `ApiRequest` (state, viewer, path and query) and, where the endpoint declares one, the decoded body; it
 returns the answer as a value. Errors of `chatserver.errors` become their JSON form in the middleware. The OpenAPI
 document is made from the same declarations.
 """
@@ -33,7 +33,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class Call:
+class ApiRequest:
     """One request to the API, with what a handler may need of it."""
 
     def __init__(self, request: Request) -> None:
@@ -85,7 +85,7 @@ class Endpoint(Route):
         self.method, self.api_path = method, PREFIX + path
 
         async def endpoint(request: Request) -> Response:
-            call = Call(request)
+            call = ApiRequest(request)
             if browser_only:
                 require_browser(request)
             elif signed_in:

@@ -64,7 +64,7 @@ from chatserver.users import authenticate
 from chatserver.users import pages as user_pages
 from chatserver.users import routes as user_routes
 from chatserver.users.events import SignInsEnded
-from chatserver.web import errors, middleware, shell, templating
+from chatserver.web import app_shell, errors, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site
@@ -237,7 +237,7 @@ API = [
 PAGES = [
     *health.ROUTES,
     *monitoring_pages.ROUTES,
-    *shell.PAGES,
+    *app_shell.PAGES,
     *documents.ROUTES,
     *user_pages.PAGES,
     *session_pages.PAGES,

@@ -12,7 +12,7 @@ from chatserver.assets.comparing import compare
 from chatserver.assets.copying import Copied, copy
 from chatserver.assets.models import Comparison
 from chatserver.assets.sweeper import sweep
-from chatserver.database import opening
+from chatserver.database import command_line
 from chatserver.runtime import logs
 
 app = typer.Typer(no_args_is_help=True)
@@ -53,7 +53,7 @@ def check(
 
 
 async def _check(remove: bool) -> Comparison:
-    async with opening.open_config() as config, opening.open_database(config) as database:
+    async with command_line.open_config() as config, command_line.open_database(config) as database:
         store = await storage.open_storage(config)
         try:
             if remove:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from chatserver import assets
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.runtime import clock
@@ -26,15 +26,15 @@ class LinkAnswer(Struct, frozen=True):
     expires_at: datetime
 
 
-async def set_favorite(call: Call) -> None:
+async def set_favorite(call: ApiRequest) -> None:
     await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), True)
 
 
-async def unset_favorite(call: Call) -> None:
+async def unset_favorite(call: ApiRequest) -> None:
     await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), False)
 
 
-async def create_link(call: Call, body: CreateLink) -> LinkAnswer:
+async def create_link(call: ApiRequest, body: CreateLink) -> LinkAnswer:
     if not 1 <= body.seconds <= LONGEST_SECONDS:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
     asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))

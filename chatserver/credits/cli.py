@@ -3,7 +3,7 @@
 import typer
 
 from chatserver import credits
-from chatserver.database import opening
+from chatserver.database import command_line
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -16,7 +16,7 @@ def group() -> None:
 @app.command()
 def check() -> None:
     """Prove that books, rows and counters agree; exit code 1 and a line each where they do not."""
-    found = opening.run(credits.check)
+    found = command_line.run(credits.check)
     for discrepancy in found:
         print(f"{discrepancy.what}: {discrepancy.where}")
     print("The books agree." if not found else f"{len(found)} discrepancies.")

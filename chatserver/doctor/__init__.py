@@ -1,14 +1,14 @@
-"""The doctor: looks at everything that chatserver rests on, and says how to mend what is not well."""
+"""The doctor: checks everything that chatserver depends on, and says how to repair what does not work."""
 
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding
 
-__all__ = ["Finding", "examine"]
+__all__ = ["Finding", "run_checks"]
 
 
-async def examine(config: Config) -> list[Finding]:
-    """The findings, in order. Changes nothing but a probe that it removes, and a remembered identity."""
-    # It calls other servers: no other command of the operator needs the HTTP client's library.
-    from chatserver.doctor import examination
+async def run_checks(config: Config) -> list[Finding]:
+    """The findings, in the order of the checks. Writes only a probe, which it removes, and the token's cached identity."""
+    # Imported on demand: it needs an HTTP client, which no other of the operator's commands does.
+    from chatserver.doctor import checks
 
-    return await examination.examine(config)
+    return await checks.run_all(config)

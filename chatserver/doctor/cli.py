@@ -17,10 +17,10 @@ _SIGNS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "failure":
 
 
 def run(json: Annotated[bool, typer.Option("--json", help="For programs: {ok, findings}.")] = False) -> None:
-    """Look at everything that chatserver rests on: token, models, database, storage, Redis, disk, clock, port."""
+    """Check everything that chatserver depends on: token, models, database, storage, Redis, disk, clock, port."""
     config = configuration.load()
     logs.configure(config)
-    findings = asyncio.run(doctor.examine(config))
+    findings = asyncio.run(doctor.run_checks(config))
     well = all(finding.status != "failure" for finding in findings)
     if json:
         print(msgspec.json.encode({"ok": well, "findings": findings}).decode())

@@ -1,4 +1,4 @@
-"""The database: reachable, to date, with its two roles and row-level security, and a clock that agrees with ours."""
+"""The database: reachable, migrated, with its two roles and row-level security, and a clock that agrees with ours."""
 
 import time
 from collections.abc import AsyncIterator
@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 
 from chatserver.config import Config
-from chatserver.database import migrations, opening, pgbouncer, roles
+from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
 
-# Differences that people would notice in times and countdowns.
+# A difference that people would notice in times and countdowns.
 CLOCK_SECONDS = 5.0
 CONNECT_SECONDS = 10.0
 OLDEST_VERSION = 15
@@ -28,16 +28,16 @@ SELECT relname::text FROM pg_class
 """
 
 
-async def look(config: Config) -> list[Finding]:
-    """All of it; the embedded server is started for the look where it does not run."""
+async def check(config: Config) -> list[Finding]:
+    """The findings on the database; the embedded server is started for the check where it does not run."""
     try:
-        async with opening.database_url(config) as url:
-            return await _look(config, url)
+        async with command_line.database_url(config) as url:
+            return await _check(config, url)
     except ConfigurationError as error:
         return [failure("database", error.message, "Look at DATABASE_URL and whether the server runs.")]
 
 
-async def _look(config: Config, url: str) -> list[Finding]:
+async def _check(config: Config, url: str) -> list[Finding]:
     all_migrations = await migrations.status(url)
     waiting = [migration.name for migration in all_migrations if migration.applied_at is None]
     async with _connected(url) as connection:
@@ -54,7 +54,7 @@ async def _connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     try:
         yield connection
     finally:
-        # Whoever does not take the goodbye is cut by the library.
+        # asyncpg cuts a connection that does not answer Terminate.
         with suppress(TimeoutError):
             await connection.close(timeout=CONNECT_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What the doctor found: one line for each thing looked at. No line ever holds a secret."""
+"""What the doctor found: one line for each check. No line holds a secret."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ Status = Literal["ok", "warning", "failure"]
 
 
 class Finding(Struct, frozen=True):
-    """One thing, how it is, and what mends it where it is not well."""
+    """The result of one check: what was checked, its status, a sentence, and (`mend`) what repairs it."""
 
     name: str
     status: Status

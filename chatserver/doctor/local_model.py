@@ -1,4 +1,4 @@
-"""The model of the diffusers provider: its packages, and its folder as far as it can be seen without loading it."""
+"""The model of the diffusers provider: its packages, and its folder as far as that shows without loading it."""
 
 from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok
@@ -7,8 +7,8 @@ from chatserver.providers import diffusers
 NAME = "local model"
 
 
-def look(config: Config) -> list[Finding]:
-    """Nothing where the diffusers provider is not in use."""
+def check(config: Config) -> list[Finding]:
+    """The findings on the model; none where the diffusers provider is not in use."""
     if "diffusers" not in config.provider_order:
         return []
     missing = diffusers.missing_packages()

@@ -1,4 +1,4 @@
-"""What this machine gives: storage, Redis, room on the disk, a lock for child processes, and a port to listen on."""
+"""What this machine provides: storage, Redis, disk space, confinement of child processes, a port to listen on."""
 
 import asyncio
 import errno
@@ -19,8 +19,8 @@ GIBIBYTE = 1024**3
 LITTLE_BYTES, TOO_LITTLE_BYTES = 2 * GIBIBYTE, GIBIBYTE // 4
 
 
-async def look(config: Config) -> list[Finding]:
-    """Storage, Redis, disk, child processes, port."""
+async def check(config: Config) -> list[Finding]:
+    """The findings on storage, Redis, disk, child processes and port."""
     return [
         await _storage(config),
         await _redis(config),
@@ -38,7 +38,7 @@ async def _storage(config: Config) -> Finding:
             opened = await storage.open_storage(config)
             try:
                 await opened.check()
-                # The sweeper and the comparison list, which is a right of its own.
+                # The sweeper and the audit list objects, which needs a permission of its own.
                 await anext(aiter(opened.walk("probe")), None)
             finally:
                 await opened.close()
@@ -81,7 +81,7 @@ def _disk(config: Config) -> Finding:
 
 
 async def _children() -> Finding:
-    """Starts one of those that decode pictures, and has it say what this machine lets it be locked in by."""
+    """Starts a process that decodes pictures, and asks which confinements this machine allows it."""
     processor = ImageProcessor(size=1)
     try:
         await processor.start()

@@ -1,4 +1,4 @@
-"""The outside services: the token, whose it is and what it may do, and who serves the models in use."""
+"""The outside services: the token, its owner and permissions, and who serves the models in use."""
 
 import hashlib
 import re
@@ -28,24 +28,24 @@ A_NEW_ONE = (
     "Make one at https://huggingface.co/settings/tokens/new?ownUserPermissions=inference.serverless.write"
     "&tokenType=fineGrained and set HUGGINGFACE_API_KEY."
 )
-# What documents print in the place of a token holds dots, brackets or asterisks, or says "your token" or "xxxx".
+# Placeholders that documents print for a token: with dots, brackets or asterisks, "your token", "xxxx".
 _TOKEN = re.compile(r"hf_[A-Za-z0-9_-]+")
 _EXAMPLE = re.compile(r"your|token_?here|x{4}", re.IGNORECASE)
-# whoami is strictly limited, so what it said is kept beside the data, under the hash of the token.
-KEPT_SECONDS = 3600.0
-KEPT_FILE = "doctor-identity.json"
+# whoami is strictly rate-limited, so its answer is cached in DATA_DIR, under the hash of the token.
+CACHE_SECONDS = 3600.0
+CACHE_FILE = "doctor-identity.json"
 
 
-class Kept(Struct, frozen=True):
-    """An identity as it was told at a time (seconds since 1970), by the SHA-256 of its token."""
+class CachedIdentity(Struct, frozen=True):
+    """The answer of whoami at a time (seconds since 1970), under the SHA-256 of its token."""
 
     token_hash: str
-    told_at: float
+    fetched_at: float
     identity: Identity
 
 
-async def look(config: Config) -> list[Finding]:
-    """Token, identity and models, as far as the configuration uses them."""
+async def check(config: Config) -> list[Finding]:
+    """The findings on token, identity and models, as far as the configuration uses them."""
     provider = HuggingFace(config)
     try:
         return [
@@ -85,7 +85,7 @@ async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
 
 async def _identity(config: Config, provider: HuggingFace) -> Finding:
     try:
-        identity = _remembered(config) or _remember(config, await provider.identity())
+        identity = _read_cache(config) or _write_cache(config, await provider.identity())
     except ProviderError as error:
         return _hub_failed("identity", error)
     whose = f"The token is {identity.name}'s"
@@ -99,19 +99,19 @@ async def _identity(config: Config, provider: HuggingFace) -> Finding:
     return ok("identity", f"{whose}, and it may call inference providers.")
 
 
-def _remembered(config: Config) -> Identity | None:
+def _read_cache(config: Config) -> Identity | None:
     try:
-        kept = msgspec.json.decode(_file(config).read_bytes(), type=Kept)
+        cached = msgspec.json.decode(_file(config).read_bytes(), type=CachedIdentity)
     except (OSError, msgspec.MsgspecError):
         return None
-    fresh = time.time() - kept.told_at < KEPT_SECONDS
-    return kept.identity if fresh and kept.token_hash == _hash(config) else None
+    fresh = time.time() - cached.fetched_at < CACHE_SECONDS
+    return cached.identity if fresh and cached.token_hash == _hash(config) else None
 
 
-def _remember(config: Config, identity: Identity) -> Identity:
+def _write_cache(config: Config, identity: Identity) -> Identity:
     file = _file(config)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.encode(Kept(_hash(config), time.time(), identity)))
+    file.write_bytes(msgspec.json.encode(CachedIdentity(_hash(config), time.time(), identity)))
     return identity
 
 
@@ -120,7 +120,7 @@ def _hash(config: Config) -> str:
 
 
 def _file(config: Config) -> Path:
-    return config.data_dir / KEPT_FILE
+    return config.data_dir / CACHE_FILE
 
 
 async def _model(name: str, model: str, setting: str, find: Callable[[], Coroutine[Any, Any, Any]]) -> Finding:
@@ -168,7 +168,7 @@ async def _chat(config: Config) -> Finding:
 
 
 def _hub_failed(name: str, error: ProviderError) -> Finding:
-    """What the hub did not answer, whatever was asked."""
+    """The finding of a question that the hub did not answer."""
     if isinstance(error, InvalidToken | NoPermission):
         return failure(name, error.message, A_NEW_ONE)
     if isinstance(error, ProviderRateLimited):
@@ -177,6 +177,6 @@ def _hub_failed(name: str, error: ProviderError) -> Finding:
 
 
 def _failed(name: str, error: ProviderError, mend: str) -> Finding:
-    """The error in its own words, which are those of a failed reply; its mend where it knows a better one."""
+    """The finding of an error: its own message, and its advice for the operator where it has one."""
     message, _, better = error.message.partition(" For the operator: ")
     return failure(name, message, better[:1].upper() + better[1:] if better else mend)

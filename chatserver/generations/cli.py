@@ -8,7 +8,7 @@ from rich.table import Table
 
 from chatserver import config as configuration
 from chatserver.config import Config
-from chatserver.database import opening
+from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import LimitReport, ProviderLimits
@@ -28,7 +28,7 @@ def group(context: typer.Context) -> None:
 def list_providers() -> None:
     """Every provider in its order of fall-back: its state, how busy it is, and its limits."""
     config = configuration.load()
-    reports = opening.run(provider_limits.reports)
+    reports = command_line.run(provider_limits.reports)
     table = Table("provider", "state", "at once", "this hour", "last error")
     for name in dict.fromkeys([*config.provider_order, *reports]):
         table.add_row(*_row(config, name, provider_limits.limits_of(config, name), reports.get(name)))
@@ -69,5 +69,5 @@ def _switch(name: str, *, paused: bool) -> None:
     known = configuration.load().provider_order
     if name not in known:
         raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
-    opening.run(provider_limits.pause, name, paused=paused)
+    command_line.run(provider_limits.pause, name, paused=paused)
     list_providers()

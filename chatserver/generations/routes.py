@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import generations
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.models import Generation, Message
@@ -21,7 +21,7 @@ class GenerationAnswer(Struct, frozen=True):
     generation: Generation
 
 
-async def create_generation(call: Call, body: CreateGeneration) -> CreatedAnswer:
+async def create_generation(call: ApiRequest, body: CreateGeneration) -> CreatedAnswer:
     session_id = call.id("session_id")
     run = call.state.database.run_as
     return CreatedAnswer(
@@ -29,27 +29,27 @@ async def create_generation(call: Call, body: CreateGeneration) -> CreatedAnswer
     )
 
 
-async def cancel_generation(call: Call) -> GenerationAnswer:
+async def cancel_generation(call: ApiRequest) -> GenerationAnswer:
     run, generation_id = call.state.database.run_as, call.id("generation_id")
     return GenerationAnswer(await run(call.viewer.id, generations.cancel, generation_id))
 
 
-async def retry_generation(call: Call) -> GenerationAnswer:
+async def retry_generation(call: ApiRequest) -> GenerationAnswer:
     run, generation_id = call.state.database.run_as, call.id("generation_id")
     return GenerationAnswer(
         await run(call.viewer.id, generations.retry, generation_id, model_choices(call.state.providers))
     )
 
 
-async def delete_generation(call: Call) -> None:
+async def delete_generation(call: ApiRequest) -> None:
     await call.state.database.run_system(generations.delete, call.viewer.id, call.id("generation_id"))
 
 
-async def delete_asset(call: Call) -> None:
+async def delete_asset(call: ApiRequest) -> None:
     await call.state.database.run_system(generations.delete_asset, call.viewer.id, call.id("asset_id"))
 
 
-async def show_history(call: Call) -> generations.History:
+async def show_history(call: ApiRequest) -> generations.History:
     query = call.query(generations.HistoryQuery)
     return await call.state.database.run_as(call.viewer.id, generations.history, query)
 

@@ -1,7 +1,7 @@
 """Colours for code: Pygments' lexers, and spans for the few classes that `static/css/code.css` has a colour for.
 
 Lexers are loaded by `load`, which knows languages and no text; `colour` uses what is loaded. A lexer's expressions may
-take for ever: only a process with a budget calls `colour`.
+not terminate: only a process with a CPU budget calls `colour`.
 """
 
 from collections.abc import Iterator
@@ -35,12 +35,12 @@ def knows(language: str) -> bool:
 
 
 def is_loaded(language: str) -> bool:
-    """Whether its lexer is here, or was found not to work."""
+    """Whether its lexer is loaded, or was found not to work."""
     return language.lower() in _lexers
 
 
 def load(language: str) -> None:
-    """Loads a language's lexer and those that it hands parts of its text to. Up to 0.1 s of CPU, once."""
+    """Loads a language's lexer and those that it delegates to. Up to 0.1 s of CPU, once."""
     language = language.lower()
     if not knows(language) or is_loaded(language):
         return
@@ -95,7 +95,7 @@ def _find_class(token: _TokenType | None) -> str:
 
 
 def _warm(lexer: Lexer) -> None:
-    """Compiles what is compiled at first use, here and in the lexers that this one calls."""
+    """Compiles what is compiled at first use, in this lexer and in those that it delegates to."""
     for _ in lexer.get_tokens("a"):
         pass
     for companion in _companions(lexer):

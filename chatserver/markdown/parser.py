@@ -1,7 +1,7 @@
 """Markdown to sanitised HTML: CommonMark with tables and strikethrough, without raw HTML, sanitised once more at the end.
 
 Pure, and not bounded in time: some texts take seconds, so that only a process with a budget calls this. Remote pictures
-are dropped and links carry `rel`: a model's words cannot fetch or hide anything.
+are dropped and links carry `rel`, so that no text can make a browser fetch anything.
 """
 
 import re
@@ -16,7 +16,7 @@ from markdown_it.token import Token
 
 from chatserver.markdown import plain
 
-# Gives a block's code as HTML with colours, from (code, language); None for a block that stays without.
+# (code, language) to the code as HTML with colours; None for a block that gets none.
 Colour = Callable[[str, str], str | None]
 
 TAGS = {
@@ -30,17 +30,17 @@ _SCHEMES = {"http", "https", "mailto"}
 
 # Lines as the parser divides them, the last one with or without its end.
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
-# Blocks that an empty line ends for good.
-_ONE_LINERS = {"paragraph_open", "heading_open"}
+# Blocks that an empty line closes.
+_CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open"}
 
-# What models write as HTML because Markdown has no sign for it: a line's end (in a table's cell there is no other way),
-# and four tags around a few words. Nothing else of HTML is one; `<b>` stands there in letters.
+# HTML that models write because Markdown has no mark for it: a line break (in a table's cell there is no other way), and
+# four tags around a few words. Every other tag is shown as text.
 _BREAK = re.compile(r"</?br */?> *\n?", re.IGNORECASE)
 _AROUND = re.compile(r"<(sub|sup|kbd|mark)>([^<>\n]{1,100})</\1>", re.IGNORECASE)
 
 
 class Document:
-    """A parsed text, to be drawn without colours and, where it has code, with them."""
+    """A parsed text, to be rendered without the colours of code and, where it has code, with them."""
 
     def __init__(self, text: str) -> None:
         self._env: dict[str, Any] = {}
@@ -48,7 +48,7 @@ class Document:
 
     @property
     def languages(self) -> list[str]:
-        """What its blocks of code are marked with, each once, in order."""
+        """The languages of its blocks of code, each once, in order."""
         fences = (token for token in _walk(self._tokens) if token.type == "fence")
         return list(dict.fromkeys(language for token in fences if (language := _language(token))))
 
@@ -71,19 +71,19 @@ def closed_length(text: str) -> int:
     Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
     change with its next line, except for a paragraph or a heading with an empty line behind it.
     """
-    # A return at the very end may be half of a line's end.
+    # A \r at the very end may be half of a \r\n.
     whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
     lines = _LINES.findall(text[:whole])
     blocks = [token for token in _blocks("".join(lines)) if token.level == 0 and token.nesting >= 0]
     if not blocks:
         return 0
-    is_over = blocks[-1].type in _ONE_LINERS and not lines[-1].strip(" \t\r\n")
+    is_over = blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n")
     starts = [token.map[0] for token in blocks if token.map is not None]
     return sum(map(len, lines if is_over else lines[: starts[-1]]))
 
 
 def _blocks(text: str) -> list[Token]:
-    """The tokens of a text's blocks; what is inside their lines is not looked at."""
+    """The tokens of a text's blocks, without parsing inline marks."""
     state = StateCore(text, _markdown, {})
     for rule in ("normalize", "block"):
         _core[rule](state)
@@ -111,7 +111,7 @@ def _draw_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env
 
 
 def _read_html(state: StateInline, silent: bool) -> bool:
-    """The inline rule for the few tags of HTML that are drawn."""
+    """The inline rule for the few HTML tags that are rendered."""
     if state.src[state.pos] != "<":
         return False
     if found := _BREAK.match(state.src, state.pos, state.posMax):

@@ -1,6 +1,6 @@
 """Text as HTML without Markdown: paragraphs, line breaks and fenced blocks of code, in one pass over the text.
 
-It draws what is plain anyway (`is_plain`), and stands in where drawing Markdown took too long or came out too large.
+Used for texts that are plain anyway (`is_plain`), and where rendering Markdown took too long or came out too large.
 Its own output is at most five times the text and a few bytes.
 """
 
@@ -8,13 +8,13 @@ import html
 import re
 from collections.abc import Iterator
 
-# A fenced block with this name is a prompt: the page puts a button on it that makes the picture.
+# A fenced block of this language is a prompt: the page adds a button that makes the picture.
 PROMPT = "prompt"
-# What comes out of drawing: so many bytes, and so many for each of the text's. Code with a colour on every other word
+# The bound on rendered HTML: so many bytes, and so many for each of the text. Code with a colour on every other word
 # takes eight times its length, a table of short cells three times.
 SLACK_BYTES = 2_000
 BYTES_FOR_EACH = 10
-# Of a block's language, as it is shown.
+# Characters of a block's language that are shown.
 _LABEL_LENGTH = 20
 
 # Characters that mean something to Markdown or to HTML wherever they stand, and white space that the parser changes.

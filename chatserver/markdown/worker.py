@@ -1,4 +1,4 @@
-"""The drawing child: one text in, one or two answers out, within a budget of CPU time that the kernel keeps."""
+"""The rendering child: one text in, one or two answers out, within a budget of CPU time that the kernel enforces."""
 
 from collections.abc import Iterator
 
@@ -6,20 +6,20 @@ import msgspec
 
 from chatserver.markdown import highlighting, parser, plain
 from chatserver.markdown.parser import Document
-from chatserver.markdown.shapes import Draw, Drawn
+from chatserver.markdown.protocol import Draw, Drawn
 from chatserver.processes import forking
 from chatserver.processes.forking import TimeLimit
 
 # CPU seconds for each 8,000 characters begun. An ordinary text takes two to twenty milliseconds.
 BUDGET_SECONDS = 0.05
 BUDGET_CHARACTERS = 8_000
-# The same on the clock, for a machine that has no time for us.
+# The same in wall-clock time, for an overloaded machine.
 WALL_SECONDS = 2.0
-# Languages that one text may have loaded: a lexer costs up to a fifth of a second, once.
+# Languages that one text may cause to be loaded: a lexer costs up to a fifth of a second, once.
 NEW_LANGUAGES = 4
 
-# A name beyond ASCII loads an encoding.
-_REHEARSAL = "*a* [b](https://münchen.example/ä) &copy;\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n"
+# The host name beyond ASCII loads the IDNA codec.
+_WARM_UP = "*a* [b](https://münchen.example/ä) &copy;\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n"
 
 _decoder = msgspec.msgpack.Decoder(Draw)
 
@@ -48,12 +48,12 @@ def work(task: bytes) -> Iterator[bytes]:
         yield msgspec.msgpack.encode(Drawn(html, length))
 
 
-def rehearse() -> None:
-    """Loads what tasks load late, before children are forked: locked in, they open no file."""
+def warm_up() -> None:
+    """Loads what tasks would load lazily, before children are forked: confined, they cannot open a file."""
     highlighting.load("python")
-    parser.render(_REHEARSAL, highlighting.colour)
+    parser.render(_WARM_UP, highlighting.colour)
 
 
 if __name__ == "__main__":
-    rehearse()
+    warm_up()
     forking.run(work, highlighting.load)

@@ -86,7 +86,7 @@ async def show_room(request: Request) -> Response:
         **{field: getattr(room, field) for field in room.__struct_fields__},
         "pending": rendering.pending(),
         "can_improve": state.chat.is_model,
-        "local_only": hosts.opens_here_only(hosts.link_origin(state.config, request.scope)),
+        "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),
     }
     return templating.render(request, "sessions/show.html", context)
 

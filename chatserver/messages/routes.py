@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chatserver import messages
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.errors import Invalid
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, kept_text
@@ -29,7 +29,7 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = messages.PAGE
 
 
-async def show_messages(call: Call) -> messages.Page:
+async def show_messages(call: ApiRequest) -> messages.Page:
     query = call.query(PageQuery)
     if not 1 <= query.limit <= messages.PAGE:
         raise Invalid.field("limit", f"must be 1 to {messages.PAGE}")
@@ -41,17 +41,17 @@ async def show_messages(call: Call) -> messages.Page:
     return await run(call.viewer.id, messages.newest, session_id, query.before, query.limit)
 
 
-async def create_message(call: Call, body: CreateMessage) -> MessageAnswer:
+async def create_message(call: ApiRequest, body: CreateMessage) -> MessageAnswer:
     html = await call.state.markdown.render(kept_text(body), call.viewer.id)
     session_id = call.id("session_id")
     return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.say, session_id, body, html))
 
 
-async def delete_message(call: Call) -> None:
+async def delete_message(call: ApiRequest) -> None:
     await call.state.database.run_system(messages.delete, call.viewer.id, call.id("message_id"))
 
 
-async def stop_message(call: Call) -> MessageAnswer:
+async def stop_message(call: ApiRequest) -> MessageAnswer:
     message_id = call.id("message_id")
     return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.stop, message_id))
 

@@ -1,4 +1,4 @@
-"""Whether this process is alive (/healthz) and able to serve (/readyz: to those inside, each dependency by name)."""
+"""Whether this process is alive (/healthz) and able to serve (/readyz: to trusted clients, each dependency by name)."""
 
 import asyncio
 import time
@@ -10,20 +10,20 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from chatserver.database import Transaction
-from chatserver.monitoring.inside import may_look_inside
+from chatserver.monitoring.access import is_trusted_client
 from chatserver.state import State
 
-# A dependency that takes longer than this to answer counts as away; whoever asks is told "slow" sooner.
+# A dependency that does not answer within the first counts as failing; the caller hears "slow" after the second.
 DEADLINE_SECONDS = 3.0
-PATIENCE_SECONDS = 1.0
-# A judgement is told for so long: whoever asks how often, each dependency is asked once in that time.
-FRESH_SECONDS = 2.0
-# Without the broker or the store the chat goes on; a balancer that took every process out for them would end it.
-VITAL = "database"
+WAIT_SECONDS = 1.0
+# How long a result is cached: each dependency is asked once in that time, however often we are.
+CACHE_SECONDS = 2.0
+# Without the broker or the store the chat goes on; a balancer that removed every process for them would end it.
+REQUIRED = "database"
 
 
 class Health:
-    """Judges this process's dependencies; one at a time of each kind, however many ask."""
+    """Checks this process's dependencies, each by at most one task at a time, however many callers there are."""
 
     def __init__(self, state: State) -> None:
         self._probes: dict[str, Callable[[], Awaitable[None]]] = {
@@ -31,25 +31,25 @@ class Health:
             "broker": lambda: state.broker.check(),
             "storage": lambda: state.storage.check(),
         }
-        self._judging: dict[str, asyncio.Task[str]] = {}
-        self._judged: dict[str, float] = {}
+        self._checking: dict[str, asyncio.Task[str]] = {}
+        self._checked_at: dict[str, float] = {}
 
     async def check(self) -> dict[str, str]:
         """ "ok", or what is wrong in one word, for each dependency. Causes and addresses stay in the log."""
         for name in self._probes:
             if self._is_stale(name):
-                self._judged[name] = time.monotonic()
-                self._judging[name] = asyncio.create_task(_judge(self._probes[name]))
-        await asyncio.wait(self._judging.values(), timeout=PATIENCE_SECONDS)
-        return {name: task.result() if task.done() else "slow" for name, task in self._judging.items()}
+                self._checked_at[name] = time.monotonic()
+                self._checking[name] = asyncio.create_task(_probe(self._probes[name]))
+        await asyncio.wait(self._checking.values(), timeout=WAIT_SECONDS)
+        return {name: task.result() if task.done() else "slow" for name, task in self._checking.items()}
 
     def _is_stale(self, name: str) -> bool:
-        if name not in self._judging:
+        if name not in self._checking:
             return True
-        return self._judging[name].done() and time.monotonic() - self._judged[name] > FRESH_SECONDS
+        return self._checking[name].done() and time.monotonic() - self._checked_at[name] > CACHE_SECONDS
 
 
-async def _judge(probe: Callable[[], Awaitable[None]]) -> str:
+async def _probe(probe: Callable[[], Awaitable[None]]) -> str:
     try:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await probe()
@@ -72,9 +72,9 @@ async def show_readiness(request: Request) -> JSONResponse:
     state: State = request.app.state.chatserver
     started = time.monotonic()
     checks = await request.app.state.health.check()
-    ready = not state.hub.draining and checks[VITAL] == "ok"
+    ready = not state.hub.draining and checks[REQUIRED] == "ok"
     whole = all(result == "ok" for result in checks.values())
-    if not may_look_inside(request, state.config):
+    if not is_trusted_client(request, state.config):
         return _respond({"status": "ready" if ready else "not-ready"}, ready=ready)
     body = {
         "status": "stopping" if state.hub.draining else "not-ready" if not ready else "ready" if whole else "degraded",

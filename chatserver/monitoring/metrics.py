@@ -1,6 +1,6 @@
-"""The numbers of /metrics, in Prometheus's form: this process's own, and those that all processes share in the database.
+"""The metrics of /metrics in Prometheus's text format: this process's own, and those of all processes, from the database.
 
-Numbers only: no names, no prompts, no ids. The shared ones are read when somebody scrapes, in four small queries.
+Numbers only: no names, no prompts, no ids. The shared ones are read at each scrape, in four small queries.
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from chatserver.database import Row, Transaction
 from chatserver.runtime.metrics import PROCESS
 
 
-class Shared(Struct, frozen=True):
-    """What all processes share, as read for one scrape."""
+class SharedMetrics(Struct, frozen=True):
+    """The metrics of all processes, as read for one scrape."""
 
     statuses: list[Row]
     seconds: list[Row]
@@ -23,9 +23,9 @@ class Shared(Struct, frozen=True):
     sessions: int
 
 
-async def read(tx: Transaction) -> Shared:
-    """Needs the worker role."""
-    return Shared(
+async def read(tx: Transaction) -> SharedMetrics:
+    """Reads the shared metrics. Needs the worker role."""
+    return SharedMetrics(
         await tx.fetch_all("monitoring.generations_by_status"),
         await tx.fetch_all("monitoring.seconds_of_last_hour"),
         await tx.fetch_value("monitoring.oldest_waiting"),
@@ -33,20 +33,20 @@ async def read(tx: Transaction) -> Shared:
     )
 
 
-def draw(shared: Shared, connections: int, rooms: int) -> bytes:
-    """The whole text of one scrape."""
+def render(shared: SharedMetrics, connections: int, sessions: int) -> bytes:
+    """The text of one scrape; `connections` and `sessions` are those open in this process."""
     registry = CollectorRegistry()
-    registry.register(_Shared(shared, connections, rooms))
+    registry.register(_SharedCollector(shared, connections, sessions))
     return generate_latest(PROCESS) + generate_latest(registry)
 
 
-class _Shared(Collector):
-    def __init__(self, shared: Shared, connections: int, rooms: int) -> None:
-        self._shared, self._connections, self._rooms = shared, connections, rooms
+class _SharedCollector(Collector):
+    def __init__(self, shared: SharedMetrics, connections: int, sessions: int) -> None:
+        self._shared, self._connections, self._sessions = shared, connections, sessions
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         yield _gauge("chatserver_connections", "Open websockets of this process.", self._connections)
-        yield _gauge("chatserver_open_sessions", "Sessions with a websocket in this process.", self._rooms)
+        yield _gauge("chatserver_open_sessions", "Sessions with a websocket in this process.", self._sessions)
         yield _gauge("chatserver_active_sessions", "Sessions with time left, everywhere.", self._shared.sessions)
         yield _gauge(
             "chatserver_oldest_waiting_seconds",

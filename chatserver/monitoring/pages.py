@@ -8,18 +8,18 @@ from starlette.routing import Route
 from chatserver.errors import NotFound
 from chatserver.identity.viewer import current_viewer
 from chatserver.monitoring import metrics
-from chatserver.monitoring.inside import may_look_inside
+from chatserver.monitoring.access import is_trusted_client
 from chatserver.state import State
 
 
 async def show_metrics(request: Request) -> Response:
-    """One scrape."""
+    """The metrics, for one scrape."""
     state: State = request.app.state.chatserver
     viewer = current_viewer(request)
-    if not may_look_inside(request, state.config) and (viewer is None or viewer.role != "admin"):
+    if not is_trusted_client(request, state.config) and (viewer is None or viewer.role != "admin"):
         raise NotFound
     shared = await state.database.run_system(metrics.read)
-    body = metrics.draw(shared, len(state.hub.admission.connections()), len(state.hub.sessions()))
+    body = metrics.render(shared, len(state.hub.admission.connections()), len(state.hub.sessions()))
     return Response(body, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chatserver import plans
-from chatserver.database import opening
+from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.plans.models import Plan, Price
 
@@ -27,7 +27,7 @@ def group(context: typer.Context) -> None:
 def list_plans() -> None:
     """Every plan, also those no longer on offer."""
     table = Table("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "on offer")
-    for plan in opening.run(plans.list_all):
+    for plan in command_line.run(plans.list_all):
         table.add_row(
             plan.id,
             plan.name,
@@ -57,7 +57,7 @@ def set_plan(
     available: Annotated[bool | None, typer.Option("--on-offer/--withdrawn")] = None,
 ) -> None:
     """Change a plan, or add one; what is left out stays. Running sessions keep the credits they were sold with."""
-    known = {plan.id: plan for plan in opening.run(plans.list_all)}
+    known = {plan.id: plan for plan in command_line.run(plans.list_all)}
     base = known.get(plan_id) or _blank(plan_id, name, len(known))
     changes = {
         "name": name,
@@ -74,7 +74,7 @@ def set_plan(
         base.price.currency if currency is None else currency.upper(),
     )
     kept = {field: value for field, value in changes.items() if value is not None}
-    opening.run(plans.save, msgspec.structs.replace(base, price=new_price, **kept))
+    command_line.run(plans.save, msgspec.structs.replace(base, price=new_price, **kept))
     list_plans()
 
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import plans
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.plans.models import Plan
 
 
@@ -13,7 +13,7 @@ class PlansAnswer(Struct, frozen=True):
     plans: list[Plan]
 
 
-async def show_plans(call: Call) -> PlansAnswer:
+async def show_plans(call: ApiRequest) -> PlansAnswer:
     return PlansAnswer(await call.state.database.run_system(plans.list_plans))
 
 

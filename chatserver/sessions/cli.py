@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chatserver import sessions
-from chatserver.database import opening
+from chatserver.database import command_line
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,7 +19,7 @@ def grant(
     title: Annotated[str | None, typer.Option(help="The session's title.")] = None,
 ) -> None:
     """Give somebody a session, as CHECKOUT=manual needs; it appears in their list at once."""
-    session = opening.run(sessions.grant, email, plan, title)
+    session = command_line.run(sessions.grant, email, plan, title)
     print(
         f"{session.title}: until {session.expires_at:%Y-%m-%d %H:%M} UTC, {session.credits.image.limit} images an hour."
     )
@@ -29,7 +29,7 @@ def grant(
 def list_recent() -> None:
     """The newest hundred sessions of everybody."""
     table = Table("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")
-    for row in opening.run(sessions.recent):
+    for row in command_line.run(sessions.recent):
         table.add_row(
             row["id"],
             row["email"],

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import credits, sessions
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.sessions.models import Removal, Session
 from chatserver.web.hosts import link_origin
 
@@ -69,30 +69,30 @@ class CreditsAnswer(Struct, frozen=True):
     credits: credits.Balances
 
 
-async def buy_session(call: Call, body: NewSession) -> SessionAnswer:
+async def buy_session(call: ApiRequest, body: NewSession) -> SessionAnswer:
     checkout = call.state.config.checkout
     sessions.require_instant(checkout)
     buy = call.state.database.run_system
     return SessionAnswer(await buy(sessions.buy, call.viewer.id, body.plan_id, body.title, checkout=checkout))
 
 
-async def extend_session(call: Call, body: Extension) -> SessionAnswer:
+async def extend_session(call: ApiRequest, body: Extension) -> SessionAnswer:
     checkout = call.state.config.checkout
     sessions.require_instant(checkout)
     extend, session_id = call.state.database.run_system, call.id("session_id")
     return SessionAnswer(await extend(sessions.extend, call.viewer.id, session_id, body.plan_id, checkout=checkout))
 
 
-async def list_sessions(call: Call) -> SessionsAnswer:
+async def list_sessions(call: ApiRequest) -> SessionsAnswer:
     return SessionsAnswer(await call.state.database.run_as(call.viewer.id, sessions.list_sessions))
 
 
-async def show_session(call: Call) -> SessionAnswer:
+async def show_session(call: ApiRequest) -> SessionAnswer:
     session_id = call.id("session_id")
     return SessionAnswer(await call.state.database.run_as(call.viewer.id, sessions.find, session_id))
 
 
-async def change_session(call: Call, body: Changes) -> SessionAnswer:
+async def change_session(call: ApiRequest, body: Changes) -> SessionAnswer:
     run, viewer_id, session_id = call.state.database.run_as, call.viewer.id, call.id("session_id")
     if body.title is not None:
         await run(viewer_id, sessions.rename, session_id, body.title)
@@ -101,7 +101,7 @@ async def change_session(call: Call, body: Changes) -> SessionAnswer:
     return SessionAnswer(await run(viewer_id, sessions.find, session_id))
 
 
-async def delete_session(call: Call) -> None:
+async def delete_session(call: ApiRequest) -> None:
     run, session_id = call.state.database.run_system, call.id("session_id")
     await run(sessions.delete, call.viewer.id, session_id)
     # Gone for everybody by now; should this process end here, housekeeping goes on.
@@ -109,41 +109,41 @@ async def delete_session(call: Call) -> None:
         pass
 
 
-async def remove_member(call: Call) -> None:
+async def remove_member(call: ApiRequest) -> None:
     run, user_id = call.state.database.run_as, call.id("user_id")
     session_id = call.id("session_id")
     await run(call.viewer.id, sessions.remove_member, session_id, user_id)
     await call.state.database.run_system(sessions.announce, session_id)
 
 
-async def list_removals(call: Call) -> RemovalsAnswer:
+async def list_removals(call: ApiRequest) -> RemovalsAnswer:
     return RemovalsAnswer(
         await call.state.database.run_as(call.viewer.id, sessions.list_removals, call.id("session_id"))
     )
 
 
-async def let_back(call: Call) -> None:
+async def let_back(call: ApiRequest) -> None:
     run, session_id = call.state.database.run_as, call.id("session_id")
     await run(call.viewer.id, sessions.let_back, session_id, call.id("user_id"))
 
 
-async def create_invite(call: Call, body: NewInvite) -> InviteAnswer:
+async def create_invite(call: ApiRequest, body: NewInvite) -> InviteAnswer:
     code = await call.state.database.run_as(
         call.viewer.id, sessions.invite, call.id("session_id"), guests_may_generate=body.guests_may_generate
     )
     return InviteAnswer(f"{link_origin(call.state.config, call.request.scope)}/invite/{code}", code)
 
 
-async def revoke_invites(call: Call) -> None:
+async def revoke_invites(call: ApiRequest) -> None:
     await call.state.database.run_as(call.viewer.id, sessions.revoke, call.id("session_id"))
 
 
-async def accept_invite(call: Call, _body: Nothing) -> SessionAnswer:
+async def accept_invite(call: ApiRequest, _body: Nothing) -> SessionAnswer:
     join = call.state.database.run_system
     return SessionAnswer(await join(sessions.join, call.text("code"), call.viewer.id))
 
 
-async def show_credits(call: Call) -> CreditsAnswer:
+async def show_credits(call: ApiRequest) -> CreditsAnswer:
     session_id = call.id("session_id")
     session = await call.state.database.run_as(call.viewer.id, sessions.find, session_id)
     return CreditsAnswer(session.credits)

@@ -18,12 +18,12 @@ from botocore.exceptions import BotoCoreError
 
 from chatserver import ids
 from chatserver.errors import ConfigurationError, StorageError
-from chatserver.storage import causes
+from chatserver.storage import s3_diagnosis
 from chatserver.storage.address import S3Address
 from chatserver.storage.base import StoredObject
 from chatserver.storage.keys import check_folder, check_key
-from chatserver.storage.patience import Patience
-from chatserver.storage.refusals import BucketMissing, Missing, PastTheEnd, guarded
+from chatserver.storage.s3_errors import BucketMissing, Missing, PastTheEnd, guarded
+from chatserver.storage.stream_deadline import StreamDeadline
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class S3Storage:
         try:
             return await self._open.enter_async_context(client)
         except (ValueError, BotoCoreError) as error:
-            cause = causes.of_failure(error)
+            cause = s3_diagnosis.of_failure(error)
             raise ConfigurationError(f"STORAGE_URL cannot be used. {cause.words} {cause.mend}") from None
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
@@ -128,7 +128,7 @@ class S3Storage:
             response = await self._fetch(key, Range=f"bytes={start}-{start + length - 1}")
         except PastTheEnd:
             return
-        body, patience = response["Body"], Patience(self._deadline, SLOWEST)
+        body, patience = response["Body"], StreamDeadline(self._deadline, SLOWEST)
         async with body:
             while piece := await patience.read(body, PIECE_BYTES):
                 yield piece
@@ -234,7 +234,7 @@ class S3Storage:
             await self._guarded(self._client.head_bucket(Bucket=bucket))
         except Missing:
             log.error("storage.bucket_missing", bucket=bucket)
-            words, mend = causes.bucket_missing()
+            words, mend = s3_diagnosis.bucket_missing()
             raise BucketMissing(cause=words, mend=mend) from None
 
     def _buckets(self) -> list[str]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from chatserver import config as configuration
 from chatserver import users
-from chatserver.database import Transaction, opening
+from chatserver.database import Transaction, command_line
 from chatserver.errors import Invalid
 from chatserver.users import names, passwords, profile
 from chatserver.users.models import ApiToken, User
@@ -27,7 +27,7 @@ Email = Annotated[str, typer.Argument(help="The address of the account.")]
 def list_users(limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 100) -> None:
     """List the accounts, newest first."""
     table = Table("e-mail", "name", "role", "status", "sessions", "since", "last seen")
-    for one in opening.run(users.list_users, limit=limit):
+    for one in command_line.run(users.list_users, limit=limit):
         seen = f"{one.last_seen_at:%Y-%m-%d %H:%M}" if one.last_seen_at else "–"
         since = f"{one.created_at:%Y-%m-%d}"
         table.add_row(one.email, one.name, one.role, one.status, str(one.sessions), since, seen)
@@ -46,26 +46,26 @@ def add(
     address = profile.email(email)
     shown = names.check_site(names.check(name or _name_of(address)), configuration.load().site_name)
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
-    user = opening.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
+    user = command_line.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
 
 
 @app.command(name="make-admin")
 def make_admin(email: Email) -> None:
     """Make an account an admin."""
-    print(f"{opening.run(_set_role, email, 'admin').email} is an admin now.")
+    print(f"{command_line.run(_set_role, email, 'admin').email} is an admin now.")
 
 
 @app.command(name="make-member")
 def make_member(email: Email) -> None:
     """Make an admin a member again."""
-    print(f"{opening.run(_set_role, email, 'member').email} is a member now.")
+    print(f"{command_line.run(_set_role, email, 'member').email} is a member now.")
 
 
 @app.command()
 def reset(email: Email) -> None:
     """Print a link with which a password can be set anew, once and for a quarter of an hour."""
-    token = opening.run(_begin_reset, email)
+    token = command_line.run(_begin_reset, email)
     print(f"{configuration.load().origin}/reset/{token}")
     print(f"It works once, for {RESET_MINUTES} minutes. Only its owner should have it.")
 
@@ -73,20 +73,20 @@ def reset(email: Email) -> None:
 @app.command()
 def ban(email: Email) -> None:
     """Close an account's door: signed out everywhere, tokens at rest. What it made stays."""
-    print(f"{opening.run(_ban, email).email} is banned.")
+    print(f"{command_line.run(_ban, email).email} is banned.")
 
 
 @app.command()
 def unban(email: Email) -> None:
     """Open it again."""
-    print(f"{opening.run(_unban, email).email} may come in again.")
+    print(f"{command_line.run(_unban, email).email} may come in again.")
 
 
 @app.command()
 def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="Revoke all of them.")] = False) -> None:
     """List the API tokens of an account, or revoke them all."""
     table = Table("name", "made", "last used")
-    for token in opening.run(_tokens, email, revoke):
+    for token in command_line.run(_tokens, email, revoke):
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
         table.add_row(token.name or "–", f"{token.created_at:%Y-%m-%d}", used)
     Console().print(table)

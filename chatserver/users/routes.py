@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver import users
-from chatserver.api.endpoint import Call, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.users import authenticate, entry
 from chatserver.users.models import ApiToken, SignIn, User
 
@@ -57,7 +57,7 @@ class SignIns(Struct, frozen=True):
     sign_ins: list[SignIn]
 
 
-async def create_user(call: Call, body: CreateUser) -> NewUser:
+async def create_user(call: ApiRequest, body: CreateUser) -> NewUser:
     application = entry.Application(email=body.email, name=body.name, password=body.password, invite=body.invite)
     visitor = authenticate.visitor(call.request)
     policy, opener = call.state.config.sign_up, entry.with_a_token("Made with the account")
@@ -65,33 +65,33 @@ async def create_user(call: Call, body: CreateUser) -> NewUser:
     return NewUser(user=arrival.user, token=arrival.secret.token)
 
 
-async def create_token(call: Call, body: CreateToken) -> NewToken:
+async def create_token(call: ApiRequest, body: CreateToken) -> NewToken:
     visitor, opener = authenticate.visitor(call.request), entry.with_a_token(body.name)
     arrival = await users.sign_in(call.state.database, body.email, body.password, visitor, opener=opener)
     return NewToken(token=arrival.secret.token, id=arrival.secret.id)
 
 
-async def list_tokens(call: Call) -> Tokens:
+async def list_tokens(call: ApiRequest) -> Tokens:
     viewer = call.viewer
     return Tokens(tokens=await call.state.database.run_as(viewer.id, users.list_tokens, viewer.id))
 
 
-async def revoke_token(call: Call) -> None:
+async def revoke_token(call: ApiRequest) -> None:
     viewer = call.viewer
     await call.state.database.run_as(viewer.id, users.revoke_token, viewer.id, call.id("token_id"))
 
 
-async def me(call: Call) -> Me:
+async def me(call: ApiRequest) -> Me:
     viewer = call.viewer
     return Me(user=await call.state.database.run_as(viewer.id, users.get, viewer.id))
 
 
-async def list_sign_ins(call: Call) -> SignIns:
+async def list_sign_ins(call: ApiRequest) -> SignIns:
     viewer = call.viewer
     return SignIns(sign_ins=await call.state.database.run_as(viewer.id, users.list_sign_ins, viewer.id))
 
 
-async def end_sign_in(call: Call) -> None:
+async def end_sign_in(call: ApiRequest) -> None:
     viewer = call.viewer
     await call.state.database.run_as(viewer.id, users.end_sign_in, viewer.id, call.id("sign_in_id"))
 

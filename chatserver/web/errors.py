@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 from chatserver.api.endpoint import PREFIX, json_response
 from chatserver.errors import ChatserverError, Malformed, NotFound, NotSignedIn, TooLarge
 from chatserver.web import templating
-from chatserver.web.access import request_id_of
+from chatserver.web.request_log import request_id_of
 
 log = structlog.get_logger(__name__)
 

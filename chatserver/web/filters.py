@@ -14,7 +14,7 @@ TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
 
 
-class Price(Protocol):
+class Amount(Protocol):
     """An amount in whole units of an ISO 4217 currency, as plans have it."""
 
     @property
@@ -40,7 +40,7 @@ def iso(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def price(value: Price) -> str:
+def price(value: Amount) -> str:
     """₹49, $9.50, 12 XYZ; nothing asked for is free."""
     if value.amount == 0:
         return "Free"

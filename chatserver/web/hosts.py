@@ -62,7 +62,7 @@ def link_origin(config: Config, scope: Scope) -> str:
     return config.origin if config.public_url else _address(config, scope)
 
 
-def opens_here_only(origin: str) -> bool:
+def is_loopback_origin(origin: str) -> bool:
     """Whether an address of ours means this machine to whoever opens it."""
     host = _host_of(origin)
     return host in LOOPBACK or (urls.is_number(host) and ip_address(host.strip("[]")).is_loopback)

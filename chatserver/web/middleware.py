@@ -6,14 +6,14 @@ from starlette.types import ASGIApp
 
 from chatserver.api.decoding import StrictAddresses
 from chatserver.config import Config
-from chatserver.web.access import RequestLog
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
+from chatserver.web.body_limits import BodyLimits
 from chatserver.web.errors import Errors, SocketErrors
 from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts
-from chatserver.web.limits import BodyLimits
 from chatserver.web.proxies import TrustedProxies
-from chatserver.web.slashes import Slashes
+from chatserver.web.request_log import RequestLog
+from chatserver.web.trailing_slash import RedirectTrailingSlash
 
 # Below this a packet holds the answer anyway.
 _COMPRESS_FROM_BYTES = 1024
@@ -31,7 +31,7 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
         Middleware(Errors),
         Middleware(StrictAddresses),
-        Middleware(Slashes),
+        Middleware(RedirectTrailingSlash),
         Middleware(BodyLimits),
         Middleware(Authentication, identify=identify),
         Middleware(SameOrigin, config=config),

@@ -23,7 +23,7 @@ QUERIES = {
 }
 
 
-class Silence:
+class NullPublisher:
     def publish(self, announcements):
         pass
 
@@ -45,7 +45,7 @@ async def own_server():
 
 @pytest.fixture
 async def database(own_server):
-    opened = Database(own_server.url, QUERIES, Silence(), pool=4)
+    opened = Database(own_server.url, QUERIES, NullPublisher(), pool=4)
     await opened.connect()
     yield opened
     await opened.close()
@@ -138,7 +138,7 @@ async def frozen(server):
 
 
 async def test_an_unreachable_server_is_busy(tmp_path):
-    database = Database(f"postgresql://nobody@/nothing?host={tmp_path}", QUERIES, Silence(), pool=2)
+    database = Database(f"postgresql://nobody@/nothing?host={tmp_path}", QUERIES, NullPublisher(), pool=2)
     with pytest.raises(OSError):
         await database.connect()
 

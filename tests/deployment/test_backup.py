@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from chatserver.database import Database, load_queries, migrations
-from chatserver.database.embedded import places
-from chatserver.database.opening import Silence
+from chatserver.database.command_line import NullPublisher
+from chatserver.database.embedded import paths as postgres_paths
 from chatserver.runtime import paths
 from tests.support import people
 
@@ -38,7 +38,7 @@ def shell(backup_url, tmp_path):
     """Runs commands of the page; `database_url` is where DATABASE_URL leads. Gives the exit code and what was said."""
 
     def run(text, database_url):
-        programs = places.programs_folder()
+        programs = postgres_paths.programs_folder()
         names = {
             "DATABASE_URL": database_url,
             "BACKUP_URL": backup_url,
@@ -89,7 +89,7 @@ async def test_an_embedded_database_moves_to_a_server_that_is_older(postgres_ser
 async def all_is_as_before(url, person):
     """The person, what they see, and whose the functions are."""
     assert await migrations.migrate(url) == []
-    database = Database(url, load_queries(paths.SQL / "queries"), Silence(), pool=2)
+    database = Database(url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2)
     await database.connect()
     assert [row["id"] for row in await people.run_sql(database, "SELECT id FROM users")] == [person]
     stranger = await people.make_user(database, "Bob")

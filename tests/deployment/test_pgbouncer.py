@@ -9,7 +9,7 @@ import pytest
 from chatserver import config as configuration
 from chatserver import doctor
 from chatserver.database import Database, load_queries, migrations
-from chatserver.database.opening import Silence
+from chatserver.database.command_line import NullPublisher
 from chatserver.runtime import paths
 from tests.support.cluster import Cluster
 from tests.support.pgbouncer import running_pgbouncer
@@ -81,7 +81,7 @@ async def tell_the_story(person):
 @pytest.fixture
 async def database(machines, pooled_url):
     """The unit of work through the pooler, with more connections to it than it has itself."""
-    opened = Database(pooled_url, load_queries(paths.SQL / "queries"), Silence(), pool=8, pooler=True)
+    opened = Database(pooled_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=8, pooler=True)
     await opened.connect()
     yield opened
     await opened.close()
@@ -140,7 +140,7 @@ async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(mach
     commands = (("serve", "--port", "0"), ("worker",), ("migrate",))
     for code, output in await asyncio.gather(*(unset.run(*arguments) for arguments in commands)):
         assert (code, "with DATABASE_POOLER=yes" in output) == (2, True), output
-    [found] = [each for each in await doctor.examine(configuration.load({"DATABASE_URL": pooled_url}))
+    [found] = [each for each in await doctor.run_checks(configuration.load({"DATABASE_URL": pooled_url}))
                if each.name == "database"]  # fmt: skip
     assert (found.status, found.mend) == ("failure", "Set DATABASE_POOLER=yes.")
     # No lock of ours stayed behind with a connection of the pooler.
@@ -151,6 +151,6 @@ async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(mach
 async def test_a_pooler_in_session_mode_needs_nothing(own_url, machines):
     async with running_pgbouncer(own_url, pool=4, mode="session") as url:
         assert await migrations.migrate(url) == []
-        [found] = [each for each in await doctor.examine(configuration.load({"DATABASE_URL": url}))
+        [found] = [each for each in await doctor.run_checks(configuration.load({"DATABASE_URL": url}))
                    if each.name == "database"]  # fmt: skip
         assert found.status == "ok"

@@ -46,7 +46,7 @@ def environ(huggingface, database_url, tmp_path):
 
 
 async def findings(environ, **settings):
-    found = await doctor.examine(config.load({**environ, **settings}))
+    found = await doctor.run_checks(config.load({**environ, **settings}))
     assert not any(TOKEN in finding.message + finding.mend for finding in found)
     return {finding.name: finding for finding in found}
 

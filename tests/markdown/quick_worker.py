@@ -5,5 +5,5 @@ from chatserver.processes import forking
 
 if __name__ == "__main__":
     worker.BUDGET_SECONDS = 0.004
-    worker.rehearse()
+    worker.warm_up()
     forking.run(worker.work, highlighting.load)

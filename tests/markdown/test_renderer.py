@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from chatserver.markdown import highlighting, parser, plain, worker
-from chatserver.markdown.renderer import WAITING, MarkdownRenderer
+from chatserver.markdown.renderer import MAX_WAITING, MarkdownRenderer
 
 LANGUAGES = sorted(highlighting._LANGUAGES)
 BOMB = '```ansys\n"' + "\\" * 100 + "\n```"
@@ -93,7 +93,7 @@ async def test_a_bomb_takes_no_colours_from_what_comes_after(renderer):
 
 
 async def test_a_flood_of_one_person_is_plain_at_once(renderer):
-    flood = [renderer.render(f"**{number}** {BOMB}", "eve") for number in range(WAITING + 20)]
+    flood = [renderer.render(f"**{number}** {BOMB}", "eve") for number in range(MAX_WAITING + 20)]
     drawn = await asyncio.wait_for(asyncio.gather(*flood), PATIENCE_SECONDS)
     assert sum(html.startswith("<p>**") for html in drawn) >= 20
 

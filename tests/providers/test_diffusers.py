@@ -379,7 +379,7 @@ def test_where_the_packages_are_missing_the_start_says_how_to_get_them(monkeypat
     with pytest.raises(ConfigurationError) as caught:
         open_providers(config.load({"PROVIDERS": "diffusers", "DIFFUSERS_MODEL": "somebody/sd"}))
     assert caught.value.message == words
-    (finding,) = local_model.look(config.load({"DIFFUSERS_MODEL": "somebody/sd"}))
+    (finding,) = local_model.check(config.load({"DIFFUSERS_MODEL": "somebody/sd"}))
     assert finding.status == "failure"
     assert "torch_of_nowhere" in finding.message
 
@@ -449,10 +449,10 @@ async def test_a_wrong_folder_is_said_in_words_at_the_first_picture_and_by_the_d
     await opened.close()
     assert not caught.value.temporary
     assert str(tmp_path) not in caught.value.message
-    (finding,) = local_model.look(settings)
+    (finding,) = local_model.check(settings)
     assert finding.status == "failure"
     assert words in finding.message
 
 
 def test_the_doctor_says_nothing_of_a_provider_that_is_not_in_use():
-    assert local_model.look(config.load({})) == []
+    assert local_model.check(config.load({})) == []

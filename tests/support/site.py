@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Route
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
 from chatserver.identity.viewer import Viewer, shown_token
-from chatserver.web import errors, filters, forms, middleware, shell, templating
+from chatserver.web import app_shell, errors, filters, forms, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
 
@@ -118,7 +118,7 @@ ROUTES = [
     Route("/api/v1/fail/{kind}", fail),
     Route("/long", long_text),
     Route("/picture", picture),
-    *shell.PAGES,
+    *app_shell.PAGES,
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from chatserver import config, sessions, users
 from chatserver.database import Database, load_queries
-from chatserver.database.opening import Silence
+from chatserver.database.command_line import Silence
 from chatserver.errors import BadCredentials, Invalid, RateLimited
 from chatserver.limits import Limits
 from chatserver.privacy import erasure

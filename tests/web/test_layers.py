@@ -100,7 +100,7 @@ def test_links_lead_to_where_the_asker_is_but_to_no_foreign_name(settings, schem
     ],
 )
 def test_an_address_of_this_machine_is_known_as_such(origin, here) -> None:
-    assert hosts.opens_here_only(origin) is here
+    assert hosts.is_loopback_origin(origin) is here
 
 
 async def test_a_proxy_is_believed_only_where_it_is_listed() -> None:
@@ -143,7 +143,7 @@ async def test_a_body_that_grows_too_large_is_refused(client: Client) -> None:
 
 
 async def test_a_body_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.web.limits.BodyLimits.__init__.__defaults__", (1024, 0.2))
+    monkeypatch.setattr("chatserver.web.body_limits.BodyLimits.__init__.__defaults__", (1024, 0.2))
     async with serve() as slow:
         arrived = asyncio.Event()
 
@@ -158,7 +158,7 @@ async def test_a_body_that_drips_too_slowly_is_given_up(monkeypatch: pytest.Monk
 
 
 async def test_a_long_body_over_a_slow_line_has_the_time_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatserver.web.limits.BodyLimits.__init__.__defaults__", (1024 * 1024, 0.5))
+    monkeypatch.setattr("chatserver.web.body_limits.BodyLimits.__init__.__defaults__", (1024 * 1024, 0.5))
     async with serve() as slow:
 
         async def pieces():

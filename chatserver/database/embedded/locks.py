@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
-from chatserver.database.embedded.places import Place
+from chatserver.database.embedded.paths import ServerPaths
 from chatserver.errors import ConfigurationError
 
 POLL_SECONDS = 0.01
@@ -19,10 +19,10 @@ POLL_SECONDS = 0.01
 Name = Literal["starting", "server", "users"]
 
 
-class Locks:
+class LockFiles:
     """The lock files of one place."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ServerPaths) -> None:
         self._place = place
 
     def open(self, name: Name) -> int:

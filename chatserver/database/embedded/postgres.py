@@ -12,7 +12,7 @@ import structlog
 
 from chatserver.config import Config
 from chatserver.database import roles
-from chatserver.database.embedded import places
+from chatserver.database.embedded import paths
 from chatserver.database.embedded.server import Server
 from chatserver.errors import ConfigurationError
 
@@ -78,7 +78,7 @@ async def start(config: Config) -> EmbeddedPostgres:
 async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> EmbeddedPostgres:
     """The server below `data_dir`, with `settings` of Postgres over our own where it has to be started."""
     try:
-        place = places.choose(data_dir)
+        place = paths.choose(data_dir)
         server = Server(place, settings or {})
         await asyncio.to_thread(server.open)
     except OSError as error:

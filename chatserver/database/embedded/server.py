@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from chatserver.database.embedded.locks import Locks, acquire
-from chatserver.database.embedded.places import MAJOR_VERSION, Place
+from chatserver.database.embedded.locks import LockFiles, acquire
+from chatserver.database.embedded.paths import MAJOR_VERSION, ServerPaths
 from chatserver.errors import ConfigurationError
 
 # A start after a crash replays the log (at most max_wal_size of it); a stop writes a checkpoint.
@@ -55,12 +55,12 @@ log = structlog.get_logger(__name__)
 class Server:
     """The server of one place. `open` and `close` are called once each, by every process that uses it."""
 
-    def __init__(self, place: Place, settings: Mapping[str, str]) -> None:
+    def __init__(self, place: ServerPaths, settings: Mapping[str, str]) -> None:
         self.place = place
         self.settings = {**SETTINGS, **settings}
         self.data = place.folder / "data"
         self.socket = _socket_folder(place)
-        self._locks = Locks(place)
+        self._locks = LockFiles(place)
         self._process: subprocess.Popen[bytes] | None = None
         self._use: int | None = None
         self._closed = False
@@ -222,7 +222,7 @@ _INITDB = (
 )
 
 
-def _socket_folder(place: Place) -> Path:
+def _socket_folder(place: ServerPaths) -> Path:
     folder = place.folder / "socket"
     if len(os.fsencode(folder)) <= SOCKET_FOLDER_BYTES:
         return folder

@@ -4,12 +4,12 @@ import re
 import subprocess
 
 from chatserver.database import Database, load_queries, migrations
-from chatserver.database.embedded import places
+from chatserver.database.embedded import paths as postgres_paths
 from chatserver.runtime import paths
 from tests.support import people, postgres
 
 
-class Silence:
+class NullPublisher:
     def publish(self, announcements):
         pass
 
@@ -28,7 +28,7 @@ async def test_a_backup_restores_rows_rights_and_owners(tmp_path):
         url = await server.create_database()
         name = url.rsplit("/", 1)[1].split("?")[0]
         names = {
-            "PG": places.programs_folder(),
+            "PG": postgres_paths.programs_folder(),
             "SOCKET": server.postgres.folder / "socket",
             "BACKUP": tmp_path / "backup.dump",
         }
@@ -36,7 +36,7 @@ async def test_a_backup_restores_rows_rights_and_owners(tmp_path):
         def run(line):
             return subprocess.run([re.sub("(^|=)chatserver$", rf"\1{name}", part) for part in line], check=True)
 
-        database = Database(url, load_queries(paths.SQL / "queries"), Silence(), pool=2)
+        database = Database(url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2)
         await database.connect()
         ada = await people.make_user(database, "Ada")
         session = await people.make_session(database, ada)

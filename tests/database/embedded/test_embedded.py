@@ -16,7 +16,7 @@ import pytest
 
 from chatserver.config import Config
 from chatserver.database import embedded
-from chatserver.database.embedded import places
+from chatserver.database.embedded import paths
 from chatserver.database.embedded.server import SOCKET_FOLDER_BYTES
 from chatserver.errors import ConfigurationError
 
@@ -225,7 +225,7 @@ async def test_a_half_made_cluster_is_made_anew_and_long_paths_work(fresh_folder
     half_made.mkdir(parents=True)
     (half_made / "PG_VERSION").write_text("18\n")
     if os.geteuid() == 0:
-        shutil.chown(half_made.parent, places._service_account().uid)
+        shutil.chown(half_made.parent, paths._service_account().uid)
     async with running(data_dir) as postgres:
         assert await ask(postgres.url) == 1
         socket = postgres._server.socket
@@ -240,14 +240,14 @@ async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypa
     fresh_folder.mkdir()
     private, system = fresh_folder / "home", fresh_folder / "system"
     private.mkdir(mode=0o700)
-    package = Path(places.programs_folder()).parents[1]
+    package = Path(paths.programs_folder()).parents[1]
     for name in (package.name, f"{package.name}.libs"):
         if (package.parent / name).exists():
             shutil.copytree(
                 package.parent / name, private / "venv" / name, ignore=shutil.ignore_patterns("pginstall", "*.a")
             )
-    monkeypatch.setattr(places, "SYSTEM_FOLDER", system)
-    monkeypatch.setattr(places, "programs_folder", lambda: private / "venv" / package.name / "pginstall18" / "bin")
+    monkeypatch.setattr(paths, "SYSTEM_FOLDER", system)
+    monkeypatch.setattr(paths, "programs_folder", lambda: private / "venv" / package.name / "pginstall18" / "bin")
     watched = [private, *private.parents, *(private / "venv").rglob("*")]
     modes = {path: path.stat().st_mode for path in watched}
 
@@ -260,11 +260,11 @@ async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypa
 
 @as_root
 def test_whoever_owns_the_folder_goes_on_running_it(fresh_folder):
-    nobody = places.Account(65534, 65534)
+    nobody = paths.Account(65534, 65534)
     folder = fresh_folder / "postgres"
     folder.mkdir(parents=True)
     os.chown(folder, nobody.uid, nobody.gid)
-    assert places.choose(fresh_folder).account == nobody
+    assert paths.choose(fresh_folder).account == nobody
 
 
 async def test_nobody_is_let_in_by_the_network_even_with_settings_of_an_older_folder(module_folder):

@@ -1,4 +1,4 @@
-"""Who may look inside: this machine, and who has METRICS_TOKEN. Asked by /metrics and /readyz."""
+"""Who may read the details of /metrics and /readyz: this machine, and whoever has METRICS_TOKEN."""
 
 import hmac
 
@@ -6,18 +6,18 @@ from starlette.requests import Request
 
 from chatserver.config import Config
 from chatserver.users.authenticate import visitor
-from chatserver.web.hosts import opens_here_only
+from chatserver.web.hosts import is_loopback_origin
 
 
-def may_look_inside(request: Request, config: Config) -> bool:
+def is_trusted_client(request: Request, config: Config) -> bool:
     """Whether a request comes from this machine itself, through no proxy, or has the token."""
-    return _has_token(request, config) or (visitor(request).is_local and _means_this_machine(request))
+    return _has_token(request, config) or (visitor(request).is_local and _names_this_machine(request))
 
 
-def _means_this_machine(request: Request) -> bool:
-    # Under another name it could be a browser here, which a page from elsewhere sent to a name that it rebound.
+def _names_this_machine(request: Request) -> bool:
+    # Under another name it may be a browser on this machine, sent here by a foreign page through DNS rebinding.
     host = request.headers.get("host")
-    return host is None or opens_here_only(f"http://{host}")
+    return host is None or is_loopback_origin(f"http://{host}")
 
 
 def _has_token(request: Request, config: Config) -> bool:

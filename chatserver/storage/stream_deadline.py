@@ -6,10 +6,10 @@ A deadline for each piece would let a store that drips, byte by byte, go on for 
 import time
 from typing import Any
 
-from chatserver.storage.refusals import guarded
+from chatserver.storage.s3_errors import guarded
 
 
-class Patience:
+class StreamDeadline:
     """`seconds` to begin with, and at most; whoever brings `slowest` bytes a second does not lose any of them."""
 
     def __init__(self, seconds: float, slowest: float) -> None:

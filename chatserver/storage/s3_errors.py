@@ -9,7 +9,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chatserver.errors import StorageError
-from chatserver.storage import causes
+from chatserver.storage import s3_diagnosis
 
 T = TypeVar("T")
 
@@ -46,27 +46,27 @@ async def guarded(call: Awaitable[T], seconds: float) -> T:
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError as error:
-        raise _storage_error(causes.silent(), "The file store did not answer in time.") from error
+        raise _storage_error(s3_diagnosis.silent(), "The file store did not answer in time.") from error
     except ClientError as error:
         raise _told(error) from error
     except (BotoCoreError, aiohttp.ClientError, OSError) as error:
-        cause = causes.of_failure(error)
+        cause = s3_diagnosis.of_failure(error)
         log.error("storage.failed", error=type(error).__name__, cause=cause.words)
         raise _storage_error(cause) from error
 
 
 def _told(error: ClientError) -> StorageError:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    if code in _MISSING and not causes.is_web_page(error):
+    if code in _MISSING and not s3_diagnosis.is_web_page(error):
         return Missing()
     if code == "InvalidRange":
         return PastTheEnd()
-    cause = causes.of_answer(error)
+    cause = s3_diagnosis.of_answer(error)
     log.error("storage.refused", code=code, operation=error.operation_name, cause=cause.words)
     if code == "NoSuchBucket":
         return BucketMissing(cause=cause.words, mend=cause.mend)
     return _storage_error(cause, "The file store refused this server's key." if code in _REFUSED else None)
 
 
-def _storage_error(cause: causes.Cause, message: str | None = None) -> StorageError:
+def _storage_error(cause: s3_diagnosis.Cause, message: str | None = None) -> StorageError:
     return StorageError(message, cause=cause.words, mend=cause.mend)

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Silence:
+class NullPublisher:
     """A command has no sockets: what it changes is found by the running nodes, by `seq` and by their own looks."""
 
     def publish(self, announcements: list[Announcement]) -> None: ...
@@ -57,7 +57,7 @@ async def open_config() -> AsyncIterator[Config]:
 async def open_database(config: Config) -> AsyncIterator[Database]:
     """The database of an opened configuration."""
     database = Database(
-        config.database_url, load_queries(paths.SQL / "queries"), Silence(), pool=2, pooler=config.database_pooler
+        config.database_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2, pooler=config.database_pooler
     )
     await database.connect()
     try:

@@ -37,7 +37,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Place:
+class ServerPaths:
     """`folder` holds everything of one server, `programs` is the folder of initdb and postgres."""
 
     folder: Path
@@ -50,11 +50,11 @@ class Place:
             os.chown(path, self.account.uid, self.account.gid)
 
 
-def choose(data_dir: Path) -> Place:
+def choose(data_dir: Path) -> ServerPaths:
     """The place of the server that belongs to `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    place = _choose_as_root(data_dir) if os.geteuid() == 0 else Place(data_dir / "postgres", programs_folder())
+    place = _choose_as_root(data_dir) if os.geteuid() == 0 else ServerPaths(data_dir / "postgres", programs_folder())
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.give(place.folder)
     return place
@@ -65,7 +65,7 @@ def reachable(path: Path, account: Account) -> bool:
     return all(_may_enter(parent.stat(), account) for parent in path.parents)
 
 
-def _choose_as_root(data_dir: Path) -> Place:
+def _choose_as_root(data_dir: Path) -> ServerPaths:
     folder = data_dir / "postgres"
     account = _owner(folder) or _service_account()
     programs = programs_folder()
@@ -75,7 +75,7 @@ def _choose_as_root(data_dir: Path) -> Place:
         log.warning("embedded_postgres.moved", folder=str(folder), because="DATA_DIR is below a private folder")
     if not reachable(programs / "postgres", account):
         programs = _copy_programs(programs, SYSTEM_FOLDER / "programs")
-    return Place(folder, programs, account)
+    return ServerPaths(folder, programs, account)
 
 
 def _owner(folder: Path) -> Account | None:

@@ -1,12 +1,12 @@
-"""What travels between the renderer and its child."""
+"""The messages between the renderer and its child."""
 
 from msgspec import Struct
 
 
 class Draw(Struct, frozen=True):
-    """A text to be drawn; with `growing`, only its finished blocks: more of it is still being written.
+    """A text to render; with `growing`, only its finished blocks: more of it is still being written.
 
-    `may_retire` lets the child answer first that it lacks the language of some code, and be replaced by one that has it.
+    `may_retire` lets the child answer first that it lacks the lexer of some code, and be replaced by one that has it.
     """
 
     text: str

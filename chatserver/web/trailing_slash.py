@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _SAFE_IN_PATH = "/:@!$&'()*+,;=~"
 
 
-class Slashes:
+class RedirectTrailingSlash:
     """Redirects (307) where a route knows the address without its last slashes, and none knows it with them."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -76,7 +76,7 @@ async def robots(_: Request) -> Response:
     return PlainTextResponse("User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /static/\nDisallow: /\n")
 
 
-class ReportLog:
+class PolicyReports:
     """Logs what browsers refused because of our policy, at most so many times a minute."""
 
     def __init__(self) -> None:
@@ -117,5 +117,5 @@ PAGES = [
     Route("/offline", offline),
     Route("/favicon.ico", favicon),
     Route("/robots.txt", robots),
-    Route(REPORTS_PATH, ReportLog().take, methods=["POST"]),
+    Route(REPORTS_PATH, PolicyReports().take, methods=["POST"]),
 ]

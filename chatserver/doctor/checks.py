@@ -1,0 +1,15 @@
+"""All checks of the doctor, each after those that it depends on."""
+
+from chatserver.config import Config
+from chatserver.doctor import database, local_model, machine, services
+from chatserver.doctor.findings import Finding
+
+
+async def run_all(config: Config) -> list[Finding]:
+    """The findings, in the order of the checks."""
+    return [
+        *await services.check(config),
+        *local_model.check(config),
+        *await database.check(config),
+        *await machine.check(config),
+    ]
