@@ -98,11 +98,11 @@ async def _serve(config: Config, role: Role, workers: int, listener: socket.sock
 
 async def serve_socket(config: Config, role: Role, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
-    async with application.open_product(config, works=role is Role.all) as product:
+    async with application.open_web_application(config, with_worker=role is Role.all) as product:
         await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=[listener])
 
 
-def _uvicorn_config(config: Config, product: application.Product) -> uvicorn.Config:
+def _uvicorn_config(config: Config, product: application.WebApplication) -> uvicorn.Config:
     return uvicorn.Config(
         product,
         **uvicorn_settings(_connection_limiter(config)),
@@ -132,7 +132,7 @@ def _connection_limiter(config: Config) -> ConnectionLimiter:
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, which lets the product say goodbye to its sockets before it closes anything."""
 
-    def __init__(self, config: uvicorn.Config, product: application.Product) -> None:
+    def __init__(self, config: uvicorn.Config, product: application.WebApplication) -> None:
         super().__init__(config)
         self._product = product
 
@@ -178,7 +178,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
     async with command_line.database_url(config) as url:
         await command_line.prepare(config, url)
         opened = replace(config, database_url=url)
-        async with application.open_state(opened) as state, application.working(state):
+        async with application.open_state(opened) as state, application.running_worker(state):
             log.info("worker.started", concurrency=config.worker_concurrency)
             with loop_lag.monitored():
                 await stop.wait()

@@ -1,7 +1,7 @@
-"""The composition root: opens the parts in the order in which they need each other, and gathers every entrance.
+"""The composition root: opens the parts in the order in which they depend on each other, and gathers all entrances.
 
-`open_state` is what every way to start shares, `working` makes a process work on jobs, `Product` is the ASGI
-application of `serve`.
+`open_state` is what every kind of process shares, `running_worker` makes a process work on jobs, `WebApplication` is the
+ASGI application of a web process.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from chatserver import config as configuration
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
 from chatserver.app.session_reader import SessionReader
-from chatserver.app.ticker import Pulse
+from chatserver.app.ticker import Ticker
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
@@ -69,8 +69,8 @@ from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site
 
-# What travels between processes; the hub decodes what others announced.
-EVENTS = (
+# The events of the features that brokers carry between processes, and that the hub decodes.
+BROKER_EVENTS = (
     MessageChanged,
     Delta,
     Progress,
@@ -81,7 +81,7 @@ EVENTS = (
     SignInsEnded,
     JobsWaiting,
 )
-# A background task that broke is started again after this long.
+# The pause before a background task that failed is started again.
 RESTART_SECONDS = 2.0
 
 log = structlog.get_logger(__name__)
@@ -92,13 +92,13 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[State]:
-    """Opens every part for the length of the block. `config` holds the address of a migrated database."""
+    """Opens every part for the length of the block. `config.database_url` is that of a migrated database."""
     secret_key = configuration.secret_key(config)
     site = site or templating.open_site(config, secret_key)
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
         stack.push_async_callback(broker.close)
-        hub = Hub(broker, EVENTS, {protocol.HTML: Drawing(site).encode}, _socket_limits(config), secret_key)
+        hub = Hub(broker, BROKER_EVENTS, {protocol.HTML: Drawing(site).encode}, _socket_limits(config), secret_key)
         database = Database(
             config.database_url,
             load_queries(paths.SQL / "queries"),
@@ -116,12 +116,12 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(pictures.close)
         markdown = MarkdownRenderer()
         stack.push_async_callback(markdown.close)
-        # Children import for as long as all of this takes; nobody needs them before the first message or picture.
-        await stack.enter_async_context(_beside(_start_children(markdown, pictures)))
-        # Read for the first name that is judged, which would wait for it, and everybody with it.
-        await stack.enter_async_context(_beside(asyncio.to_thread(confusables.prototypes)))
-        makers = providers.open_providers(config)
-        for provider in makers.values():
+        # Child processes take as long to import as all of this; nothing needs them before the first message or picture.
+        await stack.enter_async_context(_concurrently(_start_children(markdown, pictures)))
+        # Loaded in advance: the first name to be checked would otherwise block the event loop.
+        await stack.enter_async_context(_concurrently(asyncio.to_thread(confusables.prototypes)))
+        by_name = providers.open_providers(config)
+        for provider in by_name.values():
             stack.push_async_callback(provider.close)
         chat = providers.open_chat(config) or Guide()
         stack.push_async_callback(chat.close)
@@ -136,13 +136,13 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             storage=files,
             pictures=pictures,
             markdown=markdown,
-            providers=makers,
+            providers=by_name,
             chat=chat,
         )
 
 
 async def _start_children(markdown: MarkdownRenderer, pictures: ImageProcessor) -> None:
-    """One after the other: a start has few cores, and messages come before pictures."""
+    """One after the other, since a start may have few cores; messages come before pictures."""
     await markdown.start()
     await pictures.start()
 
@@ -157,15 +157,15 @@ def _socket_limits(config: Config) -> SocketLimits:
 
 
 @asynccontextmanager
-async def working(state: State) -> AsyncIterator[None]:
-    """Works on generations and replies, and sweeps, for the length of the block; then gives its jobs back."""
+async def running_worker(state: State) -> AsyncIterator[None]:
+    """Works on generations and replies, and cleans up, for the length of the block; then gives its jobs back."""
     worker = Worker(_attempt_parts(state), concurrency=state.config.worker_concurrency)
     assistant = Assistant(_writer_parts(state))
     unlisten = [state.hub.listen(JOBS_CHANNEL, notify) for notify in (worker.notify, assistant.notify)]
-    tidying = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
-    jobs = (worker.run, assistant.run, *tidying)
+    cleanup = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
+    jobs = (worker.run, assistant.run, *cleanup)
     try:
-        async with _running(*jobs):
+        async with _background_tasks(*jobs):
             yield
     finally:
         for stop in unlisten:
@@ -194,8 +194,8 @@ def _writer_parts(state: State) -> WriterParts:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
-    """Does it while the block runs; what is not done at its end is given up."""
+async def _concurrently(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Runs a coroutine while the block runs, and cancels it at the end of the block."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -205,8 +205,8 @@ async def _beside(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _running(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_keep_running(job)) for job in jobs]
+async def _background_tasks(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(_supervise(job)) for job in jobs]
     try:
         yield
     finally:
@@ -215,7 +215,7 @@ async def _running(*jobs: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep_running(job: Callable[[], Awaitable[None]]) -> None:
+async def _supervise(job: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await job()
@@ -252,8 +252,8 @@ COMMANDS = [
 ]
 
 
-class Product:
-    """The ASGI application of one web process; made by `open_product`."""
+class WebApplication:
+    """The ASGI application of one web process; made by `open_web_application`."""
 
     def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
         self._state, self._work = state, work
@@ -262,7 +262,7 @@ class Product:
         self._sockets = middleware.websocket_stack(sockets, state.config, self._identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Sockets pass by the HTTP layers: no request of theirs stays in memory for hours.
+        # Sockets bypass the HTTP middleware, which would keep their request in memory for hours.
         app = self._sockets if scope["type"] == "websocket" else self._http
         await app(scope, receive, send)
 
@@ -270,12 +270,12 @@ class Product:
         return await authenticate.identify(self._state.database, self._state.config, connection)
 
     async def drain(self) -> None:
-        """Not ready any more: jobs go back into the queue, sockets are told 1012 in waves."""
+        """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""
         self._state.hub.draining = True
         await asyncio.gather(self._work.aclose(), self._state.hub.drain())
 
     def announce_start(self) -> None:
-        """Says where it listens, and how sessions are paid for here."""
+        """Logs the address, and a warning where sessions cost nothing."""
         config = self._state.config
         log.info("web.started", address=config.origin, port=config.port, providers=list(self._state.providers))
         if config.checkout == "instant":
@@ -283,17 +283,21 @@ class Product:
 
 
 @asynccontextmanager
-async def open_product(config: Config, *, works: bool) -> AsyncIterator[Product]:
-    """The web process's application with everything behind it; with `works`, it works on jobs too."""
+async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIterator[WebApplication]:
+    """The application of a web process with all its parts. `with_worker`: it works on jobs too."""
     site = templating.open_site(config, configuration.secret_key(config))
-    async with open_state(config, site) as state, _running(Pulse(state).run), AsyncExitStack() as work:
-        if works:
-            await work.enter_async_context(working(state))
-        product = Product(state, site, work)
+    async with open_state(config, site) as state, _background_tasks(_ticker(state).run), AsyncExitStack() as work:
+        if with_worker:
+            await work.enter_async_context(running_worker(state))
+        product = WebApplication(state, site, work)
         state.hub.readiness.accepts_users = True
         gc_tuning.freeze()
         with loop_lag.monitored():
             yield product
+
+
+def _ticker(state: State) -> Ticker:
+    return Ticker(state.database, state.hub, provider_limits.fallback_chain(state.config, state.providers.values()))
 
 
 def _http(state: State, site: Site, identify: Identify) -> Starlette:
@@ -303,6 +307,6 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
-    told = (Welcome, *EVENTS, Presence, Typing, More, CommandReply)
-    http.state.documents = documents.make(API, COMMANDS, told, state.config)
+    server_events = (Welcome, *BROKER_EVENTS, Presence, Typing, More, CommandReply)
+    http.state.documents = documents.make(API, COMMANDS, server_events, state.config)
     return http

@@ -1,7 +1,6 @@
-"""What has to be tidied now and then, on any worker: closed accounts whose files are gone, deleted sessions that were not
-emptied to the end, and what has run out.
+"""Periodic cleanup on every worker: accounts that were closed, sessions that were deleted in part, rows that expired.
 
-Every step may be repeated, and several workers may do it at once.
+Every step may be repeated, and several workers may run it at once.
 """
 
 import asyncio
@@ -14,7 +13,7 @@ from chatserver.database import Database
 from chatserver.errors import Busy
 from chatserver.privacy import erasure
 
-# Closed accounts are looked for once a minute; what has run out (throttles, old sign-ins) once an hour.
+# Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour.
 ROUND_SECONDS = 60.0
 ROUNDS_BETWEEN_SWEEPS = 60
 
@@ -22,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """Tidies until it is cancelled."""
+    """Runs until it is cancelled."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,17 +33,17 @@ class Housekeeping:
             await asyncio.sleep(ROUND_SECONDS)
             round_number += 1
             try:
-                await self._tidy(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
+                await self._clean_up(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
             except Busy:
                 log.warning("housekeeping.database_busy")
 
-    async def _tidy(self, *, sweep: bool) -> None:
+    async def _clean_up(self, *, sweep: bool) -> None:
         while await self._database.run_system(erasure.remove_closed_account):
             log.info("account.removed")
         await self._database.run_system(users.spell_addresses)
         while await self._database.run_system(sessions.name_next):
-            log.info("session.people_named")
+            log.info("session.members_named")
         while await self._database.run_system(sessions.empty_next):
-            log.info("session.emptied_further")
+            log.info("session.emptied")
         if sweep:
             await self._database.run_system(users.sweep)

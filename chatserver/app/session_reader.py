@@ -1,4 +1,4 @@
-"""What a socket is told of its session: the hub's `Rooms`, answered by the features. Made once by `app`."""
+"""Reads sessions for the hub: its `SessionSource`, implemented by the features' queries."""
 
 from collections.abc import Sequence
 
@@ -16,22 +16,22 @@ from chatserver.realtime.protocol import Close
 from chatserver.runtime import clock
 from chatserver.sessions.events import SessionChanged
 
-# What is read at once for a socket that is being opened: the next is read when these are on their way.
+# Messages of a snapshot that are read in one query, in bytes; the next part is read when these have been sent.
 CHUNK_BYTES = 250_000
 
 
 class SessionReader:
-    """Reads sessions for the hub, each under its viewer's own rights."""
+    """Implements `realtime.ports.SessionSource`. Snapshots are read under the rights of their viewer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
-        """Everything a new socket needs, read in one transaction; NotFound for strangers too."""
+        """Everything a new socket needs, read in one transaction. Raises NotFound, for strangers too."""
         return await self._database.run_as(viewer.id, _snapshot, viewer, session_id, after)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
-        """The next durable events after a number, in order; none where there are no more."""
+        """The next durable events after a seq, in order and at most CHUNK_BYTES; empty where there are none."""
         return await self._database.run_system(_changes, session_id, after)
 
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
@@ -39,7 +39,7 @@ class SessionReader:
         return await self._database.run_system(sessions.sequences, session_ids)
 
     async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
-        """For each (viewer, session): why the socket has to go, None if it may stay."""
+        """For each (viewer, session id): the code with which the socket has to be closed, None if it may stay."""
         return await self._database.run_system(_close_codes, viewers)
 
 
@@ -70,7 +70,7 @@ async def _snapshot(tx: Transaction, viewer: Viewer, session_id: str, after: int
 
 
 async def _newest(tx: Transaction, session_id: str) -> tuple[list[Event], list[Event]]:
-    """The newest messages, or the first of them where they are long, and the `more` that follows the last."""
+    """The newest messages, or the first part of them where they are long, and the `more` that follows the last."""
     page = await messages.newest(tx, session_id, most_bytes=CHUNK_BYTES)
     if not page.more or len(page.messages) == messages.PAGE:
         first, more = (page.messages[0].seq, page.more) if page.messages else (0, False)
@@ -106,7 +106,7 @@ async def _close_codes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -
 
 
 def _close_code(seat: Row, is_signed_in: bool) -> Close | None:
-    """The farthest-reaching reason: whose account is closed is neither signed in nor seated any more."""
+    """The reason that implies the others: a closed account has no sign-in and no membership either."""
     if not seat["is_active"]:
         return Close.ACCOUNT_CLOSED
     if not is_signed_in:

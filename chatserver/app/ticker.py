@@ -1,7 +1,8 @@
-"""The pulse of a node: what changes with time alone is told to the sessions open here.
+"""What changes with time alone, broadcast to the sessions that are open in this process.
 
-Every second: places in the queue, and credits that came free; every two: counts, and sessions whose time is up.
-One query each, whatever the number of sessions; only what differs from the last telling is sent, and only on this node.
+Every second: places in the queue, and credits that became available; every two seconds: statistics, and the expiry of
+sessions. Each is one query, whatever the number of sessions. Only values that differ from the last broadcast are sent, and
+only to the sockets of this process: the others tick for theirs.
 """
 
 import asyncio
@@ -12,80 +13,79 @@ import structlog
 
 from chatserver import credits, sessions
 from chatserver.credits.events import CreditsChanged
-from chatserver.database import Transaction
+from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
 from chatserver.events import Event, session_channel
-from chatserver.generations import provider_limits, queue_positions
-from chatserver.state import State
+from chatserver.generations import queue_positions
+from chatserver.generations.provider_limits import FallbackChain
+from chatserver.realtime.hub import Hub
 
-BEAT_SECONDS = 1.0
-STATS_BEATS, EXPIRY_BEATS = 2, 2
-# Waiting that stays the same is told again, to whoever came since.
-REPEAT_BEATS = 2
+TICK_SECONDS = 1.0
+STATS_TICKS, EXPIRY_TICKS = 2, 2
+# Places in the queue are sent again when unchanged, for sockets that were opened since.
+REPEAT_TICKS = 2
 
 log = structlog.get_logger(__name__)
 
 
-class Pulse:
-    """Runs until it is cancelled."""
+class Ticker:
+    """Runs until it is cancelled. `chain` are the provider limits by which places in the queue are estimated."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._chain = provider_limits.fallback_chain(state.config, state.providers.values())
-        self._looked: datetime | None = None
-        self._told: dict[str, Event] = {}  # the last telling of each key; emptied when nothing is open here
+    def __init__(self, database: Database, hub: Hub, chain: FallbackChain) -> None:
+        self._database, self._hub, self._chain = database, hub, chain
+        self._credits_until: datetime | None = None
+        # The last event sent under each key; emptied when no session is open here.
+        self._sent: dict[str, Event] = {}
 
     async def run(self) -> None:
-        """Beats once a second; a beat that fails is logged and the next one tries again."""
-        beat = 0
+        """Ticks once a second. A tick that fails is logged, and the next one tries again."""
+        number = 0
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
-            beat += 1
+            await asyncio.sleep(TICK_SECONDS)
+            number += 1
             try:
-                await self._beat(beat)
+                await self._tick(number)
             except Busy:
-                log.warning("pulse.database_busy")
+                log.warning("ticker.database_busy")
             except Exception:
-                log.exception("pulse.failed")
+                log.exception("ticker.failed")
 
-    async def _beat(self, beat: int) -> None:
-        run, open_here = self._state.database.run_system, self._state.hub.sessions()
-        if beat % EXPIRY_BEATS == 0:
+    async def _tick(self, number: int) -> None:
+        run, open_here = self._database.run_system, self._hub.sessions()
+        if number % EXPIRY_TICKS == 0:
             await run(sessions.expire)
         if not open_here:
-            self._told.clear()
+            self._sent.clear()
             return
-        self._looked, freed = await run(_freed, open_here, self._looked)
+        self._credits_until, freed = await run(_freed_credits, open_here, self._credits_until)
         for session_id, event in freed.items():
-            self._state.hub.publish_local(session_channel(session_id), event)
-        if beat % REPEAT_BEATS == 0:
-            self._told = {key: event for key, event in self._told.items() if not key.startswith(queue_positions.KEY)}
-        self._tell_changed(await run(queue_positions.of_sessions, open_here, self._chain))
-        if beat % STATS_BEATS == 0:
-            self._tell_changed(await self._stats(open_here))
+            self._hub.publish_local(session_channel(session_id), event)
+        if number % REPEAT_TICKS == 0:
+            self._sent = {key: event for key, event in self._sent.items() if not key.startswith(queue_positions.KEY)}
+        self._publish_changed(await run(queue_positions.of_sessions, open_here, self._chain))
+        if number % STATS_TICKS == 0:
+            self._publish_changed(await self._stats(open_here))
 
     async def _stats(self, open_here: list[str]) -> list[tuple[str, str, Event]]:
-        found = await self._state.database.run_system(sessions.stats, open_here)
+        found = await self._database.run_system(sessions.stats, open_here)
         return [
             (
                 session_id,
                 f"stats:{session_id}",
-                msgspec.structs.replace(stats, connections=self._connections(session_id)),
+                msgspec.structs.replace(stats, connections=self._hub.connections(session_id)),
             )
             for session_id, stats in found.items()
         ]
 
-    def _connections(self, session_id: str) -> int:
-        return self._state.hub.connections(session_id)
-
-    def _tell_changed(self, events: list[tuple[str, str, Event]]) -> None:
+    def _publish_changed(self, events: list[tuple[str, str, Event]]) -> None:
+        """Sends those of (session id, key, event) whose event differs from the last one under its key."""
         for session_id, key, event in events:
-            if self._told.get(key) != event:
-                self._told[key] = event
-                self._state.hub.publish_local(session_channel(session_id), event)
+            if self._sent.get(key) != event:
+                self._sent[key] = event
+                self._hub.publish_local(session_channel(session_id), event)
 
 
-async def _freed(
+async def _freed_credits(
     tx: Transaction, session_ids: list[str], since: datetime | None
 ) -> tuple[datetime, dict[str, CreditsChanged]]:
     until, freed = await credits.came_free(tx, session_ids, since)
