@@ -26,7 +26,7 @@ from chatserver.runtime import paths
 from tests.messages.histories import long_session
 from tests.support import postgres
 from tests.support import product as products
-from tests.support.people import seat
+from tests.support.people import add_member
 from tests.support.story import Person, Refusal, sign_up
 
 # The bystander's waits may double, and what is in the noise of a few milliseconds is not told from that.
@@ -152,7 +152,7 @@ async def _openings(scene: Scene) -> Sequence[Measurement]:
     readers = [await sign_up(scene.product, f"Reader{number}") for number in range(9)]
     session = await long_session(scene.database, readers[0].id, count=LONG)
     for reader in readers[1:]:
-        await seat(scene.database, session, reader.id)
+        await add_member(scene.database, session, reader.id)
     await asyncio.gather(*(_reads(reader, session) for reader in readers for _ in range(5)))
     return ()
 

@@ -73,8 +73,8 @@ MUTANTS = (
         (
             (
                 "chatserver/sessions/checkout.py",
-                "        await _take_free(tx, user_id)\n        await _require_place(tx, user_id)\n    session_id",
-                "        await _require_place(tx, user_id)\n        await _take_free(tx, user_id)\n    session_id",
+                "        await _count_free(tx, user_id)\n        await _require_quota(tx, user_id)\n    session_id",
+                "        await _require_quota(tx, user_id)\n        await _count_free(tx, user_id)\n    session_id",
             ),
         ),
         "tests/users/test_rate_limits.py::test_no_more_sessions_are_open_than_allowed_however_many_are_taken_at_once",

@@ -41,9 +41,9 @@ class Housekeeping:
         while await self._database.run_system(erasure.remove_closed_account):
             log.info("account.removed")
         await self._database.run_system(users.spell_addresses)
-        while await self._database.run_system(sessions.name_next):
+        while await self._database.run_system(sessions.name_unnamed_members):
             log.info("session.members_named")
-        while await self._database.run_system(sessions.empty_next):
+        while await self._database.run_system(sessions.purge_next):
             log.info("session.emptied")
         if sweep:
             await self._database.run_system(users.sweep)

@@ -44,13 +44,13 @@ class SessionReader:
 
 
 async def _snapshot(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
-    seat = await sessions.seat(tx, session_id)
+    membership = await sessions.membership(tx, session_id)
     session = await sessions.find(tx, session_id)
     plan = await plans.find(tx, session.plan_id)
     stats = await sessions.stats(tx, [session_id])
     welcome = Welcome(
         session=session,
-        you=You(viewer.id, seat.user_name, seat.role),
+        you=You(viewer.id, membership.user_name, membership.role),
         seq=session.seq,
         now=clock.now(),
         heartbeat_seconds=HEARTBEAT_SECONDS,
@@ -95,20 +95,20 @@ async def _close_codes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -
     # The accounts are read last: a ban that commits between the two queries ends the sign-ins too, and has to be seen.
     standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
     rows = await tx.fetch_all(
-        "sessions.still_seated",
+        "sessions.current_memberships",
         user_ids=[viewer.id for viewer, _ in viewers],
         session_ids=[session_id for _, session_id in viewers],
     )
-    seats = {(row["user_id"], row["session_id"]): row for row in rows}
+    memberships = {(row["user_id"], row["session_id"]): row for row in rows}
     return [
-        _close_code(seats[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers
+        _close_code(memberships[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers
     ]
 
 
-def _close_code(seat: Row, is_signed_in: bool) -> Close | None:
+def _close_code(membership: Row, is_signed_in: bool) -> Close | None:
     """The reason that implies the others: a closed account has no sign-in and no membership either."""
-    if not seat["is_active"]:
+    if not membership["is_active"]:
         return Close.ACCOUNT_CLOSED
     if not is_signed_in:
         return Close.NOT_SIGNED_IN
-    return None if seat["is_seated"] else Close.NO_SESSION
+    return None if membership["is_member"] else Close.NO_SESSION

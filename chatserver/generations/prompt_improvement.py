@@ -16,7 +16,7 @@ from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
 from chatserver.providers.masking import logged
 from chatserver.realtime.ports import Caller
-from chatserver.sessions.models import Seat
+from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 from chatserver.validation import paragraphs
 
@@ -75,8 +75,8 @@ def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: Provid
     )
 
 
-async def _begin(tx: Transaction, session_id: str) -> Seat:
-    seat = await sessions.active_seat(tx, session_id)
+async def _begin(tx: Transaction, session_id: str) -> Membership:
+    seat = await sessions.active_membership(tx, session_id)
     await rate_limits.spend(tx, rate_limits.IMPROVED, seat.user_id)
     return seat
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 from msgspec import UNSET, Struct, UnsetType
 
 from chatserver.errors import Invalid, PlanTooSmall
-from chatserver.sessions.models import Seat
+from chatserver.sessions.models import Membership
 from chatserver.validation import optional_paragraphs, paragraphs, single_line
 
 Number = TypeVar("Number", int, float)
@@ -60,7 +60,7 @@ class Order(Struct, frozen=True, kw_only=True):
     seeds: tuple[int, ...]
 
 
-def check(request: CreateGeneration, seat: Seat) -> Order:
+def check(request: CreateGeneration, seat: Membership) -> Order:
     """The request as an order that the seat's plan allows; Invalid or PlanTooSmall otherwise."""
     if not 1 <= request.count <= 4:
         raise Invalid.field("count", "must be 1 to 4")
@@ -89,7 +89,7 @@ def new_seed() -> int:
     return secrets.randbelow(LARGEST_SEED + 1)
 
 
-def _size(request: CreateGeneration, seat: Seat) -> tuple[int, int]:
+def _size(request: CreateGeneration, seat: Membership) -> tuple[int, int]:
     default = min(512, seat.max_size)
     width = default if request.width is UNSET else request.width
     height = default if request.height is UNSET else request.height

@@ -16,7 +16,7 @@ from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind
-from chatserver.sessions.models import Seat
+from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 
 # Versions that one message may gather.
@@ -28,7 +28,7 @@ USUAL_WAIT_SECONDS = 10.0
 
 async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
-    seat = await _seat_for_making(tx, session_id)
+    seat = await _creator_membership(tx, session_id)
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
     await sessions.lock(tx, session_id)
@@ -54,7 +54,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
 async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
     row = await _find(tx, generation_id)
-    seat = await _seat_for_making(tx, row["session_id"])
+    seat = await _creator_membership(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, seat.session_id, row["kind"])
@@ -82,8 +82,8 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
 async def cancel(tx: Transaction, generation_id: str) -> Generation:
     """Ends a generation that is not done and gives its credit back; by who asked for it, or the session's owner."""
     row = await _find(tx, generation_id)
-    seat = await sessions.seat(tx, row["session_id"])
-    if row["user_id"] != seat.user_id and not seat.owns:
+    seat = await sessions.membership(tx, row["session_id"])
+    if row["user_id"] != seat.user_id and not seat.is_owner:
         raise NotAllowed("Only who asked for it or the owner of the session may cancel it.")
     await credits.lock(tx, seat.session_id, row["kind"])
     if await tx.fetch_one("generations.cancel", generation_id=generation_id) is not None:
@@ -152,14 +152,14 @@ def _escape_like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-async def _seat_for_making(tx: Transaction, session_id: str) -> Seat:
-    seat = await sessions.active_seat(tx, session_id)
-    if not seat.owns and not seat.guests_may_generate:
+async def _creator_membership(tx: Transaction, session_id: str) -> Membership:
+    seat = await sessions.active_membership(tx, session_id)
+    if not seat.is_owner and not seat.guests_may_generate:
         raise GuestsMayNot
     return seat
 
 
-async def _require_place(tx: Transaction, seat: Seat, count: int) -> None:
+async def _require_place(tx: Transaction, seat: Membership, count: int) -> None:
     """Raises TooManyWaiting where so many more would not fit. The caller holds the row of the person's budget."""
     most = tx.limits.waiting_pictures_per_user
     waiting = await tx.fetch_value("generations.count_waiting", user_id=seat.user_id)
@@ -215,7 +215,7 @@ def _order_again(row: Row, seed: int) -> Order:
 
 async def _enqueue(
     tx: Transaction,
-    seat: Seat,
+    seat: Membership,
     message_id: str,
     order: Order,
     choice: ModelChoice,

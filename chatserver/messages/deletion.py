@@ -30,7 +30,7 @@ async def delete(tx: Transaction, viewer_id: str, message_id: str) -> Message:
     if await tx.fetch_value("messages.erase", message_id=message_id) is None:
         return await service.find(tx, message_id)
     await _end_replies(tx, message_id, was_streaming=row["status"] == "streaming")
-    await sessions.forget_title(tx, row["session_id"], row["text"])
+    await sessions.replace_automatic_title(tx, row["session_id"], row["text"])
     return await service.touch(tx, message_id)
 
 

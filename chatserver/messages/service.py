@@ -19,7 +19,7 @@ from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
-from chatserver.sessions.models import Seat
+from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 from chatserver.users.rate_limits import Budget
 from chatserver.validation import paragraphs
@@ -54,7 +54,7 @@ class NewMessage(Struct, frozen=True, kw_only=True):
 
 async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
     """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
-    seat = await sessions.active_seat(tx, session_id)
+    seat = await sessions.active_membership(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
     await sessions.lock(tx, session_id)
     repeated = await find_repeated(tx, seat, request.client_id, digest(request), rate_limits.MESSAGES)
@@ -75,13 +75,13 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     return message
 
 
-def wants_reply(seat: Seat, text: str) -> bool:
+def wants_reply(seat: Membership, text: str) -> bool:
     """Whether the assistant answers: always when alone with the owner, otherwise when it is called."""
     return seat.members_count == 1 or "@assistant" in text.lower()
 
 
 async def find_repeated(
-    tx: Transaction, seat: Seat, client_id: str, request_hash: bytes, budget: Budget
+    tx: Transaction, seat: Membership, client_id: str, request_hash: bytes, budget: Budget
 ) -> Message | None:
     """The message made before with this client_id; Conflict where that was something else.
 
@@ -107,19 +107,19 @@ async def find_repeated(
     return await find(tx, row["id"])
 
 
-async def add(tx: Transaction, seat: Seat, new: NewMessage) -> Message:
+async def add(tx: Transaction, seat: Membership, new: NewMessage) -> Message:
     """Stores a person's message and announces it."""
     return await announce(tx, await add_silently(tx, seat, new))
 
 
-async def add_silently(tx: Transaction, seat: Seat, new: NewMessage) -> Row:
+async def add_silently(tx: Transaction, seat: Membership, new: NewMessage) -> Row:
     """Stores a person's message; the caller adds its generations and announces its row. It may name the session."""
     row = await _insert(tx, seat.session_id, new, "user", seat.user_name, seat=seat)
-    await sessions.entitle(tx, seat, new.text, prompt=new.kind != "text")
+    await sessions.set_automatic_title(tx, seat, new.text, prompt=new.kind != "text")
     return row
 
 
-async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
+async def _add_reply(tx: Transaction, seat: Membership, reply_to: str) -> None:
     message_id = ids.new()
     try:
         await rate_limits.spend(tx, rate_limits.REPLIES, seat.user_id)
@@ -133,7 +133,7 @@ async def _add_reply(tx: Transaction, seat: Seat, reply_to: str) -> None:
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
 
 
-async def _decline(tx: Transaction, seat: Seat, reply_to: str, refused: RateLimited) -> None:
+async def _decline(tx: Transaction, seat: Membership, reply_to: str, refused: RateLimited) -> None:
     """The assistant says why, and until when, it does not answer: what was said stands all the same."""
     message_id = ids.new()
     new = NewMessage(
@@ -155,7 +155,7 @@ async def _insert(
     kind: AuthorKind,
     name: str,
     *,
-    seat: Seat | None = None,
+    seat: Membership | None = None,
 ) -> Row:
     seq = await sessions.next_seq(tx, session_id, new_message=True)
     row = await tx.fetch_one(
@@ -165,7 +165,7 @@ async def _insert(
         user_id=seat and seat.user_id,
         author_kind=kind,
         author_name=name,
-        author_role=seat and seat.speaks_as,
+        author_role=seat and seat.author_role,
         author_hue=seat and seat.hue,
         kind=new.kind,
         text=new.text,
@@ -199,7 +199,7 @@ async def announce(tx: Transaction, row: Row) -> Message:
 async def stop(tx: Transaction, message_id: str) -> Message:
     """Asks the assistant to stop writing a reply; what is written stays. By anyone in the session."""
     message = await find(tx, message_id)
-    await sessions.active_seat(tx, message.session_id)
+    await sessions.active_membership(tx, message.session_id)
     if await tx.fetch_value("messages.stop_reply", message_id=message_id) is not None:
         tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply", cancelled=message_id))
     return message

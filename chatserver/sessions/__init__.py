@@ -1,13 +1,13 @@
-"""Sessions: what a member bought, and who sits in it."""
+"""Sessions: what a member bought, its members, invites and purchases."""
 
-from chatserver.sessions.checkout import buy, extend, grant, open_places, prolongs, recent, require_instant
-from chatserver.sessions.deleting import delete, empty, empty_next
+from chatserver.sessions.checkout import buy, can_extend, extend, grant, list_recent, require_instant, session_quota
+from chatserver.sessions.deletion import delete, purge, purge_next
 from chatserver.sessions.invites import invitation, invite, join, revoke
-from chatserver.sessions.models import Card, Invitation, Member, Removal, Seat, Session
-from chatserver.sessions.naming import name_next, rename_member
-from chatserver.sessions.seating import has_left, let_back, list_removals, remove_member, was_deleted, was_removed
+from chatserver.sessions.member_names import name_unnamed_members, rename_member
+from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
+from chatserver.sessions.models import Card, Invitation, Member, Membership, Removal, Session
 from chatserver.sessions.service import (
-    active_seat,
+    active_membership,
     allow_guests,
     announce,
     expire,
@@ -15,56 +15,56 @@ from chatserver.sessions.service import (
     list_cards,
     list_sessions,
     lock,
+    membership,
     next_seq,
-    owner_seat,
-    seat,
+    owner_membership,
     sequences,
     stats,
 )
-from chatserver.sessions.titles import entitle, forget_title, rename
+from chatserver.sessions.titles import rename, replace_automatic_title, set_automatic_title
 
 __all__ = [
     "Card",
     "Invitation",
     "Member",
+    "Membership",
     "Removal",
-    "Seat",
     "Session",
-    "active_seat",
+    "active_membership",
     "allow_guests",
     "announce",
     "buy",
+    "can_extend",
     "delete",
-    "empty",
-    "empty_next",
-    "entitle",
     "expire",
     "extend",
     "find",
-    "forget_title",
     "grant",
     "has_left",
     "invitation",
     "invite",
     "join",
-    "let_back",
     "list_cards",
+    "list_recent",
     "list_removals",
     "list_sessions",
     "lock",
-    "name_next",
+    "membership",
+    "name_unnamed_members",
     "next_seq",
-    "open_places",
-    "owner_seat",
-    "prolongs",
-    "recent",
+    "owner_membership",
+    "purge",
+    "purge_next",
+    "readmit",
     "remove_member",
     "rename",
     "rename_member",
+    "replace_automatic_title",
     "require_instant",
     "revoke",
-    "seat",
     "sequences",
+    "session_quota",
+    "set_automatic_title",
     "stats",
     "was_deleted",
     "was_removed",

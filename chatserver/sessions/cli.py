@@ -1,4 +1,4 @@
-"""The operator's tools for sessions."""
+"""`chatserver sessions …`: the operator grants and lists sessions."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ def grant(
 def list_recent() -> None:
     """The newest hundred sessions of everybody."""
     table = Table("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")
-    for row in command_line.run(sessions.recent):
+    for row in command_line.run(sessions.list_recent):
         table.add_row(
             row["id"],
             row["email"],

@@ -5,7 +5,7 @@ from chatserver.sessions.models import Session
 
 
 class SessionChanged(Event, frozen=True, kw_only=True, tag="session"):
-    """Status, clock, title or members changed."""
+    """Status, time, title or members of the session changed."""
 
     session: Session
 
@@ -14,7 +14,7 @@ class SessionChanged(Event, frozen=True, kw_only=True, tag="session"):
 
 
 class SessionDeleted(Event, frozen=True, kw_only=True, tag="session.deleted"):
-    """The owner deleted the session, with all in it. Sockets close after it."""
+    """The owner deleted the session with everything in it. Sockets close after this event."""
 
     session_id: str
 
@@ -23,7 +23,7 @@ class SessionDeleted(Event, frozen=True, kw_only=True, tag="session.deleted"):
 
 
 class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
-    """This session's counts, the usual seconds of a picture, the queue's length now, and its open sockets."""
+    """Counts of the session, the median seconds of a picture, the queue's length, and the session's open sockets."""
 
     messages: int
     images: int

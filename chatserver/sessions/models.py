@@ -1,4 +1,4 @@
-"""What a member bought: a plan, a clock, members and a stream."""
+"""Sessions and their members, as the database has them and as people see them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ MemberRole = Literal["owner", "guest"]
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """Somebody in a session. `hue` 0–11 is their colour there, by which the page tells people apart."""
+    """One member of a session. `hue` (0–11) is the colour by which the page tells members apart."""
 
     id: str
     name: str
@@ -63,8 +63,11 @@ class Session(Struct, frozen=True, kw_only=True):
         )
 
 
-class Seat(Struct, frozen=True, kw_only=True):
-    """The place from which somebody acts in a session: who, in which role, on which plan, with or without time."""
+class Membership(Struct, frozen=True, kw_only=True):
+    """A user's membership of a session, with what verbs need to know of the session, its owner and its plan.
+
+    `active` says that the session has time left, `owner_active` that its owner's account is not banned.
+    """
 
     session_id: str
     user_id: str
@@ -86,24 +89,24 @@ class Seat(Struct, frozen=True, kw_only=True):
     members_count: int
 
     @property
-    def owns(self) -> bool:
-        """Whether this is the seat of the one who bought the session."""
+    def is_owner(self) -> bool:
+        """Whether this member bought the session."""
         return self.role == "owner"
 
     @property
-    def speaks_as(self) -> Literal["owner", "operator", "guest"]:
-        """The role that is shown beside what is said from this seat: an operator is an admin in another's session."""
-        if self.owns:
+    def author_role(self) -> Literal["owner", "operator", "guest"]:
+        """The role shown beside this member's messages; an admin who is a guest is shown as operator."""
+        if self.is_owner:
             return "owner"
         return "operator" if self.account_role == "admin" else "guest"
 
     @classmethod
-    def from_row(cls, row: Row) -> "Seat":
+    def from_row(cls, row: Row) -> "Membership":
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
 class Removal(Struct, frozen=True, kw_only=True):
-    """Somebody who was sent away, and stays away until the owner lets them back in."""
+    """A guest whom the owner removed, and who cannot join again until readmitted."""
 
     id: str
     name: str
@@ -114,11 +117,11 @@ class Removal(Struct, frozen=True, kw_only=True):
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
-class Places(Struct, frozen=True, kw_only=True):
-    """The open sessions of one person: so many of `most` (0: no limit); the next one ends in `seconds`."""
+class SessionQuota(Struct, frozen=True, kw_only=True):
+    """The open sessions of one user: `used` of `limit` (0: no limit); the next one ends in `seconds`."""
 
-    taken: int
-    most: int
+    used: int
+    limit: int
     seconds: float
 
 
@@ -129,7 +132,7 @@ class Cover(Struct, frozen=True):
 
 
 class Card(Struct, frozen=True):
-    """A session in the list of one's own, with up to four covers."""
+    """A session in its member's list, with up to four covers."""
 
     session: Session
     covers: tuple[Cover, ...]

@@ -1,4 +1,4 @@
-"""The pages around sessions: the landing, the plans and buying, one's own sessions, and joining by invite."""
+"""The pages of sessions: landing, plans and buying, the list of sessions, joining by an invite."""
 
 from math import ceil
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from chatserver.web import errors, forms, templating
 
 
 async def show_landing(request: Request) -> Response:
-    """What this is, and the plans; one's own sessions for whoever has signed in."""
+    """What the product is, and the plans; for somebody signed in, the list of their sessions."""
     if current_viewer(request) is not None:
         return await list_own(request)
     offered = await _state(request).database.run_system(plans.list_plans)
@@ -23,7 +23,7 @@ async def show_landing(request: Request) -> Response:
 
 
 async def list_own(request: Request) -> Response:
-    """One's own sessions, active ones first."""
+    """The viewer's sessions, active ones first."""
     viewer, state = require_viewer(request), _state(request)
     cards = await state.database.run_as(viewer.id, sessions.list_cards)
     names = {plan.id: plan.name for plan in await state.database.run_system(plans.list_all)}
@@ -31,21 +31,21 @@ async def list_own(request: Request) -> Response:
 
 
 async def show_plans(request: Request) -> Response:
-    """What each plan gives, to buy a session, or more time for one (`?session=<id>`)."""
+    """The plans, to buy a session or, with `?session=<id>`, to extend one."""
     return await _plans_page(request, await _extended(request, request.query_params.get("session")))
 
 
 async def _plans_page(
     request: Request, extended: sessions.Session | None, error: RateLimited | None = None
 ) -> Response:
-    """The plans, how many sessions one may have, and why there is none now."""
+    """The plans and the viewer's quota of sessions; `error` says why a purchase was refused."""
     state, viewer = _state(request), current_viewer(request)
     offered = await state.database.run_system(plans.list_plans)
     context = {
-        "plans": [plan for plan in offered if extended is None or sessions.prolongs(plan, extended)],
+        "plans": [plan for plan in offered if extended is None or sessions.can_extend(plan, extended)],
         "checkout": state.config.checkout,
         "extended": extended,
-        "places": await state.database.run_system(sessions.open_places, viewer.id) if viewer else None,
+        "quota": await state.database.run_system(sessions.session_quota, viewer.id) if viewer else None,
         "a_day": state.config.free_sessions_per_day,
         "error": error,
     }
@@ -64,7 +64,7 @@ async def _extended(request: Request, session_id: str | None) -> sessions.Sessio
 
 
 async def buy(request: Request) -> Response:
-    """Sells a session, or more time for one, and leads into it; where one has as many as one may, says so."""
+    """Buys or extends a session and redirects to it; a limit reached is shown on the page of plans."""
     form = await forms.read(request)
     sessions.require_instant(_state(request).config.checkout)
     plan_id, session_id = form.text("plan_id"), form.text("session_id")
@@ -86,7 +86,7 @@ async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> 
 
 
 async def show_invite(request: Request) -> Response:
-    """Who invites to what, and the way in."""
+    """What an invite leads to, with a button to join."""
     code = request.path_params["code"]
     try:
         invitation = await _state(request).database.run_system(sessions.invitation, code)
@@ -104,7 +104,7 @@ async def _was_removed(request: Request, session_id: str, viewer_id: str) -> boo
 
 
 async def join(request: Request) -> Response:
-    """Takes a seat by an invite, and leads into the session."""
+    """Joins by an invite and redirects to the session."""
     viewer = require_viewer(request)
     await forms.read(request)
     session = await _state(request).database.run_system(sessions.join, request.path_params["code"], viewer.id)

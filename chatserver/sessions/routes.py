@@ -1,4 +1,4 @@
-"""The API's entrance to sessions, invites and credits."""
+"""API routes of sessions, invites and credits."""
 
 from msgspec import Struct
 
@@ -104,8 +104,8 @@ async def change_session(call: ApiRequest, body: Changes) -> SessionAnswer:
 async def delete_session(call: ApiRequest) -> None:
     run, session_id = call.state.database.run_system, call.id("session_id")
     await run(sessions.delete, call.viewer.id, session_id)
-    # Gone for everybody by now; should this process end here, housekeeping goes on.
-    while await run(sessions.empty, session_id):
+    # Already hidden from everybody; housekeeping purges what is left if this process ends here.
+    while await run(sessions.purge, session_id):
         pass
 
 
@@ -122,9 +122,9 @@ async def list_removals(call: ApiRequest) -> RemovalsAnswer:
     )
 
 
-async def let_back(call: ApiRequest) -> None:
+async def readmit(call: ApiRequest) -> None:
     run, session_id = call.state.database.run_as, call.id("session_id")
-    await run(call.viewer.id, sessions.let_back, session_id, call.id("user_id"))
+    await run(call.viewer.id, sessions.readmit, session_id, call.id("user_id"))
 
 
 async def create_invite(call: ApiRequest, body: NewInvite) -> InviteAnswer:
@@ -166,7 +166,7 @@ ROUTES = [
     Endpoint(
         "GET", f"{_ONE}/removals", list_removals, summary="Who was sent away, by the owner", answer=RemovalsAnswer
     ),
-    Endpoint("DELETE", f"{_ONE}/removals/{{user_id}}", let_back, summary="Let somebody back in", status=204),
+    Endpoint("DELETE", f"{_ONE}/removals/{{user_id}}", readmit, summary="Let somebody back in", status=204),
     Endpoint(
         "POST",
         f"{_ONE}/invites",

@@ -20,16 +20,16 @@ UPDATE user_sessions
  WHERE id = :session_id AND user_id = :user_id AND status <> 'deleted'
 RETURNING id;
 
--- name: open_places
+-- name: count_open
 -- How many sessions of a person are open, and the seconds until the next of them ends.
-SELECT count(*) AS taken, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds
+SELECT count(*) AS used, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds
   FROM user_sessions WHERE user_id = :user_id AND expires_at > clock_timestamp();
 
--- name: hues
+-- name: hues_of_others
 -- The colours of everybody who ever sat in a session: what those who left have said keeps theirs.
 SELECT user_id, hue FROM session_members WHERE session_id = :session_id AND user_id <> :user_id;
 
--- name: seat_member
+-- name: add_member
 -- Seats somebody; a guest who had left sits down again, and an owner stays one.
 INSERT INTO session_members AS m (session_id, user_id, role, hue, shown_name)
 VALUES (:session_id, :user_id, :role, :hue, :name)
@@ -40,7 +40,7 @@ ON CONFLICT (session_id, user_id) DO UPDATE
                       THEN m.former_names ELSE (m.former_names || m.shown_name)[:50] END
 RETURNING role;
 
--- name: names_beside
+-- name: names_of_others
 -- The names that others have in a session, or had there.
 SELECT coalesce(m.shown_name, u.name) AS name
   FROM session_members m JOIN users u ON u.id = m.user_id
@@ -48,7 +48,7 @@ SELECT coalesce(m.shown_name, u.name) AS name
 UNION
 SELECT unnest(m.former_names) FROM session_members m WHERE m.session_id = :session_id AND m.user_id <> :user_id;
 
--- name: name_seat
+-- name: set_shown_name
 -- The name of somebody in a session; the one before stays theirs.
 UPDATE session_members
    SET former_names = CASE WHEN shown_name IS NULL OR shown_name = :name OR shown_name = ANY(former_names)
@@ -60,17 +60,17 @@ UPDATE session_members
 -- What somebody calls themselves.
 SELECT name FROM users WHERE id = :user_id;
 
--- name: open_seats
+-- name: open_memberships
 -- The sessions that still go on in which somebody sits, in the order in which they are locked.
 SELECT m.session_id FROM session_members m JOIN user_sessions s ON s.id = m.session_id
  WHERE m.user_id = :user_id AND m.left_at IS NULL AND s.status <> 'deleted' AND s.expires_at > now()
  ORDER BY m.session_id;
 
--- name: unnamed
+-- name: with_unnamed_members
 -- A few sessions with people from before names were judged, in the order in which they are locked.
 SELECT DISTINCT session_id FROM session_members WHERE shown_name IS NULL ORDER BY session_id LIMIT :limit;
 
--- name: unnamed_in
+-- name: unnamed_members
 -- Those people, the owner first, then in the order of their coming.
 SELECT m.user_id, u.name FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = :session_id AND m.shown_name IS NULL ORDER BY m.role <> 'owner', m.joined_at, m.user_id;
@@ -96,7 +96,7 @@ SELECT newest.session_id, newest.id, newest.filename
                  ORDER BY a.id DESC LIMIT 4) AS newest
  ORDER BY newest.session_id, newest.id DESC;
 
--- name: seat
+-- name: membership
 -- The place from which this transaction's user acts: role, plan, and whether the clock still runs.
 SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_name,
        u.role AS account_role, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
@@ -143,22 +143,22 @@ SELECT id, seq FROM user_sessions WHERE id = ANY(:session_ids::uuid[]);
 UPDATE user_sessions SET title = :title, untitled = false
  WHERE id = :session_id AND user_id = app_user_id() RETURNING id;
 
--- name: entitle
+-- name: set_automatic_title
 -- A title for a session that has none of its own, unless somebody was faster.
 UPDATE user_sessions SET title = :title, untitled = false WHERE id = :session_id AND untitled RETURNING id;
 
--- name: titled
+-- name: title
 -- What a session is called, and would be called if nothing were said in it.
 SELECT s.title, p.name AS plan_name FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
  WHERE s.id = :session_id;
 
--- name: sayings
+-- name: owner_texts
 -- The first things that the owner said in a session and that are still there.
 SELECT m.text, m.kind <> 'text' AS prompt FROM messages m JOIN user_sessions s ON s.id = m.session_id
  WHERE m.session_id = :session_id AND m.user_id = s.user_id AND m.status <> 'deleted' AND m.text <> ''
  ORDER BY m.id LIMIT 50;
 
--- name: retitle
+-- name: replace_title
 -- The title that takes the place of one whose words are gone.
 UPDATE user_sessions SET title = :title, untitled = :untitled WHERE id = :session_id;
 
@@ -167,13 +167,13 @@ UPDATE user_sessions SET title = :title, untitled = :untitled WHERE id = :sessio
 UPDATE user_sessions SET guests_may_generate = :allowed WHERE id = :session_id AND user_id = app_user_id()
 RETURNING id;
 
--- name: unseat
--- Somebody's seat is taken back, or given up.
+-- name: end_membership
+-- Somebody's membership is taken back, or given up.
 UPDATE session_members SET left_at = now()
  WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest' AND left_at IS NULL
 RETURNING user_id;
 
--- name: remove
+-- name: record_removal
 -- Remembers that a guest, seated or gone, was sent away; no row where there never was such a guest, or it is known.
 INSERT INTO session_removals (session_id, user_id)
 SELECT session_id, user_id FROM session_members
@@ -188,7 +188,7 @@ SELECT r.user_id AS id, coalesce(m.shown_name, u.name) AS name, r.removed_at
   LEFT JOIN session_members m ON m.session_id = r.session_id AND m.user_id = r.user_id
  WHERE r.session_id = :session_id ORDER BY r.removed_at DESC, r.user_id;
 
--- name: let_back
+-- name: readmit
 -- Takes it back.
 DELETE FROM session_removals WHERE session_id = :session_id AND user_id = :user_id RETURNING user_id;
 
@@ -232,7 +232,7 @@ SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.na
   JOIN session_config p ON p.id = s.plan_id
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 
--- name: guests_beside
+-- name: count_other_guests
 -- How many guests sit in a session beside somebody who comes; none where that person sits there already.
 SELECT count(*) FROM session_members
  WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL
@@ -259,14 +259,14 @@ SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_
   FROM user_sessions s CROSS JOIN shared
  WHERE s.id = ANY(:session_ids::uuid[]);
 
--- name: still_seated
+-- name: current_memberships
 -- For each pair of user and session: whether the account is live, and whether the person still sits there.
-SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT NULL AS is_seated
+SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT NULL AS is_member
   FROM unnest(:user_ids::uuid[], :session_ids::uuid[]) AS w(user_id, session_id)
   LEFT JOIN users u ON u.id = w.user_id AND u.status = 'active'
   LEFT JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL;
 
--- name: recent
+-- name: list_recent
 -- The newest sessions of everybody, for the operator.
 SELECT s.id, u.email, s.plan_id,
        CASE WHEN s.status = 'deleted' THEN 'deleted' WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
@@ -283,7 +283,7 @@ SELECT m.session_id, m.user_id AS id, coalesce(m.shown_name, u.name) AS name, m.
 
 -- Deleting, as the worker role -----------------------------------------------------------------------------------------
 
--- name: standing
+-- name: ownership
 -- Whether somebody owns a session, or only sits in it. No row for a stranger, and for what was deleted.
 SELECT s.user_id = u.id AS owns FROM user_sessions s JOIN users u ON u.id = :viewer_id AND u.status = 'active'
  WHERE s.id = :session_id AND s.status <> 'deleted'
@@ -308,13 +308,13 @@ UPDATE assets
    SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
  WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
 
--- name: clear_room
+-- name: end_all_memberships
 -- Nobody sits in a session any more, and no link leads into it.
 WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id),
      forgotten AS (DELETE FROM session_removals WHERE session_id = :session_id)
 UPDATE session_members SET left_at = now() WHERE session_id = :session_id AND left_at IS NULL;
 
--- name: bury
+-- name: mark_deleted
 -- What is left of a deleted session: whose it was, on which plan, when, and how much it made.
 UPDATE user_sessions
    SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = now(),
@@ -326,10 +326,10 @@ RETURNING id;
 -- Removes some of a deleted session's messages, and what was made in them.
 DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_id = :session_id LIMIT :limit) RETURNING id;
 
--- name: unemptied
+-- name: next_to_purge
 -- A deleted session of which something is still there.
 SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1;
 
--- name: emptied
+-- name: mark_purged
 -- Nothing of it is left.
 UPDATE user_sessions SET emptied_at = now() WHERE id = :session_id AND status = 'deleted';

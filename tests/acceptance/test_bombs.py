@@ -15,7 +15,7 @@ from tests.emulators.huggingface.server import TOKEN
 from tests.messages.histories import long_session
 from tests.support import ports
 from tests.support import product as products
-from tests.support.people import seat
+from tests.support.people import add_member
 from tests.support.story import Room, sign_up
 
 # The promise: nobody else waits longer for the loop.
@@ -113,7 +113,7 @@ async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_
     people = [await sign_up(product, f"Reader{number}") for number in range(10)]
     session = await long_session(database, people[0].id, count=300)
     for reader in people[1:]:
-        await seat(database, session, reader.id)
+        await add_member(database, session, reader.id)
     before = _megabytes(product)
     async with answering(product):
         silent = [await _who_does_not_read(reader, session) for reader in people for _ in range(4)]

@@ -12,7 +12,7 @@ from chatserver import assets, ids, storage
 from chatserver.assets import signatures
 from chatserver.runtime import clock
 from tests.assets.shelf import SECRET_KEY, Shelf, clip, picture, serving
-from tests.support.people import make_user, run_sql, seat
+from tests.support.people import add_member, make_user, run_sql
 
 PICTURE, CLIP = picture(), clip()
 
@@ -155,7 +155,7 @@ ENDS = {
 @pytest.mark.parametrize("how", ENDS)
 async def test_a_signature_ends_when_its_signer(client, shelf, asset, how):
     heidi = await make_user(shelf.database, "Heidi")
-    await seat(shelf.database, shelf.session_id, heidi)
+    await add_member(shelf.database, shelf.session_id, heidi)
     query = assets.sign_address(SECRET_KEY, asset.id, heidi, 3600)
     of_ada = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 3600)
     addresses = (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp"))

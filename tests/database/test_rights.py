@@ -188,9 +188,9 @@ async def test_a_stranger_adds_nothing_in_anothers_name(database, admin, world):
 
 async def test_a_stranger_cannot_move_into_a_session(database, world):
     _, bob, session = world
-    seat = "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, 'guest')"
+    add_member = "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, 'guest')"
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await people.run_sql_as(database, bob, seat, session, bob)
+        await people.run_sql_as(database, bob, add_member, session, bob)
     own = await people.make_session(database, bob)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await people.run_sql_as(database, bob, "UPDATE session_members SET session_id = $1", session)
@@ -216,7 +216,7 @@ async def test_the_web_role_cannot_become_more(database, world):
 async def test_a_guest_sees_the_room_and_its_people_and_no_more(database, admin, world):
     ada, _, session = world
     carol, dave = await people.make_user(database, "Carol"), await people.make_user(database, "Dave")
-    await people.seat(database, session, carol)
+    await people.add_member(database, session, carol)
     await people.make_session(database, dave)
     seen = await people.run_sql_as(database, carol, "SELECT id FROM users")
     assert {row["id"] for row in seen} == {ada, carol}
@@ -232,7 +232,7 @@ async def test_a_guest_sees_the_room_and_its_people_and_no_more(database, admin,
 async def test_a_guest_cannot_come_back_after_being_sent_away(database, admin, world):
     _, _, session = world
     erin = await people.make_user(database, "Erin")
-    await people.seat(database, session, erin)
+    await people.add_member(database, session, erin)
     await people.run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", erin)
     await people.run_sql(database, "INSERT INTO session_removals VALUES ($1, $2)", session, erin)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -22,7 +22,7 @@ from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
-from tests.support.people import make_session, make_user, run_sql, seat
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
@@ -232,7 +232,7 @@ async def test_a_guest_who_left_may_do_nothing_more(database, ada, bob):
     for verb in (retry, cancel):
         with pytest.raises(NotFound):
             await verb(database, bob, generation)
-    await seat(database, await make_session(database, ada), bob)
+    await add_member(database, await make_session(database, ada), bob)
     with pytest.raises(NotFound):
         await ask(database, bob, session)
 

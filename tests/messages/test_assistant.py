@@ -23,7 +23,7 @@ from chatserver.messages.reply_writer import ReplyWriter
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import Cut, TakenBack, Text, Usage
 from chatserver.web import templating
-from tests.support.people import make_session, make_user, run_sql, seat
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 # What a story waits for at most, on a machine that is busy.
 PATIENCE_SECONDS = 20
@@ -391,7 +391,7 @@ async def test_another_persons_question_is_answered_before_ones_second(parts):
 async def test_a_guest_who_asks_has_a_turn_beside_the_owner(parts):
     ada, session = await asked(parts.database)
     bob = await make_user(parts.database, "Bob")
-    await seat(parts.database, session, bob)
+    await add_member(parts.database, session, bob)
     await asks(parts.database, ada, session, 2)
     await asks(parts.database, bob, session)
     [question] = await run_sql(parts.database, "SELECT id FROM messages WHERE user_id = $1", bob)
@@ -417,7 +417,7 @@ async def test_no_more_replies_are_under_way_for_a_person_than_allowed_whoever_c
 async def test_no_more_replies_are_under_way_in_a_session_than_allowed(parts, limited):
     ada, session = await asked(parts.database)
     bob = await make_user(parts.database, "Bob")
-    await seat(parts.database, session, bob)
+    await add_member(parts.database, session, bob)
     await asks(parts.database, ada, session, 2)
     await asks(parts.database, bob, session, 2)
     few = await limited(replies_at_once_in_session=2)

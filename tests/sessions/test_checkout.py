@@ -76,11 +76,11 @@ async def test_an_expired_session_lives_again_from_now(database, ada):
     session = await buy(database, ada, "flash")
     await expire(database, session)
     with pytest.raises(SessionExpired):
-        await database.run_as(ada, sessions.active_seat, session.id)
+        await database.run_as(ada, sessions.active_membership, session.id)
     again = await extend(database, ada, session, "flash")
     now = (await run_sql(database, "SELECT now()"))[0][0]
     assert (again.expires_at - now) / timedelta(minutes=1) == pytest.approx(120, abs=0.2)
-    assert (await database.run_as(ada, sessions.active_seat, session.id)).owns
+    assert (await database.run_as(ada, sessions.active_membership, session.id)).is_owner
 
 
 async def test_a_larger_plan_brings_its_credits_at_once(database, ada):

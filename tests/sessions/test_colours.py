@@ -5,7 +5,7 @@ import pytest
 from chatserver import messages, sessions
 from chatserver.identity.colours import HUES, free_hue, hue_of
 from chatserver.messages.requests import CreateMessage
-from tests.support.people import make_session, make_user, run_sql, seat
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 ALIKE = [user_id for user_id in (f"person-{n}" for n in range(1000)) if hue_of(user_id) == 5]
 
@@ -66,7 +66,7 @@ async def test_who_comes_back_has_the_old_colour_and_nobody_got_it_meanwhile(dat
 async def test_seats_from_before_there_were_colours_have_that_of_the_id_and_newcomers_mind_it(database):
     ada, bob = await make_user(database, "Ada"), await make_user(database, "Bob")
     session_id = await make_session(database, ada)
-    await seat(database, session_id, bob)
+    await add_member(database, session_id, bob)
     assert await hues(database, session_id) == {ada: hue_of(ada), bob: hue_of(bob)}
     carol = await make_user(database, "Carol")
     await database.run_system(sessions.join, await database.run_as(ada, sessions.invite, session_id), carol)

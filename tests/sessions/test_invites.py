@@ -7,7 +7,7 @@ import pytest
 from chatserver import sessions
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.sessions.invites import MAX_GUESTS
-from tests.support.people import make_session, make_user, run_sql, seat
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_a_guest_comes_in_by_the_link_and_everyone_sees_it(database, ada, 
     joined = await join(database, code, bob)
     assert [(member.id, member.role) for member in joined.members] == [(ada, "owner"), (bob, "guest")]
     assert [event.session for event in published.events(f"session:{session}")] == [joined]
-    assert not (await database.run_as(bob, sessions.seat, session)).owns
+    assert not (await database.run_as(bob, sessions.membership, session)).is_owner
 
 
 async def test_coming_twice_or_to_ones_own_session_changes_no_role(database, ada, bob):
@@ -44,7 +44,7 @@ async def test_coming_twice_or_to_ones_own_session_changes_no_role(database, ada
     for user in (bob, bob, ada):
         joined = await join(database, code, user)
     assert sorted(member.role for member in joined.members) == ["guest", "owner"]
-    assert (await database.run_as(ada, sessions.seat, session)).owns
+    assert (await database.run_as(ada, sessions.membership, session)).is_owner
 
 
 async def test_the_same_link_is_shown_until_it_is_ended(database, ada):
@@ -69,13 +69,13 @@ async def test_a_link_that_is_no_longer_good_lets_nobody_in(database, ada, bob, 
         with pytest.raises(NotFound):
             await database.run_system(verb, *arguments)
     with pytest.raises(NotFound):
-        await database.run_as(bob, sessions.seat, session)
+        await database.run_as(bob, sessions.membership, session)
 
 
 async def test_a_full_session_takes_nobody_more_but_knows_its_guests(database, ada, bob):
     session = await make_session(database, ada)
     for number in range(MAX_GUESTS - 1):
-        await seat(database, session, await make_user(database, f"Guest {number}"))
+        await add_member(database, session, await make_user(database, f"Guest {number}"))
     code = await invite(database, ada, session)
     await join(database, code, bob)
     with pytest.raises(Conflict):
@@ -87,7 +87,7 @@ async def test_a_full_session_takes_nobody_more_but_knows_its_guests(database, a
 async def test_the_last_seat_is_given_once(database, ada):
     session = await make_session(database, ada)
     for number in range(MAX_GUESTS - 1):
-        await seat(database, session, await make_user(database, f"Guest {number}"))
+        await add_member(database, session, await make_user(database, f"Guest {number}"))
     code = await invite(database, ada, session)
     late = [await make_user(database, f"Late {number}") for number in range(6)]
     answers = await asyncio.gather(*(join(database, code, user) for user in late), return_exceptions=True)
@@ -133,19 +133,19 @@ async def test_the_clock_ends_what_writes_and_nothing_that_reads(database, ada, 
     assert event.session.status == "expired"
     for user in (ada, bob):
         assert (await database.run_as(user, sessions.find, session)).status == "expired"
-        assert not (await database.run_as(user, sessions.seat, session)).active
+        assert not (await database.run_as(user, sessions.membership, session)).active
 
 
 async def test_the_clock_is_read_at_the_moment_and_not_at_the_start_of_the_transaction(database, ada):
     session = await make_session(database, ada)
 
     async def looks_twice(tx):
-        await sessions.active_seat(tx, session)
+        await sessions.active_membership(tx, session)
         await tx.connection.execute(
             "UPDATE user_sessions SET expires_at = clock_timestamp() + '50 ms'::interval WHERE id = $1", session
         )
         await asyncio.sleep(0.08)
-        return await sessions.seat(tx, session)
+        return await sessions.membership(tx, session)
 
     async def as_the_owner(tx):
         await tx.connection.execute("SELECT set_config('app.user_id', $1, true)", ada)

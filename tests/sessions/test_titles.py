@@ -8,7 +8,7 @@ from chatserver import ids, messages, sessions
 from chatserver.errors import Invalid
 from chatserver.messages.requests import CreateMessage
 from chatserver.sessions.events import SessionChanged
-from chatserver.sessions.titles import brief
+from chatserver.sessions.titles import shorten
 from tests.support.people import make_user, run_sql
 
 
@@ -50,7 +50,7 @@ async def title_of(database, session):
     ],
 )
 def test_words_become_a_title_of_one_short_line(words, title) -> None:
-    assert brief(words) == title
+    assert shorten(words) == title
     assert len(title) <= 41
 
 

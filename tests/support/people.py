@@ -30,7 +30,7 @@ async def make_session(
     return await database.run_system(_make_session, owner, plan, title, guests, guests_may_generate, minutes)
 
 
-async def seat(database: Database, session_id: str, user_id: str, role: str = "guest") -> None:
+async def add_member(database: Database, session_id: str, user_id: str, role: str = "guest") -> None:
     """Seats one more person."""
     await run_sql(
         database,

@@ -21,7 +21,7 @@ from chatserver.privacy import export
 from chatserver.providers.base import Text
 from chatserver.realtime.ports import Caller
 from chatserver.users import rate_limits
-from tests.support.people import make_session, make_user, run_sql, seat
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 CHOICES = {"image": ModelChoice("sketch", "Sketch"), "video": ModelChoice("sketch", "Sketch")}
 
@@ -381,7 +381,7 @@ async def test_a_message_and_a_mark_at_the_same_moment_never_wait_for_each_other
     few = await limited(commands_per_10_seconds=100)
     room = await make_session(database, ada)
     bob = await make_user(database, "Bob")
-    await seat(database, room, bob)
+    await add_member(database, room, bob)
     calls = [say(few, ada, room) for _ in range(8)]
     calls += [few.run_as(ada, sessions.rename, room, f"Title {n}") for n in range(4)]
     calls += [few.run_as(ada, sessions.allow_guests, room, n % 2 == 0) for n in range(4)]

@@ -7,8 +7,8 @@ import pytest
 from chatserver import messages, sessions, users
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import erasure
-from chatserver.sessions import naming
-from tests.support.people import make_session, make_user, run_sql, seat
+from chatserver.sessions import member_names
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 
 async def opens(database, name="Ada"):
@@ -103,13 +103,13 @@ async def test_people_from_before_are_named_in_the_background_the_owner_first(da
     early, pretender, bob = [await make_user(database, name) for name in ("Ada", "Assistant", "Bob")]
     session = await make_session(database, ada)
     for guest in (early, pretender, bob):
-        await seat(database, session, guest)
-    while await database.run_system(sessions.name_next):
+        await add_member(database, session, guest)
+    while await database.run_system(sessions.name_unnamed_members):
         pass
     names = await seen(database, session)
     assert names == {ada: "Ada", early: "Ada (2)", pretender: "Assistant (member)", bob: "Bob"}
     assert (await says(database, pretender, session)).author.name == "Assistant (member)"
-    assert not await database.run_system(sessions.name_next)
+    assert not await database.run_system(sessions.name_unnamed_members)
 
 
 async def test_an_account_from_before_with_a_name_of_a_role_works_and_is_marked(database):
@@ -149,4 +149,4 @@ async def test_a_closed_account_leaves_no_name_on_its_seats(database):
 
 def test_a_number_is_found_however_many_there_are():
     taken = ["Ada", *(f"Ada ({number})" for number in range(2, 60))]
-    assert naming.distinct("\u0410d\u0430", taken) == "\u0410d\u0430 (60)"
+    assert member_names.distinct_name("\u0410d\u0430", taken) == "\u0410d\u0430 (60)"
