@@ -58,7 +58,7 @@ MUTANTS = (
         tries=6,
     ),
     Mutant(
-        "the room in a budget of messages",
+        "the rate limit of messages",
         (
             (
                 "sql/queries/messages.sql",
@@ -69,7 +69,7 @@ MUTANTS = (
         "tests/users/test_rate_limits.py::test_one_allowance_of_messages_for_all_sessions_of_a_person",
     ),
     Mutant(
-        "the row of a budget, under which open sessions are counted",
+        "the row of a rate limit, under which open sessions are counted",
         (
             (
                 "chatserver/sessions/checkout.py",

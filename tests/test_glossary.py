@@ -18,7 +18,6 @@ PYTHON = [path for folder in ("chatserver", "tests") for path in sorted((ROOT / 
 SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
 # Two classes of one name, and verbs of many, that are being renamed: both sets end empty.
 CLASSES_STILL_TWICE = {
-    "Budget",
     "Call",
     "Command",
     "Commission",
@@ -38,7 +37,6 @@ CLASSES_STILL_TWICE = {
     "Room",
     "Rooms",
     "Turns",
-    "Visit",
 }
 VERBS_STILL_SHARED = {
     "ask",

@@ -60,8 +60,8 @@ from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged
 from chatserver.state import State
 from chatserver.text import confusables
-from chatserver.users import authenticate
 from chatserver.users import pages as user_pages
+from chatserver.users import request_identity
 from chatserver.users import routes as user_routes
 from chatserver.users.events import SignInsEnded
 from chatserver.web import app_shell, errors, middleware, templating
@@ -267,7 +267,7 @@ class WebApplication:
         await app(scope, receive, send)
 
     async def _identify(self, connection: HTTPConnection) -> Viewer | None:
-        return await authenticate.identify(self._state.database, self._state.config, connection)
+        return await request_identity.identify(self._state.database, self._state.config, connection)
 
     async def drain(self) -> None:
         """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""

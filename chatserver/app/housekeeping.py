@@ -40,7 +40,7 @@ class Housekeeping:
     async def _clean_up(self, *, sweep: bool) -> None:
         while await self._database.run_system(erasure.remove_closed_account):
             log.info("account.removed")
-        await self._database.run_system(users.spell_addresses)
+        await self._database.run_system(users.set_missing_email_keys)
         while await self._database.run_system(sessions.name_unnamed_members):
             log.info("session.members_named")
         while await self._database.run_system(sessions.purge_next):

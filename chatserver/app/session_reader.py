@@ -93,7 +93,7 @@ def _more(first: int, more: bool) -> list[Event]:
 
 async def _close_codes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
     # The accounts are read last: a ban that commits between the two queries ends the sign-ins too, and has to be seen.
-    standing = await users.standing(tx, list({viewer.credential_id for viewer, _ in viewers}))
+    valid_credentials = await users.valid_credentials(tx, list({viewer.credential_id for viewer, _ in viewers}))
     rows = await tx.fetch_all(
         "sessions.current_memberships",
         user_ids=[viewer.id for viewer, _ in viewers],
@@ -101,7 +101,8 @@ async def _close_codes(tx: Transaction, viewers: Sequence[tuple[Viewer, str]]) -
     )
     memberships = {(row["user_id"], row["session_id"]): row for row in rows}
     return [
-        _close_code(memberships[viewer.id, session_id], viewer.credential_id in standing) for viewer, session_id in viewers
+        _close_code(memberships[viewer.id, session_id], viewer.credential_id in valid_credentials)
+        for viewer, session_id in viewers
     ]
 
 

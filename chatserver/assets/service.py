@@ -87,7 +87,7 @@ async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
     message_id = await tx.fetch_value("assets.favorite", asset_id=asset_id, on=on)
     if message_id is not None:
         await messages.touch(tx, message_id)
-    await rate_limits.spend(tx, rate_limits.CHANGES)
+    await rate_limits.consume(tx, rate_limits.CHANGES)
 
 
 async def _find(tx: Transaction, asset_id: str) -> Row:

@@ -77,7 +77,7 @@ def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: Provid
 
 async def _begin(tx: Transaction, session_id: str) -> Membership:
     seat = await sessions.active_membership(tx, session_id)
-    await rate_limits.spend(tx, rate_limits.IMPROVED, seat.user_id)
+    await rate_limits.consume(tx, rate_limits.IMPROVED_PROMPTS, seat.user_id)
     return seat
 
 

@@ -69,7 +69,7 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
-    await rate_limits.spend(tx, rate_limits.PICTURES, seat.user_id)
+    await rate_limits.consume(tx, rate_limits.PICTURES, seat.user_id)
     await _require_place(tx, seat, 1)
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]

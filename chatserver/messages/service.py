@@ -21,7 +21,7 @@ from chatserver.messages.models import Asset, AuthorKind, Generation, Message, M
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
-from chatserver.users.rate_limits import Budget
+from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import paragraphs
 
 # Messages that a page shows, and a socket without `after` is told, at first.
@@ -81,25 +81,25 @@ def wants_reply(seat: Membership, text: str) -> bool:
 
 
 async def find_repeated(
-    tx: Transaction, seat: Membership, client_id: str, request_hash: bytes, budget: Budget
+    tx: Transaction, seat: Membership, client_id: str, request_hash: bytes, rate_limit: RateLimit
 ) -> Message | None:
     """The message made before with this client_id; Conflict where that was something else.
 
-    A new one is counted in `budget`, whose error comes where there is no room; a repeated one never is.
+    A new one is counted against `rate_limit`, whose error comes where there is no room; a repeated one never is.
     """
     row = await tx.fetch_one(
         "messages.repeated",
         session_id=seat.session_id,
         user_id=seat.user_id,
         client_id=check_client_id(client_id),
-        budget=budget.kind,
-        most=budget.most(tx.limits),
-        seconds=budget.seconds,
+        budget=rate_limit.kind,
+        most=rate_limit.most(tx.limits),
+        seconds=rate_limit.seconds,
     )
     assert row is not None
     if row["id"] is None:
         if not row["counted"]:
-            raise await rate_limits.refusal(tx, budget, seat.user_id)
+            raise await rate_limits.refusal(tx, rate_limit, seat.user_id)
         return None
     # A deleted one keeps nothing that would tell what it said.
     if row["request_hash"] not in {request_hash, None}:
@@ -122,7 +122,7 @@ async def add_silently(tx: Transaction, seat: Membership, new: NewMessage) -> Ro
 async def _add_reply(tx: Transaction, seat: Membership, reply_to: str) -> None:
     message_id = ids.new()
     try:
-        await rate_limits.spend(tx, rate_limits.REPLIES, seat.user_id)
+        await rate_limits.consume(tx, rate_limits.REPLIES, seat.user_id)
     except RateLimited as refused:
         await _decline(tx, seat, reply_to, refused)
         return

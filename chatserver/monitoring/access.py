@@ -5,7 +5,7 @@ import hmac
 from starlette.requests import Request
 
 from chatserver.config import Config
-from chatserver.users.authenticate import visitor
+from chatserver.users.request_identity import visitor
 from chatserver.web.hosts import is_loopback_origin
 
 

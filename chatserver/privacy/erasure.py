@@ -10,7 +10,7 @@ import structlog
 from chatserver.database import Database, Transaction
 from chatserver.errors import NotSignedIn
 from chatserver.events import user_channel
-from chatserver.users import api_tokens, entry, sign_ins
+from chatserver.users import api_tokens, authentication, sign_ins
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import Visitor
 
@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 
 async def delete_account(database: Database, viewer_id: str, password: str, visitor: Visitor) -> None:
     """Deletes one's own account, with the password as the last word."""
-    proof = await entry.prove_again(database, viewer_id, password, visitor)
-    await database.run_system(close_account, proof.user.id)
+    checked = await authentication.check_own_password(database, viewer_id, password, visitor)
+    await database.run_system(close_account, checked.user.id)
 
 
 async def close_account(tx: Transaction, user_id: str) -> None:

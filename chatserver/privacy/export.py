@@ -34,7 +34,7 @@ async def _pieces(database: Database, user_id: str, head: bytes) -> AsyncIterato
 
 
 async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
-    await rate_limits.spend(tx, rate_limits.EXPORTS, user_id)
+    await rate_limits.consume(tx, rate_limits.EXPORTS, user_id)
     own = await service.settings(tx, user_id)
     return {"format": "chatserver-export-1", **msgspec.structs.asdict(own)}
 

@@ -95,7 +95,7 @@ def require_instant(checkout: str) -> None:
 
 async def _count_free(tx: Transaction, user_id: str) -> None:
     """Counts a free session or extension of the day. Its lock makes the count of open sessions that follows exact."""
-    await rate_limits.spend(tx, rate_limits.FREE_SESSIONS, user_id)
+    await rate_limits.consume(tx, rate_limits.FREE_SESSIONS, user_id)
 
 
 async def _require_quota(tx: Transaction, user_id: str) -> None:

@@ -24,7 +24,7 @@ async def invite(tx: Transaction, session_id: str, *, guests_may_generate: bool 
     if code is None:
         code = secrets.token_urlsafe(16)
         await tx.execute("sessions.insert_invite", id=ids.new(), session_id=session_id, code=code)
-    await rate_limits.spend(tx, rate_limits.CHANGES)
+    await rate_limits.consume(tx, rate_limits.CHANGES)
     return code
 
 
@@ -61,5 +61,5 @@ async def join(tx: Transaction, code: str, user_id: str) -> Session:
     ):
         raise Conflict(f"This session is full: it has {MAX_GUESTS} guests.")
     await add_member(tx, invited.session_id, user_id, "guest")
-    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
+    await rate_limits.consume(tx, rate_limits.CHANGES, user_id)
     return await service.announce(tx, invited.session_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.text import confusables
-from chatserver.users import names
+from chatserver.users import display_names
 
 # Sessions in one unit of work of `name_unnamed_members`.
 _BATCH = 20
@@ -17,7 +17,7 @@ _BATCH = 20
 async def name_for(tx: Transaction, session_id: str, user_id: str, name: str) -> str:
     """The name to show for a member: different from that of every other present or former member of the session."""
     rows = await tx.fetch_all("sessions.names_of_others", session_id=session_id, user_id=user_id)
-    return distinct_name(names.shown(name), (row["name"] for row in rows))
+    return distinct_name(display_names.shown(name), (row["name"] for row in rows))
 
 
 def distinct_name(name: str, others: Iterable[str]) -> str:

@@ -94,7 +94,7 @@ async def allow_guests(tx: Transaction, session_id: str, allowed: bool) -> Sessi
     """Sets whether guests may generate. For the owner only."""
     await owner_membership(tx, session_id)
     await tx.execute("sessions.allow_guests", session_id=session_id, allowed=allowed)
-    await rate_limits.spend(tx, rate_limits.CHANGES)
+    await rate_limits.consume(tx, rate_limits.CHANGES)
     return await announce(tx, session_id)
 
 

@@ -23,7 +23,7 @@ async def rename(tx: Transaction, session_id: str, title: str) -> Session:
     """Sets the title. For the owner only."""
     await service.owner_membership(tx, session_id)
     await tx.execute("sessions.rename", session_id=session_id, title=single_line("title", title, LONGEST))
-    await rate_limits.spend(tx, rate_limits.CHANGES)
+    await rate_limits.consume(tx, rate_limits.CHANGES)
     return await service.announce(tx, session_id)
 
 

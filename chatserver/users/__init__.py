@@ -1,46 +1,46 @@
-"""People: accounts, passwords, sign-ins, API tokens. Passwords are proved in `entry`; the rest are plain verbs."""
+"""Users: accounts, passwords, sign-ins, API tokens. `authentication` checks passwords, `request_identity` credentials."""
 
+from chatserver.users.admin import ban, find, list_users, set_role, unban
 from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
-from chatserver.users.authenticate import identify, visitor
-from chatserver.users.entry import Application, add, sign_in, sign_up, with_a_sign_in, with_a_token
+from chatserver.users.authentication import Registration, add, sign_in, sign_in_issuer, sign_up, token_issuer
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import (
+    AccountSummary,
     ApiToken,
-    Arrival,
-    Listed,
     Preferences,
     Role,
     Secret,
     Settings,
+    SignedIn,
     SignIn,
     User,
     Visitor,
 )
-from chatserver.users.operators import ban, find, list_users, set_role, unban
-from chatserver.users.renewal import begin_reset, change_password, find_reset, reset_password
+from chatserver.users.password_reset import begin_reset, change_password, find_reset, reset_password
+from chatserver.users.request_identity import identify, visitor
 from chatserver.users.service import (
     get,
     is_active,
     preferences,
     rename,
     save_preferences,
+    set_missing_email_keys,
     settings,
-    spell_addresses,
     sweep,
 )
-from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, leave, list_sign_ins, standing
+from chatserver.users.sign_ins import end_other_sign_ins, end_sign_in, list_sign_ins, sign_out, valid_credentials
 
 __all__ = [
+    "AccountSummary",
     "ApiToken",
-    "Application",
-    "Arrival",
-    "Listed",
     "Preferences",
+    "Registration",
     "Role",
     "Secret",
     "Settings",
     "SignIn",
     "SignInsEnded",
+    "SignedIn",
     "User",
     "Visitor",
     "add",
@@ -55,7 +55,6 @@ __all__ = [
     "get",
     "identify",
     "is_active",
-    "leave",
     "list_sign_ins",
     "list_tokens",
     "list_users",
@@ -65,15 +64,16 @@ __all__ = [
     "revoke_token",
     "revoke_tokens",
     "save_preferences",
+    "set_missing_email_keys",
     "set_role",
     "settings",
     "sign_in",
+    "sign_in_issuer",
+    "sign_out",
     "sign_up",
-    "spell_addresses",
-    "standing",
     "sweep",
+    "token_issuer",
     "unban",
+    "valid_credentials",
     "visitor",
-    "with_a_sign_in",
-    "with_a_token",
 ]

@@ -1,6 +1,6 @@
-"""`chatserver users …`: what the operator does with accounts. Each command runs one verb and prints what came of it.
+"""`chatserver users …`: the operator's commands for accounts. Each runs one verb and prints its result.
 
-The first account of a fresh installation is a member like any other: `make-admin` is how the operator becomes one.
+The first account of a new installation is an ordinary member: the operator becomes an admin by `make-admin`.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from chatserver import config as configuration
 from chatserver import users
 from chatserver.database import Transaction, command_line
 from chatserver.errors import Invalid
-from chatserver.users import names, passwords, profile
+from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import ApiToken, User
-from chatserver.users.renewal import RESET_MINUTES
+from chatserver.users.password_reset import RESET_MINUTES
 
 app = typer.Typer(no_args_is_help=True, help="Accounts.")
 Email = Annotated[str, typer.Argument(help="The address of the account.")]
@@ -43,8 +43,8 @@ def add(
     ] = "",
 ) -> None:
     """Add an account, whatever SIGN_UP says."""
-    address = profile.email(email)
-    shown = names.check_site(names.check(name or _name_of(address)), configuration.load().site_name)
+    address = email_addresses.check(email)
+    shown = display_names.check_site(display_names.check(name or _name_of(address)), configuration.load().site_name)
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
     user = command_line.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
@@ -64,7 +64,7 @@ def make_member(email: Email) -> None:
 
 @app.command()
 def reset(email: Email) -> None:
-    """Print a link with which a password can be set anew, once and for a quarter of an hour."""
+    """Print a link with which a new password can be set, once and for a quarter of an hour."""
     token = command_line.run(_begin_reset, email)
     print(f"{configuration.load().origin}/reset/{token}")
     print(f"It works once, for {RESET_MINUTES} minutes. Only its owner should have it.")
@@ -72,14 +72,14 @@ def reset(email: Email) -> None:
 
 @app.command()
 def ban(email: Email) -> None:
-    """Close an account's door: signed out everywhere, tokens at rest. What it made stays."""
+    """Ban an account: it is signed out everywhere and its tokens stop working. Its messages and files stay."""
     print(f"{command_line.run(_ban, email).email} is banned.")
 
 
 @app.command()
 def unban(email: Email) -> None:
-    """Open it again."""
-    print(f"{command_line.run(_unban, email).email} may come in again.")
+    """Lift a ban."""
+    print(f"{command_line.run(_unban, email).email} may sign in again.")
 
 
 @app.command()
@@ -93,9 +93,9 @@ def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="
 
 
 def _name_of(address: str) -> str:
-    """What stands before the @, where that is a name and no role's (admin@…)."""
+    """The part before the @, where it is accepted as a name (admin@… is not)."""
     try:
-        return names.check(address.partition("@")[0])
+        return display_names.check(address.partition("@")[0])
     except Invalid:
         return "Member"
 

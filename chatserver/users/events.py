@@ -4,7 +4,7 @@ from chatserver.events import Event
 
 
 class SignInsEnded(Event, frozen=True, kw_only=True, tag="sign-ins-ended"):
-    """These sign-ins or API tokens are good no more: the hub closes their sockets with 4501.
+    """These sign-ins or API tokens have ended: the hub closes their sockets with 4501.
 
     With `account_closed` (a ban, a deletion) it closes all of the user's sockets, with 4512.
     """

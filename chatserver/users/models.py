@@ -1,4 +1,4 @@
-"""People as the product knows them, and the ways in which they are recognised."""
+"""Accounts, and the credentials by which users sign in."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
-from chatserver.users import browsers
+from chatserver.users import user_agents
 
 Role = Literal["member", "admin"]
 Status = Literal["active", "banned", "deleted"]
@@ -28,15 +28,15 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class Preferences(Struct, frozen=True, kw_only=True):
-    """How somebody likes the product: whether finished pictures notify. (The theme is each browser's own.)"""
+    """A user's preferences: whether finished pictures notify. (The theme belongs to the browser.)"""
 
     notifications: bool = False
 
 
 class Visitor(Struct, frozen=True, kw_only=True):
-    """Who stands at the door: the address, what the browser calls itself, and whether it is this very machine.
+    """The client of a request: its IP address, its User-Agent, and whether it is on this machine.
 
-    `devices` are the ids of this browser by the accounts that have used it; `sign_in_id` is its sign-in that stands.
+    `devices` has the browser's device ids by account id; `sign_in_id` is its valid sign-in, or empty.
     """
 
     address: str
@@ -47,7 +47,7 @@ class Visitor(Struct, frozen=True, kw_only=True):
 
 
 class SignIn(Struct, frozen=True, kw_only=True):
-    """A browser's login."""
+    """The login of one browser."""
 
     id: str
     user_agent: str
@@ -62,12 +62,12 @@ class SignIn(Struct, frozen=True, kw_only=True):
 
     @property
     def browser(self) -> str:
-        """What a person would call it: "Firefox on Linux"."""
-        return browsers.describe(self.user_agent)
+        """The browser's readable name: "Firefox on Linux"."""
+        return user_agents.describe(self.user_agent)
 
 
 class ApiToken(Struct, frozen=True, kw_only=True):
-    """A program's login, without its secret."""
+    """The login of a program, without its secret."""
 
     id: str
     name: str
@@ -80,14 +80,14 @@ class ApiToken(Struct, frozen=True, kw_only=True):
 
 
 class Secret(Struct, frozen=True, kw_only=True):
-    """A token just made: its id, and the secret that is shown this once and kept nowhere."""
+    """A new credential: its id, and its secret, which is shown once and not stored."""
 
     id: str
     token: str
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """An account with all that its owner can change."""
+    """An account with everything that its owner can change."""
 
     user: User
     preferences: Preferences
@@ -95,14 +95,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     tokens: list[ApiToken]
 
 
-class Arrival(Struct, frozen=True, kw_only=True):
-    """Somebody who has just come in, and the secret that will be recognised: a cookie's or a program's."""
+class SignedIn(Struct, frozen=True, kw_only=True):
+    """A user who has just signed in, and the secret of the new sign-in or API token."""
 
     user: User
     secret: Secret
 
 
-class Listed(Struct, frozen=True, kw_only=True):
+class AccountSummary(Struct, frozen=True, kw_only=True):
     """An account as the operator's list shows it."""
 
     id: str
@@ -115,5 +115,5 @@ class Listed(Struct, frozen=True, kw_only=True):
     sessions: int
 
     @classmethod
-    def from_row(cls, row: Row) -> "Listed":
+    def from_row(cls, row: Row) -> "AccountSummary":
         return cls(**{field: row[field] for field in cls.__struct_fields__})

@@ -1,6 +1,6 @@
-"""Passwords: what is accepted, and Argon2id, which runs in at most two threads beside the loop.
+"""Passwords: which are accepted, and Argon2id hashes, computed in at most two threads beside the event loop.
 
-Never call it inside a transaction: a hash takes some thirty milliseconds of a core and 19 MiB.
+Never hash inside a transaction: one hash takes about thirty milliseconds of a core and 19 MiB.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ Arguments = TypeVarTuple("Arguments")
 R = TypeVar("R")
 
 SHORTEST, LONGEST = 8, 256
-# The same in the spelling that takes the most characters: a letter of Hangul or with several accents is up to four.
+# In decomposed Unicode a syllable of Hangul or a letter with several accents takes up to four characters.
 _LONGEST_TYPED = 4 * LONGEST
 # OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16)
-# A hash of a random text that nobody kept, made with the same parameters: an address without an account takes the same
-# time to refuse.
-NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$jDrni0vrKS2nuHfBbiagXg$j/dwjLSiDDXqKsxpLw/A0H/XZQS7kFazH/GXvHu6Zbw"
-# Some two seconds of work; whoever comes then hears `busy`.
+# A hash of a discarded random text, with the same parameters, against which a password is checked where there is no account:
+# that takes the same time.
+DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$jDrni0vrKS2nuHfBbiagXg$j/dwjLSiDDXqKsxpLw/A0H/XZQS7kFazH/GXvHu6Zbw"
+# About two seconds of work; beyond it Busy is raised.
 MOST_WAITING = 64
 
 
-class _Bench:
-    """Two threads, so that a flood of sign-ins leaves the rest of the machine alone, and a bounded queue."""
+class _HashingThreads:
+    """Two threads with a bounded queue, so that many sign-ins at once leave the other cores to the rest of the service."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="argon2")
@@ -49,11 +49,11 @@ class _Bench:
             self._waiting -= 1
 
 
-_BENCH = _Bench()
+_HASHING = _HashingThreads()
 
 
 def check(password: str, *, email: str = "", name: str = "") -> str:
-    """The password as it is hashed, where it may be used; Invalid with what is wrong. It is never trimmed."""
+    """The password in the spelling that is hashed, never trimmed; Invalid, with field `password`, where it is refused."""
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise Invalid.field("password", "must be valid Unicode")
     password = normalization.password(password)
@@ -81,24 +81,24 @@ def _common_passwords() -> frozenset[str]:
 
 
 async def hashed(password: str) -> str:
-    """The Argon2id hash of a checked password, with its parameters and salt."""
-    return await _BENCH.run(_HASHER.hash, normalization.password(password))
+    """The Argon2id hash of a password, with its parameters and salt. Busy where too many wait."""
+    return await _HASHING.run(_HASHER.hash, normalization.password(password))
 
 
 async def matches(password_hash: str | None, password: str) -> bool:
-    """Whether the password is the one that was hashed, however it is typed."""
+    """Whether the password is the hashed one, in any of its Unicode spellings."""
     return await matching(password_hash, password) is not None
 
 
 async def matching(password_hash: str | None, password: str) -> str | None:
-    """The spelling of the password that was hashed, or None. Where there is no account it takes as long.
+    """The Unicode spelling of the password that was hashed, or None. `password_hash` None takes as long as a wrong password.
 
-    How many spellings are tried depends on what was typed alone; for ASCII it is one.
+    The number of spellings tried depends on the typed text alone; for ASCII it is one.
     """
     if len(password) > _LONGEST_TYPED or len(normalization.password(password)) > LONGEST:
         password_hash, password = None, ""
     for each in normalization.password_spellings(password):
-        if await _BENCH.run(_verify, password_hash or NOBODY, each) and password_hash is not None:
+        if await _HASHING.run(_verify, password_hash or DUMMY_HASH, each) and password_hash is not None:
             return each
     return None
 

@@ -1,9 +1,9 @@
-"""Budgets: how often one person may do something, over every entrance, process and machine together.
+"""Rate limits of users: how often one may do something, over all entrances, processes and machines together.
 
-    await budgets.spend(tx, budgets.CHANGES)
+    await rate_limits.consume(tx, rate_limits.CHANGES)
 
-Counted in the transaction of the verb that does it, so that what is refused or rolled back costs nothing. The person's row
-is the last lock that a transaction takes (after credits, generation, asset and session), so no two wait for each other.
+Counted in the transaction of the verb itself, so that what is refused or rolled back costs nothing. The row of the user and
+kind (table `budgets`) is the last lock that a transaction takes, after credits, generation, asset and session: no deadlocks.
 """
 
 from collections.abc import Callable
@@ -15,61 +15,61 @@ from chatserver.errors import ChatserverError, FreeSessionsUsedUp, RateLimited
 from chatserver.limits import Limits
 from chatserver.web import filters
 
-# Nobody is told to come back in no time at all: the moment may have passed while we looked.
-LEAST_WAIT = 0.1
+# Seconds; the wait may be over while it is computed, and `retry_after` is never 0.
+SHORTEST_WAIT = 0.1
 
 
 @dataclass(frozen=True)
-class Budget:
-    """So many in `seconds`, as the settings say (0: no limit). `words` tell what happened; when it goes on is added."""
+class RateLimit:
+    """At most `most(limits)` in `seconds` (0: no limit). `message` is the error's text, with `{wait}` and `{most}`."""
 
     kind: str
     seconds: float
     most: Callable[[Limits], int]
-    words: str
+    message: str
     error: type[ChatserverError] = RateLimited
 
 
-MESSAGES = Budget(
+MESSAGES = RateLimit(
     "messages",
     10,
     lambda limits: limits.commands_per_10_seconds,
     "That was a lot in ten seconds, so this message was not sent. Send it again in {wait}.",
 )
-# Each costs a credit, and whoever has some may ask for all of them at once, in several sessions.
-PICTURES = Budget(
+# Each costs a credit, and a user may spend all credits of several sessions at once.
+PICTURES = RateLimit(
     "pictures",
     10,
     lambda limits: 3 * limits.commands_per_10_seconds,
     "You asked for a lot in ten seconds. No credit was used; ask again in {wait}.",
 )
-# Everything else that changes something for others or makes something new: marks, names, titles, invites, tokens.
-CHANGES = Budget(
+# Everything else that changes something for others or creates something: favourites, names, titles, invites, tokens.
+CHANGES = RateLimit(
     "changes",
     10,
     lambda limits: limits.commands_per_10_seconds,
     "That was a lot in ten seconds, so this was not done. Try again in {wait}.",
 )
-REPLIES = Budget(
+REPLIES = RateLimit(
     "replies",
     3600,
     lambda limits: limits.replies_per_hour,
     "You have had as many replies as one person may have in an hour ({most}). I can answer you again in {wait}.",
 )
-IMPROVED = Budget(
+IMPROVED_PROMPTS = RateLimit(
     "improved-prompts",
     3600,
     lambda limits: limits.improved_prompts_per_hour,
     "You have had as many prompts improved as one person may in an hour ({most}). Yours is as it was; it can be improved in "
     "{wait}.",
 )
-EXPORTS = Budget(
+EXPORTS = RateLimit(
     "exports",
     3600,
     lambda limits: limits.exports_per_hour,
     "You have exported your data as often as one person may in an hour ({most}). The next export can begin in {wait}.",
 )
-FREE_SESSIONS = Budget(
+FREE_SESSIONS = RateLimit(
     "free-sessions",
     86_400,
     lambda limits: limits.free_sessions_per_day,
@@ -79,28 +79,28 @@ FREE_SESSIONS = Budget(
 )
 
 
-async def spend(tx: Transaction, budget: Budget, user_id: str | None = None) -> None:
-    """Counts one; where there is no room, the budget's error, which says when there will be.
+async def consume(tx: Transaction, limit: RateLimit, user_id: str | None = None) -> None:
+    """Counts one use; raises the limit's error, with `retry_after`, where the limit is reached.
 
-    Of this transaction's user, unless another is named, as the worker role has to.
+    Counts for this transaction's user; the worker role, which has none, passes `user_id`.
     """
-    most = budget.most(tx.limits)
+    most = limit.most(tx.limits)
     if (
-        await tx.fetch_value("budgets.spend", user_id=user_id, kind=budget.kind, most=most, seconds=budget.seconds)
+        await tx.fetch_value("rate_limits.consume", user_id=user_id, kind=limit.kind, most=most, seconds=limit.seconds)
         is None
     ):
-        raise await refusal(tx, budget, user_id)
+        raise await refusal(tx, limit, user_id)
 
 
-async def refusal(tx: Transaction, budget: Budget, user_id: str | None) -> ChatserverError:
-    """The error of a budget that has no room now."""
-    most = budget.most(tx.limits)
-    left = await tx.fetch_value("budgets.wait", user_id=user_id, kind=budget.kind, most=most, seconds=budget.seconds)
-    wait = max(left or 0.0, LEAST_WAIT)
-    words = budget.words.format(most=most, wait=filters.duration(ceil(wait)))
-    return budget.error(words, retry_after=wait)
+async def refusal(tx: Transaction, limit: RateLimit, user_id: str | None) -> ChatserverError:
+    """The error of a limit that is reached."""
+    most = limit.most(tx.limits)
+    left = await tx.fetch_value("rate_limits.wait", user_id=user_id, kind=limit.kind, most=most, seconds=limit.seconds)
+    wait = max(left or 0.0, SHORTEST_WAIT)
+    message = limit.message.format(most=most, wait=filters.duration(ceil(wait)))
+    return limit.error(message, retry_after=wait)
 
 
 async def sweep(tx: Transaction) -> None:
-    """Forgets what no longer counts. Needs the worker role."""
-    await tx.execute("budgets.sweep")
+    """Deletes counts that no longer matter. Needs the worker role."""
+    await tx.execute("rate_limits.sweep")

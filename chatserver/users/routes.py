@@ -1,10 +1,10 @@
-"""Accounts, sign-ins and API tokens over HTTP."""
+"""API routes of accounts, sign-ins and API tokens."""
 
 from msgspec import Struct
 
 from chatserver import users
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.users import authenticate, entry
+from chatserver.users import authentication, request_identity
 from chatserver.users.models import ApiToken, SignIn, User
 
 
@@ -58,17 +58,19 @@ class SignIns(Struct, frozen=True):
 
 
 async def create_user(call: ApiRequest, body: CreateUser) -> NewUser:
-    application = entry.Application(email=body.email, name=body.name, password=body.password, invite=body.invite)
-    visitor = authenticate.visitor(call.request)
-    policy, opener = call.state.config.sign_up, entry.with_a_token("Made with the account")
-    arrival = await users.sign_up(call.state.database, application, visitor, policy=policy, opener=opener)
-    return NewUser(user=arrival.user, token=arrival.secret.token)
+    registration = authentication.Registration(
+        email=body.email, name=body.name, password=body.password, invite=body.invite
+    )
+    visitor = request_identity.visitor(call.request)
+    policy, issuer = call.state.config.sign_up, authentication.token_issuer("Made with the account")
+    signed_in = await users.sign_up(call.state.database, registration, visitor, policy=policy, issuer=issuer)
+    return NewUser(user=signed_in.user, token=signed_in.secret.token)
 
 
 async def create_token(call: ApiRequest, body: CreateToken) -> NewToken:
-    visitor, opener = authenticate.visitor(call.request), entry.with_a_token(body.name)
-    arrival = await users.sign_in(call.state.database, body.email, body.password, visitor, opener=opener)
-    return NewToken(token=arrival.secret.token, id=arrival.secret.id)
+    visitor, issuer = request_identity.visitor(call.request), authentication.token_issuer(body.name)
+    signed_in = await users.sign_in(call.state.database, body.email, body.password, visitor, issuer=issuer)
+    return NewToken(token=signed_in.secret.token, id=signed_in.secret.id)
 
 
 async def list_tokens(call: ApiRequest) -> Tokens:

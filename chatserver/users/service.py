@@ -1,19 +1,19 @@
-"""One's own account: reading it, changing its name and preferences; and the sweep that forgets what is over."""
+"""A user's account: reading it, changing name and preferences; and the sweep of expired rows."""
 
 import msgspec
 
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotSignedIn
 from chatserver.text import normalization
-from chatserver.users import api_tokens, names, rate_limits, sign_ins
+from chatserver.users import api_tokens, display_names, rate_limits, sign_ins
 from chatserver.users.models import Preferences, Settings, User
 
-# Accounts that get the key of their address in one unit of work.
-_SPELLED_AT_ONCE = 500
+# Accounts in one unit of work of `set_missing_email_keys`.
+_BATCH = 500
 
 
 async def settings(tx: Transaction, user_id: str) -> Settings:
-    """One's own account, preferences, sign-ins and API tokens."""
+    """A user's account, preferences, sign-ins and API tokens."""
     row = await _own(tx, user_id)
     return Settings(
         user=User.from_row(row),
@@ -24,12 +24,12 @@ async def settings(tx: Transaction, user_id: str) -> Settings:
 
 
 async def preferences(tx: Transaction, user_id: str) -> Preferences:
-    """How one likes the pages."""
+    """A user's preferences."""
     return msgspec.convert((await _own(tx, user_id))["settings"], Preferences)
 
 
 async def get(tx: Transaction, user_id: str) -> User:
-    """One's own account."""
+    """A user's account; NotSignedIn where there is none."""
     return User.from_row(await _own(tx, user_id))
 
 
@@ -41,36 +41,36 @@ async def _own(tx: Transaction, user_id: str) -> Row:
 
 
 async def rename(tx: Transaction, user_id: str, name: str) -> User:
-    """Changes one's own name; messages already written keep the name under which they were written."""
-    name = names.check_site(names.check(name), tx.limits.site_name)
+    """Changes a user's name; earlier messages keep the old one. Invalid for a name that is not accepted."""
+    name = display_names.check_site(display_names.check(name), tx.limits.site_name)
     row = await tx.fetch_one("users.rename", id=user_id, name=name)
     if row is None:
         raise NotSignedIn
-    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
+    await rate_limits.consume(tx, rate_limits.CHANGES, user_id)
     return User.from_row(row)
 
 
 async def save_preferences(tx: Transaction, user_id: str, preferences: Preferences) -> None:
-    """Keeps how one likes the pages."""
+    """Stores a user's preferences."""
     settings = msgspec.to_builtins(preferences)
     if await tx.fetch_value("users.save_preferences", id=user_id, settings=settings) is None:
         raise NotSignedIn
-    await rate_limits.spend(tx, rate_limits.CHANGES, user_id)
+    await rate_limits.consume(tx, rate_limits.CHANGES, user_id)
 
 
 async def is_active(tx: Transaction, user_id: str) -> bool:
-    """Whether the account is there and neither banned nor deleted. Needs the worker role."""
+    """Whether the account exists and is neither banned nor deleted. Needs the worker role."""
     return bool(await tx.fetch_value("users.is_active", id=user_id))
 
 
-async def spell_addresses(tx: Transaction) -> None:
-    """Gives keys to addresses from before there were any. Needs the worker role; cheap where there are none."""
-    for row in await tx.fetch_all("users.without_key", limit=_SPELLED_AT_ONCE):
+async def set_missing_email_keys(tx: Transaction) -> None:
+    """Sets the key of addresses from before there were keys. Needs the worker role; cheap where there are none."""
+    for row in await tx.fetch_all("users.without_email_key", limit=_BATCH):
         await tx.execute("users.set_email_key", id=row["id"], key=normalization.email_key(row["email"]))
 
 
 async def sweep(tx: Transaction) -> None:
-    """Forgets throttles, sign-ins and resets that no longer matter. Needs the worker role; once an hour is plenty."""
+    """Deletes attempt counts, sign-ins, resets and rate limits that no longer matter. Needs the worker role."""
     for query in ("users.sweep_throttles", "users.sweep_sign_ins", "users.sweep_resets"):
         await tx.execute(query)
     await rate_limits.sweep(tx)

@@ -1,12 +1,12 @@
-"""Secrets that people carry: random, shown once, kept only as their SHA-256.
+"""Random secrets of sign-ins, resets and API tokens: shown once, stored as their SHA-256.
 
-A plain hash is enough: with 256 random bits there is nothing to guess, so nothing that a slow hash would slow down.
+A fast hash is enough: 256 random bits cannot be guessed.
 """
 
 import hashlib
 import secrets
 
-# Names an API token in a leaked file or a log search.
+# Lets scanners and people recognise an API token in a file or a log.
 API_PREFIX = "cs_"
 _BYTES = 32
 # Characters of the base64url form of that many bytes.
@@ -19,20 +19,20 @@ def new() -> str:
 
 
 def new_api_token() -> str:
-    """The same with `cs_` before it."""
+    """A secret with the prefix `cs_`."""
     return API_PREFIX + new()
 
 
 def digest(token: str) -> bytes:
-    """What the database keeps."""
+    """The SHA-256 of a secret, as the database stores it."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
-def looks_right(token: str) -> bool:
-    """Whether a text could be a sign-in's secret at all; spares the database what cannot."""
+def is_well_formed(token: str) -> bool:
+    """Whether a text has the form of a sign-in's secret; saves a query for what has not."""
     return len(token) == _LENGTH
 
 
-def looks_right_for_api(token: str) -> bool:
-    """Whether a text could be an API token at all."""
+def is_well_formed_api_token(token: str) -> bool:
+    """Whether a text has the form of an API token."""
     return token.startswith(API_PREFIX) and len(token) == len(API_PREFIX) + _LENGTH

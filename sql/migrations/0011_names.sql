@@ -8,7 +8,7 @@ CREATE INDEX session_members_unnamed ON session_members (session_id) WHERE shown
 -- The role in which something was said stays with what was said. NULL: from before.
 ALTER TABLE messages ADD COLUMN author_role text CHECK (author_role IN ('owner', 'operator', 'guest'));
 
--- The program judges names (chatserver/users/names.py); whatever writes one by hand can at least hide nothing in it:
+-- The program judges names (chatserver/users/display_names.py); whatever writes one by hand can at least hide nothing in it:
 -- controls, signs without width, marks of direction, fillers. Only what is written from now on: names from before stay.
 CREATE FUNCTION refuse_unseen_name() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -2,7 +2,7 @@
 
 -- name: repeated
 -- The message that this person already made with this client_id in this session; where there is none, the moment is
--- counted in a budget of theirs as in budgets.spend, if there is room (`counted`). One statement, as each message runs it.
+-- counted in a budget of theirs as in rate_limits.consume, if there is room (`counted`). One statement, as each message runs it.
 WITH said AS (
   SELECT id, request_hash FROM messages
    WHERE session_id = :session_id AND user_id = :user_id AND client_id = :client_id

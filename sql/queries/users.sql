@@ -24,7 +24,7 @@ SELECT id, email, name, role, status, password_hash, created_at
 -- The account of somebody signed in, with what checking the password needs.
 SELECT id, email, name, role, status, password_hash, created_at FROM users WHERE id = :id AND status <> 'deleted';
 
--- name: without_key
+-- name: without_email_key
 -- A few accounts whose address has no key yet.
 SELECT id, email FROM users WHERE email_key IS NULL AND status <> 'deleted' ORDER BY id LIMIT :limit;
 
@@ -51,7 +51,7 @@ UPDATE users SET settings = :settings WHERE id = :id RETURNING id;
 UPDATE users SET password_hash = :password_hash
  WHERE id = :id AND status = 'active' AND password_hash IS NOT DISTINCT FROM :checked RETURNING id;
 
--- name: invite_stands
+-- name: is_valid_invite
 -- Whether a session's invite code is good.
 SELECT EXISTS (SELECT FROM session_invites i JOIN users u ON u.id = i.created_by AND u.status = 'active'
                 WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now());
@@ -96,7 +96,7 @@ SELECT t.id AS credential_id, u.id, u.name, u.role,
 -- Notes that an API token is in use.
 UPDATE api_tokens SET last_used_at = now() WHERE id = :id;
 
--- name: standing
+-- name: valid_credentials
 -- Which of these credentials, sign-ins or API tokens, still stand.
 SELECT s.id FROM sign_ins s JOIN users u ON u.id = s.user_id
  WHERE s.id = ANY(:ids::uuid[]) AND s.ended_at IS NULL AND s.expires_at > now()
@@ -174,7 +174,7 @@ UPDATE users SET password_hash = :password_hash WHERE id = :id AND status = 'act
 
 -- Throttles --------------------------------------------------------------------------------------------------------
 
--- name: take_attempt
+-- name: count_attempt
 -- Counts an attempt, and sets the wait before the next once the free ones are used up; no row while a wait runs.
 -- A count is forgotten when its window (or, once waits began, a further window) has passed.
 INSERT INTO throttles AS t (key, count, expires_at)
@@ -195,11 +195,11 @@ RETURNING count;
 -- Seconds until the next attempt may be made.
 SELECT greatest(extract(epoch FROM expires_at - now()), 0)::double precision FROM throttles WHERE key = :key;
 
--- name: forget_attempts
+-- name: reset_attempts
 -- A success clears the count.
 DELETE FROM throttles WHERE key = :key;
 
--- name: give_attempt_back
+-- name: refund_attempt
 -- A success is no failure; but it must not shorten the window of the failures before it.
 UPDATE throttles SET count = greatest(count - 1, 0),
        expires_at = CASE WHEN count >= :free THEN now() + make_interval(secs => :window_seconds) ELSE expires_at END

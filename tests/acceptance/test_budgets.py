@@ -56,7 +56,7 @@ COMMANDS: dict[str, Counted] = {
     "prompt.improve": Counted({"prompt": "a boat"}, "improved-prompts"),
 }
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
-ELSEWHERE = "is slowed by account and by address (users/throttling.py)"
+ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
 NOTHING = "stores nothing"
 UNCOUNTED = {
     "POST /api/v1/users": ELSEWHERE,

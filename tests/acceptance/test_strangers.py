@@ -21,7 +21,7 @@ from chatserver.config import Config
 from chatserver.web import templating
 from tests.support.people import run_sql
 from tests.support.story import Refusal, sign_up
-from tests.users.doors import Browser
+from tests.users.server import Browser
 
 # Rows that are Ada's, or belong to her session: none of them may change by what others try.
 OWNED = {

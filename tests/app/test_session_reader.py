@@ -9,11 +9,11 @@ from chatserver.app import session_reader
 from chatserver.app.session_reader import CHUNK_BYTES, SessionReader
 from chatserver.realtime.events import More
 from chatserver.realtime.protocol import Close
-from chatserver.users import authenticate
+from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
 from tests.messages.histories import long_session
 from tests.support.people import make_session, run_sql
-from tests.users.people import comes_in, makes_token, member
+from tests.users.accounts import create_api_token, member, signed_in_user
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ async def ada(database):
 
 
 async def viewer_of(database, user):
-    arrival = await comes_in(database, user)
-    return await database.run_system(authenticate.by_cookie, arrival.secret.token)
+    signed_in = await signed_in_user(database, user)
+    return await database.run_system(request_identity.viewer_of_cookie, signed_in.secret.token)
 
 
 class InterruptedTransaction:
@@ -75,7 +75,7 @@ async def test_an_ended_sign_in_is_4501_and_a_lost_membership_4504(database, ada
 
 async def test_a_ban_is_told_as_such_before_the_sign_ins_that_end_with_it(database, ada, published):
     await viewer_of(database, ada)
-    await makes_token(database, ada)
+    await create_api_token(database, ada)
     published.clear()
     await database.run_system(users.ban, ada.id)
     told = [event for event in published.events(f"user:{ada.id}") if isinstance(event, SignInsEnded)]

@@ -8,9 +8,10 @@ import pytest
 from chatserver import users
 from chatserver.errors import BadCredentials, Invalid, NotSignedIn
 from chatserver.privacy import erasure, export
-from chatserver.users import authenticate
+from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
-from tests.users.people import PASSWORD, comes_in, makes_token, member, someone, sql
+from tests.support.people import run_sql
+from tests.users.accounts import PASSWORD, create_api_token, member, new_visitor, signed_in_user
 
 
 def new_id() -> str:
@@ -25,7 +26,7 @@ class Room:
         self.seq = 0
 
     async def open(self):
-        await sql(
+        await run_sql(
             self.database,
             """WITH s AS (INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
                           VALUES ($1, $2, 'flash', 'A room', now() + interval '1 hour')),
@@ -43,8 +44,8 @@ class Room:
 
     async def message(self, author, kind="text", text="hello"):
         message_id, self.seq = new_id(), self.seq + 1
-        await sql(self.database, "UPDATE user_sessions SET seq = $2 WHERE id = $1", self.id, self.seq)
-        await sql(
+        await run_sql(self.database, "UPDATE user_sessions SET seq = $2 WHERE id = $1", self.id, self.seq)
+        await run_sql(
             self.database,
             """INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, html,
                                      client_id, seq)
@@ -61,7 +62,7 @@ class Room:
 
     async def generation(self, author, number, status="queued"):
         message_id, generation_id = await self.message(author, "image", "a prompt"), new_id()
-        await sql(
+        await run_sql(
             self.database,
             """INSERT INTO generations (id, message_id, session_id, user_id, kind, number, status, prompt, seed, width,
                                         height, lease_until, finished_at, deadline_at)
@@ -73,7 +74,7 @@ class Room:
             author.id,
             status,
         )
-        await sql(
+        await run_sql(
             self.database,
             """WITH h AS (UPDATE credits SET generation_id = $2, available_at = now() + interval '1 hour'
                            WHERE session_id = $1 AND number = $3)
@@ -88,7 +89,7 @@ class Room:
 
     async def picture(self, author, number):
         generation_id = await self.generation(author, number, "done")
-        await sql(
+        await run_sql(
             self.database,
             """INSERT INTO assets (id, session_id, user_id, generation_id, kind, status, content_type, width, height,
                                    bytes, sha256, filename, storage_key, thumbnail_key, placeholder)
@@ -102,12 +103,12 @@ class Room:
 
 
 async def leaves(database, user):
-    await erasure.delete_account(database, user.id, PASSWORD, someone())
+    await erasure.delete_account(database, user.id, PASSWORD, new_visitor())
 
 
 async def sweeps_files(database, *people):
     """What the sweeper of assets does once the bytes are gone."""
-    await sql(
+    await run_sql(
         database,
         "DELETE FROM assets WHERE status = 'deleted' AND user_id = ANY($1::uuid[])",
         [person.id for person in people],
@@ -124,22 +125,22 @@ async def removes_all(database):
 async def test_leaving_needs_the_password(database):
     ada = await member(database)
     with pytest.raises(Invalid):
-        await erasure.delete_account(database, ada.id, "wrong password", someone())
-    await comes_in(database, ada)
+        await erasure.delete_account(database, ada.id, "wrong password", new_visitor())
+    await signed_in_user(database, ada)
 
 
 async def test_one_who_left_is_nobody_at_once_everywhere(database, published):
     ada = await member(database)
-    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
+    signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
     await leaves(database, ada)
-    assert await database.run_system(authenticate.by_cookie, arrival.secret.token) is None
-    assert await database.run_system(authenticate.by_token, token) is None
+    assert await database.run_system(request_identity.viewer_of_cookie, signed_in.secret.token) is None
+    assert await database.run_system(request_identity.viewer_of_token, token) is None
     assert SignInsEnded(user_id=ada.id, account_closed=True) in published.events(f"user:{ada.id}")
     with pytest.raises(BadCredentials):
-        await comes_in(database, ada)
+        await signed_in_user(database, ada)
     with pytest.raises(NotSignedIn):
         await leaves(database, ada)
-    assert not await sql(
+    assert not await run_sql(
         database, "SELECT FROM users WHERE email = $1 OR (id = $2 AND name = 'Ada')", ada.email, ada.id
     )
 
@@ -157,14 +158,14 @@ async def test_words_in_the_sessions_of_others_stay_without_the_name_and_every_r
     first, mine = await room.message(guest, text="I was here"), await room.message(ada, text="mine")
     picture, last = await room.generation(guest, 1), await room.message(guest, text="bye")
     await leaves(database, guest)
-    rows = {row["id"]: row for row in await sql(database, "SELECT * FROM messages WHERE session_id = $1", room.id)}
+    rows = {row["id"]: row for row in await run_sql(database, "SELECT * FROM messages WHERE session_id = $1", room.id)}
     assert (rows[first]["author_name"], rows[first]["user_id"]) == (erasure.FORMER_MEMBER, None)
     assert (rows[first]["text"], rows[first]["status"]) == ("I was here", "done")
     assert (rows[mine]["author_name"], rows[mine]["seq"]) == ("Ada", 2)
-    [of_picture] = await sql(database, "SELECT message_id FROM generations WHERE id = $1", picture)
+    [of_picture] = await run_sql(database, "SELECT message_id FROM generations WHERE id = $1", picture)
     assert (rows[of_picture[0]]["status"], rows[of_picture[0]]["text"]) == ("deleted", "")
     assert [rows[one]["seq"] for one in (first, of_picture[0], last)] == [5, 6, 7]
-    assert (await sql(database, "SELECT seq FROM user_sessions WHERE id = $1", room.id))[0][0] == 7
+    assert (await run_sql(database, "SELECT seq FROM user_sessions WHERE id = $1", room.id))[0][0] == 7
 
 
 async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once(database):
@@ -173,20 +174,24 @@ async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once
     queued, rendering = await room.generation(guest, 1), await room.generation(guest, 2, "rendering")
     of_ada, done = await room.generation(ada, 3), await room.picture(guest, 4)
     await leaves(database, guest)
-    rows = {row["id"]: row for row in await sql(database, "SELECT * FROM generations WHERE session_id = $1", room.id)}
+    rows = {
+        row["id"]: row for row in await run_sql(database, "SELECT * FROM generations WHERE session_id = $1", room.id)
+    }
     assert [rows[one]["status"] for one in (queued, rendering, of_ada, done)] == [
         "cancelled",
         "cancelled",
         "queued",
         "done",
     ]
-    books = await sql(
+    books = await run_sql(
         database, "SELECT generation_id, action FROM credit_entries WHERE session_id = $1 AND action <> 'hold'", room.id
     )
     assert {tuple(row) for row in books} == {(queued, "release"), (rendering, "release"), (done, "capture")}
-    free = await sql(database, "SELECT number FROM credits WHERE session_id = $1 AND available_at <= now()", room.id)
+    free = await run_sql(
+        database, "SELECT number FROM credits WHERE session_id = $1 AND available_at <= now()", room.id
+    )
     assert {row[0] for row in free} == {1, 2, 5, 6, 7, 8}
-    assert not await sql(database, "SELECT FROM assets WHERE user_id = $1 AND status <> 'deleted'", guest.id)
+    assert not await run_sql(database, "SELECT FROM assets WHERE user_id = $1 AND status <> 'deleted'", guest.id)
 
 
 async def test_ones_own_sessions_go_with_all_in_them_once_the_files_are_swept(database):
@@ -195,16 +200,18 @@ async def test_ones_own_sessions_go_with_all_in_them_once_the_files_are_swept(da
     await room.picture(ada, 1)
     await room.picture(guest, 2)
     await leaves(database, ada)
-    assert not await sql(database, "SELECT FROM session_members WHERE session_id = $1 AND left_at IS NULL", room.id)
-    assert not await sql(database, "SELECT FROM session_invites WHERE session_id = $1 AND revoked_at IS NULL", room.id)
+    assert not await run_sql(database, "SELECT FROM session_members WHERE session_id = $1 AND left_at IS NULL", room.id)
+    assert not await run_sql(
+        database, "SELECT FROM session_invites WHERE session_id = $1 AND revoked_at IS NULL", room.id
+    )
     await removes_all(database)
-    assert len(await sql(database, "SELECT FROM assets WHERE session_id = $1 AND status = 'deleted'", room.id)) == 2
+    assert len(await run_sql(database, "SELECT FROM assets WHERE session_id = $1 AND status = 'deleted'", room.id)) == 2
     await sweeps_files(database, ada, guest)
     await removes_all(database)
     for table in ("messages", "generations", "assets", "credits", "session_members", "session_invites"):
-        assert not await sql(database, f"SELECT FROM {table} WHERE session_id = $1", room.id), table
-    assert not await sql(database, "SELECT FROM users WHERE id = $1", ada.id)
-    assert await sql(database, "SELECT FROM users WHERE id = $1", guest.id)
+        assert not await run_sql(database, f"SELECT FROM {table} WHERE session_id = $1", room.id), table
+    assert not await run_sql(database, "SELECT FROM users WHERE id = $1", ada.id)
+    assert await run_sql(database, "SELECT FROM users WHERE id = $1", guest.id)
 
 
 async def test_what_slipped_in_while_the_account_closed_is_let_go_of_later(database):
@@ -214,23 +221,23 @@ async def test_what_slipped_in_while_the_account_closed_is_let_go_of_later(datab
     await room.picture(guest, 1)
     late = await room.message(guest, text="late")
     await removes_all(database)
-    assert await sql(database, "SELECT FROM assets WHERE user_id = $1 AND status = 'deleted'", guest.id)
+    assert await run_sql(database, "SELECT FROM assets WHERE user_id = $1 AND status = 'deleted'", guest.id)
     await sweeps_files(database, guest)
     await removes_all(database)
-    [row] = await sql(database, "SELECT user_id, author_name FROM messages WHERE id = $1", late)
+    [row] = await run_sql(database, "SELECT user_id, author_name FROM messages WHERE id = $1", late)
     assert tuple(row) == (None, erasure.FORMER_MEMBER)
-    assert not await sql(database, "SELECT FROM users WHERE id = $1", guest.id)
+    assert not await run_sql(database, "SELECT FROM users WHERE id = $1", guest.id)
 
 
 async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret(database):
     ada, guest = await member(database), await member(database, "Gus")
-    await comes_in(database, ada)
-    token = await makes_token(database, ada)
+    await signed_in_user(database, ada)
+    token = await create_api_token(database, ada)
     room = await Room(database, ada, guest).open()
     for number in range(1100):
         if number < 3 or number % 100 == 0:
             await room.message(ada, text=f"line {number} “quoted” \u2028")
-    await sql(
+    await run_sql(
         database,
         """INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, client_id, seq)
            SELECT gen_random_uuid(), $1, $2, 'user', 'Ada', 'text', 'many', 'many' || n, 1000 + n

@@ -9,7 +9,8 @@ import pytest
 
 from chatserver.errors import Busy, Invalid
 from chatserver.users import passwords
-from tests.users.people import PASSWORD, comes_in, member, sql
+from tests.support.people import run_sql
+from tests.users.accounts import PASSWORD, member, signed_in_user
 
 
 async def test_a_password_matches_its_hash_and_nothing_else():
@@ -25,7 +26,7 @@ async def test_a_hash_is_argon2id_with_19_mib_two_passes_and_one_lane():
     parameters = argon2.extract_parameters(await passwords.hashed(PASSWORD))
     assert parameters.type is argon2.Type.ID
     assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19 * 1024, 2, 1)
-    assert argon2.extract_parameters(passwords.NOBODY) == parameters
+    assert argon2.extract_parameters(passwords.DUMMY_HASH) == parameters
 
 
 async def test_where_there_is_no_account_the_same_work_is_done(monkeypatch):
@@ -36,7 +37,7 @@ async def test_where_there_is_no_account_the_same_work_is_done(monkeypatch):
     )
     assert not await passwords.matches(None, PASSWORD)
     assert not await passwords.matches(None, "x" * 1_000_000)
-    assert verified == [passwords.NOBODY, passwords.NOBODY]
+    assert verified == [passwords.DUMMY_HASH, passwords.DUMMY_HASH]
 
 
 async def test_a_broken_hash_in_the_database_lets_nobody_in():
@@ -63,7 +64,7 @@ async def test_at_most_two_run_at_once_off_the_loop_and_a_flood_hears_busy():
         with lock:
             running -= 1
 
-    flood = [asyncio.create_task(passwords._BENCH.run(work)) for _ in range(passwords.MOST_WAITING)]
+    flood = [asyncio.create_task(passwords._HASHING.run(work)) for _ in range(passwords.MOST_WAITING)]
     async with asyncio.timeout(10):
         while running < 2:
             await asyncio.sleep(0.005)
@@ -125,9 +126,9 @@ async def test_the_length_is_counted_in_letters_however_they_are_composed():
 async def test_one_who_signs_in_with_another_spelling_is_in_and_the_hash_is_made_anew(database):
     ada = await member(database, password=SPELLINGS["composed"])
     old = passwords._HASHER.hash(SPELLINGS["decomposed"])
-    await sql(database, "UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, old)
-    await comes_in(database, ada, password=SPELLINGS["composed"])
-    [row] = await sql(database, "SELECT password_hash FROM users WHERE id = $1", ada.id)
+    await run_sql(database, "UPDATE users SET password_hash = $2 WHERE id = $1", ada.id, old)
+    await signed_in_user(database, ada, password=SPELLINGS["composed"])
+    [row] = await run_sql(database, "SELECT password_hash FROM users WHERE id = $1", ada.id)
     assert row["password_hash"] != old and passwords._verify(row["password_hash"], SPELLINGS["composed"])
     for typed in SPELLINGS.values():
-        await comes_in(database, ada, password=typed)
+        await signed_in_user(database, ada, password=typed)

@@ -50,7 +50,7 @@ async def time_passes(database, user, seconds):
 
 
 async def spend(database, user, budget=rate_limits.CHANGES):
-    await database.run_as(user, rate_limits.spend, budget)
+    await database.run_as(user, rate_limits.consume, budget)
 
 
 async def is_told_to_wait(database, user, budget=rate_limits.CHANGES):
@@ -82,7 +82,7 @@ async def test_what_did_not_happen_is_not_counted(limited, ada):
     few = await limited(commands_per_10_seconds=1)
 
     async def fails(tx):
-        await rate_limits.spend(tx, rate_limits.CHANGES)
+        await rate_limits.consume(tx, rate_limits.CHANGES)
         raise SessionExpired
 
     for _ in range(3):

@@ -6,20 +6,21 @@ import re
 import pytest
 
 from chatserver import users
-from tests.users.doors import serve
-from tests.users.people import PASSWORD, comes_in, email, makes_token, member, sql
+from tests.support.people import run_sql
+from tests.users.accounts import PASSWORD, create_api_token, email, member, signed_in_user
+from tests.users.server import serve
 
 NEW = "a quite different one"
 
 
 @pytest.fixture(scope="module")
-async def doors(database):
+async def server(database):
     async with serve(database) as opened:
         yield opened
 
 
-async def signs_in(doors, user, password=PASSWORD, **headers):
-    browser = await doors.browser(**headers)
+async def signs_in(server, user, password=PASSWORD, **headers):
+    browser = await server.browser(**headers)
     answer = await browser.fills("/sign-in", "/sign-in", email=user.email, password=password)
     assert answer.status == 303, answer.text
     return browser
@@ -29,20 +30,20 @@ async def is_in(browser):
     return (await browser.visit("/settings", follow=False)).status == 200
 
 
-# The doors --------------------------------------------------------------------------------------------------------
+# The server --------------------------------------------------------------------------------------------------------
 
 
-async def test_one_signs_up_and_is_in(doors, database):
-    browser, address = await doors.browser(), email()
+async def test_one_signs_up_and_is_in(server, database):
+    browser, address = await server.browser(), email()
     answer = await browser.fills("/sign-up", "/sign-up", name="Ada", email=address, password=PASSWORD)
     assert (answer.status, answer.headers["Location"]) == (303, "/plans")
     settings = await browser.visit("/settings")
     assert address in settings.text and "This browser" in settings.text
 
 
-async def test_the_cookie_is_for_this_server_only_and_out_of_reach_of_scripts(doors, database):
+async def test_the_cookie_is_for_this_server_only_and_out_of_reach_of_scripts(server, database):
     ada = await member(database)
-    answer = await (await doors.browser()).fills("/sign-in", "/sign-in", email=ada.email, password=PASSWORD)
+    answer = await (await server.browser()).fills("/sign-in", "/sign-in", email=ada.email, password=PASSWORD)
     [cookie] = [cookie for cookie in answer.cookies if cookie.startswith("chatserver=")]
     attributes = {part.strip().lower() for part in cookie.split(";")[1:]}
     assert attributes == {"httponly", "path=/", "samesite=lax", "max-age=7776000"}
@@ -64,8 +65,8 @@ async def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(database):
         assert (await browser.call("GET", "/users/me", Cookie=kept.removeprefix("__Host-")))[0] == 401
 
 
-async def test_what_was_typed_is_kept_and_the_mistake_said_beside_its_field(doors, database):
-    browser, taken = await doors.browser(), (await member(database)).email
+async def test_what_was_typed_is_kept_and_the_mistake_said_beside_its_field(server, database):
+    browser, taken = await server.browser(), (await member(database)).email
     answer = await browser.fills("/sign-up", "/sign-up", name="Ada <b>", email=taken, password=PASSWORD)
     assert answer.status == 409
     assert answer.forms["/sign-up"]["email"] == taken and answer.forms["/sign-up"]["name"] == "Ada <b>"
@@ -77,8 +78,8 @@ async def test_what_was_typed_is_kept_and_the_mistake_said_beside_its_field(door
     assert answer.status == 422 and "Must be at least 8 characters long." in answer.text
 
 
-async def test_a_wrong_password_says_so_and_too_many_say_when_again(doors, database):
-    ada, browser = await member(database), await doors.browser()
+async def test_a_wrong_password_says_so_and_too_many_say_when_again(server, database):
+    ada, browser = await member(database), await server.browser()
     for _ in range(5):
         answer = await browser.fills("/sign-in", "/sign-in", email=ada.email, password="wrong password")
         assert answer.status == 401 and "The e-mail address or the password is not right." in answer.text
@@ -99,23 +100,23 @@ async def test_a_wrong_password_says_so_and_too_many_say_when_again(doors, datab
         ("javascript:alert(1)", "/sessions"),
     ],
 )
-async def test_after_signing_in_one_goes_on_to_our_own_pages_only(doors, database, onward, leads_to):
-    ada, browser = await member(database), await doors.browser()
+async def test_after_signing_in_one_goes_on_to_our_own_pages_only(server, database, onward, leads_to):
+    ada, browser = await member(database), await server.browser()
     form = (await browser.visit("/sign-in")).forms["/sign-in"]
     sent = {**form, "next": onward, "email": ada.email, "password": PASSWORD}
     assert (await browser.post("/sign-in", sent)).headers["Location"] == leads_to
 
 
-async def test_one_who_needs_to_sign_in_comes_back_to_where_they_were(doors, database):
-    ada, browser = await member(database), await doors.browser()
+async def test_one_who_needs_to_sign_in_comes_back_to_where_they_were(server, database):
+    ada, browser = await member(database), await server.browser()
     door = await browser.visit("/settings")
     assert door.path == "/sign-in?next=/settings"
     answer = await browser.post("/sign-in", {**door.forms["/sign-in"], "email": ada.email, "password": PASSWORD})
     assert answer.headers["Location"] == "/settings"
 
 
-async def test_one_who_is_in_is_not_asked_again(doors, database):
-    browser = await signs_in(doors, await member(database))
+async def test_one_who_is_in_is_not_asked_again(server, database):
+    browser = await signs_in(server, await member(database))
     for page, leads_to in (
         ("/sign-in", "/sessions"),
         ("/sign-up?next=/invite/x", "/invite/x"),
@@ -126,9 +127,9 @@ async def test_one_who_is_in_is_not_asked_again(doors, database):
         assert (answer.status, answer.headers["Location"]) == (303, leads_to)
 
 
-async def test_signing_out_ends_it_on_the_server_too(doors, database):
+async def test_signing_out_ends_it_on_the_server_too(server, database):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     kept = {cookie.key: cookie.value for cookie in browser.client.cookie_jar}["chatserver"]
     answer = await browser.fills("/settings", "/sign-out")
     assert (answer.status, answer.headers["Location"]) == (303, "/")
@@ -137,18 +138,18 @@ async def test_signing_out_ends_it_on_the_server_too(doors, database):
 
 
 @pytest.mark.parametrize(("action", "fields"), [("/sign-out", {}), ("/settings/delete", {"delete_password": PASSWORD})])
-async def test_who_goes_tells_the_browser_to_keep_nothing_but_the_theme(doors, database, action, fields):
+async def test_who_goes_tells_the_browser_to_keep_nothing_but_the_theme(server, database, action, fields):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     answer = await browser.fills("/settings", action, **fields)
     assert answer.status == 303
     assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'  # not "cookies": the theme is one
     assert any(cookie.startswith("forget=1;") and "HttpOnly" not in cookie for cookie in answer.cookies)
 
 
-async def test_a_form_of_another_site_or_of_nobody_changes_nothing(doors, database):
+async def test_a_form_of_another_site_or_of_nobody_changes_nothing(server, database):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     for action in (
         "/sign-out",
         "/settings/name",
@@ -167,7 +168,7 @@ async def test_a_form_of_another_site_or_of_nobody_changes_nothing(doors, databa
 
 async def test_by_invitation_the_link_brings_the_code_along(database):
     host = await member(database)
-    await sql(
+    await run_sql(
         database,
         """WITH s AS (INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
                       VALUES (gen_random_uuid(), $1, 'flash', 'A room', now() + interval '1 hour') RETURNING id)
@@ -175,14 +176,14 @@ async def test_by_invitation_the_link_brings_the_code_along(database):
            SELECT gen_random_uuid(), s.id, 'code' || $1::uuid, $1, now() + interval '1 hour' FROM s""",
         host.id,
     )
-    async with serve(database, sign_up="invite") as doors:
-        browser = await doors.browser()
+    async with serve(database, sign_up="invite") as server:
+        browser = await server.browser()
         page = await browser.visit("/sign-up")
         assert "by invitation" in page.text and "/sign-up" not in page.forms
         page = f"/sign-up?next=/invite/code{host.id}"
         answer = await browser.fills(page, "/sign-up", name="Guest", email=email(), password=PASSWORD)
         assert (answer.status, answer.headers["Location"]) == (303, f"/invite/code{host.id}")
-        stranger = await doors.browser()
+        stranger = await server.browser()
         answer = await stranger.fills(
             "/sign-up?next=/invite/guess", "/sign-up", name="Eve", email=email(), password=PASSWORD
         )
@@ -190,8 +191,8 @@ async def test_by_invitation_the_link_brings_the_code_along(database):
 
 
 async def test_a_closed_house_says_so(database):
-    async with serve(database, sign_up="closed") as doors:
-        browser = await doors.browser()
+    async with serve(database, sign_up="closed") as server:
+        browser = await server.browser()
         assert "no new accounts" in (await browser.visit("/sign-up")).text
         assert 'href="/sign-up">Sign up</a></p>' not in (await browser.visit("/sign-in")).text
         body = {"email": email(), "name": "Ada", "password": PASSWORD}
@@ -202,9 +203,9 @@ async def test_a_closed_house_says_so(database):
 # Settings ---------------------------------------------------------------------------------------------------------
 
 
-async def test_the_name_is_changed_or_the_reason_said(doors, database):
+async def test_the_name_is_changed_or_the_reason_said(server, database):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     answer = await browser.fills("/settings", "/settings/name", name=" Ada  King ", follow=True)
     assert "Your name is changed." in answer.text and answer.forms["/settings/name"]["name"] == "Ada King"
     answer = await browser.fills("/settings", "/settings/name", name="a\u202eb")
@@ -212,9 +213,9 @@ async def test_the_name_is_changed_or_the_reason_said(doors, database):
     assert (await database.run_as(ada.id, users.get, ada.id)).name == "Ada King"
 
 
-async def test_the_password_is_changed_here_and_signs_out_elsewhere(doors, database):
+async def test_the_password_is_changed_here_and_signs_out_elsewhere(server, database):
     ada = await member(database)
-    here, there = await signs_in(doors, ada), await signs_in(doors, ada)
+    here, there = await signs_in(server, ada), await signs_in(server, ada)
     action = "/settings/password"
     answer = await here.fills("/settings", action, current_password="wrong password", new_password=NEW)
     assert answer.status == 422 and "That is not your password." in answer.text
@@ -223,13 +224,13 @@ async def test_the_password_is_changed_here_and_signs_out_elsewhere(doors, datab
     answer = await here.fills("/settings", action, current_password=PASSWORD, new_password=NEW, follow=True)
     assert "signed out everywhere else" in answer.text
     assert await is_in(here) and not await is_in(there)
-    await signs_in(doors, ada, NEW)
+    await signs_in(server, ada, NEW)
 
 
-async def test_other_browsers_are_listed_and_signed_out(doors, database):
+async def test_other_browsers_are_listed_and_signed_out(server, database):
     ada = await member(database)
-    phone = await signs_in(doors, ada, **{"User-Agent": "Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Safari/537"})
-    here, tablet = await signs_in(doors, ada), await signs_in(doors, ada)
+    phone = await signs_in(server, ada, **{"User-Agent": "Mozilla/5.0 (Linux; Android 15) Chrome/140.0 Safari/537"})
+    here, tablet = await signs_in(server, ada), await signs_in(server, ada)
     page = await here.visit("/settings")
     assert "Chrome on Android" in page.text and page.text.count(">This browser<") == 1
     [listed] = [
@@ -241,9 +242,9 @@ async def test_other_browsers_are_listed_and_signed_out(doors, database):
     assert await is_in(here) and not await is_in(tablet)
 
 
-async def test_a_token_is_shown_once_and_revoked(doors, database):
+async def test_a_token_is_shown_once_and_revoked(server, database):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     answer = await browser.fills("/settings", "/settings/tokens", token_name="my <bot>")
     token = re.search(r'id="new-token">(cs_[\w-]{43})<', answer.text)[1]
     assert answer.headers["Cache-Control"] == "no-store"
@@ -256,8 +257,8 @@ async def test_a_token_is_shown_once_and_revoked(doors, database):
     assert (await browser.call("GET", "/users/me", **bearer))[0] == 401
 
 
-async def test_the_theme_and_the_notifications_are_kept(doors, database):
-    browser = await signs_in(doors, await member(database))
+async def test_the_theme_and_the_notifications_are_kept(server, database):
+    browser = await signs_in(server, await member(database))
     answer = await browser.fills("/settings", "/settings/theme", theme="dark", follow=True)
     assert 'data-theme="dark"' in answer.text
     answer = await browser.fills("/settings", "/settings/theme", theme="<script>", follow=True)
@@ -269,36 +270,36 @@ async def test_the_theme_and_the_notifications_are_kept(doors, database):
     assert "notifications" not in answer.forms["/settings/preferences"]
 
 
-async def test_ones_data_comes_as_a_file(doors, database):
+async def test_ones_data_comes_as_a_file(server, database):
     ada = await member(database)
-    answer = await (await signs_in(doors, ada)).visit("/settings/export")
+    answer = await (await signs_in(server, ada)).visit("/settings/export")
     assert re.fullmatch(r'attachment; filename="chatserver-export-[\d-]+\.json"', answer.headers["Content-Disposition"])
     assert json.loads(answer.text)["user"]["email"] == ada.email
 
 
-async def test_leaving_asks_for_the_password_and_is_final(doors, database):
+async def test_leaving_asks_for_the_password_and_is_final(server, database):
     ada = await member(database)
-    browser = await signs_in(doors, ada)
+    browser = await signs_in(server, ada)
     answer = await browser.fills("/settings", "/settings/delete", delete_password="wrong password")
     assert answer.status == 422 and "That is not your password." in answer.text
     answer = await browser.fills("/settings", "/settings/delete", delete_password=PASSWORD)
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     assert not await is_in(browser)
-    answer = await (await doors.browser()).fills("/sign-in", "/sign-in", email=ada.email, password=PASSWORD)
+    answer = await (await server.browser()).fills("/sign-in", "/sign-in", email=ada.email, password=PASSWORD)
     assert answer.status == 401
 
 
-async def test_a_stranger_cannot_reach_the_settings_of_anybody_else(doors, database):
+async def test_a_stranger_cannot_reach_the_settings_of_anybody_else(server, database):
     ada, eve = await member(database), await member(database, "Eve")
-    arrival, _ = await comes_in(database, ada), await makes_token(database, ada)
+    signed_in, _ = await signed_in_user(database, ada), await create_api_token(database, ada)
     [token] = await database.run_as(ada.id, users.list_tokens, ada.id)
-    browser = await signs_in(doors, eve)
+    browser = await signs_in(server, eve)
     page = await browser.visit("/settings")
     csrf = {"csrf_token": page.forms["/settings/name"]["csrf_token"]}
     assert ada.email not in page.text
-    for action in (f"/settings/sign-ins/{arrival.secret.id}/end", f"/settings/tokens/{token.id}/revoke"):
+    for action in (f"/settings/sign-ins/{signed_in.secret.id}/end", f"/settings/tokens/{token.id}/revoke"):
         assert (await browser.post(action, csrf)).status == 404
-        assert (await browser.post(action.replace(arrival.secret.id, "nonsense"), csrf)).status == 404
+        assert (await browser.post(action.replace(signed_in.secret.id, "nonsense"), csrf)).status == 404
     assert len(await database.run_as(ada.id, users.list_tokens, ada.id)) == 1
 
 
@@ -316,8 +317,8 @@ async def test_a_stranger_cannot_reach_the_settings_of_anybody_else(doors, datab
         "delete",
     ],
 )
-async def test_nobody_changes_no_settings(doors, path):
-    browser = await doors.browser()
+async def test_nobody_changes_no_settings(server, path):
+    browser = await server.browser()
     answer = await browser.post(f"/settings/{path}", {})
     assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
     assert (await browser.visit("/settings/export", follow=False)).status == 303
@@ -326,14 +327,14 @@ async def test_nobody_changes_no_settings(doors, path):
 # Reset ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_reset_link_sets_a_password_once(doors, database):
+async def test_a_reset_link_sets_a_password_once(server, database):
     ada = await member(database)
     link = f"/reset/{await database.run_system(users.begin_reset, ada.id)}"
-    browser = await doors.browser()
+    browser = await server.browser()
     assert (await browser.fills(link, link, password="short")).status == 422
     answer = await browser.fills(link, link, password=NEW, follow=True)
     assert "Your new password is set." in answer.text
-    await signs_in(doors, ada, NEW)
+    await signs_in(server, ada, NEW)
     gone = await browser.visit(link)
     assert gone.status == 404 and "used already" in gone.text
 
@@ -348,8 +349,8 @@ async def test_a_reset_link_sets_a_password_once(doors, database):
         ("/sign-in", "password", "current-password"),
     ],
 )
-async def test_password_managers_know_the_fields(doors, page, field, autocomplete):
-    answer = await (await doors.browser()).visit(page)
+async def test_password_managers_know_the_fields(server, page, field, autocomplete):
+    answer = await (await server.browser()).visit(page)
     [tag] = re.findall(rf'<input[^>]*name="{field}"[^>]*>', answer.text)
     assert f'autocomplete="{autocomplete}"' in tag
 
@@ -357,7 +358,7 @@ async def test_password_managers_know_the_fields(doors, page, field, autocomplet
 @pytest.mark.parametrize(
     "junk", [b"\x00" * 20, b"email=%00&password=%ff", b"email=%ED%A0%80", b"x" * 100_000, b"a=1&" * 500]
 )
-async def test_a_form_of_junk_is_refused_and_nothing_breaks(doors, junk):
-    browser = await doors.browser(**{"Content-Type": "application/x-www-form-urlencoded"})
+async def test_a_form_of_junk_is_refused_and_nothing_breaks(server, junk):
+    browser = await server.browser(**{"Content-Type": "registration/x-www-form-urlencoded"})
     for action in ("/sign-in", "/sign-up", "/reset/x"):
         assert (await browser.post(action, junk)).status in {400, 403, 413}

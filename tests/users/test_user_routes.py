@@ -4,19 +4,20 @@ import json
 
 import pytest
 
-from tests.users.doors import serve
-from tests.users.people import PASSWORD, comes_in, email, makes_token, member, sql
+from tests.support.people import run_sql
+from tests.users.accounts import PASSWORD, create_api_token, email, member, signed_in_user
+from tests.users.server import serve
 
 
 @pytest.fixture(scope="module")
-async def doors(database):
+async def server(database):
     async with serve(database) as opened:
         yield opened
 
 
 @pytest.fixture
-async def api(doors):
-    return (await doors.browser()).call
+async def api(server):
+    return (await server.browser()).call
 
 
 def bearer(token):
@@ -50,7 +51,7 @@ async def test_a_token_is_made_listed_and_revoked(api, database):
 
 async def test_sign_ins_are_listed_and_ended(api, database):
     ada = await member(database)
-    here, there = await comes_in(database, ada), await comes_in(database, ada)
+    here, there = await signed_in_user(database, ada), await signed_in_user(database, ada)
     cookie = {"Cookie": f"chatserver={here.secret.token}"}
     status, listed = await api("GET", "/sign-ins", **cookie)
     assert status == 200 and {one["id"] for one in listed["sign_ins"]} == {here.secret.id, there.secret.id}
@@ -60,11 +61,11 @@ async def test_sign_ins_are_listed_and_ended(api, database):
 
 async def test_a_token_neither_sees_nor_ends_the_sign_ins_of_its_owner(api, database):
     ada = await member(database)
-    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
-    for method, path in (("GET", "/sign-ins"), ("DELETE", f"/sign-ins/{arrival.secret.id}")):
+    signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
+    for method, path in (("GET", "/sign-ins"), ("DELETE", f"/sign-ins/{signed_in.secret.id}")):
         status, refusal = await api(method, path, **bearer(token))
         assert (status, refusal["error"]["code"]) == (403, "not-allowed")
-    assert (await api("GET", "/users/me", Cookie=f"chatserver={arrival.secret.token}"))[0] == 200
+    assert (await api("GET", "/users/me", Cookie=f"chatserver={signed_in.secret.token}"))[0] == 200
 
 
 async def test_wrong_credentials_are_401_and_too_many_429_with_the_time(api, database):
@@ -121,8 +122,8 @@ async def test_a_field_that_is_wrong_is_422_and_named(api, change, field):
         (b'{"email": "' + b"x" * 300_000 + b'"}', 413),
     ],
 )
-async def test_a_body_that_is_no_account_is_refused(doors, data, status):
-    browser = await doors.browser(Accept="application/json")
+async def test_a_body_that_is_no_account_is_refused(server, data, status):
+    browser = await server.browser(Accept="registration/json")
     answer = await browser.post("/api/v1/users", data)
     assert answer.status == status
     assert json.loads(answer.text)["error"]["code"]
@@ -148,29 +149,29 @@ async def test_nobody_gets_nothing(api, call, authorization):
 
 async def test_a_stranger_finds_nothing_of_anybody_else(api, database):
     ada, eve = await member(database), await member(database, "Eve")
-    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
-    [of_ada] = await sql(database, "SELECT id FROM api_tokens WHERE user_id = $1", ada.id)
-    as_eve = bearer(await makes_token(database, eve))
+    signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
+    [of_ada] = await run_sql(database, "SELECT id FROM api_tokens WHERE user_id = $1", ada.id)
+    as_eve = bearer(await create_api_token(database, eve))
     assert (await api("DELETE", f"/tokens/{of_ada['id']}", **as_eve))[0] == 404
-    eves = {"Cookie": f"chatserver={(await comes_in(database, eve)).secret.token}"}
-    assert (await api("DELETE", f"/sign-ins/{arrival.secret.id}", **eves))[0] == 404
+    eves = {"Cookie": f"chatserver={(await signed_in_user(database, eve)).secret.token}"}
+    assert (await api("DELETE", f"/sign-ins/{signed_in.secret.id}", **eves))[0] == 404
     assert (await api("DELETE", "/tokens/nonsense", **as_eve))[0] == 404
     assert ada.id not in json.dumps(await api("GET", "/tokens", **as_eve))
-    assert arrival.secret.id not in json.dumps(await api("GET", "/sign-ins", **eves))
+    assert signed_in.secret.id not in json.dumps(await api("GET", "/sign-ins", **eves))
     assert (await api("GET", "/users/me", **as_eve))[1]["user"]["id"] == eve.id
     assert (await api("GET", "/users/me", **bearer(token)))[0] == 200
 
 
 async def test_a_bad_bearer_token_is_not_made_good_by_a_cookie(api, database):
-    arrival = await comes_in(database, await member(database))
-    cookie = {"Cookie": f"chatserver={arrival.secret.token}"}
+    signed_in = await signed_in_user(database, await member(database))
+    cookie = {"Cookie": f"chatserver={signed_in.secret.token}"}
     assert (await api("GET", "/users/me", **cookie))[0] == 200
     assert (await api("GET", "/users/me", **cookie, Authorization="Basic eDp5"))[0] == 200
     assert (await api("GET", "/users/me", **cookie, **bearer("cs_" + "x" * 43)))[0] == 401
 
 
-async def test_no_password_and_no_token_is_ever_logged(doors, database, caplog, capfd):
-    browser, address = await doors.browser(), email()
+async def test_no_password_and_no_token_is_ever_logged(server, database, caplog, capfd):
+    browser, address = await server.browser(), email()
     secret = "a very secret phrase"
     _, answer = await browser.call("POST", "/users", {"email": address, "name": "Ada", "password": secret})
     await browser.call("POST", "/tokens", {"email": address, "password": secret + " wrong"})

@@ -9,7 +9,7 @@ import pytest
 
 from chatserver import users
 from tests.support.product import environment
-from tests.users.people import PASSWORD, comes_in, email, makes_token, member
+from tests.users.accounts import PASSWORD, create_api_token, email, member, signed_in_user
 
 # Several commands in one process: starting Python takes most of the time.
 ONE_AFTER_THE_OTHER = """
@@ -38,7 +38,7 @@ async def operator(database_url, tmp_path):
 async def test_accounts_are_added_made_admins_reset_banned_and_listed(operator, database):
     ada, bob, eve = email("ada"), email("bob"), await member(database, "Eve")
     admin = email("admin")
-    await makes_token(database, eve, "the bot")
+    await create_api_token(database, eve, "the bot")
     lines = [
         ["add", ada, "--name", "Ada"],
         ["add", bob, "--password", PASSWORD],
@@ -58,11 +58,11 @@ async def test_accounts_are_added_made_admins_reset_banned_and_listed(operator, 
     assert (
         await database.run_system(users.find, admin)
     ).name == "Member"  # no name of a role, though it is its address
-    await comes_in(database, found, re.search(rf"Added {ada} with the password (\S+)", output)[1])
+    await signed_in_user(database, found, re.search(rf"Added {ada} with the password (\S+)", output)[1])
     link = re.search(r"https://pictures\.example\.org/reset/(\S{43})\n", output)[1]
     assert await database.run_system(users.find_reset, link) == bob
     assert "the bot" in output and re.search(rf"{eve.email}.*banned", output)
-    await comes_in(database, await database.run_system(users.find, bob))
+    await signed_in_user(database, await database.run_system(users.find, bob))
 
 
 async def test_who_is_not_there_is_one_clear_line(operator):

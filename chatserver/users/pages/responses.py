@@ -1,4 +1,4 @@
-"""How the pages of this feature answer a form: the page again, with what was typed and what is wrong."""
+"""Responses to forms of this feature: the page again, with the input and the errors."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from chatserver.web.forms import Form
 
 
 def page(request: Request, template: str, context: Mapping[str, Any], error: ChatserverError | None = None) -> Response:
-    """A page with a form, and the status of what was wrong with it. Never kept by a cache: it may show a secret."""
+    """A page with a form, with the status and Retry-After of an error. Never cached: it may show a secret."""
     response = templating.render(request, template, context, error.status if error else 200)
     response.headers["Cache-Control"] = "no-store"
     if error is not None and error.retry_after is not None:
@@ -22,7 +22,7 @@ def page(request: Request, template: str, context: Mapping[str, Any], error: Cha
 
 
 def refuse(form: Form, error: ChatserverError, shown_at: Mapping[str, str] | None = None) -> Form:
-    """Shows an error beside its field; `shown_at` says where a field of the rules stands under another name."""
+    """Adds an error to its field of the form; `shown_at` maps fields of the error to fields of the form."""
     field = error.details.get("field", "")
     field = (shown_at or {}).get(field, field)
     if field not in form.values:

@@ -1,4 +1,4 @@
-"""The page of one's own settings: one small form for each thing, each of which works without JavaScript."""
+"""The page of a user's settings: one form for each setting, all of which work without JavaScript."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
 from chatserver.state import State
-from chatserver.users import authenticate, devices
+from chatserver.users import device_cookies, request_identity
 from chatserver.users.models import Preferences, Secret
 from chatserver.users.pages import responses
 from chatserver.web import forms, templating
@@ -22,8 +22,8 @@ from chatserver.web.forms import Form
 _THEME_SECONDS = 365 * 24 * 3600
 
 
-class Visit:
-    """One request to the settings: the process's parts and the person."""
+class SettingsRequest:
+    """A request to the settings, with its viewer and how it is answered."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -32,11 +32,11 @@ class Visit:
 
     @property
     def sign_in_id(self) -> str | None:
-        """The sign-in of this very browser; a program with a token has none."""
+        """The sign-in of this browser; None for an API token."""
         return self.viewer.credential_id if self.viewer.via == "cookie" else None
 
     def done(self, notice: str) -> Response:
-        """Back to the page, which says what was done."""
+        """Redirects to the page, which shows the notice."""
         return forms.redirect(self.request, "/settings", notice=notice)
 
     async def page(
@@ -46,7 +46,7 @@ class Visit:
         error: ChatserverError | None = None,
         made: Secret | None = None,
     ) -> Response:
-        """The page, with what was typed into a form that was refused, or with a token that was just made."""
+        """The page, with the input and errors of a refused form, or with a token just created."""
         settings = await self.state.database.run_as(self.viewer.id, users.settings, self.viewer.id)
         blank = {"name": Form(), "password": Form(), "token": Form(), "delete": Form()}
         context = {
@@ -62,35 +62,35 @@ class Visit:
 
 
 async def show(request: Request) -> Response:
-    visit = Visit(request)
-    response = await visit.page()
-    if visit.viewer.id not in devices.read(request):
-        devices.remember(request, response, visit.viewer.id)
+    own = SettingsRequest(request)
+    response = await own.page()
+    if own.viewer.id not in device_cookies.read(request):
+        device_cookies.remember(request, response, own.viewer.id)
     return response
 
 
 async def rename(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
+    own, form = SettingsRequest(request), await forms.read(request)
     try:
-        await visit.state.database.run_system(_rename, visit.viewer.id, form.raw("name"))
+        await own.state.database.run_system(_rename, own.viewer.id, form.raw("name"))
     except ChatserverError as error:
-        return await visit.page(refused={"name": responses.refuse(form, error)}, error=error)
-    return visit.done("Your name is changed.")
+        return await own.page(refused={"name": responses.refuse(form, error)}, error=error)
+    return own.done("Your name is changed.")
 
 
 async def _rename(tx: Transaction, user_id: str, name: str) -> None:
-    """In one piece: nobody has the new name of an account in a session where another looks the same."""
+    """One transaction, so that the new name is never shown in a session where another member's looks the same."""
     user = await users.rename(tx, user_id, name)
     await sessions.rename_member(tx, user_id, user.name)
 
 
 async def set_theme(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
-    response = visit.done("The theme of this browser is changed.")
+    own, form = SettingsRequest(request), await forms.read(request)
+    response = own.done("The theme of this browser is changed.")
     theme = form.text("theme")
     if theme in templating.THEMES:
-        # Plain, so that the switch in the menu can change it too.
-        secure = visit.state.config.secure
+        # Not HttpOnly: the switch in the menu changes it by script.
+        secure = own.state.config.secure
         response.set_cookie(
             templating.THEME_COOKIE, theme, max_age=_THEME_SECONDS, path="/", secure=secure, samesite="lax"
         )
@@ -100,91 +100,89 @@ async def set_theme(request: Request) -> Response:
 
 
 async def save_preferences(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
+    own, form = SettingsRequest(request), await forms.read(request)
     preferences = Preferences(notifications=form.flag("notifications"))
-    await visit.state.database.run_as(visit.viewer.id, users.save_preferences, visit.viewer.id, preferences)
-    return visit.done("Your notifications are saved.")
+    await own.state.database.run_as(own.viewer.id, users.save_preferences, own.viewer.id, preferences)
+    return own.done("Your notifications are saved.")
 
 
 async def change_password(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
+    own, form = SettingsRequest(request), await forms.read(request)
     try:
         await users.change_password(
-            visit.state.database,
-            visit.viewer.id,
+            own.state.database,
+            own.viewer.id,
             form.raw("current_password"),
             form.raw("new_password"),
-            authenticate.visitor(request),
-            kept=visit.sign_in_id,
+            request_identity.visitor(request),
+            kept=own.sign_in_id,
             tokens_too=form.flag("tokens_too"),
         )
     except ChatserverError as error:
-        return await visit.page(
+        return await own.page(
             refused={"password": responses.refuse(form, error, {"password": "new_password"})}, error=error
         )
-    return visit.done("Your password is changed, and you are signed out everywhere else.")
+    return own.done("Your password is changed, and you are signed out everywhere else.")
 
 
 # Sign-ins and tokens ----------------------------------------------------------------------------------------------
 
 
 async def end_sign_in(request: Request) -> Response:
-    visit = Visit(request)
+    own = SettingsRequest(request)
     await forms.read(request)
     sign_in_id = ids.parse(request.path_params["sign_in_id"])
-    await visit.state.database.run_as(visit.viewer.id, users.end_sign_in, visit.viewer.id, sign_in_id)
-    return visit.done("That browser is signed out.")
+    await own.state.database.run_as(own.viewer.id, users.end_sign_in, own.viewer.id, sign_in_id)
+    return own.done("That browser is signed out.")
 
 
 async def end_other_sign_ins(request: Request) -> Response:
-    visit = Visit(request)
+    own = SettingsRequest(request)
     await forms.read(request)
-    await visit.state.database.run_as(visit.viewer.id, users.end_other_sign_ins, visit.viewer.id, visit.sign_in_id)
-    return visit.done("You are signed out everywhere else.")
+    await own.state.database.run_as(own.viewer.id, users.end_other_sign_ins, own.viewer.id, own.sign_in_id)
+    return own.done("You are signed out everywhere else.")
 
 
 async def create_token(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
+    own, form = SettingsRequest(request), await forms.read(request)
     try:
-        made = await visit.state.database.run_as(
-            visit.viewer.id, users.create_token, visit.viewer.id, form.raw("token_name")
-        )
+        made = await own.state.database.run_as(own.viewer.id, users.create_token, own.viewer.id, form.raw("token_name"))
     except ChatserverError as error:
-        return await visit.page(refused={"token": responses.refuse(form, error, {"name": "token_name"})}, error=error)
-    return await visit.page(made=made)
+        return await own.page(refused={"token": responses.refuse(form, error, {"name": "token_name"})}, error=error)
+    return await own.page(made=made)
 
 
 async def revoke_token(request: Request) -> Response:
-    visit = Visit(request)
+    own = SettingsRequest(request)
     await forms.read(request)
     token_id = ids.parse(request.path_params["token_id"])
-    await visit.state.database.run_as(visit.viewer.id, users.revoke_token, visit.viewer.id, token_id)
-    return visit.done("That token works no more.")
+    await own.state.database.run_as(own.viewer.id, users.revoke_token, own.viewer.id, token_id)
+    return own.done("That token works no more.")
 
 
-# Leaving ----------------------------------------------------------------------------------------------------------
+# Export and deletion ----------------------------------------------------------------------------------------------
 
 
 async def export_account(request: Request) -> Response:
-    visit = Visit(request)
+    own = SettingsRequest(request)
     filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
-    pieces: AsyncIterator[bytes] = await export.export_account(visit.state.database, visit.viewer.id)
+    pieces: AsyncIterator[bytes] = await export.export_account(own.state.database, own.viewer.id)
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
-    return StreamingResponse(pieces, media_type="application/json", headers=headers)
+    return StreamingResponse(pieces, media_type="registration/json", headers=headers)
 
 
 async def delete_account(request: Request) -> Response:
-    visit, form = Visit(request), await forms.read(request)
+    own, form = SettingsRequest(request), await forms.read(request)
     try:
         await erasure.delete_account(
-            visit.state.database, visit.viewer.id, form.raw("delete_password"), authenticate.visitor(request)
+            own.state.database, own.viewer.id, form.raw("delete_password"), request_identity.visitor(request)
         )
     except ChatserverError as error:
-        return await visit.page(
+        return await own.page(
             refused={"delete": responses.refuse(form, error, {"current_password": "delete_password"})}, error=error
         )
     response = forms.redirect(request, "/", notice="Your account is deleted. Thank you for having been here.")
-    authenticate.take_cookie(response, visit.state.config)
+    request_identity.clear_cookie(response, own.state.config)
     return response
 
 

@@ -1,4 +1,4 @@
-"""The doors of the house: sign up, sign in, sign out, and the page of a reset link."""
+"""The pages to sign up, sign in, sign out and reset a password."""
 
 from urllib.parse import urlencode
 
@@ -11,12 +11,12 @@ from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
 from chatserver.text import normalization
-from chatserver.users import authenticate, devices, entry
+from chatserver.users import authentication, device_cookies, request_identity
 from chatserver.users.pages import responses
 from chatserver.web import forms
 from chatserver.web.forms import Form
 
-# Where one lands who came for nothing else: a new member has nothing yet, a known one has sessions.
+# Where a user is sent without a `next` address: a new one has no session yet.
 AFTER_SIGN_UP = "/plans"
 AFTER_SIGN_IN = "/sessions"
 _INVITE = "/invite/"
@@ -38,7 +38,7 @@ async def show_sign_up(request: Request) -> Response:
 
 
 def _invite_of(path: str) -> str:
-    """The code of the invite link that somebody came by."""
+    """The invite code of a path to an invite, or an empty text."""
     return normalization.invite_code(path) if path.startswith(_INVITE) else ""
 
 
@@ -56,19 +56,19 @@ def _with_next(path: str, form: Form) -> str:
 
 async def sign_up(request: Request) -> Response:
     state, form = _state(request), await forms.read(request)
-    application = entry.Application(
+    registration = authentication.Registration(
         email=form.text("email"), name=form.text("name"), password=form.raw("password"), invite=form.text("invite")
     )
-    opener = entry.with_a_sign_in(replacing=current_viewer(request))
-    visitor, policy = authenticate.visitor(request), state.config.sign_up
+    issuer = authentication.sign_in_issuer(replacing=current_viewer(request))
+    visitor, policy = request_identity.visitor(request), state.config.sign_up
     try:
-        arrival = await users.sign_up(state.database, application, visitor, policy=policy, opener=opener)
+        signed_in = await users.sign_up(state.database, registration, visitor, policy=policy, issuer=issuer)
     except ChatserverError as error:
         return _sign_up_page(request, responses.refuse(form, error), error)
     onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
-    response = forms.redirect(request, onward, notice=f"Welcome, {arrival.user.name}!")
-    authenticate.give_cookie(response, state.config, arrival.secret.token)
-    devices.remember(request, response, arrival.user.id)
+    response = forms.redirect(request, onward, notice=f"Welcome, {signed_in.user.name}!")
+    request_identity.set_cookie(response, state.config, signed_in.secret.token)
+    device_cookies.remember(request, response, signed_in.user.id)
     return response
 
 
@@ -89,15 +89,15 @@ def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = 
 
 async def sign_in(request: Request) -> Response:
     state, form = _state(request), await forms.read(request)
-    opener = entry.with_a_sign_in(replacing=current_viewer(request))
-    email, password, visitor = form.text("email"), form.raw("password"), authenticate.visitor(request)
+    issuer = authentication.sign_in_issuer(replacing=current_viewer(request))
+    email, password, visitor = form.text("email"), form.raw("password"), request_identity.visitor(request)
     try:
-        arrival = await users.sign_in(state.database, email, password, visitor, opener=opener)
+        signed_in = await users.sign_in(state.database, email, password, visitor, issuer=issuer)
     except ChatserverError as error:
         return _sign_in_page(request, responses.refuse(form, error), error)
     response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
-    authenticate.give_cookie(response, state.config, arrival.secret.token)
-    devices.remember(request, response, arrival.user.id)
+    request_identity.set_cookie(response, state.config, signed_in.secret.token)
+    device_cookies.remember(request, response, signed_in.user.id)
     return response
 
 
@@ -105,9 +105,9 @@ async def sign_out(request: Request) -> Response:
     state, viewer = _state(request), current_viewer(request)
     await forms.read(request)
     if viewer is not None and viewer.via == "cookie":
-        await state.database.run_as(viewer.id, users.leave, viewer)
+        await state.database.run_as(viewer.id, users.sign_out, viewer)
     response = forms.redirect(request, "/", notice="You are signed out.")
-    authenticate.take_cookie(response, state.config)
+    request_identity.clear_cookie(response, state.config)
     return response
 
 
@@ -130,8 +130,8 @@ async def reset(request: Request) -> Response:
     except ChatserverError as error:
         return await _reset_page(request, responses.refuse(form, error), error)
     response = forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
-    # Whoever holds the link is its owner: the guesses that may have led to it do not stand in the way of the sign-in.
-    devices.remember(request, response, user.id)
+    # The holder of the link is the owner: earlier guesses of strangers must not make this browser's sign-in wait.
+    device_cookies.remember(request, response, user.id)
     return response
 
 

@@ -10,9 +10,9 @@ from chatserver.database import Database
 from chatserver.errors import Invalid
 from chatserver.limits import Limits
 from chatserver.text import confusables
-from chatserver.users import entry, names
+from chatserver.users import authentication, display_names
 from tests.support.people import make_user, run_sql, run_sql_as
-from tests.users.people import PASSWORD, email, member, someone
+from tests.users.accounts import PASSWORD, email, member, new_visitor
 
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=[]), max_size=100)
 
@@ -57,14 +57,14 @@ PEOPLE = [
 @pytest.mark.parametrize("name", [*ROLES, *MIXED, *UNSEEN])
 def test_a_name_that_pretends_is_refused_with_its_field(name):
     with pytest.raises(Invalid) as refusal:
-        names.check(name)
+        display_names.check(name)
     assert refusal.value.details["field"] == "name" and refusal.value.details["why"]
 
 
 @pytest.mark.parametrize("name", PEOPLE)
 def test_people_of_all_countries_are_called_as_they_are(name):
-    assert names.check(names.check(name)) == names.check(name)
-    assert names.shown(names.check(name)) == names.check(name)
+    assert display_names.check(display_names.check(name)) == display_names.check(name)
+    assert display_names.shown(display_names.check(name)) == display_names.check(name)
 
 
 @pytest.mark.parametrize(
@@ -73,24 +73,27 @@ def test_people_of_all_countries_are_called_as_they_are(name):
         ("Assistant", "Assistant (member)"),
         ("\u0410ssistant", "\u0410ssistant (member)"),
         ("A\u200bda\u202e", "Ada"),
-        ("\u3164", names.NAMELESS),
-        ("\u200b\u200d", names.NAMELESS),
+        ("\u3164", display_names.NAMELESS),
+        ("\u200b\u200d", display_names.NAMELESS),
         ("A" + "\u0301\u0300" * 40, "Á" + "\u0300\u0301\u0300\u0301"),
     ],
 )
 def test_a_name_from_before_is_shown_without_what_it_pretends(before, now):
-    assert names.shown(before) == now
+    assert display_names.shown(before) == now
 
 
 @settings(deadline=None)
 @given(ANYTHING)
 def test_any_text_is_a_name_or_a_clear_refusal_and_any_name_from_before_can_be_shown(text):
     try:
-        assert names.check(names.check(text)) == names.check(text)
+        assert display_names.check(display_names.check(text)) == display_names.check(text)
     except Invalid as refusal:
         assert refusal.details["field"] == "name"
-    assert names.shown(names.shown(text)) in {names.shown(text), f"{names.shown(text)} (member)"}
-    assert names.shown(text).strip()
+    assert display_names.shown(display_names.shown(text)) in {
+        display_names.shown(text),
+        f"{display_names.shown(text)} (member)",
+    }
+    assert display_names.shown(text).strip()
 
 
 @pytest.mark.parametrize(
@@ -126,9 +129,11 @@ def test_names_that_look_different_are_let_be(one, other):
 async def test_whoever_signs_up_or_changes_the_name_is_judged(database):
     ada = await member(database)
     for name in ("Assistant", "\u0410da", "A\u200bda"):
-        application = entry.Application(email=email(), name=name, password=PASSWORD)
+        registration = authentication.Registration(email=email(), name=name, password=PASSWORD)
         with pytest.raises(Invalid):
-            await users.sign_up(database, application, someone(), policy="open", opener=entry.with_a_sign_in())
+            await users.sign_up(
+                database, registration, new_visitor(), policy="open", issuer=authentication.sign_in_issuer()
+            )
         with pytest.raises(Invalid):
             await database.run_system(users.rename, ada.id, name)
     assert (await database.run_system(users.get, ada.id)).name == "Ada"
@@ -140,8 +145,8 @@ async def test_nobody_is_called_like_the_site(database_url, database):
     try:
         for name in ("Picture House", "picture-house", "Pictur\u0435house".replace("\u0435", "e"), "PICTUREH0USE"):
             with pytest.raises(Invalid, match="this site"):
-                await limited.run_system(entry.add, email(), name, None)
-        await limited.run_system(entry.add, email(), "Picture Housekeeper", None)
+                await limited.run_system(authentication.add, email(), name, None)
+        await limited.run_system(authentication.add, email(), "Picture Housekeeper", None)
     finally:
         await limited.close()
 

@@ -1,4 +1,4 @@
-"""The doors on a real server, behind the real layers, and browsers that use them: they keep cookies and fill in forms."""
+"""The account pages and routes on a real server, and browsers that keep cookies and fill in forms."""
 
 import asyncio
 import contextlib
@@ -15,14 +15,14 @@ from starlette.applications import Starlette
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.state import State
-from chatserver.users import authenticate, pages, routes
+from chatserver.users import pages, request_identity, routes
 from chatserver.web import errors, middleware, templating
-from tests.users.people import address
+from tests.users.accounts import address
 
 
 def build(config: Config, database: Database) -> Starlette:
     site = templating.open_site(config, "a test's key")
-    identify = functools.partial(authenticate.identify, database, config)
+    identify = functools.partial(request_identity.identify, database, config)
     app = Starlette(
         routes=[*routes.ROUTES, *pages.PAGES, site.statics.route()],
         middleware=middleware.http_stack(config, identify),
@@ -34,7 +34,7 @@ def build(config: Config, database: Database) -> Starlette:
     return app
 
 
-class Doors:
+class AccountServer:
     """A running server; `browser()` opens a new one, from an address of its own."""
 
     def __init__(self, url: str, closing: contextlib.AsyncExitStack) -> None:
@@ -48,7 +48,7 @@ class Doors:
 
 
 @contextlib.asynccontextmanager
-async def serve(database: Database, **settings: Any) -> AsyncIterator[Doors]:
+async def serve(database: Database, **settings: Any) -> AsyncIterator[AccountServer]:
     defaults = {"data_dir": Path("unused"), "port": 0, "trusted_proxies": ("127.0.0.1", "::1")}
     config = Config(**{**defaults, **settings})
     app = build(config, database)
@@ -59,7 +59,7 @@ async def serve(database: Database, **settings: Any) -> AsyncIterator[Doors]:
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         async with contextlib.AsyncExitStack() as closing:
-            yield Doors(f"http://localhost:{port}", closing)
+            yield AccountServer(f"http://localhost:{port}", closing)
     finally:
         server.should_exit = True
         await running
@@ -122,6 +122,6 @@ class Browser:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """A call to the API: status and JSON."""
-        sent = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin", **headers}
+        sent = {"Accept": "registration/json", "Sec-Fetch-Site": "same-origin", **headers}
         async with self.client.request(method, "/api/v1" + path, json=body, headers=sent) as response:
             return response.status, await response.json() if await response.read() else None

@@ -6,26 +6,27 @@ import pytest
 
 from chatserver import users
 from chatserver.errors import BadCredentials, Invalid, NotFound, RateLimited
-from chatserver.users import authenticate
+from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
-from tests.users.people import PASSWORD, comes_in, makes_token, member, someone, sql
+from tests.support.people import run_sql
+from tests.users.accounts import PASSWORD, create_api_token, member, new_visitor, signed_in_user
 
 NEW = "a quite different one"
 
 
 async def changes(database, user, current=PASSWORD, new=NEW, **options):
-    await users.change_password(database, user.id, current, new, someone(), **{"kept": None, **options})
+    await users.change_password(database, user.id, current, new, new_visitor(), **{"kept": None, **options})
 
 
 async def recognises(database, token):
-    verb = authenticate.by_token if token.startswith("cs_") else authenticate.by_cookie
+    verb = request_identity.viewer_of_token if token.startswith("cs_") else request_identity.viewer_of_cookie
     return await database.run_system(verb, token)
 
 
 async def test_a_change_of_password_ends_every_other_sign_in_and_says_so(database, published):
     ada = await member(database)
-    here, phone, tablet = [await comes_in(database, ada) for _ in range(3)]
-    token = await makes_token(database, ada)
+    here, phone, tablet = [await signed_in_user(database, ada) for _ in range(3)]
+    token = await create_api_token(database, ada)
     await changes(database, ada, kept=here.secret.id)
     assert await recognises(database, here.secret.token) is not None
     assert await recognises(database, phone.secret.token) is None
@@ -35,13 +36,13 @@ async def test_a_change_of_password_ends_every_other_sign_in_and_says_so(databas
     assert isinstance(event, SignInsEnded) and not event.account_closed
     assert set(event.credential_ids) == {phone.secret.id, tablet.secret.id}
     with pytest.raises(BadCredentials):
-        await comes_in(database, ada)
-    await comes_in(database, ada, password=NEW)
+        await signed_in_user(database, ada)
+    await signed_in_user(database, ada, password=NEW)
 
 
 async def test_it_can_revoke_the_tokens_too(database):
     ada = await member(database)
-    token = await makes_token(database, ada)
+    token = await create_api_token(database, ada)
     await changes(database, ada, tokens_too=True)
     assert await recognises(database, token) is None
 
@@ -61,7 +62,7 @@ async def test_a_poor_new_password_is_refused_and_the_old_one_stays(database, ne
     ada = await member(database)
     with pytest.raises(Invalid):
         await changes(database, ada, new=new)
-    await comes_in(database, ada)
+    await signed_in_user(database, ada)
 
 
 async def test_two_changes_at_the_same_moment_make_one(database):
@@ -74,13 +75,13 @@ async def test_two_changes_at_the_same_moment_make_one(database):
 
 async def test_a_reset_link_works_once_and_signs_out_everything(database):
     ada = await member(database)
-    arrival, token = await comes_in(database, ada), await makes_token(database, ada)
+    signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
     link = await database.run_system(users.begin_reset, ada.id)
     assert await database.run_system(users.find_reset, link) == ada.email
     assert (await users.reset_password(database, link, NEW)).email == ada.email
-    assert await recognises(database, arrival.secret.token) is None
+    assert await recognises(database, signed_in.secret.token) is None
     assert await recognises(database, token) is None
-    await comes_in(database, ada, password=NEW)
+    await signed_in_user(database, ada, password=NEW)
     for attempt in (users.reset_password(database, link, NEW), database.run_system(users.find_reset, link)):
         with pytest.raises(NotFound):
             await attempt
@@ -102,9 +103,9 @@ async def test_a_link_is_good_for_a_quarter_of_an_hour_and_until_the_next_one(da
     with pytest.raises(NotFound):
         await database.run_system(users.find_reset, first)
     move = "UPDATE password_resets SET expires_at = expires_at - make_interval(mins => $1) WHERE user_id = $2"
-    await sql(database, move, 14, ada.id)
+    await run_sql(database, move, 14, ada.id)
     await database.run_system(users.find_reset, second)
-    await sql(database, move, 1, ada.id)
+    await run_sql(database, move, 1, ada.id)
     with pytest.raises(NotFound):
         await users.reset_password(database, second, NEW)
 
@@ -127,8 +128,8 @@ async def test_a_reset_frees_an_account_that_strangers_have_stopped(database):
     ada = await member(database)
     for _ in range(5):
         with pytest.raises(BadCredentials):
-            await comes_in(database, ada, password="wrong password")
+            await signed_in_user(database, ada, password="wrong password")
     with pytest.raises(RateLimited):
-        await comes_in(database, ada)
+        await signed_in_user(database, ada)
     await users.reset_password(database, await database.run_system(users.begin_reset, ada.id), NEW)
-    await comes_in(database, ada, password=NEW)
+    await signed_in_user(database, ada, password=NEW)

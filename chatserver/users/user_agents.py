@@ -1,4 +1,4 @@
-"""What people call a browser, read from what it calls itself: a guess to recognise one's own by, nothing more."""
+"""Readable names of browsers from their User-Agent header, by which people recognise their own sign-ins."""
 
 # In this order: a Chromium browser also says Chrome, Chrome also says Safari, and an iPhone also says Mac OS X.
 _BROWSERS = (
@@ -23,7 +23,7 @@ _SYSTEMS = (
 
 
 def describe(user_agent: str) -> str:
-    """ "Firefox on Linux", or the first word of what it says, or "An unknown browser"."""
+    """Browser and system ("Firefox on Linux"), otherwise the first word of the header, or "An unknown browser"."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if browser and system:

@@ -1,6 +1,6 @@
-"""Which names people may have: one line that everybody can see, in letters that go together (UTS 39), and no role's name.
+"""Display names of users: one visible line, without mixed scripts (UTS 39), that looks like no role's name.
 
-`check` judges a name that somebody chooses, whatever the entrance. `shown` is how an account's name from before is shown.
+`check` validates a chosen name, at every entrance. `shown` makes the name of an account from before this check presentable.
 """
 
 import functools
@@ -22,24 +22,24 @@ NAMELESS = "No name"
 MOST_MARKS = 4
 _JOINERS = "\u200c\u200d"
 _EMOJI_STYLE, _KEYCAP, _BLACK_FLAG = "\ufe0f", "\u20e3", "\U0001f3f4"
-# Blanks and placeholders that fonts draw as nothing, whatever their category says.
-_NOTHING = frozenset("\u2800\ufffc\ufffd\U0001d159")
-# Writing systems that are used together in one word: UTS 39's highly restrictive profile.
-_TOGETHER = (
+# Characters that fonts draw as nothing, whatever their Unicode category.
+_BLANKS = frozenset("\u2800\ufffc\ufffd\U0001d159")
+# Scripts that are used together in one word: the highly restrictive profile of UTS 39.
+_COMBINABLE = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
     {"LATIN", "HAN", "BOPOMOFO"},
     {"LATIN", "HAN", "HANGUL"},
 )
 _NEUTRAL = {"COMMON", "INHERITED", "Unknown"}
-# A whole name that people have; who owns a session is told by the role beside it. "Ada (owner)" would be read as the role.
+# People have it as their whole name, and the role beside a name tells who owns a session; "Ada (owner)" stays refused.
 _MAY_STAND_ALONE = frozenset({"owner"})
 _WORD = re.compile(r"[\W_]+")
 
 
 def check(text: str) -> str:
-    """A name as it is kept; Invalid with what is wrong with it."""
+    """The name as it is stored; Invalid, with field `name` and the reason, where it is not accepted."""
     name = unicodedata.normalize("NFC", validation.single_line("name", text, LONGEST))
-    if why := _unseen(name) or _unlike(name):
+    if why := _visibility_problem(name) or _script_problem(name):
         raise Invalid.field("name", why)
     if word := reserved_word(name):
         raise Invalid.field("name", f"must not look like “{word}”, which stands for a role here")
@@ -47,47 +47,47 @@ def check(text: str) -> str:
 
 
 def check_site(name: str, site_name: str) -> str:
-    """The name, where it is not that of this site; Invalid otherwise."""
+    """The name; Invalid where it looks like the name of this site."""
     if site_name and _joined(name) & _joined(site_name):
         raise Invalid.field("name", "must not look like the name of this site")
     return name
 
 
 def shown(name: str) -> str:
-    """A name from before it was judged, as others see it: without what is invisible, and marked where it pretends."""
+    """An unchecked name as others see it: without invisible characters, and marked where it looks like a role."""
     kept = "".join(character for index, character in enumerate(name) if not _is_hidden(name, index))
-    readable = " ".join(_thinned(unicodedata.normalize("NFC", kept)).split())
-    if not _has_ink(readable):
+    readable = " ".join(_without_surplus_marks(unicodedata.normalize("NFC", kept)).split())
+    if not _is_visible(readable):
         return NAMELESS
     return f"{readable} (member)" if reserved_word(readable) else readable
 
 
-# Visible ----------------------------------------------------------------------------------------------------------
+# Visibility -------------------------------------------------------------------------------------------------------
 
 
-def _unseen(name: str) -> str | None:
-    """What of a name nobody would see, or too much of it."""
-    if not _has_ink(name):
+def _visibility_problem(name: str) -> str | None:
+    """Why a name is not visible as it is written, or None."""
+    if not _is_visible(name):
         return "must not be empty"
     if any(_is_hidden(name, index) for index in range(len(name))):
         return "must not contain invisible characters"
     if _is_mark(name[0]):
         return "must not begin with a mark that belongs to a letter"
-    if _thinned(name) != name:
+    if _without_surplus_marks(name) != name:
         return "has too many marks on one letter"
     return None
 
 
-def _has_ink(name: str) -> bool:
+def _is_visible(name: str) -> bool:
     return any(unicodedata.category(each)[0] in "LNPS" and not _is_blank(each) for each in name)
 
 
 def _is_blank(character: str) -> bool:
-    return character in confusables.INVISIBLE or character in _NOTHING
+    return character in confusables.INVISIBLE or character in _BLANKS
 
 
 def _is_hidden(name: str, index: int) -> bool:
-    """Whether a character is not seen there: joiners and styles are, where they change what stands beside them."""
+    """Whether a character is invisible there. Joiners and variation selectors are visible where they change a neighbour."""
     character = name[index]
     before = name[index - 1] if index else ""
     if character in _JOINERS:
@@ -104,7 +104,7 @@ def _joins(name: str, index: int) -> bool:
     if name[index] == "\u200d" and after and _is_symbol(after):
         return bool(before) and (_is_symbol(before) or before == _EMOJI_STYLE)
     try:
-        # Persian, Hindi and others: as in names of domains (RFC 5892, appendix A).
+        # Persian, Hindi and others, as in domain names (RFC 5892, appendix A).
         return valid_contextj(name, index)
     except ValueError:
         return False
@@ -118,8 +118,8 @@ def _is_mark(character: str) -> bool:
     return unicodedata.category(character) in {"Mn", "Me"}
 
 
-def _thinned(name: str) -> str:
-    """The name with no more marks on one letter than any writing needs."""
+def _without_surplus_marks(name: str) -> str:
+    """The name with at most MOST_MARKS different marks on one letter."""
     kept: list[str] = []
     for is_mark, run in itertools.groupby(name, _is_mark):
         characters = list(run)
@@ -127,13 +127,13 @@ def _thinned(name: str) -> str:
     return "".join(kept)
 
 
-# Letters that go together -------------------------------------------------------------------------------------------
+# Scripts ----------------------------------------------------------------------------------------------------------
 
 
-def _unlike(name: str) -> str | None:
+def _script_problem(name: str) -> str | None:
     for word in _WORD.split(name):
         scripts = {categories.alias(character) for character in word} - _NEUTRAL
-        if len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER):
+        if len(scripts) > 1 and not any(scripts <= allowed for allowed in _COMBINABLE):
             return f"mixes letters of different alphabets in “{word}”"
     return None
 
@@ -142,7 +142,7 @@ def _unlike(name: str) -> str | None:
 
 
 def reserved_word(name: str) -> str | None:
-    """The role's name that a name has in it as a word, or looks like as a whole; None where it has none."""
+    """The reserved word that a name contains as a word or resembles as a whole; None where there is none."""
     if name.strip("0123456789 -_").lower() in _MAY_STAND_ALONE:
         return None
     reserved = _reserved()
@@ -158,7 +158,7 @@ def _composed(name: str) -> str:
 
 
 def _joined(text: str) -> frozenset[str]:
-    """The looks of a text without its blanks and signs; with the numbers at its ends, which may be letters, and without."""
+    """Confusable keys of the letters of a text, with the digits at its ends, which may stand for letters, and without."""
     letters = "".join(each for each in _composed(text) if unicodedata.category(each)[0] in "LMN")
     return (confusables.keys(letters) | confusables.keys(letters.strip("0123456789"))) - {""}
 

@@ -7,12 +7,12 @@ import pytest
 from chatserver import users
 from chatserver.errors import Conflict, NotFound
 from tests.support.people import make_user, run_sql
-from tests.users.people import comes_in, email, member
+from tests.users.accounts import email, member, signed_in_user
 
 
 async def test_accounts_are_listed_newest_first_and_page_by_page(database):
     ada, bob = await member(database), await member(database, "Bob")
-    await comes_in(database, ada)
+    await signed_in_user(database, ada)
     newest = await database.run_system(users.list_users, limit=2)
     assert [one.id for one in newest] == [bob.id, ada.id]
     assert newest[0].last_seen_at is None and newest[1].last_seen_at is not None
@@ -47,7 +47,7 @@ async def test_an_address_from_before_keys_is_found_as_then_and_in_every_spellin
     local = f"jos\u00e9-{uuid.uuid4().hex}"
     old = await make_user(database, "Jos\u00e9", email=f"{local}@b\u00fccher.example")
     assert (await database.run_system(users.find, f"{local}@b\u00fccher.example")).id == old
-    await database.run_system(users.spell_addresses)
+    await database.run_system(users.set_missing_email_keys)
     for text in (f"{local.upper()}@xn--bcher-kva.example", f"{local}@b\u00fccher.example".replace("\u00e9", "e\u0301")):
         assert (await database.run_system(users.find, text)).id == old
     with pytest.raises(Conflict):
@@ -59,6 +59,6 @@ async def test_of_two_old_accounts_of_one_address_both_are_still_found_as_they_w
     composed, decomposed = f"\u00e9{local}@example.org", f"e\u0301{local}@example.org"
     first, second = await make_user(database, email=composed), await make_user(database, email=decomposed)
     for _ in range(2):
-        await database.run_system(users.spell_addresses)
+        await database.run_system(users.set_missing_email_keys)
     assert (await database.run_system(users.find, composed)).id == first
     assert await run_sql(database, "SELECT FROM users WHERE id = $1 AND email_key IS NULL", second)

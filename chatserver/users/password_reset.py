@@ -1,4 +1,4 @@
-"""A new password: by the old one, or by a link from the operator, which works once and for a quarter of an hour."""
+"""New passwords: by the current one, or by a reset link from the operator, which works once and for RESET_MINUTES."""
 
 import structlog
 
@@ -6,11 +6,11 @@ from chatserver import ids
 from chatserver.database import Database, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.text import normalization
-from chatserver.users import api_tokens, entry, passwords, sign_ins, throttling, tokens
-from chatserver.users.entry import Proof
+from chatserver.users import api_tokens, authentication, passwords, sign_in_throttling, sign_ins, tokens
+from chatserver.users.authentication import PasswordCheck
 from chatserver.users.models import User, Visitor
 
-# Long enough to pass a link on by telephone.
+# Long enough to read the link to somebody over the telephone.
 RESET_MINUTES = 15
 _USED_OR_OLD = "This link has been used already, or is too old. Ask the operator for a new one."
 
@@ -27,21 +27,26 @@ async def change_password(
     kept: str | None,
     tokens_too: bool = False,
 ) -> None:
-    """Changes one's own password, and ends every sign-in but `kept`; with `tokens_too` also revokes the API tokens."""
-    proof = await entry.prove_again(database, viewer_id, current, visitor)
-    passwords.check(new, email=proof.user.email, name=proof.user.name)
+    """Changes a user's password, and ends every sign-in but `kept`; with `tokens_too` also revokes all API tokens.
+
+    Invalid for a wrong current or a bad new password, RateLimited, Conflict where it was changed meanwhile.
+    """
+    checked = await authentication.check_own_password(database, viewer_id, current, visitor)
+    passwords.check(new, email=checked.user.email, name=checked.user.name)
     password_hash = await passwords.hashed(new)
-    await database.run_system(_change, proof, password_hash, kept, tokens_too)
+    await database.run_system(_change, checked, password_hash, kept, tokens_too)
 
 
-async def _change(tx: Transaction, proof: Proof, password_hash: str, kept: str | None, tokens_too: bool) -> None:
-    user_id = proof.user.id
+async def _change(
+    tx: Transaction, checked: PasswordCheck, password_hash: str, kept: str | None, tokens_too: bool
+) -> None:
+    user_id = checked.user.id
     changed = await tx.fetch_value(
-        "users.set_password", id=user_id, password_hash=password_hash, checked=proof.password_hash
+        "users.set_password", id=user_id, password_hash=password_hash, checked=checked.password_hash
     )
     if changed is None:
         raise Conflict("Your password was changed elsewhere just now. Please start again.")
-    await entry.settle(tx, proof)
+    await authentication.clear_attempt(tx, checked)
     await sign_ins.end_other_sign_ins(tx, user_id, kept)
     if tokens_too:
         await api_tokens.revoke_tokens(tx, user_id)
@@ -49,7 +54,7 @@ async def _change(tx: Transaction, proof: Proof, password_hash: str, kept: str |
 
 
 async def begin_reset(tx: Transaction, user_id: str) -> str:
-    """The secret of a new reset link; links before it are void. Needs the worker role."""
+    """Creates a reset link and returns its secret; earlier links stop working. Needs the worker role."""
     token = tokens.new()
     await tx.execute(
         "users.add_reset", id=ids.new(), user_id=user_id, token_hash=tokens.digest(token), minutes=RESET_MINUTES
@@ -59,7 +64,7 @@ async def begin_reset(tx: Transaction, user_id: str) -> str:
 
 
 async def find_reset(tx: Transaction, token: str) -> str:
-    """Whose address a reset link is for; NotFound where it is used or too old. Needs the worker role."""
+    """The e-mail address of the account of a reset link; NotFound where it is used or expired. Needs the worker role."""
     row = await tx.fetch_one("users.find_reset", token_hash=tokens.digest(token))
     if row is None:
         raise NotFound(_USED_OR_OLD)
@@ -68,7 +73,10 @@ async def find_reset(tx: Transaction, token: str) -> str:
 
 
 async def reset_password(database: Database, token: str, new: str) -> User:
-    """Sets a password by a reset link, once, and ends every sign-in and API token. Returns whose it is."""
+    """Sets a password by a reset link, ends every sign-in and revokes every API token. Returns the account.
+
+    NotFound for a used or expired link, Invalid for a bad password.
+    """
     email = await database.run_system(find_reset, token)
     passwords.check(new, email=email)
     return await database.run_system(_reset, token, await passwords.hashed(new))
@@ -82,6 +90,6 @@ async def _reset(tx: Transaction, token: str, password_hash: str) -> User:
     await tx.execute("users.replace_password", id=user.id, password_hash=password_hash)
     await sign_ins.end_other_sign_ins(tx, user.id, None)
     await api_tokens.revoke_tokens(tx, user.id)
-    await throttling.forget(tx, throttling.ACCOUNT, normalization.email_key(user.email))
+    await sign_in_throttling.reset(tx, sign_in_throttling.ACCOUNT, normalization.email_key(user.email))
     log.info("user.password_reset", user_id=user.id)
     return user

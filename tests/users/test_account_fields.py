@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chatserver.errors import Invalid
 from chatserver.text import normalization
-from chatserver.users import names, passwords, profile
-from chatserver.users.browsers import describe
+from chatserver.users import display_names, email_addresses, passwords
+from chatserver.users.user_agents import describe
 
 ANYTHING = st.text(alphabet=st.characters(exclude_categories=[]), max_size=400)
 
@@ -19,7 +19,7 @@ ANYTHING = st.text(alphabet=st.characters(exclude_categories=[]), max_size=400)
     ["ada@example.org", " Ada.Lovelace+x@Sub.Example.ORG ", "operator@localhost", "अदा@उदाहरण.भारत", "o'neil@x.co"],
 )
 def test_an_ordinary_address_is_taken(text):
-    assert profile.email(text) == text.strip()
+    assert email_addresses.check(text) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_an_ordinary_address_is_taken(text):
 )
 def test_what_is_no_address_is_refused_with_its_field(text):
     with pytest.raises(Invalid) as refusal:
-        profile.email(text)
+        email_addresses.check(text)
     assert refusal.value.details["field"] == "email"
 
 
 @pytest.mark.parametrize("text", ["A", "Ada Lovelace", "  Ada   Lovelace ", "अदा", "👩‍🚀", "Ada 🏳️‍🌈", "x" * 80])
 def test_an_ordinary_name_is_taken(text):
-    assert names.check(text) == " ".join(text.split())
+    assert display_names.check(text) == " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_ordinary_name_is_taken(text):
 )
 def test_a_name_nobody_could_read_is_refused_with_its_field(text):
     with pytest.raises(Invalid) as refusal:
-        names.check(text)
+        display_names.check(text)
     assert refusal.value.details["field"] == "name"
 
 
@@ -67,20 +67,20 @@ def test_a_name_nobody_could_read_is_refused_with_its_field(text):
 @given(ANYTHING)
 def test_any_text_is_a_storable_name_or_a_clear_refusal(text):
     try:
-        name = names.check(text)
+        name = display_names.check(text)
     except Invalid as refusal:
         assert refusal.details["field"] == "name"
     else:
         assert 1 <= len(name) <= 80
         assert not any(unicodedata.category(character) in {"Cc", "Cs"} for character in name)
-        assert names.check(name) == name
+        assert display_names.check(name) == name
 
 
 @settings(deadline=None)
 @given(st.one_of(ANYTHING, st.emails()))
 def test_any_text_is_a_storable_address_or_a_clear_refusal(text):
     try:
-        address = profile.email(text)
+        address = email_addresses.check(text)
     except Invalid as refusal:
         assert refusal.details["field"] == "email"
     else:

@@ -1,7 +1,7 @@
-"""Browsers that a person has used before: whoever shows the cookie of one is counted apart from strangers who guess.
+"""Device cookies (OWASP): attempts from a browser in which the account was signed in to before are counted apart.
 
-The cookie opens nothing. It names the accounts that were signed in to with this browser, the last first, each with a
-random id of its own, and is signed (OWASP calls it a device cookie).
+The cookie grants nothing. It is signed, and lists the accounts that were signed in to with this browser, the last one first,
+each with a random device id.
 """
 
 import secrets
@@ -17,14 +17,14 @@ from chatserver.web import cookies
 from chatserver.web.site import Site, site_of
 
 COOKIE = "device"
-# People who share a browser; the one who used it longest ago is forgotten first.
+# Of people who share a browser; the least recent one is dropped.
 MOST_ACCOUNTS = 4
-# As long as browsers keep a cookie at most.
+# The longest that browsers keep a cookie.
 LIFETIME_SECONDS = 400 * 24 * 3600
 
 
 def read(connection: HTTPConnection) -> dict[str, str]:
-    """The ids of this browser by account id; empty where it shows no cookie of ours."""
+    """The device ids of this browser by account id; empty without a valid cookie."""
     site = site_of(connection)
     value = cookies.read(connection, site.config, COOKIE)
     if not value:
@@ -43,7 +43,7 @@ def _devices(value: Any) -> dict[str, str]:
 
 
 def remember(connection: HTTPConnection, response: Response, user_id: str) -> None:
-    """Lets the browser show next time that this person has signed in with it."""
+    """Adds an account to the browser's device cookie, with a new device id."""
     site = site_of(connection)
     others = [[known, device] for known, device in read(connection).items() if known != user_id]
     devices = [[user_id, secrets.token_urlsafe(12)], *others][:MOST_ACCOUNTS]

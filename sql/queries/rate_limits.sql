@@ -1,7 +1,7 @@
 -- Budgets of people: the newest moments of each kind, as many as are allowed in a span. The row is locked until the end of
 -- the transaction, so whoever counts something else of the same person after it counts exactly.
 
--- name: spend
+-- name: consume
 -- Counts this moment where there is room (0: always); no row where there is none.
 INSERT INTO budgets AS b (user_id, kind, times) VALUES (coalesce(:user_id::uuid, app_user_id()), :kind, ARRAY[clock_timestamp()])
 ON CONFLICT (user_id, kind) DO UPDATE

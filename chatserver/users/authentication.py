@@ -1,0 +1,227 @@
+"""Authentication by password: signing up, signing in, and confirming the password of a signed-in user.
+
+Each is several units of work, as a password is hashed outside of any transaction: first the attempt is counted and the
+account looked up, then the password is checked, then a credential is issued, where the stored password is still the checked
+one.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import structlog
+from msgspec import Struct
+
+from chatserver import ids
+from chatserver.database import Database, Row, Transaction
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
+from chatserver.identity import addresses
+from chatserver.identity.viewer import Viewer
+from chatserver.text import normalization
+from chatserver.users import api_tokens, display_names, email_addresses, passwords, sign_in_throttling, sign_ins
+from chatserver.users.models import Secret, SignedIn, User, Visitor
+
+Policy = Literal["open", "invite", "closed"]
+# Creates a credential, a sign-in or an API token, for somebody whose password was checked.
+CredentialIssuer = Callable[[Transaction, "PasswordCheck"], Awaitable[Secret]]
+
+log = structlog.get_logger(__name__)
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """The form of a new account; `invite` is the code of a session's invite link."""
+
+    email: str
+    name: str
+    password: str
+    invite: str = ""
+
+
+class PasswordCheck(Struct, frozen=True, kw_only=True):
+    """A correct password: whose it is, the hash it was checked against, and where the attempt was counted.
+
+    `outdated` says that the hash was made with other parameters than today's.
+    """
+
+    user: User
+    password_hash: str
+    visitor: Visitor
+    counts: tuple[sign_in_throttling.AttemptCount, ...] = ()
+    outdated: bool = False
+
+
+class _Attempt(Struct, frozen=True, kw_only=True):
+    """A counted attempt: the row of its account, if there is one, and the refusal where one must wait first."""
+
+    row: Row | None
+    counts: tuple[sign_in_throttling.AttemptCount, ...]
+    refusal: RateLimited | None
+
+
+# Signing up -------------------------------------------------------------------------------------------------------
+
+
+async def sign_up(
+    database: Database, registration: Registration, visitor: Visitor, *, policy: Policy, issuer: CredentialIssuer
+) -> SignedIn:
+    """Creates an account and issues its first credential.
+
+    Invalid for a bad field, SignUpClosed by policy, RateLimited, Conflict for an address that has an account.
+    """
+    email, name = email_addresses.check(registration.email), display_names.check(registration.name)
+    password = passwords.check(registration.password, email=email, name=name)
+    await database.run_system(_may_sign_up, registration.invite, visitor, policy)
+    password_hash = await passwords.hashed(password)
+    return await database.run_system(_join, email, name, password_hash, visitor, issuer)
+
+
+async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: Policy) -> None:
+    if policy == "closed":
+        raise SignUpClosed
+    invited = await _is_valid_invite(tx, invite)
+    limit = sign_in_throttling.sign_up_limit(tx, visitor, invited=invited)
+    await sign_in_throttling.require_attempt(tx, limit, addresses.subnet_of(visitor.address))
+    if policy == "invite" and not invited:
+        raise SignUpClosed("An account here needs an invitation: open the invite link of a session and sign up there.")
+
+
+async def _is_valid_invite(tx: Transaction, invite: str) -> bool:
+    code = normalization.invite_code(invite)
+    return bool(code) and bool(await tx.fetch_value("users.is_valid_invite", code=code))
+
+
+async def _join(
+    tx: Transaction, email: str, name: str, password_hash: str, visitor: Visitor, issuer: CredentialIssuer
+) -> SignedIn:
+    user = await add(tx, email, name, password_hash)
+    secret = await issuer(tx, PasswordCheck(user=user, password_hash=password_hash, visitor=visitor))
+    return SignedIn(user=user, secret=secret)
+
+
+async def add(tx: Transaction, email: str, name: str, password_hash: str | None) -> User:
+    """Creates an account of checked values; Conflict where the address has one, Invalid for the site's own name.
+
+    `password_hash` None: nobody can sign in with a password. Needs the worker role.
+    """
+    display_names.check_site(name, tx.limits.site_name)
+    row = await tx.fetch_one(
+        "users.add",
+        id=ids.new(),
+        email=email,
+        email_key=normalization.email_key(email),
+        name=name,
+        password_hash=password_hash,
+    )
+    if row is None:
+        raise Conflict(
+            "There is an account with this e-mail address already. Sign in instead.", details={"field": "email"}
+        )
+    log.info("user.added", user_id=row["id"])
+    return User.from_row(row)
+
+
+# Signing in -------------------------------------------------------------------------------------------------------
+
+
+async def sign_in(
+    database: Database, email: str, password: str, visitor: Visitor, *, issuer: CredentialIssuer
+) -> SignedIn:
+    """Issues a credential for an address and password; BadCredentials where either is wrong, RateLimited for guessing."""
+    checked = await check_password(database, email, password, visitor)
+    better = await passwords.hashed(password) if checked.outdated else None
+    secret = await database.run_system(_issue, checked, better, issuer)
+    return SignedIn(user=checked.user, secret=secret)
+
+
+async def check_password(database: Database, email: str, password: str, visitor: Visitor) -> PasswordCheck:
+    """Checks an address and password; errors and time are the same whether or not there is an account."""
+    return await _check(await database.run_system(_begin, email, visitor), password, visitor)
+
+
+async def check_own_password(database: Database, user_id: str, password: str, visitor: Visitor) -> PasswordCheck:
+    """Checks the password of a signed-in user, before what a borrowed browser must not do; Invalid where it is wrong."""
+    try:
+        return await _check(await database.run_system(_begin_again, user_id, visitor), password, visitor)
+    except BadCredentials:
+        raise Invalid("That is not your password.", details={"field": "current_password"}) from None
+
+
+async def _check(attempt: _Attempt, password: str, visitor: Visitor) -> PasswordCheck:
+    row = attempt.row
+    if attempt.refusal is not None:
+        raise attempt.refusal
+    spelling_used = await passwords.matching(row["password_hash"] if row else None, password)
+    if row is None or spelling_used is None:
+        raise BadCredentials
+    if row["status"] != "active":
+        raise NotAllowed("This account was closed by the operator of this site.")
+    return PasswordCheck(
+        user=User.from_row(row),
+        password_hash=row["password_hash"],
+        visitor=visitor,
+        counts=attempt.counts,
+        outdated=passwords.is_outdated(row["password_hash"]) or spelling_used != normalization.password(password),
+    )
+
+
+async def _begin(tx: Transaction, email: str, visitor: Visitor) -> _Attempt:
+    row = await find_by_email(tx, email)
+    device = visitor.devices.get(row["id"]) if row else None
+    # A browser with the account's device cookie has a count of its own: attempts of strangers never make it wait.
+    known = (sign_in_throttling.AttemptCount(sign_in_throttling.DEVICE, device),) if device else None
+    counts = known or sign_in_throttling.counts_without_device(row["email"] if row else email, visitor)
+    return _Attempt(row=row, counts=counts, refusal=await sign_in_throttling.count_attempts(tx, counts))
+
+
+async def _begin_again(tx: Transaction, user_id: str, visitor: Visitor) -> _Attempt:
+    row = await tx.fetch_one("users.with_password", id=user_id)
+    if row is None:
+        raise NotSignedIn
+    counts = (sign_in_throttling.AttemptCount(sign_in_throttling.SIGN_IN, visitor.sign_in_id or user_id),)
+    return _Attempt(row=row, counts=counts, refusal=await sign_in_throttling.count_attempts(tx, counts))
+
+
+async def find_by_email(tx: Transaction, email: str) -> Row | None:
+    """The row of the account of an address, in any spelling, or None. Needs the worker role."""
+    email = normalization.email(email)
+    if not email_addresses.is_valid(email):
+        return None
+    return await tx.fetch_one("users.by_email", email=email, key=normalization.email_key(email))
+
+
+async def _issue(tx: Transaction, checked: PasswordCheck, better: str | None, issuer: CredentialIssuer) -> Secret:
+    secret = await issuer(tx, checked)
+    await clear_attempt(tx, checked)
+    if better is not None:
+        await tx.execute("users.set_password", id=checked.user.id, password_hash=better, checked=checked.password_hash)
+    return secret
+
+
+async def clear_attempt(tx: Transaction, checked: PasswordCheck) -> None:
+    """Takes a successful attempt off its counts. Needs the worker role."""
+    await sign_in_throttling.clear(tx, checked.counts)
+
+
+# Issuing credentials ----------------------------------------------------------------------------------------------
+
+
+def sign_in_issuer(*, replacing: Viewer | None = None) -> CredentialIssuer:
+    """Issues a sign-in for a browser; the browser's previous one, if any, ends."""
+
+    async def issue(tx: Transaction, checked: PasswordCheck) -> Secret:
+        if replacing is not None:
+            await sign_ins.sign_out(tx, replacing)
+        return await sign_ins.open_sign_in(tx, checked.user.id, checked.password_hash, checked.visitor)
+
+    return issue
+
+
+def token_issuer(name: str) -> CredentialIssuer:
+    """Issues an API token of this name."""
+    name = api_tokens.check_name(name)
+
+    async def issue(tx: Transaction, checked: PasswordCheck) -> Secret:
+        if await tx.fetch_value("users.lock_for_token", user_id=checked.user.id, checked=checked.password_hash) is None:
+            raise BadCredentials
+        return await api_tokens.create_token(tx, checked.user.id, name)
+
+    return issue
