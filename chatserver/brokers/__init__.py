@@ -1,4 +1,4 @@
-"""Brokers: how announcements reach the other processes. `open_broker(config)` chooses by REDIS_URL."""
+"""Brokers carry events between processes. `open_broker(config)` chooses one by REDIS_URL."""
 
 from chatserver.brokers.base import Broker
 from chatserver.brokers.memory import MemoryBroker
@@ -6,7 +6,7 @@ from chatserver.config import Config
 
 
 def open_broker(config: Config) -> Broker:
-    """Redis where REDIS_URL is set, otherwise the process alone. `start` begins its work."""
+    """A broker over Redis where REDIS_URL is set, otherwise one for a single process. Its `start` is not called yet."""
     if not config.redis_url:
         return MemoryBroker()
     # A single process starts sooner without importing the Redis library.

@@ -1,7 +1,8 @@
-"""Carries announcements between processes. Correctness never rests on it: a lost one is made good by `seq`.
+"""The broker's protocol: events between processes, at most once.
 
-A broker delivers each published envelope once to every process that listens on its channel, this one included, in the
-order of publishing by one process. `publish` returns at once and never fails; what cannot be delivered in time is dropped.
+A broker delivers each published envelope once to every process that is subscribed to its channel, this one included, in the
+order in which one process publishes. `publish` returns at once and never fails; what cannot be delivered in time is
+dropped. Nothing durable depends on it: a gap in `seq` is read from the database.
 """
 
 from collections.abc import Callable
@@ -13,38 +14,38 @@ from chatserver.events import Event
 
 
 class Envelope(Struct, frozen=True):
-    """One event on its way: its JSON, made once, and the event itself where it was published in this process."""
+    """One event with its channel: its JSON, encoded once, and the event itself where this process has published it."""
 
     channel: str
     data: bytes
     event: Event | None = None
 
 
-Receiver = Callable[[Envelope], None]
-Resubscribed = Callable[[str], None]
+Receive = Callable[[Envelope], None]
+ReportMissed = Callable[[str], None]
 
 
 class Broker(Protocol):
-    """In-process or Redis."""
+    """`memory.MemoryBroker` or `redis.RedisBroker`."""
 
     @property
-    def reaches_others(self) -> bool:
-        """Whether there may be other processes."""
+    def spans_processes(self) -> bool:
+        """Whether it connects several processes."""
 
-    async def start(self, receive: Receiver, lost: Resubscribed) -> None:
-        """Begins delivery. `receive` gets each envelope; `lost(channel)` says that something may have been missed."""
+    async def start(self, receive: Receive, missed: ReportMissed) -> None:
+        """Begins delivery. `receive` is called with each envelope, `missed` with a channel that may have missed events."""
 
     def publish(self, envelopes: list[Envelope]) -> None:
-        """Sends on, without waiting."""
+        """Publishes to all processes, without waiting."""
 
     def subscribe(self, channel: str) -> None:
-        """This process listens on `channel` from now on. Counted by the caller: once a channel."""
+        """Subscribes this process to `channel`. The caller counts its listeners and calls this once a channel."""
 
     def unsubscribe(self, channel: str) -> None:
-        """The last listener on `channel` here is gone."""
+        """Ends the subscription to `channel`."""
 
     async def check(self) -> None:
-        """Raises what is wrong, for /readyz and the doctor."""
+        """Checks the connection, for /readyz and the doctor. Raises OSError, TimeoutError or RedisError."""
 
     async def close(self) -> None:
         """Ends delivery. Called once, at the end."""

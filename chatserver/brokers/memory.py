@@ -1,23 +1,23 @@
-"""The broker of a single process: hands what is published straight back to it."""
+"""The broker of a single process: it delivers what the process publishes to the process itself."""
 
 import structlog
 
-from chatserver.brokers.base import Envelope, Receiver, Resubscribed
+from chatserver.brokers.base import Envelope, Receive, ReportMissed
 
 log = structlog.get_logger(__name__)
 
 
 class MemoryBroker:
-    """Delivers at once, in order; nothing can be lost."""
+    """Delivers synchronously, in order; no event is ever missed."""
 
-    reaches_others = False
+    spans_processes = False
 
     def __init__(self) -> None:
         self._channels: set[str] = set()
-        self._receive: Receiver | None = None
+        self._receive: Receive | None = None
 
-    async def start(self, receive: Receiver, lost: Resubscribed) -> None:  # noqa: ARG002 - nothing is lost here
-        """Delivery begins. `lost` is never called."""
+    async def start(self, receive: Receive, missed: ReportMissed) -> None:  # noqa: ARG002 - nothing is missed here
+        """Begins delivery. `missed` is never called."""
         self._receive = receive
 
     def publish(self, envelopes: list[Envelope]) -> None:
@@ -26,7 +26,7 @@ class MemoryBroker:
             self.deliver(envelope)
 
     def deliver(self, envelope: Envelope) -> None:
-        """Hands one envelope to the receiver, if its channel is listened on. What the receiver raises ends here."""
+        """Passes one envelope to the receiver if its channel is subscribed to. Exceptions of the receiver are logged."""
         if self._receive is None or envelope.channel not in self._channels:
             return
         try:
@@ -43,7 +43,7 @@ class MemoryBroker:
         self._channels.discard(channel)
 
     async def check(self) -> None:
-        """Always well."""
+        """Never raises."""
 
     async def close(self) -> None:
         """Ends delivery."""

@@ -1,4 +1,4 @@
-"""The half of the Redis broker that listens: keeps the subscriptions as wanted, and tells when something was missed."""
+"""The subscribing half of the Redis broker: keeps the subscriptions up to date and reports possible gaps."""
 
 import asyncio
 import itertools
@@ -9,65 +9,65 @@ from typing import Any
 import structlog
 from redis.asyncio.connection import AbstractConnection
 
-from chatserver.brokers.base import Resubscribed
+from chatserver.brokers.base import ReportMissed
 
-# A silent connection is asked for a sign of life after this long, and given up after as long again.
-SILENCE_SECONDS = 2.0
-# Channels in one SUBSCRIBE, so that thousands after a reconnect stay small commands.
+# A connection that is idle for this long is sent a PING, and given up after as long again.
+IDLE_SECONDS = 2.0
+# Channels in one SUBSCRIBE: thousands of them after a reconnect are sent as several small commands.
 CHANNELS_AT_ONCE = 500
 
 log = structlog.get_logger(__name__)
 
-Take = Callable[[str, bytes], None]
+Deliver = Callable[[str, bytes], None]
 
 
-class Listener:
-    """Listens on the channels of `wanted`, which its owner changes and then calls `touch`."""
+class RedisSubscriber:
+    """Subscribes to the channels of `wanted`; its owner changes that set and then calls `channel_changed`."""
 
-    def __init__(self, prefix: bytes, take: Take, lost: Resubscribed, wanted: Set[str]) -> None:
-        self._prefix, self._take, self._lost, self._wanted = prefix, take, lost, wanted
-        self._changed = asyncio.Event()
-        self._touched: set[str] = set()
-        # Channels on which something may have been said while nobody listened: told at their next confirmation.
-        self._missing: set[str] = set()
-        self._was_away = False
+    def __init__(self, prefix: bytes, deliver: Deliver, report_missed: ReportMissed, wanted: Set[str]) -> None:
+        self._prefix, self._deliver, self._report_missed, self._wanted = prefix, deliver, report_missed, wanted
+        self._wake = asyncio.Event()
+        self._changed_channels: set[str] = set()
+        # Channels whose next confirmation means that events may have been missed.
+        self._may_have_missed: set[str] = set()
+        self._was_disconnected = False
 
-    def touch(self, channel: str) -> None:
-        """`channel` has come to `wanted` or left it."""
-        self._touched.add(channel)
-        self._changed.set()
+    def channel_changed(self, channel: str) -> None:
+        """`channel` was added to `wanted` or removed from it."""
+        self._changed_channels.add(channel)
+        self._wake.set()
 
-    def interrupted(self) -> None:
-        """Redis is away: whatever is wanted until it is back misses something."""
-        self._was_away = True
+    def disconnected(self) -> None:
+        """The connection is lost: events of all wanted channels may be missed until the next one."""
+        self._was_disconnected = True
 
     async def run(self, connection: AbstractConnection) -> None:
-        """Subscribes and receives. Ends only by raising what broke the connection."""
-        self._missing = set(self._wanted) if self._was_away else set()
-        self._was_away = False
-        asking = asyncio.create_task(self._ask(connection))
+        """Subscribes and receives over one connection, until that fails. Raises the failure."""
+        self._may_have_missed = set(self._wanted) if self._was_disconnected else set()
+        self._was_disconnected = False
+        sending = asyncio.create_task(self._send_subscriptions(connection))
         reading = asyncio.create_task(self._read(connection))
         try:
-            done, _ = await asyncio.wait([asking, reading], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
         finally:
-            asking.cancel()
+            sending.cancel()
             reading.cancel()
-            await asyncio.gather(asking, reading, return_exceptions=True)
+            await asyncio.gather(sending, reading, return_exceptions=True)
 
-    async def _ask(self, connection: AbstractConnection) -> None:
-        asked: set[str] = set()
-        self._touched = set(self._wanted)
+    async def _send_subscriptions(self, connection: AbstractConnection) -> None:
+        subscribed: set[str] = set()
+        self._changed_channels = set(self._wanted)
         while True:
-            touched, self._touched = self._touched, set()
-            self._changed.clear()
-            added, gone = (touched & self._wanted) - asked, (touched & asked) - self._wanted
-            self._missing -= gone
-            asked |= added
-            asked -= gone
+            changed, self._changed_channels = self._changed_channels, set()
+            self._wake.clear()
+            added, removed = (changed & self._wanted) - subscribed, (changed & subscribed) - self._wanted
+            self._may_have_missed -= removed
+            subscribed |= added
+            subscribed -= removed
             await self._send(connection, "SUBSCRIBE", added)
-            await self._send(connection, "UNSUBSCRIBE", gone)
-            await self._changed.wait()
+            await self._send(connection, "UNSUBSCRIBE", removed)
+            await self._wake.wait()
 
     async def _send(self, connection: AbstractConnection, command: str, channels: Iterable[str]) -> None:
         names = (self._prefix + channel.encode() for channel in channels)
@@ -75,24 +75,24 @@ class Listener:
             await connection.send_command(command, *some, check_health=False)
 
     async def _read(self, connection: AbstractConnection) -> None:
-        asked_for_a_sign = False
+        pinged = False
         while True:
             try:
-                async with asyncio.timeout(SILENCE_SECONDS):
+                async with asyncio.timeout(IDLE_SECONDS):
                     message = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
             except TimeoutError:
-                if asked_for_a_sign:
+                if pinged:
                     raise
-                asked_for_a_sign = True
+                pinged = True
                 await connection.send_command("PING", check_health=False)
             else:
-                asked_for_a_sign = False
+                pinged = False
                 self._handle(message)
 
     def _handle(self, message: Any) -> None:
         match message:
             case [b"message", bytes(name), bytes(payload)]:
-                self._take(self._channel(name), payload)
+                self._deliver(self._channel(name), payload)
             case [b"subscribe", bytes(name), _]:
                 self._confirm(self._channel(name))
             case [b"pong" | b"unsubscribe", *_] | b"PONG":
@@ -101,10 +101,10 @@ class Listener:
                 log.warning("broker.unknown_message", kind=type(message).__name__)
 
     def _confirm(self, channel: str) -> None:
-        # Any confirmation but the first of a channel means a gap in the listening, whoever caused it.
-        if channel in self._missing:
-            self._lost(channel)
-        self._missing.add(channel)
+        # Every confirmation of a channel but the first means that the subscription was interrupted.
+        if channel in self._may_have_missed:
+            self._report_missed(channel)
+        self._may_have_missed.add(channel)
 
     def _channel(self, name: bytes) -> str:
         return name[len(self._prefix) :].decode()

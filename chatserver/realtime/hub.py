@@ -71,7 +71,7 @@ class Hub:
         self._semaphores = SyncSemaphores()
         self.readiness = Readiness(time.monotonic)
         self._cluster: Cluster = SingleNode()
-        if broker.reaches_others:
+        if broker.spans_processes:
             self._cluster = ClusterMembership(self.publish, self.admission, self._remote_users_changed, self.readiness)
 
     # The process's life -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What every broker promises, on both; then what Redis adds: other processes, and outages of Redis."""
+"""The contract of brokers, on both; then what Redis adds: other processes, and outages of Redis."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ async def redis_server():
 
 @pytest.fixture
 async def redis_again(redis_server):
-    """A server that the test may freeze or kill: it is well again afterwards."""
+    """A server that the test may freeze or kill; it is restored afterwards."""
     yield redis_server
     redis_server.thaw()
     if not await redis_server._answers():
@@ -32,19 +32,19 @@ async def redis_again(redis_server):
 
 
 class Node:
-    """One process's broker, and what it got."""
+    """The broker of one process, and what it received."""
 
     def __init__(self, broker):
         self.broker, self.got, self.lost = broker, [], []
         self.receive = self.got.append
 
-    def say(self, *data, channel="room"):
+    def say(self, *data, channel="session"):
         self.broker.publish([Envelope(channel, each.encode()) for each in data])
 
-    def heard(self, channel="room"):
+    def heard(self, channel="session"):
         return [envelope.data.decode() for envelope in self.got if envelope.channel == channel]
 
-    async def hears(self, data, channel="room", seconds=5.0):
+    async def hears(self, data, channel="session", seconds=5.0):
         await until(lambda: data in self.heard(channel), seconds)
 
 
@@ -63,7 +63,7 @@ async def open_node(config, *channels):
 
 
 async def connected(*nodes):
-    """Waits until each node hears each other: their subscriptions are confirmed."""
+    """Waits until each node receives from each other one: their subscriptions are confirmed."""
     for number, speaker in enumerate(nodes):
         for hearer in nodes:
             word = f"hello {number} {time.monotonic()}"
@@ -71,7 +71,7 @@ async def connected(*nodes):
                 while word not in hearer.heard():
                     speaker.say(word)
                     await asyncio.sleep(0.02)
-    # Order is kept, so after these nothing of the repeated greetings is under way.
+    # Order is kept, so after these no repeated greeting is under way.
     for number, speaker in enumerate(nodes):
         speaker.say(f"done {number}")
     for hearer in nodes:
@@ -83,15 +83,15 @@ async def connected(*nodes):
 
 @pytest.fixture(params=["memory", "redis"])
 async def node(request, redis_server):
-    opened = await open_node(Config(redis_url=redis_server.url if request.param == "redis" else ""), "room")
+    opened = await open_node(Config(redis_url=redis_server.url if request.param == "redis" else ""), "session")
     yield opened
     await opened.broker.close()
 
 
 @pytest.fixture
 async def pair(redis_server):
-    """Two processes on one Redis, both in the room."""
-    nodes = [await open_node(Config(redis_url=redis_server.url), "room") for _ in range(2)]
+    """Two processes on one Redis, both subscribed to the same channel."""
+    nodes = [await open_node(Config(redis_url=redis_server.url), "session") for _ in range(2)]
     await connected(*nodes)
     yield nodes
     for each in nodes:
@@ -111,9 +111,9 @@ async def test_only_subscribed_channels_arrive(node):
     node.say("one", channel="elsewhere")
     node.broker.subscribe("jobs")
     node.say("two", channel="jobs")
-    node.broker.unsubscribe("room")
+    node.broker.unsubscribe("session")
     node.say("three")
-    node.broker.subscribe("room")
+    node.broker.subscribe("session")
     node.say("four")
     await node.hears("four")
     assert [envelope.data for envelope in node.got] == [b"two", b"four"]
@@ -157,7 +157,7 @@ async def test_one_process_hears_itself_at_once(pair):
 async def test_leaving_a_channel_ends_what_others_say_there(pair):
     here, there = pair
     there.broker.subscribe("other")
-    there.broker.unsubscribe("room")
+    there.broker.unsubscribe("session")
     async with asyncio.timeout(5):
         while not there.heard("other"):
             here.say("over there", channel="other")
@@ -179,7 +179,7 @@ async def test_a_killed_redis_delays_nobody_here_and_comes_back_with_word_of_the
         await here.broker.check()
     here.broker.subscribe("new")
     await redis_again.start()
-    await until(lambda: "room" in there.lost and {"room", "new"} <= set(here.lost), 10)
+    await until(lambda: "session" in there.lost and {"session", "new"} <= set(here.lost), 10)
     here.say("back")
     await there.hears("back")
     assert there.heard() == ["back"]
@@ -195,16 +195,16 @@ async def test_a_frozen_redis_delays_nobody_here_and_is_noticed(pair, redis_agai
     assert len(here.heard()) == 2000
     with pytest.raises(TimeoutError):
         await here.broker.check()
-    await until(lambda: here.broker._listener._was_away, 10)
+    await until(lambda: here.broker._subscriber._was_disconnected, 10)
     redis_again.thaw()
-    await until(lambda: "room" in there.lost and "room" in here.lost, 10)
+    await until(lambda: "session" in there.lost and "session" in here.lost, 10)
     await connected(here, there)
 
 
 async def test_a_killed_subscription_is_told(pair, redis_server):
     here, there = pair
     await kill_subscribers(redis_server)
-    await until(lambda: there.lost == ["room"] and here.lost == ["room"])
+    await until(lambda: there.lost == ["session"] and here.lost == ["session"])
     await connected(here, there)
 
 
@@ -217,25 +217,25 @@ async def kill_subscribers(server):
 
 async def test_a_process_starts_without_redis_and_joins_later(redis_again):
     await redis_again.kill()
-    node = await open_node(Config(redis_url=redis_again.url), "room")
+    node = await open_node(Config(redis_url=redis_again.url), "session")
     node.say("alone")
     assert node.heard() == ["alone"]
-    await until(lambda: node.broker._listener._was_away)
+    await until(lambda: node.broker._subscriber._was_disconnected)
     await redis_again.start()
-    await until(lambda: node.lost == ["room"], 10)
+    await until(lambda: node.lost == ["session"], 10)
     await node.broker.check()
     await node.broker.close()
 
 
 async def test_the_queue_is_bounded_and_keeps_the_newest(monkeypatch):
-    monkeypatch.setattr(publisher, "QUEUE_BYTES_AT_MOST", 10_000)
-    sender = publisher.Sender()
+    monkeypatch.setattr(publisher, "MAX_QUEUE_BYTES", 10_000)
+    queue = publisher.RedisPublisher()
     for number in range(1000):
-        sender.put(b"room", str(number).encode())
-    kept = [payload for _, payload in sender._queue]
+        queue.enqueue(b"session", str(number).encode())
+    kept = [payload for _, payload in queue._queue]
     assert 10 < len(kept) < 60
     assert kept[-1] == b"999"
-    assert sender._bytes <= 10_000
+    assert queue._bytes <= 10_000
 
 
 async def test_the_last_words_of_a_process_are_sent(pair):

@@ -16,7 +16,7 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 
 from chatserver import ids
-from chatserver.brokers.base import Receiver, Resubscribed
+from chatserver.brokers.base import Receive, ReportMissed
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.edge.connection_limits import ConnectionLimiter
 from chatserver.edge.limits import HttpLimits
@@ -90,7 +90,7 @@ class RecordingBroker(MemoryBroker):
         super().__init__()
         self.channels: set[str] = set()
 
-    async def start(self, receive: Receiver, lost: Resubscribed) -> None:
+    async def start(self, receive: Receive, lost: ReportMissed) -> None:
         self.receive, self.lost = receive, lost
         await super().start(receive, lost)
 
