@@ -12,7 +12,7 @@ from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
 from chatserver.errors import Invalid, NotFound
 from chatserver.identity.viewer import require_viewer
-from chatserver.messages import rendering
+from chatserver.messages import composer, rendering
 from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
@@ -26,7 +26,7 @@ from chatserver.web.site import site_of
 FIRST_PAGE = 60
 
 
-class Room(Struct, frozen=True, kw_only=True):
+class ChatPage(Struct, frozen=True, kw_only=True):
     """All that the chat page shows at first."""
 
     session: Session
@@ -46,11 +46,11 @@ class OlderPage(Struct, frozen=True):
     before: int | None
 
 
-async def _read_room(tx: Transaction, session_id: str, viewer_id: str) -> Room:
+async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPage:
     session = await sessions.find(tx, session_id)
     older = await _read_older(tx, session_id, None)
     stats = await sessions.stats(tx, [session_id])
-    return Room(
+    return ChatPage(
         session=session,
         plan=await plans.find(tx, session.plan_id),
         plans=await plans.list_plans(tx),
@@ -74,7 +74,7 @@ async def show_room(request: Request) -> Response:
     viewer, state = require_viewer(request), _state(request)
     session_id = ids.parse(request.path_params["session_id"])
     try:
-        room = await state.database.run_as(viewer.id, _read_room, session_id, viewer.id)
+        page = await state.database.run_as(viewer.id, _read_page, session_id, viewer.id)
     except NotFound:
         if await state.database.run_system(sessions.was_deleted, session_id, viewer.id):
             return templating.render(request, "sessions/deleted.html", status=404)
@@ -83,9 +83,9 @@ async def show_room(request: Request) -> Response:
         removed = await state.database.run_system(sessions.was_removed, session_id, viewer.id)
         return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
     context = {
-        **{field: getattr(room, field) for field in room.__struct_fields__},
+        **{field: getattr(page, field) for field in page.__struct_fields__},
+        "composer": composer.prepare(page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model),
         "pending": rendering.pending(),
-        "can_improve": state.chat.is_model,
         "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),
     }
     return templating.render(request, "sessions/show.html", context)

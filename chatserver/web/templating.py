@@ -7,6 +7,7 @@ exactly one object and nothing of the viewer.
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -67,6 +68,7 @@ def dom_id(thing: Any, prefix: str = "") -> str:
 
 
 def _icons(statics: Statics) -> Any:
+    @cache
     def icon(name: str) -> Markup:
         """A symbol of static/icons/icons.svg; silent to screen readers: the words stand beside it or on the button."""
         url = statics.url("icons/icons.svg")

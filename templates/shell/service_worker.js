@@ -1,28 +1,29 @@
-// Keeps the frame of the product, so that without a network people see words and not the browser's dinosaur.
-// Pages, pictures and the API always come from the server.
+// Caches the static files and the offline page, which is shown when there is no network. Pages, pictures and the API
+// always come from the server.
 const FILES = [{% for file in files %}"{{ file }}", {% endfor %}"/offline"]
 const CACHE = "shell-" + FILES.map((file) => file.split("/")[2]).join("-")
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(keepFrame().then(() => self.skipWaiting()))
+  event.waitUntil(cacheFiles().then(() => self.skipWaiting()))
 })
 
 self.addEventListener("activate", (event) => {
-  event.waitUntil(forgetOlder().then(() => self.clients.claim()))
+  event.waitUntil(deleteOldCaches().then(() => self.clients.claim()))
 })
 
 self.addEventListener("fetch", (event) => {
   const { request } = event
   const { origin, pathname } = new URL(request.url)
-  // What a page asks for while it is left: without us the browser would drop it together with the page.
-  if (request.keepalive && request.method !== "GET" && origin === self.location.origin) return event.respondWith(fetch(request))
-  if (request.method !== "GET" || origin !== self.location.origin) return
+  // Requests of a page that is being left: unless they pass through the worker, the browser drops them with the page.
+  if (origin !== self.location.origin) return
+  if (request.keepalive && request.method !== "GET") return event.respondWith(fetch(request))
+  if (request.method !== "GET") return
   if (request.mode === "navigate" && !pathname.startsWith("/files/")) event.respondWith(fetchPage(request))
-  else if (FILES.includes(pathname)) event.respondWith(fetchKept(request))
+  else if (FILES.includes(pathname)) event.respondWith(fetchCached(request))
 })
 
-// Fetched as by a stranger: what is kept here is shown to whoever comes next.
-async function keepFrame() {
+// Without credentials: cached files are shown to whoever uses this browser next.
+async function cacheFiles() {
   const cache = await caches.open(CACHE)
   await cache.addAll(FILES.map((file) => new Request(file, { credentials: "omit" })))
 }
@@ -35,11 +36,11 @@ async function fetchPage(request) {
   }
 }
 
-async function fetchKept(request) {
+async function fetchCached(request) {
   return (await caches.match(request)) ?? fetch(request)
 }
 
-// A press on a notification leads to the room that it is about.
+// A click on a notification opens the session that it is about.
 self.addEventListener("notificationclick", (event) => {
   event.notification.close()
   event.waitUntil(showPage(event.notification.data))
@@ -51,7 +52,8 @@ async function showPage(path) {
   return open ? open.focus() : self.clients.openWindow(path)
 }
 
-async function forgetOlder() {
+async function deleteOldCaches() {
   const names = await caches.keys()
-  await Promise.all(names.filter((name) => name.startsWith("shell-") && name !== CACHE).map((name) => caches.delete(name)))
+  const old = names.filter((name) => name.startsWith("shell-") && name !== CACHE)
+  await Promise.all(old.map((name) => caches.delete(name)))
 }

@@ -1,4 +1,4 @@
-"""The stylesheets and templates are laid out so that they can be read, and hold nothing that nobody uses."""
+"""Stylesheets, templates and scripts have lines that fit an editor, and stylesheets hold nothing that nobody uses."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from chatserver.runtime import paths
 from chatserver.web import templating
 
 STYLES = sorted(Path(paths.STATIC, "css").glob("*.css"))
-TEMPLATES = sorted(Path(paths.TEMPLATES).rglob("*.html"))
+TEMPLATES = sorted(path for path in Path(paths.TEMPLATES).rglob("*") if path.suffix in {".html", ".js"})
 SCRIPTS = sorted(Path(paths.STATIC, "js").rglob("*.js"))
 MOST_CHARACTERS = 120
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
@@ -26,7 +26,7 @@ def all_styles() -> str:
     return "\n".join(map(without_comments, STYLES))
 
 
-@pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*STYLES, *TEMPLATES, *SCRIPTS], ids=lambda path: path.name)
 def test_no_line_is_longer_than_an_editor_is_wide(path: Path) -> None:
     lines = path.read_text().splitlines()
     assert not [f"{number}: {line}" for number, line in enumerate(lines, 1) if len(line) > MOST_CHARACTERS]
