@@ -66,7 +66,8 @@ def work(config: Config) -> None:
 def _warn_of_root() -> None:
     if os.geteuid() == 0:
         log.warning(
-            "process.started_as_root", meaning="a fault in it would have the whole machine; run it as an ordinary user"
+            "process.started_as_root",
+            advice="run it as an ordinary user: a vulnerability in it would give away the machine",
         )
 
 

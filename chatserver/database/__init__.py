@@ -1,4 +1,4 @@
-"""Postgres, and the only way to it: one unit of work (`unit_of_work`), in which verbs call named queries.
+"""Postgres, accessed through the unit of work (`unit_of_work`) only: one transaction in which a verb runs named queries.
 
     message = await database.run_as(viewer.id, messages.create, request)
 

@@ -1,4 +1,4 @@
-"""What the operator's commands open: the configured database, for the length of one command."""
+"""Opens the configured database for the length of one of the operator's commands; `server` uses its first steps too."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,14 +17,14 @@ R = TypeVar("R")
 
 
 class NullPublisher:
-    """A command has no sockets: what it changes is found by the running nodes, by `seq` and by their own looks."""
+    """Publishes nothing: a command has no sockets. Running nodes find its changes by `seq` and by polling."""
 
     def publish(self, announcements: list[Announcement]) -> None: ...
 
 
 @asynccontextmanager
 async def database_url(config: Config) -> AsyncIterator[str]:
-    """DATABASE_URL, or that of the embedded server, which runs at least as long as the block."""
+    """DATABASE_URL, or the URL of the embedded server, which runs at least for the length of the block."""
     if config.database_url:
         yield config.database_url
         return
@@ -36,7 +36,7 @@ async def database_url(config: Config) -> AsyncIterator[str]:
 
 
 async def prepare(config: Config, url: str) -> None:
-    """Brings the schema up to date; where a pooler stands before the database, only sees that it is."""
+    """Migrates the schema; behind a pooler it only checks that it is up to date. Raises ConfigurationError."""
     if config.database_pooler:
         await migrations.require(url)
     else:
@@ -55,7 +55,7 @@ async def open_config() -> AsyncIterator[Config]:
 
 @asynccontextmanager
 async def open_database(config: Config) -> AsyncIterator[Database]:
-    """The database of an opened configuration."""
+    """The database of a configuration from `open_config`."""
     database = Database(
         config.database_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2, pooler=config.database_pooler
     )
@@ -77,7 +77,7 @@ def run(verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args
 
 
 def run_on_url(work: Callable[[str], Awaitable[R]]) -> R:
-    """Runs work that needs the database's address alone, before anything is migrated."""
+    """Runs work that needs the database's URL only, before anything is migrated."""
 
     async def once() -> R:
         config = configuration.load()

@@ -2,8 +2,8 @@
 
     applied = await migrations.migrate(url)
 
-Safe to run twice, from two processes at once (one waits for the other), and under load: a change that would wait
-longer than a moment for busy tables gives way and tries again.
+Safe to run twice, from two processes at once (one waits for the other), and under load: a migration that cannot lock its
+tables within LOCK_TIMEOUT_SECONDS is rolled back and tried again.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from chatserver.database import pgbouncer, roles
 from chatserver.errors import ConfigurationError
 from chatserver.runtime import paths
 
-# Any number that no other program uses as an advisory lock in this database.
+# The key of the advisory lock; no other program uses this number in our database.
 LOCK = 0x63_68_61_74
-# A change that waits for a busy table blocks everybody behind it: give way after this long, breathe, try again.
+# A statement that waits for a table lock blocks every later one on that table, so it gives up after this long.
 LOCK_TIMEOUT_SECONDS = 2.0
 TRIES = 15
 CONNECT_SECONDS = 10.0
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Migration:
-    """One file: `name` is the file's without its ending, `applied_at` is None while it waits."""
+    """One file: `name` is its name without `.sql`, `applied_at` is None until it is applied."""
 
     version: int
     name: str
@@ -44,7 +44,7 @@ class Migration:
 
 
 async def migrate(url: str, folder: Path = paths.SQL / "migrations") -> list[str]:
-    """Applies what is missing and returns the names. Raises ConfigurationError with one line that says why not."""
+    """Applies the missing migrations and returns their names. Raises ConfigurationError with one line that says why not."""
     files = read_files(folder)
     async with _connected(url) as connection:
         await _refuse_pooler(connection, url)
@@ -58,7 +58,7 @@ async def migrate(url: str, folder: Path = paths.SQL / "migrations") -> list[str
 
 
 async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
-    """The lock would stay with the pooler's connection, and the next to migrate would wait for ever."""
+    """The advisory lock would stay with the pooler's connection, and the next process to migrate would never get it."""
     async with _connected(url) as other:
         if await pgbouncer.is_between(connection, other):
             raise ConfigurationError(
@@ -68,14 +68,14 @@ async def _refuse_pooler(connection: "asyncpg.Connection", url: str) -> None:
 
 
 async def status(url: str, folder: Path = paths.SQL / "migrations") -> list[Migration]:
-    """Every migration in order, with the time it was applied. Changes nothing; raises what `migrate` would refuse."""
-    # In a transaction, so that a pooler does not change the server between a query's parts.
+    """Every migration in order, with the time it was applied. Changes nothing; raises ConfigurationError like `migrate`."""
+    # In a transaction, so that a pooler does not change the backend between the parts of a query.
     async with _connected(url) as connection, connection.transaction():
         return await _compare(connection, read_files(folder))
 
 
 async def require(url: str, folder: Path = paths.SQL / "migrations") -> None:
-    """Raises ConfigurationError where something is not applied: through a pooler no lock holds that migrating needs."""
+    """Raises ConfigurationError where one is not applied. Used behind a pooler, through which the lock does not hold."""
     waiting = [migration.name for migration in await status(url, folder) if migration.applied_at is None]
     if waiting:
         raise ConfigurationError(
@@ -107,7 +107,7 @@ async def _connected(url: str) -> AsyncIterator["asyncpg.Connection"]:
         _check_encoding(connection)
         yield connection
     finally:
-        # Whoever does not take the goodbye is cut by the library; what was done is done.
+        # asyncpg cuts a connection that does not answer Terminate; everything is committed by then.
         with suppress(TimeoutError):
             await connection.close(timeout=CONNECT_SECONDS)
 
@@ -124,15 +124,15 @@ async def _connect(url: str) -> "asyncpg.Connection":
         reason = str(error) or type(error).__name__
         raise ConfigurationError(f"The database cannot be reached: {_one_line(reason)}") from error
     except ValueError:
-        # Not repeated: it may hold a password.
+        # Its message is not shown: it may hold the password.
         raise ConfigurationError(
             "DATABASE_URL cannot be read; it should be postgresql://user@host:port/name."
         ) from None
 
 
 def _check_encoding(connection: "asyncpg.Connection") -> None:
-    """Made in a locale without UTF-8, a database counts bytes for characters, or has no place for most of them."""
-    # A pooler need not tell it.
+    """In SQL_ASCII a database counts bytes as characters; in other encodings most characters cannot be stored."""
+    # A pooler may not report it.
     encoding = getattr(connection.get_settings(), "server_encoding", "UTF8")
     if encoding != "UTF8":
         raise ConfigurationError(

@@ -15,23 +15,23 @@ class Query:
     parameters: tuple[str, ...]
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of the parameters; a missing or surplus one is a TypeError."""
+        """The values in the order of the parameters. TypeError where one is missing or unknown."""
         if values.keys() != set(self.parameters):
             raise TypeError(f"the query takes {sorted(set(self.parameters))}, not {sorted(values)}")
         return [values[name] for name in self.parameters]
 
-    def marked(self, word: str) -> "Query":
-        """The same statement with a word in its text, so that it is prepared and planned apart from the others."""
+    def commented(self, word: str) -> "Query":
+        """The same statement with a comment in its text, so that it is prepared and planned separately."""
         return replace(self, sql=f"/* {word} */ {self.sql}")
 
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-# A parameter is :word, but neither ::cast nor the inside of a quoted text.
+# A parameter is :word, but neither ::cast nor part of a quoted string.
 _PARAMETER = re.compile(r"'[^']*'|(?<!:):([a-z_][a-z0-9_]*)")
 
 
 def load_queries(folder: Path) -> dict[str, Query]:
-    """Every query of `folder`/*.sql as `<file>.<name>`."""
+    """Every query of `folder`/*.sql by `<file>.<name>`. ValueError where a name is used twice."""
     queries = {}
     for path in sorted(folder.glob("*.sql")):
         _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def load_queries(folder: Path) -> dict[str, Query]:
 
 
 def compile_query(text: str) -> Query:
-    """Turns `:name` parameters into the server's `$1`, once."""
+    """A query from its text; `:name` parameters become `$1`, `$2`, …"""
     order: list[str] = []
 
     def number(match: re.Match[str]) -> str:

@@ -1,18 +1,18 @@
-"""The database's roles: made once for a whole server, before anything is migrated (docs/database.md)."""
+"""The database roles: created once for the whole server, before anything is migrated (docs/database.md)."""
 
 import asyncpg
 import structlog
 
 from chatserver.errors import ConfigurationError
 
-# The roles that do the daily work; the owner of the tables becomes them with SET ROLE, transaction by transaction.
+# The working roles; the owner of the tables assumes one with SET ROLE for each transaction.
 ROLES = ("chatserver_web", "chatserver_worker")
 
 log = structlog.get_logger(__name__)
 
 
 async def ensure_working_roles(connection: "asyncpg.Connection", owner: str) -> None:
-    """Makes the two working roles and lets `owner` become them. ConfigurationError with the SQL where we may not."""
+    """Creates the two working roles and grants them to `owner`. ConfigurationError with the SQL where we may not."""
     if await _may_become_all(connection, owner):
         return
     try:
@@ -27,7 +27,7 @@ async def ensure_working_roles(connection: "asyncpg.Connection", owner: str) -> 
 
 
 async def ensure_role(connection: "asyncpg.Connection", role: str, *, login: bool = False) -> None:
-    """Makes one role unless it is there. Roles belong to the whole server, so another process may be quicker."""
+    """Creates a role unless it exists. Roles belong to the whole server, so another process may create it meanwhile."""
     if await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
         return
     try:
@@ -37,7 +37,7 @@ async def ensure_role(connection: "asyncpg.Connection", role: str, *, login: boo
 
 
 async def _may_become_all(connection: "asyncpg.Connection", owner: str) -> bool:
-    # From version 16 on, whoever makes a role is a member of it without being allowed to become it.
+    # From Postgres 16 on, the creator of a role is a member of it without the right to SET ROLE.
     privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
     known = await connection.fetchval(
         "SELECT count(*) FROM pg_roles WHERE rolname = ANY($1) AND pg_has_role($2, oid, $3)",

@@ -1,4 +1,4 @@
-"""An open transaction, as every verb takes it: named queries, and what is to be said once it is committed."""
+"""An open transaction, the first parameter of every verb: runs named queries and collects events to announce."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 class Publisher(Protocol):
-    """Takes what was announced, after COMMIT. Never waits and never fails: delivery heals itself by `seq`."""
+    """Receives the announcements after COMMIT. Never waits and never fails: lost ones are found by `seq`."""
 
     def publish(self, announcements: list[Announcement]) -> None: ...
 
@@ -49,7 +49,7 @@ class Transaction:
         return await self.connection.fetchval(query.sql, *query.arguments(values))
 
     async def execute(self, name: str, /, **values: Any) -> None:
-        """Runs a named query for its effect alone."""
+        """Runs a named query without reading rows."""
         query = self.queries[name]
         await self.connection.execute(query.sql, *query.arguments(values))
 

@@ -1,9 +1,9 @@
 """The unit of work: one transaction in a task of its own, as the web role for one user or as the worker role.
 
 `run_as` makes a task, takes a connection, BEGINs as the web role with the user set for row-level security, calls
-`verb(tx, …)`, COMMITs, and only then publishes what the verb announced. The caller waits under a shield: a tab that
-closes in the middle never leaves a transaction open or a pool slot taken (with `databases`' own transactions 1,500
-cancelled tasks emptied a pool of five for good). `run_system` does the same as the worker role, which sees every row.
+`verb(tx, …)`, COMMITs, and only then publishes what the verb announced. The caller waits under a shield: its
+cancellation never leaves a transaction open or a pool slot taken (with `databases`' own transactions 1,500 cancelled
+tasks emptied a pool of five permanently). `run_system` does the same as the worker role, which sees every row.
 
 Results come from `fetch_*` with RETURNING, never from `execute`.
 """
@@ -31,22 +31,22 @@ from chatserver.runtime import clock, failpoints
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# The server gives up on a single statement a little before the unit of work does: this share of its deadline.
+# The timeout of a single statement, as a share of the deadline.
 COMMAND_SHARE = 0.9
-# Prepared statements that one connection keeps: all of ours.
-STATEMENTS = 500
+# Prepared statements that one connection caches: enough for all of ours.
+STATEMENT_CACHE = 500
 # A connection that cannot roll back in this time is cut.
 ROLLBACK_SECONDS = 1.0
-# A transaction that says nothing for so long is ended by Postgres. By then every process that lives has ended its own;
-# one that the network parted, or whose machine lost its power, would keep its locks for hours.
+# Postgres ends a transaction that is idle for so long. Every running process has ended its own by then; without this, one
+# whose network or power failed would keep its locks for hours.
 ABANDONED_SECONDS = Timing.unit_deadline + ROLLBACK_SECONDS
-# Units of work under way and waiting at once; one more hears `busy` at once instead of after `Timing.unit_acquire`.
-UNITS_AT_MOST = 2000
+# Units of work running or waiting at once; one more raises Busy at once instead of after `Timing.unit_acquire`.
+MAX_UNITS = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
-# The database went away or refuses connections. Before COMMIT was sent nothing can be stored, so the verb runs again;
-# after that nobody knows, and `busy` says so: the same client_id settles it.
+# The database is gone or refuses connections. Before COMMIT was sent nothing can be stored, so the verb runs again; after
+# that the outcome is unknown and Busy is raised: a retry with the same client_id resolves it.
 UNREACHABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -55,7 +55,7 @@ UNREACHABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
-    # A connection that has heard the server's last word, but not yet its end.
+    # A connection that has received the server's last message, but not yet the end of the stream.
     asyncpg.InternalClientError,
 )
 
@@ -65,8 +65,8 @@ log = structlog.get_logger(__name__)
 class Database:
     """The pool and the unit of work. `publisher` receives announcements after each COMMIT.
 
-    `pooler` says that another pool stands before Postgres, which gives each transaction any of its connections;
-    `limits` are what verbs hold people to, `timing` has the deadlines, for verbs too (`tx.limits`, `tx.timing`).
+    `pooler`: a pooler in transaction mode is between us and Postgres. `limits` (of users) and `timing` (deadlines) go
+    with every transaction (`tx.limits`, `tx.timing`).
     """
 
     def __init__(
@@ -81,30 +81,30 @@ class Database:
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self._queries, self._limits, self.timing = queries, limits, timing
-        # A plan holds for one role only, because of row-level security: with a statement of its own neither role makes
-        # Postgres plan anew what the other one has just run on the same connection.
-        self._worker_queries = {name: query.marked("worker") for name, query in queries.items()}
+        # A plan depends on the role, because of row-level security: with separate statements neither role makes Postgres
+        # plan again what the other one has just run on the same connection.
+        self._worker_queries = {name: query.commented("worker") for name, query in queries.items()}
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
         self._units: set[asyncio.Task[Any]] = set()
         self._database = databases.Database(
             url,
-            # `databases` reads host, port, names and password; sslmode and the like asyncpg takes from here.
+            # `databases` reads host, port, names and password; asyncpg reads sslmode and other options from here.
             dsn=url,
-            # A floor would be kept up by asyncpg in the background, with a traceback a second while Postgres is away.
+            # asyncpg would keep a minimum up in the background, with a traceback a second while Postgres is down.
             min_size=0,
             max_size=pool,
             command_timeout=timing.unit_deadline * COMMAND_SHARE,
-            # Behind a pooler in transaction mode the next transaction runs where nothing was prepared.
-            statement_cache_size=0 if pooler else STATEMENTS,
+            # Behind a pooler the next transaction may run on a backend where nothing was prepared.
+            statement_cache_size=0 if pooler else STATEMENT_CACHE,
             timeout=timing.unit_acquire,
             init=prepare_connection,
-            reset=_leave_as_it_is,
+            reset=_skip_reset,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )
 
     async def connect(self) -> None:
-        """Opens the pool. Raises what asyncpg raises where the server cannot be reached."""
+        """Opens the pool. Raises asyncpg's errors and OSError where the server cannot be reached."""
         await self._database.connect()
         async with self._database.connection():
             log.debug("database.connected")
@@ -120,27 +120,27 @@ class Database:
     async def run_as(
         self, user_id: str, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Runs `verb(tx, …)` as the web role, which sees and changes only what this person may."""
-        return await self._shielded(_Role(_opening_for_user(user_id), self._queries), verb, args, kwargs)
+        """Runs `verb(tx, …)` as the web role, which sees and changes only what this user may. Raises Busy."""
+        return await self._shielded(_Role(_begin_as_user(user_id), self._queries), verb, args, kwargs)
 
     async def run_system(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """Runs `verb(tx, …)` as the worker role, which sees every row: sign-in, claims, sweeps, the operator."""
-        return await self._shielded(_Role(_OPENING_FOR_SYSTEM, self._worker_queries), verb, args, kwargs)
+        """Runs `verb(tx, …)` as the worker role, which sees every row (sign-in, claims, sweeps). Raises Busy."""
+        return await self._shielded(_Role(_BEGIN_AS_SYSTEM, self._worker_queries), verb, args, kwargs)
 
     async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
-        if len(self._units) >= UNITS_AT_MOST:
+        if len(self._units) >= MAX_UNITS:
             raise Busy(retry_after=self.timing.unit_acquire)
         unit = asyncio.create_task(self._unit(role, verb, args, kwargs))
         self._units.add(unit)
-        unit.add_done_callback(self._finish)
+        unit.add_done_callback(self._forget)
         return await asyncio.shield(unit)
 
-    def _finish(self, unit: "asyncio.Task[Any]") -> None:
+    def _forget(self, unit: "asyncio.Task[Any]") -> None:
         self._units.discard(unit)
         if not unit.cancelled():
-            unit.exception()  # the caller may be gone; then nobody else would retrieve it
+            unit.exception()  # retrieved here in case the caller was cancelled
 
     async def _unit(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         try:
@@ -175,11 +175,11 @@ class Database:
         async with _connection(self._database) as connection:
             tx = Transaction(connection, role.queries, self._limits, self.timing)
             try:
-                with _loss_as(_NotCommitted, connection):
-                    await connection.execute(role.opening)
+                with _connection_loss_as(_NotCommitted, connection):
+                    await connection.execute(role.begin)
                     result = await verb(tx, *args, **kwargs)
                 failpoints.at_verb("before-commit", verb)
-                with _loss_as(_OutcomeUnknown, connection):
+                with _connection_loss_as(_OutcomeUnknown, connection):
                     await _commit(connection)
                 failpoints.at_verb("after-commit", verb)
             except (_NotCommitted, _OutcomeUnknown):
@@ -197,14 +197,14 @@ class Database:
 
 
 class _Role(NamedTuple):
-    """As whom a unit of work runs: what makes it so, and the statements that are prepared for that role."""
+    """The database role of a unit of work: the statements that begin it, and its queries."""
 
-    opening: str
+    begin: str
     queries: Mapping[str, Query]
 
 
 class _NotCommitted(Exception):
-    """The connection was lost before COMMIT was sent; the cause says how."""
+    """The connection was lost before COMMIT was sent; the error is the cause."""
 
 
 class _OutcomeUnknown(Exception):
@@ -212,13 +212,13 @@ class _OutcomeUnknown(Exception):
 
 
 @contextlib.contextmanager
-def _loss_as(meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> Iterator[None]:
+def _connection_loss_as(meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> Iterator[None]:
     try:
         yield
     except UNREACHABLE as error:
         raise meaning from error
     except asyncpg.InterfaceError as error:
-        # On an open connection it is our own mistake: an argument too many or of the wrong kind.
+        # On an open connection it is a mistake of ours, such as a wrong number or type of arguments.
         if connection is not None and not _is_closed(connection):
             raise
         raise meaning from error
@@ -227,7 +227,7 @@ def _loss_as(meaning: type[Exception], connection: "asyncpg.Connection | None" =
 @contextlib.asynccontextmanager
 async def _connection(database: databases.Database) -> "AsyncIterator[asyncpg.Connection]":
     pooled = database.connection()
-    with _loss_as(_NotCommitted):
+    with _connection_loss_as(_NotCommitted):
         await pooled.__aenter__()
     try:
         yield pooled.raw_connection
@@ -236,13 +236,13 @@ async def _connection(database: databases.Database) -> "AsyncIterator[asyncpg.Co
 
 
 async def _commit(connection: "asyncpg.Connection") -> None:
-    # Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: a verb had caught one and gone on.
+    # Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: the verb has swallowed an error.
     if await connection.execute("COMMIT") != "COMMIT":
         raise RuntimeError("the transaction had failed before its end, and nothing was stored")
 
 
 async def _roll_back(connection: "asyncpg.Connection") -> None:
-    """Ends a failed transaction; a connection that cannot even do that is cut, so that the pool replaces it."""
+    """Rolls back; a connection that fails to is cut, so that the pool replaces it."""
     try:
         async with asyncio.timeout(ROLLBACK_SECONDS):
             await connection.execute("ROLLBACK")
@@ -252,7 +252,7 @@ async def _roll_back(connection: "asyncpg.Connection") -> None:
             raise
 
 
-# asyncpg takes a connection that died back by itself; what we hold then refuses every call with an InterfaceError.
+# asyncpg releases a connection that died by itself; our proxy of it then raises InterfaceError at every call.
 
 
 def _cut(connection: "asyncpg.Connection") -> None:
@@ -271,25 +271,25 @@ def _name(error: BaseException) -> str:
     return type(error.__cause__ or error).__name__
 
 
-_OPENING = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
-# Its statements find rows by their keys whatever the values are, so one plan serves: planning took longer than running.
-_OPENING_FOR_SYSTEM = f"{_OPENING} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
+_BEGIN = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
+# Its statements find rows by key whatever the values, so one generic plan serves: planning took longer than running.
+_BEGIN_AS_SYSTEM = f"{_BEGIN} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
-def _opening_for_user(user: str) -> str:
-    # One round trip for all of it, which parameters would not allow; hence the strict check of what is spliced in.
+def _begin_as_user(user: str) -> str:
+    # One round trip for all statements, which excludes parameters; hence the strict check of what is interpolated.
     if not _UUID.fullmatch(user):
         raise ValueError("not a user's id")
-    return f"{_OPENING} chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
+    return f"{_BEGIN} chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
 
 
-async def _leave_as_it_is(_: "asyncpg.Connection") -> None:
-    """Saves the round trip of asyncpg's reset: a unit of work sets nothing that outlives its transaction."""
+async def _skip_reset(_: "asyncpg.Connection") -> None:
+    """Replaces asyncpg's reset and its round trip: a unit of work sets nothing that outlives its transaction."""
 
 
 async def prepare_connection(connection: "asyncpg.Connection") -> None:
-    """Makes ids plain strings and jsonb plain values on a new connection, and looks at the database's clock."""
+    """Sets a new connection's codecs (uuid as str, jsonb as plain values) and synchronises the clock with the database."""
     async with connection.transaction():
         await _prepare(connection)
 

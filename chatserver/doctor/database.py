@@ -42,7 +42,7 @@ async def _check(config: Config, url: str) -> list[Finding]:
     waiting = [migration.name for migration in all_migrations if migration.applied_at is None]
     async with _connected(url) as connection:
         reached = await _reached(config, url, connection)
-        # In a transaction, so that a pooler does not change the server between a query's parts.
+        # In a transaction, so that a pooler does not change the backend between the parts of a query.
         async with connection.transaction():
             found = [reached, _schema(config, waiting), await _clock(connection)]
             return found if waiting else [*found, await _roles(connection), await _security(connection)]

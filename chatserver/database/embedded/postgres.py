@@ -1,4 +1,4 @@
-"""The embedded server as the product sees it: an address, a watch that revives it, and its end."""
+"""The embedded server as the product uses it: its address, a monitor that restarts it, and its end."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ from chatserver.errors import ConfigurationError
 SUPERUSER = "postgres"
 # Role and database of the product. It owns its tables and is no superuser.
 OWNER = "chatserver"
-# How often the watch looks whether the server still lives; the look is one system call.
-WATCH_SECONDS = 1.0
+# How often the monitor checks whether the server still runs; a check is one system call.
+MONITOR_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -32,36 +32,36 @@ class EmbeddedPostgres:
         self._server = server
         self.url = self.address(OWNER, OWNER)
         self.admin_url = self.address(SUPERUSER, "postgres")
-        self._watching = asyncio.create_task(self._watch())
+        self._monitor = asyncio.create_task(self._monitor_server())
 
     @property
     def folder(self) -> Path:
-        """Where it lives: `data/`, `socket/` and `server.log`."""
-        return self._server.place.folder
+        """The server's folder, with `data/`, `socket/` and `server.log`."""
+        return self._server.paths.folder
 
     @property
     def programs(self) -> Path:
-        """The folder of psql, pg_dump and the rest."""
-        return self._server.place.programs
+        """The folder of the programs: psql, pg_dump and others."""
+        return self._server.paths.programs
 
     def address(self, role: str, database: str) -> str:
-        """The address of another database on this server."""
+        """The URL of a database on this server, as a role."""
         return f"postgresql://{role}@/{database}?host={quote(str(self._server.socket), safe='')}"
 
     async def stop(self) -> None:
         """Ends our use of the server; the last process to do so shuts it down."""
-        self._watching.cancel()
+        self._monitor.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._watching
+            await self._monitor
         await asyncio.to_thread(self._server.close)
 
-    async def _watch(self) -> None:
+    async def _monitor_server(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(MONITOR_SECONDS)
             if not self._server.alive():
-                await self._revive()
+                await self._restart()
 
-    async def _revive(self) -> None:
+    async def _restart(self) -> None:
         log.warning("embedded_postgres.died")
         try:
             await asyncio.to_thread(self._server.open)
@@ -76,10 +76,9 @@ async def start(config: Config) -> EmbeddedPostgres:
 
 
 async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> EmbeddedPostgres:
-    """The server below `data_dir`, with `settings` of Postgres over our own where it has to be started."""
+    """The server below `data_dir`; where it has to be started, with `settings` of Postgres that override ours."""
     try:
-        place = paths.choose(data_dir)
-        server = Server(place, settings or {})
+        server = Server(paths.choose(data_dir), settings or {})
         await asyncio.to_thread(server.open)
     except OSError as error:
         raise ConfigurationError(f"{data_dir} cannot hold the embedded Postgres: {_reason(error)}.") from error

@@ -1,4 +1,4 @@
-"""One Postgres server in one folder, shared by the processes that use it. Called from threads: everything here waits."""
+"""One Postgres server in one folder, shared by the processes that use it. Blocking: call it from threads."""
 
 import contextlib
 import fcntl
@@ -18,11 +18,11 @@ from chatserver.database.embedded.locks import LockFiles, acquire
 from chatserver.database.embedded.paths import MAJOR_VERSION, ServerPaths
 from chatserver.errors import ConfigurationError
 
-# A start after a crash replays the log (at most max_wal_size of it); a stop writes a checkpoint.
+# A start after a crash replays the write-ahead log (at most max_wal_size); a stop writes a checkpoint.
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
-# The longest path of a socket that every system takes is 103 bytes; Postgres adds "/.s.PGSQL.5432".
+# Every system takes socket paths of up to 103 bytes; Postgres appends "/.s.PGSQL.5432".
 SOCKET_FOLDER_BYTES = 88
 _SOCKET = ".s.PGSQL.5432"
 
@@ -38,75 +38,75 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "256MB",
     "idle_in_transaction_session_timeout": "60s",
-    # Refusals are answers, not news; statements and row values (prompts, addresses) never reach the log.
+    # Errors are reported to the client; statements and row values (prompts, addresses) never reach the log.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
     "log_checkpoints": "off",
 }
 
-# The socket lies in a folder that only the server's account (and root) can enter. No line admits anybody by the network,
-# even where somebody sets listen_addresses.
+# The socket is in a folder that only the server's account (and root) can enter. No line admits anybody over the network,
+# even with listen_addresses set.
 HOST_BASED_AUTHENTICATION = "local all all trust\n"
 
 log = structlog.get_logger(__name__)
 
 
 class Server:
-    """The server of one place. `open` and `close` are called once each, by every process that uses it."""
+    """One server, by its paths. Every process that uses it calls `open` and `close` once each."""
 
-    def __init__(self, place: ServerPaths, settings: Mapping[str, str]) -> None:
-        self.place = place
+    def __init__(self, paths: ServerPaths, settings: Mapping[str, str]) -> None:
+        self.paths = paths
         self.settings = {**SETTINGS, **settings}
-        self.data = place.folder / "data"
-        self.socket = _socket_folder(place)
-        self._locks = LockFiles(place)
+        self.data = paths.folder / "data"
+        self.socket = _socket_folder(paths)
+        self._locks = LockFiles(paths)
         self._process: subprocess.Popen[bytes] | None = None
-        self._use: int | None = None
+        self._users_lock: int | None = None
         self._closed = False
 
     def open(self) -> None:
         """Adopts the server that runs here or starts one, making its data folder the first time."""
         with self._locks.hold("starting", START_SECONDS + STOP_SECONDS):
             if self._closed:
-                return  # a revival that was under way when we were closed
+                return  # a restart that was under way when we were closed
             if not self.alive():
                 self._launch()
             self._await_ready()
-            if self._use is None:
-                self._use = self._locks.open("users")
-                fcntl.flock(self._use, fcntl.LOCK_SH)
+            if self._users_lock is None:
+                self._users_lock = self._locks.open("users")
+                fcntl.flock(self._users_lock, fcntl.LOCK_SH)
 
     def close(self) -> None:
         """Stops the server, unless another process still uses it."""
         with self._locks.hold("starting", START_SECONDS + STOP_SECONDS):
             self._closed = True
-            if self._use is not None:
-                os.close(self._use)
-                self._use = None
+            if self._users_lock is not None:
+                os.close(self._users_lock)
+                self._users_lock = None
             if self._has_other_users():
-                log.info("embedded_postgres.left_running", because="another process uses it")
+                log.info("embedded_postgres.left_running", reason="another process uses it")
             elif self.alive():
                 self._shut_down()
                 with contextlib.suppress(OSError):
                     self.socket.rmdir()
 
     def alive(self) -> bool:
-        """Whether a server lives in this folder: then it holds the lock that it inherited."""
-        return not self._locks.free("server", fcntl.LOCK_SH)
+        """Whether a server runs in this folder: it holds the lock that it inherited."""
+        return not self._locks.is_free("server", fcntl.LOCK_SH)
 
     def _has_other_users(self) -> bool:
-        return not self._locks.free("users", fcntl.LOCK_EX)
+        return not self._locks.is_free("users", fcntl.LOCK_EX)
 
     def _launch(self) -> None:
         if not self.data.exists():
             self._make_data_folder()
         self._check_version()
-        # Written at each start: a folder that an older version made has lines for the network in it.
+        # Written at each start: older versions of this program wrote lines for the network.
         (self.data / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION, encoding="utf-8")
         self._make_socket_folder()
-        # Nobody holds the server's lock, so whatever these say about a process is out of date: after a kill -9 its
-        # number may be a zombie's, or in a container that of any other process.
+        # Nobody holds the server's lock, so these files are stale: after a kill -9 the process id in them may be a zombie's,
+        # or in a container that of any other process.
         for left_over in (self.data / "postmaster.pid", self.socket / _SOCKET, self.socket / f"{_SOCKET}.lock"):
             left_over.unlink(missing_ok=True)
         options = [f"--{name}={value}" for name, value in self.settings.items()]
@@ -121,26 +121,26 @@ class Server:
             os.close(lock)  # the server keeps it
 
     def _make_data_folder(self) -> None:
-        half_made = self.place.folder / "data.new"
-        shutil.rmtree(half_made, ignore_errors=True)
+        unfinished = self.paths.folder / "data.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
         with tempfile.TemporaryFile() as output:
-            process = self._spawn("initdb", "-D", str(half_made), *_INITDB, output=output)
+            process = self._spawn("initdb", "-D", str(unfinished), *_INITDB, output=output)
             if process.wait(timeout=START_SECONDS) != 0:
                 output.seek(0)
-                raise self._refusal(output.read())
-        half_made.rename(self.data)
+                raise self._start_error(output.read())
+        unfinished.rename(self.data)
         log.info("embedded_postgres.created", folder=str(self.data))
 
     def _spawn(self, program: str, *arguments: str, output: object, lock: int | None = None) -> subprocess.Popen[bytes]:
-        account = self.place.account
+        account = self.paths.account
         return subprocess.Popen(  # type: ignore[call-overload,no-any-return] # noqa: S603
-            [str(self.place.programs / program), *arguments],
+            [str(self.paths.programs / program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            # A Ctrl-C in the terminal is for us; the server ends when we are done with it.
+            # Ctrl-C in the terminal is for this process, which stops the server itself.
             start_new_session=True,
             pass_fds=[] if lock is None else [lock],
             **({"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}),
@@ -157,9 +157,9 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while self._status() != "ready":
             if not self.alive():
-                raise self._refusal(self._log_file().read_bytes())
+                raise self._start_error(self._log_file().read_bytes())
             if time.monotonic() > deadline:
-                raise ConfigurationError(f"Postgres in {self.place.folder} is not ready after {START_SECONDS:.0f} s.")
+                raise ConfigurationError(f"Postgres in {self.paths.folder} is not ready after {START_SECONDS:.0f} s.")
             time.sleep(POLL_SECONDS)
 
     def _status(self) -> str:
@@ -193,22 +193,22 @@ class Server:
             self._process.wait()
         return True
 
-    def _refusal(self, output: bytes) -> ConfigurationError:
+    def _start_error(self, output: bytes) -> ConfigurationError:
         lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
-        telling = [line for line in lines if "FATAL" in line or "error:" in line or "PANIC" in line]
-        reason = (telling or lines or ["it ended without a word"])[-1]
-        return ConfigurationError(f"Postgres could not start in {self.place.folder}: {reason}")
+        errors = [line for line in lines if "FATAL" in line or "error:" in line or "PANIC" in line]
+        reason = (errors or lines or ["it ended without a message"])[-1]
+        return ConfigurationError(f"Postgres could not start in {self.paths.folder}: {reason}")
 
     def _make_socket_folder(self) -> None:
         self.socket.mkdir(mode=0o700, exist_ok=True)
-        self.place.give(self.socket)
+        self.paths.give_to_account(self.socket)
         status = self.socket.lstat()
-        owner = self.place.account.uid if self.place.account else os.geteuid()
+        owner = self.paths.account.uid if self.paths.account else os.geteuid()
         if self.socket.is_symlink() or status.st_uid != owner or status.st_mode & 0o077:
             raise ConfigurationError(f"{self.socket} is not a private folder of ours; remove it.")
 
     def _log_file(self) -> Path:
-        return self.place.folder / "server.log"
+        return self.paths.folder / "server.log"
 
 
 _INITDB = (
@@ -222,8 +222,8 @@ _INITDB = (
 )
 
 
-def _socket_folder(place: ServerPaths) -> Path:
-    folder = place.folder / "socket"
+def _socket_folder(paths: ServerPaths) -> Path:
+    folder = paths.folder / "socket"
     if len(os.fsencode(folder)) <= SOCKET_FOLDER_BYTES:
         return folder
     return Path("/tmp") / f"chatserver-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}"  # noqa: S108
