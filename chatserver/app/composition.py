@@ -49,7 +49,7 @@ from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
-from chatserver.providers.guide import Guide
+from chatserver.providers.built_in_guide import BuiltInGuide
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.realtime.hub import Hub
@@ -123,7 +123,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         by_name = providers.open_providers(config)
         for provider in by_name.values():
             stack.push_async_callback(provider.close)
-        chat = providers.open_chat(config) or Guide()
+        chat = providers.open_chat(config) or BuiltInGuide()
         stack.push_async_callback(chat.close)
         await hub.start(SessionReader(database))
         stack.push_async_callback(hub.close)

@@ -72,13 +72,13 @@ def bounded(step: Step) -> Step:
     """The step with only those numbers that can be true: a service's own report, or a bug of ours, ends here."""
     match step:
         case Finished():
-            return replace(step, seed=numbers.count(step.seed, numbers.MOST_SEED))
+            return replace(step, seed=numbers.count(step.seed, numbers.MAX_SEED))
         case Loading():
             return Loading(numbers.seconds(step.eta_seconds))
         case Queued():
-            return Queued(numbers.count(step.position, numbers.MOST_STEPS), numbers.seconds(step.eta_seconds))
-    of = numbers.count(step.steps, numbers.MOST_STEPS)
-    done = numbers.count(step.step, numbers.MOST_STEPS if of is None else of)
+            return Queued(numbers.count(step.position, numbers.MAX_STEPS), numbers.seconds(step.eta_seconds))
+    of = numbers.count(step.steps, numbers.MAX_STEPS)
+    done = numbers.count(step.step, numbers.MAX_STEPS if of is None else of)
     if done is None and step.step is not None:
         of = None
     return Rendering(numbers.fraction(step.fraction), done, of, numbers.seconds(step.eta_seconds), step.preview)

@@ -12,9 +12,9 @@ from typing import Any
 from chatserver.errors import BadBytes, NoWords, Refused, Truncated, WrongAddress
 from chatserver.providers import numbers
 from chatserver.providers.base import ChatStep, Cut, TakenBack, Text, Usage
-from chatserver.providers.faults import spoken_fault, words_of
+from chatserver.providers.error_responses import error_from_text, message_in
+from chatserver.providers.reasoning import ReasoningFilter
 from chatserver.providers.sse import Event
-from chatserver.providers.thinking import Thinking
 
 # TGI's words for what it answers before a stream as a status.
 _STATUSES = {"validation": 422, "overloaded": 503}
@@ -48,7 +48,7 @@ class Reading:
         self._spoke = False
         # The first half of a character that its escapes cut in two.
         self._half = ""
-        self.thinking = Thinking(opened=thinking)
+        self.thinking = ReasoningFilter(opened=thinking)
 
     def take(self, event: Event) -> Iterator[ChatStep]:
         """The steps of one event; none for all that carries no text. Raises the fault that an event tells."""
@@ -64,7 +64,7 @@ class Reading:
 
     def finish(self) -> Iterator[ChatStep]:
         """The steps after the last event. Raises what an answer lacks that only stopped, or has no words."""
-        back, text = self.thinking.end()
+        back, text = self.thinking.flush()
         yield from self._steps(back, text + self._half)
         if self.usage:
             yield self.usage
@@ -144,7 +144,7 @@ class Reading:
     def _without_words(self) -> str | None:
         if self._wordless == "tools":
             return "The assistant answered with a call of a tool, which this server does not have, and not with words."
-        if self._wordless == "thoughts" or self.thinking.thought:
+        if self._wordless == "thoughts" or self.thinking.found:
             why = "reached its longest length while it was" if self._cut else "ended while it was still"
             return f"The assistant {why} thinking, before a word of its answer. Please ask again, or for less at once."
         return None
@@ -210,7 +210,7 @@ def _told(chunk: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> E
     status = next((found for found in map(_status, [*numbered, chunk.get("status")]) if found), None)
     kinds = [chunk.get("error_type"), inside.get("type"), inside.get("code"), chunk.get("type")]
     kind = " ".join(str(kind) for kind in kinds if isinstance(kind, str))
-    return spoken_fault(words_of(chunk) or words_of(inside), kind, status or _STATUSES.get(kind))
+    return error_from_text(message_in(chunk) or message_in(inside), kind, status or _STATUSES.get(kind))
 
 
 def _status(value: Any) -> int | None:
@@ -246,5 +246,5 @@ def _usage(chunk: Mapping[str, Any]) -> Usage | None:
 
 
 def _first_count(usage: Mapping[str, Any], *names: str) -> int | None:
-    counts = (numbers.count(usage.get(name), numbers.MOST_TOKENS) for name in names)
+    counts = (numbers.count(usage.get(name), numbers.MAX_TOKENS) for name in names)
     return next((count for count in counts if count is not None), None)

@@ -8,13 +8,13 @@ import math
 from typing import Any
 
 # No model reads or writes as much in one answer.
-MOST_TOKENS = 10_000_000
+MAX_TOKENS = 10_000_000
 # A queue, or a sampler's steps, beyond this is a broken counter.
-MOST_STEPS = 1_000_000
+MAX_STEPS = 1_000_000
 # Nobody waits a day for one picture.
-MOST_SECONDS = 86_400.0
+MAX_SECONDS = 86_400.0
 # Seeds are stored as 64 bits with a sign.
-MOST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 
 def count(value: Any, most: int) -> int | None:
@@ -25,7 +25,7 @@ def count(value: Any, most: int) -> int | None:
     return int(number)
 
 
-def seconds(value: Any, most: float = MOST_SECONDS) -> float | None:
+def seconds(value: Any, most: float = MAX_SECONDS) -> float | None:
     """A duration from 0 to `most`."""
     number = _real(value)
     return number if number is not None and 0 <= number <= most else None

@@ -26,15 +26,15 @@ from chatserver.errors import (
     Truncated,
     WrongAddress,
 )
-from chatserver.providers import addresses
-from chatserver.providers.addresses import Address
+from chatserver.providers import service_urls
 from chatserver.providers.base import ChatRequest, ChatStep
+from chatserver.providers.chat_history import alternating, merge_system_turn
 from chatserver.providers.completions import Reading
-from chatserver.providers.concessions import MOST_TRIES, Concessions, refused
-from chatserver.providers.conversation import in_turn, without_system
-from chatserver.providers.faults import fault
+from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import MEBIBYTE, Answer, Http, pieces, read, too_large, translated
 from chatserver.providers.masking import without_secrets
+from chatserver.providers.parameter_fallbacks import MAX_TRIES, ParameterFallbacks, refused_parameters
+from chatserver.providers.service_urls import ServiceUrl
 from chatserver.providers.sse import EventStream
 
 # Served by several providers, and free to use (Apache-2.0).
@@ -46,8 +46,8 @@ AFTER_END_SECONDS = 5.0
 
 # The paths of calls, which people copy along with the address.
 CALLS = ("/chat/completions", "/completions", "/models", "/api/chat", "/api/generate", "/api/tags")
-OWN = Address("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1", key="CHAT_API_KEY")
-ROUTER = Address("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url, own=False)
+OWN = ServiceUrl("CHAT_BASE_URL", "the chat protocol of OpenAI", "http://127.0.0.1:11434/v1", key="CHAT_API_KEY")
+ROUTER = ServiceUrl("HF_ROUTER_URL", "the chat protocol of OpenAI", Config.hf_router_url, own=False)
 
 # A system prompt is no optional field, but some templates have no place for one.
 SYSTEM, STREAM, STREAM_OPTIONS = "system", "stream", "stream_options"
@@ -92,19 +92,19 @@ class OpenAIChat:
         *,
         bill_to: str = "",
         limits: Limits | None = None,
-        address: Address = OWN,
+        address: ServiceUrl = OWN,
     ) -> None:
         self.label = label
         self._address = address
-        self._bases = addresses.bases(base, CALLS)
+        self._bases = service_urls.candidates(base, CALLS)
         self._key = key
         self._model = model
         self._bill_to = bill_to
         self._limits = limits or Limits()
         self._http = Http()
-        self._concessions = Concessions()
+        self._fallbacks = ParameterFallbacks()
         # Models that begin in the middle of their thoughts, without a tag.
-        self._thinkers = Concessions()
+        self._thinkers = ParameterFallbacks()
 
     def model(self) -> str:
         """The model used when a request names none."""
@@ -138,7 +138,7 @@ class OpenAIChat:
     @property
     def base(self) -> str:
         """The base address in use, as people may read it; another than was set where only that one answers."""
-        return addresses.shown(self._bases[0])
+        return service_urls.without_credentials(self._bases[0])
 
     async def close(self) -> None:
         """Gives back the connections."""
@@ -166,7 +166,9 @@ class OpenAIChat:
     def _settle(self, base: str) -> None:
         """This base answers, so it is the one that is meant."""
         if self._bases[0] != base:
-            log.warning("chat.address_corrected", address=addresses.shown(base), setting=self._address.setting)
+            log.warning(
+                "chat.address_corrected", address=service_urls.without_credentials(base), setting=self._address.setting
+            )
             self._bases = (base, *(other for other in self._bases if other != base))
 
     # How -----------------------------------------------------------------------------------------------------------
@@ -174,14 +176,14 @@ class OpenAIChat:
     async def _in_any_form(self, base: str, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatStep, None]:
         """The answer, to a request without what this server refuses."""
         key = (base, request.model or self._model)
-        without, guessed = self._concessions.of(key), None
-        for _ in range(MOST_TRIES):
+        without, guessed = self._fallbacks.unsupported(key), None
+        for _ in range(MAX_TRIES):
             given = False
             try:
                 async with contextlib.aclosing(self._attempt(base, request, without, clock)) as steps:
                     async for step in steps:
                         if not given:
-                            self._concessions.keep(key, without)
+                            self._fallbacks.remember(key, without)
                         given = True
                         yield step
                 return
@@ -197,7 +199,7 @@ class OpenAIChat:
     async def _attempt(
         self, base: str, request: ChatRequest, without: frozenset[str], clock: "_Clock"
     ) -> AsyncGenerator[ChatStep, None]:
-        url = addresses.call(base, "/chat/completions")
+        url = service_urls.join(base, "/chat/completions")
         async with contextlib.AsyncExitStack() as stack:
             opening = self._http.open(
                 "POST", url, self._headers(), body(request, self._model, without), self._limits.total_seconds
@@ -206,7 +208,7 @@ class OpenAIChat:
             if response.status != 200:
                 content = await clock.wait(read(response, self._limits.error_bytes))
                 answer = Answer(response.status, response.headers, content)
-                raise self._address.judged(url, answer) or fault(answer)
+                raise self._address.protocol_error(url, answer) or error_from(answer)
             async with contextlib.aclosing(self._steps(url, request, response, clock)) as steps:
                 async for step in steps:
                     yield step
@@ -215,7 +217,7 @@ class OpenAIChat:
         self, url: str, request: ChatRequest, response: aiohttp.ClientResponse, clock: "_Clock"
     ) -> AsyncGenerator[ChatStep, None]:
         model = request.model or self._model
-        stream, answer = EventStream(), Reading(thinking=bool(self._thinkers.of(model)))
+        stream, answer = EventStream(), Reading(thinking=bool(self._thinkers.unsupported(model)))
         async with contextlib.aclosing(self._pieces(response, answer, clock)) as arriving:
             async for piece in arriving:
                 for event in stream.feed(piece):
@@ -229,13 +231,15 @@ class OpenAIChat:
         try:
             for step in answer.finish():
                 yield step
-            if answer.thinking.taken_back:
-                self._thinkers.keep(model, frozenset({"tag"}))
-            elif not answer.thinking.thought:
+            if answer.thinking.retracted:
+                self._thinkers.remember(model, frozenset({"tag"}))
+            elif not answer.thinking.found:
                 self._thinkers.forget(model)
         except WrongAddress:
-            page = addresses.is_page(stream.words.encode())
-            raise self._address.wrong(url, f"it answered with {'a web page' if page else 'something else'}") from None
+            page = service_urls.is_html(stream.words.encode())
+            raise self._address.wrong_address(
+                url, f"it answered with {'a web page' if page else 'something else'}"
+            ) from None
 
     async def _pieces(
         self, response: aiohttp.ClientResponse, answer: Reading, clock: "_Clock"
@@ -261,17 +265,17 @@ class OpenAIChat:
     # Asking --------------------------------------------------------------------------------------------------------
 
     async def _models_at(self, base: str) -> list[str]:
-        answer = await self._ask("GET", url := addresses.call(base, "/models"))
+        answer = await self._ask("GET", url := service_urls.join(base, "/models"))
         if answer.status in {401, 403} or answer.status >= 500:
-            raise self._address.judged(url, answer) or fault(answer)
+            raise self._address.protocol_error(url, answer) or error_from(answer)
         names = _names(answer.json()) if answer.ok else None
         if names is None:
             # Some have no list, but chat all the same: an empty conversation costs nothing and is refused in their words.
-            answer = await self._ask("POST", url := addresses.call(base, "/chat/completions"), b'{"messages":[]}')
-            if wrong := self._address.judged(url, answer):
+            answer = await self._ask("POST", url := service_urls.join(base, "/chat/completions"), b'{"messages":[]}')
+            if wrong := self._address.protocol_error(url, answer):
                 raise wrong
             if answer.ok and not _is_chat(answer):
-                raise self._address.wrong(url, "it answered with something else")
+                raise self._address.wrong_address(url, "it answered with something else")
         return names or []
 
     async def _ask(self, method: str, url: str, body: bytes | None = None) -> Answer:
@@ -340,8 +344,8 @@ class _Clock:
 def body(request: ChatRequest, model: str, without: frozenset[str] = frozenset()) -> bytes:
     """The JSON to POST, without what the server refuses. `model` comes first: the router reads it from the first bytes."""
     model = request.model or model
-    turns = in_turn(request.turns)
-    turns = without_system(turns) if SYSTEM in without else turns
+    turns = alternating(request.turns)
+    turns = merge_system_turn(turns) if SYSTEM in without else turns
     streamed: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     if STREAM in without:
         streamed = {}
@@ -392,7 +396,7 @@ def _named(error: ProviderError) -> frozenset[str]:
         for name, found in (
             (STREAM_OPTIONS, STREAM_OPTIONS in said or "include_usage" in said),
             (SYSTEM, bool(_NO_SYSTEM.search(said))),
-            (STREAM, bool(refused(error, [STREAM]) or _NO_STREAM.search(said))),
+            (STREAM, bool(refused_parameters(error, [STREAM]) or _NO_STREAM.search(said))),
         )
         if found
     )
@@ -414,13 +418,13 @@ def _is_chat(answer: Answer) -> bool:
 
 
 @contextlib.contextmanager
-def _about_the_assistant(address: Address, url: str, key: str) -> Iterator[None]:
+def _about_the_assistant(address: ServiceUrl, url: str, key: str) -> Iterator[None]:
     """The same faults, in words about the assistant instead of pictures, without the key that a service may repeat."""
     try:
         with translated():
             yield
     except ProviderError as error:
-        told = address.explained(url, error)
+        told = address.explain(url, error)
         reworded = type(told)(without_secrets(_reworded(told), [key]), retry_after=error.retry_after)
         reworded.said, reworded.answered = without_secrets(told.said, [key]), error.answered
         raise reworded from error

@@ -10,12 +10,12 @@ import msgspec
 import structlog
 
 from chatserver.config import Config
-from chatserver.providers.addresses import Address
-from chatserver.providers.concessions import Concessions
-from chatserver.providers.faults import fault
+from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import MEBIBYTE, Answer, Deadline, Http
+from chatserver.providers.parameter_fallbacks import ParameterFallbacks
+from chatserver.providers.service_urls import ServiceUrl
 
-HUB = Address("HF_ENDPOINT", "the API of Hugging Face's hub", Config.hf_endpoint, own=False)
+HUB = ServiceUrl("HF_ENDPOINT", "the API of Hugging Face's hub", Config.hf_endpoint, own=False)
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Client:
     def __init__(self, config: Config, http: Http, limits: Limits) -> None:
         self.http = http
         self.limits = limits
-        self.concessions = Concessions()
+        self.fallbacks = ParameterFallbacks()
         # The base of a self-hosted server that answers, by the address that was set.
         self.settled: dict[str, str] = {}
         self._token = config.huggingface_api_key
@@ -118,14 +118,14 @@ def of_the_hub(url: str, answer: Answer) -> Answer:
     """The successful answer of the hub, a JSON document. Raises WrongAddress where a web page or anything else answered."""
     page = answer.status in {404, 405} and answer.json() is None
     if page or 300 <= answer.status < 400 or (answer.ok and not isinstance(answer.json(), dict | list)):
-        raise HUB.judged(url, answer) or HUB.wrong(url, "it answered with something else")
+        raise HUB.protocol_error(url, answer) or HUB.wrong_address(url, "it answered with something else")
     return successful(answer)
 
 
 def successful(answer: Answer) -> Answer:
     """The answer itself, or the error that it means."""
     if not answer.ok:
-        raise fault(answer)
+        raise error_from(answer)
     return answer
 
 

@@ -11,14 +11,14 @@ import structlog
 
 from chatserver.errors import ModelLoadingTooLong, ProviderError
 from chatserver.providers import numbers
-from chatserver.providers.addresses import Address
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
-from chatserver.providers.concessions import refused
-from chatserver.providers.faults import fault, spoken_fault, words_of
+from chatserver.providers.error_responses import error_from, error_from_text, message_in
 from chatserver.providers.http import Answer, Deadline, too_large
 from chatserver.providers.huggingface.client import Client, successful
 from chatserver.providers.huggingface.mapping import Route
 from chatserver.providers.huggingface.results import Results
+from chatserver.providers.parameter_fallbacks import refused_parameters
+from chatserver.providers.service_urls import ServiceUrl
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Job:
     # None is the operator's Hugging Face token; empty is none at all.
     token: str | None = None
     # The setting of a self-hosted server's address, to say what is wrong with it.
-    address: Address | None = None
+    address: ServiceUrl | None = None
 
     @property
     def cap(self) -> int:
@@ -124,27 +124,29 @@ class Job:
         yield answer
 
     async def _make(self, url: str, body: Body, headers: Mapping[str, str], cap: int) -> Answer:
-        without = self.client.concessions.of(self._server(url))
+        without = self.client.fallbacks.unsupported(self._server(url))
         sent = body.data(without) if isinstance(body, Form) else _pruned(body, without)
         headers = {**self.client.headers(self.token), **headers}
         return await self.client.make(url, sent, headers=headers, cap=cap, deadline=self.deadline)
 
     def _concedes(self, url: str, body: Body, answer: Answer) -> bool:
         """Whether this answer refuses fields without which it is worth to ask at once again; then they are left out."""
-        without = self.client.concessions.of(self._server(url))
+        without = self.client.fallbacks.unsupported(self._server(url))
         fields = body.fields if isinstance(body, Form) else body
-        more = refused(_refusal(answer), _optional(fields) - without) if not answer.ok or _is_fault(answer) else None
+        if answer.ok and not _is_error(answer):
+            return False
+        more = refused_parameters(_refusal(answer), _optional(fields) - without)
         if not more:
             return False
         log.info("provider.field_left_out", fields=sorted(more), model=self.route.model, provider=self.route.provider)
-        self.client.concessions.keep(self._server(url), without | more)
+        self.client.fallbacks.remember(self._server(url), without | more)
         return True
 
     def _server(self, url: str) -> tuple[str, str]:
         return url, self.route.model
 
     def _successful(self, url: str, answer: Answer) -> Answer:
-        wrong = self.address.judged(url, answer) if self.address else None
+        wrong = self.address.protocol_error(url, answer) if self.address else None
         if wrong is not None:
             raise wrong
         return successful(answer)
@@ -168,13 +170,13 @@ def _optional(body: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(body).union(*inside) - _ESSENTIAL
 
 
-def _is_fault(answer: Answer) -> bool:
+def _is_error(answer: Answer) -> bool:
     document = answer.json() if answer.body[:1] == b"{" and len(answer.body) < 64 * 1024 else None
     return isinstance(document, Mapping) and bool(document.get("error") or document.get("detail"))
 
 
 def _refusal(answer: Answer) -> ProviderError:
-    return spoken_fault(words_of(answer.json())) if answer.ok else fault(answer)
+    return error_from_text(message_in(answer.json())) if answer.ok else error_from(answer)
 
 
 class _LoadingBudget:
@@ -202,7 +204,7 @@ def loading_seconds(answer: Answer, *, any_503: bool = False) -> float | None:
         return None
     document = answer.json()
     document = document if isinstance(document, dict) else {}
-    if not (any_503 or "estimated_time" in document or "loading" in words_of(document).lower()):
+    if not (any_503 or "estimated_time" in document or "loading" in message_in(document).lower()):
         return None
     seconds = numbers.seconds(document.get("estimated_time"))
     return math.nan if seconds is None else seconds

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import structlog
 
 from chatserver.errors import ModelGone, ProviderError
-from chatserver.providers.faults import plain
+from chatserver.providers.error_responses import public_text
 from chatserver.providers.http import Deadline
 from chatserver.providers.huggingface.client import Client, of_the_hub
 
@@ -53,7 +53,9 @@ class Mappings:
     async def find(self, model: str, task: Task, deadline: Deadline) -> Route:
         """The route of a model's task. Raises ModelGone where nobody serves it in a way that we speak."""
         if not _HUB_ID.fullmatch(model):
-            raise ModelGone(f"“{plain(model)}” is not the name of a model. The operator has to choose another one.")
+            raise ModelGone(
+                f"“{public_text(model)}” is not the name of a model. The operator has to choose another one."
+            )
         async with self._asking.setdefault(model, asyncio.Lock()):
             entries = await self._entries(model, deadline)
         for entry in entries:

@@ -7,10 +7,9 @@ from urllib.parse import urlsplit
 
 from chatserver.config import Config
 from chatserver.errors import BadParameters, InvalidToken, ModelGone, ProviderError
-from chatserver.providers import addresses
-from chatserver.providers.addresses import Address
+from chatserver.providers import service_urls
 from chatserver.providers.base import Kind, ProviderRequest, Step
-from chatserver.providers.faults import fault
+from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import Answer, Deadline, Http
 from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps, openai_images
 from chatserver.providers.huggingface.client import HUB, Client, Limits
@@ -19,8 +18,9 @@ from chatserver.providers.huggingface.job import Job
 from chatserver.providers.huggingface.mapping import Mappings, Route, Task
 from chatserver.providers.huggingface.results import Results
 from chatserver.providers.masking import without_secrets
+from chatserver.providers.service_urls import ServiceUrl
 
-ROUTER = Address("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
+ROUTER = ServiceUrl("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
 _EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
 # Hugging Face's own hosting, where the token belongs; to no other server is it ever sent.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"
@@ -92,16 +92,16 @@ class HuggingFace:
         address, base = self._self_hosted_address(), self._config.image_base_url
         urls = [base]
         if self._config.image_protocol == "openai-images":
-            meant = addresses.bases(base, openai_images.CALLS, versioned=True)
-            urls = [addresses.call(root, "/images/generations") for root in meant]
+            meant = service_urls.candidates(base, openai_images.CALLS, versioned=True)
+            urls = [service_urls.join(root, "/images/generations") for root in meant]
         with self._told(address, base):
             answers = [(url, await self._probe(url)) for url in urls]
-            wrong = [address.judged(url, answer) for url, answer in answers]
+            wrong = [address.protocol_error(url, answer) for url, answer in answers]
             for (url, answer), error in zip(answers, wrong, strict=True):
                 if error is None and answer.status in {401, 403}:
-                    raise fault(answer)
+                    raise error_from(answer)
                 if error is None:
-                    return addresses.shown(url), answer.status
+                    return service_urls.without_credentials(url), answer.status
             raise wrong[0] or ProviderError
 
     async def _probe(self, url: str) -> Answer:
@@ -118,12 +118,12 @@ class HuggingFace:
         )
 
     @contextlib.contextmanager
-    def _told(self, address: Address, url: str) -> Iterator[None]:
+    def _told(self, address: ServiceUrl, url: str) -> Iterator[None]:
         """Faults of an address in its words, and none with a key that a service may have repeated."""
         try:
             yield
         except ProviderError as error:
-            told = address.explained(url, error)
+            told = address.explain(url, error)
             keys = [self._config.huggingface_api_key, self._config.image_api_key]
             told.message, told.said = without_secrets(told.message, keys), without_secrets(told.said, keys)
             raise told from error.__cause__
@@ -148,10 +148,10 @@ class HuggingFace:
         token, address = self._self_hosted_token(), self._self_hosted_address()
         return dataclasses.replace(job, self_hosted=True, token=token, address=address), steps
 
-    def _self_hosted_address(self) -> Address:
+    def _self_hosted_address(self) -> ServiceUrl:
         protocol = self._config.image_protocol
         key = "" if self._self_hosted_token() and not self._config.image_api_key else "IMAGE_API_KEY"
-        return Address("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol], key=key)
+        return ServiceUrl("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol], key=key)
 
     def _model_for(self, request: ProviderRequest) -> str:
         if request.kind == "image" and request.source is not None:
@@ -194,4 +194,4 @@ def _task(request: ProviderRequest) -> Task:
 def _result_hosts(config: Config) -> tuple[str, ...]:
     if not config.image_base_url:
         return config.hf_result_hosts
-    return (*config.hf_result_hosts, *addresses.origins(config.image_base_url))
+    return (*config.hf_result_hosts, *service_urls.origins(config.image_base_url))

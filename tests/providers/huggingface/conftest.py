@@ -8,7 +8,7 @@ from chatserver import config
 from chatserver.providers.huggingface import HuggingFace, Limits
 from tests.emulators.huggingface import Emulator
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
-from tests.providers.huggingface.making import QUICK, Make
+from tests.providers.huggingface.requests import QUICK, Make
 
 __all__ = ["huggingface", "huggingface_server"]
 

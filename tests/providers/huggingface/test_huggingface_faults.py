@@ -43,7 +43,7 @@ from tests.emulators.huggingface import (
     pictures,
 )
 from tests.emulators.huggingface.outcomes import HTML
-from tests.providers.huggingface.making import IMPATIENT, Make, finished, request, steps_of
+from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, steps_of
 
 FAULTS: list[tuple[Outcome, type[ProviderError], str]] = [
     (Fail(401), InvalidToken, "token"),

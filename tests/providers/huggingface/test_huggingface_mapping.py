@@ -8,7 +8,7 @@ from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRat
 from chatserver.providers.huggingface.identity import parsed
 from tests.emulators.huggingface import Emulator, Fail, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
-from tests.providers.huggingface.making import Make, finished, request, steps_of
+from tests.providers.huggingface.requests import Make, finished, request, steps_of
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 LIVE = {"status": "live", "task": "text-to-image"}

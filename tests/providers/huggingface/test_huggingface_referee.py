@@ -42,7 +42,7 @@ from tests.emulators.huggingface import (
 from tests.emulators.huggingface.chat import MARKDOWN
 from tests.emulators.huggingface.outcomes import HTML
 from tests.emulators.huggingface.server import TOKEN
-from tests.providers.huggingface.making import request
+from tests.providers.huggingface.requests import request
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 SOURCE = pictures.picture("the source", 1, 32, 32, "PNG")

@@ -25,7 +25,7 @@ from tests.emulators.huggingface import (
 from tests.emulators.huggingface import (
     Loading as ModelLoads,
 )
-from tests.providers.huggingface.making import IMPATIENT, Make, finished, request, steps_of
+from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, steps_of
 
 PROVIDERS = ["hf-inference", "fal-ai", "nscale", "together", "replicate", "wavespeed"]
 SOURCE = pictures.picture("the source", 1, 32, 32, "PNG")

@@ -25,7 +25,7 @@ from chatserver.errors import (
     Truncated,
     WrongAddress,
 )
-from chatserver.providers import addresses, open_chat
+from chatserver.providers import open_chat, service_urls
 from chatserver.providers.base import ChatRequest, Cut, TakenBack, Text, Turn, Usage
 from chatserver.providers.openai_chat import DEFAULT_MODEL, Limits, OpenAIChat
 from tests.emulators.huggingface import Emulator, Endless, Fail, Hang, Ok, Outcome, Raw, Reset, Silence, Stream, Strict
@@ -250,7 +250,7 @@ async def test_a_server_that_refuses_every_form_says_its_own_words(huggingface: 
     huggingface.script("chat", [Fail(400, {"error": "no luck today"}), Fail(400, {"error": "still none"})])
     with pytest.raises(BadParameters, match="no luck today"):
         await answer(chat)
-    assert "system" not in chat._concessions.of((chat._bases[0], "emulated/model"))
+    assert "system" not in chat._fallbacks.unsupported((chat._bases[0], "emulated/model"))
 
 
 def chunk(text: object, **more: object) -> str:
@@ -497,7 +497,7 @@ async def test_another_protocol_is_an_address_that_does_not_speak():
 
 
 async def test_in_a_container_localhost_is_explained(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(addresses, "in_container", lambda: True)
+    monkeypatch.setattr(service_urls, "in_container", lambda: True)
     chat = OpenAIChat("http://localhost:9/v1", "", "m", "x")
     with pytest.raises(ProviderDown, match="inside a container, localhost is the container"):
         await answer(chat)

@@ -14,12 +14,12 @@ from aiohttp import web
 from PIL import Image
 
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, WrongAddress
-from chatserver.providers import addresses
-from chatserver.providers.addresses import Address
+from chatserver.providers import service_urls
 from chatserver.providers.http import Answer
+from chatserver.providers.service_urls import ServiceUrl
 from tests.emulators.huggingface import Emulator, Fail, Json, Outcome, Queue, Raw, pictures
 from tests.emulators.huggingface.outcomes import HTML, Call
-from tests.providers.huggingface.making import Make, finished, request
+from tests.providers.huggingface.requests import Make, finished, request
 
 PICTURE = pictures.picture("a cat", 7, 64, 64, "PNG")
 CODED = base64.b64encode(PICTURE).decode()
@@ -290,13 +290,13 @@ async def test_an_address_that_does_not_speak_the_protocol_says_so(
     ],
 )
 def test_where_an_address_leads_says_the_base_that_is_right(address: str, url: str, location: str, right: str):
-    meant = Address("IT", "this", "http://example.org", own=address == "own")
-    error = meant.judged(url, Answer(308, {"Location": location}, b""))
+    meant = ServiceUrl("IT", "this", "http://example.org", own=address == "own")
+    error = meant.protocol_error(url, Answer(308, {"Location": location}, b""))
     assert error is not None and f"Set IT to {right}" in error.message
 
 
 async def test_in_a_container_localhost_is_explained(make: Make, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(addresses, "in_container", lambda: True)
+    monkeypatch.setattr(service_urls, "in_container", lambda: True)
     provider = make(image_base_url="http://127.0.0.1:9")
     with pytest.raises(ProviderDown, match="inside a container"):
         await finished(provider, request())

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from chatserver.errors import BadBytes, ProviderError
-from chatserver.providers.faults import spoken_fault, words_of
+from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.job import Job
 from chatserver.providers.huggingface.results import decoded, sniffed
@@ -62,7 +62,7 @@ async def file_of(job: Job, document: Any) -> bytes:
 
 
 def _told(document: Any) -> ProviderError:
-    words = words_of(document) if isinstance(document, Mapping) else ""
+    words = message_in(document) if isinstance(document, Mapping) else ""
     match document:
         case {"data": [Mapping() as instead, *_]} if not words:
             return _told(instead)
@@ -70,7 +70,7 @@ def _told(document: Any) -> ProviderError:
         return BadBytes("The picture service's answer held no picture.")
     inside = document["error"] if isinstance(document.get("error"), Mapping) else {}
     kinds = [document.get("error_type"), document.get("type"), inside.get("type"), inside.get("code")]
-    return spoken_fault(words, " ".join(kind for kind in kinds if isinstance(kind, str)))
+    return error_from_text(words, " ".join(kind for kind in kinds if isinstance(kind, str)))
 
 
 async def _fetched(job: Job, found: _Found) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from chatserver.errors import BadParameters, ModelGone, Refused
 from chatserver.providers import numbers
 from chatserver.providers.base import Finished, ProviderRequest, Queued, Step
-from chatserver.providers.faults import spoken_fault, words_of
+from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -66,7 +66,7 @@ async def _waited_for(job: Job, state: dict[str, Any], address: str) -> AsyncGen
         if state.get("status") != "COMPLETED":
             job.client.http.afterwards(job.client.tell("PUT", f"{address}/cancel?{QUEUE}"))
     if state.get("error") or state.get("error_type"):
-        raise spoken_fault(words_of(state), str(state.get("error_type", "")))
+        raise error_from_text(message_in(state), str(state.get("error_type", "")))
 
 
 async def _asked(poll: Poll) -> dict[str, Any]:
@@ -84,11 +84,11 @@ def _step(status: Any, state: dict[str, Any]) -> Step:
         return _queued(state)
     if status == "IN_PROGRESS":
         return progress(state.get("logs"))
-    raise spoken_fault(words_of(state))
+    raise error_from_text(message_in(state))
 
 
 def _queued(state: dict[str, Any]) -> Queued:
-    return Queued(numbers.count(state.get("queue_position"), numbers.MOST_STEPS))
+    return Queued(numbers.count(state.get("queue_position"), numbers.MAX_STEPS))
 
 
 async def _finished(job: Job, address: str) -> Finished:
@@ -97,7 +97,7 @@ async def _finished(job: Job, address: str) -> Finished:
     # A safety checker does not fail: it hands out a black picture, which nobody should pay for.
     if _blanked(result.get("has_nsfw_concepts")):
         raise Refused
-    return job.finished(data, numbers.count(result.get("seed"), numbers.MOST_SEED))
+    return job.finished(data, numbers.count(result.get("seed"), numbers.MAX_SEED))
 
 
 def _blanked(concepts: Any) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.errors import ProviderError, WrongAddress
-from chatserver.providers import addresses
+from chatserver.providers import service_urls
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_in
@@ -62,13 +62,13 @@ def bases(job: Job) -> tuple[str, ...]:
     """The addresses that may be meant, the one that has answered before first. Behind the router there is no doubt."""
     if not job.self_hosted:
         return (f"{job.base}/v1",)
-    meant = addresses.bases(job.base, CALLS, versioned=True)
+    meant = service_urls.candidates(job.base, CALLS, versioned=True)
     return tuple(dict.fromkeys((job.client.settled.get(job.base, meant[0]), *meant)))
 
 
 async def _steps_at(base: str, job: Job) -> AsyncGenerator[Step, None]:
     path, sent = _call(job)
-    async with contextlib.aclosing(job.made(addresses.call(base, path), sent, HEADERS)) as outcomes:
+    async with contextlib.aclosing(job.made(service_urls.join(base, path), sent, HEADERS)) as outcomes:
         async for outcome in outcomes:
             if isinstance(outcome, Answer):
                 yield job.finished(await file_in(job, outcome))

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatserver.errors import BadBytes, ModelGone, TimedOut
 from chatserver.providers.base import ProviderRequest, Step
-from chatserver.providers.faults import spoken_fault, words_of
+from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -75,7 +75,7 @@ async def _asked(poll: Poll) -> dict[str, Any]:
 
 def _check(prediction: dict[str, Any]) -> None:
     if prediction.get("status") in {"failed", "canceled", "aborted"}:
-        raise spoken_fault(words_of(prediction))
+        raise error_from_text(message_in(prediction))
 
 
 def _output(prediction: dict[str, Any]) -> Any:

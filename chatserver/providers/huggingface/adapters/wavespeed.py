@@ -7,7 +7,7 @@ from typing import Any
 from chatserver.errors import BadBytes
 from chatserver.providers import numbers
 from chatserver.providers.base import ProviderRequest, Queued, Rendering, Step
-from chatserver.providers.faults import spoken_fault, words_of
+from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -45,7 +45,7 @@ def _task(answer: dict[str, Any]) -> dict[str, Any]:
     """`data` of its envelope, whose `code` may tell another story than the HTTP status."""
     code = numbers.count(answer.get("code"), 599)
     if code is not None and code >= 400:
-        raise spoken_fault(words_of(answer), status=code)
+        raise error_from_text(message_in(answer), status=code)
     task = answer.get("data")
     if not isinstance(task, dict):
         raise BadBytes("The picture service's answer could not be read.")
@@ -60,4 +60,4 @@ def _step(task: dict[str, Any]) -> Step | None:
             return Rendering()
         case "completed":
             return None
-    raise spoken_fault(words_of(task))
+    raise error_from_text(message_in(task))

@@ -1,8 +1,8 @@
-"""What a service answered when it did not do what we asked, as one leaf of `chatserver.errors` with words for people.
+"""Turns a service's error response into a leaf of `chatserver.errors` with a message for people.
 
-Services word the same fault in many shapes: JSON with `error` as a string, a list or an object, FastAPI's `detail`,
-plain text, an HTML page or nothing. Statuses decide; the words only tell a refusal from a wrong size. A short plain
-sentence of the service is passed on; markup, long texts and anything like a key are not.
+Services report the same error in many forms: JSON with `error` as a string, a list or an object, FastAPI's `detail`, plain
+text, an HTML page or nothing. The status decides; the message only distinguishes a refusal from a wrong parameter. A short
+plain sentence of the service is passed on; markup, long texts and anything like a key are not.
 """
 
 import math
@@ -26,12 +26,12 @@ from chatserver.errors import (
 )
 from chatserver.providers.http import Answer
 
-# Longer than an hour is no rate limit but a wrong header: the job would wait beyond its session.
-LONGEST_WAIT_SECONDS = 3600.0
-# "0" is honest but would let a fleet of workers knock without a pause.
-SHORTEST_WAIT_SECONDS = 1.0
-# Beyond this a service is not telling a person anything.
-LONGEST_WORDS = 200
+# Longer than an hour is a wrong header and no rate limit: the job would wait beyond its session.
+MAX_WAIT_SECONDS = 3600.0
+# "0" would let all workers retry without a pause.
+MIN_WAIT_SECONDS = 1.0
+# A longer message is not meant for people.
+MAX_MESSAGE = 200
 
 _REFUSAL = re.compile(r"content.?polic|nsfw|safety|flagged|inappropriate|moderat|prohibited|sensitive content", re.I)
 MODEL_GONE = re.compile(
@@ -43,7 +43,7 @@ _BUSY = re.compile(r"overloaded|too many requests|rate.?limit", re.I)
 _KEY = re.compile(r"\b(hf_|sk-|api_|key_)\w{6,}|bearer|authorization", re.I)
 _MARKUP = re.compile(r"[<>{}\x00-\x08\x0b-\x1f\x7f]")
 
-# Statuses that say it all, whatever the body holds.
+# Statuses that decide alone, whatever the body holds.
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: InvalidToken,
     402: ProviderCreditsUsedUp,
@@ -56,40 +56,40 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
     503: ProviderDown,
     504: TimedOut,
 }
-_OURS = (400, 409, 413, 415, 422, 451)
+_REQUEST_ERRORS = (400, 409, 413, 415, 422, 451)
 
 
-def fault(answer: Answer) -> ProviderError:
-    """The error that an unsuccessful answer means."""
-    words = spoken(answer)
-    kind = _kind(answer.status, words, answer.headers.get("x-fal-error-type", ""))
+def error_from(answer: Answer) -> ProviderError:
+    """The error that an unsuccessful response means."""
+    words = message_of(answer)
+    kind = _error_class(answer.status, words, answer.headers.get("x-fal-error-type", ""))
     wait = retry_after(answer.headers) if answer.status in {429, 503} else None
     error = kind(_sentence(kind, words, wait), retry_after=wait)
     error.said, error.answered = words[:2000], answer.status
     return error
 
 
-def spoken_fault(words: str, kind: str = "", status: int | None = None) -> ProviderError:
-    """The error that words mean which came inside a success: a job that failed, an event in a stream."""
-    leaf = _kind(status or 500, words, kind) if status or _telling(words, kind) else ProviderError
+def error_from_text(words: str, kind: str = "", status: int | None = None) -> ProviderError:
+    """The error that a message inside a successful response means: a job that failed, an event in a stream."""
+    leaf = _error_class(status or 500, words, kind) if status or _is_telling(words, kind) else ProviderError
     error = leaf(_sentence(leaf, words, None))
     error.said, error.answered = words[:2000], status
     return error
 
 
-def _telling(words: str, kind: str) -> bool:
+def _is_telling(words: str, kind: str) -> bool:
     return bool(_REFUSAL.search(f"{kind} {words}") or MODEL_GONE.search(words) or _BUSY.search(f"{kind} {words}"))
 
 
-def _kind(status: int, words: str, error_type: str) -> type[ProviderError]:
-    if status in _OURS or status >= 500:
+def _error_class(status: int, words: str, error_type: str) -> type[ProviderError]:
+    if status in _REQUEST_ERRORS or status >= 500:
         if _REFUSAL.search(f"{error_type} {words}"):
             return Refused
         if MODEL_GONE.search(words):
             return ModelGone
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    if status in _OURS:
+    if status in _REQUEST_ERRORS:
         return BadParameters
     return ProviderDown if status > 500 or _BUSY.search(f"{error_type} {words}") else ProviderError
 
@@ -98,7 +98,7 @@ def _sentence(kind: type[ProviderError], words: str, wait: float | None) -> str:
     sentence = " ".join((kind.__doc__ or "").split())
     if kind is ProviderRateLimited and wait is not None:
         sentence = f"The picture service asks us to wait {_duration(wait)}."
-    said = plain(words)
+    said = public_text(words)
     return f"{sentence} It said: “{said}”" if said and kind is not InvalidToken else sentence
 
 
@@ -108,44 +108,44 @@ def _duration(seconds: float) -> str:
     return f"{math.ceil(seconds / 60)} minutes"
 
 
-def plain(words: str) -> str:
-    """A service's sentence as far as people may read it: one line, no markup, nothing like a key; otherwise empty."""
+def public_text(words: str) -> str:
+    """The message on one line as people may read it; empty where it is long, or holds markup or anything like a key."""
     line = " ".join(words.split())
-    if not line or len(line) > LONGEST_WORDS or _MARKUP.search(line) or _KEY.search(line):
+    if not line or len(line) > MAX_MESSAGE or _MARKUP.search(line) or _KEY.search(line):
         return ""
     return line
 
 
-def spoken(answer: Answer) -> str:
-    """The words of an unsuccessful answer, in whichever of its shapes; empty for pages of HTML and for silence."""
+def message_of(answer: Answer) -> str:
+    """The message of an unsuccessful response in any of its forms; empty for HTML pages and empty bodies."""
     document = answer.json()
     if document is None:
         content_type = answer.headers.get("Content-Type", "")
         return "" if "html" in content_type else answer.body[:2000].decode("utf-8", "replace")
-    return words_of(document)
+    return message_in(document)
 
 
-def words_of(document: Any) -> str:
-    """The words in any of the JSON shapes of an error."""
+def message_in(document: Any) -> str:
+    """The message in any of the JSON forms of an error; empty where there is none."""
     if isinstance(document, str):
         return document
     if isinstance(document, list):
-        return " ".join(words_of(part) for part in document[:3])
+        return " ".join(message_in(part) for part in document[:3])
     if isinstance(document, Mapping):
-        return _words_in(document)
+        return _message_in_mapping(document)
     return ""
 
 
-def _words_in(document: Mapping[str, Any]) -> str:
+def _message_in_mapping(document: Mapping[str, Any]) -> str:
     for name in ("error", "message", "error_message", "detail", "details", "msg", "errors", "reason", "description"):
-        if words := words_of(document.get(name)):
+        if words := message_in(document.get(name)):
             # hf-inference says "unknown error" and puts what happened in `warnings`.
-            return words_of(document.get("warnings")) or _with_field(document, words)
+            return message_in(document.get("warnings")) or _with_field(document, words)
     return ""
 
 
 def _with_field(document: Mapping[str, Any], words: str) -> str:
-    """The words with the field that they are about, which FastAPI and OpenAI tell beside them."""
+    """The message with the name of its field, which FastAPI and OpenAI give separately."""
     match document:
         case {"loc": [*_, str(field)]} | {"param": str(field)} if field and field not in words:
             return f"{field}: {words}"
@@ -158,12 +158,12 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     seconds = (_seconds(value) or _until(value, now or datetime.now(UTC))) if value else _window(headers)
     if seconds is None or math.isnan(seconds) or seconds < 0:
         return None
-    return min(max(seconds, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+    return min(max(seconds, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)
 
 
 def _seconds(value: str) -> float | None:
-    # A number of any length: float() of thousands of digits is infinite, which the cap then bounds.
-    return float(value) or SHORTEST_WAIT_SECONDS if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) else None
+    # float() of thousands of digits is infinite, which MAX_WAIT_SECONDS then bounds.
+    return float(value) or MIN_WAIT_SECONDS if re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII) else None
 
 
 def _until(value: str, now: datetime) -> float | None:
@@ -177,5 +177,5 @@ def _until(value: str, now: datetime) -> float | None:
 
 def _window(headers: Mapping[str, str]) -> float | None:
     match = re.search(r"r=(\d+);\s*t=(\d{1,9})", headers.get("RateLimit", ""))
-    # With calls left in the window the cause lies elsewhere, and its end says nothing.
+    # With calls left in the window the limit is not the cause.
     return float(match[2]) if match and int(match[1]) == 0 else None

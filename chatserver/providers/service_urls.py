@@ -1,7 +1,7 @@
-"""Addresses that an operator has set, and what is wrong with one that does not speak what it should.
+"""Base URLs of services that an operator has set, and errors for one that does not speak the expected protocol.
 
-People write them as they find them: with a slash at the end, with the whole path of a call, without `/v1`. Those are tried;
-for all else there is one error in words: which address, what came from there, and what to set. The doctor says the same.
+People copy such URLs with a slash at the end, with the path of a call, or without `/v1`: those forms are tried. For all
+others the error names the URL, the answer that came from there, and the setting to change; the doctor uses the same errors.
 """
 
 import os
@@ -12,68 +12,72 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from chatserver.errors import InvalidToken, NoPermission, ProviderDown, ProviderError, WrongAddress
-from chatserver.providers.faults import MODEL_GONE, spoken
+from chatserver.providers.error_responses import MODEL_GONE, message_of
 from chatserver.providers.http import Answer
 
 _VERSION = re.compile(r"/v\d+\w*$")
-# The path of a call below a base; empty where the base is called itself.
+# The path of a call below a base URL; empty where the base itself is called.
 _CALL = re.compile(r"(/chat/completions|/images/(generations|edits)|/models)?$")
-_MARKUP_BEGINS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
+_HTML_STARTS = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")
 
 
 @dataclass(frozen=True)
-class Address:
-    """A setting that holds an address, what is to be spoken there, and how a right one looks."""
+class ServiceUrl:
+    """A setting that holds a URL, the protocol expected there, and an example of a valid value."""
 
     setting: str
     protocol: str
     example: str
-    # A server of the operator's own, which may not run; not one of Hugging Face's.
+    # Whether the operator runs the server, which may then be down; false for those of Hugging Face.
     own: bool = True
-    # The setting of the key that is sent there; empty where the usual words fit.
+    # The setting of the key that is sent there; empty where the usual messages fit.
     key: str = ""
 
     @property
     def mend(self) -> str:
-        """What the operator has to do about a wrong one."""
+        """What the operator has to do about a wrong value."""
         return f"Set {self.setting} to the address of the server's API, such as {self.example}."
 
-    def wrong(self, url: str, what: str, right: str = "") -> WrongAddress:
-        """The error of an address that answered with `what`; `right` is the one that it leads to, where it leads."""
+    def wrong_address(self, url: str, what: str, right: str = "") -> WrongAddress:
+        """The error of a URL with the observation `what`; `right` is the base URL that would be correct, where known."""
         mend = f"Set {self.setting} to {right}." if right else self.mend
-        error = WrongAddress(f"{shown(url)} does not speak {self.protocol}: {what}. For the operator: {mend}")
+        error = WrongAddress(
+            f"{without_credentials(url)} does not speak {self.protocol}: {what}. For the operator: {mend}"
+        )
         error.said = what
         return error
 
-    def judged(self, url: str, answer: Answer, *, model_in_path: bool = False) -> WrongAddress | None:
-        """The error of an answer that no such service gives; None where the answer is one of its own."""
+    def protocol_error(self, url: str, answer: Answer, *, model_in_path: bool = False) -> WrongAddress | None:
+        """The error for an answer that no such service gives; None where it may be the service's own."""
         if 300 <= answer.status < 400:
             return self._redirected(url, answer.headers.get("Location", ""))
         if answer.ok:
-            return self.wrong(url, "it answered with a web page") if is_page(answer.body) else None
-        words = spoken(answer)
+            return self.wrong_address(url, "it answered with a web page") if is_html(answer.body) else None
+        words = message_of(answer)
         if answer.status in {404, 405, 501} and not model_in_path and not _about_a_model(words):
             what = "has nothing there" if answer.status == 404 else "takes no such calls"
-            return self._answered(self.wrong(url, f"the server {what} ({answer.status})"), answer.status)
+            return self._answered(self.wrong_address(url, f"the server {what} ({answer.status})"), answer.status)
         if answer.status == 400 and re.search(
             r"plain HTTP request was sent to|HTTP request to an HTTPS", _text(answer)
         ):
-            return self.wrong(url, "the server wants https", f"https:{shown(url).partition(':')[2]}")
+            return self.wrong_address(
+                url, "the server wants https", f"https:{without_credentials(url).partition(':')[2]}"
+            )
         return None
 
-    def explained(self, url: str, error: ProviderError) -> ProviderError:
-        """The same error, where it comes of the address in words that say so."""
+    def explain(self, url: str, error: ProviderError) -> ProviderError:
+        """The error itself, or one that names this setting where it is the cause."""
         if type(error) is WrongAddress and error.said and self.setting not in error.message:
-            return self.wrong(url, error.said)
+            return self.wrong_address(url, error.said)
         if type(error) is ProviderDown and error.answered is None and self.own:
-            down = ProviderDown(f"{error.message} For the operator: {self._unreached(url)}")
+            down = ProviderDown(f"{error.message} For the operator: {self._not_reached(url)}")
             down.said = error.said
             return down
         if self.key and type(error) in {InvalidToken, NoPermission}:
-            return self._keyless(error)
+            return self._key_error(error)
         return error
 
-    def _keyless(self, error: ProviderError) -> ProviderError:
+    def _key_error(self, error: ProviderError) -> ProviderError:
         said = error.message.partition(" It said: ")[2]
         if type(error) is InvalidToken:
             words, mend = "The picture service did not accept this server's key.", "set a valid one"
@@ -84,21 +88,21 @@ class Address:
         told.said, told.answered = error.said, error.answered
         return told
 
-    def _unreached(self, url: str) -> str:
+    def _not_reached(self, url: str) -> str:
         if is_loopback(url) and in_container():
             return (
                 f"inside a container, {urlsplit(url).hostname} is the container itself. "
                 f"Set {self.setting} to the other machine's name, such as host.docker.internal."
             )
-        return f"see whether the server runs at {shown(url)} ({self.setting})."
+        return f"see whether the server runs at {without_credentials(url)} ({self.setting})."
 
     def _redirected(self, url: str, location: str) -> WrongAddress:
-        target = shown(urljoin(url, location)) if location else "nowhere"
-        # The same call elsewhere says which base would have been right: all before it, or its host alone.
+        target = without_credentials(urljoin(url, location)) if location else "nowhere"
+        # A redirect to the same call shows which base URL would be correct: all before the call's path, or the host alone.
         path = urlsplit(url).path
         call = next(_CALL.finditer(path))[0] if self.own else path
         right = target.removesuffix(call).rstrip("/") if location and target.endswith(call or path or "/") else ""
-        return self.wrong(url, f"it leads to {target}, and this server follows nowhere with its key", right)
+        return self.wrong_address(url, f"it leads to {target}, and this server follows nowhere with its key", right)
 
     @staticmethod
     def _answered(error: WrongAddress, status: int) -> WrongAddress:
@@ -106,10 +110,10 @@ class Address:
         return error
 
 
-def bases(url: str, tails: Iterable[str], *, versioned: bool = False) -> tuple[str, ...]:
-    """The base addresses that may be meant by `url`, the likeliest first, without a slash at the end.
+def candidates(url: str, tails: Iterable[str], *, versioned: bool = False) -> tuple[str, ...]:
+    """The base URLs that may be meant by `url`, the likeliest first, without a slash at the end.
 
-    `tails` are the paths of calls, which people copy along; `versioned` tries `/v1` first where it is missing.
+    `tails` are the paths of calls, which people copy too; `versioned` puts the form with `/v1` first where it is missing.
     """
     scheme, netloc, path, query, _ = urlsplit(url.strip())
     path = path.rstrip("/")
@@ -123,25 +127,25 @@ def bases(url: str, tails: Iterable[str], *, versioned: bool = False) -> tuple[s
     return tuple(dict.fromkeys(urlunsplit((scheme, netloc, path, query, "")) for path in paths))
 
 
-def call(base: str, path: str) -> str:
-    """The address of one call below a base; a query of the base stays behind it."""
+def join(base: str, path: str) -> str:
+    """The URL of a call below a base URL, which keeps its query."""
     scheme, netloc, root, query, _ = urlsplit(base)
     return urlunsplit((scheme, netloc, f"{root.rstrip('/')}{path}", query, ""))
 
 
-def shown(url: str) -> str:
-    """An address as people may read it: without a name, a password or a query."""
+def without_credentials(url: str) -> str:
+    """A URL as people may read it: without user name, password and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def is_page(body: bytes) -> bool:
-    """Whether these bytes begin like a web page."""
-    return body[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_MARKUP_BEGINS)
+def is_html(body: bytes) -> bool:
+    """Whether these bytes begin like an HTML page."""
+    return body[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_HTML_STARTS)
 
 
 def origins(url: str) -> tuple[str, ...]:
-    """The origin of an address; on this machine under each of its names, by which servers there call themselves."""
+    """The origins of a URL; of a loopback URL under each name of this machine, which servers use for themselves."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     names = ("localhost", "127.0.0.1", "[::1]") if is_loopback(url) else ()
@@ -149,13 +153,13 @@ def origins(url: str) -> tuple[str, ...]:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address leads to the machine itself."""
+    """Whether a URL leads to this machine."""
     host = (urlsplit(url).hostname or "").lower()
     return host in {"localhost", "::1", "0.0.0.0"} or host.startswith("127.") or host.endswith(".localhost")  # noqa: S104
 
 
 def in_container() -> bool:
-    """Whether this process runs in a container, where `localhost` is not the machine that people mean."""
+    """Whether this process runs in a container, where `localhost` is the container itself."""
     marks = (Path("/.dockerenv"), Path("/run/.containerenv"))
     return "KUBERNETES_SERVICE_HOST" in os.environ or any(mark.exists() for mark in marks)
 

@@ -1,6 +1,6 @@
-"""The built-in guide: answers where no language model is configured. It says what it is, and helps with the commands.
+"""The built-in guide: answers where no language model is configured. It says what it is, and explains the commands.
 
-It matches words against a handful of subjects; it does not understand, and does not pretend to.
+It matches keywords of a few topics; it is not a language model, and says so.
 """
 
 import re
@@ -48,8 +48,8 @@ _PROMPTS = (
     "```prompt\na lighthouse on a cliff, stormy sea, last light of dusk, watercolour\n```"
 )
 
-# The first subject whose words occur answers; the order puts the narrow ones first.
-_SUBJECTS: tuple[tuple[str, str], ...] = (
+# The first topic whose keywords occur answers; specific topics come first.
+_TOPICS: tuple[tuple[str, str], ...] = (
     (r"\b(video|clip|film|animation)s?\b", _VIDEOS),
     (r"\b(credit|price|cost|free|hour|limit)s?\b", _CREDITS),
     (r"\b(guest|invite|friend|share|link)s?\b", _GUESTS),
@@ -63,8 +63,8 @@ _OTHERWISE = (
 )
 
 
-class Guide:
-    """The `ChatProvider` of a place without a model."""
+class BuiltInGuide:
+    """The `ChatProvider` where no language model is configured."""
 
     name = "guide"
     is_model = False
@@ -74,18 +74,18 @@ class Guide:
         return self.label
 
     async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
-        """The words on the last message's subject, a paragraph at a time."""
+        """The text on the topic of the last message, a paragraph at a time."""
         asked = next((turn.text for turn in reversed(request.turns) if turn.role == "user"), "")
         for paragraph in answer(asked).split("\n\n"):
             yield Text(paragraph + "\n\n")
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Holds no resources."""
 
 
 def answer(asked: str) -> str:
-    """What the guide says to a message, in Markdown."""
-    for pattern, words in _SUBJECTS:
+    """The guide's answer to a message, in Markdown."""
+    for pattern, words in _TOPICS:
         if re.search(pattern, asked, re.IGNORECASE):
             return (
                 words

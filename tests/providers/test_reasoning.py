@@ -1,4 +1,4 @@
-"""A model's thoughts are folded away, however its tags come; tags in code are an answer about tags."""
+"""A model's reasoning is removed, however its tags arrive; tags in code are kept."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatserver.providers.thinking import Thinking, without_thinking
+from chatserver.providers.reasoning import ReasoningFilter, without_reasoning
 
 WHOLE = [
     ("<think>Let me see.</think>\n\nFour.", "Four."),
@@ -35,20 +35,20 @@ WHOLE = [
 
 
 def streamed(pieces, **options):
-    """What a reader has in the end, who takes back what he is told to."""
-    filtered, shown = Thinking(**options), ""
-    for back, text in [*map(filtered.feed, pieces), filtered.end()]:
+    """(The text that a reader sees at the end, the filter)."""
+    filtered, shown = ReasoningFilter(**options), ""
+    for back, text in [*map(filtered.feed, pieces), filtered.flush()]:
         shown = text if back else shown + text
     return shown, filtered
 
 
 @pytest.mark.parametrize(("text", "words"), WHOLE)
-def test_thoughts_are_folded_away(text, words):
-    assert without_thinking(text) == words
+def test_reasoning_is_removed(text, words):
+    assert without_reasoning(text) == words
 
 
 @given(st.sampled_from(WHOLE), st.lists(st.integers(0, 60), max_size=8))
-def test_it_does_not_matter_where_the_pieces_are_cut(example, cuts):
+def test_the_result_does_not_depend_on_where_pieces_are_split(example, cuts):
     text, words = example
     ends = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
     pieces = [text[start:end] for start, end in itertools.pairwise(ends)]
@@ -56,12 +56,12 @@ def test_it_does_not_matter_where_the_pieces_are_cut(example, cuts):
 
 
 @given(st.text())
-def test_a_text_without_tags_stays_as_it_is(text):
+def test_a_text_without_tags_is_unchanged(text):
     assert streamed(list(text))[0] == text.lstrip()
 
 
-def test_nothing_of_a_thought_is_shown_while_it_streams():
-    filtered = Thinking()
+def test_no_reasoning_is_shown_while_it_streams():
+    filtered = ReasoningFilter()
     assert [filtered.feed(piece) for piece in ("<th", "ink>", "secret", "</thi", "nk>", "\n\nYes")] == [
         (False, ""),
         (False, ""),
@@ -72,9 +72,9 @@ def test_nothing_of_a_thought_is_shown_while_it_streams():
     ]
 
 
-def test_a_model_that_leaves_its_opening_tag_out_shows_nothing_the_second_time():
+def test_a_model_that_omits_its_opening_tag_shows_no_reasoning_the_second_time():
     shown, first = streamed(["I wonder. ", "</think>", "Four."])
-    assert (shown, first.taken_back) == ("Four.", True)
-    second = Thinking(opened=True)
+    assert (shown, first.retracted) == ("Four.", True)
+    second = ReasoningFilter(opened=True)
     assert [second.feed("I wonder. "), second.feed("</think>Four.")] == [(False, ""), (False, "Four.")]
     assert streamed(["No thoughts ", "today."], opened=True)[0] == "No thoughts today."
