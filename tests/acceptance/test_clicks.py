@@ -31,7 +31,8 @@ async def click(room, client_id):
 async def test_p6_the_same_click_at_two_machines_is_one_picture_even_on_the_last_credit(tabs):
     for number in range(3):
         client_id = str(uuid.uuid4())
-        told = await asyncio.gather(*(click(room, client_id) for room in tabs for _ in range(2)))
+        # Each tab once: 14 presses in all, which is less than the 20 that one person has in ten seconds on all machines.
+        told = await asyncio.gather(*(click(room, client_id) for room in tabs))
         assert len(set(told)) == 1, (number, told)
         assert told[0] != "credits-exhausted"
     assert await click(tabs[0], str(uuid.uuid4())) == "credits-exhausted"

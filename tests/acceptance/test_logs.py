@@ -211,7 +211,8 @@ async def test_each_line_is_small_and_nobody_writes_one_of_their_own(faulty):
 
 NOBODYS = """
     import asyncio, gc, logging, threading, warnings
-    from chatserver import config, logs
+    from chatserver import config
+    from chatserver.runtime import logs
     logs.configure(config.load({settings}))
     password = "canary-local"
 

@@ -55,8 +55,16 @@ async def agree(tabs, said, owner, session):
                 await asyncio.sleep(0.05)
         assert tab.seqs == sorted(set(tab.seqs))
         assert len(tab.texts()) == len(set(tab.texts()))
-    stored = (await owner.call("GET", f"/sessions/{session['id']}/messages?limit=200"))["messages"]
-    texts = [message["text"] for message in stored if message["author"]["kind"] == "user"]
+    texts = [message["text"] for message in await stored(owner, session) if message["author"]["kind"] == "user"]
     assert sorted(texts) == everything
     for own in said:
         assert [text for text in texts if text in set(own)] == own
+
+
+async def stored(person, session):
+    """Every message of a session, the oldest first, however many were written."""
+    messages, before = [], ""
+    while page := (await person.call("GET", f"/sessions/{session['id']}/messages?limit=200{before}"))["messages"]:
+        messages = page + messages
+        before = f"&before={min(message['seq'] for message in page)}"
+    return messages
