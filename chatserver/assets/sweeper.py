@@ -71,7 +71,7 @@ async def sweep(database: Database, storage: Storage, *, grace: float = GRACE_SE
     before = clock.now() - timedelta(seconds=grace)
     rows = await sweep_rows(database, storage, grace=grace)
     objects = await _sweep_objects(database, storage, before)
-    return Swept(rows=rows, objects=objects, unfinished=await storage.tidy(before))
+    return Swept(rows=rows, objects=objects, unfinished=await storage.remove_unfinished(before))
 
 
 async def sweep_rows(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> int:

@@ -1,4 +1,4 @@
-"""Storage: where the bytes of pictures and clips are kept. The backend is chosen here, by STORAGE_URL's scheme."""
+"""Storage of the bytes of pictures and clips. The backend is chosen here, by the scheme of STORAGE_URL."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ async def open_storage(config: Config) -> Storage:
 
 
 async def open_url(url: str) -> Storage:
-    """The storage at an address of the form of STORAGE_URL. A folder is made; buckets only by `create`."""
+    """The storage at a URL like STORAGE_URL. A folder is created; buckets only by `create`."""
     if urlsplit(url).scheme == "s3":
         # Its library takes half a second and 20 MB to import, which a folder does not need.
         from chatserver.storage.s3 import S3Storage
@@ -35,7 +35,7 @@ async def _open_folder(path: Path) -> FolderStorage:
 
 
 async def create_storage(config: Config) -> list[str]:
-    """Makes the folder or the buckets of the configuration; their names."""
+    """Creates the folder or the buckets of the configuration; returns their names."""
     storage = await open_storage(config)
     try:
         return await storage.create()

@@ -1,4 +1,4 @@
-"""STORAGE_URL taken apart. A wrong one stops the start with one line that says what is wrong."""
+"""Parses STORAGE_URL. A wrong one raises ConfigurationError with one line that says what is wrong."""
 
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -15,9 +15,9 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 class S3Address(Struct, frozen=True, kw_only=True):
-    """Where objects go: the bucket of clips may be another than that of everything else.
+    """The buckets of an S3 server: clips may have a bucket of their own.
 
-    `endpoint` None is Amazon's own; `public_endpoint` is the one in addresses that we give to readers.
+    `endpoint` None is Amazon's own; `public_endpoint` is the one in presigned URLs.
     """
 
     images_bucket: str
@@ -44,7 +44,7 @@ def s3_address(url: str) -> S3Address:
     named in the path (as most servers want it) unless path_style says no.
     """
     if not url.startswith("s3://"):
-        # Without the slashes its bucket would be read as a prefix, in the bucket that is meant where none is named.
+        # Without the slashes the bucket would be parsed as a prefix in the default bucket.
         raise ConfigurationError("STORAGE_URL must look like s3://bucket/prefix?endpoint=…&region=….")
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
@@ -64,7 +64,7 @@ def s3_address(url: str) -> S3Address:
 
 
 def reader_origins(address: S3Address) -> list[str]:
-    """The scheme and host of every place to which presigned addresses of these buckets may lead."""
+    """The scheme and host of every presigned URL that these buckets may have."""
     endpoint = urlsplit(address.public_endpoint or address.endpoint or f"https://s3.{address.region}.amazonaws.com")
     hosts = [endpoint.netloc]
     if not address.path_style:

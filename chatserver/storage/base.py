@@ -1,8 +1,7 @@
-"""Where bytes are kept: the promise of every storage. Keys come from this server only, such as
-`<user>/<generation>/<attempt>.png`.
+"""The interface of every storage backend. Keys are made by this server only, such as `<user>/<generation>/<attempt>.png`.
 
 A `put` is all or nothing and durable when it returns; putting the same key again replaces it. No call outlives its
-deadline. A key that could leave the store (`..`, empty parts, control characters) is `ValueError`, before any I/O.
+deadline. A key that could leave the store (`..`, empty parts, control characters) raises ValueError before any I/O.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -24,7 +23,7 @@ class Storage(Protocol):
     """A folder or a bucket."""
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Keeps `data` under `key`; StorageError where it cannot."""
+        """Stores `data` under `key`. Raises StorageError."""
 
     async def get(self, key: str) -> bytes:
         """The whole object; KeyError where there is none."""
@@ -42,16 +41,16 @@ class Storage(Protocol):
         """Every object below `prefix`, in the order of keys."""
 
     async def presign(self, key: str, *, content_type: str, disposition: str, seconds: int) -> str | None:
-        """An address that serves the object directly for a while, or None where this server has to serve it."""
+        """A URL that serves the object directly for `seconds`, or None where this server has to serve it."""
 
-    async def tidy(self, before: datetime) -> int:
-        """Removes what puts that never ended, begun before this time, left behind; how many there were."""
+    async def remove_unfinished(self, before: datetime) -> int:
+        """Removes the remains of unfinished puts that began before this time; returns how many."""
 
     async def create(self) -> list[str]:
-        """Makes the folder or the buckets where they are missing; the names of what exists now."""
+        """Creates the folder or the buckets where they are missing; returns the names of all."""
 
     async def check(self) -> None:
-        """Writes, reads and removes a probe; raises what went wrong. For /readyz and the doctor."""
+        """Writes, reads and removes a probe. Raises StorageError. For /readyz and the doctor."""
 
     async def close(self) -> None:
-        """Gives back connections. Called once, at the end."""
+        """Closes connections and threads. Called once, at the end."""

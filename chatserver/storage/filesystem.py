@@ -1,8 +1,8 @@
 """Files in a folder: the default storage, for one machine or a shared file system.
 
-A file is written under another name, fsynced, renamed, and its folder fsynced: a crash leaves the old file or the new
-one, never a half. All of it happens in threads of our own, so that a slow disk holds up neither the loop nor look-ups
-of names.
+A file is written under a temporary name, fsynced, renamed, and its folder fsynced: a crash leaves the old file or the new
+one, never a part. All of it runs in a thread pool of its own, so that a slow disk delays neither the event loop nor name
+resolution (which uses the default pool).
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from chatserver.storage.keys import check_folder, check_key
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# One call to a disk that hangs (a lost network mount) is given up after so long; the largest clip takes a tenth of it.
+# The timeout of one call, for a disk that hangs (a lost network mount); the largest clip takes a tenth of it.
 DEADLINE_SECONDS = 30.0
 PIECE_BYTES = 256 * 1024
-# Threads for the disk: more would only make it seek.
+# Threads of the pool: more would only make a disk seek.
 THREADS = 8
-# Where files lie until they are whole. Keys never begin with a dot, so that nobody can name one.
+# The folder of unfinished files. Keys never begin with a dot, so none can name it.
 INCOMING = ".incoming"
-# A folder that a delete removed between our mkdir and our rename is made again, so often at most.
-RENAMES = 5
+# Attempts of a rename: a concurrent delete may remove the folder between our mkdir and our rename.
+RENAME_ATTEMPTS = 5
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class FolderStorage:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="storage")
 
     async def create(self) -> list[str]:
-        """Makes the folder where it is missing; ConfigurationError where it cannot be. The names of what exists now."""
+        """Creates the folder where it is missing; returns its path. Raises ConfigurationError."""
         try:
             await self._in_thread(_make_folders, self._incoming)
         except OSError as error:
@@ -56,7 +56,7 @@ class FolderStorage:
         return [str(self.root)]
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 - a file has no type
-        """Keeps `data` under `key`, whole and on the disk, or raises StorageError."""
+        """Stores `data` under `key`, complete and on the disk, or raises StorageError."""
         await self._guarded(_write, self._incoming, self._path(key), data)
 
     async def get(self, key: str) -> bytes:
@@ -98,13 +98,13 @@ class FolderStorage:
                 waiting += await self._guarded(_names, self.root / name, name)
 
     async def presign(self, key: str, *, content_type: str, disposition: str, seconds: int) -> str | None:  # noqa: ARG002
-        """None: a folder has no addresses of its own."""
+        """None: this server serves the files of a folder."""
         check_key(key)
         return None
 
-    async def tidy(self, before: datetime) -> int:
-        """Removes what puts that were killed left in the folder of unfinished files."""
-        return await self._guarded(_tidy, self._incoming, before.timestamp())
+    async def remove_unfinished(self, before: datetime) -> int:
+        """Removes the files that killed puts left in the folder of unfinished files."""
+        return await self._guarded(_remove_unfinished, self._incoming, before.timestamp())
 
     async def check(self) -> None:
         """Writes, reads and removes a probe."""
@@ -115,7 +115,7 @@ class FolderStorage:
         await self.delete(key)
 
     async def close(self) -> None:
-        """Lets the threads end."""
+        """Ends the thread pool."""
         self._threads.shutdown(wait=False)
 
     def _path(self, key: str) -> Path:
@@ -145,7 +145,7 @@ def _storage_error(error: OSError) -> StorageError:
     return StorageError(cause=cause)
 
 
-# What the threads do -----------------------------------------------------------------------------------------------
+# Run in the thread pool -----------------------------------------------------------------------------------------------
 
 
 def _write(incoming: Path, path: Path, data: bytes) -> None:
@@ -168,19 +168,19 @@ def _private(path: str, flags: int) -> int:
 
 
 def _rename(unfinished: Path, path: Path) -> None:
-    for attempt in range(1, RENAMES + 1):
+    for attempt in range(1, RENAME_ATTEMPTS + 1):
         try:
             _make_folders(path.parent)
             os.replace(unfinished, path)
         except FileNotFoundError:
-            if attempt == RENAMES:
+            if attempt == RENAME_ATTEMPTS:
                 raise
         else:
             return
 
 
 def _make_folders(path: Path) -> None:
-    """Like mkdir -p, but each new name is on the disk before anything is put into it."""
+    """Like mkdir -p, but fsyncs the parent of each new folder."""
     if path.is_dir():
         return
     _make_folders(path.parent)
@@ -189,7 +189,7 @@ def _make_folders(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    # Gone again: a delete emptied it, and there is nothing left to keep.
+    # A concurrent delete has removed the empty folder; nothing is left to sync.
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -227,7 +227,7 @@ def _delete(root: Path, path: Path) -> None:
         return
     _sync_folder(path.parent)
     for folder in path.parents:
-        # The first one that is not empty ends it; root itself stays.
+        # Up to the first one that is not empty; root itself stays.
         if folder == root or not _remove_empty(folder):
             return
 
@@ -241,7 +241,7 @@ def _remove_empty(folder: Path) -> bool:
 
 
 def _names(folder: Path, name: str) -> list[str]:
-    """The names in one folder, folders with a closing slash, the last first; none where there is no such folder."""
+    """The names in one folder in descending order, folders with a trailing slash; none where it does not exist."""
     try:
         with os.scandir(folder) as entries:
             found = [name + entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "") for entry in entries]
@@ -250,7 +250,7 @@ def _names(folder: Path, name: str) -> list[str]:
     return sorted((each for each in found if not each[len(name) :].startswith(".")), reverse=True)
 
 
-def _tidy(incoming: Path, before: float) -> int:
+def _remove_unfinished(incoming: Path, before: float) -> int:
     removed = 0
     for path in incoming.iterdir() if incoming.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):

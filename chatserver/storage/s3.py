@@ -1,7 +1,7 @@
 """Objects in buckets of an S3 server, Amazon's or another, through one client for the whole process.
 
-Every call has a deadline of our own around it: the library's read timeout does not count while a server withholds its
-"100 Continue". Keys of the server (`AWS_ACCESS_KEY_ID`, …) come from where the AWS tools look for them.
+Every call has a deadline of our own: botocore's read timeout does not run while a server withholds its "100 Continue".
+Credentials (`AWS_ACCESS_KEY_ID`, …) come from where the AWS tools look for them.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from chatserver.storage.stream_deadline import StreamDeadline
 
 T = TypeVar("T")
 
-# The answer to one call, in seconds, its transfer not counted.
+# Seconds for the response to one call, without the transfer of a body.
 DEADLINE_SECONDS = 20.0
-# A transfer slower than this, in bytes a second, is given up.
-SLOWEST = 128 * 1024
+# A transfer that is slower, in bytes a second, is aborted.
+MIN_BYTES_PER_SECOND = 128 * 1024
 PIECE_BYTES = 256 * 1024
-# From this size on, and in parts of this size, an object is sent in parts; S3 takes none below 5 MiB.
+# Larger objects are uploaded in parts of this size; S3 takes no part below 5 MiB.
 PART_BYTES = 8 * 1024 * 1024
-# Objects in one page of a list: the most that S3 gives.
+# Objects in one page of a list: the maximum of S3.
 PAGE_OBJECTS = 1000
 # Connections of one process to the store.
 CONNECTIONS = 32
@@ -56,7 +56,7 @@ class S3Storage:
 
     @classmethod
     async def open(cls, address: S3Address, *, deadline: float = DEADLINE_SECONDS) -> "S3Storage":
-        """Prepares the client; nothing is sent yet."""
+        """Makes the client; sends nothing yet. Raises ConfigurationError."""
         storage = cls(address, deadline=deadline)
         storage._client = await storage._connect(address.endpoint)
         public = address.public_endpoint
@@ -71,7 +71,7 @@ class S3Storage:
             max_pool_connections=CONNECTIONS,
             retries={"mode": "standard", "max_attempts": 3},
             s3={"addressing_style": "path" if self._address.path_style else "auto"},
-            # Newer checksums travel in a form that few servers but Amazon's read.
+            # Newer checksums use an encoding that few servers but Amazon's support.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
@@ -84,7 +84,7 @@ class S3Storage:
             raise ConfigurationError(f"STORAGE_URL cannot be used. {cause.words} {cause.mend}") from None
 
     async def put(self, key: str, data: bytes, content_type: str) -> None:
-        """Keeps `data` under `key`; large ones in parts, which become visible together."""
+        """Stores `data` under `key`; large objects as a multipart upload, which becomes visible at once."""
         place = self._place(key)
         if len(data) > PART_BYTES:
             await self._put_parts(place, data, content_type)
@@ -99,7 +99,7 @@ class S3Storage:
             parts = [await self._put_part(upload, data, start) for start in range(0, len(data), PART_BYTES)]
             await self._guarded(self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
         except BaseException:
-            # What cannot be removed now is removed by `tidy`.
+            # What cannot be aborted now is aborted by `remove_unfinished`.
             with contextlib.suppress(StorageError):
                 await asyncio.shield(self._guarded(self._client.abort_multipart_upload(**upload)))
             raise
@@ -128,9 +128,9 @@ class S3Storage:
             response = await self._fetch(key, Range=f"bytes={start}-{start + length - 1}")
         except PastTheEnd:
             return
-        body, patience = response["Body"], StreamDeadline(self._deadline, SLOWEST)
+        body, deadline = response["Body"], StreamDeadline(self._deadline, MIN_BYTES_PER_SECOND)
         async with body:
-            while piece := await patience.read(body, PIECE_BYTES):
+            while piece := await deadline.read(body, PIECE_BYTES):
                 yield piece
 
     async def _fetch(self, key: str, **options: str) -> Any:
@@ -145,7 +145,7 @@ class S3Storage:
         try:
             head = await self._guarded(self._client.head_object(**place))
         except Missing:
-            # The answer to HEAD has no words: ask whether it is the bucket that is missing.
+            # A response to HEAD has no body: find out whether the bucket is missing.
             await self._check_bucket(place["Bucket"])
             return None
         return StoredObject(key, head["ContentLength"], head["LastModified"])
@@ -182,15 +182,15 @@ class S3Storage:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def presign(self, key: str, *, content_type: str, disposition: str, seconds: int) -> str | None:
-        """An address that serves the object for `seconds`, as this type and under this name."""
+        """A URL that serves the object for `seconds` with this content type and Content-Disposition."""
         options = {**self._place(key), "ResponseContentType": content_type, "ResponseContentDisposition": disposition}
         address: str = await self._guarded(
             self._public_client.generate_presigned_url("get_object", Params=options, ExpiresIn=seconds)
         )
         return address
 
-    async def tidy(self, before: datetime) -> int:
-        """Ends uploads in parts that nobody finished: their parts cost money and show in no list of objects."""
+    async def remove_unfinished(self, before: datetime) -> int:
+        """Aborts unfinished multipart uploads: their parts cost money and appear in no list of objects."""
         removed = 0
         for bucket in self._buckets():
             page = await self._guarded(self._client.list_multipart_uploads(Bucket=bucket, Prefix=self._address.prefix))
@@ -203,7 +203,7 @@ class S3Storage:
         return removed
 
     async def create(self) -> list[str]:
-        """Makes the buckets where they are missing."""
+        """Creates the buckets where they are missing; returns the names of all."""
         for bucket in self._buckets():
             try:
                 await self._check_bucket(bucket)
@@ -212,7 +212,7 @@ class S3Storage:
         return self._buckets()
 
     def _location(self) -> dict[str, Any]:
-        # Amazon's first region is the one that must not be named.
+        # Amazon refuses a LocationConstraint of us-east-1, its default.
         region = self._address.region
         return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
 
@@ -246,4 +246,4 @@ class S3Storage:
         return {"Bucket": bucket, "Key": self._address.prefix + key}
 
     async def _guarded(self, call: Awaitable[T], *, transfer: int = 0) -> T:
-        return await guarded(call, self._deadline + transfer / SLOWEST)
+        return await guarded(call, self._deadline + transfer / MIN_BYTES_PER_SECOND)

@@ -1,6 +1,6 @@
-"""Why a bucket cannot be used, told apart for the operator: a sentence of what is wrong, and one of what mends it.
+"""Diagnoses why a bucket cannot be used, for the operator: one sentence on the cause and one on the remedy.
 
-The server's own words are not repeated: they may name keys.
+The server's own messages are not repeated: they may name keys.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from botocore.parsers import ResponseParserError
 
 
 class Cause(NamedTuple):
-    """What is wrong, and what mends it."""
+    """A cause (`words`) and its remedy (`mend`), each as a sentence."""
 
     words: str
     mend: str
@@ -83,20 +83,20 @@ _VERBS = {
 
 
 def is_web_page(error: ClientError) -> bool:
-    """Whether a page for people came in the place of an answer."""
+    """Whether the response is a web page and not one of S3."""
     return "html" in _headers(error).get("content-type", "")
 
 
-def of_answer(error: ClientError) -> Cause:
-    """The cause of an error that the store answered with."""
+def of_response(error: ClientError) -> Cause:
+    """The cause of an error response."""
     if is_web_page(error):
         return _NOT_S3
-    told = error.response.get("Error", {})
-    code = str(told.get("Code", ""))
+    fields = error.response.get("Error", {})
+    code = str(fields.get("Code", ""))
     if code in {"401", "403", "AccessDenied", "AllAccessDisabled", "UnauthorizedAccess"}:
         return _RIGHTS._replace(words=_RIGHTS.words.format(verb=_VERBS.get(error.operation_name, "do this")))
     cause = _CODES.get(code, Cause("It refused the request.", "Look at the log for its code, and at STORAGE_URL."))
-    region = told.get("Region") or _headers(error).get("x-amz-bucket-region")
+    region = fields.get("Region") or _headers(error).get("x-amz-bucket-region")
     return cause._replace(mend=cause.mend.format(hint=f": {region}" if _is_region(region) else ""))
 
 
@@ -105,7 +105,7 @@ def _headers(error: ClientError) -> dict[str, str]:
 
 
 def of_failure(error: BaseException) -> Cause:
-    """The cause of an error on the way there, or before anything was sent."""
+    """The cause of a failed connection, or of an error before anything was sent."""
     if isinstance(error, PartialCredentialsError):
         return Cause("Only one of the two keys is set.", _NO_KEYS.mend)
     if isinstance(error, NoCredentialsError):
@@ -127,24 +127,24 @@ def of_failure(error: BaseException) -> Cause:
             "Look at http:// and https:// in the endpoint, and at AWS_CA_BUNDLE for a private authority.",
         )
     if any(isinstance(each, TimeoutError | asyncio.TimeoutError) or "Timeout" in type(each).__name__ for each in chain):
-        return silent()
+        return timed_out()
     if any(isinstance(each, ConnectionRefusedError) for each in chain):
         return Cause("Nothing listens at the endpoint.", "Look at the endpoint's port, and whether the store runs.")
     return Cause("The connection broke off.", "Look at http:// and https:// in the endpoint, and at the network.")
 
 
 def bucket_missing() -> Cause:
-    """The bucket is not there."""
+    """The cause of a missing bucket."""
     return _CODES["NoSuchBucket"]
 
 
-def silent() -> Cause:
-    """Nothing came in time."""
+def timed_out() -> Cause:
+    """The cause of a timeout."""
     return Cause("It does not answer in time.", "Look at the endpoint in STORAGE_URL, and at a firewall on the way.")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that led to it; botocore keeps the first one among its arguments."""
+    """An error with its causes; botocore keeps the original one among its arguments."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""What an S3 server's refusals and silences mean to us. Its own words stay in the log: they may name keys."""
+"""Turns errors and timeouts of an S3 server into StorageError. Its own messages are not passed on: they may name keys."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -37,31 +37,31 @@ class BucketMissing(StorageError):
 
 
 class PastTheEnd(StorageError):
-    """The object ends before that."""
+    """The range begins behind the end of the object."""
 
 
 async def guarded(call: Awaitable[T], seconds: float) -> T:
-    """The call's result, or a StorageError that says what happened; nothing lasts longer than `seconds`."""
+    """The call's result. Raises StorageError where it fails or takes longer than `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError as error:
-        raise _storage_error(s3_diagnosis.silent(), "The file store did not answer in time.") from error
+        raise _storage_error(s3_diagnosis.timed_out(), "The file store did not answer in time.") from error
     except ClientError as error:
-        raise _told(error) from error
+        raise _from_response(error) from error
     except (BotoCoreError, aiohttp.ClientError, OSError) as error:
         cause = s3_diagnosis.of_failure(error)
         log.error("storage.failed", error=type(error).__name__, cause=cause.words)
         raise _storage_error(cause) from error
 
 
-def _told(error: ClientError) -> StorageError:
+def _from_response(error: ClientError) -> StorageError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _MISSING and not s3_diagnosis.is_web_page(error):
         return Missing()
     if code == "InvalidRange":
         return PastTheEnd()
-    cause = s3_diagnosis.of_answer(error)
+    cause = s3_diagnosis.of_response(error)
     log.error("storage.refused", code=code, operation=error.operation_name, cause=cause.words)
     if code == "NoSuchBucket":
         return BucketMissing(cause=cause.words, mend=cause.mend)

@@ -186,7 +186,7 @@ async def test_creating_again_changes_nothing(store, folder):
 
 async def test_tidying_a_tidy_store_removes_nothing(store, folder):
     await store.put(f"{folder}/1.png", b"kept", "image/png")
-    assert await store.tidy(datetime.now(UTC) + timedelta(hours=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(hours=1)) == 0
     assert await store.get(f"{folder}/1.png") == b"kept"
 
 

@@ -115,8 +115,8 @@ async def test_kill_9_in_the_middle_leaves_a_whole_file_and_its_rest_is_tidied(s
         assert len(data) == 4_000_000 and len(set(data)) == 1
         assert [each.key async for each in store.walk()] == ["a/1.png"]
     left = len(files_in(store.root / INCOMING))
-    assert await store.tidy(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await store.tidy(datetime.now(UTC) + timedelta(seconds=5)) == left
+    assert await store.remove_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(seconds=5)) == left
     assert files_in(store.root) == [store.root / "a" / "1.png"]
 
 

@@ -128,7 +128,7 @@ async def test_a_missing_bucket_is_said_plainly_everywhere(swift):
         store.stat("a/1.png"),
         store.delete("a/1.png"),
         store.check(),
-        store.tidy(datetime.now(UTC)),
+        store.remove_unfinished(datetime.now(UTC)),
         anext(store.walk()),
         anext(store.read("a/1.png", 0, 1)),
     ):
@@ -154,9 +154,9 @@ async def test_an_upload_that_nobody_finished_is_tidied(store):
     place = {"Bucket": BUCKET, "Key": "a/9.webm"}
     begun = await store._client.create_multipart_upload(**place)
     await store._client.upload_part(**place, UploadId=begun["UploadId"], PartNumber=1, Body=b"x" * 5_300_000)
-    assert await store.tidy(datetime.now(UTC) - timedelta(hours=1)) == 0
-    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 1
-    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 1
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 0
     assert await store.stat("a/9.webm") is None
 
 
@@ -168,7 +168,7 @@ async def test_a_clip_that_breaks_off_leaves_nothing(store, monkeypatch):
     with pytest.raises(StorageError):
         await store.put("a/8.webm", b"x" * 9_000_000, "video/webm")
     assert await store.stat("a/8.webm") is None
-    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 0
 
 
 async def test_the_connections_are_shared_by_many_calls(store, monkeypatch):

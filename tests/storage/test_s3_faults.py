@@ -58,11 +58,13 @@ async def is_given_up(call):
 
 async def nothing_is_left_of(store, *keys):
     assert [await store.stat(key) for key in keys] == [None] * len(keys)
-    assert await store.tidy(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert await store.remove_unfinished(datetime.now(UTC) + timedelta(minutes=1)) == 0
 
 
 async def test_a_store_that_never_says_100_continue_is_given_up_and_leaves_nothing(store, swift, monkeypatch):
-    monkeypatch.setattr(s3, "SLOWEST", 100_000_000)  # or the clip's part alone would be waited for for a minute
+    monkeypatch.setattr(
+        s3, "MIN_BYTES_PER_SECOND", 100_000_000
+    )  # or the clip's part alone would be waited for for a minute
     async with running_edge(swift.port) as edge, opened_through(edge, swift) as held:
         edge.mode = "withhold"
         await is_given_up(held.put("b/1.png", PICTURE, "image/png"))
