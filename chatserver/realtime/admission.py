@@ -1,4 +1,4 @@
-"""How many sockets may be open, by user and by address, and who they are."""
+"""The open connections of this process, and how many a user and an address may have."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ from chatserver.realtime.limits import DRAIN_WAVES, SocketLimits
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.rate_limit import CommandRateLimit
 
-# Users whose budgets are remembered; past that, those that are idle are forgotten.
+# Users whose rate limits are kept; beyond it, those of idle users are dropped.
 _MAX_RATE_LIMITS = 10_000
 
 
 class Quota:
-    """What one user, or one address, has open here; `bound` is for all processes together."""
+    """The connections of one user or one address here; `limit` is that of all processes together."""
 
     __slots__ = ("connections", "limit")
 
@@ -25,7 +25,7 @@ class Quota:
 
 
 class Admission:
-    """The open connections of this process, counted. Users and addresses, the `holders`, go by their channels."""
+    """The open connections of this process by holder: a user or an address, named by its channel."""
 
     def __init__(self, limits: SocketLimits) -> None:
         self._limits = limits
@@ -40,7 +40,7 @@ class Admission:
         }
 
     def admits(self, request: ConnectRequest, remote: Callable[[str], int]) -> bool:
-        """Whether one more socket is within the bounds; `elsewhere` counts a holder's at the other processes."""
+        """Whether one more socket is within the limits; `remote(holder)` is the number at the other processes."""
         return all(
             len(self.connections_of(holder)) + remote(holder) < limit
             for holder, limit in self._limits_of(request).items()
@@ -61,24 +61,27 @@ class Admission:
                 del self._quotas[holder]
 
     def connections(self) -> list[Connection]:
-        """All of them."""
+        """All open connections, oldest first."""
         return list(self._connections)
 
     def holders(self) -> set[str]:
-        """Those who have a socket here."""
+        """The users and addresses with an open connection here."""
         return set(self._quotas)
 
     def has_holder(self, holder: str) -> bool:
-        """Whether this one has."""
+        """Whether a user or address has an open connection here."""
         return holder in self._quotas
 
     def connections_of(self, holder: str) -> list[Connection]:
-        """One user's or address's."""
+        """The connections of one user or address, oldest first."""
         quota = self._quotas.get(holder)
         return list(quota.connections) if quota is not None else []
 
     def excess(self, holder: str, remote: Sequence[str]) -> list[Connection]:
-        """Those here that are too many with the sockets elsewhere, given by their ids: the newest of all."""
+        """The connections here that exceed the limit together with `remote`, ids of sockets at the other processes.
+
+        The oldest sockets of all processes stay, so that every process decides alike: ids are ordered by time.
+        """
         quota = self._quotas.get(holder)
         if quota is None:
             return []
@@ -87,7 +90,7 @@ class Admission:
         return [own[socket] for socket in oldest_first[quota.limit :] if socket in own]
 
     def rate_limit(self, user: str) -> CommandRateLimit:
-        """What a user may ask, over all their sockets. It outlives these, or a new socket would be a new budget."""
+        """The rate limit of a user's commands over all their sockets. It is kept when a socket closes."""
         if len(self._rate_limits) > _MAX_RATE_LIMITS:
             now = asyncio.get_running_loop().time()
             self._rate_limits = {
@@ -96,12 +99,12 @@ class Admission:
         return self._rate_limits.setdefault(user, CommandRateLimit(self._limits))
 
     def collect_unreported(self, holder: str) -> int:
-        """The commands of a user that the other processes have not heard of; an address has none of its own."""
+        """The number of a user's commands that was not yet reported to the other processes; 0 for an address."""
         rate_limit = self._rate_limits.get(holder)
         return rate_limit.collect_unreported() if rate_limit is not None else 0
 
     async def drain(self, seconds: float) -> None:
-        """Says 1012 to all, in waves, so that they do not all knock at the next door at once."""
+        """Closes all connections with 1012, in waves over so many seconds, so that they do not all reconnect at once."""
         left = self.connections()
         random.shuffle(left)
         size = max(len(left) // DRAIN_WAVES, 1)
@@ -113,7 +116,7 @@ class Admission:
 
 
 async def _close_for_restart(connection: Connection, seconds: float) -> None:
-    # A command that runs is answered first, if it does not take too long.
+    # A command that runs is answered first, if it ends in time.
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(connection.inbox.wait_idle(), seconds)
     connection.close(Close.RESTARTING, "restarting")

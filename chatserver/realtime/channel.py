@@ -1,7 +1,7 @@
-"""Everyone of this process in one session, and what they are about to hear.
+"""The channel of one session in this process: its connections, and the events on their way to them.
 
-Events are put in order, paced, gathered for one tick of the loop, and go out as one frame that all listeners share.
-Replies to single sockets take the same tick, after the events that were announced before them.
+Events are ordered, throttled, collected during one iteration of the loop, and sent as one frame to all connections.
+Replies to single sockets are sent in the same iteration, after the events that were announced before them.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ from chatserver.realtime.throttle import Throttle
 
 
 class Channel:
-    """Of one session. `schedule` asks the hub for a flush at the end of this tick; `missed` for a read of a gap.
+    """`schedule_flush` asks the hub to call `flush` at the end of this iteration, `report_gap` to read what is missing.
 
-    `others` are the processes that may have people in the same session.
+    `cluster` knows the users that the other processes have in the session.
     """
 
     __slots__ = (
@@ -72,10 +72,10 @@ class Channel:
     def __len__(self) -> int:
         return len(self._connections)
 
-    # Who is here --------------------------------------------------------------------------------------------------
+    # Connections and presence -------------------------------------------------------------------------------------
 
     def add(self, connection: Connection) -> None:
-        """From now on everything is kept for this connection; it hears it once it is open."""
+        """Adds a connection. From now on events wait in its outbox, until it is live."""
         connection.channel = self
         self._connections[connection] = None
         self._subscribers[connection.request.subprotocol].update(connection)
@@ -100,16 +100,16 @@ class Channel:
         self._subscribers[connection.request.subprotocol].update(connection)
 
     def _has_caught_up(self, connection: Connection) -> bool:
-        # Ahead of the channel, a connection would hear again what its opening told; also what waits for the flush.
+        # Ahead of the channel, it would get events again that its snapshot had; so it would those that wait for the flush.
         position = self.reorder_buffer.position
         return position is not None and position >= connection.position and not self._queue
 
     def presence(self) -> Presence:
-        """Who is here now, in this process and in the others."""
+        """The users of the session, in this process and in the others."""
         return presence.of(self._connections, self._cluster.users(self.session_id))
 
     def remote_users_changed(self) -> None:
-        """Another process told who is there."""
+        """The users that another process has in the session have changed."""
         self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
     def _schedule_presence(self, delay: float) -> None:
@@ -124,14 +124,14 @@ class Channel:
             self.broadcast(self.presence())
             self._cluster.report_users(self.session_id, presence.of(self._connections).users)
 
-    # What they hear -----------------------------------------------------------------------------------------------
+    # Events -------------------------------------------------------------------------------------------------------
 
     def broadcast(self, event: Event) -> None:
-        """An event of this process alone."""
+        """Sends an event to the connections of this process only."""
         self.receive(Envelope(self.name, encode(event), event))
 
     def receive(self, envelope: Envelope) -> None:
-        """An event for everyone here, as it came."""
+        """Takes an event as the broker delivered it; the envelope holds the decoded event."""
         event = envelope.event
         assert event is not None
         seq = event.durable_seq()
@@ -152,19 +152,19 @@ class Channel:
         self._schedule_flush(self)
 
     def start_at(self, seq: int) -> None:
-        """A socket was told everything up to `seq`: where nobody was before, the order starts there."""
+        """A socket has everything up to `seq`: the first one sets where the order starts."""
         self._append(self.reorder_buffer.start_at(seq))
         if self.reorder_buffer.has_gap:
             self._report_gap(self)
 
     def expect(self, seq: int) -> None:
-        """The database has reached `seq`."""
+        """The session's stream is known to have reached `seq`."""
         self.reorder_buffer.expect(seq)
         if self.reorder_buffer.has_gap:
             self._report_gap(self)
 
     def fill(self, changes: list[Event], known: int) -> None:
-        """A gap was read; `known` was the newest seq expected before the read."""
+        """Takes the events of a gap as read from the database, which are complete up to the seq `known`."""
         envelopes = [Envelope(self.name, encode(event), event) for event in changes]
         self._append(self.reorder_buffer.fill(envelopes, known))
 
@@ -177,7 +177,7 @@ class Channel:
             self._schedule_flush(self)
 
     def flush(self) -> None:
-        """Sends what this tick gathered."""
+        """Sends the events and replies that were collected during this iteration."""
         self.is_scheduled = False
         batch, self._queue = self._queue, []
         replies, self._replies = self._replies, []
@@ -192,12 +192,12 @@ class Channel:
             self._close_all()
 
     def _close_all(self) -> None:
-        """What they listened to is gone, for those too who are just coming in."""
+        """Closes all connections after the event that ends the channel, those that are being opened too."""
         self._is_ending = False
         for connection in tuple(self._connections):
             connection.close(Close.NO_SESSION, "the session was deleted")
 
-    # Pacing -------------------------------------------------------------------------------------------------------
+    # Throttling ---------------------------------------------------------------------------------------------------
 
     def _arm_timer(self) -> None:
         at = self._throttle.next_at()
@@ -211,7 +211,7 @@ class Channel:
         self._arm_timer()
 
     def close(self) -> None:
-        """Nobody is here any more."""
+        """The last connection has left."""
         self._cluster.report_users(self.session_id, ())
         for timer in (self._timer, self._presence_timer):
             if timer is not None:

@@ -1,8 +1,8 @@
 """One open websocket and its state.
 
-While its wire takes everything, a channel writes shared frames straight to it and nothing is kept here. While it is
-being opened, or its wire is full, what it should hear waits in an `Outbox`; over its bound the socket is closed with
-4408 and the client comes back with `after`.
+While its transport takes everything, the channel writes shared frames straight to it and nothing is buffered here. While
+it is being opened or its transport is paused, events wait in an `Outbox`; beyond its limit the socket is closed with 4408
+and the client reconnects with `after`.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ Encoder = Callable[[Event], bytes]
 
 
 class ConnectRequest(Struct, frozen=True):
-    """Who comes, to which session, known up to which seq, from which address, and in which form they want to hear it.
+    """A request to open a socket: the viewer, the session, the last seq the client has, and the subprotocol.
 
-    `address` is hidden (identity/addresses.py).
+    `address` is a keyed hash (`identity.addresses.hidden`).
     """
 
     viewer: Viewer
@@ -51,24 +51,27 @@ class ConnectRequest(Struct, frozen=True):
 
 
 class Disconnected(Exception):
-    """The socket went away while it was being told something."""
+    """The socket was closed while its snapshot was being sent."""
 
 
 class ChannelPort(Protocol):
     """What a connection needs of its channel."""
 
     def send_to(self, connection: "Connection", data: bytes) -> None:
-        """Sends to this connection alone, after what was announced before."""
+        """Sends encoded data to this connection alone, after the events that were announced before."""
 
     def readiness_changed(self, connection: "Connection") -> None:
-        """The connection became ready, or is so no more."""
+        """The connection can be written to directly, or no longer."""
 
     def remove(self, connection: "Connection") -> None:
-        """The connection is gone."""
+        """The connection is closed."""
 
 
 class Connection:
-    """`position` is the seq up to which it was told; `outbox` is None where frames go straight to the wire."""
+    """`position` is the seq up to which the snapshot went; `outbox` is None while frames are written directly.
+
+    `closed` is done when the connection is.
+    """
 
     __slots__ = (
         "_writable",
@@ -107,20 +110,22 @@ class Connection:
         caller = Caller(viewer=request.viewer, session_id=request.session_id, connection_id=self.id)
         self.inbox = Inbox(caller, commands, rate_limit, self._reply, self._close_flooding)
 
-    # Opening ------------------------------------------------------------------------------------------------------
+    # Initial synchronization --------------------------------------------------------------------------------------
 
     async def send_events(self, events: Iterable[Event], semaphore: asyncio.Semaphore) -> None:
-        """Writes events past the outbox, as fast as they are taken: the opening. A batch takes one of the turns that all
-        openings share. Raises Lost."""
+        """Writes the events of a snapshot, past the outbox, as fast as the transport takes them. Raises Disconnected.
+
+        The encoding of each batch holds `semaphore`, which all initial synchronizations share.
+        """
         waiting = deque(events)
         while waiting:
             await self._until_writable()
             async with semaphore:
-                # The socket may have gone while it waited; a wire that is full in between takes this one batch more.
+                # The socket may have closed meanwhile. A transport that was paused meanwhile takes this one batch more.
                 if self.is_closed:
                     raise Disconnected
                 self.transport.write(protocol.array_frame(self._encode_some(waiting)))
-                await asyncio.sleep(0)  # drawing a long history would hold up everybody else
+                await asyncio.sleep(0)  # rendering a long history would block all other work
 
     def _encode_some(self, waiting: deque[Event]) -> list[bytes]:
         parts: list[bytes] = []
@@ -138,7 +143,7 @@ class Connection:
             raise Disconnected
 
     def go_live(self, position: int) -> None:
-        """Everything up to `position` was told; what waited since follows, and commands may run."""
+        """The snapshot up to `position` was sent: sends the outbox, and lets commands run."""
         self.position, self.is_open = position, True
         self._flush_outbox()
         self.inbox.start()
@@ -146,7 +151,7 @@ class Connection:
     # To the client ------------------------------------------------------------------------------------------------
 
     def enqueue(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
-        """Takes a channel's events, with their encoded form, while this connection is not ready."""
+        """Takes a batch of the channel, with its encoded form, while this connection is buffered."""
         if self.outbox is None:
             self.transport.write(protocol.array_frame(parts))
             return
@@ -187,7 +192,7 @@ class Connection:
     def _close_flooding(self, seconds: float) -> None:
         self.close(Close.FLOODING, protocol.retry_reason(seconds))
 
-    # The wire tells -----------------------------------------------------------------------------------------------
+    # Callbacks of the transport -----------------------------------------------------------------------------------
 
     def text_received(self, text: str) -> None:
         if self.is_closed:
@@ -217,13 +222,13 @@ class Connection:
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
-    # The end ------------------------------------------------------------------------------------------------------
+    # Closing ------------------------------------------------------------------------------------------------------
 
     def close(self, code: int, reason: str = "") -> None:
-        """Says goodbye. Nothing is sent or run after that."""
+        """Sends a close frame. Nothing is sent and no command is run after that."""
         if self.is_closed:
             return
-        # A goodbye waits behind a full buffer until somebody reads; whose welcome has ended is not waited for.
+        # A close frame would wait behind a full buffer until the client reads; a revoked socket must end at once.
         if self.transport.is_paused and code in CLOSE_REASONS:
             self.transport.abort()
         else:
@@ -231,7 +236,7 @@ class Connection:
         self._detach()
 
     def abort(self) -> None:
-        """Cuts the socket: nobody reads at its other end."""
+        """Ends the socket without a close frame: its client does not read."""
         self.transport.abort()
         self._detach()
 

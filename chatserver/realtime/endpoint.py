@@ -1,6 +1,6 @@
-"""The entrance of every websocket: `GET /ws/sessions/{id}?after=SEQ`. Says who may come in, and why others may not.
+"""The websocket endpoint, `GET /ws/sessions/{id}?after=SEQ`: accepts or rejects connections, and serves them.
 
-A pure ASGI application, mounted outside the HTTP middleware; the layers around it have put the viewer into the scope.
+A pure ASGI application, mounted outside the HTTP middleware; its own middleware has put the viewer into the scope.
 """
 
 import re
@@ -27,22 +27,22 @@ from chatserver.realtime.protocol import Close
 from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
 
 PREFIX = "/ws/sessions/"
-# Another tab or another person behind the same address has to go first.
+# `retry_after` where the user or the address has too many sockets: another one has to close first.
 TOO_MANY_SECONDS = 30.0
 _SEQ = re.compile(r"[0-9]{1,18}")
 
-# Whether a browser's Origin header is that of our own pages.
+# Whether the Origin header of a browser is that of the product's own pages.
 IsOwnOrigin = Callable[[Scope, str], bool]
 
 log = structlog.get_logger(__name__)
 
 
 class TypingNow(Struct, frozen=True, forbid_unknown_fields=True):
-    """`typing {}`: the others see it for five seconds."""
+    """`typing {}`: shown to the other members for five seconds."""
 
 
 class Rejected(Exception):
-    """The socket is not let in, or not any more."""
+    """The connection is rejected, with a close code and a reason."""
 
     def __init__(self, code: Close, reason: str) -> None:
         super().__init__(reason)
@@ -82,11 +82,11 @@ TYPING = Command("typing", TypingNow, _typing)
 
 
 def _decide(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest | Rejected:
-    """Who comes, where to and from which seq; or why not."""
+    """The connect request, or why it is rejected."""
     try:
         return _connect_request(hub, scope, is_own_origin)
-    except Rejected as code_found:
-        return code_found
+    except Rejected as revoked:
+        return revoked
 
 
 def _connect_request(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest:
@@ -105,7 +105,7 @@ def _connect_request(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> Conn
 
 
 def _choose_subprotocol(hub: Hub, offered: Sequence[str]) -> str:
-    """The subprotocol: JSON where none is asked for, ours for pages before ours for programs."""
+    """The subprotocol: JSON where none is offered; of several, HTML before JSON."""
     if not offered:
         return protocol.JSON
     for subprotocol in (protocol.HTML, protocol.JSON):
@@ -115,7 +115,7 @@ def _choose_subprotocol(hub: Hub, offered: Sequence[str]) -> str:
 
 
 async def _accept(scope: Scope, receive: Receive, send: Send, decision: ConnectRequest | Rejected) -> Transport:
-    # A close code reaches the client only after the handshake, so everybody is accepted first.
+    # A close code reaches the client only after the handshake, so rejected connections are accepted first.
     await receive()
     subprotocol = decision.subprotocol if isinstance(decision, ConnectRequest) and scope["subprotocols"] else None
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
@@ -145,7 +145,7 @@ async def _serve(hub: Hub, connection: Connection) -> None:
     connection.transport.attach(connection)
     log.info("connection.opened", connection=connection.id, session=request.session_id, user=request.viewer.id)
     try:
-        await _join(hub, connection)
+        await _synchronize(hub, connection)
         await connection.closed
     finally:
         connection.close(Close.RESTARTING, "restarting")
@@ -154,7 +154,7 @@ async def _serve(hub: Hub, connection: Connection) -> None:
         log.info("connection.closed", connection=connection.id)
 
 
-async def _join(hub: Hub, connection: Connection) -> None:
+async def _synchronize(hub: Hub, connection: Connection) -> None:
     try:
         await hub.join(connection)
     except NotFound:
@@ -172,11 +172,11 @@ async def _join(hub: Hub, connection: Connection) -> None:
 
 
 async def _close_with_reason(hub: Hub, connection: Connection) -> None:
-    """Nothing was found for this viewer: the account or the sign-in may have ended since the handshake."""
+    """Closes a connection whose session was not found; its account or sign-in may have ended since the handshake."""
     request, code = connection.request, Close.NO_SESSION
     try:
-        [code_found] = await hub.source.close_codes([(request.viewer, request.session_id)])
-        code = code_found or code
+        [revoked] = await hub.source.close_codes([(request.viewer, request.session_id)])
+        code = revoked or code
     except ChatserverError as error:
         log.warning("connection.reason_unknown", connection=connection.id, error=error.code)
     connection.close(code, protocol.CLOSE_REASONS[code])

@@ -1,4 +1,4 @@
-"""What the hub itself says to a socket."""
+"""The events of the hub itself."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from chatserver.events import Event
 
 
 class You(Struct, frozen=True):
-    """Whom the socket belongs to."""
+    """The user of the socket, by the name and role that they have in the session."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class ClientLimits(Struct, frozen=True, kw_only=True):
 
 
 class Welcome(Event, frozen=True, kw_only=True, tag="welcome"):
-    """The first event on every socket, once. `session` is the session's object, `seq` its newest."""
+    """The first event on every socket, once. `session` is the session as an object, `seq` its newest."""
 
     session: Any
     you: You
@@ -54,7 +54,7 @@ class CommandReply(Event, frozen=True, kw_only=True, tag="reply"):
 
 
 class PresentUser(Struct, frozen=True):
-    """Somebody here, with the number of sockets open."""
+    """A user with the number of sockets that they have open in the session."""
 
     id: str
     name: str
@@ -62,7 +62,7 @@ class PresentUser(Struct, frozen=True):
 
 
 class Presence(Event, frozen=True, kw_only=True, tag="presence"):
-    """Who is here now."""
+    """The users who have the session open."""
 
     users: tuple[PresentUser, ...]
 
@@ -71,7 +71,7 @@ class Presence(Event, frozen=True, kw_only=True, tag="presence"):
 
 
 class Typing(Event, frozen=True, kw_only=True, tag="typing"):
-    """Somebody is typing; shown for five seconds."""
+    """A user is typing; shown for five seconds."""
 
     user_id: str
 

@@ -1,11 +1,11 @@
-"""The sockets of this process, by channel: what is announced reaches them here, in order, once.
+"""The hub: the channels and sockets of this process, to which announced events are delivered in order and once.
 
-    hub = Hub(broker, EVENTS, {protocol.HTML: drawing.encode})
+    hub = Hub(broker, events, {protocol.HTML: renderer.encode})
     database = Database(…, publisher=hub)
-    await hub.start(rooms)
+    await hub.start(source)
 
-An announcement is encoded once and handed to the broker; what the broker brings, from here or from another process,
-is taken by its channel and flushed at the end of the tick. What a broker lost is found by `seq` and read.
+An announcement is encoded once and published to the broker. What the broker delivers, from this or another process, is
+received by its channel, which is flushed at the end of the loop's iteration. Lost ones are found by `seq` and read.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ EventListener = Callable[[Any], None]
 
 
 class Hub:
-    """`events` are the types that other processes may send; `forms` the encoders of subprotocols beside JSON.
+    """`events` are the types that other processes may publish; `forms` the encoders of subprotocols besides JSON.
 
-    `secret_key` hides addresses from whoever reads what the broker carries; it is the same at all processes.
+    `secret_key` is the key of the hashes by which processes name addresses; it is the same in all of them.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class Hub:
         if broker.spans_processes:
             self._cluster = ClusterMembership(self.publish, self.admission, self._remote_users_changed, self.readiness)
 
-    # The process's life -------------------------------------------------------------------------------------------
+    # Life cycle ---------------------------------------------------------------------------------------------------
 
     async def start(self, source: SessionSource) -> None:
-        """Begins to deliver. `rooms` reads sessions."""
+        """Begins delivery. `source` reads sessions."""
         self.source = source
         self._loop = asyncio.get_running_loop()
         await self._broker.start(self._receive, self._check_for_gap)
@@ -86,12 +86,12 @@ class Hub:
         self._maintenance = asyncio.create_task(maintenance.run())
 
     async def drain(self, seconds: float = 5.0) -> None:
-        """Says 1012 to every socket, in jittered waves over so many seconds; new ones are sent elsewhere."""
+        """Closes every socket with 1012, in jittered waves over so many seconds; new sockets are refused with 1012."""
         self.draining, self.readiness.accepts_users = True, False
         await self.admission.drain(seconds)
 
     async def close(self) -> None:
-        """Ends delivery. The broker is closed by whoever made it."""
+        """Ends delivery and closes all sockets. Does not close the broker."""
         self.draining = True
         for connection in self.admission.connections():
             connection.close(Close.RESTARTING, "restarting")
@@ -103,10 +103,10 @@ class Hub:
             self._close_channel(channel)
         self._cluster.close()
 
-    # Announcing ---------------------------------------------------------------------------------------------------
+    # Publishing ---------------------------------------------------------------------------------------------------
 
     def publish(self, announcements: Iterable[Announcement]) -> None:
-        """Sends events on their way to every process that listens. Never waits, never fails."""
+        """Publishes events to every process that is subscribed to their channels. Never waits, never raises."""
         envelopes = [
             Envelope(announcement.channel, encode(announcement.event), announcement.event)
             for announcement in announcements
@@ -115,13 +115,13 @@ class Hub:
             self._broker.publish(envelopes)
 
     def publish_local(self, channel: str, event: Event) -> None:
-        """Sends an event to this process's sockets of a channel alone."""
+        """Sends an event to the sockets that this process has in a session's channel, and to no other process."""
         found = self._channels.get(channel)
         if found is not None:
             found.broadcast(event)
 
     def listen(self, channel: str, listener: EventListener) -> Callable[[], None]:
-        """Calls `hear(event)` for each event of a channel that is no session's. Call the result to end that."""
+        """Calls `listener(event)` for each event of a channel. Returns a function that ends that."""
         listeners = self._listeners.setdefault(channel, [])
         listeners.append(listener)
         if len(listeners) == 1:
@@ -159,7 +159,7 @@ class Hub:
         try:
             event: Event = self._decoder.decode(envelope.data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            # A newer node may say what this one does not know; durable changes are read by their seq anyway.
+            # A newer version may publish unknown events during an upgrade; durable changes are read by their seq.
             log.warning("hub.unknown_event", channel=envelope.channel, error=type(error).__name__)
             return None
         return event
@@ -192,7 +192,10 @@ class Hub:
             self._gap_tasks[channel] = asyncio.create_task(self._fill_gap(channel, check))
 
     async def _fill_gap(self, channel: Channel, check: bool) -> None:
-        """Reads what did not come, once it is clear that it was not only overtaken."""
+        """Reads the missing events, after a delay in which events that were only overtaken arrive.
+
+        `check` compares with the database first, where nothing shows yet that an event is missing.
+        """
         try:
             await asyncio.sleep(OVERTAKING_SECONDS)
             while len(channel) and (check or channel.reorder_buffer.has_gap):
@@ -213,27 +216,27 @@ class Hub:
             known, position = channel.reorder_buffer.expected, channel.reorder_buffer.position or 0
             log.info("hub.gap", channel=channel.name, position=position, known=known)
             changes = await self.source.changes(channel.session_id, position)
-            # Where it was only a part, what is still missing is read next.
+            # Where these are only a part of the missing events, the loop in `_fill_gap` reads the next.
             channel.fill(changes, max((event.durable_seq() or 0 for event in changes), default=known))
 
     # Sockets ------------------------------------------------------------------------------------------------------
 
     def sessions(self) -> list[str]:
-        """The sessions that are open here."""
+        """The ids of the sessions that have a socket here."""
         return [channel.session_id for channel in self._channels.values()]
 
     def channels(self) -> list[Channel]:
-        """Their channels."""
+        """The channels of the sessions that have a socket here."""
         return list(self._channels.values())
 
     def connections(self, session_id: str) -> int:
-        """How many sockets of a session are open, here and at the other processes."""
+        """The number of sockets of a session, at all processes."""
         channel = self._channels.get(session_channel(session_id))
         here = len(channel) if channel is not None else 0
         return here + sum(user.connections for user in self._cluster.users(session_id))
 
     def accepts(self, request: ConnectRequest) -> bool:
-        """Whether one more socket is within the bounds, those at other processes counted."""
+        """Whether one more socket is within the limits of its user and address, over all processes."""
         return self.admission.admits(request, self._cluster.sockets)
 
     def _remote_users_changed(self, session_id: str) -> None:
@@ -242,13 +245,13 @@ class Hub:
             channel.remote_users_changed()
 
     async def join(self, connection: Connection) -> None:
-        """Opens a connection: all it should know, then live. Raises NotFound for strangers, connection.Lost."""
+        """Subscribes a connection and synchronizes it. Raises NotFound for strangers, and connection.Disconnected."""
         channel = self._subscribe(connection)
         await synchronize(connection, channel, self.source, self._semaphores)
         self.readiness.database_answered()
 
     def _subscribe(self, connection: Connection) -> Channel:
-        # Listening comes before reading: what is announced between the two waits in the connection's outbox.
+        # Subscribed before the session is read: events between the two wait in the outbox of the connection.
         name = session_channel(connection.request.session_id)
         channel = self._channels.get(name)
         if channel is None:
@@ -258,13 +261,13 @@ class Hub:
             self._channels[name] = channel
             self._broker.subscribe(name)
         channel.add(connection)
-        # Of what the others' sockets use, `_receive` tells them that count it.
+        # NodeUsage events on the channel of an address go to the cluster in `_receive`; the subscription needs a listener.
         listeners = {connection.request.user_channel: self._revoke, connection.request.address_channel: _ignore}
         self._unlisten[connection] = [self.listen(name, listener) for name, listener in listeners.items()]
         return channel
 
     def leave(self, connection: Connection) -> None:
-        """A connection is over; the last one of a session closes its channel."""
+        """Unsubscribes a closed connection; the last one of a session closes its channel."""
         for unlisten in self._unlisten.pop(connection, []):
             unlisten()
         channel = self._channels.get(session_channel(connection.request.session_id))
@@ -290,4 +293,4 @@ class Hub:
 
 
 def _ignore(event: Any) -> None:
-    """An ear for a channel that is listened to for the others' sake."""
+    """The listener of a channel whose events are handled in `_receive`."""

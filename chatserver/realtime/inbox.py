@@ -1,7 +1,7 @@
-"""The commands of one connection: decoded as they come, run one after the other, each answered by its `ref`.
+"""The commands of one connection: decoded on arrival, run one after the other, each answered by its `ref`.
 
-The reader never waits: a command joins a queue of at most 32 and a task runs them, which lives only while there are
-some. What is too much is refused (`busy`, `rate-limited`); who goes on after that is flooding.
+Reading never waits: a command joins a queue of QUEUED_COMMANDS, and a task runs them, which exists only while there are
+any. Commands beyond the limits are refused (`busy`, `rate-limited`); after REFUSALS in a row the socket is closed.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ log = structlog.get_logger(__name__)
 
 
 class Ping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ping {}`: answered at once, also while a command runs."""
+    """`ping {}`: answered at once, even while a command runs."""
 
 
 class Inbox:
-    """`reply` sends an event to this socket alone; `flooding(seconds)` ends it."""
+    """`reply` sends an event to this socket alone; `on_flood(retry_after)` closes it."""
 
     __slots__ = (
         "_caller",
@@ -56,22 +56,22 @@ class Inbox:
         self._is_open = False
 
     def start(self) -> None:
-        """The session let the caller in: commands that came before that may run now."""
+        """The caller is admitted to the session: commands run from now on, those that arrived before first."""
         self._is_open = True
         self._wake()
 
     def close(self) -> None:
-        """The socket is gone. A command that runs goes on; the client asks again for those that waited."""
+        """The socket is closed. A running command goes on; queued ones are dropped, and repeated by the client."""
         self._is_open = False
         self._waiting.clear()
 
     async def wait_idle(self) -> None:
-        """Waits for the command that runs, if there is one."""
+        """Waits until no command runs."""
         if self._runner is not None:
             await asyncio.wait([self._runner])
 
     def receive(self, text: str) -> None:
-        """One text frame. Raises protocol.BadFrame where it is no command at all."""
+        """Takes one text message. Raises protocol.BadFrame where it is not a command at all."""
         frame = protocol.decode(text)
         now = asyncio.get_running_loop().time()
         if wait := self._rate_limit.acquire(now):

@@ -1,7 +1,7 @@
-"""What a new socket is told, without a gap and without a repetition (P3).
+"""The initial synchronization of a socket, without a gap and without a repetition (P3).
 
-It listens first, so that what is announced meanwhile waits in its outbox; then the session is read; then it is told
-`welcome`, the state, who is here, and the messages; then what waited, without what the reading already had.
+The socket is subscribed first, so that later events wait in its outbox; then the session is read; then it is sent
+`welcome`, the state, presence and the messages; then the outbox, without what the snapshot already had.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from chatserver.runtime import failpoints
 
 
 class SyncSemaphores:
-    """What openings of one process share, so that many of them, or long ones, leave time for everybody else."""
+    """Limits the concurrency of all initial synchronizations of a process, so that they leave time for other work."""
 
     def __init__(self) -> None:
         self.batches = asyncio.Semaphore(CONCURRENT_BATCHES)
@@ -28,7 +28,7 @@ class SyncSemaphores:
 async def synchronize(
     connection: Connection, channel: Channel, source: SessionSource, semaphores: SyncSemaphores
 ) -> None:
-    """Tells the opening and makes the connection live. Raises NotFound for strangers, connection.Lost."""
+    """Sends the snapshot and makes the connection live. Raises NotFound for strangers, and connection.Disconnected."""
     position, newest, last = await _send_snapshot(connection, channel, source, semaphores)
     position = await _catch_up(connection, channel, source, semaphores, position, newest)
     await connection.send_events(last, semaphores.batches)
@@ -39,14 +39,17 @@ async def synchronize(
 async def _send_snapshot(
     connection: Connection, channel: Channel, source: SessionSource, semaphores: SyncSemaphores
 ) -> tuple[int, int, Sequence[Event]]:
-    """The position after it, the session's newest seq, and what is told last. Its messages are held no longer than this."""
+    """Returns the position after it, the session's newest seq, and the events to be sent last.
+
+    The messages of the snapshot are freed when it returns.
+    """
     request, after = connection.request, connection.request.after
     snapshot = await source.snapshot(request.viewer, request.session_id, after)
     if after is not None and after > snapshot.welcome.seq:
-        # The client knows more than the database, which was restored from a copy, so it starts afresh.
+        # The client is ahead of the database, which was restored from a backup: it gets a snapshot without `after`.
         after = None
         snapshot = await source.snapshot(request.viewer, request.session_id, after)
-    # Seen under the name of the seat, which nobody else in the session has.
+    # Presence shows the name of the membership, which is unique in the session.
     connection.request = replace(request, viewer=replace(request.viewer, name=snapshot.welcome.you.name))
     events = [snapshot.welcome, *snapshot.state, channel.presence(), *snapshot.messages]
     await connection.send_events(events, semaphores.batches)
@@ -71,11 +74,11 @@ async def _catch_up(
     position: int,
     newest: int,
 ) -> int:
-    """Reads on where the opening was only a first part, or older than the order of this channel. Returns the seq."""
+    """Reads on where the snapshot was only a first part, or older than the start of the channel. Returns the position."""
     while position < (goal := max(newest, channel.reorder_buffer.start)):
         async with semaphores.reads:
             changes = await source.changes(connection.request.session_id, position)
         await connection.send_events(changes, semaphores.batches)
-        # Where nothing bears a seq any more, a later change of the same message does.
+        # A seq that no message has any more was replaced by a later change of the same message.
         position = _newest(changes, goal)
     return position

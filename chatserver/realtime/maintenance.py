@@ -1,4 +1,4 @@
-"""What the hub does once a second: finds what brokers lost, dead and stalled sockets, and those no longer welcome."""
+"""The hub's periodic work: finds events that the broker lost, dead and stalled sockets, and revoked ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Maintenance:
         self._readiness = readiness
 
     async def run(self) -> None:
-        """One round a second. What fails is logged, and the next round tries again."""
+        """One round a second. A failure is logged, and the next round tries again."""
         number = 0
         while True:
             await asyncio.sleep(MAINTENANCE_SECONDS)
@@ -43,9 +43,9 @@ class Maintenance:
                 if number % ACCESS_CHECK_ROUNDS == 0:
                     await self._close_revoked()
             except ChatserverError as error:
-                log.warning("hub.round_failed", error=error.code)
+                log.warning("hub.maintenance_failed", error=error.code)
             except Exception:
-                log.exception("hub.round_failed")
+                log.exception("hub.maintenance_failed")
 
     def _check_sockets(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -63,9 +63,9 @@ class Maintenance:
         return is_stalled or now - transport.received_at > 2 * self._limits.heartbeat_seconds
 
     async def _compare_seqs(self) -> None:
-        """A seq in the database beyond a channel's means that an announcement was lost on its way."""
+        """A seq in the database beyond a channel's means that an event was lost on its way."""
         channels = {channel.session_id: channel for channel in self._channels()}
-        # A process that people may come to knows about its database before the first one does.
+        # A web process without sessions asks too, so that its readiness is known before the first socket.
         if channels or self._readiness.accepts_users:
             for session_id, seq in (await self._source.sequences(list(channels))).items():
                 if seq > channels[session_id].reorder_buffer.expected:

@@ -1,13 +1,13 @@
-"""What waits for a socket that is not ready: in order, bounded in bytes, with ephemeral events merged by their key."""
+"""The events that wait for a socket that is not ready: in order, limited in bytes, ephemeral ones merged by key."""
 
 from chatserver.realtime.limits import BATCH_BYTES, OUTBOX_BYTES
 
-# What one entry costs beside its bytes, measured with tracemalloc on CPython 3.11.
+# The memory of one entry besides its bytes, measured with tracemalloc on CPython 3.11.
 _ENTRY_BYTES = 160
 
 
 class Outbox:
-    """Made when a socket is opened or pauses, dropped when it has caught up."""
+    """Exists from when a socket is opened or paused until it has caught up."""
 
     __slots__ = ("_entries", "_number", "size")
 
@@ -20,7 +20,7 @@ class Outbox:
         return len(self._entries)
 
     def add(self, key: str | None, seq: int | None, data: bytes) -> bool:
-        """Adds an encoded event, in place of an older one with the same key. False where it is full."""
+        """Adds an encoded event; it replaces one with the same merge key. False where the outbox is full."""
         if key is not None:
             self._pop(key)
         if self.size + len(data) + _ENTRY_BYTES > OUTBOX_BYTES:
@@ -31,7 +31,7 @@ class Outbox:
         return True
 
     def pop_batch(self, position: int) -> list[bytes]:
-        """The oldest events, as many as one frame should hold, without the durable ones up to `position`."""
+        """Removes and returns the oldest events, as many as fit into one frame, without durable ones up to `position`."""
         batch, size = [], 0
         while self._entries and size < BATCH_BYTES:
             seq, data = self._pop(next(iter(self._entries)))

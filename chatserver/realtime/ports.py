@@ -1,4 +1,4 @@
-"""What the hub needs of the features, without knowing them: rooms to open and commands to run. `app` hands both in."""
+"""What the hub needs of the features, without importing them: a source of sessions, and commands. `app` provides both."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -13,10 +13,10 @@ from chatserver.realtime.protocol import Close
 
 
 class Snapshot(Struct, frozen=True):
-    """What a socket is told first: `welcome`, then state (session, credits, stats), then messages in order of seq.
+    """What a new socket is sent: `welcome`, then state (session, credits, stats), then messages in order of seq.
 
-    `messages` may be a first part: what follows it up to the seq of `welcome` is read with `Rooms.changes`, part by part.
-    `last` comes after all of them: a `more` where older ones exist. Presence is the hub's own.
+    `messages` may be only a first part: the rest, up to the seq of `welcome`, is read with `SessionSource.changes`, part by
+    part. `last` is sent after all of them: a `more` where older messages exist. The hub adds presence.
     """
 
     welcome: Welcome
@@ -26,31 +26,31 @@ class Snapshot(Struct, frozen=True):
 
 
 class SessionSource(Protocol):
-    """Reads sessions for the hub. All of it runs under the viewer's own rights."""
+    """Reads sessions for the hub. A snapshot is read under its viewer's rights, the rest under the system's."""
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
-        """Everything that a new socket needs; NotFound for strangers too."""
+        """What a new socket with `after` is sent. Raises NotFound where there is no such session, and for strangers."""
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
-        """The next durable events with a seq greater than `after`, in order; none where there are no more of them.
+        """The next durable events with a seq greater than `after`, in order; empty where there are none.
 
-        They are as many as are held at once, at least one: how a gap is filled, and a long history told.
+        They are at least one and at most a bounded number of bytes; call again for what follows.
         """
 
     async def sequences(self, session_ids: Sequence[str]) -> dict[str, int]:
-        """The newest seq of each of these sessions, in one query: how a lost publish is found."""
+        """The newest seq of each of these sessions, in one query."""
 
     async def close_codes(self, viewers: Sequence[tuple[Viewer, str]]) -> list[Close | None]:
-        """For each (viewer, session id): why the socket has to go (account, sign-in or seat ended), None if it may stay."""
+        """For each (viewer, session id): the close code where account, sign-in or membership has ended, otherwise None."""
 
 
 @runtime_checkable
 class Revocation(Protocol):
-    """An event on `user:<id>` that ends the welcome of sockets: those of these sign-ins, or all of the user's."""
+    """An event on `user:<id>` by which sockets of the user are closed: those of some sign-ins, or all of them."""
 
     @property
     def user_id(self) -> str:
-        """Whose."""
+        """The user whose sockets are closed."""
 
     @property
     def credential_ids(self) -> tuple[str, ...]:
@@ -58,11 +58,11 @@ class Revocation(Protocol):
 
     @property
     def account_closed(self) -> bool:
-        """Whether the account itself ended."""
+        """Whether the account itself has ended, and with it all sign-ins."""
 
 
 class Caller(Struct, frozen=True):
-    """Who sends a command, on which socket, in which session."""
+    """The sender of a command: viewer, session and socket."""
 
     viewer: Viewer
     session_id: str

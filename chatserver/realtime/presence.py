@@ -1,23 +1,23 @@
-"""Who is here: users with the number of their sockets, told when it changes, merged and slower where many are."""
+"""Presence: the users of a session with the number of their sockets. Sent when it changes, less often in a crowd."""
 
 from collections.abc import Iterable
 
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.events import Presence, PresentUser
 
-# Those who come together are told of together.
+# Users who connect at the same time are announced in one event.
 JOIN_DELAY_SECONDS = 0.05
-# Nobody should seem to leave who only reloads the page.
+# A reload of the page must not look like leaving.
 LEAVE_DELAY_SECONDS = 1.0
-# A list longer than this is of no use to anybody.
+# The longest list that is sent.
 MAX_USERS = 200
 
 
 def of(connections: Iterable[Connection], remote: Iterable[PresentUser] = ()) -> Presence:
-    """The users behind these connections, in the order of their coming, then those at other processes."""
+    """The users of these connections, in the order in which they connected, then those of `remote`, other processes."""
     viewers = [connection.request.viewer for connection in connections]
     names = {viewer.id: viewer.name for viewer in viewers}
-    # A Counter would be made slower than all the rest, for one or two people at each coming.
+    # For one or two users, making a Counter would cost more than all the rest.
     counts = dict.fromkeys(names, 0)
     for viewer in viewers:
         counts[viewer.id] += 1
@@ -29,5 +29,5 @@ def of(connections: Iterable[Connection], remote: Iterable[PresentUser] = ()) ->
 
 
 def interval(connections: int) -> float:
-    """Seconds between two tellings: a quarter, and longer in a crowd, where each telling is long and goes to many."""
+    """Seconds between two presence events: 0.25, and more in a crowd, where each is long and goes to many sockets."""
     return 0.25 + connections * 0.005

@@ -1,4 +1,4 @@
-"""The wire without I/O: frames and close codes to the client, commands from it. docs/protocol.md is the contract."""
+"""The websocket protocol without I/O: frames, close codes and commands. docs/protocol.md is the contract."""
 
 import json
 import math
@@ -16,16 +16,16 @@ from chatserver.realtime.limits import BATCH_BYTES
 JSON = "chat.v1.json"
 HTML = "chat.v1.html"
 
-# No command nests deeper than this, whatever the interpreter could follow.
+# The deepest nesting of a command, whatever the interpreter's recursion limit is.
 MAX_DEPTH = 8
-# 64 bits have at most twenty digits with their sign; longer numbers only cost time.
+# A 64-bit integer has at most twenty digits with its sign; parsing longer numbers costs time.
 MAX_DIGITS = 20
 # A close frame holds 125 bytes, two of them the code.
 MAX_REASON_BYTES = 123
 
 
 class Close(IntEnum):
-    """Why a socket is closed. 4000–4499: come back; 4500–4999: do not."""
+    """Why a socket is closed. 4000–4499: reconnect; 4500–4999: do not."""
 
     DONE = 1000
     NOT_UTF8 = 1007
@@ -41,7 +41,7 @@ class Close(IntEnum):
     CLIENT_TOO_OLD = 4520
 
 
-# What a socket is told whose welcome ended.
+# The reasons of closes after which the user has no access any more.
 CLOSE_REASONS = {
     Close.NOT_SIGNED_IN: "signed out",
     Close.NO_SESSION: "no such session",
@@ -50,7 +50,7 @@ CLOSE_REASONS = {
 
 
 def retry_reason(seconds: float) -> str:
-    """The reason of a close that says when to come back: whole seconds, at least one."""
+    """The reason of a close that says when to reconnect: whole seconds, at least one."""
     return f"retry_after={max(math.ceil(seconds), 1)}"
 
 
@@ -60,7 +60,7 @@ PING_FRAME = b"\x89\x00"
 
 
 def text_frame(payload: bytes) -> bytes:
-    """One unmasked, final text frame (RFC 6455, 5.2): what every listener of a channel is sent as it stands."""
+    """One unmasked, final text frame (RFC 6455, 5.2)."""
     size = len(payload)
     if size < 126:
         return b"\x81" + size.to_bytes(1) + payload
@@ -80,7 +80,7 @@ def array_frame(events: Iterable[bytes]) -> bytes:
 
 
 def batches(sizes: Sequence[int]) -> Iterator[slice]:
-    """Cuts a run of events, given by their sizes in bytes, into batches for one frame each; a huge event is its own."""
+    """Cuts events, given by their sizes in bytes, into batches of BATCH_BYTES; a larger event is a batch by itself."""
     start = total = 0
     for index, size in enumerate(sizes):
         if index > start and total + size > BATCH_BYTES:
@@ -95,11 +95,11 @@ def batches(sizes: Sequence[int]) -> Iterator[slice]:
 
 
 class BadFrame(Exception):
-    """Not a JSON object: nothing can be answered, the socket is closed with 4400."""
+    """The text is not a JSON object: there is no `ref` to answer, so the socket is closed with 4400."""
 
 
 class CommandFrame(Struct, frozen=True):
-    """What a frame asks: the command's name, the reply's `ref`, the other fields; a `fault` where it is amiss."""
+    """A command as received: its name, the `ref` for the reply, its other fields, and the `fault` of an invalid one."""
 
     name: str
     ref: str
@@ -108,15 +108,15 @@ class CommandFrame(Struct, frozen=True):
 
 
 def decode(text: str) -> CommandFrame:
-    """One client frame. Raises BadFrame for what is no JSON object; other mistakes are the answer's `fault`."""
-    reading = _Reading()
+    """Decodes one text of a client. Raises BadFrame where it is not a JSON object; other errors become the `fault`."""
+    parser = _StrictJson()
     try:
         value = json.loads(
             text,
-            object_pairs_hook=reading.pairs,
-            parse_constant=reading.constant,
-            parse_int=reading.integer,
-            parse_float=reading.number,
+            object_pairs_hook=parser.pairs,
+            parse_constant=parser.constant,
+            parse_int=parser.integer,
+            parse_float=parser.number,
         )
     except RecursionError:
         return CommandFrame("", "", {}, Malformed("That is nested too deeply."))
@@ -124,54 +124,54 @@ def decode(text: str) -> CommandFrame:
         raise BadFrame from None
     if not isinstance(value, dict):
         raise BadFrame
-    return _asked(value, reading.flaw)
+    return _command_frame(value, parser.fault)
 
 
-def _asked(value: dict[str, Any], flaw: ChatserverError | None) -> CommandFrame:
+def _command_frame(value: dict[str, Any], fault: ChatserverError | None) -> CommandFrame:
     name, ref = value.pop("type", None), value.pop("ref", "")
     if not isinstance(ref, str):
-        return CommandFrame("", "", {}, flaw or Invalid.field("ref", "must be a text"))
+        return CommandFrame("", "", {}, fault or Invalid.field("ref", "must be a text"))
     if not _is_unicode(ref):
         return CommandFrame(
             "", ref.encode(errors="replace").decode(), {}, Invalid.field("ref", "must be valid Unicode")
         )
     if not isinstance(name, str):
-        return CommandFrame("", ref, {}, flaw or Malformed("A command has a type.", details={"field": "type"}))
-    return CommandFrame(name, ref, value, flaw or _flaw_of(value))
+        return CommandFrame("", ref, {}, fault or Malformed("A command has a type.", details={"field": "type"}))
+    return CommandFrame(name, ref, value, fault or _find_fault(value))
 
 
-class _Reading:
-    """Notes what the parser lets pass and we do not: repeated keys, NaN, endless numbers. The first flaw counts."""
+class _StrictJson:
+    """Rejects what Python's parser accepts: repeated keys, NaN, infinite and very long numbers. `fault`: the first error."""
 
     def __init__(self) -> None:
-        self.flaw: ChatserverError | None = None
+        self.fault: ChatserverError | None = None
 
-    def _note(self, why: str) -> None:
-        self.flaw = self.flaw or Malformed(why)
+    def _reject(self, why: str) -> None:
+        self.fault = self.fault or Malformed(why)
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
-            self._note("A field is given twice.")
+            self._reject("A field is given twice.")
         return value
 
     def constant(self, name: str) -> None:
-        self._note(f"{name} is no JSON number.")
+        self._reject(f"{name} is no JSON number.")
 
     def integer(self, digits: str) -> int:
         if len(digits) > MAX_DIGITS:
-            self._note("A number is too long.")
+            self._reject("A number is too long.")
             return 0
         return int(digits)
 
     def number(self, digits: str) -> float:
         value = float(digits)
         if not math.isfinite(value):
-            self._note("A number is too large.")
+            self._reject("A number is too large.")
         return value
 
 
-def _flaw_of(fields: dict[str, Any]) -> ChatserverError | None:
+def _find_fault(fields: dict[str, Any]) -> ChatserverError | None:
     level: list[tuple[str, Any]] = [("a field's name", name) for name in fields] + list(fields.items())
     for _ in range(MAX_DEPTH):
         for field, value in level:
@@ -198,7 +198,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def body(fields: dict[str, Any], kind: type[Struct]) -> Struct:
-    """A command's fields as its struct; Invalid, with the field, where they do not fit."""
+    """Converts the fields of a command to its struct. Raises Invalid, with the field, where they do not fit."""
     try:
         return validation.check(msgspec.convert(fields, kind))
     except msgspec.ValidationError as error:

@@ -1,6 +1,6 @@
-"""The one order of a session's stream: durable events leave by seq, each once, and none before the one before it (P2).
+"""The order of a session's stream: durable events leave by seq, each once, and none before its predecessor (P2).
 
-Without I/O: `offer` and `filled` return what may go now; where something is `missing`, the hub reads it.
+Without I/O: `push` and `fill` return the events that may leave now. While there `has_gap`, the hub reads what is missing.
 """
 
 from chatserver.brokers.base import Envelope
@@ -8,7 +8,10 @@ from chatserver.realtime.limits import LATE_EVENTS
 
 
 class ReorderBuffer:
-    """Where a channel stands. `position` is the seq of the last event that left; None until the first socket opened."""
+    """`position` is the seq of the last durable event that left; None until the first socket has its snapshot.
+
+    `start` is the first position, `expected` the highest seq that is known to exist.
+    """
 
     __slots__ = ("_durable", "_ephemeral", "expected", "position", "start")
 
@@ -21,22 +24,25 @@ class ReorderBuffer:
 
     @property
     def has_gap(self) -> bool:
-        """Whether an event is known to exist that did not come."""
+        """Whether a durable event is known to exist that has not arrived."""
         return self.position is not None and self.expected > self.position
 
     def start_at(self, seq: int) -> list[Envelope]:
-        """The first socket has everything up to `seq`. What waited for that is returned."""
+        """Sets the first position: a socket has everything up to `seq`. Returns the events that waited for it.
+
+        Has no effect on a buffer that has a position already.
+        """
         if self.position is not None:
             return []
         self.position = self.start = seq
         return self._release()
 
     def expect(self, seq: int) -> None:
-        """The session is known to have reached `seq`."""
+        """The session's stream is known to have reached `seq`."""
         self.expected = max(self.expected, seq)
 
     def push(self, seq: int | None, envelope: Envelope) -> list[Envelope]:
-        """What may go now that this one came: it, others that waited for it, or nothing yet."""
+        """Takes an event as it arrives; `seq` is None for an ephemeral one. Returns the events that may leave now."""
         if seq is None:
             return self._push_ephemeral(envelope)
         if seq > self.expected:
@@ -52,7 +58,7 @@ class ReorderBuffer:
         return self._release()
 
     def _push_ephemeral(self, envelope: Envelope) -> list[Envelope]:
-        # More of a text must not overtake the message that it belongs to.
+        # A delta must not overtake the message that it continues.
         if self.position is None or not self._durable:
             return [envelope]
         if len(self._ephemeral) < LATE_EVENTS:
@@ -60,7 +66,10 @@ class ReorderBuffer:
         return []
 
     def fill(self, envelopes: list[Envelope], known: int) -> list[Envelope]:
-        """Takes what the database told after the position, when `known` was the newest expected."""
+        """Takes the events after the position as read from the database, which are complete up to the seq `known`.
+
+        Returns the events that may leave now.
+        """
         assert self.position is not None
         ready = []
         for envelope in envelopes:
@@ -68,7 +77,7 @@ class ReorderBuffer:
             if seq is not None and seq > self.position:
                 ready.append(envelope)
                 self.position = seq
-        # A seq that no message bears any more was overwritten by a later one, which is there.
+        # A seq that no message has any more was replaced by a later change of the same message.
         self.position = max(self.position, known)
         return ready + self._release()
 

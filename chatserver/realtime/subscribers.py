@@ -1,4 +1,4 @@
-"""The listeners of one channel in one form. A batch is encoded and framed once; the same bytes are written to all."""
+"""The connections of one channel with one subprotocol. A batch is encoded once; the same frame is written to all."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ Write = Callable[[bytes], None]
 
 
 class Subscribers:
-    """Ready ones are written to straight; `others` keep an outbox: they are being opened or their wires are full."""
+    """Ready connections are written to directly; `buffered` ones are being opened or paused, and have an outbox."""
 
     __slots__ = ("_direct", "_encoder", "_writes", "buffered")
 
@@ -26,7 +26,7 @@ class Subscribers:
         return len(self._direct) + len(self.buffered)
 
     def update(self, connection: Connection) -> None:
-        """Puts a connection where it belongs now."""
+        """Adds a connection, or moves it to the group that fits its state."""
         self.remove(connection)
         if connection.outbox is None:
             self._direct[connection] = connection.transport.write
@@ -35,13 +35,13 @@ class Subscribers:
             self.buffered[connection] = None
 
     def remove(self, connection: Connection) -> None:
-        """It listens no more."""
+        """Removes a connection, if it is here."""
         self.buffered.pop(connection, None)
         if self._direct.pop(connection, None) is not None:
             self._writes = None
 
     def broadcast(self, batch: Sequence[Envelope]) -> None:
-        """Sends events to everyone: one frame for a tick's events, some where they are many."""
+        """Sends a batch of events to all connections: in one frame, or in several where it exceeds BATCH_BYTES."""
         parts = self._encode(batch)
         if sum(map(len, parts)) <= BATCH_BYTES:
             self._broadcast_frame(batch, parts)
@@ -55,7 +55,7 @@ class Subscribers:
         return [self._encoder(envelope.event) for envelope in batch if envelope.event]
 
     def _broadcast_frame(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
-        # Writing to a wire may find it full and change who is ready, so the writes are a copy, kept until then.
+        # A write may pause its transport, which moves the connection to `buffered`; so both groups are copied first.
         buffered = tuple(self.buffered)
         if self._direct:
             frame = protocol.array_frame(parts)

@@ -1,4 +1,4 @@
-"""What a connection needs of its transport, and the plain one over ASGI for servers without our protocol class."""
+"""What a connection needs of its transport, and an implementation over plain ASGI for other servers."""
 
 import asyncio
 import contextlib
@@ -9,65 +9,65 @@ from starlette.types import Receive, Send
 from chatserver.realtime.limits import BUFFER_BYTES, CLOSE_SECONDS
 from chatserver.realtime.protocol import payload_of
 
-# The key in `scope["extensions"]` under which our server publishes the socket's Wire.
+# The key in `scope["extensions"]` under which edge/websocket_protocol.py publishes the socket's Transport.
 EXTENSION = "chatserver.transport"
 
 
 class TransportListener(Protocol):
-    """Hears of a wire. None of it may wait."""
+    """Receives the callbacks of a transport, in the order of the events. None of them may block."""
 
     def text_received(self, text: str) -> None:
-        """A text frame came."""
+        """A text message arrived."""
 
     def binary_received(self) -> None:
-        """A frame came that is no text."""
+        """A binary message arrived."""
 
     def pause_writing(self) -> None:
-        """The wire's buffer is full: write no more."""
+        """The write buffer is full: write no more."""
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """The write buffer has drained."""
 
     def connection_lost(self) -> None:
-        """The socket is gone."""
+        """The socket is closed."""
 
 
 class Transport(Protocol):
-    """One accepted websocket. Nothing here waits."""
+    """One accepted websocket. Nothing but `wait_closed` waits."""
 
     @property
     def is_paused(self) -> bool:
-        """Whether the buffer is full."""
+        """Whether the write buffer is full."""
 
     @property
     def paused_at(self) -> float:
-        """When it last became so, in the loop's seconds."""
+        """When the write buffer last became full (loop time)."""
 
     @property
     def received_at(self) -> float:
-        """When anything last came from the other side, in the loop's seconds."""
+        """When input last arrived (loop time)."""
 
     def attach(self, listener: TransportListener) -> None:
-        """Tells `listener` from now on."""
+        """Calls `listener` from now on."""
 
     def write(self, frame: bytes, /) -> None:
-        """Sends a frame made by `protocol.text_frame`."""
+        """Writes a frame made by `protocol.text_frame`."""
 
     def ping(self) -> None:
-        """Asks the other side for a sign of life."""
+        """Sends a ping; the answer updates `received_at`."""
 
     def close(self, code: int, reason: str) -> None:
-        """Says goodbye; the socket is gone soon, whatever the other side does."""
+        """Sends a close frame; the socket ends within CLOSE_SECONDS, whatever the client does."""
 
     def abort(self) -> None:
-        """Cuts the socket at once."""
+        """Ends the socket at once and drops unsent output."""
 
     async def wait_closed(self) -> None:
-        """Waits until a goodbye is on its way, where that takes the application's task."""
+        """Waits until the close frame is sent, where that needs the application's task."""
 
 
 class AsgiTransport:
-    """Over `send` and `receive` alone. One task sends, and only while there is something to send."""
+    """A transport over ASGI's `receive` and `send`. A task sends, and exists only while output is queued."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self.is_paused = False
@@ -84,14 +84,14 @@ class AsgiTransport:
 
     @property
     def received_at(self) -> float:
-        """Pings are the other server's affair."""
+        """Now: the server itself pings and closes dead sockets."""
         return self._loop.time()
 
     def attach(self, listener: TransportListener) -> None:
         self._listener = listener
 
     def ping(self) -> None:
-        """Not ours to send here."""
+        """Nothing: ASGI has no pings."""
 
     def write(self, frame: bytes, /) -> None:
         if self._lost or self._closing is not None:
@@ -122,7 +122,7 @@ class AsgiTransport:
             self._sender = asyncio.create_task(self._send_queued())
 
     async def _send_queued(self) -> None:
-        # A server raises its own error for a socket that is gone; the reader hears of it too.
+        # Servers raise various errors for a closed socket; `_read` ends on it too.
         with contextlib.suppress(Exception):
             while self._frames:
                 await self._send_one(self._frames.pop(0))

@@ -1,1 +1,1 @@
-"""What the nodes of one installation know of each other: who is where, and which of them can serve."""
+"""What the processes (nodes) of one installation know of each other: presence, usage and readiness."""

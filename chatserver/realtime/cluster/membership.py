@@ -1,8 +1,8 @@
-"""This process among the others: tells them who is here, hears who is there, and keeps bounds that hold over all of them.
+"""The membership of this process in the cluster: reports its presence and usage, and applies limits over all nodes.
 
-    others = Neighbourhood(hub.publish, admission, changed, fitness)     # or Alone(), where no broker reaches others
+    cluster = ClusterMembership(hub.publish, admission, presence_changed, readiness)    # or SingleNode()
 
-Nothing here is ever waited for, and with the broker away each process keeps its own bounds, as if it were alone.
+Nothing here is ever waited for. While the broker is away, each process applies the limits to its own sockets only.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ from chatserver.realtime.protocol import Close, retry_reason
 
 NODES_CHANNEL = "nodes"
 HEARTBEAT_SECONDS = 1.0
-# Everything is told again after so many beats, each session and holder at a beat of its own.
+# Every report is repeated after so many ticks, spread over them by session and holder.
 REPEAT_TICKS = 10
-# So many tellings of a session that was just opened ask for an answer: the first may be ahead of the subscription.
+# So many reports of a session that was just opened ask for an answer: the first may precede the subscription.
 PRESENCE_QUERIES = 3
 
 log = structlog.get_logger(__name__)
 
 Publish = Callable[[Iterable[Announcement]], None]
-# Calls the second on each event of the channel; its result ends that.
+# hub.Hub.listen: (channel, listener) → a function that ends it.
 Listen = Callable[[str, Callable[[Any], None]], Callable[[], None]]
 
 
@@ -37,26 +37,26 @@ class Cluster(Protocol):
     """What the hub and its channels need of the other processes."""
 
     def start(self, listen: Listen) -> None:
-        """Begins to beat, and to hear the others' beats."""
+        """Begins to send heartbeats and to receive those of the others."""
 
     def close(self) -> None:
-        """Says goodbye."""
+        """Leaves the cluster."""
 
     def users(self, session_id: str) -> list[PresentUser]:
-        """Those whom the others have in a session."""
+        """The users of a session at the other processes."""
 
     def report_users(self, session_id: str, users: tuple[PresentUser, ...]) -> None:
-        """Those whom this process has there; nobody, when it closes the session."""
+        """Reports the users of a session at this process; none when its channel is closed."""
 
     def sockets(self, holder: str) -> int:
-        """How many sockets a user or an address, by its channel, has at the others."""
+        """The number of sockets of a user or an address, named by its channel, at the other processes."""
 
     def receive(self, event: NodePresence | NodeUsage) -> None:
-        """Takes what a process said of people."""
+        """Takes a report of a process, this one included."""
 
 
 class SingleNode:
-    """There are no others."""
+    """The cluster of a single process."""
 
     def start(self, listen: Listen) -> None: ...
 
@@ -74,7 +74,7 @@ class SingleNode:
 
 
 class ClusterMembership:
-    """`changed(session_id)` asks for the session's presence to be told anew to its sockets here."""
+    """The cluster over a broker. `changed(session_id)` is called when the users of a session at other nodes change."""
 
     def __init__(
         self, publish: Publish, admission: Admission, changed: Callable[[str], None], readiness: Readiness
@@ -87,7 +87,7 @@ class ClusterMembership:
         self._ticks = 0
         self._task: asyncio.Task[None] | None = None
 
-    # The process's life -------------------------------------------------------------------------------------------
+    # Life cycle ---------------------------------------------------------------------------------------------------
 
     def start(self, listen: Listen) -> None:
         listen(NODES_CHANNEL, self._receive_heartbeat)
@@ -116,10 +116,10 @@ class ClusterMembership:
             self._changed(session_id)
 
     def _close_all(self) -> None:
-        """The database is away from here, and not from everybody: people are better off with the others."""
+        """Only this process does not reach the database: its clients reconnect to another one."""
         connections = self._admission.connections()
         if connections:
-            log.warning("hub.parted", connections=len(connections))
+            log.warning("cluster.partitioned", connections=len(connections))
         for connection in connections:
             connection.close(Close.RESTARTING, "restarting")
 
@@ -129,7 +129,7 @@ class ClusterMembership:
     def _send(self, channel: str, event: Event) -> None:
         self._publish([Announcement(channel, event)])
 
-    # Who is here --------------------------------------------------------------------------------------------------
+    # Presence -----------------------------------------------------------------------------------------------------
 
     def users(self, session_id: str) -> list[PresentUser]:
         return self._peers.users(session_id)
@@ -158,7 +158,7 @@ class ClusterMembership:
         self._queries.pop(session_id, None)
         self._peers.forget_session(session_id)
 
-    # What users and addresses use ---------------------------------------------------------------------------------
+    # Usage --------------------------------------------------------------------------------------------------------
 
     def sockets(self, holder: str) -> int:
         return len(self._peers.sockets(holder))
@@ -182,7 +182,7 @@ class ClusterMembership:
         usage = NodeUsage(node=self._peers.node, holder=holder, sockets=sockets, commands=commands, asks=is_new)
         self._send(holder, usage)
 
-    # Hearing ------------------------------------------------------------------------------------------------------
+    # Receiving ----------------------------------------------------------------------------------------------------
 
     def _receive_heartbeat(self, heartbeat: Heartbeat) -> None:
         if heartbeat.node != self._peers.node:
@@ -215,6 +215,6 @@ class ClusterMembership:
             self._send_usage(usage.holder, self._local_sockets(usage.holder))
 
     def _close_excess(self, holder: str) -> None:
-        """Two processes may each have let the last socket in: the newest of all go, wherever they are."""
+        """Two processes may each have admitted a last socket: the newest of all are closed, at whichever process."""
         for connection in self._admission.excess(holder, self._peers.sockets(holder)):
             connection.close(Close.FLOODING, retry_reason(LIVENESS_SECONDS))

@@ -1,10 +1,9 @@
-"""What the processes tell each other of people: who is in which session, and what each user, and each
-address, has open and asks for.
+"""What the nodes report to each other: the users of each session, and the sockets and commands of each user and address.
 
-Carried by the broker like every announcement, on the channels that the others listen on anyway, and never handed to a
-socket. Each process says `Beat` once a second; what it told counts only while it beats, so a process that died is
-forgotten within seconds, and with Redis away everybody falls back to what they know themselves. All of it is told again
-from time to time: a message that was lost is made good by the next one.
+The reports are events like all others: the broker carries them on channels that the other nodes are subscribed to anyway;
+they never reach a socket. Each node sends a `Heartbeat` once a second, and its reports count only while it does: a node
+that died is ignored within seconds, and while Redis is away each node knows only itself. Everything is reported again from
+time to time, which makes good for lost reports.
 """
 
 import secrets
@@ -15,16 +14,16 @@ from chatserver.events import Event
 from chatserver.realtime.events import PresentUser
 
 T = TypeVar("T")
-# A process that was not heard for this long is taken for dead; a frozen loop comes back sooner.
+# A node without a sign of life for this long counts as dead. An event loop is not blocked for so long.
 LIVENESS_SECONDS = 3.0
-# What it told is kept so much longer, for when Redis comes back and it still lives.
+# Its reports are kept so much longer, in case that only Redis was away.
 FORGET_SECONDS = 120.0
-# More processes than this share no session; beyond it, newer ones are not counted.
+# Further nodes are ignored, which bounds the memory.
 MAX_NODES = 64
 
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="beat"):
-    """I live; or, with `leaving`, not any more. `fit`: people are welcome here."""
+    """A sign of life, or with `leaving` the end of a node. `fit`: it can serve users (`readiness`)."""
 
     node: str
     leaving: bool = False
@@ -32,7 +31,7 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="beat"):
 
 
 class NodePresence(Event, frozen=True, kw_only=True, tag="here"):
-    """Those whom one process has in a session; `asks` wants the same of the others."""
+    """The users whom one node has in a session. `asks`: the other nodes should report theirs."""
 
     node: str
     session_id: str
@@ -41,9 +40,9 @@ class NodePresence(Event, frozen=True, kw_only=True, tag="here"):
 
 
 class NodeUsage(Event, frozen=True, kw_only=True, tag="in-use"):
-    """A holder's sockets at one process, by their ids, and a user's commands taken there since the last telling.
+    """The ids of a holder's sockets at one node, and the number of commands it has allowed since its last report.
 
-    A holder is a user or an address, named by its channel.
+    A holder is a user or an address, named by its channel. `asks`: the other nodes should report theirs.
     """
 
     node: str
@@ -54,7 +53,7 @@ class NodeUsage(Event, frozen=True, kw_only=True, tag="in-use"):
 
 
 class Peers:
-    """What the others told, by session and by holder. Without I/O; `now` is a clock in seconds."""
+    """The reports of the other nodes, by session and by holder. Without I/O; `now` is a clock in seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.node = secrets.token_hex(8)
@@ -65,10 +64,10 @@ class Peers:
         self._users: dict[str, dict[str, tuple[PresentUser, ...]]] = {}
         self._sockets: dict[str, dict[str, tuple[str, ...]]] = {}
 
-    # Hearing ------------------------------------------------------------------------------------------------------
+    # Recording ----------------------------------------------------------------------------------------------------
 
     def record_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """A process lives, or says goodbye."""
+        """Records that a node is alive, and ready or not; or that it has left."""
         if heartbeat.leaving:
             self._last_seen.pop(heartbeat.node, None)
         else:
@@ -83,15 +82,15 @@ class Peers:
             self._last_seen[node] = self._now()
 
     def record_presence(self, presence: NodePresence) -> bool:
-        """Whether what is known of the session has changed."""
+        """Records the users of a session at a node. Returns whether they have changed."""
         return self._record(self._users.setdefault(presence.session_id, {}), presence.node, presence.users)
 
     def record_usage(self, usage: NodeUsage) -> None:
-        """Who has which sockets open there."""
+        """Records the sockets of a holder at a node."""
         self._record(self._sockets.setdefault(usage.holder, {}), usage.node, usage.sockets)
 
     def _record(self, reported: dict[str, tuple[T, ...]], node: str, items: tuple[T, ...]) -> bool:
-        # A process that speaks lives, even where its beat is still on its way.
+        # A report is a sign of life too: the first heartbeat may still be on its way.
         self._mark_alive(node)
         if node not in self._last_seen or reported.get(node, ()) == items:
             return False
@@ -100,18 +99,18 @@ class Peers:
             del reported[node]
         return True
 
-    # Asking -------------------------------------------------------------------------------------------------------
+    # Reading ------------------------------------------------------------------------------------------------------
 
     def users(self, session_id: str) -> list[PresentUser]:
-        """Those whom the living others have in a session."""
+        """The users of a session at the other nodes that are alive."""
         return self._of_alive(self._users.get(session_id, {}))
 
     def sockets(self, holder: str) -> list[str]:
-        """The ids of a holder's sockets at the living others."""
+        """The ids of a holder's sockets at the other nodes that are alive."""
         return self._of_alive(self._sockets.get(holder, {}))
 
     def is_any_ready(self) -> bool:
-        """Whether somebody's last word was that people are welcome there, even if nobody can be heard now."""
+        """Whether the last heartbeat of a node said that it is ready, even if none arrives at present."""
         return bool(self._ready)
 
     def _of_alive(self, reported: dict[str, tuple[T, ...]]) -> list[T]:
@@ -120,19 +119,19 @@ class Peers:
     def _is_alive(self, node: str) -> bool:
         return node in self._last_seen and self._now() - self._last_seen[node] < LIVENESS_SECONDS
 
-    # Forgetting ---------------------------------------------------------------------------------------------------
+    # Dropping -----------------------------------------------------------------------------------------------------
 
     def forget_session(self, session_id: str) -> None:
-        """Nobody here is in it any more."""
+        """Drops the reports of a session that has no socket here any more."""
         self._users.pop(session_id, None)
 
     def retain_holders(self, holders: set[str]) -> None:
-        """Forgets all but these."""
+        """Drops the reports of all holders but these."""
         for holder in self._sockets.keys() - holders:
             del self._sockets[holder]
 
     def changed_sessions(self) -> list[str]:
-        """The sessions that look different because a process died or came back since the last call."""
+        """The sessions whose users differ because a node died or came back since the last call. Drops what is too old."""
         alive = frozenset(node for node in self._last_seen if self._is_alive(node))
         changed, self._alive = alive ^ self._alive, alive
         self._forget_dead()

@@ -1,20 +1,21 @@
-"""Whether this process can serve people: it is a web process, and its database has answered lately.
+"""Whether this process can serve users: it is a web process, and its database has answered recently.
 
-One that a network parted from the database, while others still reach it, is of no use to its tabs: they would see nothing
-and hear `busy`. It sends them away, and they come back elsewhere. Without I/O; `now` is a clock in seconds.
+A process that a network partition separates from the database, while others still reach it, is of no use to its clients:
+it could only answer `busy`. It closes their sockets, and they reconnect to another process. Without I/O; `now` is a clock in
+seconds.
 """
 
 from collections.abc import Callable
 
-# The database is asked in every round, once a second; after so long without an answer nobody should be sent here.
+# The database is queried once a second by the maintenance; after so long without an answer the process is not ready.
 READY_SECONDS = 3.0
-# Beats without it, one a second, until people are better off elsewhere: longer than the others need to find out that it
-# is away for all. Beats and not seconds: a process that was frozen asks the database first.
+# Ticks, one a second, without an answer until the process is partitioned: longer than the others need to find out that
+# the database is away for all. Ticks and not seconds: a process that was frozen queries the database first.
 PARTITIONED_TICKS = 8
 
 
 class Readiness:
-    """`serves` says that people come here; `beat` is called once a second."""
+    """`accepts_users` is set by web processes; `tick` is called once a second."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.accepts_users = False
@@ -23,16 +24,16 @@ class Readiness:
         self._unready_ticks = 0
 
     def database_answered(self) -> None:
-        """The database did."""
+        """The database has answered."""
         self._answered_at = self._now()
 
     def tick(self) -> bool:
-        """Whether people are welcome here, for the others to know."""
+        """Counts a second. Returns whether users can be served here, which the heartbeat tells the other nodes."""
         is_ready = self._now() - self._answered_at < READY_SECONDS
         self._unready_ticks = 0 if is_ready else self._unready_ticks + 1
         return is_ready and self.accepts_users
 
     @property
     def is_partitioned(self) -> bool:
-        """Whether the database has been away for so long that it matters."""
+        """Whether the database has not answered for PARTITIONED_TICKS."""
         return self._unready_ticks >= PARTITIONED_TICKS
