@@ -98,20 +98,9 @@ class Attempt:
             raise TimedOut from None
 
     async def _request(self) -> ProviderRequest:
-        job = self.job
-        return ProviderRequest(
-            generation_id=job.id,
-            kind=job.kind,
-            prompt=job.prompt,
-            negative_prompt=job.negative_prompt,
-            style=job.style,
-            width=job.width,
-            height=job.height,
-            seed=job.seed,
-            steps=job.steps,
-            guidance=job.guidance,
-            source=await self._source(job.source_asset_id) if job.source_asset_id else None,
-        )
+        job, source_id = self.job, self.job.recipe.source_asset_id
+        source = await self._source(source_id) if source_id else None
+        return ProviderRequest(generation_id=job.id, kind=job.kind, recipe=job.recipe, source=source)
 
     async def _source(self, asset_id: str) -> bytes:
         key = await self._lease.insist(assets.storage_key, asset_id)

@@ -6,6 +6,7 @@ from chatserver.database import Row
 from chatserver.generations.provider_limits import Permit
 from chatserver.messages.models import Generation
 from chatserver.providers.base import Kind
+from chatserver.providers.recipe import Recipe
 
 
 class GenerationJob(Struct, frozen=True, kw_only=True):
@@ -21,26 +22,19 @@ class GenerationJob(Struct, frozen=True, kw_only=True):
     kind: Kind
     attempt: int
     faults: int
-    prompt: str
-    negative_prompt: str | None
-    style: str | None
-    seed: int
-    width: int
-    height: int
-    steps: int | None
-    guidance: float | None
-    source_asset_id: str | None
+    recipe: Recipe
     seconds_left: float
     permit: Permit
 
     @property
     def private_texts(self) -> list[str]:
         """What a person wrote, which no log may repeat."""
-        return [text for text in (self.prompt, self.negative_prompt) if text]
+        return [text for text in (self.recipe.prompt, self.recipe.negative_prompt) if text]
 
     @classmethod
     def from_row(cls, row: Row, permit: Permit) -> "GenerationJob":
-        return cls(permit=permit, **{name: row[name] for name in cls.__struct_fields__ if name != "permit"})
+        own = {name: row[name] for name in cls.__struct_fields__ if name not in {"permit", "recipe"}}
+        return cls(permit=permit, recipe=Recipe.from_row(row), **own)
 
 
 class ModelChoice(Struct, frozen=True):

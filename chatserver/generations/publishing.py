@@ -25,10 +25,10 @@ async def verify(pictures: ImageProcessor, job: GenerationJob, finished: Finishe
     """Decodes and re-encodes what a provider made, in a child process. Raises BadBytes and NotAsOrdered."""
     return await (pictures.verify_picture if job.kind == "image" else pictures.verify_clip)(
         finished.data,
-        prompt=job.prompt,
+        prompt=job.recipe.prompt,
         seed=_seed(job, finished),
         model=finished.model,
-        requested=(job.width, job.height),
+        requested=(job.recipe.width, job.recipe.height),
     )
 
 
@@ -49,7 +49,7 @@ async def publish(lease: Lease, storage: Storage, job: GenerationJob, finished: 
 
 
 def _seed(job: GenerationJob, finished: Finished) -> int:
-    return job.seed if finished.seed is None else finished.seed
+    return job.recipe.seed if finished.seed is None else finished.seed
 
 
 async def _put(storage: Storage, job: GenerationJob, key: str, data: bytes, content_type: str) -> None:

@@ -3,9 +3,10 @@
 import secrets
 from typing import Literal, TypeVar
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from chatserver.errors import Invalid, PlanTooSmall
+from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
 from chatserver.validation import optional_paragraphs, paragraphs, single_line
 
@@ -45,23 +46,8 @@ class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
     generation_id: str
 
 
-class Order(Struct, frozen=True, kw_only=True):
-    """A checked request: what each of `seeds` is to be made with."""
-
-    kind: Literal["image", "video"]
-    prompt: str
-    negative_prompt: str | None
-    style: str | None
-    width: int
-    height: int
-    steps: int | None
-    guidance: float | None
-    source_asset_id: str | None
-    seeds: tuple[int, ...]
-
-
-def check(request: CreateGeneration, seat: Membership) -> Order:
-    """The request as an order that the seat's plan allows; Invalid or PlanTooSmall otherwise."""
+def check(request: CreateGeneration, seat: Membership) -> tuple[Recipe, ...]:
+    """The recipe of each picture or clip that is asked for, as the plan allows; Invalid or PlanTooSmall otherwise."""
     if not 1 <= request.count <= 4:
         raise Invalid.field("count", "must be 1 to 4")
     if request.count > seat.max_count:
@@ -70,8 +56,7 @@ def check(request: CreateGeneration, seat: Membership) -> Order:
             details={"field": "count", "max": seat.max_count},
         )
     width, height = _size(request, seat)
-    return Order(
-        kind=request.kind,
+    recipe = Recipe(
         prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
         negative_prompt=optional_paragraphs("negative_prompt", request.negative_prompt, PROMPT_LENGTH),
         style=single_line("style", request.style, STYLE_LENGTH) if request.style else None,
@@ -80,8 +65,9 @@ def check(request: CreateGeneration, seat: Membership) -> Order:
         steps=_within("steps", request.steps, 1, MOST_STEPS),
         guidance=_within("guidance", request.guidance, 0, MOST_GUIDANCE),
         source_asset_id=request.source_asset_id,
-        seeds=_seeds(request),
+        seed=(seeds := _seeds(request))[0],
     )
+    return tuple(structs.replace(recipe, seed=seed) for seed in seeds)
 
 
 def new_seed() -> int:

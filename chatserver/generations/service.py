@@ -4,18 +4,20 @@ The order of locks is everywhere the same: the session's credits, the generation
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations.models import History, ModelChoice, ModelChoices
-from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, Order, check, new_seed
+from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind
+from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 
@@ -35,19 +37,20 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
-    order = check(request, seat)
-    await _check_source(tx, session_id, order.source_asset_id)
-    await _require_place(tx, seat, len(order.seeds))
-    await credits.require(tx, session_id, order.kind, len(order.seeds))
+    recipes = check(request, seat)
+    await _check_source(tx, session_id, recipes[0].source_asset_id)
+    await _require_place(tx, seat, len(recipes))
+    await credits.require(tx, session_id, request.kind, len(recipes))
     new = messages.NewMessage(
         id=ids.new(),
         client_id=request.client_id,
-        kind=order.kind,
-        text=order.prompt,
+        kind=request.kind,
+        text=recipes[0].prompt,
         request_hash=digest(request),
     )
     row = await messages.add_silently(tx, seat, new)
-    await _enqueue(tx, seat, new.id, order, _choice(choices, order.kind), parent_id=None, first=1)
+    choice = _choice(choices, request.kind)
+    await _enqueue(tx, seat, new.id, request.kind, recipes, choice, parent_id=None, first=1)
     return await messages.announce(tx, row)
 
 
@@ -73,8 +76,10 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     await _require_place(tx, seat, 1)
     await credits.require(tx, seat.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
-    order, choice = _order_again(row, seed), _choice(choices, row["kind"])
-    [new_id] = await _enqueue(tx, seat, row["message_id"], order, choice, parent_id=generation_id, first=number)
+    recipe, choice = structs.replace(Recipe.from_row(row), seed=seed), _choice(choices, row["kind"])
+    [new_id] = await _enqueue(
+        tx, seat, row["message_id"], row["kind"], [recipe], choice, parent_id=generation_id, first=number
+    )
     await messages.touch(tx, row["message_id"])
     return await find(tx, new_id)
 
@@ -198,33 +203,19 @@ async def _source(tx: Transaction, session_id: str, asset_id: str) -> Row | None
     return await tx.fetch_one("generations.source_asset", asset_id=asset_id, session_id=session_id)
 
 
-def _order_again(row: Row, seed: int) -> Order:
-    return Order(
-        kind=row["kind"],
-        prompt=row["prompt"],
-        negative_prompt=row["negative_prompt"],
-        style=row["style"],
-        width=row["width"],
-        height=row["height"],
-        steps=row["steps"],
-        guidance=row["guidance"],
-        source_asset_id=row["source_asset_id"],
-        seeds=(seed,),
-    )
-
-
 async def _enqueue(
     tx: Transaction,
     seat: Membership,
     message_id: str,
-    order: Order,
+    kind: Kind,
+    recipes: Sequence[Recipe],
     choice: ModelChoice,
     *,
     parent_id: str | None,
     first: int,
 ) -> list[str]:
-    """Stores one waiting generation for each seed, holds their credits, and wakes the workers."""
-    generation_ids = [ids.new() for _ in order.seeds]
+    """Stores one waiting generation for each recipe, holds their credits, and wakes the workers."""
+    generation_ids = [ids.new() for _ in recipes]
     rows = [
         {
             "id": generation_id,
@@ -232,24 +223,16 @@ async def _enqueue(
             "session_id": seat.session_id,
             "user_id": seat.user_id,
             "parent_id": parent_id,
-            "kind": order.kind,
+            "kind": kind,
             "number": first + index,
-            "prompt": order.prompt,
-            "negative_prompt": order.negative_prompt,
-            "style": order.style,
-            "seed": seed,
-            "width": order.width,
-            "height": order.height,
-            "steps": order.steps,
-            "guidance": order.guidance,
-            "source_asset_id": order.source_asset_id,
             "provider": choice.provider,
             "model": choice.model,
+            **structs.asdict(recipe),
         }
-        for index, (generation_id, seed) in enumerate(zip(generation_ids, order.seeds, strict=True))
+        for index, (generation_id, recipe) in enumerate(zip(generation_ids, recipes, strict=True))
     ]
     await tx.execute_many("generations.insert", rows)
-    await credits.hold(tx, seat.session_id, order.kind, generation_ids)
+    await credits.hold(tx, seat.session_id, kind, generation_ids)
     await credits.announce(tx, seat.session_id)
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation"))
     return generation_ids

@@ -13,23 +13,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chatserver.providers import numbers
+from chatserver.providers.recipe import Recipe
 
 Kind = Literal["image", "video"]
 
 
 class ProviderRequest(Struct, frozen=True, kw_only=True):
-    """One picture or one clip to make. Sizes in pixels; `source` is a verified PNG to vary, or None."""
+    """One picture or one clip to make. `source` is the picture that the recipe varies, as a verified PNG, or None."""
 
     generation_id: str
     kind: Kind
-    prompt: str
-    negative_prompt: str | None = None
-    style: str | None = None
-    width: int
-    height: int
-    seed: int
-    steps: int | None = None
-    guidance: float | None = None
+    recipe: Recipe
     source: bytes | None = None
 
 

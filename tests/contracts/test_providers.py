@@ -10,6 +10,7 @@ import pytest
 from chatserver import config
 from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.sketch.provider import Sketch
+from tests.support.recipes import provider_request
 
 
 @asynccontextmanager
@@ -32,7 +33,7 @@ async def provider(request):
 
 def asked(kind="image", **changes) -> ProviderRequest:
     fields = {"prompt": "a beautiful sunset over mountains", "width": 128, "height": 96, "seed": 7, **changes}
-    return ProviderRequest(generation_id="0198c0de-0000-7000-8000-000000000000", kind=kind, **fields)
+    return provider_request(kind=kind, **fields)
 
 
 async def steps_of(provider: Provider, request: ProviderRequest) -> list[Step]:

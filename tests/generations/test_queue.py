@@ -49,7 +49,7 @@ async def take(database, worker="worker-1", chain=CHAIN):
 
 async def finish(database, job):
     staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-    result = Result(asset_id=staged.id, made_by=CHOICE, seed=job.seed, width=64, height=64)
+    result = Result(asset_id=staged.id, made_by=CHOICE, seed=job.recipe.seed, width=64, height=64)
     await database.run_system(queue.finish, job, result)
 
 

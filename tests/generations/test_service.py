@@ -64,7 +64,7 @@ async def bring_to(database, generation, status):
         await database.run_system(queue.fail, job, ProviderDown())
     elif status == "done":
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-        result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=job.seed, width=64, height=64)
+        result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=job.recipe.seed, width=64, height=64)
         await database.run_system(queue.finish, job, result)
 
 

@@ -15,10 +15,11 @@ from chatserver import config
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.processes import confinement, syscalls
 from chatserver.processes.pool import ChildDied, Pool, ProcessLimits
-from chatserver.providers.base import Finished, ProviderRequest
+from chatserver.providers.base import Finished
 from chatserver.providers.sketch.provider import Sketch
 from tests.imaging import samples
 from tests.support.product import running
+from tests.support.recipes import provider_request
 from tests.support.story import sign_up
 
 LIMITS = ProcessLimits(memory_bytes=1024**3, cpu_seconds=10)
@@ -146,7 +147,7 @@ async def test_a_painting_process_may_import_modules_late(seed):
     # numpy imports parts of itself in the middle of a picture; seen in three pictures of a hundred.
     sketch = Sketch(config.load({"DATA_DIR": "/nowhere"}))
     prompt = {873769587: "a cake with candles", 165221002: "a red kite"}.get(seed, "a green lamp")
-    request = ProviderRequest(generation_id="g", kind="image", prompt=prompt, width=64, height=64, seed=seed)
+    request = provider_request(prompt=prompt, seed=seed)
     try:
         steps = [step async for step in sketch.generate(request)]
     finally:

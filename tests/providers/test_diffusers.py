@@ -25,6 +25,7 @@ from chatserver.providers import open_providers
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.diffusers import Diffusers, models, provider
 from tests.support.product import running
+from tests.support.recipes import provider_request
 from tests.support.story import sign_up
 
 SECRETS = ("HUGGINGFACE_API_KEY", "HF_TOKEN", "SECRET_KEY")
@@ -76,7 +77,7 @@ def opened_at(model, **settings) -> Diffusers:
 
 def asked(prompt="a beautiful sunset over mountains", **changes) -> ProviderRequest:
     fields = {"kind": "image", "width": 128, "height": 96, "seed": 7, "steps": 4, **changes}
-    return ProviderRequest(generation_id="0198c0de-0000-7000-8000-000000000000", prompt=prompt, **fields)
+    return provider_request(prompt=prompt, **fields)
 
 
 # So many steps last for seconds, so that a test can step in.

@@ -27,6 +27,7 @@ from chatserver.providers.diffusers.protocol import (
     RenderRequest,
     StepRendered,
 )
+from chatserver.providers.recipe import Recipe
 
 # How far a variation may leave its source: 0 is the source itself, 1 is nothing of it.
 STRENGTH = 0.6
@@ -113,7 +114,7 @@ class LoadedPipeline:
                 yield event
         picture = rendering.result()
         if picture is not None:
-            yield ImageRendered(_png(picture, request))
+            yield ImageRendered(_png(picture, request.recipe))
 
     def _run(self, request: RenderRequest, report: Callable[[RenderEvent], None]) -> Image.Image | None:
         pipe = self._pipe if request.source is None else self._image_to_image
@@ -151,16 +152,17 @@ def _device(wanted: str) -> str:
 
 def _arguments(pipe: Any, request: RenderRequest, on_step: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """The keyword arguments that this pipeline accepts; those not requested are left to its defaults."""
-    width, height = (_rounded(side, pipe) for side in (request.width, request.height))
+    recipe = request.recipe
+    width, height = (_rounded(side, pipe) for side in (recipe.width, recipe.height))
     arguments = {
-        "prompt": request.prompt,
-        "negative_prompt": request.negative_prompt,
+        "prompt": recipe.styled_prompt,
+        "negative_prompt": recipe.negative_prompt,
         "width": width,
         "height": height,
         "num_inference_steps": request.steps,
-        "guidance_scale": request.guidance,
+        "guidance_scale": recipe.guidance,
         # On the processor, so that a seed gives the same noise on every device.
-        "generator": torch.Generator("cpu").manual_seed(request.seed),
+        "generator": torch.Generator("cpu").manual_seed(recipe.seed),
         "callback_on_step_end": on_step,
     }
     if request.source is not None:
@@ -179,11 +181,11 @@ def _rounded(side: int, pipe: Any) -> int:
     return math.ceil(side / multiple) * multiple
 
 
-def _png(picture: Image.Image, request: RenderRequest) -> bytes:
-    left, top = (picture.width - request.width) // 2, (picture.height - request.height) // 2
+def _png(picture: Image.Image, recipe: Recipe) -> bytes:
+    left, top = (picture.width - recipe.width) // 2, (picture.height - recipe.height) // 2
     buffer = io.BytesIO()
     # It is encoded again when it is verified: speed counts here, not size.
-    wanted = picture.crop((left, top, left + request.width, top + request.height))
+    wanted = picture.crop((left, top, left + recipe.width, top + recipe.height))
     wanted.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 

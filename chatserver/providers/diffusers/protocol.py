@@ -5,22 +5,19 @@ The provider sends one `RenderRequest` for each picture; the process answers wit
 
 from msgspec import Struct
 
+from chatserver.providers.recipe import Recipe
+
 
 class RenderRequest(Struct, frozen=True, kw_only=True):
-    """One picture by one model (a folder or a hub id). Sizes in pixels; `source` is a PNG to vary, or None.
+    """One picture by one model (a folder or a hub id). `source` is a PNG to vary, or None.
 
-    `device` is auto, cpu or cuda.
+    `steps` are those of the recipe, or of the configuration. `device` is auto, cpu or cuda.
     """
 
     model: str
     device: str
-    prompt: str
-    negative_prompt: str | None
-    width: int
-    height: int
-    seed: int
+    recipe: Recipe
     steps: int
-    guidance: float | None
     source: bytes | None
 
 

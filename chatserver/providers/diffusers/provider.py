@@ -119,19 +119,14 @@ class Diffusers:
             case StepRendered(step, steps, preview):
                 return Rendering(fraction=step / steps, step=step, steps=steps, preview=preview)
             case ImageRendered(data):
-                return Finished(data=data, model=self.model("image"), provider=self.name, seed=request.seed)
+                return Finished(data=data, model=self.model("image"), provider=self.name, seed=request.recipe.seed)
 
     def _render_request(self, request: ProviderRequest) -> RenderRequest:
         return RenderRequest(
             model=self._config.diffusers_model,
             device=self._config.diffusers_device,
-            prompt=f"{request.prompt}, {request.style} style" if request.style else request.prompt,
-            negative_prompt=request.negative_prompt,
-            width=request.width,
-            height=request.height,
-            seed=request.seed,
-            steps=request.steps or self._config.diffusers_steps,
-            guidance=request.guidance,
+            recipe=request.recipe,
+            steps=request.recipe.steps or self._config.diffusers_steps,
             source=request.source,
         )
 

@@ -81,7 +81,7 @@ class Job:
         if len(data) > self.cap:
             raise too_large(self.cap)
         maker = f"huggingface · {self.route.provider}" if not self.self_hosted else "self-hosted"
-        seed = self.request.seed if seed is None else seed
+        seed = self.request.recipe.seed if seed is None else seed
         return Finished(data=data, model=self.route.model, provider=maker, seed=seed)
 
     async def queued(self, url: str, body: Body) -> AsyncGenerator[Step | Answer, None]:
@@ -212,17 +212,12 @@ def loading_seconds(answer: Answer, *, any_503: bool = False) -> float | None:
 
 def parameters(request: ProviderRequest) -> dict[str, Any]:
     """The settings under the names of Hugging Face's task schema; absent where the request leaves them open."""
-    size = {} if request.kind == "video" else {"width": request.width, "height": request.height}
+    size = {} if request.kind == "video" else {"width": request.recipe.width, "height": request.recipe.height}
     settings = {
-        "negative_prompt": request.negative_prompt,
+        "negative_prompt": request.recipe.negative_prompt,
         **size,
-        "num_inference_steps": request.steps,
-        "guidance_scale": request.guidance,
-        "seed": request.seed,
+        "num_inference_steps": request.recipe.steps,
+        "guidance_scale": request.recipe.guidance,
+        "seed": request.recipe.seed,
     }
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def prompt(request: ProviderRequest) -> str:
-    """The prompt with its style as one phrase."""
-    return f"{request.prompt}, {request.style} style" if request.style else request.prompt

@@ -7,22 +7,18 @@ from typing import Literal
 
 from msgspec import Struct
 
+from chatserver.providers.recipe import Recipe
+
 
 class PaintRequest(Struct, frozen=True, kw_only=True):
-    """One picture or clip. Sizes in pixels; `source` is a PNG to vary, or None.
+    """One picture or clip. `source` is a PNG to vary, or None.
 
     `pace_seconds` makes the work last at least that long; `should_fail` makes it fail after a third of its steps
     (SKETCH_PACE and SKETCH_FAIL).
     """
 
     kind: Literal["image", "video"]
-    prompt: str
-    negative_prompt: str | None
-    style: str | None
-    width: int
-    height: int
-    seed: int
-    steps: int | None
+    recipe: Recipe
     source: bytes | None
     pace_seconds: float = 0.0
     should_fail: bool = False

@@ -58,7 +58,7 @@ class Sketch:
 
     async def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
         """Queued where all processes are busy, Loading, a Rendering for each layer or frame, Finished."""
-        if max(request.width, request.height) > LARGEST_SIDE:
+        if max(request.recipe.width, request.recipe.height) > LARGEST_SIDE:
             raise BadParameters(f"The built-in painter's canvas is at most {LARGEST_SIDE} pixels a side.")
         if self._pool.busy:
             yield Queued(position=self._pool.waiting)
@@ -80,16 +80,10 @@ class Sketch:
     def _paint_request(self, request: ProviderRequest) -> bytes:
         paint_request = PaintRequest(
             kind=request.kind,
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            style=request.style,
-            width=request.width,
-            height=request.height,
-            seed=request.seed,
-            steps=request.steps,
+            recipe=request.recipe,
             source=request.source,
             pace_seconds=self._pace,
-            should_fail=_should_fail(self._fail, request.prompt),
+            should_fail=_should_fail(self._fail, request.recipe.prompt),
         )
         return msgspec.msgpack.encode(paint_request)
 
@@ -103,7 +97,7 @@ async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> Asy
             case StepPainted(step, preview):
                 yield Rendering(fraction=step / steps, step=step, steps=steps, preview=preview)
             case PaintFinished(data):
-                finished = Finished(data=data, model=LABEL, provider=Sketch.name, seed=request.seed)
+                finished = Finished(data=data, model=LABEL, provider=Sketch.name, seed=request.recipe.seed)
     # Yielded only after the child has ended its task: the caller may stop here, and a child at work would then be killed.
     if finished is not None:
         yield finished

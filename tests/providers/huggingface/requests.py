@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from chatserver.providers.base import Finished, ProviderRequest, Step
 from chatserver.providers.huggingface import HuggingFace
+from tests.support.recipes import provider_request
 
 # For the tests in which a service really keeps silent: a busy machine must not make one of the others time out.
 IMPATIENT = {"making_silence": 0.4, "asking_seconds": 0.4}
@@ -25,8 +26,7 @@ QUICK = {
 
 def request(prompt: str = "a cat", **fields: object) -> ProviderRequest:
     """A small picture, or what `fields` make of it."""
-    usual = {"generation_id": "g", "kind": "image", "width": 64, "height": 64, "seed": 7}
-    return ProviderRequest(prompt=prompt, **{**usual, **fields})  # type: ignore[arg-type]
+    return provider_request(generation_id="g", prompt=prompt, **fields)
 
 
 async def steps_of(provider: HuggingFace, asked: ProviderRequest) -> list[Step]:

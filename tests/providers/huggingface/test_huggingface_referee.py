@@ -263,9 +263,9 @@ def _helpers_body(
 
 def _schema(asked: ProviderRequest) -> dict[str, Any]:
     """The parameters as one gives them to the official client."""
-    size = {} if asked.kind == "video" else {"width": asked.width, "height": asked.height}
-    named = {"num_inference_steps": asked.steps, "guidance_scale": asked.guidance}
-    return {**size, **named, "negative_prompt": asked.negative_prompt, "seed": asked.seed}
+    size = {} if asked.kind == "video" else {"width": asked.recipe.width, "height": asked.recipe.height}
+    named = {"num_inference_steps": asked.recipe.steps, "guidance_scale": asked.recipe.guidance}
+    return {**size, **named, "negative_prompt": asked.recipe.negative_prompt, "seed": asked.recipe.seed}
 
 
 @pytest.mark.parametrize("fields", [{}, FULL])
@@ -277,14 +277,18 @@ def test_our_pictures_are_asked_for_as_the_official_client_does(
     asked = request(**fields)
     model = MODEL if provider == "hf-inference" else f"owner/name{version}"
     route = Route(provider, model, MODEL, "text-to-image")
-    assert ADAPTERS[provider].body(route, asked) == _helpers_body(monkeypatch, route, asked.prompt, _schema(asked))
+    assert ADAPTERS[provider].body(route, asked) == _helpers_body(
+        monkeypatch, route, asked.recipe.prompt, _schema(asked)
+    )
 
 
 @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed"])
 def test_our_clips_are_asked_for_as_the_official_client_does(monkeypatch: pytest.MonkeyPatch, provider: str):
     asked = request(kind="video", **FULL)
     route = Route(provider, "owner/name", MODEL, "text-to-video")
-    assert ADAPTERS[provider].body(route, asked) == _helpers_body(monkeypatch, route, asked.prompt, _schema(asked))
+    assert ADAPTERS[provider].body(route, asked) == _helpers_body(
+        monkeypatch, route, asked.recipe.prompt, _schema(asked)
+    )
 
 
 @pytest.mark.parametrize("model", ["owner/name", "black-forest-labs/FLUX.1-kontext-dev"])

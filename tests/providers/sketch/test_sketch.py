@@ -18,6 +18,7 @@ from chatserver import config
 from chatserver.errors import BadParameters, ProviderDown, SimulatedFailure
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.sketch.provider import Sketch, _should_fail
+from tests.support.recipes import provider_request
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -39,7 +40,7 @@ async def paced():
 
 def asked(prompt="a beautiful sunset over mountains", **changes) -> ProviderRequest:
     fields = {"kind": "image", "width": 160, "height": 120, "seed": 7, **changes}
-    return ProviderRequest(generation_id="0198c0de-0000-7000-8000-000000000000", prompt=prompt, **fields)
+    return provider_request(prompt=prompt, **fields)
 
 
 async def steps_of(provider, request):
@@ -362,12 +363,12 @@ def test_a_share_of_failures_may_be_written_with_a_comma(fail, should_fail):
 PARENT = """
 import asyncio
 from chatserver import config
-from chatserver.providers.base import ProviderRequest
 from chatserver.providers.sketch.provider import Sketch
+from tests.support.recipes import provider_request
 
 async def main():
     sketch = Sketch(config.load({"SKETCH_PACE": "60"}))
-    request = ProviderRequest(generation_id="x", kind="image", prompt="sea", width=64, height=64, seed=1)
+    request = provider_request(generation_id="x", prompt="sea", seed=1)
     async for step in sketch.generate(request):
         if sketch.pids:
             print("children", *sketch.pids, flush=True)

@@ -17,7 +17,7 @@ from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, progress, routed
 from chatserver.providers.huggingface.client import successful
-from chatserver.providers.huggingface.job import Job, parameters, prompt
+from chatserver.providers.huggingface.job import Job, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 QUEUE = "_subdomain=queue"
@@ -30,9 +30,9 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     if "width" in settings:
         settings["image_size"] = {"width": settings.pop("width"), "height": settings.pop("height")}
     if request.source is None:
-        return {"prompt": prompt(request), **settings}
+        return {"prompt": request.recipe.styled_prompt, **settings}
     picture = data_uri(request.source)
-    return {"image_url": picture, "image_urls": [picture], "prompt": prompt(request), **settings}
+    return {"image_url": picture, "image_urls": [picture], "prompt": request.recipe.styled_prompt, **settings}
 
 
 async def steps(job: Job) -> AsyncGenerator[Step, None]:

@@ -12,7 +12,7 @@ from typing import Any
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_in
-from chatserver.providers.huggingface.job import Job, parameters, prompt
+from chatserver.providers.huggingface.job import Job, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 HEADERS = {"Accept": "image/png"}
@@ -21,11 +21,11 @@ HEADERS = {"Accept": "image/png"}
 def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     """`{"inputs": prompt or picture, "parameters": {…}}`."""
     if request.source is None:
-        return {"inputs": prompt(request), "parameters": parameters(request)}
+        return {"inputs": request.recipe.styled_prompt, "parameters": parameters(request)}
     settings = parameters(request)
     size = {"width": settings.pop("width"), "height": settings.pop("height")}
     picture = base64.b64encode(request.source).decode()
-    return {"inputs": picture, "parameters": {"prompt": prompt(request), **settings, "target_size": size}}
+    return {"inputs": picture, "parameters": {"prompt": request.recipe.styled_prompt, **settings, "target_size": size}}
 
 
 async def steps(job: Job) -> AsyncGenerator[Step, None]:

@@ -14,7 +14,7 @@ from chatserver.providers import service_urls
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_in
-from chatserver.providers.huggingface.job import Body, Form, Job, parameters, prompt
+from chatserver.providers.huggingface.job import Body, Form, Job, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 # The paths of calls, which people copy along with the address.
@@ -30,7 +30,12 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     size = f"{settings.pop('width')}x{settings.pop('height')}"
     if route.provider == "nscale":
         settings.pop("num_inference_steps", None)
-    common = {"model": route.provider_id, "prompt": prompt(request), "response_format": "b64_json", "size": size}
+    common = {
+        "model": route.provider_id,
+        "prompt": request.recipe.styled_prompt,
+        "response_format": "b64_json",
+        "size": size,
+    }
     return {name: value for name, value in {**common, **settings}.items() if value != ""}
 
 
@@ -87,7 +92,7 @@ def _for_together(route: Route, request: ProviderRequest) -> dict[str, Any]:
     if "num_inference_steps" in settings:
         settings["steps"] = settings.pop("num_inference_steps")
     source = {} if request.source is None else _together_source(route, request.source)
-    common = {"model": route.provider_id, "prompt": prompt(request), "response_format": "base64"}
+    common = {"model": route.provider_id, "prompt": request.recipe.styled_prompt, "response_format": "base64"}
     return {**common, **source, **settings}
 
 

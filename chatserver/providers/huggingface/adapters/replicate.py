@@ -15,7 +15,7 @@ from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, progress
-from chatserver.providers.huggingface.job import Job, parameters, prompt
+from chatserver.providers.huggingface.job import Job, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 HEADERS = {"Prefer": "wait", "Accept": "application/json"}
@@ -23,7 +23,7 @@ HEADERS = {"Prefer": "wait", "Accept": "application/json"}
 
 def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     """`{"input": {…}}`, with the version where the provider's id names one."""
-    inputs = {"prompt": prompt(request), **parameters(request)}
+    inputs = {"prompt": request.recipe.styled_prompt, **parameters(request)}
     if request.source is not None:
         picture = data_uri(request.source)
         # Its models differ in the name of the picture and ignore the names that they do not know.

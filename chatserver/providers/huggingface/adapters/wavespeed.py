@@ -12,14 +12,14 @@ from chatserver.providers.http import Answer
 from chatserver.providers.huggingface.adapters.answers import file_of
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
 from chatserver.providers.huggingface.adapters.polling import Poll, document, routed
-from chatserver.providers.huggingface.job import Job, parameters, prompt
+from chatserver.providers.huggingface.job import Job, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 
 def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     """The prompt and the settings, flat."""
     source = {} if request.source is None else {"image": data_uri(request.source)}
-    return {**source, "prompt": prompt(request), **parameters(request)}
+    return {**source, "prompt": request.recipe.styled_prompt, **parameters(request)}
 
 
 async def steps(job: Job) -> AsyncGenerator[Step, None]:

@@ -39,11 +39,11 @@ def work(task: bytes) -> Iterator[bytes]:
 
 
 def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
-    source = _source(request)
-    brief = reading.read(request.prompt, request.negative_prompt, request.style)
-    scene = stage.scene_of(brief, request.seed, request.width, request.height, source)
-    canvas = Canvas(request.width, request.height)
-    groups = _grouped(_plan(scene, request.steps, source), request.steps)
+    recipe, source = request.recipe, _source(request)
+    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    scene = stage.scene_of(brief, recipe.seed, recipe.width, recipe.height, source)
+    canvas = Canvas(recipe.width, recipe.height)
+    groups = _grouped(_plan(scene, recipe.steps, source), recipe.steps)
     yield PaintStarted(len(groups))
     preview = Preview()
     for step, group in enumerate(groups, 1):
@@ -70,8 +70,9 @@ def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
 
 
 def _film(request: PaintRequest) -> Iterator[PaintEvent]:
-    brief = reading.read(request.prompt, request.negative_prompt, request.style)
-    film = filming.Film(brief, request.seed, request.width, request.height, _source(request))
+    recipe = request.recipe
+    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    film = filming.Film(brief, recipe.seed, recipe.width, recipe.height, _source(request))
     yield PaintStarted(film.steps)
     preview = Preview()
     for step, frame in enumerate(film.shoot(), 1):
@@ -115,7 +116,7 @@ def _source(request: PaintRequest) -> Array | None:
     if request.source is None:
         return None
     with Image.open(io.BytesIO(request.source), formats=["PNG"]) as image:
-        fitted = image.convert("RGB").resize((request.width, request.height), Image.Resampling.LANCZOS)
+        fitted = image.convert("RGB").resize((request.recipe.width, request.recipe.height), Image.Resampling.LANCZOS)
     return np.asarray(fitted, dtype=np.float32) / 255
 
 

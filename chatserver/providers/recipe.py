@@ -1,0 +1,36 @@
+"""The settings of one picture or clip: what a person chose, as it is stored, handed to providers, and told to processes.
+
+One setting is one field here. docs/architecture.md names the other places that a new one touches.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+
+class Recipe(Struct, frozen=True, kw_only=True):
+    """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.
+
+    `source_asset_id` is the stored picture that this one varies; its bytes travel beside the recipe.
+    """
+
+    prompt: str
+    negative_prompt: str | None = None
+    style: str | None = None
+    width: int
+    height: int
+    seed: int
+    steps: int | None = None
+    guidance: float | None = None
+    source_asset_id: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Recipe":
+        """The columns of `generations` have the names of the fields."""
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+    @property
+    def styled_prompt(self) -> str:
+        """The prompt with its style as one phrase, for models that take no style."""
+        return f"{self.prompt}, {self.style} style" if self.style else self.prompt
