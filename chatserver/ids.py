@@ -1,6 +1,7 @@
 """Ids: time-ordered UUIDs (version 7, RFC 9562) as lower-case strings, made by whoever makes the thing.
 
-Their time is the database's, so that what several machines make is in one order, whatever their own clocks say.
+Their time is the database's, so that what several machines make is in order, whatever their own clocks say, to a few
+milliseconds; where that is not enough, as for messages, the caller says which id came before.
 """
 
 import os
@@ -17,20 +18,28 @@ _lock = threading.Lock()
 _last_tick = 0
 
 
-def new() -> str:
-    """A new UUIDv7. Ids of one process rise strictly, also within a millisecond: a reply sorts after its question."""
-    tick = _next_tick()
+def new(after: str | None = None) -> str:
+    """A new UUIDv7. Ids of one process rise strictly, also within a millisecond: a reply sorts after its question.
+
+    With `after` it is also later than that id of another process, whose clock may be some milliseconds ahead.
+    """
+    tick = _next_tick(0 if after is None else _tick_of(after))
     milliseconds, fraction = divmod(tick, _TICKS_PER_MILLISECOND)
     random = int.from_bytes(os.urandom(8)) & (1 << 62) - 1
     value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random
     return str(uuid.UUID(int=value))
 
 
-def _next_tick() -> int:
+def _tick_of(text: str) -> int:
+    value = uuid.UUID(text).int
+    return (value >> 80) * _TICKS_PER_MILLISECOND + (value >> 64 & _TICKS_PER_MILLISECOND - 1)
+
+
+def _next_tick(after: int) -> int:
     global _last_tick
     now = clock.time_ns() * _TICKS_PER_MILLISECOND // 1_000_000
     with _lock:
-        _last_tick = max(now, _last_tick + 1)
+        _last_tick = max(now, _last_tick + 1, after + 1)
         return _last_tick
 
 

@@ -33,7 +33,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     seat = await _creator_membership(tx, session_id)
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
-    await sessions.lock(tx, session_id)
+    newest_message_id = await sessions.lock(tx, session_id)
     repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
@@ -42,7 +42,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     await _require_place(tx, seat, len(recipes))
     await credits.require(tx, session_id, request.kind, len(recipes))
     new = messages.NewMessage(
-        id=ids.new(),
+        id=ids.new(after=newest_message_id),
         client_id=request.client_id,
         kind=request.kind,
         text=recipes[0].prompt,

@@ -56,11 +56,11 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
     seat = await sessions.active_membership(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
-    await sessions.lock(tx, session_id)
+    newest_message_id = await sessions.lock(tx, session_id)
     repeated = await find_repeated(tx, seat, request.client_id, digest(request), rate_limits.MESSAGES)
     if repeated is not None:
         return repeated
-    message_id = ids.new()
+    message_id = ids.new(after=newest_message_id)
     new = NewMessage(
         id=message_id,
         client_id=request.client_id,
@@ -157,7 +157,7 @@ async def _insert(
     *,
     seat: Membership | None = None,
 ) -> Row:
-    seq = await sessions.next_seq(tx, session_id, new_message=True)
+    seq = await sessions.next_seq(tx, session_id, new_message_id=new.id)
     row = await tx.fetch_one(
         "messages.insert",
         id=new.id,

@@ -73,18 +73,22 @@ async def owner_membership(tx: Transaction, session_id: str) -> Membership:
     return own
 
 
-async def lock(tx: Transaction, session_id: str) -> None:
-    """Locks the session's row until COMMIT.
+async def lock(tx: Transaction, session_id: str) -> str | None:
+    """Locks the session's row until COMMIT. Returns the id of its newest message, which the next one's comes after.
 
     Callers lock before they look for a repeated `client_id`, whose first request may still be running.
     """
-    await tx.fetch_value("sessions.lock", session_id=session_id)
+    newest_message_id: str | None = await tx.fetch_value("sessions.lock", session_id=session_id)
+    return newest_message_id
 
 
-async def next_seq(tx: Transaction, session_id: str, *, new_message: bool = False) -> int:
+async def next_seq(tx: Transaction, session_id: str, *, new_message_id: str | None = None) -> int:
     """The next `seq` of the session's stream. Called late in a transaction: it locks the session's row until COMMIT."""
-    query = "sessions.next_seq_for_message" if new_message else "sessions.next_seq"
-    seq: int | None = await tx.fetch_value(query, session_id=session_id)
+    seq: int | None
+    if new_message_id is None:
+        seq = await tx.fetch_value("sessions.next_seq", session_id=session_id)
+    else:
+        seq = await tx.fetch_value("sessions.next_seq_for_message", session_id=session_id, message_id=new_message_id)
     if seq is None:
         raise NotFound
     return seq

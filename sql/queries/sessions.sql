@@ -112,15 +112,19 @@ SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_nam
 
 -- name: lock
 -- The session's row, kept until the end of the transaction: whoever writes into its stream waits here.
-SELECT id FROM user_sessions WHERE id = :session_id FOR UPDATE;
+SELECT newest_message_id FROM user_sessions WHERE id = :session_id FOR UPDATE;
 
 -- name: next_seq
 -- The next number of the session's stream. The row lock makes commit order equal this order, without gaps.
 UPDATE user_sessions SET seq = seq + 1 WHERE id = :session_id RETURNING seq;
 
 -- name: next_seq_for_message
--- The next number, counting one more message.
-UPDATE user_sessions SET seq = seq + 1, messages_count = messages_count + 1 WHERE id = :session_id RETURNING seq;
+-- The next number, for one more message.
+UPDATE user_sessions
+   SET seq = seq + 1, messages_count = messages_count + 1,
+       newest_message_id = greatest(newest_message_id, :message_id::uuid)
+ WHERE id = :session_id
+RETURNING seq;
 
 -- name: count_generated
 -- Counts a captured picture or clip.

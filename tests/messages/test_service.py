@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import messages
+from chatserver import generations, ids, messages
 from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, SessionExpired
+from chatserver.generations.models import ModelChoice
 from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import replies, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
+from chatserver.runtime import clock
 from tests.messages.histories import long_session
 from tests.support.people import make_session, make_user, run_sql
 
@@ -49,6 +51,21 @@ async def test_what_one_says_takes_the_next_number_and_is_told_whole(database, a
     assert [message.author.id for message in said] == [ada, bob, ada]
     told = [event for event in published.events(f"session:{session}") if isinstance(event, MessageChanged)]
     assert [(event.seq, event.message) for event in told] == [(message.seq, message) for message in said]
+
+
+async def test_a_message_sorts_after_those_that_a_process_with_a_faster_clock_stored(database, ada, monkeypatch):
+    session = await make_session(database, ada, guests=(bob := await make_user(database, "Bob"),))
+    faster = [await say(database, user, session) for user in (ada, bob)]
+    # Another process: it has made no ids, and its comparison with the database's clock came out a minute too low.
+    now = clock.time_ns
+    monkeypatch.setattr(ids, "_last_tick", 0)
+    monkeypatch.setattr(clock, "time_ns", lambda: now() - 60 * 10**9)
+    slower = await say(database, bob, session)
+    monkeypatch.setattr(ids, "_last_tick", 0)
+    generation = generations.CreateGeneration(client_id="p1", kind="image", prompt="a sundial", width=64, height=64)
+    picture = await database.run_as(ada, generations.create, session, generation, {"image": ModelChoice("sketch", "")})
+    order = [message.id for message in (*faster, slower, picture)]
+    assert order == sorted(order)
 
 
 async def test_saying_it_again_with_the_same_key_changes_nothing(database, ada, published):
