@@ -1,0 +1,1 @@
+"""The web kit of the pages: middleware, templates, static files, forms, cookies, errors as responses."""

@@ -1,4 +1,4 @@
-"""What browsers ask for besides pages: manifest, service worker, offline page, icon, robots.txt; and their reports."""
+"""The app shell: manifest, service worker, offline page, icon, robots.txt; and reports of the content policy."""
 
 import time
 
@@ -14,13 +14,13 @@ from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.site import Site, site_of
 from chatserver.web.static import serve
 
-# What the offline page and the frame of the product need; kept by the service worker.
+# The files of the offline page and the frame of every page; cached by the service worker.
 _SHELL = ("css/app.css", "js/pages/common.js", "icons/icons.svg", "icons/icon.svg")
-# The canvas of both themes' light one: static/css/tokens.css.
+# The light theme's canvas and accent: static/css/tokens.css.
 _CANVAS, _ACCENT = "#fbfbfd", "#4a5fe6"
 _REPORT_BYTES = 8 * 1024
-# One broken page can report hundreds of times; the log needs to hear it only now and then.
-_REPORTS_A_MINUTE = 20
+# One broken page can send hundreds of reports.
+_REPORTS_PER_MINUTE = 20
 
 log = structlog.get_logger(__name__)
 
@@ -57,14 +57,14 @@ def _manifest(site: Site) -> dict[str, object]:
 
 
 async def service_worker(request: Request) -> Response:
-    """The service worker, which knows the addresses of this version's files."""
+    """The service worker, with the URLs of this version's files in it."""
     site = site_of(request)
     text = templating.draw(site, "shell/service_worker.js", files=[site.statics.url(name) for name in _SHELL])
     return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 async def offline(request: Request) -> Response:
-    """What an installed product shows without a network: it names nobody, as it is kept."""
+    """The page that the installed app shows without a network; without a viewer, since it is cached."""
     return templating.render(request, "shell/offline.html")
 
 
@@ -77,29 +77,29 @@ async def robots(_: Request) -> Response:
 
 
 class PolicyReports:
-    """Logs what browsers refused because of our policy, at most so many times a minute."""
+    """Logs violations of our Content-Security-Policy, a bounded number a minute."""
 
     def __init__(self) -> None:
         self._minute = 0
         self._count = 0
 
-    async def take(self, request: Request) -> Response:
-        """Reads one report. It comes from anybody, so it is bounded, and its queries are left out."""
+    async def log_report(self, request: Request) -> Response:
+        """Logs one report. Anybody may send one, so its size is bounded, and query strings are removed."""
         data = bytearray()
         async for chunk in request.stream():
             data += chunk
             if len(data) > _REPORT_BYTES:
                 raise TooLarge
-        if self._has_room():
+        if self._is_below_limit():
             log.warning("csp.violated", **_report(bytes(data)))
         return Response(status_code=204)
 
-    def _has_room(self) -> bool:
+    def _is_below_limit(self) -> bool:
         minute = int(time.monotonic() // 60)
         if minute != self._minute:
             self._minute, self._count = minute, 0
         self._count += 1
-        return self._count <= _REPORTS_A_MINUTE
+        return self._count <= _REPORTS_PER_MINUTE
 
 
 def _report(data: bytes) -> dict[str, str]:
@@ -117,5 +117,5 @@ PAGES = [
     Route("/offline", offline),
     Route("/favicon.ico", favicon),
     Route("/robots.txt", robots),
-    Route(REPORTS_PATH, PolicyReports().take, methods=["POST"]),
+    Route(REPORTS_PATH, PolicyReports().log_report, methods=["POST"]),
 ]

@@ -1,4 +1,4 @@
-"""Finds out who is asking, and whether a change asked for with the browser's cookie comes from our own pages."""
+"""Middleware that identifies the viewer, and that refuses cross-site requests with the browser's cookie."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ from chatserver.web.hosts import is_own_origin
 Identify = Callable[[HTTPConnection], Awaitable[Viewer | None]]
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# Nobody needs to be known for these, and the database need not be asked.
+# Served without a viewer, so without a query.
 _ANONYMOUS_PATHS = ("/static/", "/healthz", "/readyz")
 
 
@@ -35,7 +35,7 @@ class Authentication:
 
 
 class SameOrigin:
-    """Refuses unsafe requests that another site made the browser send (CSRF). A Bearer token that counts is exempt."""
+    """Refuses unsafe requests that another site made the browser send (CSRF). Requests with a Bearer token are exempt."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -58,5 +58,5 @@ class SameOrigin:
         origin = connection.headers.get("origin")
         if origin is not None:
             return is_own_origin(self._config, scope, origin)
-        # Every browser sends one of the two with a change; a program without a cookie has nothing to abuse.
+        # Every browser sends one of the two headers with an unsafe request; without a cookie there is nothing to abuse.
         return not connection.headers.get("cookie")

@@ -1,7 +1,7 @@
-"""Draws our own scripts and stylesheets together at the start, so that a page needs one request for each.
+"""Bundles our scripts and stylesheets at the start, so that a page needs one request for each.
 
-There is no build step: the sources stay small modules which browsers could load as they are. The linker knows only the
-forms that we write (`import { a, b as c } from "./x.js"`, `import "./x.js"`, `export const|function|class name`) and
+There is no build step: the sources are small modules that browsers could load as they are. The linker knows only the
+forms that we use (`import { a, b as c } from "./x.js"`, `import "./x.js"`, `export const|function|class name`) and
 refuses every other one when the server starts.
 """
 
@@ -26,21 +26,21 @@ def stylesheet(path: Path) -> str:
 
 
 def javascript(path: Path) -> str:
-    """One script of a module and all that it imports, each once and after what it needs. ValueError where it cannot."""
+    """One script of a module and its imports, each once and after its dependencies. Raises ValueError."""
     linker = _Linker()
     linker.link(path.resolve(), ())
     return "\n".join(linker.parts)
 
 
 class _Linker:
-    """Modules in the order in which they run; each is a function's body, so that its names stay its own."""
+    """Modules in the order in which they run; each is the body of a function, so that its names are local to it."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self._names: dict[Path, str] = {}
 
     def link(self, path: Path, importers: tuple[Path, ...]) -> str:
-        """Links a module after what it imports, and tells the name under which its exports stand."""
+        """Links a module after its imports; returns the name of the constant that has its exports."""
         if path in importers:
             raise ValueError(f"{path.name} imports itself by way of {', '.join(each.name for each in importers)}")
         if path in self._names:

@@ -1,4 +1,4 @@
-"""Cookies with the safest attributes that the address allows: `__Host-` and Secure over TLS, HttpOnly, SameSite=Lax."""
+"""Cookies with the strictest attributes that the scheme allows: `__Host-` and Secure over TLS, HttpOnly, SameSite=Lax."""
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -7,7 +7,7 @@ from chatserver.config import Config
 
 
 def full_name(config: Config, name: str) -> str:
-    """The cookie's name on the wire. With `__Host-` no other host and no plain connection can plant it."""
+    """The cookie's name on the wire. With `__Host-` no other host and no plain connection can set it."""
     return f"__Host-{name}" if config.secure else name
 
 
@@ -24,5 +24,5 @@ def write(response: Response, config: Config, name: str, value: str, *, seconds:
 
 
 def clear(response: Response, config: Config, name: str) -> None:
-    """Takes a cookie back."""
+    """Deletes a cookie."""
     response.delete_cookie(full_name(config, name), path="/", secure=config.secure, httponly=True, samesite="lax")

@@ -1,6 +1,6 @@
-"""The form token: shows that a form was drawn by us for this very sign-in, or for this visitor where nobody signed in.
+"""The CSRF token of forms: proves that a form was rendered for this sign-in, or for this visitor without one.
 
-It is a MAC of whom the form was drawn for, masked anew each time, so that compression of the page cannot leak it.
+It is a MAC of the sign-in or visitor, masked with fresh random bytes each time, so that compression cannot leak it (BREACH).
 """
 
 import base64
@@ -23,19 +23,19 @@ _SIZE = hashlib.sha256().digest_size
 
 
 def token(request: Request) -> str:
-    """A token for the forms of one page. A visitor without a cookie gets one with the response (`remember`)."""
+    """The token for the forms of one page. A visitor without a cookie gets one with the response (`set_visitor_cookie`)."""
     return _mask(_mac(site_of(request), _subject(request) or _new_visitor(request)))
 
 
 def check(request: Request, shown: str) -> None:
-    """NotAllowed where the form was not drawn for whoever sends it."""
+    """Raises NotAllowed where the form was not rendered for the sender."""
     subject = _subject(request)
     if subject is None or not hmac.compare_digest(_unmask(shown), _mac(site_of(request), subject)):
         raise NotAllowed("This form is out of date: the page was opened before you signed in or out. Please try again.")
 
 
-def remember(request: Request, response: Response) -> None:
-    """Gives a new visitor the cookie that this page's tokens are bound to."""
+def set_visitor_cookie(request: Request, response: Response) -> None:
+    """Sets a new visitor's cookie, to which the tokens of this page are bound."""
     visitor = getattr(request.state, "new_visitor", None)
     if visitor is not None:
         cookies.write(response, site_of(request).config, COOKIE, visitor)

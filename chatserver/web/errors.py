@@ -1,4 +1,4 @@
-"""Errors as answers: JSON for programs, a page in plain words with a way out for people, no more than they may know."""
+"""Errors as responses: JSON for programs, a page for browsers; neither has more than the public message."""
 
 import contextlib
 import math
@@ -36,8 +36,8 @@ class TooSlow(ChatserverError):
 _BY_STATUS = {error.status: error for error in (Malformed, NotFound, MethodNotAllowed, TooSlow, TooLarge)}
 
 
-class Errors:
-    """Answers every error of what it wraps. One that we did not foresee is logged, and shown by the request's id."""
+class ErrorResponses:
+    """Turns every error of the wrapped app into a response. Unexpected ones are logged; the page shows the request's id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -59,23 +59,23 @@ class Errors:
         try:
             await self._app(scope, receive, watched_send)
         except Exception as error:
-            if _went_away(error):
+            if _is_disconnect(error):
                 return
             if started:
                 log.error("request.cut", error=type(error).__name__, exc_info=error)
                 raise
-            await _answer(Request(scope, receive), _known(error))(scope, receive, send)
+            await _safe_response(Request(scope, receive), _as_chatserver_error(error))(scope, receive, send)
 
 
-def _went_away(error: BaseException) -> bool:
-    """Whether all that went wrong is that the other side is not there any more."""
+def _is_disconnect(error: BaseException) -> bool:
+    """Whether the only error is that the client has disconnected."""
     if isinstance(error, BaseExceptionGroup):
-        return all(_went_away(each) for each in error.exceptions)
+        return all(_is_disconnect(each) for each in error.exceptions)
     return isinstance(error, ClientDisconnect)
 
 
-def _answer(request: Request, error: ChatserverError) -> Response:
-    """The answer that shows an error; in fewer words where even the page of errors fails."""
+def _safe_response(request: Request, error: ChatserverError) -> Response:
+    """The response for an error; JSON where the error page itself fails."""
     try:
         return respond(request, error)
     except Exception as failure:
@@ -83,8 +83,8 @@ def _answer(request: Request, error: ChatserverError) -> Response:
         return json_response({"error": error.as_dict()}, error.status)
 
 
-class SocketErrors:
-    """Answers what goes wrong before a websocket is accepted; afterwards its endpoint does."""
+class HandshakeErrors:
+    """Turns errors before a websocket is accepted into responses; later ones are handled by its endpoint."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -103,7 +103,7 @@ class SocketErrors:
             log.warning("socket.refused", error=error.code)
             await _refuse(scope, send, error.status, accepted=accepted)
         except Exception as error:
-            if not _went_away(error):
+            if not _is_disconnect(error):
                 log.error("socket.failed", error=type(error).__name__, exc_info=error)
                 await _refuse(scope, send, 500, accepted=accepted)
 
@@ -118,7 +118,7 @@ async def _refuse(scope: Scope, send: Send, status: int, *, accepted: bool) -> N
     await send({"type": "websocket.http.response.body", "body": b""})
 
 
-def _known(error: Exception) -> ChatserverError:
+def _as_chatserver_error(error: Exception) -> ChatserverError:
     if isinstance(error, ChatserverError):
         return error
     if isinstance(error, HTTPException):
@@ -128,12 +128,12 @@ def _known(error: Exception) -> ChatserverError:
 
 
 def of_status(status: int) -> ChatserverError:
-    """The error of a status that the framework raised by itself."""
+    """The error of a status that Starlette has raised."""
     return _BY_STATUS.get(status, ChatserverError)()
 
 
 def respond(request: Request, error: ChatserverError) -> Response:
-    """The answer that shows an error."""
+    """The response that shows an error: a page, a redirect to the sign-in page, or JSON."""
     wants_page = wants_html(request)
     if wants_page and isinstance(error, NotSignedIn):
         return RedirectResponse(sign_in_path(request), status_code=303)
@@ -146,12 +146,12 @@ def respond(request: Request, error: ChatserverError) -> Response:
 
 
 def wants_html(request: Request) -> bool:
-    """Whether a person's browser asks for a page, rather than a program or a script for a value."""
+    """Whether the request is a browser's for a page, and not one for the API."""
     return not request.url.path.startswith(PREFIX + "/") and "text/html" in request.headers.get("accept", "")
 
 
 def sign_in_path(request: Request) -> str:
-    """The sign-in page, and back to here afterwards."""
+    """The path of the sign-in page, which leads back to this page afterwards."""
     if request.method != "GET":
         return "/sign-in"
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -177,13 +177,13 @@ _TITLES = {
 
 
 def title_of(error: ChatserverError) -> str:
-    """A heading of a few words."""
+    """The heading of the error page."""
     return _TITLES.get(error.status, HTTPStatus(error.status).phrase if error.status < 500 else "That went wrong")
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    return respond(request, _known(error))
+    return respond(request, _as_chatserver_error(error))
 
 
-# For the framework's own middleware, which would otherwise answer these in its own words.
+# For Starlette's own exception middleware, which would otherwise respond with texts of its own.
 EXCEPTION_HANDLERS: dict[type[Exception], ExceptionHandler] = {ChatserverError: _handle, HTTPException: _handle}

@@ -1,4 +1,4 @@
-"""How values are written in templates. Times are UTC with an element that puts them into the reader's own zone."""
+"""Jinja filters. Times are rendered in UTC, inside an element that converts them to the reader's time zone."""
 
 import unicodedata
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "C
 
 
 class Amount(Protocol):
-    """An amount in whole units of an ISO 4217 currency, as plans have it."""
+    """An amount in units of an ISO 4217 currency, as plans have it."""
 
     @property
     def amount(self) -> float: ...
@@ -24,7 +24,7 @@ class Amount(Protocol):
 
 
 def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
-    """A `<time>` inside the element that localises it; without JavaScript it reads in UTC."""
+    """A `<time>` inside the element that localises it; without JavaScript it shows UTC."""
     value = value.astimezone(UTC)
     day = f"{value.day} {value:%B %Y}"
     shown = day if style in {"date", "day"} else f"{day}, {value:%H:%M} UTC"
@@ -41,7 +41,7 @@ def iso(value: datetime) -> str:
 
 
 def price(value: Amount) -> str:
-    """₹49, $9.50, 12 XYZ; nothing asked for is free."""
+    """₹49, $9.50, 12 XYZ; Free for an amount of 0."""
     if value.amount == 0:
         return "Free"
     amount = f"{value.amount:,.0f}" if value.amount == int(value.amount) else f"{value.amount:,.2f}"
@@ -50,7 +50,7 @@ def price(value: Amount) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes for people, in powers of ten as operating systems print them: 1.2 MB."""
+    """A size in bytes, in powers of ten as operating systems print them: 1.2 MB."""
     value = float(count)
     for unit in ("bytes", "kB", "MB"):
         if value < 1000:
@@ -60,7 +60,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A span in its two largest units at most: 45 s, 3 min, 2 h, 1 h 30 min."""
+    """Seconds in at most two units: 45 s, 3 min, 2 h, 1 h 30 min."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds != int(seconds) else f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -76,7 +76,7 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def isolate(text: str) -> str:
-    """A name or a title inside a sentence of ours: written from right to left, it turns round neither of them."""
+    """A name or title for use within a sentence: right-to-left text is put between bidi isolates (U+2068, U+2069)."""
     return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(each) in {"R", "AL"} for each in text) else text
 
 

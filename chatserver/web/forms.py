@@ -1,10 +1,10 @@
-"""HTML forms: read within limits, their token checked, their mistakes shown beside the fields; and one-time notices.
+"""HTML forms: parsed within limits, their CSRF token checked, errors shown beside the fields; and one-time notices.
 
     form = await forms.read(request)
     try:
         user = await state.database.run_system(users.sign_up, form.text("email"), …)
     except ChatserverError as error:
-        return templating.render(request, "users/sign_up.html", {"form": form.refuse(error)}, error.status)
+        return templating.render(request, "users/sign_up.html", {"form": form.with_error(error)}, error.status)
     return forms.redirect(request, "/sessions", notice="Welcome!")
 
 A page that shows an empty form gives its template `{"form": forms.Form()}`.
@@ -26,12 +26,12 @@ from chatserver.web.site import Site, site_of
 # Our longest form is a name, a password and a title: a few hundred bytes.
 MAX_BYTES = 64 * 1024
 NOTICE_COOKIE = "notice"
-# A notice is for the page that follows at once.
+# A notice is for the page that follows immediately.
 NOTICE_SECONDS = 60
 
 
 class Form:
-    """What was filled in, and what is wrong with it: `errors` by field, `message` for the whole."""
+    """The values of a form and what is wrong with them: `errors` by field, `message` for the whole."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values = dict(values or {})
@@ -51,11 +51,11 @@ class Form:
         return name in self.values
 
     def error(self, name: str) -> str:
-        """What is wrong with a field, or nothing."""
+        """The error of a field, or an empty text."""
         return self.errors.get(name, "")
 
-    def refuse(self, error: ChatserverError) -> "Form":
-        """Shows an error beside the field that it names, otherwise above the form."""
+    def with_error(self, error: ChatserverError) -> "Form":
+        """The form with an error beside the field that it names, otherwise above the form."""
         field = error.details.get("field")
         if field in self.values:
             self.errors[field] = error.message
@@ -65,7 +65,7 @@ class Form:
 
 
 async def read(request: Request) -> Form:
-    """The urlencoded body of a form whose token is right. Malformed, TooLarge, or NotAllowed where it is not."""
+    """The urlencoded body of a form with a valid CSRF token. Raises Malformed, TooLarge or NotAllowed."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Malformed("This address takes a form.")
     data = bytearray()
@@ -82,36 +82,36 @@ async def read(request: Request) -> Form:
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One sentence for the next page: what has just been done, or why not."""
+    """One sentence for the next page: what was done, or why not."""
 
     text: str
     kind: Literal["done", "problem"] = "done"
 
 
 def redirect(request: Request, path: str, *, notice: str = "", kind: Literal["done", "problem"] = "done") -> Response:
-    """Sends the browser on to one of our own pages after a form, with a notice to show there."""
+    """Redirects (303) to one of our own pages after a form, with a notice to show there."""
     response = RedirectResponse(local_path(path), status_code=303)
     if notice:
-        leave_notice(request, response, Notice(notice, kind))
+        set_notice(request, response, Notice(notice, kind))
     return response
 
 
 def local_path(path: str, otherwise: str = "/") -> str:
-    """`path` where it is one of this site's own, otherwise `otherwise`: a link may not send people elsewhere."""
+    """`path` where it is a path of this site, otherwise `otherwise`: prevents open redirects."""
     if not path.startswith("/") or path.startswith("//") or "\\" in path or any(ord(c) < 0x21 for c in path):
         return otherwise
     return path
 
 
-def leave_notice(request: Request, response: Response, notice: Notice) -> None:
-    """Keeps a notice in a signed cookie until the next page takes it."""
+def set_notice(request: Request, response: Response, notice: Notice) -> None:
+    """Stores a notice in a signed cookie until the next page shows it."""
     site = site_of(request)
     value = _signer(site).dumps([notice.text, notice.kind])
     cookies.write(response, site.config, NOTICE_COOKIE, str(value), seconds=NOTICE_SECONDS)
 
 
-def take_notice(request: Request) -> Notice | None:
-    """The notice that was left for this page, if there is one."""
+def notice_of(request: Request) -> Notice | None:
+    """The notice for this page, or None."""
     site = site_of(request)
     value = cookies.read(request, site.config, NOTICE_COOKIE)
     if value is None:

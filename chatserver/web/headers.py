@@ -1,4 +1,4 @@
-"""The security headers of every answer: nothing from elsewhere, nothing inline, no frames, no guessing of types."""
+"""The security headers of every response: no foreign content, nothing inline, no frames, no type sniffing."""
 
 from urllib.parse import urlsplit
 
@@ -9,12 +9,12 @@ from chatserver.config import Config
 from chatserver.storage.address import reader_origins, s3_address
 
 REPORTS_PATH = "/csp-reports"
-_YEARS_SECONDS = 63_072_000
-_NOT_NEEDED = ("camera", "microphone", "geolocation", "payment", "usb", "serial", "midi", "display-capture")
+_TWO_YEARS_SECONDS = 63_072_000
+_DENIED_FEATURES = ("camera", "microphone", "geolocation", "payment", "usb", "serial", "midi", "display-capture")
 
 
 class SecurityHeaders:
-    """Adds the headers to each answer that does not bring its own."""
+    """Adds the headers to each response, except those that it sets itself."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -44,18 +44,18 @@ def security_headers(config: Config) -> dict[str, str]:
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _NOT_NEEDED),
+        "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _DENIED_FEATURES),
         "X-Frame-Options": "DENY",
     }
     if config.secure:
-        headers["Strict-Transport-Security"] = f"max-age={_YEARS_SECONDS}"
+        headers["Strict-Transport-Security"] = f"max-age={_TWO_YEARS_SECONDS}"
     return headers
 
 
 def content_security_policy(config: Config) -> str:
-    """What our pages may load. Pictures may come from the bucket where readers are sent there."""
+    """The Content-Security-Policy of our pages. Pictures may come from the bucket where STORAGE_PRESIGN is set."""
     files = " ".join(["'self'", "blob:", *bucket_origins(config)])
-    # A policy has no word for an IPv6 address; 'self' covers the socket in the browsers of today.
+    # A policy cannot name an IPv6 address; 'self' covers the websocket in current browsers.
     socket = "" if "[" in config.origin else config.origin.replace("http", "ws", 1)
     rules = {
         "default-src": "'none'",
@@ -76,7 +76,7 @@ def content_security_policy(config: Config) -> str:
 
 
 def bucket_origins(config: Config) -> list[str]:
-    """Where presigned addresses lead, if readers are sent there at all."""
+    """The origins of presigned URLs; none without STORAGE_PRESIGN."""
     if not config.storage_presign or urlsplit(config.storage_url).scheme != "s3":
         return []
     return reader_origins(s3_address(config.storage_url))

@@ -1,4 +1,4 @@
-"""Which names this server answers to, and which origins are its own. A foreign name could be a rebound one."""
+"""The host names that this server answers to, and its own origins. Prevents DNS rebinding."""
 
 from ipaddress import ip_address
 
@@ -11,19 +11,19 @@ from chatserver.net import urls
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-# Probes come to a machine's or a container's own address.
-_UNNAMED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+# Health probes use a machine's or a container's own address.
+_ANY_HOST_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class AllowedHosts:
-    """Answers only under its own names: those of PUBLIC_URL and HOST, and the loopback ones."""
+    """Refuses (421, or close code 4503) requests for other hosts than PUBLIC_URL's, HOST and the loopback names."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._answers(scope):
+        if self._is_allowed(scope):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4503, "reason": "bad host"})
@@ -31,8 +31,8 @@ class AllowedHosts:
             answer = PlainTextResponse("This server does not answer to that name. Set PUBLIC_URL to it.\n", 421)
             await answer(scope, receive, send)
 
-    def _answers(self, scope: Scope) -> bool:
-        if scope["type"] not in {"http", "websocket"} or scope["path"] in _UNNAMED_PATHS:
+    def _is_allowed(self, scope: Scope) -> bool:
+        if scope["type"] not in {"http", "websocket"} or scope["path"] in _ANY_HOST_PATHS:
             return True
         return is_own_host(self._config, Headers(scope=scope).get("host", ""))
 
@@ -45,31 +45,31 @@ def is_own_host(config: Config, host: str) -> bool:
     name = authority[0]
     if name in LOOPBACK or name in {_host_of(config.origin), _in_url(config.host)}:
         return True
-    # On every interface and without a name of its own it is reached by number, and no number can be rebound.
+    # Listening on every interface without PUBLIC_URL it is reached by IP address, and those cannot be rebound.
     return not config.public_url and config.host in _EVERY_INTERFACE and urls.is_number(name)
 
 
 def is_own_origin(config: Config, scope: Scope, origin: str) -> bool:
-    """Whether an Origin header is that of our pages: PUBLIC_URL's, or the very address this request came to."""
-    return urls.origin_of(origin) in {config.origin, _address(config, scope)}
+    """Whether an Origin header is that of our pages: PUBLIC_URL's, or the origin that this request was sent to."""
+    return urls.origin_of(origin) in {config.origin, _request_origin(config, scope)}
 
 
 def link_origin(config: Config, scope: Scope) -> str:
-    """What links to our pages begin with: PUBLIC_URL, or where it is not set the very address this request came to.
+    """The origin of links to our pages: PUBLIC_URL, or without it the origin that this request was sent to.
 
-    Give such a link to nobody but who sent the request: they chose the Host header, within our own names.
+    Show such a link only to the sender of the request, who has chosen the Host header (among our own names).
     """
-    return config.origin if config.public_url else _address(config, scope)
+    return config.origin if config.public_url else _request_origin(config, scope)
 
 
 def is_loopback_origin(origin: str) -> bool:
-    """Whether an address of ours means this machine to whoever opens it."""
+    """Whether an origin of ours is a loopback address, which means another machine to everybody else."""
     host = _host_of(origin)
     return host in LOOPBACK or (urls.is_number(host) and ip_address(host.strip("[]")).is_loopback)
 
 
-def _address(config: Config, scope: Scope) -> str:
-    """Where this request came to, if that is one of our own names, in the form that a browser says."""
+def _request_origin(config: Config, scope: Scope) -> str:
+    """The origin that this request was sent to where its Host is one of ours, otherwise the configured one."""
     header = Headers(scope=scope).get("host", "")
     authority = urls.authority_of(header)
     if authority is None or not is_own_host(config, header):
@@ -78,7 +78,7 @@ def _address(config: Config, scope: Scope) -> str:
 
 
 def _host_of(origin: str) -> str:
-    """The host of an origin in its one form."""
+    """The normalised host of an origin."""
     authority = urls.authority_of(origin.partition("://")[2])
     return authority[0] if authority else ""
 

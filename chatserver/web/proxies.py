@@ -1,7 +1,7 @@
-"""Who really called: what proxies say is believed from listed ones only, as far as these reach.
+"""The client behind trusted proxies, from the headers that these add (TRUSTED_PROXIES).
 
 `X-Forwarded-For` and `-Proto` are read as proxies write them, and `Forwarded` (RFC 7239) where the first is not there.
-A proxy that speaks one of the two passes on what strangers wrote in the other, so where they differ neither is believed.
+A proxy that writes one of the two passes on the other as the client sent it, so where they differ neither is used.
 """
 
 import re
@@ -18,16 +18,16 @@ from chatserver.net.ip_addresses import Address
 
 # ws and wss: some proxies name a websocket's own scheme.
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-# token=token or token="quoted", as RFC 7239 has them; elements are parted by commas, pairs by semicolons.
+# token=token or token="quoted" (RFC 7239); commas separate elements, semicolons separate pairs.
 _PAIR = re.compile(
     r"""\s*+([!#$%&'*+.^_`|~0-9A-Za-z-]++)\s*+=\s*+("(?:[^"\\]|\\.)*+"|[^\s",;]*+)\s*+([;,]|$)|\s*+([;,])"""
 )
-# More than any chain of proxies; what stands left of them nobody reads.
-_MOST_HOPS = 50
+# More than any chain of proxies; hops left of these are ignored.
+_MAX_HOPS = 50
 
 
 class Hop(NamedTuple):
-    """What one proxy says of whoever called it; each is empty where it says nothing."""
+    """What one proxy reports of its client; each field is empty where it reports nothing."""
 
     address: str = ""
     scheme: str = ""
@@ -35,7 +35,7 @@ class Hop(NamedTuple):
 
 
 class TrustedProxies:
-    """Sets the scope's client and scheme from what a proxy of TRUSTED_PROXIES says, and spells every client alike."""
+    """Sets the scope's client and scheme from the headers of trusted proxies, and normalises every client address."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
@@ -45,51 +45,51 @@ class TrustedProxies:
         if scope["type"] in {"http", "websocket"} and scope.get("client"):
             peer = ip_addresses.address_of(str(scope["client"][0]))
             if peer is not None:
-                # A socket of both families spells IPv4 as IPv6; limits and lists know one spelling.
+                # A dual-stack socket reports IPv4 as IPv6; limits compare one form.
                 scope["client"] = (str(peer), scope["client"][1])
                 if self._trusts(peer):
-                    self._believe(scope)
+                    self._apply_headers(scope)
         await self._app(scope, receive, send)
 
-    def _believe(self, scope: Scope) -> None:
+    def _apply_headers(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        named = _x_forwarded(headers)
-        spoken = _forwarded(headers.getlist("forwarded"))
-        caller, hop = self._caller(named)
-        other, spoken_hop = self._caller(spoken)
-        if caller is not None and other is not None and caller != other:
+        x_forwarded = _x_forwarded(headers)
+        forwarded = _forwarded(headers.getlist("forwarded"))
+        client, hop = self._client(x_forwarded)
+        other, forwarded_hop = self._client(forwarded)
+        if client is not None and other is not None and client != other:
             return
-        if caller or other:
-            scope["client"] = (str(caller or other), 0)
-        if named or "x-forwarded-proto" in headers:
+        if client or other:
+            scope["client"] = (str(client or other), 0)
+        if x_forwarded or "x-forwarded-proto" in headers:
             _set_scheme(scope, hop.scheme)
-        elif spoken:
-            _set_scheme(scope, spoken_hop.scheme)
-            _set_host(scope, spoken_hop.host)
+        elif forwarded:
+            _set_scheme(scope, forwarded_hop.scheme)
+            _set_host(scope, forwarded_hop.host)
 
-    def _caller(self, hops: Sequence[Hop]) -> tuple[Address | None, Hop]:
-        """The nearest address that is no proxy of ours, and what was said of it. What stands left of it the caller may
-        have made up; None where the nearest proxy of ours does not know its caller."""
-        known, said = None, Hop()
+    def _client(self, hops: Sequence[Hop]) -> tuple[Address | None, Hop]:
+        """The last address that is not a trusted proxy, and its hop. Hops left of it may be forged by the client; None where
+        the nearest proxy does not know its client."""
+        known, nearest = None, Hop()
         for hop in reversed(hops):
             address = ip_addresses.peer_of(hop.address)
-            said = hop
+            nearest = hop
             if address is None:
-                return known, said
+                return known, nearest
             known = address
             if not self._trusts(address):
-                return address, said
-        return known, said
+                return address, nearest
+        return known, nearest
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
 
-# What proxies write --------------------------------------------------------------------------------------------------
+# Parsing ---------------------------------------------------------------------------------------------------------
 
 
 def _x_forwarded(headers: Headers) -> list[Hop]:
-    """X-Forwarded-For with the scheme of each address, where as many are told; otherwise all have the nearest proxy's."""
+    """X-Forwarded-For with the scheme of each address where there are as many; otherwise all have the nearest proxy's."""
     addresses, schemes = (_listed(headers.getlist(f"x-forwarded-{name}")) for name in ("for", "proto"))
     if not schemes:
         return [Hop(address) for address in addresses]
@@ -99,13 +99,13 @@ def _x_forwarded(headers: Headers) -> list[Hop]:
 
 
 def _listed(lines: Sequence[str]) -> list[str]:
-    parts = chain.from_iterable(line.rsplit(",", _MOST_HOPS) for line in lines)
-    return [part.strip() for part in parts if part.strip()][-_MOST_HOPS:]
+    parts = chain.from_iterable(line.rsplit(",", _MAX_HOPS) for line in lines)
+    return [part.strip() for part in parts if part.strip()][-_MAX_HOPS:]
 
 
 def _forwarded(lines: Sequence[str]) -> list[Hop]:
-    """The elements of Forwarded, the nearest proxy's last; nothing where it does not keep to its grammar."""
-    return _elements(",".join(lines))[-_MOST_HOPS:]
+    """The elements of Forwarded, the nearest proxy's last; none where the header is malformed."""
+    return _elements(",".join(lines))[-_MAX_HOPS:]
 
 
 def _elements(text: str) -> list[Hop]:
@@ -128,7 +128,7 @@ def _hop(pairs: dict[str, str]) -> Hop:
     return Hop(pairs.get("for", "unknown"), pairs.get("proto", ""), pairs.get("host", ""))
 
 
-# What is believed ----------------------------------------------------------------------------------------------------
+# Applying ----------------------------------------------------------------------------------------------------------
 
 
 def _set_scheme(scope: Scope, written: str) -> None:
@@ -138,7 +138,7 @@ def _set_scheme(scope: Scope, written: str) -> None:
 
 
 def _set_host(scope: Scope, host: str) -> None:
-    """The name that was asked for. It is judged as any other Host is: by whether it is our own."""
+    """Sets the Host header, which `AllowedHosts` then checks like any other."""
     if host and host.isascii() and host.isprintable():
         scope["headers"] = list(scope["headers"])
         MutableHeaders(scope=scope)["host"] = host

@@ -1,4 +1,4 @@
-"""One log line for each request, and the id that ties it to every other line and to the error that a person sees."""
+"""Logs one line for each request, and gives it the id that its other lines and its error page show."""
 
 import secrets
 import time
@@ -10,9 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatserver.runtime import metrics, redaction
 
-# Nobody was there any more to be answered (nginx's number).
-_GONE = 499
-# A method that nobody knows must not become a label of its own.
+# The client closed the connection before the response (nginx's status).
+_CLIENT_CLOSED_REQUEST = 499
+# Any other method is labelled "other": labels must be bounded.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _QUIET_PATHS = ("/static/", "/healthz", "/readyz", "/metrics")
 
@@ -44,11 +44,11 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                _log(scope, status or _GONE, time.perf_counter() - started)
+                _log(scope, status or _CLIENT_CLOSED_REQUEST, time.perf_counter() - started)
 
 
 def request_id_of(connection: HTTPConnection) -> str:
-    """The id of this request, to be shown with an error."""
+    """The id of this request, shown with an error; empty outside of `RequestLog`."""
     return str(getattr(connection.state, "request_id", ""))
 
 
@@ -57,8 +57,8 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
     metrics.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", f"{status // 100}xx").observe(
         seconds
     )
-    say = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
-    say(
+    write = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
+    write(
         "request.finished",
         method=scope["method"],
         path=redaction.path(scope["path"]),

@@ -1,4 +1,4 @@
-"""What every page needs of the process: settings, signing key, static files, templates. `app.state.site` holds it."""
+"""The parts of the process that every page uses: settings, signing key, static files, templates; in `app.state.site`."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from chatserver.web.static import Statics
 
 @dataclass(frozen=True)
 class Site:
-    """Made once by `templating.open_site`."""
+    """The pages of one process; made once, by `templating.open_site`."""
 
     config: Config
     secret_key: str

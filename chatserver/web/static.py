@@ -1,7 +1,7 @@
 """Static files: read, bundled, hashed and compressed once at the start, then served from memory.
 
-`url("css/app.css")` is `/static/<hash of its content>/css/app.css`, which browsers keep for ever; the same file under
-another hash (an older page, a module's relative import) is served too, to be asked again each time.
+`url("css/app.css")` is `/static/<hash of its content>/css/app.css`, which browsers cache permanently; the same file
+under another hash (an older page, a module's relative import) is served with `no-cache`.
 """
 
 import gzip
@@ -26,10 +26,10 @@ TYPES = {
     ".webp": "image/webp",
 }
 _COMPRESSED = {".css", ".js", ".svg"}
-_FOR_EVER = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
+_REVALIDATE = "no-cache"
 
-# Turns a file into what is served in its place: imports drawn together, the accent's hue put in.
+# The text that is served in place of a file, such as a bundle of its imports.
 Transform = Callable[[Path], str]
 
 
@@ -44,12 +44,13 @@ class StaticFile:
 
     @classmethod
     def of(cls, content: bytes, suffix: str) -> "StaticFile":
+        """A file with this content and suffix (`.css`)."""
         compressed = gzip.compress(content, mtime=0) if suffix in _COMPRESSED else None
         return cls(content, compressed, TYPES[suffix], hashlib.sha256(content).hexdigest()[:12])
 
 
 class Statics:
-    """Every file below a folder. `transforms` name the files (by path) that are served in another form."""
+    """Every file below a folder. `transforms` has, by path, the files that are served in another form."""
 
     def __init__(self, folder: Path, transforms: Mapping[str, Transform] | None = None) -> None:
         transforms = transforms or {}
@@ -61,18 +62,18 @@ class Statics:
                 self._files[name] = StaticFile.of(content, path.suffix)
 
     def file(self, name: str) -> StaticFile:
-        """One file by its path below the folder; NotFound where there is none."""
+        """One file by its path below the folder. Raises NotFound."""
         try:
             return self._files[name]
         except KeyError:
             raise NotFound from None
 
     def url(self, name: str) -> str:
-        """The address of a file. A name that does not exist is a mistake in a template: KeyError."""
+        """The URL of a file. Raises KeyError for an unknown name, which is a mistake in a template."""
         return f"{PREFIX}/{self._files[name].hash}/{name}"
 
     def route(self) -> Route:
-        """Where the files are served."""
+        """The route that serves the files."""
         return Route(PREFIX + "/{hash}/{name:path}", self._serve, name="static")
 
     async def _serve(self, request: Request) -> Response:
@@ -81,9 +82,9 @@ class Statics:
 
 
 def serve(request: Request, file: StaticFile, *, fresh: bool) -> Response:
-    """A file from memory: compressed where the browser takes it, 304 where it has it; kept for ever where `fresh`."""
+    """A file from memory: gzipped where the browser accepts it, 304 where it has it; immutable where `fresh`."""
     headers = {
-        "Cache-Control": _FOR_EVER if fresh else _ASK_AGAIN,
+        "Cache-Control": _IMMUTABLE if fresh else _REVALIDATE,
         "ETag": f'"{file.hash}"',
         "Vary": "Accept-Encoding",
     }

@@ -1,7 +1,7 @@
 """Pages and fragments: the Jinja environment, what every template may call, and `render`.
 
 Every template may use `dom_id`, `static_url`, `icon` and the filters `time`, `price`, `size`, `duration`; a whole page
-also has `viewer`, `site_name`, `theme`, `path`, `now`, `notice` and `csrf_field()`. Fragments drawn for a whole room take
+also has `viewer`, `site_name`, `theme`, `path`, `now`, `notice` and `csrf_field()`. Fragments for everyone in a session take
 exactly one object and nothing of the viewer.
 """
 
@@ -34,7 +34,7 @@ def open_site(config: Config, secret_key: str) -> Site:
 
 
 def _transforms(config: Config) -> dict[str, Transform]:
-    """What pages load is served with its imports drawn together; the stylesheet with the accent's hue."""
+    """Scripts and stylesheet of the pages are bundled with their imports; the stylesheet has the accent's hue."""
     scripts = [paths.STATIC / "js/app.js", *paths.STATIC.glob("js/pages/*.js")]
     transforms: dict[str, Transform] = {
         path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
@@ -89,7 +89,7 @@ def render(
 ) -> HTMLResponse:
     """A whole page for the person who asks."""
     site = site_of(request)
-    notice = forms.take_notice(request)
+    notice = forms.notice_of(request)
     body = site.environment.get_template(template).render(
         viewer=_viewer(request),
         theme=theme(request),
@@ -100,7 +100,7 @@ def render(
         **(context or {}),
     )
     response = HTMLResponse(body, status, headers={"Cache-Control": "private, no-cache", "Vary": "Cookie"})
-    csrf.remember(request, response)
+    csrf.set_visitor_cookie(request, response)
     if notice is not None:
         cookies.clear(response, site.config, forms.NOTICE_COOKIE)
     return response

@@ -112,7 +112,7 @@ async def test_terminated_connections_are_replaced_without_anyone_noticing(own_s
 
 
 async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, database, monkeypatch):
-    monkeypatch.setattr(database, "_timing", Timing(unit_deadline=1.0))
+    monkeypatch.setattr(database, "timing", Timing(unit_deadline=1.0))
     await until_whole(database, 5)
     connection_processes = await frozen(own_server)
     began = time.monotonic()

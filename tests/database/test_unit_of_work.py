@@ -157,7 +157,7 @@ async def test_what_takes_too_long_is_rolled_back_and_busy(small, admin, monkeyp
         await add(tx, 1)
         await sleep(tx, 30)
 
-    monkeypatch.setattr(small, "_timing", Timing(unit_deadline=0.2))
+    monkeypatch.setattr(small, "timing", Timing(unit_deadline=0.2))
     with pytest.raises(Busy):
         await small.run_system(add_and_sleep)
     assert await small.run_system(count) == 0
@@ -167,7 +167,7 @@ async def test_what_takes_too_long_is_rolled_back_and_busy(small, admin, monkeyp
 
 
 async def test_a_full_pool_is_busy_and_recovers(small, monkeypatch):
-    monkeypatch.setattr(small, "_timing", Timing(unit_acquire=0.1))
+    monkeypatch.setattr(small, "timing", Timing(unit_acquire=0.1))
     sleepers = [asyncio.create_task(small.run_system(sleep, 0.6)) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(Busy) as refusal:

@@ -212,7 +212,7 @@ def test_the_offline_page_names_nobody() -> None:
 
 def test_fields_show_what_was_typed_but_never_a_password() -> None:
     form = forms.Form({"email": NASTY, "password": "pass-word"})
-    form.refuse(Invalid.field("email", "must be an address"))
+    form.with_error(Invalid.field("email", "must be an address"))
     macros = SITE.environment.get_template("layouts/_fields.html").module
     email = macros.field(form, "email", "E-mail", type="email")
     password = macros.field(form, "password", "Password", type="password")

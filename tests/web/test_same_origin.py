@@ -165,8 +165,8 @@ def test_a_way_back_keeps_its_query() -> None:
 
 def test_a_mistake_is_shown_beside_its_field_or_above_the_form() -> None:
     form = forms.Form({"email": "x"})
-    form.refuse(forms.ChatserverError(details={"field": "email"}))
+    form.with_error(forms.ChatserverError(details={"field": "email"}))
     assert form.error("email")
     assert not form.message
-    form.refuse(forms.ChatserverError(details={"field": "other"}))
+    form.with_error(forms.ChatserverError(details={"field": "other"}))
     assert form.message

@@ -26,7 +26,7 @@ def refuse(form: Form, error: ChatserverError, shown_at: Mapping[str, str] | Non
     field = error.details.get("field", "")
     field = (shown_at or {}).get(field, field)
     if field not in form.values:
-        return form.refuse(error)
+        return form.with_error(error)
     why = error.details.get("why")
     form.errors[field] = f"{why[0].upper()}{why[1:]}." if why else error.message
     return form
