@@ -11,7 +11,7 @@ import structlog
 from chatserver import sessions, users
 from chatserver.database import Database
 from chatserver.errors import Busy
-from chatserver.privacy import erasure
+from chatserver.privacy import erasure, session_deletion
 
 # Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour.
 ROUND_SECONDS = 60.0
@@ -43,7 +43,7 @@ class Housekeeping:
         await self._database.run_system(users.set_missing_email_keys)
         while await self._database.run_system(sessions.name_unnamed_members):
             log.info("session.members_named")
-        while await self._database.run_system(sessions.purge_next):
+        while await self._database.run_system(session_deletion.purge_next_session):
             log.info("session.emptied")
         if sweep:
             await self._database.run_system(users.sweep)

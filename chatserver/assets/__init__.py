@@ -1,7 +1,19 @@
 """Assets: the files that generations made."""
 
+from chatserver.assets.export import export_page
 from chatserver.assets.models import Comparison, File, Staged, Swept
-from chatserver.assets.service import favorite, find, find_file, find_signed_file, stage, storage_key, store
+from chatserver.assets.service import (
+    delete_of_generations,
+    delete_of_session,
+    delete_of_user,
+    favorite,
+    find,
+    find_file,
+    find_signed_file,
+    stage,
+    storage_key,
+    store,
+)
 from chatserver.assets.signatures import sign_address
 
 __all__ = [
@@ -9,6 +21,10 @@ __all__ = [
     "File",
     "Staged",
     "Swept",
+    "delete_of_generations",
+    "delete_of_session",
+    "delete_of_user",
+    "export_page",
     "favorite",
     "find",
     "find_file",

@@ -1,5 +1,6 @@
 """The rules of files: a row first (`staged`), then bytes, then `stored` in the transaction that ends the generation."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from chatserver import ids, messages
@@ -88,6 +89,21 @@ async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
     if message_id is not None:
         await messages.touch(tx, message_id)
     await rate_limits.consume(tx, rate_limits.CHANGES)
+
+
+async def delete_of_generations(tx: Transaction, generation_ids: Sequence[str]) -> None:
+    """Hands the files of these generations to the sweeper. Needs the worker role."""
+    await tx.execute("assets.delete_of_generations", generation_ids=list(generation_ids))
+
+
+async def delete_of_session(tx: Transaction, session_id: str) -> None:
+    """Hands the files of a session to the sweeper. Needs the worker role."""
+    await tx.execute("assets.delete_of_session", session_id=session_id)
+
+
+async def delete_of_user(tx: Transaction, user_id: str) -> None:
+    """Hands a user's files, and all files in the user's sessions, to the sweeper. Needs the worker role."""
+    await tx.execute("assets.delete_of_user", user_id=user_id)
 
 
 async def _find(tx: Transaction, asset_id: str) -> Row:

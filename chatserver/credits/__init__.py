@@ -11,7 +11,9 @@ from chatserver.credits.service import (
     grant,
     hold,
     lock,
+    lock_of_running,
     release,
+    release_all,
     require,
 )
 
@@ -29,6 +31,8 @@ __all__ = [
     "grant",
     "hold",
     "lock",
+    "lock_of_running",
     "release",
+    "release_all",
     "require",
 ]

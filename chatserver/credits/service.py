@@ -28,6 +28,11 @@ async def lock(tx: Transaction, session_id: str, kind: Kind) -> None:
     await tx.fetch_all("credits.lock", session_id=session_id, kind=kind)
 
 
+async def lock_of_running(tx: Transaction, user_id: str) -> None:
+    """Locks the credits held by a user's unfinished generations, and by all those in the user's sessions."""
+    await tx.fetch_all("credits.lock_of_running", user_id=user_id)
+
+
 async def require(tx: Transaction, session_id: str, kind: Kind, count: int) -> None:
     """Raises CreditsExhausted, with the seconds until enough are free, where fewer than `count` are free now."""
     free = await tx.fetch_value("credits.free_count", session_id=session_id, kind=kind)
@@ -57,12 +62,17 @@ async def capture(tx: Transaction, generation_id: str) -> None:
 
 
 async def release(tx: Transaction, generation_id: str) -> bool:
-    """Gives a generation's credit back; True the first time, False where it was settled before."""
-    # The books decide: what was captured does not come back, whoever asks.
-    if await tx.fetch_value("credits.release", generation_id=generation_id) is None:
-        return False
-    await tx.execute("credits.free", generation_id=generation_id)
-    return True
+    """Releases a generation's credit; True the first time, False where it was released or captured before."""
+    return bool(await release_all(tx, [generation_id]))
+
+
+async def release_all(tx: Transaction, generation_ids: Sequence[str]) -> list[str]:
+    """Releases the credits of these generations; returns the ids of those that were neither released nor captured before."""
+    # The ledger decides: a captured credit is never released.
+    rows = await tx.fetch_all("credits.release", generation_ids=list(generation_ids))
+    released = [row["generation_id"] for row in rows]
+    await tx.execute("credits.free", generation_ids=released)
+    return released
 
 
 async def balances(tx: Transaction, session_id: str) -> Balances:

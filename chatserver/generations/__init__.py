@@ -1,6 +1,8 @@
 """Generations: pictures and clips being made, their queue and their worker."""
 
-from chatserver.generations.deletion import delete, delete_asset
+from chatserver.generations.cancellation import cancel_of_session, cancel_of_user
+from chatserver.generations.deletion import delete, delete_asset, delete_message
+from chatserver.generations.export import export_page
 from chatserver.generations.models import GenerationJob, History, ModelChoice
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.generations.service import HistoryQuery, cancel, create, find, history, retry
@@ -13,9 +15,13 @@ __all__ = [
     "HistoryQuery",
     "ModelChoice",
     "cancel",
+    "cancel_of_session",
+    "cancel_of_user",
     "create",
     "delete",
     "delete_asset",
+    "delete_message",
+    "export_page",
     "find",
     "history",
     "retry",

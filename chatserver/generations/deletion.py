@@ -1,36 +1,63 @@
-"""Deleting one picture or clip: its row, its file, and all that was said of it. As the worker role, like messages."""
+"""Deleting messages with what was made in them, single generations, and files: at any time, without an undo.
 
-from chatserver import credits, messages
+Needs the worker role, as authors may delete what is theirs after they have left the session or its time is up; the
+transaction itself queries whether the viewer may. Locks are taken in the order credits, generations, assets, session.
+"""
+
+from chatserver import assets, credits, messages
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
+from chatserver.generations import cancellation
 from chatserver.messages.models import Message
 
 
-async def delete(tx: Transaction, viewer_id: str, generation_id: str) -> Message:
-    """Removes a generation, by who asked for it or the session's owner; its later versions stay.
+async def delete_message(tx: Transaction, viewer_id: str, message_id: str) -> Message:
+    """Empties a message and removes its generations, by its author or the session's owner. May be repeated.
 
-    One that has not ended gives its credit back; what was made stays paid. With its last picture a message goes, too,
-    where the caller may delete it.
+    Unfinished generations are cancelled and their credits released. NotFound for users outside the session, NotAllowed for
+    other members.
     """
-    row = await tx.fetch_one("generations.standing", viewer_id=viewer_id, generation_id=generation_id)
+    row = await messages.require_deletable(tx, viewer_id, message_id)
+    if row["kind"] != "text":
+        await credits.lock(tx, row["session_id"], row["kind"])
+        made = await tx.fetch_all("generations.of_message", message_id=message_id)
+        await _remove(tx, [generation["id"] for generation in made])
+    return await messages.erase(tx, row)
+
+
+async def delete(tx: Transaction, viewer_id: str, generation_id: str) -> Message:
+    """Removes a generation, by who asked for it or the session's owner; its later versions stay. Returns its message.
+
+    An unfinished one is cancelled and its credit released; a finished one stays paid. The message of the last generation is
+    deleted too, where the viewer may.
+    """
+    row = await tx.fetch_one("generations.rights", viewer_id=viewer_id, generation_id=generation_id)
     if row is None:
         raise NotFound
     if not (row["asked"] or row["owns"]):
         raise NotAllowed("Only who asked for it or the owner of the session may delete it.")
     await credits.lock(tx, row["session_id"], row["kind"])
-    made = await tx.fetch_all("messages.generation_ids", message_id=row["message_id"])
+    made = await tx.fetch_all("generations.of_message", message_id=row["message_id"])
     if generation_id not in {each["id"] for each in made}:
         raise NotFound
     if len(made) == 1 and (row["owns"] or row["wrote"]):
-        return await messages.delete(tx, viewer_id, row["message_id"])
+        return await delete_message(tx, viewer_id, row["message_id"])
     await tx.execute("generations.adopt", generation_id=generation_id, parent_id=row["parent_id"])
-    await messages.remove_generations(tx, row["session_id"], [generation_id])
+    await _remove(tx, [generation_id])
     return await messages.touch(tx, row["message_id"])
 
 
 async def delete_asset(tx: Transaction, viewer_id: str, asset_id: str) -> Message:
-    """The same by the id of its file."""
+    """Deletes the generation of a file; NotFound where there is no such file."""
     generation_id = await tx.fetch_value("generations.of_asset", asset_id=asset_id)
     if generation_id is None:
         raise NotFound
     return await delete(tx, viewer_id, generation_id)
+
+
+async def _remove(tx: Transaction, generation_ids: list[str]) -> None:
+    cancelled_in = await cancellation.cancel_all(tx, generation_ids)
+    await assets.delete_of_generations(tx, generation_ids)
+    await tx.execute("generations.remove", generation_ids=generation_ids)
+    for session_id in cancelled_in:
+        await credits.announce(tx, session_id)

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
+from chatserver.generations import cancellation
 from chatserver.generations.models import History, ModelChoice, ModelChoices
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
@@ -91,12 +92,9 @@ async def cancel(tx: Transaction, generation_id: str) -> Generation:
     if row["user_id"] != seat.user_id and not seat.is_owner:
         raise NotAllowed("Only who asked for it or the owner of the session may cancel it.")
     await credits.lock(tx, seat.session_id, row["kind"])
-    if await tx.fetch_one("generations.cancel", generation_id=generation_id) is not None:
-        await credits.release(tx, generation_id)
+    if await cancellation.cancel_all(tx, [generation_id]):
         await messages.touch(tx, row["message_id"])
         await credits.announce(tx, seat.session_id)
-        # Wakes the worker that has it, wherever it runs: its next look finds the lease gone.
-        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation", cancelled=generation_id))
     return await find(tx, generation_id)
 
 

@@ -1,6 +1,7 @@
 """Messages: the stream of a session."""
 
-from chatserver.messages.deletion import delete, remove_generations
+from chatserver.messages.deletion import disown, end_replies_of_session, erase, remove_of_session, require_deletable
+from chatserver.messages.export import export_page
 from chatserver.messages.models import Asset, Author, Generation, Message
 from chatserver.messages.requests import TEXT_LENGTH
 from chatserver.messages.service import (
@@ -35,12 +36,16 @@ __all__ = [
     "announce",
     "beginning",
     "changes",
-    "delete",
+    "disown",
+    "end_replies_of_session",
+    "erase",
+    "export_page",
     "find",
     "find_repeated",
     "following",
     "newest",
-    "remove_generations",
+    "remove_of_session",
+    "require_deletable",
     "say",
     "stop",
     "touch",

@@ -1,31 +1,32 @@
-"""Deleting messages: at any time, wholly. What is deleted is not kept for an undo; the browser waits before it asks.
+"""Deleting the text of messages. `generations.delete_message` deletes a message whole, with what was made in it.
 
-Run as the worker role, for an author who has left the session, or whose time is up, may still delete; who may, is asked of
-the database in the same transaction. The order of locks is everybody's: credits, generations, assets, the session's row.
+Needs the worker role: authors may delete what is theirs after they have left the session or its time is up.
 """
 
-from chatserver import credits, sessions
-from chatserver.database import Transaction
+from chatserver import sessions
+from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages import service
 from chatserver.messages.models import Message
 
 
-async def delete(tx: Transaction, viewer_id: str, message_id: str) -> Message:
-    """Empties a message, by its author or the session's owner: words, pictures, the title that came from it.
+async def require_deletable(tx: Transaction, viewer_id: str, message_id: str) -> Row:
+    """The row of a message that the viewer may delete: its author, or the session's owner.
 
-    What is still being made ends, and its credits come back. Repeating it changes nothing.
+    NotFound for users outside the session, NotAllowed for other members.
     """
-    row = await tx.fetch_one("messages.standing", viewer_id=viewer_id, message_id=message_id)
+    row = await tx.fetch_one("messages.rights", viewer_id=viewer_id, message_id=message_id)
     if row is None:
         raise NotFound
     if not (row["wrote"] or row["owns"]):
         raise NotAllowed("Only its author or the owner of the session may delete a message.")
-    if row["kind"] != "text":
-        await credits.lock(tx, row["session_id"], row["kind"])
-        made = await tx.fetch_all("messages.generation_ids", message_id=message_id)
-        await remove_generations(tx, row["session_id"], [generation["id"] for generation in made])
+    return row
+
+
+async def erase(tx: Transaction, row: Row) -> Message:
+    """Empties a message of `require_deletable`, ends replies to it, and drops a session's title made from it."""
+    message_id = row["id"]
     await sessions.lock(tx, row["session_id"])
     if await tx.fetch_value("messages.erase", message_id=message_id) is None:
         return await service.find(tx, message_id)
@@ -34,22 +35,34 @@ async def delete(tx: Transaction, viewer_id: str, message_id: str) -> Message:
     return await service.touch(tx, message_id)
 
 
-async def remove_generations(tx: Transaction, session_id: str, generation_ids: list[str]) -> None:
-    """Removes generations with their files; credits of what had not ended come back. The credits' lock is held."""
-    cancelled = await tx.fetch_all("messages.cancel_generations", generation_ids=generation_ids)
-    for row in cancelled:
-        await credits.release(tx, row["id"])
-        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation", cancelled=row["id"]))
-    await tx.execute("messages.let_files_go", generation_ids=generation_ids)
-    await tx.execute("messages.remove_generations", generation_ids=generation_ids)
-    if cancelled:
-        await credits.announce(tx, session_id)
-
-
 async def _end_replies(tx: Transaction, message_id: str, *, was_streaming: bool) -> None:
-    """Nothing goes on being written in answer to what is gone, nor where somebody deleted the answer itself."""
+    """Ends replies being written to a deleted message, and the message itself where it is such a reply."""
     answers = [row["id"] for row in await tx.fetch_all("messages.erase_replies", message_id=message_id)]
     for answer in answers:
         await service.touch(tx, answer)
-    for ended in [*answers, message_id] if was_streaming else answers:
-        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply", cancelled=ended))
+    _announce_ended(tx, [*answers, message_id] if was_streaming else answers)
+
+
+async def end_replies_of_session(tx: Transaction, session_id: str) -> None:
+    """Ends and empties what the assistant is writing in a session that is being deleted."""
+    _announce_ended(
+        tx, [row["id"] for row in await tx.fetch_all("messages.end_replies_of_session", session_id=session_id)]
+    )
+
+
+def _announce_ended(tx: Transaction, message_ids: list[str]) -> None:
+    for message_id in message_ids:
+        tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply", cancelled=message_id))
+
+
+async def remove_of_session(tx: Transaction, session_id: str, limit: int) -> bool:
+    """Removes up to `limit` messages of a deleted session, with their generations; whether there were any."""
+    return bool(await tx.fetch_all("messages.remove_of_session", session_id=session_id, limit=limit))
+
+
+async def disown(tx: Transaction, user_id: str, name: str) -> None:
+    """Shows a deleted user's messages in sessions of others under `name`, and empties those that showed pictures.
+
+    Changed messages take the next numbers of their sessions and are not announced: the hub finds them by `seq`.
+    """
+    await tx.execute("messages.disown", user_id=user_id, name=name)

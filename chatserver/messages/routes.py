@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from chatserver import messages
+from chatserver import generations, messages
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.errors import Invalid
 from chatserver.messages.models import Message
@@ -48,7 +48,7 @@ async def create_message(call: ApiRequest, body: CreateMessage) -> MessageAnswer
 
 
 async def delete_message(call: ApiRequest) -> None:
-    await call.state.database.run_system(messages.delete, call.viewer.id, call.id("message_id"))
+    await call.state.database.run_system(generations.delete_message, call.viewer.id, call.id("message_id"))
 
 
 async def stop_message(call: ApiRequest) -> MessageAnswer:

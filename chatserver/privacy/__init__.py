@@ -1,1 +1,2 @@
-"""What a person may ask for about all of their data: a copy of it, and its erasure. Above the features that hold it."""
+"""Deletion and export across features: sessions, whole accounts, and a copy of a user's data. Each feature's own verbs do
+the work on its rows; this package calls them in the order of their locks."""

@@ -1,23 +1,31 @@
-"""Everything that the product keeps about one person, as one JSON document, written page by page whatever its size."""
+"""The export of an account: everything stored about one user as a JSON document, produced page by page."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 
-from chatserver.database import Database, Transaction
-from chatserver.users import rate_limits, service
+from chatserver import assets, generations, messages, sessions, users
+from chatserver.database import Database, Row, Transaction
+from chatserver.users import rate_limits
 
-# Rows of one unit of work; a page is drawn in milliseconds.
+# Rows in one unit of work, which takes milliseconds.
 _PAGE = 500
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
-_SECTIONS = ("sessions", "messages", "generations", "assets", "purchases")
+# Each section's rows as (user id, id of the last row before, limit), in the order of their ids.
+_SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]]] = {
+    "sessions": sessions.export_page,
+    "messages": messages.export_page,
+    "generations": generations.export_page,
+    "assets": assets.export_page,
+    "purchases": sessions.export_purchases_page,
+}
 
 
 async def export_account(database: Database, user_id: str) -> AsyncIterator[bytes]:
-    """The document in pieces: the account, its sign-ins and tokens (without secrets), then each kind of thing made.
+    """The pieces of the document: the account, its sign-ins and tokens without secrets, then each of `_SECTIONS`.
 
-    RateLimited before the first piece, where somebody exports without end.
+    RateLimited, before the first piece, after too many exports.
     """
     head = msgspec.json.encode(await database.run_as(user_id, _head, user_id))
     return _pieces(database, user_id, head)
@@ -35,18 +43,13 @@ async def _pieces(database: Database, user_id: str, head: bytes) -> AsyncIterato
 
 async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
     await rate_limits.consume(tx, rate_limits.EXPORTS, user_id)
-    own = await service.settings(tx, user_id)
+    own = await users.settings(tx, user_id)
     return {"format": "chatserver-export-1", **msgspec.structs.asdict(own)}
 
 
 async def _section(database: Database, user_id: str, section: str) -> AsyncIterator[bytes]:
     after, separator = _BEFORE_ALL, b"\n"
-    while rows := await database.run_system(_page, user_id, section, after):
-        yield separator + b",\n".join(msgspec.json.encode(row) for row in rows)
+    # As the worker role: messages in sessions that the user has left belong to the export as well.
+    while rows := await database.run_system(_SECTIONS[section], user_id, after, _PAGE):
+        yield separator + b",\n".join(msgspec.json.encode(dict(row)) for row in rows)
         after, separator = rows[-1]["id"], b",\n"
-
-
-async def _page(tx: Transaction, user_id: str, section: str, after: str) -> list[dict[str, Any]]:
-    # As the worker: one's own messages in sessions that one has left are one's own still.
-    rows = await tx.fetch_all(f"users.export_{section}", user_id=user_id, after=after, limit=_PAGE)
-    return [dict(row) for row in rows]

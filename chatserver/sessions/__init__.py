@@ -1,7 +1,17 @@
 """Sessions: what a member bought, its members, invites and purchases."""
 
 from chatserver.sessions.checkout import buy, can_extend, extend, grant, list_recent, require_instant, session_quota
-from chatserver.sessions.deletion import delete, purge, purge_next
+from chatserver.sessions.deletion import (
+    close,
+    delete_of_user,
+    disown_memberships,
+    mark_deleted,
+    mark_purged,
+    next_to_purge,
+    remove_of_user,
+    require_owner,
+)
+from chatserver.sessions.export import export_page, export_purchases_page
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.member_names import name_unnamed_members, rename_member
 from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
@@ -35,8 +45,12 @@ __all__ = [
     "announce",
     "buy",
     "can_extend",
-    "delete",
+    "close",
+    "delete_of_user",
+    "disown_memberships",
     "expire",
+    "export_page",
+    "export_purchases_page",
     "extend",
     "find",
     "grant",
@@ -49,18 +63,21 @@ __all__ = [
     "list_removals",
     "list_sessions",
     "lock",
+    "mark_deleted",
+    "mark_purged",
     "membership",
     "name_unnamed_members",
     "next_seq",
+    "next_to_purge",
     "owner_membership",
-    "purge",
-    "purge_next",
     "readmit",
     "remove_member",
+    "remove_of_user",
     "rename",
     "rename_member",
     "replace_automatic_title",
     "require_instant",
+    "require_owner",
     "revoke",
     "sequences",
     "session_quota",

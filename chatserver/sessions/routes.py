@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from chatserver import credits, sessions
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session
 from chatserver.web.hosts import link_origin
 
@@ -103,9 +104,9 @@ async def change_session(call: ApiRequest, body: Changes) -> SessionAnswer:
 
 async def delete_session(call: ApiRequest) -> None:
     run, session_id = call.state.database.run_system, call.id("session_id")
-    await run(sessions.delete, call.viewer.id, session_id)
+    await run(session_deletion.delete_session, call.viewer.id, session_id)
     # Already hidden from everybody; housekeeping purges what is left if this process ends here.
-    while await run(sessions.purge, session_id):
+    while await run(session_deletion.purge_session, session_id):
         pass
 
 

@@ -3,6 +3,7 @@
 from chatserver.users.admin import ban, find, list_users, set_role, unban
 from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
 from chatserver.users.authentication import Registration, add, sign_in, sign_in_issuer, sign_up, token_issuer
+from chatserver.users.deletion import close, remove
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import (
     AccountSummary,
@@ -47,6 +48,7 @@ __all__ = [
     "ban",
     "begin_reset",
     "change_password",
+    "close",
     "create_token",
     "end_other_sign_ins",
     "end_sign_in",
@@ -59,6 +61,7 @@ __all__ = [
     "list_tokens",
     "list_users",
     "preferences",
+    "remove",
     "rename",
     "reset_password",
     "revoke_token",

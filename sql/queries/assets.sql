@@ -66,3 +66,26 @@ SELECT DISTINCT user_id FROM assets WHERE status = 'stored' ORDER BY user_id;
 -- name: of_owner
 -- One person's stored files, for comparing them with what is in the store.
 SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AND status = 'stored';
+
+-- name: delete_of_generations
+-- Hands the files of these generations to the sweeper; their rows keep only where the bytes are.
+UPDATE assets
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+ WHERE generation_id = ANY(:generation_ids::uuid[]);
+
+-- name: delete_of_session
+-- Hands every file of a session to the sweeper; their rows keep only where the bytes are.
+UPDATE assets
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+ WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
+
+-- name: delete_of_user
+-- Hands every file of a user, and every file in the user's sessions, to the sweeper.
+UPDATE assets SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = ''
+ WHERE status <> 'deleted'
+   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
+
+-- name: export
+-- A page of a user's files, for the export.
+SELECT id, session_id, generation_id, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
+  FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;

@@ -44,16 +44,17 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: free
--- Makes the credit of a generation available again, where it still belongs to it.
-UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL WHERE generation_id = :generation_id;
+-- Makes the credits of these generations available again, where they still belong to them.
+UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL
+ WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: release
--- Books the credit of a generation as given back.
+-- Books the credits of these generations as released; only those that were neither released nor captured before.
 INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
 SELECT session_id, kind, number, generation_id, 'release'
-  FROM credit_entries WHERE generation_id = :generation_id AND action = 'hold'
+  FROM credit_entries WHERE generation_id = ANY(:generation_ids::uuid[]) AND action = 'hold'
 ON CONFLICT DO NOTHING
-RETURNING id;
+RETURNING generation_id;
 
 -- name: balances
 -- What these sessions own, have free, have held by running work, and when the next comes free, by kind. Generations are
@@ -129,3 +130,11 @@ SELECT s.id AS session_id, s.images_generated, s.videos_generated,
  GROUP BY s.id
 HAVING s.images_generated <> count(e.id) FILTER (WHERE e.kind = 'image')
     OR s.videos_generated <> count(e.id) FILTER (WHERE e.kind = 'video');
+
+-- name: lock_of_running
+-- The credits held by a user's unfinished generations, and by all those in the user's sessions, in the order in which
+-- everybody locks credits.
+SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
+ WHERE g.status IN ('queued', 'model-loading', 'rendering')
+   AND (g.user_id = :user_id OR g.session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
+ ORDER BY c.session_id, c.kind, c.number FOR UPDATE OF c;

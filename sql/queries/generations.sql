@@ -34,7 +34,7 @@ SELECT id FROM generations
 SELECT id, storage_key FROM assets
  WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
 
--- name: standing
+-- name: rights
 -- How somebody stands to a generation: who asked for it, its session's owner, or one who only sees it. No row for a
 -- stranger. As the worker role: who has left still may delete what is theirs.
 SELECT g.id, g.session_id, g.message_id, g.kind, g.parent_id, g.user_id = u.id AS asked,
@@ -156,12 +156,12 @@ UPDATE generations
 RETURNING message_id;
 
 -- name: cancel
--- Cancelled by somebody, whoever holds the lease.
+-- Cancels those of these generations that have not ended, whoever holds the lease: a worker finds its lease gone.
 UPDATE generations
    SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL,
        fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL
- WHERE id = :generation_id AND status IN ('queued', 'model-loading', 'rendering')
-RETURNING message_id, session_id;
+ WHERE id = ANY(:generation_ids::uuid[]) AND status IN ('queued', 'model-loading', 'rendering')
+RETURNING id, session_id;
 
 -- name: lost
 -- Jobs whose worker is gone or whose time is up; looked at again, one by one, under their locks.
@@ -270,3 +270,29 @@ SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND stat
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
   FROM (SELECT finished_at, started_at FROM generations WHERE status = 'done'
          ORDER BY finished_at DESC LIMIT 50) AS recent;
+
+-- name: running_of_session
+-- The unfinished generations of a session, locked.
+SELECT id FROM generations
+ WHERE session_id = :session_id AND status IN ('queued', 'model-loading', 'rendering') ORDER BY id FOR UPDATE;
+
+-- name: running_of_user
+-- The unfinished generations of a user, and all those in the user's sessions, locked.
+SELECT id FROM generations
+ WHERE status IN ('queued', 'model-loading', 'rendering')
+   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
+ ORDER BY id FOR UPDATE;
+
+-- name: of_message
+-- The generations of a message, locked in the order of their ids.
+SELECT id FROM generations WHERE message_id = :message_id ORDER BY id FOR UPDATE;
+
+-- name: remove
+-- Removes these generations, with prompts and settings. The ledger of credits keeps their ids.
+DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
+
+-- name: export
+-- A page of a user's generations, for the export.
+SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
+       model, provider, error_code, created_at, finished_at
+  FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

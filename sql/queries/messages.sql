@@ -100,7 +100,7 @@ SELECT a.* FROM assets a JOIN generations g ON g.id = a.generation_id
 
 -- Deleting, as the worker role: an author who has left, or whose time is up, still may.
 
--- name: standing
+-- name: rights
 -- How somebody stands to a message: its author, its session's owner, or one who only sees it. No row for a stranger.
 SELECT m.id, m.session_id, m.kind, m.status, m.text, coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
   FROM messages m
@@ -125,26 +125,6 @@ UPDATE messages
        worker_id = NULL
  WHERE reply_to = :message_id AND status = 'streaming'
 RETURNING id;
-
--- name: generation_ids
--- The generations of a message, in the order in which everybody locks them.
-SELECT id FROM generations WHERE message_id = :message_id ORDER BY id FOR UPDATE;
-
--- name: cancel_generations
--- Ends those of these generations that are not done; a worker that renders one finds its claim gone.
-UPDATE generations SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL
- WHERE id = ANY(:generation_ids::uuid[]) AND status IN ('queued', 'model-loading', 'rendering')
-RETURNING id;
-
--- name: let_files_go
--- Hands the files of these generations to the sweeper: nothing is left in their rows but where the bytes lie.
-UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
- WHERE generation_id = ANY(:generation_ids::uuid[]);
-
--- name: remove_generations
--- These generations, with prompts, settings and faults. The books keep their ids.
-DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 
 -- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
 
@@ -228,3 +208,38 @@ UPDATE messages SET stop_at = clock_timestamp()
 SELECT author_kind, author_name, kind, text FROM messages
  WHERE session_id = :session_id AND id < :before_id AND status = 'done' AND text <> ''
  ORDER BY id DESC LIMIT :limit;
+
+-- name: end_replies_of_session
+-- Ends and empties what the assistant is writing in a session.
+UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
+ WHERE session_id = :session_id AND status = 'streaming'
+RETURNING id;
+
+-- name: remove_of_session
+-- Removes a batch of a session's messages, with their generations.
+DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_id = :session_id LIMIT :limit) RETURNING id;
+
+-- name: disown
+-- Removes the name from a user's messages in sessions of others and empties those that showed pictures. Each changed message
+-- takes the next seq of its session, so that every reader gets it.
+WITH changed AS (
+  SELECT m.id, m.session_id, row_number() OVER (PARTITION BY m.session_id ORDER BY m.seq) AS place
+    FROM messages m JOIN user_sessions s ON s.id = m.session_id
+   WHERE m.user_id = :user_id AND s.user_id <> :user_id
+), advanced AS (
+  UPDATE user_sessions s SET seq = s.seq + c.number
+    FROM (SELECT session_id, count(*) AS number FROM changed GROUP BY session_id) c
+   WHERE s.id = c.session_id RETURNING s.id, s.seq - c.number AS base
+)
+UPDATE messages m
+   SET user_id = NULL, author_name = :name, seq = a.base + c.place,
+       text = CASE WHEN m.kind = 'text' THEN m.text ELSE '' END,
+       html = CASE WHEN m.kind = 'text' THEN m.html ELSE '' END,
+       status = CASE WHEN m.kind = 'text' THEN m.status ELSE 'deleted' END
+  FROM changed c JOIN advanced a ON a.id = c.session_id
+ WHERE m.id = c.id;
+
+-- name: export
+-- A page of a user's messages, for the export.
+SELECT id, session_id, kind, text, status, created_at
+  FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

@@ -294,24 +294,6 @@ SELECT s.user_id = u.id AS owns FROM user_sessions s JOIN users u ON u.id = :vie
    AND (s.user_id = u.id
         OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
 
--- name: cancel_running
--- Ends what is being made in a session; a worker that renders one finds its claim gone.
-UPDATE generations SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL
- WHERE session_id = :session_id AND status IN ('queued', 'model-loading', 'rendering')
-RETURNING id;
-
--- name: end_replies
--- Ends what the assistant is writing in a session, and empties it.
-UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
- WHERE session_id = :session_id AND status = 'streaming'
-RETURNING id;
-
--- name: let_files_go
--- Hands every file of a session to the sweeper: nothing is left in their rows but where the bytes lie.
-UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
- WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
-
 -- name: end_all_memberships
 -- Nobody sits in a session any more, and no link leads into it.
 WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id),
@@ -326,10 +308,6 @@ UPDATE user_sessions
  WHERE id = :session_id AND status <> 'deleted'
 RETURNING id;
 
--- name: remove_messages
--- Removes some of a deleted session's messages, and what was made in them.
-DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE session_id = :session_id LIMIT :limit) RETURNING id;
-
 -- name: next_to_purge
 -- A deleted session of which something is still there.
 SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1;
@@ -337,3 +315,35 @@ SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORD
 -- name: mark_purged
 -- Nothing of it is left.
 UPDATE user_sessions SET emptied_at = now() WHERE id = :session_id AND status = 'deleted';
+
+-- name: delete_of_user
+-- Marks a user's sessions as deleted, revokes their invites, and ends all memberships of the user and in those sessions.
+WITH own AS (
+  UPDATE user_sessions
+     SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = coalesce(deleted_at, now()),
+         expires_at = least(expires_at, now())
+   WHERE user_id = :user_id RETURNING id
+), void AS (
+  UPDATE session_invites SET revoked_at = now() WHERE revoked_at IS NULL AND session_id IN (SELECT id FROM own)
+)
+UPDATE session_members SET left_at = now()
+ WHERE left_at IS NULL AND (user_id = :user_id OR session_id IN (SELECT id FROM own));
+
+-- name: disown_memberships
+-- Removes a user's names from all memberships.
+UPDATE session_members SET shown_name = :name, former_names = '{}' WHERE user_id = :user_id;
+
+-- name: remove_of_user
+-- Removes a batch of a user's sessions with everything in them.
+DELETE FROM user_sessions
+ WHERE id IN (SELECT id FROM user_sessions WHERE user_id = :user_id ORDER BY id LIMIT :limit) RETURNING id;
+
+-- name: export
+-- A page of the sessions that a user bought, for the export.
+SELECT id, title, plan_id, status, started_at, expires_at, images_generated, videos_generated
+  FROM user_sessions WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: export_purchases
+-- A page of a user's purchases, for the export.
+SELECT id, session_id, plan_id, amount::text AS amount, currency, checkout, created_at
+  FROM purchases WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

@@ -223,98 +223,16 @@ UPDATE users SET role = :role WHERE id = :id AND status <> 'deleted' RETURNING i
 -- Bans, or takes a ban back.
 UPDATE users SET status = :status WHERE id = :id AND status <> 'deleted' RETURNING id;
 
--- Leaving ----------------------------------------------------------------------------------------------------------
+-- Deletion -------------------------------------------------------------------------------------------------------
 
--- name: close_account
--- The account is nobody's from now on, and its address is free again.
+-- name: close
+-- Takes everything personal from an account; its address is free again.
 UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', email_key = NULL, password_hash = NULL,
        settings = '{}', role = 'member'
  WHERE id = :id AND status <> 'deleted' RETURNING id;
 
--- name: lock_running_credits
--- What the unfinished generations of a person, and all those in that person's sessions, hold; locked before all else.
-SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
- WHERE g.status IN ('queued', 'model-loading', 'rendering')
-   AND (g.user_id = :user_id OR g.session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
- ORDER BY c.session_id, c.kind, c.number FOR UPDATE OF c;
-
--- name: release_cancelled
--- Books the credits of generations that were just cancelled as given back, and makes them available.
-WITH freed AS (
-  UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL WHERE generation_id = ANY(:ids::uuid[])
-)
-INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
-SELECT session_id, kind, number, generation_id, 'release'
-  FROM credit_entries WHERE generation_id = ANY(:ids::uuid[]) AND action = 'hold'
-ON CONFLICT DO NOTHING;
-
--- name: cancel_running
--- Ends those generations; a worker that still renders one finds its claim gone.
-UPDATE generations SET status = 'cancelled', finished_at = now(), lease_until = NULL, worker_id = NULL
- WHERE status IN ('queued', 'model-loading', 'rendering')
-   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
-RETURNING id, session_id;
-
--- name: mark_assets_deleted
--- Hands every file of a person, and every file in that person's sessions, to the sweeper of assets.
-UPDATE assets SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = ''
- WHERE status <> 'deleted'
-   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
-
--- name: empty_sessions
--- Ends a person's own sessions and everybody's seat in them.
-WITH own AS (
-  UPDATE user_sessions
-     SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = coalesce(deleted_at, now()),
-         expires_at = least(expires_at, now())
-   WHERE user_id = :user_id RETURNING id
-), void AS (
-  UPDATE session_invites SET revoked_at = now() WHERE revoked_at IS NULL AND session_id IN (SELECT id FROM own)
-)
-UPDATE session_members SET left_at = now()
- WHERE left_at IS NULL AND (user_id = :user_id OR session_id IN (SELECT id FROM own));
-
--- name: disown_seats
--- Somebody's seats keep no name of theirs.
-UPDATE session_members SET shown_name = :name, former_names = '{}' WHERE user_id = :user_id;
-
--- name: disown_messages
--- What a person wrote in the sessions of others stays, without the person; what showed pictures is emptied. Each changed
--- message takes the next seq of its session, so that every reader hears of it.
-WITH changed AS (
-  SELECT m.id, m.session_id, row_number() OVER (PARTITION BY m.session_id ORDER BY m.seq) AS place
-    FROM messages m JOIN user_sessions s ON s.id = m.session_id
-   WHERE m.user_id = :user_id AND s.user_id <> :user_id
-), advanced AS (
-  UPDATE user_sessions s SET seq = s.seq + c.number
-    FROM (SELECT session_id, count(*) AS number FROM changed GROUP BY session_id) c
-   WHERE s.id = c.session_id RETURNING s.id, s.seq - c.number AS base
-)
-UPDATE messages m
-   SET user_id = NULL, author_name = :name, seq = a.base + c.place,
-       text = CASE WHEN m.kind = 'text' THEN m.text ELSE '' END,
-       html = CASE WHEN m.kind = 'text' THEN m.html ELSE '' END,
-       status = CASE WHEN m.kind = 'text' THEN m.status ELSE 'deleted' END
-  FROM changed c JOIN advanced a ON a.id = c.session_id
- WHERE m.id = c.id;
-
--- name: closed_account
--- A deleted account with something to do: files not yet handed to the sweeper, or none left, so that its rows may go.
-SELECT id, files > 0 AS has_files
-  FROM (SELECT u.id, count(a.id) AS files, count(a.id) FILTER (WHERE a.status <> 'deleted') AS loose
-          FROM users u
-          LEFT JOIN user_sessions s ON s.user_id = u.id
-          LEFT JOIN assets a ON a.user_id = u.id OR a.session_id = s.id
-         WHERE u.status = 'deleted' GROUP BY u.id) d
- WHERE files = 0 OR loose > 0 ORDER BY id LIMIT 1;
-
--- name: remove_sessions
--- Removes a few of a deleted person's sessions with all that hangs on them; a few, so that each unit of work is short.
-DELETE FROM user_sessions
- WHERE id IN (SELECT id FROM user_sessions WHERE user_id = :user_id ORDER BY id LIMIT :limit) RETURNING id;
-
--- name: remove_account
--- Removes an account and, by the tables' own rules, all that was its own.
+-- name: remove
+-- Removes a closed account with the rows that reference it.
 DELETE FROM users WHERE id = :id AND status = 'deleted';
 
 -- Sweeping ---------------------------------------------------------------------------------------------------------
@@ -330,31 +248,3 @@ DELETE FROM sign_ins WHERE least(ended_at, expires_at) < now() - interval '30 da
 -- name: sweep_resets
 -- Forgets resets that can no longer be used.
 DELETE FROM password_resets WHERE expires_at < now() - interval '1 day';
-
--- Export -----------------------------------------------------------------------------------------------------------
-
--- name: export_sessions
--- A page of the sessions that somebody bought, for the export.
-SELECT id, title, plan_id, status, started_at, expires_at, images_generated, videos_generated
-  FROM user_sessions WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
-
--- name: export_messages
--- A page of what somebody said, for the export.
-SELECT id, session_id, kind, text, status, created_at
-  FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
-
--- name: export_generations
--- A page of what somebody asked to be made, for the export.
-SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
-       model, provider, error_code, created_at, finished_at
-  FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
-
--- name: export_assets
--- A page of somebody's files, for the export.
-SELECT id, session_id, generation_id, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
-  FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
-
--- name: export_purchases
--- A page of what somebody bought, for the export.
-SELECT id, session_id, plan_id, amount::text AS amount, currency, checkout, created_at
-  FROM purchases WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

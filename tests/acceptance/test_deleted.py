@@ -6,10 +6,11 @@ import aiohttp
 import asyncpg
 import pytest
 
-from chatserver import config, sessions, storage
+from chatserver import config, storage
 from chatserver.app.housekeeping import Housekeeping
 from chatserver.assets import comparing, sweeper
 from chatserver.credits import reconciler
+from chatserver.privacy import session_deletion
 from tests.acceptance.test_strangers import Asker
 from tests.support import product as products
 from tests.support.people import run_sql
@@ -387,11 +388,11 @@ async def test_a_session_that_a_process_left_half_emptied_is_emptied_by_the_next
     session = await ada.buys()
     room = await ada.joins(session)
     await room.says("words")
-    await database.run_system(sessions.delete, ada.id, session["id"])
+    await database.run_system(session_deletion.delete_session, ada.id, session["id"])
     await room.leaves()
     count = "SELECT count(*) AS n FROM messages WHERE session_id = $1"
     assert (await run_sql(database, count, session["id"]))[0]["n"] > 0
-    await Housekeeping(database)._tidy(sweep=False)
+    await Housekeeping(database)._clean_up(sweep=False)
     assert (await run_sql(database, count, session["id"]))[0]["n"] == 0
 
 

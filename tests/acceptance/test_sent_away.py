@@ -176,7 +176,7 @@ async def test_an_invite_of_a_banned_owner_makes_no_account_where_accounts_need_
 
 
 async def invite_stands(tx, code):
-    return await tx.fetch_value("users.invite_stands", code=code)
+    return await tx.fetch_value("users.is_valid_invite", code=code)
 
 
 async def test_one_who_comes_in_at_the_very_moment_of_being_sent_away_is_out(database):

@@ -345,7 +345,7 @@ async def test_a_deleted_message_gets_no_new_version(database, ada):
     session = await make_session(database, ada)
     message = await ask(database, ada, session)
     await bring_to(database, message.generations[0], "failed")
-    await database.run_system(messages.delete, ada, message.id)
+    await database.run_system(generations.delete_message, ada, message.id)
     with pytest.raises(NotFound):
         await retry(database, ada, message.generations[0])
     assert await left(database, ada, session) == 8

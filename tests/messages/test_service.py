@@ -109,7 +109,7 @@ async def test_when_the_time_is_up_nobody_says_or_stops_anything_but_one_deletes
     with pytest.raises(SessionExpired):
         await database.run_as(ada, messages.stop, message.id)
     assert [each.status for each in await all_of(database, ada, session)] == ["done", "streaming"]
-    await database.run_system(messages.delete, ada, message.id)
+    await database.run_system(generations.delete_message, ada, message.id)
     # What was being written in answer to it goes with it.
     assert [each.status for each in await all_of(database, ada, session)] == ["deleted", "deleted"]
 
@@ -132,14 +132,14 @@ async def test_an_author_or_the_owner_deletes_and_nobody_else(database, ada, bob
     session = await make_session(database, ada, guests=(bob,))
     adas, bobs, second = [await say(database, user, session) for user in (ada, bob, bob)]
     with pytest.raises(NotAllowed):
-        await database.run_system(messages.delete, bob, adas.id)
+        await database.run_system(generations.delete_message, bob, adas.id)
     with pytest.raises(NotFound):
-        await database.run_system(messages.delete, await make_user(database, "Eve"), adas.id)
+        await database.run_system(generations.delete_message, await make_user(database, "Eve"), adas.id)
     for user, message in ((bob, bobs), (ada, second), (ada, adas)):
-        gone = await database.run_system(messages.delete, user, message.id)
+        gone = await database.run_system(generations.delete_message, user, message.id)
         assert (gone.status, gone.text, gone.html) == ("deleted", "", "")
     published.clear()
-    again = await database.run_system(messages.delete, ada, adas.id)
+    again = await database.run_system(generations.delete_message, ada, adas.id)
     assert (again.status, published) == ("deleted", [])
 
 
@@ -147,7 +147,7 @@ async def test_a_reply_that_is_deleted_is_written_no_further(database, ada):
     session = await make_session(database, ada)
     await say(database, ada, session)
     reply = await claim(database, session)
-    await database.run_system(messages.delete, ada, reply.message_id)
+    await database.run_system(generations.delete_message, ada, reply.message_id)
     draft = replies.Draft("too late", "<p>too late</p>", 0)
     with pytest.raises(LeaseLost):
         await database.run_system(replies.save, reply, draft)
