@@ -7,6 +7,8 @@ Replies to single sockets are sent in the same iteration, after the events that 
 import asyncio
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from chatserver.brokers.base import Envelope
 from chatserver.events import Event, encode, session_channel
 from chatserver.realtime import presence
@@ -79,6 +81,12 @@ class Channel:
         connection.channel = self
         self._connections[connection] = None
         self._subscribers[connection.request.subprotocol].update(connection)
+
+    def mark_present(self, connection: Connection, name: str) -> None:
+        """From now on presence lists its user, under the name of the membership, which is unique in the session."""
+        request = connection.request
+        connection.request = replace(request, viewer=replace(request.viewer, name=name))
+        connection.is_present = True
         self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
     def remove(self, connection: Connection) -> None:

@@ -82,6 +82,7 @@ class Connection:
         "inbox",
         "is_closed",
         "is_open",
+        "is_present",
         "outbox",
         "pinged_at",
         "position",
@@ -104,6 +105,7 @@ class Connection:
         self.outbox: Outbox | None = Outbox()
         self.is_open = False
         self.is_closed = False
+        self.is_present = False  # until the session is read: before that this may be a stranger
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.channel: ChannelPort | None = None
         self._writable: asyncio.Future[None] | None = None

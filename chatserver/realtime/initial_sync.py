@@ -7,8 +7,6 @@ The socket is subscribed first, so that later events wait in its outbox; then th
 import asyncio
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from chatserver.events import Event
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
@@ -49,8 +47,7 @@ async def _send_snapshot(
         # The client is ahead of the database, which was restored from a backup: it gets a snapshot without `after`.
         after = None
         snapshot = await source.snapshot(request.viewer, request.session_id, after)
-    # Presence shows the name of the membership, which is unique in the session.
-    connection.request = replace(request, viewer=replace(request.viewer, name=snapshot.welcome.you.name))
+    channel.mark_present(connection, snapshot.welcome.you.name)
     events = [snapshot.welcome, *snapshot.state, channel.presence(), *snapshot.messages]
     await connection.send_events(events, semaphores.batches)
     failpoints.at("resume")

@@ -15,7 +15,7 @@ MAX_USERS = 200
 
 def of(connections: Iterable[Connection], remote: Iterable[PresentUser] = ()) -> Presence:
     """The users of these connections, in the order in which they connected, then those of `remote`, other processes."""
-    viewers = [connection.request.viewer for connection in connections]
+    viewers = [connection.request.viewer for connection in connections if connection.is_present]
     names = {viewer.id: viewer.name for viewer in viewers}
     # For one or two users, making a Counter would cost more than all the rest.
     counts = dict.fromkeys(names, 0)

@@ -290,6 +290,16 @@ async def test_presence_tells_who_is_here(server: HubServer) -> None:
         await ada.hears("presence", users=[{"id": "ada", "name": "Ada", "connections": 1}])
 
 
+async def test_presence_lists_nobody_whose_membership_is_not_known_yet(server: HubServer, monkeypatch) -> None:
+    session = await server.session("ada")
+    async with server.joins("ada", session) as ada:
+        await ada.hears("presence")
+        monkeypatch.setattr(server.source, "delay", 0.5)
+        assert (await (await server.dial("eve", session)).closes())[0] == 4504
+        assert (await ada.asks("typing"))["ok"]
+        assert not [event for event in ada.events if "eve" in str(event)]
+
+
 async def test_typing_is_told_to_the_others(server: HubServer) -> None:
     session = await server.session("ada", "bob")
     async with server.joins("ada", session) as ada, server.joins("bob", session) as bob:
