@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
-from tests.support.browser import LIVE, desk, say
+from tests.support.browser import LIVE, Desk, desk, say
 from tests.support.story import Refusal, Room, sign_up
 
 pytestmark = pytest.mark.browser
@@ -63,8 +63,10 @@ STREAMING = 'chat-message[data-status="streaming"] [data-slot="text"]'
 class Stage:
     """A session, its owner's tabs and both people's sockets."""
 
-    def __init__(self, emulator: Emulator, room: Room, guest: Room, live: Page, doubled: Page, fresh: Page) -> None:
-        self.emulator, self.room, self.guest = emulator, room, guest
+    def __init__(
+        self, seat: Desk, emulator: Emulator, room: Room, guest: Room, live: Page, doubled: Page, fresh: Page
+    ) -> None:
+        self.seat, self.emulator, self.room, self.guest = seat, emulator, room, guest
         self.live, self.doubled, self.fresh = live, doubled, fresh
 
     async def paint(self, prompt: str, **fields: Any) -> dict[str, Any]:
@@ -132,7 +134,7 @@ async def stage(emulated_product, emulator, browser) -> AsyncIterator[Stage]:
         await doubled.add_init_script(HEAR_TWICE)
         await doubled.goto(live.url)
         room, guest = await ada.joins(session), await bob.joins(session)
-        yield Stage(emulator, room, guest, live, doubled, fresh)
+        yield Stage(seat, emulator, room, guest, live, doubled, fresh)
         await room.leaves()
         await guest.leaves()
 
@@ -268,6 +270,8 @@ async def one_of_several_pictures_is_deleted(stage: Stage) -> None:
         lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done"] * 4
     )
     for gone in done["generations"][:2]:
+        # A page may just be about to load it.
+        stage.seat.announce(rf"404.*/files/{gone['assets'][0]['id']}/")
         await stage.asks("generation.delete", generation_id=gone["id"])
     await stage.room.sees(lambda each: each["id"] == done["id"] and len(each["generations"]) == 2)
 

@@ -6,7 +6,16 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    async_playwright,
+    expect,
+)
 
 from chatserver.web.headers import REPORTS_PATH
 from tests.support.product import Product
@@ -23,6 +32,8 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# As long as playwright waits for everything else; five seconds are too few beside a busy process.
+expect.set_options(timeout=30_000)
 LIVE = '.connection[data-state="live"]'
 TEXT = "#composer-text"
 
