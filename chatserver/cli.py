@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _print_in_any_locale() -> None:
-    """A terminal that is not UTF-8 shows ? for what it cannot; otherwise a bullet would end the command."""
+    """Prints ? for what a terminal that is not UTF-8 cannot show; a bullet would otherwise raise UnicodeEncodeError."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
 
@@ -98,7 +98,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
     table = Table("version", "name", "state")
-    for migration in command_line.run_on_url(migrations.status if status else _migrate_and_tell):
+    for migration in command_line.run_on_url(migrations.status if status else _migrate_and_list):
         table.add_row(f"{migration.version:04}", migration.name, "applied" if migration.applied_at else "pending")
     Console().print(table)
 
@@ -119,15 +119,17 @@ def _origin(file: EnvFile, names: tuple[str, ...]) -> str:
     return "default" if used is None else file.origin(used) or f"environment ({used})"
 
 
-# What compose.yaml reads from the same file for its own services.
-_COMPOSES = {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+# Variables that compose.yaml reads from the same file for its own services.
+_COMPOSE_NAMES = {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
 
 def _suggest(file: EnvFile, word: str) -> None:
-    """One line for a name that no setting has and that is nearly one: nothing would read it."""
+    """Prints one line for a name in the file that is almost the name of a setting: nothing would read it."""
     known = [name for names in configuration.variables().values() for name in names]
     near = (
-        [] if word in known or word in _COMPOSES else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
+        []
+        if word in known or word in _COMPOSE_NAMES
+        else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
     )
     if near:
         print(f"{file.origin(word)}: {word} is not a setting; did you mean {near[0]}?", file=sys.stderr)
@@ -139,6 +141,6 @@ def version() -> None:
     print(__version__)
 
 
-async def _migrate_and_tell(url: str) -> list[migrations.Migration]:
+async def _migrate_and_list(url: str) -> list[migrations.Migration]:
     await migrations.migrate(url)
     return await migrations.status(url)

@@ -1,4 +1,4 @@
-"""What can go wrong, in one tree. Raised anywhere, shown at the entrances as `{"error": {…}}` (docs/protocol.md).
+"""The tree of errors. Raised anywhere, sent to clients as `{"error": {…}}` (docs/protocol.md).
 
     ChatserverError                 internal             500
     ├── Malformed                   malformed            400
@@ -61,10 +61,10 @@ class ChatserverError(Exception):
         return cls(f"{field} {why}.", details={"field": field, "why": why})
 
     def as_dict(self) -> dict[str, Any]:
-        """The `error` object of the wire: code, message, and retry_after (seconds) and details where known."""
+        """The `error` object of the protocol: code, message, and retry_after (seconds) and details where known."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.retry_after is not None:
-            # Tenths, never too few: whoever comes back a moment early is refused again, and in the end for flooding.
+            # Rounded up to tenths: a client that retries a moment early is refused again, and in the end for flooding.
             error["retry_after"] = math.ceil(round(self.retry_after * 10, 3)) / 10
         if self.details:
             error["details"] = self.details
@@ -203,7 +203,7 @@ class ProviderError(ChatserverError):
     status = 502
     temporary: ClassVar[bool] = True
 
-    # The service's own words and its status, for the log and for another try; people are shown `message` only.
+    # The service's own message and its status, for the log and for retries; people are shown `message` only.
     said: str = ""
     answered: int | None = None
 

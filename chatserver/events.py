@@ -1,4 +1,4 @@
-"""What the server announces: the base of every event, and the envelope in which it travels to the sockets.
+"""The base of every event that the server announces, and the names of channels.
 
 Features define their events in their `events.py`; a verb announces with `tx.announce(channel, event)`, and the unit of
 work publishes after COMMIT. Durable events carry the `seq` of their session; ephemeral ones have a `merge_key`, and a
@@ -21,7 +21,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
         return None
 
     def ends_channel(self) -> bool:
-        """Whether nothing comes after it: those who listen hear it, and their sockets close."""
+        """Whether it is the last event of its channel: after it the sockets of its subscribers close."""
         return False
 
 
@@ -46,10 +46,10 @@ def session_channel(session_id: str) -> str:
 
 
 def user_channel(user_id: str) -> str:
-    """The channel of everything that one user has open."""
+    """The channel of all connections of one user."""
     return f"user:{user_id}"
 
 
 def address_channel(address: str) -> str:
-    """The channel on which processes tell each other what one address has open; `address` is not to be readable."""
+    """The channel on which nodes publish how many connections one address has; `address` is its keyed hash."""
     return f"address:{address}"

@@ -1,4 +1,4 @@
-"""Ids: time-ordered UUIDs (version 7, RFC 9562) as lower-case strings, made by whoever makes the thing.
+"""Ids: time-ordered UUIDs (version 7, RFC 9562) as lower-case strings, made by the process that creates the row.
 
 Their time is the database's, so that what several machines make is in order, whatever their own clocks say, to a few
 milliseconds; where that is not enough, as for messages, the caller says which id came before.
@@ -44,8 +44,7 @@ def _next_tick(after: int) -> int:
 
 
 def parse(text: str, field: str = "") -> str:
-    """The canonical form of an id from outside. Anything that is no UUID names nothing, so it is `NotFound`; `field` is
-    where it stood, for the error's details."""
+    """The canonical form of an id from a client. Raises NotFound where it is no UUID; `field` goes into its details."""
     try:
         return str(uuid.UUID(text))
     except ValueError:

@@ -1,5 +1,5 @@
-"""What one person, or one address, may do here. Read from the settings; every transaction carries it to the verbs, so
-that no entrance can forget it."""
+"""The limits of one user, or one address, from the settings. Every transaction has them (`tx.limits`), so that no entrance
+can forget to pass them on."""
 
 from dataclasses import dataclass, fields
 
@@ -8,7 +8,7 @@ from chatserver.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Counts; each is the setting of the same name. 0 is no limit. Nobody is called like the site (`site_name`)."""
+    """Counts; each is the setting of the same name. 0 is no limit. No user may be named like the site (`site_name`)."""
 
     commands_per_10_seconds: int = 0
     replies_per_hour: int = 0
@@ -25,7 +25,7 @@ class Limits:
 
     @classmethod
     def of(cls, config: Config) -> "Limits":
-        """The settings of people."""
+        """The limits of a configuration."""
         return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 
 

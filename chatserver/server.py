@@ -1,6 +1,6 @@
 """Runs the processes: the web server with its drain, several web processes, or a worker alone.
 
-Whoever starts brings the embedded Postgres up (where DATABASE_URL is empty) and the schema to date, then serves.
+The first process starts the embedded Postgres (where DATABASE_URL is empty) and migrates the schema.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from chatserver.realtime import limits
 from chatserver.runtime import file_descriptors, logs, loop_lag
 from chatserver.web.headers import security_headers
 
-# After the drain, what is left of requests under way has this long; then they are cut.
+# Requests still under way after the drain have this long; then they are cut.
 SHUTDOWN_SECONDS = 10
 
 log = structlog.get_logger(__name__)
 
 
 class Role(enum.StrEnum):
-    """What one process does."""
+    """Which parts of the product one process runs."""
 
     all = "all"
     web = "web"
@@ -131,7 +131,7 @@ def _connection_limiter(config: Config) -> ConnectionLimiter:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which lets the product say goodbye to its sockets before it closes anything."""
+    """uvicorn's server, which drains the product's websockets before it closes anything."""
 
     def __init__(self, config: uvicorn.Config, product: application.WebApplication) -> None:
         super().__init__(config)
@@ -139,7 +139,7 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end `serve`; a second one cuts what is left. uvicorn's own would kill us at the end."""
+        """SIGTERM and SIGINT end `serve`; a second one cuts what is left."""
         with _signals(self._ask_to_exit):
             yield
 
@@ -231,7 +231,7 @@ def _serve_in_child(config: Config, role: Role, listener: socket.socket) -> None
 async def _serve_under_parent(config: Config, role: Role, listener: socket.socket) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    # A supervisor that was killed tells nobody; without this its children would keep the port from the next one.
+    # Without this the children of a killed supervisor would keep the port from the next one.
     asyncio.get_running_loop().add_reader(parent.sentinel, _follow_parent, parent.sentinel)
     await serve_socket(config, role, listener)
 

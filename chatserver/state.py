@@ -1,4 +1,4 @@
-"""What the running process holds, opened by `app.lifespan` and handed to the entrances. Nothing here is global."""
+"""The parts of the running process, opened by `app.composition` and handed to the entrances. Nothing is global."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from chatserver.storage.base import Storage
 
 @dataclass(frozen=True)
 class State:
-    """The process's own parts; `providers` by name in the order of fall-back."""
+    """The parts of one process; `providers` by name in the order of fall-back."""
 
     config: Config
     secret_key: str

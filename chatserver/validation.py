@@ -1,4 +1,4 @@
-"""Text from people: trimmed, bounded and free of what no reader can see. Each refusal names the field and says why."""
+"""Validation of texts and numbers from clients. Raises Invalid with the name of the field and the reason."""
 
 import math
 import unicodedata
@@ -10,7 +10,7 @@ from chatserver.errors import Invalid
 
 T = TypeVar("T", bound=Struct)
 
-# Controls that change the direction or the order of what follows, with which a name can pretend to be another.
+# Bidirectional controls, with which a name can imitate another.
 _BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
 
 
@@ -31,17 +31,17 @@ def paragraphs(field: str, text: str, longest: int) -> str:
 
 
 def optional_paragraphs(field: str, text: str | None, longest: int) -> str | None:
-    """The same, where nothing at all is allowed too."""
+    """Like `paragraphs`; None for None and for an empty text."""
     return None if text is None or not text.strip() else paragraphs(field, text, longest)
 
 
 def trimmed(text: str) -> str:
-    """The text as it is kept: line ends of one kind, no white space around."""
+    """The text as it is stored: with `\\n` as line end, no white space around."""
     return text.replace("\r\n", "\n").strip()
 
 
 def visible(text: str) -> str:
-    """The text with a space in place of each control and each mark of direction."""
+    """The text with a space in place of each control character and bidirectional mark."""
     return "".join(" " if _is_control(character) else character for character in text)
 
 
@@ -55,8 +55,8 @@ def _refuse_unreadable(field: str, text: str) -> None:
 
 
 def unreadable(text: str) -> str | None:
-    """What makes a text one that nobody can store, in words that complete "the field …"; None where nothing does."""
-    # Postgres stores no NUL, and UTF-8 has no lone surrogates; both would fail much later and in worse words.
+    """Why a text cannot be stored, in words that complete "the field …"; None where it can."""
+    # Postgres stores no NUL, and UTF-8 has no lone surrogates; both would fail later and with a worse message.
     if "\x00" in text:
         return "must not contain the character NUL"
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -64,25 +64,25 @@ def unreadable(text: str) -> str | None:
     return None
 
 
-# What the database's bigint holds.
+# The largest bigint of Postgres.
 LARGEST_NUMBER = 2**63 - 1
 
 
 def check(value: T) -> T:
-    """A decoded command, body or query, unchanged. Invalid, with the field, where a value of it is one that nothing can
-    hold: a text with NUL or half a character, a number beyond 64 bits, infinity."""
+    """Returns a decoded command, body or query. Raises Invalid, with the field, for a value that cannot be stored: a text
+    with NUL or a lone surrogate, a number beyond 64 bits, infinity."""
     for name in value.__struct_fields__:
-        if why := _impossible(getattr(value, name)):
+        if why := _unstorable(getattr(value, name)):
             raise Invalid.field(name, why)
     return value
 
 
-def _impossible(value: Any) -> str | None:
+def _unstorable(value: Any) -> str | None:
     if isinstance(value, str):
         return unreadable(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Not an int: one of four hundred digits would not even become a float to be looked at.
+    # For floats only: isfinite() raises OverflowError for an int of four hundred digits.
     if isinstance(value, float) and not math.isfinite(value):
         return "must be a number"
     return None if -LARGEST_NUMBER <= value <= LARGEST_NUMBER else "must be a number of at most 64 bits"

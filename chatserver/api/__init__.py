@@ -1,1 +1,1 @@
-"""The HTTP API: typed endpoints, and the documents that are made from their types."""
+"""The HTTP API: typed endpoints, and the OpenAPI and AsyncAPI documents generated from their types."""

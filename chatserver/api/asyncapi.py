@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of the websocket, made from the commands' table and the events' types."""
+"""The AsyncAPI 3.0 document of the websocket, generated from the list of commands and the types of events."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
-"""Percent-encoded text, decoded strictly: paths, query strings and forms. What no reader could have meant is refused here.
+"""Strict decoding of percent-encoded paths, query strings and forms: invalid encodings are refused.
 
-A path that names nothing is 404 like any other; a field of a query or a form that cannot be one is 400 and is named. What a
-field means, and whether its value is in range, is judged where it is read.
+An undecodable path is 404 like any unknown one; an undecodable field of a query or form is 400 and named in the error. The
+meaning and range of a field are checked where it is used.
 """
 
 import re
@@ -14,20 +14,20 @@ from chatserver import validation
 from chatserver.errors import Malformed, NotFound
 from chatserver.runtime import redaction
 
-# Whatever is wrong with a signature there, it opens nothing and takes nothing away from who may come in without one.
+# Their query is a signature: an undecodable one is an invalid signature, not an error.
 _SIGNED_PATHS = "/files/"
-# Our longest form has a dozen.
+# Our longest form has a dozen fields.
 MAX_FIELDS = 100
 _LONGEST_NAME = 60
 _BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class UndecodableText(Exception):
-    """What is wrong with a text; completes the sentence "the field …"."""
+    """A text cannot be decoded; the message completes the sentence "the field …"."""
 
 
 class StrictAddresses:
-    """Refuses paths and queries that do not decode, before anything reads them."""
+    """Middleware that refuses undecodable paths and queries before anything reads them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class StrictAddresses:
 
 
 def fields(data: bytes) -> dict[str, str]:
-    """The fields of a query string or of an urlencoded form. Malformed, with the field, where one cannot be read."""
+    """The fields of a query string or an urlencoded form. Raises Malformed with the name of the field."""
     found: dict[str, str] = {}
     pairs = [pair.partition(b"=") for pair in data.split(b"&") if pair]
     if len(pairs) > MAX_FIELDS:
@@ -54,20 +54,20 @@ def fields(data: bytes) -> dict[str, str]:
             raise Malformed.field(name, "is given twice")
         try:
             found[name] = text(value.replace(b"+", b" "))
-        except UndecodableText as flaw:
-            raise Malformed.field(name, str(flaw)) from None
+        except UndecodableText as error:
+            raise Malformed.field(name, str(error)) from None
     return found
 
 
 def _name(written: bytes) -> str:
     try:
         return redaction.printable(redaction.cut(text(written.replace(b"+", b" ")), _LONGEST_NAME))
-    except UndecodableText as flaw:
-        raise Malformed(f"The name of a field {flaw}.") from None
+    except UndecodableText as error:
+        raise Malformed(f"The name of a field {error}.") from None
 
 
 def text(written: bytes) -> str:
-    """One percent-encoded text. UndecodableText where it is none."""
+    """One percent-encoded text, decoded. Raises UndecodableText."""
     try:
         encoded = written.decode("ascii")
     except UnicodeDecodeError:
@@ -86,13 +86,13 @@ def text(written: bytes) -> str:
 def _check_path(scope: Scope) -> None:
     try:
         text(scope["raw_path"] if scope.get("raw_path") is not None else scope["path"].encode("ascii", "replace"))
-    except UndecodableText as flaw:
+    except UndecodableText as error:
         field = _parameter(scope)
-        raise NotFound(details={"field": field, "why": str(flaw)} if field else None) from None
+        raise NotFound(details={"field": field, "why": str(error)} if field else None) from None
 
 
 def _parameter(scope: Scope) -> str | None:
-    """The parameter of the path in which the flaw stands, where a route takes the path at all."""
+    """The path parameter that cannot be decoded, where a route matches the path."""
     for route in scope["app"].router.routes:
         match, matched = route.matches(scope)
         if match is not Match.NONE:
@@ -102,5 +102,5 @@ def _parameter(scope: Scope) -> str | None:
 
 
 def _looks_undecoded(value: str) -> bool:
-    """Whether the server's lenient decoding has left its marks in a parameter."""
+    """Whether a parameter shows that uvicorn has decoded it leniently."""
     return "%" in value or "\ufffd" in value or not value.isprintable()

@@ -1,4 +1,4 @@
-"""The documents made from the types: /api/v1/openapi.json and /api/v1/asyncapi.json. Encoded once, at the start."""
+"""/api/v1/openapi.json and /api/v1/asyncapi.json: generated and encoded once, at the start."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class Documents(Struct, frozen=True):
 def make(
     endpoints: Sequence[Endpoint], commands: Sequence[Command], events: Sequence[type[Event]], config: Config
 ) -> Documents:
-    """The documents of these entrances."""
+    """The documents of these endpoints, commands and events."""
     return Documents(
         msgspec.json.encode(openapi(endpoints, config.origin)),
         msgspec.json.encode(asyncapi(commands, events, config.origin)),

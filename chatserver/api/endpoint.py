@@ -1,12 +1,11 @@
-"""The HTTP API's entrances: each is a Starlette route that parses, calls one verb and replies, and describes itself.
+"""Endpoints of the HTTP API: Starlette routes with declared types, from which the OpenAPI document is generated.
 
     ROUTES = [
         Endpoint("POST", "/sessions/{session_id}/messages", create, body=CreateMessage, answer=MessageAnswer, status=201),
     ]
 
 A handler takes the `ApiRequest` (state, viewer, path and query) and, where the endpoint declares one, the decoded body; it
-returns the answer as a value. Errors of `chatserver.errors` become their JSON form in the middleware. The OpenAPI
-document is made from the same declarations.
+returns the answer as a value. The middleware turns errors of `chatserver.errors` into JSON.
 """
 
 import json
@@ -26,7 +25,7 @@ from chatserver.runtime import redaction
 from chatserver.state import State
 
 PREFIX = "/api/v1"
-# No body of the API comes near this; uploads have their own entrance and their own limit.
+# Larger than any body of the API.
 MAX_BODY_BYTES = 256 * 1024
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -34,7 +33,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ApiRequest:
-    """One request to the API, with what a handler may need of it."""
+    """One request to the API, as its handler sees it."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -42,20 +41,20 @@ class ApiRequest:
 
     @property
     def viewer(self) -> Viewer:
-        """The person who asks; NotSignedIn where nobody has signed in."""
+        """The viewer. Raises NotSignedIn."""
         return require_viewer(self.request)
 
     def id(self, name: str) -> str:
-        """An id of the path, canonical; NotFound where it is none."""
+        """An id in the path, in its canonical form. Raises NotFound."""
         return ids.parse(self.request.path_params[name], name)
 
     def text(self, name: str) -> str:
-        """A text of the path."""
+        """A text in the path."""
         return str(self.request.path_params[name])
 
     def query(self, kind: type[T]) -> T:
-        """The query string as a struct of the given type; Invalid where a value does not fit."""
-        # `?kind=&q=` says nothing of either.
+        """The query string as a struct of the given type. Raises Malformed or Invalid."""
+        # An empty value (`?kind=&q=`) counts as missing.
         given = decoding.fields(self.request.scope["query_string"])
         return _convert({name: text for name, text in given.items() if text}, kind)
 
@@ -106,7 +105,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 
 
 async def read_body(request: Request, kind: type[T]) -> T:
-    """The JSON body as a value of `kind`: Malformed, TooLarge or Invalid where it is not one."""
+    """The JSON body as a value of `kind`. Raises Malformed, TooLarge or Invalid."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
@@ -116,10 +115,10 @@ async def read_body(request: Request, kind: type[T]) -> T:
 
 
 def decode(data: bytes, kind: type[T]) -> T:
-    """JSON as a value of `kind`. A text that is no JSON is Malformed; one of the wrong shape is Invalid, with its field."""
+    """JSON as a value of `kind`. Raises Malformed for invalid JSON, and Invalid, with the field, for a wrong type."""
     try:
         value = msgspec.json.decode(data, type=kind)
-        # Which of two is meant nobody knows, and readers differ.
+        # Of a repeated name parsers take the first or the last value, so it is refused.
         json.loads(data, object_pairs_hook=_refuse_repeated)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the HTTP API, made from the endpoints' own declarations and the error tree."""
+"""The OpenAPI 3.1 document of the HTTP API, generated from the declarations of the endpoints and the error tree."""
 
 import re
 from collections.abc import Sequence
@@ -121,7 +121,7 @@ def _success(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
 
 
 def _error_references(endpoint: Endpoint) -> Document:
-    # Any query may be one that cannot be read.
+    # Any query string may be undecodable.
     statuses = {400, 429, 500, 503}
     if endpoint.signed_in:
         statuses |= {401, 403}

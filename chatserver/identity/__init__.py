@@ -1,1 +1,1 @@
-"""Who is asking and from where: the signed-in viewer, addresses as limits count them, and a person's colour."""
+"""The viewer of a request, client addresses as limits count them, and a user's colour."""

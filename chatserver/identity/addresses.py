@@ -7,10 +7,10 @@ from ipaddress import IPv6Address, ip_network
 from chatserver.net.ip_addresses import address_of
 
 # Addresses whose subnet and hash are cached: a client that opens one socket often opens more.
-KEPT = 4096
+CACHE_SIZE = 4096
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def subnet_of(address: str) -> str:
     """The unit that limits count by: an IPv4 address itself, the /64 of an IPv6 address, which one subscriber has whole.
 
@@ -22,7 +22,7 @@ def subnet_of(address: str) -> str:
     return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHE_SIZE)
 def hidden(address: str, secret_key: str) -> str:
     """A keyed hash of the subnet, 32 hexadecimal digits: addresses are few, so an unkeyed hash could be reversed."""
     text = f"address:{subnet_of(address)}".encode("utf-8", "replace")

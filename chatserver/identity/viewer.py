@@ -1,4 +1,4 @@
-"""Who is asking. The middleware puts a `Viewer` (or None) on `request.state.viewer`; entrances require one."""
+"""The viewer: who sends a request. The middleware sets `request.state.viewer` (or None); entrances require one."""
 
 from typing import Literal
 
@@ -7,13 +7,13 @@ from starlette.requests import HTTPConnection
 
 from chatserver.errors import NotAllowed, NotSignedIn
 
-# Where programs come in: the API, files and sockets. A person's pages take the browser's sign-in alone, so that a token
-# in the wrong hands makes no other token, ends no sign-in and exports nothing.
+# Paths that accept API tokens: the API, files and sockets. Pages accept the browser's sign-in only, so that a stolen token
+# can make no other token, end no sign-in and export nothing.
 TOKEN_PATHS = ("/api/", "/files/", "/ws/")
 
 
 class Viewer(Struct, frozen=True, kw_only=True):
-    """A signed-in person and how the sign-in was shown: by the browser's cookie or by an API token."""
+    """A signed-in user, and the credential: the browser's cookie or an API token (`via`, `credential_id`)."""
 
     id: str
     name: str
@@ -23,30 +23,30 @@ class Viewer(Struct, frozen=True, kw_only=True):
 
 
 def current_viewer(connection: HTTPConnection) -> Viewer | None:
-    """The person behind a request or a websocket's handshake, or None."""
+    """The viewer of a request or a websocket handshake, or None."""
     viewer: Viewer | None = connection.state.viewer
     return viewer
 
 
 def require_viewer(connection: HTTPConnection) -> Viewer:
-    """The person behind a request; NotSignedIn where there is none."""
+    """The viewer of a request. Raises NotSignedIn."""
     viewer = current_viewer(connection)
     if viewer is None:
         raise NotSignedIn
     return viewer
 
 
-def shown_token(connection: HTTPConnection) -> str | None:
-    """The Bearer token of a request to where tokens count; None where none is shown, or the header is not looked at."""
+def bearer_token(connection: HTTPConnection) -> str | None:
+    """The Bearer token of a request whose path accepts tokens, or None."""
     if not connection.scope["path"].startswith(TOKEN_PATHS):
         return None
-    # Other schemes are not ours: a proxy in front may ask for a password of its own.
+    # Other schemes are ignored: a proxy may ask for a password of its own.
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def require_browser(connection: HTTPConnection) -> Viewer:
-    """The person behind a request that a browser's sign-in may make, and an API token may not."""
+    """The viewer of a request that needs a browser's sign-in. Raises NotSignedIn, or NotAllowed for an API token."""
     viewer = require_viewer(connection)
     if viewer.via != "cookie":
         raise NotAllowed("An API token may not do that. Sign in with a browser and do it in the settings.")

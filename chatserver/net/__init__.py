@@ -1,1 +1,1 @@
-"""Addresses of the network in one form: IP addresses and URLs."""
+"""Normalised network addresses: IP addresses and URLs."""

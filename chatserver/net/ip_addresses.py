@@ -1,4 +1,4 @@
-"""IP addresses in one form, however a socket, a proxy or an operator spells them."""
+"""Parses IP addresses and networks into one form, however a socket, a proxy or an operator writes them."""
 
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -8,13 +8,13 @@ from chatserver.errors import ConfigurationError
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# ::ffff:0:0/96: IPv4 as a socket of both families spells it.
+# ::ffff:0:0/96: IPv4 addresses as a dual-stack socket reports them.
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _LONGEST = 64
 
 
 def address_of(text: str) -> Address | None:
-    """One address; None where it is none. IPv4 in IPv6 is IPv4, and a zone (`%eth0`) is this machine's own affair."""
+    """The address in a text, or None. IPv4-mapped IPv6 becomes IPv4; a zone (`%eth0`) is dropped."""
     if len(text) > _LONGEST:
         return None
     try:
@@ -30,14 +30,14 @@ _WITH_PORT = re.compile(r"(?:\[([^\]]*)\]|([0-9.]+))(?::[0-9]*)?")
 
 
 def peer_of(text: str) -> Address | None:
-    """An address that may have a port behind it, or quotes around it; None for `unknown` and made-up names."""
+    """The address in a text with an optional port and quotes; None for `unknown` and other names."""
     text = text.strip().strip('"')
     found = _WITH_PORT.fullmatch(text)
     return address_of((found[1] or found[2] or "") if found else text)
 
 
 def network_of(text: str) -> Network | None:
-    """An address or a network such as 10.0.0.0/8; None where it is neither."""
+    """The address or network (10.0.0.0/8) in a text, or None."""
     written, slash, size = text.strip().partition("/")
     address = address_of(written.strip("[]"))
     if address is None:
@@ -54,7 +54,7 @@ def network_of(text: str) -> Network | None:
 
 
 def setting(name: str, text: str) -> Network:
-    """The same, of a setting: ConfigurationError where it is neither."""
+    """The address or network in a setting. Raises ConfigurationError."""
     network = network_of(text)
     if network is None:
         raise ConfigurationError(

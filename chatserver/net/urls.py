@@ -1,7 +1,7 @@
-"""Addresses of the web in one form: the one that a browser gives them (URL Standard of the WHATWG, 3.5 and 4.4).
+"""URLs in the normal form of browsers (URL Standard of the WHATWG, 3.5 and 4.4).
 
-Scheme and host in small letters, names of any language in ASCII, numbers as numbers are written, no default port, no dot
-or slash at the end. What is configured is put into it once, by `Config`; what a browser says is compared in it.
+Scheme and host in lower case, names of any language in ASCII (IDNA), canonical IP addresses, no default port, no trailing
+dot or slash. `Config` normalises its settings once; headers of browsers are normalised and then compared.
 """
 
 import ipaddress
@@ -14,20 +14,20 @@ import idna
 from chatserver.errors import ConfigurationError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# "Forbidden domain code points": a browser takes no host with one of them. Underscores it takes.
+# "Forbidden domain code points": a browser accepts no host with one of them. It accepts underscores.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\"#%/:<>?@\[\\\]^`{|}]")
-# A host whose last label begins like a number is an IPv4 address, in one of its many spellings, or nothing.
+# A host whose last label is a number is an IPv4 address in one of its notations, or invalid.
 _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
 _LONGEST_HOST = 253
-# What a browser's address bar would not send on as it stands.
-_UNWRITABLE = re.compile(r"[\x00-\x20\x7f]")
+# Characters that no URL contains unescaped.
+_CONTROLS_AND_BLANKS = re.compile(r"[\x00-\x20\x7f]")
 
 
 # Hosts ------------------------------------------------------------------------------------------------------------
 
 
 def host_of(text: str) -> str | None:
-    """A host as browsers say it, IPv6 in its brackets; None where a browser would take it for none."""
+    """The normal form of a host, IPv6 in brackets; None where a browser would reject it."""
     if text.startswith("[") and text.endswith("]"):
         return _ipv6(text[1:-1])
     name = _ascii(text)
@@ -66,12 +66,12 @@ def _ipv6(text: str) -> str | None:
         return None
     if number.ipv4_mapped is None:
         return f"[{number}]"
-    # Newer versions of Python write its last part as IPv4, which browsers do not.
+    # Newer versions of Python write the last part as IPv4, which browsers do not.
     return f"[::ffff:{int(number) >> 16 & 0xFFFF:x}:{int(number) & 0xFFFF:x}]"
 
 
-def is_number(host: str) -> bool:
-    """Whether a host in this form is an IP address."""
+def is_ip_address(host: str) -> bool:
+    """Whether a normalised host is an IP address."""
     return host.startswith("[") or bool(_ENDS_IN_NUMBER.fullmatch(host))
 
 
@@ -79,12 +79,12 @@ def is_number(host: str) -> bool:
 
 
 def origin(scheme: str, host: str, port: int | None) -> str:
-    """An origin of a host in this form."""
+    """The origin of a scheme, a normalised host and a port."""
     return f"{scheme}://{host}" if port in {None, _DEFAULT_PORTS[scheme]} else f"{scheme}://{host}:{port}"
 
 
 def origin_of(text: str) -> str | None:
-    """The origin that an `Origin` header names, in this form; None where it names none."""
+    """The normalised origin of an `Origin` header; None where it is invalid or `null`."""
     parts = _split(text)
     if parts is None or parts.scheme not in _DEFAULT_PORTS or parts.path or parts.query or parts.fragment:
         return None
@@ -92,7 +92,7 @@ def origin_of(text: str) -> str | None:
 
 
 def authority_of(text: str) -> tuple[str, int | None] | None:
-    """Host and port of a `Host` header, in this form; None where it is none."""
+    """Normalised host and port of a `Host` header; None where it is invalid."""
     parts = _split(f"//{text}")
     if parts is None or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
         return None
@@ -101,8 +101,8 @@ def authority_of(text: str) -> tuple[str, int | None] | None:
 
 
 def _split(text: str) -> SplitResult | None:
-    """The parts; None where it cannot be taken apart, has a character that no address has, or no port's number."""
-    if _UNWRITABLE.search(text):
+    """The parts of a URL; None where it cannot be parsed, holds a control character or blank, or has an invalid port."""
+    if _CONTROLS_AND_BLANKS.search(text):
         return None
     try:
         parts = urlsplit(text)
@@ -124,22 +124,22 @@ def _origin(parts: SplitResult) -> str | None:
 
 
 # Settings ---------------------------------------------------------------------------------------------------------
-# What is wrong is said without repeating the value: an address may hold a password.
+# Errors do not repeat the value: a URL may hold a password.
 
 
 def public(name: str, text: str) -> str:
-    """The address that people use: an origin and nothing behind it. ConfigurationError where it is not."""
-    base_of_all = base(name, text)
-    if urlsplit(base_of_all).path:
+    """The public URL: an origin without a path. Raises ConfigurationError."""
+    url = base(name, text)
+    if urlsplit(url).path:
         raise ConfigurationError(
             f"{name} has a path; chatserver is served from the root of a name (or port) of its own, such as "
             "https://chat.example.org."
         )
-    return base_of_all
+    return url
 
 
 def base(name: str, text: str) -> str:
-    """An http address to which paths are added, without the slash at its end. ConfigurationError where it is none."""
+    """An HTTP URL to which paths are appended, without a trailing slash. Raises ConfigurationError."""
     if not re.match(r"https?:", text, re.IGNORECASE):
         raise ConfigurationError(f"{name} must start with http: or https:.")
     parts = _split(text)
@@ -155,7 +155,7 @@ def base(name: str, text: str) -> str:
 
 
 def engine(name: str, text: str, schemes: tuple[str, ...]) -> str:
-    """The address of a database or a broker, with all that it carries. ConfigurationError where it is none."""
+    """The URL of a database, broker or storage, with a normalised host. Raises ConfigurationError."""
     scheme, colon, rest = text.partition(":")
     if not colon or scheme.lower() not in schemes:
         raise ConfigurationError(f"{name} must start with {' or '.join(each + ':' for each in schemes)}.")
@@ -172,7 +172,7 @@ def engine(name: str, text: str, schemes: tuple[str, ...]) -> str:
         raise ConfigurationError(
             f"{name} cannot be read: in a password, # / ? @ : [ ] are written as %23 %2F %3F %40 %3A %5B %5D."
         ) from None
-    # A folder of sockets may stand in a host's place, percent-encoded, and several hosts with commas between.
+    # In place of the host there may be a percent-encoded folder of sockets, or several hosts separated by commas.
     plain = hosts and "," not in hosts and not hosts.startswith("%")
     return _with_host(text, parts) if plain else text
 

@@ -1,1 +1,1 @@
-"""Texts as people see and type them: graphemes, confusable characters, and when two of them are the same."""
+"""Texts as people see and type them: graphemes, confusable characters, and when two texts are equal."""

@@ -1,6 +1,6 @@
-"""Which texts look the same: skeletons after UTS 39, made from Unicode's table of confusable characters.
+"""Which texts look the same: skeletons (UTS 39), made from Unicode's table of confusable characters.
 
-Two texts look alike where `keys` of the one and of the other have something in common.
+Two texts look alike where their `keys` have an element in common.
 """
 
 import functools
@@ -20,8 +20,7 @@ _SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 
 
 def keys(text: str) -> frozenset[str]:
-    """What a text looks like, in two readings: as it stands, and in lower case, which tells apart other letters
-    (a capital I is an l, a small i is not)."""
+    """The skeletons of a text as it is and in lower case, since other letters look alike in each."""
     plain = "".join(character for character in unicodedata.normalize("NFKC", text) if not _is_hidden(character))
     return frozenset({_skeleton(plain).casefold(), _skeleton(plain.casefold()).casefold()})
 
@@ -37,20 +36,20 @@ def _skeleton(text: str) -> str:
 
 @functools.cache
 def prototypes() -> dict[str, str]:
-    """The character or characters that each confusable one stands for. Read once; takes some 50 ms."""
+    """The prototype (one or more characters) of each confusable character. Loaded once, in about 50 ms."""
     packaged = resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text(encoding="utf-8")
-    # Both ways, from a character to its prototype and back; the names of right-to-left ones are wrapped in marks.
+    # The table maps a character to its prototype and back; right-to-left characters are wrapped in marks.
     table = {
         _unwrapped(one): [_unwrapped(other["c"]) for other in others] for one, others in json.loads(packaged).items()
     }
     lesser = {one: others[0] for one, others in table.items() if len(one) == 1 and _is_lesser(one, others, table)}
-    # Small capitals stand for Cyrillic letters there, for one.
+    # In the table some prototypes are small capitals.
     capitals = _small_capitals()
     return {one: capitals.get(other, other) for one, other in lesser.items()} | capitals
 
 
 def _is_lesser(one: str, others: list[str], table: dict[str, list[str]]) -> bool:
-    """Whether this is no prototype. One has many that look like it; where there are but two, any of them will do."""
+    """Whether this is not the prototype. A prototype has several confusables; of two characters, either will do."""
     other = others[0]
     if len(others) > 1:
         return False

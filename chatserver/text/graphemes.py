@@ -1,6 +1,6 @@
-"""Characters as people see them, which may be several code points: what a cut or an initial must not take apart.
+"""Grapheme clusters: characters as people see them, which may be several code points.
 
-Near enough to UAX 29 for letters with marks, emoji with their joiners and skins, flags and Hangul.
+An approximation of UAX 29 for letters with marks, emoji with joiners and skin tones, flags and Hangul.
 """
 
 import unicodedata
@@ -12,10 +12,10 @@ _MARKS = {"Mn", "Me", "Mc"}
 
 
 def clusters(text: str) -> Iterator[str]:
-    """The text in characters as they are seen."""
+    """The grapheme clusters of a text."""
     start = 0
     for index in range(1, len(text)):
-        if not _goes_on(text, start, index):
+        if not _continues(text, start, index):
             yield text[start:index]
             start = index
     if text:
@@ -23,7 +23,7 @@ def clusters(text: str) -> Iterator[str]:
 
 
 def initial(name: str) -> str:
-    """A person's letter, as avatars have it; nothing of nothing.
+    """The first cluster of a name in upper case, for an avatar; empty for an empty name.
 
     >>> initial("🇮🇳 Asha"), initial("e\u0301lan")
     ('🇮🇳', 'E\u0301')
@@ -32,7 +32,7 @@ def initial(name: str) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """The beginning of a text, at most so many code points long, with its last character whole."""
+    """The beginning of a text, at most `longest` code points long, without cutting a cluster."""
     kept = ""
     for cluster in clusters(text[: longest + 40]):
         if len(kept) + len(cluster) > longest:
@@ -41,8 +41,8 @@ def cut(text: str, longest: int) -> str:
     return kept or text[:longest]
 
 
-def _goes_on(text: str, start: int, index: int) -> bool:
-    """Whether the character at `index` belongs to the one that began at `start`."""
+def _continues(text: str, start: int, index: int) -> bool:
+    """Whether the code point at `index` belongs to the cluster that begins at `start`."""
     before, this = text[index - 1], text[index]
     if _JOINER in (before, this) or unicodedata.category(this) in _MARKS:
         return True

@@ -1,7 +1,7 @@
 """When two texts that people type are the same: e-mail addresses, passwords, invite codes.
 
-Keyboards, input methods and pasteboards write the same thing in several ways. Each notion of "equal" stands here, once:
-what looks a thing up, what counts the guesses at it and what keeps it unique use the same function.
+Keyboards, input methods and clipboards encode the same text in several ways. Each notion of "equal" is defined here, once:
+look-up, rate limits and uniqueness use the same function.
 """
 
 import re
@@ -11,9 +11,9 @@ import idna
 
 # RFC 5321 §4.5.3.1.3, without the angle brackets.
 LONGEST_EMAIL = 254
-# What input methods type for the at sign and the dots of a domain (UTS 46 takes the same dots).
+# Full-width forms of the at sign and of dots, as input methods type them (UTS 46 maps the same dots).
 _SIGNS = str.maketrans({"＠": "@", "。": ".", "．": ".", "｡": "."})
-# A code is base64url; what stands around it came with the pasting.
+# Characters that are not base64url: they were pasted along with the code.
 _CODE = re.compile(r"[^A-Za-z0-9_-]+")
 _INVITE_PATH = "/invite/"
 
@@ -22,14 +22,14 @@ _INVITE_PATH = "/invite/"
 
 
 def email(text: str) -> str:
-    """An address as it is kept and shown: without what surrounds it, its signs as mail knows them."""
+    """An address as it is stored and shown: trimmed, in NFC, with ASCII signs."""
     return unicodedata.normalize("NFC", _bare(text).translate(_SIGNS))
 
 
 def email_key(text: str) -> str:
-    """The same text for every spelling of one address: upper and lower case, NFC and NFD, a domain in Unicode or not.
+    """One key for every spelling of an address: upper and lower case, NFC and NFD, a domain in Unicode or Punycode.
 
-    Kept beside the address, unique; for ASCII it is the address in lower case.
+    Stored beside the address, unique; for ASCII it is the address in lower case.
     """
     address = email(text)
     if address.isascii() or len(address) > LONGEST_EMAIL:
@@ -47,7 +47,7 @@ def _domain_key(domain: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without the blanks and invisible signs around it, which come with what is pasted."""
+    """The text without the blanks and invisible characters around it."""
     start, end = 0, len(text)
     while start < end and _is_blank(text[start]):
         start += 1
@@ -64,7 +64,7 @@ def _is_blank(character: str) -> bool:
 
 
 def password(text: str) -> str:
-    """A password as it is hashed: NFC, every blank the same one (RFC 8265, OpaqueString). Nothing is trimmed."""
+    """A password as it is hashed: NFC, every space U+0020 (RFC 8265, OpaqueString). Nothing is trimmed."""
     normal = unicodedata.normalize("NFC", text)
     if normal.isascii():
         return normal
@@ -72,7 +72,7 @@ def password(text: str) -> str:
 
 
 def password_spellings(text: str) -> list[str]:
-    """What a password may have been hashed as, the way of today first: hashes from before took it as it was typed."""
+    """The forms in which a password may have been hashed, today's first: older hashes are of the text as typed."""
     if text.isascii():
         return [text]
     older = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
@@ -83,6 +83,6 @@ def password_spellings(text: str) -> list[str]:
 
 
 def invite_code(text: str) -> str:
-    """The code in what somebody pasted: with blanks or line breaks in it, or the whole link."""
+    """The invite code in a pasted text: a code with blanks or line breaks in it, or a whole link."""
     code = text.rpartition(_INVITE_PATH)[2] if _INVITE_PATH in text else text
     return _CODE.sub("", re.split(r"[?#]", code, maxsplit=1)[0])

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
-from chatserver.identity.viewer import Viewer, current_viewer, shown_token
+from chatserver.identity.viewer import Viewer, bearer_token, current_viewer
 from chatserver.net import ip_addresses
 from chatserver.users import device_cookies, sign_ins, tokens
 from chatserver.users.models import Visitor
@@ -26,7 +26,7 @@ _FORWARDED = (
 
 async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
     """The viewer of a request, or None. A Bearer token, where one counts, counts alone: a cookie makes no bad one good."""
-    token = shown_token(connection)
+    token = bearer_token(connection)
     if token is not None:
         return await database.run_system(viewer_of_token, token) if tokens.is_well_formed_api_token(token) else None
     cookie = cookies.read(connection, config, COOKIE)

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver.config import Config
 from chatserver.errors import NotAllowed
-from chatserver.identity.viewer import Viewer, shown_token
+from chatserver.identity.viewer import Viewer, bearer_token
 from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.hosts import is_own_origin
 
@@ -50,7 +50,7 @@ class SameOrigin:
         if scope["method"] in _SAFE_METHODS or scope["path"] == REPORTS_PATH:
             return True
         connection = HTTPConnection(scope)
-        if shown_token(connection) is not None:
+        if bearer_token(connection) is not None:
             return True
         site = connection.headers.get("sec-fetch-site")
         if site is not None:

@@ -46,7 +46,7 @@ def is_own_host(config: Config, host: str) -> bool:
     if name in LOOPBACK or name in {_host_of(config.origin), _in_url(config.host)}:
         return True
     # Listening on every interface without PUBLIC_URL it is reached by IP address, and those cannot be rebound.
-    return not config.public_url and config.host in _EVERY_INTERFACE and urls.is_number(name)
+    return not config.public_url and config.host in _EVERY_INTERFACE and urls.is_ip_address(name)
 
 
 def is_own_origin(config: Config, scope: Scope, origin: str) -> bool:
@@ -65,7 +65,7 @@ def link_origin(config: Config, scope: Scope) -> str:
 def is_loopback_origin(origin: str) -> bool:
     """Whether an origin of ours is a loopback address, which means another machine to everybody else."""
     host = _host_of(origin)
-    return host in LOOPBACK or (urls.is_number(host) and ip_address(host.strip("[]")).is_loopback)
+    return host in LOOPBACK or (urls.is_ip_address(host) and ip_address(host.strip("[]")).is_loopback)
 
 
 def _request_origin(config: Config, scope: Scope) -> str:

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from chatserver.config import Config
 from chatserver.errors import Busy, Invalid, NotSignedIn
-from chatserver.identity.viewer import Viewer, shown_token
+from chatserver.identity.viewer import Viewer, bearer_token
 from chatserver.web import app_shell, errors, filters, forms, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.site import site_of
@@ -29,7 +29,7 @@ BROWSER = {"Accept": "text/html"}
 
 
 async def identify(connection: HTTPConnection) -> Viewer | None:
-    if shown_token(connection) == "ada":
+    if bearer_token(connection) == "ada":
         return _viewer("ada", "token")
     name = connection.cookies.get("who")
     return _viewer(name, "cookie") if name else None
