@@ -65,11 +65,11 @@ class RedisSubscriber:
             self._may_have_missed -= removed
             subscribed |= added
             subscribed -= removed
-            await self._send(connection, "SUBSCRIBE", added)
-            await self._send(connection, "UNSUBSCRIBE", removed)
+            await self._send_command(connection, "SUBSCRIBE", added)
+            await self._send_command(connection, "UNSUBSCRIBE", removed)
             await self._wake.wait()
 
-    async def _send(self, connection: AbstractConnection, command: str, channels: Iterable[str]) -> None:
+    async def _send_command(self, connection: AbstractConnection, command: str, channels: Iterable[str]) -> None:
         names = (self._prefix + channel.encode() for channel in channels)
         while some := list(itertools.islice(names, CHANNELS_AT_ONCE)):
             await connection.send_command(command, *some, check_health=False)

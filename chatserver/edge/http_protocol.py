@@ -188,7 +188,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
         self._flow.is_holding = True
 
-    def _release(self) -> None:
+    def _feed_held_input(self) -> None:
         if not self._held_input or self._is_over or self._phase is Phase.discarding or self._has_to_wait():
             return
         data, self._held_input = self._held_input, b""
@@ -291,13 +291,13 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._phase is Phase.idle and not self._is_answering():
             self._deadline = self.loop.time() + self._limits.idle_seconds
         if self._held_input:
-            self.loop.call_soon(self._release)
+            self.loop.call_soon(self._feed_held_input)
 
     def resume_writing(self) -> None:
         self._resumes += 1
         super().resume_writing()
         if self._held_input:
-            self.loop.call_soon(self._release)
+            self.loop.call_soon(self._feed_held_input)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
         """Called where the parser failed."""

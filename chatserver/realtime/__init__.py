@@ -4,7 +4,7 @@ The way of one event:
 
 1. A verb calls `tx.announce(channel, event)`; after COMMIT `database.unit_of_work` calls `hub.Hub.publish`.
 2. The hub encodes the event once and gives the `Envelope` to the broker (`brokers.memory`, `brokers.redis`).
-3. In every process that is subscribed to the channel the broker calls `hub.Hub._receive`, which decodes events of others.
+3. In every process that is subscribed to the channel the broker calls `hub.Hub._deliver`, which decodes events of others.
 4. `channel.Channel.receive` holds back frequent ephemeral events (`throttle`) and sorts durable ones by seq
    (`reorder_buffer`). A gap is read from the `ports.SessionSource`; `maintenance` finds it where no event follows.
 5. At the end of the loop's iteration `channel.Channel.flush` gives the batch to its `subscribers`, one group a subprotocol.

@@ -92,7 +92,7 @@ class Channel:
     def remove(self, connection: Connection) -> None:
         if connection in self._connections:
             del self._connections[connection]
-            self._subscribers[connection.request.subprotocol].remove(connection)
+            self._subscribers[connection.request.subprotocol].discard(connection)
             self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
 
     def readiness_changed(self, connection: Connection) -> None:
@@ -179,7 +179,7 @@ class Channel:
     def _append(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
             if envelope.event is not None and envelope.event.durable_seq() is not None:
-                self._queue += self._throttle.flush(self._loop.time())
+                self._queue += self._throttle.pop_all(self._loop.time())
             self._queue.append(envelope)
         if envelopes:
             self._schedule_flush(self)

@@ -110,7 +110,7 @@ class Connection:
         self.channel: ChannelPort | None = None
         self._writable: asyncio.Future[None] | None = None
         caller = Caller(viewer=request.viewer, session_id=request.session_id, connection_id=self.id)
-        self.inbox = Inbox(caller, commands, rate_limit, self._reply, self._close_flooding)
+        self.inbox = Inbox(caller, commands, rate_limit, self._send_reply, self._close_flooding)
 
     # Initial synchronization --------------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class Connection:
             self._flush_outbox()
 
     def _buffer(self, key: str | None, seq: int | None, data: bytes) -> None:
-        if self.outbox is not None and not self.outbox.add(key, seq, data):
+        if self.outbox is not None and not self.outbox.append(key, seq, data):
             self.close(Close.TOO_SLOW, "come back with after")
 
     def _flush_outbox(self) -> None:
@@ -187,7 +187,7 @@ class Connection:
 
     # Commands -----------------------------------------------------------------------------------------------------
 
-    def _reply(self, reply: CommandReply) -> None:
+    def _send_reply(self, reply: CommandReply) -> None:
         if self.channel is not None and not self.is_closed:
             self.channel.send_to(self, encode(reply))
 
@@ -200,7 +200,7 @@ class Connection:
         if self.is_closed:
             return
         try:
-            self.inbox.receive(text)
+            self.inbox.accept(text)
         except protocol.BadFrame:
             self.close(Close.BAD_FRAME, "a frame is one JSON object")
 
@@ -214,13 +214,13 @@ class Connection:
             self.channel.readiness_changed(self)
 
     def resume_writing(self) -> None:
-        self._release()
+        self._wake_writer()
         self._flush_outbox()
 
     def connection_lost(self) -> None:
         self._detach()
 
-    def _release(self) -> None:
+    def _wake_writer(self) -> None:
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
 
@@ -248,7 +248,7 @@ class Connection:
         self.is_closed = True
         self.outbox = Outbox()
         self.inbox.close()
-        self._release()
+        self._wake_writer()
         if self.channel is not None:
             self.channel.remove(self)
         if not self.closed.done():

@@ -80,7 +80,7 @@ class Hub:
         """Begins delivery. `source` reads sessions."""
         self.source = source
         self._loop = asyncio.get_running_loop()
-        await self._broker.start(self._receive, self._check_for_gap)
+        await self._broker.start(self._deliver, self._check_for_gap)
         self._cluster.start(self.listen)
         maintenance = Maintenance(self.admission, self.channels, source, self.limits, self.readiness)
         self._maintenance = asyncio.create_task(maintenance.run())
@@ -137,7 +137,7 @@ class Hub:
 
     # Receiving ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, envelope: Envelope) -> None:
+    def _deliver(self, envelope: Envelope) -> None:
         channel = self._channels.get(envelope.channel)
         listeners = self._listeners.get(envelope.channel)
         if channel is None and listeners is None:
@@ -174,10 +174,10 @@ class Hub:
             return
         channel.is_scheduled = True
         if not self._scheduled:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_channels)
         self._scheduled.append(channel)
 
-    def _flush(self) -> None:
+    def _flush_channels(self) -> None:
         scheduled, self._scheduled = self._scheduled, []
         for channel in scheduled:
             try:
@@ -246,11 +246,11 @@ class Hub:
 
     async def join(self, connection: Connection) -> None:
         """Subscribes a connection and synchronizes it. Raises NotFound for strangers, and connection.Disconnected."""
-        channel = self._subscribe(connection)
+        channel = self._subscribe_connection(connection)
         await synchronize(connection, channel, self.source, self._semaphores)
         self.readiness.database_answered()
 
-    def _subscribe(self, connection: Connection) -> Channel:
+    def _subscribe_connection(self, connection: Connection) -> Channel:
         # Subscribed before the session is read: events between the two wait in the outbox of the connection.
         name = session_channel(connection.request.session_id)
         channel = self._channels.get(name)
@@ -261,7 +261,7 @@ class Hub:
             self._channels[name] = channel
             self._broker.subscribe(name)
         channel.add(connection)
-        # NodeUsage events on the channel of an address go to the cluster in `_receive`; the subscription needs a listener.
+        # NodeUsage events on the channel of an address go to the cluster in `_deliver`; the subscription needs a listener.
         listeners = {connection.request.user_channel: self._revoke, connection.request.address_channel: _ignore}
         self._unlisten[connection] = [self.listen(name, listener) for name, listener in listeners.items()]
         return channel
@@ -293,4 +293,4 @@ class Hub:
 
 
 def _ignore(event: Any) -> None:
-    """The listener of a channel whose events are handled in `_receive`."""
+    """The listener of a channel whose events are handled in `_deliver`."""

@@ -70,7 +70,7 @@ class Inbox:
         if self._runner is not None:
             await asyncio.wait([self._runner])
 
-    def receive(self, text: str) -> None:
+    def accept(self, text: str) -> None:
         """Takes one text message. Raises protocol.BadFrame where it is not a command at all."""
         frame = protocol.decode(text)
         now = asyncio.get_running_loop().time()

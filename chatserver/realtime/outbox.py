@@ -19,7 +19,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, key: str | None, seq: int | None, data: bytes) -> bool:
+    def append(self, key: str | None, seq: int | None, data: bytes) -> bool:
         """Adds an encoded event; it replaces one with the same merge key. False where the outbox is full."""
         if key is not None:
             self._pop(key)

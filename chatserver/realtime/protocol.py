@@ -20,8 +20,6 @@ HTML = "chat.v1.html"
 MAX_DEPTH = 8
 # A 64-bit integer has at most twenty digits with its sign; parsing longer numbers costs time.
 MAX_DIGITS = 20
-# A close frame holds 125 bytes, two of them the code.
-MAX_REASON_BYTES = 123
 
 
 class Close(IntEnum):

@@ -35,7 +35,7 @@ class ReorderBuffer:
         if self.position is not None:
             return []
         self.position = self.start = seq
-        return self._release()
+        return self._pop_ready()
 
     def expect(self, seq: int) -> None:
         """The session's stream is known to have reached `seq`."""
@@ -55,7 +55,7 @@ class ReorderBuffer:
                 return [envelope]
         if len(self._durable) < LATE_EVENTS:
             self._durable[seq] = envelope
-        return self._release()
+        return self._pop_ready()
 
     def _push_ephemeral(self, envelope: Envelope) -> list[Envelope]:
         # A delta must not overtake the message that it continues.
@@ -79,9 +79,9 @@ class ReorderBuffer:
                 self.position = seq
         # A seq that no message has any more was replaced by a later change of the same message.
         self.position = max(self.position, known)
-        return ready + self._release()
+        return ready + self._pop_ready()
 
-    def _release(self) -> list[Envelope]:
+    def _pop_ready(self) -> list[Envelope]:
         if self.position is None:
             return []
         for seq in [seq for seq in self._durable if seq <= self.position]:

@@ -27,14 +27,14 @@ class Subscribers:
 
     def update(self, connection: Connection) -> None:
         """Adds a connection, or moves it to the group that fits its state."""
-        self.remove(connection)
+        self.discard(connection)
         if connection.outbox is None:
             self._direct[connection] = connection.transport.write
             self._writes = None
         else:
             self.buffered[connection] = None
 
-    def remove(self, connection: Connection) -> None:
+    def discard(self, connection: Connection) -> None:
         """Removes a connection, if it is here."""
         self.buffered.pop(connection, None)
         if self._direct.pop(connection, None) is not None:

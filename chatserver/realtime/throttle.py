@@ -32,7 +32,7 @@ class Throttle:
         self._sent.update(dict.fromkeys(ready, now))
         return [self._pending.pop(key) for key in ready]
 
-    def flush(self, now: float) -> list[Envelope]:
+    def pop_all(self, now: float) -> list[Envelope]:
         """Removes and returns all kept events: a durable event follows, which they must precede."""
         pending, self._pending = self._pending, {}
         self._sent.update(dict.fromkeys(pending, now))

@@ -75,7 +75,7 @@ def _said(seq: int) -> Envelope:
 def test_the_order_is_one_whatever_overtakes_repeats_or_is_lost(
     arrivals: list[int], start: int, lost: set[int], chance: random.Random
 ) -> None:
-    order, heard = ReorderBuffer(), list[int]()
+    buffer, heard = ReorderBuffer(), list[int]()
 
     def hear(envelopes: list[Envelope]) -> None:
         heard.extend(envelope.event.seq for envelope in envelopes if isinstance(envelope.event, Said))
@@ -83,51 +83,51 @@ def test_the_order_is_one_whatever_overtakes_repeats_or_is_lost(
     begins = chance.randrange(len(arrivals))
     for index, seq in enumerate(arrivals):
         if index == begins:
-            hear(order.start_at(start))
+            hear(buffer.start_at(start))
         if seq not in lost:
-            hear(order.push(seq, _said(seq)))
+            hear(buffer.push(seq, _said(seq)))
         if chance.random() < 0.3 and seq not in lost:
-            hear(order.push(seq, _said(seq)))
-    order.expect(12)
-    if order.has_gap:
-        assert order.position is not None
-        hear(order.fill([_said(seq) for seq in range(order.position + 1, 13)], order.expected))
+            hear(buffer.push(seq, _said(seq)))
+    buffer.expect(12)
+    if buffer.has_gap:
+        assert buffer.position is not None
+        hear(buffer.fill([_said(seq) for seq in range(buffer.position + 1, 13)], buffer.expected))
     assert heard == list(range(start + 1, 13))
-    assert not order.has_gap
+    assert not buffer.has_gap
 
 
 def test_an_event_without_seq_waits_behind_a_gap_only() -> None:
-    order, piece = ReorderBuffer(), Envelope("c", b"", Piece(text="x"))
-    assert order.push(None, piece) == [piece]
-    order.start_at(0)
-    assert order.push(None, piece) == [piece]
-    assert order.push(2, _said(2)) == []
-    assert order.push(None, piece) == []
-    assert [envelope.event for envelope in order.push(1, _said(1))] == [_said(1).event, _said(2).event, piece.event]
+    buffer, piece = ReorderBuffer(), Envelope("c", b"", Piece(text="x"))
+    assert buffer.push(None, piece) == [piece]
+    buffer.start_at(0)
+    assert buffer.push(None, piece) == [piece]
+    assert buffer.push(2, _said(2)) == []
+    assert buffer.push(None, piece) == []
+    assert [envelope.event for envelope in buffer.push(1, _said(1))] == [_said(1).event, _said(2).event, piece.event]
 
 
 def test_the_newest_of_a_key_goes_when_its_turn_comes() -> None:
-    pace = Throttle()
+    throttle = Throttle()
     levels = [Envelope("c", b"", Level(name="a", value=value)) for value in range(5)]
-    assert pace.admit("a", levels[0], 10.0)
-    assert not pace.admit("a", levels[1], 10.1)
-    assert not pace.admit("a", levels[2], 10.2)
-    assert pace.admit("b", levels[3], 10.2)
-    assert pace.next_at() == 10.25
-    assert pace.due(10.24) == []
-    assert pace.due(10.25) == [levels[2]]
-    assert not pace.admit("a", levels[4], 10.3)
-    assert pace.flush(10.3) == [levels[4]]
-    assert pace.next_at() is None
+    assert throttle.admit("a", levels[0], 10.0)
+    assert not throttle.admit("a", levels[1], 10.1)
+    assert not throttle.admit("a", levels[2], 10.2)
+    assert throttle.admit("b", levels[3], 10.2)
+    assert throttle.next_at() == 10.25
+    assert throttle.due(10.24) == []
+    assert throttle.due(10.25) == [levels[2]]
+    assert not throttle.admit("a", levels[4], 10.3)
+    assert throttle.pop_all(10.3) == [levels[4]]
+    assert throttle.next_at() is None
 
 
 def test_an_outbox_is_bounded_and_merges() -> None:
     outbox = Outbox()
     for _ in range(10_000):
-        assert outbox.add("key", None, b"x" * 1000)
+        assert outbox.append("key", None, b"x" * 1000)
     assert len(outbox) == 1
     count = 0
-    while outbox.add(None, count + 1, b"y" * 1000):
+    while outbox.append(None, count + 1, b"y" * 1000):
         count += 1
     assert 100 < count < OUTBOX_BYTES / 1000
     assert outbox.size <= OUTBOX_BYTES

@@ -96,7 +96,7 @@ class ClusterMembership:
     def close(self) -> None:
         if self._task is not None:
             self._task.cancel()
-        self._send(NODES_CHANNEL, Heartbeat(node=self._peers.node, leaving=True))
+        self._publish_to(NODES_CHANNEL, Heartbeat(node=self._peers.node, leaving=True))
 
     async def _run(self) -> None:
         while True:
@@ -105,7 +105,7 @@ class ClusterMembership:
 
     def _tick(self) -> None:
         self._ticks += 1
-        self._send(NODES_CHANNEL, Heartbeat(node=self._peers.node, fit=self._readiness.tick()))
+        self._publish_to(NODES_CHANNEL, Heartbeat(node=self._peers.node, fit=self._readiness.tick()))
         if self._readiness.is_partitioned and self._peers.is_any_ready():
             self._close_all()
         for session_id in list(self._reported_users):
@@ -126,7 +126,7 @@ class ClusterMembership:
     def _is_due(self, name: str) -> bool:
         return (hash(name) + self._ticks) % REPEAT_TICKS == 0
 
-    def _send(self, channel: str, event: Event) -> None:
+    def _publish_to(self, channel: str, event: Event) -> None:
         self._publish([Announcement(channel, event)])
 
     # Presence -----------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class ClusterMembership:
         self._reported_users[session_id] = users
         self._send_presence(session_id)
         if not users:
-            self._forget(session_id)
+            self._forget_session(session_id)
 
     def _send_presence(self, session_id: str) -> None:
         asks = self._queries.pop(session_id, 0)
@@ -151,9 +151,9 @@ class ClusterMembership:
         presence = NodePresence(
             node=self._peers.node, session_id=session_id, users=self._reported_users[session_id], asks=asks > 0
         )
-        self._send(session_channel(session_id), presence)
+        self._publish_to(session_channel(session_id), presence)
 
-    def _forget(self, session_id: str) -> None:
+    def _forget_session(self, session_id: str) -> None:
         del self._reported_users[session_id]
         self._queries.pop(session_id, None)
         self._peers.forget_session(session_id)
@@ -180,7 +180,7 @@ class ClusterMembership:
         if not sockets:
             del self._reported_sockets[holder]
         usage = NodeUsage(node=self._peers.node, holder=holder, sockets=sockets, commands=commands, asks=is_new)
-        self._send(holder, usage)
+        self._publish_to(holder, usage)
 
     # Receiving ----------------------------------------------------------------------------------------------------
 
