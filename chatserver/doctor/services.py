@@ -21,7 +21,7 @@ from chatserver.errors import (
     ProviderError,
     ProviderRateLimited,
 )
-from chatserver.providers.huggingface import HuggingFace, Identity
+from chatserver.providers.huggingface import HuggingFace, TokenIdentity
 from chatserver.providers.openai_chat import OpenAIChat
 
 A_NEW_ONE = (
@@ -41,7 +41,7 @@ class CachedIdentity(Struct, frozen=True):
 
     token_hash: str
     fetched_at: float
-    identity: Identity
+    identity: TokenIdentity
 
 
 async def check(config: Config) -> list[Finding]:
@@ -99,7 +99,7 @@ async def _identity(config: Config, provider: HuggingFace) -> Finding:
     return ok("identity", f"{whose}, and it may call inference providers.")
 
 
-def _read_cache(config: Config) -> Identity | None:
+def _read_cache(config: Config) -> TokenIdentity | None:
     try:
         cached = msgspec.json.decode(_file(config).read_bytes(), type=CachedIdentity)
     except (OSError, msgspec.MsgspecError):
@@ -108,7 +108,7 @@ def _read_cache(config: Config) -> Identity | None:
     return cached.identity if fresh and cached.token_hash == _hash(config) else None
 
 
-def _write_cache(config: Config, identity: Identity) -> Identity:
+def _write_cache(config: Config, identity: TokenIdentity) -> TokenIdentity:
     file = _file(config)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(msgspec.json.encode(CachedIdentity(_hash(config), time.time(), identity)))

@@ -24,7 +24,7 @@ from chatserver.errors import (
     Refused,
     TimedOut,
 )
-from chatserver.providers.http import Answer
+from chatserver.providers.http import HttpResponse
 
 # Longer than an hour is a wrong header and no rate limit: the job would wait beyond its session.
 MAX_WAIT_SECONDS = 3600.0
@@ -59,7 +59,7 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
 _REQUEST_ERRORS = (400, 409, 413, 415, 422, 451)
 
 
-def error_from(answer: Answer) -> ProviderError:
+def error_from(answer: HttpResponse) -> ProviderError:
     """The error that an unsuccessful response means."""
     words = message_of(answer)
     kind = _error_class(answer.status, words, answer.headers.get("x-fal-error-type", ""))
@@ -116,7 +116,7 @@ def public_text(words: str) -> str:
     return line
 
 
-def message_of(answer: Answer) -> str:
+def message_of(answer: HttpResponse) -> str:
     """The message of an unsuccessful response in any of its forms; empty for HTML pages and empty bodies."""
     document = answer.json()
     if document is None:

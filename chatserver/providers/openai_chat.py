@@ -31,7 +31,7 @@ from chatserver.providers.base import ChatRequest, ChatStep
 from chatserver.providers.chat_history import alternating, merge_system_turn
 from chatserver.providers.completions import Reading
 from chatserver.providers.error_responses import error_from
-from chatserver.providers.http import MEBIBYTE, Answer, Http, pieces, read, too_large, translated
+from chatserver.providers.http import MEBIBYTE, HttpClient, HttpResponse, chunks, read, too_large, translated_errors
 from chatserver.providers.masking import without_secrets
 from chatserver.providers.parameter_fallbacks import MAX_TRIES, ParameterFallbacks, refused_parameters
 from chatserver.providers.service_urls import ServiceUrl
@@ -65,7 +65,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ChatLimits:
     """How long and how much one answer may be, in seconds and bytes."""
 
     total_seconds: float = Config.chat_seconds
@@ -91,7 +91,7 @@ class OpenAIChat:
         label: str,
         *,
         bill_to: str = "",
-        limits: Limits | None = None,
+        limits: ChatLimits | None = None,
         address: ServiceUrl = OWN,
     ) -> None:
         self.label = label
@@ -100,8 +100,8 @@ class OpenAIChat:
         self._key = key
         self._model = model
         self._bill_to = bill_to
-        self._limits = limits or Limits()
-        self._http = Http()
+        self._limits = limits or ChatLimits()
+        self._http = HttpClient()
         self._fallbacks = ParameterFallbacks()
         # Models that begin in the middle of their thoughts, without a tag.
         self._thinkers = ParameterFallbacks()
@@ -207,7 +207,7 @@ class OpenAIChat:
             response = await clock.wait(stack.enter_async_context(opening))
             if response.status != 200:
                 content = await clock.wait(read(response, self._limits.error_bytes))
-                answer = Answer(response.status, response.headers, content)
+                answer = HttpResponse(response.status, response.headers, content)
                 raise self._address.protocol_error(url, answer) or error_from(answer)
             async with contextlib.aclosing(self._steps(url, request, response, clock)) as steps:
                 async for step in steps:
@@ -245,7 +245,7 @@ class OpenAIChat:
         self, response: aiohttp.ClientResponse, answer: Reading, clock: "_Clock"
     ) -> AsyncGenerator[bytes, None]:
         """The body as it comes. One that breaks before its end was cut off; after the last word nothing is missing."""
-        arriving, size = pieces(response), 0
+        arriving, size = chunks(response), 0
         while True:
             try:
                 piece = await clock.wait(anext(arriving, None), answer)
@@ -278,16 +278,16 @@ class OpenAIChat:
                 raise self._address.wrong_address(url, "it answered with something else")
         return names or []
 
-    async def _ask(self, method: str, url: str, body: bytes | None = None) -> Answer:
+    async def _ask(self, method: str, url: str, body: bytes | None = None) -> HttpResponse:
         headers = {**self._headers(), "Accept": "application/json"}
         return await self._http.call(
             method,
             url,
             headers=headers,
             body=body,
-            cap=self._limits.list_bytes,
+            max_bytes=self._limits.list_bytes,
             seconds=ASKING_SECONDS,
-            silence=ASKING_SECONDS,
+            idle_seconds=ASKING_SECONDS,
         )
 
     def _headers(self) -> dict[str, str]:
@@ -302,7 +302,7 @@ class OpenAIChat:
 class _Clock:
     """What one answer has left of its three limits: in all, until the model begins, and between two pieces."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ChatLimits) -> None:
         self._limits = limits
         self._began = asyncio.get_running_loop().time()
 
@@ -357,7 +357,7 @@ def body(request: ChatRequest, model: str, without: frozenset[str] = frozenset()
 
 def open_chat(config: Config) -> OpenAIChat:
     """The assistant's service: one of the operator's own, or Hugging Face's router."""
-    limits = Limits(
+    limits = ChatLimits(
         total_seconds=config.chat_seconds,
         first_token_seconds=config.chat_first_token_seconds,
         silence_seconds=config.chat_silence_seconds,
@@ -411,7 +411,7 @@ def _names(document: Any) -> list[str] | None:
     return None
 
 
-def _is_chat(answer: Answer) -> bool:
+def _is_chat(answer: HttpResponse) -> bool:
     document = answer.json()
     named = isinstance(document, Mapping) and any(document.get(name) for name in ("choices", "error", "message"))
     return named or answer.body.lstrip().startswith((b"data:", b"event:", b":"))
@@ -421,7 +421,7 @@ def _is_chat(answer: Answer) -> bool:
 def _about_the_assistant(address: ServiceUrl, url: str, key: str) -> Iterator[None]:
     """The same faults, in words about the assistant instead of pictures, without the key that a service may repeat."""
     try:
-        with translated():
+        with translated_errors():
             yield
     except ProviderError as error:
         told = address.explain(url, error)

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from chatserver.errors import InvalidToken, NoPermission, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers.error_responses import MODEL_GONE, message_of
-from chatserver.providers.http import Answer
+from chatserver.providers.http import HttpResponse
 
 _VERSION = re.compile(r"/v\d+\w*$")
 # The path of a call below a base URL; empty where the base itself is called.
@@ -47,7 +47,7 @@ class ServiceUrl:
         error.said = what
         return error
 
-    def protocol_error(self, url: str, answer: Answer, *, model_in_path: bool = False) -> WrongAddress | None:
+    def protocol_error(self, url: str, answer: HttpResponse, *, model_in_path: bool = False) -> WrongAddress | None:
         """The error for an answer that no such service gives; None where it may be the service's own."""
         if 300 <= answer.status < 400:
             return self._redirected(url, answer.headers.get("Location", ""))
@@ -168,5 +168,5 @@ def _about_a_model(words: str) -> bool:
     return bool(MODEL_GONE.search(words) or re.search(r"\bmodel\b", words, re.I))
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: HttpResponse) -> str:
     return answer.body[:2000].decode("utf-8", "replace")

@@ -1,8 +1,8 @@
-"""Hugging Face: its router's providers behind one token, and self-hosted servers that speak like them."""
+"""Pictures and clips through the inference providers of Hugging Face's router, or a self-hosted server with such an API."""
 
 from chatserver.providers.huggingface.adapters import PROTOCOLS
-from chatserver.providers.huggingface.client import Limits
-from chatserver.providers.huggingface.identity import Identity
+from chatserver.providers.huggingface.client import HuggingFaceLimits
 from chatserver.providers.huggingface.provider import HuggingFace
+from chatserver.providers.huggingface.token_identity import TokenIdentity
 
-__all__ = ["PROTOCOLS", "HuggingFace", "Identity", "Limits"]
+__all__ = ["PROTOCOLS", "HuggingFace", "HuggingFaceLimits", "TokenIdentity"]

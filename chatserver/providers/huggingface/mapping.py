@@ -1,4 +1,4 @@
-"""Who serves a model: the hub's mapping from model and task to an inference provider, kept for a while."""
+"""The hub's mapping from a model and task to the inference providers that serve it, cached."""
 
 import asyncio
 import re
@@ -11,9 +11,9 @@ import structlog
 from chatserver.errors import ModelGone, ProviderError
 from chatserver.providers.error_responses import public_text
 from chatserver.providers.http import Deadline
-from chatserver.providers.huggingface.client import Client, of_the_hub
+from chatserver.providers.huggingface.client import ApiClient, checked_hub_response
 
-# A hub id. It becomes part of an address, so nothing else may pass.
+# A hub id. It becomes part of a URL, so nothing else is accepted.
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 Task = Literal["text-to-image", "image-to-image", "text-to-video"]
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Route:
-    """Where a model's task is served: the provider, its own id of the model, and the hub's."""
+    """The provider that serves a model's task; `provider_id` is the provider's id of the model, `model` the hub's."""
 
     provider: str
     provider_id: str
@@ -39,24 +39,24 @@ class _Entry:
     live: bool
 
 
-class Mappings:
-    """The mappings of the models in use. `serves` says what our adapters speak: provider → tasks."""
+class ProviderMappings:
+    """The mappings of the models in use. `serves` are the tasks that our adapters implement, by provider."""
 
-    def __init__(self, client: Client, endpoint: str, provider: str, serves: Mapping[str, frozenset[Task]]) -> None:
+    def __init__(self, client: ApiClient, endpoint: str, provider: str, serves: Mapping[str, frozenset[Task]]) -> None:
         self._client = client
         self._endpoint = endpoint.rstrip("/")
         self._provider = provider
         self._serves = serves
-        self._kept: dict[str, tuple[float, list[_Entry]]] = {}
-        self._asking: dict[str, asyncio.Lock] = {}
+        self._cached: dict[str, tuple[float, list[_Entry]]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def find(self, model: str, task: Task, deadline: Deadline) -> Route:
-        """The route of a model's task. Raises ModelGone where nobody serves it in a way that we speak."""
+        """The route of a model's task. Raises ModelGone where no provider with an adapter serves it."""
         if not _HUB_ID.fullmatch(model):
             raise ModelGone(
                 f"“{public_text(model)}” is not the name of a model. The operator has to choose another one."
             )
-        async with self._asking.setdefault(model, asyncio.Lock()):
+        async with self._locks.setdefault(model, asyncio.Lock()):
             entries = await self._entries(model, deadline)
         for entry in entries:
             if self._usable(entry, task):
@@ -64,39 +64,39 @@ class Mappings:
         raise ModelGone(_unserved(model, task, self._provider))
 
     def forget(self, model: str) -> None:
-        """Asks the hub anew next time: the provider no longer knew the model."""
-        self._kept.pop(model, None)
+        """Drops the cached mapping, after the provider no longer knew the model."""
+        self._cached.pop(model, None)
 
     def _usable(self, entry: _Entry, task: Task) -> bool:
         if entry.task != task or task not in self._serves.get(entry.provider, frozenset()):
             return False
-        # An operator who names a provider gets it, also while the hub's own check of it fails.
+        # A provider named by the operator is used even while the hub's own check of it fails.
         return entry.live if self._provider == "auto" else entry.provider == self._provider
 
     async def _entries(self, model: str, deadline: Deadline) -> list[_Entry]:
         now = asyncio.get_running_loop().time()
-        kept = self._kept.get(model)
-        if kept and now - kept[0] < self._client.limits.mapping_seconds:
-            return kept[1]
+        cached = self._cached.get(model)
+        if cached and now - cached[0] < self._client.limits.mapping_ttl_seconds:
+            return cached[1]
         try:
-            entries = await self._ask(model, deadline)
+            entries = await self._fetch(model, deadline)
         except ProviderError as error:
-            if kept is None or not error.temporary:
+            if cached is None or not error.temporary:
                 raise
-            # The hub is away, the providers may not be: yesterday's answer is better than none.
-            log.warning("huggingface.mapping_kept", model=model, error=error.code)
-            return kept[1]
-        self._kept[model] = (now, entries)
+            # The hub is down, but the providers may not be: an old mapping is better than none.
+            log.warning("huggingface.stale_mapping_used", model=model, error=error.code)
+            return cached[1]
+        self._cached[model] = (now, entries)
         return entries
 
-    async def _ask(self, model: str, deadline: Deadline) -> list[_Entry]:
+    async def _fetch(self, model: str, deadline: Deadline) -> list[_Entry]:
         url = f"{self._endpoint}/api/models/{model}?expand[]=inferenceProviderMapping"
-        document = of_the_hub(url, await self._client.ask(url, deadline)).json()
+        document = checked_hub_response(url, await self._client.get(url, deadline)).json()
         return list(_parsed(document.get("inferenceProviderMapping") if isinstance(document, dict) else None))
 
 
 def _parsed(mapping: Any) -> Iterator[_Entry]:
-    """Both forms: a dict by provider, or a list whose items name theirs. Items of another shape are left out."""
+    """The entries of both forms: a dict by provider, or a list of items that name theirs. Invalid items are left out."""
     if isinstance(mapping, dict):
         items = [{**value, "provider": name} for name, value in mapping.items() if isinstance(value, dict)]
     else:

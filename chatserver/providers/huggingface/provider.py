@@ -1,4 +1,4 @@
-"""The provider itself: finds the route of each request and lets the route's adapter run it."""
+"""The provider `huggingface`: finds the route of each request and runs it with the route's adapter."""
 
 import contextlib
 import dataclasses
@@ -10,19 +10,19 @@ from chatserver.errors import BadParameters, InvalidToken, ModelGone, ProviderEr
 from chatserver.providers import service_urls
 from chatserver.providers.base import Kind, ProviderRequest, Step
 from chatserver.providers.error_responses import error_from
-from chatserver.providers.http import Answer, Deadline, Http
+from chatserver.providers.http import Deadline, HttpClient, HttpResponse
 from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps, openai_images
-from chatserver.providers.huggingface.client import HUB, Client, Limits
-from chatserver.providers.huggingface.identity import Identities, Identity
-from chatserver.providers.huggingface.job import Job
-from chatserver.providers.huggingface.mapping import Mappings, Route, Task
-from chatserver.providers.huggingface.results import Results
+from chatserver.providers.huggingface.client import HUB, ApiClient, HuggingFaceLimits
+from chatserver.providers.huggingface.inference_call import InferenceCall
+from chatserver.providers.huggingface.mapping import ProviderMappings, Route, Task
+from chatserver.providers.huggingface.result_download import ResultDownloader
+from chatserver.providers.huggingface.token_identity import IdentityCache, TokenIdentity
 from chatserver.providers.masking import without_secrets
 from chatserver.providers.service_urls import ServiceUrl
 
 ROUTER = ServiceUrl("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
 _EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
-# Hugging Face's own hosting, where the token belongs; to no other server is it ever sent.
+# Hugging Face's own hosting. The token is sent to no other self-hosted server.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"
 
 
@@ -32,69 +32,69 @@ class HuggingFace:
     name = "huggingface"
     label = "Hugging Face"
 
-    def __init__(self, config: Config, *, limits: Limits | None = None) -> None:
+    def __init__(self, config: Config, *, limits: HuggingFaceLimits | None = None) -> None:
         self._config = config
         self._limits = limits or _limits(config)
-        self._http = Http()
-        self._client = Client(config, self._http, self._limits)
-        self._results = Results(_result_hosts(config), self._limits)
-        self._mappings = Mappings(self._client, config.hf_endpoint, config.hf_provider, SERVES)
-        self._identities = Identities(self._client, config.hf_endpoint)
+        self._http = HttpClient()
+        self._client = ApiClient(config, self._http, self._limits)
+        self._results = ResultDownloader(_result_hosts(config), self._limits)
+        self._mappings = ProviderMappings(self._client, config.hf_endpoint, config.hf_provider, SERVES)
+        self._identities = IdentityCache(self._client, config.hf_endpoint)
 
     def supports(self, kind: Kind) -> bool:
-        """Clips need the router; pictures the router or a server of one's own."""
+        """Clips need the router, pictures the router or a self-hosted server."""
         if kind == "image" and self._config.image_base_url:
             return True
         return bool(self._config.huggingface_api_key and (kind == "image" or self._config.video_model))
 
     def model(self, kind: Kind) -> str:
-        """The hub id of the model used by default; "self-hosted" where the operator did not name the server's."""
+        """The hub id of the default model; "self-hosted" where the operator named none for their server."""
         if kind == "video":
             return self._config.video_model
         return self._self_hosted_model() if self._config.image_base_url else self._config.image_model
 
     async def generate(self, request: ProviderRequest) -> AsyncGenerator[Step, None]:
-        """The steps of one run. Raises ProviderError; closing it stops the work as far as the service allows."""
+        """The steps of one run. Raises ProviderError. Closing it stops the work as far as the service allows."""
         limits = self._limits
         deadline = Deadline(limits.video_seconds if request.kind == "video" else limits.image_seconds)
         if request.kind == "image" and self._config.image_base_url:
-            job, steps = self._self_hosted(request, deadline)
+            call, steps = self._self_hosted(request, deadline)
         else:
-            with self._told(HUB, self._config.hf_endpoint):
-                job, steps = await self._routed(request, deadline)
+            with self._translated_errors(HUB, self._config.hf_endpoint):
+                call, steps = await self._routed(request, deadline)
         try:
-            with self._told(job.address or ROUTER, job.base):
-                async with contextlib.aclosing(steps(job)) as run:
+            with self._translated_errors(call.address or ROUTER, call.base):
+                async with contextlib.aclosing(steps(call)) as run:
                     async for step in run:
                         yield step
         except (ModelGone, BadParameters):
-            # What the hub said some minutes ago may be what is wrong.
-            self._mappings.forget(job.route.model)
+            # The cached mapping may be out of date.
+            self._mappings.forget(call.route.model)
             raise
 
-    async def identity(self) -> Identity:
-        """Whose token this is and whether it may infer, for the doctor. Raises ProviderError."""
+    async def identity(self) -> TokenIdentity:
+        """The owner of the token and whether it may run inference, for the doctor. Raises ProviderError."""
         self._check_token()
-        with self._told(HUB, self._config.hf_endpoint):
+        with self._translated_errors(HUB, self._config.hf_endpoint):
             return await self._identities.whoami(self._config.huggingface_api_key)
 
     async def route(self, kind: Kind) -> Route:
-        """Who serves the default model of a kind, for the doctor. Raises ModelGone where nobody does."""
+        """The route of the default model of a kind, for the doctor. Raises ModelGone where there is none."""
         task: Task = "text-to-video" if kind == "video" else "text-to-image"
-        with self._told(HUB, self._config.hf_endpoint):
-            return await self._mappings.find(self.model(kind), task, Deadline(self._limits.asking_seconds))
+        with self._translated_errors(HUB, self._config.hf_endpoint):
+            return await self._mappings.find(self.model(kind), task, Deadline(self._limits.query_seconds))
 
     async def reach(self) -> tuple[str, int]:
-        """The address of the self-hosted server's calls, and the status of one without a prompt, for the doctor.
+        """The URL of the self-hosted server's calls and the status of one without a prompt, for the doctor.
 
-        Raises ProviderDown where nobody answers, and WrongAddress where what answers is no such server.
+        Raises ProviderDown where no server answers, and WrongAddress where it does not speak the protocol.
         """
         address, base = self._self_hosted_address(), self._config.image_base_url
         urls = [base]
         if self._config.image_protocol == "openai-images":
-            meant = service_urls.candidates(base, openai_images.CALLS, versioned=True)
-            urls = [service_urls.join(root, "/images/generations") for root in meant]
-        with self._told(address, base):
+            found = service_urls.candidates(base, openai_images.CALLS, versioned=True)
+            urls = [service_urls.join(root, "/images/generations") for root in found]
+        with self._translated_errors(address, base):
             answers = [(url, await self._probe(url)) for url in urls]
             wrong = [address.protocol_error(url, answer) for url, answer in answers]
             for (url, answer), error in zip(answers, wrong, strict=True):
@@ -104,49 +104,50 @@ class HuggingFace:
                     return service_urls.without_credentials(url), answer.status
             raise wrong[0] or ProviderError
 
-    async def _probe(self, url: str) -> Answer:
-        """An empty request: it makes nothing, and is refused in the server's own way."""
-        seconds = self._limits.asking_seconds
+    async def _probe(self, url: str) -> HttpResponse:
+        """Sends an empty request, which makes no picture: a server of the protocol refuses it with an error."""
+        seconds = self._limits.query_seconds
         return await self._http.call(
             "POST",
             url,
             headers={**self._client.headers(self._self_hosted_token()), "Content-Type": "application/json"},
             body=b"{}",
-            cap=self._limits.image_bytes,
+            max_bytes=self._limits.image_bytes,
             seconds=seconds,
-            silence=seconds,
+            idle_seconds=seconds,
         )
 
     @contextlib.contextmanager
-    def _told(self, address: ServiceUrl, url: str) -> Iterator[None]:
-        """Faults of an address in its words, and none with a key that a service may have repeated."""
+    def _translated_errors(self, address: ServiceUrl, url: str) -> Iterator[None]:
+        """Errors that name the URL's setting where that is the cause, without keys that a service may have repeated."""
         try:
             yield
         except ProviderError as error:
-            told = address.explain(url, error)
+            explained = address.explain(url, error)
             keys = [self._config.huggingface_api_key, self._config.image_api_key]
-            told.message, told.said = without_secrets(told.message, keys), without_secrets(told.said, keys)
-            raise told from error.__cause__
+            explained.message = without_secrets(explained.message, keys)
+            explained.said = without_secrets(explained.said, keys)
+            raise explained from error.__cause__
 
     async def close(self) -> None:
-        """Sends the cancels that are still to be sent, then gives back the connections."""
+        """Sends the pending cancels, then closes the connections."""
         await self._http.close()
         await self._results.close()
 
-    async def _routed(self, request: ProviderRequest, deadline: Deadline) -> tuple[Job, Steps]:
+    async def _routed(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
         self._check_token()
         route = await self._mappings.find(self._model_for(request), _task(request), deadline)
         base = f"{self._config.hf_router_url.rstrip('/')}/{route.provider}"
-        return Job(self._client, self._results, route, request, base, deadline), PROTOCOLS[route.provider]
+        return InferenceCall(self._client, self._results, route, request, base, deadline), PROTOCOLS[route.provider]
 
-    def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[Job, Steps]:
+    def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
         base, model = self._config.image_base_url.rstrip("/"), self._self_hosted_model()
         named = "" if model == "self-hosted" else model
         route = Route("self-hosted", named, model, _task(request))
-        job = Job(self._client, self._results, route, request, base, deadline)
+        call = InferenceCall(self._client, self._results, route, request, base, deadline)
         steps = SELF_HOSTED[self._config.image_protocol]
         token, address = self._self_hosted_token(), self._self_hosted_address()
-        return dataclasses.replace(job, self_hosted=True, token=token, address=address), steps
+        return dataclasses.replace(call, self_hosted=True, token=token, address=address), steps
 
     def _self_hosted_address(self) -> ServiceUrl:
         protocol = self._config.image_protocol
@@ -159,14 +160,14 @@ class HuggingFace:
         return self.model(request.kind)
 
     def _self_hosted_model(self) -> str:
-        # Left at its default, IMAGE_MODEL says nothing about what another server runs.
+        # The default of IMAGE_MODEL is not the model of another server.
         chosen = self._config.image_model
         return "self-hosted" if chosen == Config.image_model else chosen
 
     def _self_hosted_token(self) -> str:
         host = urlsplit(self._config.image_base_url).hostname or ""
-        ours = self._config.huggingface_api_key if host.endswith(ENDPOINTS_HOST) else ""
-        return self._config.image_api_key or ours
+        token = self._config.huggingface_api_key if host.endswith(ENDPOINTS_HOST) else ""
+        return self._config.image_api_key or token
 
     def _check_token(self) -> None:
         if not self._config.huggingface_api_key:
@@ -175,13 +176,13 @@ class HuggingFace:
             )
 
 
-def _limits(config: Config) -> Limits:
-    return Limits(
+def _limits(config: Config) -> HuggingFaceLimits:
+    return HuggingFaceLimits(
         image_seconds=config.hf_seconds,
         video_seconds=2 * config.hf_seconds,
         loading_seconds=config.hf_loading_seconds,
-        making_silence=config.hf_silence_seconds,
-        asking_seconds=min(Limits.asking_seconds, config.hf_silence_seconds),
+        generation_idle_seconds=config.hf_silence_seconds,
+        query_seconds=min(HuggingFaceLimits.query_seconds, config.hf_silence_seconds),
     )
 
 

@@ -7,7 +7,7 @@ from chatserver.providers.huggingface import HuggingFace
 from tests.support.recipes import provider_request
 
 # For the tests in which a service really keeps silent: a busy machine must not make one of the others time out.
-IMPATIENT = {"making_silence": 0.4, "asking_seconds": 0.4}
+IMPATIENT = {"generation_idle_seconds": 0.4, "query_seconds": 0.4}
 
 Make = Callable[..., HuggingFace]
 
@@ -15,12 +15,12 @@ QUICK = {
     "image_seconds": 20.0,
     "video_seconds": 20.0,
     "loading_seconds": 10.0,
-    "loading_pause": 0.05,
-    "making_silence": 5.0,
-    "asking_seconds": 5.0,
-    "polling_pause": 0.01,
-    "polling_faults": 3,
-    "patience": 0.05,
+    "loading_poll_seconds": 0.05,
+    "generation_idle_seconds": 5.0,
+    "query_seconds": 5.0,
+    "poll_seconds": 0.01,
+    "max_poll_errors": 3,
+    "held_call_seconds": 0.05,
 }
 
 

@@ -111,7 +111,9 @@ def _limits_for(outcome: Outcome) -> dict[str, float]:
 async def test_a_trickle_beats_the_silence_but_not_the_deadline(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Trickle(0.3)])
     with pytest.raises(TimedOut):
-        await steps_of(make({"image_seconds": 0.8, "making_silence": 0.6}, hf_provider="hf-inference"), request())
+        await steps_of(
+            make({"image_seconds": 0.8, "generation_idle_seconds": 0.6}, hf_provider="hf-inference"), request()
+        )
     huggingface.script("text-to-image", [Trickle(0.02)])
     assert await finished(make(hf_provider="hf-inference"), request())
 

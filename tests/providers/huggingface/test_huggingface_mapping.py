@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited, WrongAddress
-from chatserver.providers.huggingface.identity import parsed
+from chatserver.providers.huggingface.token_identity import parsed
 from tests.emulators.huggingface import Emulator, Fail, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
 from tests.providers.huggingface.requests import Make, finished, request, steps_of
@@ -71,7 +71,7 @@ async def test_a_provider_that_no_longer_knows_the_model_makes_us_ask_again(
 
 
 async def test_a_hub_that_is_away_does_not_stop_a_known_model(huggingface: Emulator, make: Make):
-    provider = make({"mapping_seconds": 0.0}, hf_provider="nscale")
+    provider = make({"mapping_ttl_seconds": 0.0}, hf_provider="nscale")
     await finished(provider, request())
     huggingface.script("mapping", [Fail(502)])
     assert await finished(provider, request())

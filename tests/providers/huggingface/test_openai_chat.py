@@ -27,7 +27,7 @@ from chatserver.errors import (
 )
 from chatserver.providers import open_chat, service_urls
 from chatserver.providers.base import ChatRequest, Cut, TakenBack, Text, Turn, Usage
-from chatserver.providers.openai_chat import DEFAULT_MODEL, Limits, OpenAIChat
+from chatserver.providers.openai_chat import DEFAULT_MODEL, ChatLimits, OpenAIChat
 from tests.emulators.huggingface import Emulator, Endless, Fail, Hang, Ok, Outcome, Raw, Reset, Silence, Stream, Strict
 from tests.emulators.huggingface.chat import MARKDOWN
 
@@ -36,7 +36,7 @@ QUESTION = ChatRequest(turns=(Turn("system", "Be brief."), Turn("user", "Greet m
 
 @pytest.fixture
 async def chat(huggingface: Emulator) -> AsyncIterator[OpenAIChat]:
-    limits = Limits(total_seconds=20.0, first_token_seconds=1.0, silence_seconds=1.0, stream_bytes=256 * 1024)
+    limits = ChatLimits(total_seconds=20.0, first_token_seconds=1.0, silence_seconds=1.0, stream_bytes=256 * 1024)
     provider = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "emulated/model", "Emulated", limits=limits)
     yield provider
     await provider.close()
@@ -172,7 +172,7 @@ async def test_a_fault_instead_of_a_stream_is_told_in_words(
 
 async def test_a_stream_without_end_meets_its_deadline(huggingface: Emulator):
     huggingface.script("chat", [Stream(text="word " * 1000, pause=0.02)])
-    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=Limits(total_seconds=0.3))
+    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=ChatLimits(total_seconds=0.3))
     with pytest.raises(TimedOut):
         await answer(chat)
     await chat.close()
@@ -388,7 +388,7 @@ async def test_a_server_that_keeps_the_line_after_its_last_word_has_ended(huggin
 
 
 async def test_a_slow_model_may_take_its_time_until_it_begins(huggingface: Emulator):
-    limits = Limits(total_seconds=20, first_token_seconds=10, silence_seconds=0.3)
+    limits = ChatLimits(total_seconds=20, first_token_seconds=10, silence_seconds=0.3)
     chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=limits)
     huggingface.script("chat", [Ok(1.0)])
     assert (await answer(chat))[0] == MARKDOWN
@@ -407,7 +407,7 @@ async def test_a_slow_model_may_take_its_time_until_it_begins(huggingface: Emula
 )
 async def test_what_takes_too_long_names_the_setting(huggingface: Emulator, limits: dict, outcome: Outcome, words: str):
     usual = {"total_seconds": 20.0, "first_token_seconds": 10.0, "silence_seconds": 10.0}
-    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=Limits(**{**usual, **limits}))
+    chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=ChatLimits(**{**usual, **limits}))
     huggingface.script("chat", [outcome])
     with pytest.raises(TimedOut, match=words):
         await answer(chat)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers import service_urls
-from chatserver.providers.http import Answer
+from chatserver.providers.http import HttpResponse
 from chatserver.providers.service_urls import ServiceUrl
 from tests.emulators.huggingface import Emulator, Fail, Json, Outcome, Queue, Raw, pictures
 from tests.emulators.huggingface.outcomes import HTML, Call
@@ -291,7 +291,7 @@ async def test_an_address_that_does_not_speak_the_protocol_says_so(
 )
 def test_where_an_address_leads_says_the_base_that_is_right(address: str, url: str, location: str, right: str):
     meant = ServiceUrl("IT", "this", "http://example.org", own=address == "own")
-    error = meant.protocol_error(url, Answer(308, {"Location": location}, b""))
+    error = meant.protocol_error(url, HttpResponse(308, {"Location": location}, b""))
     assert error is not None and f"Set IT to {right}" in error.message
 
 
@@ -360,7 +360,7 @@ async def test_of_an_address_that_is_not_trusted_the_log_alone_says_what_to_set(
     huggingface.script("text-to-image", [Json({"data": [{"url": url}]})])
     with structlog.testing.capture_logs() as logged, pytest.raises(ProviderError, match=r"does not trust\.$"):
         await finished(own(huggingface, make), request())
-    assert [words in line["mend"] for line in logged if line["event"] == "huggingface.result_address_refused"] == [True]
+    assert [words in line["mend"] for line in logged if line["event"] == "huggingface.result_url_refused"] == [True]
 
 
 async def test_an_error_in_a_pictures_place_keeps_its_words(huggingface: Emulator, make: Make):

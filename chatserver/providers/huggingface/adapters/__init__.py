@@ -1,15 +1,15 @@
-"""One module for each protocol: `body(route, request)` is what we send, `steps(job)` runs it."""
+"""One module for each protocol: `body(route, request)` is the request body, `steps(call)` runs it and yields its steps."""
 
 from collections.abc import AsyncGenerator, Callable
 
 from chatserver.providers.base import Step
 from chatserver.providers.huggingface.adapters import fal_queue, hf_bytes, openai_images, replicate, wavespeed
-from chatserver.providers.huggingface.job import Job
+from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import Task
 
-Steps = Callable[[Job], AsyncGenerator[Step, None]]
+Steps = Callable[[InferenceCall], AsyncGenerator[Step, None]]
 
-# How each provider behind the router is spoken with.
+# The protocol of each provider behind the router.
 PROTOCOLS: dict[str, Steps] = {
     "fal-ai": fal_queue.steps,
     "hf-inference": hf_bytes.steps,
@@ -19,10 +19,10 @@ PROTOCOLS: dict[str, Steps] = {
     "wavespeed": wavespeed.steps,
 }
 
-# And a self-hosted server, by IMAGE_PROTOCOL.
+# The protocols of self-hosted servers, by IMAGE_PROTOCOL.
 SELF_HOSTED: dict[str, Steps] = {"hf-bytes": hf_bytes.steps, "openai-images": openai_images.steps}
 
-# What we can ask of whom.
+# The tasks that the adapters implement, by provider.
 SERVES: dict[str, frozenset[Task]] = {
     "fal-ai": frozenset({"text-to-image", "image-to-image", "text-to-video"}),
     "hf-inference": frozenset({"text-to-image", "image-to-image"}),

@@ -1,7 +1,7 @@
-"""fal's queue behind the router: submit, ask for the place and the logs, fetch the result, cancel.
+"""fal's queue behind the router: submit, poll the position and the logs, fetch the result, cancel.
 
-The addresses that fal gives name its own hosts and drop the endpoint's sub-path; only their path is used, behind the
-router's `/fal-ai`. Whether the router passes `logs=1` and the cancel on is nowhere promised, so both may fail.
+The URLs that fal gives name its own hosts and drop the endpoint's sub-path; only their path is used, below the router's
+`/fal-ai`. It is not documented that the router forwards `logs=1` and cancels, so both may fail.
 """
 
 import contextlib
@@ -12,12 +12,12 @@ from chatserver.errors import BadParameters, ModelGone, Refused
 from chatserver.providers import numbers
 from chatserver.providers.base import Finished, ProviderRequest, Queued, Step
 from chatserver.providers.error_responses import error_from_text, message_in
-from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.answers import file_of
+from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
-from chatserver.providers.huggingface.adapters.polling import Poll, document, progress, routed
+from chatserver.providers.huggingface.adapters.output_files import file_in_document
+from chatserver.providers.huggingface.adapters.polling import StatusPoll, document, progress, routed
 from chatserver.providers.huggingface.client import successful
-from chatserver.providers.huggingface.job import Job, parameters
+from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 QUEUE = "_subdomain=queue"
@@ -25,7 +25,7 @@ LOGS = "&logs=1"
 
 
 def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
-    """The prompt and the settings, flat; the size as one object, which fal calls `image_size`."""
+    """The prompt and the settings in one object; the size as `image_size`."""
     settings = parameters(request)
     if "width" in settings:
         settings["image_size"] = {"width": settings.pop("width"), "height": settings.pop("height")}
@@ -35,48 +35,48 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {"image_url": picture, "image_urls": [picture], "prompt": request.recipe.styled_prompt, **settings}
 
 
-async def steps(job: Job) -> AsyncGenerator[Step, None]:
-    """Places in the queue, steps where the model prints them, finished. Closing it asks fal to cancel."""
-    url = f"{job.base}/{job.route.provider_id}?{QUEUE}"
-    async with contextlib.aclosing(job.queued(url, body(job.route, job.request))) as outcomes:
+async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+    """Queue positions, steps where the model logs them, finished. Closing it asks fal to cancel."""
+    url = f"{call.base}/{call.route.provider_id}?{QUEUE}"
+    async with contextlib.aclosing(call.submit(url, body(call.route, call.request))) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, HttpResponse):
                 submitted = document(outcome)
             else:
                 yield outcome
-    address = routed(job, submitted.get("response_url"))
-    async with contextlib.aclosing(_waited_for(job, submitted, address)) as waiting:
+    address = routed(call, submitted.get("response_url"))
+    async with contextlib.aclosing(_wait(call, submitted, address)) as waiting:
         async for step in waiting:
             yield step
-    yield await _finished(job, address)
+    yield await _finished(call, address)
 
 
-async def _waited_for(job: Job, state: dict[str, Any], address: str) -> AsyncGenerator[Step, None]:
-    poll = Poll(job, f"{address}/status?{QUEUE}{LOGS}")
-    said: Step | None = None
+async def _wait(call: InferenceCall, state: dict[str, Any], address: str) -> AsyncGenerator[Step, None]:
+    poll = StatusPoll(call, f"{address}/status?{QUEUE}{LOGS}")
+    last: Step | None = None
     try:
         while state.get("status") != "COMPLETED":
             step = _step(state.get("status"), state)
-            if step != said:
-                said = step
+            if step != last:
+                last = step
                 yield step
-            state = await _asked(poll)
+            state = await _next_state(poll)
     finally:
-        # Nobody waits any more: left alone, it would be made and billed all the same.
+        # The caller has gone: without a cancel the picture would still be made and billed.
         if state.get("status") != "COMPLETED":
-            job.client.http.afterwards(job.client.tell("PUT", f"{address}/cancel?{QUEUE}"))
+            call.client.http.run_in_background(call.client.send("PUT", f"{address}/cancel?{QUEUE}"))
     if state.get("error") or state.get("error_type"):
         raise error_from_text(message_in(state), str(state.get("error_type", "")))
 
 
-async def _asked(poll: Poll) -> dict[str, Any]:
+async def _next_state(poll: StatusPoll) -> dict[str, Any]:
     try:
-        return await poll.ask()
+        return await poll.next_state()
     except (BadParameters, ModelGone):
         if not poll.url.endswith(LOGS):
             raise
         poll.url = poll.url.removesuffix(LOGS)
-        return await poll.ask()
+        return await poll.next_state()
 
 
 def _step(status: Any, state: dict[str, Any]) -> Step:
@@ -91,14 +91,14 @@ def _queued(state: dict[str, Any]) -> Queued:
     return Queued(numbers.count(state.get("queue_position"), numbers.MAX_STEPS))
 
 
-async def _finished(job: Job, address: str) -> Finished:
-    result = document(successful(await job.client.ask(f"{address}?{QUEUE}", job.deadline)))
-    data = await file_of(job, result)
-    # A safety checker does not fail: it hands out a black picture, which nobody should pay for.
-    if _blanked(result.get("has_nsfw_concepts")):
+async def _finished(call: InferenceCall, address: str) -> Finished:
+    result = document(successful(await call.client.get(f"{address}?{QUEUE}", call.deadline)))
+    data = await file_in_document(call, result)
+    # The safety checker does not fail but returns a black picture, which must not cost a credit.
+    if _is_blanked(result.get("has_nsfw_concepts")):
         raise Refused
-    return job.finished(data, numbers.count(result.get("seed"), numbers.MAX_SEED))
+    return call.finished(data, numbers.count(result.get("seed"), numbers.MAX_SEED))
 
 
-def _blanked(concepts: Any) -> bool:
+def _is_blanked(concepts: Any) -> bool:
     return isinstance(concepts, list) and bool(concepts) and concepts[0] is True

@@ -1,7 +1,7 @@
-"""hf-inference and the self-hosted servers that speak like it: one POST that answers with the picture's bytes.
+"""hf-inference and self-hosted servers with its API: one POST that answers with the picture's bytes.
 
-The content type need not be true (a call that asked for png was answered with image/jpeg), and some servers answer with
-JSON that holds the picture or its address, so the body itself is looked at.
+The content type is not reliable (a request for png was answered with image/jpeg), and some servers answer with JSON that
+holds the picture or its URL, so the body itself is examined.
 """
 
 import base64
@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.providers.base import ProviderRequest, Step
-from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.answers import file_in
-from chatserver.providers.huggingface.job import Job, parameters
+from chatserver.providers.http import HttpResponse
+from chatserver.providers.huggingface.adapters.output_files import file_in_response
+from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 HEADERS = {"Accept": "image/png"}
@@ -28,12 +28,12 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {"inputs": picture, "parameters": {"prompt": request.recipe.styled_prompt, **settings, "target_size": size}}
 
 
-async def steps(job: Job) -> AsyncGenerator[Step, None]:
+async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
     """Loading, rendering, finished."""
-    url = job.base if job.self_hosted else f"{job.base}/models/{job.route.provider_id}"
-    async with contextlib.aclosing(job.made(url, body(job.route, job.request), HEADERS)) as outcomes:
+    url = call.base if call.self_hosted else f"{call.base}/models/{call.route.provider_id}"
+    async with contextlib.aclosing(call.run(url, body(call.route, call.request), HEADERS)) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Answer):
-                yield job.finished(await file_in(job, outcome))
+            if isinstance(outcome, HttpResponse):
+                yield call.finished(await file_in_response(call, outcome))
             else:
                 yield outcome

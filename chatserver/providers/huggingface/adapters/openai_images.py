@@ -1,7 +1,7 @@
-"""OpenAI's picture routes: nscale and together behind the router, vLLM-Omni, SGLang and others at one's own address.
+"""OpenAI's image API: nscale and together behind the router, and self-hosted servers such as vLLM-Omni and SGLang.
 
-The routes are alike, the fields are not: nscale takes no steps, together wants `steps` and its own word for base64,
-self-hosted servers take the diffusers names beside OpenAI's.
+The routes are the same, the fields are not: nscale takes no steps, together has `steps` and its own name for base64, and
+self-hosted servers take the parameters of diffusers besides OpenAI's.
 """
 
 import base64
@@ -12,18 +12,18 @@ from typing import Any
 from chatserver.errors import ProviderError, WrongAddress
 from chatserver.providers import service_urls
 from chatserver.providers.base import ProviderRequest, Step
-from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.answers import file_in
-from chatserver.providers.huggingface.job import Body, Form, Job, parameters
+from chatserver.providers.http import HttpResponse
+from chatserver.providers.huggingface.adapters.output_files import file_in_response
+from chatserver.providers.huggingface.inference_call import Body, InferenceCall, MultipartForm, parameters
 from chatserver.providers.huggingface.mapping import Route
 
-# The paths of calls, which people copy along with the address.
+# The paths of calls, which people copy together with the base URL.
 CALLS = ("/images/generations", "/images/edits", "/images/variations", "/images", "/models", "/chat/completions")
 HEADERS = {"Accept": "application/json"}
 
 
 def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
-    """The JSON of `/images/generations` as this provider takes it."""
+    """The JSON of `/images/generations` for this provider."""
     if route.provider == "together":
         return _for_together(route, request)
     settings = parameters(request)
@@ -39,52 +39,52 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {name: value for name, value in {**common, **settings}.items() if value != ""}
 
 
-def form(route: Route, request: ProviderRequest) -> Form:
+def form(route: Route, request: ProviderRequest) -> MultipartForm:
     """The multipart form of `/images/edits`, for a variation on a self-hosted server."""
-    return Form(body(route, request), request.source)
+    return MultipartForm(body(route, request), request.source)
 
 
-async def steps(job: Job) -> AsyncGenerator[Step, None]:
+async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
     """Loading where the server says so, rendering, finished."""
     errors: list[ProviderError] = []
-    for base in bases(job):
+    for base in base_urls(call):
         try:
-            async with contextlib.aclosing(_steps_at(base, job)) as run:
+            async with contextlib.aclosing(_steps_at(base, call)) as run:
                 async for step in run:
                     yield step
         except ProviderError as error:
-            # What comes from an address that was only guessed counts where it is in the service's own words.
+            # An error from a guessed base URL counts only if it has a message of the service.
             if not isinstance(error, WrongAddress) and (not errors or error.said):
                 raise
             errors.append(error)
         else:
-            job.client.settled[job.base] = base
+            call.client.working_bases[call.base] = base
             return
     raise errors[0]
 
 
-def bases(job: Job) -> tuple[str, ...]:
-    """The addresses that may be meant, the one that has answered before first. Behind the router there is no doubt."""
-    if not job.self_hosted:
-        return (f"{job.base}/v1",)
-    meant = service_urls.candidates(job.base, CALLS, versioned=True)
-    return tuple(dict.fromkeys((job.client.settled.get(job.base, meant[0]), *meant)))
+def base_urls(call: InferenceCall) -> tuple[str, ...]:
+    """The candidate base URLs, the one that has answered before first. Behind the router there is only one."""
+    if not call.self_hosted:
+        return (f"{call.base}/v1",)
+    found = service_urls.candidates(call.base, CALLS, versioned=True)
+    return tuple(dict.fromkeys((call.client.working_bases.get(call.base, found[0]), *found)))
 
 
-async def _steps_at(base: str, job: Job) -> AsyncGenerator[Step, None]:
-    path, sent = _call(job)
-    async with contextlib.aclosing(job.made(service_urls.join(base, path), sent, HEADERS)) as outcomes:
+async def _steps_at(base: str, call: InferenceCall) -> AsyncGenerator[Step, None]:
+    path, sent = _request(call)
+    async with contextlib.aclosing(call.run(service_urls.join(base, path), sent, HEADERS)) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Answer):
-                yield job.finished(await file_in(job, outcome))
+            if isinstance(outcome, HttpResponse):
+                yield call.finished(await file_in_response(call, outcome))
             else:
                 yield outcome
 
 
-def _call(job: Job) -> tuple[str, Body]:
-    if job.self_hosted and job.request.source is not None:
-        return "/images/edits", form(job.route, job.request)
-    return "/images/generations", body(job.route, job.request)
+def _request(call: InferenceCall) -> tuple[str, Body]:
+    if call.self_hosted and call.request.source is not None:
+        return "/images/edits", form(call.route, call.request)
+    return "/images/generations", body(call.route, call.request)
 
 
 def _for_together(route: Route, request: ProviderRequest) -> dict[str, Any]:
@@ -98,11 +98,11 @@ def _for_together(route: Route, request: ProviderRequest) -> dict[str, Any]:
 
 def _together_source(route: Route, source: bytes) -> dict[str, Any]:
     picture = data_uri(source)
-    # Only the first Kontext family takes one picture under this name; every other model takes references.
+    # Only FLUX.1 Kontext takes one picture under this name; all other models take references.
     model = route.provider_id.lower()
     return {"image_url": picture} if "kontext" in model and "flux.1" in model else {"reference_images": [picture]}
 
 
 def data_uri(source: bytes) -> str:
-    """A verified PNG as a data: address."""
+    """A verified PNG as a data: URL."""
     return f"data:image/png;base64,{base64.b64encode(source).decode()}"

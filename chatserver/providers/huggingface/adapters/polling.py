@@ -1,4 +1,4 @@
-"""What the services that are asked again and again have in common: patient questions, progress in logs, addresses."""
+"""Common parts of polled services: the poll loop, progress from logs, and URLs behind the router."""
 
 import re
 from typing import Any
@@ -6,60 +6,60 @@ from urllib.parse import urlsplit
 
 from chatserver.errors import BadBytes, ProviderError
 from chatserver.providers.base import Rendering
-from chatserver.providers.http import Answer
+from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.client import successful
-from chatserver.providers.huggingface.job import Job
+from chatserver.providers.huggingface.inference_call import InferenceCall
 
-# "12/30", as tqdm and most samplers print it. A date or an address with slashes is no counter, hence the borders.
+# "12/30", as tqdm and most samplers print it, but no date or URL with slashes.
 _COUNTER = re.compile(r"(?<![\w/.:-])(\d{1,4})/(\d{1,4})(?![\w/])")
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3})%")
-# The last lines say how far it is; a model that prints much would cost more the longer it runs.
+# Only the last lines are searched: long logs would cost more with every poll.
 _TAIL = 2000
 
 
-class Poll:
-    """Asks one address until it answers well, forgiving a few faults in a row."""
+class StatusPoll:
+    """Polls one URL, tolerating a few errors in a row."""
 
-    def __init__(self, job: Job, url: str) -> None:
-        self._job = job
+    def __init__(self, call: InferenceCall, url: str) -> None:
+        self._call = call
         self.url = url
-        self._faults = 0
+        self._errors = 0
 
-    async def ask(self) -> dict[str, Any]:
-        """The state of the work, after the usual pause. Raises what goes on being wrong."""
+    async def next_state(self) -> dict[str, Any]:
+        """The state of the work, after a pause. Raises the last of `max_poll_errors` errors in a row."""
         while True:
-            await self._job.deadline.sleep(self._job.client.limits.polling_pause)
+            await self._call.deadline.sleep(self._call.client.limits.poll_seconds)
             try:
-                state = document(successful(await self._job.client.ask(self.url, self._job.deadline)))
+                state = document(successful(await self._call.client.get(self.url, self._call.deadline)))
             except ProviderError as error:
-                self._faults += 1
-                # A run that is out of time stays out of time; an answer that will not change is final.
-                if not error.temporary or self._faults >= self._job.client.limits.polling_faults:
+                self._errors += 1
+                # An error that is not temporary is final.
+                if not error.temporary or self._errors >= self._call.client.limits.max_poll_errors:
                     raise
-                self._job.deadline.left(0.0)
+                self._call.deadline.remaining(0.0)
             else:
-                self._faults = 0
+                self._errors = 0
                 return state
 
 
-def document(answer: Answer) -> dict[str, Any]:
-    """The answer's JSON object. Raises BadBytes where it is none."""
+def document(answer: HttpResponse) -> dict[str, Any]:
+    """The response's JSON object. Raises BadBytes where it is none."""
     found = answer.json()
     if not isinstance(found, dict):
         raise BadBytes("The picture service's answer could not be read.")
     return found
 
 
-def routed(job: Job, address: Any) -> str:
-    """The path of an address that the service gave, behind our own base: its host is never called."""
+def routed(call: InferenceCall, address: Any) -> str:
+    """The path of a URL that the service gave, below our own base URL: its host is never called."""
     path = urlsplit(address).path if isinstance(address, str) else ""
     if not path.startswith("/"):
         raise BadBytes("The picture service did not say where to ask for the result.")
-    return f"{job.base}{path}"
+    return f"{call.base}{path}"
 
 
 def progress(logs: Any) -> Rendering:
-    """How far the logs say the work is: text, or fal's list of `{message}`. Without a counter only that it goes on."""
+    """The progress in logs (text, or fal's list of `{message}`); a Rendering without numbers where they hold no counter."""
     tail = _text(logs)[-_TAIL:]
     counters = [(int(done), int(of)) for done, of in _COUNTER.findall(tail)]
     known = [(done, of) for done, of in counters if of > 0 and done <= of]

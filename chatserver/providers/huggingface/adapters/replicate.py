@@ -1,7 +1,7 @@
-"""Replicate behind the router: a prediction that is held for up to a minute, then asked for.
+"""Replicate behind the router: a prediction whose request is held for up to a minute and then polled.
 
-A 201 may say `processing` and yet hold the output, so the output is looked for first. Whether the router passes polls
-on is nowhere promised: where it does not, a picture that takes longer than the minute has timed out.
+A 201 may have the status `processing` and still hold the output, so the output is checked first. It is not documented that
+the router forwards polls: where it does not, a picture that takes longer than a minute times out.
 """
 
 import contextlib
@@ -11,11 +11,11 @@ from typing import Any
 from chatserver.errors import BadBytes, ModelGone, TimedOut
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.error_responses import error_from_text, message_in
-from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.answers import file_of
+from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
-from chatserver.providers.huggingface.adapters.polling import Poll, document, progress
-from chatserver.providers.huggingface.job import Job, parameters
+from chatserver.providers.huggingface.adapters.output_files import file_in_document
+from chatserver.providers.huggingface.adapters.polling import StatusPoll, document, progress
+from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 HEADERS = {"Prefer": "wait", "Accept": "application/json"}
@@ -26,50 +26,50 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     inputs = {"prompt": request.recipe.styled_prompt, **parameters(request)}
     if request.source is not None:
         picture = data_uri(request.source)
-        # Its models differ in the name of the picture and ignore the names that they do not know.
+        # Models differ in the name of this field and ignore names that they do not know.
         inputs |= {"image": picture, "images": [picture], "input_image": picture, "input_images": [picture]}
     _, _, version = route.provider_id.partition(":")
     return {"input": inputs, "version": version} if version else {"input": inputs}
 
 
-async def steps(job: Job) -> AsyncGenerator[Step, None]:
-    """Rendering, with the steps that its logs print where it may be asked; finished. Closing it asks it to cancel."""
+async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+    """Rendering, with the steps in the logs where polling works; finished. Closing it asks for a cancel."""
     async with contextlib.aclosing(
-        job.made(_url(job.route, job.base), body(job.route, job.request), HEADERS)
+        call.run(_url(call.route, call.base), body(call.route, call.request), HEADERS)
     ) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, HttpResponse):
                 prediction = document(outcome)
             else:
                 yield outcome
     if _output(prediction) is None:
-        async with contextlib.aclosing(_waited_for(job, prediction)) as waiting:
+        async with contextlib.aclosing(_wait(call, prediction)) as waiting:
             async for state in waiting:
                 prediction = state
                 yield progress(state.get("logs"))
-    yield job.finished(await file_of(job, _output(prediction)))
+    yield call.finished(await file_in_document(call, _output(prediction)))
 
 
-async def _waited_for(job: Job, prediction: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+async def _wait(call: InferenceCall, prediction: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
     """The prediction's states, the last one with its output."""
-    address = f"{job.base}/v1/predictions/{_id(prediction)}"
-    poll, done = Poll(job, address), False
+    address = f"{call.base}/v1/predictions/{_id(prediction)}"
+    poll, done = StatusPoll(call, address), False
     try:
         while _output(prediction) is None:
             _check(prediction)
-            prediction = await _asked(poll)
+            prediction = await _next_state(poll)
             yield prediction
         done = True
     finally:
         if not done:
-            job.client.http.afterwards(job.client.tell("POST", f"{address}/cancel"))
+            call.client.http.run_in_background(call.client.send("POST", f"{address}/cancel"))
 
 
-async def _asked(poll: Poll) -> dict[str, Any]:
+async def _next_state(poll: StatusPoll) -> dict[str, Any]:
     try:
-        return await poll.ask()
+        return await poll.next_state()
     except ModelGone as error:
-        # A 404 here is not about the model: the router does not pass the question on.
+        # A 404 here is not about the model: the router does not forward the poll.
         raise TimedOut from error
 
 
@@ -79,7 +79,7 @@ def _check(prediction: dict[str, Any]) -> None:
 
 
 def _output(prediction: dict[str, Any]) -> Any:
-    """What it has made, in any shape; None while there is nothing."""
+    """The output in any form; None while there is none."""
     output = prediction.get("output")
     if not output and prediction.get("status") == "succeeded":
         raise BadBytes("The picture service's answer held no picture.")

@@ -1,4 +1,4 @@
-"""WaveSpeed behind the router: a task that is submitted and asked for. It tells its state and nothing finer."""
+"""WaveSpeed behind the router: a task that is submitted and polled. It reports its state but no progress."""
 
 import contextlib
 from collections.abc import AsyncGenerator
@@ -8,41 +8,41 @@ from chatserver.errors import BadBytes
 from chatserver.providers import numbers
 from chatserver.providers.base import ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.error_responses import error_from_text, message_in
-from chatserver.providers.http import Answer
-from chatserver.providers.huggingface.adapters.answers import file_of
+from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
-from chatserver.providers.huggingface.adapters.polling import Poll, document, routed
-from chatserver.providers.huggingface.job import Job, parameters
+from chatserver.providers.huggingface.adapters.output_files import file_in_document
+from chatserver.providers.huggingface.adapters.polling import StatusPoll, document, routed
+from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 
 def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
-    """The prompt and the settings, flat."""
+    """The prompt and the settings in one object."""
     source = {} if request.source is None else {"image": data_uri(request.source)}
     return {**source, "prompt": request.recipe.styled_prompt, **parameters(request)}
 
 
-async def steps(job: Job) -> AsyncGenerator[Step, None]:
+async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
     """Queued while `created`, rendering while `processing`, finished."""
-    url = f"{job.base}/api/v3/{job.route.provider_id}"
-    async with contextlib.aclosing(job.queued(url, body(job.route, job.request))) as outcomes:
+    url = f"{call.base}/api/v3/{call.route.provider_id}"
+    async with contextlib.aclosing(call.submit(url, body(call.route, call.request))) as outcomes:
         async for outcome in outcomes:
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, HttpResponse):
                 task = _task(document(outcome))
             else:
                 yield outcome
-    poll = Poll(job, routed(job, (task.get("urls") or {}).get("get")))
-    said: Step | None = None
+    poll = StatusPoll(call, routed(call, (task.get("urls") or {}).get("get")))
+    last: Step | None = None
     while (step := _step(task)) is not None:
-        if step != said:
-            said = step
+        if step != last:
+            last = step
             yield step
-        task = _task(await poll.ask())
-    yield job.finished(await file_of(job, task.get("outputs") or task.get("output")))
+        task = _task(await poll.next_state())
+    yield call.finished(await file_in_document(call, task.get("outputs") or task.get("output")))
 
 
 def _task(answer: dict[str, Any]) -> dict[str, Any]:
-    """`data` of its envelope, whose `code` may tell another story than the HTTP status."""
+    """`data` of the response's envelope, whose `code` may be an error although the HTTP status is not."""
     code = numbers.count(answer.get("code"), 599)
     if code is not None and code >= 400:
         raise error_from_text(message_in(answer), status=code)

@@ -1,4 +1,4 @@
-"""Whose token this is, for the doctor: the hub's whoami, asked rarely because it is strictly rate limited."""
+"""The owner and permissions of the token, for the doctor: the hub's whoami, cached because it is rate limited."""
 
 import asyncio
 import hashlib
@@ -8,15 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from chatserver.errors import ProviderError
-from chatserver.providers.huggingface.client import Client, of_the_hub
+from chatserver.providers.huggingface.client import ApiClient, checked_hub_response
 
-# Names and permissions change rarely, and whoami answers 429 to those who ask often.
-KEPT_SECONDS = 3600.0
+# Names and permissions change rarely, and whoami soon answers 429.
+CACHE_SECONDS = 3600.0
 INFERENCE = "inference.serverless.write"
 
 
-class Identity(Struct, frozen=True):
-    """Who the token belongs to. `may_infer` is None where the hub does not say: only a real call shows it then."""
+class TokenIdentity(Struct, frozen=True):
+    """The owner of a token. `may_infer` is None where the hub does not say: then only a real call shows it."""
 
     name: str
     kind: str
@@ -24,34 +24,34 @@ class Identity(Struct, frozen=True):
     organisations: tuple[str, ...] = ()
 
 
-class Identities:
-    """Identities by the hash of their token, so that no token is kept a second time."""
+class IdentityCache:
+    """Identities by the hash of their token, so that no second copy of a token is kept."""
 
-    def __init__(self, client: Client, endpoint: str) -> None:
+    def __init__(self, client: ApiClient, endpoint: str) -> None:
         self._client = client
         self._endpoint = endpoint.rstrip("/")
-        self._kept: dict[str, tuple[float, Identity]] = {}
+        self._cached: dict[str, tuple[float, TokenIdentity]] = {}
 
-    async def whoami(self, token: str) -> Identity:
+    async def whoami(self, token: str) -> TokenIdentity:
         """The identity of `token`. Raises InvalidToken, ProviderRateLimited or ProviderDown."""
         key = hashlib.sha256(token.encode()).hexdigest()
         now = asyncio.get_running_loop().time()
-        kept = self._kept.get(key)
-        if kept and now - kept[0] < KEPT_SECONDS:
-            return kept[1]
+        cached = self._cached.get(key)
+        if cached and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
         url = f"{self._endpoint}/api/whoami-v2"
-        identity = parsed(of_the_hub(url, await self._client.ask(url)).json())
-        self._kept[key] = (now, identity)
+        identity = parsed(checked_hub_response(url, await self._client.get(url)).json())
+        self._cached[key] = (now, identity)
         return identity
 
 
-def parsed(document: Any) -> Identity:
-    """An Identity from the hub's answer, also from the shape of OAuth tokens, which have no access token's name."""
+def parsed(document: Any) -> TokenIdentity:
+    """The identity in the hub's response, also in that of OAuth tokens, which lacks `accessToken`."""
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ProviderError("The hub's answer about this token could not be read.")
     organisations = tuple(org["name"] for org in document.get("orgs") or () if isinstance(org, dict) and "name" in org)
     kind = str(document.get("type", "user"))
-    return Identity(document["name"], kind, _may_infer(document), organisations)
+    return TokenIdentity(document["name"], kind, _may_infer(document), organisations)
 
 
 def _may_infer(document: dict[str, Any]) -> bool | None:

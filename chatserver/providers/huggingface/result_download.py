@@ -1,7 +1,7 @@
-"""Fetches finished files from where a service says they are, believing it as little as possible.
+"""Downloads finished files from the URLs that a service gives, without trusting them.
 
-An address must be https on a listed host, must not lead to a private network, is fetched without our token and without
-following redirects, and what comes is judged by its first bytes, not by its label.
+A URL must be https on a listed host and must not lead to a private network. It is fetched without our token and without
+following redirects, and the file type is checked by its first bytes, not by its content type.
 """
 
 import asyncio
@@ -22,65 +22,65 @@ from yarl import URL
 
 from chatserver.errors import BadBytes, ProviderDown, ProviderError
 from chatserver.providers.base import Kind
-from chatserver.providers.http import Deadline, Http, too_large
-from chatserver.providers.huggingface.client import Limits
+from chatserver.providers.http import Deadline, HttpClient, too_large
+from chatserver.providers.huggingface.client import HuggingFaceLimits
 
-# The first bytes of the pictures that the pipeline reads, beside WebP and AVIF.
+# The first bytes of the accepted picture formats, besides WebP and AVIF.
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
-# The alphabet for addresses, in the usual one.
+# From the URL-safe base64 alphabet to the standard one.
 _STANDARD = str.maketrans("-_", "+/")
-# Above this, base64 is undone off the loop: a megabyte takes about a millisecond.
+# More base64 than this is decoded in a thread: a megabyte takes about a millisecond.
 DECODE_OFF_LOOP = 1024 * 1024
 
 log = structlog.get_logger(__name__)
 
 
-class Results:
-    """The way to finished files. `hosts`: exact hosts, `*.wildcards`, or an origin such as http://127.0.0.1:9900.
+class ResultDownloader:
+    """Downloads finished files. `hosts` are exact hosts, `*.wildcards`, or origins such as http://127.0.0.1:9900.
 
     A host listed exactly may be private (a server in the operator's own network); plain http needs the whole origin.
     """
 
-    def __init__(self, hosts: tuple[str, ...], limits: Limits) -> None:
+    def __init__(self, hosts: tuple[str, ...], limits: HuggingFaceLimits) -> None:
         self._hosts = tuple(host.lower().rstrip("/") for host in hosts)
         self._limits = limits
-        self._http = Http(resolver=_GuardedResolver(self._may_be_private))
+        self._http = HttpClient(resolver=_GuardedResolver(self._may_be_private))
 
     async def fetch(self, url: Any, kind: Kind, deadline: Deadline) -> bytes:
-        """The bytes of a picture or clip. Raises BadBytes for an address or bytes that we do not take."""
+        """The bytes of a picture or clip. Raises BadBytes for a URL or bytes that are not accepted."""
         if isinstance(url, str) and url[:5].lower() == "data:":
-            return sniffed(await decoded(url, self._cap(kind)), kind)
+            return checked_type(await decode_base64(url, self._max_bytes(kind)), kind)
         address = self._checked(url)
         answer = await self._http.call(
             "GET",
             str(address),
             headers={"Accept": f"{kind}/*"},
-            cap=self._cap(kind),
-            seconds=deadline.left(self._limits.video_seconds),
-            silence=self._limits.asking_seconds,
+            max_bytes=self._max_bytes(kind),
+            seconds=deadline.remaining(self._limits.video_seconds),
+            idle_seconds=self._limits.query_seconds,
         )
         if not answer.ok:
-            log.info("huggingface.result_refused", status=answer.status, host=address.host)
-            raise _unfetched(answer.status)
-        return sniffed(answer.body, kind)
+            log.info("huggingface.result_download_failed", status=answer.status, host=address.host)
+            raise _download_error(answer.status)
+        return checked_type(answer.body, kind)
 
     async def close(self) -> None:
         """Gives back the connections."""
         await self._http.close()
 
-    def _cap(self, kind: Kind) -> int:
+    def _max_bytes(self, kind: Kind) -> int:
         return self._limits.video_bytes if kind == "video" else self._limits.image_bytes
 
     def _checked(self, url: Any) -> URL:
         address = _parsed(url)
-        # In ASCII and small letters, as the list of hosts is.
+        # ASCII and lower case, as in the list of hosts.
         host = address.raw_host or ""
         if address.scheme in {"http", "https"} and str(address.origin()) in self._hosts:
             return address
         listed = any(fnmatch.fnmatchcase(host, entry) for entry in self._hosts if "://" not in entry)
         if address.scheme != "https" or not listed or (_is_private(host) and not self._may_be_private(host)):
             mend = _mend(address)
-            log.warning("huggingface.result_address_refused", scheme=address.scheme, host=host, mend=mend)
+            log.warning("huggingface.result_url_refused", scheme=address.scheme, host=host, mend=mend)
             raise BadBytes("The picture service pointed to an address that this server does not trust.")
         return address
 
@@ -91,8 +91,10 @@ class Results:
 
 
 class _GuardedResolver(AbstractResolver):
-    """Resolves names, but leaves out addresses of private networks: checked where the connection is made, so that a
-    name that changes its mind between check and use gains nothing."""
+    """Resolves host names without private IP addresses.
+
+    It checks the addresses of the connection itself, so that DNS rebinding between check and use is impossible.
+    """
 
     def __init__(self, may_be_private: Callable[[str], bool]) -> None:
         self._may_be_private = may_be_private
@@ -114,24 +116,24 @@ class _GuardedResolver(AbstractResolver):
         pass
 
 
-def sniffed(data: bytes, kind: Kind) -> bytes:
-    """The bytes themselves, where they begin like a picture (or clip) that we take. Raises BadBytes."""
+def checked_type(data: bytes, kind: Kind) -> bytes:
+    """The bytes themselves, where they begin like an accepted picture or clip. Raises BadBytes."""
     begins = _begins_like_video if kind == "video" else _begins_like_image
     if not begins(data[:16]):
         raise BadBytes(_not_a(kind, data))
     return data
 
 
-async def decoded(text: Any, cap: int) -> bytes:
-    """Bytes from base64 as servers send it: bare or a data: address, of either alphabet, in lines, without its padding.
+async def decode_base64(text: Any, max_bytes: int) -> bytes:
+    """Bytes from base64 as servers send it: bare or a data: URL, in either alphabet, with line breaks, without padding.
 
-    Raises BadBytes where it is none, or more than `cap`.
+    Raises BadBytes where it is not base64, or longer than `max_bytes` decoded.
     """
     if not isinstance(text, str) or not text:
         raise BadBytes
-    # A line break behind every 64 characters is the most that anybody puts in.
-    if len(text) > cap * 4 // 3 * 66 // 64 + 200:
-        raise too_large(cap)
+    # Room for a line break after every 64 characters.
+    if len(text) > max_bytes * 4 // 3 * 66 // 64 + 200:
+        raise too_large(max_bytes)
     try:
         if len(text) > DECODE_OFF_LOOP:
             return await asyncio.to_thread(_decoded, text)
@@ -152,7 +154,7 @@ def _decoded(text: str) -> bytes:
 
 def _begins_like_image(head: bytes) -> bool:
     webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    # AVIF by its brand, or by one of the family with which it may be compatible: the pipeline looks closer.
+    # AVIF by its brand, or by a related one that it may be compatible with: verification checks it fully.
     avif = head[4:8] == b"ftyp" and head[8:12] in {b"avif", b"avis", b"mif1", b"msf1", b"miaf"}
     return webp or avif or head.startswith(_PICTURES)
 
@@ -169,7 +171,7 @@ def _not_a(kind: Kind, data: bytes) -> str:
     return f"The picture service sent {what} instead of a {noun}."
 
 
-def _unfetched(status: int) -> ProviderError:
+def _download_error(status: int) -> ProviderError:
     if status >= 500:
         return ProviderDown("The finished file could not be fetched: its server is down.")
     if 300 <= status < 400:
@@ -180,14 +182,14 @@ def _unfetched(status: int) -> ProviderError:
 
 
 def _mend(address: URL) -> str:
-    """What the operator may set where an address that is not trusted is one of the web. For the log, never for a page."""
+    """The setting that would allow an untrusted web URL. For the log, never for a page."""
     entry = str(address.origin()) if address.scheme == "http" else address.raw_host or ""
     web = address.scheme in {"http", "https"} and re.fullmatch(r"[\w:/.\[\]-]{1,100}", entry, re.ASCII)
     return f"HF_RESULT_HOSTS may list {entry}" if web else "this is no address of the web"
 
 
 def _parsed(url: Any) -> URL:
-    # The parser that the client itself uses: two parsers that disagree about the host would be a hole.
+    # The parser of the HTTP client: another parser that reads another host would be a vulnerability.
     try:
         return URL(url if isinstance(url, str) else "")
     except ValueError:
