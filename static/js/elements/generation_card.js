@@ -1,11 +1,10 @@
 // <generation-card>: one picture or clip, from its request on: progress, preview, the finished file and its actions.
 import { bus } from "../bus.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
-import { everySecond, formatClock, formatDuration, now, secondsUntil } from "../helpers/time.js"
+import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { Preview } from "../models/preview.js"
-import { describeElapsed, describeStage, isCurrent } from "../models/progress.js"
-import { usualDuration } from "../models/usual_duration.js"
+import { StageDisplay } from "../models/stage_display.js"
 import { socket } from "../socket.js"
 
 const ENDED = ["done", "failed", "cancelled"]
@@ -14,9 +13,7 @@ const RETRY_JITTER_MS = 1000
 export class GenerationCard extends HTMLElement {
   #subscriptions = []
   #preview = null
-  #progress = null
-  #progressAt = 0
-  #renderedAt = 0
+  #stage = new StageDisplay(this)
   #status = ""
   #retryTimer = null
   #cancelDeletion = null
@@ -80,7 +77,7 @@ export class GenerationCard extends HTMLElement {
   rendered() {
     const before = this.#status
     this.#status = this.dataset.status
-    this.#renderedAt = Date.now()
+    this.#stage.restart()
     if (this.ended) this.#stopWatching()
     else this.#watch()
     if (this.#status === "done") this.#awaitPicture()
@@ -183,10 +180,10 @@ export class GenerationCard extends HTMLElement {
     if (!this.#subscriptions.length) {
       this.#subscriptions = [
         socket.on("progress", (event) => event.generation_id === this.dataset.id && this.#receive(event)),
-        everySecond(() => this.#show()),
+        everySecond(() => this.#stage.show()),
       ]
     }
-    this.#show()
+    this.#stage.show()
   }
 
   #stopWatching() {
@@ -195,52 +192,8 @@ export class GenerationCard extends HTMLElement {
   }
 
   #receive(progress) {
-    if (progress.attempt < Number(this.dataset.attempt)) return
-    this.#progress = progress
-    this.#progressAt = Date.now()
-    if (progress.preview && this.#isCurrent) this.#preview.show(progress.preview)
-    this.#show()
-  }
-
-  get #isCurrent() {
-    return isCurrent({ status: this.dataset.status, attempt: Number(this.dataset.attempt) }, this.#progress)
-  }
-
-  #show() {
-    if (!slot(this, "words")) return
-    const stage = this.#isCurrent
-      ? this.#withEta(this.#progress, this.#progressAt)
-      : this.#withEta(this.#renderedStage(), this.#renderedAt)
-    setText(slot(this, "words"), describeStage(stage))
-    this.#showBar(stage)
-    setText(slot(this, "time"), this.#elapsed())
-  }
-
-  #renderedStage() {
-    const number = (name) => (this.dataset[name] ? Number(this.dataset[name]) : undefined)
-    const [position, fraction, step, steps] = ["position", "fraction", "step", "steps"].map(number)
-    return { position, eta_seconds: number("eta"), fraction, step, steps }
-  }
-
-  #withEta(stage, since) {
-    const eta = stage.eta_seconds === undefined ? undefined : stage.eta_seconds - (Date.now() - since) / 1000
-    return { ...stage, status: this.dataset.status, eta }
-  }
-
-  #showBar({ status, fraction }) {
-    const bar = slot(this, "bar")
-    const known = status === "rendering" && fraction >= 0
-    bar.hidden = !known
-    if (known) bar.value = fraction
-  }
-
-  #elapsed() {
-    if (this.closest("[data-local-pending]")) return ""
-    const { status, created, started, kind } = this.dataset
-    const queued = status === "queued"
-    const seconds = (now() - Date.parse(queued ? created : started || created)) / 1000
-    if (queued) return `waiting ${formatDuration(seconds)}`
-    return describeElapsed(seconds, kind === "image" ? usualDuration() : null)
+    const current = this.#stage.receive(progress)
+    if (progress.preview && current) this.#preview.show(progress.preview)
   }
 
   #awaitPicture() {
