@@ -36,7 +36,8 @@ async def own_redis():
 async def machines(database_url, own_redis, tmp_path_factory):
     """Two web processes and two workers; nobody else's, so that they may be hurt."""
     folder = tmp_path_factory.mktemp("history")
-    settings = {"DATABASE_URL": database_url, "REDIS_URL": own_redis.url, "STORAGE_URL": f"file:{folder}/files"}
+    store = {"STORAGE_URL": f"file:{folder}/files", "TIMING": "lease=15,reap=1"}
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": own_redis.url, **store}
     cluster = Cluster(folder, parting=True, **settings)
     try:
         await cluster.start(web=2, workers=2)
@@ -57,7 +58,7 @@ async def seat_clients(machines):
 
 
 async def all_ended(database_url):
-    """Waits until no job is left: nobody's lease needs more than its thirty seconds and the reaper's five."""
+    """Waits until no job is left: no lease needs more than its seconds, and one more to be found."""
     connection = await asyncpg.connect(database_url)
     try:
         await connection.execute("SET ROLE chatserver_worker")

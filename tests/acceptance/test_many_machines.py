@@ -19,7 +19,7 @@ from tests.support.story import Refusal, Room, sign_up
 
 @pytest.fixture(scope="module", autouse=True)
 async def lost_workers(cluster, postgres_server, swift, tmp_path_factory):
-    """A lease of thirty seconds has to run out in it, so it runs beside the other tests; the last one waits for it."""
+    """A lease has to run out in it, so it runs beside the other tests; the last one waits for it."""
     folder = tmp_path_factory.mktemp("lost-workers")
     task = asyncio.create_task(lose_workers(cluster, postgres_server, swift, folder))
     yield task
@@ -206,7 +206,7 @@ async def refusals(rooms):
 async def lose_workers(cluster, postgres_server, swift, folder):
     """Two jobs, whose workers are killed and frozen; a third worker has to find out by their leases."""
     url = await postgres_server.create_database()
-    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "40"}
+    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "40", "TIMING": "lease=12,reap=1"}
     own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
     machines = Cluster(folder, **{**cluster.settings, **own, **slow})
     try:
