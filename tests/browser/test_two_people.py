@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import LIVE, TEXT, Desk, ask_for_pictures, say, seat_at
+from tests.support.browser import LIVE, TEXT, Desk, ask_for_pictures, fill_sign_in, say, seat_at
 from tests.support.story import Person, Room, sign_up
 
 pytestmark = pytest.mark.browser
@@ -20,10 +20,7 @@ KEPT = """async () => [
 
 async def signs_in(seat: Desk, person: Person) -> Page:
     page = await seat.open("/sign-in")
-    await page.fill("[name=email]", person.user["email"])
-    await page.fill("[name=password]", person.password)
-    await page.click("main button[type=submit]")
-    await page.wait_for_url(lambda url: "sign-in" not in url)
+    await fill_sign_in(page, person)
     return page
 
 
