@@ -1,11 +1,11 @@
--- Files: their rows. The bytes are in the storage, under keys that the rows name.
+-- Stored files: their rows. The bytes are in the storage, under the keys in the rows.
 
 -- name: origin
--- Whose generation it is and what it shows.
+-- The requester of a generation and what it shows.
 SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation_id;
 
 -- name: stage
--- A row before its bytes. The same attempt may stage again, as long as nothing came of it.
+-- A row, made before its bytes are stored. The same attempt may stage again until the row is shown.
 INSERT INTO assets (id, session_id, user_id, generation_id, attempt, kind, content_type, width, height, bytes, sha256,
                     filename, storage_key, thumbnail_key, placeholder, duration_seconds)
 VALUES (:id, :session_id, :user_id, :generation_id, :attempt, :kind, :content_type, :width, :height, :bytes, :sha256,
@@ -18,7 +18,7 @@ ON CONFLICT (storage_key) DO UPDATE
 RETURNING id, storage_key, thumbnail_key;
 
 -- name: store
--- The bytes are there: the asset is shown from now on. No row where the sweeper took it for abandoned.
+-- Shows an asset, whose bytes are stored now. No row where the sweeper has removed it as abandoned.
 UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' RETURNING id;
 
 -- name: find
@@ -26,8 +26,8 @@ UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' R
 SELECT * FROM assets WHERE id = :asset_id AND status = 'stored';
 
 -- name: find_for_signer
--- One stored file, for a link signed by this transaction's user, whose account still stands, and so does the sign-in or
--- API token by which it was signed.
+-- One stored file, for a link signed by this transaction's user, whose account is live, and so is the sign-in or
+-- API token with which it was signed.
 SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'active'
  WHERE a.id = :asset_id AND a.status = 'stored'
    AND (:credential_id::uuid IS NULL
@@ -37,22 +37,22 @@ SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'ac
                       AND i.ended_at IS NULL AND i.expires_at > now()));
 
 -- name: favorite
--- Marks a stored file, or takes the mark away; with the message that shows it.
+-- Sets or clears a user's favourite mark on a stored file; returns the message that shows it.
 UPDATE assets a SET favorite = :on
  WHERE a.id = :asset_id AND a.status = 'stored' AND a.favorite <> :on
 RETURNING (SELECT g.message_id FROM generations g WHERE g.id = a.generation_id);
 
 -- name: abandon
--- Staged rows whose attempt cannot end well any more.
+-- Staged rows whose attempt can no longer succeed.
 UPDATE assets SET status = 'deleted'
  WHERE status = 'staged' AND created_at < now() - make_interval(secs => :older_than::float8);
 
 -- name: deleted
--- Rows whose bytes may go.
+-- Rows whose bytes are to be removed.
 SELECT id, storage_key, thumbnail_key FROM assets WHERE status = 'deleted' ORDER BY created_at LIMIT :limit;
 
 -- name: remove
--- Rows whose bytes are gone.
+-- Removes rows whose bytes are removed.
 DELETE FROM assets WHERE id = ANY(:asset_ids::uuid[]) AND status = 'deleted';
 
 -- name: known
@@ -60,27 +60,27 @@ DELETE FROM assets WHERE id = ANY(:asset_ids::uuid[]) AND status = 'deleted';
 SELECT storage_key FROM assets WHERE storage_key = ANY(:keys::text[]);
 
 -- name: owners
--- Everybody who has a stored file.
+-- The users who have stored files.
 SELECT DISTINCT user_id FROM assets WHERE status = 'stored' ORDER BY user_id;
 
 -- name: of_owner
--- One person's stored files, for comparing them with what is in the store.
+-- One user's stored files, to be compared with the objects in the storage.
 SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AND status = 'stored';
 
 -- name: delete_of_generations
--- Hands the files of these generations to the sweeper; their rows keep only where the bytes are.
+-- Marks the files of these generations for the sweeper; their rows keep only the storage keys.
 UPDATE assets
    SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
  WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: delete_of_session
--- Hands every file of a session to the sweeper; their rows keep only where the bytes are.
+-- Marks every file of a session for the sweeper; the rows keep only the storage keys.
 UPDATE assets
    SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
  WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
 
 -- name: delete_of_user
--- Hands every file of a user, and every file in the user's sessions, to the sweeper.
+-- Marks every file of a user, and every file in the user's sessions, for the sweeper.
 UPDATE assets SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = ''
  WHERE status <> 'deleted'
    AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));

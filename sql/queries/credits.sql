@@ -1,5 +1,5 @@
--- Credits are things: a session owns exactly its plan's rows. The clock is the database's, read at the moment
--- (clock_timestamp), since a transaction that waited for a lock began before the one it waited for ended.
+-- Credits are rows: a session owns exactly as many as its plan gives. Times are clock_timestamp(), not now(): a transaction
+-- that waited for a lock began before the one that held it ended.
 
 -- name: grant
 -- Gives a session its plan's rows of one kind; rows that it already has stay as they are.
@@ -8,7 +8,7 @@ SELECT :session_id::uuid, :kind::text, number FROM generate_series(1, :count::in
 ON CONFLICT DO NOTHING;
 
 -- name: lock
--- Every row of one kind, locked in one order: whoever holds or settles in this session waits here.
+-- Locks every row of one kind, in one order: other transactions that hold or settle in this session wait here.
 SELECT number FROM credits WHERE session_id = :session_id AND kind = :kind ORDER BY number FOR UPDATE;
 
 -- name: hold
@@ -36,7 +36,7 @@ SELECT count(*) FROM credits
  WHERE session_id = :session_id AND kind = :kind AND available_at <= clock_timestamp();
 
 -- name: capture
--- Books the credit of a finished generation as spent. Nothing else changes: it comes free with its hour.
+-- Writes the capture of a finished generation to the ledger. The credit itself is available again when its hour ends.
 INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
 SELECT session_id, kind, number, generation_id, 'capture'
   FROM credit_entries WHERE generation_id = :generation_id AND action = 'hold'
@@ -44,12 +44,12 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: free
--- Makes the credits of these generations available again, where they still belong to them.
+-- Makes the credits of these generations available, where they still point at them.
 UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL
  WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: release
--- Books the credits of these generations as released; only those that were neither released nor captured before.
+-- Writes the releases of these generations to the ledger, except for those that are settled already.
 INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
 SELECT session_id, kind, number, generation_id, 'release'
   FROM credit_entries WHERE generation_id = ANY(:generation_ids::uuid[]) AND action = 'hold'
@@ -57,8 +57,8 @@ ON CONFLICT DO NOTHING
 RETURNING generation_id;
 
 -- name: balances
--- What these sessions own, have free, have held by running work, and when the next comes free, by kind. Generations are
--- looked up one by one, by their key: as a join they were read through whole, and there are ever more of them.
+-- By session and kind: credits owned, free, and held by unfinished generations, and when the next is available. Generations
+-- are looked up one by one by key: a join scanned the whole table, which grows.
 SELECT c.session_id, c.kind,
        count(*) AS owned,
        count(*) FILTER (WHERE c.available_at <= clock_timestamp()) AS free,
@@ -71,7 +71,7 @@ SELECT c.session_id, c.kind,
  GROUP BY c.session_id, c.kind;
 
 -- name: nth_free_at
--- When `count` credits of one kind will be free together; NULL where the session owns fewer.
+-- When `count` credits of one kind will be available together; NULL where the session owns fewer.
 SELECT available_at FROM credits
  WHERE session_id = :session_id AND kind = :kind
  ORDER BY available_at, number
@@ -82,7 +82,7 @@ OFFSET :count::integer - 1 LIMIT 1;
 SELECT greatest(extract(epoch FROM :moment::timestamptz - clock_timestamp()), 0)::float8;
 
 -- name: came_free
--- Which of these sessions had a credit come free since a moment, and the moment of this look.
+-- Which of these sessions have a credit that became available since a time, and the time of this query.
 SELECT DISTINCT session_id FROM credits
  WHERE available_at > :since AND available_at <= :until AND session_id = ANY(:session_ids::uuid[]);
 
@@ -91,7 +91,7 @@ SELECT DISTINCT session_id FROM credits
 SELECT clock_timestamp();
 
 -- name: wrong_rows
--- Sessions whose rows are fewer than any of their purchases' plans gave, or without a session's credits at all.
+-- Sessions with fewer rows than the plan of any of their purchases gives, or with none.
 SELECT s.id AS session_id, c.kind, c.n AS rows
   FROM user_sessions s
   CROSS JOIN LATERAL (
@@ -101,7 +101,7 @@ SELECT s.id AS session_id, c.kind, c.n AS rows
  WHERE c.n IS DISTINCT FROM coalesce(c.top, 0);
 
 -- name: unsettled
--- Generations whose books do not say what their status says: every one has a hold, an ended one exactly one settlement.
+-- Generations whose ledger contradicts their status: every one has a hold, an ended one exactly one settlement.
 SELECT g.id AS generation_id, g.session_id, g.status,
        count(e.id) FILTER (WHERE e.action = 'hold') AS holds,
        count(e.id) FILTER (WHERE e.action = 'capture') AS captures,
@@ -113,7 +113,7 @@ HAVING count(e.id) FILTER (WHERE e.action = 'hold') <> 1
     OR count(e.id) FILTER (WHERE e.action = 'release') <> (g.status IN ('failed', 'cancelled'))::integer;
 
 -- name: misplaced
--- Credits that belong to a generation which gave its credit back, or active generations of the last hour without one.
+-- Credits that point at a generation whose credit was released, and active generations of the last hour without one.
 SELECT c.session_id, c.kind, c.number, c.generation_id
   FROM credits c JOIN credit_entries e ON e.generation_id = c.generation_id AND e.action = 'release'
 UNION ALL
@@ -123,7 +123,7 @@ SELECT g.session_id, g.kind, NULL, g.id
    AND g.created_at > now() - interval '55 minutes';
 
 -- name: wrong_counts
--- Sessions whose counters of finished pictures and clips differ from the books' captures.
+-- Sessions whose counters of finished pictures and clips differ from the captures in the ledger.
 SELECT s.id AS session_id, s.images_generated, s.videos_generated,
        count(e.id) FILTER (WHERE e.kind = 'image') AS images, count(e.id) FILTER (WHERE e.kind = 'video') AS videos
   FROM user_sessions s LEFT JOIN credit_entries e ON e.session_id = s.id AND e.action = 'capture'
@@ -133,7 +133,7 @@ HAVING s.images_generated <> count(e.id) FILTER (WHERE e.kind = 'image')
 
 -- name: lock_of_running
 -- The credits held by a user's unfinished generations, and by all those in the user's sessions, in the order in which
--- everybody locks credits.
+-- credits are locked everywhere.
 SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
  WHERE g.status IN ('queued', 'model-loading', 'rendering')
    AND (g.user_id = :user_id OR g.session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))

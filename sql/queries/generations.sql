@@ -1,7 +1,7 @@
--- Generations: each row is a tile in a message and an entry of the queue.
+-- Generations: each row is a tile in a message and an entry of the job queue.
 
 -- name: insert
--- A new tile, waiting.
+-- A new generation, queued.
 INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
                          seed, width, height, steps, guidance, source_asset_id, provider, model)
 VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
@@ -12,11 +12,11 @@ VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :pr
 SELECT * FROM generations WHERE id = :generation_id;
 
 -- name: lock
--- One generation, kept until the end of the transaction.
+-- One generation, locked until the end of the transaction.
 SELECT * FROM generations WHERE id = :generation_id FOR UPDATE;
 
 -- name: count_waiting
--- How many of one person wait, over all sessions.
+-- How many generations of one user are queued, over all sessions.
 SELECT count(*) FROM generations WHERE user_id = :user_id AND status = 'queued';
 
 -- name: next_number
@@ -35,8 +35,8 @@ SELECT id, storage_key FROM assets
  WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
 
 -- name: rights
--- How somebody stands to a generation: who asked for it, its session's owner, or one who only sees it. No row for a
--- stranger. As the worker role: who has left still may delete what is theirs.
+-- A user's relation to a generation: its requester, the owner of its session, or a member who only sees it. No row for
+-- others. As the worker role, since a member who has left may still delete their own.
 SELECT g.id, g.session_id, g.message_id, g.kind, g.parent_id, g.user_id = u.id AS asked,
        coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
   FROM generations g
@@ -52,14 +52,14 @@ SELECT g.id, g.session_id, g.message_id, g.kind, g.parent_id, g.user_id = u.id A
 SELECT generation_id FROM assets WHERE id = :asset_id AND status = 'stored';
 
 -- name: adopt
--- The versions of a generation that goes become versions of what it was a version of, or of the first of themselves.
+-- Before a generation is deleted: its versions become versions of its own parent, or of the first among them.
 UPDATE generations g
    SET parent_id = CASE WHEN :parent_id::uuid IS NOT NULL THEN :parent_id::uuid WHEN g.id <> heir.id THEN heir.id END
   FROM (SELECT id FROM generations WHERE parent_id = :generation_id ORDER BY number LIMIT 1) AS heir
  WHERE g.parent_id = :generation_id;
 
 -- name: is_any_due
--- Whether anything waits that may run now.
+-- Whether any generation is queued that may run now.
 SELECT EXISTS (SELECT 1 FROM generations
                 WHERE status = 'queued' AND lease_until IS NULL AND not_before <= clock_timestamp());
 
@@ -110,7 +110,7 @@ UPDATE generations
 RETURNING *, extract(epoch FROM deadline_at - clock_timestamp())::float8 AS seconds_left;
 
 -- name: set_stage
--- A new stage, under the fence; no row means that the lease is lost.
+-- Writes a new stage, under the fence; no row means that the lease is lost.
 UPDATE generations
    SET status = :status, provider = :provider, model = :model, fraction = NULL, step = NULL, step_count = NULL,
        eta_at = clock_timestamp() + make_interval(secs => :eta_seconds::float8),
@@ -119,7 +119,7 @@ UPDATE generations
 RETURNING id;
 
 -- name: save_progress
--- How far it is, and a longer lease, under the fence; no row means that the lease is lost.
+-- Writes the progress and extends the lease, under the fence; no row means that the lease is lost.
 UPDATE generations
    SET fraction = :fraction, step = :step, step_count = :steps,
        eta_at = clock_timestamp() + make_interval(secs => :eta_seconds::float8),
@@ -128,7 +128,7 @@ UPDATE generations
 RETURNING id;
 
 -- name: finish
--- Done, under the fence.
+-- Marks it as done, under the fence.
 UPDATE generations
    SET status = 'done', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL, seed = :seed,
        provider = :provider, model = :model, width = :width, height = :height,
@@ -137,7 +137,7 @@ UPDATE generations
 RETURNING message_id, session_id, kind;
 
 -- name: fail
--- Failed for good, under the fence; `attempt` NULL where the caller holds the row's lock instead.
+-- Marks it as failed, under the fence; `attempt` NULL where the caller holds the row's lock instead.
 UPDATE generations
    SET status = 'failed', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL,
        error_code = :code, error_message = :message, fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
@@ -147,7 +147,7 @@ UPDATE generations
 RETURNING message_id, session_id;
 
 -- name: requeue
--- Back into the queue, under the fence: after a fault, a rate limit or a shutdown.
+-- Puts it back into the queue, under the fence: after a fault, a rate limit or a shutdown.
 UPDATE generations
    SET status = 'queued', lease_until = NULL, worker_id = NULL, started_at = NULL, faults = faults + :faults::integer,
        not_before = clock_timestamp() + make_interval(secs => :wait_seconds::float8),
@@ -164,14 +164,14 @@ UPDATE generations
 RETURNING id, session_id;
 
 -- name: lost
--- Jobs whose worker is gone or whose time is up; looked at again, one by one, under their locks.
+-- Jobs whose lease or time has run out; each is checked again under its lock.
 SELECT id, session_id, kind FROM generations
  WHERE lease_until < clock_timestamp()
     OR (status = 'queued' AND lease_until IS NULL AND created_at < now() - interval '24 hours')
  ORDER BY id LIMIT 20;
 
 -- name: lock_lost
--- One of them, if it still is, kept until the end of the transaction.
+-- One of them, locked until the end of the transaction; no row where it is not one any more.
 SELECT id, message_id, session_id, attempt, faults, lease_until IS NOT NULL AS leased,
        coalesce(deadline_at <= clock_timestamp(), false) AS too_late
   FROM generations
@@ -187,18 +187,18 @@ UNION
 SELECT DISTINCT worker_id FROM messages WHERE lease_until IS NOT NULL;
 
 -- name: drop_leases
--- The leases of workers known to be dead end now.
+-- Ends the leases of dead workers on generations.
 UPDATE generations SET lease_until = clock_timestamp() - interval '1 second'
  WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
 
 -- name: drop_reply_leases
--- Their replies' leases too.
+-- Ends the leases of dead workers on replies.
 UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
  WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
 
 -- name: positions
--- The places in the queue of the waiting generations of these sessions, 1 = next, with how many run at once now: as the
--- claims will take them, one of each person and then the next of each, the sessions of a person in turn.
+-- The queue positions of the queued generations of these sessions, 1 = next, with how many run at once now, in the order of
+-- the claims: one of each user and then the next of each, the sessions of a user in turn.
 WITH running AS (
   SELECT user_id, session_id FROM generations WHERE lease_until IS NOT NULL
 ), sessions AS MATERIALIZED (
@@ -234,7 +234,7 @@ SELECT id, session_id, message_id, kind, attempt, position, wait_seconds,
   FROM placed WHERE session_id = ANY(:session_ids::uuid[]) ORDER BY position;
 
 -- name: history
--- The generations that a person asked for, the newest first.
+-- The generations that a user requested, the newest first.
 SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id AND e.action = 'release')
          AS credit_returned,
        extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
@@ -250,7 +250,7 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
  ORDER BY g.id DESC LIMIT :limit;
 
 -- name: favorites
--- The same, of those whose picture or clip is a favourite: few, and so found from that end.
+-- Those of them whose picture or clip is a favourite: few, so the search starts from the favourites.
 SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
   FROM assets a JOIN generations g ON g.id = a.generation_id
  WHERE a.user_id = app_user_id() AND a.favorite AND a.status = 'stored' AND g.user_id = app_user_id()
@@ -266,7 +266,7 @@ SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timest
 SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND status = 'stored' ORDER BY id;
 
 -- name: usual_wait
--- The usual seconds of the last fifty that were done, of whatever kind: what waiting in the queue is guessed from.
+-- The median seconds of the last fifty done generations of any kind, from which waiting times are estimated.
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
   FROM (SELECT finished_at, started_at FROM generations WHERE status = 'done'
          ORDER BY finished_at DESC LIMIT 50) AS recent;

@@ -1,4 +1,4 @@
--- The stream of a session: its messages, as they now are.
+-- Messages: the stream of a session in its current state.
 
 -- name: repeated
 -- The message that this person already made with this client_id in this session; where there is none, the moment is
@@ -27,7 +27,7 @@ VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_role, :a
 RETURNING *;
 
 -- name: touch
--- The message changed: it takes the stream's next number. The session's row is locked first, as everywhere.
+-- Gives a changed message the stream's next seq. The session's row is locked first, as everywhere.
 WITH stream AS (
   UPDATE user_sessions SET seq = seq + 1 WHERE id = (SELECT session_id FROM messages WHERE id = :message_id)
   RETURNING seq
@@ -98,10 +98,10 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
 SELECT a.* FROM assets a JOIN generations g ON g.id = a.generation_id
  WHERE g.message_id = ANY(:message_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
 
--- Deleting, as the worker role: an author who has left, or whose time is up, still may.
+-- Deletion, as the worker role: an author who has left, or whose session has expired, may still delete.
 
 -- name: rights
--- How somebody stands to a message: its author, its session's owner, or one who only sees it. No row for a stranger.
+-- A user's relation to a message: its author, its session's owner, or a member who only sees it. No row for others.
 SELECT m.id, m.session_id, m.kind, m.status, m.text, coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
   FROM messages m
   JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
@@ -111,7 +111,7 @@ SELECT m.id, m.session_id, m.kind, m.status, m.text, coalesce(m.user_id = u.id, 
         OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
 
 -- name: erase
--- Empties a message; its place in the stream stays. No row where that was done before.
+-- Empties a message; its row stays in the stream. No row where it is empty already.
 UPDATE messages
    SET status = 'deleted', text = '', html = '', closed = 0, request_hash = NULL, stop_at = NULL, lease_until = NULL,
        worker_id = NULL
@@ -119,7 +119,7 @@ UPDATE messages
 RETURNING id;
 
 -- name: erase_replies
--- Empties what is just being written in answer to a message.
+-- Empties the reply that is being written to a message.
 UPDATE messages
    SET status = 'deleted', text = '', html = '', closed = 0, request_hash = NULL, stop_at = NULL, lease_until = NULL,
        worker_id = NULL
@@ -129,7 +129,7 @@ RETURNING id;
 -- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
 
 -- name: lock_replies
--- Kept until the end of the transaction: what one person has under way is counted and added to by one writer at a time.
+-- Locks until the end of the transaction: one transaction at a time counts a user's running replies and adds one.
 SELECT pg_advisory_xact_lock(hashtextextended('chatserver.replies', 0));
 
 -- name: claim_reply
@@ -171,7 +171,7 @@ RETURNING id, session_id, attempt, text, stop_at IS NOT NULL AS stopped,
             WHERE s.id = messages.session_id) AS model;
 
 -- name: save_reply
--- What is written so far, under the fence; no row means that the reply is no longer ours.
+-- Stores the text so far, under the fence; no row means that the lease is lost.
 UPDATE messages
    SET text = :text, html = :html, closed = :closed, seq = :seq,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
@@ -179,13 +179,13 @@ UPDATE messages
 RETURNING *, stop_at IS NOT NULL AS stopped;
 
 -- name: renew_reply
--- Extends the lease of a reply; says whether somebody pressed stop. No row means that the lease is lost.
+-- Extends the lease of a reply; returns whether a user has stopped it. No row means that the lease is lost.
 UPDATE messages SET lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING stop_at IS NOT NULL AS stopped;
 
 -- name: finish_reply
--- The whole reply, ended.
+-- Stores the complete reply and ends it.
 UPDATE messages
    SET text = :text, html = :html, closed = 0, status = :status, seq = :seq, lease_until = NULL, worker_id = NULL,
        asked_by = NULL
@@ -193,13 +193,13 @@ UPDATE messages
 RETURNING *;
 
 -- name: give_back_reply
--- A stopping worker gives its reply back to be written from the start; no row means that it was lost before.
+-- Releases a reply at the shutdown of its worker, to be written from the start; no row means that the lease was lost.
 UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', closed = 0
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING id;
 
 -- name: stop_reply
--- Somebody pressed stop; no row where it has ended or somebody did so before.
+-- A user stops a reply; no row where it has ended or is stopped already.
 UPDATE messages SET stop_at = clock_timestamp()
  WHERE id = :message_id AND status = 'streaming' AND stop_at IS NULL RETURNING id;
 
@@ -210,7 +210,7 @@ SELECT author_kind, author_name, kind, text FROM messages
  ORDER BY id DESC LIMIT :limit;
 
 -- name: end_replies_of_session
--- Ends and empties what the assistant is writing in a session.
+-- Ends and empties the replies being written in a session.
 UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, lease_until = NULL, worker_id = NULL
  WHERE session_id = :session_id AND status = 'streaming'
 RETURNING id;

@@ -1,4 +1,4 @@
--- What the operator watches.
+-- The operator's metrics.
 
 -- name: generations_by_status
 -- The generations that have not ended, and those that ended in the last hour, by kind, status and provider.

@@ -1,4 +1,4 @@
--- What members bought: a plan, a clock, members and a stream.
+-- Sessions: what was bought, with a plan, a clock, members and a stream.
 
 -- name: insert
 -- A new session, with its clock running.
@@ -6,14 +6,14 @@ INSERT INTO user_sessions (id, user_id, plan_id, title, untitled, expires_at)
 VALUES (:id, :user_id, :plan_id, :title, :untitled, now() + make_interval(mins => :minutes::integer));
 
 -- name: insert_purchase
--- One buying of a session; the same reference of the same checkout is stored once.
+-- One purchase of a session; the same reference of the same checkout is stored once.
 INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
 VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference)
 ON CONFLICT (checkout, reference) DO NOTHING
 RETURNING id;
 
 -- name: extend
--- More time: from now where the session has expired, otherwise from its end.
+-- Extends a session: from now where it has expired, otherwise from its end.
 UPDATE user_sessions
    SET expires_at = greatest(expires_at, now()) + make_interval(mins => :minutes::integer), status = 'active',
        plan_id = :plan_id
@@ -21,16 +21,16 @@ UPDATE user_sessions
 RETURNING id;
 
 -- name: count_open
--- How many sessions of a person are open, and the seconds until the next of them ends.
+-- How many sessions of a user are open, and the seconds until the next of them ends.
 SELECT count(*) AS used, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds
   FROM user_sessions WHERE user_id = :user_id AND expires_at > clock_timestamp();
 
 -- name: hues_of_others
--- The colours of everybody who ever sat in a session: what those who left have said keeps theirs.
+-- The colours of present and former members: messages of those who have left keep theirs.
 SELECT user_id, hue FROM session_members WHERE session_id = :session_id AND user_id <> :user_id;
 
 -- name: add_member
--- Seats somebody; a guest who had left sits down again, and an owner stays one.
+-- Adds a member; a guest who had left is a member again, and an owner stays one.
 INSERT INTO session_members AS m (session_id, user_id, role, hue, shown_name)
 VALUES (:session_id, :user_id, :role, :hue, :name)
 ON CONFLICT (session_id, user_id) DO UPDATE
@@ -41,7 +41,7 @@ ON CONFLICT (session_id, user_id) DO UPDATE
 RETURNING role;
 
 -- name: names_of_others
--- The names that others have in a session, or had there.
+-- The names that other members have, or had, in a session.
 SELECT coalesce(m.shown_name, u.name) AS name
   FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = :session_id AND m.user_id <> :user_id AND (m.shown_name IS NOT NULL OR m.role = 'owner')
@@ -49,7 +49,7 @@ UNION
 SELECT unnest(m.former_names) FROM session_members m WHERE m.session_id = :session_id AND m.user_id <> :user_id;
 
 -- name: set_shown_name
--- The name of somebody in a session; the one before stays theirs.
+-- Sets the name of a member in a session; the previous one stays reserved for them.
 UPDATE session_members
    SET former_names = CASE WHEN shown_name IS NULL OR shown_name = :name OR shown_name = ANY(former_names)
                       THEN former_names ELSE (former_names || shown_name)[:50] END,
@@ -57,21 +57,21 @@ UPDATE session_members
  WHERE session_id = :session_id AND user_id = :user_id;
 
 -- name: account_name
--- What somebody calls themselves.
+-- A user's own name.
 SELECT name FROM users WHERE id = :user_id;
 
 -- name: open_memberships
--- The sessions that still go on in which somebody sits, in the order in which they are locked.
+-- The active sessions of which a user is a member, in the order in which sessions are locked.
 SELECT m.session_id FROM session_members m JOIN user_sessions s ON s.id = m.session_id
  WHERE m.user_id = :user_id AND m.left_at IS NULL AND s.status <> 'deleted' AND s.expires_at > now()
  ORDER BY m.session_id;
 
 -- name: with_unnamed_members
--- A few sessions with people from before names were judged, in the order in which they are locked.
+-- A batch of sessions with members from before names were checked, in the order in which sessions are locked.
 SELECT DISTINCT session_id FROM session_members WHERE shown_name IS NULL ORDER BY session_id LIMIT :limit;
 
 -- name: unnamed_members
--- Those people, the owner first, then in the order of their coming.
+-- Those members, the owner first, then in the order in which they joined.
 SELECT m.user_id, u.name FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = :session_id AND m.shown_name IS NULL ORDER BY m.role <> 'owner', m.joined_at, m.user_id;
 
@@ -81,7 +81,7 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
   FROM user_sessions s WHERE s.id = :session_id AND s.status <> 'deleted';
 
 -- name: list
--- The sessions in which a person sits, active ones first, then the newest.
+-- The sessions of which a user is a member, active ones first, then the newest.
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
   FROM user_sessions s JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
  ORDER BY s.expires_at <= now(), s.id DESC
@@ -97,7 +97,7 @@ SELECT newest.session_id, newest.id, newest.filename
  ORDER BY newest.session_id, newest.id DESC;
 
 -- name: membership
--- The place from which this transaction's user acts: role, plan, and whether the clock still runs.
+-- The membership of this transaction's user in a session: role, plan, and whether the session is active.
 SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_name,
        u.role AS account_role, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
        s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
@@ -111,7 +111,7 @@ SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_nam
  WHERE s.id = :session_id;
 
 -- name: lock
--- The session's row, kept until the end of the transaction: whoever writes into its stream waits here.
+-- Locks the session's row until the end of the transaction: other writers of its stream wait here.
 SELECT newest_message_id FROM user_sessions WHERE id = :session_id FOR UPDATE;
 
 -- name: next_seq
@@ -134,7 +134,7 @@ UPDATE user_sessions
  WHERE id = :session_id;
 
 -- name: count_tokens
--- Adds the tokens that an answer read and wrote.
+-- Adds the input and output tokens of a reply.
 UPDATE user_sessions SET tokens_in = tokens_in + :tokens_in, tokens_out = tokens_out + :tokens_out
  WHERE id = :session_id;
 
@@ -148,22 +148,22 @@ UPDATE user_sessions SET title = :title, untitled = false
  WHERE id = :session_id AND user_id = app_user_id() RETURNING id;
 
 -- name: set_automatic_title
--- A title for a session that has none of its own, unless somebody was faster.
+-- Sets the title of a session that has none.
 UPDATE user_sessions SET title = :title, untitled = false WHERE id = :session_id AND untitled RETURNING id;
 
 -- name: title
--- What a session is called, and would be called if nothing were said in it.
+-- The title of a session, and its default title.
 SELECT s.title, p.name AS plan_name FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
  WHERE s.id = :session_id;
 
 -- name: owner_texts
--- The first things that the owner said in a session and that are still there.
+-- The first messages of the owner that still have a text.
 SELECT m.text, m.kind <> 'text' AS prompt FROM messages m JOIN user_sessions s ON s.id = m.session_id
  WHERE m.session_id = :session_id AND m.user_id = s.user_id AND m.status <> 'deleted' AND m.text <> ''
  ORDER BY m.id LIMIT 50;
 
 -- name: replace_title
--- The title that takes the place of one whose words are gone.
+-- Replaces a title that was made from a deleted message.
 UPDATE user_sessions SET title = :title, untitled = :untitled WHERE id = :session_id;
 
 -- name: allow_guests
@@ -172,13 +172,13 @@ UPDATE user_sessions SET guests_may_generate = :allowed WHERE id = :session_id A
 RETURNING id;
 
 -- name: end_membership
--- Somebody's membership is taken back, or given up.
+-- Ends a membership.
 UPDATE session_members SET left_at = now()
  WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest' AND left_at IS NULL
 RETURNING user_id;
 
 -- name: record_removal
--- Remembers that a guest, seated or gone, was sent away; no row where there never was such a guest, or it is known.
+-- Records the removal of a present or former guest; no row where there never was such a guest, or it is recorded already.
 INSERT INTO session_removals (session_id, user_id)
 SELECT session_id, user_id FROM session_members
  WHERE session_id = :session_id AND user_id = :user_id AND role = 'guest'
@@ -186,47 +186,47 @@ ON CONFLICT DO NOTHING
 RETURNING user_id;
 
 -- name: removals
--- Who was sent away from a session, the last first.
+-- The guests removed from a session, the last first.
 SELECT r.user_id AS id, coalesce(m.shown_name, u.name) AS name, r.removed_at
   FROM session_removals r JOIN users u ON u.id = r.user_id
   LEFT JOIN session_members m ON m.session_id = r.session_id AND m.user_id = r.user_id
  WHERE r.session_id = :session_id ORDER BY r.removed_at DESC, r.user_id;
 
 -- name: readmit
--- Takes it back.
+-- Revokes a removal.
 DELETE FROM session_removals WHERE session_id = :session_id AND user_id = :user_id RETURNING user_id;
 
 -- name: was_removed
--- Whether somebody was sent away from a session.
+-- Whether a user was removed from a session.
 SELECT EXISTS (SELECT FROM session_removals WHERE session_id = :session_id AND user_id = :user_id);
 
 -- name: has_left
--- Whether somebody sat in a session, which is still there, and does not any more.
+-- Whether a user is a former member of a session that still exists.
 SELECT m.left_at IS NOT NULL FROM session_members m JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
  WHERE m.session_id = :session_id AND m.user_id = :user_id;
 
 -- name: was_deleted
--- Whether somebody sat in a session until it was deleted.
+-- Whether a user was a member of a session when it was deleted.
 SELECT EXISTS (SELECT FROM session_members m JOIN user_sessions s ON s.id = m.session_id AND s.status = 'deleted'
                 WHERE m.session_id = :session_id AND m.user_id = :user_id AND m.left_at >= s.deleted_at);
 
 -- name: insert_invite
--- A new invite, good for a week.
+-- A new invite, valid for a week.
 INSERT INTO session_invites (id, session_id, code, created_by, expires_at)
 VALUES (:id, :session_id, :code, app_user_id(), now() + interval '7 days');
 
 -- name: current_invite
--- The invite that the owner made last, as long as it is good for another day.
+-- The owner's latest invite, where it is valid for another day.
 SELECT code FROM session_invites
  WHERE session_id = :session_id AND revoked_at IS NULL AND expires_at > now() + interval '1 day'
  ORDER BY id DESC LIMIT 1;
 
 -- name: revoke_invites
--- Every invite of a session stops working.
+-- Revokes every invite of a session.
 UPDATE session_invites SET revoked_at = now() WHERE session_id = :session_id AND revoked_at IS NULL;
 
 -- name: invitation
--- What an invite's code leads to, while it is good.
+-- The session of a valid invite code.
 SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.name) AS owner_name, p.name AS plan_name,
        s.expires_at <= now() AS expired
   FROM session_invites i
@@ -237,20 +237,20 @@ SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.na
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 
 -- name: count_other_guests
--- How many guests sit in a session beside somebody who comes; none where that person sits there already.
+-- How many guests a session has beside a user who joins; no row where that user is a member already.
 SELECT count(*) FROM session_members
  WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL
    AND NOT EXISTS (SELECT 1 FROM session_members
                     WHERE session_id = :session_id AND user_id = :user_id AND left_at IS NULL);
 
 -- name: expire
--- Marks the sessions whose time is up, and tells which they were.
+-- Marks sessions whose time is up as expired, and returns them.
 UPDATE user_sessions SET status = 'expired'
  WHERE id IN (SELECT id FROM user_sessions WHERE status = 'active' AND expires_at <= now() LIMIT 100 FOR UPDATE SKIP LOCKED)
 RETURNING id;
 
 -- name: stats
--- The counts of these sessions, with the usual seconds of a picture and the queue's length, which are the same for all.
+-- The statistics of these sessions, with the median seconds of a picture and the length of the queue, which all share.
 WITH recent AS (
   SELECT extract(epoch FROM finished_at - started_at) AS seconds
     FROM generations WHERE kind = 'image' AND status = 'done' ORDER BY finished_at DESC LIMIT 50
@@ -264,14 +264,14 @@ SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_
  WHERE s.id = ANY(:session_ids::uuid[]);
 
 -- name: current_memberships
--- For each pair of user and session: whether the account is live, and whether the person still sits there.
+-- For each pair of user and session: whether the account is live, and whether the user is still a member.
 SELECT w.user_id, w.session_id, u.id IS NOT NULL AS is_active, m.user_id IS NOT NULL AS is_member
   FROM unnest(:user_ids::uuid[], :session_ids::uuid[]) AS w(user_id, session_id)
   LEFT JOIN users u ON u.id = w.user_id AND u.status = 'active'
   LEFT JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL;
 
 -- name: list_recent
--- The newest sessions of everybody, for the operator.
+-- The newest sessions of all users, for the operator.
 SELECT s.id, u.email, s.plan_id,
        CASE WHEN s.status = 'deleted' THEN 'deleted' WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state,
        s.expires_at, s.images_generated, s.videos_generated, s.messages_count
@@ -279,29 +279,29 @@ SELECT s.id, u.email, s.plan_id,
  ORDER BY s.id DESC LIMIT 100;
 
 -- name: members_of
--- Who sits in each of these sessions, the owner first.
+-- The members of each of these sessions, the owner first.
 SELECT m.session_id, m.user_id AS id, coalesce(m.shown_name, u.name) AS name, m.role, m.hue
   FROM session_members m JOIN users u ON u.id = m.user_id
  WHERE m.session_id = ANY(:session_ids::uuid[]) AND m.left_at IS NULL
  ORDER BY m.session_id, m.role <> 'owner', m.joined_at;
 
--- Deleting, as the worker role -----------------------------------------------------------------------------------------
+-- Deletion, as the worker role -----------------------------------------------------------------------------------------
 
 -- name: ownership
--- Whether somebody owns a session, or only sits in it. No row for a stranger, and for what was deleted.
+-- Whether a user is the owner or a member of a session. No row for others, and for a deleted session.
 SELECT s.user_id = u.id AS owns FROM user_sessions s JOIN users u ON u.id = :viewer_id AND u.status = 'active'
  WHERE s.id = :session_id AND s.status <> 'deleted'
    AND (s.user_id = u.id
         OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
 
 -- name: end_all_memberships
--- Nobody sits in a session any more, and no link leads into it.
+-- Ends all memberships of a session and revokes its invites.
 WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id),
      forgotten AS (DELETE FROM session_removals WHERE session_id = :session_id)
 UPDATE session_members SET left_at = now() WHERE session_id = :session_id AND left_at IS NULL;
 
 -- name: mark_deleted
--- What is left of a deleted session: whose it was, on which plan, when, and how much it made.
+-- Reduces a deleted session to its owner, plan, times and counts.
 UPDATE user_sessions
    SET status = 'deleted', title = 'Deleted session', untitled = false, deleted_at = now(),
        expires_at = least(expires_at, now()), seq = seq + 1
@@ -309,11 +309,11 @@ UPDATE user_sessions
 RETURNING id;
 
 -- name: next_to_purge
--- A deleted session of which something is still there.
+-- A deleted session that still has contents.
 SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1;
 
 -- name: mark_purged
--- Nothing of it is left.
+-- Marks a deleted session as empty.
 UPDATE user_sessions SET emptied_at = now() WHERE id = :session_id AND status = 'deleted';
 
 -- name: delete_of_user
