@@ -41,8 +41,8 @@ TEXTS = [
 CALLS: list[Callable[[str], object]] = [
     validation.trimmed,
     validation.visible,
-    titles.brief,
-    filenames.spell,
+    titles.shorten,
+    filenames.transliterate,
     disposition.safe_name,
     finish_reason.code_of,
     finish_reason.without_note,

@@ -1,7 +1,7 @@
 """Assets: the files that generations made."""
 
 from chatserver.assets.export import export_page
-from chatserver.assets.models import Comparison, File, Staged, Swept
+from chatserver.assets.models import AuditReport, StagedFile, StoredFile, SweepReport
 from chatserver.assets.service import (
     delete_of_generations,
     delete_of_session,
@@ -17,10 +17,10 @@ from chatserver.assets.service import (
 from chatserver.assets.signatures import sign_address
 
 __all__ = [
-    "Comparison",
-    "File",
-    "Staged",
-    "Swept",
+    "AuditReport",
+    "StagedFile",
+    "StoredFile",
+    "SweepReport",
     "delete_of_generations",
     "delete_of_session",
     "delete_of_user",

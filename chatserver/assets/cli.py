@@ -1,4 +1,4 @@
-"""The operator's tools for the store of files."""
+"""`chatserver storage …`: the operator creates, audits and copies the file store."""
 
 import asyncio
 from typing import Annotated
@@ -8,16 +8,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from chatserver import config as configuration
 from chatserver import storage
-from chatserver.assets.comparing import compare
-from chatserver.assets.copying import Copied, copy
-from chatserver.assets.models import Comparison
+from chatserver.assets.audit import audit_store
+from chatserver.assets.migration import MigrationReport, migrate
+from chatserver.assets.models import AuditReport
 from chatserver.assets.sweeper import sweep
 from chatserver.database import command_line
 from chatserver.runtime import logs
 
 app = typer.Typer(no_args_is_help=True)
 
-# Keys that are printed of each kind of discrepancy; the log of a thousand helps nobody.
+# Keys printed of each kind of difference.
 SHOWN = 20
 
 
@@ -42,17 +42,17 @@ def check(
     ] = False,
 ) -> None:
     """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
-    comparison = asyncio.run(_check(remove))
-    print(f"{comparison.rows} files, {comparison.objects} objects.")
-    _show("Rows without their bytes", comparison.missing)
-    _show("Of a wrong size", comparison.wrong_sizes)
-    _show("Bytes without a row", comparison.orphans)
-    _show("Not ours, left alone", comparison.foreign)
-    print("Rows and bytes agree." if comparison.sound else "Rows and bytes do not agree.")
-    raise typer.Exit(0 if comparison.sound else 1)
+    report = asyncio.run(_check(remove))
+    print(f"{report.rows} files, {report.objects} objects.")
+    _show("Rows without their bytes", report.missing)
+    _show("Of a wrong size", report.wrong_sizes)
+    _show("Bytes without a row", report.orphans)
+    _show("Not ours, left alone", report.foreign)
+    print("Rows and bytes agree." if report.is_consistent else "Rows and bytes do not agree.")
+    raise typer.Exit(0 if report.is_consistent else 1)
 
 
-async def _check(remove: bool) -> Comparison:
+async def _check(remove: bool) -> AuditReport:
     async with command_line.open_config() as config, command_line.open_database(config) as database:
         store = await storage.open_storage(config)
         try:
@@ -60,7 +60,7 @@ async def _check(remove: bool) -> Comparison:
                 await sweep(database, store)
             with _progress() as progress:
                 task = progress.add_task("Comparing", total=None)
-                return await compare(database, store, lambda: progress.advance(task))
+                return await audit_store(database, store, lambda: progress.advance(task))
         finally:
             await store.close()
 
@@ -85,7 +85,7 @@ def copy_store(
     print(f"{copied.copied} copied ({copied.bytes} bytes), {copied.present} were there, {copied.foreign} are not ours.")
 
 
-async def _copy(source: str, target: str) -> Copied:
+async def _copy(source: str, target: str) -> MigrationReport:
     from_store, to_store = await storage.open_url(source), await storage.open_url(target)
     try:
         await to_store.create()
@@ -94,7 +94,7 @@ async def _copy(source: str, target: str) -> Copied:
             total += 1
         with _progress() as progress:
             task = progress.add_task("Copying", total=total)
-            return await copy(
+            return await migrate(
                 from_store,
                 to_store,
                 lambda each: progress.update(task, completed=each.copied + each.present + each.foreign),

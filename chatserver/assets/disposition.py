@@ -1,4 +1,4 @@
-"""Content-Disposition (RFC 6266): a name that every browser takes and none can be tricked with."""
+"""Content-Disposition headers (RFC 6266) with file names that are safe for every browser and system."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*;%\u0080-\u009f\u2028\u2029]+')
 
 
 def content_disposition(kind: Literal["inline", "attachment"], filename: str) -> str:
-    """The header's value; with `filename*` where the name has more than ASCII."""
+    """The header's value, with `filename*` where the name has characters beyond ASCII."""
     name = safe_name(filename)
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().strip(" .") or "file"
     value = f'{kind}; filename="{plain}"'
@@ -19,6 +19,6 @@ def content_disposition(kind: Literal["inline", "attachment"], filename: str) ->
 
 
 def safe_name(filename: str) -> str:
-    """The name without anything that could lead it to another place, or make it look like another name."""
+    """The name without path separators, control, invisible and otherwise special characters."""
     visible = "".join(each for each in filename if unicodedata.category(each) not in {"Cf", "Cs", "Co", "Cn"})
     return _UNSAFE.sub("-", visible).strip(" .-")[-LONGEST:].lstrip(" .-") or "file"

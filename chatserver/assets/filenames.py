@@ -1,9 +1,9 @@
-"""Readable file names: `sunset-over-mountains-7f3a.png` from the prompt's first words and the end of the id."""
+"""Readable file names: `sunset-over-mountains-7f3a.png`, from the first words of the prompt and the end of the id."""
 
 import re
 import unicodedata
 
-# Characters of the words; the id's four and the extension come on top.
+# Characters of the words; four of the id and the extension are added.
 LONGEST = 60
 MOST_WORDS = 8
 _ARTICLES = {"a", "an", "the"}
@@ -19,14 +19,14 @@ _TABLE = {
     **dict(zip(_GREEK, _GREEK_SOUNDS.split(), strict=True)),
     **_LATIN,
 }
-# "DEVANAGARI LETTER KA", "HIRAGANA LETTER SMALL TU", "HANGUL SYLLABLE GAN": the sound stands in the name.
+# Unicode names contain the sound: "DEVANAGARI LETTER KA", "HIRAGANA LETTER SMALL TU", "HANGUL SYLLABLE GAN".
 _SOUND = re.compile(r"\w+ (?:LETTER|SYLLABLE|(VOWEL SIGN)) (?:SMALL )?([A-Z]+)")
 _MUTE = re.compile(r"\w+ SIGN (?:VIRAMA|PULLI)")
 
 
 def readable_name(prompt: str, asset_id: str, extension: str, *, fallback: str) -> str:
-    """A file name of letters, digits and hyphens. `fallback` stands in where no word can be spelled in ASCII."""
-    words = _WORD.findall(spell(prompt[:500]))
+    """A file name of ASCII letters, digits and hyphens; `fallback` where no word can be spelled in ASCII."""
+    words = _WORD.findall(transliterate(prompt[:500]))
     while len(words) > 1 and words[0] in _ARTICLES:
         words = words[1:]
     return f"{_joined(words) or fallback}-{asset_id[-4:]}{extension}"
@@ -42,12 +42,12 @@ def _joined(words: list[str]) -> str:
     return name
 
 
-def spell(text: str) -> str:
-    """The text in lower-case ASCII, as well as its sounds can be told; what cannot be spelled separates words."""
-    return _spell(unicodedata.normalize("NFC", text.lower().replace("'", "").replace("’", "")))
+def transliterate(text: str) -> str:
+    """The text in lower-case ASCII, by its sounds; characters without a known sound separate words."""
+    return _transliterate(unicodedata.normalize("NFC", text.lower().replace("'", "").replace("’", "")))
 
 
-def _spell(text: str) -> str:
+def _transliterate(text: str) -> str:
     spelled = ""
     for character in text:
         if character.isascii() or character in _TABLE:
@@ -60,7 +60,7 @@ def _spell(text: str) -> str:
 def _add_sound(spelled: str, character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain[0].isascii() or plain[0] in _TABLE:
-        return spelled + _spell(plain)
+        return spelled + _transliterate(plain)
     name = unicodedata.name(character, "")
     if _MUTE.fullmatch(name):
         return spelled.removesuffix("a")
@@ -68,5 +68,5 @@ def _add_sound(spelled: str, character: str) -> str:
     if sound is None:
         # An accent or another sign belongs to the letter before it; anything else ends a word.
         return spelled if unicodedata.category(character).startswith("M") else spelled + " "
-    # In the scripts of India a consonant sounds with an "a" unless a vowel sign follows it.
+    # In Indic scripts a consonant has the vowel "a" unless a vowel sign follows.
     return (spelled.removesuffix("a") if sound[1] else spelled) + sound[2].lower()

@@ -1,4 +1,4 @@
-"""Where the bytes of an asset lie: the owner's folder first, then the generation's, one name for each attempt.
+"""Storage keys of assets: the owner's folder, then the generation's, with one name for each attempt.
 
 <user>/<generation>/<attempt>.png             the file itself (.webm or .mp4 for a clip)
 <user>/<generation>/<attempt>.thumbnail.webp  its thumbnail
@@ -14,52 +14,52 @@ FORMATS: dict[str, DownloadFormat] = {".jpg": "jpeg", ".webp": "webp"}
 _TYPES = {**{extension: kind for kind, extension in EXTENSIONS.items()}, ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# What we put into a store ourselves; anything else there belongs to somebody else.
+# Keys of this product; any other object in the store belongs to somebody else.
 _OURS = re.compile(rf"{_UUID}/{_UUID}/[0-9]+\.[a-z0-9.]+|probe/{_UUID}(?:\.[a-z]+)?")
 _PROBES = "probe/"
 
 
 def base_key(user_id: str, generation_id: str, attempt: int) -> str:
-    """What all keys of one attempt begin with."""
+    """The prefix of all keys of one attempt."""
     return f"{user_id}/{generation_id}/{attempt}"
 
 
 def thumbnail_key(base: str) -> str:
-    """Where the thumbnail of an attempt lies."""
+    """The key of an attempt's thumbnail."""
     return f"{base}.thumbnail.webp"
 
 
 def download_key(storage_key: str, extension: str) -> str:
-    """Where a file lies in another format."""
+    """The key of a file in another format."""
     return f"{base_of(storage_key)}.download{extension}"
 
 
 def base_of(key: str) -> str:
-    """The base that a key of ours begins with."""
+    """The base key of a key of this product."""
     folder, _, name = key.rpartition("/")
     return f"{folder}/{name.partition('.')[0]}"
 
 
 def possible_rows(key: str) -> list[str]:
-    """The storage keys, one of which the row of this object's asset has."""
+    """The storage keys that the row of this object's asset may have."""
     return [base_of(key) + extension for extension in EXTENSIONS.values()]
 
 
 def all_keys(storage_key: str, thumbnail: str) -> list[str]:
-    """Everything that may be stored for one asset."""
+    """The keys of everything that may be stored for one asset."""
     return [storage_key, thumbnail, *(download_key(storage_key, extension) for extension in FORMATS)]
 
 
 def is_ours(key: str) -> bool:
-    """Whether we may have put this object."""
+    """Whether this product may have stored this object."""
     return _OURS.fullmatch(key) is not None
 
 
 def is_probe(key: str) -> bool:
-    """Whether somebody looks, or died while looking, whether the store works; the sweeper removes what was left."""
+    """Whether it is an object of the check that the store works; the sweeper removes those of interrupted checks."""
     return is_ours(key) and key.startswith(_PROBES)
 
 
 def content_type_of(key: str) -> str:
-    """The content type of what lies under a key of ours."""
+    """The content type of the object of a key of this product."""
     return _TYPES.get(key[key.rfind(".") :], "application/octet-stream")

@@ -7,20 +7,20 @@ from msgspec import Struct, field
 from chatserver.database import Row
 
 
-class Staged(Struct, frozen=True):
-    """A row whose bytes are about to be put under these keys."""
+class StagedFile(Struct, frozen=True):
+    """A row whose bytes are about to be stored under these keys."""
 
     id: str
     storage_key: str
     thumbnail_key: str
 
     @classmethod
-    def from_row(cls, row: Row) -> "Staged":
+    def from_row(cls, row: Row) -> "StagedFile":
         return cls(row["id"], row["storage_key"], row["thumbnail_key"])
 
 
-class File(Struct, frozen=True, kw_only=True):
-    """What is needed to serve a file's bytes. `bytes` is its size."""
+class StoredFile(Struct, frozen=True, kw_only=True):
+    """What is needed to serve a file. `bytes` is its size, `sha256` the hex digest of its bytes."""
 
     id: str
     kind: Literal["image", "video"]
@@ -32,20 +32,20 @@ class File(Struct, frozen=True, kw_only=True):
     thumbnail_key: str
 
     @classmethod
-    def from_row(cls, row: Row) -> "File":
+    def from_row(cls, row: Row) -> "StoredFile":
         return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
-class Swept(Struct, frozen=True, kw_only=True):
-    """What a sweep removed: rows with their bytes, objects without a row, puts that never ended."""
+class SweepReport(Struct, frozen=True, kw_only=True):
+    """Counts of what a sweep removed: rows with their objects, objects without a row, unfinished uploads."""
 
     rows: int = 0
     objects: int = 0
     unfinished: int = 0
 
 
-class Comparison(Struct, kw_only=True):
-    """Rows against bytes, key by key. Foreign objects are not ours and never touched."""
+class AuditReport(Struct, kw_only=True):
+    """The result of an audit: counts, and the keys that differ. `foreign` objects are not this product's."""
 
     rows: int = 0
     objects: int = 0
@@ -55,6 +55,6 @@ class Comparison(Struct, kw_only=True):
     foreign: list[str] = field(default_factory=list)
 
     @property
-    def sound(self) -> bool:
-        """Whether every row has its bytes and all bytes have a row."""
+    def is_consistent(self) -> bool:
+        """Whether every row has its object in the right size, and every object a row."""
         return not (self.missing or self.wrong_sizes or self.orphans)

@@ -1,10 +1,10 @@
-"""The bytes of files over HTTP, at addresses that neither expire nor leak: who asks is checked on every request.
+"""Files over HTTP, at stable addresses: the viewer's permission is checked on every request.
 
     /files/<asset>/<name>.png            shows; `?download` saves under the readable name
     /files/<asset>/<name>.jpg, .webp     a picture in another format, made once and kept
     /files/<asset>/thumbnail.webp        small
 
-A stranger gets the same 404 as for a file that is not there.
+Users without permission get the same 404 as for a file that does not exist.
 """
 
 from collections.abc import AsyncGenerator
@@ -20,24 +20,24 @@ from starlette.routing import Route
 from chatserver import assets, ids
 from chatserver.assets.disposition import content_disposition
 from chatserver.assets.keys import FORMATS, content_type_of, download_key
-from chatserver.assets.models import File
+from chatserver.assets.models import StoredFile
 from chatserver.assets.ranges import Part, matches, part_of
 from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound, StorageError
 from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
 
-# An address of the bucket lives as long as a slow reader needs to begin with it.
+# Seconds that a presigned address is valid: long enough for a slow client to begin.
 PRESIGN_SECONDS = 300
-# What a browser may show in its own page; everything else is only ever saved.
+# Types that a browser may show; all others are only downloaded.
 SHOWN = {"image/png", "image/jpeg", "image/webp", "video/webm", "video/mp4"}
 HEADERS = {
-    # Kept by the reader's own browser, but asked about each time: after signing out on a shared computer the answer
-    # is 404, and while signed in it is a 304 of a few bytes.
+    # Cached by the browser and revalidated each time: after signing out on a shared computer the answer is 404,
+    # and while signed in it is a 304 of a few bytes.
     "Cache-Control": "private, no-cache",
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
-    # Opened by itself, a file is shown by the browser's own viewer and can do nothing.
+    # A file opened directly is shown by the browser's viewer and cannot run anything.
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 
 class Version(Struct, frozen=True, kw_only=True):
-    """One thing to serve: the file itself, its thumbnail, or the picture in another format."""
+    """What is served: the file itself, its thumbnail, or the picture in another format."""
 
     key: str
     etag: str
@@ -63,13 +63,13 @@ async def serve_file(request: Request) -> Response:
     headers = HEADERS | {"ETag": version.etag, "Content-Disposition": _disposition(request, version)}
     if matches(request.headers.get("if-none-match"), version.etag):
         return Response(status_code=304, headers=headers)
-    size = version.size if version.size is not None else await _made(state, file, version)
+    size = version.size if version.size is not None else await _size_of_derived(state, file, version)
     if request.method == "HEAD":
         return _empty(200, version, headers | {"Content-Length": str(size)})
     return await _redirect(state, version, headers) or await _send(request, state, version, size, headers)
 
 
-async def _permitted(request: Request, state: State) -> File:
+async def _permitted(request: Request, state: State) -> StoredFile:
     asset_id = ids.parse(request.path_params["asset_id"])
     signer = signer_of(state.secret_key, asset_id, request.query_params)
     if signer is not None:
@@ -83,7 +83,7 @@ async def _permitted(request: Request, state: State) -> File:
     return await state.database.run_as(viewer.id, assets.find_file, asset_id)
 
 
-def _version(file: File, filename: str) -> Version:
+def _version(file: StoredFile, filename: str) -> Version:
     if filename == file.filename:
         return Version(
             key=file.storage_key,
@@ -100,8 +100,8 @@ def _version(file: File, filename: str) -> Version:
     raise NotFound
 
 
-def _derived(file: File, key: str, filename: str, what: str) -> Version:
-    # What is made from the file changes only with the file, so that its hash serves for both.
+def _derived(file: StoredFile, key: str, filename: str, what: str) -> Version:
+    # Derived files change only with the file, so that its hash serves for both.
     return Version(key=key, etag=f'"{file.sha256}-{what}"', content_type=content_type_of(key), filename=filename)
 
 
@@ -111,8 +111,8 @@ def _disposition(request: Request, version: Version) -> str:
     return content_disposition(kind, version.filename)
 
 
-async def _made(state: State, file: File, version: Version) -> int:
-    """The size of a thumbnail or of another format, which is made now if it is asked for the first time."""
+async def _size_of_derived(state: State, file: StoredFile, version: Version) -> int:
+    """The size of a thumbnail or of another format, which is made at its first request."""
     stored = await state.storage.stat(version.key)
     if stored is not None:
         return stored.size
@@ -120,12 +120,12 @@ async def _made(state: State, file: File, version: Version) -> int:
         raise _bytes_missing(version.key)
     extension = version.key[version.key.rfind(".") :]
     png = await _original(state, file)
-    made = await state.pictures.convert_picture(png, FORMATS[extension])
-    await state.storage.put(version.key, made, version.content_type)
-    return len(made)
+    converted = await state.pictures.convert_picture(png, FORMATS[extension])
+    await state.storage.put(version.key, converted, version.content_type)
+    return len(converted)
 
 
-async def _original(state: State, file: File) -> bytes:
+async def _original(state: State, file: StoredFile) -> bytes:
     try:
         return await state.storage.get(file.storage_key)
     except KeyError:
@@ -133,7 +133,7 @@ async def _original(state: State, file: File) -> bytes:
 
 
 async def _redirect(state: State, version: Version, headers: dict[str, str]) -> Response | None:
-    """Sends the reader to the bucket, where the operator wants that and the storage can."""
+    """A redirect to the bucket, where the operator has configured it and the storage supports it."""
     if not state.config.storage_presign:
         return None
     address = await state.storage.presign(
@@ -158,7 +158,7 @@ async def _send(request: Request, state: State, version: Version, size: int, hea
 
 
 async def _first(pieces: AsyncGenerator[bytes, None], version: Version, part: Part) -> bytes:
-    """The first piece, read before the status is sent: missing bytes are an error, not half an answer."""
+    """The first piece, read before the status is sent, so that missing bytes are an error and not a truncated answer."""
     try:
         piece = await anext(pieces, b"")
     except KeyError:
@@ -169,7 +169,7 @@ async def _first(pieces: AsyncGenerator[bytes, None], version: Version, part: Pa
 
 
 async def _following(first: bytes, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    # Closed at once when the reader goes away, so that nothing stays open behind him.
+    # Closed at once when the client disconnects, so that nothing stays open.
     async with aclosing(pieces):
         yield first
         async for piece in pieces:

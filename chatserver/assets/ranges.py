@@ -1,7 +1,7 @@
-"""Conditional and partial requests (RFC 9110, 13 and 14): which part of a file a request asks for, if any of it.
+"""Conditional and range requests (RFC 9110, 13 and 14): which part of a file a request asks for, if any.
 
-Pure functions over header texts. A range that we do not understand, or more than one, is answered with the whole file,
-as the standard allows.
+Pure functions of headers. A range of unknown form, or several of them, is answered with the whole file, which the standard
+allows.
 """
 
 import re
@@ -22,16 +22,16 @@ class Part(Struct, frozen=True):
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """Whether the reader has this version already."""
+    """Whether the client has this version already (If-None-Match)."""
     if if_none_match is None:
         return False
     return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
 
 
 def part_of(size: int, etag: str, range_header: str | None, if_range: str | None) -> Part | None:
-    """The part that is asked for; None where it lies beyond the end (416)."""
+    """The requested part; None where it is beyond the end of the file (416)."""
     whole = Part(0, size, False)
-    # A date, or a weak tag, cannot prove that the reader's piece is of this version.
+    # A date or a weak tag cannot prove that the client's part is of this version.
     if range_header is None or (if_range is not None and if_range.strip() != etag):
         return whole
     found = _RANGE.fullmatch(range_header.strip())

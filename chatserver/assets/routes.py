@@ -1,4 +1,4 @@
-"""The API's entrance to files: marks and signed addresses. Their bytes are served by `chatserver.assets.pages`."""
+"""API routes of files: favourites and signed addresses. `chatserver.assets.pages` serves the bytes."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The rules of files: a row first (`staged`), then bytes, then `stored` in the transaction that ends the generation."""
+"""Files and their rows: a row is staged, its bytes are stored, then the transaction that ends the generation shows it."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -6,19 +6,22 @@ from typing import Literal
 from chatserver import ids, messages
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
-from chatserver.assets.models import File, Staged
+from chatserver.assets.models import StagedFile, StoredFile
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.messages.models import Asset
 from chatserver.users import rate_limits
 
-# What a file is called whose prompt has no word that ASCII can spell.
+# The file name where no word of the prompt can be spelled in ASCII.
 _NAMELESS: dict[Literal["image", "video"], str] = {"image": "picture", "video": "clip"}
 
 
-async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture | Clip) -> Staged:
-    """A row for the verified result of an attempt; its bytes go under the keys next. Needs the worker role."""
+async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture | Clip) -> StagedFile:
+    """Stages a row for the verified file of an attempt; the caller stores the bytes under its keys next.
+
+    NotFound where the generation is gone, Conflict where this attempt has stored a file. Needs the worker role.
+    """
     origin = await tx.fetch_one("assets.origin", generation_id=generation_id)
     if origin is None:
         raise NotFound
@@ -45,42 +48,44 @@ async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture
     )
     if row is None:
         raise Conflict("This attempt has published already.")
-    return Staged.from_row(row)
+    return StagedFile.from_row(row)
 
 
 async def store(tx: Transaction, asset_id: str) -> None:
-    """Shows a staged asset whose bytes are there. Conflict where the sweeper gave it up meanwhile."""
+    """Shows a staged asset, whose bytes are stored by now. Conflict where the sweeper has taken it as abandoned."""
     if await tx.fetch_value("assets.store", asset_id=asset_id) is None:
         raise Conflict("This file was given up.")
 
 
 async def find(tx: Transaction, asset_id: str) -> Asset:
-    """One file as people see it; NotFound where it is not there or not yours."""
+    """One file as people see it; NotFound where it does not exist or the user may not see it."""
     return Asset.from_row(await _find(tx, asset_id))
 
 
-async def find_file(tx: Transaction, asset_id: str) -> File:
-    """One file as it is served; NotFound where it is not there or not yours."""
-    return File.from_row(await _find(tx, asset_id))
+async def find_file(tx: Transaction, asset_id: str) -> StoredFile:
+    """One file as it is served; NotFound where it does not exist or the user may not see it."""
+    return StoredFile.from_row(await _find(tx, asset_id))
 
 
-async def find_signed_file(tx: Transaction, asset_id: str, credential_id: str | None) -> File:
-    """The same for a link that this transaction's user has signed; NotFound once that account is closed, too, or the
-    sign-in or API token by which it was signed has ended."""
+async def find_signed_file(tx: Transaction, asset_id: str, credential_id: str | None) -> StoredFile:
+    """One file for an address signed by this transaction's user.
+
+    NotFound, as well, where the signer's account is closed, or the sign-in or API token by which it was signed has ended.
+    """
     row = await tx.fetch_one("assets.find_for_signer", asset_id=asset_id, credential_id=credential_id)
     if row is None:
         raise NotFound
-    return File.from_row(row)
+    return StoredFile.from_row(row)
 
 
 async def storage_key(tx: Transaction, asset_id: str) -> str:
-    """Where a file's bytes lie."""
+    """The key under which a file is stored."""
     key: str = (await _find(tx, asset_id))["storage_key"]
     return key
 
 
 async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
-    """Marks a file, or takes the mark away, for everyone in its session; also when the session's time is up.
+    """Marks a file as a favourite or not, for all members of its session; also after the session's time is up.
 
     Repeating it changes nothing and announces nothing.
     """

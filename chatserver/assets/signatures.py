@@ -1,7 +1,7 @@
-"""Signed addresses: a link to one file that a program may use for a while without signing in.
+"""Signed addresses: they open one file for a while without signing in.
 
-The signature names who made it and by which sign-in or API token, and ends with their seat in the session, their
-account, a ban, or that sign-in or token.
+The signature names its user and the sign-in or API token by which it was made. It ends with the membership of the session,
+with the account or a ban, and with that sign-in or token.
 """
 
 import base64
@@ -17,7 +17,7 @@ LONGEST_SECONDS = 7 * 24 * 3600
 
 
 class Signer(NamedTuple):
-    """Whose rights a signature has; it ends with the sign-in or API token, where it was made by one."""
+    """The user whose rights a signature has, and the sign-in or API token with which it ends, if it was made by one."""
 
     user_id: str
     credential_id: str | None = None
@@ -28,7 +28,7 @@ def sign_address(
 ) -> str:
     """The query string (`expires=…&by=…&with=…&signature=…`) that opens this file, and no other, for `seconds`.
 
-    It opens no more than its signer may see: whoever serves it looks with the signer's rights, each time.
+    It opens no more than its signer may see: each request is checked with the signer's rights.
     """
     signer = Signer(signer_id, credential_id)
     expires = int(clock.seconds()) + seconds
@@ -37,9 +37,9 @@ def sign_address(
 
 
 def signer_of(secret_key: str, asset_id: str, query: Mapping[str, str]) -> Signer | None:
-    """Who made this signature for this file, where we know it for ours and its time is not over; otherwise None."""
+    """Who signed this file's address; None where the signature is not valid or has expired."""
     expires, signer_id, signature = (query.get(name, "") for name in ("expires", "by", "signature"))
-    # Twelve digits reach beyond the year 30,000 and stop int() from reading a novel.
+    # Twelve digits reach beyond the year 30,000 and bound the work of int().
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         return None
     signer = Signer(signer_id, query.get("with") or None)
@@ -49,7 +49,7 @@ def signer_of(secret_key: str, asset_id: str, query: Mapping[str, str]) -> Signe
 
 
 def _signature(secret_key: str, asset_id: str, signer: Signer, expires: int) -> str:
-    # The first words keep it from being mistaken for anything else that is signed with the same key.
+    # The prefix keeps it apart from anything else that is signed with the same key.
     by = signer.user_id if signer.credential_id is None else f"{signer.user_id} with {signer.credential_id}"
     text = f"chatserver file {asset_id} by {by} until {expires}"
     digest = hmac.new(secret_key.encode(), text.encode("utf-8", "replace"), hashlib.sha256).digest()

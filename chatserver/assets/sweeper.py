@@ -1,8 +1,8 @@
-"""Keeps the store free of what nobody can reach: abandoned rows, deleted files, bytes without a row.
+"""The sweeper of the file store: removes deleted files, staged rows that were abandoned, and objects without a row.
 
-Any process may sweep, and several at once: every step may be repeated. A row is marked first, then its bytes go, then
-the row; killed in between, the next sweep goes on. Bytes without a row go only when they are old enough that no row can
-be on its way, and only where their key has our own form.
+Several processes may sweep at once, as every step may be repeated. A row is marked first, then its objects are deleted,
+then the row; after a crash in between the next sweep goes on. An object without a row is deleted only where its key has the
+form of this product's keys, and it is too old for a row to be about to name it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 import structlog
 
 from chatserver.assets.keys import all_keys, is_ours, possible_rows
-from chatserver.assets.models import Staged, Swept
+from chatserver.assets.models import StagedFile, SweepReport
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy, StorageError
 from chatserver.runtime import clock
@@ -22,11 +22,11 @@ from chatserver.storage.base import Storage, StoredObject
 
 T = TypeVar("T")
 
-# No attempt lasts as long: the longest deadline of a generation is an hour, and staging comes near its end.
+# Longer than any attempt: the longest deadline of a generation is an hour, and files are staged near its end.
 GRACE_SECONDS = 3600.0
-# Rows or objects that are looked at in one transaction.
+# Rows or objects in one transaction.
 BATCH = 200
-# How often deleted files go, and how often the whole store is looked through.
+# The intervals of removing deleted files, and of the sweep of the whole store.
 ROWS_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 
@@ -34,13 +34,13 @@ log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """Sweeps until it is cancelled. One in each deployment is enough; more do no harm."""
+    """Sweeps until it is cancelled. One in a deployment is enough; more do no harm."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database, self._storage = database, storage
 
     async def run(self) -> NoReturn:
-        """Deleted files within a minute, the whole store once an hour; what fails is tried again the next time."""
+        """Removes deleted files every minute and sweeps the whole store every hour. Errors are logged and retried."""
         next_sweep = random.uniform(0.1, 1) * SWEEP_SECONDS  # noqa: S311 - many nodes do not begin together
         elapsed = 0.0
         while True:
@@ -59,23 +59,23 @@ class Sweeper:
         except (Busy, StorageError) as error:
             log.warning("storage.sweep_failed", code=error.code)
         except Exception:
-            log.exception("storage.sweep_broke")
+            log.exception("storage.sweep_failed")
 
 
-def _counts(swept: Swept) -> dict[str, int]:
+def _counts(swept: SweepReport) -> dict[str, int]:
     return {name: getattr(swept, name) for name in swept.__struct_fields__}
 
 
-async def sweep(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> Swept:
-    """Removes everything that nobody can reach; `grace` is the age in seconds from which it counts as left behind."""
+async def sweep(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> SweepReport:
+    """Removes all unreachable rows and objects; `grace` is the age in seconds from which staged ones count as abandoned."""
     before = clock.now() - timedelta(seconds=grace)
     rows = await sweep_rows(database, storage, grace=grace)
     objects = await _sweep_objects(database, storage, before)
-    return Swept(rows=rows, objects=objects, unfinished=await storage.remove_unfinished(before))
+    return SweepReport(rows=rows, objects=objects, unfinished=await storage.remove_unfinished(before))
 
 
 async def sweep_rows(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> int:
-    """Removes deleted and abandoned rows with all of their bytes; how many."""
+    """Removes deleted and abandoned rows with all of their objects; returns how many."""
     await database.run_system(_abandon, grace)
     removed = 0
     while rows := await database.run_system(_deleted):
@@ -91,8 +91,8 @@ async def _abandon(tx: Transaction, older_than: float) -> None:
     await tx.execute("assets.abandon", older_than=older_than)
 
 
-async def _deleted(tx: Transaction) -> list[Staged]:
-    return [Staged.from_row(row) for row in await tx.fetch_all("assets.deleted", limit=BATCH)]
+async def _deleted(tx: Transaction) -> list[StagedFile]:
+    return [StagedFile.from_row(row) for row in await tx.fetch_all("assets.deleted", limit=BATCH)]
 
 
 async def _remove(tx: Transaction, asset_ids: list[str]) -> None:
@@ -110,7 +110,7 @@ async def _sweep_objects(database: Database, storage: Storage, before: datetime)
 
 
 async def orphans(database: Database, objects: list[StoredObject]) -> list[StoredObject]:
-    """Those of these objects that belong to no row, whatever its status."""
+    """Those of these objects that no row names, whatever its status."""
     found = []
     for start in range(0, len(objects), BATCH):
         some = objects[start : start + BATCH]

@@ -1,4 +1,4 @@
-"""The operator's tools for credits."""
+"""`chatserver credits …`: the operator checks the ledger."""
 
 import typer
 

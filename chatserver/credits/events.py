@@ -5,7 +5,7 @@ from chatserver.events import Event
 
 
 class CreditsChanged(Event, frozen=True, kw_only=True, tag="credits"):
-    """Both balances of a session as they now are."""
+    """Both balances of a session."""
 
     image: Balance
     video: Balance

@@ -1,4 +1,4 @@
-"""Credits as people see them: how many a session owns, has free and held, and when the next comes free."""
+"""Balances of credits: how many a session owns, has free and has held, and when the next becomes available."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ Kind = Literal["image", "video"]
 
 
 class Balance(Struct, frozen=True, kw_only=True):
-    """One kind's credits: `limit` owned, `left` free now, `held` by running work, `next_at` the next to come free."""
+    """The credits of one kind: `limit` owned, `left` free, `held` by running generations; the next is free at `next_at`."""
 
     limit: int
     left: int
@@ -18,7 +18,7 @@ class Balance(Struct, frozen=True, kw_only=True):
 
 
 class Balances(Struct, frozen=True, kw_only=True):
-    """Both kinds, as on the wire."""
+    """The balances of both kinds, as on the wire."""
 
     image: Balance
     video: Balance

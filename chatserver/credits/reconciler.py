@@ -1,4 +1,4 @@
-"""Proves that the books, the rows and the counters of credits agree. Run by `chatserver credits check`."""
+"""Checks that the ledger (`credit_entries`), the credits and the sessions' counters agree (`chatserver credits check`)."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from chatserver.database import Transaction
 
 
 class Discrepancy(Struct, frozen=True):
-    """One place where the books do not agree: what is wrong, and the row that shows it."""
+    """One contradiction: what is wrong, and the row that shows it."""
 
     what: str
     where: dict[str, object]
@@ -21,7 +21,7 @@ _CHECKS = {
 
 
 async def check(tx: Transaction) -> list[Discrepancy]:
-    """Every discrepancy there is; an empty list proves that credits are conserved. Needs the worker role."""
+    """All discrepancies; none means that every credit is accounted for. Needs the worker role."""
     found = []
     for query, what in _CHECKS.items():
         found += [Discrepancy(what, dict(row)) for row in await tx.fetch_all(query)]

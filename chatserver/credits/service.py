@@ -1,8 +1,8 @@
-"""The rules of credits: hold, capture, release, and the balance that everyone can read.
+"""Holding, capturing and releasing credits, and their balances.
 
-To hold a credit is to give its row to a generation and push `available_at` one hour ahead; to release it is to make it
-available now, where it still belongs to that generation; to capture it changes nothing but the books. Callers lock the
-session's credits first (`lock`), before they look for anything else: a double click then never hears "exhausted".
+A held credit's row points at its generation, and its `available_at` is one hour ahead; releasing makes it available now,
+where it still points at that generation; capturing adds an entry to the ledger only. Callers lock the session's credits
+(`lock`) before they query anything else, so that a repeated command is found and not refused as "exhausted".
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ _NONE = Balance(limit=0, left=0, held=0, next_at=None)
 
 
 async def grant(tx: Transaction, session_id: str, *, image: int, video: int) -> None:
-    """Gives a session the rows of its plan. Needs the worker role."""
+    """Gives a session the credits of its plan; those that it has stay. Needs the worker role."""
     await tx.execute("credits.grant", session_id=session_id, kind="image", count=image)
     await tx.execute("credits.grant", session_id=session_id, kind="video", count=video)
 
 
 async def lock(tx: Transaction, session_id: str, kind: Kind) -> None:
-    """Waits for, and keeps, the session's credits of one kind until the end of the transaction."""
+    """Locks the session's credits of one kind until the end of the transaction."""
     await tx.fetch_all("credits.lock", session_id=session_id, kind=kind)
 
 
@@ -34,7 +34,7 @@ async def lock_of_running(tx: Transaction, user_id: str) -> None:
 
 
 async def require(tx: Transaction, session_id: str, kind: Kind, count: int) -> None:
-    """Raises CreditsExhausted, with the seconds until enough are free, where fewer than `count` are free now."""
+    """Raises CreditsExhausted, with the seconds until `count` are free, where fewer are free now."""
     free = await tx.fetch_value("credits.free_count", session_id=session_id, kind=kind)
     if free >= count:
         return
@@ -57,7 +57,7 @@ async def hold(tx: Transaction, session_id: str, kind: Kind, generation_ids: Seq
 
 
 async def capture(tx: Transaction, generation_id: str) -> None:
-    """Books a finished generation's credit as spent."""
+    """Records a finished generation's credit as spent."""
     await tx.execute("credits.capture", generation_id=generation_id)
 
 
@@ -76,12 +76,12 @@ async def release_all(tx: Transaction, generation_ids: Sequence[str]) -> list[st
 
 
 async def balances(tx: Transaction, session_id: str) -> Balances:
-    """Both balances of a session as they are now."""
+    """Both balances of a session."""
     return (await balances_of(tx, [session_id]))[session_id]
 
 
 async def balances_of(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Balances]:
-    """The same for several sessions, in one query."""
+    """The balances of several sessions, by session id, in one query."""
     found = {
         (row["session_id"], row["kind"]): Balance(
             limit=row["owned"], left=row["free"], held=row["held"], next_at=row["next_at"]
@@ -97,12 +97,12 @@ async def balances_of(tx: Transaction, session_ids: Sequence[str]) -> dict[str, 
 
 
 async def announce(tx: Transaction, session_id: str) -> None:
-    """Tells every tab of the session its balances after this transaction."""
+    """Announces the session's balances as they are after this transaction."""
     tx.announce(session_channel(session_id), CreditsChanged.of(await balances(tx, session_id)))
 
 
 async def came_free(tx: Transaction, session_ids: Sequence[str], since: datetime | None) -> tuple[datetime, list[str]]:
-    """Which of these sessions had a credit come free since the last look (None: the first), and this look's time."""
+    """The sessions of these in which a credit became free since a moment (None: none yet), and the moment of this query."""
     until: datetime = await tx.fetch_value("credits.database_now")
     if since is None or not session_ids:
         return until, []

@@ -1,4 +1,4 @@
-"""Plans: what a session costs and gives."""
+"""Plans: what sessions cost and include."""
 
 from chatserver.plans.models import Plan, Price
 from chatserver.plans.service import find, list_all, list_plans, save

@@ -1,4 +1,4 @@
-"""The operator's tools for plans."""
+"""`chatserver plans …`: the operator lists and changes plans."""
 
 import re
 from typing import Annotated
@@ -79,7 +79,7 @@ def set_plan(
 
 
 def _amount(text: str) -> float:
-    """An amount as people type it, with a point or a comma before its cents. 1,000 could be two amounts, so it is none."""
+    """A typed amount, with a point or a comma before the cents. 1,000 is ambiguous, so it is refused."""
     if not re.fullmatch(r"\d{1,10}([.,]\d{1,2})?", text.strip()):
         raise Invalid.field("--price", "must be an amount such as 49 or 9.50")
     return float(text.replace(",", "."))

@@ -1,4 +1,4 @@
-"""A plan: what a session on it costs and gives. Rows of `session_config`."""
+"""Plans, the rows of `session_config`, and their prices."""
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ class Price(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a session gives: `minutes` of clock, credits an hour, the largest side in pixels, pictures at once."""
+    """What a session costs and includes: minutes, credits an hour, the largest side in pixels, pictures at once."""
 
     id: str
     name: str

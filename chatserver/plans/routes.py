@@ -1,4 +1,4 @@
-"""The API's entrance to plans."""
+"""API routes of plans."""
 
 from msgspec import Struct
 

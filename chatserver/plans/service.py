@@ -1,4 +1,4 @@
-"""The rules of plans: reading them, and the operator's changes. A session keeps the credits it was sold with."""
+"""Reading plans, and the operator's changes to them. A session keeps the credits with which it was sold."""
 
 import re
 from decimal import Decimal
@@ -19,7 +19,7 @@ async def list_all(tx: Transaction) -> list[Plan]:
 
 
 async def find(tx: Transaction, plan_id: str) -> Plan:
-    """One plan; Invalid where there is none of that id."""
+    """One plan; Invalid, with field `plan_id`, where there is none."""
     row = await tx.fetch_one("plans.find", plan_id=plan_id)
     if row is None:
         raise Invalid.field("plan_id", "names no plan")
@@ -27,7 +27,7 @@ async def find(tx: Transaction, plan_id: str) -> Plan:
 
 
 async def save(tx: Transaction, plan: Plan) -> Plan:
-    """Adds a plan or replaces its settings; Invalid where one cannot be. Needs the worker role."""
+    """Adds a plan or replaces its settings; Invalid for a bad setting. Needs the worker role."""
     _check(plan)
     row = await tx.fetch_one(
         "plans.save",
@@ -48,7 +48,7 @@ async def save(tx: Transaction, plan: Plan) -> Plan:
     return Plan.from_row(row)
 
 
-# What the schema takes: ids as they stand in addresses, and numbers from least to most.
+# What the schema allows: ids for use in URLs, and the least and greatest numbers.
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RANGES = {

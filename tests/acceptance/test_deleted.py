@@ -8,7 +8,7 @@ import pytest
 
 from chatserver import config, storage
 from chatserver.app.housekeeping import Housekeeping
-from chatserver.assets import comparing, sweeper
+from chatserver.assets import audit, sweeper
 from chatserver.credits import reconciler
 from chatserver.privacy import session_deletion
 from tests.acceptance.test_strangers import Asker
@@ -49,19 +49,19 @@ async def rows(postgres_server, database_url):
 
 
 @pytest.fixture
-async def shelf(files, database):
+async def file_store(files, database):
     """The storage, swept as the product does within the minute, and compared with the rows."""
     opened = await storage.open_storage(config.load({"STORAGE_URL": files}))
 
-    class Shelf:
+    class FileStore:
         async def swept(self) -> int:
             """How many files are left after a sweep that finds nothing wrong."""
             await sweeper.sweep_rows(database, opened)
-            found = await comparing.compare(database, opened)
-            assert found.sound, found
+            found = await audit.audit_store(database, opened)
+            assert found.is_consistent, found
             return found.objects
 
-    yield Shelf()
+    yield FileStore()
     await opened.close()
 
 
@@ -98,7 +98,7 @@ async def nothing_is_wrong(database):
 # Messages -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, database, rows, shelf):
+async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, database, rows, file_store):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
     room = await ada.joins(session)
@@ -107,7 +107,7 @@ async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, databa
     asset = message["generations"][0]["assets"][0]
     await ada.call("PUT", f"/assets/{asset['id']}/favorite")
     link = await ada.call("POST", f"/assets/{asset['id']}/links", {"seconds": 600})
-    before = await shelf.swept()
+    before = await file_store.swept()
     addresses = (
         asset["url"],
         asset["thumbnail_url"],
@@ -140,7 +140,7 @@ async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, databa
     again = await ada.joins(session, after=0)
     await again.sees(lambda each: each["id"] == message["id"])
     assert CANARY not in json.dumps(again.events).lower()
-    assert await shelf.swept() < before
+    assert await file_store.swept() < before
     assert (await ada.credits(session))["image"]["left"] == 7  # what was made stays paid
     await nothing_is_wrong(database)
     for each in (room, again):
@@ -230,7 +230,7 @@ async def test_a_session_is_called_after_what_is_still_there(product):
 # Pictures -------------------------------------------------------------------------------------------------------------
 
 
-async def test_one_of_several_pictures_goes_and_the_others_stay(product, database, shelf):
+async def test_one_of_several_pictures_goes_and_the_others_stay(product, database, file_store):
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
     room = await ada.joins(session)
@@ -265,7 +265,7 @@ async def test_one_of_several_pictures_goes_and_the_others_stay(product, databas
         await ada.call("DELETE", f"/generations/{heir['id']}")
     gone = await room.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
     assert gone["text"] == ""
-    await shelf.swept()
+    await file_store.swept()
     await nothing_is_wrong(database)
     await room.leaves()
 
@@ -310,7 +310,7 @@ async def test_a_variation_of_what_is_deleted_says_so_instead_of_being_made(prod
 # Sessions -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, rows, shelf):
+async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, rows, file_store):
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys("pro", f"{CANARY} party")
     code = await ada.invites(session, guests_may_generate=True)
@@ -360,7 +360,7 @@ async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, r
     assert [each["session_id"] for each in found["purchases"]] == [session["id"]]
     assert CANARY not in json.dumps([found, await exported(bob)]).lower()
     assert CANARY not in (await rows()).lower()
-    await shelf.swept()
+    await file_store.swept()
     left = await run_sql(
         database,
         "SELECT (SELECT count(*) FROM messages WHERE session_id = $1) + (SELECT count(*) FROM generations"

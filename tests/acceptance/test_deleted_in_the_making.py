@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from tests.acceptance.test_deleted import CANARY, SMALL, files, nothing_is_wrong, rows, shelf
+from tests.acceptance.test_deleted import CANARY, SMALL, file_store, files, nothing_is_wrong, rows
 from tests.support import product as products
 from tests.support.people import run_sql
 from tests.support.story import sign_up
 
-__all__ = ["files", "rows", "shelf"]
+__all__ = ["file_store", "files", "rows"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ async def test_deleting_what_is_being_made_ends_it_and_returns_each_credit_once(
     await room.leaves()
 
 
-async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_product, database, shelf):
+async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_product, database, file_store):
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys("pro")
     room = await ada.joins(session)
@@ -59,7 +59,7 @@ async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_pro
     async with asyncio.timeout(30):
         while await run_sql(database, "SELECT 1 FROM generations WHERE session_id = $1", session["id"]):
             await asyncio.sleep(0.1)
-    await shelf.swept()
+    await file_store.swept()
     await nothing_is_wrong(database)
     await room.leaves()
 

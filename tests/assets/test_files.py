@@ -11,26 +11,26 @@ from PIL import Image
 from chatserver import assets, ids, storage
 from chatserver.assets import signatures
 from chatserver.runtime import clock
-from tests.assets.shelf import SECRET_KEY, Shelf, clip, picture, serving
+from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture, serving
 from tests.support.people import add_member, make_user, run_sql
 
 PICTURE, CLIP = picture(), clip()
 
 
 @pytest.fixture(scope="module")
-async def client(shelf):
-    async with serving(shelf.database, shelf.storage) as opened:
+async def client(session_files):
+    async with serving(session_files.database, session_files.storage) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def asset(shelf):
-    return await shelf.gets(PICTURE)
+async def asset(session_files):
+    return await session_files.create_file(PICTURE)
 
 
 @pytest.fixture(scope="module")
-async def film(shelf):
-    return await shelf.gets(CLIP, "waves")
+async def film(session_files):
+    return await session_files.create_file(CLIP, "waves")
 
 
 async def ask(
@@ -48,12 +48,14 @@ async def ask(
 # Who may -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_owner_and_the_guest_see_the_file_and_nobody_else_learns_that_it_is_there(client, shelf, asset):
+async def test_the_owner_and_the_guest_see_the_file_and_nobody_else_learns_that_it_is_there(
+    client, session_files, asset
+):
     for address in (asset.url, asset.thumbnail_url, asset.download_url, asset.url.replace(".png", ".jpg")):
-        for who in (shelf.ada, shelf.grace):
+        for who in (session_files.ada, session_files.grace):
             assert (await ask(client, address, who))[0] == 200
         missing = address.replace(asset.id, ids.new())
-        for who in (shelf.mallory, ""):
+        for who in (session_files.mallory, ""):
             refused, absent = await ask(client, address, who), await ask(client, missing, who)
             assert refused[0] == absent[0] == 404
             assert without_id(refused[2]) == without_id(absent[2])
@@ -69,48 +71,50 @@ def without_id(body: bytes) -> object:
     return error["code"], error["message"]
 
 
-async def test_the_cookie_opens_too_and_a_tag_opens_nothing(client, shelf, asset):
-    assert (await ask(client, asset.url, Cookie=f"who={shelf.ada}"))[0] == 200
+async def test_the_cookie_opens_too_and_a_tag_opens_nothing(client, session_files, asset):
+    assert (await ask(client, asset.url, Cookie=f"who={session_files.ada}"))[0] == 200
     tag = f'"{PICTURE.sha256}"'
-    assert (await ask(client, asset.url, shelf.mallory, If_None_Match=tag))[0] == 404
+    assert (await ask(client, asset.url, session_files.mallory, If_None_Match=tag))[0] == 404
     assert (await ask(client, asset.url, If_None_Match=tag))[0] == 404
 
 
-async def test_who_left_the_session_sees_nothing_more(client, shelf, asset):
+async def test_who_left_the_session_sees_nothing_more(client, session_files, asset):
     await run_sql(
-        shelf.database,
+        session_files.database,
         "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, 'guest')",
-        shelf.session_id, shelf.mallory,
+        session_files.session_id, session_files.mallory,
     )  # fmt: skip
-    assert (await ask(client, asset.url, shelf.mallory))[0] == 200
-    await run_sql(shelf.database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", shelf.mallory)
-    assert (await ask(client, asset.url, shelf.mallory))[0] == 404
+    assert (await ask(client, asset.url, session_files.mallory))[0] == 200
+    await run_sql(
+        session_files.database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", session_files.mallory
+    )
+    assert (await ask(client, asset.url, session_files.mallory))[0] == 404
 
 
-async def test_what_is_staged_or_deleted_is_not_there(client, shelf):
-    staged = await shelf.stages(await shelf.begins(), PICTURE)
-    await shelf.puts(staged, PICTURE)
-    assert (await ask(client, f"/files/{staged.id}/thumbnail.webp", shelf.ada))[0] == 404
-    gone = await shelf.gets(PICTURE)
-    await shelf.deletes(gone.id)
-    assert (await ask(client, gone.url, shelf.ada))[0] == 404
+async def test_what_is_staged_or_deleted_is_not_there(client, session_files):
+    staged = await session_files.stage(await session_files.create_generation(), PICTURE)
+    await session_files.put_bytes(staged, PICTURE)
+    assert (await ask(client, f"/files/{staged.id}/thumbnail.webp", session_files.ada))[0] == 404
+    gone = await session_files.create_file(PICTURE)
+    await session_files.mark_deleted(gone.id)
+    assert (await ask(client, gone.url, session_files.ada))[0] == 404
 
 
-async def test_a_signature_opens_one_file_for_a_while(client, shelf, asset, film):
-    query = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 60)
+async def test_a_signature_opens_one_file_for_a_while(client, session_files, asset, film):
+    query = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
     for address in (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp")):
         assert (await ask(client, f"{address}?{query}"))[0] == 200
-        assert (await ask(client, f"{address}?{query}", shelf.mallory))[0] == 200
+        assert (await ask(client, f"{address}?{query}", session_files.mallory))[0] == 200
     assert (await ask(client, f"{asset.download_url}&{query}"))[1]["Content-Disposition"].startswith("attachment")
     assert (await ask(client, f"{film.url}?{query}"))[0] == 404
 
 
-async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, shelf, asset):
-    query = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 60)
+async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, session_files, asset):
+    query = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
     fields = dict(part.split("=") for part in query.split("&"))
     expires, by, signature = fields["expires"], fields["by"], fields["signature"]
     wrong = [
-        assets.sign_address(SECRET_KEY, asset.id, shelf.ada, -1),
+        assets.sign_address(SECRET_KEY, asset.id, session_files.ada, -1),
         f"expires={int(expires) + 1}&by={by}&signature={signature}",
         f"expires={expires}&by={by}&signature={signature[:-1]}",
         f"expires={expires}&by={by}&signature={signature}=",
@@ -119,21 +123,21 @@ async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, sh
         f"expires=&by={by}&signature={signature}",
         f"by={by}&signature={signature}",
         f"expires={expires}&signature={signature}",
-        f"expires={expires}&by={shelf.grace}&signature={signature}",
+        f"expires={expires}&by={session_files.grace}&signature={signature}",
         f"expires={expires}&by=&signature={signature}",
         f"expires={expires}&by=%ED%A0%80%00&signature={signature}",
         f"expires=+{expires}&by={by}&signature={signature}",
         f"expires=%D9%A1{expires}&by={by}&signature={signature}",
         f"expires={'9' * 5000}&by={by}&signature={signature}",
         f"expires={expires}&by={by}&signature=%FF%00%F0%9F%8C%85",
-        assets.sign_address("another key", asset.id, shelf.ada, 60),
+        assets.sign_address("another key", asset.id, session_files.ada, 60),
         # By a stranger to the session, with a key that somebody learnt.
-        assets.sign_address(SECRET_KEY, asset.id, shelf.mallory, 60),
+        assets.sign_address(SECRET_KEY, asset.id, session_files.mallory, 60),
     ]
     for query in wrong:
         assert (await ask(client, f"{asset.url}?{query}"))[0] == 404, query
-        assert (await ask(client, f"{asset.url}?{query}", shelf.mallory))[0] == 404, query
-        assert (await ask(client, f"{asset.url}?{query}", shelf.ada))[0] == 200, query
+        assert (await ask(client, f"{asset.url}?{query}", session_files.mallory))[0] == 404, query
+        assert (await ask(client, f"{asset.url}?{query}", session_files.ada))[0] == 200, query
 
 
 async def test_a_signature_ends_with_its_time(monkeypatch):
@@ -153,36 +157,38 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-async def test_a_signature_ends_when_its_signer(client, shelf, asset, how):
-    heidi = await make_user(shelf.database, "Heidi")
-    await add_member(shelf.database, shelf.session_id, heidi)
+async def test_a_signature_ends_when_its_signer(client, session_files, asset, how):
+    heidi = await make_user(session_files.database, "Heidi")
+    await add_member(session_files.database, session_files.session_id, heidi)
     query = assets.sign_address(SECRET_KEY, asset.id, heidi, 3600)
-    of_ada = assets.sign_address(SECRET_KEY, asset.id, shelf.ada, 3600)
+    of_ada = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 3600)
     addresses = (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp"))
     for address in addresses:
         assert (await ask(client, f"{address}?{query}"))[0] == 200
-    await run_sql(shelf.database, ENDS[how], heidi)
+    await run_sql(session_files.database, ENDS[how], heidi)
     for address in addresses:
         assert (await ask(client, f"{address}?{query}"))[0] == 404
         assert (await ask(client, f"{address}?{of_ada}"))[0] == 200
 
 
-async def test_a_link_is_made_by_members_only_and_works_without_signing_in(client, shelf, asset):
+async def test_a_link_is_made_by_members_only_and_works_without_signing_in(client, session_files, asset):
     # `identify` takes the person's id for the token's.
     await run_sql(
-        shelf.database, "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $1, 'hash')", shelf.grace
+        session_files.database,
+        "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $1, 'hash')",
+        session_files.grace,
     )
-    headers = {"Authorization": f"Bearer {shelf.grace}"}
+    headers = {"Authorization": f"Bearer {session_files.grace}"}
     async with client.post(f"/api/v1/assets/{asset.id}/links", json={"seconds": 60}, headers=headers) as answer:
         assert answer.status == 201
         link = await answer.json()
     for name in ("url", "download_url"):
         assert (await ask(client, "/" + link[name].split("/", 3)[3]))[0] == 200
-    headers = {"Authorization": f"Bearer {shelf.mallory}"}
+    headers = {"Authorization": f"Bearer {session_files.mallory}"}
     async with client.post(f"/api/v1/assets/{asset.id}/links", json={}, headers=headers) as answer:
         assert answer.status == 404
     for seconds in (0, -5, 7 * 24 * 3600 + 1):
-        headers = {"Authorization": f"Bearer {shelf.ada}"}
+        headers = {"Authorization": f"Bearer {session_files.ada}"}
         async with client.post(
             f"/api/v1/assets/{asset.id}/links", json={"seconds": seconds}, headers=headers
         ) as answer:
@@ -204,21 +210,21 @@ async def test_a_link_is_made_by_members_only_and_works_without_signing_in(clien
         "/files/{id}/.jpg", "/files/{id}/thumbnail.jpg", "/files/{id}/1.png", "/files/{id}/{stem}.png%0d%0aX:%20y",
     ],
 )  # fmt: skip
-async def test_no_other_address_leads_anywhere(client, shelf, asset, address):
+async def test_no_other_address_leads_anywhere(client, session_files, asset, address):
     path = address.format(id=asset.id, stem=asset.filename.removesuffix(".png"))
-    assert (await ask(client, path, shelf.ada, follow=True))[0] in {400, 404}
+    assert (await ask(client, path, session_files.ada, follow=True))[0] in {400, 404}
 
 
-async def test_only_reading_is_possible(client, shelf, asset):
+async def test_only_reading_is_possible(client, session_files, asset):
     for method in ("POST", "PUT", "PATCH", "DELETE"):
-        assert (await ask(client, asset.url, shelf.ada, method))[0] == 405
+        assert (await ask(client, asset.url, session_files.ada, method))[0] == 405
 
 
 # What is sent ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_whole_file_with_every_header(client, shelf, asset):
-    status, headers, body = await ask(client, asset.url, shelf.ada, Accept_Encoding="gzip")
+async def test_the_whole_file_with_every_header(client, session_files, asset):
+    status, headers, body = await ask(client, asset.url, session_files.ada, Accept_Encoding="gzip")
     assert (status, body) == (200, PICTURE.data)
     assert headers["Content-Type"] == "image/png"
     assert headers["Content-Length"] == str(len(PICTURE.data)) == str(asset.bytes)
@@ -232,10 +238,10 @@ async def test_the_whole_file_with_every_header(client, shelf, asset):
     assert "Content-Encoding" not in headers
 
 
-async def test_head_is_get_without_the_body(client, shelf, asset, film):
+async def test_head_is_get_without_the_body(client, session_files, asset, film):
     for address in (asset.url, asset.thumbnail_url, asset.download_url, film.url, asset.url.replace(".png", ".webp")):
-        status, headers, body = await ask(client, address, shelf.ada)
-        head_status, head_headers, nothing = await ask(client, address, shelf.ada, "HEAD")
+        status, headers, body = await ask(client, address, session_files.ada)
+        head_status, head_headers, nothing = await ask(client, address, session_files.ada, "HEAD")
         assert (head_status, nothing) == (status, b"") == (200, b"")
         volatile = {"Date", "X-Request-Id"}
         assert {k: v for k, v in head_headers.items() if k.title() not in volatile} == {
@@ -244,11 +250,11 @@ async def test_head_is_get_without_the_body(client, shelf, asset, film):
         assert head_headers["Content-Length"] == str(len(body))
 
 
-async def test_a_download_carries_the_readable_name(client, shelf, asset, film):
+async def test_a_download_carries_the_readable_name(client, session_files, asset, film):
     assert asset.filename.startswith("sunset-over-mountains-") and asset.filename.endswith(".png")
-    _, headers, _ = await ask(client, asset.download_url, shelf.ada)
+    _, headers, _ = await ask(client, asset.download_url, session_files.ada)
     assert headers["Content-Disposition"] == f'attachment; filename="{asset.filename}"'
-    _, headers, body = await ask(client, film.download_url, shelf.ada)
+    _, headers, body = await ask(client, film.download_url, session_files.ada)
     assert headers["Content-Disposition"] == f'attachment; filename="{film.filename}"'
     assert headers["Content-Type"] == "video/webm" and body == CLIP.data
 
@@ -256,23 +262,23 @@ async def test_a_download_carries_the_readable_name(client, shelf, asset, film):
 @pytest.mark.parametrize(
     ("extension", "name", "kind"), [(".jpg", "JPEG", "image/jpeg"), (".webp", "WEBP", "image/webp")]
 )
-async def test_a_picture_is_there_in_other_formats_made_once(client, shelf, asset, extension, name, kind):
+async def test_a_picture_is_there_in_other_formats_made_once(client, session_files, asset, extension, name, kind):
     address = asset.url.replace(".png", extension)
-    first = await ask(client, address + "?download", shelf.ada)
+    first = await ask(client, address + "?download", session_files.ada)
     image = Image.open(io.BytesIO(first[2]))
     assert (first[0], image.format, image.size) == (200, name, (PICTURE.width, PICTURE.height))
     assert first[1]["Content-Type"] == kind
     assert first[1]["Content-Disposition"] == f'attachment; filename="{asset.filename.replace(".png", extension)}"'
-    again = await ask(client, address, shelf.ada)
+    again = await ask(client, address, session_files.ada)
     assert (again[2], again[1]["ETag"]) == (first[2], first[1]["ETag"])
-    assert (await ask(client, address, shelf.ada, If_None_Match=first[1]["ETag"]))[0] == 304
-    assert (await ask(client, address, shelf.ada, Range="bytes=0-9"))[2] == first[2][:10]
+    assert (await ask(client, address, session_files.ada, If_None_Match=first[1]["ETag"]))[0] == 304
+    assert (await ask(client, address, session_files.ada, Range="bytes=0-9"))[2] == first[2][:10]
 
 
-async def test_a_clip_has_no_picture_formats(client, shelf, film):
+async def test_a_clip_has_no_picture_formats(client, session_files, film):
     for extension in (".jpg", ".webp", ".png"):
-        assert (await ask(client, film.url.replace(".webm", extension), shelf.ada))[0] == 404
-    assert (await ask(client, film.thumbnail_url, shelf.ada))[2] == CLIP.thumbnail
+        assert (await ask(client, film.url.replace(".webm", extension), session_files.ada))[0] == 404
+    assert (await ask(client, film.thumbnail_url, session_files.ada))[2] == CLIP.thumbnail
 
 
 @pytest.mark.parametrize(
@@ -282,10 +288,10 @@ async def test_a_clip_has_no_picture_formats(client, shelf, film):
         ('"x"', 200), ("{tag}", 200), ("", 200), ('"{tag}-thumbnail"', 200),
     ],
 )  # fmt: skip
-async def test_who_has_the_file_already_is_told_so(client, shelf, asset, header, status):
+async def test_who_has_the_file_already_is_told_so(client, session_files, asset, header, status):
     sent = header.replace("{tag}", PICTURE.sha256)
     for method in ("GET", "HEAD"):
-        answered, headers, body = await ask(client, asset.url, shelf.ada, method, If_None_Match=sent)
+        answered, headers, body = await ask(client, asset.url, session_files.ada, method, If_None_Match=sent)
         assert answered == status
         assert headers["ETag"] == f'"{PICTURE.sha256}"' and headers["Cache-Control"] == "private, no-cache"
         assert body == (PICTURE.data if status == 200 and method == "GET" else b"")
@@ -302,8 +308,8 @@ SIZE = len(CLIP.data)
         ("bytes=262143-262145", 262143, 262146), ("Bytes=0-1", 0, 2), ("bytes = 3 - 4 ", 3, 5),
     ],
 )  # fmt: skip
-async def test_a_range_is_a_part_of_the_file(client, shelf, film, header, start, end):
-    status, headers, body = await ask(client, film.url, shelf.ada, Range=header)
+async def test_a_range_is_a_part_of_the_file(client, session_files, film, header, start, end):
+    status, headers, body = await ask(client, film.url, session_files.ada, Range=header)
     assert (status, body) == (206, CLIP.data[start:end])
     assert headers["Content-Range"] == f"bytes {start}-{end - 1}/{SIZE}"
     assert headers["Content-Length"] == str(end - start)
@@ -311,8 +317,8 @@ async def test_a_range_is_a_part_of_the_file(client, shelf, film, header, start,
 
 
 @pytest.mark.parametrize("header", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0", f"bytes={'9' * 19}-"])
-async def test_a_range_beyond_the_end_is_refused(client, shelf, film, header):
-    status, headers, body = await ask(client, film.url, shelf.ada, Range=header)
+async def test_a_range_beyond_the_end_is_refused(client, session_files, film, header):
+    status, headers, body = await ask(client, film.url, session_files.ada, Range=header)
     assert (status, body, headers["Content-Range"]) == (416, b"", f"bytes */{SIZE}")
 
 
@@ -321,35 +327,35 @@ async def test_a_range_beyond_the_end_is_refused(client, shelf, film, header):
     ["bytes=0-1,5-6", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "lines=0-5", "0-5", "bytes=--5", "bytes=0x0-5",
      "bytes=1.5-2", f"bytes={'9' * 4000}-", "bytes=0-1;q=1"],
 )  # fmt: skip
-async def test_a_range_that_nobody_understands_is_the_whole_file(client, shelf, film, header):
-    status, headers, body = await ask(client, film.url, shelf.ada, Range=header)
+async def test_a_range_that_nobody_understands_is_the_whole_file(client, session_files, film, header):
+    status, headers, body = await ask(client, film.url, session_files.ada, Range=header)
     assert (status, len(body)) == (200, SIZE)
     assert "Content-Range" not in headers
 
 
-async def test_a_range_holds_only_for_the_version_that_the_reader_has(client, shelf, film):
+async def test_a_range_holds_only_for_the_version_that_the_reader_has(client, session_files, film):
     tag = f'"{CLIP.sha256}"'
-    assert (await ask(client, film.url, shelf.ada, Range="bytes=0-9", If_Range=tag))[0] == 206
+    assert (await ask(client, film.url, session_files.ada, Range="bytes=0-9", If_Range=tag))[0] == 206
     for other in ('"other"', f"W/{tag}", "Wed, 21 Oct 2026 07:28:00 GMT"):
-        assert (await ask(client, film.url, shelf.ada, Range="bytes=0-9", If_Range=other))[0] == 200
-    assert (await ask(client, film.url, shelf.ada, "HEAD", Range="bytes=0-9"))[0] == 200
+        assert (await ask(client, film.url, session_files.ada, Range="bytes=0-9", If_Range=other))[0] == 200
+    assert (await ask(client, film.url, session_files.ada, "HEAD", Range="bytes=0-9"))[0] == 200
 
 
-async def test_missing_bytes_are_an_error_and_not_half_an_answer(client, shelf):
-    lost = await shelf.gets(picture(5))
-    file = await shelf.database.run_as(shelf.ada, assets.find_file, lost.id)
-    await shelf.storage.delete(file.storage_key)
-    await shelf.storage.delete(file.thumbnail_key)
+async def test_missing_bytes_are_an_error_and_not_half_an_answer(client, session_files):
+    lost = await session_files.create_file(picture(5))
+    file = await session_files.database.run_as(session_files.ada, assets.find_file, lost.id)
+    await session_files.storage.delete(file.storage_key)
+    await session_files.storage.delete(file.thumbnail_key)
     for address in (lost.url, lost.thumbnail_url, lost.url.replace(".png", ".jpg")):
-        status, _, body = await ask(client, address, shelf.ada)
+        status, _, body = await ask(client, address, session_files.ada)
         assert status == 503 and file.storage_key.encode() not in body
 
 
-async def test_no_type_but_pictures_and_clips_is_ever_shown(client, shelf):
-    trick = await shelf.gets(picture(6))
+async def test_no_type_but_pictures_and_clips_is_ever_shown(client, session_files):
+    trick = await session_files.create_file(picture(6))
     for kind in ("image/svg+xml", "text/html", "application/xhtml+xml"):
-        await run_sql(shelf.database, "UPDATE assets SET content_type = $2 WHERE id = $1", trick.id, kind)
-        _, headers, _ = await ask(client, trick.url, shelf.ada)
+        await run_sql(session_files.database, "UPDATE assets SET content_type = $2 WHERE id = $1", trick.id, kind)
+        _, headers, _ = await ask(client, trick.url, session_files.ada)
         assert headers["Content-Disposition"].startswith("attachment")
         assert headers["X-Content-Type-Options"] == "nosniff"
 
@@ -360,18 +366,18 @@ async def test_no_type_but_pictures_and_clips_is_ever_shown(client, shelf):
 async def test_readers_are_sent_to_the_bucket_where_the_operator_wants_it(database, swift):
     store = await storage.open_url(swift.url("presigned"))
     await store.create()
-    shelf = await Shelf.fill(database, store)
-    film = await shelf.gets(CLIP, "waves")
+    session_files = await SessionFiles.fill(database, store)
+    film = await session_files.create_file(CLIP, "waves")
     async with serving(database, store, storage_presign=True) as client:
-        status, headers, body = await ask(client, film.download_url, shelf.ada)
+        status, headers, body = await ask(client, film.download_url, session_files.ada)
         assert (status, body, headers["Cache-Control"]) == (307, b"", "no-store")
         async with client.get(yarl.URL(headers["Location"], encoded=True), headers={"Range": "bytes=1-5"}) as answer:
             assert (answer.status, await answer.read()) == (206, CLIP.data[1:6])
             assert answer.headers["Content-Disposition"] == f'attachment; filename="{film.filename}"'
-        assert (await ask(client, film.url, shelf.mallory))[0] == 404
-        assert (await ask(client, film.url, shelf.ada, "HEAD"))[1]["Content-Length"] == str(SIZE)
-        assert (await ask(client, film.url, shelf.ada, If_None_Match=f'"{CLIP.sha256}"'))[0] == 304
+        assert (await ask(client, film.url, session_files.mallory))[0] == 404
+        assert (await ask(client, film.url, session_files.ada, "HEAD"))[1]["Content-Length"] == str(SIZE)
+        assert (await ask(client, film.url, session_files.ada, If_None_Match=f'"{CLIP.sha256}"'))[0] == 304
     async with serving(database, store) as client:
-        assert (await ask(client, film.url, shelf.ada))[2] == CLIP.data
-        assert (await ask(client, film.url, shelf.ada, Range="bytes=-7"))[2] == CLIP.data[-7:]
+        assert (await ask(client, film.url, session_files.ada))[2] == CLIP.data
+        assert (await ask(client, film.url, session_files.ada, Range="bytes=-7"))[2] == CLIP.data[-7:]
     await store.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chatserver import storage
-from tests.assets.shelf import Shelf, clip, picture
+from tests.assets.session_files import SessionFiles, clip, picture
 from tests.support.people import run_sql
 from tests.support.swift import KEYS
 
@@ -38,9 +38,9 @@ async def test_the_operator_creates_compares_and_moves_the_store(operator, datab
     assert (status, "moved is there." in said) == (0, True), said
 
     store = await storage.open_url(folder)
-    shelf = await Shelf.fill(database, store)
-    kept = await shelf.gets(picture(1))
-    await shelf.gets(clip())
+    session_files = await SessionFiles.fill(database, store)
+    kept = await session_files.create_file(picture(1))
+    await session_files.create_file(clip())
     status, said = await operator("check", STORAGE_URL=folder)
     assert (status, "2 files, 4 objects." in said) == (0, True), said
 

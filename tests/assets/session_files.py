@@ -1,4 +1,4 @@
-"""A shelf of files for the tests: people, a session, pictures that were made in it, and the server that hands them out."""
+"""Files of a session for tests: three users, generations with their files, and a server that serves them."""
 
 import asyncio
 import base64
@@ -62,22 +62,22 @@ def clip(data: bytes = b"\x1aE\xdf\xa3" + b"x" * 700_000) -> Clip:
     )
 
 
-class Shelf:
+class SessionFiles:
     """Ada owns the session, Grace is her guest, Mallory a stranger."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self.database, self.storage = database, storage
 
     @classmethod
-    async def fill(cls, database: Database, storage: Storage) -> "Shelf":
-        shelf = cls(database, storage)
-        shelf.ada, shelf.grace, shelf.mallory = [
+    async def fill(cls, database: Database, storage: Storage) -> "SessionFiles":
+        session_files = cls(database, storage)
+        session_files.ada, session_files.grace, session_files.mallory = [
             await make_user(database, name) for name in ("Ada", "Grace", "Mallory")
         ]
-        shelf.session_id = await make_session(database, shelf.ada, guests=(shelf.grace,))
-        return shelf
+        session_files.session_id = await make_session(database, session_files.ada, guests=(session_files.grace,))
+        return session_files
 
-    async def begins(self, prompt: str = "a sunset over mountains", kind: str = "image") -> str:
+    async def create_generation(self, prompt: str = "a sunset over mountains", kind: str = "image") -> str:
         """A generation in its message, without a credit; its id."""
         message_id, generation_id = ids.new(), ids.new()
         [row] = await run_sql(
@@ -102,29 +102,29 @@ class Shelf:
         )  # fmt: skip
         return generation_id
 
-    async def stages(self, generation_id: str, file: Picture | Clip, attempt: int = 1) -> assets.Staged:
+    async def stage(self, generation_id: str, file: Picture | Clip, attempt: int = 1) -> assets.StagedFile:
         return await self.database.run_system(assets.stage, generation_id, attempt, file)
 
-    async def puts(self, staged: assets.Staged, file: Picture | Clip) -> None:
+    async def put_bytes(self, staged: assets.StagedFile, file: Picture | Clip) -> None:
         await self.storage.put(staged.storage_key, file.data, file.content_type)
         await self.storage.put(staged.thumbnail_key, file.thumbnail, "image/webp")
 
-    async def gets(self, file: Picture | Clip, prompt: str = "a sunset over mountains") -> Asset:
+    async def create_file(self, file: Picture | Clip, prompt: str = "a sunset over mountains") -> Asset:
         """A finished file, as Ada sees it."""
-        generation_id = await self.begins(prompt, "image" if isinstance(file, Picture) else "video")
-        staged = await self.stages(generation_id, file)
-        await self.puts(staged, file)
+        generation_id = await self.create_generation(prompt, "image" if isinstance(file, Picture) else "video")
+        staged = await self.stage(generation_id, file)
+        await self.put_bytes(staged, file)
         await self.database.run_system(assets.store, staged.id)
         return await self.database.run_as(self.ada, assets.find, staged.id)
 
-    async def ages(self, asset_id: str, hours: float) -> None:
+    async def make_older(self, asset_id: str, hours: float) -> None:
         await run_sql(
             self.database,
             "UPDATE assets SET created_at = now() - make_interval(secs => $2) WHERE id = $1",
             asset_id, hours * 3600,
         )  # fmt: skip
 
-    async def deletes(self, asset_id: str) -> None:
+    async def mark_deleted(self, asset_id: str) -> None:
         await run_sql(self.database, "UPDATE assets SET status = 'deleted' WHERE id = $1", asset_id)
 
 

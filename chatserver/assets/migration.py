@@ -1,7 +1,7 @@
-"""Moves a store to another (`chatserver storage copy`): a folder to S3, and back.
+"""Copies all files to another store (`chatserver storage copy`): from a folder to S3, or back.
 
-May be stopped and started again: what is there already, in the same size, is passed over. Files of ours never change
-under their key, so that the same size means the same file.
+May be interrupted and repeated: objects that the target has in the same size are skipped. Files never change under
+their key, so that the same size means the same file.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from chatserver.assets.keys import content_type_of, is_ours
 from chatserver.assets.sweeper import batched
 from chatserver.storage.base import Storage, StoredObject
 
-# Objects on their way at once; each is held in memory whole.
-AT_ONCE = 4
+# Objects copied at once; each is held in memory whole.
+CONCURRENCY = 4
 
 
-class Copied(Struct):
-    """What became of the source's objects; foreign ones are left where they are."""
+class MigrationReport(Struct):
+    """Counts of the source's objects: copied, present in the target before, and foreign, which are not copied."""
 
     copied: int = 0
     present: int = 0
@@ -26,19 +26,21 @@ class Copied(Struct):
     bytes: int = 0
 
 
-async def copy(source: Storage, target: Storage, on_object: Callable[[Copied], None] = lambda _: None) -> Copied:
-    """Copies every file of ours. `on_object` is told the state after each group of objects."""
-    so_far = Copied()
-    async for group in batched(_missing(source, target, so_far), AT_ONCE):
+async def migrate(
+    source: Storage, target: Storage, on_object: Callable[[MigrationReport], None] = lambda _: None
+) -> MigrationReport:
+    """Copies every file of this product. `on_object` gets the counts so far after each group of objects."""
+    report = MigrationReport()
+    async for group in batched(_missing(source, target, report), CONCURRENCY):
         sizes = await _copy_group(source, target, group)
-        so_far.copied += len(sizes)
-        so_far.bytes += sum(sizes)
-        on_object(so_far)
-    return so_far
+        report.copied += len(sizes)
+        report.bytes += sum(sizes)
+        on_object(report)
+    return report
 
 
 async def _copy_group(source: Storage, target: Storage, group: list[StoredObject]) -> list[int]:
-    # All end before an error is told, so that nothing goes on behind it.
+    # All copies end before an error is raised, so that none goes on in the background.
     results = await asyncio.gather(*(_copy_one(source, target, each) for each in group), return_exceptions=True)
     sizes = []
     for result in results:
@@ -48,17 +50,17 @@ async def _copy_group(source: Storage, target: Storage, group: list[StoredObject
     return sizes
 
 
-async def _missing(source: Storage, target: Storage, so_far: Copied) -> AsyncIterator[StoredObject]:
-    """The source's objects that the target lacks. Both are walked side by side, in the order of keys."""
+async def _missing(source: Storage, target: Storage, report: MigrationReport) -> AsyncIterator[StoredObject]:
+    """The source's objects that the target lacks; both are listed side by side, in the order of keys."""
     there = target.walk()
     head = await anext(there, None)
     async for each in source.walk():
         while head is not None and head.key < each.key:
             head = await anext(there, None)
         if not is_ours(each.key):
-            so_far.foreign += 1
+            report.foreign += 1
         elif head is not None and (head.key, head.size) == (each.key, each.size):
-            so_far.present += 1
+            report.present += 1
         else:
             yield each
 
