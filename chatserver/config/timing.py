@@ -36,14 +36,6 @@ class Timing:
     # How long a unit of work waits for a free connection before the caller hears `busy`.
     unit_acquire: float = 2.0
 
-    # The cluster. How often a node tells the others what it has, and after which silence they forget it.
-    heartbeat: float = 1.0
-    peer_silence: float = 3.0
-    # How long a person who has closed the last tab counts as present: a reload is no departure.
-    departure: float = 1.0
-    # How often time alone is looked at: credits that come back, sessions that end, queue positions.
-    tick: float = 1.0
-
     @property
     def lease_renewal(self) -> float:
         """How often a lease is renewed."""
