@@ -204,8 +204,8 @@ class ProviderError(ChatserverError):
     temporary: ClassVar[bool] = True
 
     # The service's own message and its status, for the log and for retries; people are shown `message` only.
-    said: str = ""
-    answered: int | None = None
+    service_message: str = ""
+    service_status: int | None = None
 
 
 class ProviderRateLimited(ProviderError):

@@ -24,8 +24,8 @@ from chatserver.generations.provider_limits import FallbackChain
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.jobs.lease import Lease, LeaseLost, backoff
-from chatserver.providers.base import Finished, Provider, ProviderRequest, Step, bounded
-from chatserver.providers.masking import logged
+from chatserver.providers.base import Finished, Provider, ProviderRequest, Step, validated
+from chatserver.providers.redaction import log_fields
 from chatserver.runtime import failpoints
 from chatserver.storage.base import Storage
 
@@ -117,7 +117,7 @@ class Attempt:
         failpoints.at("provider-call")
         async with contextlib.aclosing(steps):
             async for reported in steps:
-                step = bounded(reported)
+                step = validated(reported)
                 if isinstance(step, Finished):
                     return step
                 await self._progress.advance(step, self._made_by)
@@ -137,7 +137,7 @@ class Attempt:
                 await self._lease.insist(queue.requeue, job, wait_seconds=wait, fault=fault)
 
     def _logged(self, error: ChatserverError) -> dict[str, Any]:
-        return logged(error, self.job.private_texts)
+        return log_fields(error, self.job.private_texts)
 
     def _retry_wait(self, error: ChatserverError) -> float | None:
         """Seconds until the next attempt; None where there is to be none."""

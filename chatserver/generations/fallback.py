@@ -16,7 +16,7 @@ from chatserver.generations import provider_limits, queue
 from chatserver.generations.models import GenerationJob
 from chatserver.generations.provider_limits import FallbackChain, Permit
 from chatserver.jobs.lease import Lease
-from chatserver.providers.masking import logged
+from chatserver.providers.redaction import log_fields
 
 # The request is at fault: another provider would answer the same.
 NO_FALLBACK_ERRORS = (Refused, BadParameters)
@@ -53,7 +53,9 @@ class ProviderFallback:
         """Records a failure for all workers; a rate limit without Retry-After gets the time for which it closes."""
         limits = next(limits for limits in self._chain if limits.name == permit.provider)
         private = self._job.private_texts
-        log.warning("provider.failed", provider=permit.provider, generation_id=self._job.id, **logged(error, private))
+        log.warning(
+            "provider.failed", provider=permit.provider, generation_id=self._job.id, **log_fields(error, private)
+        )
         with contextlib.suppress(Busy):
             seconds = await self._database.run_system(provider_limits.record_failure, limits, permit, error)
             if seconds is not None:

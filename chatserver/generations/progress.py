@@ -19,7 +19,7 @@ from chatserver.generations.queue import SavedProgress
 from chatserver.jobs.lease import Lease
 from chatserver.messages.events import Progress
 from chatserver.messages.models import GenerationStatus
-from chatserver.providers import numbers
+from chatserver.providers import reported_numbers
 from chatserver.providers.base import Loading, Queued, Rendering
 
 # Progress events of one generation come at least this far apart.
@@ -70,7 +70,7 @@ class ProgressReporter:
             return step.eta_seconds
         # Only a true fraction gives an estimate: what is left at the pace so far.
         elapsed = time.monotonic() - self._rendering_since
-        left = numbers.seconds(elapsed * (1 - step.fraction) / step.fraction)
+        left = reported_numbers.seconds(elapsed * (1 - step.fraction) / step.fraction)
         return None if left is None else round(left, 1)
 
     def _publish(self, step: Queued | Loading | Rendering, eta: float | None) -> None:

@@ -13,8 +13,8 @@ from chatserver import sessions
 from chatserver.database import Database, Transaction
 from chatserver.errors import NotAllowed, ProviderError, TimedOut
 from chatserver.generations.requests import PROMPT_LENGTH
-from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, TakenBack, Text, Turn, Usage
-from chatserver.providers.masking import logged
+from chatserver.providers.base import ChatChunk, ChatProvider, ChatRequest, Retracted, TextDelta, Turn, Usage
+from chatserver.providers.redaction import log_fields
 from chatserver.realtime.ports import Caller
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
@@ -71,7 +71,7 @@ def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: Provid
         session_id=caller.session_id,
         service=service,
         model=model,
-        **logged(error, private),
+        **log_fields(error, private),
     )
 
 
@@ -83,11 +83,11 @@ async def _begin(tx: Transaction, session_id: str) -> Membership:
 
 async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]:
     words, usage = "", Usage(0, 0)
-    async with contextlib.aclosing(cast(AsyncGenerator[ChatStep, None], chat.reply(request))) as steps:
+    async with contextlib.aclosing(cast(AsyncGenerator[ChatChunk, None], chat.reply(request))) as steps:
         async for step in steps:
-            if isinstance(step, Text):
+            if isinstance(step, TextDelta):
                 words += step.text
-            elif isinstance(step, TakenBack):
+            elif isinstance(step, Retracted):
                 words = ""
             elif isinstance(step, Usage):
                 usage = step

@@ -21,8 +21,17 @@ from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import context_window, finish_reason, replies
 from chatserver.messages.replies import ReplyJob
 from chatserver.messages.reply_text import ReplyText
-from chatserver.providers.base import ChatProvider, ChatRequest, ChatStep, Cut, TakenBack, Text, Turn, Usage
-from chatserver.providers.masking import logged
+from chatserver.providers.base import (
+    ChatChunk,
+    ChatProvider,
+    ChatRequest,
+    LengthLimitReached,
+    Retracted,
+    TextDelta,
+    Turn,
+    Usage,
+)
+from chatserver.providers.redaction import log_fields
 
 # Two saves a second heal soon and cost little.
 SAVE_SECONDS = 0.5
@@ -123,17 +132,17 @@ class ReplyWriter:
 
     async def _read(self) -> None:
         request = ChatRequest(turns=self._turns, model=self.reply.model)
-        steps = cast(AsyncGenerator[ChatStep, None], self._parts.chat.reply(request))
+        steps = cast(AsyncGenerator[ChatChunk, None], self._parts.chat.reply(request))
         async with asyncio.timeout(self._parts.config.chat_seconds), contextlib.aclosing(steps):
             async for step in steps:
                 match step:
                     case Usage():
                         self._usage = step
-                    case Text(text):
+                    case TextDelta(text):
                         self._written.append(_UNSTORABLE.sub("\ufffd", text))
-                    case TakenBack():
+                    case Retracted():
                         await self._take_back()
-                    case Cut():
+                    case LengthLimitReached():
                         self._cut = True
                 if len(self._written.text) > MAX_TEXT:
                     self._cut = True
@@ -209,5 +218,5 @@ class ReplyWriter:
             attempt=reply.attempt,
             service=chat.label,
             model=reply.model or chat.model(),
-            **logged(error, [turn.text for turn in reply.turns]),
+            **log_fields(error, [turn.text for turn in reply.turns]),
         )

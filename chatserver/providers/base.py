@@ -1,9 +1,9 @@
-"""Who makes pictures, clips and text: the promise every provider keeps. Workers call it; nobody else does.
+"""The protocols of providers of pictures, clips and text. Only workers call them.
 
-A provider yields steps, in the order in which they really happen, and invents none: `Queued` and `Loading` only when the
-service said so, a fraction only when it is known. The last step of a good run is one `Finished`. Every other end is a
-`chatserver.errors.ProviderError`. Closing the iterator (cancel, lost lease, shutdown) stops the work as far as the
-service allows and returns promptly.
+A provider yields steps in the order in which they happen and invents none: `Queued` and `Loading` only where the service
+reports them, a fraction only where it is known. The last step of a successful run is one `Finished`; every other end is a
+`chatserver.errors.ProviderError`. Closing the iterator (cancel, lost lease, shutdown) stops the work as far as the service
+allows, and returns promptly.
 """
 
 from collections.abc import AsyncIterator
@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chatserver.providers import numbers
 from chatserver.providers.recipe import Recipe
+from chatserver.providers.reported_numbers import MAX_SEED, MAX_STEPS, count, fraction, seconds
 
 Kind = Literal["image", "video"]
 
@@ -28,7 +28,7 @@ class ProviderRequest(Struct, frozen=True, kw_only=True):
 
 
 class Queued(Struct, frozen=True):
-    """Waiting at the service: `position` requests are ahead (0 = next), with the service's own estimate in seconds."""
+    """Waiting at the service: `position` requests are ahead (0 = next); `eta_seconds` as the service estimates it."""
 
     position: int | None = None
     eta_seconds: float | None = None
@@ -41,7 +41,7 @@ class Loading(Struct, frozen=True):
 
 
 class Rendering(Struct, frozen=True):
-    """Being made. `fraction` 0–1, `step` of `steps`, `preview` a small WebP: each only where it is really known."""
+    """Being made. `fraction` 0–1, `step` of `steps`, `preview` a small WebP: each only where it is known."""
 
     fraction: float | None = None
     step: int | None = None
@@ -51,7 +51,7 @@ class Rendering(Struct, frozen=True):
 
 
 class Finished(Struct, frozen=True, kw_only=True):
-    """The bytes as the service gave them, not yet verified, and who really made them with which model and seed."""
+    """The bytes from the service, not yet verified, and the provider, model and seed that made them."""
 
     data: bytes
     model: str
@@ -62,83 +62,83 @@ class Finished(Struct, frozen=True, kw_only=True):
 Step = Queued | Loading | Rendering | Finished
 
 
-def bounded(step: Step) -> Step:
-    """The step with only those numbers that can be true: a service's own report, or a bug of ours, ends here."""
+def validated(step: Step) -> Step:
+    """The step without impossible numbers, which a service may report."""
     match step:
         case Finished():
-            return replace(step, seed=numbers.count(step.seed, numbers.MAX_SEED))
+            return replace(step, seed=count(step.seed, MAX_SEED))
         case Loading():
-            return Loading(numbers.seconds(step.eta_seconds))
+            return Loading(seconds(step.eta_seconds))
         case Queued():
-            return Queued(numbers.count(step.position, numbers.MAX_STEPS), numbers.seconds(step.eta_seconds))
-    of = numbers.count(step.steps, numbers.MAX_STEPS)
-    done = numbers.count(step.step, numbers.MAX_STEPS if of is None else of)
+            return Queued(count(step.position, MAX_STEPS), seconds(step.eta_seconds))
+    steps = count(step.steps, MAX_STEPS)
+    done = count(step.step, MAX_STEPS if steps is None else steps)
     if done is None and step.step is not None:
-        of = None
-    return Rendering(numbers.fraction(step.fraction), done, of, numbers.seconds(step.eta_seconds), step.preview)
+        steps = None
+    return Rendering(fraction(step.fraction), done, steps, seconds(step.eta_seconds), step.preview)
 
 
 class Provider(Protocol):
-    """Makes pictures and clips. `name` is the word of PROVIDERS, `label` what people read ("Sketch (built in)")."""
+    """Makes pictures and clips. `name` is its name in PROVIDERS, `label` the one shown to people ("Sketch (built in)")."""
 
     name: str
     label: str
 
     def supports(self, kind: Kind) -> bool:
-        """Whether this provider, as configured, makes that kind."""
+        """Whether this provider, as configured, makes this kind."""
 
     def model(self, kind: Kind) -> str:
-        """The model used when a request names none, as people should read it."""
+        """The model for this kind, as shown to people."""
 
     def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
         """The steps of one run. Raises ProviderError; may be closed at any step."""
 
     async def close(self) -> None:
-        """Gives back connections and processes. Called once, at the end."""
+        """Closes connections and ends processes. Called once, at the end."""
 
 
 class Turn(Struct, frozen=True):
-    """One entry of a conversation as a model reads it."""
+    """One message of the chat history sent to a model."""
 
     role: Literal["system", "user", "assistant"]
     text: str
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
-    """The conversation to answer, oldest first, trimmed by the caller."""
+    """The chat history to answer, oldest turn first, trimmed by the caller. `model` is None for the default one."""
 
     turns: tuple[Turn, ...]
     model: str | None = None
 
 
-class Text(Struct, frozen=True):
-    """More of the answer, in order."""
+class TextDelta(Struct, frozen=True):
+    """The next part of the answer's text."""
 
     text: str
 
 
-class TakenBack(Struct, frozen=True):
-    """All the text so far was the model thinking aloud: the answer begins only now."""
+class Retracted(Struct, frozen=True):
+    """All text so far was the model's reasoning and is to be removed: the answer begins now."""
 
 
-class Cut(Struct, frozen=True):
-    """The answer ended because it had reached the longest that the service allows, not because all was said."""
+class LengthLimitReached(Struct, frozen=True):
+    """The answer ended because it reached the service's maximum length."""
 
 
 class Usage(Struct, frozen=True):
-    """Tokens read and written, as the service counted them; the last step where it counts at all."""
+    """Tokens read and written, as counted by the service; the last chunk, where the service counts them."""
 
     tokens_in: int
     tokens_out: int
 
 
-ChatStep = Text | TakenBack | Cut | Usage
+ChatChunk = TextDelta | Retracted | LengthLimitReached | Usage
 
 
 class ChatProvider(Protocol):
-    """Writes the assistant's answers. A stream that ends without the service's own end mark raises `Truncated`.
+    """Writes the assistant's answers. A stream without the service's end mark raises `Truncated`.
 
-    `is_model` is false where fixed words answer: nothing is counted then, and no prompt can be improved.
+    `is_model` is false for the built-in guide: tokens are not counted then, and prompts cannot be improved.
     """
 
     name: str
@@ -148,8 +148,8 @@ class ChatProvider(Protocol):
     def model(self) -> str:
         """The model used when a request names none."""
 
-    def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
-        """The answer as it is written. Raises ProviderError; closing it stops the service's work."""
+    def reply(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
+        """The chunks of the answer as it is written. Raises ProviderError; closing it stops the service's work."""
 
     async def close(self) -> None:
-        """Gives back connections. Called once, at the end."""
+        """Closes connections. Called once, at the end."""

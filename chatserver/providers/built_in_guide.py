@@ -6,7 +6,7 @@ It matches keywords of a few topics; it is not a language model, and says so.
 import re
 from collections.abc import AsyncIterator
 
-from chatserver.providers.base import ChatRequest, ChatStep, Text
+from chatserver.providers.base import ChatChunk, ChatRequest, TextDelta
 
 _WHO = (
     "I am the **built-in guide**, not a language model: I only know how this chat works. "
@@ -73,11 +73,11 @@ class BuiltInGuide:
     def model(self) -> str:
         return self.label
 
-    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
+    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """The text on the topic of the last message, a paragraph at a time."""
         asked = next((turn.text for turn in reversed(request.turns) if turn.role == "user"), "")
         for paragraph in answer(asked).split("\n\n"):
-            yield Text(paragraph + "\n\n")
+            yield TextDelta(paragraph + "\n\n")
 
     async def close(self) -> None:
         """Holds no resources."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chatserver.errors import BadBytes, NoWords, Refused, Truncated, WrongAddress
-from chatserver.providers import numbers
-from chatserver.providers.base import ChatStep, Cut, TakenBack, Text, Usage
+from chatserver.providers import reported_numbers
+from chatserver.providers.base import ChatChunk, LengthLimitReached, Retracted, TextDelta, Usage
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.reasoning import ReasoningFilter
 from chatserver.providers.sse import Event
@@ -50,7 +50,7 @@ class Reading:
         self._half = ""
         self.thinking = ReasoningFilter(opened=thinking)
 
-    def take(self, event: Event) -> Iterator[ChatStep]:
+    def take(self, event: Event) -> Iterator[ChatChunk]:
         """The steps of one event; none for all that carries no text. Raises the fault that an event tells."""
         if event.name == "error":
             raise _told_by_event(event.data)
@@ -62,7 +62,7 @@ class Reading:
                 yield from self._show(self._chunk(document, whole=event.raw))
                 self.began = self.began or _is_one(document)
 
-    def finish(self) -> Iterator[ChatStep]:
+    def finish(self) -> Iterator[ChatChunk]:
         """The steps after the last event. Raises what an answer lacks that only stopped, or has no words."""
         back, text = self.thinking.flush()
         yield from self._steps(back, text + self._half)
@@ -75,9 +75,9 @@ class Reading:
         if not self._spoke:
             raise NoWords(self._without_words())
         if self._cut:
-            yield Cut()
+            yield LengthLimitReached()
 
-    def _show(self, text: str) -> Iterator[ChatStep]:
+    def _show(self, text: str) -> Iterator[ChatChunk]:
         if text:
             self.alive = True
             yield from self._steps(*self.thinking.feed(self._in_whole_characters(text)))
@@ -87,13 +87,13 @@ class Reading:
         self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         return text.removesuffix(self._half)
 
-    def _steps(self, back: bool, text: str) -> Iterator[ChatStep]:
+    def _steps(self, back: bool, text: str) -> Iterator[ChatChunk]:
         if back:
             self._spoke = False
-            yield TakenBack()
+            yield Retracted()
         if text:
             self._spoke = self._spoke or any(unicodedata.category(each) not in _UNSEEN for each in text)
-            yield Text(text)
+            yield TextDelta(text)
 
     def _chunk(self, chunk: Mapping[str, Any], *, whole: bool) -> str:
         choice = _choice(chunk)
@@ -159,7 +159,7 @@ def _documents(data: str) -> Iterator[Any]:
         yield None
         return
     try:
-        yield numbers.read_json(data)
+        yield reported_numbers.read_json(data)
     except ValueError as error:
         lines = data.split("\n")
         if len(lines) > 1:
@@ -198,7 +198,7 @@ def _check(chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> None:
 
 def _told_by_event(data: str) -> Exception:
     try:
-        document = numbers.read_json(data)
+        document = reported_numbers.read_json(data)
     except ValueError:
         document = data
     return _told(document if isinstance(document, Mapping) else {"error": document})
@@ -214,7 +214,7 @@ def _told(chunk: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> E
 
 
 def _status(value: Any) -> int | None:
-    status = numbers.count(value, 599)
+    status = reported_numbers.count(value, 599)
     return status if status is not None and status >= 400 else None
 
 
@@ -246,5 +246,5 @@ def _usage(chunk: Mapping[str, Any]) -> Usage | None:
 
 
 def _first_count(usage: Mapping[str, Any], *names: str) -> int | None:
-    counts = (numbers.count(usage.get(name), numbers.MAX_TOKENS) for name in names)
+    counts = (reported_numbers.count(usage.get(name), reported_numbers.MAX_TOKENS) for name in names)
     return next((count for count in counts if count is not None), None)

@@ -65,7 +65,7 @@ def error_from(answer: HttpResponse) -> ProviderError:
     kind = _error_class(answer.status, words, answer.headers.get("x-fal-error-type", ""))
     wait = retry_after(answer.headers) if answer.status in {429, 503} else None
     error = kind(_sentence(kind, words, wait), retry_after=wait)
-    error.said, error.answered = words[:2000], answer.status
+    error.service_message, error.service_status = words[:2000], answer.status
     return error
 
 
@@ -73,7 +73,7 @@ def error_from_text(words: str, kind: str = "", status: int | None = None) -> Pr
     """The error that a message inside a successful response means: a job that failed, an event in a stream."""
     leaf = _error_class(status or 500, words, kind) if status or _is_telling(words, kind) else ProviderError
     error = leaf(_sentence(leaf, words, None))
-    error.said, error.answered = words[:2000], status
+    error.service_message, error.service_status = words[:2000], status
     return error
 
 

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractResolver
 
 from chatserver import __version__
 from chatserver.errors import BadBytes, ProviderDown, ProviderError, TimedOut, WrongAddress
-from chatserver.providers import numbers
+from chatserver.providers import reported_numbers
 
 # Enough for a slow handshake over a long distance; a server that takes longer is down.
 CONNECT_SECONDS = 10.0
@@ -50,7 +50,7 @@ class HttpResponse:
         Accepts the numbers that services written in Python send, such as NaN and Infinity.
         """
         try:
-            return numbers.read_json(self.body)
+            return reported_numbers.read_json(self.body)
         except ValueError:
             return None
 
@@ -167,7 +167,7 @@ _CERTIFICATE = "The picture service cannot be reached: its certificate is not on
 
 
 def _with_detail(error: ProviderError, said: str) -> ProviderError:
-    error.said = said
+    error.service_message = said
     return error
 
 

@@ -27,13 +27,13 @@ from chatserver.errors import (
     WrongAddress,
 )
 from chatserver.providers import service_urls
-from chatserver.providers.base import ChatRequest, ChatStep
+from chatserver.providers.base import ChatChunk, ChatRequest
 from chatserver.providers.chat_history import alternating, merge_system_turn
 from chatserver.providers.completions import Reading
 from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import MEBIBYTE, HttpClient, HttpResponse, chunks, read, too_large, translated_errors
-from chatserver.providers.masking import without_secrets
 from chatserver.providers.parameter_fallbacks import MAX_TRIES, ParameterFallbacks, refused_parameters
+from chatserver.providers.redaction import without_secrets
 from chatserver.providers.service_urls import ServiceUrl
 from chatserver.providers.sse import EventStream
 
@@ -110,7 +110,7 @@ class OpenAIChat:
         """The model used when a request names none."""
         return self._model
 
-    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatStep]:
+    async def reply(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """Text as it comes, then Usage where it was counted. Raises ProviderError; closing it closes the connection."""
         clock = _Clock(self._limits)
         with _about_the_assistant(self._address, self._bases[0], self._key):
@@ -146,7 +146,7 @@ class OpenAIChat:
 
     # Where ---------------------------------------------------------------------------------------------------------
 
-    async def _at_any_base(self, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatStep, None]:
+    async def _at_any_base(self, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatChunk, None]:
         first: ProviderError | None = None
         for base in self._bases:
             try:
@@ -157,7 +157,7 @@ class OpenAIChat:
                 return
             except ProviderError as error:
                 # What comes from an address that was only guessed counts where it is in the service's own words.
-                if not isinstance(error, WrongAddress) and (first is None or error.said):
+                if not isinstance(error, WrongAddress) and (first is None or error.service_message):
                     raise
                 first = first or error
         assert first is not None
@@ -173,7 +173,7 @@ class OpenAIChat:
 
     # How -----------------------------------------------------------------------------------------------------------
 
-    async def _in_any_form(self, base: str, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatStep, None]:
+    async def _in_any_form(self, base: str, request: ChatRequest, clock: "_Clock") -> AsyncGenerator[ChatChunk, None]:
         """The answer, to a request without what this server refuses."""
         key = (base, request.model or self._model)
         without, guessed = self._fallbacks.unsupported(key), None
@@ -198,7 +198,7 @@ class OpenAIChat:
 
     async def _attempt(
         self, base: str, request: ChatRequest, without: frozenset[str], clock: "_Clock"
-    ) -> AsyncGenerator[ChatStep, None]:
+    ) -> AsyncGenerator[ChatChunk, None]:
         url = service_urls.join(base, "/chat/completions")
         async with contextlib.AsyncExitStack() as stack:
             opening = self._http.open(
@@ -215,7 +215,7 @@ class OpenAIChat:
 
     async def _steps(
         self, url: str, request: ChatRequest, response: aiohttp.ClientResponse, clock: "_Clock"
-    ) -> AsyncGenerator[ChatStep, None]:
+    ) -> AsyncGenerator[ChatChunk, None]:
         model = request.model or self._model
         stream, answer = EventStream(), Reading(thinking=bool(self._thinkers.unsupported(model)))
         async with contextlib.aclosing(self._pieces(response, answer, clock)) as arriving:
@@ -378,19 +378,23 @@ def open_chat(config: Config) -> OpenAIChat:
 
 def _conceded(error: ProviderError, without: frozenset[str]) -> frozenset[str]:
     """What to leave out at the next try, after an error before the first word; nothing where that would not help."""
-    if isinstance(error, WrongAddress) or error.answered not in {None, 400, 404, 415, 422, 500, 501}:
+    if isinstance(error, WrongAddress) or error.service_status not in {None, 400, 404, 415, 422, 500, 501}:
         return frozenset()
     named = _named(error) - without
     if named:
         return named
-    if error.answered in {400, 422} and type(error) is BadParameters and not _FOR_GOOD.search(error.said):
+    if (
+        error.service_status in {400, 422}
+        and type(error) is BadParameters
+        and not _FOR_GOOD.search(error.service_message)
+    ):
         # It does not say what it minds, so it is asked for no more than every server takes.
         return frozenset({SYSTEM, STREAM_OPTIONS}) - without
     return frozenset()
 
 
 def _named(error: ProviderError) -> frozenset[str]:
-    said = error.said
+    said = error.service_message
     return frozenset(
         name
         for name, found in (
@@ -426,7 +430,10 @@ def _about_the_assistant(address: ServiceUrl, url: str, key: str) -> Iterator[No
     except ProviderError as error:
         told = address.explain(url, error)
         reworded = type(told)(without_secrets(_reworded(told), [key]), retry_after=error.retry_after)
-        reworded.said, reworded.answered = without_secrets(told.said, [key]), error.answered
+        reworded.service_message, reworded.service_status = (
+            without_secrets(told.service_message, [key]),
+            error.service_status,
+        )
         raise reworded from error
 
 

@@ -54,7 +54,7 @@ class ParameterFallbacks:
 
 def refused_parameters(error: ProviderError, names: Iterable[str]) -> frozenset[str]:
     """The names, of those that were sent, that this error says the server does not support."""
-    if error.answered not in _REFUSAL_STATUSES or not _UNSUPPORTED.search(error.said):
+    if error.service_status not in _REFUSAL_STATUSES or not _UNSUPPORTED.search(error.service_message):
         return frozenset()
-    said = _SUPPORTED.split(error.said)[0]
+    said = _SUPPORTED.split(error.service_message)[0]
     return frozenset(name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said, re.I))

@@ -44,7 +44,7 @@ class ServiceUrl:
         error = WrongAddress(
             f"{without_credentials(url)} does not speak {self.protocol}: {what}. For the operator: {mend}"
         )
-        error.said = what
+        error.service_message = what
         return error
 
     def protocol_error(self, url: str, answer: HttpResponse, *, model_in_path: bool = False) -> WrongAddress | None:
@@ -67,11 +67,11 @@ class ServiceUrl:
 
     def explain(self, url: str, error: ProviderError) -> ProviderError:
         """The error itself, or one that names this setting where it is the cause."""
-        if type(error) is WrongAddress and error.said and self.setting not in error.message:
-            return self.wrong_address(url, error.said)
-        if type(error) is ProviderDown and error.answered is None and self.own:
+        if type(error) is WrongAddress and error.service_message and self.setting not in error.message:
+            return self.wrong_address(url, error.service_message)
+        if type(error) is ProviderDown and error.service_status is None and self.own:
             down = ProviderDown(f"{error.message} For the operator: {self._not_reached(url)}")
-            down.said = error.said
+            down.service_message = error.service_message
             return down
         if self.key and type(error) in {InvalidToken, NoPermission}:
             return self._key_error(error)
@@ -85,7 +85,7 @@ class ServiceUrl:
             words, mend = "This server's key may not make pictures there.", "allow it, or set another"
         words += f" It said: {said}" if said else ""
         told = type(error)(f"{words} For the operator: {mend} ({self.key}).")
-        told.said, told.answered = error.said, error.answered
+        told.service_message, told.service_status = error.service_message, error.service_status
         return told
 
     def _not_reached(self, url: str) -> str:
@@ -106,7 +106,7 @@ class ServiceUrl:
 
     @staticmethod
     def _answered(error: WrongAddress, status: int) -> WrongAddress:
-        error.answered = status
+        error.service_status = status
         return error
 
 

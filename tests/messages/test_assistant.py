@@ -21,7 +21,7 @@ from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import ReplyWriter
 from chatserver.messages.requests import CreateMessage
-from chatserver.providers.base import Cut, TakenBack, Text, Usage
+from chatserver.providers.base import LengthLimitReached, Retracted, TextDelta, Usage
 from chatserver.web import templating
 from tests.support.people import add_member, make_session, make_user, run_sql
 
@@ -49,7 +49,7 @@ class Model:
                 if isinstance(step, asyncio.Event):
                     await step.wait()
                 else:
-                    yield Text(step) if isinstance(step, str) else step
+                    yield TextDelta(step) if isinstance(step, str) else step
         finally:
             self.closed += 1
 
@@ -290,7 +290,7 @@ async def test_an_answer_without_words_is_no_empty_bubble_that_is_done(parts, st
 
 async def test_an_answer_that_reached_its_longest_length_says_so_and_goes_on(parts):
     ada, session = await asked(parts.database)
-    parts.chat = Model("One, two,", Cut())
+    parts.chat = Model("One, two,", LengthLimitReached())
     reply = await claimed(parts.database)
     await asyncio.wait_for(ReplyWriter(parts, reply).run(), PATIENCE_SECONDS)
     message = await parts.database.run_as(ada, messages.find, reply.message_id)
@@ -307,7 +307,7 @@ async def test_an_answer_that_reached_its_longest_length_says_so_and_goes_on(par
 async def test_what_was_thought_aloud_is_taken_back(parts):
     thought = asyncio.Event()
     ada, session = await asked(parts.database)
-    parts.chat = Model("I wonder what they mean.", thought, TakenBack(), "It is ", "four.")
+    parts.chat = Model("I wonder what they mean.", thought, Retracted(), "It is ", "four.")
     reply = await claimed(parts.database)
     parts.publisher.clear()
     task = asyncio.create_task(ReplyWriter(parts, reply).run())
@@ -341,7 +341,7 @@ async def test_a_stop_before_the_first_word_says_so(parts):
 
 def refusal(said):
     error = BadParameters("It does not take this.")
-    error.said, error.answered = said, 400
+    error.service_message, error.service_status = said, 400
     return error
 
 

@@ -18,7 +18,7 @@ from chatserver.generations.models import ModelChoice
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
-from chatserver.providers.base import Text
+from chatserver.providers.base import TextDelta
 from chatserver.realtime.ports import Caller
 from chatserver.users import rate_limits
 from tests.support.people import add_member, make_session, make_user, run_sql
@@ -346,7 +346,7 @@ class Model:
 
     async def reply(self, request):
         self.asked += 1
-        yield Text("a better boat")
+        yield TextDelta("a better boat")
 
 
 async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, ada):

@@ -10,7 +10,7 @@ import aiohttp
 import structlog
 
 from chatserver.errors import ModelLoadingTooLong, ProviderError
-from chatserver.providers import numbers
+from chatserver.providers import reported_numbers
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
 from chatserver.providers.error_responses import error_from, error_from_text, message_in
 from chatserver.providers.http import Deadline, HttpResponse, too_large
@@ -209,7 +209,7 @@ def loading_seconds(answer: HttpResponse, *, any_503: bool = False) -> float | N
     document = document if isinstance(document, dict) else {}
     if not (any_503 or "estimated_time" in document or "loading" in message_in(document).lower()):
         return None
-    seconds = numbers.seconds(document.get("estimated_time"))
+    seconds = reported_numbers.seconds(document.get("estimated_time"))
     return math.nan if seconds is None else seconds
 
 

@@ -17,7 +17,7 @@ from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import ProviderMappings, Route, Task
 from chatserver.providers.huggingface.result_download import ResultDownloader
 from chatserver.providers.huggingface.token_identity import IdentityCache, TokenIdentity
-from chatserver.providers.masking import without_secrets
+from chatserver.providers.redaction import without_secrets
 from chatserver.providers.service_urls import ServiceUrl
 
 ROUTER = ServiceUrl("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
@@ -126,7 +126,7 @@ class HuggingFace:
             explained = address.explain(url, error)
             keys = [self._config.huggingface_api_key, self._config.image_api_key]
             explained.message = without_secrets(explained.message, keys)
-            explained.said = without_secrets(explained.said, keys)
+            explained.service_message = without_secrets(explained.service_message, keys)
             raise explained from error.__cause__
 
     async def close(self) -> None:

@@ -26,7 +26,7 @@ from chatserver.errors import (
     WrongAddress,
 )
 from chatserver.providers import open_chat, service_urls
-from chatserver.providers.base import ChatRequest, Cut, TakenBack, Text, Turn, Usage
+from chatserver.providers.base import ChatRequest, LengthLimitReached, Retracted, TextDelta, Turn, Usage
 from chatserver.providers.openai_chat import DEFAULT_MODEL, ChatLimits, OpenAIChat
 from tests.emulators.huggingface import Emulator, Endless, Fail, Hang, Ok, Outcome, Raw, Reset, Silence, Stream, Strict
 from tests.emulators.huggingface.chat import MARKDOWN
@@ -45,9 +45,9 @@ async def chat(huggingface: Emulator) -> AsyncIterator[OpenAIChat]:
 async def answer(chat: OpenAIChat, request: ChatRequest = QUESTION) -> tuple[str, Usage | None]:
     text, usage = "", None
     async for step in chat.reply(request):
-        if isinstance(step, Text):
+        if isinstance(step, TextDelta):
             text += step.text
-        elif isinstance(step, TakenBack):
+        elif isinstance(step, Retracted):
             text = ""
         elif isinstance(step, Usage):
             usage = step
@@ -86,7 +86,7 @@ async def test_the_request_has_the_model_first_and_asks_for_usage(huggingface: E
 async def test_words_arrive_while_the_rest_is_still_being_written(huggingface: Emulator, chat: OpenAIChat):
     huggingface.script("chat", [Stream(text="one two three", pause=0.1)])
     loop = asyncio.get_running_loop()
-    times = [loop.time() async for step in chat.reply(QUESTION) if isinstance(step, Text)]
+    times = [loop.time() async for step in chat.reply(QUESTION) if isinstance(step, TextDelta)]
     assert times[-1] - times[0] > 0.15
 
 
@@ -108,7 +108,7 @@ async def test_a_stream_that_only_stops_is_truncated(huggingface: Emulator, chat
     text = ""
     with pytest.raises(Truncated):
         async for step in chat.reply(QUESTION):
-            text += step.text if isinstance(step, Text) else ""
+            text += step.text if isinstance(step, TextDelta) else ""
     assert MARKDOWN.startswith(text)
     assert text
 
@@ -356,7 +356,11 @@ async def test_what_only_looks_like_an_end_ends_nothing(
 
 async def test_an_answer_that_reached_its_longest_length_is_told(huggingface: Emulator, chat: OpenAIChat):
     huggingface.script("chat", [Raw((BOTH + END.replace("stop", "length")).encode(), "text/event-stream")])
-    assert [step async for step in chat.reply(QUESTION)] == [Text("Yes, "), Text("indeed."), Cut()]
+    assert [step async for step in chat.reply(QUESTION)] == [
+        TextDelta("Yes, "),
+        TextDelta("indeed."),
+        LengthLimitReached(),
+    ]
 
 
 async def test_the_thoughts_of_a_model_without_an_opening_tag_are_shown_once_at_most(
@@ -366,10 +370,10 @@ async def test_the_thoughts_of_a_model_without_an_opening_tag_are_shown_once_at_
     plain = Raw((BOTH + END).encode(), "text/event-stream")
     huggingface.script("chat", [thinks, thinks, plain, plain])
     told = [[step async for step in chat.reply(QUESTION)] for _ in range(4)]
-    assert told[0] == [Text("I wonder."), TakenBack(), Text("Yes, "), Text("indeed.")]
-    assert told[1] == [Text("Yes, "), Text("indeed.")]
-    assert told[2] == [Text("Yes, indeed.")], "held back, as it might have been a thought"
-    assert told[3] == [Text("Yes, "), Text("indeed.")]
+    assert told[0] == [TextDelta("I wonder."), Retracted(), TextDelta("Yes, "), TextDelta("indeed.")]
+    assert told[1] == [TextDelta("Yes, "), TextDelta("indeed.")]
+    assert told[2] == [TextDelta("Yes, indeed.")], "held back, as it might have been a thought"
+    assert told[3] == [TextDelta("Yes, "), TextDelta("indeed.")]
 
 
 @pytest.mark.parametrize("value", ["NaN", "-5", "1e308", '"many"', "9" * 400, "true", "null", "{}"])
@@ -516,6 +520,6 @@ async def test_a_key_that_the_service_repeats_is_shown_to_nobody(huggingface: Em
     huggingface.script("chat", [Fail(400, {"error": "Who is hf_short/geheim of maximum length?"})])
     with pytest.raises(BadParameters) as raised:
         await answer(chat)
-    assert "geheim" not in raised.value.message + raised.value.said
-    assert "maximum length" in raised.value.said
+    assert "geheim" not in raised.value.message + raised.value.service_message
+    assert "maximum length" in raised.value.service_message
     await chat.close()

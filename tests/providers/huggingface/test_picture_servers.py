@@ -306,8 +306,8 @@ async def test_a_key_that_the_service_repeats_is_shown_to_nobody(huggingface: Em
     huggingface.script("text-to-image", [Fail(400, {"error": "Who is geheim/12345 of all?"})])
     with pytest.raises(ProviderError) as raised:
         await finished(own(huggingface, make, image_api_key="geheim/12345"), request())
-    assert "geheim" not in raised.value.message + raised.value.said
-    assert "of all" in raised.value.said
+    assert "geheim" not in raised.value.message + raised.value.service_message
+    assert "of all" in raised.value.service_message
 
 
 @pytest.mark.parametrize(

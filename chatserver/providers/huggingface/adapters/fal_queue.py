@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.errors import BadParameters, ModelGone, Refused
-from chatserver.providers import numbers
+from chatserver.providers import reported_numbers
 from chatserver.providers.base import Finished, ProviderRequest, Queued, Step
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
@@ -88,7 +88,7 @@ def _step(status: Any, state: dict[str, Any]) -> Step:
 
 
 def _queued(state: dict[str, Any]) -> Queued:
-    return Queued(numbers.count(state.get("queue_position"), numbers.MAX_STEPS))
+    return Queued(reported_numbers.count(state.get("queue_position"), reported_numbers.MAX_STEPS))
 
 
 async def _finished(call: InferenceCall, address: str) -> Finished:
@@ -97,7 +97,7 @@ async def _finished(call: InferenceCall, address: str) -> Finished:
     # The safety checker does not fail but returns a black picture, which must not cost a credit.
     if _is_blanked(result.get("has_nsfw_concepts")):
         raise Refused
-    return call.finished(data, numbers.count(result.get("seed"), numbers.MAX_SEED))
+    return call.finished(data, reported_numbers.count(result.get("seed"), reported_numbers.MAX_SEED))
 
 
 def _is_blanked(concepts: Any) -> bool:

@@ -54,7 +54,7 @@ async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
                     yield step
         except ProviderError as error:
             # An error from a guessed base URL counts only if it has a message of the service.
-            if not isinstance(error, WrongAddress) and (not errors or error.said):
+            if not isinstance(error, WrongAddress) and (not errors or error.service_message):
                 raise
             errors.append(error)
         else:

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.errors import BadBytes
-from chatserver.providers import numbers
+from chatserver.providers import reported_numbers
 from chatserver.providers.base import ProviderRequest, Queued, Rendering, Step
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
@@ -43,7 +43,7 @@ async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
 
 def _task(answer: dict[str, Any]) -> dict[str, Any]:
     """`data` of the response's envelope, whose `code` may be an error although the HTTP status is not."""
-    code = numbers.count(answer.get("code"), 599)
+    code = reported_numbers.count(answer.get("code"), 599)
     if code is not None and code >= 400:
         raise error_from_text(message_in(answer), status=code)
     task = answer.get("data")

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from chatserver.providers import numbers
-from chatserver.providers.base import Finished, Loading, Queued, Rendering, bounded
+from chatserver.providers import reported_numbers
+from chatserver.providers.base import Finished, Loading, Queued, Rendering, validated
 
 IMPOSSIBLE = [
     math.nan,
@@ -28,22 +28,22 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize("value", IMPOSSIBLE, ids=lambda value: type(value).__name__)
 def test_what_no_number_can_be_is_none(value):
-    assert numbers.count(value, 1000) is None
-    assert numbers.seconds(value) is None
-    assert numbers.fraction(value) is None
+    assert reported_numbers.count(value, 1000) is None
+    assert reported_numbers.seconds(value) is None
+    assert reported_numbers.fraction(value) is None
 
 
 @pytest.mark.parametrize("value", [7, 7.0, "7", " 7 "])
 def test_a_number_is_taken_however_it_is_written(value):
-    assert numbers.count(value, 1000) == 7
-    assert numbers.seconds(value) == 7.0
+    assert reported_numbers.count(value, 1000) == 7
+    assert reported_numbers.seconds(value) == 7.0
 
 
 def test_a_document_is_read_whatever_numbers_it_holds():
-    document = numbers.read_json(f'\ufeff{{"a": NaN, "b": {"9" * 5000}, "c": -Infinity, "d": 7}}')
+    document = reported_numbers.read_json(f'\ufeff{{"a": NaN, "b": {"9" * 5000}, "c": -Infinity, "d": 7}}')
     assert (document["b"], document["d"]) == (math.inf, 7)
     with pytest.raises(ValueError, match="deeply"):
-        numbers.read_json("[" * 100_000)
+        reported_numbers.read_json("[" * 100_000)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_document_is_read_whatever_numbers_it_holds():
     ],
 )
 def test_a_step_keeps_only_what_can_be_true(step, known):
-    assert bounded(step) == (known or step)
+    assert validated(step) == (known or step)
 
 
 @pytest.mark.parametrize(("seed", "known"), [(7, 7), (-7, None), (2**80, None), ("7", 7), (math.nan, None)])
 def test_a_seed_is_one_that_can_be_stored(seed, known):
-    assert bounded(Finished(data=b"", model="m", provider="p", seed=seed)).seed == known
+    assert validated(Finished(data=b"", model="m", provider="p", seed=seed)).seed == known

@@ -3,7 +3,7 @@
 import pytest
 
 from chatserver.errors import BadParameters, Busy
-from chatserver.providers.masking import LONGEST_LOGGED, logged, without_secrets
+from chatserver.providers.redaction import MAX_LOGGED, log_fields, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ def test_keys_are_masked_and_nothing_else(said, told):
 
 def test_a_line_of_the_log_is_one_line_short_and_without_a_persons_words():
     error = BadParameters()
-    error.said, error.answered = "no “a secret garden”\r\n\x1b[31mhere\u2028" + "x" * 5000, 422
-    line = logged(error, ["a secret garden"])
+    error.service_message, error.service_status = "no “a secret garden”\r\n\x1b[31mhere\u2028" + "x" * 5000, 422
+    line = log_fields(error, ["a secret garden"])
     assert line["said"].startswith("no “…” [31mhere xxx")
-    assert len(line["said"]) == LONGEST_LOGGED
+    assert len(line["said"]) == MAX_LOGGED
     assert (line["code"], line["status"]) == ("bad-parameters", 422)
 
 
 def test_a_fault_without_words_has_none():
-    assert logged(Busy()) == {"code": "busy"}
-    assert logged(BadParameters()) == {"code": "bad-parameters"}
+    assert log_fields(Busy()) == {"code": "busy"}
+    assert log_fields(BadParameters()) == {"code": "bad-parameters"}
