@@ -1,6 +1,11 @@
 """Generations: pictures and clips being made, their queue and their worker."""
 
-from chatserver.generations.cancellation import cancel_of_session, cancel_of_user
+from chatserver.generations.cancellation import (
+    cancel_of_banned_user,
+    cancel_of_member,
+    cancel_of_session,
+    cancel_of_user,
+)
 from chatserver.generations.deletion import delete, delete_asset, delete_message
 from chatserver.generations.export import export_page
 from chatserver.generations.models import GenerationJob, History, ModelChoice
@@ -15,6 +20,8 @@ __all__ = [
     "HistoryQuery",
     "ModelChoice",
     "cancel",
+    "cancel_of_banned_user",
+    "cancel_of_member",
     "cancel_of_session",
     "cancel_of_user",
     "create",

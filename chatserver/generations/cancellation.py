@@ -4,14 +4,16 @@ The caller holds the lock of the credits, which comes before that of the generat
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
-from chatserver import credits
-from chatserver.database import Transaction
+from chatserver import credits, messages
+from chatserver.credits.models import Kind
+from chatserver.database import Row, Transaction
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 
 
-async def cancel_all(tx: Transaction, generation_ids: Sequence[str]) -> list[str]:
-    """Cancels those of these generations that have not ended, and releases their credits; returns the sessions' ids.
+async def cancel_all(tx: Transaction, generation_ids: Sequence[str]) -> list[Row]:
+    """Cancels those of these generations that have not ended, and releases their credits; returns their rows.
 
     Announced to workers only: the caller announces messages and the sessions' credits.
     """
@@ -20,7 +22,7 @@ async def cancel_all(tx: Transaction, generation_ids: Sequence[str]) -> list[str
     for row in rows:
         # Wakes the worker that has it, in whatever process: its next write finds the lease gone.
         tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation", cancelled=row["id"]))
-    return sorted({row["session_id"] for row in rows})
+    return rows
 
 
 async def cancel_of_session(tx: Transaction, session_id: str) -> None:
@@ -29,8 +31,38 @@ async def cancel_of_session(tx: Transaction, session_id: str) -> None:
     await cancel_all(tx, [row["id"] for row in rows])
 
 
+async def cancel_of_member(tx: Transaction, session_id: str, user_id: str) -> None:
+    """Cancels a member's unfinished generations in one session, before the membership ends. Locks the credits itself."""
+    for kind in get_args(Kind):
+        await credits.lock(tx, session_id, kind)
+    rows = await tx.fetch_all("generations.running_of_member", session_id=session_id, user_id=user_id)
+    await _cancel_and_announce(tx, rows)
+
+
+async def cancel_of_banned_user(tx: Transaction, user_id: str) -> None:
+    """The same for an account that is banned: in all sessions, and those of all members in the user's own sessions.
+
+    Needs the worker role.
+    """
+    await credits.lock_of_running(tx, user_id)
+    await _cancel_and_announce(tx, await tx.fetch_all("generations.running_of_user", user_id=user_id))
+
+
 async def cancel_of_user(tx: Transaction, user_id: str) -> None:
     """Cancels a user's unfinished generations, and all those in the user's sessions. Needs the worker role."""
     rows = await tx.fetch_all("generations.running_of_user", user_id=user_id)
-    for session_id in await cancel_all(tx, [row["id"] for row in rows]):
+    for session_id in sessions_of(await cancel_all(tx, [row["id"] for row in rows])):
         await credits.announce(tx, session_id)
+
+
+async def _cancel_and_announce(tx: Transaction, rows: list[Row]) -> None:
+    cancelled = await cancel_all(tx, [row["id"] for row in rows])
+    for message_id in sorted({row["message_id"] for row in cancelled}):
+        await messages.touch(tx, message_id)
+    for session_id in sessions_of(cancelled):
+        await credits.announce(tx, session_id)
+
+
+def sessions_of(rows: list[Row]) -> list[str]:
+    """The ids of the sessions of these generations."""
+    return sorted({row["session_id"] for row in rows})

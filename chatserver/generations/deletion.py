@@ -56,8 +56,8 @@ async def delete_asset(tx: Transaction, viewer_id: str, asset_id: str) -> Messag
 
 
 async def _remove(tx: Transaction, generation_ids: list[str]) -> None:
-    cancelled_in = await cancellation.cancel_all(tx, generation_ids)
+    cancelled = await cancellation.cancel_all(tx, generation_ids)
     await assets.delete_of_generations(tx, generation_ids)
     await tx.execute("generations.remove", generation_ids=generation_ids)
-    for session_id in cancelled_in:
+    for session_id in cancellation.sessions_of(cancelled):
         await credits.announce(tx, session_id)

@@ -2,8 +2,9 @@
 
 from msgspec import Struct
 
-from chatserver import credits, sessions
+from chatserver import credits, generations, sessions
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.database import Transaction
 from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session
 from chatserver.web.hosts import link_origin
@@ -113,8 +114,14 @@ async def delete_session(call: ApiRequest) -> None:
 async def remove_member(call: ApiRequest) -> None:
     run, user_id = call.state.database.run_as, call.id("user_id")
     session_id = call.id("session_id")
-    await run(call.viewer.id, sessions.remove_member, session_id, user_id)
+    await run(call.viewer.id, _remove_member, session_id, user_id)
     await call.state.database.run_system(sessions.announce, session_id)
+
+
+async def _remove_member(tx: Transaction, session_id: str, user_id: str) -> None:
+    # If the viewer may not remove this member, the transaction is rolled back, and nothing is cancelled.
+    await generations.cancel_of_member(tx, session_id, user_id)
+    await sessions.remove_member(tx, session_id, user_id)
 
 
 async def list_removals(call: ApiRequest) -> RemovalsAnswer:

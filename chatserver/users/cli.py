@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chatserver import config as configuration
-from chatserver import users
+from chatserver import generations, users
 from chatserver.database import Transaction, command_line
 from chatserver.errors import Invalid
 from chatserver.users import display_names, email_addresses, passwords
@@ -112,6 +112,7 @@ async def _begin_reset(tx: Transaction, email: str) -> str:
 
 async def _ban(tx: Transaction, email: str) -> User:
     user = await users.find(tx, email)
+    await generations.cancel_of_banned_user(tx, user.id)
     await users.ban(tx, user.id)
     return user
 

@@ -161,7 +161,7 @@ UPDATE generations
    SET status = 'cancelled', finished_at = clock_timestamp(), lease_until = NULL, worker_id = NULL,
        fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL
  WHERE id = ANY(:generation_ids::uuid[]) AND status IN ('queued', 'model-loading', 'rendering')
-RETURNING id, session_id;
+RETURNING id, message_id, session_id;
 
 -- name: lost
 -- Jobs whose lease or time has run out; each is checked again under its lock.
@@ -275,6 +275,12 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_a
 -- The unfinished generations of a session, locked.
 SELECT id FROM generations
  WHERE session_id = :session_id AND status IN ('queued', 'model-loading', 'rendering') ORDER BY id FOR UPDATE;
+
+-- name: running_of_member
+-- The unfinished generations of a user in one session, locked.
+SELECT id FROM generations
+ WHERE session_id = :session_id AND user_id = :user_id AND status IN ('queued', 'model-loading', 'rendering')
+ ORDER BY id FOR UPDATE;
 
 -- name: running_of_user
 -- The unfinished generations of a user, and all those in the user's sessions, locked.

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
+from chatserver.users.cli import _ban
 from tests.acceptance.test_deleted import CANARY, SMALL, file_store, files, nothing_is_wrong, rows
 from tests.support import product as products
 from tests.support.people import run_sql
-from tests.support.story import sign_up
+from tests.support.story import Refusal, sign_up
 
 __all__ = ["file_store", "files", "rows"]
 
@@ -61,6 +62,64 @@ async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_pro
             await asyncio.sleep(0.1)
     await file_store.swept()
     await nothing_is_wrong(database)
+    await room.leaves()
+
+
+@pytest.mark.parametrize("how", ["sent away", "left", "banned"])
+async def test_what_a_guest_has_waiting_ends_with_the_membership_and_its_credits_come_back(slow_product, database, how):
+    ada, bob = [await sign_up(slow_product, name) for name in ("Ada", "Bob")]
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session, guests_may_generate=True))
+    theirs, own = [await person.joins(session) for person in (bob, ada)]
+    waiting = [await theirs.generates("slowly", count=2, **SMALL) for _ in range(2)]
+    kept = await own.generates("slowly, too", **SMALL)
+    assert (await ada.credits(session))["image"]["left"] == 3
+    if how == "banned":
+        await database.run_system(_ban, bob.user["email"])
+    else:
+        await (ada if how == "sent away" else bob).call("DELETE", f"/sessions/{session['id']}/members/{bob.id}")
+        for message in waiting:
+            ended = await own.sees_ended(message)
+            assert {each["status"] for each in ended["generations"]} == {"cancelled"}
+        await own.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 7)
+    messages = (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
+    ids = {message["id"] for message in waiting}
+    theirs_now = [each for message in messages if message["id"] in ids for each in message["generations"]]
+    assert [each["status"] for each in theirs_now] == ["cancelled"] * 4
+    assert (await ada.credits(session))["image"]["left"] == 7
+    # Those of others go on.
+    [generation] = (await ada.call("GET", "/generations"))["generations"]
+    assert generation["message_id"] == kept["id"]
+    assert generation["status"] in {"queued", "model-loading", "rendering"}
+    await nothing_is_wrong(database)
+    for room in (theirs, own):
+        await room.leaves()
+
+
+async def test_the_ban_of_an_owner_ends_what_guests_have_waiting_in_the_session(slow_product, database):
+    ada, bob = [await sign_up(slow_product, name) for name in ("Ada", "Bob")]
+    session = await ada.buys()
+    await bob.accepts(await ada.invites(session, guests_may_generate=True))
+    room = await bob.joins(session)
+    await room.generates("slowly", count=2, **SMALL)
+    await database.run_system(_ban, ada.user["email"])
+    assert (await bob.credits(session))["image"] == {**(await bob.credits(session))["image"], "left": 8, "held": 0}
+    await nothing_is_wrong(database)
+    await room.leaves()
+
+
+async def test_one_who_may_send_nobody_away_cancels_nothing(slow_product):
+    ada, bob, eve = [await sign_up(slow_product, name) for name in ("Ada", "Bob", "Eve")]
+    session = await ada.buys()
+    code = await ada.invites(session, guests_may_generate=True)
+    for guest in (bob, eve):
+        await guest.accepts(code)
+    room = await bob.joins(session)
+    await room.generates("slowly", **SMALL)
+    for whose in (eve, await sign_up(slow_product, "Stranger")):
+        with pytest.raises(Refusal):
+            await whose.call("DELETE", f"/sessions/{session['id']}/members/{bob.id}")
+    assert (await ada.credits(session))["image"]["left"] == 7
     await room.leaves()
 
 
