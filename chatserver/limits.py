@@ -24,7 +24,7 @@ class Limits:
     site_name: str = ""
 
     @classmethod
-    def of(cls, config: Config) -> "Limits":
+    def from_config(cls, config: Config) -> "Limits":
         """The limits of a configuration."""
         return cls(**{field.name: getattr(config, field.name) for field in fields(cls)})
 

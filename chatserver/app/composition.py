@@ -105,7 +105,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             hub,
             pool=config.database_pool,
             pooler=config.database_pooler,
-            limits=Limits.of(config),
+            limits=Limits.from_config(config),
             timing=config.timing,
         )
         await database.connect()

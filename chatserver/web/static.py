@@ -43,7 +43,7 @@ class StaticFile:
     hash: str
 
     @classmethod
-    def of(cls, content: bytes, suffix: str) -> "StaticFile":
+    def from_content(cls, content: bytes, suffix: str) -> "StaticFile":
         """A file with this content and suffix (`.css`)."""
         compressed = gzip.compress(content, mtime=0) if suffix in _COMPRESSED else None
         return cls(content, compressed, TYPES[suffix], hashlib.sha256(content).hexdigest()[:12])
@@ -59,7 +59,7 @@ class Statics:
             if path.suffix in TYPES and path.is_file():
                 name = path.relative_to(folder).as_posix()
                 content = transforms[name](path).encode() if name in transforms else path.read_bytes()
-                self._files[name] = StaticFile.of(content, path.suffix)
+                self._files[name] = StaticFile.from_content(content, path.suffix)
 
     def file(self, name: str) -> StaticFile:
         """One file by its path below the folder. Raises NotFound."""

@@ -22,5 +22,5 @@ def test_an_initial_is_a_whole_character(name: str, letter: str) -> None:
 
 
 def test_a_title_made_of_one_long_word_ends_with_a_whole_character() -> None:
-    assert titles.brief(FAMILY * 20) == FAMILY * 8 + "…"
-    assert titles.brief(ACCENT * 50)[1:] == ("E\u0301" + ACCENT * 19)[1:] + "…"
+    assert titles.shorten(FAMILY * 20) == FAMILY * 8 + "…"
+    assert titles.shorten(ACCENT * 50)[1:] == ("E\u0301" + ACCENT * 19)[1:] + "…"

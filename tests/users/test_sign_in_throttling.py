@@ -302,7 +302,7 @@ async def test_an_invite_that_is_not_good_makes_no_room_for_sign_ups(database, w
 async def test_both_allowances_for_sign_ups_are_settings(database_url):
     settings = config.load({"SIGN_UPS_PER_ADDRESS": "3", "INVITED_SIGN_UPS_PER_ADDRESS": "7"})
     queries = load_queries(paths.SQL / "queries")
-    strict = Database(database_url, queries, NullPublisher(), pool=2, limits=Limits.of(settings))
+    strict = Database(database_url, queries, NullPublisher(), pool=2, limits=Limits.from_config(settings))
     await strict.connect()
     free = [(await sign_ups(strict, new_visitor(), invited=invited)).free for invited in (False, True)]
     await strict.close()

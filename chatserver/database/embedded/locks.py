@@ -25,7 +25,7 @@ class LockFiles:
     def __init__(self, paths: ServerPaths) -> None:
         self._paths = paths
 
-    def open(self, name: Name) -> int:
+    def open_file(self, name: Name) -> int:
         """A new descriptor of a lock file; closing its last copy releases the lock."""
         path = self._paths.folder / f"{name}.lock"
         lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -34,7 +34,7 @@ class LockFiles:
 
     def is_free(self, name: Name, mode: int) -> bool:
         """Whether a lock could be acquired in this mode (LOCK_SH, LOCK_EX) just now."""
-        lock = self.open(name)
+        lock = self.open_file(name)
         try:
             fcntl.flock(lock, mode | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -47,7 +47,7 @@ class LockFiles:
     @contextlib.contextmanager
     def hold(self, name: Name, seconds: float) -> Iterator[None]:
         """Holds a lock exclusively for the length of the block. Raises ConfigurationError after `seconds`."""
-        lock = self.open(name)
+        lock = self.open_file(name)
         try:
             acquire(lock, seconds)
             yield

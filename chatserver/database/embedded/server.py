@@ -74,7 +74,7 @@ class Server:
                 self._launch()
             self._await_ready()
             if self._users_lock is None:
-                self._users_lock = self._locks.open("users")
+                self._users_lock = self._locks.open_file("users")
                 fcntl.flock(self._users_lock, fcntl.LOCK_SH)
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Server:
         for left_over in (self.data / "postmaster.pid", self.socket / _SOCKET, self.socket / f"{_SOCKET}.lock"):
             left_over.unlink(missing_ok=True)
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        lock = self._locks.open("server")
+        lock = self._locks.open_file("server")
         try:
             acquire(lock, 1.0)
             with self._log_file().open("wb") as output:

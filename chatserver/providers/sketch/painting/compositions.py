@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from chatserver.providers.sketch.painting import abstract, brush, figures, night, places, sky, space, things, weather
+from chatserver.providers.sketch.painting import (
+    abstract,
+    brush,
+    figures,
+    landscapes,
+    night,
+    sky,
+    space,
+    things,
+    weather,
+)
 from chatserver.providers.sketch.painting.scene import Layer, Scene
 
 
@@ -13,7 +23,7 @@ def layers_of(scene: Scene) -> list[Layer]:
         return _abstract(scene)
     if name == "space":
         return _space(scene)
-    layers = [*_sky(scene), *places.LANDS[str(name)](scene), *_figures(scene), *_weather(scene)]
+    layers = [*_sky(scene), *landscapes.LANDS[str(name)](scene), *_figures(scene), *_weather(scene)]
     if "portrait" in scene.brief.figures:
         layers.append(Layer("profile", 1.0, figures.profile_window))
     return layers

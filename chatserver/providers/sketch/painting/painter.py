@@ -1,4 +1,4 @@
-"""The painter's day: takes a request, says each step as it is done, hands over the picture. Runs in a child process."""
+"""Paints one request in a child process: yields an event for each step, then the picture."""
 
 import io
 import itertools
@@ -49,7 +49,7 @@ def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
     for step, group in enumerate(groups, 1):
         for layer in group:
             layer.paint(canvas, scene)
-        yield StepPainted(step, preview.of(canvas.rgb))
+        yield StepPainted(step, preview.thumbnail(canvas.rgb))
     yield PaintFinished(_png(canvas.rgb))
 
 
@@ -76,7 +76,7 @@ def _film(request: PaintRequest) -> Iterator[PaintEvent]:
     yield PaintStarted(film.steps)
     preview = Preview()
     for step, frame in enumerate(film.shoot(), 1):
-        yield StepPainted(step, preview.of(frame))
+        yield StepPainted(step, preview.thumbnail(frame))
     yield PaintFinished(film.finished())
 
 
@@ -99,7 +99,7 @@ class Preview:
     def __init__(self) -> None:
         self._last = 0.0
 
-    def of(self, pixels: Array) -> bytes | None:
+    def thumbnail(self, pixels: Array) -> bytes | None:
         """A preview, or None while the last one is fresh."""
         if time.monotonic() - self._last < PREVIEW_SECONDS:
             return None

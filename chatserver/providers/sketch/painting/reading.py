@@ -1,4 +1,4 @@
-"""Reads a prompt as a painter does: which scene, what hour and weather, who is in it, which colours, which style."""
+"""Parses a prompt: which scene, what hour and weather, who is in it, which colours, which style."""
 
 import hashlib
 import re
@@ -62,7 +62,7 @@ class Brief(Struct, frozen=True, kw_only=True):
 
 
 def read(prompt: str, negative: str | None = None, style: str | None = None) -> Brief:
-    """The brief of a prompt. What the negative prompt names is left out, whatever the prompt says."""
+    """The parsed prompt. What the negative prompt names is left out, whatever the prompt says."""
     said = _words(f"{prompt} {style or ''}")
     unwanted = _meant(_words(negative or ""), words.SCENES, words.HOURS, words.WEATHERS, words.FIGURES, words.TONES)
     figures = _all(said, words.FIGURES) - unwanted
