@@ -76,7 +76,7 @@ async def _permitted(request: Request, state: State) -> StoredFile:
         try:
             return await state.database.run_as(signer.user_id, assets.find_signed_file, asset_id, signer.credential_id)
         except NotFound:
-            log.info("asset.signature_over", asset=asset_id, signer=signer.user_id)
+            log.info("asset.signature_refused", asset=asset_id, signer=signer.user_id)
     viewer = current_viewer(request)
     if viewer is None:
         raise NotFound

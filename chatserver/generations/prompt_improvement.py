@@ -48,8 +48,10 @@ async def improve(database: Database, chat: ChatProvider, caller: Caller, comman
     if not chat.is_model:
         raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
     prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
-    seat = await database.run_as(caller.viewer.id, _begin, caller.session_id)
-    request = ChatRequest(turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=seat.chat_model or None)
+    membership = await database.run_as(caller.viewer.id, _begin, caller.session_id)
+    request = ChatRequest(
+        turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=membership.chat_model or None
+    )
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             words, usage = await _answer(chat, request)
@@ -76,9 +78,9 @@ def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: Provid
 
 
 async def _begin(tx: Transaction, session_id: str) -> Membership:
-    seat = await sessions.active_membership(tx, session_id)
-    await rate_limits.consume(tx, rate_limits.IMPROVED_PROMPTS, seat.user_id)
-    return seat
+    membership = await sessions.active_membership(tx, session_id)
+    await rate_limits.consume(tx, rate_limits.IMPROVED_PROMPTS, membership.user_id)
+    return membership
 
 
 async def _answer(chat: ChatProvider, request: ChatRequest) -> tuple[str, Usage]:

@@ -46,16 +46,16 @@ class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
     generation_id: str
 
 
-def check(request: CreateGeneration, seat: Membership) -> tuple[Recipe, ...]:
+def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ...]:
     """The recipe of each picture or clip that is asked for, as the plan allows; Invalid or PlanTooSmall otherwise."""
     if not 1 <= request.count <= 4:
         raise Invalid.field("count", "must be 1 to 4")
-    if request.count > seat.max_count:
+    if request.count > membership.max_count:
         raise PlanTooSmall(
-            f"{seat.plan_name} makes at most {seat.max_count} at once.",
-            details={"field": "count", "max": seat.max_count},
+            f"{membership.plan_name} makes at most {membership.max_count} at once.",
+            details={"field": "count", "max": membership.max_count},
         )
-    width, height = _size(request, seat)
+    width, height = _size(request, membership)
     recipe = Recipe(
         prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
         negative_prompt=optional_paragraphs("negative_prompt", request.negative_prompt, PROMPT_LENGTH),
@@ -75,17 +75,17 @@ def new_seed() -> int:
     return secrets.randbelow(LARGEST_SEED + 1)
 
 
-def _size(request: CreateGeneration, seat: Membership) -> tuple[int, int]:
-    default = min(512, seat.max_size)
+def _size(request: CreateGeneration, membership: Membership) -> tuple[int, int]:
+    default = min(512, membership.max_size)
     width = default if request.width is UNSET else request.width
     height = default if request.height is UNSET else request.height
     for field, side in (("width", width), ("height", height)):
         if side < SMALLEST or side % GRAIN:
             raise Invalid.field(field, f"must be at least {SMALLEST} pixels and a multiple of {GRAIN}")
-        if side > seat.max_size:
+        if side > membership.max_size:
             raise PlanTooSmall(
-                f"{seat.plan_name} makes pictures of up to {seat.max_size} pixels a side.",
-                details={"field": field, "max": seat.max_size},
+                f"{membership.plan_name} makes pictures of up to {membership.max_size} pixels a side.",
+                details={"field": field, "max": membership.max_size},
             )
         if request.kind == "video" and side > LARGEST_CLIP:
             raise Invalid.field(field, f"must be at most {LARGEST_CLIP} pixels for a clip")

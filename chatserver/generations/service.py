@@ -31,16 +31,16 @@ USUAL_WAIT_SECONDS = 10.0
 
 async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
-    seat = await _creator_membership(tx, session_id)
+    membership = await _creator_membership(tx, session_id)
     check_client_id(request.client_id)
     await credits.lock(tx, session_id, request.kind)
     newest_message_id = await sessions.lock(tx, session_id)
-    repeated = await messages.find_repeated(tx, seat, request.client_id, digest(request), rate_limits.PICTURES)
+    repeated = await messages.find_repeated(tx, membership, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
-    recipes = check(request, seat)
+    recipes = check(request, membership)
     await _check_source(tx, session_id, recipes[0].source_asset_id)
-    await _require_place(tx, seat, len(recipes))
+    await _require_place(tx, membership, len(recipes))
     await credits.require(tx, session_id, request.kind, len(recipes))
     new = messages.NewMessage(
         id=ids.new(after=newest_message_id),
@@ -49,37 +49,37 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
         text=recipes[0].prompt,
         request_hash=digest(request),
     )
-    row = await messages.add_silently(tx, seat, new)
+    row = await messages.add_silently(tx, membership, new)
     choice = _choice(choices, request.kind)
-    await _enqueue(tx, seat, new.id, request.kind, recipes, choice, parent_id=None, first=1)
+    await _enqueue(tx, membership, new.id, request.kind, recipes, choice, parent_id=None, first=1)
     return await messages.announce(tx, row)
 
 
 async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
     row = await _find(tx, generation_id)
-    seat = await _creator_membership(tx, row["session_id"])
+    membership = await _creator_membership(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
-    await credits.lock(tx, seat.session_id, row["kind"])
+    await credits.lock(tx, membership.session_id, row["kind"])
     if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
         raise NotFound  # deleted while we waited
-    if row["source_asset_id"] and await _source(tx, seat.session_id, row["source_asset_id"]) is None:
+    if row["source_asset_id"] and await _source(tx, membership.session_id, row["source_asset_id"]) is None:
         raise Conflict("The picture that this one varies was deleted.")
-    await sessions.lock(tx, seat.session_id)
+    await sessions.lock(tx, membership.session_id)
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await find(tx, child)
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
-    await rate_limits.consume(tx, rate_limits.PICTURES, seat.user_id)
-    await _require_place(tx, seat, 1)
-    await credits.require(tx, seat.session_id, row["kind"], 1)
+    await rate_limits.consume(tx, rate_limits.PICTURES, membership.user_id)
+    await _require_place(tx, membership, 1)
+    await credits.require(tx, membership.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
     recipe, choice = structs.replace(Recipe.from_row(row), seed=seed), _choice(choices, row["kind"])
     [new_id] = await _enqueue(
-        tx, seat, row["message_id"], row["kind"], [recipe], choice, parent_id=generation_id, first=number
+        tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=generation_id, first=number
     )
     await messages.touch(tx, row["message_id"])
     return await find(tx, new_id)
@@ -88,13 +88,13 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
 async def cancel(tx: Transaction, generation_id: str) -> Generation:
     """Ends a generation that is not done and gives its credit back; by who asked for it, or the session's owner."""
     row = await _find(tx, generation_id)
-    seat = await sessions.membership(tx, row["session_id"])
-    if row["user_id"] != seat.user_id and not seat.is_owner:
+    membership = await sessions.membership(tx, row["session_id"])
+    if row["user_id"] != membership.user_id and not membership.is_owner:
         raise NotAllowed("Only who asked for it or the owner of the session may cancel it.")
-    await credits.lock(tx, seat.session_id, row["kind"])
+    await credits.lock(tx, membership.session_id, row["kind"])
     if await cancellation.cancel_all(tx, [generation_id]):
         await messages.touch(tx, row["message_id"])
-        await credits.announce(tx, seat.session_id)
+        await credits.announce(tx, membership.session_id)
     return await find(tx, generation_id)
 
 
@@ -156,16 +156,16 @@ def _escape_like(text: str) -> str:
 
 
 async def _creator_membership(tx: Transaction, session_id: str) -> Membership:
-    seat = await sessions.active_membership(tx, session_id)
-    if not seat.is_owner and not seat.guests_may_generate:
+    membership = await sessions.active_membership(tx, session_id)
+    if not membership.is_owner and not membership.guests_may_generate:
         raise GuestsMayNot
-    return seat
+    return membership
 
 
-async def _require_place(tx: Transaction, seat: Membership, count: int) -> None:
+async def _require_place(tx: Transaction, membership: Membership, count: int) -> None:
     """Raises TooManyWaiting where so many more would not fit. The caller holds the row of the person's budget."""
     most = tx.limits.waiting_pictures_per_user
-    waiting = await tx.fetch_value("generations.count_waiting", user_id=seat.user_id)
+    waiting = await tx.fetch_value("generations.count_waiting", user_id=membership.user_id)
     if not most or waiting + count <= most:
         return
     usual = await tx.fetch_value("generations.usual_wait")
@@ -203,7 +203,7 @@ async def _source(tx: Transaction, session_id: str, asset_id: str) -> Row | None
 
 async def _enqueue(
     tx: Transaction,
-    seat: Membership,
+    membership: Membership,
     message_id: str,
     kind: Kind,
     recipes: Sequence[Recipe],
@@ -218,8 +218,8 @@ async def _enqueue(
         {
             "id": generation_id,
             "message_id": message_id,
-            "session_id": seat.session_id,
-            "user_id": seat.user_id,
+            "session_id": membership.session_id,
+            "user_id": membership.user_id,
             "parent_id": parent_id,
             "kind": kind,
             "number": first + index,
@@ -230,7 +230,7 @@ async def _enqueue(
         for index, (generation_id, recipe) in enumerate(zip(generation_ids, recipes, strict=True))
     ]
     await tx.execute_many("generations.insert", rows)
-    await credits.hold(tx, seat.session_id, kind, generation_ids)
-    await credits.announce(tx, seat.session_id)
+    await credits.hold(tx, membership.session_id, kind, generation_ids)
+    await credits.announce(tx, membership.session_id)
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation"))
     return generation_ids

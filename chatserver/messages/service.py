@@ -54,10 +54,10 @@ class NewMessage(Struct, frozen=True, kw_only=True):
 
 async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
     """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
-    seat = await sessions.active_membership(tx, session_id)
+    membership = await sessions.active_membership(tx, session_id)
     text = paragraphs("text", request.text, TEXT_LENGTH)
     newest_message_id = await sessions.lock(tx, session_id)
-    repeated = await find_repeated(tx, seat, request.client_id, digest(request), rate_limits.MESSAGES)
+    repeated = await find_repeated(tx, membership, request.client_id, digest(request), rate_limits.MESSAGES)
     if repeated is not None:
         return repeated
     message_id = ids.new(after=newest_message_id)
@@ -69,19 +69,19 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
         html=html,
         request_hash=digest(request),
     )
-    message = await add(tx, seat, new)
-    if wants_reply(seat, text):
-        await _add_reply(tx, seat, message_id)
+    message = await add(tx, membership, new)
+    if wants_reply(membership, text):
+        await _add_reply(tx, membership, message_id)
     return message
 
 
-def wants_reply(seat: Membership, text: str) -> bool:
+def wants_reply(membership: Membership, text: str) -> bool:
     """Whether the assistant answers: always when alone with the owner, otherwise when it is called."""
-    return seat.members_count == 1 or "@assistant" in text.lower()
+    return membership.members_count == 1 or "@assistant" in text.lower()
 
 
 async def find_repeated(
-    tx: Transaction, seat: Membership, client_id: str, request_hash: bytes, rate_limit: RateLimit
+    tx: Transaction, membership: Membership, client_id: str, request_hash: bytes, rate_limit: RateLimit
 ) -> Message | None:
     """The message made before with this client_id; Conflict where that was something else.
 
@@ -89,8 +89,8 @@ async def find_repeated(
     """
     row = await tx.fetch_one(
         "messages.repeated",
-        session_id=seat.session_id,
-        user_id=seat.user_id,
+        session_id=membership.session_id,
+        user_id=membership.user_id,
         client_id=check_client_id(client_id),
         budget=rate_limit.kind,
         most=rate_limit.most(tx.limits),
@@ -99,7 +99,7 @@ async def find_repeated(
     assert row is not None
     if row["id"] is None:
         if not row["counted"]:
-            raise await rate_limits.refusal(tx, rate_limit, seat.user_id)
+            raise await rate_limits.refusal(tx, rate_limit, membership.user_id)
         return None
     # A deleted one keeps nothing that would tell what it said.
     if row["request_hash"] not in {request_hash, None}:
@@ -107,33 +107,38 @@ async def find_repeated(
     return await find(tx, row["id"])
 
 
-async def add(tx: Transaction, seat: Membership, new: NewMessage) -> Message:
+async def add(tx: Transaction, membership: Membership, new: NewMessage) -> Message:
     """Stores a person's message and announces it."""
-    return await announce(tx, await add_silently(tx, seat, new))
+    return await announce(tx, await add_silently(tx, membership, new))
 
 
-async def add_silently(tx: Transaction, seat: Membership, new: NewMessage) -> Row:
+async def add_silently(tx: Transaction, membership: Membership, new: NewMessage) -> Row:
     """Stores a person's message; the caller adds its generations and announces its row. It may name the session."""
-    row = await _insert(tx, seat.session_id, new, "user", seat.user_name, seat=seat)
-    await sessions.set_automatic_title(tx, seat, new.text, prompt=new.kind != "text")
+    row = await _insert(tx, membership.session_id, new, "user", membership.user_name, membership=membership)
+    await sessions.set_automatic_title(tx, membership, new.text, prompt=new.kind != "text")
     return row
 
 
-async def _add_reply(tx: Transaction, seat: Membership, reply_to: str) -> None:
+async def _add_reply(tx: Transaction, membership: Membership, reply_to: str) -> None:
     message_id = ids.new()
     try:
-        await rate_limits.consume(tx, rate_limits.REPLIES, seat.user_id)
+        await rate_limits.consume(tx, rate_limits.REPLIES, membership.user_id)
     except RateLimited as refused:
-        await _decline(tx, seat, reply_to, refused)
+        await _decline(tx, membership, reply_to, refused)
         return
     new = NewMessage(
-        id=message_id, client_id=message_id, kind="text", status="streaming", reply_to=reply_to, asked_by=seat.user_id
+        id=message_id,
+        client_id=message_id,
+        kind="text",
+        status="streaming",
+        reply_to=reply_to,
+        asked_by=membership.user_id,
     )
-    await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
+    await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
 
 
-async def _decline(tx: Transaction, seat: Membership, reply_to: str, refused: RateLimited) -> None:
+async def _decline(tx: Transaction, membership: Membership, reply_to: str, refused: RateLimited) -> None:
     """The assistant says why, and until when, it does not answer: what was said stands all the same."""
     message_id = ids.new()
     new = NewMessage(
@@ -145,7 +150,7 @@ async def _decline(tx: Transaction, seat: Membership, reply_to: str, refused: Ra
         status="failed",
         reply_to=reply_to,
     )
-    await announce(tx, await _insert(tx, seat.session_id, new, "assistant", "Assistant"))
+    await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
 
 
 async def _insert(
@@ -155,18 +160,18 @@ async def _insert(
     kind: AuthorKind,
     name: str,
     *,
-    seat: Membership | None = None,
+    membership: Membership | None = None,
 ) -> Row:
     seq = await sessions.next_seq(tx, session_id, new_message_id=new.id)
     row = await tx.fetch_one(
         "messages.insert",
         id=new.id,
         session_id=session_id,
-        user_id=seat and seat.user_id,
+        user_id=membership and membership.user_id,
         author_kind=kind,
         author_name=name,
-        author_role=seat and seat.author_role,
-        author_hue=seat and seat.hue,
+        author_role=membership and membership.author_role,
+        author_hue=membership and membership.hue,
         kind=new.kind,
         text=new.text,
         html=new.html,

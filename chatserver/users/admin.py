@@ -29,7 +29,7 @@ async def set_role(tx: Transaction, user_id: str, role: Role) -> None:
     """Makes a user an admin or a member; NotFound where there is no such account."""
     if await tx.fetch_value("users.set_role", id=user_id, role=role) is None:
         raise NotFound
-    log.warning("user.role_set", user_id=user_id, role=role)
+    log.warning("user.role_changed", user_id=user_id, role=role)
 
 
 async def ban(tx: Transaction, user_id: str) -> None:

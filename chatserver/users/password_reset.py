@@ -59,7 +59,7 @@ async def begin_reset(tx: Transaction, user_id: str) -> str:
     await tx.execute(
         "users.add_reset", id=ids.new(), user_id=user_id, token_hash=tokens.digest(token), minutes=RESET_MINUTES
     )
-    log.info("user.reset_begun", user_id=user_id)
+    log.info("user.reset_link_created", user_id=user_id)
     return token
 
 
