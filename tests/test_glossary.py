@@ -218,3 +218,13 @@ def test_a_retired_word_is_no_function_and_no_query(word):
 def test_a_retired_log_event_is_neither_written_nor_documented(word):
     texts = [*PYTHON, *(path for path in (ROOT / "docs").glob("*.md") if path.name != "glossary.md")]
     assert [path.as_posix() for path in texts if word in path.read_text(encoding="utf-8")] == []
+
+
+def test_log_events_that_the_documents_cite_are_written():
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "chatserver").rglob("*.py"))
+    cited = set()
+    for path in (ROOT / "docs").glob("*.md"):
+        for names in re.findall(r"\blog((?:,? (?:and )?`[a-z_]+\.[a-z_]+`)+)", path.read_text(encoding="utf-8")):
+            cited |= set(re.findall(r"[a-z_]+\.[a-z_]+", names))
+    assert cited
+    assert [event for event in sorted(cited) if f'"{event}"' not in source] == []

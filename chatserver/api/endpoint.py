@@ -33,29 +33,29 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ApiRequest:
-    """One request to the API, as its handler sees it."""
+    """One request to the API, as its handler sees it; `http` is Starlette's own request."""
 
     def __init__(self, request: Request) -> None:
-        self.request = request
+        self.http = request
         self.state: State = request.app.state.chatserver
 
     @property
     def viewer(self) -> Viewer:
         """The viewer. Raises NotSignedIn."""
-        return require_viewer(self.request)
+        return require_viewer(self.http)
 
     def id(self, name: str) -> str:
         """An id in the path, in its canonical form. Raises NotFound."""
-        return ids.parse(self.request.path_params[name], name)
+        return ids.parse(self.http.path_params[name], name)
 
     def text(self, name: str) -> str:
         """A text in the path."""
-        return str(self.request.path_params[name])
+        return str(self.http.path_params[name])
 
     def query(self, kind: type[T]) -> T:
         """The query string as a struct of the given type. Raises Malformed or Invalid."""
         # An empty value (`?kind=&q=`) counts as missing.
-        given = decoding.fields(self.request.scope["query_string"])
+        given = decoding.fields(self.http.scope["query_string"])
         return _convert({name: text for name, text in given.items() if text}, kind)
 
 
@@ -84,12 +84,12 @@ class Endpoint(Route):
         self.method, self.api_path = method, PREFIX + path
 
         async def endpoint(request: Request) -> Response:
-            call = ApiRequest(request)
+            api_request = ApiRequest(request)
             if browser_only:
                 require_browser(request)
             elif signed_in:
                 require_viewer(request)
-            result = await handler(call, await read_body(request, body)) if body else await handler(call)
+            result = await handler(api_request, await read_body(request, body)) if body else await handler(api_request)
             if isinstance(result, Response):
                 return result
             return Response(status_code=status) if result is None else json_response(result, status)

@@ -26,23 +26,23 @@ class LinkAnswer(Struct, frozen=True):
     expires_at: datetime
 
 
-async def set_favorite(call: ApiRequest) -> None:
-    await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), True)
+async def set_favorite(request: ApiRequest) -> None:
+    await request.state.database.run_as(request.viewer.id, assets.favorite, request.id("asset_id"), True)
 
 
-async def unset_favorite(call: ApiRequest) -> None:
-    await call.state.database.run_as(call.viewer.id, assets.favorite, call.id("asset_id"), False)
+async def unset_favorite(request: ApiRequest) -> None:
+    await request.state.database.run_as(request.viewer.id, assets.favorite, request.id("asset_id"), False)
 
 
-async def create_link(call: ApiRequest, body: CreateLink) -> LinkAnswer:
+async def create_link(request: ApiRequest, body: CreateLink) -> LinkAnswer:
     if not 1 <= body.seconds <= LONGEST_SECONDS:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
-    asset = await call.state.database.run_as(call.viewer.id, assets.find, call.id("asset_id"))
+    asset = await request.state.database.run_as(request.viewer.id, assets.find, request.id("asset_id"))
     until = clock.now() + timedelta(seconds=body.seconds)
     signature = assets.sign_address(
-        call.state.secret_key, asset.id, call.viewer.id, body.seconds, credential_id=call.viewer.credential_id
+        request.state.secret_key, asset.id, request.viewer.id, body.seconds, credential_id=request.viewer.credential_id
     )
-    origin = call.state.config.origin
+    origin = request.state.config.origin
     return LinkAnswer(
         f"{origin}{asset.url}?{signature}", f"{origin}{asset.download_url}&{signature}", until.replace(microsecond=0)
     )

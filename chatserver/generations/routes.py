@@ -21,37 +21,37 @@ class GenerationAnswer(Struct, frozen=True):
     generation: Generation
 
 
-async def create_generation(call: ApiRequest, body: CreateGeneration) -> CreatedAnswer:
-    session_id = call.id("session_id")
-    run = call.state.database.run_as
+async def create_generation(request: ApiRequest, body: CreateGeneration) -> CreatedAnswer:
+    session_id = request.id("session_id")
+    run = request.state.database.run_as
     return CreatedAnswer(
-        await run(call.viewer.id, generations.create, session_id, body, model_choices(call.state.providers))
+        await run(request.viewer.id, generations.create, session_id, body, model_choices(request.state.providers))
     )
 
 
-async def cancel_generation(call: ApiRequest) -> GenerationAnswer:
-    run, generation_id = call.state.database.run_as, call.id("generation_id")
-    return GenerationAnswer(await run(call.viewer.id, generations.cancel, generation_id))
+async def cancel_generation(request: ApiRequest) -> GenerationAnswer:
+    run, generation_id = request.state.database.run_as, request.id("generation_id")
+    return GenerationAnswer(await run(request.viewer.id, generations.cancel, generation_id))
 
 
-async def retry_generation(call: ApiRequest) -> GenerationAnswer:
-    run, generation_id = call.state.database.run_as, call.id("generation_id")
+async def retry_generation(request: ApiRequest) -> GenerationAnswer:
+    run, generation_id = request.state.database.run_as, request.id("generation_id")
     return GenerationAnswer(
-        await run(call.viewer.id, generations.retry, generation_id, model_choices(call.state.providers))
+        await run(request.viewer.id, generations.retry, generation_id, model_choices(request.state.providers))
     )
 
 
-async def delete_generation(call: ApiRequest) -> None:
-    await call.state.database.run_system(generations.delete, call.viewer.id, call.id("generation_id"))
+async def delete_generation(request: ApiRequest) -> None:
+    await request.state.database.run_system(generations.delete, request.viewer.id, request.id("generation_id"))
 
 
-async def delete_asset(call: ApiRequest) -> None:
-    await call.state.database.run_system(generations.delete_asset, call.viewer.id, call.id("asset_id"))
+async def delete_asset(request: ApiRequest) -> None:
+    await request.state.database.run_system(generations.delete_asset, request.viewer.id, request.id("asset_id"))
 
 
-async def show_history(call: ApiRequest) -> generations.History:
-    query = call.query(generations.HistoryQuery)
-    return await call.state.database.run_as(call.viewer.id, generations.history, query)
+async def show_history(request: ApiRequest) -> generations.History:
+    query = request.query(generations.HistoryQuery)
+    return await request.state.database.run_as(request.viewer.id, generations.history, query)
 
 
 ROUTES = [

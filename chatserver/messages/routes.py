@@ -29,31 +29,31 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = messages.PAGE
 
 
-async def show_messages(call: ApiRequest) -> messages.Page:
-    query = call.query(PageQuery)
+async def show_messages(request: ApiRequest) -> messages.Page:
+    query = request.query(PageQuery)
     if not 1 <= query.limit <= messages.PAGE:
         raise Invalid.field("limit", f"must be 1 to {messages.PAGE}")
     if query.after is not None and query.before is not None:
         raise Invalid.field("before", "cannot be given together with after")
-    run, session_id = call.state.database.run_as, call.id("session_id")
+    run, session_id = request.state.database.run_as, request.id("session_id")
     if query.after is not None:
-        return await run(call.viewer.id, messages.following, session_id, query.after, query.limit)
-    return await run(call.viewer.id, messages.newest, session_id, query.before, query.limit)
+        return await run(request.viewer.id, messages.following, session_id, query.after, query.limit)
+    return await run(request.viewer.id, messages.newest, session_id, query.before, query.limit)
 
 
-async def create_message(call: ApiRequest, body: CreateMessage) -> MessageAnswer:
-    html = await call.state.markdown.render(kept_text(body), call.viewer.id)
-    session_id = call.id("session_id")
-    return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.say, session_id, body, html))
+async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAnswer:
+    html = await request.state.markdown.render(kept_text(body), request.viewer.id)
+    session_id = request.id("session_id")
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.say, session_id, body, html))
 
 
-async def delete_message(call: ApiRequest) -> None:
-    await call.state.database.run_system(generations.delete_message, call.viewer.id, call.id("message_id"))
+async def delete_message(request: ApiRequest) -> None:
+    await request.state.database.run_system(generations.delete_message, request.viewer.id, request.id("message_id"))
 
 
-async def stop_message(call: ApiRequest) -> MessageAnswer:
-    message_id = call.id("message_id")
-    return MessageAnswer(await call.state.database.run_as(call.viewer.id, messages.stop, message_id))
+async def stop_message(request: ApiRequest) -> MessageAnswer:
+    message_id = request.id("message_id")
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.stop, message_id))
 
 
 ROUTES = [

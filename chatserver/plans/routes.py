@@ -13,8 +13,8 @@ class PlansAnswer(Struct, frozen=True):
     plans: list[Plan]
 
 
-async def show_plans(call: ApiRequest) -> PlansAnswer:
-    return PlansAnswer(await call.state.database.run_system(plans.list_plans))
+async def show_plans(request: ApiRequest) -> PlansAnswer:
+    return PlansAnswer(await request.state.database.run_system(plans.list_plans))
 
 
 ROUTES = [Endpoint("GET", "/plans", show_plans, summary="The plans on offer", answer=PlansAnswer, signed_in=False)]

@@ -71,31 +71,31 @@ class CreditsAnswer(Struct, frozen=True):
     credits: credits.Balances
 
 
-async def buy_session(call: ApiRequest, body: NewSession) -> SessionAnswer:
-    checkout = call.state.config.checkout
+async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer:
+    checkout = request.state.config.checkout
     sessions.require_instant(checkout)
-    buy = call.state.database.run_system
-    return SessionAnswer(await buy(sessions.buy, call.viewer.id, body.plan_id, body.title, checkout=checkout))
+    buy = request.state.database.run_system
+    return SessionAnswer(await buy(sessions.buy, request.viewer.id, body.plan_id, body.title, checkout=checkout))
 
 
-async def extend_session(call: ApiRequest, body: Extension) -> SessionAnswer:
-    checkout = call.state.config.checkout
+async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer:
+    checkout = request.state.config.checkout
     sessions.require_instant(checkout)
-    extend, session_id = call.state.database.run_system, call.id("session_id")
-    return SessionAnswer(await extend(sessions.extend, call.viewer.id, session_id, body.plan_id, checkout=checkout))
+    extend, session_id = request.state.database.run_system, request.id("session_id")
+    return SessionAnswer(await extend(sessions.extend, request.viewer.id, session_id, body.plan_id, checkout=checkout))
 
 
-async def list_sessions(call: ApiRequest) -> SessionsAnswer:
-    return SessionsAnswer(await call.state.database.run_as(call.viewer.id, sessions.list_sessions))
+async def list_sessions(request: ApiRequest) -> SessionsAnswer:
+    return SessionsAnswer(await request.state.database.run_as(request.viewer.id, sessions.list_sessions))
 
 
-async def show_session(call: ApiRequest) -> SessionAnswer:
-    session_id = call.id("session_id")
-    return SessionAnswer(await call.state.database.run_as(call.viewer.id, sessions.find, session_id))
+async def show_session(request: ApiRequest) -> SessionAnswer:
+    session_id = request.id("session_id")
+    return SessionAnswer(await request.state.database.run_as(request.viewer.id, sessions.find, session_id))
 
 
-async def change_session(call: ApiRequest, body: Changes) -> SessionAnswer:
-    run, viewer_id, session_id = call.state.database.run_as, call.viewer.id, call.id("session_id")
+async def change_session(request: ApiRequest, body: Changes) -> SessionAnswer:
+    run, viewer_id, session_id = request.state.database.run_as, request.viewer.id, request.id("session_id")
     if body.title is not None:
         await run(viewer_id, sessions.rename, session_id, body.title)
     if body.guests_may_generate is not None:
@@ -103,19 +103,19 @@ async def change_session(call: ApiRequest, body: Changes) -> SessionAnswer:
     return SessionAnswer(await run(viewer_id, sessions.find, session_id))
 
 
-async def delete_session(call: ApiRequest) -> None:
-    run, session_id = call.state.database.run_system, call.id("session_id")
-    await run(session_deletion.delete_session, call.viewer.id, session_id)
+async def delete_session(request: ApiRequest) -> None:
+    run, session_id = request.state.database.run_system, request.id("session_id")
+    await run(session_deletion.delete_session, request.viewer.id, session_id)
     # Already hidden from everybody; housekeeping purges what is left if this process ends here.
     while await run(session_deletion.purge_session, session_id):
         pass
 
 
-async def remove_member(call: ApiRequest) -> None:
-    run, user_id = call.state.database.run_as, call.id("user_id")
-    session_id = call.id("session_id")
-    await run(call.viewer.id, _remove_member, session_id, user_id)
-    await call.state.database.run_system(sessions.announce, session_id)
+async def remove_member(request: ApiRequest) -> None:
+    run, user_id = request.state.database.run_as, request.id("user_id")
+    session_id = request.id("session_id")
+    await run(request.viewer.id, _remove_member, session_id, user_id)
+    await request.state.database.run_system(sessions.announce, session_id)
 
 
 async def _remove_member(tx: Transaction, session_id: str, user_id: str) -> None:
@@ -124,36 +124,36 @@ async def _remove_member(tx: Transaction, session_id: str, user_id: str) -> None
     await sessions.remove_member(tx, session_id, user_id)
 
 
-async def list_removals(call: ApiRequest) -> RemovalsAnswer:
+async def list_removals(request: ApiRequest) -> RemovalsAnswer:
     return RemovalsAnswer(
-        await call.state.database.run_as(call.viewer.id, sessions.list_removals, call.id("session_id"))
+        await request.state.database.run_as(request.viewer.id, sessions.list_removals, request.id("session_id"))
     )
 
 
-async def readmit(call: ApiRequest) -> None:
-    run, session_id = call.state.database.run_as, call.id("session_id")
-    await run(call.viewer.id, sessions.readmit, session_id, call.id("user_id"))
+async def readmit(request: ApiRequest) -> None:
+    run, session_id = request.state.database.run_as, request.id("session_id")
+    await run(request.viewer.id, sessions.readmit, session_id, request.id("user_id"))
 
 
-async def create_invite(call: ApiRequest, body: NewInvite) -> InviteAnswer:
-    code = await call.state.database.run_as(
-        call.viewer.id, sessions.invite, call.id("session_id"), guests_may_generate=body.guests_may_generate
+async def create_invite(request: ApiRequest, body: NewInvite) -> InviteAnswer:
+    code = await request.state.database.run_as(
+        request.viewer.id, sessions.invite, request.id("session_id"), guests_may_generate=body.guests_may_generate
     )
-    return InviteAnswer(f"{link_origin(call.state.config, call.request.scope)}/invite/{code}", code)
+    return InviteAnswer(f"{link_origin(request.state.config, request.http.scope)}/invite/{code}", code)
 
 
-async def revoke_invites(call: ApiRequest) -> None:
-    await call.state.database.run_as(call.viewer.id, sessions.revoke, call.id("session_id"))
+async def revoke_invites(request: ApiRequest) -> None:
+    await request.state.database.run_as(request.viewer.id, sessions.revoke, request.id("session_id"))
 
 
-async def accept_invite(call: ApiRequest, _body: Nothing) -> SessionAnswer:
-    join = call.state.database.run_system
-    return SessionAnswer(await join(sessions.join, call.text("code"), call.viewer.id))
+async def accept_invite(request: ApiRequest, _body: Nothing) -> SessionAnswer:
+    join = request.state.database.run_system
+    return SessionAnswer(await join(sessions.join, request.text("code"), request.viewer.id))
 
 
-async def show_credits(call: ApiRequest) -> CreditsAnswer:
-    session_id = call.id("session_id")
-    session = await call.state.database.run_as(call.viewer.id, sessions.find, session_id)
+async def show_credits(request: ApiRequest) -> CreditsAnswer:
+    session_id = request.id("session_id")
+    session = await request.state.database.run_as(request.viewer.id, sessions.find, session_id)
     return CreditsAnswer(session.credits)
 
 

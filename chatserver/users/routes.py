@@ -57,45 +57,45 @@ class SignIns(Struct, frozen=True):
     sign_ins: list[SignIn]
 
 
-async def create_user(call: ApiRequest, body: CreateUser) -> NewUser:
+async def create_user(request: ApiRequest, body: CreateUser) -> NewUser:
     registration = authentication.Registration(
         email=body.email, name=body.name, password=body.password, invite=body.invite
     )
-    visitor = request_identity.visitor(call.request)
-    policy, issuer = call.state.config.sign_up, authentication.token_issuer("Made with the account")
-    signed_in = await users.sign_up(call.state.database, registration, visitor, policy=policy, issuer=issuer)
+    visitor = request_identity.visitor(request.http)
+    policy, issuer = request.state.config.sign_up, authentication.token_issuer("Made with the account")
+    signed_in = await users.sign_up(request.state.database, registration, visitor, policy=policy, issuer=issuer)
     return NewUser(user=signed_in.user, token=signed_in.secret.token)
 
 
-async def create_token(call: ApiRequest, body: CreateToken) -> NewToken:
-    visitor, issuer = request_identity.visitor(call.request), authentication.token_issuer(body.name)
-    signed_in = await users.sign_in(call.state.database, body.email, body.password, visitor, issuer=issuer)
+async def create_token(request: ApiRequest, body: CreateToken) -> NewToken:
+    visitor, issuer = request_identity.visitor(request.http), authentication.token_issuer(body.name)
+    signed_in = await users.sign_in(request.state.database, body.email, body.password, visitor, issuer=issuer)
     return NewToken(token=signed_in.secret.token, id=signed_in.secret.id)
 
 
-async def list_tokens(call: ApiRequest) -> Tokens:
-    viewer = call.viewer
-    return Tokens(tokens=await call.state.database.run_as(viewer.id, users.list_tokens, viewer.id))
+async def list_tokens(request: ApiRequest) -> Tokens:
+    viewer = request.viewer
+    return Tokens(tokens=await request.state.database.run_as(viewer.id, users.list_tokens, viewer.id))
 
 
-async def revoke_token(call: ApiRequest) -> None:
-    viewer = call.viewer
-    await call.state.database.run_as(viewer.id, users.revoke_token, viewer.id, call.id("token_id"))
+async def revoke_token(request: ApiRequest) -> None:
+    viewer = request.viewer
+    await request.state.database.run_as(viewer.id, users.revoke_token, viewer.id, request.id("token_id"))
 
 
-async def me(call: ApiRequest) -> Me:
-    viewer = call.viewer
-    return Me(user=await call.state.database.run_as(viewer.id, users.get, viewer.id))
+async def me(request: ApiRequest) -> Me:
+    viewer = request.viewer
+    return Me(user=await request.state.database.run_as(viewer.id, users.get, viewer.id))
 
 
-async def list_sign_ins(call: ApiRequest) -> SignIns:
-    viewer = call.viewer
-    return SignIns(sign_ins=await call.state.database.run_as(viewer.id, users.list_sign_ins, viewer.id))
+async def list_sign_ins(request: ApiRequest) -> SignIns:
+    viewer = request.viewer
+    return SignIns(sign_ins=await request.state.database.run_as(viewer.id, users.list_sign_ins, viewer.id))
 
 
-async def end_sign_in(call: ApiRequest) -> None:
-    viewer = call.viewer
-    await call.state.database.run_as(viewer.id, users.end_sign_in, viewer.id, call.id("sign_in_id"))
+async def end_sign_in(request: ApiRequest) -> None:
+    viewer = request.viewer
+    await request.state.database.run_as(viewer.id, users.end_sign_in, viewer.id, request.id("sign_in_id"))
 
 
 ROUTES = [
