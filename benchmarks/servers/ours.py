@@ -84,7 +84,7 @@ async def main(clients: int, orders: int) -> None:
     everyone = SocketLimits(sockets_per_user=100_000, sockets_per_address=100_000, heartbeat_seconds=1e6)
     # With REDIS_URL it is one of several processes, as in benchmarks.across_processes.
     url = os.environ.get("REDIS_URL")
-    hub, sessions = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), bounds=everyone), EmptySessions()
+    hub, sessions = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), limits=everyone), EmptySessions()
     await hub.start(sessions)
 
     async def run_orders(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:

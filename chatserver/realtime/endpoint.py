@@ -85,8 +85,8 @@ def _decide(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectReques
     """The connect request, or why it is rejected."""
     try:
         return _connect_request(hub, scope, is_own_origin)
-    except Rejected as revoked:
-        return revoked
+    except Rejected as rejected:
+        return rejected
 
 
 def _connect_request(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest:

@@ -107,10 +107,7 @@ class Hub:
 
     def publish(self, announcements: Iterable[Announcement]) -> None:
         """Publishes events to every process that is subscribed to their channels. Never waits, never raises."""
-        envelopes = [
-            Envelope(announcement.channel, encode(announcement.event), announcement.event)
-            for announcement in announcements
-        ]
+        envelopes = [Envelope(each.channel, encode(each.event), each.event) for each in announcements]
         if envelopes:
             self._broker.publish(envelopes)
 

@@ -1,4 +1,4 @@
-"""HTTP clients that misbehave, by raw sockets: each is bounded, costs little, and is not felt by the others."""
+"""HTTP clients that misbehave, over raw sockets: each is limited, costs little, and does not slow the others."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ BIG_CHUNKS = 64
 CHUNKED = b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Site:
-    """What answers: `/echo` what it was sent, `/big` four megabytes, `/wait` when `gate` opens; else 404, unread."""
+class Application:
+    """The application: `/echo` returns the body, `/big` four megabytes, `/wait` waits for `release`, `/nothing` is a 404."""
 
     def __init__(self) -> None:
         self.release = asyncio.Event()
@@ -67,28 +67,28 @@ async def _say(send: Any, status: int, body: bytes) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(**bounds: Any) -> AsyncIterator[tuple[HubServer, Site]]:
-    """A server with these bounds."""
-    site = Site()
-    async with HubServer(http=HttpLimits(**bounds), app=site) as server:
-        site.release = asyncio.Event()
-        yield server, site
-        await server.do(lambda: site.release.set())
+async def serving(**bounds: Any) -> AsyncIterator[tuple[HubServer, Application]]:
+    """A server with these limits."""
+    application = Application()
+    async with HubServer(http=HttpLimits(**bounds), app=application) as server:
+        application.release = asyncio.Event()
+        yield server, application
+        await server.do(lambda: application.release.set())
 
 
 async def call(server: HubServer, *, receive_bytes: int = 0) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection; with `receive_bytes` its kernel takes little that is not read."""
+    """A connection; `receive_bytes` limits the receive buffer of its kernel."""
     sock = socket.socket()
     if receive_bytes:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", server.port))
-    # What is not asked for must stay in the kernel.
+    # What is not read must stay in the kernel.
     return await asyncio.open_connection(sock=sock, limit=max(receive_bytes, 2) if receive_bytes else 65536)
 
 
 async def read_all(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
-    """Everything until the server hangs up."""
+    """Everything until the server disconnects."""
     async with asyncio.timeout(seconds):
         try:
             return await reader.read()
@@ -97,7 +97,7 @@ async def read_all(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
 
 
 async def is_served(server: HubServer) -> None:
-    """Somebody else asks, and is answered at once."""
+    """Another client gets its response at once."""
     reader, writer = await call(server)
     async with asyncio.timeout(2):
         writer.write(b"GET /other HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
@@ -106,7 +106,7 @@ async def is_served(server: HubServer) -> None:
 
 
 async def send_endlessly(writer: asyncio.StreamWriter, piece: bytes, most: int) -> int:
-    """Sends a piece again and again; the bytes that were taken before the server had enough."""
+    """Sends a piece repeatedly; returns the bytes that were sent before the server closed."""
     sent = 0
     with contextlib.suppress(ConnectionError):
         while sent < most and not writer.is_closing():
@@ -168,7 +168,7 @@ async def test_a_body_that_drips_is_cut_wherever_it_is_sent_to_and_a_slow_one_is
 
 
 async def drip(writer: asyncio.StreamWriter, piece: bytes) -> bool:
-    """Sends a piece each tenth of a second; True once the server hung up."""
+    """Sends a piece every tenth of a second; True once the server has disconnected."""
     with contextlib.suppress(ConnectionError):
         for _ in range(150):
             writer.write(piece)
@@ -186,7 +186,7 @@ async def test_who_goes_on_sending_after_the_answer_is_heard_for_a_while_only() 
         writer.write(b"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
         assert await send_endlessly(writer, CHUNK, 300_000_000) < 32_000_000
         await server.until(lambda: server.limiter.count == 0)
-        # What is little is taken, so that the answer arrives, and the connection goes on.
+        # A small body is read, so that the response arrives and the connection stays open.
         reader, writer = await call(server)
         writer.write(b"POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000_000)
         await reader.readuntil(b"/nothing 0 host,content-length")
@@ -202,24 +202,24 @@ async def test_empty_lines_between_requests_keep_no_connection_open() -> None:
         assert await drip(writer, b"\r\n")
 
 
-# Answers ----------------------------------------------------------------------------------------------------------
+# Responses --------------------------------------------------------------------------------------------------------
 
 
 async def test_unread_answers_are_cut_with_all_that_was_asked_behind_them_and_not_felt() -> None:
-    async with serving(answer_seconds=2.0) as (server, site):
+    async with serving(answer_seconds=2.0) as (server, application):
         asking = b"GET /big HTTP/1.1\r\nHost: h\r\n\r\n" * 40
         callers = [await call(server, receive_bytes=4096) for _ in range(100)]
         for _, writer in callers:
             writer.write(asking)
-        await server.until(lambda: site.running == 100)
+        await server.until(lambda: application.running == 100)
         await is_served(server)
-        assert site.asked == 101, "one request of a connection at a time"
+        assert application.asked == 101, "one request of a connection at a time"
         kept = await server.do(
             lambda: sum(each.transport.get_write_buffer_size() for each in server.limiter.connections())
         )
         assert kept < 100 * 2 * len(CHUNK)
-        await server.until(lambda: server.limiter.count == 0 and site.running == 0, 10)
-        assert site.asked == 101
+        await server.until(lambda: server.limiter.count == 0 and application.running == 0, 10)
+        assert application.asked == 101
         for _, writer in callers:
             writer.close()
 
@@ -247,7 +247,7 @@ async def read_in_drips(reader: asyncio.StreamReader) -> None:
 
 
 async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -> None:
-    async with serving() as (server, site):
+    async with serving() as (server, application):
         reader, writer = await call(server)
         for number in range(60):
             body = b"x" * number
@@ -255,7 +255,7 @@ async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -
         async with asyncio.timeout(10):
             for number in range(60):
                 await reader.readuntil(b"\r\n\r\n/echo %d host,content-length" % number)
-        assert site.most == 1
+        assert application.most == 1
         # The same in single bytes, across every boundary.
         for byte in b"GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n":
             writer.write(bytes([byte]))
@@ -265,21 +265,21 @@ async def test_requests_sent_together_are_answered_one_by_one_in_their_order() -
 
 
 async def test_thousands_of_requests_in_one_breath_wait_as_bytes() -> None:
-    async with serving() as (server, site):
+    async with serving() as (server, application):
         for head in (b"", CHUNKED + b"0\r\n\r\n"):
-            before = site.asked
+            before = application.asked
             _, writer = await call(server)
             writer.write(head + b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" * 5000)
-            await server.until(lambda: site.asked > before)  # noqa: B023
+            await server.until(lambda: application.asked > before)  # noqa: B023
             parsed = [len(each.pipeline) for each in await connections(server)]
             assert max(parsed) <= limits.PIPELINED
             await is_served(server)
-            assert site.asked - before <= 3
+            assert application.asked - before <= 3
             writer.close()
 
 
 async def connections(server: HubServer) -> list[Any]:
-    """The server's end of each, as uvicorn counts them."""
+    """The server's connections, as uvicorn counts them."""
     return await server.do(lambda: list(server.uvicorn.server_state.connections))
 
 
@@ -287,19 +287,19 @@ async def connections(server: HubServer) -> list[Any]:
 
 
 async def test_an_address_with_too_many_connections_loses_its_stillest_and_is_served() -> None:
-    async with serving(connections_per_address=20, header_seconds=60) as (server, site):
+    async with serving(connections_per_address=20, header_seconds=60) as (server, application):
         busy = [await call(server) for _ in range(5)]
         for _, writer in busy:
             writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-        await server.until(lambda: site.running == 5)
+        await server.until(lambda: application.running == 5)
         idle = [await call(server) for _ in range(100)]
         for _, writer in idle:
             writer.write(b"GET /wait HTTP/1.1\r\nX-Slow: ")
-        # Those that have only just called are not taken for stuck at once.
+        # New connections are not evicted at once.
         await asyncio.sleep(2 * connection_limits.GRACE_SECONDS)
         await is_served(server)
         assert len(await connections(server)) <= 21 + connection_limits.REFUSED_AT_ONCE
-        await server.do(lambda: site.release.set())
+        await server.do(lambda: application.release.set())
         for reader, _ in busy:
             await reader.readuntil(b"/wait 0 host")
         for _, writer in (*busy, *idle):
@@ -307,11 +307,11 @@ async def test_an_address_with_too_many_connections_loses_its_stillest_and_is_se
 
 
 async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
-    async with serving(connections_per_address=10) as (server, site):
+    async with serving(connections_per_address=10) as (server, application):
         busy = [await call(server) for _ in range(10)]
         for _, writer in busy:
             writer.write(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
-        await server.until(lambda: site.running == 10)
+        await server.until(lambda: application.running == 10)
         reader, _ = await call(server)
         answer = await read_all(reader)
         assert answer.startswith(b"HTTP/1.1 503")
@@ -324,27 +324,25 @@ async def test_where_all_are_at_work_the_next_hears_why_not() -> None:
 
 
 async def test_with_too_many_in_all_who_has_most_gives_way() -> None:
-    many_callers = ConnectionLimiter(HttpLimits(connections_per_address=100, connections=10))
+    limiter = ConnectionLimiter(HttpLimits(connections_per_address=100, connections=10))
     many = [Stuck(number) for number in range(9)]
     few = Stuck(-1)
-    assert all(many_callers.admit(each, "192.0.2.1") for each in many)
-    assert many_callers.admit(few, "192.0.2.2")
-    assert many_callers.admit(Stuck(20), "192.0.2.3")
+    assert all(limiter.admit(each, "192.0.2.1") for each in many)
+    assert limiter.admit(few, "192.0.2.2")
+    assert limiter.admit(Stuck(20), "192.0.2.3")
     assert [each for each in (*many, few) if each.is_cut] == [many[0]]
 
 
 async def test_a_proxy_that_is_trusted_may_have_more_and_a_network_counts_as_one() -> None:
-    many_callers = ConnectionLimiter(
-        HttpLimits(connections_per_address=3), trusts=lambda address: address == "192.0.2.9"
-    )
-    assert all(many_callers.admit(Stuck(None), "192.0.2.9") for _ in range(50))
-    subscriber = [many_callers.admit(Stuck(None), f"2001:db8:1:2::{number}") for number in range(1, 6)]
+    limiter = ConnectionLimiter(HttpLimits(connections_per_address=3), trusts=lambda address: address == "192.0.2.9")
+    assert all(limiter.admit(Stuck(None), "192.0.2.9") for _ in range(50))
+    subscriber = [limiter.admit(Stuck(None), f"2001:db8:1:2::{number}") for number in range(1, 6)]
     assert subscriber == [True] * 3 + [False] * 2
-    assert many_callers.admit(Stuck(None), "2001:db8:1:3::1")
+    assert limiter.admit(Stuck(None), "2001:db8:1:3::1")
 
 
 class Stuck:
-    """A connection on which nothing moved since then; None: it is at work."""
+    """A connection that is idle since `since`; None: in use."""
 
     def __init__(self, since: float | None) -> None:
         self.since, self.is_cut = since, False
@@ -362,13 +360,13 @@ async def test_sockets_that_are_let_in_are_counted_and_never_cut_for_others(serv
     before = await server.do(lambda: server.limiter.count)
     async with server.joins("ada", await server.session("ada")) as ada:
         assert await server.do(lambda: server.limiter.count) == before + 1
-        held = (await server.do(lambda: server.limiter.connections()))[-1]
-        assert await server.do(lambda: held.idle_since()) is None
+        tracked = (await server.do(lambda: server.limiter.connections()))[-1]
+        assert await server.do(lambda: tracked.idle_since()) is None
         assert (await ada.asks("ping"))["ok"]
     await server.until(lambda: server.limiter.count == before)
 
 
-# What is answered below the application -----------------------------------------------------------------------------
+# Responses below the application ------------------------------------------------------------------------------------
 
 WS = b"GET /ws/sessions/x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 REFUSED = {
@@ -403,12 +401,12 @@ async def test_refusals_below_the_application_have_the_headers_of_every_answer(r
 
 
 async def test_no_request_is_run_whose_headers_are_too_many() -> None:
-    async with serving() as (server, site):
+    async with serving() as (server, application):
         reader, writer = await call(server)
         many = b"".join(b"x-%d: y\r\n" % number for number in range(limits.HEADER_COUNT + 1))
         writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\n" + many + b"\r\n")
         assert (await read_all(reader)).startswith(b"HTTP/1.1 431")
-        assert site.asked == 0
+        assert application.asked == 0
 
 
 async def test_a_class_that_comes_all_at_once_is_served_or_hears_why_not() -> None:

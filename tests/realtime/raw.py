@@ -1,4 +1,4 @@
-"""A websocket client that keeps no rules: sends any bytes, reads only when told to."""
+"""A websocket client over a raw socket: it sends any bytes and reads only on demand."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,7 @@ def frames(received: bytes) -> list[tuple[int, bytes]]:
 
 
 def close_code(received: bytes) -> int | None:
-    """The code of the close frame in it, if there is one."""
+    """The code of the first close frame; None where there is none."""
     for opcode, payload in frames(received):
         if opcode == CLOSE:
             return int.from_bytes(payload[:2]) if payload else NO_CODE
@@ -51,7 +51,7 @@ def close_code(received: bytes) -> int | None:
 
 
 class RawClient:
-    """After its handshake, whose answer is `head`."""
+    """A client after its handshake; `head` is the response to it."""
 
     def __init__(self, sock: socket.socket, head: bytes) -> None:
         self.socket = sock
@@ -63,11 +63,11 @@ class RawClient:
         with contextlib.suppress(ConnectionError):
             await self._loop.sock_sendall(self.socket, data)
 
-    async def read_until(self, look: Callable[[bytes], object], patience: float = 10.0) -> bool:
-        """Reads until `look` is true of everything received; False where the server hangs up before."""
+    async def read_until(self, condition: Callable[[bytes], object], patience: float = 10.0) -> bool:
+        """Reads until `condition` is true of everything received; False where the server disconnects before."""
         async with asyncio.timeout(patience):
             with contextlib.suppress(ConnectionError):
-                while not look(self.received):
+                while not condition(self.received):
                     data = await self._loop.sock_recv(self.socket, 65536)
                     if not data:
                         return False
@@ -76,12 +76,12 @@ class RawClient:
         return False
 
     async def read_to_end(self, patience: float = 10.0) -> bytes:
-        """Everything until the server hangs up."""
+        """Reads until the server disconnects; everything received."""
         await self.read_until(lambda _: False, patience)
         return self.received
 
     async def close_code(self, patience: float = 10.0) -> int | None:
-        """The code of the server's close frame; None where it hung up without one."""
+        """The code of the server's close frame; None where it disconnected without one."""
         await self.read_until(lambda received: close_code(received) is not None, patience)
         return close_code(self.received)
 
@@ -92,7 +92,7 @@ class RawClient:
 async def open_raw(
     server: HubServer, session_id: str, person: str = "ada", receive_bytes: int = 0, headers: str = ""
 ) -> RawClient:
-    """Shakes hands; the opening is left unread. `receive_bytes` makes the kernel's buffer small."""
+    """Completes the handshake; the snapshot is left unread. `receive_bytes` limits the kernel's receive buffer."""
     loop = asyncio.get_running_loop()
     sock = socket.socket()
     sock.setblocking(False)

@@ -1,4 +1,4 @@
-"""What clients ask: every command is answered by its ref, in order; mistakes are told and the socket lives."""
+"""Commands: each is answered by its ref, in order; an invalid one gets an error and the socket stays open."""
 
 import json
 

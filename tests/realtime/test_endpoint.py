@@ -1,4 +1,4 @@
-"""Who may come in, with which code the others are sent away, and when those inside have to go."""
+"""Who may open a socket, with which codes others are rejected, and when open sockets are closed."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Behind a server without our protocol class the same things hold, through plain ASGI."""
+"""The same behaviour behind a server without the product's protocol class, through plain ASGI."""
 
 import asyncio
 import json

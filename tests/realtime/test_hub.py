@@ -1,4 +1,4 @@
-"""What sockets hear: everything, once, in one order."""
+"""What sockets receive: everything, once, in one order."""
 
 import asyncio
 import json
@@ -220,7 +220,7 @@ async def test_many_join_while_much_is_said(server: HubServer) -> None:
         assert seqs == list(range(1, total + 1))
 
 
-async def test_numbers_are_merged_and_paced(server: HubServer) -> None:
+async def test_numbers_are_merged_and_throttled(server: HubServer) -> None:
     session = await server.session("ada")
     async with server.joins("ada", session) as ada:
         await server.publish(session, *(Level(name="a", value=value) for value in range(100)))
@@ -255,7 +255,7 @@ def _envelope(session: str, data: bytes) -> Envelope:
     return Envelope(f"session:{session}", data)
 
 
-async def test_pages_get_drawn_events(server: HubServer) -> None:
+async def test_pages_get_rendered_events(server: HubServer) -> None:
     session = await server.session("ada")
     await server.say(session, "before")
     async with server.joins("ada", session, subprotocols=["chat.v1.html"]) as page:
@@ -307,7 +307,9 @@ async def test_typing_is_told_to_the_others(server: HubServer) -> None:
         assert (await bob.hears("typing"))["user_id"] == "ada"
 
 
-async def test_telling_reaches_this_process_alone_and_listening_hears_other_channels(server: HubServer) -> None:
+async def test_publishing_locally_reaches_this_process_alone_and_listeners_get_other_channels(
+    server: HubServer,
+) -> None:
     session = await server.session("ada")
     heard: list[object] = []
     async with server.joins("ada", session) as ada:

@@ -1,4 +1,4 @@
-"""Clients that misbehave: each is closed, costs little, and is not felt by the others."""
+"""Clients that misbehave: each is closed, costs little, and does not slow the others."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ async def server():
 
 
 async def open_pair(server: HubServer, session: str, **options: int) -> tuple[RawClient, Connection]:
-    """A raw client and the server's end of it."""
+    """A raw client and its connection in the server."""
     before = set(await server.do(lambda: server.hub.admission.connections()))
     client = await open_raw(server, session, **options)
     await server.until(lambda: any(each.is_open for each in set(server.hub.admission.connections()) - before))
@@ -56,7 +56,7 @@ async def test_p9_a_client_that_does_not_read_is_bounded_cut_off_and_not_felt(se
 
 
 def _kept(connection: Connection) -> int:
-    """Bytes that the server itself keeps for a socket."""
+    """Bytes that the process buffers for a socket."""
     outbox = connection.outbox.size if connection.outbox else 0
     return connection.transport.transport.get_write_buffer_size() + outbox  # type: ignore[attr-defined]
 
@@ -87,7 +87,7 @@ async def test_p17_a_client_that_stalls_is_gone_too_when_its_sign_in_ends() -> N
 
 
 def is_cut(client: RawClient) -> bool:
-    """Whether the server has reset it: the kernel says so, though nothing is read."""
+    """Whether the server has reset the connection, as the kernel reports without a read."""
     watch = select.poll()
     watch.register(client.socket, 0)
     return bool(watch.poll(0))

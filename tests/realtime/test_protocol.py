@@ -1,4 +1,4 @@
-"""The wire without I/O, the order, the pace, the outbox and the budgets: properties of each."""
+"""Properties of what has no I/O: frames, reorder buffer, throttle, outbox and rate limits."""
 
 import json
 import random
@@ -136,7 +136,7 @@ def test_an_outbox_is_bounded_and_merges() -> None:
     assert (len(outbox), outbox.size) == (0, 0)
 
 
-def test_a_command_budget_counts_both_windows() -> None:
+def test_a_command_rate_limit_counts_both_windows() -> None:
     rate_limit = CommandRateLimit(SocketLimits(commands_per_10_seconds=2, commands_per_minute=3))
     assert [rate_limit.acquire(now) for now in (0.0, 1.0)] == [0, 0]
     assert rate_limit.acquire(2.0) == 8.0
@@ -147,7 +147,7 @@ def test_a_command_budget_counts_both_windows() -> None:
     assert rate_limit.is_idle(121.0)
 
 
-def test_a_frame_budget_refills() -> None:
+def test_a_token_bucket_refills() -> None:
     rate_limit = TokenBucket(0.0)
     assert rate_limit.spend(FRAMES_AT_ONCE, 0.0)
     assert rate_limit.spend(FRAMES_PER_SECOND, 1.0)

@@ -1,4 +1,4 @@
-"""What processes tell each other of people: heard, forgotten with who said it, bounded, and kept from sockets."""
+"""Reports of other nodes: counted while the node is alive, dropped with it, and limited in number."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def presence(node, *users):
     return NodePresence(node=node, session_id="s", users=users)
 
 
-def test_people_of_several_processes_are_known_and_a_repetition_is_no_news(peers):
+def test_users_of_several_nodes_are_known_and_a_repeated_report_changes_nothing(peers):
     assert peers.record_presence(presence("one", ADA))
     assert peers.record_presence(presence("two", BOB))
     assert not peers.record_presence(presence("two", BOB))
@@ -49,7 +49,7 @@ def test_people_of_several_processes_are_known_and_a_repetition_is_no_news(peers
     assert peers.users("s") == [BOB]
 
 
-def test_who_is_silent_is_not_counted_and_comes_back_with_what_it_told(peers, clock):
+def test_a_silent_node_is_not_counted_and_comes_back_with_its_reports(peers, clock):
     peers.record_presence(presence("one", ADA))
     peers.record_usage(NodeUsage(node="one", holder="user:ada", sockets=("a", "b")))
     assert peers.changed_sessions() == ["s"]
@@ -64,13 +64,13 @@ def test_who_is_silent_is_not_counted_and_comes_back_with_what_it_told(peers, cl
     assert peers.changed_sessions() == []
 
 
-def test_who_says_goodbye_is_gone_at_once(peers):
+def test_a_node_that_leaves_is_dropped_at_once(peers):
     peers.record_presence(presence("one", ADA))
     peers.record_heartbeat(Heartbeat(node="one", leaving=True))
     assert peers.users("s") == []
 
 
-def test_the_dead_are_forgotten_and_their_number_is_bounded(peers, clock):
+def test_dead_nodes_are_dropped_and_their_number_is_limited(peers, clock):
     for number in range(MAX_NODES + 5):
         peers.record_presence(presence(f"node {number}", ADA))
     assert len(peers.users("s")) == MAX_NODES
@@ -85,6 +85,6 @@ def test_commands_allowed_elsewhere_count_here():
     assert rate_limit.acquire(0.0) == 0
     rate_limit.add_remote(4, 1.0)
     assert rate_limit.acquire(2.0) == pytest.approx(8.0)
-    assert rate_limit.collect_unreported() == 1  # only what was allowed here is told on
+    assert rate_limit.collect_unreported() == 1  # only what was allowed here is reported
     assert rate_limit.collect_unreported() == 0
     assert rate_limit.acquire(10.5) == 0

@@ -1,4 +1,4 @@
-"""Whether a process can serve people, by when its database last answered."""
+"""Whether a process can serve users, by when its database last answered."""
 
 import pytest
 
@@ -27,26 +27,26 @@ def readiness(clock):
 
 
 def ticks(readiness, clock, count):
-    """What it says of itself, a second apart."""
-    told = []
+    """The results of so many ticks, a second apart."""
+    results = []
     for _ in range(count):
         clock.now += 1
-        told.append(readiness.tick())
-    return told
+        results.append(readiness.tick())
+    return results
 
 
-def test_a_process_is_fit_while_its_database_answers_and_for_a_little_longer(readiness, clock):
+def test_a_process_is_ready_while_its_database_answers_and_for_a_little_longer(readiness, clock):
     assert ticks(readiness, clock, 4) == [True, True, False, False]
     readiness.database_answered()
     assert ticks(readiness, clock, 1) == [True]
 
 
-def test_a_worker_is_never_fit_for_people(readiness, clock):
+def test_a_worker_is_never_ready_for_users(readiness, clock):
     readiness.accepts_users = False
     assert ticks(readiness, clock, 1) == [False]
 
 
-def test_a_process_is_parted_when_it_has_been_unfit_for_long(readiness, clock):
+def test_a_process_is_partitioned_when_it_has_not_been_ready_for_long(readiness, clock):
     clock.now += READY_SECONDS
     ticks(readiness, clock, PARTITIONED_TICKS - 1)
     assert not readiness.is_partitioned
@@ -57,13 +57,13 @@ def test_a_process_is_parted_when_it_has_been_unfit_for_long(readiness, clock):
     assert not readiness.is_partitioned
 
 
-def test_a_process_that_was_frozen_is_not_parted(readiness, clock):
+def test_a_process_that_was_frozen_is_not_partitioned(readiness, clock):
     clock.now += 3600
     ticks(readiness, clock, 1)
     assert not readiness.is_partitioned
 
 
-def test_the_last_word_of_the_others_counts_until_they_are_forgotten_or_leave(clock):
+def test_the_last_heartbeat_of_a_node_counts_until_it_is_dropped_or_leaves(clock):
     peers = Peers(clock)
     assert not peers.is_any_ready()
     peers.record_heartbeat(Heartbeat(node="worker"))
@@ -71,7 +71,7 @@ def test_the_last_word_of_the_others_counts_until_they_are_forgotten_or_leave(cl
     peers.record_heartbeat(Heartbeat(node="web", fit=True))
     clock.now += FORGET_SECONDS - 1
     peers.changed_sessions()
-    assert peers.is_any_ready(), "nobody can be heard, which is no word about them"
+    assert peers.is_any_ready(), "no heartbeat arrives, which says nothing about readiness"
     clock.now += 2
     peers.changed_sessions()
     assert not peers.is_any_ready()
