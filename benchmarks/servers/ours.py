@@ -15,6 +15,8 @@ import uvloop
 from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
+from chatserver.edge.connection_limits import ConnectionLimiter
+from chatserver.edge.limits import HttpLimits
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.events import Announcement, Event, session_channel
 from chatserver.identity.viewer import Viewer
@@ -93,7 +95,9 @@ async def main(clients: int, orders: int) -> None:
 
     await asyncio.start_server(run_orders, sock=socket.socket(fileno=orders))
     app = TokenAuthentication(endpoint.build(hub, [], None, lambda _, origin: False))
-    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings())
+    # All clients of a benchmark have one address.
+    limiter = ConnectionLimiter(HttpLimits(connections_per_address=100_000))
+    config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, **uvicorn_settings(limiter))
     gc_tuning.freeze()
     await uvicorn.Server(config).serve(sockets=[socket.socket(fileno=clients)])
 
