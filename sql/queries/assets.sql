@@ -37,7 +37,7 @@ SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'ac
                       AND i.ended_at IS NULL AND i.expires_at > now()));
 
 -- name: favorite
--- Sets or clears a user's favourite mark on a stored file; returns the message that shows it.
+-- Sets or clears the favourite mark of a stored file, for all members; returns the message that shows it.
 UPDATE assets a SET favorite = :on
  WHERE a.id = :asset_id AND a.status = 'stored' AND a.favorite <> :on
 RETURNING (SELECT g.message_id FROM generations g WHERE g.id = a.generation_id);

@@ -132,7 +132,7 @@ HAVING s.images_generated <> count(e.id) FILTER (WHERE e.kind = 'image')
     OR s.videos_generated <> count(e.id) FILTER (WHERE e.kind = 'video');
 
 -- name: lock_of_running
--- The credits held by a user's unfinished generations, and by all those in the user's sessions, in the order in which
+-- Locks the credits held by a user's unfinished generations, and by all those in the user's sessions, in the order in which
 -- credits are locked everywhere.
 SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
  WHERE g.status IN ('queued', 'model-loading', 'rendering')

@@ -237,7 +237,7 @@ SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.na
  WHERE i.code = :code AND i.revoked_at IS NULL AND i.expires_at > now();
 
 -- name: count_other_guests
--- How many guests a session has beside a user who joins; no row where that user is a member already.
+-- How many guests a session has beside a user who joins; 0 where that user is a member already.
 SELECT count(*) FROM session_members
  WHERE session_id = :session_id AND role = 'guest' AND left_at IS NULL
    AND NOT EXISTS (SELECT 1 FROM session_members
