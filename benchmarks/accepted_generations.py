@@ -15,10 +15,12 @@ import aiohttp
 import uvloop
 
 from benchmarks.report import Measurement
-from chatserver import credits, generations, ids
+from chatserver import credits, ids
 from chatserver.database import Database, embedded, load_queries, migrations
 from chatserver.events import Announcement
+from chatserver.generations import service as generations
 from chatserver.generations.models import Maker
+from chatserver.generations.requests import CreateGeneration
 from chatserver.runtime import paths
 from chatserver.users import tokens
 from tests.support import product as products
@@ -95,8 +97,8 @@ async def _person(database: Database) -> tuple[str, str]:
     return await make_session(database, user, "pro"), token
 
 
-def _request() -> generations.CreateGeneration:
-    return generations.CreateGeneration(client_id=ids.new(), kind="image", prompt="a red boat", width=64, height=64)
+def _request() -> CreateGeneration:
+    return CreateGeneration(client_id=ids.new(), kind="image", prompt="a red boat", width=64, height=64)
 
 
 async def _rate(

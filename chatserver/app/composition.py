@@ -33,6 +33,7 @@ from chatserver.generations import pages as generation_pages
 from chatserver.generations import provider_limits
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.attempt import AttemptParts
+from chatserver.generations.events import Progress
 from chatserver.generations.worker import Worker
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
@@ -43,7 +44,7 @@ from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
-from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health

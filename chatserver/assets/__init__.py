@@ -1,36 +1,4 @@
-"""Assets: the files that generations made."""
+"""Assets: the files that generations made. The verbs are in `service`, imported as `assets`.
 
-from chatserver.assets.export import export_page
-from chatserver.assets.models import AuditReport, StagedFile, StoredFile, SweepReport
-from chatserver.assets.service import (
-    delete_of_generations,
-    delete_of_session,
-    delete_of_user,
-    favorite,
-    find,
-    find_file,
-    find_signed_file,
-    stage,
-    storage_key,
-    store,
-)
-from chatserver.assets.signatures import sign_address
-
-__all__ = [
-    "AuditReport",
-    "StagedFile",
-    "StoredFile",
-    "SweepReport",
-    "delete_of_generations",
-    "delete_of_session",
-    "delete_of_user",
-    "export_page",
-    "favorite",
-    "find",
-    "find_file",
-    "find_signed_file",
-    "sign_address",
-    "stage",
-    "storage_key",
-    "store",
-]
+They are not re-exported: a message holds generations and assets (`messages.models`), while their verbs change messages.
+"""

@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from chatserver import assets, ids
+from chatserver import ids
+from chatserver.assets import service as assets
 from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
 

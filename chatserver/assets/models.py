@@ -1,10 +1,52 @@
-"""Stored files as the server handles them. As people see one, it is `messages.Asset`."""
+"""Stored files: as people see one (`Asset`), and as the server handles them."""
 
 from typing import Literal
 
 from msgspec import Struct, field
 
 from chatserver.database import Row
+
+
+class Asset(Struct, frozen=True, kw_only=True):
+    """A stored file. Sizes in pixels and bytes; addresses are stable and checked on each request.
+
+    `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded.
+    """
+
+    id: str
+    kind: Literal["image", "video"]
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    filename: str
+    url: str
+    download_url: str
+    thumbnail_url: str
+    placeholder: str
+    favorite: bool
+    duration_seconds: float | None = None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Asset":
+        folder, filename = f"/files/{row['id']}", row["filename"]
+        return cls(
+            id=row["id"],
+            kind=row["kind"],
+            content_type=row["content_type"],
+            width=row["width"],
+            height=row["height"],
+            bytes=row["bytes"],
+            sha256=row["sha256"],
+            filename=filename,
+            url=f"{folder}/{filename}",
+            download_url=f"{folder}/{filename}?download",
+            thumbnail_url=f"{folder}/thumbnail.webp",
+            placeholder=row["placeholder"],
+            favorite=row["favorite"],
+            duration_seconds=row["duration_seconds"],
+        )
 
 
 class StagedFile(Struct, frozen=True):

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from chatserver import assets, ids
+from chatserver import ids
+from chatserver.assets import service as assets
 from chatserver.assets.disposition import content_disposition
 from chatserver.assets.keys import FORMATS, content_type_of, download_key
 from chatserver.assets.models import StoredFile

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from chatserver import assets
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.assets import service as assets
+from chatserver.assets import signatures
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.runtime import clock
@@ -39,7 +40,7 @@ async def create_link(request: ApiRequest, body: CreateLink) -> LinkAnswer:
         raise Invalid.field("seconds", f"must be 1 to {LONGEST_SECONDS}")
     asset = await request.state.database.run_as(request.viewer.id, assets.find, request.id("asset_id"))
     until = clock.now() + timedelta(seconds=body.seconds)
-    signature = assets.sign_address(
+    signature = signatures.sign_address(
         request.state.secret_key, asset.id, request.viewer.id, body.seconds, credential_id=request.viewer.credential_id
     )
     origin = request.state.config.origin

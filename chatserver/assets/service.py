@@ -6,11 +6,10 @@ from typing import Literal
 from chatserver import ids, messages
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
-from chatserver.assets.models import StagedFile, StoredFile
+from chatserver.assets.models import Asset, StagedFile, StoredFile
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.imaging.protocol import Clip, Picture
-from chatserver.messages.models import Asset
 from chatserver.users import rate_limits
 
 # The file name where no word of the prompt can be spelled in ASCII.

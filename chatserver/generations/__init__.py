@@ -1,35 +1,5 @@
-"""Generations: pictures and clips being made, their queue and their worker."""
+"""Generations: pictures and clips being made, their queue and their worker. The verbs are in `service`, imported as
+`generations`.
 
-from chatserver.generations.cancellation import (
-    cancel_of_banned_user,
-    cancel_of_member,
-    cancel_of_session,
-    cancel_of_user,
-)
-from chatserver.generations.deletion import delete, delete_asset, delete_message
-from chatserver.generations.export import export_page
-from chatserver.generations.models import GenerationJob, History, ModelChoice
-from chatserver.generations.requests import CreateGeneration, GenerationOnly
-from chatserver.generations.service import HistoryQuery, cancel, create, find, history, retry
-
-__all__ = [
-    "CreateGeneration",
-    "GenerationJob",
-    "GenerationOnly",
-    "History",
-    "HistoryQuery",
-    "ModelChoice",
-    "cancel",
-    "cancel_of_banned_user",
-    "cancel_of_member",
-    "cancel_of_session",
-    "cancel_of_user",
-    "create",
-    "delete",
-    "delete_asset",
-    "delete_message",
-    "export_page",
-    "find",
-    "history",
-    "retry",
-]
+They are not re-exported: a message holds generations (`messages.models`), while their verbs change messages.
+"""

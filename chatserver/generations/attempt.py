@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import structlog
 
-from chatserver import assets
+from chatserver.assets import service as assets
 from chatserver.database import Database, Publisher
 from chatserver.errors import Busy, ChatserverError, ProviderError, ProviderRateLimited, TimedOut
 from chatserver.generations import publishing, queue

@@ -1,11 +1,13 @@
 """The websocket commands of generations."""
 
-from chatserver import generations, ids
-from chatserver.generations import prompt_improvement
+from chatserver import ids
+from chatserver.generations import deletion, prompt_improvement
+from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
+from chatserver.generations.models import Generation
 from chatserver.generations.prompt_improvement import ImprovedPrompt, ImprovePrompt
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
-from chatserver.messages.models import Generation, Message
+from chatserver.messages.models import Message
 from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
 
@@ -34,7 +36,7 @@ async def retry(state: State, caller: Caller, command: GenerationOnly) -> dict[s
 
 async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Message]:
     generation_id = ids.parse(command.generation_id)
-    return {"message": await state.database.run_system(generations.delete, caller.viewer.id, generation_id)}
+    return {"message": await state.database.run_system(deletion.delete, caller.viewer.id, generation_id)}
 
 
 async def improve(state: State, caller: Caller, command: ImprovePrompt) -> ImprovedPrompt:

@@ -4,7 +4,8 @@ Needs the worker role, as authors may delete what is theirs after they have left
 transaction itself queries whether the viewer may. Locks are taken in the order credits, generations, assets, session.
 """
 
-from chatserver import assets, credits, messages
+from chatserver import credits, messages
+from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation

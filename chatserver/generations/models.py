@@ -1,12 +1,141 @@
-"""A generation as a worker sees it. As people see it, it is `messages.Generation`."""
+"""Generations: as people see one (`Generation`), and as a worker does (`GenerationJob`)."""
 
-from msgspec import Struct
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
 
+from msgspec import UNSET, Struct, UnsetType
+
+from chatserver.assets.models import Asset
 from chatserver.database import Row
 from chatserver.generations.provider_limits import Permit
-from chatserver.messages.models import Generation
 from chatserver.providers.base import Kind
 from chatserver.providers.recipe import Recipe
+
+GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
+
+ENDED: frozenset[GenerationStatus] = frozenset({"done", "failed", "cancelled"})
+# When placeholders were made.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a generation is: only what is known. `position` 1 = next; `fraction` 0–1; `attempt` counts claims."""
+
+    attempt: int
+    position: int | UnsetType = UNSET
+    eta_seconds: float | UnsetType = UNSET
+    fraction: float | UnsetType = UNSET
+    step: int | UnsetType = UNSET
+    steps: int | UnsetType = UNSET
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Stage":
+        if row["status"] in ENDED:
+            return cls(attempt=row["attempt"])
+        eta = row["eta_seconds"]
+        return cls(
+            attempt=row["attempt"],
+            eta_seconds=UNSET if eta is None else max(round(eta, 1), 0.0),
+            fraction=UNSET if row["fraction"] is None else round(row["fraction"], 3),
+            step=_known(row["step"]),
+            steps=_known(row["step_count"]),
+        )
+
+
+def _known(value: T | None) -> T | UnsetType:
+    return UNSET if value is None else value
+
+
+class GenerationFault(Struct, frozen=True, kw_only=True):
+    """Why a generation failed, in words for people, and whether its credit came back."""
+
+    code: str
+    message: str
+    credit_returned: bool
+    retry_at: datetime | None = None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "GenerationFault | None":
+        if row["error_code"] is None:
+            return None
+        return cls(
+            code=row["error_code"],
+            message=row["error_message"],
+            credit_returned=row["credit_returned"],
+            retry_at=row["retry_at"],
+        )
+
+
+class Generation(Struct, frozen=True, kw_only=True):
+    """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of."""
+
+    id: str
+    message_id: str
+    kind: Literal["image", "video"]
+    number: int
+    status: GenerationStatus
+    stage: Stage
+    prompt: str
+    negative_prompt: str | None
+    style: str | None
+    seed: int
+    width: int
+    height: int
+    steps: int | None
+    guidance: float | None
+    model: str
+    provider: str
+    error: GenerationFault | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    parent_id: str | None
+    assets: tuple[Asset, ...]
+
+    @classmethod
+    def from_row(cls, row: Row, assets: Sequence[Asset]) -> "Generation":
+        own = {name: row[name] for name in cls.__struct_fields__ if name not in {"stage", "error", "assets"}}
+        return cls(stage=Stage.from_row(row), error=GenerationFault.from_row(row), assets=tuple(assets), **own)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row], asset_rows: Sequence[Row]) -> "tuple[Generation, ...]":
+        """Generations with their assets, in the order of `rows`."""
+        assets = defaultdict(list)
+        for row in asset_rows:
+            assets[row["generation_id"]].append(Asset.from_row(row))
+        return tuple(cls.from_row(row, assets[row["id"]]) for row in rows)
+
+    @classmethod
+    def placeholder(cls, kind: Kind) -> "Generation":
+        """What the browser shows of a generation until the server has stored it."""
+        return cls(
+            id="pending",
+            message_id="pending",
+            kind=kind,
+            number=1,
+            status="queued",
+            stage=Stage(attempt=0),
+            prompt="",
+            negative_prompt=None,
+            style=None,
+            seed=0,
+            width=512,
+            height=512,
+            steps=None,
+            guidance=None,
+            model="",
+            provider="",
+            error=None,
+            created_at=LONG_AGO,
+            started_at=None,
+            finished_at=None,
+            parent_id=None,
+            assets=(),
+        )
 
 
 class GenerationJob(Struct, frozen=True, kw_only=True):

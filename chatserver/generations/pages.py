@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import generations, ids, messages
+from chatserver import ids, messages
+from chatserver.generations import service as generations
 from chatserver.identity.viewer import require_viewer
 from chatserver.state import State
 from chatserver.web import templating

@@ -14,11 +14,10 @@ from msgspec import UNSET, UnsetType
 from chatserver.database import Publisher
 from chatserver.events import Announcement, session_channel
 from chatserver.generations import queue
-from chatserver.generations.models import GenerationJob, ModelChoice
+from chatserver.generations.events import Progress
+from chatserver.generations.models import GenerationJob, GenerationStatus, ModelChoice
 from chatserver.generations.queue import SavedProgress
 from chatserver.jobs.lease import Lease
-from chatserver.messages.events import Progress
-from chatserver.messages.models import GenerationStatus
 from chatserver.providers import reported_numbers
 from chatserver.providers.base import Loading, Queued, Rendering
 
@@ -56,7 +55,7 @@ class ProgressReporter:
         # Seconds to go are those of this moment: the same number a little later is news.
         self._is_dirty = self._is_dirty or known != self._known or eta is not None
         self._known = known
-        self._publish(step, eta)
+        self._report(step, eta)
 
     async def save(self) -> None:
         """Saves what is new, or renews the lease where that is due. Raises Busy and LeaseLost."""
@@ -73,7 +72,7 @@ class ProgressReporter:
         left = reported_numbers.seconds(elapsed * (1 - step.fraction) / step.fraction)
         return None if left is None else round(left, 1)
 
-    def _publish(self, step: Queued | Loading | Rendering, eta: float | None) -> None:
+    def _report(self, step: Queued | Loading | Rendering, eta: float | None) -> None:
         now = time.monotonic()
         if now - self._published_at < PUBLISH_SECONDS:
             return

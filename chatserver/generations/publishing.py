@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from chatserver import assets
+from chatserver.assets import service as assets
 from chatserver.errors import StorageError
 from chatserver.generations import queue
 from chatserver.generations.models import GenerationJob, ModelChoice

@@ -6,14 +6,14 @@ cancelled), and `LeaseLost` tells the worker to stop and discard. All of it runs
 
 from msgspec import Struct
 
-from chatserver import assets, credits, messages
+from chatserver import credits, messages
+from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, TimedOut
 from chatserver.generations import provider_limits
-from chatserver.generations.models import GenerationJob, ModelChoice
+from chatserver.generations.models import GenerationJob, GenerationStatus, ModelChoice
 from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
 from chatserver.jobs.lease import LeaseLost
-from chatserver.messages.models import GenerationStatus
 from chatserver.providers.base import Kind
 
 # Attempts that may fail before the generation does.

@@ -9,8 +9,8 @@ from msgspec import UNSET, Struct
 from chatserver.database import Row, Transaction
 from chatserver.events import Event
 from chatserver.generations import provider_limits
+from chatserver.generations.events import Progress
 from chatserver.generations.provider_limits import Availability, FallbackChain
-from chatserver.messages.events import Progress
 from chatserver.providers.base import Kind
 
 HOUR_SECONDS = 3600.0

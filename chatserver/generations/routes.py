@@ -2,11 +2,13 @@
 
 from msgspec import Struct
 
-from chatserver import generations
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.generations import deletion
+from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
+from chatserver.generations.models import Generation, History
 from chatserver.generations.requests import CreateGeneration
-from chatserver.messages.models import Generation, Message
+from chatserver.messages.models import Message
 
 
 class CreatedAnswer(Struct, frozen=True):
@@ -42,14 +44,14 @@ async def retry_generation(request: ApiRequest) -> GenerationAnswer:
 
 
 async def delete_generation(request: ApiRequest) -> None:
-    await request.state.database.run_system(generations.delete, request.viewer.id, request.id("generation_id"))
+    await request.state.database.run_system(deletion.delete, request.viewer.id, request.id("generation_id"))
 
 
 async def delete_asset(request: ApiRequest) -> None:
-    await request.state.database.run_system(generations.delete_asset, request.viewer.id, request.id("asset_id"))
+    await request.state.database.run_system(deletion.delete_asset, request.viewer.id, request.id("asset_id"))
 
 
-async def show_history(request: ApiRequest) -> generations.History:
+async def show_history(request: ApiRequest) -> History:
     query = request.query(generations.HistoryQuery)
     return await request.state.database.run_as(request.viewer.id, generations.history, query)
 
@@ -94,6 +96,6 @@ ROUTES = [
         show_history,
         summary="One's own generations, the newest first",
         query=generations.HistoryQuery,
-        answer=generations.History,
+        answer=History,
     ),
 ]

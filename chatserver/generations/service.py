@@ -3,7 +3,6 @@
 The order of locks is everywhere the same: the session's credits, the generation, the asset, the session's row.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from msgspec import Struct, structs
@@ -12,10 +11,10 @@ from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
-from chatserver.generations.models import History, ModelChoice, ModelChoices
+from chatserver.generations.models import ENDED, Generation, GenerationStatus, History, ModelChoice, ModelChoices
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
-from chatserver.messages.models import ENDED, Asset, Generation, GenerationStatus, Message
+from chatserver.messages.models import Message
 from chatserver.messages.requests import check_client_id, digest
 from chatserver.providers.base import Kind
 from chatserver.providers.recipe import Recipe
@@ -141,14 +140,8 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
         rows = await tx.fetch_all("generations.history", plain=query.favorite is False, **where)
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    return History(await _with_assets(tx, shown), shown[-1]["id"] if more else None)
-
-
-async def _with_assets(tx: Transaction, rows: list[Row]) -> tuple[Generation, ...]:
-    assets = defaultdict(list)
-    for row in await tx.fetch_all("generations.assets_for", generation_ids=[row["id"] for row in rows]):
-        assets[row["generation_id"]].append(Asset.from_row(row))
-    return tuple(Generation.from_row(row, assets[row["id"]]) for row in rows)
+    assets = await tx.fetch_all("generations.assets_of", generation_ids=[row["id"] for row in shown])
+    return History(Generation.from_rows(shown, assets), shown[-1]["id"] if more else None)
 
 
 def _escape_like(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from chatserver.messages.deletion import disown, end_replies_of_session, erase, remove_of_session, require_deletable
 from chatserver.messages.export import export_page
-from chatserver.messages.models import Asset, Author, Generation, Message
+from chatserver.messages.models import Author, Message
 from chatserver.messages.requests import TEXT_LENGTH
 from chatserver.messages.service import (
     PAGE,
@@ -25,9 +25,7 @@ from chatserver.messages.service import (
 __all__ = [
     "PAGE",
     "TEXT_LENGTH",
-    "Asset",
     "Author",
-    "Generation",
     "Message",
     "NewMessage",
     "Page",

@@ -1,6 +1,7 @@
 """The websocket commands of messages."""
 
-from chatserver import generations, ids, messages
+from chatserver import ids, messages
+from chatserver.generations import deletion as generation_deletion
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, MessageOnly, kept_text
 from chatserver.realtime.ports import Caller, Command
@@ -14,7 +15,9 @@ async def create(state: State, caller: Caller, command: CreateMessage) -> dict[s
 
 async def delete(state: State, caller: Caller, command: MessageOnly) -> dict[str, Message]:
     message_id = ids.parse(command.message_id)
-    return {"message": await state.database.run_system(generations.delete_message, caller.viewer.id, message_id)}
+    return {
+        "message": await state.database.run_system(generation_deletion.delete_message, caller.viewer.id, message_id)
+    }
 
 
 async def stop(state: State, caller: Caller, command: MessageOnly) -> dict[str, Message]:

@@ -1,178 +1,27 @@
-"""What a session's stream carries, as everybody sees it: messages, the generations in them, and their assets.
+"""What a session's stream carries, as everybody sees it: whole messages, with the generations in them and their assets."""
 
-The shapes of a whole message live together, so that one value holds all that drawing or sending it needs. The rules of
-generations and assets are in their own packages; they import the shapes from here.
-"""
-
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from chatserver.database import Row
 from chatserver.errors import RateLimited
+from chatserver.generations.models import LONG_AGO, Generation
 from chatserver.identity import colours
 from chatserver.messages import finish_reason
-
-T = TypeVar("T")
 
 AuthorKind = Literal["user", "assistant", "system"]
 AuthorRole = Literal["owner", "operator", "guest", "assistant", "system"]
 MessageKind = Literal["text", "image", "video"]
 MessageStatus = Literal["streaming", "done", "failed", "deleted"]
-GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
-
-ENDED: frozenset[GenerationStatus] = frozenset({"done", "failed", "cancelled"})
-
-
-class Asset(Struct, frozen=True, kw_only=True):
-    """A stored file. Sizes in pixels and bytes; addresses are stable and checked on each request.
-
-    `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded.
-    """
-
-    id: str
-    kind: Literal["image", "video"]
-    content_type: str
-    width: int
-    height: int
-    bytes: int
-    sha256: str
-    filename: str
-    url: str
-    download_url: str
-    thumbnail_url: str
-    placeholder: str
-    favorite: bool
-    duration_seconds: float | None = None
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Asset":
-        folder, filename = f"/files/{row['id']}", row["filename"]
-        return cls(
-            id=row["id"],
-            kind=row["kind"],
-            content_type=row["content_type"],
-            width=row["width"],
-            height=row["height"],
-            bytes=row["bytes"],
-            sha256=row["sha256"],
-            filename=filename,
-            url=f"{folder}/{filename}",
-            download_url=f"{folder}/{filename}?download",
-            thumbnail_url=f"{folder}/thumbnail.webp",
-            placeholder=row["placeholder"],
-            favorite=row["favorite"],
-            duration_seconds=row["duration_seconds"],
-        )
-
-
-class Stage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a generation is: only what is known. `position` 1 = next; `fraction` 0–1; `attempt` counts claims."""
-
-    attempt: int
-    position: int | UnsetType = UNSET
-    eta_seconds: float | UnsetType = UNSET
-    fraction: float | UnsetType = UNSET
-    step: int | UnsetType = UNSET
-    steps: int | UnsetType = UNSET
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Stage":
-        if row["status"] in ENDED:
-            return cls(attempt=row["attempt"])
-        eta = row["eta_seconds"]
-        return cls(
-            attempt=row["attempt"],
-            eta_seconds=UNSET if eta is None else max(round(eta, 1), 0.0),
-            fraction=UNSET if row["fraction"] is None else round(row["fraction"], 3),
-            step=_known(row["step"]),
-            steps=_known(row["step_count"]),
-        )
-
-
-def _known(value: T | None) -> T | UnsetType:
-    return UNSET if value is None else value
 
 
 def utf16_length(text: str) -> int:
     """The number of UTF-16 code units, in which browsers count."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-class GenerationFault(Struct, frozen=True, kw_only=True):
-    """Why a generation failed, in words for people, and whether its credit came back."""
-
-    code: str
-    message: str
-    credit_returned: bool
-    retry_at: datetime | None = None
-
-    @classmethod
-    def from_row(cls, row: Row) -> "GenerationFault | None":
-        if row["error_code"] is None:
-            return None
-        return cls(
-            code=row["error_code"],
-            message=row["error_message"],
-            credit_returned=row["credit_returned"],
-            retry_at=row["retry_at"],
-        )
-
-
-class Generation(Struct, frozen=True, kw_only=True):
-    """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of."""
-
-    id: str
-    message_id: str
-    kind: Literal["image", "video"]
-    number: int
-    status: GenerationStatus
-    stage: Stage
-    prompt: str
-    negative_prompt: str | None
-    style: str | None
-    seed: int
-    width: int
-    height: int
-    steps: int | None
-    guidance: float | None
-    model: str
-    provider: str
-    error: GenerationFault | None
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    parent_id: str | None
-    assets: tuple[Asset, ...]
-
-    @classmethod
-    def from_row(cls, row: Row, assets: Sequence[Asset]) -> "Generation":
-        return cls(
-            id=row["id"],
-            message_id=row["message_id"],
-            kind=row["kind"],
-            number=row["number"],
-            status=row["status"],
-            stage=Stage.from_row(row),
-            prompt=row["prompt"],
-            negative_prompt=row["negative_prompt"],
-            style=row["style"],
-            seed=row["seed"],
-            width=row["width"],
-            height=row["height"],
-            steps=row["steps"],
-            guidance=row["guidance"],
-            model=row["model"],
-            provider=row["provider"],
-            error=GenerationFault.from_row(row),
-            created_at=row["created_at"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
-            parent_id=row["parent_id"],
-            assets=tuple(assets),
-        )
 
 
 class Author(Struct, frozen=True, kw_only=True):
@@ -267,4 +116,35 @@ class Message(Struct, frozen=True, kw_only=True):
             generations=() if row["status"] == "deleted" else tuple(generations),
             reply_to=row["reply_to"],
             closed=row["closed"],
+        )
+
+    @classmethod
+    def from_rows(
+        cls,
+        rows: Sequence[Row],
+        generation_rows: Sequence[Row],
+        asset_rows: Sequence[Row],
+        owners: Mapping[str, str],
+    ) -> "tuple[Message, ...]":
+        """Whole messages, in the order of `rows`. `owners` by session, where `Author.from_row` needs them."""
+        generations = defaultdict(list)
+        for generation in Generation.from_rows(generation_rows, asset_rows):
+            generations[generation.message_id].append(generation)
+        return tuple(cls.from_row(row, generations[row["id"]], owners.get(row["session_id"])) for row in rows)
+
+    @classmethod
+    def placeholder(cls, kind: MessageKind) -> "Message":
+        """What the browser shows of a message until the server has stored it."""
+        return cls(
+            id="pending",
+            session_id="",
+            client_id="",
+            seq=0,
+            author=Author(id="", name="", kind="user", role="guest", hue=0),
+            kind=kind,
+            text="",
+            html="",
+            status="done",
+            created_at=LONG_AGO,
+            generations=() if kind == "text" else (Generation.placeholder(kind),),
         )

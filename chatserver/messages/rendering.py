@@ -4,15 +4,12 @@
 Fragments know nothing of who looks at them.
 """
 
-from datetime import UTC, datetime
-
 from msgspec import Struct
-from msgspec.structs import replace
 
 from chatserver import events
 from chatserver.events import Event
 from chatserver.messages.events import MessageChanged
-from chatserver.messages.models import Author, Generation, Message, Stage
+from chatserver.messages.models import Message
 from chatserver.web.site import Site
 from chatserver.web.templating import dom_id
 
@@ -50,51 +47,8 @@ class Drawing:
         return DrawnMessage(seq=seq, target=dom_id(message), html=self._message.render(message=message))
 
 
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
-_TEXT = Message(
-    id="pending",
-    session_id="",
-    client_id="",
-    seq=0,
-    author=Author(id="", name="", kind="user", role="guest", hue=0),
-    kind="text",
-    text="",
-    html="",
-    status="done",
-    created_at=_NEVER,
-    generations=(),
-)
-_IMAGE = Generation(
-    id="pending",
-    message_id="pending",
-    kind="image",
-    number=1,
-    status="queued",
-    stage=Stage(attempt=0),
-    prompt="",
-    negative_prompt=None,
-    style=None,
-    seed=0,
-    width=512,
-    height=512,
-    steps=None,
-    guidance=None,
-    model="",
-    provider="",
-    error=None,
-    created_at=_NEVER,
-    started_at=None,
-    finished_at=None,
-    parent_id=None,
-    assets=(),
-)
-
-
 def pending() -> Pending:
     """The placeholders of each kind."""
-    video = replace(_IMAGE, kind="video")
     return Pending(
-        text=_TEXT,
-        image=replace(_TEXT, kind="image", generations=(_IMAGE,)),
-        video=replace(_TEXT, kind="video", generations=(video,)),
+        text=Message.placeholder("text"), image=Message.placeholder("image"), video=Message.placeholder("video")
     )

@@ -42,9 +42,9 @@ class ReplyText:
         self.text += text
         wait = self._published_at + DELTA_SECONDS - time.monotonic()
         if wait <= 0:
-            self.publish()
+            self.send_delta()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(wait, self.publish)
+            self._timer = asyncio.get_running_loop().call_later(wait, self.send_delta)
 
     def clear(self) -> None:
         """Forgets the text so far. The caller saves the empty draft, so that people see the message empty."""
@@ -52,12 +52,12 @@ class ReplyText:
         self._published = self._offset = self._closed = self._closed_units = 0
 
     def cancel_timer(self) -> None:
-        """No delta is published any more, unless `publish` is called."""
+        """No delta is published any more, unless `send_delta` is called."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
 
-    def publish(self) -> None:
+    def send_delta(self) -> None:
         """Publishes what no delta has carried yet."""
         self.cancel_timer()
         text = self.text[self._published :]
@@ -71,7 +71,7 @@ class ReplyText:
 
     async def draft(self) -> Draft:
         """The text as it now is, published, with its finished blocks rendered."""
-        self.publish()
+        self.send_delta()
         text = self.text
         await self._render_finished(text)
         return Draft(text, self._html, self._closed_units)

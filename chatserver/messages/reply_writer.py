@@ -182,7 +182,7 @@ class ReplyWriter:
 
     async def _finish(self, error: ChatserverError | None) -> None:
         """Stores the whole reply, with a last line that says how it ended, where that was not the answer's own end."""
-        self._written.publish()
+        self._written.send_delta()
         if error is not None:
             self._log(error)
         text = self._noted(error)

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from chatserver import generations, messages
+from chatserver import messages
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.errors import Invalid
+from chatserver.generations import deletion as generation_deletion
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, kept_text
 from chatserver.validation import LARGEST_NUMBER
@@ -48,7 +49,9 @@ async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAns
 
 
 async def delete_message(request: ApiRequest) -> None:
-    await request.state.database.run_system(generations.delete_message, request.viewer.id, request.id("message_id"))
+    await request.state.database.run_system(
+        generation_deletion.delete_message, request.viewer.id, request.id("message_id")
+    )
 
 
 async def stop_message(request: ApiRequest) -> MessageAnswer:

@@ -4,7 +4,6 @@ A verb that changed a message ends with `touch`, late in the transaction: it loc
 and announces it whole.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,7 +16,7 @@ from chatserver.events import session_channel
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged
-from chatserver.messages.models import Asset, AuthorKind, Generation, Message, MessageKind
+from chatserver.messages.models import AuthorKind, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
@@ -261,9 +260,11 @@ def _are_more(rows: list[Row], limit: int) -> bool:
 
 async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:
     pictured = [row["id"] for row in rows if row["kind"] != "text" and row["status"] != "deleted"]
-    generations = await _generations_of(tx, pictured) if pictured else {}
-    owners = await _owners_of(tx, rows)
-    return tuple(Message.from_row(row, generations.get(row["id"], []), owners.get(row["session_id"])) for row in rows)
+    generations = await tx.fetch_all("messages.generations_of", message_ids=pictured) if pictured else []
+    # Only what is done has files: what was just asked for, or is being made, costs no query for them.
+    done = [row["id"] for row in generations if row["status"] == "done"]
+    assets = await tx.fetch_all("generations.assets_of", generation_ids=done) if done else []
+    return Message.from_rows(rows, generations, assets, await _owners_of(tx, rows))
 
 
 async def _owners_of(tx: Transaction, rows: Sequence[Row]) -> dict[str, str]:
@@ -272,21 +273,3 @@ async def _owners_of(tx: Transaction, rows: Sequence[Row]) -> dict[str, str]:
     if not session_ids:
         return {}
     return {row["id"]: row["user_id"] for row in await tx.fetch_all("messages.owners", session_ids=list(session_ids))}
-
-
-async def _generations_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Generation]]:
-    rows = await tx.fetch_all("messages.generations_of", message_ids=message_ids)
-    # Only what is done has files: what was just asked for, or is being made, costs no look for them.
-    done = any(row["status"] == "done" for row in rows)
-    assets = await _assets_of(tx, message_ids) if done else {}
-    generations = defaultdict(list)
-    for row in rows:
-        generations[row["message_id"]].append(Generation.from_row(row, assets.get(row["id"], [])))
-    return generations
-
-
-async def _assets_of(tx: Transaction, message_ids: list[str]) -> dict[str, list[Asset]]:
-    assets = defaultdict(list)
-    for row in await tx.fetch_all("messages.assets_of", message_ids=message_ids):
-        assets[row["generation_id"]].append(Asset.from_row(row))
-    return assets

@@ -7,8 +7,10 @@ object has a row that names it.
 
 import structlog
 
-from chatserver import assets, credits, generations, messages, sessions, users
+from chatserver import credits, messages, sessions, users
+from chatserver.assets import service as assets
 from chatserver.database import Database, Transaction
+from chatserver.generations import cancellation
 from chatserver.users import authentication
 from chatserver.users.models import Visitor
 
@@ -38,7 +40,7 @@ async def close_account(tx: Transaction, user_id: str) -> None:
 async def _give_up(tx: Transaction, user_id: str) -> None:
     # Credits, generations, assets, sessions: the order of locks everywhere.
     await credits.lock_of_running(tx, user_id)
-    await generations.cancel_of_user(tx, user_id)
+    await cancellation.cancel_of_user(tx, user_id)
     await assets.delete_of_user(tx, user_id)
     await sessions.disown_memberships(tx, user_id, FORMER_MEMBER)
     await messages.disown(tx, user_id, FORMER_MEMBER)

@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
-from chatserver import assets, generations, messages, sessions, users
+from chatserver import messages, sessions, users
+from chatserver.assets import export as assets
 from chatserver.database import Database, Row, Transaction
+from chatserver.generations import export as generations
 from chatserver.users import rate_limits
 
 # Rows in one unit of work, which takes milliseconds.

@@ -4,8 +4,10 @@ The session's row stays without content, for purchases and the ledger of credits
 itself queries whether the viewer may.
 """
 
-from chatserver import assets, credits, generations, messages, sessions
+from chatserver import credits, messages, sessions
+from chatserver.assets import service as assets
 from chatserver.database import Transaction
+from chatserver.generations import cancellation
 
 # Messages that one batch removes with their generations, well within the deadline of a unit of work.
 _BATCH = 500
@@ -19,7 +21,7 @@ async def delete_session(tx: Transaction, viewer_id: str, session_id: str) -> No
     await sessions.require_owner(tx, viewer_id, session_id)
     await credits.lock(tx, session_id, "image")
     await credits.lock(tx, session_id, "video")
-    await generations.cancel_of_session(tx, session_id)
+    await cancellation.cancel_of_session(tx, session_id)
     await assets.delete_of_session(tx, session_id)
     await sessions.mark_deleted(tx, session_id)
     await messages.end_replies_of_session(tx, session_id)

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
-from chatserver import credits, generations, sessions
+from chatserver import credits, sessions
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.database import Transaction
+from chatserver.generations import cancellation
 from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session
 from chatserver.web.hosts import link_origin
@@ -120,7 +121,7 @@ async def remove_member(request: ApiRequest) -> None:
 
 async def _remove_member(tx: Transaction, session_id: str, user_id: str) -> None:
     # If the viewer may not remove this member, the transaction is rolled back, and nothing is cancelled.
-    await generations.cancel_of_member(tx, session_id, user_id)
+    await cancellation.cancel_of_member(tx, session_id, user_id)
     await sessions.remove_member(tx, session_id, user_id)
 
 

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from chatserver import config as configuration
-from chatserver import generations, users
+from chatserver import users
 from chatserver.database import Transaction, command_line
 from chatserver.errors import Invalid
+from chatserver.generations import cancellation
 from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import ApiToken, User
 from chatserver.users.password_reset import RESET_MINUTES
@@ -112,7 +113,7 @@ async def _begin_reset(tx: Transaction, email: str) -> str:
 
 async def _ban(tx: Transaction, email: str) -> User:
     user = await users.find(tx, email)
-    await generations.cancel_of_banned_user(tx, user.id)
+    await cancellation.cancel_of_banned_user(tx, user.id)
     await users.ban(tx, user.id)
     return user
 

@@ -261,7 +261,7 @@ SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timest
    AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
  ORDER BY a.generation_id DESC LIMIT :limit;
 
--- name: assets_for
+-- name: assets_of
 -- The stored files of these generations.
 SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND status = 'stored' ORDER BY id;
 

@@ -93,11 +93,6 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
        extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
   FROM generations g WHERE g.message_id = ANY(:message_ids::uuid[]) ORDER BY g.message_id, g.number;
 
--- name: assets_of
--- The stored files of the generations of these messages.
-SELECT a.* FROM assets a JOIN generations g ON g.id = a.generation_id
- WHERE g.message_id = ANY(:message_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
-
 -- Deletion, as the worker role: an author who has left, or whose session has expired, may still delete.
 
 -- name: rights

@@ -15,9 +15,10 @@ from chatserver.api.endpoint import Endpoint
 from chatserver.api.openapi import openapi
 from chatserver.credits.events import CreditsChanged
 from chatserver.generations import routes as generation_routes
+from chatserver.generations.events import Progress
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
 from chatserver.messages import routes as message_routes
-from chatserver.messages.events import Delta, MessageChanged, Progress
+from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.models import Author, Message
 from chatserver.messages.requests import CreateMessage
 from chatserver.plans import routes as plan_routes

@@ -15,14 +15,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
-from chatserver import assets, ids
+from chatserver import ids
 from chatserver.assets import pages, routes
+from chatserver.assets import service as assets
+from chatserver.assets.models import Asset, StagedFile
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
-from chatserver.messages.models import Asset
 from chatserver.state import State
 from chatserver.storage.base import Storage
 from chatserver.web import errors, middleware, templating
@@ -102,10 +103,10 @@ class SessionFiles:
         )  # fmt: skip
         return generation_id
 
-    async def stage(self, generation_id: str, file: Picture | Clip, attempt: int = 1) -> assets.StagedFile:
+    async def stage(self, generation_id: str, file: Picture | Clip, attempt: int = 1) -> StagedFile:
         return await self.database.run_system(assets.stage, generation_id, attempt, file)
 
-    async def put_bytes(self, staged: assets.StagedFile, file: Picture | Clip) -> None:
+    async def put_bytes(self, staged: StagedFile, file: Picture | Clip) -> None:
         await self.storage.put(staged.storage_key, file.data, file.content_type)
         await self.storage.put(staged.thumbnail_key, file.thumbnail, "image/webp")
 

@@ -8,7 +8,8 @@ import pytest
 import yarl
 from PIL import Image
 
-from chatserver import assets, ids, storage
+from chatserver import ids, storage
+from chatserver.assets import service as assets
 from chatserver.assets import signatures
 from chatserver.runtime import clock
 from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture, serving
@@ -101,7 +102,7 @@ async def test_what_is_staged_or_deleted_is_not_there(client, session_files):
 
 
 async def test_a_signature_opens_one_file_for_a_while(client, session_files, asset, film):
-    query = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
+    query = signatures.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
     for address in (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp")):
         assert (await ask(client, f"{address}?{query}"))[0] == 200
         assert (await ask(client, f"{address}?{query}", session_files.mallory))[0] == 200
@@ -110,11 +111,11 @@ async def test_a_signature_opens_one_file_for_a_while(client, session_files, ass
 
 
 async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, session_files, asset):
-    query = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
+    query = signatures.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
     fields = dict(part.split("=") for part in query.split("&"))
     expires, by, signature = fields["expires"], fields["by"], fields["signature"]
     wrong = [
-        assets.sign_address(SECRET_KEY, asset.id, session_files.ada, -1),
+        signatures.sign_address(SECRET_KEY, asset.id, session_files.ada, -1),
         f"expires={int(expires) + 1}&by={by}&signature={signature}",
         f"expires={expires}&by={by}&signature={signature[:-1]}",
         f"expires={expires}&by={by}&signature={signature}=",
@@ -130,9 +131,9 @@ async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, se
         f"expires=%D9%A1{expires}&by={by}&signature={signature}",
         f"expires={'9' * 5000}&by={by}&signature={signature}",
         f"expires={expires}&by={by}&signature=%FF%00%F0%9F%8C%85",
-        assets.sign_address("another key", asset.id, session_files.ada, 60),
+        signatures.sign_address("another key", asset.id, session_files.ada, 60),
         # By a stranger to the session, with a key that somebody learnt.
-        assets.sign_address(SECRET_KEY, asset.id, session_files.mallory, 60),
+        signatures.sign_address(SECRET_KEY, asset.id, session_files.mallory, 60),
     ]
     for query in wrong:
         assert (await ask(client, f"{asset.url}?{query}"))[0] == 404, query
@@ -142,7 +143,7 @@ async def test_a_wrong_signature_opens_nothing_but_takes_nothing_away(client, se
 
 async def test_a_signature_ends_with_its_time(monkeypatch):
     asset_id, signer = ids.new(), ids.new()
-    fields = dict(part.split("=") for part in assets.sign_address("key", asset_id, signer, 10).split("&"))
+    fields = dict(part.split("=") for part in signatures.sign_address("key", asset_id, signer, 10).split("&"))
     assert signatures.signer_of("key", asset_id, fields) == (signer, None)
     now = clock.seconds()
     monkeypatch.setattr(clock, "seconds", lambda: now + 11)
@@ -160,8 +161,8 @@ ENDS = {
 async def test_a_signature_ends_when_its_signer(client, session_files, asset, how):
     heidi = await make_user(session_files.database, "Heidi")
     await add_member(session_files.database, session_files.session_id, heidi)
-    query = assets.sign_address(SECRET_KEY, asset.id, heidi, 3600)
-    of_ada = assets.sign_address(SECRET_KEY, asset.id, session_files.ada, 3600)
+    query = signatures.sign_address(SECRET_KEY, asset.id, heidi, 3600)
+    of_ada = signatures.sign_address(SECRET_KEY, asset.id, session_files.ada, 3600)
     addresses = (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp"))
     for address in addresses:
         assert (await ask(client, f"{address}?{query}"))[0] == 200

@@ -5,10 +5,12 @@ import json
 import msgspec
 import pytest
 
-from chatserver import assets, generations, ids, sessions
+from chatserver import ids, sessions
 from chatserver.assets import commands
+from chatserver.assets import service as assets
 from chatserver.errors import NotFound
 from chatserver.events import session_channel
+from chatserver.generations import service as generations
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.realtime.ports import Caller

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chatserver import assets, ids, storage
+from chatserver import ids, storage
+from chatserver.assets import service as assets
 from chatserver.assets.audit import audit_store
 from chatserver.assets.keys import all_keys, base_of, is_ours
 from chatserver.assets.migration import migrate
@@ -154,7 +155,8 @@ async def test_an_owner_whose_bytes_are_all_gone_is_found(fresh):
 
 WORKER = """
 import asyncio, os, signal, sys
-from chatserver import assets, storage
+from chatserver import storage
+from chatserver.assets import service as assets
 from chatserver.database import Database, load_queries
 from chatserver.runtime import paths
 from tests.assets.session_files import picture

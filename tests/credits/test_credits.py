@@ -8,11 +8,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chatserver import assets, credits, generations, ids
+from chatserver import credits, ids
+from chatserver.assets import service as assets
 from chatserver.errors import Conflict, CreditsExhausted, ProviderDown
 from chatserver.generations import queue
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
+from chatserver.generations.requests import CreateGeneration
 from chatserver.imaging.protocol import Picture
 from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
@@ -25,7 +28,7 @@ CHOICES = {"image": ModelChoice("sketch", "Sketch"), "video": ModelChoice("sketc
 
 
 def request(client_id="", prompt="a red boat", **fields):
-    return generations.CreateGeneration(client_id=client_id or ids.new(), kind="image", prompt=prompt, **fields)
+    return CreateGeneration(client_id=client_id or ids.new(), kind="image", prompt=prompt, **fields)
 
 
 async def create(database, user, session, **fields):

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from chatserver import credits, generations, ids
-from chatserver.generations import CreateGeneration
+from chatserver import credits, ids
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
+from chatserver.generations.requests import CreateGeneration
 from tests.support.people import make_session, make_user, run_sql
 
 CHOICES = {"image": ModelChoice("sketch", "Sketch")}

@@ -5,11 +5,13 @@ import time
 
 import pytest
 
-from chatserver import credits, generations, ids
+from chatserver import credits, ids
 from chatserver.errors import ModelLoadingTooLong, ProviderCreditsUsedUp, ProviderDown, ProviderRateLimited
 from chatserver.generations import provider_limits, queue, queue_positions
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import Availability, LimitState, ProviderLimits
+from chatserver.generations.requests import CreateGeneration
 from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
 
@@ -31,7 +33,7 @@ async def session(database):
 async def enqueue(database, session, count=1, kind="image"):
     ada, session_id = session
     for _ in range(count):
-        request = generations.CreateGeneration(client_id=ids.new(), kind=kind, prompt="a cat", width=64, height=64)
+        request = CreateGeneration(client_id=ids.new(), kind=kind, prompt="a cat", width=64, height=64)
         await database.run_as(ada, generations.create, session_id, request, CHOICES)
 
 

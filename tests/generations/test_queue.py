@@ -5,12 +5,15 @@ import itertools
 
 import pytest
 
-from chatserver import assets, credits, generations
+from chatserver import credits
+from chatserver.assets import service as assets
 from chatserver.errors import ModelLoadingTooLong, ProviderDown
 from chatserver.generations import queue, queue_positions
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.generations.queue import Result, SavedProgress
+from chatserver.generations.requests import CreateGeneration
 from chatserver.imaging.protocol import Picture
 from chatserver.jobs.lease import LeaseLost
 from tests.support.people import make_session, make_user, run_sql
@@ -36,7 +39,7 @@ async def ada(database):
 
 async def ask(database, user, session, kind="image", **fields):
     """One message with its generations."""
-    request = generations.CreateGeneration(
+    request = CreateGeneration(
         client_id=f"c{next(_numbers)}", kind=kind, prompt="a red boat", **{"width": 64, "height": 64, **fields}
     )
     return await database.run_as(user, generations.create, session, request, CHOICES)

@@ -5,7 +5,8 @@ import itertools
 
 import pytest
 
-from chatserver import assets, credits, generations, ids, messages, sessions
+from chatserver import credits, ids, messages, sessions
+from chatserver.assets import service as assets
 from chatserver.errors import (
     Conflict,
     CreditsExhausted,
@@ -17,9 +18,11 @@ from chatserver.errors import (
     ProviderDown,
     SessionExpired,
 )
-from chatserver.generations import queue
+from chatserver.generations import deletion, queue
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
+from chatserver.generations.requests import CreateGeneration
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
 from tests.support.people import add_member, make_session, make_user, run_sql
@@ -37,7 +40,7 @@ _numbers = itertools.count()
 
 def request(**fields):
     usual = {"client_id": f"c{next(_numbers)}", "kind": "image", "prompt": "a red boat", "width": 64, "height": 64}
-    return generations.CreateGeneration(**{**usual, **fields})
+    return CreateGeneration(**{**usual, **fields})
 
 
 async def ask(database, user, session, choices=CHOICES, **fields):
@@ -345,7 +348,7 @@ async def test_a_deleted_message_gets_no_new_version(database, ada):
     session = await make_session(database, ada)
     message = await ask(database, ada, session)
     await bring_to(database, message.generations[0], "failed")
-    await database.run_system(generations.delete_message, ada, message.id)
+    await database.run_system(deletion.delete_message, ada, message.id)
     with pytest.raises(NotFound):
         await retry(database, ada, message.generations[0])
     assert await left(database, ada, session) == 8

@@ -9,9 +9,10 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import generations, ids, messages
+from chatserver import ids, messages
 from chatserver.config import load
 from chatserver.errors import BadParameters, ProviderDown, Truncated
+from chatserver.generations import deletion
 from chatserver.jobs.events import JobsWaiting
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import finish_reason, replies, reply_writer
@@ -191,7 +192,7 @@ async def test_the_model_reads_the_conversation_in_its_order(parts):
 async def test_the_model_is_not_told_what_was_deleted(parts):
     ada, session = await asked(parts.database, "my secret is a fish")
     gone = (await parts.database.run_as(ada, messages.newest, session)).messages[0]
-    await parts.database.run_system(generations.delete_message, ada, gone.id)
+    await parts.database.run_system(deletion.delete_message, ada, gone.id)
     said = "what was my secret?"
     await parts.database.run_as(ada, messages.say, session, CreateMessage("d", said), f"<p>{said}</p>")
     turns = (await claimed(parts.database)).turns

@@ -8,10 +8,11 @@ import pytest
 
 from chatserver import config
 from chatserver.credits.events import CreditsChanged
+from chatserver.generations.models import Stage
 from chatserver.markdown import parser
 from chatserver.messages import rendering
 from chatserver.messages.events import MessageChanged
-from chatserver.messages.models import Message, Stage
+from chatserver.messages.models import Message
 from chatserver.messages.rendering import Drawing
 from chatserver.web import templating
 from chatserver.web.site import Site

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver import generations, ids, messages
+from chatserver import ids, messages
 from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, SessionExpired
+from chatserver.generations import deletion
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
+from chatserver.generations.requests import CreateGeneration
 from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import replies, service
 from chatserver.messages.events import MessageChanged
@@ -62,7 +65,7 @@ async def test_a_message_sorts_after_those_that_a_process_with_a_faster_clock_st
     monkeypatch.setattr(clock, "time_ns", lambda: now() - 60 * 10**9)
     slower = await say(database, bob, session)
     monkeypatch.setattr(ids, "_last_tick", 0)
-    generation = generations.CreateGeneration(client_id="p1", kind="image", prompt="a sundial", width=64, height=64)
+    generation = CreateGeneration(client_id="p1", kind="image", prompt="a sundial", width=64, height=64)
     picture = await database.run_as(ada, generations.create, session, generation, {"image": ModelChoice("sketch", "")})
     order = [message.id for message in (*faster, slower, picture)]
     assert order == sorted(order)
@@ -109,7 +112,7 @@ async def test_when_the_time_is_up_nobody_says_or_stops_anything_but_one_deletes
     with pytest.raises(SessionExpired):
         await database.run_as(ada, messages.stop, message.id)
     assert [each.status for each in await all_of(database, ada, session)] == ["done", "streaming"]
-    await database.run_system(generations.delete_message, ada, message.id)
+    await database.run_system(deletion.delete_message, ada, message.id)
     # What was being written in answer to it goes with it.
     assert [each.status for each in await all_of(database, ada, session)] == ["deleted", "deleted"]
 
@@ -132,14 +135,14 @@ async def test_an_author_or_the_owner_deletes_and_nobody_else(database, ada, bob
     session = await make_session(database, ada, guests=(bob,))
     adas, bobs, second = [await say(database, user, session) for user in (ada, bob, bob)]
     with pytest.raises(NotAllowed):
-        await database.run_system(generations.delete_message, bob, adas.id)
+        await database.run_system(deletion.delete_message, bob, adas.id)
     with pytest.raises(NotFound):
-        await database.run_system(generations.delete_message, await make_user(database, "Eve"), adas.id)
+        await database.run_system(deletion.delete_message, await make_user(database, "Eve"), adas.id)
     for user, message in ((bob, bobs), (ada, second), (ada, adas)):
-        gone = await database.run_system(generations.delete_message, user, message.id)
+        gone = await database.run_system(deletion.delete_message, user, message.id)
         assert (gone.status, gone.text, gone.html) == ("deleted", "", "")
     published.clear()
-    again = await database.run_system(generations.delete_message, ada, adas.id)
+    again = await database.run_system(deletion.delete_message, ada, adas.id)
     assert (again.status, published) == ("deleted", [])
 
 
@@ -147,7 +150,7 @@ async def test_a_reply_that_is_deleted_is_written_no_further(database, ada):
     session = await make_session(database, ada)
     await say(database, ada, session)
     reply = await claim(database, session)
-    await database.run_system(generations.delete_message, ada, reply.message_id)
+    await database.run_system(deletion.delete_message, ada, reply.message_id)
     draft = replies.Draft("too late", "<p>too late</p>", 0)
     with pytest.raises(LeaseLost):
         await database.run_system(replies.save, reply, draft)

@@ -8,9 +8,11 @@ from typing import Any
 from PIL import Image
 
 from chatserver import ids
+from chatserver.assets.models import Asset
 from chatserver.credits.models import Balance, Balances
+from chatserver.generations.models import Generation, GenerationFault, Stage
 from chatserver.identity.colours import hue_of
-from chatserver.messages.models import Asset, Author, Generation, GenerationFault, Message, Stage
+from chatserver.messages.models import Author, Message
 from chatserver.plans.models import Plan, Price
 from chatserver.sessions.events import StatsChanged
 from chatserver.sessions.models import Member, Session

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from chatserver import generations, ids, messages, sessions, users
+from chatserver import ids, messages, sessions, users
 from chatserver.errors import (
     FreeSessionsUsedUp,
     RateLimited,
@@ -14,7 +14,9 @@ from chatserver.errors import (
     TooManyWaiting,
 )
 from chatserver.generations import prompt_improvement
+from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
+from chatserver.generations.requests import CreateGeneration
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
@@ -201,7 +203,7 @@ async def test_stop_is_told_to_the_writers_once(database, ada, published):
 
 
 async def ask(database, user, session, client_id=None, **fields):
-    request = generations.CreateGeneration(
+    request = CreateGeneration(
         client_id=client_id or ids.new(), kind="image", prompt="a boat", **{"width": 64, "height": 64, **fields}
     )
     return await database.run_as(user, generations.create, session, request, CHOICES)

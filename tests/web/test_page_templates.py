@@ -8,12 +8,13 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from chatserver import ids
+from chatserver.assets.models import Asset
 from chatserver.config import Config
 from chatserver.credits.models import Balance, Balances
 from chatserver.errors import Busy, Invalid
+from chatserver.generations.models import ENDED, Generation, GenerationFault, Stage
 from chatserver.generations.pages import Filters
 from chatserver.identity.viewer import Viewer
-from chatserver.messages.models import ENDED, Asset, Generation, GenerationFault, Stage
 from chatserver.plans.models import Plan, Price
 from chatserver.sessions.models import Card, Cover, Invitation, Member, Session
 from chatserver.web import filters, forms, templating

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from starlette.requests import HTTPConnection
 
-from chatserver import generations, ids, sessions
+from chatserver import ids, sessions
 from chatserver.database import Database
 from chatserver.generations import pages as generation_pages
+from chatserver.generations import service as generations
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.identity.viewer import Viewer
 from chatserver.sessions import pages as session_pages
@@ -18,7 +20,7 @@ from tests.support.people import make_session, make_user, run_sql
 from tests.support.site import BROWSER, Client, build, configured, running
 
 OURS = {**BROWSER, "Sec-Fetch-Site": "same-origin"}
-SKETCH = {kind: generations.ModelChoice("sketch", "Sketch (built in)") for kind in ("image", "video")}
+SKETCH = {kind: ModelChoice("sketch", "Sketch (built in)") for kind in ("image", "video")}
 
 
 async def identify(connection: HTTPConnection) -> Viewer | None:
