@@ -1,8 +1,8 @@
-"""What the events of a chat completion say, without I/O: text, the end, the usage, or what went wrong.
+"""Reads a chat completion from its events: text, the end, the usage, or an error. Without I/O.
 
-The shapes differ from service to service, so that every field is read as it may come: text as a string or in parts, in
-`delta`, `message` or `text`; the usage in a chunk of its own or in the last one; a fault as a string, an object or fields
-of its own, in an answer that is called a success. What says nothing to us is passed over.
+Services differ in their JSON, so every field is read in all known forms: text as a string or in parts, in `delta`,
+`message` or `text`; the usage in a separate chunk or in the last one; an error as a string, an object or separate fields,
+in a response with status 200. Unknown fields are ignored.
 """
 
 import unicodedata
@@ -13,145 +13,148 @@ from chatserver.errors import BadBytes, NoWords, Refused, Truncated, WrongAddres
 from chatserver.providers import reported_numbers
 from chatserver.providers.base import ChatChunk, LengthLimitReached, Retracted, TextDelta, Usage
 from chatserver.providers.error_responses import error_from_text, message_in
+from chatserver.providers.openai_chat.sse import ServerSentEvent
 from chatserver.providers.reasoning import ReasoningFilter
-from chatserver.providers.sse import Event
 
-# TGI's words for what it answers before a stream as a status.
+# TGI's error types, with the status that it uses for them before a stream.
 _STATUSES = {"validation": 422, "overloaded": 503}
-# "Not yet", as some write it.
-_NO_REASON = {"null", "none"}
+# Values of `finish_reason` that mean: not finished.
+_NOT_FINISHED = {"null", "none"}
 _LENGTH = {"length", "max_tokens", "model_length", "max_output_tokens"}
 _FILTERED = {"content_filter", "safety", "prohibited_content", "blocklist"}
 _BROKEN = {"error", "abort", "aborted"}
-# The parts of a text that comes in parts, by their type; a part of another type is no text.
-_TEXTUAL = {"", "text", "output_text", "refusal"}
-# What a text may hold without one word to see.
-_UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
-_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+# The types of content parts that hold text.
+_TEXT_PARTS = {"", "text", "output_text", "refusal"}
+# The Unicode categories of invisible characters.
+_INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 
 
-class Reading:
-    """What an answer has told so far: whether it has ended, and what it cost.
+class AnswerReader:
+    """The state of one answer.
 
-    `began` is true once anything came that only such a service sends, `alive` once the model has written or thought.
+    `recognized` is true once an event came that only a chat service sends, `started` once the model has sent text or
+    reasoning, `finished` after a finish reason, and `ended` after the end mark.
     """
 
-    def __init__(self, *, thinking: bool = False) -> None:
+    def __init__(self, *, reasoning_first: bool = False) -> None:
         self.ended = False
         self.finished = False
-        self.began = False
-        self.alive = False
+        self.recognized = False
+        self.started = False
         self.usage: Usage | None = None
-        self._cut = False
-        self._wordless = ""
+        self._length_limited = False
+        self._textless_kind = ""
         self._streamed = False
-        self._spoke = False
-        # The first half of a character that its escapes cut in two.
-        self._half = ""
-        self.thinking = ReasoningFilter(opened=thinking)
+        self._has_text = False
+        # A high surrogate at the end of a chunk, whose low surrogate comes with the next one.
+        self._surrogate = ""
+        self.reasoning = ReasoningFilter(opened=reasoning_first)
 
-    def take(self, event: Event) -> Iterator[ChatChunk]:
-        """The steps of one event; none for all that carries no text. Raises the fault that an event tells."""
+    def feed(self, event: ServerSentEvent) -> Iterator[ChatChunk]:
+        """The chunks of one event. Raises the error that an event reports."""
         if event.name == "error":
-            raise _told_by_event(event.data)
+            raise _error_in_event(event.data)
         for document in _documents(event.data):
             if document is None:
-                self.ended = self.began = True
+                self.ended = self.recognized = True
                 return
             if isinstance(document, Mapping):
-                yield from self._show(self._chunk(document, whole=event.raw))
-                self.began = self.began or _is_one(document)
+                yield from self._show(self._text_of(document, whole=event.raw))
+                self.recognized = self.recognized or _is_completion(document)
 
-    def finish(self) -> Iterator[ChatChunk]:
-        """The steps after the last event. Raises what an answer lacks that only stopped, or has no words."""
-        back, text = self.thinking.flush()
-        yield from self._steps(back, text + self._half)
+    def end(self) -> Iterator[ChatChunk]:
+        """The chunks after the last event. Raises WrongAddress, Truncated or NoWords for an incomplete answer."""
+        retract, text = self.reasoning.flush()
+        yield from self._chunks(retract, text + self._surrogate)
         if self.usage:
             yield self.usage
-        if not self.began:
+        if not self.recognized:
             raise WrongAddress
         if not (self.ended or self.finished):
             raise Truncated
-        if not self._spoke:
-            raise NoWords(self._without_words())
-        if self._cut:
+        if not self._has_text:
+            raise NoWords(self._why_no_text())
+        if self._length_limited:
             yield LengthLimitReached()
 
     def _show(self, text: str) -> Iterator[ChatChunk]:
         if text:
-            self.alive = True
-            yield from self._steps(*self.thinking.feed(self._in_whole_characters(text)))
+            self.started = True
+            yield from self._chunks(*self.reasoning.feed(self._joined_surrogates(text)))
 
-    def _in_whole_characters(self, text: str) -> str:
-        text = (self._half + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
-        self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
-        return text.removesuffix(self._half)
+    def _joined_surrogates(self, text: str) -> str:
+        text = (self._surrogate + text).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        self._surrogate = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        return text.removesuffix(self._surrogate)
 
-    def _steps(self, back: bool, text: str) -> Iterator[ChatChunk]:
-        if back:
-            self._spoke = False
+    def _chunks(self, retract: bool, text: str) -> Iterator[ChatChunk]:
+        if retract:
+            self._has_text = False
             yield Retracted()
         if text:
-            self._spoke = self._spoke or any(unicodedata.category(each) not in _UNSEEN for each in text)
+            self._has_text = self._has_text or any(unicodedata.category(each) not in _INVISIBLE for each in text)
             yield TextDelta(text)
 
-    def _chunk(self, chunk: Mapping[str, Any], *, whole: bool) -> str:
+    def _text_of(self, chunk: Mapping[str, Any], *, whole: bool) -> str:
         choice = _choice(chunk)
         _check(chunk, choice)
         usage = _usage(chunk)
         self.usage = usage or self.usage
         if choice is None:
-            # The chunk with the usage has no choices, and is the last; before the first word it is none.
-            self.finished = self.finished or (usage is not None and self.alive)
+            # The last chunk has the usage and no choices. Before the first text it is not the last.
+            self.finished = self.finished or (usage is not None and self.started)
             return ""
         text = self._text(choice)
-        self._note_end(choice.get("finish_reason") or choice.get("done_reason") or (choice.get("done") and "stop"))
-        # A server that does not stream answers with one document, whatever it was asked for.
+        self._set_finish_reason(
+            choice.get("finish_reason") or choice.get("done_reason") or (choice.get("done") and "stop")
+        )
+        # A server without streaming answers with one document.
         self.finished = self.finished or (whole and not choice.get("delta") and "done" not in choice)
         return text
 
-    def _note_end(self, reason: Any) -> None:
-        word = str(reason or "null").casefold()
-        if word in _NO_REASON:
+    def _set_finish_reason(self, reason: Any) -> None:
+        value = str(reason or "null").casefold()
+        if value in _NOT_FINISHED:
             return
-        if word in _FILTERED:
+        if value in _FILTERED:
             raise Refused("The assistant's service stopped this answer because of its own rules.")
-        if word in _BROKEN:
+        if value in _BROKEN:
             raise Truncated
         self.finished = True
-        self._cut = self._cut or word in _LENGTH
+        self._length_limited = self._length_limited or value in _LENGTH
 
     def _text(self, choice: Mapping[str, Any]) -> str:
         for name in ("delta", "message"):
             part = choice.get(name)
             if not part or (name == "message" and self._streamed):
-                # Some repeat the whole answer as a message at the end of its stream.
+                # Some servers repeat the whole answer as a message at the end of the stream.
                 continue
             text = self._part(part)
             self._streamed = self._streamed or (name == "delta" and bool(text))
             return text
-        return _words(choice.get("text")) or _words(choice.get("content"))
+        return _text_in(choice.get("text")) or _text_in(choice.get("content"))
 
     def _part(self, part: Any) -> str:
         if not isinstance(part, Mapping):
-            return _words(part)
-        if any(part.get(name) for name in _THOUGHTS) or _thinks(part.get("content")):
-            self.alive, self._wordless = True, "thoughts"
+            return _text_in(part)
+        if any(part.get(name) for name in _REASONING_FIELDS) or _has_reasoning(part.get("content")):
+            self.started, self._textless_kind = True, "reasoning"
         if part.get("tool_calls") or part.get("function_call"):
-            self.alive, self._wordless = True, "tools"
-        return _words(part.get("content")) or _words(part.get("refusal"))
+            self.started, self._textless_kind = True, "tools"
+        return _text_in(part.get("content")) or _text_in(part.get("refusal"))
 
-    def _without_words(self) -> str | None:
-        if self._wordless == "tools":
+    def _why_no_text(self) -> str | None:
+        if self._textless_kind == "tools":
             return "The assistant answered with a call of a tool, which this server does not have, and not with words."
-        if self._wordless == "thoughts" or self.thinking.found:
-            why = "reached its longest length while it was" if self._cut else "ended while it was still"
+        if self._textless_kind == "reasoning" or self.reasoning.found:
+            why = "reached its longest length while it was" if self._length_limited else "ended while it was still"
             return f"The assistant {why} thinking, before a word of its answer. Please ask again, or for less at once."
         return None
 
 
 def _documents(data: str) -> Iterator[Any]:
-    """The JSON of an event, None for its end mark; more than one where a server leaves the empty lines out."""
+    """The JSON documents of an event, None for the end mark; several where a server omits the empty lines between events."""
     data = data.strip().removeprefix("\ufeff")
     if not data:
         return
@@ -167,10 +170,10 @@ def _documents(data: str) -> Iterator[Any]:
                 yield from _documents(line)
         elif data[:1] in "{[":
             raise BadBytes("The assistant's service sent something that could not be read.") from error
-        # Anything else is a word of its own between the events: "ping", "keep-alive".
+        # Anything else is a keep-alive text between events, such as "ping".
 
 
-def _is_one(document: Mapping[str, Any]) -> bool:
+def _is_completion(document: Mapping[str, Any]) -> bool:
     return any(name in document for name in ("choices", "message", "done", "usage", "delta")) or (
         str(document.get("object", "")).startswith("chat.completion")
     )
@@ -182,29 +185,29 @@ def _choice(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
             return next((choice for choice in choices if isinstance(choice, Mapping)), None)
         case Mapping() as choice if choice:
             return choice
-    # Ollama's own protocol has the message itself; some proxies send the inside of a choice alone.
+    # Ollama's own protocol has the message directly; some proxies send only the content of a choice.
     return chunk if isinstance(chunk.get("message"), Mapping) or chunk.get("delta") else None
 
 
 def _check(chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> None:
-    """Raises what an event inside the stream says went wrong, in any of the shapes that services use."""
+    """Raises the error that an event in the stream reports, in any of its forms."""
     error = chunk.get("error") or chunk.get("error_message") or (choice and choice.get("error"))
     if not error and choice is None and not chunk.get("usage"):
         words = any(isinstance(chunk.get(name), str) for name in ("message", "msg"))
         error = chunk.get("errors") or chunk.get("detail") or (words and chunk)
     if error or chunk.get("object") == "error":
-        raise _told(chunk, error if isinstance(error, Mapping) else None)
+        raise _error_in(chunk, error if isinstance(error, Mapping) else None)
 
 
-def _told_by_event(data: str) -> Exception:
+def _error_in_event(data: str) -> Exception:
     try:
         document = reported_numbers.read_json(data)
     except ValueError:
         document = data
-    return _told(document if isinstance(document, Mapping) else {"error": document})
+    return _error_in(document if isinstance(document, Mapping) else {"error": document})
 
 
-def _told(chunk: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> Exception:
+def _error_in(chunk: Mapping[str, Any], error: Mapping[str, Any] | None = None) -> Exception:
     inside = error or (chunk["error"] if isinstance(chunk.get("error"), Mapping) else {})
     numbered = [inside.get("http_status_code"), inside.get("code"), inside.get("status"), chunk.get("code")]
     status = next((found for found in map(_status, [*numbered, chunk.get("status")]) if found), None)
@@ -218,26 +221,26 @@ def _status(value: Any) -> int | None:
     return status if status is not None and status >= 400 else None
 
 
-def _words(content: Any) -> str:
+def _text_in(content: Any) -> str:
     """The text of a content: a string, a part, or a list of both."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(_words(part) for part in content)
-    if isinstance(content, Mapping) and str(content.get("type") or "") in _TEXTUAL:
-        return _words(
+        return "".join(_text_in(part) for part in content)
+    if isinstance(content, Mapping) and str(content.get("type") or "") in _TEXT_PARTS:
+        return _text_in(
             next((content[name] for name in ("text", "content", "value", "refusal") if content.get(name)), "")
         )
     return ""
 
 
-def _thinks(content: Any) -> bool:
+def _has_reasoning(content: Any) -> bool:
     parts = content if isinstance(content, list) else []
-    return any(isinstance(part, Mapping) and part.get("type") in _THOUGHTS for part in parts)
+    return any(isinstance(part, Mapping) and part.get("type") in _REASONING_FIELDS for part in parts)
 
 
 def _usage(chunk: Mapping[str, Any]) -> Usage | None:
-    """Tokens as counted by the service, under any of their names; None where they are absent or no numbers."""
+    """The counted tokens, under any of their names; None where they are absent or invalid."""
     usage = chunk.get("usage")
     usage = usage if isinstance(usage, Mapping) else chunk
     tokens_in = _first_count(usage, "prompt_tokens", "input_tokens", "prompt_eval_count")
