@@ -1,7 +1,7 @@
-"""What somebody who means harm costs the others: the server's memory and descriptors, and a bystander's waits.
+"""The cost of abusive clients: the server's memory and file descriptors, and the latency of another user.
 
-Each kind of abuse is a coroutine over one running product; the bystander asks for a page and says something all the while,
-before it and during it.
+Each kind of abuse is a coroutine over one running product; the other user requests a page and sends messages before it and
+during it.
 """
 
 import asyncio
@@ -138,7 +138,7 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
 
 
 async def _bombs(scene: Scene) -> Sequence[Measurement]:
-    """Twenty texts that take for ever to colour, as fast as one person may say them."""
+    """Twenty texts whose highlighting does not end, as fast as one user may send them."""
     eve = await sign_up(scene.product, "Eve")
     room = await eve.joins(await eve.buys())
     for number in range(18):
@@ -148,7 +148,7 @@ async def _bombs(scene: Scene) -> Sequence[Measurement]:
 
 
 async def _openings(scene: Scene) -> Sequence[Measurement]:
-    """So many sockets that ask for everything at once, as many as one address may have beside the bystander's."""
+    """As many sockets as one address may have beside the other user's, each of which requests everything at once."""
     readers = [await sign_up(scene.product, f"Reader{number}") for number in range(9)]
     session = await long_session(scene.database, readers[0].id, count=LONG)
     for reader in readers[1:]:
@@ -158,7 +158,7 @@ async def _openings(scene: Scene) -> Sequence[Measurement]:
 
 
 async def _reads(person: Person, session: str) -> None:
-    """Takes all of an opening, and looks at none of it: what it means would be this process's work."""
+    """Receives an initial sync without parsing it, which would be work of this process."""
     address = urlsplit(person.product.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     lines = (

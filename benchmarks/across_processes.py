@@ -1,5 +1,5 @@
-"""What it costs that the speaker sits at another process: the same room of listeners, told by their own process, and by
-another one through Redis, in turns within one run."""
+"""The cost of a sender at another process: the same subscribers receive events of their own process, and of another one
+through Redis, alternately in one run."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What the benchmarks of the page share: the product with its embedded Postgres, Chromium, and somebody signed in."""
+"""Shared by the benchmarks of the page: the product with its embedded Postgres, Chromium, and a signed-in user."""
 
 import contextlib
 import tempfile

@@ -1,4 +1,4 @@
-"""Many people on one machine, who come from addresses of their own as far as the product can see."""
+"""Many users on one machine, each with a client address of its own (X-Forwarded-For)."""
 
 import asyncio
 import itertools
@@ -9,7 +9,7 @@ from tests.support.story import Person, sign_up
 # The product believes a proxy on loopback, which we are.
 SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1"}
 _numbers = itertools.count(1)
-# Passwords are hashed two at a time; whoever waits too long for that is told to come back.
+# Passwords are hashed two at a time; a request that waits too long for that is answered with Retry-After.
 AT_ONCE = 4
 
 

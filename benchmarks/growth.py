@@ -1,5 +1,5 @@
-"""What grows and what must not: a delivery with ever more sockets, a page of the stream with ever more messages, the
-gallery with ever more pictures. Each size beside the smallest, in one interleaved run.
+"""How costs grow: of a delivery with the number of sockets, of a page of the stream with the number of messages, of the
+gallery with the number of pictures. Each size beside the smallest, in one interleaved run.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ _PATHS = {
 
 
 class Unheard:
-    """A publisher for rows that nobody looks at yet."""
+    """A publisher for rows that no client reads yet."""
 
     def publish(self, announcements: list[Announcement]) -> None: ...
 

@@ -1,6 +1,6 @@
 """The chat page with twenty messages in Chromium: how long until one can write, how long it blocks, how much it moves.
 
-The page is opened with nothing kept (no file, no service worker), then again with everything kept; medians of the runs.
+The page is opened with an empty cache (no file, no service worker), then with a full one; medians of the runs.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What was measured, beside its goal: printed, and kept in docs/performance.md between two marks."""
+"""Prints measurements beside their goals, and writes them into docs/performance.md between two marks."""
 
 import os
 import platform

@@ -1,6 +1,7 @@
-"""Strangers who take connections and give nothing, in a process of their own: `python -m benchmarks.strangers KIND PORT`.
+"""Clients that hold connections without finishing a request, in a process of its own:
+`python -m benchmarks.strangers KIND PORT`.
 
-They come from an address of their own on the loopback network, and tell at the end how many bytes were taken from them.
+They use a loopback address of their own, and print at the end how many bytes the server has read.
 """
 
 import contextlib

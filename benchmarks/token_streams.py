@@ -1,4 +1,4 @@
-"""A hundred answers of the assistant at once, fifty tokens a second each, on one process: how late do the words arrive?
+"""A hundred answers of the assistant at once, fifty tokens a second each, on one process: how late do the tokens arrive?
 
 A model in a process of its own writes into each token when it was sent; a reader on the session's socket compares that
 with the moment at which the token's characters arrive. Lateness is what the product adds: reading the stream, merging to

@@ -19,7 +19,7 @@ VARIABLE = "ENV_FILE"
 DEFAULT = ".env"
 
 _SINGLE_QUOTED = re.compile(r"=\s*'")
-# A quotation mark that was never closed takes the lines after it into its value.
+# An unclosed quotation mark makes the following lines part of the value.
 _SWALLOWED_LINE = re.compile(r"\n\s*(?:export\s+)?[A-Z][A-Z0-9_]*\s*=")
 
 
@@ -45,16 +45,16 @@ class EnvFile:
 
 
 def load(environ: MutableMapping[str, str] | None = None) -> EnvFile:
-    """Adds the file's settings to the environment, except those that stand there already, even empty.
+    """Adds the file's settings to the environment, except those that are set already, even to an empty value.
 
-    Raises ConfigurationError where the file cannot be read, or for its first line that cannot be meant as it stands.
+    Raises ConfigurationError where the file cannot be read, or for its first invalid line.
     """
     environ = os.environ if environ is None else environ
     path = environ.get(VARIABLE, DEFAULT)
     text = _read(Path(path), required=VARIABLE in environ) if path else ""
     # The last of several lines with one name counts, as for a shell.
     entries = {entry.name: entry for entry in parse(text, path) if entry.name not in environ}
-    # As the environment keeps every text: UTF-8's bytes in whatever the locale makes of them.
+    # Encoded like every variable: as UTF-8, decoded by the locale.
     environ.update({name: os.fsdecode(entry.value.encode()) for name, entry in entries.items()})
     return EnvFile(Path(path), {name: entry.line for name, entry in entries.items()})
 
@@ -80,7 +80,7 @@ def _read(path: Path, *, required: bool) -> str:
 
 def _entry(binding: Binding, path: str) -> Entry:
     source = binding.original.string
-    # The parser counts from the empty lines before.
+    # The parser's line number is that of the first empty line before the entry.
     line = binding.original.line + source[: len(source) - len(source.lstrip())].count("\n")
     problem = _problem(binding)
     if problem:

@@ -231,13 +231,13 @@ class Config:
     )
 
     def __post_init__(self) -> None:
-        # Here, and not where the environment is read: whoever makes a Config may rely on the form of its addresses.
+        # Here, and not where the environment is read, so that every Config has normalised addresses.
         for name, value in _addresses(self).items():
             object.__setattr__(self, name, value)
 
     @property
     def origin(self) -> str:
-        """Scheme and host of the pages' own address, as a browser says it."""
+        """The origin of the pages, in the normal form of browsers."""
         if self.public_url:
             return self.public_url
         host = "localhost" if self.host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else self.host  # noqa: S104
@@ -277,7 +277,7 @@ def variables() -> dict[str, tuple[str, ...]]:
     return {field.name.upper(): values.names(field) for field in dataclasses.fields(Config)}
 
 
-# A name and a password that somebody wrote into an address, in any setting.
+# User and password in the URL of any setting.
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
 
@@ -314,7 +314,7 @@ _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 
 
 def _check(config: Config) -> None:
-    # The command line's, too, which has read it as a number by itself.
+    # Checked here, since the port of the command line is not parsed by `values`.
     if config.port < 0:
         raise ConfigurationError(f"PORT is {config.port}; it must be at least 0.")
     if config.port > 65535:
@@ -329,7 +329,7 @@ def _check(config: Config) -> None:
 
 
 def _addresses(config: Config) -> dict[str, Any]:
-    """Every setting that is an address, in its one form. Raises ConfigurationError where it is none."""
+    """Every setting that is an address, in its normal form. Raises ConfigurationError."""
     return {
         "host": _listening_host(config.host),
         "public_url": config.public_url and urls.public("PUBLIC_URL", config.public_url),

@@ -16,10 +16,12 @@ from chatserver.errors import ConfigurationError
 
 
 def names(field: "dataclasses.Field[Any]") -> tuple[str, ...]:
+    """The environment variables of a setting, the preferred one first."""
     return (field.name.upper(), *field.metadata["names"])
 
 
 def text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
+    """The trimmed value of a setting's first variable that is not empty, or None. Raises ConfigurationError."""
     for name in names(field):
         text = _in_utf8(name, environ.get(name, "")).strip()
         if text:
@@ -28,19 +30,20 @@ def text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str 
 
 
 def _in_utf8(name: str, text: str) -> str:
-    """A variable as it was meant: UTF-8, whatever the machine's locale made of it (LC_ALL=C, Latin-1)."""
+    """A variable decoded as UTF-8, whatever the locale (LC_ALL=C, Latin-1) has decoded it as."""
     if text.isascii():
         return text
     try:
         return os.fsencode(text).decode()
     except UnicodeError:
-        # Another encoding, which the locale knew to read; or neither did.
+        # Not UTF-8: the locale's own decoding is kept, unless it has failed too.
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ConfigurationError(f"{name} is not UTF-8 text.") from None
     return text
 
 
 def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
+    """The value of a setting of type `kind`. Raises ConfigurationError."""
     name = field.name.upper()
     if typing.get_origin(kind) is Literal:
         choices: tuple[str, ...] = typing.get_args(kind)
@@ -48,7 +51,7 @@ def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
             raise ConfigurationError(f"{name} is {shown(text)}; it must be one of: {', '.join(choices)}.")
         return text.lower()
     if typing.get_origin(kind) is tuple:
-        # Hosts, networks and providers: in none of them do capital letters mean anything.
+        # Hosts, networks and providers are all case-insensitive.
         return tuple(part.strip().lower() for part in text.split(",") if part.strip())
     if kind is bool:
         return _parse_bool(name, text)
@@ -69,7 +72,7 @@ def _parse_path(name: str, text: str) -> Path:
         raise ConfigurationError(
             f"{name} has letters that no file can have in this machine's locale. Set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
         ) from None
-    # In the bytes that were given, whatever the locale calls them.
+    # The bytes of the path as given, decoded by the locale.
     return Path(os.fsdecode(text.encode())).expanduser()
 
 
@@ -81,24 +84,24 @@ def _parse_bool(name: str, text: str) -> bool:
     raise ConfigurationError(f"{name} is {shown(text)}; it must be yes or no.")
 
 
-# What fits everywhere: into a timer, a socket's call and the database's integers.
-_MOST = 2_147_483_647
+# Fits into a timer, a socket option and an integer of the database.
+_MAX_INT = 2_147_483_647
 
 
 def _parse_int(name: str, text: str, minimum: int | None, maximum: int | None) -> int:
-    # int() would also read 8_000, and refuse thousands of digits in words of its own.
+    # int() would also accept 8_000, and raises its own error for thousands of digits.
     if not re.fullmatch(r"[+-]?\d{1,40}", text):
         raise ConfigurationError(f"{name} is {shown(text)}; it must be a whole number.")
     value = int(text)
     if minimum is not None and value < minimum:
         raise ConfigurationError(f"{name} is {value}; it must be at least {minimum:g}.")
-    if value > (largest := _MOST if maximum is None else maximum):
+    if value > (largest := _MAX_INT if maximum is None else maximum):
         raise ConfigurationError(f"{name} is {value}; it must be at most {largest}.")
     return value
 
 
 def shown(text: str) -> str:
-    """A wrong value in the one line that says so."""
+    """A wrong value as it is shown in an error, truncated to 60 characters."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -106,12 +109,12 @@ _KEYS = ("huggingface_api_key", "chat_api_key", "image_api_key")
 
 
 def _key(name: str, text: str) -> str:
-    """A key as it is meant: without the quotation marks and the "Bearer" that people copy along. It goes into a header."""
+    """An API key without the quotation marks and the "Bearer" that people copy along. It is sent in a header."""
     bare = text.strip("\"'").strip()
     bare = re.sub(r"^(authorization:\s*)?bearer\s+|^authorization:\s*", "", bare, flags=re.IGNORECASE)
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in bare):
         raise ConfigurationError(f"{name} holds a line break or another character that ends a line; set the bare key.")
-    # Of Hugging Face's token the doctor tells more than that.
+    # The doctor checks the Hugging Face token, with better messages.
     if name != "HUGGINGFACE_API_KEY" and not re.fullmatch(r"[!-~]+", bare):
         raise ConfigurationError(f"{name} holds a blank or a letter that no key has; set the bare key.")
     return bare

@@ -1,4 +1,4 @@
-"""Who may read the details of /metrics and /readyz: this machine, and whoever has METRICS_TOKEN."""
+"""Who may read the details of /metrics and /readyz: this machine, and clients with METRICS_TOKEN."""
 
 import hmac
 

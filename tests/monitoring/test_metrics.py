@@ -76,10 +76,10 @@ async def test_the_token_opens_both_from_wherever_it_comes(product):
 
 
 async def test_a_loop_that_stood_still_is_logged_and_counted(product):
-    before = long_standstills((await scrape(product))[1])
+    before = long_blocks((await scrape(product))[1])
     deadline = time.monotonic() + 60
     # On a busy machine a line may be just out, and what came in its wake is told with the next.
-    while not (told := [line for line in standstills(product) if line["longest"] >= 0.5]):
+    while not (told := [line for line in blocked_lines(product) if line["longest"] >= 0.5]):
         assert time.monotonic() < deadline, product.output()
         product.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(0.7)
@@ -87,14 +87,14 @@ async def test_a_loop_that_stood_still_is_logged_and_counted(product):
         await scrape(product)
     assert told[0]["level"] == "warning"
     assert told[0]["cpu_seconds"] < told[0]["seconds"]
-    assert long_standstills((await scrape(product))[1]) > before
+    assert long_blocks((await scrape(product))[1]) > before
 
 
-def standstills(product):
+def blocked_lines(product):
     return [json.loads(line) for line in product.output().splitlines() if '"event_loop.blocked"' in line]
 
 
-def long_standstills(text):
+def long_blocks(text):
     """How often the loop was late by more than a quarter of a second."""
     counted = dict(re.findall(r'^chatserver_loop_late_seconds_bucket{le="([^"]+)"} ([0-9.]+)$', text, re.MULTILINE))
     return float(counted["+Inf"]) - float(counted["0.25"])
