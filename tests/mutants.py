@@ -119,8 +119,9 @@ MUTANTS = (
         (
             (
                 "chatserver/generations/service.py",
-                "    await credits.lock(tx, session_id, request.kind)\n    await sessions.lock(tx, session_id)\n",
-                "",
+                "    await credits.lock(tx, session_id, request.kind)\n"
+                "    newest_message_id = await sessions.lock(tx, session_id)\n",
+                "    newest_message_id = None\n",
             ),
         ),
         "tests/credits/test_credits.py",

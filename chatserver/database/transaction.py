@@ -1,6 +1,6 @@
 """An open transaction, the first parameter of every verb: runs named queries and collects events to announce."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,7 +29,6 @@ class Transaction:
     limits: Limits = UNLIMITED
     timing: Timing = DEFAULT_TIMING
     announcements: list[Announcement] = field(default_factory=list)
-    after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     async def fetch_all(self, name: str, /, **values: Any) -> list[Row]:
         """Every row of a named query."""
@@ -61,7 +60,3 @@ class Transaction:
     def announce(self, channel: str, event: Event) -> None:
         """Publishes `event` on `channel` after COMMIT, and not at all after a rollback."""
         self.announcements.append(Announcement(channel, event))
-
-    def then(self, action: Callable[[], None]) -> None:
-        """Calls `action` after COMMIT. It must not wait or raise."""
-        self.after_commit.append(action)

@@ -190,8 +190,6 @@ class Database:
                 raise
             # Before the connection goes back, so that what was committed first is also announced first.
             self._publisher.publish(tx.announcements)
-            for action in tx.after_commit:
-                action()
             failpoints.at_verb("fan-out", verb)
             return result
 

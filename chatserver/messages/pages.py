@@ -69,7 +69,7 @@ async def _read_older(tx: Transaction, session_id: str, before: int | None) -> O
     return OlderPage(ordered, page.messages[0].seq if page.more else None)
 
 
-async def show_room(request: Request) -> Response:
+async def show_session(request: Request) -> Response:
     """The chat page; for those who sat there once, and for what was deleted, a page that says so."""
     viewer, state = require_viewer(request), _state(request)
     session_id = ids.parse(request.path_params["session_id"])
@@ -120,7 +120,7 @@ def _state(request: Request) -> State:
 
 
 PAGES = [
-    Route("/sessions/{session_id}", show_room),
+    Route("/sessions/{session_id}", show_session),
     Route("/sessions/{session_id}/messages", show_older),
     Route("/sessions/{session_id}/invite.svg", show_invite_code),
 ]
