@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page
 from benchmarks.chat_page import open_house, somebody
 from benchmarks.report import Measurement
 from tests.support.browser import LIVE
-from tests.support.wire import measured
+from tests.support.page_traffic import measured
 
 RUNS = 7
 MESSAGES = 20

@@ -16,9 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 PYTHON = [path for folder in ("chatserver", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
 SCRIPTS = sorted((ROOT / "static" / "js").rglob("*.js"))
-# Two classes of one name, and verbs of many, that are being renamed: both sets end empty.
-CLASSES_STILL_TWICE = {"Event"}
-VERBS_STILL_SHARED = set()
 QUERIES = sorted((ROOT / "sql" / "queries").rglob("*.sql"))
 
 
@@ -141,6 +138,11 @@ def test_what_a_term_names_exists():
     assert not missing
 
 
+def test_retired_words_are_listed_once():
+    listed = [word for word, *_ in table("Retired words")]
+    assert [word for word in listed if listed.count(word) > 1] == []
+
+
 def test_terms_are_sorted_and_said_once():
     sections = [re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE) for section in GLOSSARY.split("\n## ")]
     terms = [term for section in sections for term in section]
@@ -153,7 +155,7 @@ def test_no_class_name_is_defined_twice():
     places = defaultdict(list)
     for path, node in classes():
         places[node.name].append(path.relative_to(ROOT).as_posix())
-    assert {name: paths for name, paths in places.items() if len(paths) > 1 and name not in CLASSES_STILL_TWICE} == {}
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
 def test_a_verb_of_many_classes_has_one_meaning():
@@ -163,7 +165,7 @@ def test_a_verb_of_many_classes_has_one_meaning():
     }
     many = {
         name: sorted(node.name for group in related(name) for _, node in group)
-        for name in sorted(names - known - VERBS_STILL_SHARED)
+        for name in sorted(names - known)
         if len(related(name)) > 3
     }
     assert many == {}

@@ -16,7 +16,7 @@ from tests.messages.histories import long_session
 from tests.support import ports
 from tests.support import product as products
 from tests.support.people import add_member
-from tests.support.story import Room, sign_up
+from tests.support.story import SessionSocket, sign_up
 
 # The promise: nobody else waits longer for the loop.
 LOOP_SECONDS = 0.1
@@ -117,7 +117,7 @@ async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_
     before = _megabytes(product)
     async with answering(product):
         silent = [await _who_does_not_read(reader, session) for reader in people for _ in range(4)]
-        rooms = [Room(reader, session, product, "chat.v1.html") for reader in people]
+        rooms = [SessionSocket(reader, session, product, "chat.v1.html") for reader in people]
         await asyncio.gather(*(room.connect(0) for room in rooms))
         most = _megabytes(product)
         for room in rooms:

@@ -99,7 +99,7 @@ def test_whatever_changes_something_is_counted_or_says_here_why_not():
     assert reading <= set(routes)
 
 
-# The house --------------------------------------------------------------------------------------------------------
+# The installation --------------------------------------------------------------------------------------------------------
 
 
 class Told(Struct, frozen=True):
@@ -124,7 +124,7 @@ async def product(database_url, tmp_path_factory):
         yield process
 
 
-class House:
+class Installation:
     """Ada, her session with a picture in it, and her browser."""
 
     def __init__(self, database, ada, names) -> None:
@@ -162,7 +162,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-async def house(product, database):
+async def installation(product, database):
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
     room = await ada.joins(session)
@@ -178,27 +178,27 @@ async def house(product, database):
         "asset_id": asset["id"],
         "code": await ada.invites(session),
     }
-    return House(database, ada, names)
+    return Installation(database, ada, names)
 
 
 @pytest.fixture
-async def asker(product, house):
+async def asker(product, installation):
     """Her browser, signed in, with nothing counted."""
-    await house.forgets()
-    opened = await Asker(product, house.ada).signs_in()
-    await house.forgets()
+    await installation.forgets()
+    opened = await Asker(product, installation.ada).signs_in()
+    await installation.forgets()
     yield opened
     await opened.client.close()
 
 
-async def calls(house, asker, route, counted):
+async def calls(installation, asker, route, counted):
     """One call: None where it was done, else what was told."""
-    method, path = house.fill(route).split(" ", 1)
-    body = house.fill(counted.body)
+    method, path = installation.fill(route).split(" ", 1)
+    body = installation.fill(counted.body)
     if path.startswith("/api/"):
-        headers = {"Authorization": f"Bearer {house.ada.token}"}
+        headers = {"Authorization": f"Bearer {installation.ada.token}"}
         async with (
-            aiohttp.ClientSession(house.ada.product.url) as client,
+            aiohttp.ClientSession(installation.ada.product.url) as client,
             client.request(method, path, json=body, headers=headers) as answer,
         ):
             return await _told(answer)
@@ -222,12 +222,12 @@ CODES = {"free-sessions": "free-sessions-used-up"}
 
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
-async def test_every_route_that_changes_something_is_held_to_the_budget_of_its_person(house, asker, route):
+async def test_every_route_that_changes_something_is_held_to_the_budget_of_its_person(installation, asker, route):
     counted = ROUTES[route]
-    assert await calls(house, asker, route, counted) is None
-    await house.is_at_rest()  # a picture that is tried again while it is made is the same one, and answered
-    await house.used_up(counted.kind)
-    told = await calls(house, asker, route, counted)
+    assert await calls(installation, asker, route, counted) is None
+    await installation.is_at_rest()  # a picture that is tried again while it is made is the same one, and answered
+    await installation.used_up(counted.kind)
+    told = await calls(installation, asker, route, counted)
     assert told is not None, "it was done beyond the budget"
     assert told.status == 429
     assert told.header is not None and told.header >= 1
@@ -237,11 +237,11 @@ async def test_every_route_that_changes_something_is_held_to_the_budget_of_its_p
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"prompt.improve"}))
-async def test_every_command_that_changes_something_is_held_to_the_same_budget(house, asker, command):
-    await house.used_up(COMMANDS[command].kind)
-    room = await house.ada.joins({"id": house.names["session_id"]})
+async def test_every_command_that_changes_something_is_held_to_the_same_budget(installation, asker, command):
+    await installation.used_up(COMMANDS[command].kind)
+    room = await installation.ada.joins({"id": installation.names["session_id"]})
     with pytest.raises(Refusal) as refusal:
-        await room.asks(command, **house.fill(COMMANDS[command].body))
+        await room.asks(command, **installation.fill(COMMANDS[command].body))
     await room.leaves()
     assert refusal.value.code == "rate-limited"
     assert refusal.value.error["retry_after"] > 0
@@ -273,15 +273,15 @@ async def test_what_the_socket_allows_is_not_counted_twice(product, bob):
     await room.leaves()
 
 
-async def test_six_hundred_messages_by_http_are_not_accepted(house, asker):
+async def test_six_hundred_messages_by_http_are_not_accepted(installation, asker):
     route = "POST /api/v1/sessions/{session_id}/messages"
-    told = await asyncio.gather(*(calls(house, asker, route, ROUTES[route]) for _ in range(60)))
+    told = await asyncio.gather(*(calls(installation, asker, route, ROUTES[route]) for _ in range(60)))
     assert told.count(None) == 3
     assert {each.code for each in told if each} == {"rate-limited"}
 
 
-async def test_the_welcome_tells_what_is_allowed_here(house, asker):
-    room = await house.ada.joins({"id": house.names["session_id"]})
+async def test_the_welcome_tells_what_is_allowed_here(installation, asker):
+    room = await installation.ada.joins({"id": installation.names["session_id"]})
     welcome = await room.hears(lambda event: event["type"] == "welcome")
     await room.leaves()
     assert welcome["limits"]["commands_per_10_seconds"] == 3

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import product as products
 from tests.support.cluster import Cluster
-from tests.support.story import Room, sign_up
+from tests.support.story import SessionSocket, sign_up
 from tests.support.swift import KEYS
 
 SAY = "chatserver.messages.service.say"
@@ -61,22 +61,22 @@ async def ask(person, session, node, step, client_id):
     return (await person.call("POST", f"/sessions/{session['id']}/messages", body))["message"]
 
 
-async def start_doomed(machines, step):
+async def start_failing(machines, step):
     """A web process that dies when it comes to the step."""
-    folder = machines.folder / f"doomed-{uuid.uuid4().hex}"
+    folder = machines.folder / f"failing-{uuid.uuid4().hex}"
     return await products.start(folder, "serve", "--role", "web", **machines.settings, CRASH_AT=step)
 
 
 async def crash_a_node(machines, step, is_stored):
     [survivor] = machines.web
-    doomed = await start_doomed(machines, step)
+    failing = await start_failing(machines, step)
     ada = await sign_up(survivor, "Ada")
     session = await ada.buys("flash")
     other = await ada.joins(session)
     client_id = str(uuid.uuid4())
     with pytest.raises(aiohttp.ClientError):
-        await ask(ada, session, doomed, step, client_id)
-    assert await doomed.process.wait() == -9
+        await ask(ada, session, failing, step, client_id)
+    assert await failing.process.wait() == -9
     if is_stored:
         # Others get it by the poll, although nobody lives who could have told them.
         told = await other.sees(lambda message: message["text"] == step, patience=10)
@@ -103,11 +103,11 @@ async def test_p3_p10_a_node_killed_in_the_middle_of_a_resume_leaves_nothing_out
     await first.leaves()
     for number in range(8):
         await ask(ada, session, survivor, f"while away {number}", str(uuid.uuid4()))
-    doomed = await start_doomed(machines, "resume")
-    torn = Room(ada, session["id"], doomed, "chat.v1.json")
+    failing = await start_failing(machines, "resume")
+    torn = SessionSocket(ada, session["id"], failing, "chat.v1.json")
     with contextlib.suppress(AssertionError):
         await torn.connect(first.seq, patience=10)
-    assert await doomed.process.wait() == -9
+    assert await failing.process.wait() == -9
     await torn.is_closed()
     back = await ada.joins(session, after=max(first.seq, torn.seq))
     fresh = await ada.joins(session)
@@ -125,7 +125,7 @@ async def crash_a_worker(machines, ada, session, step):
     ada.product = machines.web[0]
     message = await ask(ada, session, ada.product, f"{step} {MAKE}", str(uuid.uuid4()))
     settings = {**machines.settings, "CRASH_AT": step}
-    worker = await products.start(machines.folder / f"doomed-{uuid.uuid4().hex}", "worker", wait=False, **settings)
+    worker = await products.start(machines.folder / f"failing-{uuid.uuid4().hex}", "worker", wait=False, **settings)
     assert await asyncio.wait_for(worker.process.wait(), 60) == -9, worker.output()
     await set_aside(machines.settings["DATABASE_URL"])
     return message

@@ -52,7 +52,7 @@ WIDE = {
     "HF_SECONDS": "9",
     "HF_LOADING_SECONDS": "2",
 }
-# Who serves which model in the house with several providers.
+# Who serves which model in the installation with several providers.
 SEVERAL = {
     "emulated/pictures": "nscale",
     "emulated/edit": "wavespeed",
@@ -71,7 +71,7 @@ async def emulator():
 
 
 @pytest.fixture(scope="module")
-async def houses(emulator, postgres_server, tmp_path_factory):
+async def installations(emulator, postgres_server, tmp_path_factory):
     """Products on databases of their own, begun at the same time: pictures from hf-inference, from fal, and one with
     several providers: pictures from nscale, variations from WaveSpeed, clips from Replicate."""
     async with contextlib.AsyncExitStack() as stack:
@@ -81,14 +81,14 @@ async def houses(emulator, postgres_server, tmp_path_factory):
             models = dict(zip(("IMAGE_MODEL", "IMAGE_EDIT_MODEL", "VIDEO_MODEL"), SEVERAL, strict=True))
             environ = {**emulator.environment(), **WIDE, "HF_PROVIDER": name, "DATABASE_URL": url}
             environ |= models if name == "auto" else {}
-            house = await stack.enter_async_context(products.running(tmp_path_factory.mktemp(name), **environ))
-            return name, house, url
+            installation = await stack.enter_async_context(products.running(tmp_path_factory.mktemp(name), **environ))
+            return name, installation, url
 
         for model, provider in SEVERAL.items():
             emulator.mappings[model] = {provider: hub.mapping_of(model)[provider]}
         names = ("hf-inference", "fal-ai", "auto")
         started = await asyncio.gather(*(start(name) for name in names))
-        yield {name: house for name, house, _ in started}
+        yield {name: installation for name, installation, _ in started}
     for _, _, url in started:
         await postgres_server.drop_database(url)
 
@@ -180,17 +180,17 @@ TASKS = [
 ]
 
 
-async def play(house, emulator, cases, at_most=12):
+async def play(installation, emulator, cases, at_most=12):
     """Asks for all of them, each batch in a session of its own; the ended generations by prompt, and what was heard."""
     for case in cases:
         emulator.wish(case.prompt, case.outcome, case.file)
     batches = [cases[start : start + at_most] for start in range(0, len(cases), at_most)]
-    played = await asyncio.gather(*(_play_batch(house, batch, f"Ada{n}") for n, batch in enumerate(batches)))
+    played = await asyncio.gather(*(_play_batch(installation, batch, f"Ada{n}") for n, batch in enumerate(batches)))
     return {prompt: found for batch in played for prompt, found in batch.items()}
 
 
-async def _play_batch(house, cases, name):
-    ada = await sign_up(house, name)
+async def _play_batch(installation, cases, name):
+    ada = await sign_up(installation, name)
     session = await ada.buys("pro")
     room = await ada.joins(session)
     source = await make_source(room, cases)
@@ -248,9 +248,9 @@ def check(case, generation):
     [("hf-inference", BYTES), ("fal-ai", QUEUES), ("auto", JSONS + PREDICTIONS + TASKS)],
 )
 async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs(
-    houses, emulator, provider, cases
+    installations, emulator, provider, cases
 ) -> None:
-    found = await play(houses[provider], emulator, cases)
+    found = await play(installations[provider], emulator, cases)
     for case in cases:
         check(case, found[case.prompt][0])
     stages = {case.prompt: found[case.prompt][1] for case in cases}
@@ -284,9 +284,9 @@ async def until(condition, seconds=20.0):
             await asyncio.sleep(0.05)
 
 
-async def test_every_failure_leaves_a_line_with_the_services_own_words(houses, emulator) -> None:
-    house = houses["hf-inference"]
-    ada = await sign_up(house, "Ada")
+async def test_every_failure_leaves_a_line_with_the_services_own_words(installations, emulator) -> None:
+    installation = installations["hf-inference"]
+    ada = await sign_up(installation, "Ada")
     room = await ada.joins(await ada.buys("pro"))
     said = {"error": f"the octopus\r\nhas a cold, says {TOKEN} at http://ada:canary@gpu.lan/?key=canary-17"}
     emulator.wish("a secret garden", Fail(400, said))
@@ -299,16 +299,16 @@ async def test_every_failure_leaves_a_line_with_the_services_own_words(houses, e
     with pytest.raises(Refusal):
         await room.asks("prompt.improve", prompt="a secret garden")
     for event in ("provider.failed", "generation.fault", "reply.failed", "prompt_improvement.failed"):
-        [line] = [line for line in house.output().splitlines() if f"{event}" in line and "octopus" in line]
+        [line] = [line for line in installation.output().splitlines() if f"{event}" in line and "octopus" in line]
         told = json.loads(line)
         assert told["said"].startswith("the octopus has a cold, says •••• at http://")
         assert (told["level"], told["status"] in {400, 402}) == ("warning", True)
-    assert not any(secret in house.output() for secret in (TOKEN, "canary", "secret garden", "octopus of mine"))
+    assert not any(secret in installation.output() for secret in (TOKEN, "canary", "secret garden", "octopus of mine"))
     await room.leaves()
 
 
-async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(houses, emulator) -> None:
-    ada = await sign_up(houses["hf-inference"], "Ada")
+async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(installations, emulator) -> None:
+    ada = await sign_up(installations["hf-inference"], "Ada")
     session = await ada.buys("pro")
     room = await ada.joins(session)
     # Clips have not been asked for here, so their mapping is not known yet.
@@ -331,9 +331,9 @@ async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(houses, e
     await room.leaves()
 
 
-async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(houses, emulator) -> None:
-    house = houses["auto"]
-    ada = await sign_up(house, "Ada")
+async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(installations, emulator) -> None:
+    installation = installations["auto"]
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys("pro")
     room = await ada.joins(session)
     emulator.script("text-to-image", [Fail(429, headers={"Retry-After": "3"})])
@@ -365,7 +365,7 @@ def progress_of(room, message):
     return [each for each in room.events if each.get("generation_id") == message["generations"][0]["id"]]
 
 
-async def test_bombs_and_endless_bodies_cost_bounded_memory(houses, emulator) -> None:
+async def test_bombs_and_endless_bodies_cost_bounded_memory(installations, emulator) -> None:
     cases = [
         Case("body of 200 MB", "bad-bytes", Endless(megabytes=200)),
         Case("body of 200 MB that says so", "bad-bytes", Endless(megabytes=200, say_length=True)),
@@ -373,10 +373,10 @@ async def test_bombs_and_endless_bodies_cost_bounded_memory(houses, emulator) ->
         Case("picture of 400 megapixels", "bad-bytes", Raw(pictures.pixel_bomb(), "image/png")),
         Case("packed bomb", "bad-bytes", Raw(pictures.gzip_bomb(), "image/png", headers={"Content-Encoding": "gzip"})),
     ]
-    house = houses["hf-inference"]
-    watching = asyncio.create_task(peak_of(house.process.pid))
-    before = memory_of(house.process.pid)
-    found = await play(house, emulator, cases)
+    installation = installations["hf-inference"]
+    watching = asyncio.create_task(peak_of(installation.process.pid))
+    before = memory_of(installation.process.pid)
+    found = await play(installation, emulator, cases)
     watching.cancel()
     peak = await watching
     for case in cases:
@@ -411,8 +411,8 @@ async def reply_to(room, text):
     return await room.sees(lambda each: each.get("reply_to") == said["id"] and each["status"] != "streaming")
 
 
-async def test_every_stream_of_the_assistant_ends_in_words(houses, emulator) -> None:
-    ada = await sign_up(houses["auto"], "Ada")
+async def test_every_stream_of_the_assistant_ends_in_words(installations, emulator) -> None:
+    ada = await sign_up(installations["auto"], "Ada")
     session = await ada.buys()
     room = await ada.joins(session)
     broken = {"error": {"message": "The model fell over", "http_status_code": 500}}
@@ -441,9 +441,9 @@ async def test_every_stream_of_the_assistant_ends_in_words(houses, emulator) -> 
     await room.leaves()
 
 
-async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream(houses, emulator) -> None:
-    house = houses["auto"]
-    ada = await sign_up(house, "Ada")
+async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream(installations, emulator) -> None:
+    installation = installations["auto"]
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     room = await ada.joins(session)
     emulator.script("chat", [Stream(text="word " * 4000, pause=0.02)])
@@ -460,10 +460,10 @@ async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream
     await room.leaves()
 
 
-async def test_the_plans_model_the_window_and_a_better_prompt(houses, emulator, tmp_path) -> None:
-    house = houses["auto"]
-    ada, bob = await sign_up(house, "Ada"), await sign_up(house, "Bob")
-    environ = house.environment
+async def test_the_plans_model_the_window_and_a_better_prompt(installations, emulator, tmp_path) -> None:
+    installation = installations["auto"]
+    ada, bob = await sign_up(installation, "Ada"), await sign_up(installation, "Bob")
+    environ = installation.environment
     await command(tmp_path, environ, "plans", "set", "flash", "--chat-model", "emulated/chat-large")
     session = await ada.buys("flash")
     room = await ada.joins(session)
@@ -577,8 +577,8 @@ async def test_breaker_fall_back_and_kill_switch(emulator, postgres_server, tmp_
         "PROVIDER_REST_SECONDS": "3",
         "DATABASE_URL": url,
     }
-    async with products.running(tmp_path, **settings) as house:
-        ada = await sign_up(house, "Ada")
+    async with products.running(tmp_path, **settings) as installation:
+        ada = await sign_up(installation, "Ada")
         session = await ada.buys("pro")
         room = await ada.joins(session)
         emulator.script("text-to-image", [Fail(503), Fail(503)])
@@ -597,9 +597,9 @@ async def test_breaker_fall_back_and_kill_switch(emulator, postgres_server, tmp_
         await command(tmp_path, environ, "providers", "resume", "huggingface")
         await room.sees_ended(paused)
         await room.leaves()
-    async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as house:
-        ada.product = house
-        room = await ada.joins(session, product=house)
+    async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as installation:
+        ada.product = installation
+        room = await ada.joins(session, product=installation)
         emulator.script("text-to-image", [Fail(402)])
         fallen = (await room.sees_ended(await room.generates("a picture by the next", width=64, height=64)))[
             "generations"

@@ -22,7 +22,7 @@ class LostCommit(Proxy):
     def __init__(self, target: proxy.Target) -> None:
         super().__init__(target)
         self.cuts = 0
-        self._doomed: set[asyncio.StreamWriter] = set()
+        self._failing: set[asyncio.StreamWriter] = set()
 
     async def _carry_there(
         self, reader: asyncio.StreamReader, there: asyncio.StreamWriter, back: asyncio.StreamWriter
@@ -34,14 +34,14 @@ class LostCommit(Proxy):
                 how, self.cut, self.cuts = self.cut, "never", self.cuts + 1
                 if how == "before":
                     raise ConnectionResetError
-                self._doomed.add(back)
+                self._failing.add(back)
             there.write(piece)
             await there.drain()
         there.close()
 
     async def _carry_back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while piece := await reader.read(65536):
-            if writer in self._doomed:
+            if writer in self._failing:
                 raise ConnectionResetError
             writer.write(piece)
             await writer.drain()

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.support import product as products
 from tests.support.cluster import Cluster
 from tests.support.conversation import talking
-from tests.support.story import Refusal, Room, sign_up
+from tests.support.story import Refusal, SessionSocket, sign_up
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,7 +137,7 @@ async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
     session = await ada.buys()
     rooms = [await ada.joins(session, product=cluster.web[number % 2]) for number in range(5)]
     await shows_presence(rooms[0], {"Ada": 5})
-    sixth = Room(ada, session["id"], cluster.web[0], "chat.v1.json")
+    sixth = SessionSocket(ada, session["id"], cluster.web[0], "chat.v1.json")
     with contextlib.suppress(AssertionError):
         await sixth.connect(patience=1)
     assert await sixth.is_closed() == 4429
@@ -149,18 +149,18 @@ async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
 
 
 async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, redis_server):
-    house = "203.0.113.7"
+    address = "203.0.113.7"
     # One after the other: a process hashes two passwords at once, and is busy for the rest.
     people = [await sign_up(cluster.web[number % 2], f"Guest-{number}") for number in range(11)]
     sessions = await asyncio.gather(*(person.buys() for person in people))
     for person in people:
-        person.headers = {"X-Forwarded-For": house}
+        person.headers = {"X-Forwarded-For": address}
     async with overhearing(redis_server) as told:
         rooms = []
         for person, session in zip(people[:10], sessions, strict=False):
             rooms += [await person.joins(session, product=cluster.web[number % 2]) for number in range(5)]
         late, session = people[10], sessions[10]
-        one_more = Room(late, session["id"], cluster.web[0], "chat.v1.json")
+        one_more = SessionSocket(late, session["id"], cluster.web[0], "chat.v1.json")
         with contextlib.suppress(AssertionError):
             await one_more.connect(patience=1)
         assert await one_more.is_closed() == 4429
@@ -168,7 +168,7 @@ async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, red
         late.headers = {"X-Forwarded-For": "203.0.113.8"}
         rooms.append(await late.joins(session))
     assert any(channel.startswith("chatserver:address:") for channel, _ in told)
-    assert not [line for line in told if house in str(line)]
+    assert not [line for line in told if address in str(line)]
     for room in (*rooms, one_more):
         await room.leaves()
 

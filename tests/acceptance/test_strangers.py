@@ -178,7 +178,7 @@ def test_every_route_and_every_command_has_its_entry_here():
     assert sorted([*commands, "typing"]) == sorted(COMMANDS)
 
 
-# The house --------------------------------------------------------------------------------------------------------
+# The installation --------------------------------------------------------------------------------------------------------
 
 
 class Asker:
@@ -228,7 +228,7 @@ async def _read(request) -> tuple[int, str]:
         return answer.status, (await answer.read()).decode(errors="replace")
 
 
-class House:
+class Installation:
     """Ada's session with all that can be in it, and those who knock."""
 
     names: dict[str, str]
@@ -264,21 +264,21 @@ class House:
 
 
 @pytest.fixture(scope="module")
-async def house(product, database, postgres_server, database_url):
+async def installation(product, database, postgres_server, database_url):
     admin = await asyncpg.connect(postgres_server.admin_url_of(database_url))
-    house = House(product, admin)
-    house.ada = ada = await sign_up(product, "Adaxcanary")
+    installation = Installation(product, admin)
+    installation.ada = ada = await sign_up(product, "Adaxcanary")
     session = await ada.buys("flash", "Canarytitle")
-    await _furnish(house, ada, session, database)
-    await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", house.askers["banned"].person.id)
-    await house.askers["banned"].takes_token("/sign-in")
-    yield house
-    for asker in house.askers.values():
+    await _furnish(installation, ada, session, database)
+    await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", installation.askers["banned"].person.id)
+    await installation.askers["banned"].takes_token("/sign-in")
+    yield installation
+    for asker in installation.askers.values():
         await asker.client.close()
     await admin.close()
 
 
-async def _furnish(house, ada, session, database):
+async def _furnish(installation, ada, session, database):
     room = await ada.joins(session)
     message = await room.says("canarywords")
     picture = await room.sees_ended(await room.generates("canaryprompt", width=64, height=64))
@@ -287,23 +287,25 @@ async def _furnish(house, ada, session, database):
     [generation] = picture["generations"]
     [asset] = generation["assets"]
     code = await ada.invites(session)
-    askers = {name: Asker(house.product, await sign_up(house.product, name)) for name in ("Eve", "Gus", "Bea")}
+    askers = {
+        name: Asker(installation.product, await sign_up(installation.product, name)) for name in ("Eve", "Gus", "Bea")
+    }
     for name in ("Gus", "Bea"):
         await askers[name].person.accepts(code)
-    rex = await sign_up(house.product, "Rex")
+    rex = await sign_up(installation.product, "Rex")
     await rex.accepts(code)
     await ada.call("DELETE", f"/sessions/{session['id']}/members/{rex.id}")
-    owner = Asker(house.product, ada)
-    nobody = Asker(house.product)
-    house.askers = {"stranger": askers["Eve"], "guest": askers["Gus"], "banned": askers["Bea"], "nobody": nobody}
-    for asker in (*house.askers.values(), owner):
+    owner = Asker(installation.product, ada)
+    nobody = Asker(installation.product)
+    installation.askers = {"stranger": askers["Eve"], "guest": askers["Gus"], "banned": askers["Bea"], "nobody": nobody}
+    for asker in (*installation.askers.values(), owner):
         await asker.signs_in()
     status, sign_ins = await owner.browser.call("GET", "/sign-ins")
     assert status == 200
     await owner.client.close()
     await database.run_system(users.begin_reset, ada.id)
-    house.session = session
-    house.names = {
+    installation.session = session
+    installation.names = {
         "email": ada.user["email"],
         "session_id": session["id"],
         "message_id": message["id"],
@@ -319,113 +321,113 @@ async def _furnish(house, ada, session, database):
         "hash": "0" * 16,
         "name:path": "../../pyproject.toml",
     }
-    house.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", code)
+    installation.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", code)
 
 
 # Routes -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["stranger", "nobody", "banned"])
-async def test_whoever_is_not_in_the_session_learns_and_changes_nothing_by_any_route(house, who):
-    asker, before = house.askers[who], await house.rows()
+async def test_whoever_is_not_in_the_session_learns_and_changes_nothing_by_any_route(installation, who):
+    asker, before = installation.askers[who], await installation.rows()
     expected, told = {}, {}
     for route, case in ROUTES.items():
         expected[route] = case.stranger if who == "stranger" else case.nobody
-        told[route], text = await asker.asks(route, house.path_of(route), house.fill(case.body))
-        assert not [secret for secret in house.secrets if secret in text], route
-        assert await house.rows() == before, route
+        told[route], text = await asker.asks(route, installation.path_of(route), installation.fill(case.body))
+        assert not [secret for secret in installation.secrets if secret in text], route
+        assert await installation.rows() == before, route
     assert told == expected
 
 
-async def test_a_stolen_token_is_nobodys_on_every_page_even_with_the_form_token_of_a_visitor(house):
-    thief, before = await Asker(house.product).signs_in(), await house.rows()
-    thief.client.headers["Authorization"] = f"Bearer {house.ada.token}"
+async def test_a_stolen_token_is_nobodys_on_every_page_even_with_the_form_token_of_a_visitor(installation):
+    thief, before = await Asker(installation.product).signs_in(), await installation.rows()
+    thief.client.headers["Authorization"] = f"Bearer {installation.ada.token}"
     pages = {route: case for route, case in ROUTES.items() if not route.split()[1].startswith(("/api/", "/files/"))}
     told = {}
     for route, case in pages.items():
-        told[route], text = await thief.asks(route, house.path_of(route), house.fill(case.body))
-        assert not [secret for secret in house.secrets if secret in text], route
-        assert await house.rows() == before, route
+        told[route], text = await thief.asks(route, installation.path_of(route), installation.fill(case.body))
+        assert not [secret for secret in installation.secrets if secret in text], route
+        assert await installation.rows() == before, route
     assert told == {route: case.nobody for route, case in pages.items()}
     await thief.client.close()
 
 
-async def test_a_guest_may_read_and_mark_but_not_what_is_the_owners(house):
-    asker, before = house.askers["guest"], await house.rows()
+async def test_a_guest_may_read_and_mark_but_not_what_is_the_owners(installation):
+    asker, before = installation.askers["guest"], await installation.rows()
     expected = {route: case.guest for route, case in ROUTES.items() if case.guest is not None}
     told = {}
     for route in expected:
-        told[route], _ = await asker.asks(route, house.path_of(route), house.fill(ROUTES[route].body))
-        assert await house.rows() == before, route
+        told[route], _ = await asker.asks(route, installation.path_of(route), installation.fill(ROUTES[route].body))
+        assert await installation.rows() == before, route
     assert told == expected
 
 
-async def test_ids_of_one_session_do_nothing_in_another(house):
-    eve, before = house.askers["stranger"].person, await house.rows()
+async def test_ids_of_one_session_do_nothing_in_another(installation):
+    eve, before = installation.askers["stranger"].person, await installation.rows()
     own = await eve.buys("pro")
     for method, path, body, expected in (
-        ("DELETE", f"/sessions/{own['id']}/members/{house.ada.id}", None, 404),
+        ("DELETE", f"/sessions/{own['id']}/members/{installation.ada.id}", None, 404),
         ("POST", f"/sessions/{own['id']}/generations", {**ASK, "source_asset_id": "{asset_id}"}, 422),
-        ("GET", f"/generations?session_id={house.session['id']}", None, 200),
+        ("GET", f"/generations?session_id={installation.session['id']}", None, 200),
     ):
         try:
-            answer = await eve.call(method, path, house.fill(body))
+            answer = await eve.call(method, path, installation.fill(body))
         except Refusal as refusal:
             assert refusal.status == expected, path
         else:
             assert (expected, answer) == (200, {"generations": [], "next": None})
-    assert await house.rows() == before
+    assert await installation.rows() == before
 
 
-async def test_a_guest_who_was_sent_away_is_a_stranger_again(house, product):
+async def test_a_guest_who_was_sent_away_is_a_stranger_again(installation, product):
     gone = Asker(product, await sign_up(product, "Zoe"))
-    await gone.person.accepts(await house.ada.invites(house.session))
-    await house.ada.call("DELETE", f"/sessions/{house.session['id']}/members/{gone.person.id}")
-    before = await house.rows()
+    await gone.person.accepts(await installation.ada.invites(installation.session))
+    await installation.ada.call("DELETE", f"/sessions/{installation.session['id']}/members/{gone.person.id}")
+    before = await installation.rows()
     for route, case in ROUTES.items():
         if route.startswith("GET /api") and case.guest is not None:
-            status, text = await gone.asks(route, house.path_of(route), None)
+            status, text = await gone.asks(route, installation.path_of(route), None)
             assert (status, "canary" in text) == (404, False), route
-    assert await gone.socket_code(house.session["id"]) == 4504
-    assert await house.rows() == before
+    assert await gone.socket_code(installation.session["id"]) == 4504
+    assert await installation.rows() == before
     await gone.client.close()
 
 
 # Sockets ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_socket_says_who_may_not_come_in(house):
-    askers, session_id = house.askers, house.session["id"]
+async def test_a_socket_says_who_may_not_come_in(installation):
+    askers, session_id = installation.askers, installation.session["id"]
     assert await askers["stranger"].socket_code(session_id) == 4504
     assert await askers["stranger"].socket_code(ids.new()) == 4504
     assert await askers["stranger"].socket_code("nonsense") == 4504
     assert await askers["nobody"].socket_code(session_id) == 4501
     assert await askers["banned"].socket_code(session_id) == 4501
-    for origin in ("https://evil.example", "null", f"{house.product.url}.evil.example", "http://127.0.0.1"):
+    for origin in ("https://evil.example", "null", f"{installation.product.url}.evil.example", "http://127.0.0.1"):
         assert await askers["guest"].socket_code(session_id, Origin=origin) == 4503, origin
 
 
-async def test_no_command_on_a_socket_of_ones_own_reaches_into_anothers_session(house):
-    eve, before = house.askers["stranger"].person, await house.rows()
+async def test_no_command_on_a_socket_of_ones_own_reaches_into_anothers_session(installation):
+    eve, before = installation.askers["stranger"].person, await installation.rows()
     room = await eve.joins(await eve.buys())
     for name, (body, code) in COMMANDS.items():
         try:
-            await room.asks(name, **house.fill(body))
+            await room.asks(name, **installation.fill(body))
         except Refusal as refusal:
             assert refusal.code == code, (name, refusal.error)
         else:
             assert code is None, name
-        assert await house.rows() == before, name
+        assert await installation.rows() == before, name
     heard = json.dumps(room.events)
-    assert not [secret for secret in house.secrets if secret in heard]
+    assert not [secret for secret in installation.secrets if secret in heard]
     await room.leaves()
 
 
-async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(house):
-    gus, before = house.askers["guest"].person, await house.rows()
+async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(installation):
+    gus, before = installation.askers["guest"].person, await installation.rows()
     own = await gus.joins(await gus.buys())
-    there = await gus.joins(house.session)
-    before = await house.rows()
+    there = await gus.joins(installation.session)
+    before = await installation.rows()
     for room in (own, there):
         for name, code in (
             ("message.delete", "not-allowed"),
@@ -434,11 +436,11 @@ async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(house)
             ("generation.retry", "guests-may-not"),
         ):
             with pytest.raises(Refusal) as refusal:
-                await room.asks(name, **house.fill(COMMANDS[name][0]))
+                await room.asks(name, **installation.fill(COMMANDS[name][0]))
             assert refusal.value.code == code, name
     with pytest.raises(Refusal) as refusal:
-        await own.asks("generation.create", **house.fill({**ASK, "source_asset_id": "{asset_id}"}))
+        await own.asks("generation.create", **installation.fill({**ASK, "source_asset_id": "{asset_id}"}))
     assert refusal.value.error["details"]["field"] == "source_asset_id"
-    assert await house.rows() == before
+    assert await installation.rows() == before
     await own.leaves()
     await there.leaves()

@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
 from tests.support.browser import LIVE, Desk, desk, say
-from tests.support.story import Refusal, Room, sign_up
+from tests.support.story import Refusal, SessionSocket, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +64,14 @@ class Stage:
     """A session, its owner's tabs and both people's sockets."""
 
     def __init__(
-        self, seat: Desk, emulator: Emulator, room: Room, guest: Room, live: Page, doubled: Page, fresh: Page
+        self,
+        seat: Desk,
+        emulator: Emulator,
+        room: SessionSocket,
+        guest: SessionSocket,
+        live: Page,
+        doubled: Page,
+        fresh: Page,
     ) -> None:
         self.seat, self.emulator, self.room, self.guest = seat, emulator, room, guest
         self.live, self.doubled, self.fresh = live, doubled, fresh

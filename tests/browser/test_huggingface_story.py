@@ -37,7 +37,7 @@ def emulator():
 
 
 @pytest.fixture(scope="module")
-async def house(emulator, database_url, tmp_path_factory):
+async def installation(emulator, database_url, tmp_path_factory):
     """The product with everything from the emulator."""
     settings = emulator.environment(DATABASE_URL=database_url, HF_REQUESTS_PER_HOUR="1000")
     async with products.running(tmp_path_factory.mktemp("huggingface"), **settings) as running:
@@ -49,8 +49,10 @@ async def sentences(page: Page) -> list[str]:
     return found
 
 
-async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(house, emulator, browser) -> None:
-    ada = await sign_up(house, "Ada")
+async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(
+    installation, emulator, browser
+) -> None:
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     async with desk(browser, ada) as seat:
         page = await seat.open_room(session)
@@ -74,8 +76,8 @@ async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(
         await expect(page.locator('#details credit-balance[data-kind="image"] [data-slot="number"]')).to_have_text("7")
 
 
-async def test_the_assistant_streams_code_and_is_stopped_half_way(house, emulator, browser) -> None:
-    ada = await sign_up(house, "Ada")
+async def test_the_assistant_streams_code_and_is_stopped_half_way(installation, emulator, browser) -> None:
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     async with desk(browser, ada) as seat:
         page = await seat.open_room(session)
@@ -93,9 +95,9 @@ async def test_the_assistant_streams_code_and_is_stopped_half_way(house, emulato
 
 
 async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and_goes_on(
-    house, emulator, browser
+    installation, emulator, browser
 ) -> None:
-    ada = await sign_up(house, "Ada")
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     async with desk(browser, ada) as seat:
         page = await seat.open_room(session)
@@ -120,8 +122,10 @@ async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and
         assert [each["content"] for each in sent[-2:]] == ["One, two, three,", "@assistant Please go on."]
 
 
-async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved(house, emulator, browser) -> None:
-    ada = await sign_up(house, "Ada")
+async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved(
+    installation, emulator, browser
+) -> None:
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     async with desk(browser, ada) as seat:
         page = await seat.open_room(session)
@@ -142,8 +146,8 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
         await expect(page.locator("#composer-text")).to_have_value("A green hill at dawn, mist in the valley")
 
 
-async def test_a_fault_says_four_things_in_the_tile(house, emulator, browser) -> None:
-    ada = await sign_up(house, "Ada")
+async def test_a_fault_says_four_things_in_the_tile(installation, emulator, browser) -> None:
+    ada = await sign_up(installation, "Ada")
     session = await ada.buys()
     async with desk(browser, ada) as seat:
         page = await seat.open_room(session)

@@ -15,7 +15,7 @@ from playwright.async_api import Page
 
 from tests.support import product as products
 from tests.support.browser import PHONE, desk
-from tests.support.story import Room, sign_up
+from tests.support.story import SessionSocket, sign_up
 
 pytestmark = [
     pytest.mark.browser,
@@ -66,7 +66,7 @@ async def test_screenshots(database_url, browser, tmp_path) -> None:
         await guest.leaves()
 
 
-async def spend_an_evening(room: Room, guest: Room) -> None:
+async def spend_an_evening(room: SessionSocket, guest: SessionSocket) -> None:
     """A conversation, two finished pictures, of which one is a favourite, and an answer of the built-in guide."""
     await guest.says("Two pictures for the hallway? Something warm.")
     made = await room.generates("a beautiful sunset over mountains", count=2, seed=5, **WIDE_PICTURE)

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import LIVE, TEXT, Desk, ask_for_pictures, fill_sign_in, say, seat_at
-from tests.support.story import Person, Room, sign_up
+from tests.support.story import Person, SessionSocket, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ async def ends_all_sign_ins(page: Page) -> None:
     }""")
 
 
-def said_by(room: Room) -> list[tuple[str, str]]:
+def said_by(room: SessionSocket) -> list[tuple[str, str]]:
     everything = sorted(room.messages.values(), key=lambda each: each["id"])
     return [(each["author"]["name"], each["text"]) for each in everything if each["kind"] == "text"]
 

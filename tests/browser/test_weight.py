@@ -1,10 +1,10 @@
-"""The chat page is light: its requests and its bytes on the wire, counted by Chromium; `tests/support/wire.py` says how."""
+"""The chat page is light: its requests and bytes received, as Chromium counts them (`tests/support/page_traffic.py`)."""
 
 import pytest
 
 from tests.support.browser import desk, seat_at
+from tests.support.page_traffic import measured
 from tests.support.story import sign_up
-from tests.support.wire import measured
 
 pytestmark = pytest.mark.browser
 

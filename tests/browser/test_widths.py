@@ -9,7 +9,7 @@ from playwright.async_api import Page
 from tests.emulators.huggingface import Stream
 from tests.support.browser import desk
 from tests.support.product import Product
-from tests.support.story import Person, Room, call, sign_up
+from tests.support.story import Person, SessionSocket, call, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -130,7 +130,7 @@ async def test_nothing_widens_the_stream_while_it_is_being_written(emulated_prod
         await stop(room, reply)
 
 
-async def stop(room: Room, reply: dict[str, Any]) -> None:
+async def stop(room: SessionSocket, reply: dict[str, Any]) -> None:
     await room.asks("message.stop", message_id=reply["id"])
     await room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
     await room.leaves()

@@ -40,7 +40,7 @@ NAMES = [
 
 @pytest.fixture
 def environ(huggingface, database_url, tmp_path):
-    """A house in which all is well."""
+    """A configuration in which everything works."""
     port = str(ports.reserve())
     return huggingface.environment(DATABASE_URL=database_url, DATA_DIR=str(tmp_path / "data"), PORT=port)
 

@@ -18,7 +18,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-class Room:
+class SessionRows:
     """A session with its owner, a guest, and what both made in it, as rows."""
 
     def __init__(self, database, owner, guest):
@@ -154,7 +154,7 @@ async def test_the_address_is_free_again(database):
 
 async def test_words_in_the_sessions_of_others_stay_without_the_name_and_every_reader_hears_of_it(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await Room(database, ada, guest).open()
+    room = await SessionRows(database, ada, guest).open()
     first, mine = await room.message(guest, text="I was here"), await room.message(ada, text="mine")
     picture, last = await room.generation(guest, 1), await room.message(guest, text="bye")
     await leaves(database, guest)
@@ -170,7 +170,7 @@ async def test_words_in_the_sessions_of_others_stay_without_the_name_and_every_r
 
 async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await Room(database, ada, guest).open()
+    room = await SessionRows(database, ada, guest).open()
     queued, rendering = await room.generation(guest, 1), await room.generation(guest, 2, "rendering")
     of_ada, done = await room.generation(ada, 3), await room.picture(guest, 4)
     await leaves(database, guest)
@@ -196,7 +196,7 @@ async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once
 
 async def test_ones_own_sessions_go_with_all_in_them_once_the_files_are_swept(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await Room(database, ada, guest).open()
+    room = await SessionRows(database, ada, guest).open()
     await room.picture(ada, 1)
     await room.picture(guest, 2)
     await leaves(database, ada)
@@ -216,7 +216,7 @@ async def test_ones_own_sessions_go_with_all_in_them_once_the_files_are_swept(da
 
 async def test_what_slipped_in_while_the_account_closed_is_let_go_of_later(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await Room(database, ada, guest).open()
+    room = await SessionRows(database, ada, guest).open()
     await leaves(database, guest)
     await room.picture(guest, 1)
     late = await room.message(guest, text="late")
@@ -233,7 +233,7 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     ada, guest = await member(database), await member(database, "Gus")
     await signed_in_user(database, ada)
     token = await create_api_token(database, ada)
-    room = await Room(database, ada, guest).open()
+    room = await SessionRows(database, ada, guest).open()
     for number in range(1100):
         if number < 3 or number % 100 == 0:
             await room.message(ada, text=f"line {number} “quoted” \u2028")

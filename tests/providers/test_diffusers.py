@@ -222,12 +222,12 @@ async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
 async def test_a_process_that_does_not_stop_is_killed_and_the_next_picture_works(diffusers, monkeypatch):
     monkeypatch.setattr(provider, "STOP_SECONDS", 0.2)
     run = await begun(diffusers, LONG)
-    (deaf,) = diffusers.pids
-    os.kill(deaf, signal.SIGSTOP)
+    (stopped,) = diffusers.pids
+    os.kill(stopped, signal.SIGSTOP)
     await run.aclose()
     assert isinstance((await steps_of(diffusers, asked()))[-1], Finished)
-    assert deaf not in diffusers.pids
-    assert not psutil.pid_exists(deaf)
+    assert stopped not in diffusers.pids
+    assert not psutil.pid_exists(stopped)
 
 
 async def test_a_killed_process_is_provider_down_and_the_next_one_reports_its_load_and_paints_the_same(diffusers):

@@ -4,7 +4,7 @@ import statistics
 import time
 from typing import Any
 
-from tests.support.story import Room
+from tests.support.story import SessionSocket
 
 # What P11 says, and what a machine that does nine other things may add to the slowest of several.
 PROMISED_SECONDS, LOADED_SECONDS = 1.5, 3.0
@@ -12,7 +12,7 @@ PROMISED_SECONDS, LOADED_SECONDS = 1.5, 3.0
 REPLY_SECONDS = 1.0
 
 
-async def delivery(rooms: list[Room], text: str) -> tuple[float, float]:
+async def delivery(rooms: list[SessionSocket], text: str) -> tuple[float, float]:
     """Seconds until the answer, and until the other machine's tab shows what was said."""
     began = time.monotonic()
     await rooms[0].says(text)
@@ -21,7 +21,7 @@ async def delivery(rooms: list[Room], text: str) -> tuple[float, float]:
     return answered, time.monotonic() - began
 
 
-async def check_delivery(rooms: list[Room], name: str) -> None:
+async def check_delivery(rooms: list[SessionSocket], name: str) -> None:
     """From the first to the second, three times: answers do not wait, deliveries come as promised, once, in order."""
     times = [await delivery(rooms, f"{name} {number}") for number in range(3)]
     answers, deliveries = zip(*times, strict=True)

@@ -70,13 +70,13 @@ class Person:
         after: int | None = None,
         subprotocol: str = "chat.v1.json",
         product: Product | None = None,
-    ) -> "Room":
-        room = Room(self, session["id"], product or self.product, subprotocol)
+    ) -> "SessionSocket":
+        room = SessionSocket(self, session["id"], product or self.product, subprotocol)
         await room.connect(after)
         return room
 
 
-class Room:
+class SessionSocket:
     """One open websocket of a person, with everything it was told."""
 
     def __init__(self, person: Person, session_id: str, product: Product, subprotocol: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from tests.support.product import Product
-from tests.support.story import Person, Refusal, Room
+from tests.support.story import Person, Refusal, SessionSocket
 
 # Between attempts to come back: the browser's own back-off begins here.
 PAUSE_SECONDS = (0.05, 0.5)
@@ -31,7 +31,7 @@ class Tab:
         self.closes: list[int | None] = []
         self.away: list[float] = []
         self._turn = itertools.count(first)
-        self._room: Room | None = None
+        self._room: SessionSocket | None = None
         self._live = asyncio.Event()
         self._task = asyncio.create_task(self._stay())
 
@@ -61,10 +61,10 @@ class Tab:
                 await self._room.leaves()
             await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
 
-    async def _connect(self) -> Room:
+    async def _connect(self) -> SessionSocket:
         nodes = self._nodes()
         node = nodes[next(self._turn) % len(nodes)]
-        room = Room(self.person, self.session_id, node, "chat.v1.json")
+        room = SessionSocket(self.person, self.session_id, node, "chat.v1.json")
         try:
             await room.connect(self.seq if self.seqs else None, patience=5)
         except BaseException:
@@ -72,7 +72,7 @@ class Tab:
             raise
         return room
 
-    async def _follow(self, room: Room) -> None:
+    async def _follow(self, room: SessionSocket) -> None:
         """Applies what comes until the socket is closed."""
         done = 0
         while True:
@@ -147,7 +147,7 @@ class Gone(Exception):
     """The socket ended before the answer came."""
 
 
-async def _answer(room: Room, command: str, fields: dict[str, Any]) -> dict[str, Any]:
+async def _answer(room: SessionSocket, command: str, fields: dict[str, Any]) -> dict[str, Any]:
     ref = await room.send(command, **fields)
     found: list[dict[str, Any]] = []
 

@@ -13,7 +13,7 @@ from tests.emulators.huggingface.outcomes import Call
 Succeed = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-class House(Protocol):
+class EmulatorState(Protocol):
     """What the routes need of the emulator."""
 
     jobs: dict[str, Running]
@@ -21,7 +21,7 @@ class House(Protocol):
     def keep(self, call: Call) -> str: ...
 
 
-def bytes_of(house: House) -> Succeed:
+def bytes_of(emulator: EmulatorState) -> Succeed:
     """hf-inference: the picture itself, as JPEG although PNG was asked for."""
 
     async def succeed(call: Call) -> web.StreamResponse:
@@ -29,44 +29,44 @@ def bytes_of(house: House) -> Succeed:
             return await call.file.answer(call)
         headers = {"x-compute-type": "2-a10-g", "x-compute-time": "1.23"}
         if isinstance(call.plan, Embedded):
-            return _embedded(house, call, call.plan.form)
+            return _embedded(emulator, call, call.plan.form)
         return web.Response(body=call.data, content_type=call.content_type, headers=headers)
 
     return succeed
 
 
-def images_of(house: House) -> Succeed:
+def images_of(emulator: EmulatorState) -> Succeed:
     """nscale, together and self-hosted servers: base64 in JSON."""
 
     async def succeed(call: Call) -> web.StreamResponse:
-        return _embedded(house, call, call.plan.form if isinstance(call.plan, Embedded) else "b64")
+        return _embedded(emulator, call, call.plan.form if isinstance(call.plan, Embedded) else "b64")
 
     return succeed
 
 
-def _embedded(house: House, call: Call, form: str) -> web.Response:
+def _embedded(emulator: EmulatorState, call: Call, form: str) -> web.Response:
     text = base64.b64encode(call.data).decode()
     documents: dict[str, Any] = {
         "b64": {"created": 1, "data": [{"b64_json": text}]},
         "bad": {"data": [{"b64_json": "***not base64***"}]},
         "empty": {"data": []},
-        "url": {"data": [{"url": call.url or house.keep(call)}]},
-        "output": {"output": [call.url or house.keep(call)]},
+        "url": {"data": [{"url": call.url or emulator.keep(call)}]},
+        "output": {"output": [call.url or emulator.keep(call)]},
         "string": text,
     }
     return web.json_response(documents[form])
 
 
-def fal(house: House) -> Succeed:
+def fal(emulator: EmulatorState) -> Succeed:
     """fal's queue, or its direct route where the queue was not asked for (the official client's pictures)."""
 
     async def succeed(call: Call) -> web.StreamResponse:
-        file_url = call.url or house.keep(call)
+        file_url = call.url or emulator.keep(call)
         if "_subdomain" not in call.request.query:
             return web.json_response(_fal_result(call, file_url, nsfw=False))
         plan = call.plan if isinstance(call.plan, Queue) else Queue()
         name = str(uuid.uuid4())
-        house.jobs[name] = Running(call, plan, file_url)
+        emulator.jobs[name] = Running(call, plan, file_url)
         # The endpoint's sub-path is dropped, and the host is fal's own.
         root = "/".join(call.request.path.removeprefix("/fal-ai/").split("/")[:2])
         address = f"https://queue.fal.run/{root}/requests/{name}"
@@ -112,14 +112,14 @@ def _fal_result(call: Call, url: str, nsfw: bool) -> dict[str, Any]:
     return {"images": [image], "seed": call.seed, "has_nsfw_concepts": [nsfw], "prompt": call.prompt, "timings": {}}
 
 
-def replicate(house: House) -> Succeed:
+def replicate(emulator: EmulatorState) -> Succeed:
     """A prediction, done within the call or still processing."""
 
     async def succeed(call: Call) -> web.StreamResponse:
         plan = call.plan if isinstance(call.plan, Prediction) else Prediction()
         name = uuid.uuid4().hex[:26]
-        house.jobs[name] = Running(call, plan, call.url or house.keep(call))
-        return web.json_response(prediction(name, house.jobs[name]), status=201)
+        emulator.jobs[name] = Running(call, plan, call.url or emulator.keep(call))
+        return web.json_response(prediction(name, emulator.jobs[name]), status=201)
 
     return succeed
 
@@ -138,14 +138,14 @@ def prediction(name: str, job: Running) -> dict[str, Any]:
     return state | {"output": [job.file_url]} if done >= total else state
 
 
-def wavespeed(house: House) -> Succeed:
+def wavespeed(emulator: EmulatorState) -> Succeed:
     """A task to be asked for."""
 
     async def succeed(call: Call) -> web.StreamResponse:
         plan = call.plan if isinstance(call.plan, Task) else Task()
         name = uuid.uuid4().hex
-        house.jobs[name] = Running(call, plan, call.url or house.keep(call))
-        return web.json_response(wavespeed_task(name, house.jobs[name]))
+        emulator.jobs[name] = Running(call, plan, call.url or emulator.keep(call))
+        return web.json_response(wavespeed_task(name, emulator.jobs[name]))
 
     return succeed
 

@@ -11,7 +11,7 @@ from playwright.async_api import CDPSession, Page
 
 
 @dataclass
-class Wire:
+class PageTraffic:
     """The requests of one page load: address → (kind, bytes received)."""
 
     requests: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Wire:
         lines = [f"{size:>8,} B  {kind:<10} {url}" for url, (kind, size) in rows]
         return "\n".join([*lines, f"{self.frames:>8,} B  frames of the websocket", f"{self.total:>8,} B  in all"])
 
-    def hear(self, client: CDPSession) -> None:
+    def listen(self, client: CDPSession) -> None:
         client.on("Network.requestWillBeSent", self._sent)
         client.on("Network.webSocketCreated", lambda event: self._count(event["url"], "WebSocket", 0))
         client.on("Network.loadingFinished", self._finished)
@@ -57,14 +57,14 @@ class Wire:
         self.requests[url] = (kind, before + size)
 
 
-async def measured(page: Page, load: Any) -> Wire:
+async def measured(page: Page, load: Any) -> PageTraffic:
     """What `load()` — an opening or a reload of the page — costs."""
-    wire = Wire()
+    traffic = PageTraffic()
     client = await page.context.new_cdp_session(page)
     await client.send("Network.enable")
-    wire.hear(client)
+    traffic.listen(client)
     await load()
     await page.wait_for_selector('.connection[data-state="live"]', state="attached")
     await page.wait_for_load_state("networkidle")
     await client.detach()
-    return wire
+    return traffic
