@@ -1,4 +1,4 @@
-"""The operator's tools for providers: how they stand for all workers, and the kill switch."""
+"""The operator's commands for providers: their limits and state for all workers, and the kill switch."""
 
 from typing import Annotated
 

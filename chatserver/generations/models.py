@@ -141,7 +141,7 @@ class Generation(Struct, frozen=True, kw_only=True):
 class GenerationJob(Struct, frozen=True, kw_only=True):
     """A claimed generation: what to make, with which permit, and the attempt that fences every later write.
 
-    `seconds_left` to its end.
+    `seconds_left` to its deadline.
     """
 
     id: str

@@ -47,7 +47,7 @@ async def show_history(request: Request) -> Response:
 
 
 async def locate(request: Request) -> Response:
-    """Leads to the message in which a generation stands."""
+    """Redirects to the message that holds a generation."""
     database, viewer = _state(request).database, require_viewer(request)
     generation_id = ids.parse(request.path_params["generation_id"])
     generation = await database.run_as(viewer.id, generations.find, generation_id)

@@ -36,7 +36,7 @@ class SavedProgress(Struct, frozen=True, kw_only=True):
 
 
 class Result(Struct, frozen=True, kw_only=True):
-    """What came of an attempt: the staged asset, who made it, with which seed, at which size."""
+    """The result of an attempt: the staged asset, its provider and model, its seed, and its size in pixels."""
 
     asset_id: str
     made_by: ModelChoice
@@ -48,9 +48,9 @@ class Result(Struct, frozen=True, kw_only=True):
 async def claim(
     tx: Transaction, worker_id: str, chain: FallbackChain, at_most: int
 ) -> tuple[list[GenerationJob], bool]:
-    """The next jobs that providers are free for, fairly by person and session, each with its permit; then `model-loading`.
+    """Claims at most `at_most` jobs that have an available provider, fairly by person and session, each with a permit.
 
-    Also whether something that is due was left: there were enough, or no provider is available.
+    Also returns whether a job that is due was left: there were more, or no provider is available.
     """
     jobs: list[GenerationJob] = []
     due = await tx.fetch_value("generations.is_any_due")
@@ -107,7 +107,7 @@ async def set_stage(
     made_by: ModelChoice,
     eta_seconds: float | None = None,
 ) -> None:
-    """A new stage, told to everyone."""
+    """Stores a new stage and announces the message."""
     row = await tx.fetch_one(
         "generations.set_stage",
         generation_id=job.id,
@@ -181,7 +181,7 @@ async def requeue(tx: Transaction, job: GenerationJob, *, wait_seconds: float = 
 
 
 async def lost(tx: Transaction) -> list[tuple[str, str, credits.Kind]]:
-    """(id, session, kind) of the jobs whose worker is gone or whose time is up."""
+    """(id, session, kind) of the jobs whose lease has run out, or which have waited for a day."""
     return [(row["id"], row["session_id"], row["kind"]) for row in await tx.fetch_all("generations.lost")]
 
 

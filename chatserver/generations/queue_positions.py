@@ -1,5 +1,5 @@
-"""Places in the queue, told while one waits: 1 = next, with an honest guess of the seconds until its turn, and why it
-waits where that is not the queue."""
+"""Positions in the queue, sent to those who wait: 1 = next, with an estimate of the seconds until its turn, and the
+reason for the wait where that is not the queue."""
 
 from collections.abc import Sequence
 from typing import Literal

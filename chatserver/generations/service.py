@@ -1,4 +1,4 @@
-"""The rules of generations that people set in motion: create, try again, cancel, look back.
+"""The verbs of generations that people call: create, retry, cancel, find, history.
 
 The order of locks is everywhere the same: the session's credits, the generation, the asset, the session's row.
 """
@@ -133,7 +133,7 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
         "pattern": None if not query.q else f"%{_escape_like(query.q)}%",
         "limit": query.limit + 1,
     }
-    # The database would look through all of somebody's pictures for the few that are favourites.
+    # With one query for both, the database would read all pictures of a person for the few that are favourites.
     if query.favorite:
         rows = await tx.fetch_all("generations.favorites", **where)
     else:

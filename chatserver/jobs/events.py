@@ -1,4 +1,4 @@
-"""What tells workers that there is something to do: one ephemeral event, sent after the job is committed."""
+"""The notification of workers: one ephemeral event, published after the transaction that queued or cancelled a job."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ JobsKind = Literal["generation", "reply"]
 
 
 class JobsWaiting(Event, frozen=True, kw_only=True, tag="jobs"):
-    """To the workers: a job of this kind was queued (None: look for all kinds), or the named one was cancelled.
+    """To the workers: a job of this kind was queued (None: poll for all kinds), or the named one was cancelled.
 
     A lost one costs a poll, nothing more.
     """

@@ -1,4 +1,4 @@
-"""Names for workers that tell, on the same machine, whether the process behind one still lives."""
+"""Ids of workers, from which another process on the same machine can tell whether the worker's process still runs."""
 
 import os
 import secrets
@@ -10,16 +10,16 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def worker_id() -> str:
-    """A name for this process's worker: host, boot, process and a random part."""
+    """A new id for a worker of this process: host, boot, process id and a random part."""
     return f"{_machine()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
 def is_dead(name: str) -> bool:
-    """Whether the worker of that name certainly lives no more; False wherever we cannot know."""
+    """Whether the process of that worker has certainly ended; False wherever that cannot be known."""
     host, *rest = name.split("/")
     if host != socket.gethostname() or len(rest) != 3 or not rest[1].isdigit():
         return False
-    # Asked at the start, before this process holds anything: its own number was somebody else's then (a container's 1).
+    # Called at the start, before this process holds a lease: its own id then belonged to an earlier one (1 in a container).
     return not _same_boot(rest[0]) or int(rest[1]) == os.getpid() or not _runs(int(rest[1]))
 
 

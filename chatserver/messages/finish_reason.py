@@ -1,8 +1,11 @@
-"""How a reply ended, told as its last line: `*why* (`code`)`. The page offers to go on from it; the model never reads it."""
+"""The finish reason of a reply, kept as its last line: `*why* (`code`)`.
+
+The page offers to continue a reply that was cut; the model never reads the line.
+"""
 
 import re
 
-# Codes of replies that are done, yet not as one would wish. Those of failures are the errors' own.
+# Codes of replies that are done, but were cut or stopped. Failures have the codes of their errors.
 LENGTH = "length"
 STOPPED = "stopped"
 _WORDS = {
@@ -13,12 +16,12 @@ _NOTE = re.compile(r"(?:^|\n\n)\*[^\n]+\* \(`([a-z-]+)`\)$")
 
 
 def noted(text: str, words: str, code: str) -> str:
-    """The text with its last line."""
+    """The text of a reply with the line of its finish reason: `words` for people, `code` for programs."""
     return f"{text}\n\n*{words}* (`{code}`)".strip()
 
 
 def ended(text: str, code: str) -> str:
-    """The text of a reply that is done, with the line of its ending."""
+    """The text of a reply that is done, with the line of its finish reason `code` (LENGTH or STOPPED)."""
     return noted(text, _WORDS[code], code)
 
 

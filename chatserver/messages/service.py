@@ -1,4 +1,4 @@
-"""The rules of the stream: say, change, read. Every durable change takes the session's next `seq`.
+"""The verbs of the stream: say, change, read. Every durable change takes the session's next `seq`.
 
 A verb that changed a message ends with `touch`, late in the transaction: it locks the session's row, stamps the message
 and announces it whole.
@@ -23,7 +23,7 @@ from chatserver.users import rate_limits
 from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import paragraphs
 
-# Messages that a page shows, and a socket without `after` is told, at first.
+# Messages of a page, and those that a socket without `after` receives at first.
 PAGE = 200
 # The same in bytes, as they are sent: long messages make shorter pages. One is always there, whatever it takes.
 PAGE_BYTES = 1_000_000
@@ -138,7 +138,7 @@ async def _add_reply(tx: Transaction, membership: Membership, reply_to: str) -> 
 
 
 async def _decline(tx: Transaction, membership: Membership, reply_to: str, refused: RateLimited) -> None:
-    """The assistant says why, and until when, it does not answer: what was said stands all the same."""
+    """The assistant says why, and until when, it does not answer: the message itself is kept."""
     message_id = ids.new()
     new = NewMessage(
         id=message_id,
