@@ -19,7 +19,7 @@ from chatserver import credits, ids
 from chatserver.database import Database, embedded, load_queries, migrations
 from chatserver.events import Announcement
 from chatserver.generations import service as generations
-from chatserver.generations.models import Maker
+from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.runtime import paths
 from chatserver.users import tokens
@@ -28,7 +28,7 @@ from tests.support.people import make_session, make_user, run_sql
 
 SESSIONS, CREDITS, AT_ONCE = 200, 15, 8
 GOAL = 500
-MAKERS = {"image": Maker("sketch", "Sketch")}
+CHOICES = {"image": ModelChoice("sketch", "Sketch")}
 
 
 class Unheard:
@@ -66,7 +66,7 @@ async def _of_the_verb(database: Database) -> Measurement:
         owners[await make_session(database, user, "pro")] = user
 
     async def accept(session_id: str) -> None:
-        await database.run_as(owners[session_id], generations.create, session_id, _request(), MAKERS)
+        await database.run_as(owners[session_id], generations.create, session_id, _request(), CHOICES)
 
     return await _rate("accepted a second, the verb on 200 sessions", database, list(owners), accept)
 

@@ -1,4 +1,4 @@
-"""Nothing orphaned: what a crash leaves between row and bytes is swept, what is alive stays, and the compare sees it all."""
+"""What a crash leaves between row and bytes is swept, what is in use stays, and the audit reports every difference."""
 
 import asyncio
 import os

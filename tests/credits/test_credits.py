@@ -1,4 +1,4 @@
-"""Credits are conserved: under races, under any order of events, and in the books."""
+"""Credits are conserved: under races, in any order of events, and in the ledger."""
 
 import asyncio
 from datetime import timedelta

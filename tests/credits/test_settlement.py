@@ -1,4 +1,4 @@
-"""A generation's credit is settled once: captured or given back, whatever is asked, how often, and by how many at once."""
+"""A generation's credit is captured or released once, whatever is asked, how often, and concurrently."""
 
 import asyncio
 

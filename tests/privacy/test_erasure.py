@@ -1,4 +1,4 @@
-"""Leaving for good, and taking one's data along."""
+"""Deleting an account, and exporting its data."""
 
 import json
 import uuid
@@ -29,7 +29,7 @@ class SessionRows:
         await run_sql(
             self.database,
             """WITH s AS (INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
-                          VALUES ($1, $2, 'flash', 'A room', now() + interval '1 hour')),
+                          VALUES ($1, $2, 'flash', 'A session', now() + interval '1 hour')),
                     i AS (INSERT INTO session_invites (id, session_id, code, created_by, expires_at)
                           VALUES (gen_random_uuid(), $1, replace($1::uuid::text, '-', ''), $2,
                                   now() + interval '1 day')),
@@ -102,11 +102,11 @@ class SessionRows:
         return generation_id
 
 
-async def leaves(database, user):
+async def delete_account(database, user):
     await erasure.delete_account(database, user.id, PASSWORD, new_visitor())
 
 
-async def sweeps_files(database, *people):
+async def sweep_files(database, *people):
     """What the sweeper of assets does once the bytes are gone."""
     await run_sql(
         database,
@@ -115,7 +115,7 @@ async def sweeps_files(database, *people):
     )
 
 
-async def removes_all(database):
+async def remove_all(database):
     for _ in range(200):
         if not await database.run_system(erasure.remove_closed_account):
             return
@@ -132,14 +132,14 @@ async def test_leaving_needs_the_password(database):
 async def test_one_who_left_is_nobody_at_once_everywhere(database, published):
     ada = await member(database)
     signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
-    await leaves(database, ada)
+    await delete_account(database, ada)
     assert await database.run_system(request_identity.viewer_of_cookie, signed_in.secret.token) is None
     assert await database.run_system(request_identity.viewer_of_token, token) is None
     assert SignInsEnded(user_id=ada.id, account_closed=True) in published.events(f"user:{ada.id}")
     with pytest.raises(BadCredentials):
         await signed_in_user(database, ada)
     with pytest.raises(NotSignedIn):
-        await leaves(database, ada)
+        await delete_account(database, ada)
     assert not await run_sql(
         database, "SELECT FROM users WHERE email = $1 OR (id = $2 AND name = 'Ada')", ada.email, ada.id
     )
@@ -147,35 +147,37 @@ async def test_one_who_left_is_nobody_at_once_everywhere(database, published):
 
 async def test_the_address_is_free_again(database):
     ada = await member(database)
-    await leaves(database, ada)
+    await delete_account(database, ada)
     again = await database.run_system(users.add, ada.email, "Ada", None)
     assert again.id != ada.id
 
 
 async def test_words_in_the_sessions_of_others_stay_without_the_name_and_every_reader_hears_of_it(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await SessionRows(database, ada, guest).open()
-    first, mine = await room.message(guest, text="I was here"), await room.message(ada, text="mine")
-    picture, last = await room.generation(guest, 1), await room.message(guest, text="bye")
-    await leaves(database, guest)
-    rows = {row["id"]: row for row in await run_sql(database, "SELECT * FROM messages WHERE session_id = $1", room.id)}
+    session = await SessionRows(database, ada, guest).open()
+    first, mine = await session.message(guest, text="I was here"), await session.message(ada, text="mine")
+    picture, last = await session.generation(guest, 1), await session.message(guest, text="bye")
+    await delete_account(database, guest)
+    rows = {
+        row["id"]: row for row in await run_sql(database, "SELECT * FROM messages WHERE session_id = $1", session.id)
+    }
     assert (rows[first]["author_name"], rows[first]["user_id"]) == (erasure.FORMER_MEMBER, None)
     assert (rows[first]["text"], rows[first]["status"]) == ("I was here", "done")
     assert (rows[mine]["author_name"], rows[mine]["seq"]) == ("Ada", 2)
     [of_picture] = await run_sql(database, "SELECT message_id FROM generations WHERE id = $1", picture)
     assert (rows[of_picture[0]]["status"], rows[of_picture[0]]["text"]) == ("deleted", "")
     assert [rows[one]["seq"] for one in (first, of_picture[0], last)] == [5, 6, 7]
-    assert (await run_sql(database, "SELECT seq FROM user_sessions WHERE id = $1", room.id))[0][0] == 7
+    assert (await run_sql(database, "SELECT seq FROM user_sessions WHERE id = $1", session.id))[0][0] == 7
 
 
 async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await SessionRows(database, ada, guest).open()
-    queued, rendering = await room.generation(guest, 1), await room.generation(guest, 2, "rendering")
-    of_ada, done = await room.generation(ada, 3), await room.picture(guest, 4)
-    await leaves(database, guest)
+    session = await SessionRows(database, ada, guest).open()
+    queued, rendering = await session.generation(guest, 1), await session.generation(guest, 2, "rendering")
+    of_ada, done = await session.generation(ada, 3), await session.picture(guest, 4)
+    await delete_account(database, guest)
     rows = {
-        row["id"]: row for row in await run_sql(database, "SELECT * FROM generations WHERE session_id = $1", room.id)
+        row["id"]: row for row in await run_sql(database, "SELECT * FROM generations WHERE session_id = $1", session.id)
     }
     assert [rows[one]["status"] for one in (queued, rendering, of_ada, done)] == [
         "cancelled",
@@ -184,11 +186,13 @@ async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once
         "done",
     ]
     books = await run_sql(
-        database, "SELECT generation_id, action FROM credit_entries WHERE session_id = $1 AND action <> 'hold'", room.id
+        database,
+        "SELECT generation_id, action FROM credit_entries WHERE session_id = $1 AND action <> 'hold'",
+        session.id,
     )
     assert {tuple(row) for row in books} == {(queued, "release"), (rendering, "release"), (done, "capture")}
     free = await run_sql(
-        database, "SELECT number FROM credits WHERE session_id = $1 AND available_at <= now()", room.id
+        database, "SELECT number FROM credits WHERE session_id = $1 AND available_at <= now()", session.id
     )
     assert {row[0] for row in free} == {1, 2, 5, 6, 7, 8}
     assert not await run_sql(database, "SELECT FROM assets WHERE user_id = $1 AND status <> 'deleted'", guest.id)
@@ -196,34 +200,38 @@ async def test_unfinished_pictures_are_cancelled_and_each_credit_comes_back_once
 
 async def test_ones_own_sessions_go_with_all_in_them_once_the_files_are_swept(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await SessionRows(database, ada, guest).open()
-    await room.picture(ada, 1)
-    await room.picture(guest, 2)
-    await leaves(database, ada)
-    assert not await run_sql(database, "SELECT FROM session_members WHERE session_id = $1 AND left_at IS NULL", room.id)
+    session = await SessionRows(database, ada, guest).open()
+    await session.picture(ada, 1)
+    await session.picture(guest, 2)
+    await delete_account(database, ada)
     assert not await run_sql(
-        database, "SELECT FROM session_invites WHERE session_id = $1 AND revoked_at IS NULL", room.id
+        database, "SELECT FROM session_members WHERE session_id = $1 AND left_at IS NULL", session.id
     )
-    await removes_all(database)
-    assert len(await run_sql(database, "SELECT FROM assets WHERE session_id = $1 AND status = 'deleted'", room.id)) == 2
-    await sweeps_files(database, ada, guest)
-    await removes_all(database)
+    assert not await run_sql(
+        database, "SELECT FROM session_invites WHERE session_id = $1 AND revoked_at IS NULL", session.id
+    )
+    await remove_all(database)
+    assert (
+        len(await run_sql(database, "SELECT FROM assets WHERE session_id = $1 AND status = 'deleted'", session.id)) == 2
+    )
+    await sweep_files(database, ada, guest)
+    await remove_all(database)
     for table in ("messages", "generations", "assets", "credits", "session_members", "session_invites"):
-        assert not await run_sql(database, f"SELECT FROM {table} WHERE session_id = $1", room.id), table
+        assert not await run_sql(database, f"SELECT FROM {table} WHERE session_id = $1", session.id), table
     assert not await run_sql(database, "SELECT FROM users WHERE id = $1", ada.id)
     assert await run_sql(database, "SELECT FROM users WHERE id = $1", guest.id)
 
 
 async def test_what_slipped_in_while_the_account_closed_is_let_go_of_later(database):
     ada, guest = await member(database), await member(database, "Gus")
-    room = await SessionRows(database, ada, guest).open()
-    await leaves(database, guest)
-    await room.picture(guest, 1)
-    late = await room.message(guest, text="late")
-    await removes_all(database)
+    session = await SessionRows(database, ada, guest).open()
+    await delete_account(database, guest)
+    await session.picture(guest, 1)
+    late = await session.message(guest, text="late")
+    await remove_all(database)
     assert await run_sql(database, "SELECT FROM assets WHERE user_id = $1 AND status = 'deleted'", guest.id)
-    await sweeps_files(database, guest)
-    await removes_all(database)
+    await sweep_files(database, guest)
+    await remove_all(database)
     [row] = await run_sql(database, "SELECT user_id, author_name FROM messages WHERE id = $1", late)
     assert tuple(row) == (None, erasure.FORMER_MEMBER)
     assert not await run_sql(database, "SELECT FROM users WHERE id = $1", guest.id)
@@ -233,20 +241,20 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     ada, guest = await member(database), await member(database, "Gus")
     await signed_in_user(database, ada)
     token = await create_api_token(database, ada)
-    room = await SessionRows(database, ada, guest).open()
+    session = await SessionRows(database, ada, guest).open()
     for number in range(1100):
         if number < 3 or number % 100 == 0:
-            await room.message(ada, text=f"line {number} “quoted” \u2028")
+            await session.message(ada, text=f"line {number} “quoted” \u2028")
     await run_sql(
         database,
         """INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, client_id, seq)
            SELECT gen_random_uuid(), $1, $2, 'user', 'Ada', 'text', 'many', 'many' || n, 1000 + n
              FROM generate_series(1, 1100) n""",
-        room.id,
+        session.id,
         ada.id,
     )
-    await room.message(guest, text="not Ada's")
-    await room.picture(ada, 1)
+    await session.message(guest, text="not Ada's")
+    await session.picture(ada, 1)
     text = b"".join([piece async for piece in await export.export_account(database, ada.id)]).decode()
     document = json.loads(text)
     assert document["format"] == "chatserver-export-1"

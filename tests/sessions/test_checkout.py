@@ -1,4 +1,4 @@
-"""What is sold: a session with its plan's credits and clock, and more time for one."""
+"""Buying and extending sessions: credits, time, limits and purchases."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Each in a room has a colour of their own, the same on every page and for as long as the room is there."""
+"""Each member of a session has a colour of their own, the same on every page and as long as the session exists."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Guests: how they come in by a link, and go; and who sits where."""
+"""Invites, guests, memberships and removals."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One name, one person: in a session nobody is seen under a name that looks like another's."""
+"""In a session no member is shown under a name that looks like another's."""
 
 import asyncio
 

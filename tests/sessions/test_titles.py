@@ -1,4 +1,4 @@
-"""What sessions are called: by their owners, or after the first words that say something."""
+"""Titles of sessions: given by the owner, or made from the first descriptive text."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Which addresses, names and passwords are taken, and what is said about the others."""
+"""Which addresses, names and passwords are accepted, and what is said about the others."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Names that pretend: to be the assistant or the operator, to be somebody else, or to be nothing at all."""
+"""Display names: none looks like a role, like another user, or like nothing at all."""
 
 import asyncpg
 import pytest

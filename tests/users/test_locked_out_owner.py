@@ -1,4 +1,4 @@
-"""A locked-out owner: strangers guess at an account without end, and its owner comes and goes as ever."""
+"""Strangers who guess at an account without end do not lock its owner out."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A new password: by the old one, or by the operator's link."""
+"""New passwords: by the current one, and by a reset link of the operator."""
 
 import asyncio
 

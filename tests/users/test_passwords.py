@@ -1,4 +1,4 @@
-"""Argon2id: its parameters, its threads, and the same work for people who do not exist."""
+"""Argon2id: its parameters, its threads, and the same work where there is no account."""
 
 import asyncio
 import threading

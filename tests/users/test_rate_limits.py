@@ -1,4 +1,4 @@
-"""What one person may do in a while: counted exactly, whoever asks at the same moment, and never for a repetition."""
+"""Rate limits of users: counted exactly under concurrency, and never for a repeated request."""
 
 import asyncio
 import json

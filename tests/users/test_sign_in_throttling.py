@@ -1,4 +1,4 @@
-"""Guessing is slow, for one account and from one address, on every process."""
+"""Attempts to sign in or sign up are limited by account, browser and network, over all processes."""
 
 import asyncio
 import contextlib

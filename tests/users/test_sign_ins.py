@@ -1,4 +1,4 @@
-"""Coming in and being recognised: sign-up, sign-in, cookies, tokens, and their ends."""
+"""Sign-up, sign-in, and the credentials that they issue: cookies, API tokens, and their ends."""
 
 import asyncio
 import hashlib
