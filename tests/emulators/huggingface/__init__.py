@@ -1,7 +1,7 @@
 """Hugging Face on loopback: the hub, the router with its providers, the assistant and the file hosts, all scriptable.
 
 `Emulator().start()` runs it in a thread; `script("text-to-image", [Loading(3), Ok()])` decides what the next calls get,
-and words in a prompt ("a cat [loading 3] [queue 3] [steps 12]") do the same by hand. By hand: `python -m
+and directives in a prompt ("a cat [loading 3] [queue 3] [steps 12]") do the same by hand. By hand: `python -m
 tests.emulators.huggingface --port 9900` prints the environment to set.
 """
 

@@ -1,4 +1,4 @@
-"""The assistant's service: OpenAI's chat completions as a stream of events, with every way of going wrong."""
+"""The chat service: OpenAI's chat completions as a stream of events, with every kind of error."""
 
 import asyncio
 import json

@@ -19,6 +19,6 @@ def huggingface_server() -> Iterator[Emulator]:
 
 @pytest.fixture
 def huggingface(huggingface_server: Emulator) -> Emulator:
-    """The emulator without anything that an earlier test told it."""
+    """The emulator without the scripts of earlier tests."""
     huggingface_server.reset()
     return huggingface_server

@@ -1,4 +1,4 @@
-"""The hub: which provider serves a model, and whose token it is."""
+"""The hub: the providers of a model, and the owner of a token."""
 
 import re
 from typing import Any
@@ -54,7 +54,7 @@ WHOAMI = {
 
 
 def task_of(model: str) -> str:
-    """What a model does, by its name."""
+    """The task of a model, by its name."""
     name = model.lower()
     if re.search(r"wan|video|t2v|ti2v", name):
         return "text-to-video"

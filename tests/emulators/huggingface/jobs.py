@@ -1,4 +1,4 @@
-"""The services that take a job in and are asked for it: fal's queue, Replicate's predictions, WaveSpeed's tasks."""
+"""The outcomes of polled services: fal's queue, Replicate's predictions, WaveSpeed's tasks."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from tests.emulators.huggingface.outcomes import Call, Outcome
 
 @dataclass
 class _Plan(Outcome):
-    """An outcome that goes on after its first answer: the route keeps it and advances it at each poll."""
+    """An outcome that continues after its first response: the route keeps it and advances it at each poll."""
 
     async def answer(self, call: Call) -> web.StreamResponse:
         call.plan = self
@@ -19,7 +19,7 @@ class _Plan(Outcome):
 
 @dataclass
 class Queue(_Plan):
-    """fal: places, one at each poll, then steps, then COMPLETED (with `error`, or a result that fails)."""
+    """fal: positions, one at each poll, then steps, then COMPLETED (with `error`, or a result that fails)."""
 
     positions: tuple[int, ...] = (0,)
     steps: int = 0
@@ -28,7 +28,7 @@ class Queue(_Plan):
     stuck: bool = False
     nsfw: bool = False
     result: Outcome | None = None
-    # Whether the router passes `logs=1` on, which nobody promises.
+    # Whether the router forwards `logs=1`, which is not documented.
     takes_logs: bool = True
 
 
@@ -51,14 +51,14 @@ class Task(_Plan):
 
 @dataclass
 class Embedded(_Plan):
-    """The OpenAI shape: `b64`, or `bad` base64, `empty` data, a `url` in its place, the picture as a JSON string."""
+    """The form of OpenAI's API: `b64`, or `bad` base64, `empty` data, a `url` instead, or the picture as a JSON string."""
 
     form: str = "b64"
 
 
 @dataclass
 class At(Outcome):
-    """A success whose file is said to be at `url`."""
+    """A success whose file is at `url`."""
 
     url: str
 
@@ -69,7 +69,7 @@ class At(Outcome):
 
 @dataclass
 class Running:
-    """One job that was taken in."""
+    """One submitted job."""
 
     call: Call
     plan: Any

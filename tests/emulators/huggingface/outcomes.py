@@ -1,4 +1,4 @@
-"""What a call can get, whatever it asked for: successes, refusals, and every way in which a connection disappoints."""
+"""The outcomes of a call: successes, refusals, and every way in which a connection can fail."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ HTML = "<!DOCTYPE html><html><head><title>504 Gateway Time-out</title></head><bo
 
 @dataclass
 class Call:
-    """One request as the emulator understood it. `succeed` answers in the shape of its route."""
+    """One request as the emulator parsed it. `succeed` answers in the form of its route."""
 
     request: web.Request
     exchange: str
@@ -37,10 +37,10 @@ class Call:
 
 
 class Outcome:
-    """One thing that a call can get."""
+    """One outcome of a call."""
 
     def holds(self) -> bool:
-        """Whether the next call gets this too."""
+        """Whether the next call gets this outcome too."""
         return False
 
     async def answer(self, call: Call) -> web.StreamResponse:
@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass
 class Ok(Outcome):
-    """What was asked for, after a while."""
+    """The successful response, after a delay."""
 
     seconds: float = 0.0
 
@@ -86,7 +86,7 @@ class Loading(Outcome):
 
 @dataclass
 class Json(Outcome):
-    """A JSON document as it stands."""
+    """A JSON document, unchanged."""
 
     document: Any
     status: int = 200
@@ -101,7 +101,7 @@ class Json(Outcome):
 
 @dataclass
 class Raw(Outcome):
-    """Bytes as they stand."""
+    """Bytes, unchanged."""
 
     data: bytes
     content_type: str = "application/octet-stream"
@@ -193,7 +193,7 @@ class Silence(Outcome):
 
 @dataclass
 class Hang(Outcome):
-    """Not even headers."""
+    """No response at all, not even headers."""
 
     seconds: float = 60.0
 

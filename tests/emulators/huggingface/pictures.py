@@ -1,4 +1,4 @@
-"""What the emulated models make: deterministic pictures and clips, and the files that are made to do harm."""
+"""The files of the emulated models: deterministic pictures and clips, and malicious files."""
 
 import functools
 import gzip

@@ -1,4 +1,4 @@
-"""The router's providers: the success of each in its own shape, and the states of the jobs that they take in."""
+"""The router's providers: the successful response of each in its own form, and the states of submitted jobs."""
 
 import base64
 import uuid
@@ -22,7 +22,7 @@ class EmulatorState(Protocol):
 
 
 def bytes_of(emulator: EmulatorState) -> Succeed:
-    """hf-inference: the picture itself, as JPEG although PNG was asked for."""
+    """hf-inference: the picture's bytes, as JPEG although PNG was requested."""
 
     async def succeed(call: Call) -> web.StreamResponse:
         if call.file is not None:
@@ -58,7 +58,7 @@ def _embedded(emulator: EmulatorState, call: Call, form: str) -> web.Response:
 
 
 def fal(emulator: EmulatorState) -> Succeed:
-    """fal's queue, or its direct route where the queue was not asked for (the official client's pictures)."""
+    """fal's queue, or its synchronous route where the queue was not requested (the official client's pictures)."""
 
     async def succeed(call: Call) -> web.StreamResponse:
         file_url = call.url or emulator.keep(call)
@@ -78,7 +78,7 @@ def fal(emulator: EmulatorState) -> Succeed:
 
 
 def fal_status(job: Running, request: web.Request) -> web.StreamResponse:
-    """One poll further."""
+    """The state after one more poll."""
     plan: Queue = job.plan
     logs = "logs" in request.query
     if logs and not plan.takes_logs:
@@ -98,7 +98,7 @@ def fal_status(job: Running, request: web.Request) -> web.StreamResponse:
 
 
 async def fal_result(job: Running) -> web.StreamResponse:
-    """What was made."""
+    """The result of a completed job."""
     plan: Queue = job.plan
     if plan.result is not None:
         return await plan.result.answer(job.call)
@@ -139,7 +139,7 @@ def prediction(name: str, job: Running) -> dict[str, Any]:
 
 
 def wavespeed(emulator: EmulatorState) -> Succeed:
-    """A task to be asked for."""
+    """A task that is polled."""
 
     async def succeed(call: Call) -> web.StreamResponse:
         plan = call.plan if isinstance(call.plan, Task) else Task()

@@ -1,4 +1,4 @@
-"""The emulator: a real server on loopback in a thread of its own, so that blocking clients cannot stop it."""
+"""The emulator: a real server on loopback in a separate thread, so that blocking clients cannot stop it."""
 
 import asyncio
 import email
@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.emulators.huggingface import hub, pictures, router, words
+from tests.emulators.huggingface import hub, pictures, prompt_directives, router
 from tests.emulators.huggingface.chat import MARKDOWN, Stream
 from tests.emulators.huggingface.jobs import Running
 from tests.emulators.huggingface.outcomes import Call, Fail, Ok, Outcome
@@ -49,9 +49,9 @@ class Emulator:
         self.most_at_once = 0
         self.streaming = 0
         self._scripts: dict[str, deque[Outcome]] = {}
-        self._wishes: dict[str, tuple[Outcome, Outcome | None]] = {}
+        self._outcomes_by_prompt: dict[str, tuple[Outcome, Outcome | None]] = {}
         self._files: dict[str, Call] = {}
-        self._said: dict[tuple[str, str], Outcome] = {}
+        self._directed_outcomes: dict[tuple[str, str], Outcome] = {}
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -67,16 +67,24 @@ class Emulator:
         self._thread.join(10)
 
     def script(self, exchange: str, outcomes: Iterable[Outcome]) -> None:
-        """What the next calls of an exchange get, in order; afterwards the words of the prompt decide again."""
+        """The outcomes of the next calls of an exchange, in order; afterwards the directives of the prompt decide again."""
         self._scripts.setdefault(exchange, deque()).extend(outcomes)
 
     def wish(self, prompt: str, outcome: Outcome, file: Outcome | None = None) -> None:
-        """What every call with this prompt gets, and every fetch of its file: for many faults at the same time."""
-        self._wishes[prompt] = outcome, file
+        """The outcome of every call with this prompt, and of every fetch of its file: for many errors at the same time."""
+        self._outcomes_by_prompt[prompt] = outcome, file
 
     def reset(self) -> None:
-        """Forgets scripts, jobs, files and what was seen."""
-        for kept in (self.jobs, self.seen, self.mappings, self._scripts, self._wishes, self._files, self._said):
+        """Clears scripts, jobs, files and recorded requests."""
+        for kept in (
+            self.jobs,
+            self.seen,
+            self.mappings,
+            self._scripts,
+            self._outcomes_by_prompt,
+            self._files,
+            self._directed_outcomes,
+        ):
             kept.clear()
         self.most_at_once = 0
 
@@ -86,11 +94,11 @@ class Emulator:
         return {**here, "HUGGINGFACE_API_KEY": TOKEN, **more}
 
     def calls(self, exchange: str) -> list[Seen]:
-        """What was asked of an exchange so far."""
+        """The recorded requests of an exchange."""
         return [seen for seen in list(self.seen) if seen.exchange == exchange]
 
     def keep(self, call: Call) -> str:
-        """Puts a file where it can be fetched; its address."""
+        """Makes a file available; returns its URL."""
         name = f"{uuid.uuid4().hex}.png"
         self._files[name] = call
         return f"{self.url}/files/{name}"
@@ -140,21 +148,23 @@ class Emulator:
             outcome = queue[0]
             if not outcome.holds():
                 queue.popleft()
-                # A Loading that is over has had its answers: the next in line is meant.
+                # A Loading that has ended was already answered: the next outcome applies.
                 if getattr(outcome, "started", None) is not None:
                     continue
             return outcome
         return None
 
-    def _spoken(self, exchange: str, call: Call, provider: str) -> Outcome:
-        """What the words of the prompt mean; a Loading among them keeps its clock between calls."""
+    def _directed(self, exchange: str, call: Call, provider: str) -> Outcome:
+        """The outcome of the prompt's directives; a Loading among them keeps its clock between calls."""
         key = (exchange, call.prompt)
-        outcome = self._said.get(key)
+        outcome = self._directed_outcomes.get(key)
         if outcome is None or not outcome.holds():
-            outcome = getattr(outcome, "then", None) or words.front(words.said(call.prompt), provider)
-            self._said.pop(key, None)
+            outcome = getattr(outcome, "then", None) or prompt_directives.call_outcome(
+                prompt_directives.parse(call.prompt), provider
+            )
+            self._directed_outcomes.pop(key, None)
             if outcome.holds():
-                self._said[key] = outcome
+                self._directed_outcomes[key] = outcome
         return outcome
 
     async def _make(self, request: web.Request, _exchange: str, provider: str) -> web.StreamResponse:
@@ -166,13 +176,13 @@ class Emulator:
         call.prompt, call.seed = prompt, _whole(settings.get("seed"))
         call.width, call.height = _size(settings)
         # Some of the faults are about the file, whichever way it travels.
-        call.file = words.file(words.said(prompt))
+        call.file = prompt_directives.file_outcome(prompt_directives.parse(prompt))
         if task == "text-to-video":
             call.data, call.content_type = pictures.clip(prompt, call.seed), "video/webm"
         else:
             call.data = pictures.picture(prompt, call.seed, call.width, call.height)
         call.succeed = _SUCCEED.get(provider, router.images_of)(self)
-        outcome = self._wished(call) or self._scripted(task) or self._spoken(task, call, provider)
+        outcome = self._wished(call) or self._scripted(task) or self._directed(task, call, provider)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -181,7 +191,7 @@ class Emulator:
             self.at_once -= 1
 
     def _wished(self, call: Call) -> Outcome | None:
-        outcome, file = self._wishes.get(call.prompt, (None, None))
+        outcome, file = self._outcomes_by_prompt.get(call.prompt, (None, None))
         call.file = file or call.file
         return outcome
 
@@ -192,12 +202,12 @@ class Emulator:
         call.succeed = lambda call: Stream(pause=self.pace).answer(call)
         self.streaming += 1
         try:
-            return await (self._scripted("chat") or self._said_in_chat(call)).answer(call)
+            return await (self._scripted("chat") or self._directed_chat(call)).answer(call)
         finally:
             self.streaming -= 1
 
-    def _said_in_chat(self, call: Call) -> Outcome:
-        said = words.said(call.prompt)
+    def _directed_chat(self, call: Call) -> Outcome:
+        said = prompt_directives.parse(call.prompt)
         if "fail" in said:
             return Fail(int(said["fail"]))
         ending = next((word for word in said if word in {"cut", "reset", "error"}), "done")
