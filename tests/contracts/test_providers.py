@@ -1,4 +1,4 @@
-"""What every provider promises (chatserver/providers/base.py), tried on each that is listed in PROVIDERS."""
+"""The contract of every provider (chatserver/providers/base.py), tested on each that is listed in PROVIDERS."""
 
 import asyncio
 import inspect
@@ -21,7 +21,7 @@ async def sketch() -> AsyncIterator[Provider]:
     await provider.close()
 
 
-# Each opens a provider with all that it needs, on this machine. Another one is one more line here.
+# Each opens a provider with all that it needs. Add further providers here.
 PROVIDERS: dict[str, Callable[[], AbstractAsyncContextManager[Provider]]] = {"sketch": sketch}
 
 
@@ -40,7 +40,7 @@ async def steps_of(provider: Provider, request: ProviderRequest) -> list[Step]:
     return [step async for step in provider.generate(request)]
 
 
-async def test_a_provider_has_a_word_and_a_label(provider):
+async def test_a_provider_has_a_name_and_a_label(provider):
     assert provider.name.islower()
     assert provider.label
     assert provider.supports("image")
