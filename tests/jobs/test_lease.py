@@ -102,7 +102,7 @@ async def test_insisting_ends_when_the_lease_has_run_out(monkeypatch):
     monkeypatch.setattr("chatserver.jobs.lease.RETRY_SECONDS", 0.01)
     assert await Lease(FlakyDatabase(failures=3)).insist(verb) == "written"
     with pytest.raises(LeaseLost):
-        await Lease(FlakyDatabase(failures=10_000, lease=0.05)).insist(verb)
+        await asyncio.wait_for(Lease(FlakyDatabase(failures=10_000, lease=0.05)).insist(verb), 5)
 
 
 @pytest.mark.parametrize(("failures", "least", "most"), [(0, 1, 2), (1, 2, 4), (2, 3, 6), (50, 3, 6)])
