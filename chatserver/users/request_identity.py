@@ -18,10 +18,14 @@ COOKIE = "chatserver"
 _LIFETIME_SECONDS = sign_ins.LIFETIME_DAYS * 24 * 3600
 # Read by the pages' scripts, which remove it once they have cleared what the browser stored.
 _FORGET_COOKIE = "forget"
-_FORWARDED = (
-    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"),
-    *("cf-connecting-ip", "true-client-ip"),
-)
+# What browsers and monitors send themselves, besides `sec-…`. Proxies announce themselves by countless other names.
+_SENT_BY_CLIENTS = {
+    "accept", "accept-charset", "accept-encoding", "accept-language", "access-control-request-headers",
+    "access-control-request-method", "authorization", "cache-control", "connection", "content-encoding", "content-length",
+    "content-type", "cookie", "dnt", "expect", "host", "if-modified-since", "if-none-match", "if-range", "keep-alive",
+    "last-event-id", "origin", "pragma", "priority", "range", "referer", "te", "trailer", "transfer-encoding", "upgrade",
+    "upgrade-insecure-requests", "user-agent", "x-prometheus-scrape-timeout-seconds",
+}  # fmt: skip
 
 
 async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
@@ -64,8 +68,15 @@ def visitor(connection: HTTPConnection) -> Visitor:
         devices=device_cookies.read(connection),
         sign_in_id=viewer.credential_id if viewer is not None and viewer.via == "cookie" else "",
         user_agent=connection.headers.get("user-agent", ""),
-        is_local=_is_loopback(address) and not any(name in connection.headers for name in _FORWARDED),
+        is_local=_is_loopback(address) and _is_direct(connection),
     )
+
+
+def _is_direct(connection: HTTPConnection) -> bool:
+    """Whether nothing suggests that a proxy sent the request. nginx, unless it is told otherwise, speaks HTTP/1.0."""
+    if connection.scope.get("http_version") == "1.0":
+        return False
+    return all(name in _SENT_BY_CLIENTS or name.startswith("sec-") for name in connection.headers)
 
 
 def _is_loopback(address: str) -> bool:

@@ -48,6 +48,10 @@ STRANGERS = [
     {"Forwarded": "for=203.0.113.7"},
     {"X-Real-IP": "203.0.113.7"},
     {"Via": "1.1 somebody"},
+    {"X-Original-Forwarded-For": "203.0.113.7"},
+    {"Fastly-Client-IP": "203.0.113.7"},
+    {"X-Envoy-External-Address": "203.0.113.7"},
+    {"X-Request-ID": "of a proxy that nobody here knows"},
     {"Host": "evil.example"},
     {"Authorization": f"Bearer {TOKEN}x", "Via": "1.1 somebody"},
     {"Authorization": "Bearer ", "Via": "1.1 somebody"},
@@ -59,6 +63,16 @@ async def test_strangers_are_told_that_there_is_nothing_and_whether_it_serves_in
     assert (await scrape(product, **headers))[0] == 404
     status, text = await scrape(product, "/readyz", **headers)
     assert (status, json.loads(text)) == (200, {"status": "ready"})
+
+
+async def test_a_proxy_that_adds_no_header_is_known_by_its_http_1_0(product):
+    """nginx's `proxy_pass`, where nothing else is set: the name of the upstream as Host, and HTTP/1.0."""
+    address = product.url.removeprefix("http://")
+    host, port = address.split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /metrics HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\nUser-Agent: x\r\n\r\n".encode())
+    assert (await reader.readline()).split()[1] == b"404"
+    writer.close()
 
 
 async def test_this_machine_is_told_each_dependency(product):
