@@ -21,6 +21,9 @@ from swift.common.ring.builder import RingBuilder
 
 REGION = "us-east-1"
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
+# Seconds for one part of it to hear from another. By default an object's server gives the listing one second to take an
+# object in or out, and leaves it to a process that does not run here: whatever was deleted then stayed in the listing.
+PATIENCE = "60"
 
 PROXY = f"""
 [DEFAULT]
@@ -32,6 +35,9 @@ pipeline = catch_errors gatekeeper listing_formats s3api tempauth bulk slo proxy
 
 [app:proxy-server]
 use = egg:swift#proxy
+conn_timeout = {PATIENCE}
+node_timeout = {PATIENCE}
+error_suppression_limit = 1000
 account_autocreate = true
 allow_account_management = true
 
@@ -135,6 +141,9 @@ def main(folder: Path, proxy: int, account: int, container: int, object_: int) -
         "fallocate_reserve": "0",
         "disable_fallocate": "true",
         "log_level": "ERROR",
+        "container_update_timeout": PATIENCE,
+        "conn_timeout": PATIENCE,
+        "node_timeout": PATIENCE,
     }
     backends = ((account, AccountController), (container, ContainerController), (object_, ObjectController))
     for port, controller in backends:
