@@ -216,6 +216,12 @@ class Config:
         "number.",
         minimum=1,
     )
+    requests_per_address: int = _setting(
+        200,
+        "Requests of one address that one process works on at once, whatever proxy they come by; raise it for a shared "
+        "address.",
+        minimum=1,
+    )
     metrics_token: str = _setting(
         "",
         "Whoever sends it as `Authorization: Bearer …` may read /metrics and the details of /readyz from elsewhere than "

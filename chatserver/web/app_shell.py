@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from chatserver.errors import Malformed, TooLarge
+from chatserver.runtime import redaction
 from chatserver.web import templating
 from chatserver.web.headers import REPORTS_PATH
 from chatserver.web.site import Site, site_of
@@ -108,7 +109,11 @@ def _report(data: bytes) -> dict[str, str]:
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
         raise Malformed from None
     names = ("document-uri", "blocked-uri", "effective-directive", "source-file")
-    return {name.replace("-", "_"): str(report.get(name, "")).partition("?")[0][:200] for name in names}
+    return {name.replace("-", "_"): redaction.path(_address(report.get(name, "")))[:200] for name in names}
+
+
+def _address(value: object) -> str:
+    return str(value).partition("?")[0].partition("#")[0]
 
 
 PAGES = [

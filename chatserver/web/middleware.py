@@ -8,6 +8,7 @@ from chatserver.api.decoding import StrictAddresses
 from chatserver.config import Config
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
 from chatserver.web.body_limits import BodyLimits
+from chatserver.web.concurrency_limits import ConcurrencyLimits
 from chatserver.web.errors import ErrorResponses, HandshakeErrors
 from chatserver.web.headers import SecurityHeaders
 from chatserver.web.hosts import AllowedHosts
@@ -30,6 +31,7 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
         Middleware(AllowedHosts, config=config),
         Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
         Middleware(ErrorResponses),
+        Middleware(ConcurrencyLimits, most=config.requests_per_address),
         Middleware(StrictAddresses),
         Middleware(RedirectTrailingSlash),
         Middleware(BodyLimits),

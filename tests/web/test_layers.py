@@ -6,11 +6,15 @@ import json
 
 import pytest
 import structlog
+from starlette.responses import PlainTextResponse
+from starlette.types import Message
 from structlog.testing import capture_logs
 
 from chatserver.config import Config
 from chatserver.errors import ConfigurationError
 from chatserver.web import headers, hosts
+from chatserver.web.concurrency_limits import ConcurrencyLimits
+from chatserver.web.errors import ErrorResponses
 from chatserver.web.proxies import TrustedProxies
 from tests.support.site import ADA, Client, serve
 
@@ -193,7 +197,12 @@ async def test_the_log_has_neither_queries_nor_invite_codes(client: Client) -> N
 
 
 async def test_a_violation_of_the_policy_is_logged_within_bounds(client: Client) -> None:
-    report = {"csp-report": {"document-uri": "http://localhost/x?secret", "blocked-uri": "inline"}}
+    addresses = {
+        "document-uri": "http://localhost/x?secret",
+        "blocked-uri": "https://evil.example/reset/Ws3cretW/more",
+        "source-file": "http://localhost/invite/Ws3cretW#Ws3cretW",
+    }
+    report = {"csp-report": addresses}
     with capture_logs() as lines:
         for _ in range(50):
             sent = client.post("/csp-reports", json=report, headers={"Sec-Fetch-Site": "cross-site"})
@@ -206,6 +215,56 @@ async def test_a_violation_of_the_policy_is_logged_within_bounds(client: Client)
     logged = [line for line in lines if line["event"] == "csp.violated"]
     assert 1 <= len(logged) <= 2 * 20  # a minute may have turned in between
     assert logged[0]["document_uri"] == "http://localhost/x"
+    assert logged[0]["blocked_uri"] == "https://evil.example/reset/…"
+    assert logged[0]["source_file"] == "http://localhost/invite/…"
+
+
+class Held:
+    """An application that answers when `release` is set, and counts the requests that it works on."""
+
+    def __init__(self) -> None:
+        self.release, self.at_work = asyncio.Event(), 0
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.at_work += 1
+        await self.release.wait()
+        await PlainTextResponse("done")(scope, receive, send)
+
+
+async def test_requests_at_work_are_bounded_by_the_clients_address_behind_a_proxy_too() -> None:
+    held = Held()
+    limited = ErrorResponses(ConcurrencyLimits(held, most=3))
+    app = TrustedProxies(limited, Config(trusted_proxies=("10.0.0.9",)))
+
+    async def asked(client: str) -> tuple[int, dict[bytes, bytes]]:
+        headers = [(b"x-forwarded-for", client.encode()), (b"accept", b"application/json")]
+        peer = ("10.0.0.9", 5)
+        scope = {"type": "http", "method": "GET", "path": "/api/v1/x", "raw_path": b"/api/v1/x", "query_string": b""}
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b""}
+
+        await app(
+            {**scope, "scheme": "http", "headers": headers, "client": peer, "server": ("localhost", 80)}, receive, send
+        )
+        return sent[0]["status"], dict(sent[0]["headers"])
+
+    crowd = [asyncio.create_task(asked(f"2001:db8::{number}")) for number in range(1, 4)]
+    while held.at_work < 3:
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        status, headers = await asked("2001:db8::77")
+    assert (status, headers[b"retry-after"]) == (429, b"1")
+    other = asyncio.create_task(asked("2001:db8:0:1::1"))
+    while held.at_work < 4:
+        await asyncio.sleep(0)
+    held.release.set()
+    assert [(await task)[0] for task in (*crowd, other)] == [200] * 4
+    assert (await asked("2001:db8::77"))[0] == 200
 
 
 async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -> None:
