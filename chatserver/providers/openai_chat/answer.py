@@ -16,6 +16,17 @@ from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.openai_chat.sse import ServerSentEvent
 from chatserver.providers.reasoning import ReasoningFilter
 
+# Values of `status`, `type` or `event` with which gateways keep a connection alive while a request waits.
+_WAITING = {
+    *("queued", "queueing", "in_queue", "pending", "waiting", "loading", "starting", "initializing", "scheduled"),
+    *("accepted", "processing", "in_progress", "running", "ping", "heartbeat", "keepalive", "keep-alive"),
+}
+# MiniMax reports errors as numbers in `base_resp`, in a response with status 200: the status that each stands for.
+_MINIMAX_STATUSES = {
+    1001: 504, 1002: 429, 1004: 401, 1008: 402, 1024: 503, 1026: 451, 1027: 451, 1033: 503, 1039: 429, 2013: 400, 2049: 401,
+    2056: 429,
+}  # fmt: skip
+_MINIMAX_FILTERED = {1026, 1027}
 # TGI's error types, with the status that it uses for them before a stream.
 _STATUSES = {"validation": 422, "overloaded": 503}
 # Values of `finish_reason` that mean: not finished.
@@ -46,6 +57,9 @@ class AnswerReader:
         self._length_limited = False
         self._textless_kind = ""
         self._streamed = False
+        # The text of `message` fields, and the number of those that said nothing about more to come.
+        self._message_text = ""
+        self._messages = 0
         self._has_text = False
         # A high surrogate at the end of a chunk, whose low surrogate comes with the next one.
         self._surrogate = ""
@@ -59,9 +73,11 @@ class AnswerReader:
             if document is None:
                 self.ended = self.recognized = True
                 return
-            if isinstance(document, Mapping):
-                yield from self._show(self._text_of(document, whole=event.raw))
-                self.recognized = self.recognized or _is_completion(document)
+            # Some gateways wrap completions and errors into a list.
+            for each in document if isinstance(document, list) else [document]:
+                if isinstance(each, Mapping):
+                    yield from self._show(self._text_of(each, whole=event.raw))
+                    self.recognized = self.recognized or _is_completion(each)
 
     def end(self) -> Iterator[ChatChunk]:
         """The chunks after the last event. Raises WrongAddress, Truncated or NoWords for an incomplete answer."""
@@ -71,7 +87,9 @@ class AnswerReader:
             yield self.usage
         if not self.recognized:
             raise WrongAddress
-        if not (self.ended or self.finished):
+        # One `message` and nothing else is a whole answer, sent as an event by a server that does not stream.
+        whole = self._messages == 1 and not self._streamed
+        if not (self.ended or self.finished or whole):
             raise Truncated
         if not self._has_text:
             raise NoWords(self._why_no_text())
@@ -131,9 +149,22 @@ class AnswerReader:
                 # Some servers repeat the whole answer as a message at the end of the stream.
                 continue
             text = self._part(part)
-            self._streamed = self._streamed or (name == "delta" and bool(text))
-            return text
+            if name == "delta":
+                self._streamed = self._streamed or bool(text)
+                return text
+            return self._new_text(choice, text)
         return _text_in(choice.get("text")) or _text_in(choice.get("content"))
+
+    def _new_text(self, choice: Mapping[str, Any], text: str) -> str:
+        """The text of a `message` that was not sent yet: Ollama sends pieces (with `done`), others all text so far."""
+        if "done" in choice:
+            return text
+        self._messages += 1
+        known, self._message_text = self._message_text, text
+        if text.startswith(known):
+            return text.removeprefix(known)
+        self._message_text = known + text
+        return text
 
     def _part(self, part: Any) -> str:
         if not isinstance(part, Mapping):
@@ -174,8 +205,10 @@ def _documents(data: str) -> Iterator[Any]:
 
 
 def _is_completion(document: Mapping[str, Any]) -> bool:
-    return any(name in document for name in ("choices", "message", "done", "usage", "delta")) or (
-        str(document.get("object", "")).startswith("chat.completion")
+    return (
+        any(name in document for name in ("choices", "done", "usage", "delta"))
+        or isinstance(document.get("message"), Mapping)
+        or str(document.get("object", "")).startswith("chat.completion")
     )
 
 
@@ -191,12 +224,27 @@ def _choice(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _check(chunk: Mapping[str, Any], choice: Mapping[str, Any] | None) -> None:
     """Raises the error that an event in the stream reports, in any of its forms."""
+    if minimax := _minimax_error(chunk):
+        raise minimax
     error = chunk.get("error") or chunk.get("error_message") or (choice and choice.get("error"))
-    if not error and choice is None and not chunk.get("usage"):
+    if not error and choice is None and not chunk.get("usage") and not _is_waiting(chunk):
         words = any(isinstance(chunk.get(name), str) for name in ("message", "msg"))
         error = chunk.get("errors") or chunk.get("detail") or (words and chunk)
     if error or chunk.get("object") == "error":
         raise _error_in(chunk, error if isinstance(error, Mapping) else None)
+
+
+def _is_waiting(chunk: Mapping[str, Any]) -> bool:
+    return any(str(chunk.get(name) or "").casefold() in _WAITING for name in ("status", "state", "type", "event"))
+
+
+def _minimax_error(chunk: Mapping[str, Any]) -> Exception | None:
+    result = chunk.get("base_resp")
+    code = reported_numbers.count(result.get("status_code"), 1_000_000) if isinstance(result, Mapping) else None
+    if not isinstance(result, Mapping) or not code:
+        return None
+    kind = "content policy" if code in _MINIMAX_FILTERED else ""
+    return error_from_text(_text_in(result.get("status_msg")), kind, _MINIMAX_STATUSES.get(code))
 
 
 def _error_in_event(data: str) -> Exception:

@@ -122,6 +122,17 @@ IN_STREAM = [
     ({"error": {"message": "slow down", "code": 429}}, ProviderRateLimited, "slow down"),
     ({"error": {"message": "flagged by our content policy"}}, Refused, "content policy"),
     ({"choices": [{"delta": {}, "finish_reason": "content_filter"}]}, Refused, "rules"),
+    ([{"error": {"message": "slow down", "code": 429}}], ProviderRateLimited, "slow down"),
+    (
+        {"choices": None, "base_resp": {"status_code": 1002, "status_msg": "slow down"}},
+        ProviderRateLimited,
+        "slow down",
+    ),
+    ({"base_resp": {"status_code": 1004, "status_msg": "login fail"}}, InvalidToken, "key"),
+    ({"base_resp": {"status_code": 1008, "status_msg": "no balance"}}, ProviderCreditsUsedUp, "no balance"),
+    ({"base_resp": {"status_code": 1027, "status_msg": "output"}}, Refused, "output"),
+    ({"base_resp": {"status_code": 987654, "status_msg": "odd"}}, ProviderError, "odd"),
+    ({"status": "failed", "message": "the GPU is gone"}, ProviderError, "the GPU is gone"),
 ]
 
 
@@ -286,6 +297,18 @@ FORMS = {
     "nulls": 'data: null\n\ndata: {"choices": null}\n\ndata: {"choices": [null]}\n\n'
     'data: {"choices": [{"delta": null}], "error": null, "usage": null}\n\n' + BOTH + END,
     "the whole once more at the end": BOTH + f"data: {json.dumps(WHOLE)}\n\ndata: [DONE]\n\n",
+    "a place in the queue first": 'data: {"status": "queued", "message": "You are number 3"}\n\n'
+    'data: {"type": "ping", "msg": "still here"}\n\n' + BOTH + END,
+    "one message in an event without an end": f"data: {json.dumps({'choices': [{'message': {'content': PARTS}}]})}\n\n",
+    "all so far in each message": "".join(
+        f"data: {json.dumps({'choices': [{'message': {'content': text}}]})}\n\n"
+        for text in ("Yes", "Yes, ", "Yes, indeed.", "Yes, indeed.")
+    )
+    + END,
+    "a list of documents": json.dumps([json.loads(chunk("Yes, ")), json.loads(chunk("indeed.", finish_reason="stop"))]),
+    "a document in a list": json.dumps([WHOLE]),
+    "a document in a list in an event": f"data: {json.dumps([WHOLE])}\n\n",
+    "a result that is no error": f"data: {json.dumps({**WHOLE, 'base_resp': {'status_code': 0, 'status_msg': ''}})}\n\n",
     "reasoning fields": 'data: {"choices": [{"delta": {"reasoning": "hm", "reasoning_content": "hm"}}]}\n\n'
     + BOTH
     + END,
@@ -297,6 +320,10 @@ FORMS = {
     "one document over many lines": json.dumps(WHOLE, indent=2),
     "one document without an end": json.dumps({"choices": [{"message": {"content": PARTS}}]}),
     "one document in a list of lines": f"{chunk('Yes, ')}\n{chunk('indeed.', finish_reason='stop')}\n",
+    "ollama's own in pieces that begin alike": "".join(
+        f'{{"message": {{"content": "{piece}"}}, "done": false}}\n' for piece in ("Y", "es, in", "d", "eed", ".")
+    )
+    + '{"message": {"content": ""}, "done": true}\n',
     "ollama's own": '{"message": {"content": "Yes, "}, "done": false}\n{"message": {"content": "indeed."}, "done": true}\n',
 }
 
@@ -350,6 +377,21 @@ async def test_what_only_looks_like_an_end_ends_nothing(
     huggingface: Emulator, chat: OpenAIChat, first: dict[str, object]
 ):
     huggingface.script("chat", [Stream(first=[first], ending="cut")])
+    with pytest.raises(Truncated):
+        await answer(chat)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        'data: {"choices": [{"message": {"content": "Yes, "}}]}\n\n'
+        'data: {"choices": [{"message": {"content": "Yes, in"}}]}\n\n',
+        '{"message": {"content": "Yes, "}, "done": false}\n',
+        'data: {"status": "queued", "message": "You are number 3"}\n\ndata: {"choices": []}\n\n',
+    ],
+)
+async def test_messages_that_break_off_are_truncated(huggingface: Emulator, chat: OpenAIChat, events: str):
+    huggingface.script("chat", [Raw(events.encode(), "text/event-stream")])
     with pytest.raises(Truncated):
         await answer(chat)
 
