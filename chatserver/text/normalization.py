@@ -22,8 +22,8 @@ _INVITE_PATH = "/invite/"
 
 
 def email(text: str) -> str:
-    """An address as it is stored and shown: trimmed, in NFC, with ASCII signs."""
-    return unicodedata.normalize("NFC", _bare(text).translate(_SIGNS))
+    """An address as it is stored and shown: trimmed, in NFC, with ASCII signs, without the dot of the DNS root behind it."""
+    return unicodedata.normalize("NFC", _bare(text).translate(_SIGNS)).rstrip(".")
 
 
 def email_key(text: str) -> str:

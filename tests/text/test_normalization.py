@@ -18,6 +18,8 @@ from chatserver.text import normalization
             "\ufeffada@example.org",
             "ada@EXAMPLE.org\u200b",
             "ada＠example。org",
+            "ada@example.org.",
+            " Ada@example.org。\n",
         ],
         ["ada@bücher.example", "ada@BÜCHER.example", "ada@bu\u0308cher.example", "ada@xn--bcher-kva.example"],
         ["josé@example.org", "jose\u0301@example.org", "JOSÉ@example.org"],
@@ -44,7 +46,7 @@ def test_other_addresses_stay_others(one, other):
 
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=80))
 def test_an_ascii_address_has_the_key_that_the_migration_gives_it(text):
-    if text == text.strip() and " " not in text:
+    if text == text.strip() and " " not in text and not text.endswith("."):
         assert normalization.email_key(text) == text.lower()
 
 
