@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from urllib.parse import urlsplit
 
 from chatserver.config import Config
-from chatserver.errors import BadParameters, InvalidToken, ModelGone, ProviderError
+from chatserver.errors import BadBytes, BadParameters, InvalidToken, ModelGone, ProviderError
 from chatserver.providers import service_urls
 from chatserver.providers.base import Kind, ProviderRequest, Step
 from chatserver.providers.error_responses import error_from
@@ -67,9 +67,12 @@ class HuggingFace:
                 async with contextlib.aclosing(steps(call)) as run:
                     async for step in run:
                         yield step
-        except (ModelGone, BadParameters):
-            # The cached mapping may be out of date.
-            self._mappings.forget(call.route.model)
+        except (ModelGone, BadParameters, BadBytes) as error:
+            if not isinstance(error, BadBytes):
+                # The cached mapping may be out of date.
+                self._mappings.forget(call.route.model)
+            if not isinstance(error, BadParameters) and not call.self_hosted:
+                await self._check_router()
             raise
 
     async def identity(self) -> TokenIdentity:
@@ -139,6 +142,18 @@ class HuggingFace:
         route = await self._mappings.find(self._model_for(request), _task(request), deadline)
         base = f"{self._config.hf_router_url.rstrip('/')}/{route.provider}"
         return InferenceCall(self._client, self._results, route, request, base, deadline), PROTOCOLS[route.provider]
+
+    async def _check_router(self) -> None:
+        """Raises WrongAddress where HF_ROUTER_URL names something that is no router: a 404 is then not about the model."""
+        if self._config.hf_router_url == Config.hf_router_url:
+            return
+        url = f"{self._config.hf_router_url.rstrip('/')}/v1/models"
+        try:
+            answer = await self._client.get(url)
+        except ProviderError:
+            return  # what the call itself has met says more
+        if not (answer.ok and isinstance(answer.json(), dict | list)):
+            raise ROUTER.protocol_error(url, answer) or ROUTER.wrong_address(url, "it answered with something else")
 
     def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
         base, model = self._config.image_base_url.rstrip("/"), self._self_hosted_model()

@@ -167,6 +167,26 @@ async def test_an_unreadable_identity_is_an_error(huggingface: Emulator, make: M
     [
         (Raw(b"<!doctype html><title>Welcome</title>", "text/html"), "a web page"),
         (Fail(404, "<html>Not found</html>"), "404"),
+        (Fail(404, "404 page not found", content_type="text/plain"), "404"),
+        (Fail(404, {"detail": "Not Found"}), "404"),
+    ],
+)
+async def test_a_router_that_is_none_is_an_address_that_does_not_speak(
+    huggingface: Emulator, make: Make, outcome: Outcome, words: str
+):
+    huggingface.script("text-to-image", [outcome])
+    huggingface.script("models", [outcome])
+    with pytest.raises(WrongAddress, match=words) as raised:
+        await finished(make(), request())
+    assert "Set HF_ROUTER_URL" in raised.value.message
+    assert "another" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Raw(b"<!doctype html><title>Welcome</title>", "text/html"), "a web page"),
+        (Fail(404, "<html>Not found</html>"), "404"),
         (Raw(b'"hello"', "application/json"), "something else"),
         (Fail(302, headers={"Location": "/login"}), "/login"),
     ],
