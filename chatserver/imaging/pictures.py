@@ -29,6 +29,10 @@ MAGIC = {
     b"BM": "BMP",
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
+    b"P5\n": "PPM",
+    b"P5 ": "PPM",
+    b"P6\n": "PPM",
+    b"P6 ": "PPM",
 }
 AVIF_BRANDS = (b"avif", b"avis")
 FORMATS = frozenset(MAGIC.values()) | {"AVIF"}

@@ -159,7 +159,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM"])
 async def test_every_accepted_format_becomes_a_png(processor, kind):
     picture = await processor.verify_picture(samples.noise(kind, (48, 32)), **PROVENANCE)
     assert (picture.width, picture.height, picture.content_type) == (48, 32, "image/png")

@@ -26,7 +26,24 @@ from chatserver.providers.http import Deadline, HttpClient, too_large
 from chatserver.providers.huggingface.client import HuggingFaceLimits
 
 # The first bytes of the accepted picture formats, besides WebP and AVIF.
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*")
+_PICTURES = (
+    *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*"),
+    *(b"P5\n", b"P6\n", b"P5 ", b"P6 "),
+)
+# What is not read here, by its first bytes, for the error.
+_OTHERS = {
+    b"<svg": "an SVG",
+    b"<?xml": "an SVG or another XML",
+    b"%PDF": "a PDF",
+    b"\0\0\1\0": "an icon (ICO)",
+    b"8BPS": "a Photoshop file",
+    b"v/1\x01": "an OpenEXR file",
+    b"\x00\x00\x00\x0cjP  ": "a JPEG 2000 file",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 file",
+    b"\xff\x0a": "a JPEG XL file",
+    b"\x00\x00\x00\x0cJXL ": "a JPEG XL file",
+}
+_TGA_FOOTER = b"TRUEVISION-XFILE."
 # From the URL-safe base64 alphabet to the standard one.
 _STANDARD = str.maketrans("-_", "+/")
 # More base64 than this is decoded in a thread: a megabyte takes about a millisecond.
@@ -148,6 +165,9 @@ def _decoded(text: str) -> bytes:
         if not head.lower().rstrip().endswith("base64"):
             return unquote_to_bytes(text)
         text = unquote(text)
+    text = text.strip()
+    # Some servers send what Python prints of bytes.
+    text = text.removeprefix("b") if text[:2] in {"b'", 'b"'} else text
     text = "".join(text.strip("\"'").split()).translate(_STANDARD).rstrip("=")
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
@@ -167,8 +187,14 @@ def _not_a(kind: Kind, data: bytes) -> str:
     noun = "clip" if kind == "video" else "picture"
     if not data:
         return f"The picture service sent an empty {noun}."
-    what = "a web page" if data[:256].lstrip().lower().startswith((b"<!doctype", b"<html")) else "something else"
-    return f"The picture service sent {what} instead of a {noun}."
+    head = data[:256].lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        return f"The picture service sent a web page instead of a {noun}."
+    other = next((name for magic, name in _OTHERS.items() if data.startswith(magic)), "")
+    other = "a TGA file" if _TGA_FOOTER in data[-32:] else other
+    if other:
+        return f"The picture service sent {other}, which this server does not read. PNG, JPEG and WebP are read."
+    return f"The picture service sent something else instead of a {noun}."
 
 
 def _download_error(status: int) -> ProviderError:

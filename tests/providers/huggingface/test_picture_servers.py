@@ -152,6 +152,8 @@ ANSWERS: dict[str, Any] = {
     "in the alphabet of addresses": {"data": [{"b64_json": urlsafe(JPEG)}]},
     "without padding": {"data": [{"b64_json": CODED.rstrip("=")}]},
     "with too much padding": {"data": [{"b64_json": CODED.rstrip("=") + "===="}]},
+    "as Python prints bytes": {"data": [{"b64_json": f"b'{CODED}'"}]},
+    "as Python prints bytes, in a field of any name": {"image": f'b"{CODED}"'},
     "in lines": {"data": [{"b64_json": "\r\n".join(textwrap.wrap(CODED, 76)) + "\r\n"}]},
     "with blanks around": {"data": [{"b64_json": f"  {CODED}\t"}]},
     "b64_json null and a data: url": {"data": [{"b64_json": None, "url": f"data:image/png;base64,{CODED}"}]},

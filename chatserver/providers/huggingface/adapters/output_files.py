@@ -28,7 +28,7 @@ _IGNORED_FIELDS = {
 _MAX_DEPTH = 8
 # Candidates that are tried: a response may hold several pictures, or one in several forms.
 _MAX_CANDIDATES = 4
-_BASE64 = re.compile(r"[\w+/\s-]{40,}=*\s*", re.ASCII)
+_BASE64 = re.compile(r"\s*(b?['\"])?[\w+/\s-]{40,}=*['\"]?\s*", re.ASCII)
 # A path without a host. Base64 has no dot.
 _PATH = re.compile(r"[^\s<>\"{}]{1,2000}\.(png|jpe?g|webp|avif|gif|bmp|tiff?|mp4|webm)(\?\S*)?", re.I)
 
