@@ -8,6 +8,9 @@ import pytest
 
 from tests.support.story import Refusal, sign_up
 
+# Four processes are enough for all who share them.
+pytestmark = pytest.mark.xdist_group("cluster")
+
 
 @pytest.fixture
 async def tabs(cluster):

@@ -16,6 +16,9 @@ from tests.support.cluster import Cluster
 from tests.support.conversation import talking
 from tests.support.story import Refusal, SessionSocket, sign_up
 
+# Four processes are enough for all who share them.
+pytestmark = pytest.mark.xdist_group("cluster")
+
 
 @pytest.fixture(scope="module", autouse=True)
 async def lost_workers(cluster, postgres_server, swift, tmp_path_factory):

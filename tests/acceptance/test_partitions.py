@@ -179,7 +179,7 @@ async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobo
         with pytest.raises(Refusal) as refusal:
             await asked
         assert refusal.value.code == "busy"
-        await is_not_told_ok(rooms[0], "to nobody")
+        refused = await is_not_told_ok(rooms[0], "to nobody")
         assert await readiness(rooms[0].person, parted) == (503, "not-ready")
         # Others have what it lacks: whoever only looks on should not look at nothing.
         assert await rooms[0].is_closed() == 1012
@@ -197,7 +197,9 @@ async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobo
     assert seconds < WHOLE_SECONDS
     for shown in (rooms[1].messages, resumed.messages, rooms[0].messages | back.messages):
         texts = [message["text"] for message in shown.values()]
-        assert (texts.count(text), texts.count("to nobody")) == (1, 0)
+        assert texts.count(text) == 1
+        # Where the socket closed before an answer came, the command went on, and may end well with its lines.
+        assert texts.count("to nobody") <= (0 if refused else 1)
     await resumed.leaves()
     await back.leaves()
 
@@ -223,10 +225,12 @@ async def somebody_waits_for(connection):
 
 
 async def is_not_told_ok(room, text):
+    """Says something until it is refused, or the socket closes; whether it was refused."""
     ref = await room.send("message.create", client_id=ids.new(), text=text)
     told = lambda: [each["ok"] for each in room.events if each["type"] == "reply" and each["ref"] == ref]  # noqa: E731
     await room.changed(lambda: bool(told()) or room.close_code is not None, 30)
     assert True not in told()
+    return bool(told())
 
 
 async def says_until_ok(room, text, client_id):

@@ -8,6 +8,9 @@ import redis.asyncio
 from tests.support.delivery import check_delivery, delivery
 from tests.support.story import sign_up
 
+# Four processes are enough for all who share them.
+pytestmark = pytest.mark.xdist_group("cluster")
+
 
 @pytest.fixture
 async def pair(cluster):

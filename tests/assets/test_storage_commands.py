@@ -1,14 +1,10 @@
 """`chatserver storage create | check | copy`, as the operator types them."""
 
-import asyncio
-import os
-import sys
-from pathlib import Path
-
 import pytest
 
 from chatserver import storage
 from tests.assets.session_files import SessionFiles, clip, picture
+from tests.support import product as products
 from tests.support.people import run_sql
 from tests.support.swift import KEYS
 
@@ -18,13 +14,9 @@ def operator(database_url, tmp_path):
     """Runs a command; (exit code, everything it printed)."""
 
     async def run(*arguments: str, **settings: str) -> tuple[int, str]:
-        environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "DATABASE_URL": database_url, **settings}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chatserver", "storage", *arguments, env=environment,
-            cwd=Path(__file__).parents[2], stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        return process.returncode, output.decode()
+        settings |= {"DATABASE_URL": database_url, "LOG_FORMAT": "auto"}
+        command = await products.start(tmp_path, "storage", *arguments, wait=False, **settings)
+        return await command.process.wait(), command.output()
 
     return run
 

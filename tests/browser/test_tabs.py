@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.support.browser import ask_for_pictures, desk
+from tests.support.browser import ask_for_pictures, chromium, desk
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -31,10 +31,10 @@ async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product
         await expect(sixth.locator("toast-notice")).to_be_hidden()
 
 
-async def test_who_looks_elsewhere_is_told_by_the_service_worker(product, browser) -> None:
+async def test_who_looks_elsewhere_is_told_by_the_service_worker(product) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
+    async with chromium(whole=True) as browser, desk(browser, ada) as seat:
         await seat.context.grant_permissions(["notifications"])
         page = await seat.open_room(session)
         await page.evaluate("navigator.serviceWorker.ready")

@@ -21,6 +21,9 @@ from tests.support.composition import services
 from tests.support.proxies import DEPLOY, Front
 from tests.support.story import sign_up
 
+# One composition is enough for all who share it.
+pytestmark = pytest.mark.xdist_group("composition")
+
 # Read by the S3 client's own library.
 FOREIGN_SETTINGS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 # What the file's own services decide: where they are, and where the image listens and keeps its data.

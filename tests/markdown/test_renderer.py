@@ -114,9 +114,9 @@ async def test_without_a_child_texts_are_plain_and_the_next_one_has_a_new_one():
     [pid] = renderer.pids
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await renderer.render("*a*", "ada") != "<p><em>a</em></p>\n":
+        # A signal takes its time: the first answer may still be the old one's.
+        while await renderer.render("*a*", "ada") != "<p><em>a</em></p>\n" or renderer.pids == [pid]:
             await asyncio.sleep(0.05)
-    assert renderer.pids != [pid]
     await renderer.close()
     assert await renderer.render("*a*", "ada") == "<p>*a*</p>\n"
 

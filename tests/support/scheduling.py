@@ -6,10 +6,12 @@ xdist's own `--dist loadgroup` writes the group behind a test's name, which pyte
 writes the groups into a file that the scheduling process reads.
 """
 
+import itertools
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,21 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 ALONE = "alone"
+# The groups that take longest, which begin first, or the others would wait for the last of them (docs/testing.md).
+LONGEST = (
+    "tests/test_documented_commands.py",
+    "tests/acceptance/test_history.py",
+    "tests/providers/test_diffusers.py",
+    "tests/browser/test_story.py",
+    "tests/acceptance/test_huggingface.py",
+    "tests/acceptance/test_starting.py",
+    "tests/browser/test_deleting.py",
+    "cluster",
+    "tests/acceptance/test_promises.py",
+    "tests/browser/test_two_people.py",
+    "tests/markdown/test_bombs.py",
+    "tests/browser/test_chat_page.py",
+)
 
 
 class Groups:
@@ -36,6 +53,9 @@ class Groups:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        if self._is_worker:
+            order = {group: number for number, group in enumerate(in_order(dict.fromkeys(map(group_of, items))))}
+            items.sort(key=lambda item: order[group_of(item)])
         # Without workers they come last too.
         items.sort(key=lambda item: group_of(item) == ALONE)
 
@@ -68,6 +88,17 @@ def group_of(item: pytest.Item) -> str:
         return ALONE
     named = item.get_closest_marker("xdist_group")
     return named.args[0] if named else item.nodeid.partition("::")[0]
+
+
+def in_order(groups: Collection[str]) -> list[str]:
+    """The groups as they begin: the longest, then one of each folder in turn, so that those which wait (acceptance) run
+    beside those which compute (browser)."""
+    rest = [group for group in groups if group not in LONGEST]
+    folders: dict[str, list[str]] = {}
+    for group in rest:
+        folders.setdefault(group.rpartition("/")[0], []).append(group)
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*folders.values()))
+    return [*(group for group in LONGEST if group in groups), *(group for group in in_turn if group is not None)]
 
 
 class Scheduling(LoadScopeScheduling):
