@@ -48,5 +48,5 @@ COMMANDS = [
     Command("generation.cancel", GenerationOnly, cancel),
     Command("generation.retry", GenerationOnly, retry),
     Command("generation.delete", GenerationOnly, delete),
-    Command("prompt.improve", ImprovePrompt, improve),
+    Command("prompt.improve", ImprovePrompt, improve, concurrent=True),
 ]

@@ -1,6 +1,5 @@
 """A better prompt on request: the assistant's model rewrites what somebody wants to see. Nothing is stored or sent on."""
 
-import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from chatserver import sessions
 from chatserver.database import Database, Transaction
-from chatserver.errors import NotAllowed, ProviderError, TimedOut
+from chatserver.errors import NotAllowed, ProviderError
 from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import ChatChunk, ChatProvider, ChatRequest, Retracted, TextDelta, Turn, Usage
 from chatserver.providers.redaction import log_fields
@@ -20,8 +19,6 @@ from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 from chatserver.validation import paragraphs
 
-# The commands of one connection run one after the other, so this one must not take long.
-TIMEOUT_SECONDS = 20.0
 INSTRUCTIONS = (
     "You rewrite prompts for a picture model. Keep what the person wants to see; add what makes it vivid: the place, the "
     "light, the composition, the manner. Answer with the new prompt alone, in the language of the given one, in at most "
@@ -44,7 +41,10 @@ class ImprovedPrompt(Struct, frozen=True):
 
 
 async def improve(database: Database, chat: ChatProvider, caller: Caller, command: ImprovePrompt) -> ImprovedPrompt:
-    """The prompt as the plan's model would have it. NotAllowed where there is only the built-in guide."""
+    """The prompt as the plan's model would have it. NotAllowed where there is only the built-in guide.
+
+    It may take as long as an answer of the assistant may (the settings CHAT_…): a local model may have to be loaded first.
+    """
     if not chat.is_model:
         raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
     prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
@@ -53,11 +53,7 @@ async def improve(database: Database, chat: ChatProvider, caller: Caller, comman
         turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=membership.chat_model or None
     )
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            words, usage = await _answer(chat, request)
-    except TimeoutError:
-        _log(chat, caller, request, TimedOut())
-        raise TimedOut("The assistant took too long. Your prompt is as it was.") from None
+        words, usage = await _answer(chat, request)
     except ProviderError as error:
         _log(chat, caller, request, error)
         raise

@@ -1,7 +1,8 @@
 """The commands of one connection: decoded on arrival, run one after the other, each answered by its `ref`.
 
-Reading never waits: a command joins a queue of QUEUED_COMMANDS, and a task runs them, which exists only while there are
-any. Commands beyond the limits are refused (`busy`, `rate-limited`); after REFUSALS in a row the socket is closed.
+Reading never waits: a command joins a queue of QUEUED_COMMANDS, and a task runs them, which exists only while there are any;
+a `concurrent` one is started in its turn and not waited for. Commands beyond the limits are refused (`busy`,
+`rate-limited`); after REFUSALS in a row the socket is closed.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ class Inbox:
     __slots__ = (
         "_caller",
         "_commands",
+        "_concurrent",
         "_is_open",
         "_on_flood",
         "_rate_limit",
@@ -52,6 +54,7 @@ class Inbox:
         self._reply, self._on_flood = reply, on_flood
         self._waiting: list[tuple[str, BoundCommand, msgspec.Struct]] = []
         self._runner: asyncio.Task[None] | None = None
+        self._concurrent: asyncio.Task[None] | None = None
         self._refusals = 0
         self._is_open = False
 
@@ -61,12 +64,17 @@ class Inbox:
         self._wake()
 
     def close(self) -> None:
-        """The socket is closed. A running command goes on; queued ones are dropped, and repeated by the client."""
+        """The socket is closed. A running command goes on; queued ones are dropped, and repeated by the client.
+
+        A concurrent one is cancelled: nobody waits for it, and it may take minutes.
+        """
         self._is_open = False
         self._waiting.clear()
+        if self._concurrent is not None:
+            self._concurrent.cancel()
 
     async def wait_idle(self) -> None:
-        """Waits until no command runs."""
+        """Waits until no command runs that others wait for."""
         if self._runner is not None:
             await asyncio.wait([self._runner])
 
@@ -114,13 +122,27 @@ class Inbox:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                await self._run_one(*self._waiting.pop(0))
+                ref, command, fields = self._waiting.pop(0)
+                if command.concurrent:
+                    self._start_concurrent(ref, command, fields)
+                else:
+                    await self._run_one(ref, command, fields)
         finally:
             self._runner = None
 
+    def _start_concurrent(self, ref: str, command: BoundCommand, fields: msgspec.Struct) -> None:
+        if self._concurrent is not None:
+            self._reply_error(ref, Busy(retry_after=1))
+            return
+        self._concurrent = asyncio.create_task(self._run_one(ref, command, fields))
+        self._concurrent.add_done_callback(self._forget_concurrent)
+
+    def _forget_concurrent(self, _: asyncio.Task[None]) -> None:
+        self._concurrent = None
+
     async def _run_one(self, ref: str, command: BoundCommand, fields: msgspec.Struct) -> None:
         try:
-            async with asyncio.timeout(COMMAND_SECONDS):
+            async with asyncio.timeout(None if command.concurrent else COMMAND_SECONDS):
                 self._reply_ok(ref, await command.run(self._caller, fields))
         except ChatserverError as error:
             self._reply_error(ref, error)

@@ -74,16 +74,18 @@ class Command(Struct, frozen=True):
 
     `body` is a msgspec struct with forbid_unknown_fields; `type` and `ref` are not part of it. `handle` takes the
     application's state, the caller and the decoded body; it returns the result of the reply, or raises a ChatserverError,
-    which becomes the error of the reply.
+    which becomes the error of the reply. A `concurrent` command holds up no other one of its socket and has limits of time
+    of its own; one of them runs at once, and it ends with the socket.
     """
 
     name: str
     body: type[Struct]
     handle: Callable[[Any, Caller, Any], Awaitable[Any]]
+    concurrent: bool = False
 
     def bind(self, state: Any) -> "BoundCommand":
         """The command with the state that its function is called with."""
-        return BoundCommand(self.name, self.body, partial(self.handle, state))
+        return BoundCommand(self.name, self.body, partial(self.handle, state), self.concurrent)
 
 
 class BoundCommand(Struct, frozen=True):
@@ -92,3 +94,4 @@ class BoundCommand(Struct, frozen=True):
     name: str
     body: type[Struct]
     run: Callable[[Caller, Any], Awaitable[Any]]
+    concurrent: bool = False

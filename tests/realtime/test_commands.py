@@ -1,9 +1,11 @@
 """Commands: each is answered by its ref, in order; an invalid one gets an error and the socket stays open."""
 
+import asyncio
 import json
 
 import pytest
 
+from chatserver.realtime import inbox
 from chatserver.realtime.limits import SocketLimits
 from tests.support.hub_server import HubServer
 
@@ -27,6 +29,37 @@ async def test_commands_of_one_socket_run_in_order_and_ping_does_not_wait(server
         await ada.hears("reply", ref="a")
         await ada.hears("reply", ref="b")
         assert ada.texts == ["wait", "second"]
+
+
+async def test_a_concurrent_command_holds_up_no_other_one_runs_alone_and_ends_with_the_socket(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "COMMAND_SECONDS", 0.2)
+    session = await server.session("ada")
+    async with server.joins("ada", session) as ada:
+        await server.do(server.release.clear)
+        improve = {"type": "prompt.improve", "client_id": "c", "text": "wait"}
+        await ada.sends(json.dumps({**improve, "ref": "slow"}))
+        await ada.sends(json.dumps({**improve, "ref": "too-many"}))
+        assert (await ada.hears("reply", ref="too-many"))["error"]["code"] == "busy"
+        assert (await ada.asks("message.create", ref="next", client_id="c", text="meanwhile"))["ok"]
+        await asyncio.sleep(0.4)  # twice the limit of other commands
+        await server.do(server.release.set)
+        assert (await ada.hears("reply", ref="slow"))["ok"]
+        assert (await ada.asks("prompt.improve", ref="again", client_id="c", text="later"))["ok"]
+        await server.do(server.release.clear)
+        await ada.sends(json.dumps({**improve, "ref": "given up"}))
+        await server.until(lambda: server.ran[-1:] == ["wait"])
+    await server.until(lambda: not server.hub.connections(session))
+    await server.do(server.release.set)
+    async with server.joins("ada", session) as ada:
+        assert (await ada.asks("message.create", ref="last", client_id="c", text="the last"))["ok"]
+    assert [said.message["text"] for said in server.source.after(session, 0)] == [
+        "meanwhile",
+        "wait",
+        "later",
+        "the last",
+    ]
 
 
 async def test_a_refusal_is_the_reply_and_a_fault_tells_nothing(server: HubServer) -> None:

@@ -198,7 +198,7 @@ async def create(server: "HubServer", caller: Caller, say: Say) -> dict[str, Any
     return {"message": said.message}
 
 
-COMMANDS = [Command("message.create", Say, create)]
+COMMANDS = [Command("message.create", Say, create), Command("prompt.improve", Say, create, concurrent=True)]
 
 
 class HubServer:
