@@ -26,7 +26,7 @@ from tests.emulators.huggingface import Emulator
 from tests.emulators.huggingface.outcomes import Call, Ok, Outcome
 from tests.support import postgres
 from tests.support import product as products
-from tests.support.story import Room
+from tests.support.story import SessionSocket
 
 SIDE = 256
 # What a person may say in ten seconds, and a session on the largest plan may make in an hour: fifteen fit both.
@@ -183,7 +183,7 @@ def _of_children(process: psutil.Process) -> float:
 class _Asker:
     """Somebody who asks for pictures, one after the other: a new person wherever a plan's hour is used up."""
 
-    def __init__(self, rooms: list[tuple[Room, int]]) -> None:
+    def __init__(self, rooms: list[tuple[SessionSocket, int]]) -> None:
         self._rooms = rooms
 
     @classmethod
@@ -214,7 +214,7 @@ class _Asker:
         return ended
 
 
-async def _picture(room: Room, emulator: Emulator, outcome: Outcome) -> float:
+async def _picture(room: SessionSocket, emulator: Emulator, outcome: Outcome) -> float:
     """Asks for one picture that gets this outcome; the moment in which its end was heard."""
     prompt = f"a cat, number {next(_numbers)}"
     emulator.wish(prompt, outcome)
