@@ -27,7 +27,7 @@ from tests.messages.histories import long_session
 from tests.support import postgres
 from tests.support import product as products
 from tests.support.people import add_member
-from tests.support.story import Person, Refusal, sign_up
+from tests.support.story import ApiUser, Refusal, sign_up
 
 # The bystander's waits may double, and what is in the noise of a few milliseconds is not told from that.
 MOST_TIMES, NOISE_MS = 2.0, 15.0
@@ -112,14 +112,14 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
     """Somebody who has nothing to do with it, watching the server for the length of the block."""
     costs, process = Costs(), psutil.Process(product.process.pid)
     ben = await sign_up(product, "Ben")
-    room = await ben.joins(await ben.buys())
+    chat = await ben.joins(await ben.buys())
 
     async def look() -> None:
         for number in range(10_000):
             began = time.perf_counter()
             await ben.call("GET", "/sessions")
             if number % 10 == 0:
-                await room.says(f"**{number}**")
+                await chat.says(f"**{number}**")
             costs.waits.append((time.perf_counter() - began) * 1000)
             costs.megabytes = max(costs.megabytes, process.memory_info().rss / 1e6)
             costs.descriptors = max(costs.descriptors, process.num_fds())
@@ -131,7 +131,7 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
-        await room.leaves()
+        await chat.leaves()
 
 
 # Kinds ------------------------------------------------------------------------------------------------------------
@@ -140,10 +140,10 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
 async def _bombs(scene: Scene) -> Sequence[Measurement]:
     """Twenty texts whose highlighting does not end, as fast as one user may send them."""
     eve = await sign_up(scene.product, "Eve")
-    room = await eve.joins(await eve.buys())
+    chat = await eve.joins(await eve.buys())
     for number in range(18):
-        await room.says(f"{BOMB}\n{number}")
-    await room.leaves()
+        await chat.says(f"{BOMB}\n{number}")
+    await chat.leaves()
     return ()
 
 
@@ -157,7 +157,7 @@ async def _openings(scene: Scene) -> Sequence[Measurement]:
     return ()
 
 
-async def _reads(person: Person, session: str) -> None:
+async def _reads(person: ApiUser, session: str) -> None:
     """Receives an initial sync without parsing it, which would be work of this process."""
     address = urlsplit(person.product.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
@@ -193,7 +193,7 @@ async def _amplified(scene: Scene) -> Sequence[Measurement]:
     return [Measurement("a page of what was amplified", f"{most / 1e6:.1f} MB", "≤ 2 MB", most <= 2e6)]
 
 
-async def _says_all(person: Person, session: dict[str, Any], texts: Sequence[str], pause: float = 0) -> int:
+async def _says_all(person: ApiUser, session: dict[str, Any], texts: Sequence[str], pause: float = 0) -> int:
     """Says these over HTTP; how many were taken."""
     taken = 0
     for text in texts:
@@ -264,7 +264,7 @@ async def _tries(work: Awaitable[dict[str, Any]]) -> dict[str, Any] | None:
         return None
 
 
-async def _four_pictures(person: Person, session: dict[str, Any]) -> dict[str, Any]:
+async def _four_pictures(person: ApiUser, session: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {"client_id": str(uuid.uuid4()), "kind": "image", "prompt": "a crowd", "count": 4}
     # As large as the other's, so that turns are compared and not sizes.
     body |= {"width": 256, "height": 256}
@@ -272,12 +272,12 @@ async def _four_pictures(person: Person, session: dict[str, Any]) -> dict[str, A
     return answer
 
 
-async def _first_picture(person: Person) -> float:
+async def _first_picture(person: ApiUser) -> float:
     """Seconds from asking for it until it is there."""
-    room = await person.joins(await person.buys())
+    chat = await person.joins(await person.buys())
     began = time.monotonic()
-    await room.sees_ended(await room.generates("a lighthouse in a storm"), patience=120)
-    await room.leaves()
+    await chat.sees_ended(await chat.generates("a lighthouse in a storm"), patience=120)
+    await chat.leaves()
     return time.monotonic() - began
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from playwright.async_api import Browser
 
 from tests.support import product as products
-from tests.support.browser import chromium, desk
+from tests.support.browser import chromium, signed_in
 from tests.support.product import Product
-from tests.support.story import Person, sign_up
+from tests.support.story import ApiUser, sign_up
 
 # One person does here in seconds what people do in an hour.
 HURRIED = {"COMMANDS_PER_10_SECONDS": "0", "REPLIES_PER_HOUR": "0"}
@@ -26,9 +26,9 @@ async def open_house(**settings: str) -> AsyncIterator[tuple[Product, Browser]]:
             await product.stop()
 
 
-async def somebody(product: Product, browser: Browser) -> tuple[Person, dict[str, Any], Any]:
+async def somebody(product: Product, browser: Browser) -> tuple[ApiUser, dict[str, Any], Any]:
     """A person, a session of theirs, and the cookies of their browser."""
     person = await sign_up(product, "Ada")
     session = await person.buys("pro")
-    async with desk(browser, person) as seat:
-        return person, session, await seat.context.storage_state()
+    async with signed_in(browser, person) as visitor:
+        return person, session, await visitor.context.storage_state()

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 from tests.support.product import Product
-from tests.support.story import Person, sign_up
+from tests.support.story import ApiUser, sign_up
 
 # The product believes a proxy on loopback, which we are.
 SETTINGS = {"TRUSTED_PROXIES": "127.0.0.1"}
@@ -13,15 +13,15 @@ _numbers = itertools.count(1)
 AT_ONCE = 4
 
 
-async def gather(product: Product, count: int) -> list[Person]:
+async def gather(product: Product, count: int) -> list[ApiUser]:
     """So many people with accounts."""
-    people: list[Person] = []
+    people: list[ApiUser] = []
     while len(people) < count:
         people += await asyncio.gather(*(_newcomer(product) for _ in range(min(AT_ONCE, count - len(people)))))
     return people
 
 
-async def _newcomer(product: Product) -> Person:
+async def _newcomer(product: Product) -> ApiUser:
     person = await sign_up(product, "Ada")
     number = next(_numbers)
     person.headers = {"X-Forwarded-For": f"10.1.{number // 250}.{number % 250 + 1}"}

@@ -183,42 +183,42 @@ def _of_children(process: psutil.Process) -> float:
 class _Asker:
     """Somebody who asks for pictures, one after the other: a new person wherever a plan's hour is used up."""
 
-    def __init__(self, rooms: list[tuple[SessionSocket, int]]) -> None:
-        self._rooms = rooms
+    def __init__(self, chats: list[tuple[SessionSocket, int]]) -> None:
+        self._chats = chats
 
     @classmethod
     async def open(cls, product: products.Product, count: int) -> "_Asker":
         shares = [min(COMMANDS, count - start) for start in range(0, count, COMMANDS)]
         people = await crowd.gather(product, len(shares))
-        rooms = [await person.joins(await person.buys("pro")) for person in people]
-        return cls(list(zip(rooms, shares, strict=True)))
+        chats = [await person.joins(await person.buys("pro")) for person in people]
+        return cls(list(zip(chats, shares, strict=True)))
 
     async def asks(self, emulator: Emulator, seconds: Callable[[], float]) -> list[float]:
         """Milliseconds of each beyond the provider's. The first press comes as soon as the provider would answer."""
         took = []
         await asyncio.sleep(seconds())
-        for room, count in self._rooms:
+        for chat, count in self._chats:
             for _ in range(count):
                 theirs = seconds()
                 began = time.perf_counter()
-                ended = await _picture(room, emulator, Ok(theirs))
+                ended = await _picture(chat, emulator, Ok(theirs))
                 took.append((ended - began - theirs) * 1000)
-            await room.leaves()
+            await chat.leaves()
         return took
 
     async def ends_with(self, emulator: Emulator, outcome: Outcome) -> float:
         """The moment in which one picture was shown."""
-        [(room, _)] = self._rooms
-        ended = await _picture(room, emulator, outcome)
-        await room.leaves()
+        [(chat, _)] = self._chats
+        ended = await _picture(chat, emulator, outcome)
+        await chat.leaves()
         return ended
 
 
-async def _picture(room: SessionSocket, emulator: Emulator, outcome: Outcome) -> float:
+async def _picture(chat: SessionSocket, emulator: Emulator, outcome: Outcome) -> float:
     """Asks for one picture that gets this outcome; the moment in which its end was heard."""
     prompt = f"a cat, number {next(_numbers)}"
     emulator.wish(prompt, outcome)
-    message = await room.sees_ended(await room.generates(prompt, width=SIDE, height=SIDE))
+    message = await chat.sees_ended(await chat.generates(prompt, width=SIDE, height=SIDE))
     moment = time.perf_counter()
     assert message["generations"][0]["status"] == "done", message
     return moment

@@ -24,7 +24,7 @@ from benchmarks import crowd
 from benchmarks.report import Measurement
 from tests.support import postgres
 from tests.support import product as products
-from tests.support.story import Person
+from tests.support.story import ApiUser
 
 STREAMS, TOKENS_A_SECOND, SECONDS = 100, 50, 8
 GOAL_MS = 100.0
@@ -75,7 +75,7 @@ async def _streams(product: products.Product) -> Measurement:
     )
 
 
-async def _lateness(person: Person, session_id: str) -> list[float]:
+async def _lateness(person: ApiUser, session_id: str) -> list[float]:
     """Milliseconds of each token of one answer. Frames are only kept while they come, and read afterwards."""
     headers = {"Authorization": f"Bearer {person.token}", **person.headers}
     url = f"{person.product.ws_url}/ws/sessions/{session_id}"

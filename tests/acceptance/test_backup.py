@@ -23,10 +23,10 @@ async def test_a_copied_folder_is_the_whole_product_again(folder):
     product = await products.start(folder / "first")
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    message = await room.sees_ended(await room.generates("a safe place", width=64, height=64))
+    chat = await ada.joins(session)
+    message = await chat.sees_ended(await chat.generates("a safe place", width=64, height=64))
     asset = message["generations"][0]["assets"][0]
-    await room.leaves()
+    await chat.leaves()
     assert await product.stop() == 0
     # What `tar` and `cp --archive` do: owners are kept, because Postgres insists on them.
     done = await asyncio.create_subprocess_exec("cp", "--archive", str(folder / "first"), str(folder / "second"))

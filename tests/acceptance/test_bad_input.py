@@ -76,19 +76,19 @@ async def test_every_wrong_field_of_every_command_is_refused_and_nothing_is_stor
     for some in batches(cases(), BUDGET):
         ada = await sign_up(product, "Ada")
         session = await ada.buys("flash")
-        room = await ada.joins(session)
+        chat = await ada.joins(session)
         before = await stored(ada, session)
         for number, (command, body) in enumerate(some):
-            await room.send(command, ref=str(number), **body)
+            await chat.send(command, ref=str(number), **body)
         for number, (command, body) in enumerate(some):
-            reply = await room.hears(lambda event, ref=str(number): event["type"] == "reply" and event["ref"] == ref)
+            reply = await chat.hears(lambda event, ref=str(number): event["type"] == "reply" and event["ref"] == ref)
             assert not reply["ok"], (command, body)
             assert reply["error"]["code"] in STATUS, (command, body, reply)
             assert reply["error"]["message"]
-        await room.asks("ping")
+        await chat.asks("ping")
         assert await stored(ada, session) == before
         total += len(some)
-        await room.leaves()
+        await chat.leaves()
     assert total > 120
 
 
@@ -136,10 +136,10 @@ async def test_a_body_that_is_no_json_object_is_refused_and_named(product, ada, 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"hello"', "null", "", "\ufeff{}"])
 async def test_a_frame_that_is_no_object_closes_with_bad_frame(product, ada, text):
-    room = await ada.joins(await ada.buys())
-    await room.send_raw(text)
-    assert await room.is_closed() == 4400
-    await room.leaves()
+    chat = await ada.joins(await ada.buys())
+    await chat.send_raw(text)
+    assert await chat.is_closed() == 4400
+    await chat.leaves()
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ async def test_a_frame_that_is_no_object_closes_with_bad_frame(product, ada, tex
 )
 async def test_an_odd_command_is_answered_or_closed_and_stores_nothing(product, ada, text):
     session = await ada.buys()
-    room = await ada.joins(session)
-    await room.send_raw(text)
-    await room.hears(lambda event: event["type"] == "reply" and event["ref"] == "r" and not event["ok"])
-    await room.asks("ping")
+    chat = await ada.joins(session)
+    await chat.send_raw(text)
+    await chat.hears(lambda event: event["type"] == "reply" and event["ref"] == "r" and not event["ok"])
+    await chat.asks("ping")
     assert (await stored(ada, session))[0] == 0
-    await room.leaves()
+    await chat.leaves()
 
 
 @pytest.mark.parametrize(

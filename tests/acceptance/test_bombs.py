@@ -81,34 +81,34 @@ async def test_no_message_of_a_person_holds_up_the_others(product, huggingface):
     ada, ben = await sign_up(product, "Ada"), await sign_up(product, "Ben")
     session, other = await ada.buys(), await ben.buys()
     await ben.accepts(await ada.invites(session))
-    room, calm = await ada.joins(session), await ben.joins(other)
+    chat, calm = await ada.joins(session), await ben.joins(other)
     async with answering(product):
         for number, bomb in enumerate(BOMBS):
-            said = await room.says(bomb)
+            said = await chat.says(bomb)
             assert said["text"] == bomb.strip()
             assert len(said["html"].encode()) <= 2000 + 10 * len(bomb.encode())
             drawn = await calm.says(f"**{number}**")
             assert drawn["html"] == f"<p><strong>{number}</strong></p>\n"
             await asyncio.sleep(0.6)  # within the commands of ten seconds
-    await room.leaves()
+    await chat.leaves()
     await calm.leaves()
 
 
 async def test_nothing_that_a_model_streams_holds_up_the_others(product, huggingface):
     eve = await sign_up(product, "Eve")
-    room = await eve.joins(await eve.buys())
+    chat = await eve.joins(await eve.buys())
     async with answering(product):
         for bomb in (ANSI, BOMBS[1], BOMBS[6], BOMBS[8] * 4, "| a | b |\n|--|--|\n" + "|x|\n" * 9000):
             huggingface.script("chat", [Stream(text=f"Here **it** is.\n\n{bomb}\n\nEnd", pause=0.0005)])
-            said = await room.says("go on")
-            reply = await room.sees(
+            said = await chat.says("go on")
+            reply = await chat.sees(
                 lambda each, to=said["id"]: each.get("reply_to") == to and each["status"] != "streaming"
             )
             assert reply["text"].endswith("End")
             # Code that takes too long costs its colours alone.
             assert "<strong>it</strong>" in reply["html"] or "```" not in bomb
             assert len(reply["html"].encode()) <= 2000 + 10 * len(reply["text"].encode())
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_nothing(product, database):
@@ -120,26 +120,26 @@ async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_
     before = _megabytes(product)
     async with answering(product):
         silent = [await _who_does_not_read(reader, session) for reader in people for _ in range(4)]
-        rooms = [SessionSocket(reader, session, product, "chat.v1.html") for reader in people]
-        await asyncio.gather(*(room.connect(0) for room in rooms))
+        chats = [SessionSocket(reader, session, product, "chat.v1.html") for reader in people]
+        await asyncio.gather(*(chat.connect(0) for chat in chats))
         most = _megabytes(product)
-        for room in rooms:
-            await room.hears(lambda event: event["type"] == "message" and event["seq"] == 300, patience=60)
+        for chat in chats:
+            await chat.hears(lambda event: event["type"] == "message" and event["seq"] == 300, patience=60)
             most = max(most, _megabytes(product))
-            assert [event["seq"] for event in room.events if event["type"] == "message"] == list(range(1, 301))
+            assert [event["seq"] for event in chat.events if event["type"] == "message"] == list(range(1, 301))
     assert most - before < 150, (before, most)
     for socket in silent:
         socket.close()
-    for room in rooms:
-        await room.leaves()
+    for chat in chats:
+        await chat.leaves()
 
 
 async def test_a_page_of_long_messages_is_shorter_and_leads_to_the_rest(product, database):
     ada = await sign_up(product, "Ada")
     session = await long_session(database, ada.id, count=40)
-    room = await ada.joins({"id": session})
-    more = await room.hears(lambda event: event["type"] == "more")
-    told = sorted(message["seq"] for message in room.messages.values())
+    chat = await ada.joins({"id": session})
+    more = await chat.hears(lambda event: event["type"] == "more")
+    told = sorted(message["seq"] for message in chat.messages.values())
     assert told == list(range(more["before"], 41)) and 10 <= len(told) < 20
     while more is not None:
         page = await ada.call("GET", f"/sessions/{session}/messages?before={told[0]}")
@@ -148,7 +148,7 @@ async def test_a_page_of_long_messages_is_shorter_and_leads_to_the_rest(product,
     assert told == list(range(1, 41))
     _, _, document = await ada.fetch(f"/api/v1/sessions/{session}/messages")
     assert len(document) < 1_300_000
-    await room.leaves()
+    await chat.leaves()
 
 
 async def _who_does_not_read(person, session):
@@ -173,8 +173,8 @@ def _megabytes(product):
 async def test_a_tab_that_says_the_bomb_again_after_a_restart_finds_it_said(product, huggingface):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    first = await room.says(ANSI, client_id="the-bomb")
+    chat = await ada.joins(session)
+    first = await chat.says(ANSI, client_id="the-bomb")
     await product.kill()
     await product.start_again()
     again = await ada.joins(session)

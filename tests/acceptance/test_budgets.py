@@ -165,9 +165,9 @@ class Installation:
 async def installation(product, database):
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
-    message = await room.sees_ended(await room.generates("a boat", width=64, height=64))
-    await room.leaves()
+    chat = await ada.joins(session)
+    message = await chat.sees_ended(await chat.generates("a boat", width=64, height=64))
+    await chat.leaves()
     [generation] = message["generations"]
     [asset] = generation["assets"]
     names = {
@@ -239,10 +239,10 @@ async def test_every_route_that_changes_something_is_held_to_the_budget_of_its_p
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"prompt.improve"}))
 async def test_every_command_that_changes_something_is_held_to_the_same_budget(installation, asker, command):
     await installation.used_up(COMMANDS[command].kind)
-    room = await installation.ada.joins({"id": installation.names["session_id"]})
+    chat = await installation.ada.joins({"id": installation.names["session_id"]})
     with pytest.raises(Refusal) as refusal:
-        await room.asks(command, **installation.fill(COMMANDS[command].body))
-    await room.leaves()
+        await chat.asks(command, **installation.fill(COMMANDS[command].body))
+    await chat.leaves()
     assert refusal.value.code == "rate-limited"
     assert refusal.value.error["retry_after"] > 0
 
@@ -251,8 +251,8 @@ async def test_sockets_and_http_and_every_token_share_one_allowance(product, bob
     session = await bob.buys()
     path = f"/sessions/{session['id']}/messages"
     second = await bob.call("POST", "/tokens", {"email": bob.user["email"], "password": bob.password})
-    room = await bob.joins(session)
-    await room.says("by the socket")
+    chat = await bob.joins(session)
+    await chat.says("by the socket")
     await bob.call("POST", path, {"client_id": "by-http", "text": "by http"})
     other = {"Authorization": f"Bearer {second['token']}"}
     await bob.call("POST", path, {"client_id": "by-token", "text": "by another token"}, **other)
@@ -260,17 +260,17 @@ async def test_sockets_and_http_and_every_token_share_one_allowance(product, bob
         with pytest.raises(Refusal, match="rate-limited"):
             await bob.call("POST", path, {"client_id": str(uuid.uuid4()), "text": "one more"}, **headers)
     with pytest.raises(Refusal, match="rate-limited"):
-        await room.says("by the socket again")
+        await chat.says("by the socket again")
     again = await bob.call("POST", path, {"client_id": "by-http", "text": "by http"})
     assert again["message"]["text"] == "by http", "a repetition is answered as before"
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_what_the_socket_allows_is_not_counted_twice(product, bob):
-    room = await bob.joins(await bob.buys())
+    chat = await bob.joins(await bob.buys())
     for number in range(3):
-        await room.says(f"number {number}")
-    await room.leaves()
+        await chat.says(f"number {number}")
+    await chat.leaves()
 
 
 async def test_six_hundred_messages_by_http_are_not_accepted(installation, asker):
@@ -281,8 +281,8 @@ async def test_six_hundred_messages_by_http_are_not_accepted(installation, asker
 
 
 async def test_the_welcome_tells_what_is_allowed_here(installation, asker):
-    room = await installation.ada.joins({"id": installation.names["session_id"]})
-    welcome = await room.hears(lambda event: event["type"] == "welcome")
-    await room.leaves()
+    chat = await installation.ada.joins({"id": installation.names["session_id"]})
+    welcome = await chat.hears(lambda event: event["type"] == "welcome")
+    await chat.leaves()
     assert welcome["limits"]["commands_per_10_seconds"] == 3
     assert welcome["limits"]["commands_per_minute"] == 18

@@ -53,22 +53,22 @@ async def test_p15_a_clock_that_is_wrong_decides_nothing(machines):
     assert seconds_from_now(first_timestamp(behind)) < -7000
     ada = await sign_up(ahead, "Ada")
     session = await ada.buys("flash-lite")  # sixty minutes: over, if the clock ahead had a say
-    rooms = [await ada.joins(session, product=node) for node in (ahead, behind)]
-    for room in rooms:
-        assert abs(seconds_from_now(room.events[0]["now"])) < 60
-    said = [(await rooms[number % 2].says(f"word {number}"))["id"] for number in range(6)]
+    chats = [await ada.joins(session, product=node) for node in (ahead, behind)]
+    for chat in chats:
+        assert abs(seconds_from_now(chat.events[0]["now"])) < 60
+    said = [(await chats[number % 2].says(f"word {number}"))["id"] for number in range(6)]
     assert said == sorted(said)  # ids are the order in which messages are shown
     for number in range(3):
-        message = await rooms[number % 2].generates("a sundial", width=64, height=64)
-        ended = await rooms[number % 2].sees_ended(message)
+        message = await chats[number % 2].generates("a sundial", width=64, height=64)
+        ended = await chats[number % 2].sees_ended(message)
         assert ended["generations"][0]["status"] == "done"
         assert ended["generations"][0]["stage"]["attempt"] == 1
-    for room in rooms:
+    for chat in chats:
         with pytest.raises(Refusal) as refusal:
-            await room.generates("one more within the hour", width=64, height=64)
+            await chat.generates("one more within the hour", width=64, height=64)
         assert refusal.value.code == "credits-exhausted"
         assert 3000 < refusal.value.error["retry_after"] <= 3600
-        await room.leaves()
+        await chat.leaves()
     for node in machines.web:
         ada.product = node
         status, _, _ = await ada.fetch(ended["generations"][0]["assets"][0]["url"])

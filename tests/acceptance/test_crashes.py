@@ -114,10 +114,10 @@ async def test_p3_p10_a_node_killed_in_the_middle_of_a_resume_leaves_nothing_out
     await fresh.sees_text("while away 7")
     await back.hears(lambda event: event["type"] == "stats")
     assert {**first.messages, **torn.messages, **back.messages} == fresh.messages
-    seqs = [event["seq"] for room in (first, torn, back) for event in room.events if event["type"] == "message"]
+    seqs = [event["seq"] for chat in (first, torn, back) for event in chat.events if event["type"] == "message"]
     assert seqs == sorted(set(seqs))
-    for room in (torn, back, fresh):
-        await room.leaves()
+    for chat in (torn, back, fresh):
+        await chat.leaves()
 
 
 async def crash_a_worker(machines, ada, session, step):
@@ -159,11 +159,11 @@ async def test_p7_p8_a_worker_killed_at_each_step_leaves_a_job_that_ends_once(ma
     made = {step: await crash_a_worker(machines, ada, session, step) for step in WORKER_STEPS}
     await end_all_leases(machines.settings["DATABASE_URL"])
     await machines.add_worker()
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     for step, attempt in WORKER_STEPS.items():
-        [generation] = (await room.sees_ended(made[step]))["generations"]
+        [generation] = (await chat.sees_ended(made[step]))["generations"]
         assert (step, generation["status"], generation["stage"]["attempt"]) == (step, "done", attempt)
         assert len(generation["assets"]) == 1
     assert (await ada.credits(session))["image"] == {**(await ada.credits(session))["image"], "left": 8, "held": 0}
     await machines.check()
-    await room.leaves()
+    await chat.leaves()

@@ -65,9 +65,9 @@ async def file_store(files, database):
     await opened.close()
 
 
-async def made(room, prompt: str, **fields):
+async def made(chat, prompt: str, **fields):
     """A message whose pictures are done."""
-    message = await room.sees_ended(await room.generates(prompt, **SMALL, **fields))
+    message = await chat.sees_ended(await chat.generates(prompt, **SMALL, **fields))
     assert {each["status"] for each in message["generations"]} == {"done"}, message
     return message
 
@@ -101,9 +101,9 @@ async def nothing_is_wrong(database):
 async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, database, rows, file_store):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     options = {"negative_prompt": f"{CANARY} nets", "style": "watercolor", "seed": 77_001}
-    message = await made(room, f"{CANARY} in a pond", **options)
+    message = await made(chat, f"{CANARY} in a pond", **options)
     asset = message["generations"][0]["assets"][0]
     await ada.call("PUT", f"/assets/{asset['id']}/favorite")
     link = await ada.call("POST", f"/assets/{asset['id']}/links", {"seconds": 600})
@@ -119,9 +119,9 @@ async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, databa
 
     await ada.call("DELETE", f"/messages/{message['id']}")
 
-    gone = await room.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
+    gone = await chat.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
     assert (gone["text"], gone["html"], gone["generations"]) == ("", "", [])
-    await room.hears(lambda event: event["type"] == "session" and event["session"]["title"] == "Flash session")
+    await chat.hears(lambda event: event["type"] == "session" and event["session"]["title"] == "Flash session")
     assert [await status_of(ada, address) for address in addresses] == [404] * 4
     assert (await ada.call("GET", "/generations"))["generations"] == []
     assert CANARY not in (await history_page(ada, "")).lower()
@@ -143,7 +143,7 @@ async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, databa
     assert await file_store.swept() < before
     assert (await ada.credits(session))["image"]["left"] == 7  # what was made stays paid
     await nothing_is_wrong(database)
-    for each in (room, again):
+    for each in (chat, again):
         await each.leaves()
 
 
@@ -165,17 +165,17 @@ async def test_one_deletes_when_the_time_is_up_and_after_one_has_left(product, d
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    room, guest = await ada.joins(session), await bob.joins(session)
-    late = await room.says(f"{CANARY} one")
+    chat, guest = await ada.joins(session), await bob.joins(session)
+    late = await chat.says(f"{CANARY} one")
     left = await guest.says(f"{CANARY} two")
     picture = await made(guest, f"{CANARY} three")
     await ada.call("DELETE", f"/sessions/{session['id']}/members/{bob.id}")
     await run_sql(database, "UPDATE user_sessions SET expires_at = now() WHERE id = $1", session["id"])
     for person, message in ((ada, late), (bob, left), (bob, picture)):
         await person.call("DELETE", f"/messages/{message['id']}")
-        await room.sees(lambda each, message=message: each["id"] == message["id"] and each["status"] == "deleted")
+        await chat.sees(lambda each, message=message: each["id"] == message["id"] and each["status"] == "deleted")
     assert CANARY not in (await rows()).lower()
-    for each in (room, guest):
+    for each in (chat, guest):
         await each.leaves()
 
 
@@ -183,8 +183,8 @@ async def test_a_guest_deletes_what_is_theirs_and_a_stranger_learns_nothing(prod
     ada, bob, eve = [await sign_up(product, name) for name in ("Ada", "Bob", "Eve")]
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    room = await ada.joins(session)
-    hers = await room.says("mine is mine")
+    chat = await ada.joins(session)
+    hers = await chat.says("mine is mine")
     his = (await bob.call("POST", f"/sessions/{session['id']}/messages", {"client_id": "b", "text": "his"}))["message"]
     for person, message, status in ((bob, hers, 403), (eve, hers, 404), (eve, his, 404)):
         with pytest.raises(Refusal) as refusal:
@@ -192,9 +192,9 @@ async def test_a_guest_deletes_what_is_theirs_and_a_stranger_learns_nothing(prod
         assert refusal.value.status == status
     await bob.call("DELETE", f"/messages/{his['id']}")
     other = (await bob.call("POST", f"/sessions/{session['id']}/messages", {"client_id": "c", "text": "x"}))["message"]
-    await room.asks("message.delete", message_id=other["id"])  # the owner may
-    assert (await room.sees(lambda each: each["id"] == hers["id"]))["status"] == "done"
-    await room.leaves()
+    await chat.asks("message.delete", message_id=other["id"])  # the owner may
+    assert (await chat.sees(lambda each: each["id"] == hers["id"]))["status"] == "done"
+    await chat.leaves()
 
 
 async def test_a_session_is_called_after_what_is_still_there(product):
@@ -233,13 +233,13 @@ async def test_a_session_is_called_after_what_is_still_there(product):
 async def test_one_of_several_pictures_goes_and_the_others_stay(product, database, file_store):
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
-    message = await made(room, "a boat", count=2)
+    chat = await ada.joins(session)
+    message = await made(chat, "a boat", count=2)
     first, second = message["generations"]
-    version = await room.asks("generation.retry", generation_id=first["id"])
-    later = await room.asks("generation.retry", generation_id=first["id"])
+    version = await chat.asks("generation.retry", generation_id=first["id"])
+    later = await chat.asks("generation.retry", generation_id=first["id"])
     del version, later
-    message = await room.sees(
+    message = await chat.sees(
         lambda each: (
             each["id"] == message["id"]
             and len(each["generations"]) >= 3
@@ -248,7 +248,7 @@ async def test_one_of_several_pictures_goes_and_the_others_stay(product, databas
         patience=60,
     )
     await ada.call("DELETE", f"/generations/{first['id']}")
-    left = await room.sees(lambda each: first["id"] not in [made["id"] for made in each["generations"]])
+    left = await chat.sees(lambda each: first["id"] not in [made["id"] for made in each["generations"]])
     assert second["id"] in [made["id"] for made in left["generations"]]
     heirs = [made for made in left["generations"] if made["id"] != second["id"]]
     # The first of its versions takes its place, the others are versions of that one.
@@ -256,26 +256,26 @@ async def test_one_of_several_pictures_goes_and_the_others_stay(product, databas
     assert await status_of(ada, first["assets"][0]["url"]) == 404
     assert await status_of(ada, second["assets"][0]["url"]) == 200
     assert left["text"] == "a boat"
-    await room.asks("generation.delete", generation_id=second["id"])
+    await chat.asks("generation.delete", generation_id=second["id"])
     with pytest.raises(Refusal) as refusal:
         await ada.call("DELETE", f"/assets/{second['assets'][0]['id']}")
     assert refusal.value.status == 404
     await ada.call("DELETE", f"/assets/{heirs[-1]['assets'][0]['id']}")
     for heir in heirs[:-1]:
         await ada.call("DELETE", f"/generations/{heir['id']}")
-    gone = await room.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
+    gone = await chat.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
     assert gone["text"] == ""
     await file_store.swept()
     await nothing_is_wrong(database)
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_a_guest_deletes_a_version_of_theirs_and_not_the_message_around_it(product):
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    room, guest = await ada.joins(session), await bob.joins(session)
-    message = await made(room, "a boat")
+    chat, guest = await ada.joins(session), await bob.joins(session)
+    message = await made(chat, "a boat")
     [hers] = message["generations"]
     his = (await guest.asks("generation.retry", generation_id=hers["id"]))["generation"]
     await guest.sees(
@@ -286,25 +286,25 @@ async def test_a_guest_deletes_a_version_of_theirs_and_not_the_message_around_it
     assert refusal.value.code == "not-allowed"
     await ada.call("DELETE", f"/generations/{hers['id']}")
     await guest.asks("generation.delete", generation_id=his["id"])
-    left = await room.sees(lambda each: each["id"] == message["id"] and each["generations"] == [])
+    left = await chat.sees(lambda each: each["id"] == message["id"] and each["generations"] == [])
     assert (left["status"], left["text"]) == ("done", "a boat")
-    for each in (room, guest):
+    for each in (chat, guest):
         await each.leaves()
 
 
 async def test_a_variation_of_what_is_deleted_says_so_instead_of_being_made(product):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    source = await made(room, "a boat")
+    chat = await ada.joins(session)
+    source = await made(chat, "a boat")
     asset = source["generations"][0]["assets"][0]
-    varied = await made(room, "the same in blue", source_asset_id=asset["id"])
+    varied = await made(chat, "the same in blue", source_asset_id=asset["id"])
     await ada.call("DELETE", f"/messages/{source['id']}")
     with pytest.raises(Refusal) as refusal:
         await ada.call("POST", f"/generations/{varied['generations'][0]['id']}/retry", {})
     assert (refusal.value.status, refusal.value.code) == (409, "conflict")
     assert (await ada.credits(session))["image"]["left"] == 6
-    await room.leaves()
+    await chat.leaves()
 
 
 # Sessions -------------------------------------------------------------------------------------------------------------
@@ -315,10 +315,10 @@ async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, r
     session = await ada.buys("pro", f"{CANARY} party")
     code = await ada.invites(session, guests_may_generate=True)
     await bob.accepts(code)
-    room, guest = await ada.joins(session), await bob.joins(session, subprotocol="chat.v1.html")
+    chat, guest = await ada.joins(session), await bob.joins(session, subprotocol="chat.v1.html")
     also = await bob.joins(session)
-    await room.says(f"{CANARY} said")
-    hers = await made(room, f"{CANARY} hers")
+    await chat.says(f"{CANARY} said")
+    hers = await made(chat, f"{CANARY} hers")
     his = await made(also, f"{CANARY} his")
     with pytest.raises(Refusal) as refusal:
         await bob.call("DELETE", f"/sessions/{session['id']}")
@@ -326,7 +326,7 @@ async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, r
 
     await ada.call("DELETE", f"/sessions/{session['id']}")
 
-    for each in (room, guest, also):
+    for each in (chat, guest, also):
         assert await each.is_closed() == 4504
         assert each.events[-1] == {"type": "session.deleted", "session_id": session["id"]}
     for person in (ada, bob):
@@ -369,7 +369,7 @@ async def test_a_deleted_session_is_gone_for_everyone_in_it(product, database, r
     )
     assert left[0]["n"] == 0
     await nothing_is_wrong(database)
-    for each in (room, guest, also):
+    for each in (chat, guest, also):
         await each.leaves()
 
 
@@ -386,10 +386,10 @@ async def test_an_ended_session_is_deleted_like_any_other(product, database):
 async def test_a_session_that_a_process_left_half_emptied_is_emptied_by_the_next_round(product, database):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    await room.says("words")
+    chat = await ada.joins(session)
+    await chat.says("words")
     await database.run_system(session_deletion.delete_session, ada.id, session["id"])
-    await room.leaves()
+    await chat.leaves()
     count = "SELECT count(*) AS n FROM messages WHERE session_id = $1"
     assert (await run_sql(database, count, session["id"]))[0]["n"] > 0
     await Housekeeping(database)._clean_up(sweep=False)

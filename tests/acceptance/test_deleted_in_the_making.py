@@ -24,9 +24,9 @@ async def slow_product(database_url, files, tmp_path_factory):
 async def test_deleting_what_is_being_made_ends_it_and_returns_each_credit_once(slow_product, database, rows):
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    message = await room.generates(f"{CANARY} slowly", count=2, **SMALL)
-    await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+    chat = await ada.joins(session)
+    message = await chat.generates(f"{CANARY} slowly", count=2, **SMALL)
+    await chat.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
     assert (await ada.credits(session))["image"] == {**(await ada.credits(session))["image"], "left": 6, "held": 2}
     deleting = [ada.call("DELETE", f"/messages/{message['id']}") for _ in range(4)]
     await asyncio.gather(*deleting)
@@ -39,17 +39,17 @@ async def test_deleting_what_is_being_made_ends_it_and_returns_each_credit_once(
     assert [(row["action"], row["n"]) for row in books] == [("hold", 2), ("release", 2)]
     assert CANARY not in (await rows()).lower()
     await nothing_is_wrong(database)
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_product, database, file_store):
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
-    await room.generates("slowly", count=4, **SMALL)
-    await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+    chat = await ada.joins(session)
+    await chat.generates("slowly", count=4, **SMALL)
+    await chat.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
     await ada.call("DELETE", f"/sessions/{session['id']}")
-    assert await room.is_closed() == 4504
+    assert await chat.is_closed() == 4504
     books = await run_sql(
         database,
         "SELECT action, count(*) AS n FROM credit_entries WHERE session_id = $1 GROUP BY 1 ORDER BY 1",
@@ -62,7 +62,7 @@ async def test_deleting_an_active_session_ends_what_is_being_made_in_it(slow_pro
             await asyncio.sleep(0.1)
     await file_store.swept()
     await nothing_is_wrong(database)
-    await room.leaves()
+    await chat.leaves()
 
 
 @pytest.mark.parametrize("how", ["sent away", "left", "banned"])
@@ -92,20 +92,20 @@ async def test_what_a_guest_has_waiting_ends_with_the_membership_and_its_credits
     assert generation["message_id"] == kept["id"]
     assert generation["status"] in {"queued", "model-loading", "rendering"}
     await nothing_is_wrong(database)
-    for room in (theirs, own):
-        await room.leaves()
+    for chat in (theirs, own):
+        await chat.leaves()
 
 
 async def test_the_ban_of_an_owner_ends_what_guests_have_waiting_in_the_session(slow_product, database):
     ada, bob = [await sign_up(slow_product, name) for name in ("Ada", "Bob")]
     session = await ada.buys()
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    room = await bob.joins(session)
-    await room.generates("slowly", count=2, **SMALL)
+    chat = await bob.joins(session)
+    await chat.generates("slowly", count=2, **SMALL)
     await database.run_system(_ban, ada.user["email"])
     assert (await bob.credits(session))["image"] == {**(await bob.credits(session))["image"], "left": 8, "held": 0}
     await nothing_is_wrong(database)
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_one_who_may_send_nobody_away_cancels_nothing(slow_product):
@@ -114,13 +114,13 @@ async def test_one_who_may_send_nobody_away_cancels_nothing(slow_product):
     code = await ada.invites(session, guests_may_generate=True)
     for guest in (bob, eve):
         await guest.accepts(code)
-    room = await bob.joins(session)
-    await room.generates("slowly", **SMALL)
+    chat = await bob.joins(session)
+    await chat.generates("slowly", **SMALL)
     for whose in (eve, await sign_up(slow_product, "Stranger")):
         with pytest.raises(Refusal):
             await whose.call("DELETE", f"/sessions/{session['id']}/members/{bob.id}")
     assert (await ada.credits(session))["image"]["left"] == 7
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, tmp_path):
@@ -129,10 +129,10 @@ async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, t
     async with products.running(tmp_path, "serve", "--role", "web", DATABASE_URL=url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
-        room = await ada.joins(session)
-        message = await room.says("tell me a long story")
-        reply = await room.sees(lambda each: each["reply_to"] == message["id"])
+        chat = await ada.joins(session)
+        message = await chat.says("tell me a long story")
+        reply = await chat.sees(lambda each: each["reply_to"] == message["id"])
         assert reply["status"] == "streaming"
         await ada.call("DELETE", f"/messages/{message['id']}")
-        await room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "deleted")
-        await room.leaves()
+        await chat.sees(lambda each: each["id"] == reply["id"] and each["status"] == "deleted")
+        await chat.leaves()

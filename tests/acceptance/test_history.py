@@ -46,7 +46,7 @@ async def machines(database_url, own_redis, tmp_path_factory):
         await cluster.close()
 
 
-async def seat_clients(machines):
+async def join_clients(machines):
     """Everybody in one session; the tabs begin on different machines."""
     people = [await sign_up(machines.web[0], name) for name in CLIENTS]
     session = await people[0].buys("pro")
@@ -114,7 +114,7 @@ async def until_still(person, session):
 
 @pytest.mark.timeout(SECONDS + 240)
 async def test_p2_p3_p4_p5_p7_p10_a_history_under_a_nemesis_holds(machines, own_redis, database_url, postgres_server):
-    session, tabs = await seat_clients(machines)
+    session, tabs = await join_clients(machines)
     history, stopped = History(SEED), asyncio.Event()
     nemesis = Nemesis(machines, own_redis, postgres_server.admin_url_of(database_url), SEED)
     clients = [asyncio.create_task(history.run_client(tab, stopped)) for tab in tabs]
@@ -134,7 +134,7 @@ def p95(sorted_values):
 
 @pytest.mark.timeout(KILLS * 10 + 240)
 async def test_p1_p5_p7_a_loop_of_kills_leaves_the_books_in_order(machines, database_url):
-    session, tabs = await seat_clients(machines)
+    session, tabs = await join_clients(machines)
     history, stopped, chance = History(SEED + 1), asyncio.Event(), random.Random(SEED)
     clients = [asyncio.create_task(history.run_client(tab, stopped)) for tab in tabs]
     kills = 0

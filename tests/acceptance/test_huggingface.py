@@ -192,33 +192,33 @@ async def play(installation, emulator, cases, at_most=12):
 async def _play_batch(installation, cases, name):
     ada = await sign_up(installation, name)
     session = await ada.buys("pro")
-    room = await ada.joins(session)
-    source = await make_source(room, cases)
+    chat = await ada.joins(session)
+    source = await make_source(chat, cases)
     asked = {
-        case.prompt: await room.generates(
+        case.prompt: await chat.generates(
             case.prompt, **{"width": 64, "height": 64, **case.fields, **(source if case.varied else {})}
         )
         for case in cases
     }
     found = {}
     for prompt, message in asked.items():
-        [generation] = (await room.sees_ended(message, patience=90))["generations"]
-        heard = [each for each in room.events if each.get("generation_id") == generation["id"]]
+        [generation] = (await chat.sees_ended(message, patience=90))["generations"]
+        heard = [each for each in chat.events if each.get("generation_id") == generation["id"]]
         found[prompt] = generation, heard
     spent = [generation for generation, _ in found.values()] + [{"status": "done", "kind": "image"}] * bool(source)
     await check_credits(ada, session, spent)
     # The connection lives, and so does whoever answers.
-    await room.says("still here")
-    assert room.close_code is None
-    await room.leaves()
+    await chat.says("still here")
+    assert chat.close_code is None
+    await chat.leaves()
     return found
 
 
-async def make_source(room, cases):
+async def make_source(chat, cases):
     """A finished picture to vary, where one of the cases wants one."""
     if not any(case.varied for case in cases):
         return {}
-    [generation] = (await room.sees_ended(await room.generates("a source", width=64, height=64)))["generations"]
+    [generation] = (await chat.sees_ended(await chat.generates("a source", width=64, height=64)))["generations"]
     return {"source_asset_id": generation["assets"][0]["id"]}
 
 
@@ -287,82 +287,82 @@ async def until(condition, seconds=20.0):
 async def test_every_failure_leaves_a_line_with_the_services_own_words(installations, emulator) -> None:
     installation = installations["hf-inference"]
     ada = await sign_up(installation, "Ada")
-    room = await ada.joins(await ada.buys("pro"))
+    chat = await ada.joins(await ada.buys("pro"))
     said = {"error": f"the octopus\r\nhas a cold, says {TOKEN} at http://ada:canary@gpu.lan/?key=canary-17"}
     emulator.wish("a secret garden", Fail(400, said))
-    [generation] = (await room.sees_ended(await room.generates("a secret garden")))["generations"]
+    [generation] = (await chat.sees_ended(await chat.generates("a secret garden")))["generations"]
     assert generation["error"]["code"] == "bad-parameters"
     emulator.script("chat", [Fail(400, said)])
-    reply = await reply_to(room, "hello octopus of mine")
+    reply = await reply_to(chat, "hello octopus of mine")
     assert "bad-parameters" in reply["text"]
     emulator.script("chat", [Fail(402, said)])
     with pytest.raises(Refusal):
-        await room.asks("prompt.improve", prompt="a secret garden")
+        await chat.asks("prompt.improve", prompt="a secret garden")
     for event in ("provider.failed", "generation.fault", "reply.failed", "prompt_improvement.failed"):
         [line] = [line for line in installation.output().splitlines() if f"{event}" in line and "octopus" in line]
         told = json.loads(line)
         assert told["said"].startswith("the octopus has a cold, says •••• at http://")
         assert (told["level"], told["status"] in {400, 402}) == ("warning", True)
     assert not any(secret in installation.output() for secret in (TOKEN, "canary", "secret garden", "octopus of mine"))
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_the_model_is_not_served_or_the_hub_is_slow_or_limits_us(installations, emulator) -> None:
     ada = await sign_up(installations["hf-inference"], "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     # Clips have not been asked for here, so their mapping is not known yet.
     emulator.mappings["Wan-AI/Wan2.2-TI2V-5B"] = {
         "nobody-known": {"status": "live", "providerId": "x", "task": "text-to-video"}
     }
     emulator.script("mapping", [Slow(1.5)])
-    asked = asyncio.create_task(room.generates("a clip of nobody", kind="video"))
+    asked = asyncio.create_task(chat.generates("a clip of nobody", kind="video"))
     pings = []
     for _ in range(10):
         began = time.perf_counter()
-        await room.asks("ping")
+        await chat.asks("ping")
         pings.append(time.perf_counter() - began)
         await asyncio.sleep(0.1)
-    [generation] = (await room.sees_ended(await asked))["generations"]
+    [generation] = (await chat.sees_ended(await asked))["generations"]
     assert generation["error"]["code"] == "model-gone"
     assert generation["error"]["credit_returned"]
     assert sorted(pings)[len(pings) // 2] < 0.5, "the loop goes on while the hub thinks"
     del emulator.mappings["Wan-AI/Wan2.2-TI2V-5B"]
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_a_rate_limit_is_waited_for_with_its_time_or_said_when_it_is_too_long(installations, emulator) -> None:
     installation = installations["auto"]
     ada = await sign_up(installation, "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     emulator.script("text-to-image", [Fail(429, headers={"Retry-After": "3"})])
-    first = await room.generates("a first")
-    await until(lambda: any(each.get("waits_for") == "closed" for each in room.events) or not progress_of(room, first))
-    [generation] = (await room.sees_ended(first))["generations"]
+    first = await chat.generates("a first")
+    await until(lambda: any(each.get("waits_for") == "closed" for each in chat.events) or not progress_of(chat, first))
+    [generation] = (await chat.sees_ended(first))["generations"]
     assert (generation["status"], generation["stage"]["attempt"]) == ("done", 2)
-    waits = [each for each in progress_of(room, first) if each.get("waits_for") == "closed"]
+    waits = [each for each in progress_of(chat, first) if each.get("waits_for") == "closed"]
     assert waits
     assert all(0 < each["eta_seconds"] <= 10 for each in waits)
     emulator.script("text-to-image", [Fail(429, headers={"Retry-After": "99999"})])
-    second = await room.generates("a second")
-    [generation] = (await room.sees_ended(second))["generations"]
+    second = await chat.generates("a second")
+    [generation] = (await chat.sees_ended(second))["generations"]
     assert generation["error"]["code"] == "provider-rate-limited"
     assert "60 minutes" in generation["error"]["message"]
     assert generation["error"]["retry_at"]
-    third = await room.generates("a third")
-    waiting = await room.hears(
+    third = await chat.generates("a third")
+    waiting = await chat.hears(
         lambda each: each.get("generation_id") == third["generations"][0]["id"] and "eta_seconds" in each
     )
     assert 3500 < waiting["eta_seconds"] <= 3605
     assert waiting["waits_for"] == "closed"
-    await room.asks("generation.cancel", generation_id=third["generations"][0]["id"])
+    await chat.asks("generation.cancel", generation_id=third["generations"][0]["id"])
     await check_credits(ada, session, [{"status": "done", "kind": "image"}])
-    await room.leaves()
+    await chat.leaves()
 
 
-def progress_of(room, message):
-    return [each for each in room.events if each.get("generation_id") == message["generations"][0]["id"]]
+def progress_of(chat, message):
+    return [each for each in chat.events if each.get("generation_id") == message["generations"][0]["id"]]
 
 
 async def test_bombs_and_endless_bodies_cost_bounded_memory(installations, emulator) -> None:
@@ -405,16 +405,16 @@ async def peak_of(pid):
 # The assistant --------------------------------------------------------------------------------------------------------
 
 
-async def reply_to(room, text):
+async def reply_to(chat, text):
     """What the assistant made of it, ended."""
-    said = await room.says(text)
-    return await room.sees(lambda each: each.get("reply_to") == said["id"] and each["status"] != "streaming")
+    said = await chat.says(text)
+    return await chat.sees(lambda each: each.get("reply_to") == said["id"] and each["status"] != "streaming")
 
 
 async def test_every_stream_of_the_assistant_ends_in_words(installations, emulator) -> None:
     ada = await sign_up(installations["auto"], "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     broken = {"error": {"message": "The model fell over", "http_status_code": 500}}
     cases = [
         (Stream(), "done", "greet"),
@@ -430,34 +430,34 @@ async def test_every_stream_of_the_assistant_ends_in_words(installations, emulat
     ]
     for outcome, status, words in cases:
         emulator.script("chat", [outcome])
-        reply = await reply_to(room, f"show me {type(outcome).__name__}")
+        reply = await reply_to(chat, f"show me {type(outcome).__name__}")
         assert (reply["status"], words in reply["text"]) == (status, True), (outcome, reply["text"])
         if isinstance(outcome, Stream):
             assert "Here is a small" in reply["text"], "what was written is kept"
         if status == "done":
             assert '<code data-language="python">' in reply["html"]
-    stats = await room.hears(lambda each: each["type"] == "stats" and each["tokens_out"] >= 34 * 3)
+    stats = await chat.hears(lambda each: each["type"] == "stats" and each["tokens_out"] >= 34 * 3)
     assert stats["tokens_in"] >= 21 * 3
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_stop_in_mid_stream_keeps_the_words_and_closes_the_services_stream(installations, emulator) -> None:
     installation = installations["auto"]
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     emulator.script("chat", [Stream(text="word " * 4000, pause=0.02)])
-    said = await room.says("tell me much")
-    reply = await room.sees(lambda each: each.get("reply_to") == said["id"] and len(each["text"]) > 20)
+    said = await chat.says("tell me much")
+    reply = await chat.sees(lambda each: each.get("reply_to") == said["id"] and len(each["text"]) > 20)
     assert emulator.streaming == 1
-    await room.asks("message.stop", message_id=reply["id"])
-    stopped = await room.sees(lambda each: each["id"] == reply["id"] and each["status"] != "streaming", patience=5)
+    await chat.asks("message.stop", message_id=reply["id"])
+    stopped = await chat.sees(lambda each: each["id"] == reply["id"] and each["status"] != "streaming", patience=5)
     assert stopped["status"] == "done"
     assert 20 < len(stopped["text"]) < 4000
     await until(lambda: emulator.streaming == 0, 5)
-    stats = await room.hears(lambda each: each["type"] == "stats" and each["tokens_out"] > 0)
+    stats = await chat.hears(lambda each: each["type"] == "stats" and each["tokens_out"] > 0)
     assert stats["tokens_in"] > 0, "a stopped answer is counted as estimated"
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_the_plans_model_the_window_and_a_better_prompt(installations, emulator, tmp_path) -> None:
@@ -466,9 +466,9 @@ async def test_the_plans_model_the_window_and_a_better_prompt(installations, emu
     environ = installation.environment
     await command(tmp_path, environ, "plans", "set", "flash", "--chat-model", "emulated/chat-large")
     session = await ada.buys("flash")
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     for number in range(4):
-        await reply_to(room, f"{number} " + "long words " * 700)
+        await reply_to(chat, f"{number} " + "long words " * 700)
     sent = emulator.calls("chat")[-1].document
     assert sent["model"] == "emulated/chat-large"
     told = [turn["content"][:1] for turn in sent["messages"] if turn["role"] == "user"]
@@ -476,22 +476,22 @@ async def test_the_plans_model_the_window_and_a_better_prompt(installations, emu
     assert "0" not in told, "the oldest no longer fits"
     assert sent["messages"][0]["role"] == "system"
     emulator.script("chat", [Stream(text="```prompt\n“A lighthouse, storm, last light”\n```")])
-    better = await room.asks("prompt.improve", prompt="lighthouse")
+    better = await chat.asks("prompt.improve", prompt="lighthouse")
     assert better == {"prompt": "A lighthouse, storm, last light"}
     offered = Stream(text="How about:\n\n```prompt\na harbour in fog, oil\n```")
     emulator.script("chat", [offered])
-    assert "<pre data-prompt" in (await reply_to(room, "an idea?"))["html"]
+    assert "<pre data-prompt" in (await reply_to(chat, "an idea?"))["html"]
     emulator.script("chat", [Fail(402)])
     with pytest.raises(Refusal) as refusal:
-        await room.asks("prompt.improve", prompt="lighthouse")
+        await chat.asks("prompt.improve", prompt="lighthouse")
     assert refusal.value.code == "provider-credits-used-up"
     # In company it answers only when it is called.
     await bob.accepts(await ada.invites(session))
-    quiet = await room.says("what do you think?")
-    called = await room.says("@assistant and you?")
-    await room.sees(lambda each: each.get("reply_to") == called["id"] and each["status"] == "done")
-    assert not any(each.get("reply_to") == quiet["id"] for each in room.messages.values())
-    await room.leaves()
+    quiet = await chat.says("what do you think?")
+    called = await chat.says("@assistant and you?")
+    await chat.sees(lambda each: each.get("reply_to") == called["id"] and each["status"] == "done")
+    assert not any(each.get("reply_to") == quiet["id"] for each in chat.messages.values())
+    await chat.leaves()
 
 
 # Limits over several workers ------------------------------------------------------------------------------------------
@@ -527,14 +527,14 @@ async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database
     ):
         ada = await sign_up(web, "Ada")
         session = await ada.buys("pro")
-        room = await ada.joins(session)
+        chat = await ada.joins(session)
         before = len(emulator.calls("make"))
-        asked = [await room.generates(f"a hill {n} [slow 0.7]", width=64, height=64) for n in range(9)]
-        await until(lambda: count_done(room) == 6, 60)
-        waiting = [message for message in asked if message["generations"][0]["id"] not in done_ids(room)]
+        asked = [await chat.generates(f"a hill {n} [slow 0.7]", width=64, height=64) for n in range(9)]
+        await until(lambda: count_done(chat) == 6, 60)
+        waiting = [message for message in asked if message["generations"][0]["id"] not in done_ids(chat)]
         assert len(waiting) == 3
         for message in waiting:
-            told = await room.hears(
+            told = await chat.hears(
                 lambda each, wanted=message: (
                     each.get("generation_id") == wanted["generations"][0]["id"] and each.get("waits_for") == "limit"
                 )
@@ -547,10 +547,10 @@ async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database
         statement = "UPDATE provider_calls SET started_at = started_at - '1 hour'::interval"
         await database.run_system(lambda tx: tx.connection.execute(statement))
         for message in waiting:
-            await room.sees_ended(message)
-        assert count_done(room) == 9
+            await chat.sees_ended(message)
+        assert count_done(chat) == 9
         assert emulator.most_at_once == 2
-        await room.leaves()
+        await chat.leaves()
 
 
 @contextlib.asynccontextmanager
@@ -559,13 +559,13 @@ async def serving_only(tmp_path, settings):
         yield web
 
 
-def done_ids(room):
-    every = (generation for message in room.messages.values() for generation in message["generations"])
+def done_ids(chat):
+    every = (generation for message in chat.messages.values() for generation in message["generations"])
     return {generation["id"] for generation in every if generation["status"] == "done"}
 
 
-def count_done(room):
-    return len(done_ids(room))
+def count_done(chat):
+    return len(done_ids(chat))
 
 
 async def test_breaker_fall_back_and_kill_switch(emulator, postgres_server, tmp_path) -> None:
@@ -580,37 +580,37 @@ async def test_breaker_fall_back_and_kill_switch(emulator, postgres_server, tmp_
     async with products.running(tmp_path, **settings) as installation:
         ada = await sign_up(installation, "Ada")
         session = await ada.buys("pro")
-        room = await ada.joins(session)
+        chat = await ada.joins(session)
         emulator.script("text-to-image", [Fail(503), Fail(503)])
-        asked = [await room.generates(f"a valley {n}", width=64, height=64) for n in range(3)]
-        await room.hears(lambda each: each.get("waits_for") == "closed")
-        ended = [await room.sees_ended(message) for message in asked]
+        asked = [await chat.generates(f"a valley {n}", width=64, height=64) for n in range(3)]
+        await chat.hears(lambda each: each.get("waits_for") == "closed")
+        ended = [await chat.sees_ended(message) for message in asked]
         assert [message["generations"][0]["status"] for message in ended] == ["done"] * 3
         environ = products.environment(tmp_path, **settings)
         listed = await command(tmp_path, environ, "providers", "pause", "huggingface")
         assert "paused" in listed
         assert "provider-down" in listed
-        paused = await room.generates("a paused one", width=64, height=64)
-        told = await room.hears(lambda each: each.get("waits_for") == "paused")
+        paused = await chat.generates("a paused one", width=64, height=64)
+        told = await chat.hears(lambda each: each.get("waits_for") == "paused")
         assert told["generation_id"] == paused["generations"][0]["id"]
         assert "eta_seconds" not in told
         await command(tmp_path, environ, "providers", "resume", "huggingface")
-        await room.sees_ended(paused)
-        await room.leaves()
+        await chat.sees_ended(paused)
+        await chat.leaves()
     async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as installation:
         ada.product = installation
-        room = await ada.joins(session, product=installation)
+        chat = await ada.joins(session, product=installation)
         emulator.script("text-to-image", [Fail(402)])
-        fallen = (await room.sees_ended(await room.generates("a picture by the next", width=64, height=64)))[
+        fallen = (await chat.sees_ended(await chat.generates("a picture by the next", width=64, height=64)))[
             "generations"
         ][0]
         assert (fallen["status"], fallen["provider"], fallen["model"]) == ("done", "sketch", "Sketch (built in)")
-        first = (await room.sees_ended(await room.generates("a picture by the first", width=64, height=64)))[
+        first = (await chat.sees_ended(await chat.generates("a picture by the first", width=64, height=64)))[
             "generations"
         ][0]
         assert first["provider"] == "huggingface · hf-inference"
         emulator.script("text-to-image", [Fail(400, {"error": "blocked by content policy"})])
-        refused = (await room.sees_ended(await room.generates("a refused one", width=64, height=64)))["generations"][0]
+        refused = (await chat.sees_ended(await chat.generates("a refused one", width=64, height=64)))["generations"][0]
         assert refused["error"]["code"] == "refused", "another provider is no way around a refusal"
-        await room.leaves()
+        await chat.leaves()
     await postgres_server.drop_database(url)

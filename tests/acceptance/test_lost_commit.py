@@ -56,18 +56,18 @@ async def test_p4_p12_a_commit_that_nobody_hears_of_is_settled_by_the_same_clien
     ):
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
-        room, other = await ada.joins(session), await ada.joins(session)
+        chat, other = await ada.joins(session), await ada.joins(session)
         client_id = str(uuid.uuid4())
         line.cut = moment
         with pytest.raises(Refusal) as refusal:
-            await room.says(WORDS, client_id)
+            await chat.says(WORDS, client_id)
         assert (refusal.value.code, line.cuts) == ("busy", 1)
         if moment == "after":
             # It was stored, and the others see it by the poll.
             assert (await other.sees_text(WORDS))["client_id"] == client_id
-        message = await room.says(WORDS, client_id)
+        message = await chat.says(WORDS, client_id)
         assert (await other.sees_text(WORDS))["id"] == message["id"]
         stored = (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
         assert [each["id"] for each in stored if each["text"] == WORDS] == [message["id"]]
-        for each in (room, other):
+        for each in (chat, other):
             await each.leaves()

@@ -30,13 +30,13 @@ async def lost_workers(cluster, postgres_server, swift, tmp_path_factory):
     await asyncio.gather(task, return_exceptions=True)
 
 
-def presence(room):
-    told = [event["users"] for event in room.events if event["type"] == "presence"]
+def presence(chat):
+    told = [event["users"] for event in chat.events if event["type"] == "presence"]
     return {user["name"]: user["connections"] for user in told[-1]}
 
 
-async def shows_presence(room, wanted, patience=10):
-    await room.changed(lambda: presence(room) == wanted, patience)
+async def shows_presence(chat, wanted, patience=10):
+    await chat.changed(lambda: presence(chat) == wanted, patience)
 
 
 async def test_the_story_with_its_tabs_on_different_machines(cluster):
@@ -49,18 +49,18 @@ async def test_the_story_with_its_tabs_on_different_machines(cluster):
         await ada.joins(session, product=second),
         await bob.joins(session, product=second),
     ]
-    for room in (one, other, guest):
-        await shows_presence(room, {"Ada": 2, "Bob": 1})
-        await room.hears(lambda event: event["type"] == "stats" and event["connections"] == 3)
+    for chat in (one, other, guest):
+        await shows_presence(chat, {"Ada": 2, "Bob": 1})
+        await chat.hears(lambda event: event["type"] == "stats" and event["connections"] == 3)
     await guest.asks("typing")
     await one.hears(lambda event: event["type"] == "typing" and event["user_id"] == bob.id)
     await one.says("hello from the first machine")
     await guest.sees_text("hello from the first machine")
     message = await one.generates("a beautiful sunset over mountains", count=2)
-    for room in (one, other, guest):
-        ended = await room.sees_ended(message)
+    for chat in (one, other, guest):
+        ended = await chat.sees_ended(message)
         assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
-        await room.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 6)
+        await chat.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 6)
     for asset in [generation["assets"][0] for generation in ended["generations"]]:
         for node in cluster.web:
             ada.product = node
@@ -70,8 +70,8 @@ async def test_the_story_with_its_tabs_on_different_machines(cluster):
             assert Image.open(io.BytesIO(body)).size == (256, 256)
     await guest.leaves()
     await shows_presence(one, {"Ada": 2})
-    for room in (one, other):
-        await room.leaves()
+    for chat in (one, other):
+        await chat.leaves()
 
 
 async def test_p10_a_killed_node_loses_nothing_and_its_tabs_come_back_elsewhere_in_time(cluster):
@@ -138,17 +138,17 @@ def web_processes(product):
 async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
     ada = await sign_up(cluster.web[0], "Ada")
     session = await ada.buys()
-    rooms = [await ada.joins(session, product=cluster.web[number % 2]) for number in range(5)]
-    await shows_presence(rooms[0], {"Ada": 5})
+    chats = [await ada.joins(session, product=cluster.web[number % 2]) for number in range(5)]
+    await shows_presence(chats[0], {"Ada": 5})
     sixth = SessionSocket(ada, session["id"], cluster.web[0], "chat.v1.json")
     with contextlib.suppress(AssertionError):
         await sixth.connect(patience=1)
     assert await sixth.is_closed() == 4429
-    assert all(room.close_code is None for room in rooms)
-    refused = await refusals(rooms[:2])
+    assert all(chat.close_code is None for chat in chats)
+    refused = await refusals(chats[:2])
     assert refused >= 1
-    for room in (*rooms, sixth):
-        await room.leaves()
+    for chat in (*chats, sixth):
+        await chat.leaves()
 
 
 async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, redis_server):
@@ -159,21 +159,21 @@ async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, red
     for person in people:
         person.headers = {"X-Forwarded-For": address}
     async with overhearing(redis_server) as told:
-        rooms = []
+        chats = []
         for person, session in zip(people[:10], sessions, strict=False):
-            rooms += [await person.joins(session, product=cluster.web[number % 2]) for number in range(5)]
+            chats += [await person.joins(session, product=cluster.web[number % 2]) for number in range(5)]
         late, session = people[10], sessions[10]
         one_more = SessionSocket(late, session["id"], cluster.web[0], "chat.v1.json")
         with contextlib.suppress(AssertionError):
             await one_more.connect(patience=1)
         assert await one_more.is_closed() == 4429
-        assert all(room.close_code is None for room in rooms)
+        assert all(chat.close_code is None for chat in chats)
         late.headers = {"X-Forwarded-For": "203.0.113.8"}
-        rooms.append(await late.joins(session))
+        chats.append(await late.joins(session))
     assert any(channel.startswith("chatserver:address:") for channel, _ in told)
     assert not [line for line in told if address in str(line)]
-    for room in (*rooms, one_more):
-        await room.leaves()
+    for chat in (*chats, one_more):
+        await chat.leaves()
 
 
 @contextlib.asynccontextmanager
@@ -196,11 +196,11 @@ async def overhearing(redis_server):
             await asyncio.gather(listener, return_exceptions=True)
 
 
-async def refusals(rooms):
+async def refusals(chats):
     """How many of thirty pings, fifteen on each of two nodes, are refused."""
-    results = await asyncio.gather(*(rooms[0].asks("ping") for _ in range(15)), return_exceptions=True)
+    results = await asyncio.gather(*(chats[0].asks("ping") for _ in range(15)), return_exceptions=True)
     await asyncio.sleep(1.5)  # a node tells once a second what it allowed
-    results += await asyncio.gather(*(rooms[1].asks("ping") for _ in range(15)), return_exceptions=True)
+    results += await asyncio.gather(*(chats[1].asks("ping") for _ in range(15)), return_exceptions=True)
     refused = [result for result in results if isinstance(result, Refusal)]
     assert {refusal.code for refusal in refused} <= {"rate-limited"}
     return len(refused)
@@ -217,26 +217,26 @@ async def lose_workers(cluster, postgres_server, swift, folder):
         await machines.start(web=1, workers=2)
         ada = await sign_up(machines.web[0], "Ada")
         session = await ada.buys("flash")
-        room = await ada.joins(session)
-        message = await room.generates("two lighthouses", count=2, width=128, height=128)
+        chat = await ada.joins(session)
+        message = await chat.generates("two lighthouses", count=2, width=128, height=128)
         ids = {generation["id"] for generation in message["generations"]}
         for generation_id in ids:
-            await room.hears(lambda event, wanted=generation_id: rendering(event, wanted))
+            await chat.hears(lambda event, wanted=generation_id: rendering(event, wanted))
         await machines.add_worker(WORKER_CONCURRENCY="2", SKETCH_PACE="0")
         killed, frozen = machines.workers[:2]
         frozen.process.send_signal(products.signal.SIGSTOP)
         await killed.kill()
         began = time.monotonic()
-        ended = await room.sees_ended(message, patience=60)
+        ended = await chat.sees_ended(message, patience=60)
         seconds = time.monotonic() - began
         assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
         assert {generation["stage"]["attempt"] for generation in ended["generations"]} == {2}
         frozen.process.send_signal(products.signal.SIGCONT)
         await products.wait_for_line(frozen, "generation.lease_lost")
-        after = await room.says("and nothing changes")
+        after = await chat.says("and nothing changes")
         assert after["seq"] == ended["seq"] + 1
         assert (await ada.credits(session))["image"]["left"] == 6
-        await room.leaves()
+        await chat.leaves()
         await machines.check()
         return seconds
     finally:

@@ -29,28 +29,28 @@ async def test_a_guest_who_looks_like_the_owner_is_told_apart_wherever_the_name_
     session = await ada.buys()
     members = (await twin.accepts(await ada.invites(session)))["members"]
     assert [(each["name"], each["role"]) for each in members] == [("Ada", "owner"), (f"{name} (2)", "guest")]
-    room, guest, page = await ada.joins(session), await twin.joins(session), None
+    chat, guest, page = await ada.joins(session), await twin.joins(session), None
     page = await ada.joins(session, subprotocol="chat.v1.html")
     assert guest.events[0]["you"]["name"] == f"{name} (2)"
     said = await guest.says("it is me")
-    heard = await room.sees_text("it is me")
+    heard = await chat.sees_text("it is me")
     assert said["author"] == heard["author"]
     assert (heard["author"]["name"], heard["author"]["role"]) == (f"{name} (2)", "guest")
     drawn = await page.hears(lambda event: event["type"] == "message" and "it is me" in event["html"])
     assert 'data-author-role="guest"' in drawn["html"] and ">guest</span>" in drawn["html"]
-    presence = await room.hears(lambda event: event["type"] == "presence" and len(event["users"]) == 2)
+    presence = await chat.hears(lambda event: event["type"] == "presence" and len(event["users"]) == 2)
     assert sorted(each["name"] for each in presence["users"]) == sorted(["Ada", f"{name} (2)"])
-    for each in (room, guest, page):
+    for each in (chat, guest, page):
         await each.leaves()
 
 
 async def test_the_assistant_and_the_owner_are_known_by_their_roles(product, ada, bob):
     session = await ada.buys()
-    room = await ada.joins(session)
-    assert (await room.says("hello"))["author"]["role"] == "owner"
-    reply = await room.sees(lambda each: each["author"]["kind"] == "assistant")
+    chat = await ada.joins(session)
+    assert (await chat.says("hello"))["author"]["role"] == "owner"
+    reply = await chat.sees(lambda each: each["author"]["kind"] == "assistant")
     assert (reply["author"]["name"], reply["author"]["role"]) == ("Assistant", "assistant")
     await bob.accepts(await ada.invites(session))
     assert (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"][0]["author"]["role"] == "owner"
     assert json.dumps(reply["author"]).count("assistant") == 2
-    await room.leaves()
+    await chat.leaves()

@@ -60,30 +60,30 @@ async def part_a_worker(machines):
     """A worker loses the database in mid-render, and nothing else: another one finishes, and it publishes nothing."""
     ada = await sign_up(machines.web[1], "Ada")
     session = await ada.buys("flash")
-    room = await ada.joins(session)
-    message = await room.generates("a lighthouse beyond the horizon", width=128, height=128)
-    await is_rendering(room, message, attempt=1)
+    chat = await ada.joins(session)
+    message = await chat.generates("a lighthouse beyond the horizon", width=128, height=128)
+    await is_rendering(chat, message, attempt=1)
     [lonely] = machines.workers
     other = await machines.add_worker()
     machines.lines_of(lonely).part("DATABASE_URL")
     began = time.monotonic()
     await products.wait_for_line(lonely, "generation.lease_lost")
     stopped = time.monotonic() - began
-    assert message["id"] not in {each["id"] for each in room.messages.values() if each["generations"][0]["finished_at"]}
-    ended = await room.sees_ended(message)
+    assert message["id"] not in {each["id"] for each in chat.messages.values() if each["generations"][0]["finished_at"]}
+    ended = await chat.sees_ended(message)
     done = time.monotonic() - began
     [generation] = ended["generations"]
     assert (generation["status"], generation["stage"]["attempt"], len(generation["assets"])) == ("done", 2, 1)
     machines.lines_of(lonely).heal()
     # It is whole when it takes work again; by then all that it had under way has arrived.
     assert await other.stop() == 0
-    more = await room.generates("another lighthouse", width=128, height=128)
-    await is_rendering(room, more, attempt=1)
-    assert room.messages[message["id"]] == ended
+    more = await chat.generates("another lighthouse", width=128, height=128)
+    await is_rendering(chat, more, attempt=1)
+    assert chat.messages[message["id"]] == ended
     assert (await ada.credits(session))["image"]["left"] == 6
-    await room.asks("generation.cancel", generation_id=more["generations"][0]["id"])
+    await chat.asks("generation.cancel", generation_id=more["generations"][0]["id"])
     assert (await ada.credits(session))["image"]["left"] == 7
-    await room.leaves()
+    await chat.leaves()
     return stopped, done
 
 
@@ -96,24 +96,24 @@ async def part_a_worker_briefly(machines, postgres_server, folder):
         await cluster.start(web=1, workers=1)
         ada = await sign_up(cluster.web[0], "Ada")
         session = await ada.buys("flash")
-        room = await ada.joins(session)
-        message = await room.generates("a ferry that is late", width=128, height=128)
-        await is_rendering(room, message, attempt=1)
+        chat = await ada.joins(session)
+        message = await chat.generates("a ferry that is late", width=128, height=128)
+        await is_rendering(chat, message, attempt=1)
         [worker] = cluster.workers
         cluster.lines_of(worker).part("DATABASE_URL")
         await products.wait_for_line(worker, '"verb": "stage"')
         cluster.lines_of(worker).heal()
-        [generation] = (await room.sees_ended(message))["generations"]
-        await room.leaves()
+        [generation] = (await chat.sees_ended(message))["generations"]
+        await chat.leaves()
         return generation, (await ada.credits(session))["image"]
     finally:
         await cluster.close()
         await postgres_server.drop_database(url)
 
 
-async def is_rendering(room, message, attempt):
+async def is_rendering(chat, message, attempt):
     generation_id = message["generations"][0]["id"]
-    await room.hears(
+    await chat.hears(
         lambda event: (
             event["type"] == "progress"
             and (event["generation_id"], event.get("status"), event.get("attempt"))
@@ -123,7 +123,7 @@ async def is_rendering(room, message, attempt):
 
 
 @pytest.fixture
-async def rooms(machines):
+async def chats(machines):
     """One person's tabs at both machines; the first machine is the one that is parted."""
     ada = await sign_up(machines.web[1], "Ada")
     session = await ada.buys("flash")
@@ -133,9 +133,9 @@ async def rooms(machines):
         await tab.leaves()
 
 
-async def test_p11_a_node_parted_from_redis_alone_delivers_by_the_poll_both_ways(machines, rooms):
+async def test_p11_a_node_parted_from_redis_alone_delivers_by_the_poll_both_ways(machines, chats):
     lines = machines.lines_of(machines.web[0])
-    there, back = rooms, rooms[::-1]
+    there, back = chats, chats[::-1]
     lines.part("REDIS_URL")
     try:
         await check_delivery(there, "from a node without Redis")
@@ -146,30 +146,30 @@ async def test_p11_a_node_parted_from_redis_alone_delivers_by_the_poll_both_ways
         while max([await seconds_of(there), await seconds_of(back)]) > 0.4:
             await asyncio.sleep(0.5)
     async with asyncio.timeout(10):
-        while rooms[0].messages != rooms[1].messages:
+        while chats[0].messages != chats[1].messages:
             await asyncio.sleep(0.05)
-    for tab in rooms:
+    for tab in chats:
         assert durable_seqs(tab.events) == sorted(set(durable_seqs(tab.events)))
 
 
-async def seconds_of(rooms):
-    return (await delivery(rooms, f"again {ids.new()}"))[1]
+async def seconds_of(chats):
+    return (await delivery(chats, f"again {ids.new()}"))[1]
 
 
 @pytest.mark.parametrize("engines", [("DATABASE_URL",), ENGINES], ids=["the database alone", "everything"])
 async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up(
-    machines, rooms, database_url, engines
+    machines, chats, database_url, engines
 ):
     parted, lines = machines.web[0], machines.lines_of(machines.web[0])
     client_id, text = ids.new(), f"said once, parted from {len(engines)}"
-    async with locked(database_url, rooms[0].session_id) as connection:
-        asked = asyncio.create_task(rooms[0].says(text, client_id))
+    async with locked(database_url, chats[0].session_id) as connection:
+        asked = asyncio.create_task(chats[0].says(text, client_id))
         await somebody_waits_for(connection)
         lines.part(*engines)
     # Now its transaction has the session's row, and the database hears no more of it.
     began = time.monotonic()
     try:
-        resumed = await rooms[0].person.joins({"id": rooms[0].session_id}, after=rooms[0].seq, product=machines.web[1])
+        resumed = await chats[0].person.joins({"id": chats[0].session_id}, after=chats[0].seq, product=machines.web[1])
         await says_until_ok(resumed, text, client_id)
         seconds = time.monotonic() - began
         print(
@@ -179,23 +179,23 @@ async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobo
         with pytest.raises(Refusal) as refusal:
             await asked
         assert refusal.value.code == "busy"
-        refused = await is_not_told_ok(rooms[0], "to nobody")
-        assert await readiness(rooms[0].person, parted) == (503, "not-ready")
+        refused = await is_not_told_ok(chats[0], "to nobody")
+        assert await readiness(chats[0].person, parted) == (503, "not-ready")
         # Others have what it lacks: whoever only looks on should not look at nothing.
-        assert await rooms[0].is_closed() == 1012
+        assert await chats[0].is_closed() == 1012
         print(f"P10: parted from {len(engines)}: sent away after {time.monotonic() - began:.1f} s")
-        assert [room.close_code for room in (rooms[1], resumed)] == [None, None]
+        assert [chat.close_code for chat in (chats[1], resumed)] == [None, None]
     finally:
         lines.heal()
     healed = time.monotonic()
-    while (await readiness(rooms[0].person, parted))[0] != 200:
+    while (await readiness(chats[0].person, parted))[0] != 200:
         await asyncio.sleep(0.1)
-    back = await rooms[0].person.joins({"id": rooms[0].session_id}, after=rooms[0].seq, product=parted)
+    back = await chats[0].person.joins({"id": chats[0].session_id}, after=chats[0].seq, product=parted)
     await back.says("whole again")
     seconds = time.monotonic() - healed
     print(f"P12: parted from {len(engines)}: whole {seconds:.1f} s after its lines")
     assert seconds < WHOLE_SECONDS
-    for shown in (rooms[1].messages, resumed.messages, rooms[0].messages | back.messages):
+    for shown in (chats[1].messages, resumed.messages, chats[0].messages | back.messages):
         texts = [message["text"] for message in shown.values()]
         assert texts.count(text) == 1
         # Where the socket closed before an answer came, the command went on, and may end well with its lines.
@@ -224,19 +224,19 @@ async def somebody_waits_for(connection):
             await asyncio.sleep(0.01)
 
 
-async def is_not_told_ok(room, text):
+async def is_not_told_ok(chat, text):
     """Says something until it is refused, or the socket closes; whether it was refused."""
-    ref = await room.send("message.create", client_id=ids.new(), text=text)
-    told = lambda: [each["ok"] for each in room.events if each["type"] == "reply" and each["ref"] == ref]  # noqa: E731
-    await room.changed(lambda: bool(told()) or room.close_code is not None, 30)
+    ref = await chat.send("message.create", client_id=ids.new(), text=text)
+    told = lambda: [each["ok"] for each in chat.events if each["type"] == "reply" and each["ref"] == ref]  # noqa: E731
+    await chat.changed(lambda: bool(told()) or chat.close_code is not None, 30)
     assert True not in told()
     return bool(told())
 
 
-async def says_until_ok(room, text, client_id):
+async def says_until_ok(chat, text, client_id):
     while True:
         try:
-            return await room.says(text, client_id)
+            return await chat.says(text, client_id)
         except Refusal as refusal:
             assert refusal.code == "busy"
             await asyncio.sleep(0.2)

@@ -81,9 +81,9 @@ async def opens(database, emulator, asked):
     return (await limit_report(database)).closed_seconds
 
 
-async def is_told_to_wait(room, message, seconds):
+async def is_told_to_wait(chat, message, seconds):
     """What the person's page says of this picture's wait: it is the time until the trial, in fives rounded up."""
-    told = await room.hears(
+    told = await chat.hears(
         lambda each: (
             each.get("generation_id") == message["generations"][0]["id"]
             and each.get("waits_for") == "closed"
@@ -102,18 +102,18 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
 ):
     ada = await sign_up(machines.web[0], "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     prompts = [f"hill {number}" for number in range(FAILURES)]
     for prompt in (*prompts, "a late hill"):
         emulator.wish(prompt, Away())
-    hills = [await room.generates(prompt, width=64, height=64) for prompt in prompts]
+    hills = [await chat.generates(prompt, width=64, height=64) for prompt in prompts]
     rest = await opens(database, emulator, FAILURES)
     assert rest > REST_SECONDS - 10
     # Neither could have counted five by itself.
     assert all("provider.failed" in worker.output() for worker in machines.workers)
     asked = len(emulator.calls("make"))
-    late = await room.generates("a late hill", width=64, height=64)
-    await is_told_to_wait(room, late, rest)
+    late = await chat.generates("a late hill", width=64, height=64)
+    await is_told_to_wait(chat, late, rest)
     await asyncio.sleep(TWO_POLLS_SECONDS)
     assert len(emulator.calls("make")) == asked, "nobody calls while the breaker is open"
     # Trials that fail: one call each, a longer rest after each; the job that was tried three times ends.
@@ -122,9 +122,9 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
         longer = await opens(database, emulator, asked + trial)
         assert longer > rest * 1.5
         assert len(emulator.calls("make")) == asked + trial
-        await is_told_to_wait(room, late, longer)
+        await is_told_to_wait(chat, late, longer)
         rest = longer
-    failed = await room.sees_ended(hills[0])
+    failed = await chat.sees_ended(hills[0])
     [generation] = failed["generations"]
     assert (generation["error"]["code"], generation["error"]["credit_returned"]) == ("provider-down", True)
     assert generation["stage"]["attempt"] == 3
@@ -132,12 +132,12 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
     for prompt in (*prompts, "a late hill"):
         emulator.wish(prompt, Ok())
     await pass_time(database, 300)
-    rest = [await room.sees_ended(message) for message in (*hills[1:], late)]
+    rest = [await chat.sees_ended(message) for message in (*hills[1:], late)]
     assert [ended(message) for message in rest] == ["done"] * FAILURES
     assert (await limit_report(database)).state == "open"
     credits = (await ada.credits(session))["image"]
     assert (credits["left"], credits["held"]) == (credits["limit"] - FAILURES, 0)
-    await room.leaves()
+    await chat.leaves()
     await machines.check()
 
 
@@ -146,18 +146,18 @@ async def test_p14_with_a_next_provider_nobody_waits(settings, emulator, databas
     async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
-        room = await ada.joins(session)
+        chat = await ada.joins(session)
         emulator.reset()
         prompts = [f"dale {number}" for number in range(FAILURES)]
         for prompt in prompts:
             emulator.wish(prompt, Away())
-        dales = [await room.generates(prompt, width=64, height=64) for prompt in prompts]
-        for message in [await room.sees_ended(dale) for dale in dales]:
+        dales = [await chat.generates(prompt, width=64, height=64) for prompt in prompts]
+        for message in [await chat.sees_ended(dale) for dale in dales]:
             [generation] = message["generations"]
             assert (ended(message), generation["provider"], generation["stage"]["attempt"]) == ("done", "sketch", 1)
         assert (await limit_report(database)).state == "closed"
         asked = len(emulator.calls("make"))
-        late = await room.sees_ended(await room.generates("a late dale", width=64, height=64))
+        late = await chat.sees_ended(await chat.generates("a late dale", width=64, height=64))
         assert (ended(late), late["generations"][0]["provider"]) == ("done", "sketch")
         assert len(emulator.calls("make")) == asked, "the one that is away is not even asked"
-        await room.leaves()
+        await chat.leaves()

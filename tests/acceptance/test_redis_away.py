@@ -17,17 +17,17 @@ async def pair(cluster):
     """One person's tabs at both machines."""
     ada = await sign_up(cluster.web[0], "Ada")
     session = await ada.buys("flash")
-    rooms = [await ada.joins(session, product=node) for node in cluster.web]
-    yield rooms
-    for room in rooms:
-        await room.leaves()
+    chats = [await ada.joins(session, product=node) for node in cluster.web]
+    yield chats
+    for chat in chats:
+        await chat.leaves()
 
 
-async def until_at_once(rooms):
+async def until_at_once(chats):
     """Waits until Redis carries again: what is said is there faster than any poll."""
     async with asyncio.timeout(30):
         number = 0
-        while (await delivery(rooms, f"again {number}"))[1] > 0.4:
+        while (await delivery(chats, f"again {number}"))[1] > 0.4:
             number += 1
 
 
@@ -41,9 +41,9 @@ async def test_p11_with_redis_dead_everything_goes_on(pair, redis_server):
         assert ended["generations"][0]["status"] == "done"
         # Bounds fall back to each machine's own: five sockets here although there are others elsewhere.
         extra = [await pair[0].person.joins({"id": pair[0].session_id}) for _ in range(4)]
-        for room in extra:
-            await room.says("a tab more")
-            await room.leaves()
+        for chat in extra:
+            await chat.says("a tab more")
+            await chat.leaves()
     finally:
         await redis_server.start()
     await until_at_once(pair)

@@ -18,9 +18,9 @@ async def slow_product(database_url, tmp_path_factory):
         yield process
 
 
-async def render(room):
-    message = await room.generates("a lighthouse in a storm", width=64, height=64)
-    await room.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
+async def render(chat):
+    message = await chat.generates("a lighthouse in a storm", width=64, height=64)
+    await chat.hears(lambda event: event["type"] == "progress" and event["status"] == "rendering")
     return message
 
 
@@ -29,32 +29,32 @@ async def test_p17_a_guest_who_is_banned_in_mid_render_is_gone_and_the_picture_c
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
     await ada.call("PATCH", f"/sessions/{session['id']}", {"guests_may_generate": True})
-    room, guest = await ada.joins(session), await bob.joins(session)
+    chat, guest = await ada.joins(session), await bob.joins(session)
     message = await render(guest)
     await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", bob.id)
     with pytest.raises(Refusal) as refusal:
         await guest.says("one more thing")
     assert refusal.value.code in {"not-found", "not-signed-in"}
     assert await guest.is_closed(patience=SECONDS) == 4512
-    [generation] = (await room.sees_ended(message))["generations"]
+    [generation] = (await chat.sees_ended(message))["generations"]
     assert generation["status"] == "done"
     assert (await ada.credits(session))["image"] == {**(await ada.credits(session))["image"], "left": 7, "held": 0}
-    for each in (room, guest):
+    for each in (chat, guest):
         await each.leaves()
 
 
 async def test_p17_a_picture_accepted_in_time_is_finished_after_it(slow_product, database):
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    message = await render(room)
+    chat = await ada.joins(session)
+    message = await render(chat)
     await run_sql(database, "UPDATE user_sessions SET expires_at = now() WHERE id = $1", session["id"])
-    await room.hears(
+    await chat.hears(
         lambda event: event["type"] == "session" and event["session"]["status"] == "expired", patience=SECONDS
     )
     with pytest.raises(Refusal) as refusal:
-        await room.generates("too late", width=64, height=64)
+        await chat.generates("too late", width=64, height=64)
     assert refusal.value.code == "session-expired"
-    [generation] = (await room.sees_ended(message))["generations"]
+    [generation] = (await chat.sees_ended(message))["generations"]
     assert generation["status"] == "done"
-    await room.leaves()
+    await chat.leaves()

@@ -281,13 +281,13 @@ async def test_6_and_27_rights_are_checked_with_each_command(product, database):
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    room = await bob.joins(session)
-    await room.says("I am in")
+    chat = await bob.joins(session)
+    await chat.says("I am in")
     await run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", bob.id)
     with pytest.raises(Refusal) as refusal:
-        await room.says("Am I still?")
+        await chat.says("Am I still?")
     assert refusal.value.code == "not-found"
-    await room.leaves()
+    await chat.leaves()
 
 
 # The database as a second lock (22, 24) ---------------------------------------------------------------------------
@@ -296,10 +296,10 @@ async def test_6_and_27_rights_are_checked_with_each_command(product, database):
 async def test_22_a_stranger_reads_and_writes_nothing_even_by_hand_written_sql(product, database):
     ada, eve = await sign_up(product, "Ada"), await sign_up(product, "Eve")
     session = await ada.buys()
-    room = await ada.joins(session)
-    await room.sees_ended(await room.generates("a boat", width=64, height=64))
+    chat = await ada.joins(session)
+    await chat.sees_ended(await chat.generates("a boat", width=64, height=64))
     await ada.invites(session)
-    await room.leaves()
+    await chat.leaves()
     tables = await run_sql(
         database,
         "SELECT c.relname AS name, c.relrowsecurity AND c.relforcerowsecurity AS locked FROM pg_class c"
@@ -333,8 +333,8 @@ async def test_22_a_stranger_reads_and_writes_nothing_even_by_hand_written_sql(p
 async def test_24_the_daily_roles_change_no_schema_and_no_books(product, database):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
-    await room.generates("a boat", width=64, height=64)
+    chat = await ada.joins(session)
+    await chat.generates("a boat", width=64, height=64)
     for statement in (
         "UPDATE credit_entries SET number = number",
         "DELETE FROM credit_entries",
@@ -353,7 +353,7 @@ async def test_24_the_daily_roles_change_no_schema_and_no_books(product, databas
         database, "SELECT rolname FROM pg_roles WHERE rolname LIKE 'chatserver%' AND (rolbypassrls OR rolsuper)"
     )
     assert [row["rolname"] for row in roles if row["rolname"] in {"chatserver_web", "chatserver_worker"}] == []
-    await room.leaves()
+    await chat.leaves()
 
 
 # Secrets (40, 41, 42) ---------------------------------------------------------------------------------------------
@@ -381,11 +381,11 @@ async def test_40_no_secret_is_found_in_any_log_answer_or_frame(database_url, da
         session = await ada.buys("flash", 'A title\r\n{"event": "forged"}')
         asker = await Asker(product, ada).signs_in()
         cookie = next(iter(asker.client.cookie_jar)).value
-        rooms = [await ada.joins(session, subprotocol=form) for form in ("chat.v1.json", "chat.v1.html")]
-        await rooms[0].says("canary-words of the room")
-        picture = await rooms[0].generates("canary-prompt of a boat", width=64, height=64)
-        await rooms[0].sees_ended(picture)
-        await rooms[0].sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] != "streaming")
+        chats = [await ada.joins(session, subprotocol=form) for form in ("chat.v1.json", "chat.v1.html")]
+        await chats[0].says("canary-words of the session")
+        picture = await chats[0].generates("canary-prompt of a boat", width=64, height=64)
+        await chats[0].sees_ended(picture)
+        await chats[0].sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] != "streaming")
         pages = ("/", "/settings", "/history", f"/sessions/{session['id']}", "/nothing", "/settings/export")
         heard += [(await asker.browser.visit(path)).text for path in pages]
         calls = ("/sessions", "/generations", "/tokens", "/users/me")
@@ -403,9 +403,9 @@ async def test_40_no_secret_is_found_in_any_log_answer_or_frame(database_url, da
             heard += [await (await client.get(path)).text() for path in open_to_all]
             # The log is one line for each thing, whatever is in an address.
             await client.get("/nothing%0d%0a%7b%22event%22%3a%22forged%22%7d")
-        heard += [json.dumps(room.events) for room in rooms]
-        for room in rooms:
-            await room.leaves()
+        heard += [json.dumps(chat.events) for chat in chats]
+        for chat in chats:
+            await chat.leaves()
         await asker.client.close()
         await product.stop()
         log = product.output()
@@ -425,16 +425,16 @@ async def test_40_no_secret_is_found_in_any_log_answer_or_frame(database_url, da
 async def test_25_sockets_and_commands_are_limited_for_each_person(product):
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    rooms = [await ada.joins(session) for _ in range(5)]
+    chats = [await ada.joins(session) for _ in range(5)]
     asker = Asker(product, ada)
     assert await asker.socket_code(session["id"]) == 4429
-    refs = [await room.send("typing") for _ in range(6) for room in rooms]
+    refs = [await chat.send("typing") for _ in range(6) for chat in chats]
     codes = []
     for number, ref in enumerate(refs):
-        reply = await rooms[number % 5].hears(lambda event, ref=ref: event["type"] == "reply" and event["ref"] == ref)
+        reply = await chats[number % 5].hears(lambda event, ref=ref: event["type"] == "reply" and event["ref"] == ref)
         codes.append("ok" if reply["ok"] else reply["error"]["code"])
     assert codes.count("ok") == 20
     assert codes.count("rate-limited") == 10
-    for room in rooms:
-        await room.leaves()
+    for chat in chats:
+        await chat.leaves()
     await asker.client.close()

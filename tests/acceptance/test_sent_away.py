@@ -14,7 +14,7 @@ from tests.support.story import Refusal, call, sign_up
 
 
 @pytest.fixture
-async def room(product, ada, bob):
+async def chat(product, ada, bob):
     """(session, code, picture): Ada's session with Bob in it, and a picture that he made."""
     session = await ada.buys()
     code = await ada.invites(session, guests_may_generate=True)
@@ -42,8 +42,8 @@ async def opens(product, address):
         return answer.status
 
 
-async def test_a_guest_sent_away_is_refused_by_every_link_until_the_owner_lets_them_back_in(ada, bob, room):
-    session, code, _ = room
+async def test_a_guest_sent_away_is_refused_by_every_link_until_the_owner_lets_them_back_in(ada, bob, chat):
+    session, code, _ = chat
     await sends_away(ada, session, bob)
     await ada.call("DELETE", f"/sessions/{session['id']}/invites")
     for link in (code, await ada.invites(session)):
@@ -61,8 +61,8 @@ async def test_a_guest_sent_away_is_refused_by_every_link_until_the_owner_lets_t
     assert bob.id in {member["id"] for member in (await bob.accepts(await ada.invites(session)))["members"]}
 
 
-async def test_a_guest_who_left_comes_back_and_one_who_left_to_escape_it_is_kept_out_too(ada, bob, room):
-    session, code, _ = room
+async def test_a_guest_who_left_comes_back_and_one_who_left_to_escape_it_is_kept_out_too(ada, bob, chat):
+    session, code, _ = chat
     await sends_away(bob, session, bob)
     await bob.accepts(code)
     await sends_away(bob, session, bob)
@@ -71,8 +71,8 @@ async def test_a_guest_who_left_comes_back_and_one_who_left_to_escape_it_is_kept
     await is_refused(ada.call("DELETE", f"/sessions/{session['id']}/members/{ada.id}"), 404, "not-found")
 
 
-async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way(product, ada, bob, room):
-    session, _, generation = room
+async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way(product, ada, bob, chat):
+    session, _, generation = chat
     here = await bob.joins(session)
     await sends_away(ada, session, bob)
     for asking in (
@@ -96,8 +96,8 @@ async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way
 
 
 @pytest.mark.parametrize("how", ["sent away", "left", "banned", "deleted"])
-async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, ada, bob, room, how):
-    session, _, generation = room
+async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, ada, bob, chat, how):
+    session, _, generation = chat
     asset = generation["assets"][0]
     link, of_ada = [await each.call("POST", f"/assets/{asset['id']}/links", {"seconds": 3600}) for each in (bob, ada)]
     assert [await opens(product, each["url"]) for each in (link, of_ada)] == [200, 200]
@@ -113,8 +113,8 @@ async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, a
         assert await opens(product, of_ada[name]) == (404 if how == "deleted" else 200)
 
 
-async def test_a_link_to_a_file_ends_with_the_token_by_which_it_was_signed(product, ada, room):
-    _, _, generation = room
+async def test_a_link_to_a_file_ends_with_the_token_by_which_it_was_signed(product, ada, chat):
+    _, _, generation = chat
     path = f"/assets/{generation['assets'][0]['id']}/links"
     stolen = await call(product, "POST", "/tokens", {"email": ada.user["email"], "password": ada.password})
     link = await call(product, "POST", path, {"seconds": 604_800}, {"Authorization": f"Bearer {stolen['token']}"})
@@ -127,8 +127,8 @@ async def test_a_link_to_a_file_ends_with_the_token_by_which_it_was_signed(produ
             assert fewer != link[name] and await opens(product, fewer) == 404
 
 
-async def test_a_link_to_a_file_ends_with_the_sign_in_by_which_it_was_signed(product, ada, room):
-    _, _, generation = room
+async def test_a_link_to_a_file_ends_with_the_sign_in_by_which_it_was_signed(product, ada, chat):
+    _, _, generation = chat
     thief, owner = [await Asker(product, ada).signs_in() for _ in range(2)]
     path = f"/assets/{generation['assets'][0]['id']}/links"
     links = [(await each.browser.call("POST", path, {"seconds": 3600}))[1] for each in (thief, owner)]
@@ -139,8 +139,8 @@ async def test_a_link_to_a_file_ends_with_the_sign_in_by_which_it_was_signed(pro
         await each.client.close()
 
 
-async def test_the_session_of_a_banned_owner_rests_its_guests_read_and_spend_nothing(product, database, ada, bob, room):
-    session, code, generation = room
+async def test_the_session_of_a_banned_owner_rests_its_guests_read_and_spend_nothing(product, database, ada, bob, chat):
+    session, code, generation = chat
     eve, here = await sign_up(product, "Eve"), await bob.joins(session)
     await database.run_system(users.ban, ada.id)
     for asking in (
@@ -168,8 +168,8 @@ async def test_the_session_of_a_banned_owner_rests_its_guests_read_and_spend_not
     await here.leaves()
 
 
-async def test_an_invite_of_a_banned_owner_makes_no_account_where_accounts_need_one(database, ada, room):
-    _, code, _ = room
+async def test_an_invite_of_a_banned_owner_makes_no_account_where_accounts_need_one(database, ada, chat):
+    _, code, _ = chat
     assert await database.run_system(invite_stands, code)
     await database.run_system(users.ban, ada.id)
     assert not await database.run_system(invite_stands, code)
@@ -195,8 +195,8 @@ async def test_one_who_comes_in_at_the_very_moment_of_being_sent_away_is_out(dat
             await database.run_as(guest, sessions.find, session)
 
 
-async def test_only_the_owner_sees_who_was_sent_away(product, ada, bob, room):
-    session, code, _ = room
+async def test_only_the_owner_sees_who_was_sent_away(product, ada, bob, chat):
+    session, code, _ = chat
     eve = await sign_up(product, "Eve")
     await eve.accepts(code)
     await sends_away(ada, session, eve)

@@ -202,20 +202,20 @@ async def test_a_full_disk_fails_what_writes_and_heals_without_a_restart(databas
         log_dir = tmp_path / "data"
         async with products.running(log_dir, DATABASE_URL=database_url, STORAGE_URL=f"file:{disk}/files") as product:
             ada = await sign_up(product, "Ada")
-            room = await ada.joins(await ada.buys())
-            first = await room.sees_ended(await room.generates("before it is full", width=64, height=64))
+            chat = await ada.joins(await ada.buys())
+            first = await chat.sees_ended(await chat.generates("before it is full", width=64, height=64))
             filler = disk / "filler"
             with contextlib.suppress(OSError):
                 filler.write_bytes(b"x" * 4_000_000)
-            waiting = await room.generates("while it is full", width=64, height=64)
-            await room.says("words go on")
+            waiting = await chat.generates("while it is full", width=64, height=64)
+            await chat.says("words go on")
             address = first["generations"][0]["assets"][0]["url"]
             assert (await ada.fetch(address))[0] == 200
-            await room.hears(lambda event: event["type"] == "progress" and event["message_id"] == waiting["id"])
+            await chat.hears(lambda event: event["type"] == "progress" and event["message_id"] == waiting["id"])
             filler.unlink()
-            ended = await room.sees_ended(waiting)
+            ended = await chat.sees_ended(waiting)
             assert [each["status"] for each in ended["generations"]] == ["done"]
-            await room.leaves()
+            await chat.leaves()
 
 
 # Beside a running server ------------------------------------------------------------------------------------------
@@ -264,12 +264,12 @@ async def test_the_operators_commands_work_beside_a_running_server_and_leave_it_
         granted = [each["plan_id"] for each in (await ada.call("GET", "/sessions"))["sessions"]]
         assert sorted(granted) == ["flash", "pro"]
         # A ban from the command line reaches the sockets of the running server by its own look.
-        room = await ada.joins(session)
+        chat = await ada.joins(session)
         assert (await run(home, "users", "ban", email)).code == 0
-        assert await room.is_closed(patience=15) == 4512
+        assert await chat.is_closed(patience=15) == 4512
         with pytest.raises(Refusal):
             await ada.call("GET", "/sessions")
-        await room.leaves()
+        await chat.leaves()
         assert await product.stop() == 0
     assert postgres_of(home) == []
 
@@ -290,9 +290,9 @@ async def test_after_a_kill_it_starts_again_in_the_same_folder_with_everything(h
     product = await products.start(home, port=ports.reserve(), program=products.COMMAND)
     ada = await sign_up(product, "Ada")
     session = await ada.buys("flash")
-    room = await ada.joins(session)
-    await room.says("still here?")
-    await room.leaves()
+    chat = await ada.joins(session)
+    await chat.says("still here?")
+    await chat.leaves()
     await product.kill()
     assert postgres_of(home), "the embedded server goes on after a kill, and is adopted"
     for after in ("a kill of the web process", "a kill of both"):

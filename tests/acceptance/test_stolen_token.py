@@ -14,7 +14,7 @@ async def test_a_stolen_token_makes_itself_no_other_signs_nobody_out_and_ends_wh
     owner = await Asker(product, ada).signs_in()
     thief = await Asker(product).signs_in()
     thief.client.headers["Authorization"] = f"Bearer {ada.token}"
-    room = await ada.joins(session)  # with the stolen token, as the thief would
+    chat = await ada.joins(session)  # with the stolen token, as the thief would
 
     attempts = {
         "/settings/tokens": {"token_name": "mine now"},
@@ -36,7 +36,7 @@ async def test_a_stolen_token_makes_itself_no_other_signs_nobody_out_and_ends_wh
     assert (await owner.asks("GET /", "/settings", None))[0] == 200
     [token] = (await ada.call("GET", "/tokens"))["tokens"]
     assert (await owner.asks("POST /", f"/settings/tokens/{token['id']}/revoke", {}))[0] == 303
-    assert await room.is_closed() == 4501
+    assert await chat.is_closed() == 4501
     with pytest.raises(Refusal) as refusal:
         await ada.call("GET", "/users/me")
     assert refusal.value.status == 401

@@ -26,9 +26,9 @@ async def fresh_database(postgres_server):
     await postgres_server.drop_database(url)
 
 
-async def chat_goes_on(room, text):
+async def chat_goes_on(chat, text):
     began = time.monotonic()
-    await room.says(text)
+    await chat.says(text)
     assert time.monotonic() - began < 2
 
 
@@ -45,27 +45,27 @@ async def test_p13_a_silent_store_delays_pictures_and_nothing_else(fresh_databas
         async with products.running(tmp_path, **settings, **KEYS) as product:
             ada = await sign_up(product, "Ada")
             session = await ada.buys("flash")
-            room = await ada.joins(session)
+            chat = await ada.joins(session)
             proxy.mode = fault
-            message = await room.generates("a well without a bottom", width=64, height=64)
-            hopeless = await room.sees_ended(await create_with_deadline(room, fresh_database, seconds=4))
+            message = await chat.generates("a well without a bottom", width=64, height=64)
+            hopeless = await chat.sees_ended(await create_with_deadline(chat, fresh_database, seconds=4))
             [generation] = hopeless["generations"]
             assert generation["status"] == "failed"
             assert generation["error"]["credit_returned"] is True
-            await chat_goes_on(room, "still here")
+            await chat_goes_on(chat, "still here")
             status, _, body = await ada.fetch("/readyz")
             # No balancer should take a process out for that.
             assert (status, json.loads(body)["status"]) == (200, "degraded")
-            assert room.messages[message["id"]]["generations"][0]["status"] == "rendering"
+            assert chat.messages[message["id"]]["generations"][0]["status"] == "rendering"
             proxy.mode = "carry"
             proxy.end_lines()
-            ended = await room.sees_ended(message)
+            ended = await chat.sees_ended(message)
             assert ended["generations"][0]["status"] == "done"
             assert (await ada.credits(session))["image"]["left"] == 7
-            await room.leaves()
+            await chat.leaves()
 
 
-async def create_with_deadline(room, url, seconds):
+async def create_with_deadline(chat, url, seconds):
     """A picture whose job has only so long: the usual ten minutes would be long for a test."""
     connection = await asyncpg.connect(url)
     await connection.execute("SET ROLE chatserver_worker")
@@ -73,7 +73,7 @@ async def create_with_deadline(room, url, seconds):
     await connection.execute(
         "INSERT INTO provider_gates (name, paused) VALUES ('sketch', true) ON CONFLICT (name) DO UPDATE SET paused = true"
     )
-    message = await room.generates("never to be kept", width=64, height=64)
+    message = await chat.generates("never to be kept", width=64, height=64)
     await connection.execute(
         "UPDATE generations SET not_before = clock_timestamp(),"
         " deadline_at = clock_timestamp() + make_interval(secs => $2::float8) WHERE message_id = $1",
@@ -106,19 +106,19 @@ async def test_p16_a_full_disk_refuses_pictures_reads_on_and_recovers(fresh_data
     async with products.running(tmp_path, **settings) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("flash")
-        room = await ada.joins(session)
-        kept = await room.sees_ended(await room.generates("a picture that fits", width=64, height=64))
+        chat = await ada.joins(session)
+        kept = await chat.sees_ended(await chat.generates("a picture that fits", width=64, height=64))
         ballast = fill(small_disk)
-        waiting = await room.generates("a picture that does not", width=64, height=64)
+        waiting = await chat.generates("a picture that does not", width=64, height=64)
         await products.wait_for_line(product, "storage.put_failed")
-        await chat_goes_on(room, "no room, but words")
+        await chat_goes_on(chat, "no room, but words")
         status, _, body = await ada.fetch(kept["generations"][0]["assets"][0]["url"])
         assert (status, body[:4]) == (200, b"\x89PNG")
         ballast.unlink()
-        ended = await room.sees_ended(waiting)
+        ended = await chat.sees_ended(waiting)
         assert ended["generations"][0]["status"] == "done"
         assert (await ada.credits(session))["image"]["left"] == 6
-        await room.leaves()
+        await chat.leaves()
 
 
 def fill(folder: Path) -> Path:

@@ -279,11 +279,11 @@ async def installation(product, database, postgres_server, database_url):
 
 
 async def _furnish(installation, ada, session, database):
-    room = await ada.joins(session)
-    message = await room.says("canarywords")
-    picture = await room.sees_ended(await room.generates("canaryprompt", width=64, height=64))
-    await room.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
-    await room.leaves()
+    chat = await ada.joins(session)
+    message = await chat.says("canarywords")
+    picture = await chat.sees_ended(await chat.generates("canaryprompt", width=64, height=64))
+    await chat.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+    await chat.leaves()
     [generation] = picture["generations"]
     [asset] = generation["assets"]
     code = await ada.invites(session)
@@ -409,18 +409,18 @@ async def test_a_socket_says_who_may_not_come_in(installation):
 
 async def test_no_command_on_a_socket_of_ones_own_reaches_into_anothers_session(installation):
     eve, before = installation.askers["stranger"].person, await installation.rows()
-    room = await eve.joins(await eve.buys())
+    chat = await eve.joins(await eve.buys())
     for name, (body, code) in COMMANDS.items():
         try:
-            await room.asks(name, **installation.fill(body))
+            await chat.asks(name, **installation.fill(body))
         except Refusal as refusal:
             assert refusal.code == code, (name, refusal.error)
         else:
             assert code is None, name
         assert await installation.rows() == before, name
-    heard = json.dumps(room.events)
+    heard = json.dumps(chat.events)
     assert not [secret for secret in installation.secrets if secret in heard]
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(installation):
@@ -428,7 +428,7 @@ async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(instal
     own = await gus.joins(await gus.buys())
     there = await gus.joins(installation.session)
     before = await installation.rows()
-    for room in (own, there):
+    for chat in (own, there):
         for name, code in (
             ("message.delete", "not-allowed"),
             ("generation.cancel", "not-allowed"),
@@ -436,7 +436,7 @@ async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(instal
             ("generation.retry", "guests-may-not"),
         ):
             with pytest.raises(Refusal) as refusal:
-                await room.asks(name, **installation.fill(COMMANDS[name][0]))
+                await chat.asks(name, **installation.fill(COMMANDS[name][0]))
             assert refusal.value.code == code, name
     with pytest.raises(Refusal) as refusal:
         await own.asks("generation.create", **installation.fill({**ASK, "source_asset_id": "{asset_id}"}))

@@ -29,11 +29,11 @@ def next_version(tmp_path):
     return folder
 
 
-async def talk(room, stopped):
+async def talk(chat, stopped):
     """Says one thing after the other, and has a picture made; returns what was answered."""
-    said = [await room.generates("a red boat", width=64, height=64)]
+    said = [await chat.generates("a red boat", width=64, height=64)]
     while not stopped.is_set():
-        said.append(await room.says(f"line {len(said)}"))
+        said.append(await chat.says(f"line {len(said)}"))
         # Twenty in ten seconds is what a person may say.
         await asyncio.sleep(0.55)
     return said
@@ -44,21 +44,21 @@ async def test_p10_a_migration_under_load_fails_no_command(postgres_server, next
     try:
         async with products.running(tmp_path / "product", DATABASE_URL=url, SKETCH_PACE="1") as product:
             people = [await sign_up(product, name) for name in ("Ada", "Bob", "Cyd")]
-            rooms = [await person.joins(await person.buys()) for person in people]
+            chats = [await person.joins(await person.buys()) for person in people]
             stopped = asyncio.Event()
-            talkers = [asyncio.create_task(talk(room, stopped)) for room in rooms]
-            await asyncio.gather(*(room.sees_text("line 2") for room in rooms))
+            talkers = [asyncio.create_task(talk(chat, stopped)) for chat in chats]
+            await asyncio.gather(*(chat.sees_text("line 2") for chat in chats))
             assert [name.partition("_")[2] for name in await migrations.migrate(url, next_version)] == ["later"]
-            so_far = [len(room.messages) for room in rooms]
-            for room, count in zip(rooms, so_far, strict=True):
-                await room.changed(lambda room=room, count=count: len(room.messages) >= count + 4, patience=30)
+            so_far = [len(chat.messages) for chat in chats]
+            for chat, count in zip(chats, so_far, strict=True):
+                await chat.changed(lambda chat=chat, count=count: len(chat.messages) >= count + 4, patience=30)
             stopped.set()
-            for room, said in zip(rooms, await asyncio.gather(*talkers), strict=True):
+            for chat, said in zip(chats, await asyncio.gather(*talkers), strict=True):
                 picture, *words = said
-                [generation] = (await room.sees_ended(picture))["generations"]
+                [generation] = (await chat.sees_ended(picture))["generations"]
                 assert generation["status"] == "done"
-                assert {message["id"] for message in words} <= room.messages.keys()
-                await room.leaves()
+                assert {message["id"] for message in words} <= chat.messages.keys()
+                await chat.leaves()
             assert "Traceback" not in product.output()
     finally:
         await postgres_server.drop_database(url)

@@ -28,8 +28,8 @@ from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, StatsChanged
 from chatserver.users import routes as user_routes
 
-ROOMS = (user_routes, plan_routes, session_routes, message_routes, generation_routes)
-ENDPOINTS: list[Endpoint] = [endpoint for room in ROOMS for endpoint in room.ROUTES]
+FEATURES = (user_routes, plan_routes, session_routes, message_routes, generation_routes)
+ENDPOINTS: list[Endpoint] = [endpoint for routes in FEATURES for endpoint in routes.ROUTES]
 EVENTS = [
     Welcome,
     MessageChanged,

@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Hang, Queue
 from tests.support.axe import complaints_about
-from tests.support.browser import LIVE, TEXT, desk, seat_at
+from tests.support.browser import LIVE, TEXT, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -19,9 +19,9 @@ async def test_the_pages_before_the_door(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     code = await ada.invites(await ada.buys())
     found: list[str] = []
-    async with seat_at(emulated_product, browser) as seat:
-        seat.announce("404", "422")
-        page = await seat.open("/")
+    async with visiting(emulated_product, browser) as visitor:
+        visitor.announce("404", "422")
+        page = await visitor.open("/")
         for path in ("/", "/sign-up", "/sign-in", "/plans", f"/invite/{code}", "/offline", "/nowhere"):
             await page.goto(emulated_product.url + path)
             found += await complaints_about(page, path)
@@ -38,21 +38,21 @@ async def test_the_pages_before_the_door(emulated_product, browser) -> None:
 async def test_the_pages_of_an_account(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     found: list[str] = []
-    async with desk(browser, ada) as seat:
-        page = await seat.open("/sessions")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/sessions")
         for path in ("/sessions", "/history", "/plans"):
             await page.goto(emulated_product.url + path)
             found += await complaints_about(page, f"{path}, new")
-        room = await ada.joins(await ada.buys("pro"))
-        await room.sees_ended(await room.generates("a quiet lake", **SMALL))
-        await room.sees_ended(await room.generates("refused [fail 402]", **SMALL))
-        await room.leaves()
+        chat = await ada.joins(await ada.buys("pro"))
+        await chat.sees_ended(await chat.generates("a quiet lake", **SMALL))
+        await chat.sees_ended(await chat.generates("refused [fail 402]", **SMALL))
+        await chat.leaves()
         for path in (
             "/sessions",
             "/history",
             "/history?q=nothing+like+it",
             "/settings",
-            f"/plans?session={room.session_id}",
+            f"/plans?session={chat.session_id}",
         ):
             await page.goto(emulated_product.url + path)
             found += await complaints_about(page, path)
@@ -62,8 +62,8 @@ async def test_the_pages_of_an_account(emulated_product, browser) -> None:
 async def test_the_chat_page_empty_and_in_its_modes(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     found: list[str] = []
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(await ada.buys())
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(await ada.buys())
         found += await complaints_about(page, "empty")
         await page.click('.composer__mode[data-mode="image"]')
         await page.click("[data-action=more]")
@@ -83,10 +83,10 @@ async def test_the_chat_page_while_pictures_are_made(emulated_product, emulator,
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("flash-lite")
     found: list[str] = []
-    async with desk(browser, ada) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
         emulator.script("text-to-image", [Queue(steps=10_000)])
-        messages = [await room.generates(f"a boat, number {number}", **SMALL) for number in range(3)]
+        messages = [await chat.generates(f"a boat, number {number}", **SMALL) for number in range(3)]
         await expect(page.locator('generation-card[data-status="rendering"]')).to_be_visible()
         await page.click('.composer__mode[data-mode="image"]')
         await page.fill(TEXT, "the fourth boat")
@@ -96,10 +96,10 @@ async def test_the_chat_page_while_pictures_are_made(emulated_product, emulator,
         await page.click('[data-action="cancel-deferred"]')
         emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
         for message in messages:
-            await room.asks("generation.cancel", generation_id=message["generations"][0]["id"])
+            await chat.asks("generation.cancel", generation_id=message["generations"][0]["id"])
         await expect(page.locator('generation-card[data-status="cancelled"]')).to_have_count(3)
         found += await complaints_about(page, "cancelled")
-        await room.leaves()
+        await chat.leaves()
         emulator.reset()
     assert not found, "\n".join(found)
 
@@ -109,18 +109,18 @@ async def test_the_chat_page_with_everything_in_it(emulated_product, emulated_da
     session = await ada.buys("pro")
     await bob.accepts(await ada.invites(session))
     found: list[str] = []
-    async with desk(browser, ada) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
         guest = await bob.joins(session)
         await guest.says("hello, **everybody**")
-        await room.says("@assistant show me some Markdown")
-        await room.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
-        done = await room.sees_ended(await room.generates("a quiet lake", count=2, **SMALL))
-        await room.asks("generation.retry", generation_id=done["generations"][0]["id"])
-        await room.sees_ended(await room.generates("refused [fail 402]", **SMALL))
-        await room.sees_ended(await room.generates("waves", kind="video", **SMALL))
-        gone = await room.says("soon gone")
-        await room.asks("message.delete", message_id=gone["id"])
+        await chat.says("@assistant show me some Markdown")
+        await chat.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+        done = await chat.sees_ended(await chat.generates("a quiet lake", count=2, **SMALL))
+        await chat.asks("generation.retry", generation_id=done["generations"][0]["id"])
+        await chat.sees_ended(await chat.generates("refused [fail 402]", **SMALL))
+        await chat.sees_ended(await chat.generates("waves", kind="video", **SMALL))
+        gone = await chat.says("soon gone")
+        await chat.asks("message.delete", message_id=gone["id"])
         await expect(page.locator('generation-card[data-status="done"]')).to_have_count(4)
         await expect(page.locator(f"#message_{gone['id']}")).to_have_attribute("data-status", "deleted")
         await page.locator("details").first.click()
@@ -132,7 +132,7 @@ async def test_the_chat_page_with_everything_in_it(emulated_product, emulated_da
         await expire(emulated_database_url, session["id"])
         await expect(page.locator(".composer__closed")).to_be_visible()
         found += await complaints_about(page, "expired")
-        await room.leaves()
+        await chat.leaves()
         await guest.leaves()
     assert not found, "\n".join(found)
 
@@ -186,12 +186,12 @@ async def tab_through(page: Page) -> list[str]:
 async def test_tab_reaches_everything_and_shows_where_it_is(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada, reduced_motion="reduce") as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
-        await room.says("hello")
+    async with signed_in(browser, ada, reduced_motion="reduce") as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
+        await chat.says("hello")
         # Its Stop button would be gone before it is reached.
-        await room.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
-        await room.sees_ended(await room.generates("a quiet lake", **SMALL))
+        await chat.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
+        await chat.sees_ended(await chat.generates("a quiet lake", **SMALL))
         await expect(page.locator('generation-card[data-status="done"]')).to_be_visible()
         await page.click('.composer__mode[data-mode="image"]')
         await page.reload()
@@ -200,16 +200,16 @@ async def test_tab_reaches_everything_and_shows_where_it_is(emulated_product, br
         for path in ("/sessions", "/history", "/settings", "/plans"):
             await page.goto(emulated_product.url + path)
             wrong += [f"{path} {each}" for each in await tab_through(page)]
-        await room.leaves()
+        await chat.leaves()
     assert not wrong, "\n".join(wrong)
 
 
 async def test_the_keys_do_what_their_list_says(emulated_product, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
-        await room.sees_ended(await room.generates("a quiet lake", count=2, **SMALL))
+    async with signed_in(browser, ada) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
+        await chat.sees_ended(await chat.generates("a quiet lake", count=2, **SMALL))
         await expect(page.locator('generation-card[data-status="done"]')).to_have_count(2)
         keys = page.keyboard
         await page.locator(".message__prompt").click()
@@ -254,4 +254,4 @@ async def test_the_keys_do_what_their_list_says(emulated_product, browser) -> No
         await expect(viewer).to_be_hidden()
         await expect(first).to_be_focused()
         await page.wait_for_selector(LIVE, state="attached")
-        await room.leaves()
+        await chat.leaves()

@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.support import ports
 from tests.support import product as products
-from tests.support.browser import chromium, fill_sign_in, say, seat_at
+from tests.support.browser import chromium, fill_sign_in, say, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -25,9 +25,9 @@ async def test_who_signs_in_under_an_address_of_any_spelling_stays_live(written,
         product.url = (typed or written).format(port=port)
         # Without TLS, and not on this machine, a browser has no use for one of the headers, and says so.
         announced = "Cross-Origin-Opener-Policy header has been ignored"
-        async with seat_at(product, browser, announced=announced) as seat:
-            await fill_sign_in(await seat.open("/sign-in"), ada)
-            page = await seat.open_room(session)
+        async with visiting(product, browser, announced=announced) as visitor:
+            await fill_sign_in(await visitor.open("/sign-in"), ada)
+            page = await visitor.open_session(session)
             await say(page, "Is this the right address?")
             await expect(page.locator(".message__body", has_text="the right address")).to_be_visible()
             await page.goto(f"{product.url}/settings/")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support import product as products
-from tests.support.browser import PHONE, desk
+from tests.support.browser import PHONE, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -30,8 +30,8 @@ async def ask_for_a_picture(page: Page, prompt: str) -> None:
 async def test_a_picture_goes_through_its_stages_in_the_message_and_costs_one_credit(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.click('.composer__mode[data-mode="image"]')
         await expect(page.locator(".composer__send")).to_have_text(re.compile("Create 1 · 1 of 8 credits"))
         await ask_for_a_picture(page, "a sunset over mountains")
@@ -49,8 +49,8 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
     try:
         ada = await sign_up(running, "Ada")
         session = await ada.buys()
-        async with desk(browser, ada) as seat:
-            page = await seat.open_room(session)
+        async with signed_in(browser, ada) as visitor:
+            page = await visitor.open_session(session)
             await running.kill()
             await page.wait_for_selector('.connection[data-state="reconnecting"]')
             await say(page, "written into the void")
@@ -61,7 +61,7 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
             await page.wait_for_selector('chat-message[data-author-kind="assistant"]')
             assert await page.locator("chat-message", has_text="written into the void").count() == 1
             assert await page.locator("[data-local-pending]").count() == 0
-            seat.complaints.clear()  # the browser itself reports every refused connection
+            visitor.complaints.clear()  # the browser itself reports every refused connection
     finally:
         # Its own Postgres, which outlives a kill, ends with it.
         await running.stop()
@@ -70,27 +70,27 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
 async def test_out_of_credits_the_prompt_stays_and_one_press_lets_it_run_later(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys("flash-lite")
-    async with desk(browser, ada) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
-        waiting = [await room.generates(f"number {n}", width=512, height=512) for n in range(3)]
+    async with signed_in(browser, ada) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
+        waiting = [await chat.generates(f"number {n}", width=512, height=512) for n in range(3)]
         await page.click('.composer__mode[data-mode="image"]')
         await page.fill(TEXT, "the fourth")
         await expect(page.locator(".composer__send")).to_have_text(re.compile(r"Run when credits return · \d+:\d\d"))
         await page.press(TEXT, "Enter")
         await expect(page.locator(".composer__deferred")).to_contain_text("“the fourth” runs by itself")
         await expect(page.locator(TEXT)).to_have_value("the fourth")
-        await room.asks("generation.cancel", generation_id=waiting[2]["generations"][0]["id"])
+        await chat.asks("generation.cancel", generation_id=waiting[2]["generations"][0]["id"])
         await page.wait_for_selector("generation-card[id^=generation_] >> nth=3", state="attached")
         await expect(page.locator(".composer__deferred")).to_be_hidden()
         await expect(page.locator(TEXT)).to_have_value("")
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_words_and_settings_survive_a_reload(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.fill(TEXT, "/image a quiet lake")
         await page.check('input[name="ratio"][value="16:9"]', force=True)
         await expect(page.locator(".composer__reasons")).to_contain_text("768 × 432")
@@ -103,8 +103,8 @@ async def test_words_and_settings_survive_a_reload(product, browser) -> None:
 async def test_larger_sizes_and_counts_name_the_plan_that_has_them(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys("flash-lite")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.click('.composer__mode[data-mode="image"]')
         for name, value, plan in (("size", "768", "Flash"), ("size", "1024", "Pro"), ("count", "2", "Flash")):
             choice = page.locator(f'input[name="{name}"][value="{value}"]')
@@ -115,38 +115,38 @@ async def test_larger_sizes_and_counts_name_the_plan_that_has_them(product, brow
 async def test_a_deleted_message_can_be_brought_back_for_five_seconds(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        room = await ada.joins(session)
-        first, second = await room.says("keep me"), await room.says("drop me")
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        chat = await ada.joins(session)
+        first, second = await chat.says("keep me"), await chat.says("drop me")
+        page = await visitor.open_session(session)
         for message in (first, second):
             await page.hover(f"#message_{message['id']}")
             await page.click(f'#message_{message["id"]} [data-action="delete"]')
         await page.click(f'#message_{first["id"]} [data-action="undo"]')
         await expect(page.locator(f"#message_{second['id']}")).to_have_attribute("data-status", "deleted", timeout=9000)
         await expect(page.locator(f"#message_{first['id']}")).to_contain_text("keep me")
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> None:
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    async with desk(browser, ada) as seat:
-        room = await bob.joins(session)
+    async with signed_in(browser, ada) as visitor:
+        chat = await bob.joins(session)
         for line in range(18):
-            await room.says(f"line {line}\n\nwith\n\nmore\n\nlines")
-        page = await seat.open_room(session)
+            await chat.says(f"line {line}\n\nwith\n\nmore\n\nlines")
+        page = await visitor.open_session(session)
         scroller = page.locator('[data-slot="scroll"]')
         assert await scroller.evaluate("s => s.scrollHeight - s.scrollTop - s.clientHeight") < 2
         await scroller.evaluate("s => { s.scrollTop = 200 }")
-        await room.says("something new")
+        await chat.says("something new")
         await expect(page.locator(".stream__new")).to_have_text("1 new message")
         assert await scroller.evaluate("s => s.scrollTop") == 200
         await page.click(".stream__new")
         await expect(page.locator("chat-message").last).to_be_in_viewport()
         await expect(page.locator(".stream__new")).to_be_hidden()
-        await room.leaves()
+        await chat.leaves()
 
 
 # Moves up and takes a drawn message in one task: the browser tells of the scroll only afterwards.
@@ -162,27 +162,27 @@ async def test_a_reader_who_moves_up_in_the_moment_of_a_message_is_not_pulled_ba
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    room = await bob.joins(session)
+    chat = await bob.joins(session)
     for line in range(8):
-        await room.says(f"line {line}\n\nwith\n\nmore\n\nlines")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+        await chat.says(f"line {line}\n\nwith\n\nmore\n\nlines")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.evaluate(MOVE_AND_RECEIVE)
         assert await page.locator('[data-slot="scroll"]').evaluate("s => s.scrollTop") == 200
         await expect(page.locator(".stream__new")).to_have_text("1 new message")
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_older_messages_load_above_and_a_link_leads_to_one_of_them(product, browser) -> None:
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    async with desk(browser, ada) as seat:
+    async with signed_in(browser, ada) as visitor:
         path = f"/sessions/{session['id']}/messages"
         for number in range(75):
             await bob.call("POST", path, {"client_id": f"n-{number}", "text": f"number {number}"})
         oldest = (await ada.call("GET", f"{path}?after=0&limit=1"))["messages"][0]
-        page = await seat.open_room(session, f"#message_{oldest['id']}")
+        page = await visitor.open_session(session, f"#message_{oldest['id']}")
         await expect(page.locator(f"#message_{oldest['id']}")).to_be_in_viewport()
         texts = await page.locator("chat-message .message__text").all_inner_texts()
         assert texts == [f"number {number}" for number in range(75)]
@@ -192,25 +192,25 @@ async def test_a_guest_sees_pictures_appear_and_is_told_why_they_may_not_make_an
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    async with desk(browser, bob, viewport=PHONE, has_touch=True) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
-        message = await room.generates("a harbour in fog")
+    async with signed_in(browser, bob, viewport=PHONE, has_touch=True) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
+        message = await chat.generates("a harbour in fog")
         await page.click('.composer__mode[data-mode="image"]')
         await expect(page.locator(".composer__reasons")).to_contain_text("has not allowed guests to generate")
-        await room.sees_ended(message)
+        await chat.sees_ended(message)
         await expect(page.locator(".downloads__main")).to_be_visible()
         await expect(page.locator('[data-action="retry"]')).to_be_hidden()
         await ada.invites(session, guests_may_generate=True)
         await expect(page.locator(".composer__reasons")).not_to_contain_text("guests")
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_the_lightbox_zooms_walks_and_gives_focus_back(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        room, page = await ada.joins(session), await seat.open_room(session)
-        await room.sees_ended(await room.generates("a forest at night", count=2))
+    async with signed_in(browser, ada) as visitor:
+        chat, page = await ada.joins(session), await visitor.open_session(session)
+        await chat.sees_ended(await chat.generates("a forest at night", count=2))
         await expect(page.locator('[data-action="open"]')).to_have_count(2)
         first = page.locator('[data-action="open"]').first
         await first.focus()
@@ -227,16 +227,16 @@ async def test_the_lightbox_zooms_walks_and_gives_focus_back(product, browser) -
         await page.keyboard.press("Escape")
         await expect(viewer).to_be_hidden()
         await expect(first).to_be_focused()
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_the_page_is_light(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open("/offline")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/offline")
         sizes: dict[str, int] = {}
-        client = await seat.context.new_cdp_session(page)
+        client = await visitor.context.new_cdp_session(page)
         await client.send("Network.enable")
         addresses: dict[str, str] = {}
         client.on("Network.responseReceived", lambda e: addresses.update({e["requestId"]: e["response"]["url"]}))
@@ -253,18 +253,18 @@ async def test_nothing_is_wider_than_a_small_phone_and_nothing_jumps(product, br
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
     small = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
-    async with desk(browser, ada, **small) as seat:
-        room = await ada.joins(session)
-        await room.says("A word that is long: " + "m" * 300 + "\n\n```\n" + "code " * 60 + "\n```")
-        await room.sees_ended(await room.generates("a harbour in fog", count=2))
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada, **small) as visitor:
+        chat = await ada.joins(session)
+        await chat.says("A word that is long: " + "m" * 300 + "\n\n```\n" + "code " * 60 + "\n```")
+        await chat.sees_ended(await chat.generates("a harbour in fog", count=2))
+        page = await visitor.open_session(session)
         for _ in range(2):
             assert await page.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [320, 320]
             await page.click('.composer__mode[data-mode="image"]')
         await page.reload()
         await page.wait_for_selector('.connection[data-state="live"]')
         assert await page.evaluate(LAYOUT_SHIFT) < 0.01
-        await room.leaves()
+        await chat.leaves()
 
 
 LAYOUT_SHIFT = """() => new Promise((resolve) => {

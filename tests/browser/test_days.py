@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import LIVE, desk, say
+from tests.support.browser import LIVE, say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -33,9 +33,9 @@ async def days_are(page: Page, *expected: str) -> None:
 async def test_the_day_after_today_is_yesterday(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        await seat.context.add_init_script(CLOCK % 0)
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        await visitor.context.add_init_script(CLOCK % 0)
+        page = await visitor.open_session(session)
         await say(page, "written before midnight")
         await page.wait_for_selector('[data-author-kind="assistant"][data-status="done"]')  # and nothing more comes
         await days_are(page, "Today")
@@ -47,9 +47,9 @@ async def test_the_day_after_today_is_yesterday(product, browser) -> None:
 async def test_a_clock_that_is_wrong_neither_ends_a_session_nor_moves_a_day(product, browser, wrong_by) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada) as seat:
-        await seat.context.add_init_script(CLOCK % wrong_by)
-        page = await seat.open("/sessions")
+    async with signed_in(browser, ada) as visitor:
+        await visitor.context.add_init_script(CLOCK % wrong_by)
+        page = await visitor.open("/sessions")
         await expect(page.locator(".session-card .badge")).to_have_text(re.compile("^(2 h 59 min|3 h) left$"))
         await page.goto(f"{product.url}/sessions/{session['id']}")
         await page.wait_for_selector(LIVE, state="attached")
@@ -61,9 +61,9 @@ async def test_a_clock_that_is_wrong_neither_ends_a_session_nor_moves_a_day(prod
 async def test_every_time_follows_the_reader_into_another_zone(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.context.new_page()
-        client = await seat.context.new_cdp_session(page)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.context.new_page()
+        client = await visitor.context.new_cdp_session(page)
         await client.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
         await page.goto(f"{product.url}/sessions/{session['id']}")
         await page.wait_for_selector(LIVE, state="attached")

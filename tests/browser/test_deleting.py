@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
-from tests.support.browser import PHONE, desk
+from tests.support.browser import PHONE, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -27,8 +27,8 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(path=Path(SHOTS) / f"{name}.png")
 
 
-async def picture(room, prompt: str):
-    message = await room.sees_ended(await room.generates(prompt, **SMALL))
+async def picture(chat, prompt: str):
+    message = await chat.sees_ended(await chat.generates(prompt, **SMALL))
     assert [each["status"] for each in message["generations"]] == ["done"]
     return message
 
@@ -37,11 +37,11 @@ async def test_a_deleted_session_can_be_taken_back_and_is_then_gone_for_everyone
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys("pro", "The surprise party")
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    room = await bob.joins(session)
-    await picture(room, "a cake with candles")
-    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+    chat = await bob.joins(session)
+    await picture(chat, "a cake with candles")
+    async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         visit.announce(rf"404 GET .*/sessions/{session['id']}", r"console: .*404")
-        page, guest = await seat.open_room(session), await visit.open_room(session)
+        page, guest = await visitor.open_session(session), await visit.open_session(session)
         await expect(guest.locator('[data-action="delete-session"]')).to_have_count(0)
         await page.click('[data-action="delete-session"]')
         dialog = page.locator("#deletion")
@@ -75,14 +75,14 @@ async def test_a_deleted_session_can_be_taken_back_and_is_then_gone_for_everyone
         assert "surprise" not in (await guest.content()).lower()
         for name, each in (("sessions", page), ("history", await visit.open("/history"))):
             assert "cake" not in (await each.content()).lower(), name
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_a_page_that_is_left_in_the_five_seconds_deletes_all_the_same(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     await ada.buys("flash", "Left behind")
-    async with desk(browser, ada) as seat:
-        page = await seat.open("/sessions")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/sessions")
         await page.click('[data-action="delete-session"]')
         await expect(page.locator("#deletion")).to_contain_text("Left behind")
         await page.click("#deletion button[type=submit]")
@@ -97,11 +97,11 @@ async def test_one_picture_is_deleted_where_it_stands_and_everyone_sees_it_go(pr
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys("pro")
     await bob.accepts(await ada.invites(session))
-    room = await ada.joins(session)
-    message = await room.sees_ended(await room.generates("two boats", count=2, **SMALL))
+    chat = await ada.joins(session)
+    message = await chat.sees_ended(await chat.generates("two boats", count=2, **SMALL))
     first, second = [f"#generation_{each['id']}" for each in message["generations"]]
-    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
-        page, guest = await seat.open_room(session), await visit.open_room(session)
+    async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
+        page, guest = await visitor.open_session(session), await visit.open_session(session)
         await expect(guest.locator('[data-action="remove"]').first).to_be_hidden()
         await guest.click(f'{first} [data-action="open"]')
         await expect(guest.locator("dialog.viewer")).to_be_visible()
@@ -125,10 +125,10 @@ async def test_one_picture_is_deleted_where_it_stands_and_everyone_sees_it_go(pr
         # Who looked at it closer looks at it no longer.
         await expect(guest.locator("dialog.viewer")).to_be_hidden()
         drawn = await page.inner_html(f"#message_{message['id']} .stacks")
-        fresh = await seat.open_room(session)
+        fresh = await visitor.open_session(session)
         assert await fresh.locator(f"#message_{message['id']} generation-card").count() == 1
         assert first[1:] not in drawn
-    await room.leaves()
+    await chat.leaves()
 
 
 async def test_messages_are_deleted_with_their_pictures_and_when_the_time_is_up(
@@ -136,11 +136,11 @@ async def test_messages_are_deleted_with_their_pictures_and_when_the_time_is_up(
 ) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("flash")
-    room = await ada.joins(session)
-    said = await room.says("words of mine")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
-        made = await room.generates("a slow boat", **SMALL)
+    chat = await ada.joins(session)
+    said = await chat.says("words of mine")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        made = await chat.generates("a slow boat", **SMALL)
         await page.hover(f"#message_{made['id']}")
         await page.click(f'#message_{made["id"]} > .message__tools [data-action="delete"]')
         await expect(page.locator(f"#message_{made['id']}")).to_have_attribute("data-status", "deleted", timeout=GONE)
@@ -151,7 +151,7 @@ async def test_messages_are_deleted_with_their_pictures_and_when_the_time_is_up(
         await expect(page.locator(f"#message_{said['id']}")).to_have_attribute("data-status", "deleted", timeout=GONE)
         await shot(page, "messages-deleted")
         assert "words of mine" not in await page.content()
-    await room.leaves()
+    await chat.leaves()
 
 
 async def expire(database_url: str, session) -> None:
@@ -163,11 +163,11 @@ async def expire(database_url: str, session) -> None:
 async def test_what_was_made_is_deleted_from_the_history(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
-    room = await ada.joins(session)
-    await picture(room, "a red kite")
-    await picture(room, "a green lamp")
-    async with desk(browser, ada, viewport=PHONE) as seat:
-        page = await seat.open("/history")
+    chat = await ada.joins(session)
+    await picture(chat, "a red kite")
+    await picture(chat, "a green lamp")
+    async with signed_in(browser, ada, viewport=PHONE) as visitor:
+        page = await visitor.open("/history")
         kite = page.locator("li", has_text="a red kite")
         await shot(page, "history-phone")
         await kite.locator('[data-action="delete"]').click()
@@ -179,4 +179,4 @@ async def test_what_was_made_is_deleted_from_the_history(product, browser) -> No
         await expect(page.locator(".history-row")).to_have_count(1)
         assert not await complaints_about(page, "the history")
     assert [each["prompt"] for each in (await ada.call("GET", "/generations"))["generations"]] == ["a green lamp"]
-    await room.leaves()
+    await chat.leaves()

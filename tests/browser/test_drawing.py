@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import desk
+from tests.support.browser import signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -27,40 +27,40 @@ async def test_the_page_before_and_the_events_equal_the_page_after(product, brow
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys("pro")
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    async with desk(browser, ada) as seat:
-        before = await seat.open_room(session)
-        room, guest = await ada.joins(session), await bob.joins(session)
-        await room.says(MARKDOWN)
+    async with signed_in(browser, ada) as visitor:
+        before = await visitor.open_session(session)
+        chat, guest = await ada.joins(session), await bob.joins(session)
+        await chat.says(MARKDOWN)
         await guest.says("@assistant <b>hello</b> & welcome <script>alert(1)</script>")
-        await room.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
+        await chat.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
         await before.wait_for_selector('chat-message[data-author-kind="assistant"][data-status="done"]')
         pictures = await guest.generates("a harbour in fog", count=2)
-        dropped = await room.generates("never to be seen", width=1024, height=1024, count=2)
-        await room.asks("generation.cancel", generation_id=dropped["generations"][1]["id"])
-        done = await room.sees_ended(pictures)
-        await room.asks("asset.favorite", asset_id=done["generations"][0]["assets"][0]["id"], on=True)
-        await room.asks("generation.retry", generation_id=done["generations"][0]["id"])
-        gone = await room.says("soon gone")
-        await room.asks("message.delete", message_id=gone["id"])
-        await room.sees_ended(dropped)
-        versions = await room.sees(
+        dropped = await chat.generates("never to be seen", width=1024, height=1024, count=2)
+        await chat.asks("generation.cancel", generation_id=dropped["generations"][1]["id"])
+        done = await chat.sees_ended(pictures)
+        await chat.asks("asset.favorite", asset_id=done["generations"][0]["assets"][0]["id"], on=True)
+        await chat.asks("generation.retry", generation_id=done["generations"][0]["id"])
+        gone = await chat.says("soon gone")
+        await chat.asks("message.delete", message_id=gone["id"])
+        await chat.sees_ended(dropped)
+        versions = await chat.sees(
             lambda each: each["id"] == pictures["id"] and [g["status"] for g in each["generations"]] == ["done"] * 3
         )
         await before.wait_for_selector(f"#message_{gone['id']}[data-status='deleted']")
         await before.wait_for_selector(f"#generation_{versions['generations'][2]['id']}[data-status='done']")
-        after = await seat.open_room(session)
+        after = await visitor.open_session(session)
         assert await before.evaluate(STREAM) == await after.evaluate(STREAM)
-        await room.leaves()
+        await chat.leaves()
         await guest.leaves()
 
 
 async def test_a_repeated_or_older_drawing_changes_nothing(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        room = await ada.joins(session)
-        await room.says("only once")
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        chat = await ada.joins(session)
+        await chat.says("only once")
+        page = await visitor.open_session(session)
         result = await page.evaluate("""async () => {
           const { parse, upsert } = await import('/static/any/js/rendering.js')
           const list = document.querySelector('[data-slot="messages"]')
@@ -71,4 +71,4 @@ async def test_a_repeated_or_older_drawing_changes_nothing(product, browser) -> 
           return [list.children.length - count, first.outerHTML === html]
         }""")
         assert result == [0, True]
-        await room.leaves()
+        await chat.leaves()

@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
-from tests.support.browser import LIVE, Desk, desk, say
+from tests.support.browser import LIVE, Visitor, say, signed_in
 from tests.support.story import Refusal, SessionSocket, sign_up
 
 pytestmark = pytest.mark.browser
@@ -65,15 +65,15 @@ class Stage:
 
     def __init__(
         self,
-        seat: Desk,
+        visitor: Visitor,
         emulator: Emulator,
-        room: SessionSocket,
+        chat: SessionSocket,
         guest: SessionSocket,
         live: Page,
         doubled: Page,
         fresh: Page,
     ) -> None:
-        self.seat, self.emulator, self.room, self.guest = seat, emulator, room, guest
+        self.visitor, self.emulator, self.chat, self.guest = visitor, emulator, chat, guest
         self.live, self.doubled, self.fresh = live, doubled, fresh
 
     async def paint(self, prompt: str, **fields: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Stage:
         """As the owner, who does more here in ten seconds than a person may."""
         while True:
             try:
-                return await self.room.asks(command, **fields)
+                return await self.chat.asks(command, **fields)
             except Refusal as refusal:
                 if refusal.code != "rate-limited":
                     raise
@@ -98,20 +98,20 @@ class Stage:
     async def cancel(self, message: dict[str, Any]) -> None:
         for generation in message["generations"]:
             await self.asks("generation.cancel", generation_id=generation["id"])
-        await self.room.sees_ended(message)
+        await self.chat.sees_ended(message)
 
     async def reaches(self, message: dict[str, Any], status: str) -> None:
         def there(each: dict[str, Any]) -> bool:
             return each["id"] == message["id"] and each["generations"][0]["status"] == status
 
-        await self.room.sees(there)
+        await self.chat.sees(there)
 
     async def is_settled(self) -> None:
         """Both tabs have heard the last durable change."""
         for page in (self.live, self.doubled):
             await page.wait_for_function(
                 "(seq) => [...document.querySelectorAll('chat-message')].some((m) => Number(m.dataset.seq) >= seq)",
-                arg=self.room.seq,
+                arg=self.chat.seq,
             )
 
     async def compare(self) -> None:
@@ -135,14 +135,14 @@ async def stage(emulated_product, emulator, browser) -> AsyncIterator[Stage]:
     ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
     session = await ada.buys("pro")
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
-    async with desk(browser, ada) as seat:
-        live, fresh = await seat.open_room(session), await seat.open_room(session)
-        doubled = await seat.context.new_page()
+    async with signed_in(browser, ada) as visitor:
+        live, fresh = await visitor.open_session(session), await visitor.open_session(session)
+        doubled = await visitor.context.new_page()
         await doubled.add_init_script(HEAR_TWICE)
         await doubled.goto(live.url)
-        room, guest = await ada.joins(session), await bob.joins(session)
-        yield Stage(seat, emulator, room, guest, live, doubled, fresh)
-        await room.leaves()
+        chat, guest = await ada.joins(session), await bob.joins(session)
+        yield Stage(visitor, emulator, chat, guest, live, doubled, fresh)
+        await chat.leaves()
         await guest.leaves()
 
 
@@ -165,14 +165,14 @@ def lasting(change: Callable[[Stage], Awaitable[None]]) -> Change:
 
 @lasting
 async def somebody_else_says_something(stage: Stage) -> None:
-    await stage.room.sees_text((await stage.guest.says(MARKDOWN))["text"])
+    await stage.chat.sees_text((await stage.guest.says(MARKDOWN))["text"])
 
 
 @lasting
 async def one_writes_on_the_page_itself(stage: Stage) -> None:
     for page, text in ((stage.live, "written on the page"), (stage.doubled, "written on the other page")):
         await say(page, text)
-        await stage.room.sees_text(text)
+        await stage.chat.sees_text(text)
         await expect(page.locator("[data-local-pending]")).to_have_count(0)
 
 
@@ -180,14 +180,14 @@ async def one_writes_on_the_page_itself(stage: Stage) -> None:
 async def a_message_is_deleted(stage: Stage) -> None:
     said = await stage.says("soon gone")
     await stage.asks("message.delete", message_id=said["id"])
-    await stage.room.sees(lambda each: each["id"] == said["id"] and each["status"] == "deleted")
+    await stage.chat.sees(lambda each: each["id"] == said["id"] and each["status"] == "deleted")
 
 
 @contextlib.asynccontextmanager
 async def the_assistant_is_writing(stage: Stage) -> AsyncIterator[None]:
     stage.emulator.script("chat", [Stream("One two three. " * 400, pause=0.05)])
     await stage.says("@assistant tell me a long story")
-    reply = await stage.room.sees(lambda each: each["status"] == "streaming")
+    reply = await stage.chat.sees(lambda each: each["status"] == "streaming")
     tail = f"#message_{reply['id']} [data-slot='text']"
     for page in (stage.live, stage.doubled):
         await page.wait_for_function("(s) => document.querySelector(s)?.textContent.length > 60", arg=tail)
@@ -195,13 +195,13 @@ async def the_assistant_is_writing(stage: Stage) -> AsyncIterator[None]:
         yield
     finally:
         await stage.asks("message.stop", message_id=reply["id"])
-        await stage.room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
+        await stage.chat.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
 
 
 @lasting
 async def the_assistant_has_answered(stage: Stage) -> None:
     asked = await stage.says("@assistant show me some Markdown")
-    await stage.room.sees(
+    await stage.chat.sees(
         lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done" and each["id"] > asked["id"]
     )
 
@@ -243,12 +243,12 @@ async def a_picture_is_rendering(stage: Stage) -> AsyncIterator[None]:
 
 @lasting
 async def pictures_are_done(stage: Stage) -> None:
-    await stage.room.sees_ended(await stage.paint("two of them", count=2))
+    await stage.chat.sees_ended(await stage.paint("two of them", count=2))
 
 
 @lasting
 async def a_picture_failed(stage: Stage) -> None:
-    ended = await stage.room.sees_ended(await stage.paint("refused [fail 402]"))
+    ended = await stage.chat.sees_ended(await stage.paint("refused [fail 402]"))
     assert ended["generations"][0]["status"] == "failed"
 
 
@@ -262,40 +262,40 @@ async def a_picture_was_cancelled(stage: Stage) -> None:
 
 @lasting
 async def another_version_was_made(stage: Stage) -> None:
-    done = await stage.room.sees_ended(await stage.paint("first version"))
+    done = await stage.chat.sees_ended(await stage.paint("first version"))
     await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
-    await stage.room.sees(
+    await stage.chat.sees(
         lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done", "done"]
     )
 
 
 @lasting
 async def one_of_several_pictures_is_deleted(stage: Stage) -> None:
-    done = await stage.room.sees_ended(await stage.paint("three of them", count=3))
+    done = await stage.chat.sees_ended(await stage.paint("three of them", count=3))
     await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
-    done = await stage.room.sees(
+    done = await stage.chat.sees(
         lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done"] * 4
     )
     for gone in done["generations"][:2]:
         # A page may just be about to load it.
-        stage.seat.announce(rf"404.*/files/{gone['assets'][0]['id']}/")
+        stage.visitor.announce(rf"404.*/files/{gone['assets'][0]['id']}/")
         await stage.asks("generation.delete", generation_id=gone["id"])
-    await stage.room.sees(lambda each: each["id"] == done["id"] and len(each["generations"]) == 2)
+    await stage.chat.sees(lambda each: each["id"] == done["id"] and len(each["generations"]) == 2)
 
 
 @lasting
 async def a_picture_became_a_favourite(stage: Stage) -> None:
-    done = await stage.room.sees_ended(await stage.paint("the best one"))
+    done = await stage.chat.sees_ended(await stage.paint("the best one"))
     asset = done["generations"][0]["assets"][0]
     await stage.asks("asset.favorite", asset_id=asset["id"], on=True)
-    await stage.room.sees(
+    await stage.chat.sees(
         lambda each: each["id"] == done["id"] and each["generations"][0]["assets"][0]["favorite"] is True
     )
 
 
 @lasting
 async def a_clip_is_done(stage: Stage) -> None:
-    ended = await stage.room.sees_ended(await stage.paint("waves at dusk", kind="video"))
+    ended = await stage.chat.sees_ended(await stage.paint("waves at dusk", kind="video"))
     assert ended["generations"][0]["status"] == "done"
 
 
@@ -354,7 +354,7 @@ async def test_everything_once_more_forwards_and_backwards_changes_nothing(stage
 
 
 async def test_the_numbers_of_a_live_page_become_those_of_a_fresh_one(stage: Stage) -> None:
-    await stage.room.sees_ended(await stage.paint("one to be counted"))
+    await stage.chat.sees_ended(await stage.paint("one to be counted"))
     await stage.is_settled()
     await stage.fresh.reload()
     await stage.fresh.wait_for_selector(LIVE, state="attached")

@@ -10,7 +10,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.support import ports
 from tests.support import product as products
-from tests.support.browser import LIVE, TEXT, desk, say
+from tests.support.browser import LIVE, TEXT, say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -45,11 +45,11 @@ class Killer:
 
 
 @contextlib.asynccontextmanager
-async def a_room(product: Any, browser: Any) -> AsyncIterator[tuple[Page, Killer]]:
+async def a_session_page(product: Any, browser: Any) -> AsyncIterator[tuple[Page, Killer]]:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page, killer = await seat.context.new_page(), Killer()
+    async with signed_in(browser, ada) as visitor:
+        page, killer = await visitor.context.new_page(), Killer()
         await killer.stand_before(page)
         await page.goto(f"{product.url}/sessions/{session['id']}")
         await page.wait_for_selector(LIVE, state="attached")
@@ -68,7 +68,7 @@ async def write_around_it(page: Page) -> None:
 
 
 async def test_what_was_on_its_way_at_three_breaks_is_given_up_and_the_others_go_on(product, browser) -> None:
-    async with a_room(product, browser) as (page, killer):
+    async with a_session_page(product, browser) as (page, killer):
         await write_around_it(page)
         await expect(page.locator(f"{STRANDED} .message__text")).to_have_text(POISON, timeout=30_000)
         await expect(page.locator(STRANDED)).to_contain_text("Not sent: the connection broke three times")
@@ -91,7 +91,7 @@ async def test_what_was_on_its_way_at_three_breaks_is_given_up_and_the_others_go
 
 
 async def test_what_was_given_up_can_be_removed_and_is_gone_for_good(product, browser) -> None:
-    async with a_room(product, browser) as (page, _):
+    async with a_session_page(product, browser) as (page, _):
         await say(page, POISON)
         await page.click(f"{STRANDED} [data-action=discard]", timeout=30_000)
         await expect(page.locator("[data-local-pending]")).to_have_count(0)
@@ -109,8 +109,8 @@ async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not
     try:
         ada = await sign_up(server, "Ada")
         session = await ada.buys()
-        async with desk(browser, ada) as seat:
-            page = await seat.open_room(session)
+        async with signed_in(browser, ada) as visitor:
+            page = await visitor.open_session(session)
             # The word goes nowhere but into the line, as into a loop that never comes back.
             await page.evaluate(
                 """(word) => {
@@ -129,7 +129,7 @@ async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not
             await page.wait_for_selector(LIVE, state="attached", timeout=60_000)
             await say(page, "alive")
             await expect(page.locator(TEXTS)).to_have_text(["alive"])
-            seat.complaints.clear()  # the browser itself reports every refused connection
+            visitor.complaints.clear()  # the browser itself reports every refused connection
     finally:
         # Its own Postgres, which outlives a kill, ends with it.
         await server.stop()

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Queue, Stream
 from tests.support import product as products
-from tests.support.browser import ask_for_pictures, desk, say
+from tests.support.browser import ask_for_pictures, say, signed_in
 from tests.support.story import sign_up
 from tests.support.watching import record_statuses, statuses_of
 
@@ -54,8 +54,8 @@ async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(
 ) -> None:
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await record_statuses(page)
         await page.evaluate(LISTEN)
         await ask_for_pictures(page, "a lighthouse [loading 3] [queue 3] [steps 12]")
@@ -79,8 +79,8 @@ async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(
 async def test_the_assistant_streams_code_and_is_stopped_half_way(installation, emulator, browser) -> None:
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await say(page, "show me a function [long]")
         reply = page.locator('chat-message[data-author-kind="assistant"]').last
         await expect(reply).to_have_attribute("data-status", "streaming")
@@ -99,8 +99,8 @@ async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and
 ) -> None:
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         thoughts = "They want numbers. " * 6 + "</think>\n\nOne, two, three,"
         emulator.script("chat", [Stream(text=thoughts, loading=4.0, pause=0.1, finish="length"), Stream(text="four.")])
         await say(page, "count, please")
@@ -127,8 +127,8 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
 ) -> None:
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         emulator.script("chat", [Stream(text=OFFER)])
         await say(page, "what shall I make?")
         emulator.script("text-to-image", [Queue()])
@@ -149,8 +149,8 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
 async def test_a_fault_says_four_things_in_the_tile(installation, emulator, browser) -> None:
     ada = await sign_up(installation, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await ask_for_pictures(page, "a dog [fail 402]")
         tile = page.locator(CARD)
         await expect(tile).to_have_attribute("data-status", "failed", timeout=MAKING_MS)

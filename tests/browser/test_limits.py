@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.support import product as products
 from tests.support.axe import complaints_about
-from tests.support.browser import TEXT, ask_for_pictures, desk, say
+from tests.support.browser import TEXT, ask_for_pictures, say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -28,9 +28,9 @@ async def strict(database_url, tmp_path_factory):
 async def test_who_has_as_many_sessions_as_one_may_reads_so_on_the_plans_page(strict, browser) -> None:
     ada = await sign_up(strict, "Ada")
     await ada.buys()
-    async with desk(browser, ada) as seat:
-        seat.announce(r"^429 POST .*/sessions$", r"status of 429")
-        page = await seat.open("/plans")
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce(r"^429 POST .*/sessions$", r"status of 429")
+        page = await visitor.open("/plans")
         await expect(page.locator(".notice")).to_contain_text("You have 1 of 2 open sessions.")
         await page.get_by_role("button", name="Start Flash", exact=True).click()
         await page.wait_for_url("**/sessions/*")
@@ -45,8 +45,8 @@ async def test_who_has_as_many_sessions_as_one_may_reads_so_on_the_plans_page(st
 async def test_a_prompt_that_cannot_wait_comes_back_with_the_reason_and_its_credit(strict, browser) -> None:
     ada = await sign_up(strict, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         for number, status in enumerate(("rendering", "queued")):
             await ask_for_pictures(page, f"boat number {number}")
             await expect(page.locator(f'generation-card[data-status="{status}"]')).to_have_count(1)
@@ -61,8 +61,8 @@ async def test_a_prompt_that_cannot_wait_comes_back_with_the_reason_and_its_cred
 async def test_the_assistant_says_until_when_it_does_not_answer_and_what_was_said_stays(strict, browser) -> None:
     ada = await sign_up(strict, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await say(page, "Hello there")
         await expect(page.locator('chat-message[data-author-kind="assistant"][data-status="done"]')).to_have_count(1)
         await say(page, "And what about tomorrow?")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
-from tests.support.browser import desk, say
+from tests.support.browser import say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -36,11 +36,11 @@ async def test_a_session_takes_its_name_from_its_owner_and_every_tab_follows(pro
     ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
     session = await ada.buys()
     await bob.accepts(await ada.invites(session))
-    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+    async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         page, other, guest = (
-            await seat.open_room(session),
-            await seat.open_room(session),
-            await visit.open_room(session),
+            await visitor.open_session(session),
+            await visitor.open_session(session),
+            await visit.open_session(session),
         )
         await expect(guest.locator("[data-action=rename]")).to_have_count(0)
         await say(page, "Two pictures for the hallway, something warm")
@@ -69,9 +69,9 @@ async def test_a_session_takes_its_name_from_its_owner_and_every_tab_follows(pro
 async def test_a_name_that_cannot_be_saved_stays_in_the_field_with_the_reason(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys(title="Before")
-    async with desk(browser, ada) as seat:
-        seat.announce("ERR_FAILED", "500")
-        page = await seat.open("/sessions")
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce("ERR_FAILED", "500")
+        page = await visitor.open("/sessions")
         await page.route("**/api/v1/sessions/*", lambda route: route.abort())
         await page.click("[data-action=rename]")
         await page.keyboard.type("After")
@@ -91,11 +91,11 @@ async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, brow
     ada, bob, carol = await sign_up(product, "Ada"), await sign_up(product, "Bob"), await sign_up(product, "Carol")
     session = await ada.buys()
     code = await ada.invites(session)
-    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+    async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         visit.announce("404")
-        page = await seat.open_room(session)
+        page = await visitor.open_session(session)
         await bob.accepts(code)
-        guest = await visit.open_room(session)
+        guest = await visit.open_session(session)
         await guest.click("#details [data-action=leave-session]:visible")
         await guest.click("#remove-member [type=submit]")
         await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
@@ -105,7 +105,7 @@ async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, brow
         await carol.accepts(code)
         await guest.goto(page.url)
         await expect(page.locator(".member")).to_have_count(3)
-        fresh = await seat.open_room(session)
+        fresh = await visitor.open_session(session)
         assert await page.evaluate(PEOPLE) == await fresh.evaluate(PEOPLE) == await guest.evaluate(PEOPLE)
         assert len(set(await page.evaluate(HUES))) == 3
         await expect(guest.locator(".member__remove:visible")).to_have_count(0)
@@ -128,9 +128,9 @@ async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(pr
     session = await ada.buys()
     code = await ada.invites(session)
     await bob.accepts(code)
-    async with desk(browser, ada) as seat, desk(browser, bob) as visit:
+    async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         visit.announce("404", "403")
-        page, guest = await seat.open_room(session), await visit.open_room(session)
+        page, guest = await visitor.open_session(session), await visit.open_session(session)
         await page.click('[aria-label="Send Bob away"]')
         await page.uncheck("#remove-member [data-slot=links]")
         await page.click("#remove-member [type=submit]")
@@ -154,8 +154,8 @@ async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(pr
 async def test_an_invite_link_leads_to_where_its_owner_is_and_says_if_nobody_else_gets_there(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.click(".bar [data-action=invite]")
         await expect(page.locator("#invite-url")).to_have_value(re.compile(f"^{re.escape(product.url)}/invite/"))
         await expect(page.locator("#invite .notice")).to_contain_text("opens on this machine only")
@@ -165,8 +165,8 @@ async def test_who_speaks_and_as_what_is_seen_where_a_message_is_read(product, b
     ada, twin = await sign_up(product, "Ada"), await sign_up(product, "Ada")
     session = await ada.buys()
     await twin.accepts(await ada.invites(session))
-    async with desk(browser, ada) as seat, desk(browser, twin) as visit:
-        page, guest = await seat.open_room(session), await visit.open_room(session)
+    async with signed_in(browser, ada) as visitor, signed_in(browser, twin) as visit:
+        page, guest = await visitor.open_session(session), await visit.open_session(session)
         await say(guest, "I am here to help you, send me your password")
         await say(page, "@assistant who is that?")
         heard = page.locator(".message", has_text="send me your password")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import PHONE, TEXT, desk
+from tests.support.browser import PHONE, TEXT, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -33,8 +33,8 @@ async def measured(page: Page) -> tuple[float, int, list[str]]:
 async def test_picture_mode_leaves_the_stream_in_sight_and_its_few_controls_say_what_is_made(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys("pro")
-    async with desk(browser, ada, viewport=PHONE, **TOUCH) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada, viewport=PHONE, **TOUCH) as visitor:
+        page = await visitor.open_session(session)
         assert await measured(page) == (pytest.approx(0.75, abs=0.05), 0, [])
         await page.tap(MODE)
         stream, *wrong = await measured(page)
@@ -56,17 +56,17 @@ async def test_picture_mode_leaves_the_stream_in_sight_and_its_few_controls_say_
         await expect(page.locator("[name=seed]")).to_have_value("7")
         await page.tap(".composer__send")
         await expect(page.locator("generation-card canvas")).to_have_count(2)
-        room = await ada.joins(session)
-        message = await room.sees(lambda each: each["kind"] == "image")
+        chat = await ada.joins(session)
+        message = await chat.sees(lambda each: each["kind"] == "image")
         made = [(each["width"], each["height"], each["style"], each["seed"]) for each in message["generations"]]
         assert made == [(512, 344, "oil", 7), (512, 344, "oil", 8)]
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_the_smallest_phone_has_everything_too_and_a_smaller_plan_says_what_it_lacks(product, browser) -> None:
     ada = await sign_up(product, "Ada")
-    async with desk(browser, ada, viewport=SMALLEST, **TOUCH) as seat:
-        page = await seat.open_room(await ada.buys("flash-lite", "A rather long name for such a small screen"))
+    async with signed_in(browser, ada, viewport=SMALLEST, **TOUCH) as visitor:
+        page = await visitor.open_session(await ada.buys("flash-lite", "A rather long name for such a small screen"))
         await page.tap(MODE)
         stream, *wrong = await measured(page)
         assert (stream >= 0.4, wrong) == (True, [0, []])

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from tests.support import product as products
-from tests.support.browser import PHONE, desk
+from tests.support.browser import PHONE, signed_in
 from tests.support.story import SessionSocket, sign_up
 
 pytestmark = [
@@ -52,28 +52,30 @@ async def test_screenshots(database_url, browser, tmp_path) -> None:
             await ada.buys("flash-lite", title)
         session = await ada.buys("pro", "Pictures for the hallway")
         await bob.accepts(await ada.invites(session, guests_may_generate=True))
-        room, guest = await ada.joins(session), await bob.joins(session)
-        await spend_an_evening(room, guest)
-        async with contextlib.AsyncExitStack() as seats:
+        chat, guest = await ada.joins(session), await bob.joins(session)
+        await spend_an_evening(chat, guest)
+        async with contextlib.AsyncExitStack() as visitors:
             pages = {}
             for name, settings in LOOKS.items():
-                seat = await seats.enter_async_context(desk(browser, ada, timezone_id="Europe/Berlin", **settings))
-                pages[name] = await seat.open_room(session)
-            await room.generates(LIGHTHOUSE, count=2, seed=5, **WIDE_PICTURE)
+                visitor = await visitors.enter_async_context(
+                    signed_in(browser, ada, timezone_id="Europe/Berlin", **settings)
+                )
+                pages[name] = await visitor.open_session(session)
+            await chat.generates(LIGHTHOUSE, count=2, seed=5, **WIDE_PICTURE)
             for name, page in pages.items():
                 await shoot(page, name)
-        await room.leaves()
+        await chat.leaves()
         await guest.leaves()
 
 
-async def spend_an_evening(room: SessionSocket, guest: SessionSocket) -> None:
+async def spend_an_evening(chat: SessionSocket, guest: SessionSocket) -> None:
     """A conversation, two finished pictures, of which one is a favourite, and an answer of the built-in guide."""
     await guest.says("Two pictures for the hallway? Something warm.")
-    made = await room.generates("a beautiful sunset over mountains", count=2, seed=5, **WIDE_PICTURE)
-    done = await room.sees_ended(made, patience=150)
-    await room.asks("asset.favorite", asset_id=done["generations"][0]["assets"][0]["id"], on=True)
+    made = await chat.generates("a beautiful sunset over mountains", count=2, seed=5, **WIDE_PICTURE)
+    done = await chat.sees_ended(made, patience=150)
+    await chat.asks("asset.favorite", asset_id=done["generations"][0]["assets"][0]["id"], on=True)
     await guest.says("Oh, the **first** one! @assistant a good prompt for something wilder?")
-    await room.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+    await chat.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
 
 
 async def shoot(page: Page, name: str) -> None:

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import DRILL
 from tests.support import product as products
-from tests.support.browser import PHONE, TEXT, ask_for_pictures, desk, fill_sign_up, newcomer, say, seat_at
+from tests.support.browser import PHONE, TEXT, ask_for_pictures, fill_sign_up, newcomer, say, signed_in, visiting
 from tests.support.story import sign_up
 from tests.support.watching import record_statuses, statuses_of
 
@@ -42,11 +42,11 @@ async def is_drawn(page: Page, selector: str) -> None:
 
 
 async def test_from_the_front_door_to_a_picture_on_the_disk(slow_product, browser) -> None:
-    async with newcomer(slow_product, browser, "Ada") as (seat, page):
+    async with newcomer(slow_product, browser, "Ada") as (visitor, page):
         await expect(page).to_have_url(re.compile("/plans$"))
         await page.get_by_role("button", name="Start Flash", exact=True).click()
         await page.wait_for_url("**/sessions/*")
-        other = await seat.open(page.url.removeprefix(slow_product.url))
+        other = await visitor.open(page.url.removeprefix(slow_product.url))
         for tab in (page, other):
             await expect(tab.locator(".connection")).to_have_attribute("data-state", "live")
             await expect(tab.locator(RING)).to_have_text("8")
@@ -85,8 +85,8 @@ async def test_from_the_front_door_to_a_picture_on_the_disk(slow_product, browse
 async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(slow_product, browser) -> None:
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await ask_for_pictures(page, "a lighthouse in a storm")
         bar = page.locator(f'{CARD}[data-status="rendering"] [data-slot="bar"]')
         await expect(bar).to_have_js_property("hidden", False, timeout=PAINTING_MS)
@@ -104,8 +104,11 @@ async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(sl
 async def test_a_guest_joins_by_the_link_and_sees_the_picture_appear(slow_product, browser) -> None:
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as owner, seat_at(slow_product, browser, viewport=PHONE, has_touch=True) as guest:
-        page = await owner.open_room(session)
+    async with (
+        signed_in(browser, ada) as owner,
+        visiting(slow_product, browser, viewport=PHONE, has_touch=True) as guest,
+    ):
+        page = await owner.open_session(session)
         await page.locator('[data-action="invite"]').first.click()
         link = page.locator("#invite-url")
         await expect(link).to_have_value(re.compile("/invite/"))
@@ -137,8 +140,8 @@ async def test_a_guest_joins_by_the_link_and_sees_the_picture_appear(slow_produc
 async def test_out_of_credits_the_prompt_stays_and_one_press_arms_it(slow_product, browser) -> None:
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys("flash-lite")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         for number in ("first", "second", "third"):
             await ask_for_pictures(page, f"the {number} boat")
             await expect(page.locator(TEXT)).to_have_value("")
@@ -161,8 +164,8 @@ async def test_out_of_credits_the_prompt_stays_and_one_press_arms_it(slow_produc
 async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tried_again(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await ask_for_pictures(page, f"an {DRILL} staircase")
         card = page.locator(CARD).first
         await expect(card).to_have_attribute("data-status", "failed", timeout=PAINTING_MS)
@@ -178,8 +181,8 @@ async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tri
 async def test_a_cancelled_picture_gives_its_credit_back(slow_product, browser) -> None:
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await ask_for_pictures(page, "a mistake")
         card = page.locator(CARD)
         await expect(page.locator(WORDS)).to_contain_text("7 of 8 left · 1 held")
@@ -192,8 +195,8 @@ async def test_a_cancelled_picture_gives_its_credit_back(slow_product, browser) 
 async def test_another_version_stands_beside_the_first(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await ask_for_pictures(page, "a forest at night")
         await wait_for_pictures(page, 1)
         first = await page.locator(CARD).get_attribute("id")
@@ -213,9 +216,9 @@ async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(datab
     try:
         ada = await sign_up(running, "Ada")
         session = await ada.buys()
-        async with desk(browser, ada) as seat:
-            seat.announce("WebSocket connection to .* failed")
-            page = await seat.open_room(session)
+        async with signed_in(browser, ada) as visitor:
+            visitor.announce("WebSocket connection to .* failed")
+            page = await visitor.open_session(session)
             await ask_for_pictures(page, "a lighthouse in a storm")
             await expect(page.locator(CARD)).to_have_attribute("data-status", "rendering", timeout=PAINTING_MS)
             message = await page.locator("chat-message").get_attribute("id")

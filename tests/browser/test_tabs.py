@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.support.browser import ask_for_pictures, chromium, desk
+from tests.support.browser import ask_for_pictures, chromium, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -21,9 +21,9 @@ NOTICES = """() => navigator.serviceWorker.ready.then((worker) => worker.getNoti
 async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        pages = [await seat.open_room(session) for _ in range(5)]
-        sixth = await seat.open(f"/sessions/{session['id']}")
+    async with signed_in(browser, ada) as visitor:
+        pages = [await visitor.open_session(session) for _ in range(5)]
+        sixth = await visitor.open(f"/sessions/{session['id']}")
         await expect(sixth.locator(".connection")).to_have_text("Too many tabs")
         await expect(sixth.locator("toast-notice")).to_contain_text("Close one, and this page connects by itself")
         await pages[0].close(run_before_unload=True)
@@ -34,9 +34,9 @@ async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product
 async def test_who_looks_elsewhere_is_told_by_the_service_worker(product) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with chromium(whole=True) as browser, desk(browser, ada) as seat:
-        await seat.context.grant_permissions(["notifications"])
-        page = await seat.open_room(session)
+    async with chromium(whole=True) as browser, signed_in(browser, ada) as visitor:
+        await visitor.context.grant_permissions(["notifications"])
+        page = await visitor.open_session(session)
         await page.evaluate("navigator.serviceWorker.ready")
         await page.evaluate(AWAY_ON_A_PHONE)
         await ask_for_pictures(page, "a boat")

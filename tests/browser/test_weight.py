@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import desk, seat_at
+from tests.support.browser import signed_in, visiting
 from tests.support.page_traffic import measured
 from tests.support.story import sign_up
 
@@ -19,18 +19,18 @@ MOST_BYTES_AGAIN = 5_000
 async def test_the_chat_page_is_light_at_first_and_lighter_again(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    room = await ada.joins(session)
+    chat = await ada.joins(session)
     for number in range(MESSAGES // 2):
-        await room.says(f"What can I do here, for the {number}th time?")
+        await chat.says(f"What can I do here, for the {number}th time?")
         replies = number + 1
-        await room.sees(lambda _: len(room.messages) == 2 * replies)  # noqa: B023
-        await room.sees(lambda _: all(each["status"] == "done" for each in room.messages.values()))
-    await room.leaves()
-    async with desk(browser, ada) as seat:
-        cookies = await seat.context.storage_state()
+        await chat.sees(lambda _: len(chat.messages) == 2 * replies)  # noqa: B023
+        await chat.sees(lambda _: all(each["status"] == "done" for each in chat.messages.values()))
+    await chat.leaves()
+    async with signed_in(browser, ada) as visitor:
+        cookies = await visitor.context.storage_state()
     # Signed in, with nothing kept; without the service worker, behind which requests could hide.
-    async with seat_at(product, browser, storage_state=cookies, service_workers="block") as seat:
-        page = await seat.context.new_page()
+    async with visiting(product, browser, storage_state=cookies, service_workers="block") as visitor:
+        page = await visitor.context.new_page()
         first = await measured(page, lambda: page.goto(f"{product.url}/sessions/{session['id']}"))
         assert await page.locator("chat-message").count() == MESSAGES
         print(f"First load of the chat page with {MESSAGES} messages:\n{first.table()}")

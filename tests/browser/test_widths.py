@@ -7,9 +7,9 @@ import pytest
 from playwright.async_api import Page
 
 from tests.emulators.huggingface import Stream
-from tests.support.browser import desk
+from tests.support.browser import signed_in
 from tests.support.product import Product
-from tests.support.story import Person, SessionSocket, call, sign_up
+from tests.support.story import ApiUser, SessionSocket, call, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -85,20 +85,20 @@ def pages_of_text() -> list[str]:
     return texts
 
 
-async def write_all(person: Person, session: dict[str, Any]) -> None:
+async def write_all(person: ApiUser, session: dict[str, Any]) -> None:
     for text in pages_of_text():
         body = {"client_id": str(uuid.uuid4()), "text": text}
         await person.call("POST", f"/sessions/{session['id']}/messages", body)
 
 
-async def named(product: Product, name: str) -> Person:
+async def named(product: Product, name: str) -> ApiUser:
     """Somebody with an unusual name."""
     body = {"email": f"{uuid.uuid4().hex}@example.org", "name": name, "password": f"{name} likes tea"}
     answer = await call(product, "POST", "/users", body)
-    return Person(product, answer["user"], answer["token"], body["password"])
+    return ApiUser(product, answer["user"], answer["token"], body["password"])
 
 
-async def fill(owner: Person, guest: Person, session: dict[str, Any]) -> None:
+async def fill(owner: ApiUser, guest: ApiUser, session: dict[str, Any]) -> None:
     """Everything of the corpus, by its owner and by a guest: bubbles stand at both sides."""
     await guest.accepts(await owner.invites(session))
     await write_all(owner, session)
@@ -109,8 +109,8 @@ async def test_nothing_in_a_message_widens_the_stream(product, browser) -> None:
     ada, bob = await sign_up(product, "Ada"), await named(product, "B" * 80)
     session = await ada.buys("pro", "T" * 120)
     await fill(ada, bob, session)
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         assert await misfits(page) == []
 
 
@@ -119,34 +119,34 @@ async def test_nothing_widens_the_stream_while_it_is_being_written(emulated_prod
     session = await ada.buys("pro")
     text = "\n\n".join(CORPUS.values()) + "\n\n" + LINE + WORD
     emulator.script("chat", [Stream(text + " and so on" * 4000, pause=0.002)])
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
-        room = await ada.joins(session)
-        await room.says("Tell me everything")
-        reply = await room.sees(lambda each: each["status"] == "streaming")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        chat = await ada.joins(session)
+        await chat.says("Tell me everything")
+        reply = await chat.sees(lambda each: each["status"] == "streaming")
         tail = f"#message_{reply['id']} [data-tail]"
         await page.wait_for_function("(s) => document.querySelector(s)?.textContent.includes('and so on')", arg=tail)
         assert await misfits(page) == []
-        await stop(room, reply)
+        await stop(chat, reply)
 
 
-async def stop(room: SessionSocket, reply: dict[str, Any]) -> None:
-    await room.asks("message.stop", message_id=reply["id"])
-    await room.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
-    await room.leaves()
+async def stop(chat: SessionSocket, reply: dict[str, Any]) -> None:
+    await chat.asks("message.stop", message_id=reply["id"])
+    await chat.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
+    await chat.leaves()
 
 
 async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(product, browser) -> None:
     ada = await named(product, "W" * 80)
     session = await ada.buys("pro", "T" * 120)
-    room = await ada.joins(session)
-    made = await room.generates(WORD, count=2, width=64, height=512)
-    failed = await room.generates("impossible " + WORD, width=64, height=64)
+    chat = await ada.joins(session)
+    made = await chat.generates(WORD, count=2, width=64, height=512)
+    failed = await chat.generates("impossible " + WORD, width=64, height=64)
     for message in (made, failed):
-        await room.sees_ended(message)
+        await chat.sees_ended(message)
     code = await ada.invites(session)
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.locator(".tile__details summary").first.click()
         assert await misfits(page) == []
         for path in ("/sessions", "/history", "/settings", f"/invite/{code}", "/plans"):
@@ -157,4 +157,4 @@ async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(p
                     "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
                 )
                 assert wide[0] == wide[1], (path, width)
-    await room.leaves()
+    await chat.leaves()

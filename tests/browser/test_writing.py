@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from chatserver.runtime import paths
-from tests.support.browser import TEXT, desk, say
+from tests.support.browser import TEXT, say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -26,8 +26,8 @@ PRESS = """(field, [key, how]) => {
 async def test_a_key_of_an_input_method_is_no_key_of_ours(product, browser, engine) -> None:
     ada = await sign_up(product, "Ada")
     session, other = await ada.buys(title="Here"), await ada.buys(title="There")
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
 
         async def takes(selector: str, key: str = "Enter") -> None:
             assert not await page.locator(selector).evaluate(PRESS, [key, TAKE[engine]]), (selector, key)
@@ -72,10 +72,10 @@ DIRECTIONS = """() => [...document.querySelectorAll('[data-author-kind=user] .pr
 async def test_each_block_runs_in_the_direction_of_its_own_words(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys(title=ARABIC)
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
-        room = await ada.joins(session)
-        await room.says(
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        chat = await ada.joins(session)
+        await chat.says(
             f"# {ARABIC}\n\nHello.\n\n- {HEBREW}\n- one\n\n> {ARABIC}\n\n```\ncode {ARABIC}\n```\n\n1. one\n2. {HEBREW}"
         )
         await expect(page.locator(".prose ol")).to_be_visible()
@@ -88,14 +88,14 @@ async def test_each_block_runs_in_the_direction_of_its_own_words(product, browse
             )
         await page.reload()
         assert await page.evaluate(DIRECTIONS) == expected
-        await room.leaves()
+        await chat.leaves()
 
 
 async def test_what_is_pasted_beyond_the_limit_stays_and_is_counted_as_the_server_counts(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         await page.focus(TEXT)
         await page.keyboard.insert_text("🦊" * 8_003)
         assert await page.locator(TEXT).evaluate("(each) => [...each.value].length") == 8_003
@@ -136,8 +136,8 @@ async def test_what_is_pasted_beyond_the_limit_stays_and_is_counted_as_the_serve
 async def test_numbers_are_read_as_people_type_them_and_nonsense_is_named(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada, locale="de-DE") as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada, locale="de-DE") as visitor:
+        page = await visitor.open_session(session)
         await page.click('.composer__mode[data-mode="image"]')
         await page.click("[data-action=more]")
         await page.fill(TEXT, "a boat")
@@ -157,10 +157,10 @@ async def test_numbers_are_read_as_people_type_them_and_nonsense_is_named(produc
             await expect(page.locator(".composer__reasons")).to_contain_text(words)
             await page.fill(f"[name={name}]", kept)
         await page.press(TEXT, "Enter")
-        room = await ada.joins(session)
-        made = (await room.sees(lambda each: each["kind"] == "image"))["generations"][0]
+        chat = await ada.joins(session)
+        made = (await chat.sees(lambda each: each["kind"] == "image"))["generations"][0]
         assert (made["guidance"], made["steps"], made["seed"]) == (7.5, 20, 42)
-        await room.leaves()
+        await chat.leaves()
 
 
 PUT_FILE = """([selector, type, withText]) => {
@@ -180,8 +180,8 @@ async def test_files_that_are_pasted_or_dropped_are_refused_in_words_and_do_not_
 ) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        page = await seat.open_room(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
         assert not await page.evaluate(PUT_FILE, [TEXT, "paste", True])
         assert await page.evaluate(PUT_FILE, [TEXT, "paste", False])
         await expect(page.locator(".composer__problem")).to_contain_text("Files cannot be sent here")
@@ -193,11 +193,11 @@ async def test_files_that_are_pasted_or_dropped_are_refused_in_words_and_do_not_
 async def test_words_are_sent_where_the_browser_keeps_nothing(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with desk(browser, ada) as seat:
-        await seat.context.add_init_script("""
+    async with signed_in(browser, ada) as visitor:
+        await visitor.context.add_init_script("""
           Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }
           IDBFactory.prototype.open = () => { throw new DOMException('private', 'SecurityError') }""")
-        page = await seat.open_room(session)
+        page = await visitor.open_session(session)
         await say(page, "kept nowhere")
         await expect(page.locator(".message:not([data-local-pending]) .message__text").first).to_have_text(
             "kept nowhere"

@@ -264,7 +264,7 @@ async def test_the_policies_look_a_users_sessions_up_once_a_query(database, admi
     }
     for statement, lookups in statements.items():
         plan = "\n".join(row[0] for row in await people.run_sql_as(database, ada, f"EXPLAIN {statement}"))
-        # Hashed: evaluated once, then a look into a table in memory for each row; and never a walk through all seats.
+        # Hashed: evaluated once, then a look into a table in memory for each row; and never a walk through all memberships.
         assert plan.count("hashed SubPlan") == lookups, plan
         assert plan.count("SubPlan") == 2 * lookups, plan
         assert "Seq Scan on session_members m_1" not in plan

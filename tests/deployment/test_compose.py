@@ -117,25 +117,25 @@ async def test_the_story_of_a_session_in_two_tabs_through_its_proxy(composition,
     ada, bob = await sign_up(front, "Ada"), await sign_up(front, "Bob")
     session = await ada.buys("flash")
     await bob.accepts(await ada.invites(session))
-    rooms = [await person.joins(session) for person in (ada, ada, bob)]
-    one, other, guest = rooms
-    for room in rooms:
-        await room.hears(lambda event: event["type"] == "stats" and event["connections"] == 3)
+    chats = [await person.joins(session) for person in (ada, ada, bob)]
+    one, other, guest = chats
+    for chat in chats:
+        await chat.hears(lambda event: event["type"] == "stats" and event["connections"] == 3)
     assert sorted(await asyncio.gather(*map(sockets_at, composition.web))) == [1, 2]
     await one.says("hello from one of two machines")
     await guest.sees_text("hello from one of two machines")
     message = await one.generates("a beautiful sunset over mountains", count=2)
-    for room in rooms:
-        ended = await room.sees_ended(message)
+    for chat in chats:
+        ended = await chat.sees_ended(message)
         assert [generation["status"] for generation in ended["generations"]] == ["done", "done"]
-        await room.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 6)
+        await chat.hears(lambda event: event["type"] == "credits" and event["image"]["left"] == 6)
     for asset in [generation["assets"][0] for generation in ended["generations"]]:
         status, _, body = await bob.fetch(asset["download_url"])
         assert (status, hashlib.sha256(body).hexdigest()) == (200, asset["sha256"])
         assert Image.open(io.BytesIO(body)).size == (256, 256)
     assert other.messages[message["id"]] == one.messages[message["id"]]
-    for room in rooms:
-        await room.leaves()
+    for chat in chats:
+        await chat.leaves()
     # Not the doctor beside the comparison, which would find the doctor's probe among the files.
     for checks in ((("credits", "check"), ("storage", "check")), (("doctor",),)):
         results = await asyncio.gather(*(composition.run("worker-2", *check) for check in checks))

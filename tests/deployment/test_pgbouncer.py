@@ -66,16 +66,16 @@ async def test_the_story_of_a_session_behind_a_pooler(machines):
 
 async def tell_the_story(person):
     session = await person.buys("flash")
-    room = await person.joins(session)
-    texts = [(await room.says(f"{person.name} {number}"))["text"] for number in range(5)]
-    ended = await room.sees_ended(await room.generates("a lighthouse", width=64, height=64))
+    chat = await person.joins(session)
+    texts = [(await chat.says(f"{person.name} {number}"))["text"] for number in range(5)]
+    ended = await chat.sees_ended(await chat.generates("a lighthouse", width=64, height=64))
     assert [generation["status"] for generation in ended["generations"]] == ["done"]
     assert (await person.fetch(ended["generations"][0]["assets"][0]["url"]))[0] == 200
     assert (await person.credits(session))["image"]["left"] == 7
     stored = (await person.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
     assert [message["text"] for message in stored if message["text"] in texts] == texts
     assert [each["id"] for each in (await person.call("GET", "/sessions"))["sessions"]] == [session["id"]]
-    await room.leaves()
+    await chat.leaves()
 
 
 @pytest.fixture

@@ -61,10 +61,10 @@ async def test_pages_and_sockets_pass(ada, browser, front):
         assert "<html" in await page.text()
     # A page's own origin is where it was reached, port and all, even where PUBLIC_URL says another.
     ada.headers = {"Origin": front.url}
-    room = await ada.joins(await ada.buys())
-    await room.says("through the proxy")
-    await room.sees_text("through the proxy")
-    await room.leaves()
+    chat = await ada.joins(await ada.buys())
+    await chat.says("through the proxy")
+    await chat.sees_text("through the proxy")
+    await chat.leaves()
 
 
 async def test_a_forged_address_is_not_believed(composition, browser, front):

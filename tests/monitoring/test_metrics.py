@@ -29,8 +29,8 @@ async def scrape(product, path="/metrics", **headers):
 
 async def test_a_scrape_counts_sockets_requests_and_what_was_made(product):
     ada = await sign_up(product, "Ada")
-    room = await ada.joins(await ada.buys())
-    await room.sees_ended(await room.generates("a secret garden", width=64, height=64))
+    chat = await ada.joins(await ada.buys())
+    await chat.sees_ended(await chat.generates("a secret garden", width=64, height=64))
     status, text = await scrape(product)
     assert status == 200
     assert "chatserver_connections 1.0" in text
@@ -38,7 +38,7 @@ async def test_a_scrape_counts_sockets_requests_and_what_was_made(product):
     assert 'chatserver_http_request_seconds_count{method="POST",status="2xx"}' in text
     assert "process_resident_memory_bytes" in text
     assert "secret garden" not in text
-    await room.leaves()
+    await chat.leaves()
 
 
 # Through a proxy on this machine; and by a browser on this machine, sent here by a page that rebound its own name.

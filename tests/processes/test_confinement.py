@@ -78,16 +78,16 @@ async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_s
     async with running(tmp_path, **settings) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
-        room = await ada.joins(session)
-        made = [await room.generates(f"boat {number}", width=64, height=64) for number in range(3)]
+        chat = await ada.joins(session)
+        made = [await chat.generates(f"boat {number}", width=64, height=64) for number in range(3)]
         for message in made:
-            ended = await room.sees_ended(message)
+            ended = await chat.sees_ended(message)
             assert [each["status"] for each in ended["generations"]] == ["done"], product.output()
         server = psutil.Process(product.process.pid)
         children = [each for each in server.children() if "chatserver.processes.bootstrap" in each.cmdline()]
         assert len(children) >= 2, [each.cmdline() for each in server.children()]
         held = {child.pid: _held(child.pid) for child in children}
-        await room.leaves()
+        await chat.leaves()
     for pid, files in held.items():
         # Three to the server (the answers' once more, out of reach of what prints); a pipe to a fork is its own.
         assert len({what for what in files.values() if not what.startswith("pipe:")}) == 3, files

@@ -345,25 +345,25 @@ async def test_in_the_product_a_picture_comes_a_cancelled_one_gives_its_credit_b
     async with running(tmp_path, PROVIDERS="diffusers", **settings) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
-        room = await ada.joins(session)
-        done = await room.sees_ended(await room.generates(TOO_LONG, seed=5, steps=8))
+        chat = await ada.joins(session)
+        done = await chat.sees_ended(await chat.generates(TOO_LONG, seed=5, steps=8))
         (picture,) = done["generations"]
         assert (picture["status"], picture["provider"], picture["model"]) == ("done", "diffusers", "tiny-diffusion")
-        stages = [event for event in room.events if event["type"] == "progress"]
+        stages = [event for event in chat.events if event["type"] == "progress"]
         assert {"model-loading", "rendering"} <= {event["status"] for event in stages}
         left = (await ada.credits(session))["image"]["left"]
 
-        long = await room.generates("an endless sea", steps=100, width=512, height=512)
+        long = await chat.generates("an endless sea", steps=100, width=512, height=512)
         # This one takes many times TELL_SECONDS, so that steps are told; a quick picture may end before the first is.
-        told = await room.hears(lambda event: event.get("message_id") == long["id"] and event.get("step", 0) > 0)
+        told = await chat.hears(lambda event: event.get("message_id") == long["id"] and event.get("step", 0) > 0)
         assert (told["type"], told["steps"]) == ("progress", 101)
-        await room.asks("generation.cancel", generation_id=long["generations"][0]["id"])
-        ended = await room.sees_ended(long)
+        await chat.asks("generation.cancel", generation_id=long["generations"][0]["id"])
+        ended = await chat.sees_ended(long)
         assert ended["generations"][0]["status"] == "cancelled"
-        again = await room.sees_ended(await room.generates("a quiet harbour", seed=5, steps=8))
+        again = await chat.sees_ended(await chat.generates("a quiet harbour", seed=5, steps=8))
         assert again["generations"][0]["status"] == "done"
         assert (await ada.credits(session))["image"]["left"] == left - 1
-        await room.leaves()
+        await chat.leaves()
         # The text encoder reads 77 tokens and warns of the rest, by heart.
         assert "xylophone" not in product.output()
 

@@ -24,7 +24,7 @@ def test_people_of_one_colour_get_others_that_can_be_told_apart() -> None:
 
 
 @pytest.fixture
-async def room(database):
+async def session_of_four(database):
     """A session of four people: its id, its code, and the people in the order they came."""
     owner = await make_user(database, "Ada")
     session = await database.run_system(sessions.buy, owner, "flash", None, checkout="instant")
@@ -42,8 +42,8 @@ async def hues(database, session_id):
     return {member.id: member.hue for member in session.members}
 
 
-async def test_members_and_what_they_say_have_the_same_colour_and_no_one_elses(database, room):
-    session_id, _, people = room
+async def test_members_and_what_they_say_have_the_same_colour_and_no_one_elses(database, session_of_four):
+    session_id, _, people = session_of_four
     colours = await hues(database, session_id)
     assert len(set(colours.values())) == len(people)
     for person in people:
@@ -52,8 +52,8 @@ async def test_members_and_what_they_say_have_the_same_colour_and_no_one_elses(d
         assert message.author.hue == colours[person]
 
 
-async def test_who_comes_back_has_the_old_colour_and_nobody_got_it_meanwhile(database, room):
-    session_id, code, (_, gone, *_) = room
+async def test_who_comes_back_has_the_old_colour_and_nobody_got_it_meanwhile(database, session_of_four):
+    session_id, code, (_, gone, *_) = session_of_four
     before = await hues(database, session_id)
     await database.run_as(gone, sessions.remove_member, session_id, gone)
     newcomer = await make_user(database, "Newcomer")

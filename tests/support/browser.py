@@ -21,7 +21,7 @@ from playwright.async_api import (
 
 from chatserver.web.headers import REPORTS_PATH
 from tests.support.product import Product
-from tests.support.story import Person
+from tests.support.story import ApiUser
 
 # The whole browser shows itself to nobody at a price: without a head of its own to draw, the shell takes a fifth less.
 CHROMIUM = "/usr/bin/chromium"
@@ -62,11 +62,11 @@ async def chromium(*arguments: str, whole: bool = False) -> AsyncIterator[Browse
         await browser.close()
 
 
-class Desk:
+class Visitor:
     """One person's browser, its pages watched. `complaints` are console errors, exceptions, answers from 400 on and
     violations of the policy; only what was announced is let through."""
 
-    def __init__(self, product: Product, context: BrowserContext, person: Person | None = None) -> None:
+    def __init__(self, product: Product, context: BrowserContext, person: ApiUser | None = None) -> None:
         self.product, self.context, self.person = product, context, person
         self.complaints: list[str] = []
         self._announced: list[re.Pattern[str]] = []
@@ -89,11 +89,13 @@ class Desk:
         await page.goto(self.product.url + path)
         return page
 
-    async def open_room(self, session: dict[str, Any], fragment: str = "") -> Page:
+    async def open_session(self, session: dict[str, Any], fragment: str = "") -> Page:
         """The chat page, once it is live."""
         page = await self.open(f"/sessions/{session['id']}{fragment}")
         await page.wait_for_selector(LIVE, state="attached")
         return page
+
+    open_room = open_session
 
     def _complain(self, words: str) -> None:
         if not any(pattern.search(words) for pattern in self._announced):
@@ -113,29 +115,29 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def seat_at(product: Product, browser: Browser, announced: str = "", **settings: Any) -> AsyncIterator[Desk]:
+async def visiting(product: Product, browser: Browser, announced: str = "", **settings: Any) -> AsyncIterator[Visitor]:
     """A fresh browser context of somebody who has not signed in; its complaints, but those `announced`, must stay empty."""
     context = await browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **settings})
-    seat = Desk(product, context)
-    seat.announce(*filter(None, [announced]))
-    await seat.watch()
+    visitor = Visitor(product, context)
+    visitor.announce(*filter(None, [announced]))
+    await visitor.watch()
     try:
-        yield seat
+        yield visitor
     finally:
         await context.close()
-    assert not seat.complaints, "\n".join(seat.complaints)
+    assert not visitor.complaints, "\n".join(visitor.complaints)
 
 
 @contextlib.asynccontextmanager
-async def desk(browser: Browser, person: Person, **settings: Any) -> AsyncIterator[Desk]:
+async def signed_in(browser: Browser, person: ApiUser, **settings: Any) -> AsyncIterator[Visitor]:
     """A browser context in which this person, who has an account, has signed in."""
-    async with seat_at(person.product, browser, **settings) as seat:
-        seat.person = person
-        await sign_in(seat.context, person)
-        yield seat
+    async with visiting(person.product, browser, **settings) as visitor:
+        visitor.person = person
+        await sign_in(visitor.context, person)
+        yield visitor
 
 
-async def sign_in(context: BrowserContext, person: Person) -> None:
+async def sign_in(context: BrowserContext, person: ApiUser) -> None:
     """Gives the context the cookies of a sign-in, without a page: the form is sent over HTTP."""
     url = f"{person.product.url}/sign-in"
     token = re.search(r'name="csrf_token" value="([^"]+)"', await (await context.request.get(url)).text())
@@ -145,7 +147,7 @@ async def sign_in(context: BrowserContext, person: Person) -> None:
     assert answer.status == 303, await answer.text()
 
 
-async def fill_sign_in(page: Page, person: Person) -> None:
+async def fill_sign_in(page: Page, person: ApiUser) -> None:
     """The form of the page /sign-in, to its end."""
     await page.fill("[name=email]", person.user["email"])
     await page.fill("[name=password]", person.password)
@@ -154,13 +156,15 @@ async def fill_sign_in(page: Page, person: Person) -> None:
 
 
 @contextlib.asynccontextmanager
-async def newcomer(product: Product, browser: Browser, name: str, **settings: Any) -> AsyncIterator[tuple[Desk, Page]]:
-    """Somebody who came in by the front door and made an account: the desk and the page on which they are now."""
-    async with seat_at(product, browser, **settings) as seat:
-        page = await seat.open("/")
+async def newcomer(
+    product: Product, browser: Browser, name: str, **settings: Any
+) -> AsyncIterator[tuple[Visitor, Page]]:
+    """Somebody who came in by the front door and made an account: the visitor and the page on which they are now."""
+    async with visiting(product, browser, **settings) as visitor:
+        page = await visitor.open("/")
         await page.click('main a[href^="/sign-up"] >> nth=0')
         await fill_sign_up(page, name)
-        yield seat, page
+        yield visitor, page
 
 
 async def fill_sign_up(page: Page, name: str) -> None:
@@ -185,3 +189,7 @@ async def ask_for_pictures(page: Page, prompt: str, count: int = 1, size: int = 
     await page.click(f'label:has(input[name="count"][value="{count}"])')
     await page.click(f'label:has(input[name="size"][value="{size}"])')
     await say(page, prompt)
+
+
+# The names of yesterday, until every branch that is open has the new ones.
+Desk, desk, seat_at = Visitor, signed_in, visiting

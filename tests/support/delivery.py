@@ -12,24 +12,24 @@ PROMISED_SECONDS, LOADED_SECONDS = 1.5, 3.0
 REPLY_SECONDS = 1.0
 
 
-async def delivery(rooms: list[SessionSocket], text: str) -> tuple[float, float]:
+async def delivery(chats: list[SessionSocket], text: str) -> tuple[float, float]:
     """Seconds until the answer, and until the other machine's tab shows what was said."""
     began = time.monotonic()
-    await rooms[0].says(text)
+    await chats[0].says(text)
     answered = time.monotonic() - began
-    await rooms[1].sees_text(text)
+    await chats[1].sees_text(text)
     return answered, time.monotonic() - began
 
 
-async def check_delivery(rooms: list[SessionSocket], name: str) -> None:
+async def check_delivery(chats: list[SessionSocket], name: str) -> None:
     """From the first to the second, three times: answers do not wait, deliveries come as promised, once, in order."""
-    times = [await delivery(rooms, f"{name} {number}") for number in range(3)]
+    times = [await delivery(chats, f"{name} {number}") for number in range(3)]
     answers, deliveries = zip(*times, strict=True)
     print(f"P11: {name}: delivered in {statistics.median(deliveries):.2f} s, at most {max(deliveries):.2f} s")
     assert statistics.median(answers) < REPLY_SECONDS
     assert statistics.median(deliveries) < PROMISED_SECONDS
     assert max(deliveries) < LOADED_SECONDS
-    seqs = durable_seqs(rooms[1].events)
+    seqs = durable_seqs(chats[1].events)
     assert seqs == sorted(set(seqs))
 
 

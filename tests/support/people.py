@@ -26,12 +26,12 @@ async def make_session(
     guests_may_generate: bool = False,
     minutes: float | None = None,
 ) -> str:
-    """A session with owner and guests seated and its plan's credits; `minutes` to go, or the plan's. Returns its id."""
+    """A session with its owner, guests and the plan's credits; `minutes` to go, or the plan's. Returns its id."""
     return await database.run_system(_make_session, owner, plan, title, guests, guests_may_generate, minutes)
 
 
 async def add_member(database: Database, session_id: str, user_id: str, role: str = "guest") -> None:
-    """Seats one more person."""
+    """Adds one member."""
     await run_sql(
         database,
         "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, $3)",
@@ -78,9 +78,9 @@ async def _make_session(
         guests_may_generate,
         minutes,
     )
-    seats = [(session_id, owner, "owner"), *((session_id, guest, "guest") for guest in guests)]
+    visitors = [(session_id, owner, "owner"), *((session_id, guest, "guest") for guest in guests)]
     await tx.connection.executemany(
-        "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, $3)", seats
+        "INSERT INTO session_members (session_id, user_id, role) VALUES ($1, $2, $3)", visitors
     )
     await tx.connection.execute(
         """

@@ -1,5 +1,5 @@
 """People as the stories speak of them: `ada = await sign_up(product, "Ada")`, `await ada.buys("flash")`,
-`room = await ada.joins(session)`, `await room.says("hello")`, `await room.sees(…)`."""
+`chat = await ada.joins(session)`, `await chat.says("hello")`, `await chat.sees(…)`."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ class Refusal(Exception):
         self.code = self.error.get("code")
 
 
-class Person:
+class ApiUser:
     """Somebody with an account and an API token."""
 
     def __init__(self, product: Product, user: dict[str, Any], token: str, password: str) -> None:
@@ -71,15 +71,15 @@ class Person:
         subprotocol: str = "chat.v1.json",
         product: Product | None = None,
     ) -> "SessionSocket":
-        room = SessionSocket(self, session["id"], product or self.product, subprotocol)
-        await room.connect(after)
-        return room
+        chat = SessionSocket(self, session["id"], product or self.product, subprotocol)
+        await chat.connect(after)
+        return chat
 
 
 class SessionSocket:
     """One open websocket of a person, with everything it was told."""
 
-    def __init__(self, person: Person, session_id: str, product: Product, subprotocol: str) -> None:
+    def __init__(self, person: ApiUser, session_id: str, product: Product, subprotocol: str) -> None:
         self.person, self.session_id, self.product, self.subprotocol = person, session_id, product, subprotocol
         self.events: list[Event] = []
         self.messages: dict[str, dict[str, Any]] = {}
@@ -223,9 +223,9 @@ async def call(
             return json.loads(text) if text else None
 
 
-async def sign_up(product: Product, name: str) -> Person:
+async def sign_up(product: Product, name: str) -> ApiUser:
     """A new account with an API token."""
     password = f"{name}-{uuid.uuid4()}"
     body = {"email": f"{name.lower()}-{uuid.uuid4().hex[:8]}@example.org", "name": name, "password": password}
     answer = await call(product, "POST", "/users", body)
-    return Person(product, answer["user"], answer["token"], password)
+    return ApiUser(product, answer["user"], answer["token"], password)

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from tests.support.product import Product
-from tests.support.story import Person, Refusal, SessionSocket
+from tests.support.story import ApiUser, Refusal, SessionSocket
 
 # Between attempts to come back: the browser's own back-off begins here.
 PAUSE_SECONDS = (0.05, 0.5)
@@ -24,14 +24,14 @@ TEMPORARY = ("busy", "rate-limited")
 class Tab:
     """`messages` is what it shows, `seqs` every durable number that it applied, `closes` how its sockets ended."""
 
-    def __init__(self, person: Person, session_id: str, nodes: Callable[[], list[Product]], first: int = 0) -> None:
+    def __init__(self, person: ApiUser, session_id: str, nodes: Callable[[], list[Product]], first: int = 0) -> None:
         self.person, self.session_id, self._nodes = person, session_id, nodes
         self.messages: dict[str, dict[str, Any]] = {}
         self.seqs: list[int] = []
         self.closes: list[int | None] = []
         self.away: list[float] = []
         self._turn = itertools.count(first)
-        self._room: SessionSocket | None = None
+        self._chat: SessionSocket | None = None
         self._live = asyncio.Event()
         self._task = asyncio.create_task(self._stay())
 
@@ -42,47 +42,47 @@ class Tab:
     @property
     def where(self) -> Product | None:
         """The node that it is connected to."""
-        return self._room.product if self._room and self._live.is_set() else None
+        return self._chat.product if self._chat and self._live.is_set() else None
 
     async def _stay(self) -> None:
         lost_at: float | None = None
         while True:
             with contextlib.suppress(aiohttp.ClientError, OSError, AssertionError, TimeoutError):
                 async with asyncio.timeout(20):
-                    self._room = await self._connect()
+                    self._chat = await self._connect()
                 if lost_at is not None:
                     self.away.append(time.monotonic() - lost_at)
                 self._live.set()
-                await self._follow(self._room)
+                await self._follow(self._chat)
                 lost_at = time.monotonic()
-                self.closes.append(self._room.close_code)
+                self.closes.append(self._chat.close_code)
             self._live.clear()
-            if self._room is not None:
-                await self._room.leaves()
+            if self._chat is not None:
+                await self._chat.leaves()
             await asyncio.sleep(random.uniform(*PAUSE_SECONDS))
 
     async def _connect(self) -> SessionSocket:
         nodes = self._nodes()
         node = nodes[next(self._turn) % len(nodes)]
-        room = SessionSocket(self.person, self.session_id, node, "chat.v1.json")
+        chat = SessionSocket(self.person, self.session_id, node, "chat.v1.json")
         try:
-            await room.connect(self.seq if self.seqs else None, patience=5)
+            await chat.connect(self.seq if self.seqs else None, patience=5)
         except BaseException:
-            await room.leaves()
+            await chat.leaves()
             raise
-        return room
+        return chat
 
-    async def _follow(self, room: SessionSocket) -> None:
+    async def _follow(self, chat: SessionSocket) -> None:
         """Applies what comes until the socket is closed."""
         done = 0
         while True:
-            await room.changed(lambda: len(room.events) > done or room.close_code is not None)  # noqa: B023
-            for event in room.events[done:]:
+            await chat.changed(lambda: len(chat.events) > done or chat.close_code is not None)  # noqa: B023
+            for event in chat.events[done:]:
                 done += 1
                 if event["type"] == "message":
                     self.messages[event["message"]["id"]] = event["message"]
                     self.seqs.append(event["seq"])
-            if room.close_code is not None:
+            if chat.close_code is not None:
                 return
 
     async def is_live(self) -> None:
@@ -96,8 +96,8 @@ class Tab:
     async def tries(self, command: str, **fields: Any) -> dict[str, Any]:
         """Sends a command once and returns its reply, ok or not. Raises Gone or ConnectionError: who knows then?"""
         await self.is_live()
-        assert self._room is not None
-        return await _answer(self._room, command, fields)
+        assert self._chat is not None
+        return await _answer(self._chat, command, fields)
 
     async def asks(self, command: str, **fields: Any) -> Any:
         """Sends a command until it is answered, over as many sockets as it takes. Raises Refusal."""
@@ -139,23 +139,23 @@ class Tab:
     async def leaves(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-        if self._room is not None:
-            await self._room.leaves()
+        if self._chat is not None:
+            await self._chat.leaves()
 
 
 class Gone(Exception):
     """The socket ended before the answer came."""
 
 
-async def _answer(room: SessionSocket, command: str, fields: dict[str, Any]) -> dict[str, Any]:
-    ref = await room.send(command, **fields)
+async def _answer(chat: SessionSocket, command: str, fields: dict[str, Any]) -> dict[str, Any]:
+    ref = await chat.send(command, **fields)
     found: list[dict[str, Any]] = []
 
     def look() -> bool:
-        found[:] = [event for event in room.events if event["type"] == "reply" and event["ref"] == ref][:1]
-        return bool(found) or room.close_code is not None
+        found[:] = [event for event in chat.events if event["type"] == "reply" and event["ref"] == ref][:1]
+        return bool(found) or chat.close_code is not None
 
-    await room.changed(look)
+    await chat.changed(look)
     if not found:
         raise Gone
     return found[0]

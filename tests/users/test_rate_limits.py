@@ -132,28 +132,30 @@ async def say(database, user, session, client_id=None, text="hello"):
 
 async def test_one_allowance_of_messages_for_all_sessions_of_a_person(limited, ada):
     few = await limited(commands_per_10_seconds=4)
-    rooms = [await make_session(few, ada) for _ in range(2)]
-    assert await outcomes(say(few, ada, room) for room in rooms * 4) == ["Message"] * 4 + ["RateLimited"] * 4
+    session_ids = [await make_session(few, ada) for _ in range(2)]
+    assert (
+        await outcomes(say(few, ada, session) for session in session_ids * 4) == ["Message"] * 4 + ["RateLimited"] * 4
+    )
 
 
 async def test_p4_a_repetition_hears_the_first_answer_though_the_budget_is_used_up(limited, ada):
     few = await limited(commands_per_10_seconds=2)
-    room = await make_session(few, ada)
-    first, _ = await say(few, ada, room, "c1"), await say(few, ada, room, "c2")
+    session = await make_session(few, ada)
+    first, _ = await say(few, ada, session, "c1"), await say(few, ada, session, "c2")
     for _ in range(5):
-        assert (await say(few, ada, room, "c1")).id == first.id
+        assert (await say(few, ada, session, "c1")).id == first.id
     with pytest.raises(RateLimited):
-        await say(few, ada, room, "c3")
+        await say(few, ada, session, "c3")
 
 
 async def test_p6_twins_are_counted_once_and_never_refused(limited, ada):
     few = await limited(commands_per_10_seconds=2)
-    room = await make_session(few, ada)
-    said = await asyncio.gather(*(say(few, ada, room, "twin") for _ in range(8)))
+    session = await make_session(few, ada)
+    said = await asyncio.gather(*(say(few, ada, session, "twin") for _ in range(8)))
     assert len({message.id for message in said}) == 1
-    await say(few, ada, room)
+    await say(few, ada, session)
     with pytest.raises(RateLimited):
-        await say(few, ada, room)
+        await say(few, ada, session)
 
 
 async def answers(database, user, session):
@@ -167,32 +169,32 @@ async def answers(database, user, session):
 async def test_one_guest_cannot_run_up_a_bill_without_end(database, limited, ada, published):
     few = await limited(replies_per_hour=2)
     bob = await make_user(database, "Bob")
-    room = await make_session(database, ada, guests=(bob,))
+    session = await make_session(database, ada, guests=(bob,))
     for _ in range(4):
-        await say(few, bob, room, text="@assistant, sing")
-    statuses = await answers(few, bob, room)
+        await say(few, bob, session, text="@assistant, sing")
+    statuses = await answers(few, bob, session)
     assert [status for status, _ in statuses] == ["streaming", "streaming", "failed", "failed"]
     assert "I can answer you again in 1 h" in statuses[-1][1]
     assert "rate-limited" in statuses[-1][1]
-    await say(few, ada, room, text="@assistant, and for me?")
-    assert (await answers(few, ada, room))[-1][0] == "streaming", "the others have their own"
+    await say(few, ada, session, text="@assistant, and for me?")
+    assert (await answers(few, ada, session))[-1][0] == "streaming", "the others have their own"
     await time_passes(few, bob, 3600)
-    await say(few, bob, room, text="@assistant, sing now")
-    assert (await answers(few, bob, room))[-1][0] == "streaming"
+    await say(few, bob, session, text="@assistant, sing now")
+    assert (await answers(few, bob, session))[-1][0] == "streaming"
 
 
 async def test_what_one_says_is_kept_where_the_assistant_does_not_answer(limited, ada):
     few = await limited(replies_per_hour=1)
-    room = await make_session(few, ada)
-    said = [await say(few, ada, room) for _ in range(3)]
+    session = await make_session(few, ada)
+    said = [await say(few, ada, session) for _ in range(3)]
     assert [message.status for message in said] == ["done"] * 3
-    assert [status for status, _ in await answers(few, ada, room)] == ["streaming", "failed", "failed"]
+    assert [status for status, _ in await answers(few, ada, session)] == ["streaming", "failed", "failed"]
 
 
 async def test_stop_is_told_to_the_writers_once(database, ada, published):
-    room = await make_session(database, ada)
-    await say(database, ada, room)
-    [reply] = await run_sql(database, "SELECT id FROM messages WHERE session_id = $1 AND user_id IS NULL", room)
+    session = await make_session(database, ada)
+    await say(database, ada, session)
+    [reply] = await run_sql(database, "SELECT id FROM messages WHERE session_id = $1 AND user_id IS NULL", session)
     published.clear()
     for _ in range(3):
         await database.run_as(ada, messages.stop, reply["id"])
@@ -211,8 +213,8 @@ async def ask(database, user, session, client_id=None, **fields):
 
 async def test_no_more_of_a_persons_pictures_wait_than_allowed_over_all_sessions_at_once(database, limited, ada):
     few = await limited(waiting_pictures_per_user=7)
-    rooms = [await make_session(database, ada, "pro") for _ in range(4)]
-    done = await outcomes(ask(few, ada, room) for room in rooms * 4)
+    session_ids = [await make_session(database, ada, "pro") for _ in range(4)]
+    done = await outcomes(ask(few, ada, session) for session in session_ids * 4)
     assert done == ["Message"] * 7 + ["TooManyWaiting"] * 9
     [row] = await run_sql(database, "SELECT count(*) AS n FROM generations WHERE user_id = $1", ada)
     assert row["n"] == 7
@@ -220,15 +222,15 @@ async def test_no_more_of_a_persons_pictures_wait_than_allowed_over_all_sessions
 
 async def test_a_place_is_free_again_when_one_has_ended_and_the_refusal_says_all(database, limited, ada):
     few = await limited(waiting_pictures_per_user=4)
-    room = await make_session(database, ada, "pro")
-    message = await ask(few, ada, room, count=3)
+    session = await make_session(database, ada, "pro")
+    message = await ask(few, ada, session, count=3)
     with pytest.raises(TooManyWaiting) as refusal:
-        await ask(few, ada, room, count=2)
+        await ask(few, ada, session, count=2)
     assert refusal.value.retry_after > 0
     assert "3 of your pictures and clips are waiting" in refusal.value.message
     assert "No credit was used" in refusal.value.message
     await few.run_as(ada, generations.cancel, message.generations[0].id)
-    await ask(few, ada, room, count=2)
+    await ask(few, ada, session, count=2)
     with pytest.raises(TooManyWaiting):
         await few.run_as(ada, generations.retry, message.generations[0].id, CHOICES)
 
@@ -236,35 +238,35 @@ async def test_a_place_is_free_again_when_one_has_ended_and_the_refusal_says_all
 async def test_a_guest_and_the_owner_have_places_of_their_own(database, limited, ada):
     few = await limited(waiting_pictures_per_user=2)
     bob = await make_user(database, "Bob")
-    room = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
-    await ask(few, ada, room, count=2)
-    await ask(few, bob, room, count=2)
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    await ask(few, ada, session, count=2)
+    await ask(few, bob, session, count=2)
 
 
 async def test_p6_a_picture_that_is_asked_for_again_hears_the_first_answer_whatever_is_used_up(database, limited, ada):
     few = await limited(commands_per_10_seconds=1, waiting_pictures_per_user=3)
-    room = await make_session(database, ada, "pro")
-    asked = await asyncio.gather(*(ask(few, ada, room, "twin", count=3) for _ in range(6)))
+    session = await make_session(database, ada, "pro")
+    asked = await asyncio.gather(*(ask(few, ada, session, "twin", count=3) for _ in range(6)))
     assert len({message.id for message in asked}) == 1
     with pytest.raises(TooManyWaiting):
-        await ask(few, ada, room)
+        await ask(few, ada, session)
 
 
 async def test_p6_whoever_has_fifteen_credits_may_use_them_all_at_once(database, limited, ada):
     few = await limited(commands_per_10_seconds=20, waiting_pictures_per_user=60)
-    room = await make_session(database, ada, "pro")
-    done = await outcomes(ask(few, ada, room) for _ in range(24))
+    session = await make_session(database, ada, "pro")
+    done = await outcomes(ask(few, ada, session) for _ in range(24))
     assert done == [*["CreditsExhausted"] * 9, *["Message"] * 15]
 
 
 async def test_asking_and_trying_again_at_the_same_moment_never_wait_for_each_other(database, limited, ada):
     few = await limited(commands_per_10_seconds=100)
-    room = await make_session(database, ada, "pro")
-    ended = [(await ask(few, ada, room)).generations[0].id for _ in range(4)]
+    session = await make_session(database, ada, "pro")
+    ended = [(await ask(few, ada, session)).generations[0].id for _ in range(4)]
     for each in ended:
         await few.run_as(ada, generations.cancel, each)
     again = [few.run_as(ada, generations.retry, each, CHOICES) for each in ended]
-    done = await outcomes([*again, *(ask(few, ada, room) for _ in range(4))])
+    done = await outcomes([*again, *(ask(few, ada, session) for _ in range(4))])
     assert done == ["Generation"] * 4 + ["Message"] * 4
 
 
@@ -353,9 +355,9 @@ class Model:
 
 async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, ada):
     few = await limited(improved_prompts_per_hour=2)
-    room, model = await make_session(few, ada), Model()
+    session, model = await make_session(few, ada), Model()
     viewer = Viewer(id=ada, name="Ada", role="member", via="cookie", credential_id="c")
-    caller = Caller(viewer=viewer, session_id=room, connection_id="1")
+    caller = Caller(viewer=viewer, session_id=session, connection_id="1")
     wishes = [
         prompt_improvement.improve(few, model, caller, prompt_improvement.ImprovePrompt("a boat")) for _ in range(6)
     ]
@@ -368,11 +370,11 @@ async def test_improved_prompts_are_bounded_before_the_model_is_asked(limited, a
 async def test_an_invite_is_bounded_for_who_makes_it_and_for_who_comes(limited, ada):
     few = await limited(commands_per_10_seconds=2)
     bob = await make_user(few, "Bob")
-    room = await make_session(few, ada)
-    code = await few.run_as(ada, sessions.invite, room)
-    await few.run_as(ada, sessions.invite, room)
+    session = await make_session(few, ada)
+    code = await few.run_as(ada, sessions.invite, session)
+    await few.run_as(ada, sessions.invite, session)
     with pytest.raises(RateLimited):
-        await few.run_as(ada, sessions.invite, room)
+        await few.run_as(ada, sessions.invite, session)
     for _ in range(2):
         await few.run_system(sessions.join, code, bob)
     with pytest.raises(RateLimited):
@@ -381,10 +383,10 @@ async def test_an_invite_is_bounded_for_who_makes_it_and_for_who_comes(limited, 
 
 async def test_a_message_and_a_mark_at_the_same_moment_never_wait_for_each_other(database, limited, ada):
     few = await limited(commands_per_10_seconds=100)
-    room = await make_session(database, ada)
+    session = await make_session(database, ada)
     bob = await make_user(database, "Bob")
-    await add_member(database, room, bob)
-    calls = [say(few, ada, room) for _ in range(8)]
-    calls += [few.run_as(ada, sessions.rename, room, f"Title {n}") for n in range(4)]
-    calls += [few.run_as(ada, sessions.allow_guests, room, n % 2 == 0) for n in range(4)]
+    await add_member(database, session, bob)
+    calls = [say(few, ada, session) for _ in range(8)]
+    calls += [few.run_as(ada, sessions.rename, session, f"Title {n}") for n in range(4)]
+    calls += [few.run_as(ada, sessions.allow_guests, session, n % 2 == 0) for n in range(4)]
     assert await outcomes(calls) == ["Message"] * 8 + ["Session"] * 8

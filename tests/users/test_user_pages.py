@@ -171,7 +171,7 @@ async def test_by_invitation_the_link_brings_the_code_along(database):
     await run_sql(
         database,
         """WITH s AS (INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
-                      VALUES (gen_random_uuid(), $1, 'flash', 'A room', now() + interval '1 hour') RETURNING id)
+                      VALUES (gen_random_uuid(), $1, 'flash', 'A session', now() + interval '1 hour') RETURNING id)
            INSERT INTO session_invites (id, session_id, code, created_by, expires_at)
            SELECT gen_random_uuid(), s.id, 'code' || $1::uuid, $1, now() + interval '1 hour' FROM s""",
         host.id,
