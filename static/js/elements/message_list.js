@@ -81,6 +81,7 @@ export class MessageList extends HTMLElement {
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
+    bus.emit("message-rendered", message)
     socket.confirm(clientId)
     if (isNew && !this.#follower.following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
     if (isNew && authorKind !== "user" && status === "done") {
