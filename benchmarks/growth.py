@@ -19,7 +19,7 @@ from chatserver import ids
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement
 from chatserver.runtime import paths
-from chatserver.users import tokens
+from chatserver.users import request_identity, tokens
 from tests.support import postgres
 from tests.support import product as products
 from tests.support.people import make_session, make_user, run_sql
@@ -79,7 +79,8 @@ class Past:
     """Somebody with a session of so many messages, and another with one message and so many pictures."""
 
     rows: int
-    token: str
+    token: str  # for the API
+    sign_in: str  # for the pages
     talk: str
     pictures: str
 
@@ -135,9 +136,13 @@ async def _rows() -> list[Measurement]:
 
 
 async def _past(database: Database, admin_url: str, rows: int) -> Past:
-    owner, token = await make_user(database), tokens.new_api_token()
+    owner, token, sign_in = await make_user(database), tokens.new_api_token(), tokens.new()
     statement = "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $2, $3)"
     await run_sql(database, statement, ids.new(), owner, tokens.digest(token))
+    statement = (
+        "INSERT INTO sign_ins (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')"
+    )
+    await run_sql(database, statement, ids.new(), owner, tokens.digest(sign_in))
     talk, pictures = [await make_session(database, owner, "pro") for _ in range(2)]
     admin = await asyncpg.connect(admin_url)
     async with admin.transaction():
@@ -148,7 +153,7 @@ async def _past(database: Database, admin_url: str, rows: int) -> Past:
         await admin.execute("UPDATE user_sessions SET seq = CASE id WHEN $1 THEN $2 ELSE 1 END", talk, rows)
     await admin.execute("ANALYZE")
     await admin.close()
-    return Past(rows, token, talk, pictures)
+    return Past(rows, token, sign_in, talk, pictures)
 
 
 async def _compare(product: products.Product, pasts: list[Past]) -> list[Measurement]:
@@ -165,7 +170,7 @@ async def _one(product: products.Product, pasts: list[Past], name: str, path: st
                     await _ask(
                         client,
                         product.url + path.format(past=past, near=past.rows - 10, middle=past.rows // 2),
-                        past.token,
+                        past,
                     )
                 )
     few, many = (statistics.median(took[rows]) for rows in ROWS)
@@ -175,9 +180,10 @@ async def _one(product: products.Product, pasts: list[Past], name: str, path: st
     )
 
 
-async def _ask(client: aiohttp.ClientSession, url: str, token: str) -> float:
+async def _ask(client: aiohttp.ClientSession, url: str, past: Past) -> float:
     began = time.perf_counter()
-    async with client.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+    headers = {"Authorization": f"Bearer {past.token}", "Cookie": f"{request_identity.COOKIE}={past.sign_in}"}
+    async with client.get(url, headers=headers) as answer:
         body = await answer.read()
         assert answer.status == 200, body
     return (time.perf_counter() - began) * 1000
