@@ -1,4 +1,5 @@
-"""Markdown to sanitised HTML: CommonMark with tables and strikethrough, without raw HTML, sanitised once more at the end.
+"""Markdown to sanitised HTML: CommonMark with tables, strikethrough, mathematics, tasks, footnotes and bare links, without
+raw HTML, sanitised once more at the end.
 
 Pure, and not bounded in time: some texts take seconds, so that only a process with a budget calls this. Remote pictures
 are dropped and links carry `rel`, so that no text can make a browser fetch anything.
@@ -14,17 +15,19 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from chatserver.markdown import plain
+from chatserver.markdown import extensions, mathematics, plain
 
 # (code, language) to the code as HTML with colours; None for a block that gets none.
 Colour = Callable[[str, str], str | None]
 
-TAGS = {
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "kbd", "li", "mark", "ol",
-    "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+TAGS = mathematics.TAGS | {
+    "a", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "input", "kbd", "li",
+    "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-_ATTRIBUTES = {
-    "a": {"href", "title"}, "code": {"data-language"}, "ol": {"start"}, "pre": {"data-prompt"}, "span": {"class"},
+_ATTRIBUTES = mathematics.ATTRIBUTES | {
+    "*": {"dir"}, "a": {"aria-label", "href", "id", "title"}, "code": {"data-language"}, "div": {"class"},
+    "input": {"aria-label", "checked", "disabled", "type"}, "li": {"class", "id"}, "ol": {"class", "start"},
+    "pre": {"data-prompt"}, "span": {"class"},
 }  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
 
@@ -42,8 +45,9 @@ _AROUND = re.compile(r"<(sub|sup|kbd|mark)>([^<>\n]{1,100})</\1>", re.IGNORECASE
 class Document:
     """A parsed text, to be rendered without the colours of code and, where it has code, with them."""
 
-    def __init__(self, text: str) -> None:
-        self._env: dict[str, Any] = {}
+    def __init__(self, text: str, scope: str = "") -> None:
+        """`scope` is part of the names of its footnotes: what is on one page has different ones."""
+        self._env: dict[str, Any] = {"scope": scope}
         self._tokens = _markdown.parse(text, self._env)
 
     @property
@@ -53,16 +57,17 @@ class Document:
         return list(dict.fromkeys(language for token in fences if (language := _language(token))))
 
     def draw(self, colour: Colour | None = None) -> str:
-        """As sanitised HTML: paragraphs, lists, tables, links, code (with `code-*` classes by `colour`); no pictures."""
+        """As sanitised HTML: blocks with their directions, links, MathML, code (with `code-*` classes by `colour`); no
+        pictures."""
         html = _markdown.renderer.render(self._tokens, _markdown.options, {**self._env, "colour": colour})
         return nh3.clean(
             html, tags=TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer nofollow"
         )
 
 
-def render(text: str, colour: Colour | None = None) -> str:
+def render(text: str, colour: Colour | None = None, scope: str = "") -> str:
     """A text as sanitised HTML."""
-    return Document(text).draw(colour)
+    return Document(text, scope).draw(colour)
 
 
 def closed_length(text: str) -> int:
@@ -110,6 +115,15 @@ def _draw_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env
     return plain.escape(tokens[index].content)
 
 
+def _open_table(self: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
+    """A table has a box around it, which scrolls where the table is wider than the page."""
+    return f'<div class="table">{self.renderToken(tokens, index, options, env)}'
+
+
+def _close_table(_self: Any, _tokens: list[Token], _index: int, _options: Any, _env: Any) -> str:
+    return "</table></div>\n"
+
+
 def _read_html(state: StateInline, silent: bool) -> bool:
     """The inline rule for the few HTML tags that are rendered."""
     if state.src[state.pos] != "<":
@@ -141,8 +155,12 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("autolink", "harmless_html", _read_html)
+    mathematics.add_to(parser)
+    extensions.add_to(parser)
     parser.add_render_rule("fence", _draw_fence)
     parser.add_render_rule("image", _draw_image)
+    parser.add_render_rule("table_open", _open_table)
+    parser.add_render_rule("table_close", _close_table)
     return parser
 
 

@@ -6,10 +6,12 @@ from msgspec import Struct
 class Draw(Struct, frozen=True):
     """A text to render; with `growing`, only its finished blocks: more of it is still being written.
 
-    `may_retire` lets the child answer first that it lacks the lexer of some code, and be replaced by one that has it.
+    `scope` is part of the names of its footnotes. `may_retire` lets the child answer first that it lacks the lexer of some
+    code, and be replaced by one that has it.
     """
 
     text: str
+    scope: str = ""
     growing: bool = False
     may_retire: bool = True
 

@@ -6,6 +6,7 @@ owner: each owner has one text at the child at a time, and the next one rendered
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -65,12 +66,12 @@ class MarkdownRenderer:
         text = text.encode(errors="replace").decode()
         if plain.is_plain(text):
             return plain.draw(text)
-        drawn = await self._submit(Draw(text), owner)
+        drawn = await self._submit(Draw(text, _scope(text)), owner)
         return None if drawn is None else drawn.html
 
     async def render_finished(self, text: str, owner: str) -> Drawn | None:
         """The finished blocks of a text that is still being written; None where rendering took too long."""
-        return await self._submit(Draw(text, growing=True), owner)
+        return await self._submit(Draw(text, _scope(text), growing=True), owner)
 
     async def _submit(self, draw: Draw, owner: str) -> Drawn | None:
         work = RenderTask(draw)
@@ -108,6 +109,11 @@ class MarkdownRenderer:
                         work.drawn += [_decoder.decode(answer)]
             except TaskFailed as failure:
                 work.reason = failure.kind
+
+
+def _scope(text: str) -> str:
+    """A name that no other text on the page has, for one that may have footnotes."""
+    return secrets.token_hex(4) if "[^" in text else ""
 
 
 class RenderTask:

@@ -19,7 +19,10 @@ WALL_SECONDS = 2.0
 NEW_LANGUAGES = 4
 
 # The host name beyond ASCII loads the IDNA codec.
-_WARM_UP = "*a* [b](https://münchen.example/ä) &copy;\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n"
+_WARM_UP = (
+    "*a* [b](https://münchen.example/ä) &copy;\n\n```python\n1\n```\n\n| a |\n|---|\n| b<br>c |\n\n"
+    "$x$[^1]\n\n[^1]: note\n"
+)
 
 _decoder = msgspec.msgpack.Decoder(Draw)
 
@@ -31,7 +34,7 @@ def work(task: bytes) -> Iterator[bytes]:
     with time_limit:
         length = parser.closed_length(draw.text) if draw.growing else len(draw.text)
         text = draw.text[:length]
-        document = Document(text)
+        document = Document(text, draw.scope)
         html = document.draw()
         known = [language for language in document.languages if highlighting.knows(language)]
     if not plain.fits(html, text):

@@ -32,6 +32,10 @@ CORPUS = {
     "a deep quote": "> " * 30 + WORD,
     "a deep list": "".join("  " * depth + f"- {WORD[:90]}\n" for depth in range(12)),
     "mathematics": r"\(" + r"\frac{a}{b}+" * 60 + r"\) and $$" + r"\sum_{i=0}^{n}" * 60 + "$$",
+    "a formula of its own": "\\[\n" + r"\sum_{i=0}^{n} x_i + " * 60 + "y\n\\]",
+    "a task": f"- [ ] {WORD}\n- [x] {LINE}",
+    "a bare address": "https://example.org/" + "path" * 100,
+    "a footnote": f"note[^1]\n\n[^1]: {WORD}",
     "another writing": "語" * 400 + "ไทย" * 200,
     "spaces that do not break": "word\u00a0" * 120,
     "emphasis": f"**{WORD}** ~~{WORD}~~ *{WORD}*",
@@ -41,12 +45,12 @@ CORPUS = {
 MEASURE = """() => {
   const scroller = document.querySelector('[data-slot="scroll"]'), page = document.documentElement
   const edge = scroller.getBoundingClientRect().left + scroller.clientWidth
-  const inBox = (node) => node.closest('pre > code, table')
+  const inBox = (node) => node.closest('pre > code, .table, .math')
   const sides = (node) => node.getBoundingClientRect()
   const out = [...scroller.querySelectorAll('.message, .message *')]
     .filter((node) => !inBox(node.parentElement) && node.checkVisibility())
     .filter((node) => sides(node).right > edge + 0.5 || sides(node).left < -0.5)
-  const stuck = [...scroller.querySelectorAll('pre > code, table')].filter((box) => {
+  const stuck = [...scroller.querySelectorAll('pre > code, .table, .math')].filter((box) => {
     box.scrollLeft = 1e6
     const words = document.createRange()
     words.selectNodeContents(box)
@@ -59,10 +63,13 @@ MEASURE = """() => {
     const copy = pre.querySelector('[data-action="copy-code"]')?.getBoundingClientRect()
     return !copy?.width || copy.left < sides(pre).left || copy.right > Math.min(sides(pre).right, edge) + 0.5
   })
+  const boxes = [...scroller.querySelectorAll('pre > code, .table, .math--display')]
+  const unnamed = boxes.filter((box) => !box.closest('.message__open') && (box.tabIndex !== 0 || !box.ariaLabel))
   const name = (node) => node.outerHTML.slice(0, 90)
   return {
     page: page.scrollWidth - page.clientWidth, stream: scroller.scrollWidth - scroller.clientWidth,
     out: out.map(name).slice(0, 5), stuck: stuck.map(name), copy: blocks.map(name),
+    unnamed: unnamed.map(name),
   }
 }"""
 

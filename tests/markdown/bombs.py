@@ -43,6 +43,9 @@ UNITS = (
     "<sub><sup>", "<kbd>`", "&", "&a", "&amp", "&amp;", "&#", "&#x", "&#1;", "\\", "\\\n", "  \n", "\n", "\r", "\r\n",
     " ", "\x0b", "\u2028", "\xa0", "a", "a ", "a\n", "1", "1.", "é", "😀", "(", ")", "((", '"', '[a](b "', "[a](<",
     "[a](b)", "https://a.b/", "\u202e", "́", "{", "$", ":", "::", "http://", "@", "\x00",
+    "$$", "$$\n", "$a", "$a$", "\\(", "\\(a", "\\(a\\)", "\\[", "\\[\n", "\\[\na\n\\]\n", "\\(\\frac", "$\\sqrt{",
+    "\\(x^{", "$\\begin{matrix}", "- [ ] ", "- [x] a\n", "[^1]", "[^1]: ", "[^1]: a\n", "[^1][^1]: ", "^[a", "https://",
+    "https://a.b/(", "https://a)))", "https://a.b,,,", "http:", "://",
 )  # fmt: skip
 
 
@@ -61,5 +64,10 @@ def messages() -> list[str]:
         "".join(f"```{language}\n'a' 1 # b\n```\n" for language in ("c", "go", "php", "sql", "css", "tex") * 40),
         "*a **b " * 500 + "c** d* " * 500,
         "[" * 1000 + "a" + "](b)" * 1000,
+        "[^1]: a\n\n" + "[^1]" * 1900,
+        "".join(f"[^{n}]" for n in range(600)) + "\n\n" + "".join(f"[^{n}]: a\n" for n in range(400)),
+        "\\(" + "\\frac{a}{" * 300 + "b" + "}" * 300 + "\\) " + "$x^2$ " * 500,
+        "\\[\\begin{matrix}" + "&" * 1500 + "\\end{matrix}\\] " * 3,
+        r"\(\def\a{xxxxxxxx}\def\b{\a\a\a\a}\def\c{\b\b\b\b}\c\c\c\c\c\c\) " * 80,
     ]
     return [text[:LENGTH] for text in (*repeated, *closed, *special)]

@@ -17,6 +17,7 @@ PIECES = st.sampled_from(
         "word", "two words", " ", "\n", "\n\n", "\r\n", "- ", "* ", "1. ", "> ", "#", "# ", "## Title\n", "***", "**bold**",
         "`code`", "```", "```python\n", "print(1)\n", "```\n", "    ", "| a | b |\n", "|---|---|\n", "---\n", "===\n",
         "<b>", "&amp;", "😀", "é", "\u2028", "\x0b", "\x85", "~~gone~~", "https://example.org", "\\", "_", "+", "~~~\n",
+        "$x^2$", "$", "$$", "$$\n", "\\(", "\\)", "\\[\n", "\\]\n", "- [ ] ", "- [x] ", "שלום ", "\\frac{a}{b}",
     ]
 )  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=20).map("".join)
@@ -34,6 +35,11 @@ class Reader(HTMLParser):
 
     def handle_data(self, data):
         self.words += data
+
+
+def undirected(html):
+    """HTML without the directions of its blocks, which have a test of their own."""
+    return re.sub(r' dir="(?:auto|ltr|rtl)"', "", html)
 
 
 def read(html):
@@ -59,7 +65,7 @@ def read(html):
     ],
 )
 def test_it_is_drawn(text, html):
-    assert parser.render(text) == html
+    assert undirected(parser.render(text)) == html
 
 
 @pytest.mark.parametrize(
@@ -81,8 +87,8 @@ def test_it_is_drawn(text, html):
     ],
 )
 def test_what_models_write_as_html_is_drawn_in_a_cell_and_in_a_line(written, drawn):
-    assert parser.render(written) == f"<p>{drawn}</p>\n"
-    cells = parser.render(f"| {written} | x |\n|---|---|\n| {written} | y |\n")
+    assert undirected(parser.render(written)) == f"<p>{drawn}</p>\n"
+    cells = undirected(parser.render(f"| {written} | x |\n|---|---|\n| {written} | y |\n"))
     assert (f"<th>{drawn}</th>" in cells) and (f"<td>{drawn}</td>" in cells)
 
 
@@ -149,10 +155,120 @@ def test_offsets_are_those_of_browsers(text):
     assert utf16_length(text) == sum(2 if ord(character) > 0xFFFF else 1 for character in text)
 
 
+ATTRIBUTES = {
+    "href", "title", "rel", "class", "start", "dir", "id", "type", "disabled", "checked", "aria-label", "data-language",
+    "data-prompt",
+}.union(*parser.mathematics.ATTRIBUTES.values())  # fmt: skip
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="<>\"'`&;:/()[]!ajs script=onerx\n#*-|", max_size=120))
+@given(
+    st.text(alphabet="<>\"'`&;:/()[]!ajs script=onerx\n#*-|$\\{}^_", max_size=120)
+    | st.lists(
+        PIECES
+        | st.sampled_from(["\\href{javascript:a}{b}", "\\text{<b onclick=x>}", "[^1]", "[^1]: ", "\\color{red}x"]),
+        max_size=20,
+    ).map("".join)
+)
 def test_whatever_is_written_no_script_no_handler_and_no_picture_comes_out(text):
     for tag, attributes in read(parser.render(text)).tags:
         assert tag in parser.TAGS
-        assert set(attributes) <= {"href", "title", "rel", "class", "start", "data-language", "data-prompt"}
+        assert set(attributes) <= ATTRIBUTES
         assert not attributes.get("href", "").lower().lstrip().startswith(("javascript", "data", "vbscript"))
+
+
+@pytest.mark.parametrize(
+    ("text", "directions"),
+    [
+        ("hello", ["auto"]),
+        ("# שלום", ["auto"]),
+        ("- שלום!\n- מה?", ["rtl", "rtl", "rtl"]),
+        ("- one\n- שתיים", ["ltr", "ltr", "rtl"]),
+        ("1. *(שלום)*\n   - hello", ["rtl", "rtl", "ltr", "ltr"]),
+        ("> שלום\n>\n> hello", ["rtl", "auto", "auto"]),
+        ("| שם |\n|---|\n| x |", ["rtl", "auto", "auto"]),
+        ("- 1\n- 2", ["ltr", "ltr", "ltr"]),
+        ("[^1]\n\n[^1]: שלום", ["auto", "rtl", "rtl", "auto"]),
+    ],
+)
+def test_every_block_has_the_direction_of_its_words(text, directions):
+    drawn = [attributes["dir"] for _, attributes in read(parser.render(text)).tags if "dir" in attributes]
+    assert drawn == directions
+
+
+@pytest.mark.parametrize(
+    ("text", "formulas"),
+    [
+        (r"so \(x^2\) is", 1),
+        (r"\[ \int_0^1 x \, dx \]", 1),
+        ("$$\n\\begin{aligned} a &= b \\\\\n+ c &= d \\end{aligned}\n$$\nand on", 1),
+        ("\\[\na\n- b\n\\]", 1),
+        ("- item\n  $$\n  x\n  $$\n", 1),
+        ("$$a$$ and $$b$$", 2),
+        ("$x$, $E=mc^2$, $a, b$ and $n$-th", 4),
+        ("It costs $5 and $10, or $5-$10; between 5$ and 6$, up to 20$.", 0),
+        ("I have $20, maybe 30$ more", 0),
+        ("US$5 and A$6, $HOME and $PATH, $, $ $ and $$", 0),
+        ("`$x$` and\n\n    $x$\n\n```\n$$x$$\n```", 0),
+        (r"\$x$ \\(x\\)", 0),
+        ("| $a$ | $b$ |\n|---|---|\n| 1 | 2 |", 2),
+    ],
+)
+def test_mathematics_is_told_from_prices_and_names(text, formulas):
+    tags = [tag for tag, _ in read(parser.render(text)).tags]
+    assert tags.count("math") == formulas
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\frac{", r"\unknown{x}", r"\left( a", "x^", "}", "a & b", r"\hspace{50em} x", r"\href{javascript:a}{b}",
+        r"\substack{a}", "x" * 2001, r"\def\a{\a\a}\a",
+    ],
+)  # fmt: skip
+def test_what_is_no_formula_is_shown_as_it_was_written(tex):
+    for text in (f"\\({tex}\\)", f"\\[\n{tex}\n\\]"):
+        reader = read(parser.render(text))
+        assert "math" not in [tag for tag, _ in reader.tags]
+        assert tex in reader.words
+        assert len(tex) > 2000 or "code" in [tag for tag, _ in reader.tags]
+
+
+def test_a_block_of_mathematics_that_has_no_end_yet_is_code():
+    assert parser.render("$$\nx\n\n- y") == "<pre><code>$$\nx\n\n- y</code></pre>\n"
+    assert parser.closed_length("one\n$$\nx\n\ny\n") == 4
+    assert parser.closed_length("one\n$$\nx\n$$\ny\n") == 12
+
+
+def test_tasks_are_boxes_that_say_what_they_are():
+    drawn = parser.render("- [ ] paint **it**\n- [x] look\n  1. [X] at\n- [y] no\n- [x]no\n\n[x] no")
+    boxes = [attributes for tag, attributes in read(drawn).tags if tag == "input"]
+    assert [box["aria-label"] for box in boxes] == ["To do", "Done", "Done"]
+    assert all(box["type"] == "checkbox" and "disabled" in box for box in boxes)
+    assert ["checked" in box for box in boxes] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("see https://example.org/a_(b)?c=1&d#e.", ["https://example.org/a_(b)?c=1&d#e"]),
+        ('(https://example.org/), "http://b.example"!', ["https://example.org/", "http://b.example"]),
+        ("HTTPS://EXAMPLE.ORG/ and *https://c.example/x_y*", ["HTTPS://EXAMPLE.ORG/", "https://c.example/x_y"]),
+        ("xhttps://a.example ftp://b.example https:// https://... javascript://alert", []),
+        ("[https://a.example](https://b.example) `https://c.example`", ["https://b.example"]),
+    ],
+)
+def test_bare_addresses_are_links(text, addresses):
+    links = [attributes for tag, attributes in read(parser.render(text)).tags if tag == "a"]
+    assert [link["href"] for link in links] == addresses
+    assert all(link["rel"] == "noopener noreferrer nofollow" for link in links)
+
+
+def test_footnotes_lead_there_and_back_and_none_is_lost():
+    drawn = parser.render("a[^n] b[^n] c[^2]\n\n[^n]: *one*\n[^2]: two\n[^z]: alone", scope="s")
+    tags = read(drawn).tags
+    named = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    leads = [attributes["href"].removeprefix("#") for tag, attributes in tags if tag == "a"]
+    assert leads == ["note-s-1", "note-s-1", "note-s-2", "ref-s-1", "ref-s-1-1", "ref-s-2"]
+    assert set(leads) <= named and len(named) == 6
+    assert all(word in read(drawn).words for word in ("one", "two", "alone"))

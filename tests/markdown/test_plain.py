@@ -49,7 +49,8 @@ def test_nothing_is_lost_nothing_runs_and_it_is_little_longer_than_the_text(text
 def test_a_block_of_code_stays_one():
     text = "Look:\n```python title\n<a>\n\n``\n```\n* not an item"
     assert plain.draw(text) == (
-        '<p>Look:</p>\n<pre><code data-language="python">&lt;a&gt;\n\n``\n</code></pre>\n<p>* not an item</p>\n'
+        '<p dir="auto">Look:</p>\n<pre><code data-language="python">&lt;a&gt;\n\n``\n</code></pre>\n'
+        '<p dir="auto">* not an item</p>\n'
     )
     assert plain.draw("~~~~prompt\na boat\n~~~\n~~~~") == '<pre data-prompt=""><code>a boat\n~~~\n</code></pre>\n'
 

@@ -80,7 +80,9 @@ async def test_who_writes_bombs_waits_alone(renderer):
         (await renderer.render(f"**{number}** `x`", f"friend-{number}"), sum(bomb.done() for bomb in bombs))
         for number in range(4)
     ]
-    assert [html for html, _ in done_before] == [f"<p><strong>{n}</strong> <code>x</code></p>\n" for n in range(4)]
+    assert [html for html, _ in done_before] == [
+        f'<p dir="auto"><strong>{n}</strong> <code>x</code></p>\n' for n in range(4)
+    ]
     # Each friend waited for at most the bomb at hand and the one after it.
     assert done_before[-1][1] <= 8
     assert all("\\" * 100 in drawn for drawn in await asyncio.gather(*bombs))
@@ -95,7 +97,7 @@ async def test_a_bomb_takes_no_colours_from_what_comes_after(renderer):
 async def test_a_flood_of_one_person_is_plain_at_once(renderer):
     flood = [renderer.render(f"**{number}** {BOMB}", "eve") for number in range(MAX_WAITING + 20)]
     drawn = await asyncio.wait_for(asyncio.gather(*flood), PATIENCE_SECONDS)
-    assert sum(html.startswith("<p>**") for html in drawn) >= 20
+    assert sum(html.startswith('<p dir="auto">**') for html in drawn) >= 20
 
 
 async def test_who_goes_away_does_not_take_the_child_along(renderer):
@@ -104,7 +106,7 @@ async def test_who_goes_away_does_not_take_the_child_along(renderer):
     leaving = asyncio.create_task(renderer.render(BOMB, "eve"))
     await asyncio.sleep(0.01)
     leaving.cancel()
-    assert await renderer.render("*a*", "ada") == "<p><em>a</em></p>\n"
+    assert await renderer.render("*a*", "ada") == '<p dir="auto"><em>a</em></p>\n'
     assert renderer.pids == pids
 
 
@@ -115,10 +117,10 @@ async def test_without_a_child_texts_are_plain_and_the_next_one_has_a_new_one():
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE_SECONDS):
         # A signal takes its time: the first answer may still be the old one's.
-        while await renderer.render("*a*", "ada") != "<p><em>a</em></p>\n" or renderer.pids == [pid]:
+        while await renderer.render("*a*", "ada") != '<p dir="auto"><em>a</em></p>\n' or renderer.pids == [pid]:
             await asyncio.sleep(0.05)
     await renderer.close()
-    assert await renderer.render("*a*", "ada") == "<p>*a*</p>\n"
+    assert await renderer.render("*a*", "ada") == '<p dir="auto">*a*</p>\n'
 
 
 async def test_the_child_s_forks_end_with_it():
@@ -135,7 +137,10 @@ async def test_the_child_s_forks_end_with_it():
 
 async def test_a_text_that_grows_is_drawn_as_far_as_it_is_finished(renderer):
     drawn = await renderer.render_finished("# Title\n\nSome **words**\n\nand mo", "reply")
-    assert (drawn.html, drawn.length) == ("<h1>Title</h1>\n<p>Some <strong>words</strong></p>\n", 25)
+    assert (drawn.html, drawn.length) == (
+        '<h1 dir="auto">Title</h1>\n<p dir="auto">Some <strong>words</strong></p>\n',
+        25,
+    )
     assert await renderer.render_finished("[" * 50_000 + "\n\nmore", "reply") is None
 
 

@@ -164,7 +164,7 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(parts):
         return bool(saved)
 
     await until(is_saved)
-    assert saved[0].html == "<p>First <strong>block</strong> 😀.</p>\n"
+    assert saved[0].html == '<p dir="auto">First <strong>block</strong> 😀.</p>\n'
     assert saved[0].closed == utf16_length("First **block** 😀.\n\n")
     more.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
@@ -522,15 +522,15 @@ async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(pa
     writer = ReplyWriter(parts, reply)
     writer._written.text = "\n\n  Some **words**.\n\n"
     await writer._written.draft()
-    assert writer._written._html == "<p>Some <strong>words</strong>.</p>\n"
+    assert writer._written._html == '<p dir="auto">Some <strong>words</strong>.</p>\n'
     writer._written.text += "[" * 60_000 + "\n\nThe **end**.\n\nMore"
     await writer._written.draft()
     assert not writer._written._is_renderable
     await writer._finish(None)
     done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert done.status == "done"
-    assert done.html.startswith("<p>Some <strong>words</strong>.</p>\n<p>[[[[[")
-    assert done.html.endswith("[[</p>\n<p>The **end**.</p>\n<p>More</p>\n")
+    assert done.html.startswith('<p dir="auto">Some <strong>words</strong>.</p>\n<p dir="auto">[[[[[')
+    assert done.html.endswith('[[</p>\n<p dir="auto">The **end**.</p>\n<p dir="auto">More</p>\n')
 
 
 async def test_code_of_a_model_that_takes_too_long_has_no_colours(parts):

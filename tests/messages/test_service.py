@@ -364,4 +364,4 @@ async def test_pictures_count_as_they_are_drawn(database, ada):
 async def test_nothing_that_is_drawn_out_of_proportion_can_be_stored(database, ada):
     session = await make_session(database, ada)
     with pytest.raises(asyncpg.CheckViolationError):
-        await database.run_as(ada, messages.say, session, CreateMessage("c", "short"), "x" * 3000)
+        await database.run_as(ada, messages.say, session, CreateMessage("c", "short"), "x" * 3200)

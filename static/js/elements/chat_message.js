@@ -8,6 +8,8 @@ import { viewer } from "../helpers/viewer.js"
 import { DeltaBuffer } from "../models/delta_buffer.js"
 import { socket } from "../socket.js"
 
+const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".prose .math--display": "Formula" }
+
 export class ChatMessage extends HTMLElement {
   #buffer = null
   #unsubscribe = null
@@ -34,8 +36,6 @@ export class ChatMessage extends HTMLElement {
   rendered() {
     setFlag(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
     this.#addButtons()
-    // Each block has the direction of its own text, as have its bullets and bars; code is always left to right.
-    for (const block of this.querySelectorAll(".prose > :not(pre, [data-tail])")) block.dir = "auto"
     if (this.dataset.status === "streaming") this.#startStreaming()
     else this.#stopStreaming()
     // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
@@ -98,8 +98,13 @@ export class ChatMessage extends HTMLElement {
   }
 
   #addButtons() {
+    // What scrolls sideways must be reachable with the keyboard, and says what it is.
+    for (const [boxes, label] of Object.entries(SCROLLING)) {
+      for (const box of this.querySelectorAll(boxes)) {
+        for (const [name, value] of [["tabindex", 0], ["role", "group"], ["aria-label", label]]) box.setAttribute(name, value)
+      }
+    }
     for (const block of this.querySelectorAll("pre")) {
-      block.querySelector("code").tabIndex = 0 // content that scrolls sideways must be reachable with the keyboard
       if (block.querySelector("[data-added]")) continue
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
         block.append(document.importNode(document.getElementById(id).content, true))
