@@ -14,6 +14,7 @@ TOPICS = (
     "provider_overhead",
     "token_streams",
     "page_load",
+    "lighthouse",
     "press_to_queued",
     "accepted_generations",
     "start_up",

@@ -18,6 +18,7 @@ from chatserver.messages.service import (
     following,
     newest,
     say,
+    shown_before,
     stop,
     touch,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "remove_of_session",
     "require_deletable",
     "say",
+    "shown_before",
     "stop",
     "touch",
 ]

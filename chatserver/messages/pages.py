@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from chatserver import ids, messages, plans, sessions, users
 from chatserver.database import Transaction
-from chatserver.errors import Invalid, NotFound
+from chatserver.errors import NotFound
 from chatserver.identity.viewer import require_viewer
 from chatserver.messages import composer, rendering
 from chatserver.messages.models import Message
@@ -22,8 +22,11 @@ from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
 from chatserver.web.site import site_of
 
-# The page opens with the newest messages; the rest comes while scrolling back.
-FIRST_PAGE = 60
+# The page opens with the newest messages, which fill some screens: sixty in words, or three batches of four pictures.
+# The rest comes while scrolling back, in larger pages. Bytes as `messages.shown_before` estimates them.
+MOST_MESSAGES = 60
+FIRST_BYTES = 50_000
+OLDER_BYTES = 150_000
 
 
 class ChatPage(Struct, frozen=True, kw_only=True):
@@ -34,21 +37,21 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     plans: list[Plan]
     sessions: list[Session]
     messages: list[Message]
-    before: int | None
+    before: str | None
     stats: StatsChanged
     preferences: Preferences
 
 
 class OlderPage(Struct, frozen=True):
-    """Older messages in the order of the stream, and the number from which still older ones are fetched."""
+    """Older messages in the order of the stream, and the id before which there are still older ones."""
 
     messages: list[Message]
-    before: int | None
+    before: str | None
 
 
 async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPage:
     session = await sessions.find(tx, session_id)
-    older = await _read_older(tx, session_id, None)
+    older = await _read_messages(tx, session_id, None, FIRST_BYTES)
     stats = await sessions.stats(tx, [session_id])
     return ChatPage(
         session=session,
@@ -62,11 +65,14 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
     )
 
 
-async def _read_older(tx: Transaction, session_id: str, before: int | None) -> OlderPage:
-    page = await messages.newest(tx, session_id, before, FIRST_PAGE)
-    # The page is read by change; people read by when it was said, which is the order of ids.
-    ordered = sorted(page.messages, key=lambda message: message.id)
-    return OlderPage(ordered, page.messages[0].seq if page.more else None)
+async def _read_messages(tx: Transaction, session_id: str, before: str | None, most_bytes: int) -> OlderPage:
+    found, more = await messages.shown_before(tx, session_id, before, MOST_MESSAGES, most_bytes)
+    return OlderPage(found, found[0].id if more else None)
+
+
+async def _read_older(tx: Transaction, session_id: str, before: str) -> OlderPage:
+    await sessions.find(tx, session_id)
+    return await _read_messages(tx, session_id, before, OLDER_BYTES)
 
 
 async def show_session(request: Request) -> Response:
@@ -92,13 +98,11 @@ async def show_session(request: Request) -> Response:
 
 
 async def show_older(request: Request) -> Response:
-    """The messages before a number, as fragments for the stream."""
+    """The messages before that with an id, as fragments for the stream."""
     viewer, state = require_viewer(request), _state(request)
-    before = request.query_params.get("before", "")
-    if not (before.isascii() and before.isdigit() and len(before) <= 18):
-        raise Invalid.field("before", "must be a number")
+    before = ids.parse(request.query_params.get("before", ""), "before")
     session_id = ids.parse(request.path_params["session_id"])
-    page = await state.database.run_as(viewer.id, _read_older, session_id, int(before))
+    page = await state.database.run_as(viewer.id, _read_older, session_id, before)
     body = templating.draw(site_of(request), "messages/_page.html", page=page)
     return HTMLResponse(body, headers={"Cache-Control": "no-store"})
 

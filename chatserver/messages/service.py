@@ -234,6 +234,16 @@ async def newest(
     return Page(page, session_row.seq, _are_more(rows, limit))
 
 
+async def shown_before(
+    tx: Transaction, session_id: str, before: str | None, limit: int, most_bytes: int
+) -> tuple[list[Message], bool]:
+    """The last messages (before that with the id `before`) in the order of the stream, and whether others precede them."""
+    rows = await tx.fetch_all(
+        "messages.shown_before", session_id=session_id, before=before, limit=limit + 1, most_bytes=most_bytes
+    )
+    return list(await _whole(tx, list(reversed(rows[:limit])))), _are_more(rows, limit)
+
+
 async def beginning(tx: Transaction, session_id: str) -> tuple[int, bool]:
     """The seq of the first of the newest messages that make a page (0: there are none), and whether others precede it."""
     row = await tx.fetch_one("messages.beginning", session_id=session_id, limit=PAGE, most_bytes=PAGE_BYTES)

@@ -71,6 +71,19 @@ WITH page AS (
 )
 SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY seq DESC;
 
+-- name: shown_before
+-- The last messages of a session as its page shows them, before one where one is given; the newest first.
+WITH page AS (
+  SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
+         (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
+           WHERE g.message_id = m.id) END AS bytes
+    FROM messages m WHERE session_id = :session_id AND (:before::uuid IS NULL OR id < :before)
+   ORDER BY id DESC LIMIT :limit
+), counted AS (
+  SELECT page.*, count(*) OVER () AS found, sum(bytes) OVER (ORDER BY id DESC) - bytes AS bytes_before FROM page
+)
+SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY id DESC;
+
 -- name: beginning
 -- Where the page of the newest messages begins, and whether there are others before it, without reading one of them.
 WITH page AS (

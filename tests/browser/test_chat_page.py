@@ -184,8 +184,8 @@ async def test_older_messages_load_above_and_a_link_leads_to_one_of_them(product
         oldest = (await ada.call("GET", f"{path}?after=0&limit=1"))["messages"][0]
         page = await visitor.open_session(session, f"#message_{oldest['id']}")
         await expect(page.locator(f"#message_{oldest['id']}")).to_be_in_viewport()
-        texts = await page.locator("chat-message .message__text").all_inner_texts()
-        assert texts == [f"number {number}" for number in range(75)]
+        texts = await page.locator("chat-message .message__text").all_text_contents()
+        assert [each.strip() for each in texts] == [f"number {number}" for number in range(75)]
 
 
 async def test_a_guest_sees_pictures_appear_and_is_told_why_they_may_not_make_any(product, browser) -> None:

@@ -118,9 +118,18 @@ class Stage:
         await self.is_settled()
         await self.fresh.reload()
         await self.fresh.wait_for_selector(LIVE, state="attached")
+        await load_all(self.fresh)
         fresh = await self.fresh.evaluate(OUTLINE)
         for name, page in (("live", self.live), ("doubled", self.doubled)):
             assert_same(name, await page.evaluate(OUTLINE), fresh)
+
+
+async def load_all(page: Page) -> None:
+    """A fresh page has the newest messages; here come the others."""
+    stream = page.locator("message-list")
+    while before := await stream.get_attribute("data-before"):
+        await page.locator('[data-action="older"]').click()
+        await expect(stream).not_to_have_attribute("data-before", before)
 
 
 def assert_same(name: str, outline: str, fresh: str) -> None:

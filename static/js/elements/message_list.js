@@ -9,7 +9,7 @@ import { pendingMessage } from "../pending.js"
 import { parse, upsert } from "../rendering.js"
 import { socket } from "../socket.js"
 
-const MOST_PAGES_FOR_A_LINK = 20
+const MOST_PAGES_FOR_A_LINK = 60
 const LINKED_MS = 2500
 const STRANDED = {
   lost: "Not sent: the connection broke three times while this was on its way.",
@@ -78,6 +78,8 @@ export class MessageList extends HTMLElement {
     this.#follower.check()
     const fresh = parse(html).firstElementChild
     const isNew = !document.getElementById(fresh.id)
+    // A change of a message that is not loaded comes with its page.
+    if (isNew && fresh.dataset.id < this.dataset.before) return socket.confirm(fresh.dataset.clientId)
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
@@ -109,8 +111,11 @@ export class MessageList extends HTMLElement {
     return true
   }
 
+  // What the reader sees first stays where it is.
   #keepPosition(change) {
-    const anchor = this.querySelector("chat-message")
+    const top = this.scroller.getBoundingClientRect().top
+    const messages = [...this.messages.querySelectorAll(":scope > chat-message")]
+    const anchor = messages.find((message) => message.getBoundingClientRect().bottom > top)
     const before = anchor?.getBoundingClientRect().top
     change()
     if (anchor) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before

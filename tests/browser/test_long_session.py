@@ -1,0 +1,83 @@
+"""A session with 120 pictures opens like an empty one; the rest of it comes while the reader scrolls."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.browser import TEXT, signed_in
+from tests.support.long_session import fill
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+BATCHES = 30
+MOST_NODES = 1_500
+# Some screens of pictures, so that scrolling back has something to show while it loads.
+LEAST_BATCHES = 3
+
+# Goes to the very top, and tells where the message that the reader sees there is after the older ones have come.
+LOAD_OLDER = """async () => {
+  const list = document.querySelector('message-list'), scroller = list.querySelector('[data-slot=scroll]')
+  const seen = list.querySelector('chat-message')
+  const before = list.dataset.before
+  const frame = () => new Promise(requestAnimationFrame)
+  const place = () => Math.round(seen.getBoundingClientRect().top - scroller.getBoundingClientRect().top)
+  scroller.scrollTop = 0
+  await frame()
+  const placed = place()
+  while (list.dataset.before === before) await frame()
+  for (let frames = 0; frames < 5; frames++) await frame()
+  return [placed, place()]
+}"""
+ORDER = "() => [...document.querySelectorAll('chat-message')].map((each) => each.dataset.id)"
+
+
+async def test_a_long_session_opens_with_its_newest_screens_and_loads_the_rest_without_moving(
+    emulated_product, emulated_database_url, browser
+) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))  # among several the assistant is silent
+    message_ids = await fill(emulated_database_url, ada, session, BATCHES)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        nodes, loaded = await page.locator("*").count(), await page.locator("chat-message").count()
+        print(f"{nodes} nodes with {loaded} of {BATCHES} batches")
+        assert nodes <= MOST_NODES
+        assert LEAST_BATCHES <= loaded < BATCHES
+        await expect(page.locator(f"#message_{message_ids[-1]}")).to_be_in_viewport()
+        await expect(page.locator(TEXT)).to_be_editable()
+
+        # A change of what is not loaded stays out of the page, and of the first screens of the next one.
+        room = await ada.joins(session)
+        await room.asks("asset.favorite", asset_id=(await _picture(ada, session, message_ids[0])), on=True)
+        await room.says("the end")
+        await room.leaves()
+        await expect(page.locator("chat-message").last).to_contain_text("the end")
+        assert await page.locator("chat-message").count() == loaded + 1
+        await page.reload()
+        newest = await page.evaluate(ORDER)
+        assert newest[:-1] == message_ids[-len(newest) + 1 :]
+
+        linked = await visitor.open_session(session, f"#message_{message_ids[4]}")
+        await expect(linked.locator(f"#message_{message_ids[4]}")).to_be_in_viewport()
+        await linked.close()
+
+        while await page.get_attribute("message-list", "data-before"):
+            placed, then = await page.evaluate(LOAD_OLDER)
+            assert abs(then - placed) <= 2
+        assert (await page.evaluate(ORDER))[:-1] == message_ids
+        await _find_in_page(page, "a harbour 3", message_ids[3])
+
+
+async def _picture(user, session, message_id: str) -> str:
+    found = (await user.call("GET", f"/sessions/{session['id']}/messages?after=0"))["messages"]
+    message = next(each for each in found if each["id"] == message_id)
+    return message["generations"][0]["assets"][0]["id"]
+
+
+async def _find_in_page(page: Page, words: str, message_id: str) -> None:
+    """The browser's own search reaches what is not drawn."""
+    await page.evaluate("getSelection().removeAllRanges()")
+    assert await page.evaluate("(words) => find(words)", words)
+    found = "getSelection().anchorNode.parentElement.closest('chat-message').dataset.id"
+    assert await page.evaluate(found) == message_id
