@@ -3,6 +3,7 @@
 <user>/<generation>/<attempt>.png             the file itself (.webm or .mp4 for a clip)
 <user>/<generation>/<attempt>.thumbnail.webp  its thumbnail
 <user>/<generation>/<attempt>.download.jpg    made on the first download in that format (.download.webp)
+<user>/<generation>/<attempt>.1024.webp       a picture's preview of that side, made when it is first shown
 """
 
 import re
@@ -10,6 +11,9 @@ import re
 from chatserver.imaging.protocol import DownloadFormat
 
 EXTENSIONS = {"image/png": ".png", "video/webm": ".webm", "video/mp4": ".mp4"}
+# The longer sides, in pixels, in which a page may ask for a picture beside its thumbnail: two and three times what a
+# picture measures there, for screens with as many pixels to one of CSS.
+PREVIEW_SIDES = (1024, 2048)
 FORMATS: dict[str, DownloadFormat] = {".jpg": "jpeg", ".webp": "webp"}
 _TYPES = {**{extension: kind for kind, extension in EXTENSIONS.items()}, ".jpg": "image/jpeg", ".webp": "image/webp"}
 
@@ -34,6 +38,11 @@ def download_key(storage_key: str, extension: str) -> str:
     return f"{base_of(storage_key)}.download{extension}"
 
 
+def preview_key(storage_key: str, side: int) -> str:
+    """The key of a picture's preview of at most `side` pixels a side."""
+    return f"{base_of(storage_key)}.{side}.webp"
+
+
 def base_of(key: str) -> str:
     """The base key of a key of this product."""
     folder, _, name = key.rpartition("/")
@@ -47,7 +56,9 @@ def possible_rows(key: str) -> list[str]:
 
 def all_keys(storage_key: str, thumbnail: str) -> list[str]:
     """The keys of everything that may be stored for one asset."""
-    return [storage_key, thumbnail, *(download_key(storage_key, extension) for extension in FORMATS)]
+    downloads = (download_key(storage_key, extension) for extension in FORMATS)
+    previews = (preview_key(storage_key, side) for side in PREVIEW_SIDES)
+    return [storage_key, thumbnail, *downloads, *previews]
 
 
 def is_ours(key: str) -> bool:

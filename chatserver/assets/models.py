@@ -4,7 +4,9 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
+from chatserver.imaging.size_limits import THUMBNAIL_SIDE
 
 
 class Asset(Struct, frozen=True, kw_only=True):
@@ -27,6 +29,17 @@ class Asset(Struct, frozen=True, kw_only=True):
     placeholder: str
     favorite: bool
     duration_seconds: float | None = None
+
+    @property
+    def srcset(self) -> str:
+        """The thumbnail and the previews of a picture, each with its width in pixels, as the attribute `srcset` has them."""
+        longer, folder = max(self.width, self.height), self.url.rpartition("/")[0]
+        sides = [
+            side for side in PREVIEW_SIDES if self.kind == "image" and longer > THUMBNAIL_SIDE and side < 2 * longer
+        ]
+        addresses = {THUMBNAIL_SIDE: self.thumbnail_url} | {side: f"{folder}/{side}.webp" for side in sides}
+        widths = {side: max(1, round(self.width * min(1.0, side / longer))) for side in addresses}
+        return ", ".join(f"{address} {widths[side]}w" for side, address in addresses.items())
 
     @classmethod
     def from_row(cls, row: Row) -> "Asset":

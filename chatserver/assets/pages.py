@@ -3,11 +3,12 @@
     /files/<asset>/<name>.png            shows; `?download` saves under the readable name
     /files/<asset>/<name>.jpg, .webp     a picture in another format, made once and kept
     /files/<asset>/thumbnail.webp        small
+    /files/<asset>/1024.webp, 2048.webp  a picture for the page, at most so many pixels a side, made once and kept
 
 Users without permission get the same 404 as for a file that does not exist.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Literal
 
@@ -20,40 +21,49 @@ from starlette.routing import Route
 from chatserver import ids
 from chatserver.assets import service as assets
 from chatserver.assets.disposition import content_disposition
-from chatserver.assets.keys import FORMATS, content_type_of, download_key
+from chatserver.assets.keys import FORMATS, PREVIEW_SIDES, content_type_of, download_key, preview_key
 from chatserver.assets.models import StoredFile
 from chatserver.assets.ranges import Part, matches, part_of
 from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound, StorageError
 from chatserver.identity.viewer import current_viewer
+from chatserver.imaging.processor import ImageProcessor
 from chatserver.state import State
 
 # Seconds that a presigned address is valid: long enough for a slow client to begin.
 PRESIGN_SECONDS = 300
 # Types that a browser may show; all others are only downloaded.
 SHOWN = {"image/png", "image/jpeg", "image/webp", "video/webm", "video/mp4"}
+_PREVIEWS = {f"{side}.webp": side for side in PREVIEW_SIDES}
 HEADERS = {
     # Cached by the browser and revalidated each time: after signing out on a shared computer the answer is 404,
     # and while signed in it is a 304 of a few bytes.
     "Cache-Control": "private, no-cache",
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
-    # A file opened directly is shown by the browser's viewer and cannot run anything.
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; sandbox",
+    # A file opened directly is shown by the browser's viewer, which lays it out with styles of its own, and cannot run
+    # anything.
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 log = structlog.get_logger(__name__)
 
 
+# Makes a derived file of the bytes of a stored PNG.
+Conversion = Callable[[ImageProcessor, bytes], Awaitable[bytes]]
+
+
 class Version(Struct, frozen=True, kw_only=True):
-    """What is served: the file itself, its thumbnail, or the picture in another format."""
+    """What is served: the file itself, its thumbnail, or the picture in another format or size, which `make` makes at
+    its first request."""
 
     key: str
     etag: str
     content_type: str
     filename: str
     size: int | None = None
+    make: Conversion | None = None
 
 
 async def serve_file(request: Request) -> Response:
@@ -97,13 +107,29 @@ def _version(file: StoredFile, filename: str) -> Version:
     if filename == "thumbnail.webp":
         return _derived(file, file.thumbnail_key, f"{stem}-small.webp", "thumbnail")
     if file.kind == "image" and extension in FORMATS and filename == stem + extension:
-        return _derived(file, download_key(file.storage_key, extension), filename, FORMATS[extension])
+        return _converted(file, filename, extension)
+    if file.kind == "image" and filename in _PREVIEWS:
+        return _preview(file, stem, _PREVIEWS[filename])
     raise NotFound
 
 
-def _derived(file: StoredFile, key: str, filename: str, what: str) -> Version:
+def _converted(file: StoredFile, filename: str, extension: str) -> Version:
+    wanted = FORMATS[extension]
+    key = download_key(file.storage_key, extension)
+    return _derived(file, key, filename, wanted, lambda pictures, png: pictures.convert_picture(png, wanted))
+
+
+def _preview(file: StoredFile, stem: str, side: int) -> Version:
+    key = preview_key(file.storage_key, side)
+    return _derived(
+        file, key, f"{stem}-{side}.webp", str(side), lambda pictures, png: pictures.shrink_picture(png, side)
+    )
+
+
+def _derived(file: StoredFile, key: str, filename: str, what: str, make: Conversion | None = None) -> Version:
     # Derived files change only with the file, so that its hash serves for both.
-    return Version(key=key, etag=f'"{file.sha256}-{what}"', content_type=content_type_of(key), filename=filename)
+    etag, content_type = f'"{file.sha256}-{what}"', content_type_of(key)
+    return Version(key=key, etag=etag, content_type=content_type, filename=filename, make=make)
 
 
 def _disposition(request: Request, version: Version) -> str:
@@ -113,17 +139,15 @@ def _disposition(request: Request, version: Version) -> str:
 
 
 async def _size_of_derived(state: State, file: StoredFile, version: Version) -> int:
-    """The size of a thumbnail or of another format, which is made at its first request."""
+    """The size of a thumbnail, or of another format or size, which is made at its first request."""
     stored = await state.storage.stat(version.key)
     if stored is not None:
         return stored.size
-    if version.key == file.thumbnail_key:
+    if version.make is None:
         raise _bytes_missing(version.key)
-    extension = version.key[version.key.rfind(".") :]
-    png = await _original(state, file)
-    converted = await state.pictures.convert_picture(png, FORMATS[extension])
-    await state.storage.put(version.key, converted, version.content_type)
-    return len(converted)
+    made = await version.make(state.pictures, await _original(state, file))
+    await state.storage.put(version.key, made, version.content_type)
+    return len(made)
 
 
 async def _original(state: State, file: StoredFile) -> bytes:

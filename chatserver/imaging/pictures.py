@@ -13,7 +13,6 @@ from chatserver.imaging import size_limits
 from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
-THUMBNAIL_SIDE = 512
 PLACEHOLDER_SIDE = 24
 # The least effort that still makes small files: twice the time (6 and 4) saves 2 % of a PNG and 5 % of a thumbnail, and
 # encoding is the largest share of the CPU time that a picture takes on this server.
@@ -133,7 +132,12 @@ def encode_png(image: Image.Image, provenance: Provenance) -> bytes:
 
 def thumbnail(image: Image.Image) -> bytes:
     """A WebP of at most 512 pixels a side."""
-    return _encode(_within(image, THUMBNAIL_SIDE), "WEBP", quality=82, method=WEBP_EFFORT)
+    return shrunk(image, size_limits.THUMBNAIL_SIDE)
+
+
+def shrunk(image: Image.Image, side: int) -> bytes:
+    """A WebP of at most `side` pixels a side; a smaller picture keeps its size."""
+    return _encode(_within(image, side), "WEBP", quality=82, method=WEBP_EFFORT)
 
 
 def placeholder(image: Image.Image) -> str:

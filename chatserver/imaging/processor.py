@@ -17,6 +17,7 @@ from chatserver.imaging.protocol import (
     DownloadFormat,
     Picture,
     Provenance,
+    ShrinkPicture,
     VerifyClip,
     VerifyPicture,
 )
@@ -95,6 +96,11 @@ class ImageProcessor:
         """A stored PNG as JPEG or WebP, for download. Raises Busy where MAX_WAITING callers wait already."""
         self._check_queue()
         return await self._run(ConvertPicture(png, wanted), bytes)
+
+    async def shrink_picture(self, png: bytes, side: int) -> bytes:
+        """A WebP of at most `side` pixels a side of a stored PNG. Raises Busy where MAX_WAITING callers wait already."""
+        self._check_queue()
+        return await self._run(ShrinkPicture(png, side), bytes)
 
     async def _run(self, task: msgspec.Struct, result: type[Result]) -> Result:
         try:

@@ -1,4 +1,4 @@
-"""The messages between `ImageProcessor` and its child processes: three tasks and their results, in msgpack."""
+"""The messages between `ImageProcessor` and its child processes: four tasks and their results, in msgpack."""
 
 from typing import Literal
 
@@ -38,7 +38,14 @@ class ConvertPicture(Struct, frozen=True, tag=True):
     format: DownloadFormat
 
 
-ImagingTask = VerifyPicture | VerifyClip | ConvertPicture
+class ShrinkPicture(Struct, frozen=True, tag=True):
+    """Make a WebP of at most `side` pixels a side of a stored PNG, for the page; answered by bytes."""
+
+    png: bytes
+    side: int
+
+
+ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@ refused only where it is far from the request: tiny, huge, or of another shape.
 
 Size = tuple[int, int]
 
+# The longer side of a thumbnail, in pixels.
+THUMBNAIL_SIDE = 512
+
 # Larger than anything that can be requested, small enough to decode in 256 MB.
 MAX_PIXELS = 25_000_000
 # A few pixels can still be a strip that no browser draws: WebP ends at 16,383 a side, canvases of phones much earlier.

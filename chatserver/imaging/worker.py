@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from chatserver.imaging import clips, pictures
-from chatserver.imaging.protocol import ConvertPicture, ImagingTask, VerifyClip, VerifyPicture
+from chatserver.imaging.protocol import ConvertPicture, ImagingTask, ShrinkPicture, VerifyClip, VerifyPicture
 from chatserver.processes import child
 
 _decoder = msgspec.msgpack.Decoder(ImagingTask)
@@ -24,6 +24,8 @@ def _do(task: ImagingTask) -> object:
             return clips.verify(data, provenance, requested)
         case ConvertPicture(png, wanted):
             return pictures.convert(png, wanted)
+        case ShrinkPicture(png, side):
+            return pictures.shrunk(pictures.decode(png), side)
 
 
 if __name__ == "__main__":

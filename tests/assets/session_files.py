@@ -32,17 +32,18 @@ from tests.support.people import make_session, make_user, run_sql
 SECRET_KEY = "a test's key"
 
 
-def picture(seed: int = 1, side: int = 96) -> Picture:
+def picture(seed: int = 1, side: int = 96, size: tuple[int, int] | None = None) -> Picture:
     """A small real PNG with all that is kept of it."""
     data, thumbnail = io.BytesIO(), io.BytesIO()
-    image = Image.effect_noise((side, side), 10 + seed % 90).convert("RGB")
+    width, height = size or (side, side)
+    image = Image.effect_noise((width, height), 10 + seed % 90).convert("RGB")
     image.save(data, "PNG")
     image.resize((24, 24)).save(thumbnail, "WEBP")
     return Picture(
         data=data.getvalue(),
         content_type="image/png",
-        width=side,
-        height=side,
+        width=width,
+        height=height,
         sha256=hashlib.sha256(data.getvalue()).hexdigest(),
         thumbnail=thumbnail.getvalue(),
         placeholder=base64.b64encode(thumbnail.getvalue()).decode(),

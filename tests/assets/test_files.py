@@ -4,6 +4,7 @@ import io
 import json
 
 import aiohttp
+import msgspec
 import pytest
 import yarl
 from PIL import Image
@@ -11,6 +12,7 @@ from PIL import Image
 from chatserver import ids, storage
 from chatserver.assets import service as assets
 from chatserver.assets import signatures
+from chatserver.assets.keys import preview_key
 from chatserver.runtime import clock
 from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture, serving
 from tests.support.people import add_member, make_user, run_sql
@@ -52,7 +54,7 @@ async def ask(
 async def test_the_owner_and_the_guest_see_the_file_and_nobody_else_learns_that_it_is_there(
     client, session_files, asset
 ):
-    for address in (asset.url, asset.thumbnail_url, asset.download_url, asset.url.replace(".png", ".jpg")):
+    for address in every_form(asset):
         for who in (session_files.ada, session_files.grace):
             assert (await ask(client, address, who))[0] == 200
         missing = address.replace(asset.id, ids.new())
@@ -61,6 +63,13 @@ async def test_the_owner_and_the_guest_see_the_file_and_nobody_else_learns_that_
             assert refused[0] == absent[0] == 404
             assert without_id(refused[2]) == without_id(absent[2])
             assert "ETag" not in refused[1] and "Content-Disposition" not in refused[1]
+
+
+def every_form(asset) -> list[str]:
+    """The addresses of everything that is served of a picture."""
+    folder = f"/files/{asset.id}"
+    others = [asset.url.replace(".png", extension) for extension in (".jpg", ".webp")]
+    return [asset.url, asset.download_url, asset.thumbnail_url, *others, f"{folder}/1024.webp", f"{folder}/2048.webp"]
 
 
 def without_id(body: bytes) -> object:
@@ -103,7 +112,8 @@ async def test_what_is_staged_or_deleted_is_not_there(client, session_files):
 
 async def test_a_signature_opens_one_file_for_a_while(client, session_files, asset, film):
     query = signatures.sign_address(SECRET_KEY, asset.id, session_files.ada, 60)
-    for address in (asset.url, asset.thumbnail_url, asset.url.replace(".png", ".webp")):
+    for address in every_form(asset):
+        address = address.removesuffix("?download")
         assert (await ask(client, f"{address}?{query}"))[0] == 200
         assert (await ask(client, f"{address}?{query}", session_files.mallory))[0] == 200
     assert (await ask(client, f"{asset.download_url}&{query}"))[1]["Content-Disposition"].startswith("attachment")
@@ -208,7 +218,9 @@ async def test_a_link_is_made_by_members_only_and_works_without_signing_in(clien
         "/files/{id}/../{id}/x.png", "/files/{id}/%2e%2e/secret-key", "/files/{id}/..", "/files/..%2f..%2fsecret-key/x",
         "/files/{id}/%2fetc%2fpasswd", "/files/{id}/....//", "/files/{id}/{stem}.png/x", "/files/not-an-id/{stem}.png",
         "/files/{id}%00/{stem}.png", "/files/%7B{id}%7D/x.png", "/files/{id}/%FF%FE", "/files/{id}/\\..\\x.png",
-        "/files/{id}/.jpg", "/files/{id}/thumbnail.jpg", "/files/{id}/1.png", "/files/{id}/{stem}.png%0d%0aX:%20y",
+        "/files/{id}/.jpg", "/files/{id}/thumbnail.jpg", "/files/{id}/1.png", "/files/{id}/1025.webp",
+        "/files/{id}/01024.webp", "/files/{id}/512.webp", "/files/{id}/1024.jpg", "/files/{id}/-1024.webp",
+        "/files/{id}/{stem}.png%0d%0aX:%20y",
     ],
 )  # fmt: skip
 async def test_no_other_address_leads_anywhere(client, session_files, asset, address):
@@ -240,7 +252,7 @@ async def test_the_whole_file_with_every_header(client, session_files, asset):
 
 
 async def test_head_is_get_without_the_body(client, session_files, asset, film):
-    for address in (asset.url, asset.thumbnail_url, asset.download_url, film.url, asset.url.replace(".png", ".webp")):
+    for address in (*every_form(asset), film.url):
         status, headers, body = await ask(client, address, session_files.ada)
         head_status, head_headers, nothing = await ask(client, address, session_files.ada, "HEAD")
         assert (head_status, nothing) == (status, b"") == (200, b"")
@@ -276,9 +288,48 @@ async def test_a_picture_is_there_in_other_formats_made_once(client, session_fil
     assert (await ask(client, address, session_files.ada, Range="bytes=0-9"))[2] == first[2][:10]
 
 
+async def test_a_picture_is_there_in_the_sizes_of_screens_made_once(client, session_files):
+    asset = await session_files.create_file(picture(7, size=(1600, 1200)))
+    assert asset.srcset.split(", ") == [
+        f"/files/{asset.id}/thumbnail.webp 512w",
+        f"/files/{asset.id}/1024.webp 1024w",
+        f"/files/{asset.id}/2048.webp 1600w",
+    ]
+    for name, size in (("1024.webp", (1024, 768)), ("2048.webp", (1600, 1200))):
+        status, headers, body = await ask(client, f"/files/{asset.id}/{name}", session_files.ada)
+        image = Image.open(io.BytesIO(body))
+        assert (status, image.format, image.size) == (200, "WEBP", size)
+        assert headers["Content-Type"] == "image/webp"
+        assert headers["Content-Disposition"].startswith('inline; filename="')
+        file = await session_files.database.run_as(session_files.ada, assets.find_file, asset.id)
+        key = preview_key(file.storage_key, int(name.removesuffix(".webp")))
+        assert await session_files.storage.get(key) == body
+        again = await ask(client, f"/files/{asset.id}/{name}", session_files.ada)
+        assert (again[2], again[1]["ETag"]) == (body, headers["ETag"])
+        assert (await ask(client, f"/files/{asset.id}/{name}", session_files.ada, If_None_Match=again[1]["ETag"]))[
+            0
+        ] == 304
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"),
+    [
+        ((512, 512), ["512w"]), ((288, 512), ["288w"]), ((64, 48), ["64w"]), ((513, 300), ["512w", "513w"]),
+        ((576, 1024), ["288w", "576w"]), ((1024, 1025), ["512w", "1023w", "1024w"]),
+        ((4096, 64), ["512w", "1024w", "2048w"]),
+    ],
+)  # fmt: skip
+def test_a_page_asks_for_no_more_pixels_than_there_are(asset, size, widths):
+    srcset = msgspec.structs.replace(asset, width=size[0], height=size[1]).srcset
+    assert [each.split()[1] for each in srcset.split(", ")] == widths
+
+
 async def test_a_clip_has_no_picture_formats(client, session_files, film):
+    assert film.srcset == f"{film.thumbnail_url} {film.width}w"
     for extension in (".jpg", ".webp", ".png"):
         assert (await ask(client, film.url.replace(".webm", extension), session_files.ada))[0] == 404
+    for name in ("1024.webp", "2048.webp"):
+        assert (await ask(client, f"/files/{film.id}/{name}", session_files.ada))[0] == 404
     assert (await ask(client, film.thumbnail_url, session_files.ada))[2] == CLIP.thumbnail
 
 

@@ -136,6 +136,7 @@ async def test_every_format_is_decoded_and_encoded_in_a_confined_child():
             picture = await processor.verify_picture(samples.picture(kind), **said)
         for wanted in ("jpeg", "webp"):
             assert await processor.convert_picture(picture.data, wanted)
+        assert await processor.shrink_picture(picture.data, 24)
         for container, codec in (("webm", "libvpx"), ("webm", "libvpx-vp9"), ("webm", "libsvtav1"), ("mp4", "libx264")):
             assert (await processor.verify_clip(samples.clip(container, codec), **said)).width == 96
     finally:
