@@ -22,6 +22,7 @@ class Filters(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: Literal["", "image", "video"] = ""
     status: Literal["", "done", "failed", "cancelled"] = ""
+    favorite: Literal["", "true"] = ""
     q: str = ""
 
     def link(self, **changed: str) -> str:
@@ -31,12 +32,13 @@ class Filters(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def show_history(request: Request) -> Response:
-    """One's own generations, newest first, by kind, status and words."""
+    """One's own generations, newest first, by kind, status, favourites and words."""
     viewer = require_viewer(request)
     filters = _filters(request)
     query = generations.HistoryQuery(
         kind=filters.kind or None,
         status=filters.status or None,
+        favorite=True if filters.favorite else None,
         q=filters.q or None,
         before=request.query_params.get("before"),
         limit=PAGE,

@@ -192,6 +192,8 @@ def test_an_empty_history_differs_from_one_without_a_match() -> None:
     shown = {"generations": (), "next": None, "first": True}
     assert "Nothing made yet" in draw("generations/history.html", filters=Filters(), **shown)
     assert "No match" in draw("generations/history.html", filters=Filters(q="x"), **shown)
+    assert "No favourites yet" in draw("generations/history.html", filters=Filters(favorite="true"), **shown)
+    assert "No match" in draw("generations/history.html", filters=Filters(favorite="true", q="x"), **shown)
 
 
 def test_filters_keep_each_other() -> None:
