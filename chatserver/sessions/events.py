@@ -1,5 +1,9 @@
 """What sessions announce."""
 
+from typing import Literal
+
+from msgspec import Struct
+
 from chatserver.events import Event
 from chatserver.sessions.models import Session
 
@@ -22,8 +26,18 @@ class SessionDeleted(Event, frozen=True, kw_only=True, tag="session.deleted"):
         return True
 
 
+class UsualDuration(Struct, frozen=True):
+    """The median seconds of the latest pictures or clips of one kind, model and size in pixels (width times height)."""
+
+    kind: Literal["image", "video"]
+    model: str
+    pixels: int
+    seconds: float
+
+
 class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
-    """Counts of the session, the median seconds of a picture, the queue's length, and the session's open sockets."""
+    """Counts of the session, the median seconds of a picture, those of each kind, model and size of which enough were made
+    lately, the queue's length, and the session's open sockets."""
 
     messages: int
     images: int
@@ -31,6 +45,7 @@ class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
     tokens_in: int
     tokens_out: int
     median_seconds: float | None
+    usual: tuple[UsualDuration, ...]
     queue_length: int
     connections: int
 

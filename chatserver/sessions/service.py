@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
+
 from chatserver import credits
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound, SessionExpired
 from chatserver.events import session_channel
-from chatserver.sessions.events import SessionChanged, StatsChanged
+from chatserver.sessions.events import SessionChanged, StatsChanged, UsualDuration
 from chatserver.sessions.models import Card, Cover, Member, Membership, Session
 from chatserver.users import rate_limits
 
@@ -132,6 +134,7 @@ def _stats_from(row: Row) -> StatsChanged:
         tokens_in=row["tokens_in"],
         tokens_out=row["tokens_out"],
         median_seconds=None if median is None else round(median, 1),
+        usual=msgspec.convert(row["usual"], tuple[UsualDuration, ...]),
         queue_length=row["queue_length"],
         connections=0,
     )

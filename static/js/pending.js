@@ -30,7 +30,7 @@ function fillStacks(message, { count = 1, width = 512, height = 512 }) {
   first.removeAttribute("id")
   const card = first.querySelector("generation-card")
   card.removeAttribute("id")
-  card.dataset.created = message.dataset.created
+  Object.assign(card.dataset, { created: message.dataset.created, width, height })
   Object.assign(card.querySelector("canvas"), { width, height })
   stacks.dataset.count = count
   for (let index = 1; index < count; index++) stacks.append(first.cloneNode(true))

@@ -39,6 +39,23 @@ async def test_pieces_of_a_reply_are_joined_whatever_is_doubled_or_missing(page,
     assert await run(page, "models/delta_buffer", body, [pieces, length]) == expected
 
 
+@pytest.mark.parametrize(
+    ("seconds", "usual", "expected"),
+    [(6, 8, "6 s · usually 8 s"), (16, 8, "16 s · usually 8 s"), (17, 8, "17 s"), (6, None, "6 s")],
+)
+async def test_the_usual_time_is_not_said_once_it_has_passed_twofold(page, seconds, usual, expected) -> None:
+    assert await run(page, "models/progress", "return m.describeElapsed(...x)", [seconds, usual]) == expected
+
+
+async def test_the_usual_time_is_that_of_one_kind_model_and_size(page) -> None:
+    body = """
+      m.setUsualDurations([
+        { kind: "image", model: "a", pixels: 4, seconds: 2 }, { kind: "video", model: "a", pixels: 4, seconds: 9 }])
+      return [["image", "a", 4], ["video", "a", 4], ["image", "b", 4], ["image", "a", 5]]
+        .map(([kind, model, pixels]) => m.usualDuration({ kind, model, pixels }))"""
+    assert await run(page, "models/usual_duration", body) == [2, 9, None, None]
+
+
 async def test_reconnecting_backs_off_with_jitter_and_comes_back_soon_after_a_restart(page) -> None:
     delays = await run(
         page, "models/backoff", "return [0, 1, 3, 20].map((n) => m.reconnectDelay(1006, '', n, () => 1))"

@@ -14,7 +14,7 @@ from chatserver.generations.models import Generation, GenerationFault, Stage
 from chatserver.identity.colours import hue_of
 from chatserver.messages.models import Author, Message
 from chatserver.plans.models import Plan, Price
-from chatserver.sessions.events import StatsChanged
+from chatserver.sessions.events import StatsChanged, UsualDuration
 from chatserver.sessions.models import Member, Session
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
@@ -163,6 +163,7 @@ def stats(**changed: Any) -> StatsChanged:
         "tokens_in": 812,
         "tokens_out": 1204,
         "median_seconds": 6.4,
+        "usual": (UsualDuration("image", "sketch", 512 * 512, 6.4),),
         "queue_length": 2,
         "connections": 2,
     }

@@ -1,7 +1,7 @@
 // <session-stats>: the session's counts, the usual duration of a picture and the length of the queue.
 import { setText, slot } from "../helpers/dom.js"
 import { formatDuration } from "../helpers/time.js"
-import { setUsualDuration } from "../models/usual_duration.js"
+import { setUsualDurations } from "../models/usual_duration.js"
 import { socket } from "../socket.js"
 
 const number = new Intl.NumberFormat()
@@ -10,7 +10,6 @@ export class SessionStats extends HTMLElement {
   #unsubscribe = null
 
   connectedCallback() {
-    setUsualDuration(Number(slot(this, "usual").dataset.seconds) || null)
     this.#unsubscribe = socket.on("stats", (stats) => this.#show(stats))
   }
 
@@ -20,7 +19,7 @@ export class SessionStats extends HTMLElement {
 
   #show(stats) {
     const usual = stats.median_seconds ?? null
-    setUsualDuration(usual)
+    setUsualDurations(stats.usual)
     for (const name of ["images", "videos", "messages"]) setText(slot(this, name), number.format(stats[name]))
     setText(slot(this, "tokens"), `${number.format(stats.tokens_in)} in · ${number.format(stats.tokens_out)} out`)
     setText(slot(this, "usual"), usual ? formatDuration(usual) : "not known yet")

@@ -32,9 +32,9 @@ export function describeStage(stage) {
   return parts.join(", ") + (cause ? ` · ${cause}` : "")
 }
 
-/** The elapsed time, against the usual duration where one is known; both in seconds. */
+/** The elapsed time, against the usual duration where one is known and not passed twofold; both in seconds. */
 export function describeElapsed(seconds, usual) {
-  return usual ? `${formatDuration(seconds)} · usually ${formatDuration(usual)}` : formatDuration(seconds)
+  return usual && seconds <= 2 * usual ? `${formatDuration(seconds)} · usually ${formatDuration(usual)}` : formatDuration(seconds)
 }
 
 function ordinal(number) {

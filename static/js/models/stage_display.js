@@ -66,10 +66,10 @@ export class StageDisplay {
 
   #elapsed() {
     if (this.#card.closest("[data-local-pending]")) return ""
-    const { status, created, started, kind } = this.#card.dataset
+    const { status, created, started, kind, model, width, height } = this.#card.dataset
     const queued = status === "queued"
     const seconds = (now() - Date.parse(queued ? created : started || created)) / 1000
     if (queued) return `waiting ${formatDuration(seconds)}`
-    return describeElapsed(seconds, kind === "image" ? usualDuration() : null)
+    return describeElapsed(seconds, usualDuration({ kind, model, pixels: width * height }))
   }
 }

@@ -1,11 +1,13 @@
-// How long a picture usually takes now, as the server measured it.
-let seconds = null
+// How long pictures and clips usually take now, as the server measured it: by kind, model and pixels.
+let durations = []
 
-/** Seconds, or null while none is known. */
-export function usualDuration() {
-  return seconds
+/** Seconds that one of this kind, model and number of pixels usually takes; null where too few were made. */
+export function usualDuration({ kind, model, pixels }) {
+  const like = (each) => each.kind === kind && each.model === model && each.pixels === pixels
+  return durations.find(like)?.seconds ?? null
 }
 
-export function setUsualDuration(value) {
-  seconds = value
+/** Takes the field `usual` of a `stats` event. */
+export function setUsualDurations(usual) {
+  durations = usual
 }

@@ -1,0 +1,32 @@
+"""The statistics of a session: what is usual is said of alike pictures only, and of those of which enough were made."""
+
+from chatserver.sessions import service as sessions
+from tests.support.people import make_session, make_user, run_sql
+
+MADE = """
+  WITH said AS (
+    INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, text, client_id, seq)
+    SELECT gen_random_uuid(), $1, $2, 'user', 'Ada', 'text', '', gen_random_uuid()::text, coalesce(max(seq), 0) + 1
+      FROM messages WHERE session_id = $1 RETURNING id
+  )
+  INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height, model, status,
+                           started_at, finished_at)
+  SELECT gen_random_uuid(), said.id, $1, $2, $3, 1, 'a boat', 7, $4, $5, $6, 'done', now() - make_interval(secs => $7), now()
+    FROM said"""
+
+
+async def test_the_usual_time_is_that_of_alike_pictures_and_of_none_of_which_two_were_made(database):
+    ada = await make_user(database, "Ada")
+    session = await make_session(database, ada)
+    for seconds in (2, 3, 400):
+        await run_sql(database, MADE, session, ada, "image", 128, 128, "m", seconds)
+    for seconds in (14, 15, 16, 17):
+        await run_sql(database, MADE, session, ada, "image", 1024, 1024, "m", seconds)
+    for seconds in (60, 62):
+        await run_sql(database, MADE, session, ada, "image", 1024, 1024, "another model", seconds)
+    for seconds in (30, 31, 32):
+        await run_sql(database, MADE, session, ada, "video", 1024, 1024, "m", seconds)
+    told = (await database.run_as(ada, sessions.stats, [session]))[session]
+    usual = {(each.kind, each.model, each.pixels): each.seconds for each in told.usual}
+    ours = {key: seconds for key, seconds in usual.items() if key[1] in {"m", "another model"}}
+    assert ours == {("image", "m", 128**2): 3, ("image", "m", 1024**2): 15.5, ("video", "m", 1024**2): 31}
