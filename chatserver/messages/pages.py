@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from chatserver import ids, messages, plans, sessions, users
+from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
 from chatserver.identity.viewer import require_viewer
@@ -38,6 +39,7 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     sessions: list[Session]
     messages: list[Message]
     before: str | None
+    hue: int | None
     stats: StatsChanged
     preferences: Preferences
 
@@ -60,6 +62,7 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
         sessions=await sessions.list_sessions(tx),
         messages=older.messages,
         before=older.before,
+        hue=await assets.newest_hue(tx, session_id),
         stats=stats[session_id],
         preferences=await users.preferences(tx, viewer_id),
     )
