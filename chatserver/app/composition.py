@@ -56,9 +56,10 @@ from chatserver.realtime.events import CommandReply, More, Presence, Typing, Wel
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import SocketLimits
 from chatserver.runtime import gc_tuning, loop_lag, paths
+from chatserver.sessions import commands as session_commands
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
-from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged
+from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged, SummariesChanged
 from chatserver.state import State
 from chatserver.text import confusables
 from chatserver.users import pages as user_pages
@@ -250,6 +251,7 @@ COMMANDS = [
     *message_commands.COMMANDS,
     *generation_commands.COMMANDS,
     *asset_commands.COMMANDS,
+    *session_commands.COMMANDS,
 ]
 
 
@@ -308,6 +310,6 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
-    server_events = (Welcome, *BROKER_EVENTS, Presence, Typing, More, CommandReply)
+    server_events = (Welcome, *BROKER_EVENTS, SummariesChanged, Presence, Typing, More, CommandReply)
     http.state.documents = documents.make(API, COMMANDS, server_events, state.config)
     return http

@@ -1,8 +1,8 @@
 """What changes with time alone, broadcast to the sessions that are open in this process.
 
-Every second: places in the queue, and credits that became available; every two seconds: statistics, and the expiry of
-sessions. Each is one query, whatever the number of sessions. Only values that differ from the last broadcast are sent, and
-only to the sockets of this process: the others tick for theirs.
+Every second: places in the queue, and credits that became available; every two seconds: statistics, the expiry of sessions,
+and changes in the lists of sessions. Each is one query or two, whatever the number of sessions. Only values that differ
+from the last broadcast are sent, and only to the sockets of this process: the others tick for theirs.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from chatserver import credits, sessions
+from chatserver.app.summary_feed import SummaryFeed
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
@@ -21,7 +22,7 @@ from chatserver.generations.provider_limits import FallbackChain
 from chatserver.realtime.hub import Hub
 
 TICK_SECONDS = 1.0
-STATS_TICKS, EXPIRY_TICKS = 2, 2
+STATS_TICKS, EXPIRY_TICKS, SUMMARY_TICKS = 2, 2, 2
 # Places in the queue are sent again when unchanged, for sockets that were opened since.
 REPEAT_TICKS = 2
 
@@ -33,6 +34,7 @@ class Ticker:
 
     def __init__(self, database: Database, hub: Hub, chain: FallbackChain) -> None:
         self._database, self._hub, self._chain = database, hub, chain
+        self._summaries = SummaryFeed(database, hub)
         self._credits_until: datetime | None = None
         # The last event sent under each key; emptied when no session is open here.
         self._sent: dict[str, Event] = {}
@@ -56,6 +58,7 @@ class Ticker:
             await run(sessions.expire)
         if not open_here:
             self._sent.clear()
+            await self._summaries.send_changes()
             return
         self._credits_until, freed = await run(_freed_credits, open_here, self._credits_until)
         for session_id, event in freed.items():
@@ -65,6 +68,8 @@ class Ticker:
         self._publish_changed(await run(queue_positions.of_sessions, open_here, self._chain))
         if number % STATS_TICKS == 0:
             self._publish_changed(await self._stats(open_here))
+        if number % SUMMARY_TICKS == 0:
+            await self._summaries.send_changes()
 
     async def _stats(self, open_here: list[str]) -> list[tuple[str, str, Event]]:
         found = await self._database.run_system(sessions.stats, open_here)

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
+from chatserver.database.patterns import containing
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
 from chatserver.generations.models import ENDED, Generation, GenerationStatus, History, ModelChoice, ModelChoices
@@ -130,7 +131,7 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
         "status": query.status,
         "session_id": None if query.session_id is None else ids.parse(query.session_id, "session_id"),
         "before": None if query.before is None else ids.parse(query.before, "before"),
-        "pattern": None if not query.q else f"%{_escape_like(query.q)}%",
+        "pattern": None if not query.q else containing(query.q),
         "limit": query.limit + 1,
     }
     # With one query for both, the database would read all pictures of a person for the few that are favourites.
@@ -142,10 +143,6 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
     more = len(rows) > query.limit
     assets = await tx.fetch_all("generations.assets_of", generation_ids=[row["id"] for row in shown])
     return History(Generation.from_rows(shown, assets), shown[-1]["id"] if more else None)
-
-
-def _escape_like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def _creator_membership(tx: Transaction, session_id: str) -> Membership:

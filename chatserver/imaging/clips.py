@@ -10,7 +10,7 @@ from av.container import InputContainer
 from PIL import Image
 
 from chatserver.imaging import containers, size_limits
-from chatserver.imaging.pictures import Unreadable, check_size, hue, placeholder, thumbnail
+from chatserver.imaging.pictures import Unreadable, check_size, placeholder, thumbnail
 from chatserver.imaging.protocol import Clip, Provenance
 from chatserver.processes import preloading
 
@@ -61,7 +61,6 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         thumbnail=thumbnail(poster),
         placeholder=placeholder(poster),
         duration_seconds=round(duration, 3),
-        hue=hue(poster),
     )
 
 

@@ -10,7 +10,6 @@ import PIL
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
 
 from chatserver.imaging import size_limits
-from chatserver.imaging.hues import dominant_hue
 from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
@@ -89,7 +88,6 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         sha256=hashlib.sha256(png).hexdigest(),
         thumbnail=thumbnail(image),
         placeholder=placeholder(image),
-        hue=hue(image),
     )
 
 
@@ -146,11 +144,6 @@ def placeholder(image: Image.Image) -> str:
     """The base64 of a WebP of at most 24 pixels a side."""
     tiny = _within(_on_white(image), PLACEHOLDER_SIDE)
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
-
-
-def hue(image: Image.Image) -> int | None:
-    """The hue of most of its colour, 0–359; None where it is grey."""
-    return dominant_hue(_within(_on_white(image), PLACEHOLDER_SIDE))
 
 
 def _format(data: bytes) -> str:

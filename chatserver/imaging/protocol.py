@@ -50,8 +50,7 @@ ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture
 
 class Picture(Struct, frozen=True, kw_only=True):
     """A verified picture. `data` is a PNG, sizes are in pixels, `thumbnail` a WebP of at most 512 pixels a side,
-    `placeholder` the base64 of a WebP of at most 24 pixels a side, `hue` that of most of its colour (OKLCH, 0–359; None
-    where it is grey)."""
+    `placeholder` the base64 of a WebP of at most 24 pixels a side."""
 
     data: bytes
     content_type: str
@@ -60,11 +59,10 @@ class Picture(Struct, frozen=True, kw_only=True):
     sha256: str
     thumbnail: bytes
     placeholder: str
-    hue: int | None = None
 
 
 class Clip(Struct, frozen=True, kw_only=True):
-    """A verified clip: WebM or MP4 with one video stream. `thumbnail`, `placeholder` and `hue` are its poster frame's."""
+    """A verified clip: WebM or MP4 with one video stream. `thumbnail` and `placeholder` show its poster frame."""
 
     data: bytes
     content_type: str
@@ -74,4 +72,3 @@ class Clip(Struct, frozen=True, kw_only=True):
     thumbnail: bytes
     placeholder: str
     duration_seconds: float
-    hue: int | None = None

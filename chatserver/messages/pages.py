@@ -9,7 +9,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from chatserver import ids, messages, plans, sessions, users
-from chatserver.assets import service as assets
+from chatserver.assets import pictures
+from chatserver.assets.pictures import PicturesPage
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
 from chatserver.identity.viewer import require_viewer
@@ -17,7 +18,7 @@ from chatserver.messages import composer, rendering
 from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
-from chatserver.sessions.models import Session
+from chatserver.sessions.models import Session, SessionSummary
 from chatserver.state import State
 from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
@@ -36,11 +37,11 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     session: Session
     plan: Plan
     plans: list[Plan]
-    sessions: list[Session]
+    summaries: list[SessionSummary]
     messages: list[Message]
     before: str | None
-    hue: int | None
     stats: StatsChanged
+    pictures: PicturesPage
     preferences: Preferences
 
 
@@ -59,11 +60,11 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
         session=session,
         plan=await plans.find(tx, session.plan_id),
         plans=await plans.list_plans(tx),
-        sessions=await sessions.list_sessions(tx),
+        summaries=await sessions.list_summaries(tx, viewer_id, session_id),
         messages=older.messages,
         before=older.before,
-        hue=await assets.newest_hue(tx, session_id),
         stats=stats[session_id],
+        pictures=await pictures.list_of_session(tx, session_id),
         preferences=await users.preferences(tx, viewer_id),
     )
 
@@ -110,6 +111,21 @@ async def show_older(request: Request) -> Response:
     return HTMLResponse(body, headers={"Cache-Control": "no-store"})
 
 
+async def show_pictures(request: Request) -> Response:
+    """A page of the session's pictures before a file, all or the favourites, as fragments for the list beside the stream."""
+    viewer, state = require_viewer(request), _state(request)
+    session_id, query = ids.parse(request.path_params["session_id"]), request.query_params
+    before = ids.parse(query["before"]) if query.get("before") else None
+    page = await state.database.run_as(viewer.id, _read_pictures, session_id, before, query.get("favorites") == "yes")
+    body = templating.draw(site_of(request), "sessions/_pictures_page.html", page=page)
+    return HTMLResponse(body, headers={"Cache-Control": "no-store"})
+
+
+async def _read_pictures(tx: Transaction, session_id: str, before: str | None, favorites: bool) -> PicturesPage:
+    await sessions.membership(tx, session_id)
+    return await pictures.list_of_session(tx, session_id, before=before, favorites=favorites)
+
+
 async def show_invite_code(request: Request) -> Response:
     """The invite link as a QR code, for the owner."""
     viewer, state = require_viewer(request), _state(request)
@@ -129,5 +145,6 @@ def _state(request: Request) -> State:
 PAGES = [
     Route("/sessions/{session_id}", show_session),
     Route("/sessions/{session_id}/messages", show_older),
+    Route("/sessions/{session_id}/pictures", show_pictures),
     Route("/sessions/{session_id}/invite.svg", show_invite_code),
 ]

@@ -8,8 +8,10 @@ from chatserver import messages
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.errors import Invalid
 from chatserver.generations import deletion as generation_deletion
+from chatserver.messages import search as message_search
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, kept_text
+from chatserver.messages.search import SearchResult
 from chatserver.validation import LARGEST_NUMBER
 
 
@@ -28,6 +30,17 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
     after: Seq | None = None
     before: Seq | None = None
     limit: int = messages.PAGE
+
+
+class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):
+    """Words that must all occur, in any order."""
+
+    q: str = ""
+
+
+async def search(request: ApiRequest) -> SearchResult:
+    q = request.query(SearchQuery).q
+    return await request.state.database.run_as(request.viewer.id, message_search.search, q)
 
 
 async def show_messages(request: ApiRequest) -> messages.Page:
@@ -60,6 +73,14 @@ async def stop_message(request: ApiRequest) -> MessageAnswer:
 
 
 ROUTES = [
+    Endpoint(
+        "GET",
+        "/search",
+        search,
+        summary="Your sessions by title, your messages and prompts by their words",
+        query=SearchQuery,
+        answer=SearchResult,
+    ),
     Endpoint(
         "GET",
         "/sessions/{session_id}/messages",

@@ -232,6 +232,10 @@ class Hub:
         here = len(channel) if channel is not None else 0
         return here + sum(user.connections for user in self._cluster.users(session_id))
 
+    def open_connections(self) -> list[Connection]:
+        """The sockets here whose users are known to be members and whose snapshots were sent."""
+        return [each for each in self.admission.connections() if each.is_open and not each.is_closed]
+
     def accepts(self, request: ConnectRequest) -> bool:
         """Whether one more socket is within the limits of its user and address, over all processes."""
         return self.admission.admits(request, self._cluster.sockets)

@@ -15,7 +15,16 @@ from chatserver.sessions.export import export_page, export_purchases_page
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.member_names import name_unnamed_members, rename_member
 from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
-from chatserver.sessions.models import Card, Invitation, Member, Membership, Removal, Session
+from chatserver.sessions.models import (
+    Card,
+    FoundSession,
+    Invitation,
+    Member,
+    Membership,
+    Removal,
+    Session,
+    SessionSummary,
+)
 from chatserver.sessions.service import (
     active_membership,
     allow_guests,
@@ -31,15 +40,18 @@ from chatserver.sessions.service import (
     sequences,
     stats,
 )
+from chatserver.sessions.summaries import list_summaries, mark_seen, marks, search_titles, summaries_of
 from chatserver.sessions.titles import rename, replace_automatic_title, set_automatic_title
 
 __all__ = [
     "Card",
+    "FoundSession",
     "Invitation",
     "Member",
     "Membership",
     "Removal",
     "Session",
+    "SessionSummary",
     "active_membership",
     "allow_guests",
     "announce",
@@ -62,9 +74,12 @@ __all__ = [
     "list_recent",
     "list_removals",
     "list_sessions",
+    "list_summaries",
     "lock",
     "mark_deleted",
     "mark_purged",
+    "mark_seen",
+    "marks",
     "membership",
     "name_unnamed_members",
     "next_seq",
@@ -79,10 +94,12 @@ __all__ = [
     "require_instant",
     "require_owner",
     "revoke",
+    "search_titles",
     "sequences",
     "session_quota",
     "set_automatic_title",
     "stats",
+    "summaries_of",
     "was_deleted",
     "was_removed",
 ]

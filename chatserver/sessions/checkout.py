@@ -36,7 +36,7 @@ async def buy(
         id=session_id,
         user_id=user_id,
         plan_id=plan.id,
-        title=titles.default_title(plan.name) if untitled else single_line("title", title or "", titles.LONGEST),
+        title=titles.DEFAULT if untitled else single_line("title", title or "", titles.LONGEST),
         untitled=untitled,
         minutes=plan.minutes,
     )

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.events import Event
-from chatserver.sessions.models import Session
+from chatserver.sessions.models import Session, SessionSummary
 
 
 class SessionChanged(Event, frozen=True, kw_only=True, tag="session"):
@@ -37,7 +37,10 @@ class UsualDuration(Struct, frozen=True):
 
 class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
     """Counts of the session, the median seconds of a picture, those of each kind, model and size of which enough were made
-    lately, the queue's length, and the session's open sockets."""
+    lately, the queue's length, and the session's open sockets.
+
+    `queued` and `rendering` count the session's own pictures and clips that are not finished; `queue_length` everybody's.
+    """
 
     messages: int
     images: int
@@ -47,7 +50,16 @@ class StatsChanged(Event, frozen=True, kw_only=True, tag="stats"):
     median_seconds: float | None
     usual: tuple[UsualDuration, ...]
     queue_length: int
+    queued: int
+    rendering: int
     connections: int
 
     def merge_key(self) -> str | None:
         return "stats"
+
+
+class SummariesChanged(Event, frozen=True, kw_only=True, tag="sessions"):
+    """Sessions of one user that changed, for the list of them; `removed` are the ids of those that are no longer theirs."""
+
+    summaries: tuple[SessionSummary, ...]
+    removed: tuple[str, ...] = ()

@@ -63,6 +63,47 @@ class Session(Struct, frozen=True, kw_only=True):
         )
 
 
+class SessionSummary(Struct, frozen=True, kw_only=True):
+    """A session in its member's list.
+
+    `cover_url` is the thumbnail of its newest picture, `hue` (0–11) the colour of a session without one; `queued` and
+    `rendering` count what is being made in it, `unread` its messages that are new to this member or have changed since (100
+    at most; not what they wrote themselves).
+    """
+
+    id: str
+    title: str
+    status: SessionStatus
+    expires_at: datetime
+    cover_url: str | None
+    hue: int
+    queued: int
+    rendering: int
+    unread: int
+
+    @classmethod
+    def from_row(cls, row: Row) -> "SessionSummary":
+        return cls(
+            id=row["id"],
+            title=row["title"],
+            status=row["state"],
+            expires_at=row["expires_at"],
+            cover_url=None if row["cover_id"] is None else f"/files/{row['cover_id']}/thumbnail.webp",
+            hue=colours.hue_of(row["id"]),
+            queued=row["queued"],
+            rendering=row["rendering"],
+            unread=row["unread"],
+        )
+
+
+class FoundSession(Struct, frozen=True, kw_only=True):
+    """A session found by its title."""
+
+    id: str
+    title: str
+    status: SessionStatus
+
+
 class Membership(Struct, frozen=True, kw_only=True):
     """A user's membership of a session, with what verbs need to know of the session, its owner and its plan.
 

@@ -136,6 +136,8 @@ def _stats_from(row: Row) -> StatsChanged:
         median_seconds=None if median is None else round(median, 1),
         usual=msgspec.convert(row["usual"], tuple[UsualDuration, ...]),
         queue_length=row["queue_length"],
+        queued=row["queued"],
+        rendering=row["rendering"],
         connections=0,
     )
 

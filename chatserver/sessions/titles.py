@@ -10,6 +10,8 @@ from chatserver.users import rate_limits
 from chatserver.validation import single_line, visible
 
 LONGEST = 120
+# The title of a session that has no other.
+DEFAULT = "New session"
 # Characters that fit on one line of the list of sessions.
 _AUTOMATIC_LENGTH = 40
 # Shorter texts are greetings ("hello there"), which do not describe a session.
@@ -40,8 +42,8 @@ async def set_automatic_title(tx: Transaction, membership: Membership, text: str
 
 async def replace_automatic_title(tx: Transaction, session_id: str, deleted_text: str) -> None:
     """Replaces a title made from a text that is now deleted: by one from the next descriptive text, or the default."""
-    row = await tx.fetch_one("sessions.title", session_id=session_id)
-    if row is None or not deleted_text or shorten(deleted_text) != row["title"]:
+    current = await tx.fetch_value("sessions.title", session_id=session_id)
+    if not deleted_text or shorten(deleted_text) != current:
         return
     texts = await tx.fetch_all("sessions.owner_texts", session_id=session_id)
     titles = (shorten(each["text"]) for each in texts if _is_descriptive(each["text"], prompt=each["prompt"]))
@@ -50,15 +52,10 @@ async def replace_automatic_title(tx: Transaction, session_id: str, deleted_text
     await tx.execute(
         "sessions.replace_title",
         session_id=session_id,
-        title=title or default_title(row["plan_name"]),
+        title=title or DEFAULT,
         untitled=untitled,
     )
     await service.announce(tx, session_id)
-
-
-def default_title(plan_name: str) -> str:
-    """The title of a session that has no other."""
-    return f"{plan_name} session"
 
 
 def _is_descriptive(text: str, *, prompt: bool) -> bool:

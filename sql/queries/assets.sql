@@ -7,19 +7,15 @@ SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation
 -- name: stage
 -- A row, made before its bytes are stored. The same attempt may stage again until the row is shown.
 INSERT INTO assets (id, session_id, user_id, generation_id, attempt, kind, content_type, width, height, bytes, sha256,
-                    filename, storage_key, thumbnail_key, placeholder, duration_seconds, hue)
+                    filename, storage_key, thumbnail_key, placeholder, duration_seconds)
 VALUES (:id, :session_id, :user_id, :generation_id, :attempt, :kind, :content_type, :width, :height, :bytes, :sha256,
-        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds, :hue)
+        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds)
 ON CONFLICT (storage_key) DO UPDATE
    SET content_type = excluded.content_type, width = excluded.width, height = excluded.height, bytes = excluded.bytes,
        sha256 = excluded.sha256, placeholder = excluded.placeholder, duration_seconds = excluded.duration_seconds,
-       hue = excluded.hue, created_at = now()
+       created_at = now()
  WHERE assets.status = 'staged'
 RETURNING id, storage_key, thumbnail_key;
-
--- name: newest_hue
--- The hue of a session's newest picture or clip that has one.
-SELECT hue FROM assets WHERE session_id = :session_id AND status = 'stored' AND hue IS NOT NULL ORDER BY id DESC LIMIT 1;
 
 -- name: store
 -- Shows an asset, whose bytes are stored now. No row where the sweeper has removed it as abandoned.
@@ -93,3 +89,17 @@ UPDATE assets SET status = 'deleted', favorite = false, filename = '', placehold
 -- A page of a user's files, for the export.
 SELECT id, session_id, generation_id, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
   FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
+
+-- name: of_session
+-- A page of the pictures and clips of a session, the newest first.
+SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt, a.favorite
+  FROM assets a JOIN generations g ON g.id = a.generation_id
+ WHERE a.session_id = :session_id AND a.status = 'stored' AND (:before::uuid IS NULL OR a.id < :before)
+ ORDER BY a.id DESC LIMIT :limit;
+
+-- name: favorites_of_session
+-- The same for its favourites, which an index leads to.
+SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt, a.favorite
+  FROM assets a JOIN generations g ON g.id = a.generation_id
+ WHERE a.session_id = :session_id AND a.status = 'stored' AND a.favorite AND (:before::uuid IS NULL OR a.id < :before)
+ ORDER BY a.id DESC LIMIT :limit;

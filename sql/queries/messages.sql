@@ -106,6 +106,15 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
        extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
   FROM generations g WHERE g.message_id = ANY(:message_ids::uuid[]) ORDER BY g.message_id, g.number;
 
+-- name: search
+-- Messages and prompts of this transaction's user that have all of these words, the newest first, among the newest 2,000.
+SELECT m.id, m.session_id, m.kind, m.text, m.created_at, s.title
+  FROM (SELECT o.id, o.session_id, o.kind, o.text, o.created_at FROM messages o
+         WHERE o.user_id = app_user_id() AND o.status <> 'deleted' ORDER BY o.id DESC LIMIT 2000) AS m
+  JOIN user_sessions s ON s.id = m.session_id
+ WHERE m.text ILIKE ALL(:patterns::text[])
+ ORDER BY m.id DESC LIMIT :limit;
+
 -- Deletion, as the worker role: an author who has left, or whose session has expired, may still delete.
 
 -- name: rights

@@ -87,6 +87,65 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
  ORDER BY s.expires_at <= now(), s.id DESC
  LIMIT 200;
 
+-- name: summaries
+-- For each of these users their newest sessions as a list shows them, at most `limit`: those with time left first, then the
+-- newest; with `current_id` that one before all, with `session_ids` none but these. Only the newest 200 memberships and the
+-- user's own sessions with time left are considered, and of each session the last 100 changes: the time does not grow.
+SELECT w.user_id, s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state, s.expires_at,
+       (SELECT a.id FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' ORDER BY a.id DESC LIMIT 1) AS cover_id,
+       own.queued, own.rendering,
+       (SELECT count(*) FILTER (WHERE n.status <> 'deleted' AND (n.user_id IS DISTINCT FROM w.user_id OR n.kind <> 'text'))
+          FROM (SELECT m.user_id, m.kind, m.status FROM messages m
+                 WHERE m.session_id = s.id AND m.seq > coalesce(
+                       (SELECT r.seen_seq FROM session_reads r WHERE r.session_id = s.id AND r.user_id = w.user_id), 0)
+                 ORDER BY m.seq DESC LIMIT 100) AS n) AS unread
+  FROM unnest(:user_ids::uuid[]) AS w (user_id)
+ CROSS JOIN LATERAL (
+   SELECT u.* FROM user_sessions u
+    WHERE u.status <> 'deleted' AND u.id IN (
+          (SELECT m.session_id FROM session_members m
+            WHERE m.user_id = w.user_id AND m.left_at IS NULL
+              AND (:session_ids::uuid[] IS NULL OR m.session_id = ANY(:session_ids::uuid[]))
+            ORDER BY m.session_id DESC LIMIT 200)
+          UNION ALL
+          (SELECT o.id FROM user_sessions o
+            WHERE o.user_id = w.user_id AND o.expires_at > now() AND :session_ids::uuid[] IS NULL LIMIT 50)
+          UNION ALL
+          SELECT c.session_id FROM session_members c
+           WHERE c.user_id = w.user_id AND c.session_id = :current_id AND c.left_at IS NULL)
+    ORDER BY u.id IS DISTINCT FROM :current_id::uuid, u.expires_at <= now(), u.id DESC LIMIT :limit) s
+ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE g.status = 'queued') AS queued,
+                            count(*) FILTER (WHERE g.status <> 'queued') AS rendering
+                       FROM generations g
+                      WHERE g.session_id = s.id AND g.status IN ('queued', 'model-loading', 'rendering')) AS own;
+
+-- name: marks
+-- What shows whether the list of one of these users has changed: of their newest sessions, those with time left or ended
+-- within the last minute, the seq, what they have seen of it, title and end.
+SELECT w.user_id, s.id, s.seq, s.title, s.expires_at, s.status,
+       (SELECT r.seen_seq FROM session_reads r WHERE r.session_id = s.id AND r.user_id = w.user_id) AS seen_seq
+  FROM unnest(:user_ids::uuid[]) AS w (user_id)
+ CROSS JOIN LATERAL (SELECT m.session_id FROM session_members m WHERE m.user_id = w.user_id AND m.left_at IS NULL
+                      ORDER BY m.session_id DESC LIMIT 200) m
+  JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted' AND s.expires_at > now() - interval '1 minute';
+
+-- name: mark_seen
+-- This transaction's user has seen the stream up to a seq. It never goes back, nor beyond the stream's newest.
+INSERT INTO session_reads AS r (session_id, user_id, seen_seq)
+SELECT s.id, m.user_id, least(:seq::bigint, s.seq) FROM user_sessions s
+  JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
+ WHERE s.id = :session_id
+ON CONFLICT (session_id, user_id) DO UPDATE SET seen_seq = excluded.seen_seq WHERE r.seen_seq < excluded.seen_seq;
+
+-- name: search_titles
+-- Sessions of this transaction's user with these words in the title, the newest first, among the newest 1,000.
+SELECT s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
+  FROM (SELECT m.session_id FROM session_members m WHERE m.user_id = app_user_id() AND m.left_at IS NULL
+         ORDER BY m.session_id DESC LIMIT 1000) AS own
+  JOIN user_sessions s ON s.id = own.session_id AND s.status <> 'deleted'
+ WHERE s.title ILIKE ALL(:patterns::text[])
+ ORDER BY s.id DESC LIMIT :limit;
+
 -- name: covers
 -- The newest pictures of each of these sessions, four at most, for their covers.
 SELECT newest.session_id, newest.id, newest.filename
@@ -152,9 +211,8 @@ UPDATE user_sessions SET title = :title, untitled = false
 UPDATE user_sessions SET title = :title, untitled = false WHERE id = :session_id AND untitled RETURNING id;
 
 -- name: title
--- The title of a session, and its default title.
-SELECT s.title, p.name AS plan_name FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
- WHERE s.id = :session_id;
+-- The title of a session.
+SELECT title FROM user_sessions WHERE id = :session_id;
 
 -- name: owner_texts
 -- The first messages of the owner that still have a text.
@@ -267,8 +325,12 @@ WITH recent AS (
          (SELECT count(*) FROM generations WHERE status = 'queued') AS queue_length
 )
 SELECT s.id, s.messages_count, s.images_generated, s.videos_generated, s.tokens_in, s.tokens_out,
-       shared.median_seconds, shared.usual, shared.queue_length
+       shared.median_seconds, shared.usual, shared.queue_length, own.queued, own.rendering
   FROM user_sessions s CROSS JOIN shared
+ CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE g.status = 'queued') AS queued,
+                            count(*) FILTER (WHERE g.status <> 'queued') AS rendering
+                       FROM generations g
+                      WHERE g.session_id = s.id AND g.status IN ('queued', 'model-loading', 'rendering')) AS own
  WHERE s.id = ANY(:session_ids::uuid[]);
 
 -- name: current_memberships
@@ -305,7 +367,8 @@ SELECT s.user_id = u.id AS owns FROM user_sessions s JOIN users u ON u.id = :vie
 -- name: end_all_memberships
 -- Ends all memberships of a session and revokes its invites.
 WITH void AS (DELETE FROM session_invites WHERE session_id = :session_id),
-     forgotten AS (DELETE FROM session_removals WHERE session_id = :session_id)
+     forgotten AS (DELETE FROM session_removals WHERE session_id = :session_id),
+     unread AS (DELETE FROM session_reads WHERE session_id = :session_id)
 UPDATE session_members SET left_at = now() WHERE session_id = :session_id AND left_at IS NULL;
 
 -- name: mark_deleted
@@ -338,7 +401,8 @@ UPDATE session_members SET left_at = now()
  WHERE left_at IS NULL AND (user_id = :user_id OR session_id IN (SELECT id FROM own));
 
 -- name: disown_memberships
--- Removes a user's names from all memberships.
+-- Removes a user's names, and what they have seen, from all memberships.
+WITH unread AS (DELETE FROM session_reads WHERE user_id = :user_id)
 UPDATE session_members SET shown_name = :name, former_names = '{}' WHERE user_id = :user_id;
 
 -- name: remove_of_user

@@ -10,6 +10,8 @@ import "./elements/credit_balance.js"
 import "./elements/session_clock.js"
 import "./elements/session_stats.js"
 import "./elements/session_finder.js"
+import "./elements/session_list.js"
+import "./elements/session_pictures.js"
 import "./elements/session_title.js"
 import "./elements/presence_list.js"
 import "./elements/typing_notice.js"
@@ -28,8 +30,8 @@ import "./elements/session_deletion.js"
 import "./elements/chat_room.js"
 import { installServiceWorker } from "./helpers/service_worker.js"
 import { guardViewer } from "./helpers/viewer_guard.js"
-import "./accent.js"
 import "./notifications.js"
+import "./reading.js"
 
 guardViewer()
 installServiceWorker()

@@ -55,8 +55,8 @@ export class Socket {
   }
 
   /** Sends a command that is dropped when there is no connection, and whose answer nobody waits for. */
-  sendVolatile(type) {
-    this.#transport.sendVolatile(type)
+  sendVolatile(type, fields) {
+    this.#transport.sendVolatile(type, fields)
   }
 
   /** Sends a stranded command once more. */

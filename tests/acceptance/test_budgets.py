@@ -58,6 +58,7 @@ COMMANDS: dict[str, Counted] = {
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
 ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
 NOTHING = "stores nothing"
+FORWARD = "moves one number of one's own forward, once for each seq; the socket bounds how often"
 UNCOUNTED = {
     "POST /api/v1/users": ELSEWHERE,
     "POST /sign-up": ELSEWHERE,
@@ -84,6 +85,7 @@ UNCOUNTED = {
     "message.delete": ENDS,
     "message.stop": ENDS,
     "generation.cancel": ENDS,
+    "session.seen": FORWARD,
     "POST /settings/theme": NOTHING,
     "POST /api/v1/assets/{asset_id}/links": NOTHING,
     "POST /csp-reports": NOTHING,

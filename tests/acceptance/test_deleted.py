@@ -121,7 +121,7 @@ async def test_a_deleted_picture_message_leaves_nothing_anywhere(product, databa
 
     gone = await chat.sees(lambda each: each["id"] == message["id"] and each["status"] == "deleted")
     assert (gone["text"], gone["html"], gone["generations"]) == ("", "", [])
-    await chat.hears(lambda event: event["type"] == "session" and event["session"]["title"] == "Flash session")
+    await chat.hears(lambda event: event["type"] == "session" and event["session"]["title"] == "New session")
     assert [await status_of(ada, address) for address in addresses] == [404] * 4
     assert (await ada.call("GET", "/generations"))["generations"] == []
     assert CANARY not in (await history_page(ada, "")).lower()
@@ -219,7 +219,7 @@ async def test_a_session_is_called_after_what_is_still_there(product):
     await ada.call("DELETE", f"/messages/{first}")
     assert await title() == "Paint me a boat"
     await ada.call("DELETE", f"/messages/{second}")
-    assert await title() == "Flash session"
+    assert await title() == "New session"
     fourth = await says("4", "The next real thing that is said")
     assert await title() == "The next real thing that is said"
     await ada.call("PATCH", f"/sessions/{session['id']}", {"title": "My own name for it"})

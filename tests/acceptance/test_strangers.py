@@ -33,6 +33,7 @@ OWNED = {
     "user_sessions": "user_id = $1",
     "session_members": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "session_removals": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "session_reads": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "session_invites": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
@@ -90,6 +91,7 @@ ROUTES: dict[str, Case] = {
     "POST /api/v1/generations/{generation_id}/retry": Case(404, guest=403, body={}),
     "DELETE /api/v1/generations/{generation_id}": Case(404, guest=403),
     "GET /api/v1/generations": Case(200),
+    "GET /api/v1/search": Case(200),
     "DELETE /api/v1/assets/{asset_id}": Case(404, guest=403),
     "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
     "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
@@ -134,6 +136,7 @@ ROUTES: dict[str, Case] = {
     "POST /invite/{code}": Case(404, 303, body={}),
     "GET /sessions/{session_id}": Case(404, 303, guest=200),
     "GET /sessions/{session_id}/messages": Case(404, 303, guest=200),
+    "GET /sessions/{session_id}/pictures": Case(404, 303, guest=200),
     "GET /sessions/{session_id}/invite.svg": Case(404, 303, guest=403),
     "GET /history": Case(200, 303),
     "GET /generations/{generation_id}": Case(404, 303, guest=303),
@@ -153,6 +156,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
     "generation.delete": ({"generation_id": "{generation_id}"}, "not-found"),
     "prompt.improve": ({"prompt": "a boat"}, "not-allowed"),
     "asset.favorite": ({"asset_id": "{asset_id}", "on": True}, "not-found"),
+    "session.seen": ({"seq": 1}, None),
     "typing": ({}, None),
 }
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 TITLE = "h1 [data-slot=title]"
 RENAME = "chat-room [data-action=rename]"
 FIELD = "chat-room .rename input"
-SIDEBAR = "session-finder [aria-current]"
+SIDEBAR = "session-list [aria-current] [data-slot=title]"
 # The people as they are drawn: names, roles, colours, and who may be sent away. Not who is there at the moment.
 PEOPLE = """() => [...document.querySelectorAll('.member')].map((each) => {
   const copy = each.cloneNode(true)

@@ -44,10 +44,13 @@ async def test_a_key_of_an_input_method_is_no_key_of_ours(product, browser, engi
         await takes("chat-room .rename input")
         await expect(page.locator("chat-room .rename input")).to_be_visible()
         await page.press("chat-room .rename input", "Escape")
-        await page.fill("#session-filter", "There")
-        await takes("#session-filter")
-        await takes("#session-filter", "ArrowDown")
-        await expect(page.locator("#session-filter")).to_be_focused()
+        await page.keyboard.press("Control+k")
+        await page.fill(".finder__input", "There")
+        await expect(page.locator(".finder__option")).to_have_text(["There"])
+        for key in ("Enter", "ArrowDown"):
+            await takes(".finder__input", key)
+        await expect(page.locator(".finder__option")).to_have_attribute("aria-selected", "true")
+        await page.keyboard.press("Escape")
         await takes("body", "?")
         await takes("body", "i")
         await expect(page.locator("dialog[open]")).to_have_count(0)
@@ -82,7 +85,7 @@ async def test_each_block_runs_in_the_direction_of_its_own_words(product, browse
         expected = [["h1", "rtl"], ["p", "ltr"], ["ul", "rtl"], ["blockquote", "rtl"], ["pre", "ltr"], ["ol", "ltr"]]
         assert await page.evaluate(DIRECTIONS) == expected
         await page.fill(TEXT, ARABIC)
-        for selector in (TEXT, "h1 [data-slot=title]", "session-finder [aria-current] span"):
+        for selector in (TEXT, "h1 [data-slot=title]", "session-list [aria-current] [data-slot=title]"):
             assert await page.locator(selector).evaluate("(each) => getComputedStyle(each).direction") == "rtl", (
                 selector
             )

@@ -22,6 +22,7 @@ ROWS = {
     "purchases": """(id, user_id, session_id, plan_id, amount, currency, checkout)
                     VALUES ($1, $2, $3, 'pro', 99, 'INR', 'instant')""",
     "session_removals": "(user_id, session_id) SELECT $2::uuid, $3::uuid WHERE $1::uuid IS NOT NULL",
+    "session_reads": "(user_id, session_id, seen_seq) SELECT $2::uuid, $3::uuid, 1 WHERE $1::uuid IS NOT NULL",
     "session_invites": """(id, created_by, session_id, code, expires_at) VALUES ($1, $2, $3, 'let-me-in', now())""",
     "messages": """(id, user_id, session_id, author_kind, author_name, kind, client_id, seq)
                    VALUES ($1, $2, $3, 'user', 'Ada', 'image', 'c', 1)""",

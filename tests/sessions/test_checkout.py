@@ -45,7 +45,7 @@ async def test_a_session_has_its_plans_minutes_and_credits(database, ada, plan, 
 
 async def test_a_title_is_what_was_typed_or_the_plans_name(database, ada):
     assert (await buy(database, ada, title="  Evening \n pictures ")).title == "Evening pictures"
-    assert (await buy(database, ada, title="  ")).title == "Flash session"
+    assert (await buy(database, ada, title="  ")).title == "New session"
     with pytest.raises(Invalid):
         await buy(database, ada, title="x" * 121)
 

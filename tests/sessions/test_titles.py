@@ -58,7 +58,7 @@ async def test_the_owners_first_words_name_a_session_once_and_everybody_hears_it
     session = await buy(database, ada)
     published.clear()
     await say(database, ada, session, "Hello!")
-    assert await title_of(database, session) == "Flash session"
+    assert await title_of(database, session) == "New session"
     await say(database, ada, session, "@assistant ideas for the garden?")
     await say(database, ada, session, "and for the balcony, while we are at it")
     assert await title_of(database, session) == "Ideas for the garden?"
@@ -66,7 +66,7 @@ async def test_the_owners_first_words_name_a_session_once_and_everybody_hears_it
     assert [each.session.title for each in changes] == ["Ideas for the garden?"]
 
 
-@pytest.mark.parametrize("given", ["Flash session", "Evening pictures"])
+@pytest.mark.parametrize("given", ["New session", "Evening pictures"])
 async def test_a_title_that_somebody_gave_stays(database, ada, given):
     session = await buy(database, ada, given)
     await say(database, ada, session, "ideas for the garden?")
@@ -86,7 +86,7 @@ async def test_guests_name_nothing(database, ada):
     bob, session = await make_user(database, "Bob"), await buy(database, ada)
     await database.run_system(sessions.join, await database.run_as(ada, sessions.invite, session.id), bob)
     await say(database, bob, session, "this is Bob's session now")
-    assert await title_of(database, session) == "Flash session"
+    assert await title_of(database, session) == "New session"
 
 
 async def test_of_two_first_words_at_once_one_names_the_session(database, ada, published):

@@ -165,6 +165,8 @@ def stats(**changed: Any) -> StatsChanged:
         "median_seconds": 6.4,
         "usual": (UsualDuration("image", "sketch", 512 * 512, 6.4),),
         "queue_length": 2,
+        "queued": 1,
+        "rendering": 1,
         "connections": 2,
     }
     return StatsChanged(**{**fields, **changed})

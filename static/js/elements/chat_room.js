@@ -26,6 +26,7 @@ export class ChatRoom extends HTMLElement {
       socket.on("session", ({ session }) => this.#setSession(session)),
       bus.on("connection-closed", ({ code }) => this.#onClosed(code)),
       bus.on("connection-state", (state) => this.#onState(state)),
+      bus.on("shortcuts", () => this.#showShortcuts()),
     ]
     this.toggleAttribute("data-local-collapsed", Boolean(readStored("sessions-collapsed")))
     this.addEventListener("click", this.onClick)
@@ -43,7 +44,8 @@ export class ChatRoom extends HTMLElement {
 
   onClick = (event) => {
     const action = event.target.closest("[data-action]")?.dataset.action
-    if (action === "shortcuts") document.getElementById("shortcuts").showModal()
+    if (action === "shortcuts") this.#showShortcuts()
+    if (action === "find") bus.emit("find")
     if (action === "toggle-sessions" && WIDE.matches) {
       event.preventDefault() // on wide screens the list is a column, not a popover
       this.#collapse(!this.hasAttribute("data-local-collapsed"))
@@ -65,14 +67,14 @@ export class ChatRoom extends HTMLElement {
 
   onKeydown = (event) => {
     if (isComposing(event)) return
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return this.#findSession(event)
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return this.#find(event)
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isEditable(event.target)) return
     if (document.querySelector("dialog[open]")) return
     this.#shortcuts[event.key.toLowerCase()]?.(event)
   }
 
   #shortcuts = {
-    "?": () => document.getElementById("shortcuts").showModal(),
+    "?": () => this.#showShortcuts(),
     "/": (event) => this.#compose(event, null),
     i: (event) => this.#compose(event, "image"),
     v: (event) => this.#compose(event, "video"),
@@ -89,11 +91,13 @@ export class ChatRoom extends HTMLElement {
     return document.activeElement.closest("generation-card") ?? this.querySelector("generation-card:hover")
   }
 
-  #findSession(event) {
+  #showShortcuts() {
+    document.getElementById("shortcuts").showModal()
+  }
+
+  #find(event) {
     event.preventDefault()
-    if (WIDE.matches) this.#collapse(false)
-    else document.getElementById("sessions").showPopover()
-    this.querySelector("session-finder").focusSearch()
+    if (!document.querySelector("dialog[open]")) bus.emit("find")
   }
 
   #collapse(on) {

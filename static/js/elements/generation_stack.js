@@ -1,17 +1,21 @@
 // <generation-stack>: the versions of one picture, of which one is shown: the newest until another is selected.
+import { bus } from "../bus.js"
 import { setFlag } from "../helpers/dom.js"
 
 export class GenerationStack extends HTMLElement {
   #newest = null
   #shown = null
+  #unsubscribe = null
 
   connectedCallback() {
+    this.#unsubscribe = bus.on("show-version", (card) => this.contains(card) && this.#showVersion(card.dataset.id))
     this.addEventListener("click", this.onClick)
     this.rendered()
   }
 
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
+    this.#unsubscribe()
   }
 
   /** Called when it is connected, and after a newer rendering was put in its place. */
@@ -23,8 +27,11 @@ export class GenerationStack extends HTMLElement {
 
   onClick = (event) => {
     const button = event.target.closest('[data-action="show-version"]')
-    if (!button) return
-    this.#shown = button.dataset.version
+    if (button) this.#showVersion(button.dataset.version)
+  }
+
+  #showVersion(id) {
+    this.#shown = id
     this.#show()
   }
 

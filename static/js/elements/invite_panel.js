@@ -1,23 +1,24 @@
 // <invite-panel>: the session's invite link with its QR code, and the switch that lets guests generate.
+import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { slot } from "../helpers/dom.js"
 import { socket } from "../socket.js"
 
 export class InvitePanel extends HTMLElement {
-  #unsubscribe = null
+  #subscriptions = []
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
-    this.#unsubscribe = socket.on(
-      "session",
-      ({ session }) => (slot(this, "guests").checked = session.guests_may_generate),
-    )
+    this.#subscriptions = [
+      socket.on("session", ({ session }) => (slot(this, "guests").checked = session.guests_may_generate)),
+      bus.on("invite", () => this.#open()),
+    ]
     document.addEventListener("click", this.onClick)
     this.addEventListener("change", this.onChange)
   }
 
   disconnectedCallback() {
-    this.#unsubscribe()
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     document.removeEventListener("click", this.onClick)
   }
 

@@ -1,4 +1,4 @@
-// <local-time data-style="datetime|date|clock|day|relative|left"><time datetime="…Z">…</time></local-time>
+// <local-time data-style="datetime|date|clock|day|relative|left|moment"><time datetime="…Z">…</time></local-time>
 // A moment in the reader's own time zone and language. One shared timer updates those that count from now.
 import { onDateChange } from "../helpers/date_change.js"
 import { setText } from "../helpers/dom.js"

@@ -36,7 +36,9 @@ export class PresenceList extends HTMLElement {
     const list = slot(this, "list")
     const rows = members.map((member) => this.#row(member.id) ?? this.#newRow(member))
     for (const row of [...list.children]) if (!rows.includes(row)) row.remove()
-    rows.forEach((row) => row.isConnected || list.append(row))
+    const joined = rows.filter((row) => !row.isConnected)
+    list.append(...joined)
+    for (const row of joined) bus.emit("member-joined", { name: slot(row, "name").textContent })
     this.#show()
   }
 

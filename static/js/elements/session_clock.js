@@ -27,7 +27,7 @@ export class SessionClock extends HTMLElement {
     const soon = left <= SOON_SECONDS
     this.dataset.state = over ? "over" : soon ? "soon" : "calm"
     setText(slot(this, "left"), over ? "Time is up" : soon ? formatCountdown(left) : formatDuration(left))
-    setText(slot(this, "ends-word"), over ? "Ended" : "Ends")
+    setText(slot(this, "ends-word"), over ? "ended" : "ends")
   }
 
   #setSession({ expires_at: expires, status }) {

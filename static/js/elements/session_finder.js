@@ -1,50 +1,49 @@
-// <session-finder>: the list of sessions, filtered by what is typed. Enter opens the first, arrow keys move the focus.
-import { slot, setText } from "../helpers/dom.js"
-import { isComposing } from "../helpers/keys.js"
-import { socket } from "../socket.js"
+// <session-finder data-module>: opens the search over sessions, messages and actions (Ctrl+K), and does what was chosen.
+// The dialog's own script is fetched when it is first opened; it has no part of this page's modules.
+import { bus } from "../bus.js"
+
+const UNREACHABLE = "The search cannot be opened right now. Please try again."
 
 export class SessionFinder extends HTMLElement {
   #unsubscribe = null
 
   connectedCallback() {
-    this.#unsubscribe = socket.on("session", ({ session }) =>
-      setText(this.querySelector("[aria-current] .truncate"), session.title),
-    )
-    this.addEventListener("input", this.onInput)
-    this.addEventListener("keydown", this.onKeydown)
+    this.#unsubscribe = bus.on("find", () => this.#open())
+    this.addEventListener("finder-choice", this.onChoice)
   }
 
   disconnectedCallback() {
     this.#unsubscribe()
-    this.removeEventListener("input", this.onInput)
-    this.removeEventListener("keydown", this.onKeydown)
+    this.removeEventListener("finder-choice", this.onChoice)
   }
 
-  /** Puts the focus into the search field. */
-  focusSearch() {
-    this.querySelector("input").focus()
-  }
-
-  onInput = () => {
-    const query = this.querySelector("input").value.trim().toLocaleLowerCase()
-    for (const link of this.querySelectorAll("a")) {
-      link.parentElement.hidden = !link.textContent.toLocaleLowerCase().includes(query)
+  async #open() {
+    try {
+      await import(this.dataset.module)
+    } catch {
+      return bus.emit("toast", { kind: "finder", text: UNREACHABLE })
     }
-    slot(this, "none").hidden = this.#links.length > 0
+    const template = this.querySelector(":scope > template")
+    if (template) template.replaceWith(document.importNode(template.content, true))
+    const dialog = this.querySelector("dialog")
+    if (!dialog.open) dialog.showModal()
+    this.querySelector("finder-panel").show()
   }
 
-  onKeydown = (event) => {
-    if (isComposing(event)) return
-    const links = this.#links
-    if (event.key === "Enter" && event.target.localName === "input") links[0]?.click()
-    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return
-    event.preventDefault()
-    const step = event.key === "ArrowDown" ? 1 : -1
-    links.at((links.indexOf(document.activeElement) + step) % links.length)?.focus()
+  onChoice = ({ detail: choice }) => {
+    this.querySelector("dialog").close()
+    this.#actions[choice]()
   }
 
-  get #links() {
-    return [...this.querySelectorAll("li:not([hidden]) a")]
+  #actions = {
+    image: () => bus.emit("compose", { mode: "image" }),
+    video: () => bus.emit("compose", { mode: "video" }),
+    invite: () => bus.emit("invite"),
+    shortcuts: () => bus.emit("shortcuts"),
+    light: () => bus.emit("theme", "light"),
+    dark: () => bus.emit("theme", "dark"),
+    system: () => bus.emit("theme", "system"),
+    "sign-out": () => document.querySelector('form[action="/sign-out"]').requestSubmit(),
   }
 }
 

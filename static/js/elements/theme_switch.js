@@ -1,12 +1,16 @@
 // <theme-switch role="radiogroup"> with buttons [data-theme-choice="system|light|dark"]: the choice is stored in
 // a plain cookie, so that the server renders the next page with it.
+import { bus } from "../bus.js"
 import { isComposing } from "../helpers/keys.js"
 
 const YEAR_SECONDS = 31_536_000
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }
 
 export class ThemeSwitch extends HTMLElement {
+  #unsubscribe = null
+
   connectedCallback() {
+    this.#unsubscribe = bus.on("theme", (theme) => this.#choose(theme))
     this.hidden = false
     this.addEventListener("click", this.onClick)
     this.addEventListener("keydown", this.onKeydown)
@@ -14,6 +18,7 @@ export class ThemeSwitch extends HTMLElement {
   }
 
   disconnectedCallback() {
+    this.#unsubscribe()
     this.removeEventListener("click", this.onClick)
     this.removeEventListener("keydown", this.onKeydown)
   }

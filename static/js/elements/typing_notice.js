@@ -1,22 +1,40 @@
-// <typing-notice>: who is typing now. A name disappears five seconds after its last typing event.
+// <typing-notice>: who is typing now, and who has just joined. A name disappears five seconds after its last typing event.
+import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
 import { socket } from "../socket.js"
 
 const EXPIRE_MS = 5000
+const JOINED_MS = 8000
 
 export class TypingNotice extends HTMLElement {
-  #unsubscribe = null
+  #subscriptions = []
   #timers = new Map()
+  #joined = ""
+  #joinedTimer = null
 
   connectedCallback() {
-    this.#unsubscribe = socket.on("typing", ({ user_id: id }) => id !== viewer() && this.#add(id))
+    this.#subscriptions = [
+      socket.on("typing", ({ user_id: id }) => id !== viewer() && this.#add(id)),
+      bus.on("member-joined", ({ name }) => this.#greet(name)),
+    ]
   }
 
   disconnectedCallback() {
-    this.#unsubscribe()
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    clearTimeout(this.#joinedTimer)
     this.#timers.forEach((timer) => clearTimeout(timer))
+  }
+
+  #greet(name) {
+    this.#joined = `${isolate(name)} joined`
+    clearTimeout(this.#joinedTimer)
+    this.#joinedTimer = setTimeout(() => {
+      this.#joined = ""
+      this.#show()
+    }, JOINED_MS)
+    this.#show()
   }
 
   #add(id) {
@@ -36,8 +54,9 @@ export class TypingNotice extends HTMLElement {
   #show() {
     const members = document.querySelector("presence-list")
     const names = [...this.#timers.keys()].map((id) => isolate(members.nameOf(id) ?? "Somebody"))
-    this.dataset.shown = names.length ? "yes" : "no"
-    if (names.length) setText(slot(this, "words"), describe(names))
+    const words = names.length ? describe(names) : this.#joined
+    this.dataset.shown = words ? "yes" : "no"
+    if (words) setText(slot(this, "words"), words)
   }
 }
 

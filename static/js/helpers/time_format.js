@@ -19,12 +19,13 @@ const formats = new Map()
 /**
  * A moment in words.
  * @param {Date} date
- * @param {"datetime"|"date"|"clock"|"day"|"relative"|"left"} style
+ * @param {"datetime"|"date"|"clock"|"day"|"relative"|"left"|"moment"} style
  */
 export function formatTime(date, style = "datetime") {
   if (style === "relative") return formatRelative(date)
   if (style === "left") return formatLeft(date)
   if (style === "day") return formatDay(date)
+  if (style === "moment") return formatMoment(date)
   return format(style, STYLES[style] ?? STYLES.datetime).format(date)
 }
 
@@ -33,10 +34,27 @@ export function resetFormats() {
   formats.clear()
 }
 
+// 12:44 today, "tomorrow, 05:56" on the next day, "3 November, 05:56" on others.
+function formatMoment(date) {
+  const days = daysFromNow(date)
+  const clock = format("clock", STYLES.clock).format(date)
+  if (days === 0) return clock
+  const day = Math.abs(days) === 1 ? inWords(days) : format("date-and-month", { day: "numeric", month: "long" }).format(date)
+  return `${day}, ${clock}`
+}
+
+function inWords(days) {
+  return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(days, "day")
+}
+
+function daysFromNow(date) {
+  return Math.round((startOfDay(date) - startOfDay(now())) / DAY_MS)
+}
+
 function formatDay(date) {
-  const days = Math.round((startOfDay(date) - startOfDay(now())) / DAY_MS)
+  const days = daysFromNow(date)
   if (days > -2 && days < 2) {
-    return capitalize(new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(days, "day"))
+    return capitalize(inWords(days))
   }
   const thisYear = date.getFullYear() === now().getFullYear()
   return thisYear ? format("day", STYLES.day).format(date) : format("date", STYLES.date).format(date)

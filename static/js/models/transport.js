@@ -56,8 +56,8 @@ export class Transport {
   }
 
   /** Writes a command whose answer nobody waits for; drops it when there is no connection. */
-  sendVolatile(type) {
-    if (this.state === "live") this.write({ type, ref: "-" })
+  sendVolatile(type, fields) {
+    if (this.state === "live") this.write({ type, ref: "-", ...fields })
   }
 
   // A closed tab frees a connection for a page that was refused because of too many.

@@ -1,0 +1,134 @@
+// <session-pictures data-next>: the session's finished pictures and clips, the newest first. It follows the stream, and
+// fetches older ones while it is scrolled. `data-next` is where the page after the last one begins, empty where none does.
+import { bus } from "../bus.js"
+import { slot } from "../helpers/dom.js"
+import { parse } from "../rendering.js"
+
+export class SessionPictures extends HTMLElement {
+  #unsubscribe = null
+  #fetching = false
+  #more = null
+
+  connectedCallback() {
+    this.list = slot(this, "list")
+    this.#unsubscribe = bus.on("message-rendered", (message) => this.#follow(message))
+    this.addEventListener("click", this.onClick)
+    this.#more = new IntersectionObserver(([entry]) => entry.isIntersecting && this.#fetchMore(), {
+      root: slot(this, "scroll"),
+      rootMargin: "200px",
+    })
+    this.#watchEnd()
+    this.#show()
+  }
+
+  disconnectedCallback() {
+    this.#unsubscribe()
+    this.#more.disconnect()
+    this.removeEventListener("click", this.onClick)
+  }
+
+  get #onlyFavorites() {
+    return this.querySelector('[data-action="favorites"]').getAttribute("aria-pressed") === "true"
+  }
+
+  onClick = (event) => {
+    const filter = event.target.closest('[data-action="favorites"]')
+    if (filter) return this.#toggleFilter(filter)
+    const link = event.target.closest(".picture")
+    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) this.#open(link, event)
+  }
+
+  // A picture that the stream has is looked at closely; to the others, and to clips, the link leads through the stream.
+  #open(link, event) {
+    const sheet = this.closest("[popover]")
+    if (sheet.matches(":popover-open")) sheet.hidePopover()
+    const card = document.getElementById(`generation_${link.dataset.generation}`)
+    if (!card?.picture) return
+    event.preventDefault()
+    bus.emit("show-version", card)
+    bus.emit("open-picture", card)
+  }
+
+  // What a message shows is what the list has of it.
+  #follow(message) {
+    const cards = [...message.querySelectorAll("generation-card[data-asset]")]
+    const wanted = cards.filter((card) => !this.#onlyFavorites || card.dataset.favorite === "yes")
+    const kept = new Set(wanted.map((card) => card.dataset.asset))
+    for (const item of this.list.querySelectorAll(`[data-message="${CSS.escape(message.dataset.id)}"]`)) {
+      if (!kept.has(item.dataset.picture)) item.remove()
+    }
+    for (const card of wanted) this.#place(card, message)
+    this.#show()
+  }
+
+  // Ids rise with time. What belongs to a page that was not fetched yet comes with that page.
+  #place(card, message) {
+    const { asset: id, favorite } = card.dataset
+    const known = this.list.querySelector(`[data-picture="${CSS.escape(id)}"]`)
+    if (known) return (known.firstElementChild.dataset.favorite = favorite)
+    const items = [...this.list.children]
+    const next = items.find((each) => each.dataset.picture < id) ?? null
+    if (next || !this.dataset.next) this.list.insertBefore(newItem(card, message), next)
+  }
+
+  #toggleFilter(button) {
+    button.setAttribute("aria-pressed", String(!this.#onlyFavorites))
+    this.list.replaceChildren()
+    this.#fetch("")
+  }
+
+  #fetchMore() {
+    if (this.dataset.next && !this.#fetching) this.#fetch(this.dataset.next)
+  }
+
+  // The answer to a question about the other filter is left aside.
+  async #fetch(before) {
+    this.#fetching = true
+    const favorites = this.#onlyFavorites
+    const query = new URLSearchParams({ before, favorites: favorites ? "yes" : "" })
+    const answer = await fetch(`${location.pathname}/pictures?${query}`).catch(() => null)
+    const page = answer?.ok && parse(await answer.text()).firstElementChild
+    if (favorites !== this.#onlyFavorites) return
+    this.#fetching = false
+    if (!page) return
+    const fresh = [...page.children].filter((item) => !this.#has(item.dataset.picture))
+    this.list.append(...fresh)
+    this.dataset.next = page.dataset.next
+    this.#watchEnd()
+    this.#show()
+  }
+
+  // Observed anew, it tells that the end is still in sight after a page that was too short.
+  #watchEnd() {
+    this.#more.disconnect()
+    this.#more.observe(slot(this, "more"))
+  }
+
+  #has(id) {
+    return this.list.querySelector(`[data-picture="${CSS.escape(id)}"]`)
+  }
+
+  #show() {
+    slot(this, "none").hidden = this.list.childElementCount > 0 || this.#fetching
+    if (this.#onlyFavorites) return
+    const newest = this.list.querySelector("img")
+    bus.emit("newest-picture", newest?.getAttribute("src") ?? null)
+  }
+}
+
+function newItem(card, message) {
+  const item = document.importNode(document.getElementById("session_picture").content, true).firstElementChild
+  const link = item.firstElementChild
+  Object.assign(item.dataset, { picture: card.dataset.asset, message: message.dataset.id })
+  Object.assign(link.dataset, {
+    generation: card.dataset.id,
+    kind: card.dataset.kind,
+    favorite: card.dataset.favorite,
+  })
+  link.href = `#message_${message.dataset.id}`
+  link.setAttribute("aria-label", message.prompt)
+  link.firstElementChild.src = `/files/${card.dataset.asset}/thumbnail.webp`
+  return item
+}
+
+customElements.define("session-pictures", SessionPictures)

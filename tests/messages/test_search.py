@@ -1,0 +1,81 @@
+"""The search over one's own sessions, messages and prompts: what is found, and that nobody finds what is another's."""
+
+import pytest
+
+from chatserver import ids, messages
+from chatserver.errors import Invalid
+from chatserver.messages.requests import CreateMessage
+from chatserver.messages.search import EXCERPT_LENGTH, QUERY_LENGTH, excerpt, search
+from tests.support.people import make_session, make_user, run_sql
+
+
+@pytest.fixture
+async def ada(database):
+    return await make_user(database, "Ada")
+
+
+async def says(database, user, session, text):
+    return await database.run_as(user, messages.say, session, CreateMessage(client_id=ids.new(), text=text), "")
+
+
+async def found(database, user, query):
+    result = await database.run_as(user, search, query)
+    return [each.title for each in result.sessions], [each.excerpt for each in result.messages]
+
+
+async def test_titles_and_messages_that_have_all_words_are_found_in_any_case_and_order(database, ada):
+    session = await make_session(database, ada, "pro", title="Posters for the Harbour")
+    await make_session(database, ada, "pro", title="Foxes")
+    message = await says(database, ada, session, "A quiet HARBOUR at dusk")
+    await says(database, ada, session, "A loud harbour")
+    assert await found(database, ada, "harbour quiet") == ([], ["A quiet HARBOUR at dusk"])
+    assert await found(database, ada, "  harbour ") == (
+        ["Posters for the Harbour"],
+        ["A loud harbour", "A quiet HARBOUR at dusk"],
+    )
+    [first] = (await database.run_as(ada, search, "quiet")).messages
+    assert (first.id, first.session_id, first.session_title) == (message.id, session, "Posters for the Harbour")
+
+
+async def test_without_words_the_newest_sessions_are_found(database, ada):
+    for number in range(8):
+        await make_session(database, ada, title=f"Session {number}")
+    assert await found(database, ada, "  ") == ([f"Session {number}" for number in (7, 6, 5, 4, 3, 2)], [])
+
+
+@pytest.mark.parametrize("query", ["%", "_", "\\", "100%"])
+async def test_no_character_is_a_wildcard(database, ada, query):
+    session = await make_session(database, ada, "pro", title="Foxes")
+    await says(database, ada, session, "a red fox")
+    assert await found(database, ada, query) == ([], [])
+    await says(database, ada, session, f"it says {query} here")
+    assert await found(database, ada, query) == ([], [f"it says {query} here"])
+
+
+async def test_only_ones_own_words_are_found_and_only_where_one_still_is(database, ada):
+    bob = await make_user(database, "Bob")
+    session = await make_session(database, ada, "pro", title="Evening", guests=(bob,))
+    await says(database, ada, session, "a secret harbour")
+    mine = await says(database, bob, session, "another harbour")
+    assert await found(database, bob, "harbour") == ([], ["another harbour"])
+    await run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", bob)
+    assert await found(database, bob, "harbour") == await found(database, bob, "evening") == ([], [])
+    await run_sql(database, "UPDATE session_members SET left_at = NULL WHERE user_id = $1", bob)
+    await run_sql(database, "UPDATE messages SET status = 'deleted', text = '' WHERE id = $1", mine.id)
+    assert await found(database, bob, "harbour") == ([], [])
+
+
+async def test_a_query_is_bounded(database, ada):
+    with pytest.raises(Invalid):
+        await database.run_as(ada, search, "x" * (QUERY_LENGTH + 1))
+    assert await found(database, ada, "x " * (QUERY_LENGTH // 2)) == ([], [])
+
+
+def test_an_excerpt_is_one_short_line_around_the_word():
+    text = "before " * 50 + "harbour\n\n" + "after " * 50
+    line = excerpt(text, "HARBOUR")
+    assert "harbour after" in line
+    assert len(line) <= EXCERPT_LENGTH + 2
+    assert (line[0], line[-1]) == ("…", "…")
+    assert excerpt("the harbour " * 30 + "end", "end").endswith("the harbour end")
+    assert excerpt("x" * 500, "nowhere").startswith("xxx")
