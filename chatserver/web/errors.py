@@ -159,8 +159,20 @@ def sign_in_path(request: Request) -> str:
 
 
 def _page(request: Request, error: ChatserverError) -> Response:
-    context = {"error": error, "request_id": request_id_of(request), "title": title_of(error)}
+    context = {
+        "error": error,
+        "request_id": request_id_of(request),
+        "title": title_of(error),
+        "sign_in": sign_in_path(request) if _may_be_for_members(request, error) else "",
+    }
     return templating.render(request, "errors/error.html", context, error.status)
+
+
+def _may_be_for_members(request: Request, error: ChatserverError) -> bool:
+    """Whether a visitor who signs in may find at this address what they are refused now."""
+    # The page is also rendered where the request failed before anybody was identified.
+    signed_in = getattr(request.state, "viewer", None) is not None
+    return request.method == "GET" and error.status in {403, 404} and not signed_in
 
 
 _TITLES = {

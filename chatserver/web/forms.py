@@ -54,6 +54,11 @@ class Form:
         """The error of a field, or an empty text."""
         return self.errors.get(name, "")
 
+    @property
+    def first_error(self) -> str:
+        """The name of the first field with an error, which has the focus when the page is shown; empty where none has."""
+        return next(iter(self.errors), "")
+
     def with_error(self, error: ChatserverError) -> "Form":
         """The form with an error beside the field that it names, otherwise above the form."""
         field = error.details.get("field")
@@ -82,17 +87,21 @@ async def read(request: Request) -> Form:
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One sentence for the next page: what was done, or why not."""
+    """One sentence for the next page: what was done, or why not. `at` is the id of the section that shows it; without
+    one it stands at the top."""
 
     text: str
     kind: Literal["done", "problem"] = "done"
+    at: str = ""
 
 
-def redirect(request: Request, path: str, *, notice: str = "", kind: Literal["done", "problem"] = "done") -> Response:
-    """Redirects (303) to one of our own pages after a form, with a notice to show there."""
-    response = RedirectResponse(local_path(path), status_code=303)
+def redirect(
+    request: Request, path: str, *, notice: str = "", kind: Literal["done", "problem"] = "done", at: str = ""
+) -> Response:
+    """Redirects (303) to one of our own pages after a form, with a notice to show there, in the section `at` if given."""
+    response = RedirectResponse(local_path(path) + (f"#{at}" if at else ""), status_code=303)
     if notice:
-        set_notice(request, response, Notice(notice, kind))
+        set_notice(request, response, Notice(notice, kind, at))
     return response
 
 
@@ -106,7 +115,7 @@ def local_path(path: str, otherwise: str = "/") -> str:
 def set_notice(request: Request, response: Response, notice: Notice) -> None:
     """Stores a notice in a signed cookie until the next page shows it."""
     site = site_of(request)
-    value = _signer(site).dumps([notice.text, notice.kind])
+    value = _signer(site).dumps([notice.text, notice.kind, notice.at])
     cookies.write(response, site.config, NOTICE_COOKIE, str(value), seconds=NOTICE_SECONDS)
 
 
@@ -117,7 +126,7 @@ def notice_of(request: Request) -> Notice | None:
     if value is None:
         return None
     try:
-        return msgspec.convert(dict(zip(("text", "kind"), _signer(site).loads(value), strict=True)), Notice)
+        return msgspec.convert(dict(zip(("text", "kind", "at"), _signer(site).loads(value), strict=True)), Notice)
     except (BadSignature, msgspec.ValidationError, ValueError, TypeError):
         return None
 

@@ -122,6 +122,6 @@ class Browser:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """A call to the API: status and JSON."""
-        sent = {"Accept": "registration/json", "Sec-Fetch-Site": "same-origin", **headers}
+        sent = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin", **headers}
         async with self.client.request(method, "/api/v1" + path, json=body, headers=sent) as response:
             return response.status, await response.json() if await response.read() else None

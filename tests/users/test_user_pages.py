@@ -270,9 +270,68 @@ async def test_the_theme_and_the_notifications_are_kept(server, database):
     assert "notifications" not in answer.forms["/settings/preferences"]
 
 
+@pytest.mark.parametrize(
+    ("action", "mistake"),
+    [
+        ("/settings/name", {"name": ""}),
+        ("/settings/password", {"current_password": "wrong password", "new_password": NEW}),
+        ("/settings/password", {"current_password": PASSWORD, "new_password": "short"}),
+        ("/settings/tokens", {"token_name": "x" * 81}),
+        ("/settings/delete", {"delete_password": "wrong password"}),
+    ],
+)
+async def test_a_refused_form_has_the_focus_in_its_first_wrong_field(server, database, action, mistake):
+    browser = await signs_in(server, await member(database))
+    answer = await browser.fills("/settings", action, **mistake)
+    assert answer.status == 422
+    assert_focus_in_form(answer.text, action)
+
+
+async def test_a_refused_sign_in_or_sign_up_has_the_focus_where_it_is_typed_again(server, database):
+    browser, ada = await server.browser(), await member(database)
+    answer = await browser.fills("/sign-in", "/sign-in", email=ada.email, password="wrong password")
+    assert 'name="password"' in assert_focus_in_form(answer.text, "/sign-in")
+    answer = await browser.fills("/sign-up", "/sign-up", name="Ada", email=ada.email, password=PASSWORD)
+    assert 'name="email"' in assert_focus_in_form(answer.text, "/sign-up")
+
+
+def assert_focus_in_form(text, action):
+    """The page's only focused element, which is in the form with this action."""
+    [focused] = re.findall(r"<[^>]* autofocus[^>]*>", text)
+    [form] = re.findall(rf'<form[^>]*action="{action}".*?</form>', text, re.DOTALL)
+    assert focused in form
+    return focused
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "section"),
+    [
+        ("/settings/name", {"name": "Ada L."}, "profile"),
+        ("/settings/theme", {"theme": "dark"}, "looks"),
+        ("/settings/preferences", {"notifications": "on"}, "looks"),
+        ("/settings/password", {"current_password": PASSWORD, "new_password": NEW}, "password"),
+    ],
+)
+async def test_what_was_done_is_said_in_its_own_section(server, database, action, fields, section):
+    browser = await signs_in(server, await member(database))
+    answer = await browser.fills("/settings", action, **fields)
+    assert (answer.status, answer.headers["Location"]) == (303, f"/settings#{section}")
+    page = (await browser.visit("/settings")).text
+    [place] = re.findall(rf'<h2 id="{section}">.*?</section>', page, re.DOTALL)
+    assert page.count('data-kind="done"') == place.count('data-kind="done"') == 1
+
+
+async def test_a_new_token_is_what_the_page_shows_first(server, database):
+    browser = await signs_in(server, await member(database))
+    answer = await browser.fills("/settings", "/settings/tokens", token_name="My script")
+    [focused] = re.findall(r"<[^>]* autofocus[^>]*>.*?</div>", answer.text, re.DOTALL)
+    assert 'id="new-token"' in focused
+
+
 async def test_ones_data_comes_as_a_file(server, database):
     ada = await member(database)
     answer = await (await signs_in(server, ada)).visit("/settings/export")
+    assert answer.headers["Content-Type"] == "application/json"
     assert re.fullmatch(r'attachment; filename="chatserver-export-[\d-]+\.json"', answer.headers["Content-Disposition"])
     assert json.loads(answer.text)["user"]["email"] == ada.email
 
@@ -359,6 +418,6 @@ async def test_password_managers_know_the_fields(server, page, field, autocomple
     "junk", [b"\x00" * 20, b"email=%00&password=%ff", b"email=%ED%A0%80", b"x" * 100_000, b"a=1&" * 500]
 )
 async def test_a_form_of_junk_is_refused_and_nothing_breaks(server, junk):
-    browser = await server.browser(**{"Content-Type": "registration/x-www-form-urlencoded"})
+    browser = await server.browser(**{"Content-Type": "application/x-www-form-urlencoded"})
     for action in ("/sign-in", "/sign-up", "/reset/x"):
         assert (await browser.post(action, junk)).status in {400, 403, 413}

@@ -123,7 +123,7 @@ async def test_a_field_that_is_wrong_is_422_and_named(api, change, field):
     ],
 )
 async def test_a_body_that_is_no_account_is_refused(server, data, status):
-    browser = await server.browser(Accept="registration/json")
+    browser = await server.browser(Accept="application/json")
     answer = await browser.post("/api/v1/users", data)
     assert answer.status == status
     assert json.loads(answer.text)["error"]["code"]

@@ -70,3 +70,11 @@ async def test_who_has_to_sign_in_is_led_there_and_back(client: Client) -> None:
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     async with client.get("/fail/sign-in", headers=ADA) as answer:
         assert json.loads(await answer.text())["error"]["code"] == "not-signed-in"
+
+
+async def test_a_link_of_members_offers_a_visitor_to_sign_in_and_leads_back(client: Client) -> None:
+    async with client.get("/files/a/b.png?x=1", headers=BROWSER) as answer:
+        assert 'href="/sign-in?next=/files/a/b.png%3Fx%3D1"' in await answer.text()
+    async with client.get("/files/a/b.png", headers={**BROWSER, **ADA}) as answer:
+        assert answer.status == 404
+        assert "/sign-in" not in await answer.text()

@@ -203,9 +203,9 @@ def test_filters_keep_each_other() -> None:
 
 @pytest.mark.parametrize("viewer", [None, ADA])
 def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
-    page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc")
+    page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc", sign_in="")
     assert "in 2 s" in page
-    page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", request_id="")
+    page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", request_id="", sign_in="")
     assert NASTY not in page
 
 

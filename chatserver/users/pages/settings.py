@@ -15,8 +15,7 @@ from chatserver.privacy import erasure, export
 from chatserver.state import State
 from chatserver.users import device_cookies, request_identity
 from chatserver.users.models import Preferences, Secret
-from chatserver.users.pages import responses
-from chatserver.web import forms, templating
+from chatserver.web import form_pages, forms, templating
 from chatserver.web.forms import Form
 
 _THEME_SECONDS = 365 * 24 * 3600
@@ -35,9 +34,9 @@ class SettingsRequest:
         """The sign-in of this browser; None for an API token."""
         return self.viewer.credential_id if self.viewer.via == "cookie" else None
 
-    def done(self, notice: str) -> Response:
-        """Redirects to the page, which shows the notice."""
-        return forms.redirect(self.request, "/settings", notice=notice)
+    def done(self, notice: str, at: str) -> Response:
+        """Redirects to the section of the page with the id `at`, which shows the notice."""
+        return forms.redirect(self.request, "/settings", notice=notice, at=at)
 
     async def page(
         self,
@@ -55,7 +54,7 @@ class SettingsRequest:
             "current_sign_in": self.sign_in_id,
             "made": made,
         }
-        return responses.page(self.request, "users/settings.html", context, error)
+        return form_pages.page(self.request, "users/settings.html", context, error)
 
 
 # Profile ----------------------------------------------------------------------------------------------------------
@@ -74,8 +73,8 @@ async def rename(request: Request) -> Response:
     try:
         await own.state.database.run_system(_rename, own.viewer.id, form.raw("name"))
     except ChatserverError as error:
-        return await own.page(refused={"name": responses.refuse(form, error)}, error=error)
-    return own.done("Your name is changed.")
+        return await own.page(refused={"name": form_pages.refuse(form, error)}, error=error)
+    return own.done("Your name is changed.", "profile")
 
 
 async def _rename(tx: Transaction, user_id: str, name: str) -> None:
@@ -86,7 +85,7 @@ async def _rename(tx: Transaction, user_id: str, name: str) -> None:
 
 async def set_theme(request: Request) -> Response:
     own, form = SettingsRequest(request), await forms.read(request)
-    response = own.done("The theme of this browser is changed.")
+    response = own.done("The theme of this browser is changed.", "looks")
     theme = form.text("theme")
     if theme in templating.THEMES:
         # Not HttpOnly: the switch in the menu changes it by script.
@@ -103,7 +102,7 @@ async def save_preferences(request: Request) -> Response:
     own, form = SettingsRequest(request), await forms.read(request)
     preferences = Preferences(notifications=form.flag("notifications"))
     await own.state.database.run_as(own.viewer.id, users.save_preferences, own.viewer.id, preferences)
-    return own.done("Your notifications are saved.")
+    return own.done("Your notifications are saved.", "looks")
 
 
 async def change_password(request: Request) -> Response:
@@ -120,9 +119,9 @@ async def change_password(request: Request) -> Response:
         )
     except ChatserverError as error:
         return await own.page(
-            refused={"password": responses.refuse(form, error, {"password": "new_password"})}, error=error
+            refused={"password": form_pages.refuse(form, error, {"password": "new_password"})}, error=error
         )
-    return own.done("Your password is changed, and you are signed out everywhere else.")
+    return own.done("Your password is changed, and you are signed out everywhere else.", "password")
 
 
 # Sign-ins and tokens ----------------------------------------------------------------------------------------------
@@ -133,14 +132,14 @@ async def end_sign_in(request: Request) -> Response:
     await forms.read(request)
     sign_in_id = ids.parse(request.path_params["sign_in_id"])
     await own.state.database.run_as(own.viewer.id, users.end_sign_in, own.viewer.id, sign_in_id)
-    return own.done("That browser is signed out.")
+    return own.done("That browser is signed out.", "sign-ins")
 
 
 async def end_other_sign_ins(request: Request) -> Response:
     own = SettingsRequest(request)
     await forms.read(request)
     await own.state.database.run_as(own.viewer.id, users.end_other_sign_ins, own.viewer.id, own.sign_in_id)
-    return own.done("You are signed out everywhere else.")
+    return own.done("You are signed out everywhere else.", "sign-ins")
 
 
 async def create_token(request: Request) -> Response:
@@ -148,7 +147,7 @@ async def create_token(request: Request) -> Response:
     try:
         made = await own.state.database.run_as(own.viewer.id, users.create_token, own.viewer.id, form.raw("token_name"))
     except ChatserverError as error:
-        return await own.page(refused={"token": responses.refuse(form, error, {"name": "token_name"})}, error=error)
+        return await own.page(refused={"token": form_pages.refuse(form, error, {"name": "token_name"})}, error=error)
     return await own.page(made=made)
 
 
@@ -157,7 +156,7 @@ async def revoke_token(request: Request) -> Response:
     await forms.read(request)
     token_id = ids.parse(request.path_params["token_id"])
     await own.state.database.run_as(own.viewer.id, users.revoke_token, own.viewer.id, token_id)
-    return own.done("That token works no more.")
+    return own.done("That token works no more.", "tokens")
 
 
 # Export and deletion ----------------------------------------------------------------------------------------------
@@ -168,7 +167,7 @@ async def export_account(request: Request) -> Response:
     filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
     pieces: AsyncIterator[bytes] = await export.export_account(own.state.database, own.viewer.id)
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
-    return StreamingResponse(pieces, media_type="registration/json", headers=headers)
+    return StreamingResponse(pieces, media_type="application/json", headers=headers)
 
 
 async def delete_account(request: Request) -> Response:
@@ -179,7 +178,7 @@ async def delete_account(request: Request) -> Response:
         )
     except ChatserverError as error:
         return await own.page(
-            refused={"delete": responses.refuse(form, error, {"current_password": "delete_password"})}, error=error
+            refused={"delete": form_pages.refuse(form, error, {"current_password": "delete_password"})}, error=error
         )
     response = forms.redirect(request, "/", notice="Your account is deleted. Thank you for having been here.")
     request_identity.clear_cookie(response, own.state.config)

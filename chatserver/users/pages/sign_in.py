@@ -12,8 +12,7 @@ from chatserver.identity.viewer import current_viewer
 from chatserver.state import State
 from chatserver.text import normalization
 from chatserver.users import authentication, device_cookies, request_identity
-from chatserver.users.pages import responses
-from chatserver.web import forms
+from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
 
 # Where a user is sent without a `next` address: a new one has no session yet.
@@ -46,7 +45,7 @@ def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = 
     policy = _state(request).config.sign_up
     may = policy == "open" or (policy == "invite" and form.text("invite") != "")
     context = {"form": form, "may_sign_up": may, "policy": policy, "sign_in": _with_next("/sign-in", form)}
-    return responses.page(request, "users/sign_up.html", context, error)
+    return form_pages.page(request, "users/sign_up.html", context, error)
 
 
 def _with_next(path: str, form: Form) -> str:
@@ -64,7 +63,7 @@ async def sign_up(request: Request) -> Response:
     try:
         signed_in = await users.sign_up(state.database, registration, visitor, policy=policy, issuer=issuer)
     except ChatserverError as error:
-        return _sign_up_page(request, responses.refuse(form, error), error)
+        return _sign_up_page(request, form_pages.refuse(form, error), error)
     onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
     response = forms.redirect(request, onward, notice=f"Welcome, {signed_in.user.name}!")
     request_identity.set_cookie(response, state.config, signed_in.secret.token)
@@ -84,7 +83,7 @@ async def show_sign_in(request: Request) -> Response:
 
 def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     context = {"form": form, "sign_up": _with_next("/sign-up", form), "policy": _state(request).config.sign_up}
-    return responses.page(request, "users/sign_in.html", context, error)
+    return form_pages.page(request, "users/sign_in.html", context, error)
 
 
 async def sign_in(request: Request) -> Response:
@@ -94,7 +93,7 @@ async def sign_in(request: Request) -> Response:
     try:
         signed_in = await users.sign_in(state.database, email, password, visitor, issuer=issuer)
     except ChatserverError as error:
-        return _sign_in_page(request, responses.refuse(form, error), error)
+        return _sign_in_page(request, form_pages.refuse(form, error), error)
     response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
     request_identity.set_cookie(response, state.config, signed_in.secret.token)
     device_cookies.remember(request, response, signed_in.user.id)
@@ -120,7 +119,7 @@ async def show_reset(request: Request) -> Response:
 
 async def _reset_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     email = await _state(request).database.run_system(users.find_reset, request.path_params["token"])
-    return responses.page(request, "users/reset.html", {"form": form, "email": email}, error)
+    return form_pages.page(request, "users/reset.html", {"form": form, "email": email}, error)
 
 
 async def reset(request: Request) -> Response:
@@ -128,7 +127,7 @@ async def reset(request: Request) -> Response:
     try:
         user = await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
     except ChatserverError as error:
-        return await _reset_page(request, responses.refuse(form, error), error)
+        return await _reset_page(request, form_pages.refuse(form, error), error)
     response = forms.redirect(request, "/sign-in", notice="Your new password is set. Please sign in with it.")
     # The holder of the link is the owner: earlier guesses of strangers must not make this browser's sign-in wait.
     device_cookies.remember(request, response, user.id)

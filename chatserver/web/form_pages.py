@@ -1,4 +1,4 @@
-"""Responses to forms of this feature: the page again, with the input and the errors."""
+"""Responses to forms: the page again, with the input and the errors."""
 
 import math
 from collections.abc import Mapping
