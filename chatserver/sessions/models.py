@@ -180,14 +180,22 @@ class Card(Struct, frozen=True):
 
 
 class Invitation(Struct, frozen=True, kw_only=True):
-    """What an invite link leads to."""
+    """What an invite link leads to, with the owner as the session shows them: name and colour."""
 
     session_id: str
     title: str
     owner_name: str
+    owner_hue: int
     plan_name: str
     expired: bool
 
     @classmethod
     def from_row(cls, row: Row) -> "Invitation":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
+        return cls(
+            session_id=row["session_id"],
+            title=row["title"],
+            owner_name=row["owner_name"],
+            owner_hue=_hue(row["hue"], row["owner_id"]),
+            plan_name=row["plan_name"],
+            expired=row["expired"],
+        )

@@ -2,7 +2,15 @@
 
 from chatserver.users.admin import ban, find, list_users, set_role, unban
 from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
-from chatserver.users.authentication import Registration, add, sign_in, sign_in_issuer, sign_up, token_issuer
+from chatserver.users.authentication import (
+    Registration,
+    add,
+    sign_in,
+    sign_in_issuer,
+    sign_up,
+    sign_up_or_in,
+    token_issuer,
+)
 from chatserver.users.deletion import close, remove
 from chatserver.users.events import SignInsEnded
 from chatserver.users.models import (
@@ -74,6 +82,7 @@ __all__ = [
     "sign_in_issuer",
     "sign_out",
     "sign_up",
+    "sign_up_or_in",
     "sweep",
     "token_issuer",
     "unban",

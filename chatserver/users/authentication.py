@@ -74,6 +74,22 @@ async def sign_up(
     return await database.run_system(_join, email, name, password_hash, visitor, issuer)
 
 
+async def sign_up_or_in(
+    database: Database, registration: Registration, visitor: Visitor, *, policy: Policy, issuer: CredentialIssuer
+) -> SignedIn:
+    """Creates an account, or signs in to the one with this address where the password is its own.
+
+    Raises what `sign_up` raises; Conflict where the password is not that account's; RateLimited for guessing.
+    """
+    try:
+        return await sign_up(database, registration, visitor, policy=policy, issuer=issuer)
+    except Conflict as taken:
+        try:
+            return await sign_in(database, registration.email, registration.password, visitor, issuer=issuer)
+        except BadCredentials:
+            raise taken from None
+
+
 async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: Policy) -> None:
     if policy == "closed":
         raise SignUpClosed

@@ -14,7 +14,6 @@ from rich.table import Table
 from chatserver import config as configuration
 from chatserver import users
 from chatserver.database import Transaction, command_line
-from chatserver.errors import Invalid
 from chatserver.generations import cancellation
 from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import ApiToken, User
@@ -45,7 +44,9 @@ def add(
 ) -> None:
     """Add an account, whatever SIGN_UP says."""
     address = email_addresses.check(email)
-    shown = display_names.check_site(display_names.check(name or _name_of(address)), configuration.load().site_name)
+    shown = display_names.check_site(
+        display_names.check(name or display_names.suggested(address) or "Member"), configuration.load().site_name
+    )
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
     user = command_line.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
@@ -91,14 +92,6 @@ def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
         table.add_row(token.name or "–", f"{token.created_at:%Y-%m-%d}", used)
     Console().print(table)
-
-
-def _name_of(address: str) -> str:
-    """The part before the @, where it is accepted as a name (admin@… is not)."""
-    try:
-        return display_names.check(address.partition("@")[0])
-    except Invalid:
-        return "Member"
 
 
 async def _set_role(tx: Transaction, email: str, role: users.Role) -> User:

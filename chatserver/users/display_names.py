@@ -46,6 +46,18 @@ def check(text: str) -> str:
     return name
 
 
+def suggested(email: str) -> str:
+    """A name made of an e-mail address, `ada.lovelace+art@…` → Ada Lovelace; empty where that is not accepted as one.
+
+    static/js/elements/name_suggestion.js shows the same while the address is typed.
+    """
+    words = re.split(r"[._\s-]+", email.partition("@")[0].partition("+")[0])
+    try:
+        return check(" ".join(word[:1].upper() + word[1:] for word in words if word))
+    except Invalid:
+        return ""
+
+
 def check_site(name: str, site_name: str) -> str:
     """The name; Invalid where it looks like the name of this site."""
     if site_name and _joined(name) & _joined(site_name):

@@ -71,6 +71,21 @@ class Form:
 
 async def read(request: Request) -> Form:
     """The urlencoded body of a form with a valid CSRF token. Raises Malformed, TooLarge or NotAllowed."""
+    form = await parse(request)
+    verify(request, form)
+    return form
+
+
+def verify(request: Request, form: Form) -> None:
+    """Raises NotAllowed where the form was not rendered for its sender (CSRF)."""
+    csrf.check(request, form.values.pop(csrf.FIELD, ""))
+
+
+async def parse(request: Request) -> Form:
+    """The urlencoded body of a form whose token is not checked yet: nothing may be changed by it before `verify`.
+
+    Raises Malformed or TooLarge.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise Malformed("This address takes a form.")
     data = bytearray()
@@ -78,9 +93,7 @@ async def read(request: Request) -> Form:
         data += chunk
         if len(data) > MAX_BYTES:
             raise TooLarge
-    form = Form(decoding.fields(bytes(data)))
-    csrf.check(request, form.values.pop(csrf.FIELD, ""))
-    return form
+    return Form(decoding.fields(bytes(data)))
 
 
 # Notices ----------------------------------------------------------------------------------------------------------

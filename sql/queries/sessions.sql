@@ -285,8 +285,8 @@ UPDATE session_invites SET revoked_at = now() WHERE session_id = :session_id AND
 
 -- name: invitation
 -- The session of a valid invite code.
-SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.name) AS owner_name, p.name AS plan_name,
-       s.expires_at <= now() AS expired
+SELECT i.session_id, s.title, s.user_id AS owner_id, coalesce(m.shown_name, u.name) AS owner_name, m.hue,
+       p.name AS plan_name, s.expires_at <= now() AS expired
   FROM session_invites i
   JOIN user_sessions s ON s.id = i.session_id
   JOIN users u ON u.id = i.created_by AND u.status = 'active'

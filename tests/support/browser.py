@@ -162,7 +162,7 @@ async def newcomer(
     """Somebody who came in by the front door and made an account: the visitor and the page on which they are now."""
     async with visiting(product, browser, **settings) as visitor:
         page = await visitor.open("/")
-        await page.click('main a[href^="/sign-up"] >> nth=0')
+        await page.click('header a[href^="/sign-up"]')
         await fill_sign_up(page, name)
         yield visitor, page
 
@@ -173,7 +173,7 @@ async def fill_sign_up(page: Page, name: str) -> None:
     await page.fill("[name=email]", f"{name.lower()}-{uuid.uuid4().hex[:8]}@example.org")
     await page.fill("[name=password]", f"{name} likes green tea")
     await page.click("main button[type=submit]")
-    await page.wait_for_url(lambda url: "sign-up" not in url)
+    await page.wait_for_url(lambda url: "sign-up" not in url and "invite" not in url)
 
 
 async def say(page: Page, text: str) -> None:

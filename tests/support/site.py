@@ -85,8 +85,15 @@ async def picture(_: Request) -> Response:
 
 async def show_form(request: Request) -> Response:
     """The invitation's page, which has a form for whoever has signed in; the header has one too."""
-    invitation = {"owner_name": "Grace", "title": "Harbour", "plan_name": "Flash", "expired": False}
-    return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": "x", "here": "/"})
+    invitation = {"owner_name": "Grace", "owner_hue": 3, "title": "Harbour", "plan_name": "Flash", "expired": False}
+    context = {
+        "invitation": invitation,
+        "code": "x",
+        "form": forms.Form(),
+        "has_account": False,
+        "policy": "open",
+    }
+    return templating.render(request, "sessions/invite.html", context)
 
 
 async def show_times(request: Request) -> Response:

@@ -14,6 +14,8 @@ from starlette.applications import Starlette
 
 from chatserver.config import Config
 from chatserver.database import Database
+from chatserver.providers.sketch.provider import Sketch
+from chatserver.sessions import pages as session_pages
 from chatserver.state import State
 from chatserver.users import pages, request_identity, routes
 from chatserver.web import errors, middleware, templating
@@ -24,13 +26,19 @@ def build(config: Config, database: Database) -> Starlette:
     site = templating.open_site(config, "a test's key")
     identify = functools.partial(request_identity.identify, database, config)
     app = Starlette(
-        routes=[*routes.ROUTES, *pages.PAGES, site.statics.route()],
+        routes=[*routes.ROUTES, *pages.PAGES, *session_pages.PAGES, site.statics.route()],
         middleware=middleware.http_stack(config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     others: Any = dict.fromkeys(State.__dataclass_fields__)
     app.state.site = site
-    app.state.chatserver = State(**{**others, "config": config, "secret_key": "a test's key", "database": database})
+    parts = {
+        "config": config,
+        "secret_key": "a test's key",
+        "database": database,
+        "providers": {"sketch": Sketch(config)},
+    }
+    app.state.chatserver = State(**{**others, **parts})
     return app
 
 
@@ -86,16 +94,24 @@ class _Forms(HTMLParser):
         super().__init__()
         self.forms: dict[str, dict[str, str]] = {}
         self._open: dict[str, str] | None = None
+        self._textarea = ""
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         values = dict(attributes)
         if tag == "form":
             self._open = self.forms.setdefault(values.get("action") or "", {})
         sent = values.get("type") != "checkbox" or "checked" in values
+        if tag == "textarea":
+            self._textarea = str(values["name"])
         if tag == "input" and sent and self._open is not None and values.get("name"):
             self._open[str(values["name"])] = values.get("value") or ""
 
+    def handle_data(self, data: str) -> None:
+        if self._textarea and self._open is not None:
+            self._open[self._textarea] = data.removeprefix("\n")
+
     def handle_endtag(self, tag: str) -> None:
+        self._textarea = ""
         if tag == "form":
             self._open = None
 

@@ -138,25 +138,6 @@ async def test_where_the_operator_grants_nothing_is_sold(database: Database) -> 
     assert "granted by the operator" in text
 
 
-async def test_a_guest_joins_by_invite(client: Client, database: Database) -> None:
-    ada, bob = await make_user(database), await make_user(database, "Bob")
-    session_id = await make_session(database, ada, title="Evening pictures")
-    code = await database.run_as(ada, sessions.invite, session_id)
-    status, text = await visit(client, f"/invite/{code}")
-    assert status == 200
-    assert f"/sign-up?next=/invite/{code}" in text
-    path = f"/invite/{code}"
-    assert await fill(client, path, path, bob) == (303, f"/sessions/{session_id}")
-    assert (await visit(client, "/sessions", bob))[1].count("Evening pictures") == 1
-    assert await fill(client, path, path, bob) == (303, f"/sessions/{session_id}")
-
-
-async def test_an_invite_that_is_gone_says_so(client: Client) -> None:
-    status, text = await visit(client, "/invite/never-was")
-    assert status == 404
-    assert "no longer works" in text
-
-
 async def test_the_history_lists_filters_and_leads_to_the_place(client: Client, database: Database) -> None:
     ada, eve = await make_user(database), await make_user(database, "Eve")
     session_id = await make_session(database, ada, "pro")

@@ -1,5 +1,5 @@
-"""The pages of an account: signing up and in, a new password, settings."""
+"""The pages of an account: joining, signing up and in, a new password, settings."""
 
-from chatserver.users.pages import settings, sign_in
+from chatserver.users.pages import invite, settings, sign_in
 
-PAGES = [*sign_in.PAGES, *settings.PAGES]
+PAGES = [*invite.PAGES, *sign_in.PAGES, *settings.PAGES]

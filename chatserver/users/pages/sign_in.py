@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import users
-from chatserver.errors import ChatserverError
+from chatserver import sessions, users
+from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import current_viewer
+from chatserver.sessions.models import Invitation
 from chatserver.state import State
 from chatserver.text import normalization
 from chatserver.users import authentication, device_cookies, request_identity
+from chatserver.users.pages import visitor_forms
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
 
@@ -33,7 +35,7 @@ async def show_sign_up(request: Request) -> Response:
     onward = forms.local_path(request.query_params.get("next", ""), AFTER_SIGN_UP)
     if current_viewer(request) is not None:
         return RedirectResponse(onward, 303)
-    return _sign_up_page(request, Form({"next": onward, "invite": _invite_of(onward)}))
+    return await _sign_up_page(request, Form({"next": onward, "invite": _invite_of(onward)}))
 
 
 def _invite_of(path: str) -> str:
@@ -41,10 +43,37 @@ def _invite_of(path: str) -> str:
     return normalization.invite_code(path) if path.startswith(_INVITE) else ""
 
 
-def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
+async def _invitation(request: Request, form: Form) -> Invitation | None:
+    """The session that somebody is about to join, or None."""
+    code = _invite_of(form.text("next"))
+    try:
+        return await _state(request).database.run_system(sessions.invitation, code) if code else None
+    except NotFound:
+        return None
+
+
+async def _entered(request: Request, onward: str, user_id: str) -> str:
+    """Where somebody goes who has just signed up or in: an invite is accepted, and its session is where they go."""
+    code = _invite_of(onward)
+    if not code:
+        return onward
+    try:
+        session = await _state(request).database.run_system(sessions.join, code, user_id)
+    except ChatserverError:
+        return onward  # the invite's page says why
+    return f"/sessions/{session.id}"
+
+
+async def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     policy = _state(request).config.sign_up
     may = policy == "open" or (policy == "invite" and form.text("invite") != "")
-    context = {"form": form, "may_sign_up": may, "policy": policy, "sign_in": _with_next("/sign-in", form)}
+    context = {
+        "form": form,
+        "may_sign_up": may,
+        "policy": policy,
+        "sign_in": _with_next("/sign-in", form),
+        "invitation": await _invitation(request, form),
+    }
     return form_pages.page(request, "users/sign_up.html", context, error)
 
 
@@ -63,12 +92,10 @@ async def sign_up(request: Request) -> Response:
     try:
         signed_in = await users.sign_up(state.database, registration, visitor, policy=policy, issuer=issuer)
     except ChatserverError as error:
-        return _sign_up_page(request, form_pages.refuse(form, error), error)
-    onward = forms.local_path(form.text("next"), AFTER_SIGN_UP)
+        return await _sign_up_page(request, form_pages.refuse(form, error), error)
+    onward = await _entered(request, forms.local_path(form.text("next"), AFTER_SIGN_UP), signed_in.user.id)
     response = forms.redirect(request, onward, notice=f"Welcome, {signed_in.user.name}!")
-    request_identity.set_cookie(response, state.config, signed_in.secret.token)
-    device_cookies.remember(request, response, signed_in.user.id)
-    return response
+    return visitor_forms.remember(request, response, signed_in)
 
 
 # Sign in and out --------------------------------------------------------------------------------------------------
@@ -78,11 +105,16 @@ async def show_sign_in(request: Request) -> Response:
     onward = forms.local_path(request.query_params.get("next", ""), AFTER_SIGN_IN)
     if current_viewer(request) is not None:
         return RedirectResponse(onward, 303)
-    return _sign_in_page(request, Form({"next": onward}))
+    return await _sign_in_page(request, Form({"next": onward}))
 
 
-def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    context = {"form": form, "sign_up": _with_next("/sign-up", form), "policy": _state(request).config.sign_up}
+async def _sign_in_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
+    context = {
+        "form": form,
+        "sign_up": _with_next("/sign-up", form),
+        "policy": _state(request).config.sign_up,
+        "invitation": await _invitation(request, form),
+    }
     return form_pages.page(request, "users/sign_in.html", context, error)
 
 
@@ -93,11 +125,9 @@ async def sign_in(request: Request) -> Response:
     try:
         signed_in = await users.sign_in(state.database, email, password, visitor, issuer=issuer)
     except ChatserverError as error:
-        return _sign_in_page(request, form_pages.refuse(form, error), error)
-    response = forms.redirect(request, forms.local_path(form.text("next"), AFTER_SIGN_IN))
-    request_identity.set_cookie(response, state.config, signed_in.secret.token)
-    device_cookies.remember(request, response, signed_in.user.id)
-    return response
+        return await _sign_in_page(request, form_pages.refuse(form, error), error)
+    onward = await _entered(request, forms.local_path(form.text("next"), AFTER_SIGN_IN), signed_in.user.id)
+    return visitor_forms.remember(request, forms.redirect(request, onward), signed_in)
 
 
 async def sign_out(request: Request) -> Response:
