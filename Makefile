@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV ?= uv
 AUDITED ?= requirements/run.lock
 
-.PHONY: run test check format lock bench screenshots soak mutants audit clean help
+.PHONY: run test check format lock bench screenshots pictures soak mutants audit clean help
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run            ## start the product on http://localhost:8000
@@ -26,11 +26,14 @@ check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's synta
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-screenshots: $(VENV)/.test system-packages  ## draws docs/images anew from the real page
+screenshots: $(VENV)/.test system-packages  ## draws docs/images and the landing page's proofs anew from the real page
 	@SCREENSHOTS=1 $(BIN)/python -m pytest -q -k screenshots tests/browser
 
 bench: $(VENV)/.test system-packages        ## measures, and writes docs/performance.md's table
 	@$(BIN)/python -m benchmarks
+
+pictures: $(VENV)/.test                     ## paints the landing page's pictures anew (static/pictures)
+	@$(BIN)/python -m tests.support.examples
 
 soak: $(VENV)/.test system-packages         ## histories under a nemesis for ten minutes, and 500 SIGKILLs; SOAK_SEED=… for others
 	@SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_KILLS=$${SOAK_KILLS:-500} $(BIN)/python -m pytest -s tests/acceptance/test_history.py

@@ -69,6 +69,10 @@ class Config:
         (), "Addresses or networks whose X-Forwarded-For and -Proto (or Forwarded) are believed, with commas between."
     )
     site_name: str = _setting("chatserver", "The name in the page's title and header.")
+    site_operator: str = _setting("", "Who runs this site, named in the footer.")
+    site_privacy_url: str = _setting("", "The page about privacy that the footer links to: https://… or a path here.")
+    site_docs_url: str = _setting("", "The page with instructions that the footer links to: https://… or a path here.")
+    site_source_url: str = _setting("", "Where the footer links to for the source: https://… or a path here.")
     accent: int = _setting(262, "The hue of the one accent colour, 0–360 (OKLCH).", minimum=0)
     sign_up: Literal["open", "invite", "closed"] = _setting(
         "open", "Who may make an account: open, invite (only through a session's invite link), closed."
@@ -118,6 +122,9 @@ class Config:
     checkout: Literal["instant", "manual"] = _setting(
         "instant",
         "How a session is paid: instant grants it at once, free; manual leaves it to `chatserver sessions grant`.",
+    )
+    default_plan: str = _setting(
+        "", "The plan that is marked, and started for a first picture: its id; empty for the middle one on offer."
     )
     providers: tuple[str, ...] = _setting(
         (), "Picture providers in the order of fall-back; empty for huggingface with a token, otherwise sketch."
@@ -346,6 +353,10 @@ def _addresses(config: Config) -> dict[str, Any]:
         **{
             name: getattr(config, name) and urls.engine(name.upper(), getattr(config, name), schemes)
             for name, schemes in _ENGINES.items()
+        },
+        **{
+            name: getattr(config, name) and urls.link(name.upper(), getattr(config, name))
+            for name in ("site_privacy_url", "site_docs_url", "site_source_url")
         },
         "hf_result_hosts": tuple(urls.result_host(text) for text in config.hf_result_hosts),
         "trusted_proxies": tuple(str(ip_addresses.setting("TRUSTED_PROXIES", text)) for text in config.trusted_proxies),

@@ -154,6 +154,18 @@ def base(name: str, text: str) -> str:
     return root + (f"/{path.lstrip('/')}" if path else "")
 
 
+def link(name: str, text: str) -> str:
+    """The target of a link: an HTTP URL, or a path of this site. Raises ConfigurationError."""
+    is_path = text.startswith("/") and not text.startswith("//")
+    parts = None if is_path else _split(text)
+    is_url = parts is not None and parts.scheme.lower() in _DEFAULT_PORTS and _origin(parts) is not None
+    if not (is_path or is_url) or "\\" in text or _CONTROLS_AND_BLANKS.search(text):
+        raise ConfigurationError(
+            f"{name} must be an address such as https://example.org/privacy, or a path such as /privacy."
+        )
+    return text
+
+
 def engine(name: str, text: str, schemes: tuple[str, ...]) -> str:
     """The URL of a database, broker or storage, with a normalised host. Raises ConfigurationError."""
     scheme, colon, rest = text.partition(":")

@@ -1,6 +1,6 @@
 """Plans: what sessions cost and include."""
 
-from chatserver.plans.models import Plan, Price
-from chatserver.plans.service import find, list_all, list_plans, save
+from chatserver.plans.models import Offer, Plan, Price
+from chatserver.plans.service import default_of, find, list_all, list_plans, offers, save
 
-__all__ = ["Plan", "Price", "find", "list_all", "list_plans", "save"]
+__all__ = ["Offer", "Plan", "Price", "default_of", "find", "list_all", "list_plans", "offers", "save"]

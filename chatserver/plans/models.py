@@ -27,6 +27,18 @@ class Plan(Struct, frozen=True, kw_only=True):
     available: bool = True
     position: int = 0
 
+    @property
+    def images(self) -> int:
+        """About how many pictures a session of this plan makes: its credits an hour for its hours, at least once."""
+        return max(self.image_credits_per_hour, self.image_credits_per_hour * self.minutes // 60)
+
+    @property
+    def image_price(self) -> Price | None:
+        """What each of these pictures costs; None where there are none, or nothing is to pay."""
+        if not self.images or not self.price.amount:
+            return None
+        return Price(self.price.amount / self.images, self.price.currency)
+
     @classmethod
     def from_row(cls, row: Row) -> "Plan":
         return cls(
@@ -42,3 +54,11 @@ class Plan(Struct, frozen=True, kw_only=True):
             available=row["available"],
             position=row["position"],
         )
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A plan as it is shown beside the others: whether it is the default, and the fields in which the plans differ."""
+
+    plan: Plan
+    is_default: bool
+    differing: frozenset[str]

@@ -1,11 +1,12 @@
 """Reading plans, and the operator's changes to them. A session keeps the credits with which it was sold."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
-from chatserver.plans.models import Plan
+from chatserver.plans.models import Offer, Plan
 
 
 async def list_plans(tx: Transaction) -> list[Plan]:
@@ -24,6 +25,20 @@ async def find(tx: Transaction, plan_id: str) -> Plan:
     if row is None:
         raise Invalid.field("plan_id", "names no plan")
     return Plan.from_row(row)
+
+
+def default_of(plans: Sequence[Plan], default_id: str) -> Plan:
+    """The plan with this id, or where it is not among them the middle one. `plans` has at least one."""
+    return next((plan for plan in plans if plan.id == default_id), plans[len(plans) // 2])
+
+
+def offers(plans: Sequence[Plan], default_id: str) -> list[Offer]:
+    """The plans side by side, the default one marked where there is a choice."""
+    differing = frozenset(
+        field for field in Plan.__struct_fields__ if len({getattr(each, field) for each in plans}) > 1
+    )
+    default = default_of(plans, default_id) if len(plans) > 1 else None
+    return [Offer(plan=plan, is_default=plan is default, differing=differing) for plan in plans]
 
 
 async def save(tx: Transaction, plan: Plan) -> Plan:

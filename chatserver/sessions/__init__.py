@@ -1,6 +1,16 @@
 """Sessions: what a member bought, its members, invites and purchases."""
 
-from chatserver.sessions.checkout import buy, can_extend, extend, grant, list_recent, require_instant, session_quota
+from chatserver.sessions.checkout import (
+    buy,
+    buy_once,
+    can_extend,
+    extend,
+    find_bought,
+    grant,
+    list_recent,
+    require_instant,
+    session_quota,
+)
 from chatserver.sessions.deletion import (
     close,
     delete_of_user,
@@ -56,6 +66,7 @@ __all__ = [
     "allow_guests",
     "announce",
     "buy",
+    "buy_once",
     "can_extend",
     "close",
     "delete_of_user",
@@ -65,6 +76,7 @@ __all__ = [
     "export_purchases_page",
     "extend",
     "find",
+    "find_bought",
     "grant",
     "has_left",
     "invitation",

@@ -46,6 +46,24 @@ async def buy(
     return await service.find(tx, session_id)
 
 
+async def buy_once(tx: Transaction, user_id: str, plan_id: str, *, checkout: str, reference: str) -> Session:
+    """`buy`, or the session that this user has bought with the same reference: a form that is sent twice buys once.
+
+    NotFound where that session was deleted since.
+    """
+    await tx.fetch_value("sessions.lock_reference", reference=reference)
+    bought = await find_bought(tx, user_id, checkout=checkout, reference=reference)
+    return bought or await buy(tx, user_id, plan_id, None, checkout=checkout, reference=reference)
+
+
+async def find_bought(tx: Transaction, user_id: str, *, checkout: str, reference: str) -> Session | None:
+    """The session that this user has bought with a reference, or None; NotFound where it was deleted since."""
+    session_id = await tx.fetch_value(
+        "sessions.bought_by_reference", user_id=user_id, checkout=checkout, reference=reference
+    )
+    return None if session_id is None else await service.find(tx, session_id)
+
+
 async def extend(
     tx: Transaction, user_id: str, session_id: str, plan_id: str, *, checkout: str, reference: str | None = None
 ) -> Session:

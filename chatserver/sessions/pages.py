@@ -1,14 +1,15 @@
-"""The pages of sessions: landing, plans and buying, the list of sessions, joining by an invite."""
+"""The pages of sessions: landing, plans and buying, the list of sessions."""
 
 from math import ceil
-from urllib.parse import quote
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids, plans, sessions
-from chatserver.errors import NotFound, RateLimited
+from chatserver.errors import RateLimited
+from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.state import State
 from chatserver.web import errors, forms, templating
@@ -18,8 +19,16 @@ async def show_landing(request: Request) -> Response:
     """What the product is, and the plans; for somebody signed in, the list of their sessions."""
     if current_viewer(request) is not None:
         return await list_own(request)
-    offered = await _state(request).database.run_system(plans.list_plans)
-    return templating.render(request, "sessions/landing.html", {"plans": offered})
+    state = _state(request)
+    offered = await state.database.run_system(plans.list_plans)
+    context = {
+        "offers": plans.offers(offered, state.config.default_plan),
+        "checkout": state.config.checkout,
+        "examples": examples,
+        "start_id": str(uuid4()),
+        "origin": state.config.origin,
+    }
+    return templating.render(request, "sessions/landing.html", context)
 
 
 async def list_own(request: Request) -> Response:
@@ -27,7 +36,14 @@ async def list_own(request: Request) -> Response:
     viewer, state = require_viewer(request), _state(request)
     cards = await state.database.run_as(viewer.id, sessions.list_cards)
     names = {plan.id: plan.name for plan in await state.database.run_system(plans.list_all)}
-    return templating.render(request, "sessions/index.html", {"cards": cards, "plan_names": names})
+    context = {
+        "cards": cards,
+        "plan_names": names,
+        "checkout": state.config.checkout,
+        "examples": examples,
+        "start_id": str(uuid4()),
+    }
+    return templating.render(request, "sessions/index.html", context)
 
 
 async def show_plans(request: Request) -> Response:
@@ -41,8 +57,9 @@ async def _plans_page(
     """The plans and the viewer's quota of sessions; `error` says why a purchase was refused."""
     state, viewer = _state(request), current_viewer(request)
     offered = await state.database.run_system(plans.list_plans)
+    fitting = [plan for plan in offered if extended is None or sessions.can_extend(plan, extended)]
     context = {
-        "plans": [plan for plan in offered if extended is None or sessions.can_extend(plan, extended)],
+        "offers": plans.offers(fitting, state.config.default_plan),
         "checkout": state.config.checkout,
         "extended": extended,
         "quota": await state.database.run_system(sessions.session_quota, viewer.id) if viewer else None,
@@ -85,32 +102,6 @@ async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> 
     return await run(sessions.buy, viewer.id, plan_id, title, checkout=checkout)
 
 
-async def show_invite(request: Request) -> Response:
-    """What an invite leads to, with a button to join."""
-    code = request.path_params["code"]
-    try:
-        invitation = await _state(request).database.run_system(sessions.invitation, code)
-    except NotFound as error:
-        return templating.render(request, "sessions/invite_gone.html", {"error": error}, error.status)
-    viewer = current_viewer(request)
-    if viewer is not None and await _was_removed(request, invitation.session_id, viewer.id):
-        return templating.render(request, "sessions/removed.html", status=403)
-    here = quote(f"/invite/{code}", safe="/")
-    return templating.render(request, "sessions/invite.html", {"invitation": invitation, "code": code, "here": here})
-
-
-async def _was_removed(request: Request, session_id: str, viewer_id: str) -> bool:
-    return await _state(request).database.run_system(sessions.was_removed, session_id, viewer_id)
-
-
-async def join(request: Request) -> Response:
-    """Joins by an invite and redirects to the session."""
-    viewer = require_viewer(request)
-    await forms.read(request)
-    session = await _state(request).database.run_system(sessions.join, request.path_params["code"], viewer.id)
-    return forms.redirect(request, f"/sessions/{session.id}")
-
-
 def _state(request: Request) -> State:
     state: State = request.app.state.chatserver
     return state
@@ -121,6 +112,4 @@ PAGES = [
     Route("/plans", show_plans),
     Route("/sessions", list_own),
     Route("/sessions", buy, methods=["POST"]),
-    Route("/invite/{code}", show_invite),
-    Route("/invite/{code}", join, methods=["POST"]),
 ]

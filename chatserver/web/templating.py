@@ -24,6 +24,8 @@ from chatserver.web.static import Statics, Transform
 
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
+# Settings that every template may show.
+_SITE_SETTINGS = ("site_name", "site_operator", "site_privacy_url", "site_docs_url", "site_source_url")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -55,9 +57,8 @@ def _environment(config: Config, statics: Statics) -> jinja2.Environment:
         auto_reload=False,
     )
     environment.filters.update(filters.FILTERS)
-    environment.globals.update(
-        dom_id=dom_id, static_url=statics.url, icon=_icons(statics), site_name=config.site_name, accent=config.accent
-    )
+    environment.globals.update(dom_id=dom_id, static_url=statics.url, icon=_icons(statics), accent=config.accent)
+    environment.globals.update({name: getattr(config, name) for name in _SITE_SETTINGS})
     return environment
 
 

@@ -12,6 +12,14 @@ VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :re
 ON CONFLICT (checkout, reference) DO NOTHING
 RETURNING id;
 
+-- name: lock_reference
+-- Serialises purchases with the same reference until COMMIT.
+SELECT pg_advisory_xact_lock(hashtextextended('purchase ' || :reference::text, 0));
+
+-- name: bought_by_reference
+-- The session that a user has bought with a reference.
+SELECT session_id FROM purchases WHERE user_id = :user_id AND checkout = :checkout AND reference = :reference;
+
 -- name: extend
 -- Extends a session: from now where it has expired, otherwise from its end.
 UPDATE user_sessions

@@ -32,6 +32,7 @@ ROUTES: dict[str, Counted] = {
     "POST /api/v1/sessions": Counted({"plan_id": "pro"}, "free-sessions"),
     "POST /api/v1/sessions/{session_id}/extend": Counted({"plan_id": "pro"}, "free-sessions"),
     "POST /sessions": Counted({"plan_id": "pro"}, "free-sessions"),
+    "POST /start": Counted({"plan_id": "pro", "start_id": "{new}"}, "free-sessions"),
     "PATCH /api/v1/sessions/{session_id}": Counted({"title": "Evening"}),
     "POST /api/v1/sessions/{session_id}/invites": Counted({"guests_may_generate": False}),
     "GET /sessions/{session_id}/invite.svg": Counted(),

@@ -22,7 +22,7 @@ async def test_the_pages_before_the_door(emulated_product, browser) -> None:
     async with visiting(emulated_product, browser) as visitor:
         visitor.announce("404", "422")
         page = await visitor.open("/")
-        for path in ("/", "/sign-up", "/sign-in", "/plans", f"/invite/{code}", "/offline", "/nowhere"):
+        for path in ("/", "/sign-up", "/sign-in", "/plans", "/start", f"/invite/{code}", "/offline", "/nowhere"):
             await page.goto(emulated_product.url + path)
             found += await complaints_about(page, path)
         await page.goto(f"{emulated_product.url}/sign-up")

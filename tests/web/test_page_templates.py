@@ -1,5 +1,6 @@
 """Every page in every state draws: a name that a template does not have is an error, not an empty place."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 
 from chatserver import ids
+from chatserver import plans as all_plans
 from chatserver.assets.models import Asset
 from chatserver.config import Config
 from chatserver.credits.models import Balance, Balances
 from chatserver.errors import Busy, Invalid
+from chatserver.generations import examples
 from chatserver.generations.models import ENDED, Generation, GenerationFault, Stage
 from chatserver.generations.pages import Filters
 from chatserver.identity.viewer import Viewer
@@ -114,44 +117,104 @@ def generation(status: str, kind: str = "image") -> Generation:
     )
 
 
-def test_the_landing_tells_prices_and_credits_and_has_one_button() -> None:
-    page = draw("sessions/landing.html", None, plans=[plan(), plan(id="lite", image_credits_per_hour=1, max_count=1)])
-    assert "₹49" in page
-    assert "<strong>8</strong> pictures an hour" in page
-    assert "<strong>1</strong> picture an hour" in page
+START = {"checkout": "instant", "examples": examples, "start_id": ids.new(), "origin": "https://atelier.example.org"}
+LITE = {"id": "lite", "name": "Lite", "image_credits_per_hour": 1, "max_count": 1, "minutes": 60}
+
+
+def offers(*plans: Plan, default: str = "") -> list[all_plans.Offer]:
+    return all_plans.offers(plans, default)
+
+
+def landing(**changed: Any) -> str:
+    return draw("sessions/landing.html", None, **{**START, "offers": offers(plan(), plan(**LITE)), **changed})
+
+
+def test_the_landing_has_one_call_and_a_button_on_each_card() -> None:
+    page = landing()
     assert page.count("button--large") == 1
-    assert "Plans" in draw("sessions/landing.html", None, plans=[])
+    assert 'action="/start"' in page
+    assert 'href="/start?plan=flash"' in page
+    assert 'href="/start?plan=lite"' in page
+    assert "8 pictures an hour" in page
+    assert "1 picture an hour" in page
+    assert "About 16 pictures in 2 h." in page
+    assert 'action="/start"' in landing(offers=[])
+
+
+def test_the_landing_shows_every_example_and_its_prompt_in_its_size() -> None:
+    page = landing()
+    for example in examples.EXAMPLES:
+        assert SITE.statics.url(example.file) in page
+        assert example.prompt in page
+    assert page.count(f'width="{examples.WIDTH}" height="{examples.HEIGHT}"') == len(examples.EXAMPLES)
+    assert page.count('loading="lazy"') >= len(examples.EXAMPLES) - 4
+
+
+def test_the_landing_says_what_it_is_where_it_is_shared() -> None:
+    page = landing()
+    assert f'property="og:image" content="https://atelier.example.org{SITE.statics.url(examples.SHARED)}"' in page
+    assert 'property="og:description" content="Say what you want to see' in page
+    assert "og:" not in draw("sessions/plans.html", None, offers=[], checkout="instant", extended=None)
+
+
+def test_one_plan_is_marked_and_its_button_stands_out() -> None:
+    page = landing(offers=offers(plan(), plan(**LITE), default="lite"))
+    assert page.count("A good start") == 1
+    assert re.search(r"Lite <span.*A good start", page)
+    assert page.count("button--accent button--wide") == 1
+    assert "A good start" not in landing(offers=offers(plan()))
+
+
+def test_the_rows_in_which_plans_differ_are_marked() -> None:
+    rows = re.findall(r"<li( data-differs)?><svg.*?</svg><span>(.*?)</span></li>", landing())
+    differing = {words for mark, words in rows if mark}
+    assert differing == {"8 pictures an hour", "1 picture an hour", "up to 2 at once", "one at a time"}
+    assert {words for mark, words in rows if not mark} == {"1 clip an hour", "up to 768 × 768", "assistant included"}
 
 
 @pytest.mark.parametrize("viewer", [None, ADA])
-def test_plans_are_sold_at_once_and_say_that_it_costs_nothing(viewer: Viewer | None) -> None:
-    page = draw("sessions/plans.html", viewer, plans=[plan()], checkout="instant", extended=None)
-    assert "takes no payment" in page
+def test_where_nothing_is_to_pay_the_price_is_struck(viewer: Viewer | None) -> None:
+    page = draw("sessions/plans.html", viewer, offers=offers(plan()), checkout="instant", extended=None)
+    assert re.search(r"<s>.*₹49</s> <strong>free on this server</strong>", page)
+    assert " each." not in page
+    assert 'class="notice"' not in page
     assert ('action="/sessions"' in page) == (viewer is not None)
-    assert ("/sign-up?next=/plans" in page) == (viewer is None)
+    assert ('href="/start?plan=flash"' in page) == (viewer is None)
+
+
+def test_what_is_to_pay_says_what_a_picture_costs() -> None:
+    page = draw(
+        "sessions/plans.html", offers=offers(plan(), plan(price=Price(0, "INR"))), checkout="manual", extended=None
+    )
+    assert "<strong>₹49</strong>" in page
+    assert "About 16 pictures in 2 h, ₹3.06 each." in page
+    assert "<strong>Free</strong>" in page
+    assert "<s>" not in page
 
 
 def test_plans_that_only_the_operator_grants_have_no_button() -> None:
-    page = draw("sessions/plans.html", plans=[plan()], checkout="manual", extended=None)
+    page = draw("sessions/plans.html", offers=offers(plan()), checkout="manual", extended=None)
     assert "granted by hand" in page
     assert 'action="/sessions"' not in page
 
 
 def test_more_time_names_its_session() -> None:
     extended = session()
-    page = draw("sessions/plans.html", plans=[plan()], checkout="instant", extended=extended)
+    page = draw("sessions/plans.html", offers=offers(plan()), checkout="instant", extended=extended)
     assert f'name="session_id" value="{extended.id}"' in page
     assert NASTY not in page
 
 
 def test_there_may_be_no_plan() -> None:
-    assert "No plans yet" in draw("sessions/plans.html", plans=[], checkout="instant", extended=None)
+    assert "No plans yet" in draw("sessions/plans.html", offers=[], checkout="instant", extended=None)
 
 
 def test_sessions_show_covers_time_and_credits() -> None:
     covers = (Cover("/files/1/thumbnail.webp"), Cover("/files/2/thumbnail.webp"))
     ended = session(status="expired", plan_id="gone", owner_id="another")
-    page = draw("sessions/index.html", cards=[Card(session(), covers), Card(ended, ())], plan_names={"flash": "Flash"})
+    page = draw(
+        "sessions/index.html", cards=[Card(session(), covers), Card(ended, ())], plan_names={"flash": "Flash"}, **START
+    )
     assert page.count("thumbnail.webp") == 2
     assert "5 of 8 pictures left" in page
     assert "guest" in page
@@ -160,17 +223,26 @@ def test_sessions_show_covers_time_and_credits() -> None:
 
 
 def test_without_a_session_the_page_says_what_to_do_first() -> None:
-    assert "Start a session" in draw("sessions/index.html", cards=[], plan_names={})
+    page = draw("sessions/index.html", cards=[], plan_names={}, **START)
+    assert "No session yet" in page
+    assert 'action="/start"' in page
+    assert 'action="/start"' not in draw(
+        "sessions/index.html", cards=[], plan_names={}, **START | {"checkout": "manual"}
+    )
 
 
 @pytest.mark.parametrize("viewer", [None, ADA])
 @pytest.mark.parametrize("expired", [False, True])
 def test_an_invitation_names_who_invites(viewer: Viewer | None, expired: bool) -> None:
-    invited = Invitation(session_id=ids.new(), title=NASTY, owner_name="Grace", plan_name="Flash", expired=expired)
-    page = draw("sessions/invite.html", viewer, invitation=invited, code="c0de", here="/invite/c0de")
+    invited = Invitation(
+        session_id=ids.new(), title=NASTY, owner_name="Grace", owner_hue=7, plan_name="Flash", expired=expired
+    )
+    shown = {"invitation": invited, "code": "c0de", "form": forms.Form(), "has_account": False, "policy": "open"}
+    page = draw("sessions/invite.html", viewer, **shown)
     assert "Grace invites you" in page
-    assert ("/sign-up?next=/invite/c0de" in page) == (viewer is None)
-    assert ('action="/invite/c0de"' in page) == (viewer is not None)
+    assert 'avatar--large" data-hue="7"' in page
+    assert 'action="/invite/c0de"' in page
+    assert ('name="email"' in page) == (viewer is None)
     assert NASTY not in page
 
 
@@ -203,7 +275,9 @@ def test_filters_keep_each_other() -> None:
 
 @pytest.mark.parametrize("viewer", [None, ADA])
 def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
-    page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc", sign_in="")
+    page = draw(
+        "errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc", sign_in=""
+    )
     assert "in 2 s" in page
     page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", request_id="", sign_in="")
     assert NASTY not in page

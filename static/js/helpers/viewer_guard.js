@@ -25,8 +25,8 @@ function check() {
   location.reload()
 }
 
-// The person for whom the last page was rendered: null for nobody, undefined where the browser stores nothing.
-function currentViewer() {
+/** The person for whom the last page was rendered: null for nobody, undefined where the browser stores nothing. */
+export function currentViewer() {
   try {
     return localStorage.getItem(KEY)
   } catch {

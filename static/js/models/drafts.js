@@ -1,6 +1,7 @@
 // The text that was typed and not sent, per session, and the texts that were sent, for recall. Both belong to the
 // person who is signed in.
 import { readStored, writeStored } from "../helpers/storage.js"
+import { takePrompt } from "../helpers/waiting_prompt.js"
 
 const MOST_RECALLED = 50
 const SENT = "sent"
@@ -14,9 +15,10 @@ export class Drafts {
     this.#key = `draft:${session}`
   }
 
-  /** The draft of this session, or null. */
+  /** The draft of this session, or a prompt that waits for one; null without either. */
   load() {
-    return readStored(this.#key)
+    const draft = readStored(this.#key)
+    return draft?.text ? draft : takePrompt() ?? draft
   }
 
   save(draft) {

@@ -7,11 +7,16 @@ import "../elements/local_time.js"
 import "../elements/name_suggestion.js"
 import "../elements/notification_switch.js"
 import "../elements/password_field.js"
+import "../elements/prompt_wall.js"
 import "../elements/session_deletion.js"
 import "../elements/session_title.js"
 import "../elements/theme_switch.js"
+import "../elements/typed_sample.js"
+import "../elements/waiting_prompt.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 import { guardViewer } from "../helpers/viewer_guard.js"
+import { adoptPrompt } from "../helpers/waiting_prompt.js"
 
+adoptPrompt()
 guardViewer()
 installServiceWorker()

@@ -1,0 +1,153 @@
+"""The first minute, as strangers live it: from the landing page to the first picture, from an invite to its session.
+
+Clicks, fields and seconds are counted as in docs/experience.md; `-s` prints them.
+"""
+
+import time
+import uuid
+
+import pytest
+from playwright.async_api import Page, expect
+
+from chatserver.generations import examples
+from tests.support import product as products
+from tests.support.axe import complaints_about
+from tests.support.browser import LIVE, PHONE, TEXT, signed_in, visiting
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+CARD = "generation-card[id^=generation_]"
+PASSWORD = "Grace likes green tea"
+KEY_MS = 5  # the review typed at 60 ms a key; what is counted here is what the product takes
+
+
+class Minute:
+    """Counts what a person does on a page, and how long it takes."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.clicks, self.fields, self.began = page, 0, 0, time.monotonic()
+
+    async def clicks_on(self, selector: str) -> None:
+        self.clicks += 1
+        await self.page.click(selector)
+
+    async def types(self, selector: str, text: str) -> None:
+        """Into a field that has the focus already, or is reached by Tab: no click."""
+        self.fields += 1
+        await expect(self.page.locator(selector)).to_be_focused()
+        await self.page.keyboard.type(text, delay=KEY_MS)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def address(name: str) -> str:
+    return f"{name}+{uuid.uuid4().hex[:8]}@example.org"
+
+
+async def is_narrow_enough(page: Page) -> bool:
+    return bool(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+async def test_two_clicks_lead_from_the_landing_page_to_the_first_picture(product, browser) -> None:
+    async with visiting(product, browser) as visitor:
+        page = await visitor.open("/")
+        await expect(page.locator("#make-prompt")).to_have_value(examples.FIRST.prompt)
+        minute = Minute(page)
+        await minute.clicks_on("text=Make it")
+        await minute.types("[name=email]", address("grace.hopper"))
+        await page.keyboard.press("Tab")
+        await minute.types("[name=password]", PASSWORD)
+        await expect(page.locator("[name=name]")).to_have_value("Grace Hopper")
+        await minute.clicks_on("main button[type=submit] >> nth=0")
+        await page.wait_for_selector(CARD)
+        making = minute.seconds
+        await expect(page.locator(f'{CARD}[data-status="done"]')).to_have_count(1, timeout=90_000)
+        print(
+            f"First picture: {minute.clicks} clicks, {minute.fields} fields, {making:.1f} s until it is being made, "
+            f"{minute.seconds:.1f} s until it is done"
+        )
+        assert (minute.clicks, minute.fields) == (2, 2)
+        await expect(page.locator(".message__prompt")).to_have_text(examples.FIRST.prompt)
+        # The picture was made, so its prompt waits no more.
+        await expect(page.locator(TEXT)).to_have_value("")
+
+        # Back, and the same button once more: the same session, and no second picture.
+        room = page.url
+        await page.go_back()
+        await expect(page.locator("h1")).to_have_text("Your first picture")
+        await page.locator("main button[type=submit]").first.click()
+        await page.wait_for_url(room)
+        await page.wait_for_selector(LIVE, state="attached")
+        await expect(page.locator(CARD)).to_have_count(1)
+
+
+async def test_one_form_leads_a_guest_into_the_session(product, browser) -> None:
+    dora = await sign_up(product, "Dora")
+    session = await dora.buys("flash", "Poster")
+    code = await dora.invites(session)
+    async with signed_in(browser, dora) as owner, visiting(product, browser, viewport=PHONE, has_touch=True) as guest:
+        room = await owner.open_session(session)
+        page = await guest.open(f"/invite/{code}")
+        colour = "(each) => getComputedStyle(each).color"
+        outside = await page.locator(".avatar--large").evaluate(colour)
+        assert await is_narrow_enough(page)
+        minute = Minute(page)
+        await minute.types("[name=email]", address("eike"))
+        await page.keyboard.press("Tab")
+        await minute.types("[name=password]", "Eike likes black tea")
+        await minute.clicks_on("main button[type=submit] >> nth=0")
+        await page.wait_for_selector(LIVE, state="attached")
+        print(f"Guest: {minute.clicks} clicks, {minute.fields} fields, {minute.seconds:.1f} s")
+        assert (minute.clicks, minute.fields) == (1, 2)
+        await expect(room.locator(".member", has_text="Eike")).to_have_attribute("data-online", "yes")
+        inside = await room.locator(".member", has_text="Dora").locator(".avatar").first.evaluate(colour)
+        assert inside == outside
+
+
+async def test_a_prompt_waits_in_the_composer_where_the_operator_grants_sessions(
+    database_url, browser, tmp_path
+) -> None:
+    manual = await products.start(tmp_path, DATABASE_URL=database_url, CHECKOUT="manual")
+    try:
+        async with visiting(manual, browser) as visitor:
+            page = await visitor.open("/")
+            await page.fill("#make-prompt", "a red fox in the snow")
+            await page.click("text=Make it")
+            mail = address("ada")
+            await page.fill("[name=email]", mail)
+            await page.fill("[name=password]", "Ada likes white tea")
+            await page.locator("main button[type=submit]").first.click()
+            await page.wait_for_url("**/plans")
+            grant = await products.start(
+                tmp_path / "grant", "sessions", "grant", mail, "flash", wait=False, DATABASE_URL=database_url
+            )
+            assert await grant.process.wait() == 0, grant.output()
+            await page.goto(manual.url + "/sessions")
+            await page.click(".session-card__link")
+            await page.wait_for_selector(LIVE, state="attached")
+            await expect(page.locator(TEXT)).to_have_value("a red fox in the snow")
+            await expect(page.locator("message-composer")).to_have_attribute("data-mode", "image")
+    finally:
+        await manual.kill()
+
+
+async def test_the_box_of_the_landing_page_types_its_sample_and_stops_for_whoever_comes(product, browser) -> None:
+    async with visiting(product, browser) as visitor:
+        page = await visitor.open("/")
+        box = page.locator("#make-prompt")
+        await page.wait_for_function("document.querySelector('#make-prompt').value.length > 3")
+        await box.focus()
+        await expect(box).to_have_value(examples.FIRST.prompt)
+        await page.locator(".wall__picture").nth(2).click()
+        await expect(box).to_have_value(examples.EXAMPLES[2].prompt)
+        await expect(box).to_be_focused()
+    async with visiting(product, browser, reduced_motion="reduce", color_scheme="dark", viewport=PHONE) as visitor:
+        page = await visitor.open("/")
+        assert await page.input_value("#make-prompt") == examples.FIRST.prompt
+        await page.click("text=Make it")
+        assert not await complaints_about(page, "the form of the first picture")
+        await page.click("button[name=has_account]")
+        await expect(page.locator("[name=email]")).to_be_focused()
