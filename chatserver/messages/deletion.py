@@ -25,9 +25,17 @@ async def require_deletable(tx: Transaction, viewer_id: str, message_id: str) ->
 
 
 async def erase(tx: Transaction, row: Row) -> Message:
-    """Empties a message of `require_deletable`, ends replies to it, and drops a session's title made from it."""
+    """Empties a message of `require_deletable` with its other versions, ends replies to it, and drops a session's title
+    made from it."""
     message_id = row["id"]
     await sessions.lock(tx, row["session_id"])
+    first = row["replaces"] or message_id
+    others = [each["id"] for each in await tx.fetch_all("messages.versions_of", message_id=first)]
+    unseen = [each["id"] for each in await tx.fetch_all("messages.hidden_replies_of", message_id=first)]
+    for other in dict.fromkeys([*others, *unseen]):
+        if other != message_id and await tx.fetch_value("messages.erase", message_id=other) is not None:
+            await service.touch(tx, other)
+            _announce_ended(tx, [other])
     if await tx.fetch_value("messages.erase", message_id=message_id) is None:
         return await service.find(tx, message_id)
     await _end_replies(tx, message_id, was_streaming=row["status"] == "streaming")

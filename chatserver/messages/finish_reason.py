@@ -1,18 +1,43 @@
-"""The finish reason of a reply, kept as its last line: `*why* (`code`)`.
+"""How a reply ended, kept as the last line of its text: `*why* (`code`)`.
 
-The page offers to continue a reply that was cut; the model never reads the line.
+The page shows it beside the reply with what can be done; the line is not rendered, and the model never reads it. What the
+service itself said goes to the log.
 """
 
 import re
+
+from msgspec import Struct
 
 # Codes of replies that are done, but were cut or stopped. Failures have the codes of their errors.
 LENGTH = "length"
 STOPPED = "stopped"
 _WORDS = {
-    LENGTH: "The answer reached the longest that one answer may be. Continue to have the rest.",
-    STOPPED: "Stopped before the first word.",
+    LENGTH: "The answer reached the longest that one answer may be.",
+    STOPPED: "Stopped.",
+    "no-words": "The assistant had no answer to this.",
+    "provider-down": "The assistant cannot be reached right now.",
+    "provider-rate-limited": "The assistant is answering too many people right now.",
+    "model-loading-too-long": "The assistant took too long to get ready.",
+    "refused": "The assistant may not answer this.",
+    "timed-out": "The assistant took too long.",
+    "truncated": "The connection to the assistant broke in the middle of its answer.",
 }
-_NOTE = re.compile(r"(?:^|\n\n)\*[^\n]+\* \(`([a-z-]+)`\)$")
+_OTHERWISE = "Something went wrong while the assistant was answering."
+# The words of these were chosen for who reads them.
+_OWN_WORDS = {"rate-limited"}
+_NOTE = re.compile(r"(?:^|\n\n)\*([^\n]+)\* \(`([a-z-]+)`\)$")
+
+
+class Ending(Struct, frozen=True):
+    """How a reply ended: a code for programs, words for people."""
+
+    code: str
+    words: str
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there may be more to say, so that one can ask for the rest."""
+        return self.code in {LENGTH, STOPPED}
 
 
 def noted(text: str, words: str, code: str) -> str:
@@ -21,14 +46,22 @@ def noted(text: str, words: str, code: str) -> str:
 
 
 def ended(text: str, code: str) -> str:
-    """The text of a reply that is done, with the line of its finish reason `code` (LENGTH or STOPPED)."""
-    return noted(text, _WORDS[code], code)
+    """The text of a reply with the line of its finish reason `code` (LENGTH, STOPPED, or an error's), in plain words."""
+    return noted(text, _WORDS.get(code, _OTHERWISE), code)
+
+
+def of(text: str) -> Ending | None:
+    """How the reply of this text ended, in today's words; None where it came to its own end."""
+    note = _NOTE.search(text)
+    if note is None:
+        return None
+    return Ending(note[2], note[1] if note[2] in _OWN_WORDS else _WORDS.get(note[2], _OTHERWISE))
 
 
 def code_of(text: str) -> str | None:
     """The code of a reply's last line, or None."""
     note = _NOTE.search(text)
-    return note[1] if note else None
+    return note[2] if note else None
 
 
 def without_note(text: str) -> str:

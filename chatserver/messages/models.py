@@ -8,14 +8,17 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
-from chatserver.errors import RateLimited
 from chatserver.generations.models import LONG_AGO, Generation
 from chatserver.identity import colours
+from chatserver.markdown import plain as markdown
 from chatserver.messages import finish_reason
 
 AuthorKind = Literal["user", "assistant", "system"]
 AuthorRole = Literal["owner", "operator", "guest", "assistant", "system"]
 MessageKind = Literal["text", "image", "video"]
+# The longest reply of which a picture is offered, in characters: longer ones are no prompt.
+LONGEST_DESCRIPTION = 600
+
 MessageStatus = Literal["streaming", "done", "failed", "deleted"]
 
 
@@ -54,6 +57,9 @@ class Message(Struct, frozen=True, kw_only=True):
     """One entry of a session's stream, whole, as it now is. `html` is sanitised; `seq` is that of its last change.
 
     While a reply streams, `html` holds its finished blocks, and `closed` counts the UTF-16 code units that they cover.
+
+    `version` of `versions` says which one of several this is; they share the `place` of the first, whose id `replaces` is,
+    and all but one are `hidden`. Without one of another's, a message's place is its id.
     """
 
     id: str
@@ -69,6 +75,11 @@ class Message(Struct, frozen=True, kw_only=True):
     generations: tuple[Generation, ...]
     reply_to: str | None = None
     closed: int = 0
+    place: str | None = None
+    replaces: str | None = None
+    version: int = 1
+    versions: int = 1
+    hidden: bool = False
 
     @property
     def tail(self) -> str:
@@ -76,18 +87,19 @@ class Message(Struct, frozen=True, kw_only=True):
         return self.text.encode("utf-16-le", "surrogatepass")[2 * self.closed :].decode("utf-16-le", "replace")
 
     @property
-    def goes_on(self) -> bool:
-        """Whether this is a reply that ended before all was said, so that one may ask for the rest."""
-        return (
-            self.author.kind == "assistant"
-            and self.status == "done"
-            and finish_reason.code_of(self.text) == finish_reason.LENGTH
-        )
+    def ending(self) -> finish_reason.Ending | None:
+        """How a reply ended that did not come to the end of what it had to say; None for all others."""
+        return finish_reason.of(self.text) if self.author.kind == "assistant" else None
 
     @property
-    def declined(self) -> bool:
-        """Whether this reply was never begun: who asked has had as many as one person may have."""
-        return self.status == "failed" and finish_reason.code_of(self.text) == RateLimited.code
+    def is_describable(self) -> bool:
+        """Whether this is a whole reply in a few plain words, of which one may have a picture made."""
+        return self.status == "done" and len(self.text) <= LONGEST_DESCRIPTION and markdown.is_plain(self.text)
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What messages are sorted by in the stream."""
+        return (self.place or self.id, self.id)
 
     @property
     def stacks(self) -> list[list[Generation]]:
@@ -116,6 +128,11 @@ class Message(Struct, frozen=True, kw_only=True):
             generations=() if row["status"] == "deleted" else tuple(generations),
             reply_to=row["reply_to"],
             closed=row["closed"],
+            place=row["place"],
+            replaces=row["replaces"],
+            version=row["version"],
+            versions=row["versions"],
+            hidden=row["hidden"],
         )
 
     @classmethod

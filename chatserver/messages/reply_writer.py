@@ -74,6 +74,7 @@ class ReplyWriter:
         self._saving = asyncio.Lock()
         self._usage: Usage | None = None
         self._cut = False
+        self._was_stopped = reply.stopped is not None
         self._stopped = asyncio.Event()
 
     @property
@@ -117,6 +118,7 @@ class ReplyWriter:
         try:
             await asyncio.wait([reading, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
+                self._was_stopped = True
                 return None
             await reading
         except TimeoutError:
@@ -186,7 +188,7 @@ class ReplyWriter:
         if error is not None:
             self._log(error)
         text = self._noted(error)
-        html = await self._written.render_whole(text)
+        html = await self._written.render_whole(self._written.text.strip())
         with contextlib.suppress(LeaseLost):
             await self._lease.insist(
                 replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens()
@@ -195,10 +197,10 @@ class ReplyWriter:
     def _noted(self, error: ChatserverError | None) -> str:
         text = self._written.text.strip()
         if error is not None:
-            return finish_reason.noted(text, error.message, error.code)
+            return finish_reason.ended(text, error.code)
         if self._cut:
             return finish_reason.ended(text, finish_reason.LENGTH)
-        return text if text else finish_reason.ended("", finish_reason.STOPPED)
+        return finish_reason.ended(text, finish_reason.STOPPED) if self._was_stopped else text
 
     def _tokens(self) -> tuple[int, int]:
         """Tokens read and written: as the service counted them, else (stopped, or it does not count) as estimated."""

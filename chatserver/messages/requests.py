@@ -21,13 +21,54 @@ class CreateMessage(Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+class EditMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Send one's own words again, changed."""
+
+    client_id: str
+    text: str
+
+
+class RegenerateReply(Struct, frozen=True, forbid_unknown_fields=True):
+    """Have a message answered once more."""
+
+    client_id: str
+
+
+class ShowVersion(Struct, frozen=True, forbid_unknown_fields=True):
+    """Show the version of that number, 1 being the first."""
+
+    version: int
+
+
+class EditCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """`EditMessage`, with the message."""
+
+    client_id: str
+    message_id: str
+    text: str
+
+
+class RegenerateCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """`RegenerateReply`, with the reply."""
+
+    client_id: str
+    message_id: str
+
+
+class ShowCommand(Struct, frozen=True, forbid_unknown_fields=True):
+    """`ShowVersion`, with any version of the message."""
+
+    message_id: str
+    version: int
+
+
 class MessageOnly(Struct, frozen=True, forbid_unknown_fields=True):
     """A command about one message: delete it, or stop the reply that it is."""
 
     message_id: str
 
 
-def kept_text(request: CreateMessage) -> str:
+def kept_text(request: CreateMessage | EditMessage) -> str:
     """The text as it will be stored, where it is not refused: it is drawn before."""
     return trimmed(request.text)[:TEXT_LENGTH]
 

@@ -9,8 +9,9 @@ from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.errors import Invalid
 from chatserver.generations import deletion as generation_deletion
 from chatserver.messages import search as message_search
+from chatserver.messages import versions
 from chatserver.messages.models import Message
-from chatserver.messages.requests import CreateMessage, kept_text
+from chatserver.messages.requests import CreateMessage, EditMessage, RegenerateReply, ShowVersion, kept_text
 from chatserver.messages.search import SearchResult
 from chatserver.validation import LARGEST_NUMBER
 
@@ -61,6 +62,28 @@ async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAns
     return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.say, session_id, body, html))
 
 
+async def show_message(request: ApiRequest) -> MessageAnswer:
+    message_id = request.id("message_id")
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.find, message_id))
+
+
+async def edit_message(request: ApiRequest, body: EditMessage) -> MessageAnswer:
+    html = await request.state.markdown.render(kept_text(body), request.viewer.id)
+    message_id = request.id("message_id")
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, versions.edit, message_id, body, html))
+
+
+async def regenerate_reply(request: ApiRequest, body: RegenerateReply) -> MessageAnswer:
+    message_id = request.id("message_id")
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, versions.regenerate, message_id, body))
+
+
+async def show_version(request: ApiRequest, body: ShowVersion) -> MessageAnswer:
+    message_id = request.id("message_id")
+    run = request.state.database.run_as
+    return MessageAnswer(await run(request.viewer.id, versions.show, message_id, body.version))
+
+
 async def delete_message(request: ApiRequest) -> None:
     await request.state.database.run_system(
         generation_deletion.delete_message, request.viewer.id, request.id("message_id")
@@ -97,6 +120,33 @@ ROUTES = [
         body=CreateMessage,
         answer=MessageAnswer,
         status=201,
+    ),
+    Endpoint("GET", "/messages/{message_id}", show_message, summary="One message", answer=MessageAnswer),
+    Endpoint(
+        "POST",
+        "/messages/{message_id}/edit",
+        edit_message,
+        summary="Send one's own words again, changed",
+        body=EditMessage,
+        answer=MessageAnswer,
+        status=201,
+    ),
+    Endpoint(
+        "POST",
+        "/messages/{message_id}/regenerate",
+        regenerate_reply,
+        summary="Have a message answered once more",
+        body=RegenerateReply,
+        answer=MessageAnswer,
+        status=202,
+    ),
+    Endpoint(
+        "POST",
+        "/messages/{message_id}/show",
+        show_version,
+        summary="Show another version of a message",
+        body=ShowVersion,
+        answer=MessageAnswer,
     ),
     Endpoint("DELETE", "/messages/{message_id}", delete_message, summary="Delete a message", status=204),
     Endpoint(

@@ -49,6 +49,18 @@ class NewMessage(Struct, frozen=True, kw_only=True):
     request_hash: bytes | None = None
     reply_to: str | None = None
     asked_by: str | None = None
+    version: "StreamPlace | None" = None
+
+
+class StreamPlace(Struct, frozen=True, kw_only=True):
+    """Which version of a message another is: in its place, and after how many. `replaces` is the first one's id.
+
+    The first answer to changed words has a place of others, but replaces none.
+    """
+
+    place: str
+    replaces: str | None = None
+    number: int = 1
 
 
 async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
@@ -70,7 +82,7 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     )
     message = await add(tx, membership, new)
     if wants_reply(membership, text):
-        await _add_reply(tx, membership, message_id)
+        await answer(tx, membership, message_id)
     return message
 
 
@@ -118,26 +130,44 @@ async def add_silently(tx: Transaction, membership: Membership, new: NewMessage)
     return row
 
 
-async def _add_reply(tx: Transaction, membership: Membership, reply_to: str) -> None:
-    message_id = ids.new()
+async def answer(tx: Transaction, membership: Membership, reply_to: str, place: str | None = None) -> None:
+    """A place for the assistant's reply, beside others where `place` is given; or its words why it does not answer."""
+    message_id, version = ids.new(), None if place is None else StreamPlace(place=place)
     try:
         await rate_limits.consume(tx, rate_limits.REPLIES, membership.user_id)
     except RateLimited as refused:
-        await _decline(tx, membership, reply_to, refused)
-        return
+        await _decline(tx, membership, reply_to, refused, version)
+    else:
+        await add_reply(tx, membership, reply_to, message_id, version=version, client_id=message_id)
+
+
+async def add_reply(
+    tx: Transaction,
+    membership: Membership,
+    reply_to: str,
+    message_id: str,
+    *,
+    version: StreamPlace | None,
+    client_id: str,
+) -> Message:
+    """A reply that is to be written, as a job for the assistant. The caller has counted it."""
     new = NewMessage(
         id=message_id,
-        client_id=message_id,
+        client_id=client_id,
         kind="text",
         status="streaming",
         reply_to=reply_to,
         asked_by=membership.user_id,
+        version=version,
     )
-    await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
+    message = await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
+    return message
 
 
-async def _decline(tx: Transaction, membership: Membership, reply_to: str, refused: RateLimited) -> None:
+async def _decline(
+    tx: Transaction, membership: Membership, reply_to: str, refused: RateLimited, version: StreamPlace | None
+) -> None:
     """The assistant says why, and until when, it does not answer: the message itself is kept."""
     message_id = ids.new()
     new = NewMessage(
@@ -145,9 +175,9 @@ async def _decline(tx: Transaction, membership: Membership, reply_to: str, refus
         client_id=message_id,
         kind="text",
         text=finish_reason.noted("", refused.message, refused.code),
-        html=f"<p><em>{refused.message}</em> (<code>{refused.code}</code>)</p>\n",
         status="failed",
         reply_to=reply_to,
+        version=version,
     )
     await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
 
@@ -162,6 +192,7 @@ async def _insert(
     membership: Membership | None = None,
 ) -> Row:
     seq = await sessions.next_seq(tx, session_id, new_message_id=new.id)
+    version = new.version
     row = await tx.fetch_one(
         "messages.insert",
         id=new.id,
@@ -179,6 +210,9 @@ async def _insert(
         request_hash=new.request_hash,
         reply_to=new.reply_to,
         asked_by=new.asked_by,
+        place=version and version.place,
+        replaces=version and version.replaces,
+        version=version.number if version else 1,
         seq=seq,
     )
     assert row is not None

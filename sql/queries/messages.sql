@@ -21,9 +21,9 @@ SELECT (SELECT id FROM said) AS id, (SELECT request_hash FROM said) AS request_h
 -- name: insert
 -- A new message.
 INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_role, author_hue, kind, text, html, status,
-                      client_id, request_hash, reply_to, asked_by, seq)
+                      client_id, request_hash, reply_to, asked_by, place, replaces, version, versions, seq)
 VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_role, :author_hue, :kind, :text, :html, :status,
-        :client_id, :request_hash, :reply_to, :asked_by, :seq)
+        :client_id, :request_hash, :reply_to, :asked_by, :place, :replaces, :version, :version, :seq)
 RETURNING *;
 
 -- name: touch
@@ -77,12 +77,14 @@ WITH page AS (
   SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
          (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
            WHERE g.message_id = m.id) END AS bytes
-    FROM messages m WHERE session_id = :session_id AND (:before::uuid IS NULL OR id < :before)
-   ORDER BY id DESC LIMIT :limit
+    FROM messages m WHERE session_id = :session_id AND NOT hidden
+     AND (:before::uuid IS NULL OR (coalesce(place, id), id) < (SELECT coalesce(place, id), id FROM messages WHERE id = :before))
+   ORDER BY coalesce(place, id) DESC, id DESC LIMIT :limit
 ), counted AS (
-  SELECT page.*, count(*) OVER () AS found, sum(bytes) OVER (ORDER BY id DESC) - bytes AS bytes_before FROM page
+  SELECT page.*, count(*) OVER () AS found,
+         sum(bytes) OVER (ORDER BY coalesce(place, id) DESC, id DESC) - bytes AS bytes_before FROM page
 )
-SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY id DESC;
+SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY coalesce(place, id) DESC, id DESC;
 
 -- name: beginning
 -- Where the page of the newest messages begins, and whether there are others before it, without reading one of them.
@@ -110,16 +112,40 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
 -- Messages and prompts of this transaction's user that have all of these words, the newest first, among the newest 2,000.
 SELECT m.id, m.session_id, m.kind, m.text, m.created_at, s.title
   FROM (SELECT o.id, o.session_id, o.kind, o.text, o.created_at FROM messages o
-         WHERE o.user_id = app_user_id() AND o.status <> 'deleted' ORDER BY o.id DESC LIMIT 2000) AS m
+         WHERE o.user_id = app_user_id() AND o.status <> 'deleted' AND NOT o.hidden ORDER BY o.id DESC
+         LIMIT 2000) AS m
   JOIN user_sessions s ON s.id = m.session_id
  WHERE m.text ILIKE ALL(:patterns::text[])
  ORDER BY m.id DESC LIMIT :limit;
+
+-- Versions of a message share a place in the stream; all but one are hidden.
+
+-- name: versions_of
+-- All versions of a message, by the id of the first, in the order of their numbers.
+SELECT * FROM messages WHERE id = :message_id OR replaces = :message_id ORDER BY version;
+
+-- name: replies_to
+-- The assistant's replies to these messages, in the order in which they were asked for.
+SELECT * FROM messages WHERE reply_to = ANY(:message_ids::uuid[]) AND author_kind = 'assistant' ORDER BY id;
+
+-- name: count_versions
+-- Stores how many versions a message has, in each of them.
+UPDATE messages SET versions = :versions WHERE id = :message_id OR replaces = :message_id;
+
+-- name: set_hidden
+-- Hides or shows one version; no row where it is so already.
+UPDATE messages SET hidden = :hidden WHERE id = :message_id AND hidden <> :hidden RETURNING id;
+
+-- name: hidden_replies_of
+-- The replies to any version of a message that are not shown.
+SELECT r.id FROM messages r JOIN messages m ON m.id = r.reply_to
+ WHERE (m.id = :message_id OR m.replaces = :message_id) AND r.author_kind = 'assistant' AND r.hidden ORDER BY r.id;
 
 -- Deletion, as the worker role: an author who has left, or whose session has expired, may still delete.
 
 -- name: rights
 -- A user's relation to a message: its author, its session's owner, or a member who only sees it. No row for others.
-SELECT m.id, m.session_id, m.kind, m.status, m.text, coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
+SELECT m.id, m.session_id, m.kind, m.status, m.text, m.replaces, coalesce(m.user_id = u.id, false) AS wrote, s.user_id = u.id AS owns
   FROM messages m
   JOIN user_sessions s ON s.id = m.session_id AND s.status <> 'deleted'
   JOIN users u ON u.id = :viewer_id AND u.status = 'active'
@@ -221,10 +247,12 @@ UPDATE messages SET stop_at = clock_timestamp()
  WHERE id = :message_id AND status = 'streaming' AND stop_at IS NULL RETURNING id;
 
 -- name: conversation
--- The last texts before a reply, the newest first.
-SELECT author_kind, author_name, kind, text FROM messages
- WHERE session_id = :session_id AND id < :before_id AND status = 'done' AND text <> ''
- ORDER BY id DESC LIMIT :limit;
+-- The last texts that are shown before a reply, the newest first.
+SELECT m.author_kind, m.author_name, m.kind, m.text
+  FROM messages m, (SELECT coalesce(place, id) AS place, id FROM messages WHERE id = :before_id) AS reply
+ WHERE m.session_id = :session_id AND (coalesce(m.place, m.id), m.id) < (reply.place, reply.id)
+   AND m.status = 'done' AND m.text <> '' AND NOT m.hidden
+ ORDER BY coalesce(m.place, m.id) DESC, m.id DESC LIMIT :limit;
 
 -- name: end_replies_of_session
 -- Ends and empties the replies being written in a session.
@@ -258,5 +286,5 @@ UPDATE messages m
 
 -- name: export
 -- A page of a user's messages, for the export.
-SELECT id, session_id, kind, text, status, created_at
+SELECT id, session_id, kind, text, status, created_at, replaces, version, hidden
   FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

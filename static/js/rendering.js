@@ -21,7 +21,7 @@ export function upsert(container, fresh) {
   return known
 }
 
-// Messages are ordered by id, which is the order in which they were made; pending ones come last.
+// Messages are ordered by their place and then by id, which is the order in which they were made; pending ones come last.
 function place(container, message) {
   let next = null
   for (let each = container.lastElementChild; comesAfter(each, message); each = each.previousElementSibling) {
@@ -34,7 +34,16 @@ function place(container, message) {
 function comesAfter(each, message) {
   if (each === message) return true
   if (each?.localName !== message.localName) return false
-  return each.hasAttribute("data-local-pending") || each.dataset.id > message.dataset.id
+  return each.hasAttribute("data-local-pending") || orderOf(each) > orderOf(message)
+}
+
+/** Where a message stands in the stream: its versions stand in the place of the first. */
+export function placeOf({ dataset: { place, id } }) {
+  return place ?? id
+}
+
+function orderOf(message) {
+  return `${placeOf(message)} ${message.dataset.id}`
 }
 
 function findPending(container, fresh) {

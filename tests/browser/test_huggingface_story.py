@@ -106,14 +106,14 @@ async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and
         await say(page, "count, please")
         reply = page.locator('chat-message[data-author-kind="assistant"]').last
         waiting = reply.locator(".message__waiting")
-        await expect(waiting).to_contain_text(re.compile(r"The model is loading or thinking\s+[2-9] s"), timeout=10_000)
+        await expect(waiting).to_contain_text(re.compile(r"Thinking,\s+[2-9] s"), timeout=10_000)
         await expect(reply.locator(".message__text")).to_contain_text("They want numbers.")
         await expect(waiting).to_be_hidden()
         await expect(reply).to_have_attribute("data-status", "done", timeout=20_000)
         written = await reply.locator(".message__text").inner_text()
         assert written.startswith("One, two, three,")
         assert "numbers" not in written
-        await expect(reply.locator(".message__text")).to_contain_text("reached the longest")
+        await expect(reply.locator(".message__ended")).to_contain_text("reached the longest")
         await reply.get_by_role("button", name="Continue").click()
         more = page.locator('chat-message[data-author-kind="assistant"]').nth(1)
         await expect(more.locator(".message__text")).to_have_text("four.")

@@ -24,6 +24,7 @@ from chatserver.messages.reply_writer import ReplyWriter
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import LengthLimitReached, Retracted, TextDelta, Usage
 from chatserver.web import templating
+from tests.markdown.test_parser import undirected
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 # What a story waits for at most, on a machine that is busy.
@@ -221,7 +222,8 @@ async def test_stop_keeps_what_is_written(parts):
     assistant.notify(JobsWaiting(cancelled=reply_id))
     await until(lambda: parts.chat.closed)
     found = await _ended(parts, ada, reply_id)
-    assert (found.status, found.text) == ("done", "So far")
+    assert (found.status, found.text) == ("done", "So far\n\n*Stopped.* (`stopped`)")
+    assert undirected(found.html) == "<p>So far</p>\n"
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -236,7 +238,7 @@ async def test_stop_is_found_also_where_nobody_hears_of_it(parts):
     more[0].set()
     await asyncio.wait_for(writer, PATIENCE_SECONDS)
     found = await parts.database.run_as(ada, messages.find, reply.message_id)
-    assert (found.status, found.text, parts.chat.closed) == ("done", "So far", 1)
+    assert (found.status, found.text, parts.chat.closed) == ("done", "So far\n\n*Stopped.* (`stopped`)", 1)
 
 
 async def _streaming(parts, user, session):
@@ -257,7 +259,10 @@ async def _ended(parts, user, message_id):
 async def test_a_failure_keeps_what_was_written_and_says_why(parts, error):
     message, events = await writes(parts, "Half an answ", error)
     assert message.status == "failed"
-    assert message.text == f"Half an answ\n\n*{error.message}* (`{error.code}`)"
+    ending = message.ending
+    assert message.text == f"Half an answ\n\n*{ending.words}* (`{error.code}`)"
+    assert undirected(message.html) == "<p>Half an answ</p>\n"
+    assert ending.code == error.code and error.message not in ending.words
     assert rebuilt(events) == "Half an answ"
 
 
@@ -337,7 +342,7 @@ async def test_a_stop_before_the_first_word_says_so(parts):
     writer.stop()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
     found = await parts.database.run_as(ada, messages.find, writer.id)
-    assert (found.status, found.text) == ("done", "*Stopped before the first word.* (`stopped`)")
+    assert (found.status, found.text) == ("done", "*Stopped.* (`stopped`)")
 
 
 def refusal(said):
@@ -495,7 +500,7 @@ async def test_a_reply_that_breaks_its_writers_is_given_up(parts):
     await ReplyWriter(parts, reply).run()
     found = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert (found.status, parts.chat.requests) == ("failed", [])
-    assert "interrupted" in found.text
+    assert "`provider-error`" in found.text
 
 
 async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_nothing_more(parts):
@@ -509,7 +514,7 @@ async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_n
     parts.chat = Model("from the start again")
     await asyncio.wait_for(ReplyWriter(parts, await claimed(parts.database, "new")).run(), PATIENCE_SECONDS)
     found = await parts.database.run_as(ada, messages.find, reply.message_id)
-    assert (found.status, found.text, parts.chat.requests) == ("done", "so far and", [])
+    assert (found.status, found.text, parts.chat.requests) == ("done", "so far and\n\n*Stopped.* (`stopped`)", [])
 
 
 # What takes long to draw -------------------------------------------------------------------------------------------

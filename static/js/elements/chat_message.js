@@ -1,13 +1,17 @@
 // <chat-message>: one message. A streamed reply grows at its end; its author can stop, copy or delete it.
 import { bus } from "../bus.js"
+import { call } from "../helpers/api.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
+import { isComposing } from "../helpers/keys.js"
+import { lengthProblem } from "../helpers/text.js"
 import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { viewer } from "../helpers/viewer.js"
 import { DeltaBuffer } from "../models/delta_buffer.js"
 import { socket } from "../socket.js"
 
+const SLOW_SECONDS = 2
 const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".prose .math--display": "Formula" }
 
 export class ChatMessage extends HTMLElement {
@@ -16,6 +20,8 @@ export class ChatMessage extends HTMLElement {
   #stopWaiting = null
   #frame = 0
   #cancelDeletion = null
+  #heardAt = 0
+  #isSlow = false
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -35,6 +41,8 @@ export class ChatMessage extends HTMLElement {
   /** Called when it is connected, and after a newer rendering was put in its place. */
   rendered() {
     setFlag(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
+    const asked = document.getElementById(`message_${this.dataset.replyTo}`)
+    if (asked) setFlag(this, "data-local-answers-me", asked.dataset.authorId === viewer())
     this.#addButtons()
     if (this.dataset.status === "streaming") this.#startStreaming()
     else this.#stopStreaming()
@@ -61,6 +69,14 @@ export class ChatMessage extends HTMLElement {
     delete: () => this.#delete(),
     undo: () => this.#undoDeletion(),
     "try-again": () => socket.retry(this.dataset.clientId),
+    regenerate: (button) => this.#send(button, "message.regenerate", { client_id: newId(), message_id: this.dataset.id }),
+    // Not disabled meanwhile: the keyboard's place would be lost.
+    "show-version": ({ dataset: { version } }) =>
+      socket.send("message.show", { message_id: this.dataset.id, version: Number(version) }).catch(() => {}),
+    edit: () => this.#edit(),
+    "cancel-edit": () => this.#endEdit(),
+    "make-picture": () =>
+      bus.emit("compose", { mode: "image", text: this.querySelector(".message__text").innerText.trim() }),
     discard: () => socket.discard(this.dataset.clientId),
     "copy-text": () => this.#copy(this.querySelector(".message__text").innerText.trim()),
     "copy-link": () => this.#copy(`${location.origin}${location.pathname}#${this.id}`),
@@ -71,6 +87,40 @@ export class ChatMessage extends HTMLElement {
   #send(button, type, fields) {
     button.disabled = true
     socket.send(type, fields).catch(() => (button.disabled = false))
+  }
+
+  async #edit() {
+    const { message } = await call("GET", `/messages/${this.dataset.id}`).catch(() => ({}))
+    if (!message || this.querySelector(".message__edit")) return
+    const form = document.importNode(document.getElementById("message_edit").content, true).querySelector("form")
+    const field = form.querySelector("textarea")
+    field.value = message.text
+    form.addEventListener("submit", (event) => this.#sendEdited(event, field.value))
+    form.addEventListener("keydown", (event) => {
+      if (isComposing(event)) return
+      if (event.key === "Escape") this.#endEdit()
+      if (event.key === "Enter" && !event.shiftKey) event.preventDefault(form.requestSubmit())
+    })
+    slot(this, "text").after(form)
+    setFlag(this, "data-local-editing", true)
+    field.focus()
+  }
+
+  #sendEdited(event, text) {
+    event.preventDefault()
+    const problem = this.querySelector(".message__edit .message__problem")
+    const wrong = text.trim() ? lengthProblem(text, 8000) : "Write something first."
+    problem.hidden = !wrong
+    setText(problem, wrong)
+    if (wrong) return
+    const fields = { client_id: newId(), message_id: this.dataset.id, text }
+    socket.send("message.edit", fields).then(() => this.#endEdit(), () => {})
+  }
+
+  #endEdit() {
+    this.querySelector(".message__edit")?.remove()
+    setFlag(this, "data-local-editing", false)
+    this.querySelector('[data-action="edit"]')?.focus()
   }
 
   async #copy(text) {
@@ -117,7 +167,11 @@ export class ChatMessage extends HTMLElement {
     // Rendered empty, the reply starts again: what came before was the model's thinking, or of another attempt.
     if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
     this.#buffer ??= new DeltaBuffer()
-    this.#stopWaiting ??= everySecond(() => this.#showWaitingTime())
+    if (!this.#stopWaiting) {
+      const since = Date.parse(slot(this, "waiting").dataset.since)
+      this.#heardAt = slot(this, "text").textContent.trim() ? now().getTime() : since
+      this.#stopWaiting = everySecond(() => this.#showWaitingTime())
+    }
     this.#showWaitingTime()
     this.#unsubscribe ??= socket.on("delta", (delta) => delta.message_id === this.dataset.id && this.#receive(delta))
     this.#writeTail()
@@ -132,14 +186,18 @@ export class ChatMessage extends HTMLElement {
   }
 
   #showWaitingTime() {
-    const waited = slot(this, "waited")
-    if (!waited) return
-    const seconds = Math.round((now() - Date.parse(waited.dataset.since)) / 1000)
-    setText(waited, `${Math.max(0, seconds)} s`)
+    const seconds = Math.round((now() - this.#heardAt) / 1000)
+    slot(this, "waiting").hidden = seconds < SLOW_SECONDS
+    setText(slot(this, "waited"), `${seconds} s`)
+    if (seconds < SLOW_SECONDS || this.#isSlow) return
+    this.#isSlow = true // said once
+    bus.emit("reply-slow")
   }
 
   #receive({ offset, text }) {
     this.#buffer.add(offset, text)
+    this.#heardAt = now().getTime()
+    this.#showWaitingTime()
     this.#frame ||= requestAnimationFrame(() => this.#writeTail())
   }
 

@@ -6,7 +6,7 @@ import { setFlag, setText, slot } from "../helpers/dom.js"
 import { groupMessage } from "../models/grouping.js"
 import { ScrollFollower } from "../models/scroll_follower.js"
 import { pendingMessage } from "../pending.js"
-import { parse, upsert } from "../rendering.js"
+import { parse, placeOf, upsert } from "../rendering.js"
 import { socket } from "../socket.js"
 
 const MOST_PAGES_FOR_A_LINK = 60
@@ -20,13 +20,14 @@ export class MessageList extends HTMLElement {
   #subscriptions = []
   #follower = null
   #unread = 0
+  #screens = 0
   #fetching = null
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
   connectedCallback() {
     this.scroller = slot(this, "scroll")
     this.messages = slot(this, "messages")
-    this.#follower = new ScrollFollower(this.scroller, () => this.#unread && this.#countUnread(-this.#unread))
+    this.#follower = new ScrollFollower(this.scroller, (screens) => this.#showWayDown(screens))
     this.#subscriptions = [
       socket.on("message", (event) => this.receive(event)),
       bus.on("command-sent", (command) => this.#showPending(command)),
@@ -77,9 +78,12 @@ export class MessageList extends HTMLElement {
   receive({ html }) {
     this.#follower.check()
     const fresh = parse(html).firstElementChild
-    const isNew = !document.getElementById(fresh.id)
+    const known = document.getElementById(fresh.id)
+    const isNew = !known
     // A change of a message that is not loaded comes with its page.
-    if (isNew && fresh.dataset.id < this.dataset.before) return socket.confirm(fresh.dataset.clientId)
+    const first = this.dataset.before && this.querySelector("chat-message")
+    if (isNew && first && placeOf(fresh) < placeOf(first)) return socket.confirm(fresh.dataset.clientId)
+    if (fresh.hidden) return known && this.#removeVersion(known)
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
@@ -89,6 +93,17 @@ export class MessageList extends HTMLElement {
     if (isNew && authorKind !== "user" && status === "done") {
       bus.emit("reply-completed", { author: message.getAttribute("aria-label") })
     }
+  }
+
+  // Another version has taken its place already; the keyboard goes on there.
+  #removeVersion(message) {
+    const focused = message.contains(document.activeElement) && document.activeElement.dataset.action
+    const place = placeOf(message)
+    this.#remove(message)
+    if (!focused) return
+    const other = [...this.querySelectorAll("chat-message")].find((each) => placeOf(each) === place)
+    const button = other?.querySelector(`[data-action="${focused}"]:enabled`) ?? other?.querySelector("button:enabled")
+    button?.focus()
   }
 
   // Inserts the page of messages before the first one without moving the reader. Resolves with whether there was one.
@@ -151,8 +166,12 @@ export class MessageList extends HTMLElement {
 
   #removePending({ client_id: clientId }) {
     const message = clientId && document.getElementById(`pending_${clientId}`)
-    const next = message?.nextElementSibling
-    message?.remove()
+    if (message) this.#remove(message)
+  }
+
+  #remove(message) {
+    const next = message.nextElementSibling
+    message.remove()
     if (next) this.#groupAround(next)
   }
 
@@ -173,9 +192,16 @@ export class MessageList extends HTMLElement {
 
   #countUnread(more) {
     this.#unread += more
-    const pill = this.querySelector('[data-action="newest"]')
-    pill.hidden = this.#unread === 0
-    setText(slot(pill, "new"), this.#unread === 1 ? "1 new message" : `${this.#unread} new messages`)
+    const news = this.#unread === 1 ? "1 new message" : `${this.#unread} new messages`
+    const button = this.querySelector('[data-action="newest"]')
+    button.hidden = !this.#unread && this.#screens <= 1
+    button.ariaLabel = this.#unread ? news : "To the newest"
+    setText(slot(button, "new"), this.#unread ? news : "")
+  }
+
+  #showWayDown(screens) {
+    this.#screens = screens
+    this.#countUnread(this.#follower.following ? -this.#unread : 0)
   }
 }
 

@@ -8,10 +8,10 @@ export class ScrollFollower {
   #checked = false
   #resize = new ResizeObserver(() => this.follow())
 
-  /** `onEnd` is called on each scroll that leaves the reader at the end. */
-  constructor(scroller, onEnd) {
+  /** `onMove` is called with how many screens the end is away, when the reader scrolls or the content grows. */
+  constructor(scroller, onMove) {
     this.#scroller = scroller
-    this.onEnd = onEnd
+    this.onMove = onMove
     scroller.addEventListener("scroll", this.onScroll, { passive: true })
   }
 
@@ -36,6 +36,7 @@ export class ScrollFollower {
   /** Scrolls to the end where the reader follows. */
   follow() {
     if (this.#following) this.scrollToEnd()
+    else this.#move()
   }
 
   scrollToEnd(behavior = "instant") {
@@ -58,9 +59,17 @@ export class ScrollFollower {
   onScroll = () => {
     // A scroll event that comes with a change of size is not the reader's: the content or the container grew.
     if (this.#following && this.#size !== this.#measure()) return this.follow()
+    this.#following = this.#distance() <= NEAR_PX
+    this.#move()
+  }
+
+  #move() {
+    this.onMove(this.#distance() / this.#scroller.clientHeight)
+  }
+
+  #distance() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller
-    this.#following = scrollHeight - scrollTop - clientHeight <= NEAR_PX
-    if (this.#following) this.onEnd()
+    return scrollHeight - scrollTop - clientHeight
   }
 
   #measure() {

@@ -1,0 +1,106 @@
+"""Replies that break off, are stopped, or are asked for again, and words that are sent again: as people see them."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.emulators.huggingface import Stream
+from tests.support.axe import complaints_about
+from tests.support.browser import PHONE, signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+REPLY = 'chat-message[data-author-kind="assistant"]'
+MINE = 'chat-message[data-author-kind="user"]'
+
+
+async def say(page, text):
+    await page.fill("#composer-text", text)
+    await page.press("#composer-text", "Enter")
+
+
+async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_everyone(
+    emulated_product, emulator, browser
+) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))
+    emulator.script(
+        "chat",
+        [
+            Stream("Half an answer to this", ending="cut"),
+            Stream("A whole answer"),
+            Stream("An answer to the other words"),
+            Stream("And a better one"),
+        ],
+    )
+    async with signed_in(browser, ada) as seat, signed_in(browser, bob) as other:
+        page, watching = await seat.open_session(session), await other.open_session(session)
+        await say(page, "@assistant hello")
+        card = page.locator(f"{REPLY} .message__card")
+        await expect(card).to_contain_text("broke in the middle")
+        await expect(page.locator(f"{REPLY} .message__text")).to_have_text("Half an answer")
+        await expect(page.locator(REPLY)).not_to_contain_text("Ask again")
+        assert await complaints_about(page, "a reply") == []
+        # Bob was not answered, and is not the owner.
+        await expect(watching.locator(f'{REPLY} [data-action="regenerate"]').first).to_be_hidden()
+        await card.get_by_role("button", name="Try again").click()
+        for each in (page, watching):
+            await expect(each.locator(f"{REPLY} .message__text")).to_have_text("A whole answer")
+            await expect(each.locator(f"{REPLY} .message__versions")).to_have_text("2 of 2")
+        back = page.locator(f'{REPLY} [aria-label="Version before"]')
+        await back.focus()
+        await page.keyboard.press("Enter")
+        for each in (page, watching):
+            await expect(each.locator(f"{REPLY} .message__text")).to_have_text("Half an answer")
+        assert await page.evaluate("document.activeElement.closest('.message__versions') !== null")
+        await page.locator(f'{REPLY} [aria-label="Next version"]').click()
+        await expect(watching.locator(f"{REPLY} .message__text")).to_have_text("A whole answer")
+        # Words sent again, after Escape has left them as they were.
+        await page.locator(MINE).hover()
+        await page.locator(f'{MINE} [data-action="edit"]').click()
+        await page.keyboard.press("Escape")
+        await page.locator(f'{MINE} [data-action="edit"]').click()
+        field = page.locator(".message__edit textarea")
+        await expect(field).to_have_value("@assistant hello")
+        await field.fill("@assistant *other* words")
+        assert await complaints_about(page, "a reply") == []
+        await field.press("Enter")
+        for each in (page, watching):
+            await expect(each.locator(f"{MINE} .message__text")).to_have_text("@assistant other words")
+            await expect(each.locator(f"{MINE} .message__versions")).to_have_text("2 of 2")
+            await expect(each.locator(f"{REPLY} .message__text")).to_have_text("An answer to the other words")
+        await page.locator(REPLY).hover()
+        await page.locator(f'{REPLY} [data-action="regenerate"]').click()
+        await expect(watching.locator(f"{REPLY} .message__text")).to_have_text("And a better one")
+        await watching.reload()
+        await expect(watching.locator(f"{REPLY} .message__text")).to_have_text("And a better one")
+        await watching.locator(f'{MINE} [aria-label="Version before"]').click()
+        for each in (page, watching):
+            await expect(each.locator(f"{REPLY} .message__text")).to_have_text("A whole answer")
+            await expect(each.locator("chat-message")).to_have_count(2)
+
+
+async def test_a_stopped_reply_says_so_and_the_way_to_the_newest_is_there(emulated_product, emulator, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    emulator.script("chat", [Stream("One, two,\n\n" + "three " * 4000, pause=0.01), Stream("and four.")])
+    async with signed_in(browser, ada, viewport=PHONE) as seat:
+        page = await seat.open_session(session)
+        await say(page, "count")
+        newest, reply = page.locator(".stream__new"), page.locator(REPLY)
+        await page.wait_for_function("() => document.querySelector('.stream__scroll').scrollHeight > 3000")
+        await expect(newest).to_be_hidden()
+        await page.evaluate("document.querySelector('.stream__scroll').scrollTop = 0")
+        await expect(newest).to_be_visible()
+        await expect(newest).to_have_text("")
+        box = await newest.bounding_box()
+        assert box and box["width"] == box["height"] >= 40
+        await newest.click()
+        await expect(newest).to_be_hidden()
+        await reply.locator('[data-action="stop"]').click()
+        await expect(reply.locator(".message__ended")).to_contain_text("Stopped.")
+        await page.get_by_role("button", name="Continue").click()
+        await expect(page.locator(REPLY).last.locator(".message__text")).to_have_text("and four.")
+        sent = emulator.calls("chat")[-1].document["messages"]
+        assert "topped" not in sent[-2]["content"]
