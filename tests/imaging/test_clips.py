@@ -1,7 +1,9 @@
 """Clips are decoded to their end before they are stored, and copied without their metadata."""
 
 import base64
+import functools
 import io
+from collections.abc import Callable
 from fractions import Fraction
 
 import av
@@ -46,30 +48,40 @@ async def test_the_metadata_of_a_clip_is_its_provenance_alone(processor):
     assert b"Secret" not in clip.data
 
 
-WEBM, MP4 = samples.clip(), samples.clip("mp4", "libx264", frames=48)
-BAD = {
-    "empty": b"",
-    "html": b"<html>502</html>",
-    "picture": samples.picture(),
-    "half a webm": WEBM[: len(WEBM) // 2],
-    "a webm without its last third": WEBM[: len(WEBM) * 2 // 3],
-    "half an mp4": MP4[: len(MP4) // 2],
-    "an mp4 without its index": MP4[:-700],
-    "a webm and more": WEBM + b"<script>alert(1)</script>",
-    "an mp4 and more": MP4 + b"<script>alert(1)</script>",
-    "only a signature": WEBM[:4],
-    "sound alone": samples.sound(),
-    "a codec of yesterday": samples.clip("mp4", "mpeg4"),
-    "a playlist": b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
-    "noise behind a signature": WEBM[:60] + bytes(range(256)) * 20,
-    "too large": samples.clip("mp4", "mpeg4", frames=1, size=(2048, 2048)),
+@functools.cache
+def webm() -> bytes:
+    return samples.clip()
+
+
+@functools.cache
+def mp4() -> bytes:
+    return samples.clip("mp4", "libx264", frames=48)
+
+
+# Made when they are needed: each worker collects this module, and one of them runs it.
+BAD: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "html": lambda: b"<html>502</html>",
+    "picture": lambda: samples.picture(),
+    "half a webm": lambda: webm()[: len(webm()) // 2],
+    "a webm without its last third": lambda: webm()[: len(webm()) * 2 // 3],
+    "half an mp4": lambda: mp4()[: len(mp4()) // 2],
+    "an mp4 without its index": lambda: mp4()[:-700],
+    "a webm and more": lambda: webm() + b"<script>alert(1)</script>",
+    "an mp4 and more": lambda: mp4() + b"<script>alert(1)</script>",
+    "only a signature": lambda: webm()[:4],
+    "sound alone": lambda: samples.sound(),
+    "a codec of yesterday": lambda: samples.clip("mp4", "mpeg4"),
+    "a playlist": lambda: b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n",
+    "noise behind a signature": lambda: webm()[:60] + bytes(range(256)) * 20,
+    "too large": lambda: samples.clip("mp4", "mpeg4", frames=1, size=(2048, 2048)),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_clips_are_refused_with_a_reason(processor, name):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_clip(BAD[name], **PROVENANCE)
+        await processor.verify_clip(BAD[name](), **PROVENANCE)
     assert caught.value.details["why"]
 
 

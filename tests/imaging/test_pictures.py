@@ -8,6 +8,7 @@ import os
 import signal
 import struct
 import time
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -120,42 +121,45 @@ async def test_a_rotated_picture_is_set_upright(processor):
     assert (picture.width, picture.height) == (32, 48)
 
 
-BAD = {
-    "empty": b"",
-    "one byte": b"\x89",
-    "html": b"<!doctype html><html><body>502 Bad Gateway</body></html>",
-    "json": b'{"error": "loading"}',
-    "gif": b"GIF89a" + bytes(40),
-    "svg": b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
-    "jpeg 2000": samples.picture("JPEG2000"),
-    "icon": samples.picture("ICO"),
-    "cut tiff": samples.noise("TIFF")[:-9000],
-    "cut bmp": samples.noise("BMP")[:-9000],
-    "cut gif": samples.noise("GIF")[:-9000],
-    "cut avif": samples.noise("AVIF")[:-9000],
-    "a bitmap of a hundred megapixels": b"BM"
-    + struct.pack("<IHHI", 0, 0, 0, 54)
-    + struct.pack("<IiiHHIIiiII", 40, 10_000, 10_000, 1, 24, 0, 0, 0, 0, 0, 0),
-    "clip": samples.clip(),
-    "only a signature": b"\x89PNG\r\n\x1a\n",
-    "cut png": samples.noise("PNG")[:-9000],
-    "cut png with its end sewn on": samples.noise("PNG")[:-9000] + b"\x00\x00\x00\x00IEND\xaeB\x60\x82",
-    "cut jpeg": samples.noise("JPEG")[:-4000],
-    "cut webp": samples.noise("WEBP")[:-4000],
-    "half a jpeg": samples.noise("JPEG")[:9000],
-    "png and html": samples.picture() + b"<script>alert(1)</script>",
-    "png and zip": samples.picture() + b"PK\x03\x04" + bytes(60),
-    "webp and more": samples.picture("WEBP") + b"<script>alert(1)</script>",
-    "html before png": b"<html>" + samples.picture(),
-    "wav": b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28),
-    "flipped bits": bytes(
+# Made when they are needed: each worker collects this module, and one of them runs it.
+BAD: dict[str, Callable[[], bytes]] = {
+    "empty": lambda: b"",
+    "one byte": lambda: b"\x89",
+    "html": lambda: b"<!doctype html><html><body>502 Bad Gateway</body></html>",
+    "json": lambda: b'{"error": "loading"}',
+    "gif": lambda: b"GIF89a" + bytes(40),
+    "svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+    "jpeg 2000": lambda: samples.picture("JPEG2000"),
+    "icon": lambda: samples.picture("ICO"),
+    "cut tiff": lambda: samples.noise("TIFF")[:-9000],
+    "cut bmp": lambda: samples.noise("BMP")[:-9000],
+    "cut gif": lambda: samples.noise("GIF")[:-9000],
+    "cut avif": lambda: samples.noise("AVIF")[:-9000],
+    "a bitmap of a hundred megapixels": lambda: (
+        b"BM"
+        + struct.pack("<IHHI", 0, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, 10_000, 10_000, 1, 24, 0, 0, 0, 0, 0, 0)
+    ),
+    "clip": lambda: samples.clip(),
+    "only a signature": lambda: b"\x89PNG\r\n\x1a\n",
+    "cut png": lambda: samples.noise("PNG")[:-9000],
+    "cut png with its end sewn on": lambda: samples.noise("PNG")[:-9000] + b"\x00\x00\x00\x00IEND\xaeB\x60\x82",
+    "cut jpeg": lambda: samples.noise("JPEG")[:-4000],
+    "cut webp": lambda: samples.noise("WEBP")[:-4000],
+    "half a jpeg": lambda: samples.noise("JPEG")[:9000],
+    "png and html": lambda: samples.picture() + b"<script>alert(1)</script>",
+    "png and zip": lambda: samples.picture() + b"PK\x03\x04" + bytes(60),
+    "webp and more": lambda: samples.picture("WEBP") + b"<script>alert(1)</script>",
+    "html before png": lambda: b"<html>" + samples.picture(),
+    "wav": lambda: b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(28),
+    "flipped bits": lambda: bytes(
         byte ^ 0xFF if 200 < place < 900 else byte for place, byte in enumerate(samples.noise("PNG"))
     ),
-    "header that lies": samples.lying_png(3000, 3000),
-    "no size": samples.lying_png(0, 0),
-    "26 megapixels": samples.bomb(5200, 5001),
-    "108 megapixels": samples.bomb(12000, 9000),
-    "very wide": samples.bomb(100_000, 300),
+    "header that lies": lambda: samples.lying_png(3000, 3000),
+    "no size": lambda: samples.lying_png(0, 0),
+    "26 megapixels": lambda: samples.bomb(5200, 5001),
+    "108 megapixels": lambda: samples.bomb(12000, 9000),
+    "very wide": lambda: samples.bomb(100_000, 300),
 }
 
 
@@ -180,7 +184,7 @@ async def test_the_first_of_several_frames_is_used(processor, kind, options):
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_bytes_are_refused_with_a_reason(processor, name):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(BAD[name], **PROVENANCE)
+        await processor.verify_picture(BAD[name](), **PROVENANCE)
     assert caught.value.details["why"]
 
 
