@@ -32,6 +32,7 @@ def pytest_configure(config):
     config.pluginmanager.register(scheduling.Groups(config))
 """
 MODULE = """
+import os
 import time
 import pytest
 
@@ -48,14 +49,36 @@ def test_together():
     time.sleep(0.5)
     say("together")
 """
+CRASH = """
+def test_that_ends_its_worker():
+    say("crash")
+    os._exit(1)
+"""
+CRASH_ALONE = "@pytest.mark.alone" + CRASH
+
+
+def run(folder, *modules):
+    """A run of its own, with three workers and no other plugins: its output, and what its tests said."""
+    (folder / "conftest.py").write_text(CONFTEST)
+    for number, text in enumerate(modules):
+        (folder / f"test_{number}.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-n", "3"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(
+        [*command, "--rootdir", folder], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    return done.stdout, (folder / "said").read_text().split()
 
 
 def test_what_is_alone_comes_when_all_others_have_ended(tmp_path):
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    for name in ("a", "b", "c"):
-        (tmp_path / f"test_{name}.py").write_text(MODULE)
-    command = [sys.executable, "-m", "pytest", "-n", "3", "--rootdir", tmp_path, "-p", "no:cacheprovider"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert "9 passed" in done.stdout.splitlines()[-1], done.stdout
-    assert (tmp_path / "said").read_text().split() == ["together"] * 3 + ["alone"] * 6
+    output, said = run(tmp_path, MODULE, MODULE, MODULE)
+    assert "9 passed" in output.splitlines()[-1], output
+    assert said == ["together"] * 3 + ["alone"] * 6
+
+
+def test_what_ends_its_worker_fails_once_and_all_others_run_once(tmp_path):
+    """One among the others, one in the middle of what is alone, and one at its end."""
+    output, said = run(tmp_path, MODULE + CRASH, MODULE + CRASH_ALONE, MODULE + CRASH_ALONE)
+    assert "3 failed, 9 passed" in output.splitlines()[-1], output
+    assert sorted(said[:4]) == ["crash", "together", "together", "together"]
+    assert said[4:] == ["alone"] * 4 + ["crash"] + ["alone"] * 2 + ["crash"]

@@ -118,10 +118,12 @@ class Scheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return self._groups[nodeid]
 
+    def _reschedule(self, node: WorkerController) -> None:
+        # One that takes the place of a worker that crashed is asked again when it has collected.
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if ALONE in self.workqueue:
-            # A worker that crashed gave its groups back, behind this one.
-            self.workqueue.move_to_end(ALONE)
         if list(self.workqueue) != [ALONE] or len(self.assigned_work) == 1:
             super()._assign_work_unit(node)
         elif any(other is not node and not other.shutting_down for other in self.assigned_work):
@@ -129,7 +131,18 @@ class Scheduling(LoadScopeScheduling):
             node.shutdown()
 
     def remove_node(self, node: WorkerController) -> str | None:
-        crashed = super().remove_node(node)
-        if self.workqueue and len(self.assigned_work) == 1:
-            self._reschedule(next(iter(self.assigned_work)))
+        """The test in which the worker crashed, if it did. That one has failed and is not run again, as xdist's own
+        scheduling by scope does until it gives up; what the worker had not begun comes next."""
+        unfinished = [unit for unit in self.assigned_work.pop(node).values() if not all(unit.values())]
+        crashed = next((name for unit in unfinished for name, is_done in unit.items() if not is_done), None)
+        if crashed is not None:
+            unfinished[0][crashed] = True
+        for unit in reversed(unfinished):
+            if not all(unit.values()):
+                group = self._groups[next(iter(unit))]
+                self.workqueue[group] = unit
+                self.workqueue.move_to_end(group, last=group == ALONE)
+        for other in list(self.assigned_work) if crashed is not None or len(self.assigned_work) == 1 else []:
+            if self.workqueue:
+                self._reschedule(other)
         return crashed
