@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from benchmarks.__main__ import TOPICS
-from tests.support import composition, ports
+from tests.support import bound, composition, ports
 from tests.support import product as products
 from tests.support.dockerfile import ROOT
 from tests.support.redis import RedisServer
@@ -101,7 +101,12 @@ class Copy:
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}.txt"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_shell(
-                f"exec {line}", cwd=self.folder, env=self.environ(**environ), stdout=output, stderr=output
+                f"exec {line}",
+                cwd=self.folder,
+                env=self.environ(**environ),
+                stdout=output,
+                stderr=output,
+                preexec_fn=bound.to_this_process(signal.SIGTERM),
             )
         running = products.Product(process, f"http://127.0.0.1:{environ.get('PORT', self.port)}", log)
         async with asyncio.timeout(seconds):

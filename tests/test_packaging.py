@@ -1,6 +1,7 @@
 """The wheel carries everything: installed outside the checkout, it serves."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import venv
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.support import ports
+from tests.support import bound, ports
 from tests.support.product import Product, environment, wait_until_ready
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,4 +73,5 @@ async def _start(python, folder, port, output, database_url):
         stdout=output,
         stderr=output,
         cwd=folder,
+        preexec_fn=bound.to_this_process(signal.SIGTERM),
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 import time
@@ -10,7 +11,7 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.support import ports
+from tests.support import bound, ports
 from tests.support import product as products
 from tests.support.product import Product
 
@@ -32,6 +33,7 @@ async def product(database_url, tmp_path_factory):
             env=products.environment(folder, DATABASE_URL=database_url),
             stdout=output,
             stderr=output,
+            preexec_fn=bound.to_this_process(signal.SIGTERM),
         )
     product = Product(process, f"http://127.0.0.1:{port}", folder / "log.txt")
     try:

@@ -22,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MESSAGE_BYTES = 1 << 20
+# For what still runs when the tests have ended, before it is killed.
+STOP_SECONDS = 20.0
 # What Python, the loader and the allocator read before the program runs.
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "LC_", "LANG", "FAKETIME")
 
@@ -120,7 +122,7 @@ class _Server:
                 if key.fileobj is self._control:
                     message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 2)
                     if not message:
-                        self._kill_all()
+                        self._end_all()
                         return None
                     if (request := self._fork(json.loads(message), *descriptors)) is not None:
                         return request
@@ -151,9 +153,16 @@ class _Server:
         with told, contextlib.suppress(OSError):  # nobody may be waiting
             told.send(str(os.waitstatus_to_exitcode(status)).encode())
 
-    def _kill_all(self) -> None:
-        for pid in self._pids.values():
-            os.kill(pid, signal.SIGKILL)
+    def _end_all(self) -> None:
+        """By SIGTERM first, upon which a product stops the Postgres that it may have started."""
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+            for pid in self._pids.values():
+                os.kill(pid, number)
+            deadline = time.monotonic() + seconds
+            while self._pids and time.monotonic() < deadline:
+                for key, _ in self._selector.select(timeout=0.1):
+                    if key.fileobj is not self._control:
+                        self._tell_end(key.fd, key.data)
 
 
 def _import_product() -> None:

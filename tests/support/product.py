@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 
+from tests.support import bound
 from tests.support.fork_server import ForkedProcess, ForkServer, needs_exec
 
 # A loaded machine with two cores needs some seconds to import and to connect.
@@ -120,8 +121,14 @@ async def _launch(
         if program is None and fork_server is not None and not needs_exec(environ):
             process = await fork_server.start(command, environ, output)
         else:
+            # SIGTERM: it stops the Postgres that it may have started.
             process = await asyncio.create_subprocess_exec(
-                *(program or COMMAND), *command, env=environ, stdout=output, stderr=output
+                *(program or COMMAND),
+                *command,
+                env=environ,
+                stdout=output,
+                stderr=output,
+                preexec_fn=bound.to_this_process(signal.SIGTERM),
             )
     return process, log
 

@@ -4,13 +4,14 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.support import ports
+from tests.support import bound, ports
 from tests.support import product as products
 from tests.support.dockerfile import ROOT
 
@@ -43,8 +44,13 @@ class Front(products.Product):
         with self.log.open("ab") as output:
             # Caddy keeps its certificates and its last configuration at home.
             home = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder)}
+            # SIGTERM, as below.
             self.process = await asyncio.create_subprocess_exec(
-                *command, env={**os.environ, **home}, stdout=output, stderr=output
+                *command,
+                env={**os.environ, **home},
+                stdout=output,
+                stderr=output,
+                preexec_fn=bound.to_this_process(signal.SIGTERM),
             )
         try:
             await products.wait_until_ready(self)

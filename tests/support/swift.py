@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest import mock
 
-from tests.support import ports
+from tests.support import bound, ports
 
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 REGION = "us-east-1"
@@ -65,6 +65,7 @@ class Swift:
                 [sys.executable, "-P", "-W", "ignore", str(script), str(self.folder), *map(str, self.ports)],
                 stdout=log,
                 stderr=log,
+                preexec_fn=bound.to_this_process(),
             )
         until = time.monotonic() + START_SECONDS
         while not all(is_open(port) for port in self.ports):
