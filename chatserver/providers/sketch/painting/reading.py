@@ -75,7 +75,7 @@ def read(prompt: str, negative: str | None = None, style: str | None = None) -> 
         colours=_ordered(said, words.COLOURS),
         blooms=_ordered(said, words.BLOOMS),
         tones=_all(said, words.TONES) - unwanted,
-        style=_first(_words(style or ""), words.STYLES, unwanted) or _first(said, words.STYLES, unwanted),
+        style=_first(_words(style or ""), words.CHOSEN_STYLES, unwanted) or _first(said, words.STYLES, unwanted),
         unwanted=unwanted,
     )
 

@@ -1,4 +1,4 @@
-"""Manners of painting: what a finished picture becomes in watercolour, oil, ink, pencil, pixels or as a poster."""
+"""Manners of painting: what a finished picture becomes in watercolour, oil, ink, pencil, pixels, neon or as a poster."""
 
 from collections.abc import Callable
 
@@ -100,6 +100,16 @@ def poster(picture: Array, scene: Scene) -> Array:
     return np.where(inside[..., None], colours, rgb("#f4ecdb")).astype(np.float32)
 
 
+def neon(picture: Array, scene: Scene) -> Array:
+    """Night, in which every contour is a glowing tube, from cyan at the left to magenta at the right."""
+    lines = np.clip(edges(simplified(picture, scene, 0.004), scene) * 1.5, 0, 1)[..., None]
+    hue = np.clip(scene.xs[None, :, None] / scene.ratio + (scene.noise("tubes", 0.3, octaves=2)[..., None] - 0.5), 0, 1)
+    light = mix(rgb("#22e6ff"), rgb("#ff2fb4"), hue)
+    night = picture**1.8 * np.array([0.42, 0.3, 0.62], dtype=np.float32)
+    glow = blurred(lines * light, scene.unit * 0.012) * 1.1 + blurred(lines * light, scene.unit * 0.045) * 0.9
+    return np.clip(night + glow + lines * mix(light, rgb("#ffffff"), 0.35), 0, 1) * corners(scene, 0.2)
+
+
 STYLES: dict[str | None, Finish] = {
     None: default,
     "photo": photo,
@@ -109,4 +119,5 @@ STYLES: dict[str | None, Finish] = {
     "pencil": pencil,
     "pixel": pixel,
     "poster": poster,
+    "neon": neon,
 }

@@ -116,3 +116,5 @@ STYLES: dict[str, str] = {
     "poster": "poster flat vector minimal minimalist ukiyo-e woodblock screenprint linocut travel-poster",
     "photo": "photo photograph photography photorealistic realistic cinematic dslr film",
 }
+# A style that is chosen, not described: in a prompt "neon" is about lights, as in "night city in neon".
+CHOSEN_STYLES: dict[str, str] = {**STYLES, "neon": "neon"}
