@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from chatserver.errors import Invalid, PlanTooSmall
-from chatserver.providers.recipe import Recipe
+from chatserver.providers.recipe import LARGEST_CLIP, Recipe
 from chatserver.sessions.models import Membership
 from chatserver.validation import optional_paragraphs, paragraphs, single_line
 
@@ -19,8 +19,6 @@ SMALLEST, GRAIN = 64, 8
 # Seeds are what every provider takes: 32 bits.
 LARGEST_SEED = 2**32 - 1
 MOST_STEPS, MOST_GUIDANCE = 100, 30.0
-# A clip's sides at most, in pixels, whatever the plan: more is hours of work.
-LARGEST_CLIP = 768
 
 
 class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

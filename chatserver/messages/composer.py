@@ -1,19 +1,21 @@
 """What the composer offers, prepared for its template, which only loops over it.
 
-A choice that the session's plan does not allow stays visible and disabled; where an offered plan allows it, it names the
-first such plan.
+A choice that the session's plan does not allow stays in sight: where an offered plan allows it, it names the first such
+plan, and leads the owner to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from chatserver.plans.models import Plan
+from chatserver.providers.recipe import LARGEST_CLIP
 from chatserver.sessions.models import Session
 
 STYLES = ("photo", "watercolour", "oil", "ink", "pixel", "poster", "neon")
 RATIOS = ((1, 1), (3, 2), (2, 3), (4, 3), (3, 4), (16, 9), (9, 16))
 MOST_COUNT = 4
+
 _ICON = 20  # the side of a ratio's icon, of which the rectangle's longer side takes 15
 _RECTANGLE = 15
 _ALONE = "Message, or /image to make a picture"
@@ -22,30 +24,40 @@ _BRIEF = "Message, or @assistant to ask"
 
 
 class SettingChoice(Struct, frozen=True, kw_only=True):
-    """One radio button. `plan` names the plan that allows it; `badge` too, at the first choice that needs that plan."""
+    """One radio button. `chip` is what the chip shows while it is chosen; `plan` names the plan that allows it.
+
+    `picture` is the static file that shows a style. A size `beyond_clips` is offered for pictures only.
+    """
 
     value: str
     label: str
+    chip: str
     checked: bool
     disabled: bool = False
     title: str = ""
     plan: str = ""
-    badge: str = ""
+    picture: str = ""
+    beyond_clips: bool = False
 
 
 class RatioChoice(Struct, frozen=True, kw_only=True):
     """An aspect ratio such as "3:2", with the rectangle of its icon in a box of 20 × 20."""
 
     value: str
+    chip: str
     checked: bool
     x: float
     y: float
     width: float
     height: float
+    disabled: bool = False
 
 
 class Composer(Struct, frozen=True, kw_only=True):
-    """The composer of one session. `add_time_url` is None for guests: only the owner can extend the session."""
+    """The composer of one session. `offers` are by kind what a larger plan gives in an hour.
+
+    `plans_url` is None for guests, who get no offers: only the owner can extend the session.
+    """
 
     plan_name: str
     max_count: int
@@ -55,15 +67,18 @@ class Composer(Struct, frozen=True, kw_only=True):
     alone: str
     among: str
     brief: str
+    size: str
     styles: tuple[SettingChoice, ...]
     ratios: tuple[RatioChoice, ...]
     sizes: tuple[SettingChoice, ...]
     counts: tuple[SettingChoice, ...]
-    add_time_url: str | None
+    offers: tuple[tuple[str, str], ...]
+    plans_url: str | None
 
 
 def prepare(session: Session, plan: Plan, offered: Sequence[Plan], viewer_id: str, *, can_improve: bool) -> Composer:
     """The composer of a session on `plan`, for one of its members; `offered` are the plans on offer, in their order."""
+    owner = session.owner_id == viewer_id
     return Composer(
         plan_name=plan.name,
         max_count=plan.max_count,
@@ -73,23 +88,30 @@ def prepare(session: Session, plan: Plan, offered: Sequence[Plan], viewer_id: st
         alone=_ALONE,
         among=_AMONG,
         brief=_BRIEF,
+        size=str(plan.max_size),
         styles=_styles(),
         ratios=tuple(_ratio(across, down) for across, down in RATIOS),
         sizes=_sizes(plan, offered),
-        counts=_counts(plan, offered),
-        add_time_url=f"/plans?session={session.id}" if session.owner_id == viewer_id else None,
+        counts=tuple(_count(count, plan, offered) for count in range(1, MOST_COUNT + 1)),
+        offers=_offers(plan, offered) if owner else (),
+        plans_url=f"/plans?session={session.id}" if owner else None,
     )
 
 
 def _styles() -> tuple[SettingChoice, ...]:
-    none = SettingChoice(value="", label="No style", checked=True)
-    return (none, *(SettingChoice(value=style, label=style.capitalize(), checked=False) for style in STYLES))
+    return (_style("", "No style", "Style"), *(_style(style, style.capitalize()) for style in STYLES))
+
+
+def _style(value: str, label: str, chip: str = "") -> SettingChoice:
+    picture = f"styles/{value or 'none'}.webp"
+    return SettingChoice(value=value, label=label, chip=chip or label, checked=not value, picture=picture)
 
 
 def _ratio(across: int, down: int) -> RatioChoice:
     width, height = (_RECTANGLE * side / max(across, down) for side in (across, down))
     return RatioChoice(
         value=f"{across}:{down}",
+        chip=f"{across}:{down}",
         checked=(across, down) == RATIOS[0],
         x=(_ICON - width) / 2,
         y=(_ICON - height) / 2,
@@ -105,37 +127,43 @@ def _sizes(plan: Plan, offered: Sequence[Plan]) -> tuple[SettingChoice, ...]:
 
 
 def _size(size: int, plan: Plan, offered: Sequence[Plan]) -> SettingChoice:
-    text = str(size)
-    needed = next((each for each in offered if each.max_size >= size), None)
-    if size <= plan.max_size or needed is None:
-        return SettingChoice(value=text, label=text, checked=size == plan.max_size)
-    title = f"{needed.name} makes pictures of up to {size} pixels a side"
+    needed = _first(offered, lambda each: each.max_size >= size) if size > plan.max_size else None
     return SettingChoice(
-        value=text, label=text, checked=False, disabled=True, title=title, plan=needed.name, badge=needed.name
+        value=str(size),
+        label=str(size),
+        chip=str(size),
+        checked=size == plan.max_size,
+        disabled=needed is not None,
+        title=f"{needed.name} makes pictures of up to {size} pixels a side" if needed else "",
+        plan=needed.name if needed else "",
+        beyond_clips=size > LARGEST_CLIP,
     )
 
 
-def _counts(plan: Plan, offered: Sequence[Plan]) -> tuple[SettingChoice, ...]:
-    choices: list[SettingChoice] = []
-    for count in range(1, MOST_COUNT + 1):
-        needed = next((each for each in offered if each.max_count >= count), None)
-        badge_shown = needed is not None and any(each.plan == needed.name for each in choices)
-        choices.append(_count(count, plan, needed, badge_shown=badge_shown))
-    return tuple(choices)
-
-
-def _count(count: int, plan: Plan, needed: Plan | None, *, badge_shown: bool) -> SettingChoice:
-    text = str(count)
-    if count <= plan.max_count:
-        return SettingChoice(value=text, label=text, checked=count == 1)
-    if needed is None:
-        return SettingChoice(value=text, label=text, checked=False, disabled=True)
+def _count(count: int, plan: Plan, offered: Sequence[Plan]) -> SettingChoice:
+    needed = _first(offered, lambda each: each.max_count >= count) if count > plan.max_count else None
     return SettingChoice(
-        value=text,
-        label=text,
-        checked=False,
-        disabled=True,
-        title=f"{needed.name} makes up to {needed.max_count} at once",
-        plan=needed.name,
-        badge="" if badge_shown else needed.name,
+        value=str(count),
+        label=str(count),
+        chip=f"×{count}",
+        checked=count == 1,
+        disabled=count > plan.max_count,
+        title=f"{needed.name} makes up to {needed.max_count} at once" if needed else "",
+        plan=needed.name if needed else "",
     )
+
+
+def _offers(plan: Plan, offered: Sequence[Plan]) -> tuple[tuple[str, str], ...]:
+    """By kind, the first offered plan that gives more of it in an hour."""
+    pictures = _first(offered, lambda each: each.image_credits_per_hour > plan.image_credits_per_hour)
+    clips = _first(offered, lambda each: each.video_credits_per_hour > plan.video_credits_per_hour)
+    offers = []
+    if pictures:
+        offers.append(("image", f"{pictures.name} gives {pictures.image_credits_per_hour} an hour"))
+    if clips:
+        offers.append(("video", f"{clips.name} gives {clips.video_credits_per_hour} an hour"))
+    return tuple(offers)
+
+
+def _first(plans: Sequence[Plan], allows: Callable[[Plan], bool]) -> Plan | None:
+    return next((plan for plan in plans if allows(plan)), None)

@@ -8,6 +8,9 @@ from typing import Any
 
 from msgspec import Struct
 
+# A clip's sides at most, in pixels, whatever the plan: more is hours of work.
+LARGEST_CLIP = 768
+
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.

@@ -1,5 +1,5 @@
 // The chat page: all elements that it is made of. <chat-room> comes last and starts the connection, so that every other
-// element listens before the first event.
+// element listens before the first event; <message-composer> precedes the messages, which tell it what is being answered.
 import "./helpers/browser_data.js"
 import "./elements/copy_button.js"
 import "./elements/local_time.js"
@@ -16,12 +16,13 @@ import "./elements/session_title.js"
 import "./elements/presence_list.js"
 import "./elements/typing_notice.js"
 import "./elements/connection_status.js"
+import "./elements/setting_chips.js"
+import "./elements/message_composer.js"
+import "./elements/deferred_prompt.js"
 import "./elements/generation_card.js"
 import "./elements/generation_stack.js"
 import "./elements/chat_message.js"
 import "./elements/message_list.js"
-import "./elements/deferred_prompt.js"
-import "./elements/message_composer.js"
 import "./elements/picture_viewer.js"
 import "./elements/invite_panel.js"
 import "./elements/removed_list.js"

@@ -66,10 +66,16 @@ async def test_the_chat_page_empty_and_in_its_modes(emulated_product, browser) -
         page = await visitor.open_session(await ada.buys())
         found += await complaints_about(page, "empty")
         await page.click('.composer__mode[data-mode="image"]')
-        await page.click("[data-action=more]")
         found += await complaints_about(page, "image mode")
-        await page.keyboard.press("Escape")
-        await page.locator("body").press("?")
+        for setting in ("ratio", "size", "count", "style", "more"):
+            await page.click(f"[data-setting={setting}]")
+            await expect(page.locator(f"#setting-{setting} input").first).to_be_visible()
+            found += await complaints_about(page, f"image mode, {setting}")
+            await page.keyboard.press("Escape")
+        await page.focus(TEXT)
+        for _ in range(2):  # back to words, out of the text box
+            await page.keyboard.press("Escape")
+        await page.keyboard.press("?")
         await expect(page.locator("#shortcuts")).to_be_visible()
         found += await complaints_about(page, "shortcuts")
         await page.keyboard.press("Escape")
@@ -172,6 +178,8 @@ _LOOK_FOR_REACHABLE = """() => {
 async def tab_through(page: Page) -> list[str]:
     """Presses Tab from the top of a page just opened; what it cannot reach, or what does not show that it is reached."""
     await page.evaluate(_LOOK_FOR_REACHABLE)
+    await page.focus(".skip-link")  # the chat page begins in its text box
+    await page.evaluate("arrive()")
     wrong: list[str] = []
     for _ in range(len(await page.evaluate("missing()")) + 10):
         await page.keyboard.press("Tab")

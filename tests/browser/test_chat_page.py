@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support import product as products
-from tests.support.browser import PHONE, signed_in
+from tests.support.browser import PHONE, choose, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ async def say(page: Page, text: str) -> None:
 async def ask_for_a_picture(page: Page, prompt: str) -> None:
     if await page.get_attribute("message-composer", "data-mode") != "image":
         await page.click('.composer__mode[data-mode="image"]')
-    await page.check('input[name="size"][value="512"]', force=True)
+    await choose(page, "size", "512")
     await page.fill(TEXT, prompt)
     await page.press(TEXT, "Enter")
 
@@ -55,6 +55,8 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
             await page.wait_for_selector('.connection[data-state="reconnecting"]')
             await say(page, "written into the void")
             await expect(page.locator("[data-local-pending]")).to_contain_text("written into the void")
+            await expect(page.locator("[data-local-pending] .message__offline")).to_be_visible()
+            await expect(page.locator("[data-local-pending] .message__sending")).to_be_hidden()
             await expect(page.locator(".connection")).to_contain_text("1 waiting to be sent")
             running = await products.start(tmp_path, port=port)
             await page.reload()
@@ -67,49 +69,18 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
         await running.stop()
 
 
-async def test_out_of_credits_the_prompt_stays_and_one_press_lets_it_run_later(product, browser) -> None:
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys("flash-lite")
-    async with signed_in(browser, ada) as visitor:
-        chat, page = await ada.joins(session), await visitor.open_session(session)
-        waiting = [await chat.generates(f"number {n}", width=512, height=512) for n in range(3)]
-        await page.click('.composer__mode[data-mode="image"]')
-        await page.fill(TEXT, "the fourth")
-        await expect(page.locator(".composer__send")).to_have_text(re.compile(r"Run when credits return · \d+:\d\d"))
-        await page.press(TEXT, "Enter")
-        await expect(page.locator(".composer__deferred")).to_contain_text("“the fourth” runs by itself")
-        await expect(page.locator(TEXT)).to_have_value("the fourth")
-        await chat.asks("generation.cancel", generation_id=waiting[2]["generations"][0]["id"])
-        await page.wait_for_selector("generation-card[id^=generation_] >> nth=3", state="attached")
-        await expect(page.locator(".composer__deferred")).to_be_hidden()
-        await expect(page.locator(TEXT)).to_have_value("")
-        await chat.leaves()
-
-
 async def test_words_and_settings_survive_a_reload(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
         await page.fill(TEXT, "/image a quiet lake")
-        await page.check('input[name="ratio"][value="16:9"]', force=True)
-        await expect(page.locator(".composer__reasons")).to_contain_text("768 × 432")
+        await choose(page, "ratio", "16:9")
+        await expect(page.locator('[data-slot="pixels"]')).to_have_text("768 × 432 pixels")
         await page.reload()
         await expect(page.locator(TEXT)).to_have_value("a quiet lake")
         await expect(page.locator("message-composer")).to_have_attribute("data-mode", "image")
         await expect(page.locator('input[name="ratio"][value="16:9"]')).to_be_checked()
-
-
-async def test_larger_sizes_and_counts_name_the_plan_that_has_them(product, browser) -> None:
-    ada = await sign_up(product, "Ada")
-    session = await ada.buys("flash-lite")
-    async with signed_in(browser, ada) as visitor:
-        page = await visitor.open_session(session)
-        await page.click('.composer__mode[data-mode="image"]')
-        for name, value, plan in (("size", "768", "Flash"), ("size", "1024", "Pro"), ("count", "2", "Flash")):
-            choice = page.locator(f'input[name="{name}"][value="{value}"]')
-            await expect(choice).to_be_disabled()
-            await expect(page.locator("label", has=choice)).to_contain_text(plan)
 
 
 async def test_a_deleted_message_can_be_brought_back_for_five_seconds(product, browser) -> None:
@@ -196,12 +167,12 @@ async def test_a_guest_sees_pictures_appear_and_is_told_why_they_may_not_make_an
         chat, page = await ada.joins(session), await visitor.open_session(session)
         message = await chat.generates("a harbour in fog")
         await page.click('.composer__mode[data-mode="image"]')
-        await expect(page.locator(".composer__reasons")).to_contain_text("has not allowed guests to generate")
+        await expect(page.locator(".composer__hint")).to_contain_text("has not allowed guests to generate")
         await chat.sees_ended(message)
         await expect(page.locator(".downloads__main")).to_be_visible()
         await expect(page.locator('[data-action="retry"]')).to_be_hidden()
         await ada.invites(session, guests_may_generate=True)
-        await expect(page.locator(".composer__reasons")).not_to_contain_text("guests")
+        await expect(page.locator(".composer__hint")).not_to_contain_text("guests")
         await chat.leaves()
 
 

@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Queue, Stream
 from tests.support import product as products
-from tests.support.browser import ask_for_pictures, say, signed_in
+from tests.support.browser import TEXT, ask_for_pictures, say, signed_in
 from tests.support.story import sign_up
 from tests.support.watching import record_statuses, statuses_of
 
@@ -140,10 +140,22 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
         await page.fill("#composer-text", "a hill")
         emulator.script("chat", [Stream(text="A green hill at dawn, mist in the valley")])
         improve = page.get_by_role("button", name="Improve the prompt")
-        sign, words = await improve.locator("svg").bounding_box(), await improve.locator("span").bounding_box()
-        assert sign["x"] < words["x"] and sign["y"] + sign["height"] > words["y"], "they stand in one line"
+        field, sign = await page.locator(TEXT).bounding_box(), await improve.bounding_box()
+        assert field["y"] <= sign["y"] + 1 < field["y"] + field["height"], "it stands beside the text"
+        await page.press(TEXT, "Alt+i")
+        await expect(page.locator(TEXT)).to_have_value("A green hill at dawn, mist in the valley")
+        toast = page.locator("toast-notice")
+        await expect(toast).to_contain_text("Prompt improved.")
+        above, box = await toast.locator(".toast__box").bounding_box(), await page.locator(TEXT).bounding_box()
+        assert above["y"] + above["height"] <= box["y"], "the toast leaves the text box free"
+        await toast.get_by_role("button", name="Undo").click()
+        await expect(page.locator(TEXT)).to_have_value("a hill")
+        await expect(toast).to_be_hidden()
+        emulator.script("chat", [Stream(text="A hill of marble", loading=2.0)])
         await improve.click()
-        await expect(page.locator("#composer-text")).to_have_value("A green hill at dawn, mist in the valley")
+        await expect(page.get_by_text("Improving …")).to_be_visible()
+        await expect(page.locator(TEXT)).to_have_value("A hill of marble")
+        await expect(page.get_by_text("Improving …")).to_have_count(0)
 
 
 async def test_a_fault_says_four_things_in_the_tile(installation, emulator, browser) -> None:

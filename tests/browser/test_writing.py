@@ -102,21 +102,21 @@ async def test_what_is_pasted_beyond_the_limit_stays_and_is_counted_as_the_serve
         await page.focus(TEXT)
         await page.keyboard.insert_text("🦊" * 8_003)
         assert await page.locator(TEXT).evaluate("(each) => [...each.value].length") == 8_003
-        await expect(page.locator(".composer__reasons")).to_have_text("3 characters too many: at most 8,000.")
+        await expect(page.locator(".composer__hint")).to_have_text("3 characters too many: at most 8,000.")
         await page.press(TEXT, "Enter")
         await expect(page.locator(".composer__send")).to_have_attribute("aria-disabled", "true")
         assert await page.locator(TEXT).evaluate("(each) => [...each.value].length") == 8_003
         for _ in range(3):
             await page.press(TEXT, "Backspace")
-        await expect(page.locator(".composer__reasons")).to_be_hidden()
+        await expect(page.locator(".composer__hint")).not_to_contain_text("too many")
         await page.press(TEXT, "Enter")
         await expect(page.locator(".message[data-author-kind=user]:not([data-local-pending])")).to_have_count(1)
 
         await page.click('.composer__mode[data-mode="image"]')
         await page.fill(TEXT, "🦊" * 2_001)
-        await expect(page.locator(".composer__reasons")).to_contain_text("1 character too many: at most 2,000.")
+        await expect(page.locator(".composer__hint")).to_contain_text("1 character too many: at most 2,000.")
         await page.fill(TEXT, "🦊" * 2_000)
-        await expect(page.locator(".composer__reasons")).not_to_contain_text("too many")
+        await expect(page.locator(".composer__hint")).not_to_contain_text("too many")
 
         await page.click("chat-room [data-action=rename]")
         await page.fill("chat-room .rename input", "T" * 125)
@@ -142,8 +142,8 @@ async def test_numbers_are_read_as_people_type_them_and_nonsense_is_named(produc
     async with signed_in(browser, ada, locale="de-DE") as visitor:
         page = await visitor.open_session(session)
         await page.click('.composer__mode[data-mode="image"]')
-        await page.click("[data-action=more]")
         await page.fill(TEXT, "a boat")
+        await page.click("[data-setting=more]")
         await page.fill("[name=guidance]", "7,5")
         await page.fill("[name=steps]", "２０")
         await page.fill("[name=seed]", "٤٢")
@@ -157,7 +157,8 @@ async def test_numbers_are_read_as_people_type_them_and_nonsense_is_named(produc
         ):
             kept = await page.input_value(f"[name={name}]")
             await page.fill(f"[name={name}]", nonsense)
-            await expect(page.locator(".composer__reasons")).to_contain_text(words)
+            await expect(page.locator(".composer__hint")).to_contain_text(words)
+            await expect(page.locator(f"[data-name={name}]")).to_have_attribute("data-local-wrong", "")
             await page.fill(f"[name={name}]", kept)
         await page.press(TEXT, "Enter")
         chat = await ada.joins(session)

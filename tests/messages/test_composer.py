@@ -16,23 +16,19 @@ def prepared(own: Plan, *offered: Plan, viewer_id: str = ADA.id) -> Composer:
 
 def test_what_a_larger_plan_allows_is_shown_with_its_name() -> None:
     sizes = prepared(LITE, LITE, FLASH, PRO).sizes
-    assert [(each.value, each.disabled, each.badge) for each in sizes] == [
+    assert [(each.value, each.disabled, each.plan) for each in sizes] == [
         ("512", False, ""),
         ("768", True, "Flash"),
         ("1024", True, "Pro"),
     ]
     assert [each.value for each in sizes if each.checked] == ["512"]
+    assert [each.value for each in sizes if each.beyond_clips] == ["1024"]
     assert sizes[1].title == "Flash makes pictures of up to 768 pixels a side"
 
 
-def test_a_plans_badge_stands_at_the_first_count_that_needs_it() -> None:
+def test_a_count_names_the_first_plan_that_makes_as_many_at_once() -> None:
     counts = prepared(LITE, LITE, FLASH, PRO).counts
-    assert [(each.value, each.plan, each.badge) for each in counts] == [
-        ("1", "", ""),
-        ("2", "Flash", "Flash"),
-        ("3", "Pro", "Pro"),
-        ("4", "Pro", ""),
-    ]
+    assert [(each.chip, each.plan) for each in counts] == [("×1", ""), ("×2", "Flash"), ("×3", "Pro"), ("×4", "Pro")]
     assert counts[3].title == "Pro makes up to 4 at once"
 
 
@@ -49,14 +45,30 @@ def test_the_size_of_a_plan_that_was_withdrawn_can_still_be_chosen() -> None:
     ]
 
 
-def test_only_the_owner_is_led_to_more_time() -> None:
-    assert (prepared(LITE).add_time_url or "").startswith("/plans?session=")
-    assert prepared(LITE, viewer_id="a guest").add_time_url is None
+def test_the_owner_is_offered_the_first_plan_that_gives_more_of_a_kind() -> None:
+    lite = plan(name="Flash Lite", image_credits_per_hour=3, video_credits_per_hour=0)
+    flash = plan(name="Flash", image_credits_per_hour=8, video_credits_per_hour=0)
+    pro = plan(name="Pro", image_credits_per_hour=15, video_credits_per_hour=2)
+    offers = prepared(lite, lite, flash, pro).offers
+    assert offers == (("image", "Flash gives 8 an hour"), ("video", "Pro gives 2 an hour"))
+    assert prepared(pro, lite, flash, pro).offers == ()
 
 
-def test_the_template_draws_every_choice() -> None:
+def test_only_the_owner_is_led_to_the_plans() -> None:
+    assert (prepared(LITE).plans_url or "").startswith("/plans?session=")
+    guest = prepared(LITE, LITE, FLASH, viewer_id="a guest")
+    assert (guest.plans_url, guest.offers) == (None, ())
+
+
+def test_the_template_draws_every_choice_and_sells_what_the_plan_lacks() -> None:
     text = draw("messages/_composer.html", composer=prepared(LITE, LITE, FLASH, PRO))
-    assert text.count('type="radio"') == 8 + 7 + 3 + 4
-    assert text.count(" disabled") == 2 * (2 + 3)
-    assert '<option value="4" disabled>× 4 · Pro</option>' in text
-    assert '<span class="badge">Flash</span>' in text
+    assert text.count('type="radio"') == 8 + 7 + 1 + 1
+    assert text.count('class="choice choice--sold" href="/plans?session=') == 2 + 3
+    assert text.count("disabled") == 0
+
+
+def test_to_a_guest_they_are_shown_and_lead_nowhere() -> None:
+    text = draw("messages/_composer.html", composer=prepared(LITE, LITE, FLASH, PRO, viewer_id="a guest"))
+    assert text.count(" disabled") == 2 + 3
+    assert text.count('<span class="badge">Pro</span>') == 1 + 2
+    assert "/plans" not in text

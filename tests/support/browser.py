@@ -182,12 +182,20 @@ async def say(page: Page, text: str) -> None:
     await page.press(TEXT, "Enter")
 
 
+async def choose(page: Page, setting: str, value: str) -> None:
+    """Opens the choices of a setting ("ratio", "size", "count", "style") and presses one."""
+    await page.click(f'[data-setting="{setting}"]')
+    await page.click(f'#setting-{setting} label:has(input[value="{value}"])')
+    await expect(page.locator(f"#setting-{setting}")).to_be_hidden()
+
+
 async def ask_for_pictures(page: Page, prompt: str, count: int = 1, size: int = 512) -> None:
     """Image mode, the settings, the prompt, Enter."""
     if await page.get_attribute("message-composer", "data-mode") != "image":
         await page.click('.composer__mode[data-mode="image"]')
-    await page.click(f'label:has(input[name="count"][value="{count}"])')
-    await page.click(f'label:has(input[name="size"][value="{size}"])')
+    for setting, value in (("count", str(count)), ("size", str(size))):
+        if await page.locator(f'input[name="{setting}"]:checked').get_attribute("value") != value:
+            await choose(page, setting, value)
     await say(page, prompt)
 
 

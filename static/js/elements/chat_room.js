@@ -69,7 +69,7 @@ export class ChatRoom extends HTMLElement {
     if (isComposing(event)) return
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return this.#find(event)
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isEditable(event.target)) return
-    if (document.querySelector("dialog[open]")) return
+    if (document.querySelector("dialog[open], :popover-open")) return
     this.#shortcuts[event.key.toLowerCase()]?.(event)
   }
 
@@ -80,6 +80,7 @@ export class ChatRoom extends HTMLElement {
     v: (event) => this.#compose(event, "video"),
     d: () => this.#currentCard()?.download(),
     f: () => this.#currentCard()?.toggleFavorite(),
+    escape: () => bus.emit("escape"),
   }
 
   #compose(event, mode) {
@@ -106,6 +107,7 @@ export class ChatRoom extends HTMLElement {
   }
 
   #onState(state) {
+    this.toggleAttribute("data-local-offline", state === "offline" || state === "reconnecting")
     if (state === "crowded") bus.emit("toast", { kind: state, text: CROWDED, stays: true })
   }
 

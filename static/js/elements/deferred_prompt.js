@@ -2,9 +2,8 @@
 import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
-import { isolate, truncate } from "../helpers/text.js"
-import { everySecond, formatCountdown, secondsUntil } from "../helpers/time.js"
-import { renderedBalances } from "../models/balances.js"
+import { everySecond } from "../helpers/time.js"
+import { renderedBalances, timeOfCredits } from "../models/balances.js"
 import { DeferredPromptStore } from "../models/deferred_prompt_store.js"
 import { socket } from "../socket.js"
 
@@ -32,25 +31,35 @@ export class DeferredPrompt extends HTMLElement {
   }
 
   onClick = (event) => {
-    if (event.target.closest('[data-action="cancel-deferred"]')) this.#set(null)
+    const action = event.target.closest("[data-action]")?.dataset.action
+    if (action === "edit-deferred") this.#edit()
+    if (action === "cancel-deferred") this.#set(null)
+  }
+
+  #edit() {
+    const { kind, prompt, settings } = this.#store.value
+    this.#set(null)
+    bus.emit("compose", { mode: kind, text: prompt, settings })
   }
 
   #set(request) {
     this.#store.set(request)
     this.#show()
+    bus.emit("deferred-prompt-changed", request)
   }
 
   #setBalances(balances) {
     this.#balances = balances
     this.#sendWhenPossible()
+    this.#show()
   }
 
   #sendWhenPossible() {
     const request = this.#store.value
     if (!request || socket.state !== "live" || this.#balances[request.kind].left < request.count) return
     this.#set(null)
-    bus.emit("deferred-prompt-sent", request)
-    socket.send("generation.create", request).catch(() => {}) // the composer shows a refusal
+    const { settings, ...fields } = request // the settings are for editing
+    socket.send("generation.create", fields).catch(() => {}) // the composer shows a refusal
   }
 
   #show() {
@@ -60,10 +69,9 @@ export class DeferredPrompt extends HTMLElement {
   }
 
   #describe({ kind, count, prompt }) {
-    const next = this.#balances[kind].next_at
-    const when = next ? ` · next credit in ${formatCountdown(secondsUntil(next))}` : ""
+    const time = timeOfCredits(this.#balances[kind], count)
     const enough = count === 1 ? "a credit is" : `${count} credits are`
-    return `“${isolate(truncate(prompt, 40))}” runs by itself when ${enough} back${when}.`
+    return `${time ? `Runs at ${time}` : `Runs when ${enough} back`} · ${prompt}`
   }
 }
 

@@ -1,12 +1,12 @@
-// <message-composer>: where messages are written. Image and video mode open the settings in place, keep the text, and
-// show the price on the button.
+// <message-composer>: where messages are written. Image and video mode add the row of settings, keep the text, and show
+// the price on the button. While a question of one's own is being answered the button stops the answer.
 import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
 import { lengthProblem } from "../helpers/text.js"
-import { everySecond } from "../helpers/time.js"
 import { renderedBalances } from "../models/balances.js"
+import { DeferredPromptStore } from "../models/deferred_prompt_store.js"
 import { Drafts } from "../models/drafts.js"
 import { PictureSettings } from "../models/picture_settings.js"
 import { Quote } from "../models/quote.js"
@@ -15,6 +15,10 @@ import { socket } from "../socket.js"
 const TYPING_EVERY_MS = 3000 // a typing notice expires after five seconds
 const NARROW = matchMedia("(max-width: 40rem)")
 const SLASH = /^\/(image|video)(?:\s+|$)/
+// Where a focused text box covers nothing and single keys would go nowhere else.
+const KEYBOARD = matchMedia("(pointer: fine) and (hover: hover)")
+const HINT = "Enter sends · Shift+Enter breaks"
+const WAITS = "Another prompt waits for credits already. Edit or cancel it first."
 const NO_FILES = "Files cannot be sent here. Describe in words what you want to see."
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 
@@ -22,7 +26,9 @@ export class MessageComposer extends HTMLElement {
   #subscriptions = []
   #balances = {}
   #drafts = null
+  #deferred = null
   #settings = null
+  #answers = new Set() // the replies to own questions that are being written, by id
   #typedAt = -TYPING_EVERY_MS
   #members = 1
 
@@ -31,6 +37,7 @@ export class MessageComposer extends HTMLElement {
     this.form = slot(this, "form")
     this.field = slot(this, "text")
     this.#drafts = new Drafts(this.room.dataset.session)
+    this.#deferred = new DeferredPromptStore(this.room.dataset.session)
     this.#settings = new PictureSettings(this.form)
     this.#balances = renderedBalances()
     this.#members = Number(this.dataset.members)
@@ -40,8 +47,9 @@ export class MessageComposer extends HTMLElement {
       bus.on("permissions-changed", () => this.#show()),
       bus.on("compose", (request) => this.#compose(request)),
       bus.on("command-refused", (error) => this.#restoreRefused(error)),
-      bus.on("deferred-prompt-sent", ({ prompt }) => this.#text === prompt && this.#clear(prompt)),
-      everySecond(() => this.dataset.deferred === "yes" && this.#showQuote()),
+      bus.on("deferred-prompt-changed", () => this.#show()),
+      bus.on("reply-streaming", (reply) => this.#followAnswer(reply)),
+      bus.on("escape", () => this.#escape()),
     ]
     this.addEventListener("click", this.onClick)
     this.form.addEventListener("submit", this.onSubmit)
@@ -51,6 +59,9 @@ export class MessageComposer extends HTMLElement {
     this.field.addEventListener("keydown", this.onKeydown)
     this.field.addEventListener("paste", this.onPaste)
     this.#restore()
+    // A link to a message leads there, and the cursor would lead away.
+    const free = document.activeElement === document.body
+    if (free && KEYBOARD.matches && !location.hash) this.field.focus({ preventScroll: true })
   }
 
   disconnectedCallback() {
@@ -63,11 +74,9 @@ export class MessageComposer extends HTMLElement {
 
   set mode(mode) {
     this.dataset.mode = mode
+    this.#showProblem("")
     this.#show()
     this.#save()
-    if (mode === "text") return
-    const style = this.querySelector('[name="style"]:checked').closest("label")
-    style.scrollIntoView({ block: "nearest", inline: "nearest" })
   }
 
   onClick = (event) => {
@@ -77,13 +86,10 @@ export class MessageComposer extends HTMLElement {
 
   #actions = {
     mode: (button) => this.#edit(this.mode === button.dataset.mode ? "text" : button.dataset.mode),
-    dice: () => this.#randomizeSeed(),
-    improve: (button) => this.#improve(button),
-    more: (button) => this.#showMore(button.getAttribute("aria-expanded") !== "true"),
+    improve: () => this.#improve(),
   }
 
-  onInput = ({ target, isComposing: composing }) => {
-    this.#settings.copyFrom(target)
+  onInput = ({ isComposing: composing }) => {
     const slash = SLASH.exec(this.field.value)
     if (slash && !composing && this.field.value.length > slash[0].trimEnd().length) {
       this.field.value = this.field.value.slice(slash[0].length)
@@ -101,7 +107,8 @@ export class MessageComposer extends HTMLElement {
       event.preventDefault()
       this.form.requestSubmit()
     }
-    if (event.key === "Escape" && this.mode !== "text") this.mode = "text"
+    if (event.key === "Escape") this.#escape()
+    if (event.altKey && event.code === "KeyI") this.#improveByKey(event)
     if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#recall(event)
   }
 
@@ -115,6 +122,7 @@ export class MessageComposer extends HTMLElement {
 
   onSubmit = (event) => {
     event.preventDefault()
+    if (event.submitter?.dataset.does === "stop") return this.#stopAnswers()
     const slash = SLASH.exec(this.field.value)
     if (slash && this.mode === "text") return this.#edit(slash[1], this.field.value.slice(slash[0].length))
     if (this.mode === "text") this.#sendText()
@@ -132,14 +140,26 @@ export class MessageComposer extends HTMLElement {
     socket.send("message.create", { client_id: newId(), text }).catch(() => {})
   }
 
-  // Without enough credits the prompt is kept, and sent when they are back.
+  // Without enough credits the prompt waits, and is sent when they are back.
   #create() {
     const { request, problems, deferred } = this.#quote()
-    if (problems.length) return this.field.focus()
-    if (deferred) return bus.emit("defer-prompt", request)
+    if (problems.length) this.#refuse(problems)
+    else if (deferred) this.#defer(request)
+    else {
+      this.#clear(request.prompt)
+      socket.send("generation.create", { client_id: newId(), ...request }).catch(() => {})
+    }
+  }
+
+  #refuse(problems) {
+    this.#showProblem(problems.join(" "))
+    this.field.focus()
+  }
+
+  #defer(request) {
+    if (this.#deferred.value) return this.#refuse([WAITS])
+    bus.emit("defer-prompt", { ...request, settings: this.#settings.values })
     this.#clear(request.prompt)
-    if (NARROW.matches) this.mode = "text" // the settings would cover the picture that is being made
-    socket.send("generation.create", { client_id: newId(), ...request }).catch(() => {})
   }
 
   #quote() {
@@ -154,6 +174,26 @@ export class MessageComposer extends HTMLElement {
     })
   }
 
+  // The one key that leaves: an answer that is being written, then the mode, then the text box.
+  #escape() {
+    if (this.#answers.size) this.#stopAnswers()
+    else if (this.mode !== "text") this.mode = "text"
+    else this.field.blur()
+  }
+
+  #followAnswer({ id, streaming }) {
+    if (this.#answers.has(id) === streaming) return
+    if (streaming) this.#answers.add(id)
+    else this.#answers.delete(id)
+    this.#show()
+  }
+
+  #stopAnswers() {
+    for (const id of this.#answers) socket.send("message.stop", { message_id: id }).catch(() => {})
+    this.#answers.clear()
+    this.#show()
+  }
+
   get #closed() {
     return this.room.dataset.status === "expired"
   }
@@ -161,17 +201,15 @@ export class MessageComposer extends HTMLElement {
   // Shows the mode, the price and the problems as they are now.
   #show() {
     const generating = this.mode !== "text"
-    slot(this, "picture-settings").hidden = !generating
+    slot(this, "settings").hidden = !generating
     slot(this, "improve")?.toggleAttribute("hidden", !generating)
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
     setText(slot(this, "label"), LABELS[this.mode])
     this.field.placeholder = generating ? this.#promptPlaceholder : this.#messagePlaceholder
-    this.#settings.showInSelects()
     for (const button of this.querySelectorAll(".composer__mode")) {
       button.setAttribute("aria-pressed", String(button.dataset.mode === this.mode))
     }
-    slot(this, "reasons").hidden = !generating && !this.#lengthProblem
     if (generating) this.#showQuote()
     else this.#showTextState()
   }
@@ -179,9 +217,10 @@ export class MessageComposer extends HTMLElement {
   #showTextState() {
     const problem = this.#lengthProblem
     const problems = problem ? [problem] : this.#text ? [] : ["Write something first."]
-    this.#showButton("Send", problems, false)
-    setText(slot(this, "reasons"), problem)
-    this.toggleAttribute("data-over", Boolean(problem))
+    if (this.#answers.size && !this.#text) this.#showButton("Stop", [], "stop")
+    else this.#showButton("Send", problems, "send")
+    this.#showHint(problem, HINT)
+    this.#showOffer(null)
   }
 
   // Text beyond the limit is kept, so that its author can shorten it.
@@ -200,23 +239,31 @@ export class MessageComposer extends HTMLElement {
     return NARROW.matches ? brief : among
   }
 
-  #showMore(on) {
-    slot(this, "fields").hidden = !on
-    slot(this, "more").setAttribute("aria-expanded", String(on))
-  }
-
   #showQuote() {
     const quote = this.#quote()
-    this.#showButton(quote.label, quote.problems, quote.deferred)
-    setText(slot(this, "reasons"), quote.advice)
+    slot(this, "settings").show(quote.request)
+    this.#showButton(quote.label, quote.problems, quote.deferred ? "defer" : "create")
+    this.#showHint(quote.obstacles.join(" "), "Esc goes back to words")
+    this.#showOffer(quote.lacksCredits ? this.mode : null)
   }
 
-  #showButton(label, problems, deferred) {
+  // Beside the button: what is wrong with what was typed or chosen, otherwise what the keys do.
+  #showHint(problem, hint) {
+    setText(slot(this, "hint"), problem || hint)
+    this.toggleAttribute("data-problem", Boolean(problem))
+  }
+
+  #showOffer(kind) {
+    for (const offer of this.querySelectorAll("[data-offer]")) offer.hidden = offer.dataset.offer !== kind
+  }
+
+  #showButton(label, problems, does) {
     const send = slot(this, "send")
     setText(slot(this, "price"), label)
+    setText(slot(this, "reasons"), problems.join(" "))
     send.setAttribute("aria-disabled", String(problems.length > 0))
     send.title = problems.join(" ")
-    this.dataset.deferred = deferred ? "yes" : "no"
+    send.dataset.does = does
   }
 
   #edit(mode, text) {
@@ -225,9 +272,10 @@ export class MessageComposer extends HTMLElement {
     this.field.focus()
   }
 
-  // With `send`, a prompt offered in the stream is sent at once, as one picture. Alt+Up recalls the text it replaces.
-  #compose({ mode, text, send }) {
-    if (send && this.#text) this.#drafts.addSent(this.#text)
+  // Alt+Up recalls the text that it replaces. With `send`, a prompt offered in the stream is sent at once, as one picture.
+  #compose({ mode, text, settings, send }) {
+    if (text && this.#text) this.#drafts.addSent(this.#text)
+    this.#settings.restore(settings)
     this.#edit(mode, text)
     if (!send) return
     this.#settings.set("count", "1")
@@ -235,21 +283,34 @@ export class MessageComposer extends HTMLElement {
     this.form.requestSubmit()
   }
 
-  async #improve(button) {
-    const prompt = this.#text
-    if (!prompt) return this.field.focus()
-    button.disabled = true
-    const improved = await socket.send("prompt.improve", { prompt }).catch(() => null)
-    button.disabled = false
-    if (!improved || this.#text !== prompt) return
-    this.#drafts.addSent(prompt) // Alt+Up recalls it
-    this.#edit(null, improved.prompt)
-    this.#show()
-    this.#save()
+  #improveByKey(event) {
+    event.preventDefault()
+    if (this.mode !== "text") this.#improve()
   }
 
-  #randomizeSeed() {
-    this.#settings.set("seed", crypto.getRandomValues(new Uint32Array(1))[0])
+  async #improve() {
+    const button = slot(this, "improve")
+    if (!button || button.ariaBusy === "true") return
+    const prompt = this.#text
+    if (!prompt) return this.field.focus()
+    this.#showImproving(button, true)
+    const improved = await socket.send("prompt.improve", { prompt }).catch(() => null)
+    this.#showImproving(button, false)
+    if (!improved || this.#text !== prompt) return
+    this.#replace(improved.prompt)
+    bus.emit("toast", { kind: "improved", text: "Prompt improved.", undo: () => this.#replace(prompt) })
+  }
+
+  #showImproving(button, on) {
+    button.ariaBusy = String(on)
+    setText(slot(this, "improving"), on ? "Improving …" : "")
+  }
+
+  // Alt+Up recalls what stood there.
+  #replace(text) {
+    this.#drafts.addSent(this.#text)
+    this.#edit(null, text)
+    this.#show()
     this.#save()
   }
 

@@ -1,15 +1,16 @@
-// <toast-notice>: one short message at a time; a new one replaces it.
+// <toast-notice>: one short message at a time, which may offer to undo what it tells; a new one replaces it.
 import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
 
 const SHOWN_MS = 3000
-const PROBLEM_SHOWN_MS = 12_000
+const PROBLEM_SHOWN_MS = 12_000 // also where there is something to press
 // The composer shows refusals of these itself, beside the text that it restores.
 const SHOWN_BY_COMPOSER = new Set(["message.create", "generation.create"])
 
 export class ToastNotice extends HTMLElement {
   #subscriptions = []
   #timer = null
+  #undo = null
 
   connectedCallback() {
     this.#subscriptions = [
@@ -17,11 +18,17 @@ export class ToastNotice extends HTMLElement {
       bus.on("connection-state", (state) => this.#onState(state)),
       bus.on("command-refused", (error) => this.#onRefused(error)),
     ]
-    this.addEventListener("click", (event) => event.target.closest('[data-action="dismiss"]') && this.#hide())
+    this.addEventListener("click", this.onClick)
   }
 
   disconnectedCallback() {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+  }
+
+  onClick = (event) => {
+    const action = event.target.closest("[data-action]")?.dataset.action
+    if (action) this.#hide()
+    if (action === "undo") this.#undo()
   }
 
   #onState(state) {
@@ -32,12 +39,14 @@ export class ToastNotice extends HTMLElement {
     if (!SHOWN_BY_COMPOSER.has(command.type)) this.#show({ kind: code, text: message, problem: true })
   }
 
-  #show({ kind, text, problem = false, stays = false }) {
+  #show({ kind, text, undo = null, problem = false, stays = false }) {
+    this.#undo = undo
+    slot(this, "undo").hidden = !undo
     clearTimeout(this.#timer)
     Object.assign(this.dataset, { kind, problem: problem || stays ? "yes" : "no" })
     setText(slot(this, "words"), text)
     this.hidden = false
-    if (!stays) this.#timer = setTimeout(() => this.#hide(), problem ? PROBLEM_SHOWN_MS : SHOWN_MS)
+    if (!stays) this.#timer = setTimeout(() => this.#hide(), problem || undo ? PROBLEM_SHOWN_MS : SHOWN_MS)
   }
 
   #hide() {

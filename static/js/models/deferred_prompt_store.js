@@ -8,12 +8,12 @@ export class DeferredPromptStore {
     this.#key = `armed:${session}` // the name under which browsers have it stored
   }
 
-  /** The fields of `generation.create`, or null. */
+  /** The fields of `generation.create`, with the composer's `settings` that they were made of; or null. */
   get value() {
     return readStored(this.#key)
   }
 
-  /** Stores the fields of `generation.create`; null deletes them. */
+  /** Stores such fields; null deletes them. */
   set(request) {
     writeStored(this.#key, request)
   }

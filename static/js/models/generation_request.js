@@ -22,7 +22,8 @@ export function dimensions(ratio, longest) {
 /** The fields of `generation.create` from the form's data, without those left empty. */
 export function generationRequest(kind, prompt, data) {
   const longest = Math.min(Number(data.get("size")), kind === "video" ? LARGEST_CLIP_PX : Infinity)
-  const fields = { kind, prompt, ...dimensions(data.get("ratio"), longest), count: Number(data.get("count")) }
+  const count = kind === "video" ? 1 : Number(data.get("count")) // how many is a setting of pictures
+  const fields = { kind, prompt, ...dimensions(data.get("ratio"), longest), count }
   for (const name of ["style", "negative_prompt"]) {
     if (data.get(name)?.trim()) fields[name] = data.get(name).trim()
   }
@@ -35,33 +36,35 @@ export function generationRequest(kind, prompt, data) {
 
 /** The text of the button: how many, and their price in credits. */
 export function priceLabel({ kind, count }, left) {
-  const thing = kind === "video" ? `${count > 1 ? `${count} clips` : "clip"}` : count
+  const thing = kind === "video" ? "clip" : count
   return `Create ${thing} · ${count} of ${left} ${left === 1 ? "credit" : "credits"}`
 }
 
 /** Everything that prevents a request, in words; missing credits excepted, as they come back by themselves. */
 export function problems(request, { expired, mayGenerate, balance, maxCount, plan }) {
-  const { kind, prompt, count, negative_prompt: negativePrompt = "" } = request
+  const { kind, prompt, count } = request
   const all = []
   if (expired) all.push("This session's time is up.")
   else if (!mayGenerate) all.push("The owner has not allowed guests to generate.")
   if (balance.limit === 0) all.push(`${plan} has no ${kind} credits.`)
   else if (count > balance.limit) all.push(`${plan} has ${balance.limit} ${kind} credits an hour.`)
   if (count > maxCount) all.push(`${plan} makes at most ${maxCount} at once.`)
-  if (!prompt.trim()) all.push(`Describe the ${kind === "video" ? "clip" : "picture"} first.`)
-  all.push(textProblem("The description", prompt), textProblem("What to leave out", negativePrompt))
-  all.push(...Object.keys(NUMBERS).map((name) => numberProblem(name, request[name])))
-  return all.filter(Boolean)
+  if (prompt.trim()) all.push(textProblem("The description", prompt))
+  return [...all, ...["negative_prompt", ...Object.keys(NUMBERS)].map((name) => fieldProblem(name, request[name]))].filter(
+    Boolean,
+  )
+}
+
+/** What is wrong with what was typed as one setting, or an empty string. */
+export function fieldProblem(name, value) {
+  if (name === "negative_prompt") return textProblem("What to leave out", value ?? "")
+  const [what, least, most, fraction] = NUMBERS[name]
+  const inRange = value >= least && value <= most && (fraction || Number.isInteger(value))
+  if (value === undefined || inRange) return ""
+  return `${what} ${name === "steps" ? "are" : "is"} a ${fraction ? "" : "whole "}number from ${least} to ${most}.`
 }
 
 function textProblem(what, text) {
   const problem = lengthProblem(text, PROMPT_LENGTH)
   return problem && `${what} has ${problem}`
-}
-
-function numberProblem(name, number) {
-  const [what, least, most, fraction] = NUMBERS[name]
-  const inRange = number >= least && number <= most && (fraction || Number.isInteger(number))
-  if (number === undefined || inRange) return ""
-  return `${what} ${name === "steps" ? "are" : "is"} a ${fraction ? "" : "whole "}number from ${least} to ${most}.`
 }

@@ -1,5 +1,4 @@
-// The settings of a picture or clip: the fields of the composer's form, and the <select>s that stand for its rows of
-// chips on narrow screens.
+// The settings of a picture or clip: the fields of the composer's form.
 import { generationRequest } from "./generation_request.js"
 
 export class PictureSettings {
@@ -21,31 +20,14 @@ export class PictureSettings {
 
   /** Fills the fields from a draft, except choices that the plan does not offer. */
   restore(values = {}) {
-    for (const [name, value] of Object.entries(values)) this.#restoreField(name, value)
+    for (const [name, value] of Object.entries(values)) this.set(name, value)
   }
 
-  /** Sets one field. */
+  /** Sets one field, or makes one choice where it is offered. */
   set(name, value) {
-    this.#form.elements[name].value = value
-  }
-
-  /** Copies the choice of a <select data-for> to the field that it stands for. */
-  copyFrom(select) {
-    if (select.dataset.for) this.set(select.dataset.for, select.value)
-  }
-
-  /** Shows the chosen values in the <select>s. */
-  showInSelects() {
-    const { elements } = this.#form
-    for (const select of this.#form.querySelectorAll("[data-for]")) select.value = elements[select.dataset.for].value
-  }
-
-  #restoreField(name, value) {
-    const field = this.#form.elements[name]
-    if (!(field instanceof RadioNodeList)) {
-      if (field) field.value = value
-      return
+    for (const field of this.#form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+      if (field.type !== "radio") field.value = value
+      else if (field.value === value && !field.disabled) field.checked = true
     }
-    for (const radio of field) if (radio.value === value && !radio.disabled) radio.checked = true
   }
 }

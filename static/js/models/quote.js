@@ -1,9 +1,7 @@
 // What pressing the button would do now: the request, its price, and what prevents it.
-import { formatCountdown, secondsUntil } from "../helpers/time.js"
+import { formatClock } from "../helpers/time.js"
+import { timeOfCredits } from "./balances.js"
 import { priceLabel, problems } from "./generation_request.js"
-
-// Only where there is a keyboard.
-const BACK = matchMedia("(any-hover: hover)").matches ? " · Esc goes back to words" : ""
 
 export class Quote {
   /**
@@ -13,21 +11,28 @@ export class Quote {
   constructor(request, context) {
     this.request = request
     this.balance = context.balance
-    this.problems = problems(request, context)
+    /** What prevents it and cannot be known from an empty box. */
+    this.obstacles = problems(request, context)
+    /** Everything that prevents it; missing credits do not, as the prompt can wait for them. */
+    this.problems = request.prompt ? this.obstacles : [...this.obstacles, `Describe the ${noun(request)} first.`]
+    this.lacksCredits = request.count > this.balance.left
     /** Nothing but missing credits prevents it: it can be deferred until they are back. */
-    this.deferred = this.problems.length === 0 && request.count > this.balance.left
+    this.deferred = this.lacksCredits && this.problems.length === 0
   }
 
   /** The text of the button. */
   get label() {
-    if (!this.deferred) return priceLabel(this.request, this.balance.left)
-    const next = this.balance.next_at
-    return next ? `Run when credits return · ${formatCountdown(secondsUntil(next))}` : "Run when credits return"
+    const { count, kind } = this.request
+    const { limit, left, next_at: next } = this.balance
+    if (limit === 0) return `No ${kind} credits`
+    if (!this.lacksCredits || count > limit) return priceLabel(this.request, left)
+    const time = timeOfCredits(this.balance, count)
+    if (this.deferred) return time ? `Run at ${time}` : `Run when ${count} credits are back`
+    const lack = left ? `${left} of ${count} credits left` : "No credits"
+    return next ? `${lack} · next at ${formatClock(next)}` : lack
   }
+}
 
-  /** The text below the button. */
-  get advice() {
-    if (this.deferred) return "Not enough credits left. Press once, and it runs by itself when they are back."
-    return this.problems.join(" ") || `${this.request.width} × ${this.request.height} pixels${BACK}`
-  }
+function noun({ kind }) {
+  return kind === "video" ? "clip" : "picture"
 }
