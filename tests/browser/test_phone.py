@@ -11,18 +11,24 @@ from tests.support.story import sign_up
 pytestmark = pytest.mark.browser
 
 SMALLEST = {"width": 320, "height": 640}
-TOUCH = {"has_touch": True, "is_mobile": True}
+TOUCH = {"has_touch": True, "is_mobile": True, "reduced_motion": "reduce"}
 MODE = '.composer__mode[data-mode="image"]'
 TARGET_PX = 44
 # How much of the window shows the stream, whether the page can be pushed sideways, and what is too small for a finger.
 MEASURE = """(least) => ({
   stream: document.querySelector('.stream__scroll').clientHeight / innerHeight,
   sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  small: [...document.querySelectorAll('.bar button, message-composer :is(button, select, .chip)')]
+  small: [...document.querySelectorAll('.bar button, message-composer :is(button, .choice, a)')]
     .filter((each) => each.checkVisibility() && !each.matches('[data-local-renaming] h1 *'))
     .filter((each) => Math.min(each.getBoundingClientRect().height, each.getBoundingClientRect().width) < least - 0.5)
     .map((each) => each.outerHTML.slice(0, 100)),
 })"""
+
+# How far a sheet is from the window's left, right and lower edge.
+SHEET = """(sheet) => {
+  const { left, right, bottom } = sheet.getBoundingClientRect()
+  return [left, innerWidth - right, innerHeight - bottom].map(Math.round)
+}"""
 
 
 async def measured(page: Page) -> tuple[float, int, list[str]]:
@@ -36,24 +42,29 @@ async def test_picture_mode_leaves_the_stream_in_sight_and_its_few_controls_say_
     async with signed_in(browser, ada, viewport=PHONE, **TOUCH) as visitor:
         page = await visitor.open_session(session)
         assert await measured(page) == (pytest.approx(0.75, abs=0.05), 0, [])
+        await expect(page.locator(TEXT)).not_to_be_focused()
         await page.tap(MODE)
         stream, *wrong = await measured(page)
         assert (stream >= 0.55, wrong) == (True, [0, []])
 
-        await page.tap(".chip:has-text('Oil')")
-        await page.select_option("[data-for=ratio]", "3:2")
-        await page.select_option("[data-for=size]", "512")
-        await page.select_option("[data-for=count]", "2")
+        for setting, value in (("style", "oil"), ("ratio", "3:2"), ("size", "512"), ("count", "2")):
+            await page.tap(f"[data-setting={setting}]")
+            sheet = page.locator(f"#setting-{setting}")
+            await expect(sheet).to_be_visible()
+            assert await sheet.evaluate(SHEET) == [0, 0, 0], setting
+            await page.tap(f'#setting-{setting} label:has([value="{value}"])')
+            await expect(sheet).to_be_hidden()
+        await expect(page.locator(TEXT)).not_to_be_focused()
         await page.fill(TEXT, "a boat")
         await expect(page.locator(".composer__send")).to_have_text("Create 2 · 2 of 15 credits")
-        await expect(page.locator(".composer__reasons")).to_have_text(re.compile("^512 × 344 pixels"))
-        await page.tap("[data-action=more]")
+        await page.tap("[data-setting=more]")
         await page.fill("[name=seed]", "7")
         assert (await measured(page))[1:] == (0, [])
+        await page.get_by_role("button", name="Done").tap()
 
         await page.reload()
-        await expect(page.locator("[data-for=count]")).to_have_value("2")
-        await expect(page.locator("[name=seed]")).to_have_value("7")
+        await expect(page.locator("[data-setting=count]")).to_have_text("×2")
+        await expect(page.locator("[data-name=seed]")).to_have_text("seed 7")
         await page.tap(".composer__send")
         await expect(page.locator("generation-card canvas")).to_have_count(2)
         chat = await ada.joins(session)
@@ -70,8 +81,12 @@ async def test_the_smallest_phone_has_everything_too_and_a_smaller_plan_says_wha
         await page.tap(MODE)
         stream, *wrong = await measured(page)
         assert (stream >= 0.4, wrong) == (True, [0, []])
-        options = page.locator("[data-for=count] option")
-        await expect(options).to_have_text(["× 1", "× 2 · Flash", "× 3 · Pro", "× 4 · Pro"])
-        assert await options.nth(1).is_disabled()
+        await page.tap("[data-setting=count]")
+        choices = page.locator("#setting-count .choice")
+        await expect(choices).to_have_text(
+            ["1", *(re.compile(each) for each in (r"2\s+Flash", r"3\s+Pro", r"4\s+Pro"))]
+        )
+        assert (await measured(page))[1:] == (0, [])
+        await page.keyboard.press("Escape")
         await page.tap(".title__button")
         assert (await measured(page))[1:] == (0, [])

@@ -2,6 +2,7 @@
 // what differs from the usual is tinted, and what was typed is a chip that can be removed.
 import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
 import { fieldProblem } from "../models/generation_request.js"
 
 const TOUCH = matchMedia("(pointer: coarse)") // where focus in a text field covers half of the screen
@@ -43,7 +44,7 @@ export class SettingChips extends HTMLElement {
   // Enter takes the choice; it does not send the form.
   onKeydown = (event) => {
     const popover = event.target.closest("[popover]")
-    if (event.key !== "Enter" || !popover || event.target.localName !== "input") return
+    if (isComposing(event) || event.key !== "Enter" || !popover || event.target.localName !== "input") return
     event.preventDefault()
     popover.hidePopover()
   }
