@@ -107,7 +107,7 @@ def neon(picture: Array, scene: Scene) -> Array:
     light = mix(rgb("#22e6ff"), rgb("#ff2fb4"), hue)
     night = picture**1.8 * np.array([0.42, 0.3, 0.62], dtype=np.float32)
     glow = blurred(lines * light, scene.unit * 0.012) * 1.1 + blurred(lines * light, scene.unit * 0.045) * 0.9
-    return np.clip(night + glow + lines * mix(light, rgb("#ffffff"), 0.35), 0, 1) * corners(scene, 0.2)
+    return np.asarray(np.clip(night + glow + lines * mix(light, rgb("#ffffff"), 0.35), 0, 1) * corners(scene, 0.2))
 
 
 STYLES: dict[str | None, Finish] = {
