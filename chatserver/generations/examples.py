@@ -39,7 +39,8 @@ EXAMPLES = (
     Example(name="blossom", prompt="a pagoda under cherry blossoms, woodblock print", seed=6),
     Example(name="saturn", prompt="a ringed planet above a small moon, purple nebula", seed=9),
 )
-# What an empty session offers: the first so many.
+# What an empty session offers: the first so many, in the rows of the sheet.
 STARTERS = EXAMPLES[:6]
+SHEET_ROWS = len(STARTERS) // SHEET_COLUMNS
 # What the box on the landing page holds at first.
 FIRST = EXAMPLES[0]

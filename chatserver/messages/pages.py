@@ -13,6 +13,7 @@ from chatserver.assets import pictures
 from chatserver.assets.pictures import PicturesPage
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
+from chatserver.generations import examples
 from chatserver.identity.viewer import require_viewer
 from chatserver.messages import composer, rendering
 from chatserver.messages.models import Message
@@ -96,6 +97,7 @@ async def show_session(request: Request) -> Response:
         **{field: getattr(page, field) for field in page.__struct_fields__},
         "composer": composer.prepare(page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model),
         "pending": rendering.pending(),
+        "examples": examples,
         "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),
     }
     return templating.render(request, "sessions/show.html", context)

@@ -1,8 +1,10 @@
 """The chat page is light: its requests and bytes received, as Chromium counts them (`tests/support/page_traffic.py`)."""
 
 import pytest
+from playwright.async_api import expect
 
-from tests.support.browser import signed_in, visiting
+from chatserver.generations import examples
+from tests.support.browser import TEXT, signed_in, visiting
 from tests.support.page_traffic import measured
 from tests.support.story import sign_up
 
@@ -40,3 +42,22 @@ async def test_the_chat_page_is_light_at_first_and_lighter_again(product, browse
     assert first.total <= MOST_BYTES
     assert first.of("Script") <= MOST_JAVASCRIPT_BYTES
     assert again.total - again.of("Document") <= MOST_BYTES_AGAIN
+
+
+async def test_an_empty_session_is_light_with_its_six_prompts_and_a_press_fills_the_composer(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada, service_workers="block") as visitor:
+        page = await visitor.context.new_page()
+        first = await measured(page, lambda: page.goto(f"{product.url}/sessions/{session['id']}"))
+        print(f"First load of an empty session:\n{first.table()}")
+        starters = page.locator(".starter")
+        await expect(starters).to_have_count(len(examples.STARTERS))
+        await page.wait_for_function("document.querySelector('.starter img').naturalWidth > 0")
+        await starters.nth(3).click()
+        await expect(page.locator(TEXT)).to_have_value(examples.STARTERS[3].prompt)
+        await expect(page.locator(TEXT)).to_be_focused()
+        await expect(page.locator(".composer__send")).to_contain_text("1 of 8")
+    assert len(first.requests) <= MOST_REQUESTS
+    assert first.total <= MOST_BYTES
+    assert any(examples.SHEET in url for url in first.requests)

@@ -54,7 +54,9 @@ export class MessageList extends HTMLElement {
   }
 
   onClick = (event) => {
-    const action = event.target.closest("[data-action]")?.dataset.action
+    const button = event.target.closest("[data-action]")
+    const action = button?.dataset.action
+    if (action === "starter") bus.emit("compose", { mode: "image", text: slot(button, "prompt").textContent })
     if (action === "newest") this.#follower.scrollToEnd("smooth")
     if (action === "older") this.#fetchOlder()
   }
