@@ -27,7 +27,7 @@ TAGS = mathematics.TAGS | {
 _ATTRIBUTES = mathematics.ATTRIBUTES | {
     "*": {"dir"}, "a": {"aria-label", "href", "id", "title"}, "code": {"data-language"}, "div": {"class"},
     "input": {"aria-label", "checked", "disabled", "type"}, "li": {"class", "id"}, "ol": {"class", "start"},
-    "pre": {"data-prompt"}, "span": {"class"},
+    "pre": {"data-prompt", "data-ask"}, "span": {"class"},
 }  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
 
@@ -101,7 +101,7 @@ def _walk(tokens: list[Token]) -> list[Token]:
 
 def _language(token: Token) -> str:
     info = token.info.strip()
-    return "" if not info or info.lower() == plain.PROMPT else info.split(maxsplit=1)[0]
+    return "" if not info or info.lower() in plain.OFFERS else info.split(maxsplit=1)[0]
 
 
 def _draw_fence(_self: Any, tokens: list[Token], index: int, _options: Any, env: dict[str, Any]) -> str:

@@ -8,8 +8,9 @@ import html
 import re
 from collections.abc import Iterator
 
-# A fenced block of this language is a prompt: the page adds a button that makes the picture.
-PROMPT = "prompt"
+# A fenced block of these languages is an offer: the page adds a button to a prompt that makes the picture, and of the
+# assistant's `ask` it makes a button of each line, which asks it.
+OFFERS = ("prompt", "ask")
 # The bound on rendered HTML: so many bytes, and so many for each of the text. Code with a colour on every other word
 # takes eight times its length, a table of short cells six times, a formula of one fraction fifteen times.
 SLACK_BYTES = 2_000
@@ -43,8 +44,8 @@ def fits(drawn: str, text: str) -> bool:
 def draw_code(info: str, body: str) -> str:
     """A block of code; `info` is what stands behind its fence, `body` is HTML."""
     words = info.split(maxsplit=1)
-    if info.strip().lower() == PROMPT:
-        return f'<pre data-prompt=""><code>{body}</code></pre>\n'
+    if (offer := info.strip().lower()) in OFFERS:
+        return f'<pre data-{offer}=""><code>{body}</code></pre>\n'
     label = f' data-language="{html.escape(words[0][:_LABEL_LENGTH])}"' if words else ""
     return f"<pre><code{label}>{body}</code></pre>\n"
 

@@ -18,6 +18,7 @@ class ReplyJob(Struct, frozen=True):
     """A claimed reply: its message, its attempt, the plan's model (or none), and the conversation to answer.
 
     `stopped` holds what was saved of a reply whose writer died after somebody had pressed stop; None otherwise.
+    `for_admin` says that an admin has asked.
     """
 
     message_id: str
@@ -26,6 +27,7 @@ class ReplyJob(Struct, frozen=True):
     model: str | None
     turns: tuple[Turn, ...]
     stopped: str | None = None
+    for_admin: bool = False
 
 
 class Draft(Struct, frozen=True):
@@ -50,7 +52,9 @@ async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob
         return None
     turns = await _conversation(tx, row["session_id"], row["id"], window_tokens)
     stopped = row["text"] if row["stopped"] else None
-    return ReplyJob(row["id"], row["session_id"], row["attempt"], row["model"] or None, turns, stopped)
+    return ReplyJob(
+        row["id"], row["session_id"], row["attempt"], row["model"] or None, turns, stopped, row["for_admin"]
+    )
 
 
 async def save(tx: Transaction, reply: ReplyJob, draft: Draft) -> bool:

@@ -133,7 +133,7 @@ class ReplyWriter:
         return None if self._written.text.strip() else NoWords()
 
     async def _read(self) -> None:
-        request = ChatRequest(turns=self._turns, model=self.reply.model)
+        request = ChatRequest(turns=self._turns, model=self.reply.model, for_admin=self.reply.for_admin)
         steps = cast(AsyncGenerator[ChatChunk, None], self._parts.chat.reply(request))
         async with asyncio.timeout(self._parts.config.chat_seconds), contextlib.aclosing(steps):
             async for step in steps:

@@ -105,10 +105,14 @@ class Turn(Struct, frozen=True):
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
-    """The chat history to answer, oldest turn first, trimmed by the caller. `model` is None for the default one."""
+    """The chat history to answer, oldest turn first, trimmed by the caller. `model` is None for the default one.
+
+    `for_admin`: an admin asks, to whom the built-in guide also speaks of settings.
+    """
 
     turns: tuple[Turn, ...]
     model: str | None = None
+    for_admin: bool = False
 
 
 class TextDelta(Struct, frozen=True):

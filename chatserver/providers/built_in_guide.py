@@ -1,6 +1,7 @@
-"""The built-in guide: answers where no language model is configured. It says what it is, and explains the commands.
+"""The built-in guide: answers where no language model is configured. It says what it is, and shows how the room works.
 
-It matches keywords of a few topics; it is not a language model, and says so.
+It matches keywords of a few topics; it is not a language model, and says so. Its answers hold blocks that the page turns
+into buttons (chatserver/markdown/plain.py).
 """
 
 import re
@@ -8,10 +9,30 @@ from collections.abc import AsyncIterator
 
 from chatserver.providers.base import ChatChunk, ChatRequest, TextDelta
 
+# Blocks that the page turns into buttons: questions to ask, and prompts to make a picture of.
+_QUESTIONS = (
+    "How do I make a picture?",
+    "How do I make a clip?",
+    "How do credits work?",
+    "How do I invite guests?",
+    "Which keys are there?",
+)
+_ASK = "\n".join(("```ask", *_QUESTIONS, "```"))
+_TO_MAKE = "\n\n".join(
+    f"```prompt\n{prompt}\n```"
+    for prompt in (
+        "a lighthouse on a cliff, stormy sea, last light of dusk, watercolour",
+        "a fox in a misty autumn forest",
+        "a neon city street at night, rain",
+    )
+)
 _WHO = (
-    "I am the **built-in guide**, not a language model: I only know how this chat works. "
-    "The operator can give this place a real assistant by setting `CHAT_MODEL` (with a Hugging Face token), "
-    "or `CHAT_BASE_URL` for any OpenAI-compatible server such as Ollama or vLLM."
+    "I am the **built-in guide**, not a language model: I can show you how this room works. Press a question:\n\n"
+    f"{_ASK}\n\nOr make one of these at once:\n\n{_TO_MAKE}"
+)
+_SETTINGS = (
+    "As an admin you can give this site a real assistant: set `CHAT_MODEL` (with a Hugging Face token), or "
+    "`CHAT_BASE_URL` for any OpenAI-compatible server such as Ollama or vLLM."
 )
 
 _PICTURES = (
@@ -43,10 +64,7 @@ _KEYS = (
     "| `Alt` + `↑` | earlier prompts |\n| `?` | all shortcuts |"
 )
 
-_PROMPTS = (
-    "A good prompt names the *thing*, the *place*, the *light* and the *manner*. For example:\n\n"
-    "```prompt\na lighthouse on a cliff, stormy sea, last light of dusk, watercolour\n```"
-)
+_PROMPTS = "A good prompt names the *thing*, the *place*, the *light* and the *manner*. For example:\n\n" + _TO_MAKE
 
 # The first topic whose keywords occur answers; specific topics come first.
 _TOPICS: tuple[tuple[str, str], ...] = (
@@ -58,9 +76,8 @@ _TOPICS: tuple[tuple[str, str], ...] = (
     (r"\b(image|picture|photo|draw|paint|generate|make|create)s?\b", _PICTURES),
     (r"\b(who|what) are you\b|\bmodel\b|\bassistant\b|\bconfigure\b", _WHO),
 )
-_OTHERWISE = (
-    f"Hello! {_WHO}\n\nAsk me about **pictures**, **videos**, **credits**, **guests**, **prompts** or **keys**."
-)
+_OTHERWISE = f"Hello! {_WHO}"
+_SIGNATURE = "*This was the built-in guide.*"
 
 
 class BuiltInGuide:
@@ -76,20 +93,16 @@ class BuiltInGuide:
     async def reply(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
         """The text on the topic of the last message, a paragraph at a time."""
         asked = next((turn.text for turn in reversed(request.turns) if turn.role == "user"), "")
-        for paragraph in answer(asked).split("\n\n"):
+        for paragraph in answer(asked, for_admin=request.for_admin).split("\n\n"):
             yield TextDelta(paragraph + "\n\n")
 
     async def close(self) -> None:
         """Holds no resources."""
 
 
-def answer(asked: str) -> str:
-    """The guide's answer to a message, in Markdown."""
-    for pattern, words in _TOPICS:
-        if re.search(pattern, asked, re.IGNORECASE):
-            return (
-                words
-                if words is _WHO
-                else f"{words}\n\n*This was the built-in guide; no language model is set up here.*"
-            )
-    return _OTHERWISE
+def answer(asked: str, *, for_admin: bool = False) -> str:
+    """The guide's answer to a message, in Markdown; what only settings can change is said to admins alone."""
+    words = next((words for pattern, words in _TOPICS if re.search(pattern, asked, re.IGNORECASE)), _OTHERWISE)
+    if words in {_WHO, _OTHERWISE}:
+        return f"{words}\n\n{_SETTINGS}" if for_admin else words
+    return f"{words}\n\n{_SIGNATURE}"

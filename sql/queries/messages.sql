@@ -211,7 +211,8 @@ UPDATE messages
               ORDER BY w.of_person, w.of_session, m.id LIMIT 1 FOR UPDATE OF m SKIP LOCKED)
 RETURNING id, session_id, attempt, text, stop_at IS NOT NULL AS stopped,
           (SELECT p.chat_model FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
-            WHERE s.id = messages.session_id) AS model;
+            WHERE s.id = messages.session_id) AS model,
+          coalesce((SELECT u.role = 'admin' FROM users u WHERE u.id = messages.asked_by), false) AS for_admin;
 
 -- name: save_reply
 -- Stores the text so far, under the fence; no row means that the lease is lost.

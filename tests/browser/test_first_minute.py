@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from chatserver.generations import examples
 from tests.support import product as products
 from tests.support.axe import complaints_about
-from tests.support.browser import LIVE, PHONE, TEXT, signed_in, visiting
+from tests.support.browser import LIVE, PHONE, TEXT, say, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -83,6 +83,13 @@ async def test_two_clicks_lead_from_the_landing_page_to_the_first_picture(produc
         await page.wait_for_selector(LIVE, state="attached")
         await expect(page.locator(CARD)).to_have_count(1)
 
+        # The guide offers what to ask, and a press asks it.
+        await say(page, "hello")
+        await expect(page.locator(".ask")).to_have_count(5)
+        await expect(page.locator(".prompt-make")).to_have_count(3)
+        await page.click(".ask >> text=credits")
+        await expect(page.locator('[data-author-kind="assistant"]').last).to_contain_text("rights to make one picture")
+
 
 async def test_one_form_leads_a_guest_into_the_session(product, browser) -> None:
     dora = await sign_up(product, "Dora")
@@ -138,7 +145,7 @@ async def test_the_box_of_the_landing_page_types_its_sample_and_stops_for_whoeve
     async with visiting(product, browser) as visitor:
         page = await visitor.open("/")
         box = page.locator("#make-prompt")
-        await page.wait_for_function("document.querySelector('#make-prompt').value.length > 3")
+        await page.wait_for_function("() => document.querySelector('#make-prompt').value.length > 3")
         await box.focus()
         await expect(box).to_have_value(examples.FIRST.prompt)
         await page.locator(".wall__picture").nth(2).click()

@@ -53,7 +53,7 @@ async def test_an_empty_session_is_light_with_its_six_prompts_and_a_press_fills_
         print(f"First load of an empty session:\n{first.table()}")
         starters = page.locator(".starter")
         await expect(starters).to_have_count(len(examples.STARTERS))
-        await page.wait_for_function("document.querySelector('.starter img').naturalWidth > 0")
+        await page.wait_for_function("() => document.querySelector('.starter img').naturalWidth > 0")
         await starters.nth(3).click()
         await expect(page.locator(TEXT)).to_have_value(examples.STARTERS[3].prompt)
         await expect(page.locator(TEXT)).to_be_focused()

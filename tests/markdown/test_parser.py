@@ -61,6 +61,7 @@ def read(html):
         ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
         ("```no-such-language\n<x>\n```", '<pre><code data-language="no-such-language">&lt;x&gt;\n</code></pre>\n'),
         ("```prompt\na boat\n```", '<pre data-prompt=""><code>a boat\n</code></pre>\n'),
+        ("```ask\nWhy?\nHow?\n```", '<pre data-ask=""><code>Why?\nHow?\n</code></pre>\n'),
         ("a&nbsp;b &lt; c &copy;", "<p>a&nbsp;b &lt; c ©</p>\n"),
     ],
 )
@@ -158,6 +159,7 @@ def test_offsets_are_those_of_browsers(text):
 ATTRIBUTES = {
     "href", "title", "rel", "class", "start", "dir", "id", "type", "disabled", "checked", "aria-label", "data-language",
     "data-prompt",
+    "data-ask",
 }.union(*parser.mathematics.ATTRIBUTES.values())  # fmt: skip
 
 

@@ -190,6 +190,16 @@ async def test_the_model_reads_the_conversation_in_its_order(parts):
     assert parts.chat.requests[0].turns[-1].text == "hello there"
 
 
+async def test_the_guide_is_told_whether_an_admin_asks(parts):
+    await writes(parts, "Hello.")
+    assert not parts.chat.requests[0].for_admin
+    ada, _ = await asked(parts.database)
+    await run_sql(parts.database, "UPDATE users SET role = 'admin' WHERE id = $1", ada)
+    parts.chat = Model("Hello.")
+    await asyncio.wait_for(ReplyWriter(parts, await claimed(parts.database)).run(), PATIENCE_SECONDS)
+    assert parts.chat.requests[0].for_admin
+
+
 async def test_the_model_is_not_told_what_was_deleted(parts):
     ada, session = await asked(parts.database, "my secret is a fish")
     gone = (await parts.database.run_as(ada, messages.newest, session)).messages[0]

@@ -89,6 +89,9 @@ export class ChatMessage extends HTMLElement {
     "copy-text": () => this.#copy(this.querySelector(".message__text").innerText.trim()),
     "copy-link": () => this.#copy(`${location.origin}${location.pathname}#${this.id}`),
     "make-prompt": (button) => bus.emit("compose", { mode: "image", text: codeBeside(button).trim(), send: true }),
+    // Addressed by name, as above.
+    ask: (button) =>
+      this.#send(button, "message.create", { client_id: newId(), text: `@assistant ${button.textContent}` }),
     "copy-code": (button) => this.#copy(codeBeside(button)),
   }
 
@@ -164,9 +167,23 @@ export class ChatMessage extends HTMLElement {
     }
     for (const block of this.querySelectorAll("pre")) {
       if (block.querySelector("[data-added]")) continue
+      if ("ask" in block.dataset && this.dataset.authorKind === "assistant") {
+        this.#addQuestions(block)
+        continue
+      }
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
         block.append(document.importNode(document.getElementById(id).content, true))
       }
+    }
+  }
+
+  // Each line becomes a button in place of the code.
+  #addQuestions(block) {
+    const template = document.getElementById("ask_button")
+    for (const line of block.textContent.trim().split("\n")) {
+      const button = document.importNode(template.content, true).querySelector("button")
+      setText(button, line)
+      block.append(button)
     }
   }
 
