@@ -11,9 +11,6 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from chatserver import __version__, server
 from chatserver import config as configuration
@@ -26,7 +23,7 @@ from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
-from chatserver.runtime import logs
+from chatserver.runtime import logs, tables
 from chatserver.sessions import cli as sessions_cli
 from chatserver.users import cli as users_cli
 
@@ -97,10 +94,9 @@ def migrate(
     status: Annotated[bool, typer.Option("--status", help="Only show what is applied and what is not.")] = False,
 ) -> None:
     """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
-    table = Table("version", "name", "state")
-    for migration in command_line.run_on_url(migrations.status if status else _migrate_and_list):
-        table.add_row(f"{migration.version:04}", migration.name, "applied" if migration.applied_at else "pending")
-    Console().print(table)
+    found = command_line.run_on_url(migrations.status if status else _migrate_and_list)
+    rows = [(f"{each.version:04}", each.name, "applied" if each.applied_at else "pending") for each in found]
+    tables.show(("version", "name", "state"), rows)
 
 
 @app.command(name="config")
@@ -108,10 +104,11 @@ def show_config(context: typer.Context) -> None:
     """Print every setting with its value (secrets masked), where it came from, and what it is for."""
     file: EnvFile = context.obj
     names = configuration.variables()
-    table = Table("setting", "value", "from", "what it is")
-    for name, value, sentence in configuration.settings(configuration.load()):
-        table.add_row(name, escape(value) or "–", _origin(file, names[name]), sentence)
-    Console().print(table)
+    rows = [
+        (name, value or "–", _origin(file, names[name]), sentence)
+        for name, value, sentence in configuration.settings(configuration.load())
+    ]
+    tables.show(("setting", "value", "from", "what it is"), rows)
 
 
 def _origin(file: EnvFile, names: tuple[str, ...]) -> str:

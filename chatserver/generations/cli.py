@@ -3,8 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from chatserver import config as configuration
 from chatserver.config import Config
@@ -12,6 +10,7 @@ from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import LimitReport, ProviderLimits
+from chatserver.runtime import tables
 
 app = typer.Typer(invoke_without_command=True)
 Name = Annotated[str, typer.Argument(help="A provider of PROVIDERS: huggingface, sketch, …")]
@@ -29,10 +28,11 @@ def list_providers() -> None:
     """Every provider in its order of fall-back: its state, how busy it is, and its limits."""
     config = configuration.load()
     reports = command_line.run(provider_limits.reports)
-    table = Table("provider", "state", "at once", "this hour", "last error")
-    for name in dict.fromkeys([*config.provider_order, *reports]):
-        table.add_row(*_row(config, name, provider_limits.limits_of(config, name), reports.get(name)))
-    Console().print(table)
+    rows = [
+        _row(config, name, provider_limits.limits_of(config, name), reports.get(name))
+        for name in dict.fromkeys([*config.provider_order, *reports])
+    ]
+    tables.show(("provider", "state", "at once", "this hour", "last error"), rows)
 
 
 def _row(config: Config, name: str, limits: ProviderLimits, report: LimitReport | None) -> tuple[str, ...]:

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from chatserver import plans
 from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.plans.models import Plan, Price
+from chatserver.runtime import tables
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -26,20 +25,22 @@ def group(context: typer.Context) -> None:
 @app.command("list")
 def list_plans() -> None:
     """Every plan, also those no longer on offer."""
-    table = Table("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "on offer")
-    for plan in command_line.run(plans.list_all):
-        table.add_row(
-            plan.id,
-            plan.name,
-            f"{plan.price.amount:g} {plan.price.currency}",
-            str(plan.minutes),
-            str(plan.image_credits_per_hour),
-            str(plan.video_credits_per_hour),
-            str(plan.max_size),
-            str(plan.max_count),
-            "yes" if plan.available else "no",
-        )
-    Console().print(table)
+    columns = ("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "on offer")
+    tables.show(columns, [_row(plan) for plan in command_line.run(plans.list_all)])
+
+
+def _row(plan: Plan) -> tuple[str, ...]:
+    return (
+        plan.id,
+        plan.name,
+        f"{plan.price.amount:g} {plan.price.currency}",
+        str(plan.minutes),
+        str(plan.image_credits_per_hour),
+        str(plan.video_credits_per_hour),
+        str(plan.max_size),
+        str(plan.max_count),
+        "yes" if plan.available else "no",
+    )
 
 
 @app.command("set")

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from chatserver import sessions
 from chatserver.database import command_line
+from chatserver.runtime import tables
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,9 +27,9 @@ def grant(
 @app.command("list")
 def list_recent() -> None:
     """The newest hundred sessions of everybody."""
-    table = Table("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")
-    for row in command_line.run(sessions.list_recent):
-        table.add_row(
+    columns = ("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")
+    rows = [
+        (
             row["id"],
             row["email"],
             row["plan_id"],
@@ -40,4 +39,6 @@ def list_recent() -> None:
             str(row["videos_generated"]),
             str(row["messages_count"]),
         )
-    Console().print(table)
+        for row in command_line.run(sessions.list_recent)
+    ]
+    tables.show(columns, rows)

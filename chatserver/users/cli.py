@@ -8,15 +8,14 @@ import secrets
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from chatserver import config as configuration
 from chatserver import users
 from chatserver.database import Transaction, command_line
 from chatserver.generations import cancellation
+from chatserver.runtime import tables
 from chatserver.users import display_names, email_addresses, passwords
-from chatserver.users.models import ApiToken, User
+from chatserver.users.models import AccountSummary, ApiToken, User
 from chatserver.users.password_reset import RESET_MINUTES
 
 app = typer.Typer(no_args_is_help=True, help="Accounts.")
@@ -26,12 +25,13 @@ Email = Annotated[str, typer.Argument(help="The address of the account.")]
 @app.command(name="list")
 def list_users(limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 100) -> None:
     """List the accounts, newest first."""
-    table = Table("e-mail", "name", "role", "status", "sessions", "since", "last seen")
-    for one in command_line.run(users.list_users, limit=limit):
-        seen = f"{one.last_seen_at:%Y-%m-%d %H:%M}" if one.last_seen_at else "–"
-        since = f"{one.created_at:%Y-%m-%d}"
-        table.add_row(one.email, one.name, one.role, one.status, str(one.sessions), since, seen)
-    Console().print(table)
+    columns = ("e-mail", "name", "role", "status", "sessions", "since", "last seen")
+    tables.show(columns, [_row(one) for one in command_line.run(users.list_users, limit=limit)])
+
+
+def _row(one: AccountSummary) -> tuple[str, ...]:
+    seen = f"{one.last_seen_at:%Y-%m-%d %H:%M}" if one.last_seen_at else "–"
+    return one.email, one.name, one.role, one.status, str(one.sessions), f"{one.created_at:%Y-%m-%d}", seen
 
 
 @app.command()
@@ -87,11 +87,11 @@ def unban(email: Email) -> None:
 @app.command()
 def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="Revoke all of them.")] = False) -> None:
     """List the API tokens of an account, or revoke them all."""
-    table = Table("name", "made", "last used")
+    rows = []
     for token in command_line.run(_tokens, email, revoke):
         used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
-        table.add_row(token.name or "–", f"{token.created_at:%Y-%m-%d}", used)
-    Console().print(table)
+        rows.append((token.name or "–", f"{token.created_at:%Y-%m-%d}", used))
+    tables.show(("name", "made", "last used"), rows)
 
 
 async def _set_role(tx: Transaction, email: str, role: users.Role) -> User:
