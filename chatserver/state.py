@@ -7,6 +7,7 @@ from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.markdown.renderer import MarkdownRenderer
+from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import ChatProvider, Provider
 from chatserver.realtime.hub import Hub
 from chatserver.storage.base import Storage
@@ -23,6 +24,7 @@ class State:
     hub: Hub
     storage: Storage
     pictures: ImageProcessor
+    sealer: Sealer
     markdown: MarkdownRenderer
     providers: dict[str, Provider]
     chat: ChatProvider

@@ -18,6 +18,7 @@ LAYERS = [
     {"ids", "validation", "text", "identity"},
     {"processes"},
     {"database", "markdown", "imaging"},
+    {"provenance"},
     {"providers", "storage", "brokers", "jobs"},
     {"realtime"},
     {"edge", "state"},
@@ -42,6 +43,7 @@ ENTRANCES = {"routes", "commands", "pages", "cli"}
 LAZY_IMPORTS = {
     "chatserver.brokers:open_broker": "a single process starts sooner without the Redis library",
     "chatserver.doctor:run_checks": "it loads the HTTP client, which no other command of the operator needs",
+    "chatserver.provenance.sealer:operators_certificate": "its library takes 0.1 s, which only C2PA_CERTIFICATE needs",
     "chatserver.providers:open_chat": "the HTTP client takes 14 MB, which the built-in guide does not need",
     "chatserver.providers:_open_huggingface": "the HTTP client takes 14 MB, which local providers do not need",
     "chatserver.storage:open_url": "the S3 library takes half a second and 20 MB, which a folder does not need",

@@ -50,6 +50,7 @@ from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.plans import routes as plan_routes
+from chatserver.provenance.sealer import open_sealer
 from chatserver.providers.built_in_guide import BuiltInGuide
 from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
@@ -96,6 +97,7 @@ log = structlog.get_logger(__name__)
 async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[State]:
     """Opens every part for the length of the block. `config.database_url` is that of a migrated database."""
     secret_key = configuration.secret_key(config)
+    sealer = open_sealer(config, secret_key)
     site = site or templating.open_site(config, secret_key)
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
@@ -116,6 +118,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         stack.push_async_callback(files.close)
         pictures = ImageProcessor()
         stack.push_async_callback(pictures.close)
+        stack.push_async_callback(sealer.close)
         markdown = MarkdownRenderer()
         stack.push_async_callback(markdown.close)
         # Child processes take as long to import as all of this; nothing needs them before the first message or picture.
@@ -137,6 +140,7 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
             hub=hub,
             storage=files,
             pictures=pictures,
+            sealer=sealer,
             markdown=markdown,
             providers=by_name,
             chat=chat,
@@ -180,6 +184,7 @@ def _attempt_parts(state: State) -> AttemptParts:
         publisher=state.hub,
         storage=state.storage,
         pictures=state.pictures,
+        sealer=state.sealer,
         providers=state.providers,
         chain=provider_limits.fallback_chain(state.config, state.providers.values()),
     )

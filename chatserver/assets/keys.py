@@ -2,7 +2,8 @@
 
 <user>/<generation>/<attempt>.png             the file itself (.webm or .mp4 for a clip)
 <user>/<generation>/<attempt>.thumbnail.webp  its thumbnail
-<user>/<generation>/<attempt>.download.jpg    made on the first download in that format (.download.webp)
+<user>/<generation>/<attempt>.sealed.jpg      made on the first download in that format (.sealed.webp)
+<user>/<generation>/<attempt>.marked.png      the same with the visible mark (.marked.jpg, .marked.webp)
 <user>/<generation>/<attempt>.1024.webp       a picture's preview of that side, made when it is first shown
 """
 
@@ -14,7 +15,9 @@ EXTENSIONS = {"image/png": ".png", "video/webm": ".webm", "video/mp4": ".mp4"}
 # The longer sides, in pixels, in which a page may ask for a picture beside its thumbnail: two and three times what a
 # picture measures there, for screens with as many pixels to one of CSS.
 PREVIEW_SIDES = (1024, 2048)
-FORMATS: dict[str, DownloadFormat] = {".jpg": "jpeg", ".webp": "webp"}
+FORMATS: dict[str, DownloadFormat] = {".png": "png", ".jpg": "jpeg", ".webp": "webp"}
+# Kept by versions before 0.2, without a manifest: only removed.
+_UNSEALED = (".download.jpg", ".download.webp")
 _TYPES = {**{extension: kind for kind, extension in EXTENSIONS.items()}, ".jpg": "image/jpeg", ".webp": "image/webp"}
 
 _UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -33,9 +36,9 @@ def thumbnail_key(base: str) -> str:
     return f"{base}.thumbnail.webp"
 
 
-def download_key(storage_key: str, extension: str) -> str:
-    """The key of a file in another format."""
-    return f"{base_of(storage_key)}.download{extension}"
+def download_key(storage_key: str, extension: str, *, marked: bool = False) -> str:
+    """The key of a picture in another format, or with the visible mark."""
+    return f"{base_of(storage_key)}.{'marked' if marked else 'sealed'}{extension}"
 
 
 def preview_key(storage_key: str, side: int) -> str:
@@ -56,9 +59,12 @@ def possible_rows(key: str) -> list[str]:
 
 def all_keys(storage_key: str, thumbnail: str) -> list[str]:
     """The keys of everything that may be stored for one asset."""
-    downloads = (download_key(storage_key, extension) for extension in FORMATS)
-    previews = (preview_key(storage_key, side) for side in PREVIEW_SIDES)
-    return [storage_key, thumbnail, *downloads, *previews]
+    base = base_of(storage_key)
+    downloads = [
+        download_key(storage_key, extension, marked=marked) for extension in FORMATS for marked in (False, True)
+    ]
+    previews = [preview_key(storage_key, side) for side in PREVIEW_SIDES]
+    return [storage_key, thumbnail, *downloads, *previews, *(base + ending for ending in _UNSEALED)]
 
 
 def is_ours(key: str) -> bool:

@@ -6,7 +6,9 @@ from msgspec import Struct, field
 
 from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
+from chatserver.imaging.protocol import Provenance
 from chatserver.imaging.size_limits import THUMBNAIL_SIDE
+from chatserver.providers.digital_source import digital_source
 
 
 class Asset(Struct, frozen=True, kw_only=True):
@@ -89,6 +91,25 @@ class StoredFile(Struct, frozen=True, kw_only=True):
     @classmethod
     def from_row(cls, row: Row) -> "StoredFile":
         return cls(**{name: row[name] for name in cls.__struct_fields__})
+
+
+class FileOrigin(Struct, frozen=True):
+    """How a stored file was made, as copies of it say, and the plan of its session."""
+
+    provenance: Provenance
+    plan_id: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "FileOrigin":
+        provenance = Provenance(
+            generation_id=row["generation_id"],
+            source=digital_source(row["provider"]),
+            model=row["model"],
+            made_at=row["made_at"],
+            prompt=row["prompt"],
+            seed=row["seed"],
+        )
+        return cls(provenance, row["plan_id"])
 
 
 class SweepReport(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Files over HTTP, at stable addresses: the viewer's permission is checked on every request.
 
     /files/<asset>/<name>.png            shows; `?download` saves under the readable name
-    /files/<asset>/<name>.jpg, .webp     a picture in another format, made once and kept
+    /files/<asset>/<name>.jpg, .webp     a picture in another format, made once and kept; `?download` may add the mark
     /files/<asset>/thumbnail.webp        small
     /files/<asset>/1024.webp, 2048.webp  a picture for the page, at most so many pixels a side, made once and kept
 
@@ -28,10 +28,13 @@ from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound, StorageError
 from chatserver.identity.viewer import current_viewer
 from chatserver.imaging.processor import ImageProcessor
+from chatserver.imaging.protocol import Provenance
 from chatserver.state import State
 
 # Seconds that a presigned address is valid: long enough for a slow client to begin.
 PRESIGN_SECONDS = 300
+# The value of PICTURE_MARK that names every plan.
+ALL_PLANS = "all"
 # Types that a browser may show; all others are only downloaded.
 SHOWN = {"image/png", "image/jpeg", "image/webp", "video/webm", "video/mp4"}
 _PREVIEWS = {f"{side}.webp": side for side in PREVIEW_SIDES}
@@ -50,8 +53,9 @@ HEADERS = {
 log = structlog.get_logger(__name__)
 
 
-# Makes a derived file of the bytes of a stored PNG.
-Conversion = Callable[[ImageProcessor, bytes], Awaitable[bytes]]
+# Makes a derived file of the bytes of a stored PNG, and what is to be said of it. Two processes may do so at once: both
+# results have the same size, so that either may be read with the size of the other.
+Conversion = Callable[[ImageProcessor, bytes, Provenance], Awaitable[bytes]]
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -70,7 +74,7 @@ async def serve_file(request: Request) -> Response:
     """GET and HEAD /files/{asset_id}/{filename}."""
     state: State = request.app.state.chatserver
     file = await _permitted(request, state)
-    version = _version(file, request.path_params["filename"])
+    version = _version(file, request.path_params["filename"], marked=await _is_marked(request, state, file))
     headers = HEADERS | {"ETag": version.etag, "Content-Disposition": _disposition(request, version)}
     if matches(request.headers.get("if-none-match"), version.etag):
         return Response(status_code=304, headers=headers)
@@ -94,8 +98,16 @@ async def _permitted(request: Request, state: State) -> StoredFile:
     return await state.database.run_as(viewer.id, assets.find_file, asset_id)
 
 
-def _version(file: StoredFile, filename: str) -> Version:
-    if filename == file.filename:
+async def _is_marked(request: Request, state: State, file: StoredFile) -> bool:
+    """Whether PICTURE_MARK asks for the visible mark: in copies that are saved, not in what the page shows."""
+    plans = state.config.picture_mark
+    if not plans or file.kind != "image" or "download" not in request.query_params:
+        return False
+    return ALL_PLANS in plans or (await state.database.run_system(assets.origin, file.id)).plan_id in plans
+
+
+def _version(file: StoredFile, filename: str, *, marked: bool) -> Version:
+    if filename == file.filename and not marked:
         return Version(
             key=file.storage_key,
             etag=f'"{file.sha256}"',
@@ -107,22 +119,32 @@ def _version(file: StoredFile, filename: str) -> Version:
     if filename == "thumbnail.webp":
         return _derived(file, file.thumbnail_key, f"{stem}-small.webp", "thumbnail")
     if file.kind == "image" and extension in FORMATS and filename == stem + extension:
-        return _converted(file, filename, extension)
+        return _converted(file, filename, extension, marked=marked)
     if file.kind == "image" and filename in _PREVIEWS:
         return _preview(file, stem, _PREVIEWS[filename])
     raise NotFound
 
 
-def _converted(file: StoredFile, filename: str, extension: str) -> Version:
-    wanted = FORMATS[extension]
-    key = download_key(file.storage_key, extension)
-    return _derived(file, key, filename, wanted, lambda pictures, png: pictures.convert_picture(png, wanted))
+def _converted(file: StoredFile, filename: str, extension: str, *, marked: bool) -> Version:
+    wanted, key = FORMATS[extension], download_key(file.storage_key, extension, marked=marked)
+    what = f"{'marked' if marked else 'sealed'}-{wanted}"
+    return _derived(
+        file,
+        key,
+        filename,
+        what,
+        lambda pictures, png, provenance: pictures.convert_picture(png, wanted, provenance, marked=marked),
+    )
 
 
 def _preview(file: StoredFile, stem: str, side: int) -> Version:
     key = preview_key(file.storage_key, side)
     return _derived(
-        file, key, f"{stem}-{side}.webp", str(side), lambda pictures, png: pictures.shrink_picture(png, side)
+        file,
+        key,
+        f"{stem}-{side}.webp",
+        str(side),
+        lambda pictures, png, provenance: pictures.shrink_picture(png, side, provenance),
     )
 
 
@@ -145,7 +167,9 @@ async def _size_of_derived(state: State, file: StoredFile, version: Version) -> 
         return stored.size
     if version.make is None:
         raise _bytes_missing(version.key)
-    made = await version.make(state.pictures, await _original(state, file))
+    provenance = (await state.database.run_system(assets.origin, file.id)).provenance
+    made = await version.make(state.pictures, await _original(state, file), provenance)
+    made = await state.sealer.seal(made, version.content_type, provenance)
     await state.storage.put(version.key, made, version.content_type)
     return len(made)
 

@@ -6,7 +6,7 @@ from typing import Literal
 from chatserver import ids, messages
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
-from chatserver.assets.models import Asset, StagedFile, StoredFile
+from chatserver.assets.models import Asset, FileOrigin, StagedFile, StoredFile
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.imaging.protocol import Clip, Picture
@@ -44,6 +44,7 @@ async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture
         thumbnail_key=thumbnail_key(base),
         placeholder=file.placeholder,
         duration_seconds=file.duration_seconds if isinstance(file, Clip) else None,
+        fingerprint=file.fingerprint,
     )
     if row is None:
         raise Conflict("This attempt has published already.")
@@ -81,6 +82,14 @@ async def storage_key(tx: Transaction, asset_id: str) -> str:
     """The key under which a file is stored."""
     key: str = (await _find(tx, asset_id))["storage_key"]
     return key
+
+
+async def origin(tx: Transaction, asset_id: str) -> FileOrigin:
+    """How a stored file was made; NotFound where it is gone. Needs the worker role."""
+    row = await tx.fetch_one("assets.provenance", asset_id=asset_id)
+    if row is None:
+        raise NotFound
+    return FileOrigin.from_row(row)
 
 
 async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:

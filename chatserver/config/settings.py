@@ -198,6 +198,17 @@ class Config:
     image_protocol: Literal["hf-bytes", "openai-images"] = _setting(
         "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
     )
+    picture_mark: tuple[str, ...] = _setting(
+        (),
+        "Whose downloaded pictures carry a visible mark (AI-generated): ids of plans with commas between, or all; empty for "
+        "none.",
+    )
+    c2pa_certificate: str = _setting(
+        "",
+        "The certificate that signs what files say of their making (C2PA), with its issuers, in PEM, or a path; empty for "
+        "one of this server's own, which readers call untrusted.",
+    )
+    c2pa_key: str = _setting("", "The private key of C2PA_CERTIFICATE, in PEM, or a path.", secret=True)
     diffusers_model: str = _setting("", "A local folder or hub id for the diffusers provider.")
     diffusers_device: Literal["auto", "cpu", "cuda"] = _setting(
         "auto", "Where the diffusers provider computes: auto (a graphics card where there is one), cpu or cuda."

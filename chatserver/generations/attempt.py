@@ -24,6 +24,7 @@ from chatserver.generations.provider_limits import FallbackChain
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.jobs.lease import Lease, LeaseLost, backoff
+from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import Finished, Provider, ProviderRequest, Step, validated
 from chatserver.providers.redaction import log_fields
 from chatserver.runtime import failpoints
@@ -43,6 +44,7 @@ class AttemptParts:
     publisher: Publisher
     storage: Storage
     pictures: ImageProcessor
+    sealer: Sealer
     providers: dict[str, Provider]
     chain: FallbackChain
 
@@ -110,7 +112,7 @@ class Attempt:
         """One call to one provider, verified: its bytes may be anything."""
         self._made_by = ModelChoice(provider.name, provider.model(request.kind))
         finished = await self._finished(provider, request)
-        return finished, await publishing.verify(self._parts.pictures, self.job, finished)
+        return finished, await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
 
     async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
         steps = cast(AsyncGenerator[Step, None], provider.generate(request))

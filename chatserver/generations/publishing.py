@@ -1,18 +1,22 @@
 """From the bytes of a provider to an asset that everyone sees: verify, stage the row, put the bytes, finish."""
 
 import asyncio
+import hashlib
 
 import structlog
+from msgspec.structs import replace
 
 from chatserver.assets import service as assets
-from chatserver.errors import StorageError
+from chatserver.errors import Busy, StorageError
 from chatserver.generations import queue
 from chatserver.generations.models import GenerationJob, ModelChoice
 from chatserver.imaging.processor import ImageProcessor
-from chatserver.imaging.protocol import Clip, Picture
+from chatserver.imaging.protocol import Clip, Picture, Provenance
 from chatserver.jobs.lease import Lease, backoff
+from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import Finished
-from chatserver.runtime import failpoints
+from chatserver.providers.digital_source import digital_source
+from chatserver.runtime import clock, failpoints
 from chatserver.storage.base import Storage
 
 # The first wait before a store that is away is tried again, and the longest.
@@ -21,15 +25,29 @@ PUT_BACKOFF_SECONDS, LONGEST_PUT_BACKOFF_SECONDS = 0.5, 15.0
 log = structlog.get_logger(__name__)
 
 
-async def verify(pictures: ImageProcessor, job: GenerationJob, finished: Finished) -> Picture | Clip:
-    """Decodes and re-encodes what a provider made, in a child process. Raises BadBytes and NotAsOrdered."""
-    return await (pictures.verify_picture if job.kind == "image" else pictures.verify_clip)(
-        finished.data,
+async def verify(pictures: ImageProcessor, sealer: Sealer, job: GenerationJob, finished: Finished) -> Picture | Clip:
+    """Decodes and re-encodes what a provider made, in a child process, and seals it. Raises BadBytes and NotAsOrdered."""
+    provenance = Provenance(
+        generation_id=job.id,
+        source=digital_source(finished.provider),
+        model=finished.model,
+        made_at=clock.now(),
         prompt=job.recipe.prompt,
         seed=_seed(job, finished),
-        model=finished.model,
-        requested=(job.recipe.width, job.recipe.height),
     )
+    work = pictures.verify_picture if job.kind == "image" else pictures.verify_clip
+    file = await work(finished.data, provenance, requested=(job.recipe.width, job.recipe.height))
+    return await _seal(sealer, file, provenance)
+
+
+async def _seal(sealer: Sealer, file: Picture | Clip, provenance: Provenance) -> Picture | Clip:
+    """The file with its manifest; without one where that fails: it is paid for, and its XMP says what it is."""
+    try:
+        data = await sealer.seal(file.data, file.content_type, provenance)
+    except Busy:
+        log.error("generation.not_sealed", generation_id=provenance.generation_id)
+        return file
+    return replace(file, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
 async def publish(lease: Lease, storage: Storage, job: GenerationJob, finished: Finished, file: Picture | Clip) -> None:

@@ -3,14 +3,16 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
 from av.container import InputContainer
 from PIL import Image
 
-from chatserver.imaging import containers, size_limits
-from chatserver.imaging.pictures import Unreadable, check_size, placeholder, thumbnail
+from chatserver.imaging import containers, size_limits, xmp
+from chatserver.imaging.fingerprints import fingerprint
+from chatserver.imaging.pictures import WARM_UP, Unreadable, check_size, is_avif, placeholder, thumbnail
 from chatserver.imaging.protocol import Clip, Provenance
 from chatserver.processes import preloading
 
@@ -35,7 +37,7 @@ def warm_up() -> None:
         stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
         frames = [packet for _ in range(2) for packet in stream.encode(av.VideoFrame(16, 16, "yuv420p"))]
         target.mux([*frames, *stream.encode(None)])
-    verify(buffer.getvalue(), Provenance(prompt="warm-up", seed=0, model=""))
+    verify(buffer.getvalue(), WARM_UP)
 
 
 def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | None = None) -> Clip:
@@ -43,34 +45,55 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
 
     Raises Unreadable, and SizeMismatch where its size is far from `requested` (width, height in pixels).
     """
-    container = _container(data)
-    try:
+    container = _whole_container(data)
+    with _reading():
         poster, duration, count = _decode(data, container)
         check_size(poster.size, requested)
         clean = _remux(data, container, provenance, count)
-    except Unreadable:
-        raise
-    except (av.FFmpegError, ValueError, IndexError, OSError, MemoryError) as error:
-        raise Unreadable(f"It is not a whole clip ({type(error).__name__}).") from None
     return Clip(
         data=clean,
         content_type=FORMATS[container][1],
         width=poster.width,
         height=poster.height,
         sha256=hashlib.sha256(clean).hexdigest(),
-        thumbnail=thumbnail(poster),
+        thumbnail=thumbnail(poster, provenance),
         placeholder=placeholder(poster),
         duration_seconds=round(duration, 3),
+        fingerprint=fingerprint(poster),
     )
 
 
-def _container(data: bytes) -> str:
+def poster_of(data: bytes) -> Image.Image:
+    """The middle frame of a whole clip. Raises Unreadable."""
+    container = _whole_container(data)
+    with _reading():
+        poster, _, _ = _decode(data, container)
+    return poster
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turns what FFmpeg raises for a broken clip into Unreadable."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except (av.FFmpegError, ValueError, IndexError, OSError, MemoryError) as error:
+        raise Unreadable(f"It is not a whole clip ({type(error).__name__}).") from None
+
+
+def container_of(data: bytes) -> str | None:
+    """Which container of FORMATS a file begins as, or None. An AVIF picture begins as an MP4 does, but for its brand."""
     if data.startswith(b"\x1aE\xdf\xa3"):
-        container, whole = "webm", containers.webm_length_matches(data)
-    elif data[4:8] == b"ftyp":
-        container, whole = "mp4", containers.mp4_length_matches(data)
-    else:
+        return "webm"
+    return "mp4" if data[4:8] == b"ftyp" and not is_avif(data) else None
+
+
+def _whole_container(data: bytes) -> str:
+    container = container_of(data)
+    if container is None:
         raise Unreadable("It is neither a WebM nor an MP4 clip.")
+    whole = containers.webm_length_matches(data) if container == "webm" else containers.mp4_length_matches(data)
     if not whole:
         raise Unreadable("It is cut, or something else is hidden behind it.")
     return container
@@ -147,11 +170,28 @@ def _remux(data: bytes, container: str, provenance: Provenance, count: int) -> b
     ):
         source_stream = _stream(source)
         target_stream = target.add_stream_from_template(source_stream, opaque=True)
-        target.metadata.update(title=provenance.prompt[:200], comment=f"seed {provenance.seed}, {provenance.model}")
+        target.metadata.update(_tags(container, provenance))
         for packet in _packets(source, source_stream):
             packet.stream = target_stream
             target.mux(packet)
-    return buffer.getvalue()
+    # FFmpeg writes no XMP; a box of its own is allowed after all others.
+    return buffer.getvalue() + (xmp.mp4_box(xmp.packet(provenance)) if container == "mp4" else b"")
+
+
+def _tags(container: str, provenance: Provenance) -> dict[str, str]:
+    """What the container's own tags say. Matroska's may have any name, and there is no place for XMP or a manifest in it."""
+    tags = {}
+    if provenance.prompt is not None:
+        tags = {"title": provenance.prompt[:200], "comment": f"seed {provenance.seed}, {provenance.model}"}
+    if container == "webm":
+        tags |= {
+            "DIGITAL_SOURCE_TYPE": xmp.SOURCES + provenance.source,
+            "CREATOR_TOOL": xmp.CREATOR_TOOL,
+            "AI_SYSTEM_USED": provenance.model,
+            "GUID": provenance.generation_id,
+            "DATE_ENCODED": provenance.made_at.strftime("%Y-%m-%d %H:%M:%S"),
+        }
+    return tags
 
 
 def _packets(source: Any, stream: Any) -> Iterator[Any]:

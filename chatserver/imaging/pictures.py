@@ -4,12 +4,15 @@ import base64
 import encodings
 import hashlib
 import io
+from datetime import UTC, datetime
 from typing import get_args
 
 import PIL
+from msgspec.structs import replace
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
 
-from chatserver.imaging import size_limits
+from chatserver.imaging import marks, size_limits, xmp
+from chatserver.imaging.fingerprints import fingerprint
 from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
@@ -41,6 +44,11 @@ AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 _UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
 # The EXIF tag of the orientation.
 _ORIENTATION = 0x0112
+# Pillow's name of the text chunk that holds XMP in a PNG.
+_XMP_CHUNK = "XML:com.adobe.xmp"
+WARM_UP = Provenance(
+    generation_id="", source="algorithmicMedia", model="", made_at=datetime(2026, 1, 1, tzinfo=UTC), prompt="", seed=0
+)
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB\x60\x82"
 
 
@@ -60,7 +68,7 @@ def warm_up() -> None:
     preloading.import_all(encodings)
     preloading.import_all(PIL, but=_UNWANTED)
     Image.init()
-    provenance = Provenance(prompt="warm-up", seed=0, model="")
+    provenance = WARM_UP
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
@@ -69,7 +77,7 @@ def warm_up() -> None:
         Image.new("RGB", (16, 8)).save(buffer, image_format, icc_profile=profile, exif=exif.tobytes())
         verified = verify(buffer.getvalue(), provenance)
     for wanted in get_args(DownloadFormat):
-        convert(verified.data, wanted)
+        convert(verified.data, wanted, provenance, marked=True)
 
 
 def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | None = None) -> Picture:
@@ -86,8 +94,9 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         width=image.width,
         height=image.height,
         sha256=hashlib.sha256(png).hexdigest(),
-        thumbnail=thumbnail(image),
+        thumbnail=thumbnail(image, provenance),
         placeholder=placeholder(image),
+        fingerprint=fingerprint_of(image),
     )
 
 
@@ -98,12 +107,20 @@ def check_size(size: size_limits.Size, requested: size_limits.Size | None) -> No
         raise SizeMismatch(f"What came back is {came} pixels, and {wanted} were ordered.")
 
 
-def convert(png: bytes, wanted: DownloadFormat) -> bytes:
-    """A PNG as JPEG (transparency on white) or WebP, at high quality."""
+def convert(png: bytes, wanted: DownloadFormat, provenance: Provenance, *, marked: bool = False) -> bytes:
+    """A stored PNG for download: as JPEG (transparency on white) or WebP at high quality, or as PNG.
+
+    `marked`: with the visible mark. Its only metadata is the provenance.
+    """
     image = decode(png)
+    if marked:
+        image = marks.marked(image, provenance.source)
+    if wanted == "png":
+        return encode_png(image, provenance)
+    packet = xmp.packet(provenance)
     if wanted == "webp":
-        return _encode(image, "WEBP", quality=90, method=4)
-    return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True)
+        return _encode(image, "WEBP", quality=90, method=4, xmp=packet)
+    return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True, xmp=packet)
 
 
 def decode(data: bytes) -> Image.Image:
@@ -111,7 +128,7 @@ def decode(data: bytes) -> Image.Image:
 
     Its size is checked before any pixel is decoded.
     """
-    image_format = _format(data)
+    image_format = format_of(data)
     try:
         with Image.open(io.BytesIO(data), formats=[image_format]) as image:
             _check_limits(image)
@@ -130,14 +147,20 @@ def encode_png(image: Image.Image, provenance: Provenance) -> bytes:
     return _encode(image, "PNG", pnginfo=_metadata(provenance), compress_level=PNG_EFFORT)
 
 
-def thumbnail(image: Image.Image) -> bytes:
+def thumbnail(image: Image.Image, provenance: Provenance) -> bytes:
     """A WebP of at most 512 pixels a side."""
-    return shrunk(image, size_limits.THUMBNAIL_SIDE)
+    return shrunk(image, size_limits.THUMBNAIL_SIDE, provenance)
 
 
-def shrunk(image: Image.Image, side: int) -> bytes:
-    """A WebP of at most `side` pixels a side; a smaller picture keeps its size."""
-    return _encode(_within(image, side), "WEBP", quality=82, method=WEBP_EFFORT)
+def shrunk(image: Image.Image, side: int, provenance: Provenance) -> bytes:
+    """A WebP of at most `side` pixels a side, for pages: without prompt and seed. A smaller picture keeps its size."""
+    packet = xmp.packet(replace(provenance, prompt=None, seed=None))
+    return _encode(_within(image, side), "WEBP", quality=82, method=WEBP_EFFORT, xmp=packet)
+
+
+def fingerprint_of(image: Image.Image) -> str | None:
+    """The fingerprint of a picture of any size and mode; None where it is too plain."""
+    return fingerprint(_on_white(_within(image, size_limits.THUMBNAIL_SIDE)))
 
 
 def placeholder(image: Image.Image) -> str:
@@ -146,8 +169,9 @@ def placeholder(image: Image.Image) -> str:
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
 
 
-def _format(data: bytes) -> str:
-    found = "AVIF" if _is_avif(data) else next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
+def format_of(data: bytes) -> str:
+    """Pillow's name of the format of a picture that is taken here. Raises Unreadable."""
+    found = "AVIF" if is_avif(data) else next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
     if found is None:
         *others, last = sorted(FORMATS)
         raise Unreadable(f"It is not a picture of a kind that is taken here: {', '.join(others)} or {last}.")
@@ -156,7 +180,8 @@ def _format(data: bytes) -> str:
     return found
 
 
-def _is_avif(data: bytes) -> bool:
+def is_avif(data: bytes) -> bool:
+    """Whether a file begins as an AVIF picture."""
     # The file type box: its length, "ftyp", the brand, a version, and the brands that it is compatible with.
     length = int.from_bytes(data[:4], "big")
     brands = [data[offset : offset + 4] for offset in (8, *range(16, min(length, 64), 4))]
@@ -205,9 +230,11 @@ def _in_srgb(image: Image.Image, mode: str) -> Image.Image:
 
 def _metadata(provenance: Provenance) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
-    for key, value in (("prompt", provenance.prompt), ("seed", str(provenance.seed)), ("model", provenance.model)):
-        info.add_text(key, value.replace("\0", "").encode("utf-8", "replace").decode())
+    for key, value in (("prompt", provenance.prompt), ("seed", provenance.seed), ("model", provenance.model)):
+        if value is not None:
+            info.add_text(key, str(value).replace("\0", "").encode("utf-8", "replace").decode())
     info.add_text("Software", "chatserver")
+    info.add_itxt(_XMP_CHUNK, xmp.packet(provenance).decode())
     return info
 
 

@@ -15,6 +15,8 @@ from chatserver.imaging.protocol import (
     Clip,
     ConvertPicture,
     DownloadFormat,
+    InspectFile,
+    Inspection,
     Picture,
     Provenance,
     ShrinkPicture,
@@ -70,41 +72,45 @@ class ImageProcessor:
         """Ends every child."""
         await self._pool.close()
 
-    async def verify_picture(
-        self, data: bytes, *, prompt: str, seed: int, model: str, requested: Size | None = None
-    ) -> Picture:
-        """A provider's picture as PNG with its provenance in the metadata, and its thumbnail and placeholder.
+    async def verify_picture(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Picture:
+        """A provider's picture as PNG with its provenance in the metadata, its thumbnail, placeholder and fingerprint.
 
         Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
         """
         _check_size(data)
-        provenance = Provenance(prompt=prompt, seed=seed, model=model)
         return await self._run(VerifyPicture(data, provenance, requested), Picture)
 
-    async def verify_clip(
-        self, data: bytes, *, prompt: str, seed: int, model: str, requested: Size | None = None
-    ) -> Clip:
+    async def verify_clip(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Clip:
         """A provider's clip, decoded to its end and copied clean, with its poster as thumbnail.
 
         Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
         """
         _check_size(data)
-        provenance = Provenance(prompt=prompt, seed=seed, model=model)
         return await self._run(VerifyClip(data, provenance, requested), Clip)
 
-    async def convert_picture(self, png: bytes, wanted: DownloadFormat) -> bytes:
-        """A stored PNG as JPEG or WebP, for download. Raises Busy where MAX_WAITING callers wait already."""
-        self._check_queue()
-        return await self._run(ConvertPicture(png, wanted), bytes)
+    async def convert_picture(
+        self, png: bytes, wanted: DownloadFormat, provenance: Provenance, *, marked: bool = False
+    ) -> bytes:
+        """A stored PNG for download, in a format, with its provenance in the metadata, and `marked` with the visible mark.
 
-    async def shrink_picture(self, png: bytes, side: int) -> bytes:
+        Raises Busy where MAX_WAITING callers wait already.
+        """
+        self._check_queue()
+        return await self._run(ConvertPicture(png, wanted, provenance, marked), bytes)
+
+    async def shrink_picture(self, png: bytes, side: int, provenance: Provenance) -> bytes:
         """A WebP of at most `side` pixels a side of a stored PNG. Raises Busy where MAX_WAITING callers wait already."""
         self._check_queue()
-        return await self._run(ShrinkPicture(png, side), bytes)
+        return await self._run(ShrinkPicture(png, side, provenance), bytes)
 
-    async def _run(self, task: msgspec.Struct, result: type[Result]) -> Result:
+    async def inspect(self, data: bytes, *, seconds: float = DEADLINE_SECONDS) -> Inspection:
+        """What anybody's picture or clip is, and its fingerprint, within `seconds`. Raises BadBytes and Busy."""
+        self._check_queue()
+        return await self._run(InspectFile(data), Inspection, seconds)
+
+    async def _run(self, task: msgspec.Struct, result: type[Result], seconds: float = DEADLINE_SECONDS) -> Result:
         try:
-            answer = await self._answer(msgspec.msgpack.encode(task))
+            answer = await self._answer(msgspec.msgpack.encode(task), seconds)
         except TaskFailed as failure:
             raise _error(failure) from None
         except (ChildDied, TimeoutError) as error:
@@ -116,8 +122,8 @@ class ImageProcessor:
         if self._pool.waiting >= MAX_WAITING:
             raise Busy(retry_after=5)
 
-    async def _answer(self, task: bytes) -> bytes:
-        async with self._pool.lease() as child, asyncio.timeout(DEADLINE_SECONDS):
+    async def _answer(self, task: bytes, seconds: float) -> bytes:
+        async with self._pool.lease() as child, asyncio.timeout(seconds):
             (answer,) = [answer async for answer in child.submit(task)]
             return answer
 

@@ -1,18 +1,24 @@
-"""The messages between `ImageProcessor` and its child processes: four tasks and their results, in msgpack."""
+"""The messages between `ImageProcessor` and its child processes: five tasks and their results, in msgpack."""
 
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
-DownloadFormat = Literal["jpeg", "webp"]
+DownloadFormat = Literal["png", "jpeg", "webp"]
+# What made a file, in the words of IPTC's NewsCodes: a model trained on samples, or an algorithm that was not.
+DigitalSource = Literal["trainedAlgorithmicMedia", "algorithmicMedia"]
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
-    """The prompt, seed and model of a file, as written into its metadata."""
+    """How a file was made, as written into it. `prompt` and `seed` are its owner's: None leaves them out."""
 
-    prompt: str
-    seed: int
+    generation_id: str
+    source: DigitalSource
     model: str
+    made_at: datetime
+    prompt: str | None = None
+    seed: int | None = None
 
 
 class VerifyPicture(Struct, frozen=True, tag=True):
@@ -32,10 +38,12 @@ class VerifyClip(Struct, frozen=True, tag=True):
 
 
 class ConvertPicture(Struct, frozen=True, tag=True):
-    """Convert a stored PNG for download; answered by bytes."""
+    """Convert a stored PNG for download; answered by bytes. `marked`: with the visible mark drawn into it."""
 
     png: bytes
     format: DownloadFormat
+    provenance: Provenance
+    marked: bool = False
 
 
 class ShrinkPicture(Struct, frozen=True, tag=True):
@@ -43,14 +51,21 @@ class ShrinkPicture(Struct, frozen=True, tag=True):
 
     png: bytes
     side: int
+    provenance: Provenance
 
 
-ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture
+class InspectFile(Struct, frozen=True, tag=True):
+    """Look at a picture or clip that may be anybody's; answered by an `Inspection`."""
+
+    data: bytes
+
+
+ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture | InspectFile
 
 
 class Picture(Struct, frozen=True, kw_only=True):
     """A verified picture. `data` is a PNG, sizes are in pixels, `thumbnail` a WebP of at most 512 pixels a side,
-    `placeholder` the base64 of a WebP of at most 24 pixels a side."""
+    `placeholder` the base64 of a WebP of at most 24 pixels a side, `fingerprint` see `imaging.fingerprints`."""
 
     data: bytes
     content_type: str
@@ -59,6 +74,7 @@ class Picture(Struct, frozen=True, kw_only=True):
     sha256: str
     thumbnail: bytes
     placeholder: str
+    fingerprint: str | None = None
 
 
 class Clip(Struct, frozen=True, kw_only=True):
@@ -72,3 +88,11 @@ class Clip(Struct, frozen=True, kw_only=True):
     thumbnail: bytes
     placeholder: str
     duration_seconds: float
+    fingerprint: str | None = None
+
+
+class Inspection(Struct, frozen=True, kw_only=True):
+    """What was found in a file: its content type, and the fingerprint of the picture or of the clip's middle frame."""
+
+    content_type: str
+    fingerprint: str | None

@@ -4,15 +4,22 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chatserver.imaging import clips, pictures
-from chatserver.imaging.protocol import ConvertPicture, ImagingTask, ShrinkPicture, VerifyClip, VerifyPicture
+from chatserver.imaging import clips, inspection, pictures
+from chatserver.imaging.protocol import (
+    ConvertPicture,
+    ImagingTask,
+    InspectFile,
+    ShrinkPicture,
+    VerifyClip,
+    VerifyPicture,
+)
 from chatserver.processes import child
 
 _decoder = msgspec.msgpack.Decoder(ImagingTask)
 
 
 def work(task: bytes) -> Iterator[bytes]:
-    """Carries out one ImagingTask: a Picture, a Clip or bytes, all in msgpack."""
+    """Carries out one ImagingTask: a Picture, a Clip, bytes or an Inspection, all in msgpack."""
     yield msgspec.msgpack.encode(_do(_decoder.decode(task)))
 
 
@@ -22,10 +29,12 @@ def _do(task: ImagingTask) -> object:
             return pictures.verify(data, provenance, requested)
         case VerifyClip(data, provenance, requested):
             return clips.verify(data, provenance, requested)
-        case ConvertPicture(png, wanted):
-            return pictures.convert(png, wanted)
-        case ShrinkPicture(png, side):
-            return pictures.shrunk(pictures.decode(png), side)
+        case ConvertPicture(png, wanted, provenance, marked):
+            return pictures.convert(png, wanted, provenance, marked=marked)
+        case ShrinkPicture(png, side, provenance):
+            return pictures.shrunk(pictures.decode(png), side, provenance)
+        case InspectFile(data):
+            return inspection.inspect(data)
 
 
 if __name__ == "__main__":

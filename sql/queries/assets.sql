@@ -7,13 +7,13 @@ SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation
 -- name: stage
 -- A row, made before its bytes are stored. The same attempt may stage again until the row is shown.
 INSERT INTO assets (id, session_id, user_id, generation_id, attempt, kind, content_type, width, height, bytes, sha256,
-                    filename, storage_key, thumbnail_key, placeholder, duration_seconds)
+                    filename, storage_key, thumbnail_key, placeholder, duration_seconds, fingerprint)
 VALUES (:id, :session_id, :user_id, :generation_id, :attempt, :kind, :content_type, :width, :height, :bytes, :sha256,
-        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds)
+        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds, fingerprint_bits(:fingerprint))
 ON CONFLICT (storage_key) DO UPDATE
    SET content_type = excluded.content_type, width = excluded.width, height = excluded.height, bytes = excluded.bytes,
        sha256 = excluded.sha256, placeholder = excluded.placeholder, duration_seconds = excluded.duration_seconds,
-       created_at = now()
+       fingerprint = excluded.fingerprint, created_at = now()
  WHERE assets.status = 'staged'
 RETURNING id, storage_key, thumbnail_key;
 
@@ -35,6 +35,12 @@ SELECT a.* FROM assets a JOIN users u ON u.id = app_user_id() AND u.status = 'ac
                     WHERE t.id = :credential_id AND t.user_id = app_user_id() AND t.revoked_at IS NULL)
         OR EXISTS (SELECT FROM sign_ins i WHERE i.id = :credential_id AND i.user_id = app_user_id()
                       AND i.ended_at IS NULL AND i.expires_at > now()));
+
+-- name: provenance
+-- How a stored file was made, and the plan of its session.
+SELECT g.id AS generation_id, g.provider, g.model, g.prompt, g.seed, COALESCE(g.finished_at, g.created_at) AS made_at, s.plan_id
+  FROM assets a JOIN generations g ON g.id = a.generation_id JOIN user_sessions s ON s.id = a.session_id
+ WHERE a.id = :asset_id AND a.status = 'stored';
 
 -- name: favorite
 -- Sets or clears the favourite mark of a stored file, for all members; returns the message that shows it.
@@ -70,18 +76,21 @@ SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AN
 -- name: delete_of_generations
 -- Marks the files of these generations for the sweeper; their rows keep only the storage keys.
 UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = '',
+       fingerprint = NULL
  WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: delete_of_session
 -- Marks every file of a session for the sweeper; the rows keep only the storage keys.
 UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = ''
+   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = '',
+       fingerprint = NULL
  WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
 
 -- name: delete_of_user
 -- Marks every file of a user, and every file in the user's sessions, for the sweeper.
-UPDATE assets SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = ''
+UPDATE assets
+   SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = '', fingerprint = NULL
  WHERE status <> 'deleted'
    AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
 

@@ -24,6 +24,7 @@ from chatserver.database import Database
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
+from chatserver.provenance.sealer import open_sealer
 from chatserver.state import State
 from chatserver.storage.base import Storage
 from chatserver.web import errors, middleware, templating
@@ -141,9 +142,9 @@ async def identify(connection: HTTPConnection) -> Viewer | None:
 async def serving(database: Database, storage: Storage, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of a real server with the real layers, over this database and storage."""
     config = Config(data_dir=Path("unused"), port=0, **settings)
-    processor = ImageProcessor(size=1)
+    processor, sealer = ImageProcessor(size=1), open_sealer(config, SECRET_KEY)
     state = State(
-        config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=processor,
+        config=config, secret_key=SECRET_KEY, database=database, storage=storage, pictures=processor, sealer=sealer,
         broker=None, hub=None, providers={}, chat=None, markdown=None,
     )  # fmt: skip
     app = Starlette(
@@ -164,3 +165,4 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
         server.should_exit = True
         await running
         await processor.close()
+        await sealer.close()

@@ -15,6 +15,7 @@ from chatserver.assets import signatures
 from chatserver.assets.keys import preview_key
 from chatserver.runtime import clock
 from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture, serving
+from tests.provenance import readers
 from tests.support.people import add_member, make_user, run_sql
 
 PICTURE, CLIP = picture(), clip()
@@ -322,6 +323,46 @@ async def test_a_picture_is_there_in_the_sizes_of_screens_made_once(client, sess
 def test_a_page_asks_for_no_more_pixels_than_there_are(asset, size, widths):
     srcset = msgspec.structs.replace(asset, width=size[0], height=size[1]).srcset
     assert [each.split()[1] for each in srcset.split(", ")] == widths
+
+
+async def test_each_form_is_sealed_when_it_is_made_and_says_how_the_picture_was_made(client, session_files):
+    fresh = await session_files.create_file(picture(21))
+    for extension, kind in ((".jpg", "image/jpeg"), (".webp", "image/webp")):
+        _, headers, body = await ask(client, fresh.url.replace(".png", extension), session_files.ada)
+        assert int(headers["Content-Length"]) == len(body)
+        state, manifest = readers.manifest(body, kind)
+        assert state == "Valid" and "trainedAlgorithmicMedia" in str(manifest)
+    preview = await ask(client, f"/files/{fresh.id}/1024.webp", session_files.ada)
+    assert readers.manifest(preview[2], "image/webp")[0] == "Valid"
+
+
+async def test_the_mark_is_in_what_is_saved_where_the_operator_wants_it_and_nowhere_else(session_files):
+    plan = (
+        await session_files.database.run_system(assets.origin, (await session_files.create_file(PICTURE)).id)
+    ).plan_id
+    for setting, is_marked in ((("all",), True), ((plan, "x"), True), (("another",), False)):
+        file = await session_files.create_file(picture(23, side=256))
+        async with serving(session_files.database, session_files.storage, picture_mark=setting) as client:
+            shown = await ask(client, file.url, session_files.ada)
+            saved = await ask(client, file.download_url, session_files.ada)
+            other = await ask(client, file.download_url.replace(".png", ".jpg"), session_files.ada)
+            assert (shown[2] == saved[2], shown[1]["ETag"] == saved[1]["ETag"]) == (not is_marked, not is_marked)
+            assert (darkest_corner(saved[2]), darkest_corner(other[2])) == (is_marked, is_marked)
+            assert not darkest_corner(shown[2])
+            assert saved[1]["Content-Disposition"] == f'attachment; filename="{file.filename}"'
+            if is_marked:
+                assert readers.manifest(saved[2], "image/png")[0] == "Valid"
+                part = await ask(client, file.download_url, session_files.ada, Range="bytes=0-9")
+                assert (part[0], part[2]) == (206, saved[2][:10])
+
+
+def darkest_corner(data: bytes) -> bool:
+    """Whether the lower right corner of a picture is darker than the opposite one, as it is under the mark."""
+    grey = Image.open(io.BytesIO(data)).convert("L")
+    width, height = grey.size
+    near, far = grey.crop((width - 80, height - 16, width - 8, height - 6)), grey.crop((8, 6, 80, 16))
+    mean = [sum(each.tobytes()) / len(each.tobytes()) for each in (near, far)]
+    return mean[0] < mean[1] - 30
 
 
 async def test_a_clip_has_no_picture_formats(client, session_files, film):

@@ -9,11 +9,13 @@ import asyncpg
 import pytest
 
 from chatserver import config, doctor
+from chatserver.doctor import certificate as doctor_certificate
 from chatserver.imaging import processor
 from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
 from tests.emulators.huggingface.fixture import huggingface, huggingface_server
 from tests.emulators.huggingface.server import TOKEN
+from tests.provenance.authority import Authority
 from tests.support import ports
 from tests.support import product as products
 
@@ -25,6 +27,7 @@ NAMES = [
     "image model",
     "video model",
     "chat model",
+    "certificate",
     "database",
     "schema",
     "clock",
@@ -77,6 +80,7 @@ async def test_all_is_well_and_the_identity_is_asked_once(huggingface, environ) 
         ({"DATABASE_URL": "postgresql://ada:canary@127.0.0.1:9/x"}, "database", "failure", "cannot be reached"),
         ({"REDIS_URL": "redis://:canary@127.0.0.1:9/0"}, "redis", "failure", "does not answer"),
         ({"STORAGE_URL": "file:/proc/nowhere"}, "storage", "failure", ""),
+        ({"C2PA_CERTIFICATE": "/nowhere/chain.pem", "C2PA_KEY": "canary"}, "certificate", "failure", "cannot be read"),
         ({"HF_BILL_TO": "strangers"}, "identity", "warning", "strangers"),
     ],
 )
@@ -88,6 +92,20 @@ async def test_each_thing_that_is_wrong_has_its_line_and_its_mend(
     assert (found.status, words in found.message) == (status, True), found
     assert found.mend
     assert "canary" not in found.message
+
+
+async def test_a_certificate_is_ok_until_a_month_before_its_end(environ) -> None:
+    authority = Authority()
+    for days, status, words in (
+        (90, "ok", "the operator's"),
+        (20, "warning", "expires on"),
+        (-1, "failure", "expired"),
+    ):
+        certificate, key = authority.issue(days=days)
+        finding = await doctor_certificate.check(
+            config.load({**environ, "C2PA_CERTIFICATE": certificate, "C2PA_KEY": key})
+        )
+        assert (finding.status, words in finding.message) == (status, True), finding
 
 
 class Bucket:

@@ -3,10 +3,26 @@
 import io
 import struct
 import zlib
+from datetime import UTC, datetime
 
 import av
 import numpy as np
 from PIL import Image
+
+from chatserver.imaging.protocol import Provenance
+
+
+def provenance(**fields) -> Provenance:
+    """How a file was made, or what `fields` make of it."""
+    usual = {
+        "generation_id": "0198c0de-0000-7000-8000-000000000000",
+        "source": "trainedAlgorithmicMedia",
+        "model": "black-forest-labs/FLUX.1-schnell",
+        "made_at": datetime(2026, 11, 22, 14, 30, tzinfo=UTC),
+        "prompt": "a cat",
+        "seed": 7,
+    }
+    return Provenance(**{**usual, **fields})
 
 
 def picture(kind="PNG", size=(48, 32), mode="RGB", **options) -> bytes:

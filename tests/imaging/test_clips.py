@@ -14,7 +14,7 @@ from chatserver.errors import BadBytes, NotAsOrdered
 from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
-PROVENANCE = {"prompt": "Waves at dusk, 波", "seed": 9, "model": "Sketch (built in)"}
+PROVENANCE = samples.provenance(prompt="Waves at dusk, 波", seed=9, model="Sketch (built in)")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ KINDS = {"webm": ("webm", "libvpx-vp9"), "webm-vp8": ("webm", "libvpx"), "mp4": 
 @pytest.mark.parametrize("name", KINDS)
 async def test_a_clip_keeps_its_frames_and_gets_a_poster(processor, name):
     container, codec = KINDS[name]
-    clip = await processor.verify_clip(samples.clip(container, codec), **PROVENANCE)
+    clip = await processor.verify_clip(samples.clip(container, codec), PROVENANCE)
     assert (clip.content_type, clip.width, clip.height) == (f"video/{container}", 96, 64)
     assert clip.duration_seconds == pytest.approx(1.0, abs=0.1)
     assert Image.open(io.BytesIO(clip.thumbnail)).size == (96, 64)
@@ -40,10 +40,10 @@ async def test_a_clip_keeps_its_frames_and_gets_a_poster(processor, name):
 
 
 async def test_the_metadata_of_a_clip_is_its_provenance_alone(processor):
-    clip = await processor.verify_clip(samples.clip(artist="Secret Person"), **PROVENANCE)
+    clip = await processor.verify_clip(samples.clip(artist="Secret Person"), PROVENANCE)
     with av.open(io.BytesIO(clip.data)) as played:
         tags = {key.lower(): value for key, value in played.metadata.items()}
-    assert tags["title"] == PROVENANCE["prompt"]
+    assert tags["title"] == PROVENANCE.prompt
     assert tags["comment"] == "seed 9, Sketch (built in)"
     assert b"Secret" not in clip.data
 
@@ -81,7 +81,7 @@ BAD: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_clips_are_refused_with_a_reason(processor, name):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_clip(BAD[name](), **PROVENANCE)
+        await processor.verify_clip(BAD[name](), PROVENANCE)
     assert caught.value.details["why"]
 
 
@@ -96,12 +96,12 @@ async def test_bad_clips_are_refused_with_a_reason(processor, name):
 )
 async def test_a_clip_is_judged_by_its_sides_its_frames_and_its_length(processor, options, words):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_clip(samples.clip("mp4", "libx264", **options), **PROVENANCE)
+        await processor.verify_clip(samples.clip("mp4", "libx264", **options), PROVENANCE)
     assert words in caught.value.message
 
 
 async def test_a_clip_far_from_what_was_ordered_is_refused_in_words_and_a_services_own_size_is_taken(processor):
     with pytest.raises(NotAsOrdered) as caught:
-        await processor.verify_clip(samples.clip(size=(64, 64)), **PROVENANCE, requested=(768, 768))
+        await processor.verify_clip(samples.clip(size=(64, 64)), PROVENANCE, requested=(768, 768))
     assert "64 × 64 pixels, and 768 × 768 were ordered" in caught.value.message
-    assert (await processor.verify_clip(samples.clip(size=(832, 480)), **PROVENANCE, requested=(512, 512))).width == 832
+    assert (await processor.verify_clip(samples.clip(size=(832, 480)), PROVENANCE, requested=(512, 512))).width == 832

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from PIL import Image, ImageCms
 
 from chatserver.errors import BadBytes, Busy, NotAsOrdered
@@ -19,7 +20,7 @@ from chatserver.imaging import processor as processor_module
 from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
-PROVENANCE = {"prompt": "A sunset — naïve, 日没 🌇", "seed": 42, "model": "Sketch (built in)"}
+PROVENANCE = samples.provenance(prompt="A sunset — naïve, 日没 🌇", seed=42, model="Sketch (built in)")
 SOFTWARE = {"Software": "chatserver"}
 
 
@@ -38,14 +39,16 @@ def opened(data: bytes) -> Image.Image:
 
 
 async def test_a_picture_is_a_png_that_carries_its_origin_and_nothing_else(processor):
-    picture = await processor.verify_picture(samples.picture(pnginfo=None), **PROVENANCE)
+    picture = await processor.verify_picture(samples.picture(pnginfo=None), PROVENANCE)
     image = opened(picture.data)
     assert (image.format, image.size, picture.content_type) == ("PNG", (48, 32), "image/png")
     assert (picture.width, picture.height) == (48, 32)
+    packet = image.text.pop("XML:com.adobe.xmp")
+    assert "digitalsourcetype/trainedAlgorithmicMedia" in packet
     assert image.text == {
-        "prompt": PROVENANCE["prompt"],
+        "prompt": PROVENANCE.prompt,
         "seed": "42",
-        "model": PROVENANCE["model"],
+        "model": PROVENANCE.model,
         "Software": "chatserver",
     }
     assert picture.sha256 == hashlib.sha256(picture.data).hexdigest()
@@ -57,20 +60,20 @@ async def test_all_metadata_of_the_file_is_removed(processor):
     exif[0x8825] = {1: "N", 2: (52.0, 30.0, 0.0)}
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = samples.picture("JPEG", exif=exif, icc_profile=profile, comment=b"by me")
-    picture = await processor.verify_picture(data, **PROVENANCE)
-    assert opened(picture.data).info.keys() == {"prompt", "seed", "model", "Software"}
+    picture = await processor.verify_picture(data, PROVENANCE)
+    assert opened(picture.data).info.keys() == {"prompt", "seed", "model", "Software", "XML:com.adobe.xmp", "xmp"}
     assert b"Secret" not in picture.data
     assert b"by me" not in picture.data
 
 
 async def test_pixels_are_unchanged(processor):
     data = samples.picture()
-    picture = await processor.verify_picture(data, **PROVENANCE)
+    picture = await processor.verify_picture(data, PROVENANCE)
     assert opened(picture.data).tobytes() == opened(data).tobytes()
 
 
 async def test_a_null_character_in_the_prompt_is_left_out_of_the_metadata(processor):
-    picture = await processor.verify_picture(samples.picture(), **{**PROVENANCE, "prompt": "a\0b"})
+    picture = await processor.verify_picture(samples.picture(), replace(PROVENANCE, prompt="a\0b"))
     assert opened(picture.data).text["prompt"] == "ab"
 
 
@@ -78,7 +81,7 @@ async def test_a_null_character_in_the_prompt_is_left_out_of_the_metadata(proces
     ("size", "wanted"), [((1600, 800), (512, 256)), ((300, 900), (171, 512)), ((64, 64), (64, 64))]
 )
 async def test_thumbnails_and_placeholders_have_bounded_sides(processor, size, wanted):
-    picture = await processor.verify_picture(samples.picture(size=size), **PROVENANCE)
+    picture = await processor.verify_picture(samples.picture(size=size), PROVENANCE)
     small, tiny = opened(picture.thumbnail), opened(base64.b64decode(picture.placeholder))
     assert (small.format, small.size) == ("WEBP", wanted)
     assert tiny.format == "WEBP"
@@ -102,7 +105,7 @@ async def test_thumbnails_and_placeholders_have_bounded_sides(processor, size, w
     ids=["rgba", "palette", "grey", "bits", "16-bit", "jpeg", "cmyk", "grey-jpeg", "webp", "webp-alpha"],
 )
 async def test_every_pixel_mode_of_browser_formats_becomes_a_png(processor, data):
-    picture = await processor.verify_picture(data, **PROVENANCE)
+    picture = await processor.verify_picture(data, PROVENANCE)
     assert opened(picture.data).size == (48, 32)
     assert opened(picture.data).mode in {"RGB", "RGBA"}
 
@@ -110,14 +113,14 @@ async def test_every_pixel_mode_of_browser_formats_becomes_a_png(processor, data
 async def test_sixteen_bit_greys_are_scaled_to_eight(processor):
     buffer = io.BytesIO()
     Image.new("I;16", (8, 8), 32768).save(buffer, "PNG")
-    picture = await processor.verify_picture(buffer.getvalue(), **PROVENANCE)
+    picture = await processor.verify_picture(buffer.getvalue(), PROVENANCE)
     assert opened(picture.data).getpixel((3, 3)) == (128, 128, 128)
 
 
 async def test_a_rotated_picture_is_set_upright(processor):
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = await processor.verify_picture(samples.picture("JPEG", exif=exif), **PROVENANCE)
+    picture = await processor.verify_picture(samples.picture("JPEG", exif=exif), PROVENANCE)
     assert (picture.width, picture.height) == (32, 48)
 
 
@@ -165,7 +168,7 @@ BAD: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "PPM"])
 async def test_every_accepted_format_becomes_a_png(processor, kind):
-    picture = await processor.verify_picture(samples.noise(kind, (48, 32)), **PROVENANCE)
+    picture = await processor.verify_picture(samples.noise(kind, (48, 32)), PROVENANCE)
     assert (picture.width, picture.height, picture.content_type) == (48, 32, "image/png")
     assert opened(picture.data).format == "PNG"
 
@@ -176,7 +179,7 @@ async def test_every_accepted_format_becomes_a_png(processor, kind):
 async def test_the_first_of_several_frames_is_used(processor, kind, options):
     buffer, blue = io.BytesIO(), Image.new("RGB", (8, 8), "blue")
     Image.new("RGB", (8, 8), "red").save(buffer, kind, save_all=True, append_images=[blue], **options)
-    picture = await processor.verify_picture(buffer.getvalue(), **PROVENANCE)
+    picture = await processor.verify_picture(buffer.getvalue(), PROVENANCE)
     red, green, blue_too = opened(picture.data).convert("RGB").getpixel((3, 3))
     assert red > 200 > 60 > max(green, blue_too)
 
@@ -184,7 +187,7 @@ async def test_the_first_of_several_frames_is_used(processor, kind, options):
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_bytes_are_refused_with_a_reason(processor, name):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(BAD[name](), **PROVENANCE)
+        await processor.verify_picture(BAD[name](), PROVENANCE)
     assert caught.value.details["why"]
 
 
@@ -194,26 +197,26 @@ async def test_a_decompression_bomb_is_refused_at_once_and_costs_no_memory(proce
     (pid,) = processor.pids
     before, begun = psutil.Process(pid).memory_info().rss, time.monotonic()
     with pytest.raises(BadBytes):
-        await processor.verify_picture(data, **PROVENANCE)
+        await processor.verify_picture(data, PROVENANCE)
     assert time.monotonic() - begun < 2
     assert psutil.Process(pid).memory_info().rss - before < 50 * 1024**2
 
 
 async def test_a_file_larger_than_any_picture_is_refused_unread(processor):
     with pytest.raises(BadBytes, match="broken"):
-        await processor.verify_picture(bytes(processor_module.MAX_RESULT_BYTES + 1), **PROVENANCE)
+        await processor.verify_picture(bytes(processor_module.MAX_RESULT_BYTES + 1), PROVENANCE)
 
 
 async def test_a_child_that_dies_is_bad_bytes_and_the_next_picture_works():
     processor = ImageProcessor(size=1)
     try:
         await processor.start()
-        task = asyncio.create_task(processor.verify_picture(samples.bomb(4900, 5000), **PROVENANCE))
+        task = asyncio.create_task(processor.verify_picture(samples.bomb(4900, 5000), PROVENANCE))
         await asyncio.sleep(0.05)
         os.kill(processor.pids[0], signal.SIGKILL)
         with pytest.raises(BadBytes):
             await task
-        assert await processor.verify_picture(samples.picture(), **PROVENANCE)
+        assert await processor.verify_picture(samples.picture(), PROVENANCE)
     finally:
         await processor.close()
 
@@ -226,10 +229,10 @@ async def test_a_child_that_takes_too_long_is_killed_and_replaced(monkeypatch):
         (pid,) = processor.pids
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(BadBytes):
-            await processor.verify_picture(samples.picture(), **PROVENANCE)
+            await processor.verify_picture(samples.picture(), PROVENANCE)
         assert not psutil.pid_exists(pid)
         monkeypatch.setattr(processor_module, "DEADLINE_SECONDS", 30)
-        assert await processor.verify_picture(samples.picture(), **PROVENANCE)
+        assert await processor.verify_picture(samples.picture(), PROVENANCE)
     finally:
         await processor.close()
 
@@ -240,11 +243,13 @@ async def test_a_full_queue_is_busy_for_downloads_but_not_for_results(monkeypatc
     try:
         await processor.start()
         os.kill(processor.pids[0], signal.SIGSTOP)
-        tasks = [asyncio.create_task(processor.convert_picture(samples.picture(), "webp")) for _ in range(3)]
+        tasks = [
+            asyncio.create_task(processor.convert_picture(samples.picture(), "webp", PROVENANCE)) for _ in range(3)
+        ]
         await asyncio.sleep(0.05)
         with pytest.raises(Busy):
-            await processor.convert_picture(samples.picture(), "webp")
-        result = asyncio.create_task(processor.verify_picture(samples.picture(), **PROVENANCE))
+            await processor.convert_picture(samples.picture(), "webp", PROVENANCE)
+        result = asyncio.create_task(processor.verify_picture(samples.picture(), PROVENANCE))
         os.kill(processor.pids[0], signal.SIGCONT)
         assert len(await asyncio.gather(*tasks)) == 3
         assert (await result).content_type == "image/png"
@@ -265,8 +270,8 @@ async def test_close_leaves_no_child():
 
 @pytest.mark.parametrize(("wanted", "kind"), [("jpeg", "JPEG"), ("webp", "WEBP")])
 async def test_a_picture_converts_to_other_formats(processor, wanted, kind):
-    picture = await processor.verify_picture(samples.picture(mode="RGBA"), **PROVENANCE)
-    image = opened(await processor.convert_picture(picture.data, wanted))
+    picture = await processor.verify_picture(samples.picture(mode="RGBA"), PROVENANCE)
+    image = opened(await processor.convert_picture(picture.data, wanted, PROVENANCE))
     assert (image.format, image.size) == (kind, (48, 32))
 
 
@@ -279,7 +284,7 @@ async def test_a_picture_converts_to_other_formats(processor, wanted, kind):
 async def test_a_strip_or_a_speck_is_refused_by_its_sides_however_few_its_pixels(processor, size):
     before = psutil.Process(processor.pids[0]).memory_info().rss
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(samples.lying_png(*size), **PROVENANCE)
+        await processor.verify_picture(samples.lying_png(*size), PROVENANCE)
     assert f"{size[0]} × {size[1]}" in caught.value.message
     assert psutil.Process(processor.pids[0]).memory_info().rss - before < 20 * 1024**2
 
@@ -298,7 +303,7 @@ async def test_a_strip_or_a_speck_is_refused_by_its_sides_however_few_its_pixels
 )
 async def test_what_nobody_would_call_the_picture_that_was_ordered_is_refused_in_words(processor, requested, came):
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(samples.flat(came), **PROVENANCE, requested=requested)
+        await processor.verify_picture(samples.flat(came), PROVENANCE, requested=requested)
     assert f"{came[0]} × {came[1]}" in caught.value.message
     if max(came) < 64 * min(came):
         assert isinstance(caught.value, NotAsOrdered)
@@ -321,13 +326,13 @@ async def test_what_nobody_would_call_the_picture_that_was_ordered_is_refused_in
     ],
 )
 async def test_rounded_enlarged_and_fixed_sizes_of_services_are_accepted(processor, requested, came):
-    picture = await processor.verify_picture(samples.flat(came), **PROVENANCE, requested=requested)
+    picture = await processor.verify_picture(samples.flat(came), PROVENANCE, requested=requested)
     assert (picture.width, picture.height) == came
 
 
 async def test_a_picture_of_many_frames_is_no_picture(processor):
     few, many = samples.frames(3), samples.frames(101)
-    assert (await processor.verify_picture(few, **PROVENANCE)).width == 16
+    assert (await processor.verify_picture(few, PROVENANCE)).width == 16
     with pytest.raises(BadBytes) as caught:
-        await processor.verify_picture(many, **PROVENANCE)
+        await processor.verify_picture(many, PROVENANCE)
     assert "frames" in caught.value.message

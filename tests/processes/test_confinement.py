@@ -130,15 +130,15 @@ async def test_files_marked_inheritable_are_not_inherited():
 
 async def test_every_format_is_decoded_and_encoded_in_a_confined_child():
     processor = ImageProcessor(size=1)
-    said = {"prompt": "a", "seed": 1, "model": "m"}
+    said = samples.provenance()
     try:
         for kind in ("PNG", "JPEG", "WEBP"):
-            picture = await processor.verify_picture(samples.picture(kind), **said)
-        for wanted in ("jpeg", "webp"):
-            assert await processor.convert_picture(picture.data, wanted)
-        assert await processor.shrink_picture(picture.data, 24)
+            picture = await processor.verify_picture(samples.picture(kind), said)
+        for wanted in ("png", "jpeg", "webp"):
+            assert await processor.convert_picture(picture.data, wanted, said, marked=True)
+        assert await processor.shrink_picture(picture.data, 24, said)
         for container, codec in (("webm", "libvpx"), ("webm", "libvpx-vp9"), ("webm", "libsvtav1"), ("mp4", "libx264")):
-            assert (await processor.verify_clip(samples.clip(container, codec), **said)).width == 96
+            assert (await processor.verify_clip(samples.clip(container, codec), said)).width == 96
     finally:
         await processor.close()
 
