@@ -66,16 +66,16 @@ class Session(Struct, frozen=True, kw_only=True):
 class SessionSummary(Struct, frozen=True, kw_only=True):
     """A session in its member's list.
 
-    `cover_url` is the thumbnail of its newest picture, `hue` (0–11) the colour of a session without one; `queued` and
-    `rendering` count what is being made in it, `unread` its messages that are new to this member or have changed since (100
-    at most; not what they wrote themselves).
+    `cover` is the placeholder of its newest picture (the base64 of a tiny WebP), `hue` (0–11) the colour of a session
+    without one; `queued` and `rendering` count what is being made in it, `unread` its messages that are new to this member
+    or have changed since (100 at most; not what they wrote themselves).
     """
 
     id: str
     title: str
     status: SessionStatus
     expires_at: datetime
-    cover_url: str | None
+    cover: str | None
     hue: int
     queued: int
     rendering: int
@@ -88,7 +88,7 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
             title=row["title"],
             status=row["state"],
             expires_at=row["expires_at"],
-            cover_url=None if row["cover_id"] is None else f"/files/{row['cover_id']}/thumbnail.webp",
+            cover=row["cover"],
             hue=colours.hue_of(row["id"]),
             queued=row["queued"],
             rendering=row["rendering"],

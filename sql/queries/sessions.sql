@@ -100,7 +100,7 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 -- newest; with `current_id` that one before all, with `session_ids` none but these. Only the newest 200 memberships and the
 -- user's own sessions with time left are considered, and of each session the last 100 changes: the time does not grow.
 SELECT w.user_id, s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state, s.expires_at,
-       (SELECT a.id FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' ORDER BY a.id DESC LIMIT 1) AS cover_id,
+       (SELECT a.placeholder FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' ORDER BY a.id DESC LIMIT 1) AS cover,
        own.queued, own.rendering,
        (SELECT count(*) FILTER (WHERE n.status <> 'deleted' AND (n.user_id IS DISTINCT FROM w.user_id OR n.kind <> 'text'))
           FROM (SELECT m.user_id, m.kind, m.status FROM messages m

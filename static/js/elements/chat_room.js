@@ -6,7 +6,10 @@ import { isComposing } from "../helpers/keys.js"
 import { readStored, writeStored } from "../helpers/storage.js"
 import { socket } from "../socket.js"
 
+// Wider than this a side is a column, else it is a popover above the stream: the list of sessions a drawer, the details
+// a sheet (static/css/room.css).
 const WIDE = matchMedia("(min-width: 75rem)")
+const SIDES = { sessions: WIDE, details: matchMedia("(min-width: 60rem)") }
 const RELOAD = new Set([4504, "viewer-changed"]) // the page is not for the person who is signed in now: fetch it again
 const CROWDED =
   "Too many tabs are open, yours or those of others behind your address. Close one, and this page connects by itself."
@@ -33,6 +36,12 @@ export class ChatRoom extends HTMLElement {
     document.addEventListener("click", this.onDialogClick)
     document.addEventListener("keydown", this.onKeydown)
     for (const type of ["dragover", "drop"]) this.addEventListener(type, this.onDrop)
+    for (const [id, wide] of Object.entries(SIDES)) {
+      const side = document.getElementById(id)
+      side.addEventListener("beforetoggle", this.onToggle)
+      side.addEventListener("toggle", this.onToggle)
+      wide.addEventListener("change", () => wide.matches && side.hidePopover())
+    }
     socket.start({ session: this.dataset.session, after: Number(this.dataset.seq) })
   }
 
@@ -56,6 +65,14 @@ export class ChatRoom extends HTMLElement {
   onDialogClick = (event) => {
     const dialog = event.target.closest?.("dialog.dialog")
     if (dialog && (event.target === dialog || event.target.closest('[data-action="close-dialog"]'))) dialog.close()
+  }
+
+  // While a side is open, what it covers takes no focus; the browser gives it back to the button when the side closes.
+  onToggle = ({ type, newState, target: side }) => {
+    const open = newState === "open"
+    if (open && type === "beforetoggle") return // the browser still has to note where the focus was
+    for (const covered of this.querySelectorAll(":scope > :is(.bar, .room__main)")) covered.inert = open
+    if (open) (side.querySelector("[aria-current]") ?? side.querySelector("button")).focus()
   }
 
   // By default the browser opens a dropped file in place of the page.

@@ -82,6 +82,7 @@ export class MessageList extends HTMLElement {
     const fresh = parse(html).firstElementChild
     const known = document.getElementById(fresh.id)
     const isNew = !known
+    bus.emit("message-received", fresh)
     // A change of a message that is not loaded comes with its page.
     const first = this.dataset.before && this.querySelector("chat-message")
     if (isNew && first && placeOf(fresh) < placeOf(first)) return socket.confirm(fresh.dataset.clientId)
@@ -89,7 +90,6 @@ export class MessageList extends HTMLElement {
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
-    bus.emit("message-rendered", message)
     socket.confirm(clientId)
     if (isNew && !this.#follower.following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
     if (isNew && authorKind !== "user" && status === "done") {

@@ -1,6 +1,7 @@
 // <session-list>: the newest sessions with what happens in each. The server sends the changes of the others; the current
 // one changes by the events of its own stream.
 import { bus } from "../bus.js"
+import { webpUrl } from "../helpers/blobs.js"
 import { setText, slot } from "../helpers/dom.js"
 import { initial } from "../helpers/text.js"
 import { now } from "../helpers/time.js"
@@ -21,8 +22,9 @@ export class SessionList extends HTMLElement {
         this.#change(this.#current, { title, status, expires }),
       ),
       socket.on("stats", ({ queued, rendering }) => this.#change(this.#current, { queued, rendering })),
-      bus.on("newest-picture", (url) => this.#showCover(this.#current, url)),
+      bus.on("newest-picture", (url) => this.#showPicture(this.#current, url)),
     ]
+    for (const row of this.querySelectorAll(".session-row")) this.#showCover(row, slot(row, "cover").dataset.cover)
     this.#timer = setInterval(() => this.#showAll(), TICK_MS)
     this.#showAll()
   }
@@ -42,7 +44,7 @@ export class SessionList extends HTMLElement {
 
   #receive(summaries, removed) {
     for (const each of summaries) {
-      const { id, title, status, expires_at: expires, cover_url: cover, hue, queued, rendering, unread } = each
+      const { id, title, status, expires_at: expires, cover, hue, queued, rendering, unread } = each
       const row = this.#row(id) ?? this.#insert(id)
       this.#change(row, { title, status, expires, queued, rendering, unread })
       this.#showCover(row, cover, hue)
@@ -65,13 +67,19 @@ export class SessionList extends HTMLElement {
     this.#show(row)
   }
 
-  #showCover(row, url, hue) {
-    const cover = slot(row, "cover")
-    cover.dataset.hue = hue ?? cover.dataset.hue
-    if (!url) setText(cover, initial(slot(row, "title").textContent))
-    else if (cover.querySelector("img")?.getAttribute("src") !== url) {
-      cover.replaceChildren(Object.assign(new Image(32, 32), { alt: "", src: url }))
-    }
+  // A cover in the page itself: a picture for each row would be a request for each.
+  #showCover(row, cover, hue) {
+    const place = slot(row, "cover")
+    place.dataset.hue = hue ?? place.dataset.hue
+    if (cover && place.dataset.cover === cover && place.querySelector("img")) return
+    place.dataset.cover = cover ?? ""
+    this.#showPicture(row, cover ? webpUrl(cover) : null)
+  }
+
+  #showPicture(row, url) {
+    const place = slot(row, "cover")
+    if (!url) setText(place, initial(slot(row, "title").textContent))
+    else place.replaceChildren(Object.assign(new Image(32, 32), { alt: "", src: url }))
   }
 
   #showAll() {

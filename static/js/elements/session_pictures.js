@@ -7,11 +7,12 @@ import { parse } from "../rendering.js"
 export class SessionPictures extends HTMLElement {
   #unsubscribe = null
   #fetching = false
+  #seqs = new Map()
   #more = null
 
   connectedCallback() {
     this.list = slot(this, "list")
-    this.#unsubscribe = bus.on("message-rendered", (message) => this.#follow(message))
+    this.#unsubscribe = bus.on("message-received", (message) => this.#follow(message))
     this.addEventListener("click", this.onClick)
     this.#more = new IntersectionObserver(([entry]) => entry.isIntersecting && this.#fetchMore(), {
       root: slot(this, "scroll"),
@@ -49,12 +50,16 @@ export class SessionPictures extends HTMLElement {
     bus.emit("open-picture", card)
   }
 
-  // What a message shows is what the list has of it.
+  // What a message shows, also one that the stream has not loaded, is what the list has of it; an older rendering changes
+  // nothing.
   #follow(message) {
+    const { id, seq } = message.dataset
+    if (this.#seqs.get(id) > Number(seq)) return
+    this.#seqs.set(id, Number(seq))
     const cards = [...message.querySelectorAll("generation-card[data-asset]")]
     const wanted = cards.filter((card) => !this.#onlyFavorites || card.dataset.favorite === "yes")
     const kept = new Set(wanted.map((card) => card.dataset.asset))
-    for (const item of this.list.querySelectorAll(`[data-message="${CSS.escape(message.dataset.id)}"]`)) {
+    for (const item of this.list.querySelectorAll(`[data-message="${CSS.escape(id)}"]`)) {
       if (!kept.has(item.dataset.picture)) item.remove()
     }
     for (const card of wanted) this.#place(card, message)
@@ -126,7 +131,7 @@ function newItem(card, message) {
     favorite: card.dataset.favorite,
   })
   link.href = `#message_${message.dataset.id}`
-  link.setAttribute("aria-label", message.prompt)
+  link.setAttribute("aria-label", message.querySelector(".message__prompt")?.textContent ?? "")
   link.firstElementChild.src = `/files/${card.dataset.asset}/thumbnail.webp`
   return item
 }
