@@ -1,5 +1,7 @@
 """The history of everything that somebody has had made, and the way from a picture to its place in a session."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -10,6 +12,7 @@ from starlette.routing import Route
 
 from chatserver import ids, messages
 from chatserver.generations import service as generations
+from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.state import State
 from chatserver.web import templating
@@ -44,17 +47,28 @@ async def show_history(request: Request) -> Response:
         limit=PAGE,
     )
     page = await _state(request).database.run_as(viewer.id, generations.history, query)
-    context = {"filters": filters, "generations": page.generations, "next": page.next, "first": query.before is None}
+    context = {
+        "filters": filters,
+        "batches": _batches(page.generations),
+        "next": page.next,
+        "first": query.before is None,
+    }
     return templating.render(request, "generations/history.html", context)
 
 
+def _batches(made: Sequence[Generation]) -> list[list[Generation]]:
+    """The generations of each message together, in their order: what was asked for at once, and its versions."""
+    return [list(batch) for _, batch in itertools.groupby(made, lambda generation: generation.message_id)]
+
+
 async def locate(request: Request) -> Response:
-    """Redirects to the message that holds a generation."""
+    """Redirects to a generation in its session: the page opens a picture that is done, and shows the message otherwise."""
     database, viewer = _state(request).database, require_viewer(request)
     generation_id = ids.parse(request.path_params["generation_id"])
     generation = await database.run_as(viewer.id, generations.find, generation_id)
     message = await database.run_as(viewer.id, messages.find, generation.message_id)
-    return RedirectResponse(f"/sessions/{message.session_id}#{templating.dom_id(message)}", status_code=303)
+    place = templating.dom_id(generation if generation.status == "done" else message)
+    return RedirectResponse(f"/sessions/{message.session_id}#{place}", status_code=303)
 
 
 def _filters(request: Request) -> Filters:

@@ -253,7 +253,7 @@ def test_an_invitation_that_is_gone_says_so() -> None:
 @pytest.mark.parametrize("status", ["queued", "model-loading", "rendering", "done", "failed", "cancelled"])
 @pytest.mark.parametrize("kind", ["image", "video"])
 def test_the_history_shows_every_status(status: str, kind: str) -> None:
-    shown = {"filters": Filters(), "next": None, "first": True, "generations": (generation(status, kind),)}
+    shown = {"filters": Filters(), "next": None, "first": True, "batches": [[generation(status, kind)]]}
     page = draw("generations/history.html", **shown)
     assert f'data-status="{status}"' in page
     assert ("The credit came back." in page) == (status == "failed")
@@ -261,7 +261,7 @@ def test_the_history_shows_every_status(status: str, kind: str) -> None:
 
 
 def test_an_empty_history_differs_from_one_without_a_match() -> None:
-    shown = {"generations": (), "next": None, "first": True}
+    shown = {"batches": [], "next": None, "first": True}
     assert "Nothing made yet" in draw("generations/history.html", filters=Filters(), **shown)
     assert "No match" in draw("generations/history.html", filters=Filters(q="x"), **shown)
     assert "No favourites yet" in draw("generations/history.html", filters=Filters(favorite="true"), **shown)

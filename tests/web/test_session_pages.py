@@ -162,6 +162,23 @@ async def test_the_history_lists_filters_and_leads_to_the_place(client: Client, 
     assert "Nothing made yet" in (await visit(client, "/history", eve))[1]
 
 
+async def test_the_history_says_the_prompt_of_a_batch_once_and_leads_to_a_picture_that_is_done(
+    client: Client, database: Database
+) -> None:
+    ada = await make_user(database)
+    session_id = await make_session(database, ada, "pro")
+    for count, prompt in ((3, "a quiet harbour"), (1, "a red fox")):
+        order = CreateGeneration(client_id=ids.new(), kind="image", prompt=prompt, count=count)
+        message = await database.run_as(ada, generations.create, session_id, order, SKETCH)
+    _, page = await visit(client, "/history", ada)
+    assert page.count('class="history-batch"') == 2
+    assert page.count("history-row--follows") == 2
+    generation_id = message.generations[0].id
+    await run_sql(database, "UPDATE generations SET status = 'done', finished_at = now() WHERE id = $1", generation_id)
+    where = f"/sessions/{session_id}#generation_{generation_id}"
+    assert await visit(client, f"/generations/{generation_id}", ada) == (303, where)
+
+
 async def test_the_history_is_paged(client: Client, database: Database) -> None:
     ada = await make_user(database)
     session_id = await make_session(database, ada, "pro")
@@ -174,9 +191,9 @@ async def test_the_history_is_paged(client: Client, database: Database) -> None:
     """
     await run_sql(database, statement, message.id)
     _, first = await visit(client, "/history", ada)
-    assert first.count('class="history-row"') == generation_pages.PAGE
+    assert first.count("<deletable-item") == generation_pages.PAGE
     older = re.search(r'href="(/history\?before=[^"]+)"', first)
     assert older
     _, second = await visit(client, older[1], ada)
-    assert second.count('class="history-row"') == 36 - generation_pages.PAGE
+    assert second.count("<deletable-item") == 36 - generation_pages.PAGE
     assert "Newest" in second

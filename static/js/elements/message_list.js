@@ -61,19 +61,22 @@ export class MessageList extends HTMLElement {
     if (action === "older") this.#fetchOlder()
   }
 
-  // #message_<id> in the address: older pages are fetched until the message is there.
+  // #message_<id> or #generation_<id> in the address: older pages are fetched until it is there; a picture is opened.
   onHashChange = async () => {
     const id = decodeURIComponent(location.hash.slice(1))
-    if (!id.startsWith("message_")) return
+    if (!/^(message|generation)_/.test(id)) return
     for (let page = 0; page < MOST_PAGES_FOR_A_LINK && !document.getElementById(id); page++) {
       if (!(await this.#fetchOlder())) break
     }
-    const message = document.getElementById(id)
+    const place = document.getElementById(id)
+    const message = place?.closest("chat-message")
     if (!message) return bus.emit("toast", { kind: "link", text: "That message is not in this session." })
     this.#follower.leave()
     message.scrollIntoView({ block: "center" })
     setFlag(message, "data-local-linked", true)
     setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
+    await null // until every element of the page listens
+    if (place.picture) bus.emit("open-picture", place)
   }
 
   /** Puts the rendered message of an event of type `message` into the stream. */

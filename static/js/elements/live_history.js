@@ -1,0 +1,37 @@
+// <live-history> around the rows of the history: while something in it is under way and the page is seen, its rows are
+// fetched again and those that have changed are replaced.
+
+const EVERY_MS = 3000
+const UNDER_WAY = ["queued", "model-loading", "rendering"].map((status) => `[data-status="${status}"][id]`).join()
+
+export class LiveHistory extends HTMLElement {
+  #timer = null
+
+  connectedCallback() {
+    this.#timer = setInterval(this.#update, EVERY_MS)
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer)
+  }
+
+  #update = async () => {
+    const waiting = [...this.querySelectorAll(UNDER_WAY)]
+    if (!waiting.length) return clearInterval(this.#timer)
+    if (document.hidden) return
+    const response = await fetch(location.href).catch(() => null)
+    if (!response?.ok) return
+    const page = new DOMParser().parseFromString(await response.text(), "text/html")
+    for (const row of waiting) this.#replace(row, page.getElementById(row.id))
+  }
+
+  // A row that has moved to another page is left as it is.
+  #replace(row, fresh) {
+    if (!fresh || fresh.dataset.status === row.dataset.status) return
+    const hadFocus = row.contains(document.activeElement)
+    row.replaceWith(document.adoptNode(fresh))
+    if (hadFocus) fresh.querySelector("a").focus({ preventScroll: true })
+  }
+}
+
+customElements.define("live-history", LiveHistory)

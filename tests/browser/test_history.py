@@ -1,0 +1,34 @@
+"""The history of what one has made, live, and the way from it to a picture."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.emulators.huggingface import Queue
+from tests.support.browser import signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+SMALL = {"width": 256, "height": 256}
+
+
+async def test_a_row_ends_while_one_looks_and_leads_to_its_picture(emulated_product, emulator, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    emulator.script("text-to-image", [Queue(steps=10_000)])
+    made = await chat.generates("a quiet lake", count=2, **SMALL)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/history")
+        rows = page.locator(".history-batch > li")
+        await expect(rows).to_have_count(2)
+        for generation in made["generations"]:
+            await chat.asks("generation.cancel", generation_id=generation["id"])
+        await expect(page.locator('.history-batch > li[data-status="cancelled"]')).to_have_count(2)
+        emulator.reset()
+        await chat.sees_ended(await chat.generates("a red kite", **SMALL))
+        await page.reload()
+        await page.click("text=a red kite")
+        await expect(page.locator("dialog.viewer")).to_be_visible()
+        await expect(page.locator("dialog.viewer")).to_contain_text("a red kite")
+    await chat.leaves()
