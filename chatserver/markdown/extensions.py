@@ -14,7 +14,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 # The longest address that becomes a link by itself.
 LONGEST_LINK = 2_000
 _ADDRESS = re.compile(
-    rf"https?://[^\s<>\"`\\^{{}}|\x00-\x1f\u202a-\u202e\u2066-\u2069]{{1,{LONGEST_LINK}}}", re.IGNORECASE
+    rf"https?://[^\s<>\"`\\^{{}}|\x00-\x1f\u202a-\u202e\u2066-\u2069\ufdd0]{{1,{LONGEST_LINK}}}", re.IGNORECASE
 )
 _SCHEME = re.compile(r"(?<![^\W_])https?\Z", re.IGNORECASE)
 # Punctuation at the end of an address belongs to the sentence around it.

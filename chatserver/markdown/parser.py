@@ -31,6 +31,9 @@ _ATTRIBUTES = mathematics.ATTRIBUTES | {
 }  # fmt: skip
 _SCHEMES = {"http", "https", "mailto"}
 
+# A character that is none, and stands for the place of the next words while the block is drawn.
+_MARK = "\ufdd0"
+
 # Lines as the parser divides them, the last one with or without its end.
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 # Blocks that an empty line closes.
@@ -68,6 +71,22 @@ class Document:
 def render(text: str, colour: Colour | None = None, scope: str = "") -> str:
     """A text as sanitised HTML."""
     return Document(text, scope).draw(colour)
+
+
+def draw_open(text: str) -> str:
+    """The block that is still being written, as sanitised HTML with `plain.OPEN_END` where its next words belong.
+
+    Empty where it has no such place: there is nothing in it yet, or its last words are no words (a half address).
+    """
+    written = plain.decided(text).replace(_MARK, "")
+    if not written.strip():
+        return ""
+    # Behind the end of a table's row there is no place but the next row.
+    for between in ("", "\n"):
+        before, mark, after = render(f"{written}{between}{_MARK}").partition(_MARK)
+        if mark and _MARK not in after and before.rfind("<") <= before.rfind(">"):
+            return before + plain.OPEN_END + after
+    return ""
 
 
 def closed_length(text: str) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 # A fenced block of these languages is an offer: the page adds a button to a prompt that makes the picture, and of the
 # assistant's `ask` it makes a button of each line, which asks it.
 OFFERS = ("prompt", "ask")
+# Where the words that follow an open block are to be written.
+OPEN_END = "<span data-tail></span>"
 # The bound on rendered HTML: so many bytes, and so many for each of the text. Code with a colour on every other word
 # takes eight times its length, a table of short cells six times, a formula of one fraction fifteen times.
 SLACK_BYTES = 2_000
@@ -24,6 +26,17 @@ _MARKS = re.compile(r"[\\`*_\[\]<>&~|$]|://|[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]")
 # a blank.
 _STARTS = re.compile(r"(?:^|\n)(?:[ #+\-=:]|[0-9]{1,9}[.)])| (?:\n|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
+
+
+# A line that may yet become something else than it looks like: a fence, an item, a rule, a heading, a row.
+_HALF_MARK = re.compile(r"[ \t]*(?:`+\w*|~+\w*|[-*+>#|=$]+|[0-9]{1,9}[.)]|\|[ \t|:-]*)[ \t]*")
+
+
+def decided(text: str) -> str:
+    """A growing text without what decides nothing at its end: line ends, and a last line that is only the half of a mark."""
+    kept = text.rstrip("\r\n")
+    begin = max(kept.rfind("\n"), kept.rfind("\r")) + 1
+    return kept[:begin].rstrip("\r\n") if _HALF_MARK.fullmatch(kept, begin) else kept
 
 
 def is_plain(text: str) -> bool:

@@ -17,7 +17,12 @@ class Draw(Struct, frozen=True):
 
 
 class Drawn(Struct, frozen=True):
-    """HTML, and how many characters of the text it covers. The first answer has no colours yet; a second one has."""
+    """HTML, and how many characters of the text it covers. The first answer has no colours yet; a second one has.
+
+    Of a growing text `open` is the rest as it would be drawn if nothing followed (`parser.draw_open`); empty where it cannot
+    be drawn.
+    """
 
     html: str
     length: int
+    open: str = ""

@@ -37,9 +37,13 @@ def work(task: bytes) -> Iterator[bytes]:
         document = Document(text, draw.scope)
         html = document.draw()
         known = [language for language in document.languages if highlighting.knows(language)]
+        rest = draw.text[length:]
+        unfinished = parser.draw_open(rest) if draw.growing else ""
+    if not plain.fits(unfinished, rest):
+        unfinished = ""
     if not plain.fits(html, text):
         html, known = plain.draw(text), []
-    yield msgspec.msgpack.encode(Drawn(html, length))
+    yield msgspec.msgpack.encode(Drawn(html, length, unfinished))
     if not known:
         return
     lacking = [language for language in known if not highlighting.is_loaded(language)]
@@ -48,7 +52,7 @@ def work(task: bytes) -> Iterator[bytes]:
     with time_limit:
         html = document.draw(highlighting.colour)
     if plain.fits(html, text):
-        yield msgspec.msgpack.encode(Drawn(html, length))
+        yield msgspec.msgpack.encode(Drawn(html, length, unfinished))
 
 
 def warm_up() -> None:

@@ -31,11 +31,13 @@ class ReplyJob(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What is written so far: the text, its finished blocks as HTML, and the UTF-16 code units that these cover."""
+    """What is written so far: the text, its finished blocks as HTML, and the UTF-16 code units that these cover; and the
+    block that is being written, as HTML."""
 
     text: str
     html: str
     closed: int
+    open: str = ""
 
 
 async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob | None:
@@ -67,6 +69,7 @@ async def save(tx: Transaction, reply: ReplyJob, draft: Draft) -> bool:
         text=draft.text,
         html=draft.html,
         closed=draft.closed,
+        open_html=draft.open,
         seq=seq,
         lease_seconds=tx.timing.lease,
     )

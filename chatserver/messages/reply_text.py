@@ -73,21 +73,25 @@ class ReplyText:
         """The text as it now is, published, with its finished blocks rendered."""
         self.send_delta()
         text = self.text
-        await self._render_finished(text)
-        return Draft(text, self._html, self._closed_units)
+        unfinished = await self._render_finished(text)
+        if not plain.fits(unfinished, text):
+            unfinished = ""
+        return Draft(text, self._html, self._closed_units, unfinished)
 
-    async def _render_finished(self, text: str) -> None:
+    async def _render_finished(self, text: str) -> str:
+        """Adds the blocks that are finished by now, and returns the one that is not."""
         if not self._is_renderable:
-            return
+            return ""
         tail = text[self._closed :]
         drawn = await self._markdown.render_finished(tail, self._reply.message_id)
         if drawn is None or not plain.fits(self._html + drawn.html, text):
             # What follows stays plain until the end, when the whole is rendered once more.
             self._is_renderable = False
-            return
+            return ""
         self._html += drawn.html
         self._closed += drawn.length
         self._closed_units += utf16_length(tail[: drawn.length])
+        return drawn.open
 
     async def render_whole(self, text: str) -> str:
         """The HTML of the ended reply, whose `text` is the written one without surrounding spaces, perhaps with a note.

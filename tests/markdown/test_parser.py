@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatserver.markdown import highlighting, parser
+from chatserver.markdown import highlighting, parser, plain
 from chatserver.messages.models import utf16_length
 from chatserver.runtime import paths
 
@@ -234,6 +234,40 @@ def test_what_is_no_formula_is_shown_as_it_was_written(tex):
         assert "math" not in [tag for tag, _ in reader.tags]
         assert tex in reader.words
         assert len(tex) > 2000 or "code" in [tag for tag, _ in reader.tags]
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("Hello **wo", "<p>Hello **wo@</p>\n"),
+        ("**bold** and\n", "<p><strong>bold</strong> and@</p>\n"),
+        ("- a\n- b", "<ul>\n<li>a</li>\n<li>b@</li>\n</ul>\n"),
+        ("- a\n-", "<ul>\n<li>a@</li>\n</ul>\n"),
+        ("```python\nx = 1\n``", '<pre><code data-language="python">x = 1@</code></pre>\n'),
+        ("text\n\n```py", "<p>text@</p>\n"),
+        ("```py", ""),
+        ("#", ""),
+        ("", ""),
+        ("https://exa", '<p><a href="https://exa" rel="noopener noreferrer nofollow">https://exa</a>@</p>\n'),
+    ],
+)
+def test_the_block_being_written_is_drawn_with_a_place_for_its_next_words(text, drawn):
+    assert undirected(parser.draw_open(text)).replace(plain.OPEN_END, "@") == drawn
+
+
+def test_a_table_being_written_looks_like_one():
+    for text in ("| a | b |\n|---|---|\n| 1 | 2 |\n", "| a | b |\n|---|---|\n| 1 | 2 |\n| 3"):
+        drawn = parser.draw_open(text)
+        assert drawn.count("<tr>") == 3 and f"{plain.OPEN_END}</td>" in drawn
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS)
+def test_what_is_being_written_is_drawn_with_all_its_words_and_one_place_for_more(text):
+    drawn = parser.draw_open(text)
+    assert drawn.count(plain.OPEN_END) == (1 if drawn else 0)
+    for tag, attributes in read(drawn.replace(plain.OPEN_END, "")).tags:
+        assert tag in parser.TAGS and set(attributes) <= ATTRIBUTES
 
 
 def test_a_block_of_mathematics_that_has_no_end_yet_is_code():

@@ -22,6 +22,8 @@ export class ChatMessage extends HTMLElement {
   #cancelDeletion = null
   #heardAt = 0
   #isSlow = false
+  #drawn = "" // the words of the tail as the server drew them, which are in no block yet
+  #shown = null
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -199,6 +201,7 @@ export class ChatMessage extends HTMLElement {
     }
     this.#showWaitingTime()
     this.#unsubscribe ??= socket.on("delta", (delta) => delta.message_id === this.dataset.id && this.#receive(delta))
+    ;[this.#drawn, this.#shown] = [tail.textContent, null]
     this.#writeTail()
   }
 
@@ -231,11 +234,26 @@ export class ChatMessage extends HTMLElement {
     this.#frame = 0
     const tail = this.querySelector("[data-tail]")
     if (!tail) return
-    const text = this.#buffer.textAfter(Number(tail.dataset.offset) + tail.textContent.length)
-    if (!text) return
-    if (tail.firstChild) tail.firstChild.appendData(text)
-    else tail.append(text)
+    const text = this.#drawn + this.#buffer.textAfter(Number(tail.dataset.offset) + this.#drawn.length)
+    if (text === this.#shown) return
+    this.#shown = text
+    showGrowing(tail, text)
   }
+}
+
+// The beginnings of marks are not shown: with the next letters they become a list, a heading, or the end of code.
+const HALF_MARK = /(^|\n)[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)[ \t]*$/
+const CODE_ENDS = /\n[`~]{3,}[ \t]*(?:\n|$)/
+
+// Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when drawn.
+function showGrowing(tail, text) {
+  const words = text.trimEnd().replace(HALF_MARK, "").trimEnd()
+  const box = tail.closest("pre, td, th")
+  const paragraphs = words.split(box?.localName === "pre" ? CODE_ENDS : /\n{2,}/)
+  if (box) paragraphs.length = 1 // what follows code or a table is shown when it is drawn
+  if (tail.closest("td, th")) paragraphs[0] = paragraphs[0].trimStart()
+  const gap = () => Object.assign(document.createElement("span"), { className: "message__gap" })
+  tail.replaceChildren(...paragraphs.flatMap((each, index) => (index ? [gap(), each] : [each])))
 }
 
 function codeBeside(button) {

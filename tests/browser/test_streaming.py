@@ -1,0 +1,86 @@
+"""A reply while it is written looks as it will when it is whole: nothing that is there already moves."""
+
+import itertools
+
+import pytest
+from playwright.async_api import expect
+
+from tests.emulators.huggingface import Stream
+from tests.support.browser import say, signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+TEXT = """First a paragraph of *some* words, **bold** ones too.
+
+Then another one, which is long enough to be read while it grows, word by word.
+
+- an item
+- another **item** with `code`
+- the last one
+
+```python
+def paint(boat):
+    return "red"
+```
+
+| boat | colour |
+|---|---|
+| one | red |
+| two | blue |
+
+## The end
+
+And a last line."""
+
+# In each frame: where each block begins and ends in the reply, and how high the whole is.
+WATCH = """() => {
+  const seen = (window.seen = [])
+  const look = () => {
+    const text = document.querySelector('chat-message[data-author-kind="assistant"] .message__text')
+    if (text) {
+      const blocks = [...text.children].flatMap((node) => ('open' in node.dataset ? [...node.children] : [node]))
+      const top = text.getBoundingClientRect().top
+      seen.push({
+        height: text.getBoundingClientRect().height,
+        blocks: blocks.filter((node) => node.localName !== 'span').map((node) => {
+          const { top: begin, bottom: end } = node.getBoundingClientRect()
+          return [node.localName, Math.round(begin - top), Math.round(end - top)]
+        }),
+        inside: blocks.at(-1)?.localName, html: text.innerHTML.slice(-300),
+      })
+    }
+    requestAnimationFrame(look)
+  }
+  look()
+}"""
+
+
+async def test_a_reply_grows_without_moving_what_is_there(emulated_product, emulator, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    emulator.script("chat", [Stream(TEXT, pause=0.08)])
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await page.evaluate(WATCH)
+        await say(page, "Tell me")
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        await expect(reply).to_have_attribute("data-status", "done", timeout=60_000)
+        seen = await page.evaluate("window.seen")
+        final = seen[-1]["blocks"]
+        # Every kind of block was seen as itself before the end.
+        assert {name for frame in seen[:-5] for name, _, _ in frame["blocks"]} >= {"p", "ul", "pre", "div"}
+        moved = [
+            (frame["blocks"][place], final[place])
+            for frame in seen
+            for place in range(len(frame["blocks"]) - 1)
+            if place < len(final) and abs(frame["blocks"][place][1] - final[place][1]) > 1
+        ]
+        assert moved == []
+        shrunk = [
+            (before["height"], after["height"], before["html"], after["html"])
+            for before, after in itertools.pairwise(seen)
+            # Half a row is a little higher in words than in its table; a jump of a paragraph's distance would be 12.
+            if after["height"] < before["height"] - 8
+        ]
+        assert shrunk == []
