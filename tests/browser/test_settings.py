@@ -1,0 +1,43 @@
+"""The settings show what was done, or refused, where it stands."""
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.support.browser import signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+IN_VIEW = """(each) => {
+  const { top, bottom } = each.getBoundingClientRect()
+  return top >= document.querySelector('.header').offsetHeight && bottom <= innerHeight
+}"""
+
+
+async def is_in_view(place: Locator) -> bool:
+    await expect(place).to_be_visible()
+    return bool(await place.evaluate(IN_VIEW))
+
+
+async def test_a_token_a_notice_and_a_mistake_are_in_view(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce("422")
+        page = await visitor.open("/settings")
+        await expect(page.locator("[aria-labelledby=sign-ins] .list__row")).to_have_count(1)
+        assert await page.locator("[aria-labelledby=sign-ins] .list__row").is_visible()
+
+        await page.fill("[name=token_name]", "My script")
+        await page.click("text=Make a token")
+        assert await is_in_view(page.locator("#new-token"))
+
+        await page.fill("[name=current_password]", "not the right one")
+        await page.fill("[name=new_password]", "a good long one")
+        await page.click("text=Change password")
+        await expect(page.locator("[name=current_password]")).to_be_focused()
+        assert await is_in_view(page.locator(".field__error:visible"))
+
+        await page.locator("[aria-labelledby=tokens] .button--danger").first.click()
+        await expect(page).to_have_url(f"{product.url}/settings#tokens")
+        assert await is_in_view(page.locator("#tokens"))
+        assert await is_in_view(page.locator("[aria-labelledby=tokens] .notice"))
