@@ -79,7 +79,7 @@ async def crash_a_node(machines, step, is_stored):
     assert await failing.process.wait() == -9
     if is_stored:
         # Others get it by the poll, although nobody lives who could have told them.
-        told = await other.sees(lambda message: message["text"] == step, patience=10)
+        told = await other.sees(lambda message: message["text"] == step)
     ada.product = survivor
     again = await ask(ada, session, survivor, step, client_id)
     if is_stored:
@@ -106,7 +106,7 @@ async def test_p3_p10_a_node_killed_in_the_middle_of_a_resume_leaves_nothing_out
     failing = await start_failing(machines, "resume")
     torn = SessionSocket(ada, session["id"], failing, "chat.v1.json")
     with contextlib.suppress(AssertionError):
-        await torn.connect(first.seq, patience=10)
+        await torn.connect(first.seq)
     assert await failing.process.wait() == -9
     await torn.is_closed()
     back = await ada.joins(session, after=max(first.seq, torn.seq))

@@ -64,7 +64,7 @@ async def flood(product, count, asks):
             sock.close()
 
 
-async def is_served(product, address, seconds=5):
+async def is_served(product, address, seconds=20):
     """Somebody at that address asks how the product is, and for a page, on connections of their own."""
     connector = aiohttp.TCPConnector(local_addr=(address, 0), force_close=True)
     timeout = aiohttp.ClientTimeout(total=seconds)

@@ -35,7 +35,7 @@ def presence(chat):
     return {user["name"]: user["connections"] for user in told[-1]}
 
 
-async def shows_presence(chat, wanted, patience=10):
+async def shows_presence(chat, wanted, patience=30):
     await chat.changed(lambda: presence(chat) == wanted, patience)
 
 

@@ -176,7 +176,7 @@ async def test_cancel_stops_the_work_and_returns_the_credit(database_url, tmp_pa
                 and event["generation_id"] == again["generations"][0]["id"]
                 and event["status"] == "rendering"
             ),
-            patience=10,
+            patience=20,
         )
         await chat.leaves()
 
@@ -189,7 +189,7 @@ async def test_p17_a_revoked_token_closes_its_sockets(product, ada):
     await ada.call("DELETE", f"/tokens/{other['id']}")
     own = next(token for token in (await ada.call("GET", "/tokens"))["tokens"])
     await ada.call("DELETE", f"/tokens/{own['id']}")
-    assert await chat.is_closed(patience=10) == 4501
+    assert await chat.is_closed() == 4501
     await chat.leaves()
 
 

@@ -94,7 +94,7 @@ async def test_a_deleted_message_can_be_brought_back_for_five_seconds(product, b
             await page.hover(f"#message_{message['id']}")
             await page.click(f'#message_{message["id"]} [data-action="delete"]')
         await page.click(f'#message_{first["id"]} [data-action="undo"]')
-        await expect(page.locator(f"#message_{second['id']}")).to_have_attribute("data-status", "deleted", timeout=9000)
+        await expect(page.locator(f"#message_{second['id']}")).to_have_attribute("data-status", "deleted")
         await expect(page.locator(f"#message_{first['id']}")).to_contain_text("keep me")
         await chat.leaves()
 

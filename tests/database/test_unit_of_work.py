@@ -36,7 +36,7 @@ async def sleep(tx, seconds):
 async def is_quick(database):
     began = time.monotonic()
     await asyncio.gather(*(database.run_system(count) for _ in range(3)))
-    return time.monotonic() - began < 1
+    return time.monotonic() - began < Timing().unit_deadline / 2
 
 
 async def test_a_verb_is_stored_and_then_announced(small, published):
@@ -97,7 +97,7 @@ async def test_a_closed_tab_does_not_undo_what_it_asked_for(small, published):
     await asyncio.sleep(0)
     unit.cancel()
     await asyncio.wait([unit])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not published:
             await asyncio.sleep(0.005)
     assert await small.run_system(count) == 1

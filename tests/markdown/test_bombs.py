@@ -4,11 +4,8 @@ Every lexer and every kind of block × a corpus of bombs, through the real child
 """
 
 import asyncio
-import contextlib
 import html
 import re
-import time
-from collections.abc import AsyncIterator
 
 import pytest
 from pygments.lexers import get_all_lexers
@@ -17,38 +14,11 @@ from chatserver.markdown import parser, plain, renderer
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.processes.pool import Pool
 from tests.markdown import bombs
+from tests.support.loop_watch import LOOP_SECONDS, watching
 
-# P18 and the alarm of `standstill`: nobody waits longer than this for the loop.
-LOOP_SECONDS = 0.1
 # Bombs for each lexer; which of them goes round with its number.
 FOR_EACH_LEXER = 2
 LANGUAGES = sorted({aliases[0] for _, aliases, _, _ in get_all_lexers(plugins=False) if aliases})
-
-
-class Ticker:
-    """`busiest` is the most CPU time that this thread took between two turns of the loop: the machine's own lateness
-    is none of it."""
-
-    def __init__(self) -> None:
-        self.busiest, self.turns = 0.0, 0
-
-    async def run(self) -> None:
-        before = time.thread_time()
-        while True:
-            await asyncio.sleep(0.005)
-            now = time.thread_time()
-            self.busiest, before, self.turns = max(self.busiest, now - before), now, self.turns + 1
-
-
-@contextlib.asynccontextmanager
-async def watched() -> AsyncIterator[Ticker]:
-    ticker = Ticker()
-    running = asyncio.create_task(ticker.run())
-    try:
-        yield ticker
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +40,10 @@ async def draw_all(two, texts, check):
         for text in half:
             check(text, await one.render(text, "eve"))
 
-    async with watched() as ticker:
+    async with watching() as loop:
         await asyncio.gather(draw_half(two[0], texts[::2]), draw_half(two[1], texts[1::2]))
-    assert ticker.busiest < LOOP_SECONDS
-    assert ticker.turns > 20
+    assert loop.busiest < LOOP_SECONDS
+    assert loop.turns > 20
 
 
 def fits(text, drawn):
@@ -102,11 +72,11 @@ async def test_every_kind_of_block_is_bounded_over_a_corpus_of_bombs(two):
 
 
 async def test_a_growing_text_is_bounded_over_a_corpus_of_bombs(two):
-    async with watched() as ticker:
+    async with watching() as loop:
         for text in bombs.messages():
             drawn = await two[0].render_finished(f"{text}\n\nmore", "eve")
             assert drawn is None or plain.fits(drawn.html, text)
-    assert ticker.busiest < LOOP_SECONDS
+    assert loop.busiest < LOOP_SECONDS
 
 
 def test_the_corpus_would_hold_up_a_process_without_a_budget():

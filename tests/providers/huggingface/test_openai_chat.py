@@ -434,9 +434,9 @@ async def test_a_server_that_keeps_the_line_after_its_last_word_has_ended(huggin
 
 
 async def test_a_slow_model_may_take_its_time_until_it_begins(huggingface: Emulator):
-    limits = ChatLimits(total_seconds=20, first_token_seconds=10, silence_seconds=0.3)
+    limits = ChatLimits(total_seconds=20, first_token_seconds=30, silence_seconds=0.8)
     chat = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "m", "x", limits=limits)
-    huggingface.script("chat", [Ok(1.0)])
+    huggingface.script("chat", [Ok(1.6)])
     assert (await answer(chat))[0] == MARKDOWN
     await chat.close()
 

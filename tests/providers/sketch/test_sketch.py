@@ -18,9 +18,14 @@ from chatserver import config
 from chatserver.errors import BadParameters, ProviderDown, SimulatedFailure
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.sketch.provider import Sketch, _should_fail
+from tests.support.loop_watch import LOOP_SECONDS, watching
 from tests.support.recipes import provider_request
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+# Half of what a paced picture takes: whatever ends it does not wait for its end.
+AT_ONCE_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,7 @@ def pixels(data: bytes, size=None) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BOX) if size else image, dtype=np.int16)
 
 
-async def until(condition, seconds=5.0):
+async def until(condition, seconds=30.0):
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)
@@ -223,18 +228,10 @@ async def test_who_has_to_wait_for_a_painter_is_told_so(paced):
 
 
 async def test_the_loop_is_never_blocked_while_it_draws(sketch):
-    lags = []
-
-    async def watch():
-        while True:
-            begun = time.perf_counter()
-            await asyncio.sleep(0.01)
-            lags.append(time.perf_counter() - begun - 0.01)
-
-    watcher = asyncio.create_task(watch())
-    await steps_of(sketch, asked(width=512, height=512))
-    watcher.cancel()
-    assert sorted(lags)[int(len(lags) * 0.98)] < 0.1
+    async with watching() as loop:
+        await steps_of(sketch, asked(width=512, height=512))
+    assert loop.busiest < LOOP_SECONDS
+    assert loop.turns > 20
 
 
 # Simulated failures -------------------------------------------------------------------------------------------------
@@ -291,7 +288,7 @@ async def test_closing_the_run_ends_the_drawing_at_once(paced):
     (pid,) = paced.pids
     before = time.monotonic()
     await run.aclose()
-    assert time.monotonic() - before < 0.5
+    assert time.monotonic() - before < AT_ONCE_SECONDS
     assert not psutil.pid_exists(pid)
     assert paced.pids == []
 
@@ -304,7 +301,7 @@ async def test_a_cancelled_task_ends_the_drawing(paced):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not psutil.pid_exists(pid), 0.5)
+    await until(lambda: not psutil.pid_exists(pid), AT_ONCE_SECONDS)
 
 
 async def test_a_killed_process_is_provider_down_and_the_next_picture_works():
@@ -326,7 +323,8 @@ async def test_a_process_killed_while_idle_is_replaced_without_an_error():
         await steps_of(provider, asked(width=64, height=64))
         (pid,) = provider.pids
         os.kill(pid, signal.SIGKILL)
-        await until(lambda: not psutil.pid_exists(pid))
+        # Not only the process is gone: the loop has been told.
+        await until(lambda: not provider._pool.warm and not psutil.pid_exists(pid))
         assert isinstance((await steps_of(provider, asked(width=64, height=64)))[-1], Finished)
     finally:
         await provider.close()
