@@ -14,7 +14,8 @@ from chatserver.providers.digital_source import digital_source
 class Asset(Struct, frozen=True, kw_only=True):
     """A stored file. Sizes in pixels and bytes; addresses are stable and checked on each request.
 
-    `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded.
+    `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded; `hue` is that of most
+    of its colour in OKLCH (0–359; None where it is grey).
     """
 
     id: str
@@ -31,6 +32,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     placeholder: str
     favorite: bool
     duration_seconds: float | None = None
+    hue: int | None = None
 
     @property
     def srcset(self) -> str:
@@ -61,6 +63,7 @@ class Asset(Struct, frozen=True, kw_only=True):
             placeholder=row["placeholder"],
             favorite=row["favorite"],
             duration_seconds=row["duration_seconds"],
+            hue=row["hue"],
         )
 
 

@@ -43,6 +43,7 @@ async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture
         storage_key=base + extension,
         thumbnail_key=thumbnail_key(base),
         placeholder=file.placeholder,
+        hue=file.hue,
         duration_seconds=file.duration_seconds if isinstance(file, Clip) else None,
         fingerprint=file.fingerprint,
     )
@@ -60,6 +61,12 @@ async def store(tx: Transaction, asset_id: str) -> None:
 async def find(tx: Transaction, asset_id: str) -> Asset:
     """One file as people see it; NotFound where it does not exist or the user may not see it."""
     return Asset.from_row(await _find(tx, asset_id))
+
+
+async def newest_hue(tx: Transaction, session_id: str) -> int | None:
+    """The hue (OKLCH, 0–359) of the session's newest file that is not grey."""
+    hue: int | None = await tx.fetch_value("assets.newest_hue", session_id=session_id)
+    return hue
 
 
 async def find_file(tx: Transaction, asset_id: str) -> StoredFile:

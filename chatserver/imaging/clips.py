@@ -12,7 +12,7 @@ from PIL import Image
 
 from chatserver.imaging import containers, size_limits, xmp
 from chatserver.imaging.fingerprints import fingerprint
-from chatserver.imaging.pictures import WARM_UP, Unreadable, check_size, is_avif, placeholder, thumbnail
+from chatserver.imaging.pictures import WARM_UP, Unreadable, check_size, hue, is_avif, placeholder, thumbnail
 from chatserver.imaging.protocol import Clip, Provenance
 from chatserver.processes import preloading
 
@@ -60,6 +60,7 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         placeholder=placeholder(poster),
         duration_seconds=round(duration, 3),
         fingerprint=fingerprint(poster),
+        hue=hue(poster),
     )
 
 

@@ -13,6 +13,7 @@ from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
 
 from chatserver.imaging import marks, size_limits, xmp
 from chatserver.imaging.fingerprints import fingerprint
+from chatserver.imaging.hues import dominant_hue
 from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
@@ -97,6 +98,7 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         thumbnail=thumbnail(image, provenance),
         placeholder=placeholder(image),
         fingerprint=fingerprint_of(image),
+        hue=hue(image),
     )
 
 
@@ -167,6 +169,11 @@ def placeholder(image: Image.Image) -> str:
     """The base64 of a WebP of at most 24 pixels a side."""
     tiny = _within(_on_white(image), PLACEHOLDER_SIDE)
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
+
+
+def hue(image: Image.Image) -> int | None:
+    """The hue of most of its colour, 0–359; None where it is grey."""
+    return dominant_hue(_within(_on_white(image), PLACEHOLDER_SIDE))
 
 
 def format_of(data: bytes) -> str:

@@ -65,7 +65,8 @@ ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture | Insp
 
 class Picture(Struct, frozen=True, kw_only=True):
     """A verified picture. `data` is a PNG, sizes are in pixels, `thumbnail` a WebP of at most 512 pixels a side,
-    `placeholder` the base64 of a WebP of at most 24 pixels a side, `fingerprint` see `imaging.fingerprints`."""
+    `placeholder` the base64 of a WebP of at most 24 pixels a side, `fingerprint` see `imaging.fingerprints`, `hue` that of
+    most of its colour (OKLCH, 0–359; None where it is grey)."""
 
     data: bytes
     content_type: str
@@ -75,10 +76,11 @@ class Picture(Struct, frozen=True, kw_only=True):
     thumbnail: bytes
     placeholder: str
     fingerprint: str | None = None
+    hue: int | None = None
 
 
 class Clip(Struct, frozen=True, kw_only=True):
-    """A verified clip: WebM or MP4 with one video stream. `thumbnail` and `placeholder` show its poster frame."""
+    """A verified clip: WebM or MP4 with one video stream. `thumbnail`, `placeholder` and `hue` are its poster frame's."""
 
     data: bytes
     content_type: str
@@ -89,6 +91,7 @@ class Clip(Struct, frozen=True, kw_only=True):
     placeholder: str
     duration_seconds: float
     fingerprint: str | None = None
+    hue: int | None = None
 
 
 class Inspection(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from chatserver import ids, messages, plans, sessions, users
 from chatserver.assets import pictures
+from chatserver.assets import service as assets
 from chatserver.assets.pictures import PicturesPage
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
@@ -41,6 +42,7 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     summaries: list[SessionSummary]
     messages: list[Message]
     before: str | None
+    hue: int | None
     stats: StatsChanged
     pictures: PicturesPage
     preferences: Preferences
@@ -64,6 +66,7 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
         summaries=await sessions.list_summaries(tx, viewer_id, session_id),
         messages=older.messages,
         before=older.before,
+        hue=await assets.newest_hue(tx, session_id),
         stats=stats[session_id],
         pictures=await pictures.list_of_session(tx, session_id),
         preferences=await users.preferences(tx, viewer_id),

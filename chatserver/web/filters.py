@@ -13,6 +13,9 @@ from chatserver.text import graphemes
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left", "moment"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
 
+# The accents of static/css/accents.css are so far apart.
+ACCENT_DEGREES = 15
+
 
 class Amount(Protocol):
     """An amount in units of an ISO 4217 currency, as plans have it."""
@@ -80,6 +83,11 @@ def isolate(text: str) -> str:
     return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(each) in {"R", "AL"} for each in text) else text
 
 
+def accent(hue: int) -> int:
+    """The accent nearest to a hue of 0–359 degrees: its number in static/css/accents.css."""
+    return round(hue / ACCENT_DEGREES) % (360 // ACCENT_DEGREES)
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "iso": iso,
@@ -87,6 +95,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "duration": duration,
     "count_of": count,
+    "accent": accent,
     "hue": colours.hue_of,
     "initial": graphemes.initial,
     "isolate": isolate,

@@ -42,7 +42,7 @@ def _transforms(config: Config) -> dict[str, Transform]:
         path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
     }
     transforms["css/app.css"] = lambda path: (
-        f"{bundle.stylesheet(path)}\n@layer tokens {{ :root {{ --accent-hue: {config.accent}; }} }}\n"
+        f"{bundle.stylesheet(path)}\n@layer tokens {{ :root:not([data-accent]) {{ --accent-hue: {config.accent}; }} }}\n"
     )
     return transforms
 

@@ -7,15 +7,20 @@ SELECT session_id, user_id, kind, prompt FROM generations WHERE id = :generation
 -- name: stage
 -- A row, made before its bytes are stored. The same attempt may stage again until the row is shown.
 INSERT INTO assets (id, session_id, user_id, generation_id, attempt, kind, content_type, width, height, bytes, sha256,
-                    filename, storage_key, thumbnail_key, placeholder, duration_seconds, fingerprint)
+                    filename, storage_key, thumbnail_key, placeholder, duration_seconds, fingerprint, hue)
 VALUES (:id, :session_id, :user_id, :generation_id, :attempt, :kind, :content_type, :width, :height, :bytes, :sha256,
-        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds, fingerprint_bits(:fingerprint))
+        :filename, :storage_key, :thumbnail_key, :placeholder, :duration_seconds, fingerprint_bits(:fingerprint),
+        :hue)
 ON CONFLICT (storage_key) DO UPDATE
    SET content_type = excluded.content_type, width = excluded.width, height = excluded.height, bytes = excluded.bytes,
        sha256 = excluded.sha256, placeholder = excluded.placeholder, duration_seconds = excluded.duration_seconds,
-       fingerprint = excluded.fingerprint, created_at = now()
+       fingerprint = excluded.fingerprint, hue = excluded.hue, created_at = now()
  WHERE assets.status = 'staged'
 RETURNING id, storage_key, thumbnail_key;
+
+-- name: newest_hue
+-- The hue of a session's newest picture or clip that has one.
+SELECT hue FROM assets WHERE session_id = :session_id AND status = 'stored' AND hue IS NOT NULL ORDER BY id DESC LIMIT 1;
 
 -- name: store
 -- Shows an asset, whose bytes are stored now. No row where the sweeper has removed it as abandoned.

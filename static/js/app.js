@@ -31,6 +31,7 @@ import "./elements/session_deletion.js"
 import "./elements/chat_room.js"
 import { installServiceWorker } from "./helpers/service_worker.js"
 import { guardViewer } from "./helpers/viewer_guard.js"
+import "./accent.js"
 import "./notifications.js"
 import "./reading.js"
 

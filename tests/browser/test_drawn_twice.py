@@ -50,7 +50,8 @@ OUTLINE = """() => {
     const words = attributes.map(({ name, value }) => ` ${name}="${value}"`).sort().join('')
     return [`${pad}<${node.localName}${words}>`, ...[...node.childNodes].flatMap((each) => outline(each, depth + 1))]
   }
-  return outline(document.querySelector('[data-slot="messages"]'), 0).join('\\n')
+  const accent = `accent ${document.documentElement.dataset.accent}\\n`
+  return accent + outline(document.querySelector('[data-slot="messages"]'), 0).join('\\n')
     .replace(/(Queued|model|Rendering), .*/g, '$1')
 }"""
 # What the sidebar counts; not the clocks.

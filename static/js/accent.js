@@ -1,0 +1,9 @@
+// The page has the accent of its newest picture (static/css/accents.css), as the server drew it; here it follows.
+import { socket } from "./socket.js"
+
+socket.on("message", () => {
+  const pictures = [...document.querySelectorAll("message-list [data-accent]")]
+  if (!pictures.length) return
+  const newest = pictures.reduce((one, other) => (one.dataset.asset > other.dataset.asset ? one : other))
+  document.documentElement.dataset.accent = newest.dataset.accent
+})
