@@ -102,8 +102,8 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 SELECT w.user_id, s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state, s.expires_at,
        (SELECT a.placeholder FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' ORDER BY a.id DESC LIMIT 1) AS cover,
        own.queued, own.rendering,
-       (SELECT count(*) FILTER (WHERE n.status <> 'deleted' AND (n.user_id IS DISTINCT FROM w.user_id OR n.kind <> 'text'))
-          FROM (SELECT m.user_id, m.kind, m.status FROM messages m
+       (SELECT count(*) FILTER (WHERE n.status <> 'deleted' AND NOT n.hidden AND (n.user_id IS DISTINCT FROM w.user_id OR n.kind <> 'text'))
+          FROM (SELECT m.user_id, m.kind, m.status, m.hidden FROM messages m
                  WHERE m.session_id = s.id AND m.seq > coalesce(
                        (SELECT r.seen_seq FROM session_reads r WHERE r.session_id = s.id AND r.user_id = w.user_id), 0)
                  ORDER BY m.seq DESC LIMIT 100) AS n) AS unread
