@@ -17,17 +17,19 @@ export class SessionFinder extends HTMLElement {
     this.removeEventListener("finder-choice", this.onChoice)
   }
 
-  async #open() {
-    try {
-      await import(this.dataset.module)
-    } catch {
-      return bus.emit("toast", { kind: "finder", text: UNREACHABLE })
-    }
+  // Open at once, so that what is typed meanwhile is in its field when the script has come.
+  #open() {
     const template = this.querySelector(":scope > template")
     if (template) template.replaceWith(document.importNode(template.content, true))
-    const dialog = this.querySelector("dialog")
-    if (!dialog.open) dialog.showModal()
-    this.querySelector("finder-panel").show()
+    const [dialog, panel, field] = ["dialog", "finder-panel", "input"].map((name) => this.querySelector(name))
+    if (dialog.open) return
+    field.value = ""
+    dialog.showModal()
+    panel.show?.()
+    import(this.dataset.module).catch(() => {
+      dialog.close()
+      bus.emit("toast", { kind: "finder", text: UNREACHABLE })
+    })
   }
 
   onChoice = ({ detail: choice }) => {

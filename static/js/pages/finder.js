@@ -14,13 +14,12 @@ class FinderPanel extends HTMLElement {
     this.addEventListener("input", () => this.#search(PAUSE_MS))
     this.addEventListener("keydown", (event) => this.#onKeydown(event))
     this.addEventListener("click", (event) => this.#choose(event.target.closest("[role=option]"), event))
+    this.show()
   }
 
-  /** Begins anew, with the newest sessions and all actions. */
+  /** Shows what its field's words find: without any, the newest sessions and all actions. */
   show() {
-    this.#field.value = ""
     this.#search(0)
-    this.#field.focus()
   }
 
   get #field() {
