@@ -42,6 +42,8 @@ STANDING = """(setting) => {
   return { above: bottom <= chip.top, near: chip.top - bottom < 16 && left < chip.right && right > chip.left,
     inside: left >= 0 && top >= 0 && right <= innerWidth }
 }"""
+GROUNDS = """(selectors) => new Set(
+  selectors.map((each) => getComputedStyle(document.querySelector(each)).backgroundColor)).size"""
 STANDS = {"above": True, "near": True, "inside": True}
 
 
@@ -115,6 +117,7 @@ async def test_each_chip_opens_its_choices_above_it_and_shows_what_was_chosen(pr
 
         tinted = page.locator(".setting[data-local-changed]:visible")
         await expect(tinted).to_have_count(0)
+        assert asked == []
         for setting in ("ratio", "size", "count", "style", "more"):
             await page.click(f"[data-setting={setting}]")
             await expect(page.locator(f"#setting-{setting} input").first).to_be_visible()
@@ -133,6 +136,12 @@ async def test_each_chip_opens_its_choices_above_it_and_shows_what_was_chosen(pr
         await expect(page.locator("[data-setting=size]")).to_have_text("512")
         await expect(tinted).to_have_text(["3:2", "512", "×2"])
         await expect(page.locator(SEND)).to_have_text("Create 2 · 2 of 8 credits")
+
+        # With forced colours, too, what was chosen differs from what was not.
+        await page.emulate_media(forced_colors="active")
+        assert await page.evaluate(GROUNDS, ["[data-setting=ratio]", "[data-setting=style]"]) == 2
+        assert await page.evaluate(GROUNDS, ["#setting-count label:has(:checked)", "#setting-count label"]) == 2
+        await page.emulate_media(forced_colors="none")
 
         # With the keyboard: arrows choose and leave it open, Enter takes the choice and sends nothing.
         style = page.locator("[data-setting=style]")

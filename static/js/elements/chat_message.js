@@ -33,7 +33,7 @@ export class ChatMessage extends HTMLElement {
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
     this.#stopStreaming()
-    bus.emit("reply-streaming", { id: this.dataset.id, streaming: false })
+    this.#tellStreaming(false)
   }
 
   /** The prompt of its pictures or clips; empty for a message in words. */
@@ -46,18 +46,18 @@ export class ChatMessage extends HTMLElement {
     setFlag(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
     const asked = document.getElementById(`message_${this.dataset.replyTo}`)
     if (asked) setFlag(this, "data-local-answers-me", asked.dataset.authorId === viewer())
+    this.#tellStreaming(this.dataset.status === "streaming")
     this.#addButtons()
     if (this.dataset.status === "streaming") this.#startStreaming()
     else this.#stopStreaming()
-    if (this.#answersMe) bus.emit("reply-streaming", { id: this.dataset.id, streaming: this.dataset.status === "streaming" })
     // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
     for (const part of this.querySelectorAll("generation-stack, generation-card, local-time")) part.rendered?.()
   }
 
-  // Whether it is a reply to a question of whoever reads this.
-  get #answersMe() {
-    const question = document.getElementById(`message_${this.dataset.replyTo}`)
-    return question?.dataset.authorId === viewer()
+  // Only who asked can stop a reply from the composer.
+  #tellStreaming(streaming) {
+    const mine = this.hasAttribute("data-local-answers-me")
+    if (mine) bus.emit("reply-streaming", { id: this.dataset.id, streaming })
   }
 
   /** Shows that it was not sent, why, and what its author can do. */
