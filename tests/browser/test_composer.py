@@ -253,7 +253,7 @@ async def test_without_credits_a_prompt_waits_and_can_be_edited_and_the_next_pla
 async def test_the_button_and_escape_stop_the_answer_to_ones_own_question(emulated_product, emulator, browser) -> None:
     ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
     session = await ada.buys("pro")
-    emulator.script("chat", [Stream("word " * 4000, pause=0.01)])
+    emulator.script("chat", [Stream("word " * 9000, pause=0.01) for _ in range(3)])
     streaming = 'chat-message[data-status="streaming"]'
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)

@@ -55,7 +55,6 @@ export class MessageComposer extends HTMLElement {
     this.form.addEventListener("submit", this.onSubmit)
     this.form.addEventListener("input", this.onInput)
     this.field.addEventListener("compositionend", this.onInput)
-    this.form.addEventListener("change", () => this.#show())
     this.field.addEventListener("keydown", this.onKeydown)
     this.field.addEventListener("paste", this.onPaste)
     this.#restore()
