@@ -44,9 +44,11 @@ HEADERS = {
     "Cache-Control": "private, no-cache",
     "Accept-Ranges": "bytes",
     "X-Content-Type-Options": "nosniff",
-    # A file opened directly is shown by the browser's viewer, which lays it out with styles of its own, and cannot run
-    # anything.
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
+    # A file opened directly is shown by the browser's viewer, which lays it out with styles of its own and loads a clip
+    # as from its own site, and cannot run anything.
+    "Content-Security-Policy": (
+        "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
+    ),
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 

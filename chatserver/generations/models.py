@@ -138,6 +138,35 @@ class Generation(Struct, frozen=True, kw_only=True):
         )
 
 
+class Stack(Struct, frozen=True):
+    """A picture of a message with its later versions, newest first. `number` counts the stacks of the message from 1."""
+
+    id: str
+    number: int
+    generations: tuple[Generation, ...]
+
+    @property
+    def versions(self) -> list[Generation]:
+        """Those that show something: finished ones, and those that are being made."""
+        return [each for each in self.generations if each.status not in {"failed", "cancelled"}]
+
+    @property
+    def ended(self) -> Generation | None:
+        """The newest one, where it failed or was cancelled; what became of earlier ones is past."""
+        newest = self.generations[0]
+        return newest if newest.status in {"failed", "cancelled"} else None
+
+    @property
+    def running(self) -> list[Generation]:
+        """Those that have not ended."""
+        return [each for each in self.generations if each.status not in ENDED]
+
+    @property
+    def done(self) -> list[Generation]:
+        """Those with a file."""
+        return [each for each in self.generations if each.status == "done" and each.assets]
+
+
 class GenerationJob(Struct, frozen=True, kw_only=True):
     """A claimed generation: what to make, with which permit, and the attempt that fences every later write.
 

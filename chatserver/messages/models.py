@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
-from chatserver.generations.models import LONG_AGO, Generation
+from chatserver.generations.models import LONG_AGO, Generation, Stack
 from chatserver.identity import colours
 from chatserver.markdown import plain as markdown
 from chatserver.markdown.plain import OPEN_END
@@ -118,15 +118,15 @@ class Message(Struct, frozen=True, kw_only=True):
         return (self.place or self.id, self.id)
 
     @property
-    def stacks(self) -> list[list[Generation]]:
-        """The generations as they are shown: side by side by number, each with its later versions, newest first."""
+    def stacks(self) -> list[Stack]:
+        """The generations as they are shown: side by side by number, each with its later versions."""
         stacks: dict[str, list[Generation]] = {}
         roots: dict[str, str] = {}
         for generation in self.generations:
             root = roots.get(generation.parent_id or "", generation.id)
             roots[generation.id] = root
             stacks.setdefault(root, []).insert(0, generation)
-        return list(stacks.values())
+        return [Stack(root, number, tuple(made)) for number, (root, made) in enumerate(stacks.items(), start=1)]
 
     @classmethod
     def from_row(cls, row: Row, generations: Sequence[Generation], owner_id: str | None = None) -> "Message":

@@ -21,9 +21,9 @@ import "./elements/message_composer.js"
 import "./elements/deferred_prompt.js"
 import "./elements/generation_card.js"
 import "./elements/generation_stack.js"
+import "./elements/generation_batch.js"
 import "./elements/chat_message.js"
 import "./elements/message_list.js"
-import "./elements/picture_viewer.js"
 import "./elements/invite_panel.js"
 import "./elements/removed_list.js"
 import "./elements/remove_member.js"
@@ -34,6 +34,7 @@ import { guardViewer } from "./helpers/viewer_guard.js"
 import "./accent.js"
 import "./notifications.js"
 import "./reading.js"
+import "./lightbox.js"
 
 guardViewer()
 installServiceWorker()

@@ -27,11 +27,13 @@ function setIdentity(message, { client_id: clientId }) {
 function fillStacks(message, { count = 1, width = 512, height = 512 }) {
   const stacks = slot(message, "stacks")
   const [first] = stacks.children
+  stacks.closest("generation-batch").dataset.shown = count
   first.removeAttribute("id")
   const card = first.querySelector("generation-card")
   card.removeAttribute("id")
   Object.assign(card.dataset, { created: message.dataset.created, width, height })
-  Object.assign(card.querySelector("canvas"), { width, height })
-  stacks.dataset.count = count
-  for (let index = 1; index < count; index++) stacks.append(first.cloneNode(true))
+  for (let number = 2; number <= count; number++) {
+    stacks.append(first.cloneNode(true))
+    stacks.lastElementChild.querySelector("generation-card").ariaLabel = card.ariaLabel.replace("1", number)
+  }
 }

@@ -102,19 +102,25 @@ async def test_one_picture_is_deleted_where_it_stands_and_everyone_sees_it_go(pr
     first, second = [f"#generation_{each['id']}" for each in message["generations"]]
     async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         page, guest = await visitor.open_session(session), await visit.open_session(session)
-        await expect(guest.locator('[data-action="remove"]').first).to_be_hidden()
+        await guest.hover(first)
+        await guest.click(f'{first} [data-action="menu"]')
+        await expect(guest.locator('.picture-menu [data-action="copy-link"]')).to_be_visible()
+        await expect(guest.locator('.picture-menu [data-action="remove"]')).to_be_hidden()
+        await guest.keyboard.press("Escape")
         await guest.click(f'{first} [data-action="open"]')
         await expect(guest.locator("dialog.viewer")).to_be_visible()
 
         await page.hover(first)
         await shot(page, "picture-tools")
-        await page.click(f'{first} [data-action="remove"]')
+        await page.click(f'{first} [data-action="menu"]')
+        await page.click('.picture-menu [data-action="remove"]')
         await expect(page.locator(f'{first} [data-action="keep"]')).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(page.locator(f"{first} img.tile__picture")).to_be_visible()
 
         await page.hover(first)
-        await page.click(f'{first} [data-action="remove"]')
+        await page.click(f'{first} [data-action="menu"]')
+        await page.click('.picture-menu [data-action="remove"]')
         await expect(page.locator(f'{first} [data-action="keep"]')).to_be_focused()
         # What takes long comes where nothing has to be pressed within the five seconds.
         await shot(page, "picture-undo")

@@ -11,12 +11,13 @@ MARKDOWN = "A **list**:\n\n- one\n- two\n\n```python\nprint('hello')\n```\n\n| a
 
 # The stream as lines, without what differs in time or in memory: blob addresses, seconds, a picture's way in.
 STREAM = """() => {
-  const passing = '[data-slot="preview"], [data-slot="words"], [data-slot="time"], [data-slot="bar"]'
+  const passing = '[data-slot="preview"], [data-slot="words"], [data-slot="stage"], [data-slot="bar"]'
+  const own = ['data-local-loaded', 'data-local-alone', 'style']
   const line = ({ name, value }) => `${name}=${value}`
   const lines = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? [node.data.trim()] : []
     if (node.matches(passing)) return []
-    const attributes = [...node.attributes].filter(({ name }) => name !== 'data-local-loaded').map(line).sort()
+    const attributes = [...node.attributes].filter(({ name }) => !own.includes(name)).map(line).sort()
     return [`<${node.localName}> ${attributes.join(' ')}`, ...[...node.childNodes].flatMap(lines), `</${node.localName}>`]
   }
   return [...document.querySelectorAll('[data-slot="messages"] > chat-message')].flatMap(lines)

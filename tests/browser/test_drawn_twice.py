@@ -34,11 +34,12 @@ HEAR_TWICE = """
   } })"""
 HEAR_ALL_AGAIN = "() => { for (const again of [...heard, ...[...heard].reverse()]) again() }"
 
-# The stream as an outline, without what differs in time: seconds, numbers that are patched, the way in of an image.
+# The stream as an outline, without what differs in time or by the window: seconds and places, numbers that are patched,
+# the way in of an image, sizes.
 OUTLINE = """() => {
   const PATCHED = ['data-eta', 'data-position', 'data-fraction', 'data-step', 'data-steps', 'value']
-  const OWN = ['data-local-loaded', 'data-local-answered']
-  const MOVING = ['preview', 'time', 'bar'].map((name) => `[data-slot="${name}"]`).join()
+  const OWN = ['data-local-loaded', 'data-local-answered', 'data-local-alone', 'style']
+  const MOVING = ['preview', 'words', 'stage', 'bar'].map((name) => `[data-slot="${name}"]`).join()
   const outline = (node, depth) => {
     const pad = '  '.repeat(depth)
     if (node.nodeType === Node.TEXT_NODE) {
@@ -52,7 +53,6 @@ OUTLINE = """() => {
   }
   const accent = `accent ${document.documentElement.dataset.accent}\\n`
   return accent + outline(document.querySelector('[data-slot="messages"]'), 0).join('\\n')
-    .replace(/(Queued|model|Rendering), .*/g, '$1')
 }"""
 # What the sidebar counts; not the clocks.
 NUMBERS = """() => [...document.querySelectorAll('#details credit-balance, #details session-stats strong')]
@@ -339,7 +339,9 @@ async def test_a_fresh_page_learns_the_places_in_the_queue(stage: Stage) -> None
         await stage.fresh.reload()
         for page in (stage.live, stage.doubled, stage.fresh):
             waiting = page.locator('generation-card[data-status="queued"] [data-slot="words"]')
-            await expect(waiting).to_contain_text(["Queued, next", "Queued, 2nd"])
+            await expect(waiting).to_contain_text(["Next", "2nd"])
+            foot = page.locator(".batch__words").last
+            await expect(foot).to_contain_text("2 queued")
 
 
 async def test_a_reply_in_the_middle_reads_the_same_on_every_page(stage: Stage) -> None:

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.browser
 CARD = "generation-card[id^=generation_]"
 MAKING_MS = 60_000
 OFFER = "How about this?\n\n```prompt\na harbour in fog, oil on canvas\n```\n\nOr ask for another."
-# Keeps every different sentence of the tile, as it stood.
+# Keeps every different sentence of the batch, as it stood.
 LISTEN = """() => {
   window.sentences = []
   const note = () => {
-    for (const each of document.querySelectorAll('generation-card [data-slot="words"]')) {
+    for (const each of document.querySelectorAll('.batch__words')) {
       const words = each.textContent.trim()
       if (!window.sentences.includes(words)) window.sentences.push(words)
     }
@@ -71,8 +71,9 @@ async def test_the_tile_says_loading_places_and_steps_as_the_service_tells_them(
         assert statuses[0] == "queued"
         assert statuses[-1] == "done"
         assert {"model-loading", "rendering"} <= set(statuses)
-        await page.click("generation-card summary")
-        await expect(page.locator("generation-card .settings")).to_contain_text("huggingface · fal-ai")
+        await page.hover("generation-card")
+        await page.click('[data-action="menu"]')
+        await expect(page.locator(".picture-menu .settings")).to_contain_text("huggingface · fal-ai")
         await expect(page.locator('#details credit-balance[data-kind="image"] [data-slot="number"]')).to_have_text("7")
 
 

@@ -66,7 +66,7 @@ async def test_picture_mode_leaves_the_stream_in_sight_and_its_few_controls_say_
         await expect(page.locator("[data-setting=count]")).to_have_text("×2")
         await expect(page.locator("[data-name=seed]")).to_have_text("seed 7")
         await page.tap(".composer__send")
-        await expect(page.locator("generation-card canvas")).to_have_count(2)
+        await expect(page.locator("generation-card[id^=generation_]")).to_have_count(2)
         chat = await ada.joins(session)
         message = await chat.sees(lambda each: each["kind"] == "image")
         made = [(each["width"], each["height"], each["style"], each["seed"]) for each in message["generations"]]

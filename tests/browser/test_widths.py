@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Stream
 from tests.support.browser import signed_in
@@ -154,7 +154,9 @@ async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(p
     code = await ada.invites(session)
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
-        await page.locator(".tile__details summary").first.click()
+        await page.locator("generation-card").first.hover()
+        await page.locator('[data-action="menu"]').first.click()
+        await expect(page.locator(".picture-menu:popover-open")).to_be_visible()
         assert await misfits(page) == []
         for path in ("/sessions", "/history", "/settings", f"/invite/{code}", "/plans"):
             await page.goto(product.url + path)

@@ -106,7 +106,8 @@ def test_a_finished_picture_carries_its_download_links(site: Site) -> None:
     page = draw(site, samples.pictures(samples.generation("done", assets=(asset,))))
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     stem = asset.url.removesuffix(".png")
-    assert links == [asset.url, asset.download_url, f"{stem}.webp?download", f"{stem}.jpg?download"]
+    everything = [asset.download_url, f"{stem}.webp?download", f"{stem}.jpg?download"]
+    assert links == [asset.url, *everything, asset.download_url]
     assert "Download PNG · 768 × 512 · 1.2 MB" in " ".join(page.text.split())
 
 
@@ -123,13 +124,29 @@ def test_versions_stand_in_one_stack_newest_first_whatever_they_are_versions_of(
     second = samples.generation("done", number=3, parent_id=first.id)
     third = samples.generation("queued", number=4, parent_id=second.id)
     message = samples.pictures(first, other, second, third)
-    assert [[each.number for each in stack] for stack in message.stacks] == [[4, 3, 1], [2]]
+    assert [[each.number for each in stack.generations] for stack in message.stacks] == [[4, 3, 1], [2]]
     page = draw(site, message)
     assert [attributes["id"] for tag, attributes in page.tags if tag == "generation-stack"] == [
         f"stack_{first.id}",
         f"stack_{other.id}",
     ]
     assert len([tag for tag, attributes in page.tags if "data-version" in attributes]) == 3
+
+
+def test_what_ended_without_a_picture_is_a_line_and_no_version(site: Site) -> None:
+    done, lost = samples.generation("done", assets=(samples.asset(),)), samples.generation("failed", number=2)
+    again = samples.generation("queued", number=3, parent_id=lost.id)
+    page = draw(site, samples.pictures(done, lost, again))
+    assert f"generation_{lost.id}" not in str(page.tags)
+    assert not [tag for tag, attributes in page.tags if "data-version" in attributes]
+    late = samples.generation("cancelled", number=4, parent_id=done.id)
+    page = draw(site, samples.pictures(done, late))
+    cards = [attributes["data-status"] for tag, attributes in page.tags if tag == "generation-card"]
+    assert cards == ["done", "cancelled"]
+    assert not [tag for tag, attributes in page.tags if "data-collapsed" in attributes]
+    assert not [tag for tag, attributes in page.tags if "data-version" in attributes]
+    page = draw(site, samples.pictures(lost))
+    assert [tag for tag, attributes in page.tags if "data-collapsed" in attributes] == ["generation-stack"]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

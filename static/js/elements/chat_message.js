@@ -51,7 +51,7 @@ export class ChatMessage extends HTMLElement {
     if (this.dataset.status === "streaming") this.#startStreaming()
     else this.#stopStreaming()
     // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
-    for (const part of this.querySelectorAll("generation-stack, generation-card, local-time")) part.rendered?.()
+    for (const part of this.querySelectorAll("generation-stack, generation-card, generation-batch, local-time")) part.rendered?.()
   }
 
   // Only who asked can stop a reply from the composer.

@@ -9,18 +9,25 @@ import { socket } from "../socket.js"
 
 const ENDED = ["done", "failed", "cancelled"]
 const RETRY_JITTER_MS = 1000
+const DOUBLE_TAP_MS = 280
+const STILL = matchMedia("(prefers-reduced-motion: reduce)")
 
 export class GenerationCard extends HTMLElement {
   #subscriptions = []
   #preview = null
   #stage = new StageDisplay(this)
   #status = ""
+  #attempt = ""
+  #tap = null
   #retryTimer = null
   #cancelDeletion = null
 
   connectedCallback() {
-    this.#preview = new Preview(slot(this, "preview"))
+    const preview = slot(this, "preview")
+    this.#preview = preview && new Preview(preview)
     this.addEventListener("click", this.onClick)
+    this.addEventListener("pointerover", this.onHover)
+    this.addEventListener("pointerleave", this.onLeave)
     this.rendered()
   }
 
@@ -28,7 +35,8 @@ export class GenerationCard extends HTMLElement {
     this.removeEventListener("click", this.onClick)
     this.#stopWatching()
     clearTimeout(this.#retryTimer)
-    this.#preview.hide()
+    clearTimeout(this.#tap)
+    this.#preview?.hide()
     queueMicrotask(() => this.isConnected || bus.emit("picture-removed", this)) // not where it only moves
   }
 
@@ -37,15 +45,26 @@ export class GenerationCard extends HTMLElement {
     return ENDED.includes(this.dataset.status)
   }
 
+  /** Where it is now, as `describeStage` takes it. */
+  get stage() {
+    return this.#stage.stage
+  }
+
   /**
-   * The finished picture as the viewer shows it: url, alt, width, height. Null for clips and while it is being made.
+   * The finished file as the viewer shows it: kind, url, thumbnail, shown (what the page has loaded of it), alt, width,
+   * height. Null while it is being made.
    */
-  get picture() {
+  get file() {
     const link = this.#link
     if (!link) return null
-    const thumbnail = this.#thumbnail
-    const [width, height] = ["width", "height"].map((name) => thumbnail.getAttribute(name))
-    return { url: link.href, alt: thumbnail.alt, width, height }
+    const { kind, width, height } = this.dataset
+    const { alt, src, currentSrc } = this.#thumbnail
+    return { kind, url: link.href, thumbnail: src, shown: currentSrc || src, alt, width, height }
+  }
+
+  /** Whether whoever reads this asked for it. */
+  get isMine() {
+    return this.closest("chat-message").hasAttribute("data-local-mine")
   }
 
   /** Whether it is marked as a favourite. */
@@ -55,17 +74,31 @@ export class GenerationCard extends HTMLElement {
 
   /** Copies of its settings and its download links. */
   cloneDetails() {
-    return ["settings", "downloads"].map((name) => slot(this, name).cloneNode(true))
+    const details = document.importNode(slot(this, "more").content, true)
+    return ["settings", "downloads"].map((name) => slot(details, name))
   }
 
   /** Downloads the file, where there is one. */
   download() {
-    this.querySelector(".downloads__main")?.click()
+    if (this.file) this.cloneDetails()[1].querySelector("a").click()
   }
 
-  /** Marks it as a favourite, or no longer. */
+  /** Marks it as a favourite, or no longer, where its viewer may. */
   toggleFavorite() {
-    this.#favoriteButton?.click()
+    const button = this.#favoriteButton
+    if (button?.checkVisibility()) this.#setFavorite(button)
+  }
+
+  /** Does what one of its buttons does: retry, favorite, copy-prompt, copy-link, remove. */
+  run(action) {
+    return this.#actions[action](this.querySelector(`[data-action="${action}"]`))
+  }
+
+  /** Brings it into view, before its other versions, with the focus. */
+  reveal() {
+    bus.emit("show-version", this)
+    this.scrollIntoView({ block: "nearest" })
+    this.focusPicture()
   }
 
   /** Puts the focus on the picture. */
@@ -76,13 +109,16 @@ export class GenerationCard extends HTMLElement {
   /** Called when it is connected, and after a newer rendering was put in its place. */
   rendered() {
     const before = this.#status
+    const again = this.#attempt !== this.dataset.attempt
     this.#status = this.dataset.status
+    this.#attempt = this.dataset.attempt
     this.#stage.restart()
     if (this.ended) this.#stopWatching()
     else this.#watch()
     if (this.#status === "done") this.#awaitPicture()
     else this.#showRetryTime()
-    if (this.ended && this.#status !== "done") this.#preview.hide() // it would be visible behind the text
+    // Nothing of an attempt is left behind by its end, nor shown in the next one.
+    if (this.#status !== "done" && (this.#status !== "rendering" || again)) this.#preview?.hide()
     if (before && before !== this.#status && this.ended) this.#announceEnd()
   }
 
@@ -98,8 +134,9 @@ export class GenerationCard extends HTMLElement {
     remove: () => this.#delete(),
     keep: () => this.#undoDeletion(),
     favorite: (button) => this.#setFavorite(button),
-    "copy-prompt": () => this.#copy(slot(this, "prompt").textContent),
-    "copy-link": (button) => this.#copy(new URL(button.dataset.link, location.href).href),
+    menu: (button) => bus.emit("picture-menu", { card: this, button }),
+    "copy-prompt": () => this.#copy(slot(slot(this, "more").content, "prompt").textContent),
+    "copy-link": () => this.#copy(this.#link.href),
   }
 
   get #link() {
@@ -114,21 +151,40 @@ export class GenerationCard extends HTMLElement {
     return this.querySelector('[data-action="favorite"]')
   }
 
-  // With a modifier key the link opens in a new tab, as usual.
+  // With a modifier key the link opens in a new tab, as usual. A second tap marks it as a favourite instead.
   #open(event) {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return
     event.preventDefault()
-    bus.emit("open-picture", this)
+    const open = () => bus.emit("open-picture", this)
+    if (event.pointerType !== "touch") return open()
+    const second = this.#tap
+    clearTimeout(second)
+    this.#tap = second ? null : setTimeout(() => ((this.#tap = null), open()), DOUBLE_TAP_MS)
+    if (second) this.toggleFavorite()
+  }
+
+  // A clip plays under the mouse, without sound.
+  onHover = (event) => {
+    if (event.pointerType !== "mouse" || this.dataset.kind !== "video" || !this.#link || STILL.matches) return
+    if (this.querySelector(".tile__clip")) return
+    const clip = document.importNode(document.getElementById("clip_preview").content, true).firstElementChild
+    clip.src = this.#link.href
+    this.#link.append(clip)
+    clip.play().catch(() => {}) // left before it began
+  }
+
+  onLeave = () => {
+    this.querySelector(".tile__clip")?.remove()
   }
 
   async #send(button, type) {
-    button.setAttribute("aria-disabled", "true")
+    button?.setAttribute("aria-disabled", "true")
     try {
       await socket.send(type, { generation_id: this.dataset.id })
     } catch {
       // the toast shows the reason
     }
-    button.removeAttribute("aria-disabled")
+    button?.removeAttribute("aria-disabled")
   }
 
   #delete() {
@@ -141,7 +197,8 @@ export class GenerationCard extends HTMLElement {
   #undoDeletion() {
     this.#cancelDeletion()
     this.#showAgain()
-    this.querySelector('[data-action="remove"]')?.focus()
+    if (this.#link) this.focusPicture()
+    else this.querySelector('[data-action="remove"]')?.focus()
   }
 
   #sendDeletion = () => {
@@ -155,7 +212,7 @@ export class GenerationCard extends HTMLElement {
 
   // Before the limit lifts, a click schedules the retry for that time.
   #retry(button) {
-    const wait = button.dataset.notBefore ? secondsUntil(button.dataset.notBefore) : 0
+    const wait = button?.dataset.notBefore ? secondsUntil(button.dataset.notBefore) : 0
     if (wait <= 0) return this.#send(button, "generation.retry")
     clearTimeout(this.#retryTimer)
     const delay = wait * 1000 + Math.random() * RETRY_JITTER_MS
@@ -180,10 +237,15 @@ export class GenerationCard extends HTMLElement {
     if (!this.#subscriptions.length) {
       this.#subscriptions = [
         socket.on("progress", (event) => event.generation_id === this.dataset.id && this.#receive(event)),
-        everySecond(() => this.#stage.show()),
+        everySecond(() => this.#showStage()),
       ]
     }
+    this.#showStage()
+  }
+
+  #showStage() {
     this.#stage.show()
+    bus.emit("stage-shown", this)
   }
 
   #stopWatching() {
@@ -193,12 +255,15 @@ export class GenerationCard extends HTMLElement {
 
   #receive(progress) {
     const current = this.#stage.receive(progress)
-    if (progress.preview && current) this.#preview.show(progress.preview)
+    bus.emit("stage-shown", this)
+    if (progress.preview && current) this.#preview?.show(progress.preview)
   }
 
   #awaitPicture() {
     const thumbnail = this.#thumbnail
     if (!thumbnail || this.hasAttribute("data-local-loaded")) return
+    // Where a size cannot be made now, the thumbnail is there.
+    thumbnail.addEventListener("error", () => thumbnail.removeAttribute("srcset"), { once: true })
     const { placeholder } = thumbnail.closest("[data-placeholder]").dataset
     this.#preview.replaceBy(thumbnail, placeholder, () => this.#markLoaded())
   }

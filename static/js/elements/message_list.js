@@ -76,7 +76,7 @@ export class MessageList extends HTMLElement {
     setFlag(message, "data-local-linked", true)
     setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
     await null // until every element of the page listens
-    if (place.picture) bus.emit("open-picture", place)
+    if (place.file) bus.emit("open-picture", place)
   }
 
   /** Puts the rendered message of an event of type `message` into the stream. */
@@ -93,6 +93,7 @@ export class MessageList extends HTMLElement {
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
+    if (isNew && !message.hasAttribute("data-local-alone")) this.#keepAlone(null)
     socket.confirm(clientId)
     if (isNew && !this.#follower.following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
     if (isNew && authorKind !== "user" && status === "done") {
@@ -149,7 +150,15 @@ export class MessageList extends HTMLElement {
     if (!message) return
     this.messages.append(message)
     this.#groupAround(message)
+    this.#keepAlone(command.prompt ? message : null)
     this.#follower.scrollToEnd()
+  }
+
+  // Pictures that were just asked for have the whole view, with their prompt at its top, so that nothing moves while they
+  // are made; until something follows.
+  #keepAlone(message) {
+    for (const other of this.messages.querySelectorAll("[data-local-alone]")) setFlag(other, "data-local-alone", false)
+    if (message) setFlag(message, "data-local-alone", true)
   }
 
   // A stranded command keeps its place, with the reason and what can be done. If its message exists, it was not lost.

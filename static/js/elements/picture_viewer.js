@@ -1,14 +1,13 @@
-// <picture-viewer>: the lightbox. Shows a card's picture uncropped, zooms it, and steps through all pictures of the
-// page.
-import { bus } from "../bus.js"
-import { setText, slot } from "../helpers/dom.js"
+// <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files of
+// the page. An entry of the history stands for it while it is open, so that Back closes it.
+import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { Zoom } from "../models/zoom.js"
 
 const ZOOM_STEP = 1.5
+const ROOMY = matchMedia("(min-width: 64rem)")
 
 export class PictureViewer extends HTMLElement {
-  #subscriptions = []
   #card = null
   #opener = null
   #zoom = null
@@ -16,25 +15,43 @@ export class PictureViewer extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
     this.picture = slot(this, "picture")
-    this.#zoom = new Zoom(slot(this, "stage"), this.picture)
-    this.#subscriptions = [
-      bus.on("open-picture", (card) => this.#open(card)),
-      bus.on("picture-removed", (card) => this.#onRemoved(card)),
-    ]
+    this.clip = slot(this, "clip")
+    this.#zoom = new Zoom(slot(this, "stage"), this.picture, (way) => this.#onSwipe(way))
     this.dialog.addEventListener("close", this.onClose)
     this.dialog.addEventListener("keydown", this.onKeydown)
     this.dialog.addEventListener("cancel", this.onCancel)
     this.addEventListener("click", this.onClick)
+    this.#showPanel(ROOMY.matches)
   }
 
-  disconnectedCallback() {
-    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+  /** Shows a card's file, over the page. */
+  open(card) {
+    if (!this.dialog.open) {
+      this.#opener = document.activeElement
+      const entry = { ...history.state, picture: card.dataset.id }
+      if (history.state?.picture) history.replaceState(entry, "")
+      else history.pushState(entry, "")
+      this.dialog.showModal()
+    }
+    this.#show(card)
+  }
+
+  close() {
+    this.dialog.close()
+  }
+
+  /** Closes where it shows this card, which somebody deleted. */
+  leave(card) {
+    if (card === this.#card && this.dialog.open) this.close()
   }
 
   onClose = () => {
     this.picture.removeAttribute("src")
-    if (this.#opener?.isConnected) this.#opener.focus({ preventScroll: true })
+    this.clip.removeAttribute("src")
+    slot(this, "strip").replaceChildren()
+    if (this.#opener?.isConnected && this.#opener.checkVisibility()) this.#opener.focus({ preventScroll: true })
     else this.#card.focusPicture()
+    if (history.state?.picture) history.back()
   }
 
   // Esc resets the zoom first; the next one closes.
@@ -43,7 +60,7 @@ export class PictureViewer extends HTMLElement {
   }
 
   onKeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isComposing(event)) return
+    if (event.ctrlKey || event.metaKey || event.altKey || isComposing(event) || event.target === this.clip) return
     const action = this.#keys[event.key] ?? this.#keys[event.key.toLowerCase()]
     if (!action) return
     event.preventDefault()
@@ -51,8 +68,9 @@ export class PictureViewer extends HTMLElement {
   }
 
   onClick = (event) => {
-    const action = event.target.closest("[data-action]")?.dataset.action
-    if (action) this.#actions[action]?.()
+    const control = event.target.closest("[data-action]")
+    if (control?.dataset.action === "walk") return this.#show(document.getElementById(control.dataset.card))
+    if (control) this.#actions[control.dataset.action]?.()
   }
 
   #keys = {
@@ -67,7 +85,7 @@ export class PictureViewer extends HTMLElement {
   }
 
   #actions = {
-    close: () => this.dialog.close(),
+    close: () => this.close(),
     previous: () => this.#step(-1),
     next: () => this.#step(1),
     "zoom-in": () => this.#zoom.zoomBy(ZOOM_STEP),
@@ -75,23 +93,28 @@ export class PictureViewer extends HTMLElement {
     reset: () => this.#zoom.reset(),
     download: () => this.#card.download(),
     favorite: () => this.#toggleFavorite(),
-    panel: () => this.#togglePanel(),
+    panel: () => this.#showPanel(slot(this, "panel").hidden),
+    retry: () => this.#leaveFor(() => this.#card.run("retry")),
+    "copy-prompt": () => this.#card.run("copy-prompt"),
+    "copy-link": () => this.#card.run("copy-link"),
+    remove: () => this.#leaveFor(() => this.#card.run("remove")),
+    reveal: () => this.#leaveFor(() => this.#card.reveal()),
   }
 
-  #open(card) {
-    this.#opener = document.activeElement
-    this.dialog.showModal()
-    this.#show(card)
+  // What happens then happens in the stream.
+  #leaveFor(action) {
+    this.close()
+    action()
   }
 
-  // A picture that somebody deletes is not shown any longer.
-  #onRemoved(card) {
-    if (card === this.#card && this.dialog.open) this.dialog.close()
+  #onSwipe(way) {
+    if (way === "down") this.close()
+    else this.#step(way === "left" ? 1 : -1)
   }
 
   get #cards() {
-    const shown = document.querySelectorAll("generation-card:not([data-local-behind])")
-    return [...shown].filter((card) => card.picture)
+    const cards = [...document.querySelectorAll("generation-card")]
+    return cards.filter((card) => card === this.#card || (card.file && !card.hasAttribute("data-local-behind")))
   }
 
   #step(by) {
@@ -102,23 +125,61 @@ export class PictureViewer extends HTMLElement {
 
   #show(card) {
     this.#card = card
+    history.replaceState({ ...history.state, picture: card.dataset.id }, "")
     this.#zoom.reset()
-    const { url, alt, width, height } = card.picture
-    this.picture.setAttribute("width", width)
-    this.picture.setAttribute("height", height)
-    this.picture.alt = alt
-    this.picture.src = url
+    this.#showFile(card.file)
     slot(this, "panel").replaceChildren(...card.cloneDetails())
-    this.#showPosition()
+    setFlag(this.dialog, "data-local-mine", card.isMine)
+    this.#showStrip()
     this.#showFavorite()
   }
 
-  #showPosition() {
+  #showFile(file) {
+    const isClip = file.kind === "video"
+    this.dialog.dataset.kind = file.kind
+    this.picture.hidden = isClip
+    this.clip.hidden = !isClip
+    if (!isClip) {
+      this.clip.removeAttribute("src")
+      return this.#showPicture(file)
+    }
+    this.picture.removeAttribute("src")
+    this.clip.poster = file.thumbnail
+    this.clip.ariaLabel = file.alt
+    this.clip.src = file.url
+    this.clip.play().catch(() => {}) // it is there to be started
+  }
+
+  // What the page has loaded of it is there at once; all of it follows, as WebP, which is a tenth of the PNG.
+  #showPicture({ url, shown, alt, width, height }) {
+    Object.assign(this.picture, { alt, width, height, src: shown })
+    const whole = new Image()
+    whole.addEventListener("load", () => this.#card.file?.url === url && (this.picture.src = whole.src))
+    whole.src = url.replace(/\.png$/, ".webp")
+  }
+
+  #showStrip() {
     const cards = this.#cards
     const index = cards.indexOf(this.#card)
     setText(slot(this, "count"), `${index + 1} of ${cards.length}`)
     this.querySelector(".viewer__previous").disabled = index <= 0
     this.querySelector(".viewer__next").disabled = index >= cards.length - 1
+    const strip = slot(this, "strip")
+    strip.hidden = cards.length < 2
+    if (strip.childElementCount !== cards.length) strip.replaceChildren(...cards.map((card) => this.#thumbnail(card)))
+    for (const button of strip.children) {
+      if (button.dataset.card === this.#card.id) button.setAttribute("aria-current", "true")
+      else button.removeAttribute("aria-current")
+    }
+    strip.children[index].scrollIntoView({ block: "nearest", inline: "center" })
+  }
+
+  #thumbnail(card) {
+    const button = document.importNode(document.getElementById("viewer_thumbnail").content, true).firstElementChild
+    button.dataset.card = card.id
+    button.ariaLabel = card.file.alt
+    button.firstElementChild.src = card.file.thumbnail
+    return button
   }
 
   #toggleFavorite() {
@@ -130,10 +191,9 @@ export class PictureViewer extends HTMLElement {
     this.querySelector(".viewer__favorite").setAttribute("aria-pressed", String(this.#card.favorite))
   }
 
-  #togglePanel() {
-    const panel = slot(this, "panel")
-    panel.hidden = !panel.hidden
-    this.querySelector('[data-action="panel"]').setAttribute("aria-pressed", String(!panel.hidden))
+  #showPanel(on) {
+    slot(this, "panel").hidden = !on
+    this.querySelector('[data-action="panel"]').setAttribute("aria-pressed", String(on))
   }
 }
 

@@ -39,12 +39,12 @@ export class SessionPictures extends HTMLElement {
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) this.#open(link, event)
   }
 
-  // A picture that the stream has is looked at closely; to the others, and to clips, the link leads through the stream.
+  // What the stream has is looked at closely; to the others the link leads through the stream.
   #open(link, event) {
     const sheet = this.closest("[popover]")
     if (sheet.matches(":popover-open")) sheet.hidePopover()
     const card = document.getElementById(`generation_${link.dataset.generation}`)
-    if (!card?.picture) return
+    if (!card?.file) return
     event.preventDefault()
     bus.emit("show-version", card)
     bus.emit("open-picture", card)

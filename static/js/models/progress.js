@@ -22,7 +22,7 @@ export function isCurrent({ status, attempt }, progress) {
 export function describeStage(stage) {
   const parts = [NAMES[stage.status] ?? "Queued"]
   if (stage.status === "queued" && stage.position > 0) {
-    parts.push(stage.position === 1 ? "next" : ordinal(stage.position))
+    parts.push(place(stage.position).toLowerCase())
   }
   if (stage.status === "rendering" && stage.steps > 0 && stage.step >= 0) {
     parts.push(`step ${stage.step} of ${stage.steps}`)
@@ -32,9 +32,41 @@ export function describeStage(stage) {
   return parts.join(", ") + (cause ? ` · ${cause}` : "")
 }
 
+/** The stage as a tile says it, in a few words; `elapsed` in words where nothing else is known. */
+export function describeShortly(stage, elapsed) {
+  const parts = []
+  if (stage.status === "queued") parts.push(stage.position > 0 ? place(stage.position) : "Queued")
+  if (stage.status === "model-loading") parts.push("Loading")
+  if (stage.status === "rendering" && stage.steps > 0 && stage.step >= 0) parts.push(`${stage.step} of ${stage.steps}`)
+  if (stage.eta > 0.5) parts.push(formatDuration(stage.eta))
+  else if (stage.status !== "queued" && elapsed) parts.push(elapsed)
+  return parts.join(" · ")
+}
+
+/**
+ * How far a batch is: the stage of the only one that is being made, with its elapsed time, or how many are where, and
+ * how long the last of them takes where that is known of all.
+ * @param {object[]} stages as `describeStage` takes them, with `elapsed` in words
+ */
+export function describeBatch(stages) {
+  if (stages.length < 2) return stages.map((stage) => [describeStage(stage), stage.elapsed].filter(Boolean).join(" · ")).join()
+  const words = { rendering: "rendering", "model-loading": "loading", queued: "queued" }
+  const counts = Object.entries(words)
+    .map(([status, word]) => [stages.filter((stage) => stage.status === status).length, word])
+    .filter(([count]) => count)
+    .map(([count, word]) => `${count} ${word}`)
+  const eta = Math.max(...stages.map((stage) => stage.eta ?? Infinity))
+  const cause = stages.map((stage) => stage.status === "queued" && CAUSES[stage.waits_for]).find(Boolean)
+  return [counts.join(", "), eta > 0.5 && eta < Infinity && `about ${formatDuration(eta)}`, cause].filter(Boolean).join(" · ")
+}
+
 /** The elapsed time, against the usual duration where one is known and not passed twofold; both in seconds. */
 export function describeElapsed(seconds, usual) {
   return usual && seconds <= 2 * usual ? `${formatDuration(seconds)} · usually ${formatDuration(usual)}` : formatDuration(seconds)
+}
+
+function place(position) {
+  return position === 1 ? "Next" : ordinal(position)
 }
 
 function ordinal(number) {

@@ -2,7 +2,7 @@
 // long as they are about the same stage of the same attempt.
 import { setText, slot } from "../helpers/dom.js"
 import { formatDuration, now } from "../helpers/time.js"
-import { describeElapsed, describeStage, isCurrent } from "./progress.js"
+import { describeElapsed, describeShortly, isCurrent } from "./progress.js"
 import { usualDuration } from "./usual_duration.js"
 
 export class StageDisplay {
@@ -29,15 +29,20 @@ export class StageDisplay {
     return this.#isCurrent
   }
 
-  /** Shows the stage as it is now; call it once a second. */
-  show() {
-    if (!slot(this.#card, "words")) return
+  /** The stage as it is now, as `describeStage` takes it, with the elapsed time in words. */
+  get stage() {
     const stage = this.#isCurrent
       ? this.#withEta(this.#progress, this.#progressAt)
       : this.#withEta(this.#renderedStage(), this.#renderedAt)
-    setText(slot(this.#card, "words"), describeStage(stage))
+    return { ...stage, elapsed: this.#elapsed(true) }
+  }
+
+  /** Shows the stage as it is now; call it once a second. */
+  show() {
+    if (!slot(this.#card, "words")) return
+    const { stage } = this
+    setText(slot(this.#card, "words"), describeShortly(stage, this.#elapsed(false)))
     this.#showBar(stage)
-    setText(slot(this.#card, "time"), this.#elapsed())
   }
 
   get #isCurrent() {
@@ -64,12 +69,13 @@ export class StageDisplay {
     if (known) bar.value = fraction
   }
 
-  #elapsed() {
+  // Whole: with what is waited for, or what is usual.
+  #elapsed(whole) {
     if (this.#card.closest("[data-local-pending]")) return ""
     const { status, created, started, kind, model, width, height } = this.#card.dataset
     const queued = status === "queued"
     const seconds = (now() - Date.parse(queued ? created : started || created)) / 1000
     if (queued) return `waiting ${formatDuration(seconds)}`
-    return describeElapsed(seconds, usualDuration({ kind, model, pixels: width * height }))
+    return describeElapsed(seconds, whole ? usualDuration({ kind, model, pixels: width * height }) : null)
   }
 }

@@ -1,5 +1,8 @@
-// Zooms and pans a picture: wheel and pinch towards the pointer, double click for twice the size, drag to move.
+// Zooms and pans a picture: wheel and pinch towards the pointer, double click for twice the size, drag to move. While the
+// whole of it is shown, a finger that is drawn across it swipes.
 const [LEAST, MOST] = [1, 8]
+const SWIPE_PX = 56
+const CONTROLS_PX = 72 // the lower edge of a clip, with its own controls
 
 export class Zoom {
   #stage
@@ -9,10 +12,13 @@ export class Zoom {
   #y = 0
   #pointers = new Map()
   #spread = 0
+  #from = null
 
-  constructor(stage, picture) {
+  /** `onSwipe` is called with "left", "right" or "down". */
+  constructor(stage, picture, onSwipe) {
     this.#stage = stage
     this.#picture = picture
+    this.onSwipe = onSwipe
     stage.addEventListener("wheel", this.#wheel, { passive: false })
     stage.addEventListener("dblclick", this.#double)
     stage.addEventListener("pointerdown", this.#down)
@@ -52,9 +58,12 @@ export class Zoom {
   }
 
   #down = (event) => {
+    const isClip = event.target.localName === "video"
+    if (isClip && event.target.getBoundingClientRect().bottom - event.clientY < CONTROLS_PX) return
     this.#pointers.set(event.pointerId, event)
-    this.#stage.setPointerCapture(event.pointerId)
+    if (!isClip) this.#stage.setPointerCapture(event.pointerId)
     this.#spread = this.#distance()
+    this.#from = event.pointerType !== "mouse" && this.#pointers.size === 1 && this.#scale === 1 ? event : null
   }
 
   #move = (event) => {
@@ -62,12 +71,22 @@ export class Zoom {
     if (!before) return
     this.#pointers.set(event.pointerId, event)
     if (this.#pointers.size === 2) this.#pinch()
-    else if (this.#scale > 1) this.#drag(event.clientX - before.clientX, event.clientY - before.clientY)
+    else if (this.#scale > 1 || this.#from) this.#drag(event.clientX - before.clientX, event.clientY - before.clientY)
   }
 
   #up = (event) => {
     this.#pointers.delete(event.pointerId)
     this.#spread = this.#distance()
+    const from = this.#from
+    this.#from = null
+    if (!from || this.#scale !== 1) return
+    this.reset()
+    if (event.type === "pointerup") this.#swipe(event.clientX - from.clientX, event.clientY - from.clientY)
+  }
+
+  #swipe(x, y) {
+    if (Math.abs(x) > SWIPE_PX && Math.abs(x) > 1.5 * Math.abs(y)) this.onSwipe(x < 0 ? "left" : "right")
+    else if (y > 1.5 * SWIPE_PX && y > 1.5 * Math.abs(x)) this.onSwipe("down")
   }
 
   #pinch() {

@@ -1,0 +1,138 @@
+// <generation-batch>: the pictures or clips of a message with their prompt and one foot. Says how far the batch is,
+// leads through it with the arrow keys, and gives the tiles what the prompt leaves of the stream's height.
+import { bus } from "../bus.js"
+import { setFlag, setText, slot } from "../helpers/dom.js"
+import { everySecond } from "../helpers/time.js"
+import { describeBatch } from "../models/progress.js"
+import { socket } from "../socket.js"
+
+const PICTURE = ".tile__open, .stage__cancel, .tile__end [data-action=retry]"
+
+export class GenerationBatch extends HTMLElement {
+  #subscriptions = []
+  #unsubscribe = null
+  #measured = ""
+  #message = null
+
+  connectedCallback() {
+    this.#unsubscribe = bus.on("version-shown", (stack) => this.contains(stack) && this.#showVersions())
+    this.addEventListener("click", this.onClick)
+    this.addEventListener("keydown", this.onKeydown)
+    addEventListener("resize", this.onResize)
+    this.#message = this.closest("chat-message")
+    this.#message.addEventListener("contentvisibilityautostatechange", this.onResize)
+    this.rendered()
+  }
+
+  disconnectedCallback() {
+    this.#unsubscribe()
+    this.#stopWatching()
+    removeEventListener("resize", this.onResize)
+    this.#message.removeEventListener("contentvisibilityautostatechange", this.onResize)
+  }
+
+  /** Called when it is connected, and after a newer rendering was put in its place. */
+  rendered() {
+    this.#measure()
+    if (slot(this, "stage")) this.#watch()
+    else this.#stopWatching()
+    this.#showVersions()
+  }
+
+  // Offers the files of the versions that are shown.
+  #showVersions() {
+    for (const link of this.querySelectorAll("[data-of]")) {
+      const card = document.getElementById(`generation_${link.dataset.of}`)
+      setFlag(link, "data-local-behind", card?.hasAttribute("data-local-behind"))
+    }
+  }
+
+  onClick = (event) => {
+    const button = event.target.closest("[data-action]")
+    this.#actions[button?.dataset.action]?.(button)
+  }
+
+  #actions = {
+    "cancel-all": (button) => this.#cancelAll(button),
+    formats: (button) => bus.emit("formats-menu", { cards: this.#cards, button }),
+    "whole-prompt": (button) => {
+      const whole = this.toggleAttribute("data-local-whole")
+      button.setAttribute("aria-expanded", String(whole))
+    },
+  }
+
+  // From picture to picture sideways, from a picture to its buttons downwards, and among these sideways again.
+  onKeydown = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
+    const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key]
+    const card = event.target.closest("generation-card")
+    if (!by || !card) return
+    const along = event.key.endsWith("Left") || event.key.endsWith("Right")
+    const picture = card.querySelector(PICTURE)
+    const buttons = [...card.querySelectorAll("button")].filter((each) => each !== picture && each.checkVisibility())
+    const next = this.#next({ card, picture, buttons, by, along, from: event.target.closest("a, button") })
+    if (!next) return
+    event.preventDefault()
+    next.focus()
+  }
+
+  #next({ card, picture, buttons, by, along, from }) {
+    if (from !== picture) return along ? buttons[buttons.indexOf(from) + by] : by < 0 ? picture : null
+    if (!along) return by > 0 ? buttons[0] : null
+    const cards = this.#cards
+    return cards[cards.indexOf(card) + by]?.querySelector(PICTURE)
+  }
+
+  onResize = () => {
+    this.#measured = ""
+    this.#measure()
+  }
+
+  get #cards() {
+    return [...this.querySelectorAll("generation-card:not([data-local-behind])")]
+  }
+
+  // Through the CSSOM, as the content security policy allows no style attributes. A newer rendering has none. What is far
+  // from the view is not laid out, and measured when it comes near.
+  #measure() {
+    const prompt = slot(this, "text")
+    if (!prompt.checkVisibility({ contentVisibilityAuto: true })) return
+    if (this.#measured !== prompt.textContent || !this.style.length) {
+      const stacks = slot(this, "stacks")
+      const whole = stacks.previousElementSibling
+      whole.hidden = !this.hasAttribute("data-local-whole") && prompt.scrollHeight <= prompt.clientHeight + 1
+      this.style.setProperty("--prompt", `${stacks.offsetTop - prompt.offsetTop}px`)
+    }
+    this.#measured = prompt.textContent
+  }
+
+  #watch() {
+    if (!this.#subscriptions.length) {
+      this.#subscriptions = [everySecond(() => this.#show()), bus.on("stage-shown", (card) => this.#onStage(card))]
+    }
+    this.#show()
+  }
+
+  #stopWatching() {
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
+    this.#subscriptions = []
+  }
+
+  #onStage(card) {
+    if (this.contains(card)) this.#show()
+  }
+
+  #show() {
+    const running = [...this.querySelectorAll("generation-card")].filter((card) => !card.ended && card.stage)
+    setText(slot(this, "stage"), describeBatch(running.map((card) => card.stage)))
+  }
+
+  #cancelAll(button) {
+    button.disabled = true
+    const running = [...this.querySelectorAll("generation-card")].filter((card) => !card.ended)
+    const cancel = ({ dataset }) => socket.send("generation.cancel", { generation_id: dataset.id })
+    Promise.allSettled(running.map(cancel)).then(() => (button.disabled = false))
+  }
+}
+
+customElements.define("generation-batch", GenerationBatch)

@@ -1,0 +1,79 @@
+// <picture-menu>: what can be done with a picture or clip, and the files of a batch in every format. Beside its button, or
+// a sheet on a small screen.
+import { setFlag, setText, slot } from "../helpers/dom.js"
+
+const EDGE_PX = 8
+const SAME_CLICK_MS = 300 // a click on its button has closed the menu already
+
+export class PictureMenu extends HTMLElement {
+  #card = null
+  #button = null
+  #closedAt = 0
+
+  connectedCallback() {
+    this.actions = slot(this, "actions")
+    this.formats = slot(this, "formats")
+    this.addEventListener("click", this.onClick)
+    for (const popover of [this.actions, this.formats]) popover.addEventListener("toggle", this.onToggle)
+  }
+
+  /** Shows what can be done with a card's file, beside a button. */
+  showActions({ card, button }) {
+    this.#card = card
+    const [settings, downloads] = card.cloneDetails()
+    slot(this, "facts").replaceChildren(settings)
+    slot(this, "links").replaceChildren(downloads)
+    setFlag(this.actions, "data-local-mine", card.isMine)
+    setText(slot(this, "remove"), `Delete this ${card.dataset.kind === "video" ? "clip" : "picture"}`)
+    this.actions.querySelector('[data-action="favorite"]').setAttribute("aria-pressed", String(card.favorite))
+    this.#show(this.actions, button)
+  }
+
+  /** Shows the files of some cards in every format, beside a button. */
+  showFormats({ cards, button }) {
+    const rows = cards.filter((card) => card.file).map((card) => this.#row(card))
+    slot(this, "rows").replaceChildren(...rows)
+    this.#show(this.formats, button)
+  }
+
+  onClick = (event) => {
+    const control = event.target.closest("[data-action], a")
+    if (!control) return
+    this.actions.hidePopover()
+    this.formats.hidePopover()
+    if (control.dataset.action === "look-closer") this.#card.querySelector("a").click()
+    else if (control.dataset.action) this.#card.run(control.dataset.action)
+  }
+
+  onToggle = (event) => {
+    if (event.newState === "closed") this.#closedAt = event.timeStamp
+  }
+
+  #row(card) {
+    const row = document.importNode(document.getElementById("formats_row").content, true).firstElementChild
+    setText(slot(row, "name"), card.ariaLabel)
+    slot(row, "links").replaceWith(card.cloneDetails()[1])
+    return row
+  }
+
+  #show(popover, button) {
+    const again = this.#button === button && performance.now() - this.#closedAt < SAME_CLICK_MS
+    this.#button = button
+    if (again) return
+    popover.showPopover()
+    this.#place(popover, button.getBoundingClientRect())
+    popover.querySelector("a, button").focus()
+  }
+
+  // Through the CSSOM, as the content security policy allows no style attributes.
+  #place(popover, { left, right, top, bottom }) {
+    const { offsetWidth: width, offsetHeight: height } = popover
+    const x = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX)
+    const below = bottom + height + EDGE_PX <= innerHeight
+    const y = below ? bottom + EDGE_PX / 2 : Math.max(EDGE_PX, top - height - EDGE_PX / 2)
+    popover.style.setProperty("--x", `${left > x + width ? left - width : x}px`)
+    popover.style.setProperty("--y", `${y}px`)
+  }
+}
+
+customElements.define("picture-menu", PictureMenu)

@@ -1,0 +1,38 @@
+// Loads the lightbox and the menus of pictures when they are first asked for, and opens the picture that an entry of the
+// history names: after Forward, and after a reload.
+import { bus } from "./bus.js"
+
+let loading = null
+
+const find = (name) => document.querySelector(name)
+
+function load() {
+  loading ??= import(find("picture-viewer").dataset.script).catch((error) => {
+    loading = null
+    throw error
+  })
+  return loading
+}
+
+async function open(card) {
+  try {
+    await load()
+  } catch {
+    return location.assign(card.file.url) // the network is away; the browser may have the picture
+  }
+  if (card.isConnected) find("picture-viewer").open(card)
+}
+
+function followHistory() {
+  const { picture } = history.state ?? {}
+  const card = picture && document.getElementById(`generation_${picture}`)
+  if (card?.file) open(card)
+  else if (loading) find("picture-viewer").close?.()
+}
+
+bus.on("open-picture", open)
+bus.on("picture-menu", (asked) => load().then(() => find("picture-menu").showActions(asked)))
+bus.on("formats-menu", (asked) => load().then(() => find("picture-menu").showFormats(asked)))
+bus.on("picture-removed", (card) => loading && find("picture-viewer").leave?.(card))
+addEventListener("popstate", followHistory)
+followHistory()
