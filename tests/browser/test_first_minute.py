@@ -3,6 +3,7 @@
 Clicks, fields and seconds are counted as in docs/experience.md; `-s` prints them.
 """
 
+import os
 import time
 import uuid
 
@@ -19,7 +20,8 @@ pytestmark = pytest.mark.browser
 
 CARD = "generation-card[id^=generation_]"
 PASSWORD = "Grace likes green tea"
-KEY_MS = 5  # the review typed at 60 ms a key; what is counted here is what the product takes
+# docs/experience.md was measured with the 60 ms of somebody who types.
+KEY_MS = int(os.environ.get("KEY_MS", "5"))
 
 
 class Minute:

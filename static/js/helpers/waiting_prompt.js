@@ -33,6 +33,6 @@ export function takePrompt() {
   const text = readStored(KEY)
   if (!text || document.querySelector("chat-room")?.dataset.mayGenerate !== "yes") return null
   writeStored(KEY, null)
-  const made = [...document.querySelectorAll("chat-message")].some((message) => message.prompt.trim() === text)
+  const made = [...document.querySelectorAll(".message__prompt")].some((each) => each.textContent.trim() === text)
   return made ? null : { text, mode: "image" }
 }
