@@ -77,6 +77,11 @@ class Config:
     sign_up: Literal["open", "invite", "closed"] = _setting(
         "open", "Who may make an account: open, invite (only through a session's invite link), closed."
     )
+    guests_by_name: bool = _setting(
+        False,
+        "By an invite link a name is enough. Such a guest has no e-mail address and no password until they choose them in "
+        "the settings, and cannot come back from another browser.",
+    )
     commands_per_10_seconds: int = _setting(
         20,
         "Messages that one person may send in ten seconds, over every entrance and process; the same number again of "

@@ -22,9 +22,11 @@ log = structlog.get_logger(__name__)
 
 
 async def delete_account(database: Database, viewer_id: str, password: str, visitor: Visitor) -> None:
-    """Deletes the viewer's account, confirmed by the password: Invalid where it is wrong, RateLimited for guessing."""
-    checked = await authentication.check_own_password(database, viewer_id, password, visitor)
-    await database.run_system(close_account, checked.user.id)
+    """Deletes the viewer's account, confirmed by the password, if it has one: Invalid where it is wrong, RateLimited for
+    guessing."""
+    if not (await database.run_system(users.get, viewer_id)).is_by_name:
+        await authentication.check_own_password(database, viewer_id, password, visitor)
+    await database.run_system(close_account, viewer_id)
 
 
 async def close_account(tx: Transaction, user_id: str) -> None:

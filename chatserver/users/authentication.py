@@ -17,7 +17,15 @@ from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, Not
 from chatserver.identity import addresses
 from chatserver.identity.viewer import Viewer
 from chatserver.text import normalization
-from chatserver.users import api_tokens, display_names, email_addresses, passwords, sign_in_throttling, sign_ins
+from chatserver.users import (
+    api_tokens,
+    display_names,
+    email_addresses,
+    passwords,
+    service,
+    sign_in_throttling,
+    sign_ins,
+)
 from chatserver.users.models import Secret, SignedIn, User, Visitor
 
 Policy = Literal["open", "invite", "closed"]
@@ -39,11 +47,13 @@ class Registration(Struct, frozen=True, kw_only=True):
 class PasswordCheck(Struct, frozen=True, kw_only=True):
     """A correct password: whose it is, the hash it was checked against, and where the attempt was counted.
 
+    The hash is None for the account of a name only, which has no password.
+
     `outdated` says that the hash was made with other parameters than today's.
     """
 
     user: User
-    password_hash: str
+    password_hash: str | None
     visitor: Visitor
     counts: tuple[sign_in_throttling.AttemptCount, ...] = ()
     outdated: bool = False
@@ -88,6 +98,47 @@ async def sign_up_or_in(
             return await sign_in(database, registration.email, registration.password, visitor, issuer=issuer)
         except BadCredentials:
             raise taken from None
+
+
+async def join_by_name(
+    database: Database, name: str, invite: str, visitor: Visitor, *, policy: Policy, issuer: CredentialIssuer
+) -> SignedIn:
+    """Creates an account of a name only, by a valid invite; it has no password, and an address at which nobody signs in.
+
+    Raises what `sign_up` raises, and SignUpClosed without a valid invite.
+    """
+    name = display_names.check(name)
+    await database.run_system(_may_sign_up, invite, visitor, policy)
+    return await database.run_system(_join_by_name, name, invite, visitor, issuer)
+
+
+async def _join_by_name(
+    tx: Transaction, name: str, invite: str, visitor: Visitor, issuer: CredentialIssuer
+) -> SignedIn:
+    if not await _is_valid_invite(tx, invite):
+        raise SignUpClosed("A name is enough only by the invite link of a session.")
+    user = await add(tx, email_addresses.of_nobody(), name, None)
+    secret = await issuer(tx, PasswordCheck(user=user, password_hash=None, visitor=visitor))
+    return SignedIn(user=user, secret=secret)
+
+
+async def keep_account(database: Database, user_id: str, email: str, password: str) -> User:
+    """Gives an account of a name only its address and password: Invalid for a bad one, Conflict for one that is taken,
+    NotAllowed where the account has a password already."""
+    email = email_addresses.check(email)
+    user = await database.run_system(service.get, user_id)
+    password_hash = await passwords.hashed(passwords.check(password, email=email, name=user.name))
+    return await database.run_system(_keep, user_id, email, password_hash)
+
+
+async def _keep(tx: Transaction, user_id: str, email: str, password_hash: str) -> User:
+    key = normalization.email_key(email)
+    if await tx.fetch_one("users.by_email", email=email, key=key) is not None:
+        raise Conflict("There is an account with this e-mail address already.", details={"field": "email"})
+    row = await tx.fetch_one("users.keep", id=user_id, email=email, email_key=key, password_hash=password_hash)
+    if row is None:
+        raise NotAllowed("This account has a password already.")
+    return User.from_row(row)
 
 
 async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: Policy) -> None:

@@ -3,12 +3,15 @@
 import re
 import unicodedata
 
+from chatserver import ids
 from chatserver.errors import Invalid
 from chatserver.text import normalization
 from chatserver.text.normalization import LONGEST_EMAIL
 
 # Deliberately loose: something, @, and a domain with a dot. Only a delivered mail proves that an address exists.
 _SEPARATORS = r"\s@\"(),:;<>\[\]\\"
+# Reserved by RFC 2606.
+_NOBODYS = "@invalid"
 _EMAIL = re.compile(
     rf"[^{_SEPARATORS}]{{1,64}}@(?:localhost|[^{_SEPARATORS}.]{{1,63}}(?:\.[^{_SEPARATORS}.]{{1,63}})+)"
 )
@@ -24,6 +27,16 @@ def check(text: str) -> str:
     if not is_valid(text):
         raise Invalid.field("email", "does not look like an e-mail address")
     return text
+
+
+def of_nobody() -> str:
+    """A new address for the account of a name only. It is nobody's, and no sign-in accepts it: its domain has no dot."""
+    return f"guest-{ids.new()}{_NOBODYS}"
+
+
+def is_of_nobody(email: str) -> bool:
+    """Whether an account has such an address: it has no password either."""
+    return email.endswith(_NOBODYS)
 
 
 def is_valid(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
-from chatserver.users import user_agents
+from chatserver.users import email_addresses, user_agents
 
 Role = Literal["member", "admin"]
 Status = Literal["active", "banned", "deleted"]
@@ -21,6 +21,11 @@ class User(Struct, frozen=True, kw_only=True):
     email: str
     role: Role
     created_at: datetime
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether the account is that of a guest who gave a name only: without an address of theirs and a password."""
+        return email_addresses.is_of_nobody(self.email)
 
     @classmethod
     def from_row(cls, row: Row) -> "User":

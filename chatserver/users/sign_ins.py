@@ -18,7 +18,7 @@ MOST_SIGN_INS = 50
 _USER_AGENT_LENGTH = 300
 
 
-async def open_sign_in(tx: Transaction, user_id: str, checked_hash: str, visitor: Visitor) -> Secret:
+async def open_sign_in(tx: Transaction, user_id: str, checked_hash: str | None, visitor: Visitor) -> Secret:
     """Creates a sign-in; BadCredentials where the password is no longer the checked one. Needs the worker role."""
     token, sign_in_id = tokens.new(), ids.new()
     opened = await tx.fetch_value(

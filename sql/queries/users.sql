@@ -46,6 +46,12 @@ UPDATE users SET name = :name WHERE id = :id RETURNING id, email, name, role, cr
 -- Replaces the preferences of this transaction's user.
 UPDATE users SET settings = :settings WHERE id = :id RETURNING id;
 
+-- name: keep
+-- Gives an account without a password its address and password.
+UPDATE users SET email = :email, email_key = :email_key, password_hash = :password_hash
+ WHERE id = :id AND status = 'active' AND password_hash IS NULL
+RETURNING id, email, name, role, created_at;
+
 -- name: set_password
 -- Replaces a password, unless it has changed since it was checked.
 UPDATE users SET password_hash = :password_hash
@@ -64,7 +70,7 @@ SELECT EXISTS (SELECT FROM session_invites i JOIN users u ON u.id = i.created_by
 INSERT INTO sign_ins (id, user_id, token_hash, user_agent, address, expires_at)
 SELECT :id, u.id, :token_hash, :user_agent, :address, now() + make_interval(days => :days)
   FROM (SELECT id FROM users
-         WHERE id = :user_id AND status = 'active' AND password_hash = :checked FOR SHARE) u
+         WHERE id = :user_id AND status = 'active' AND password_hash IS NOT DISTINCT FROM :checked FOR SHARE) u
 RETURNING id;
 
 -- name: end_surplus_sign_ins

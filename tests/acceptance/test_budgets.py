@@ -66,6 +66,7 @@ UNCOUNTED = {
     "POST /sign-in": ELSEWHERE,
     "POST /settings/password": ELSEWHERE,
     "POST /settings/delete": ELSEWHERE,
+    "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,
     "POST /sign-out": ENDS,
     "POST /settings/sign-ins/end-others": ENDS,

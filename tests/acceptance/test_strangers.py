@@ -118,6 +118,7 @@ ROUTES: dict[str, Case] = {
     "GET /settings": Case(200, 303),
     "POST /settings/name": Case(303, 303, body={"name": "Eve"}),
     "POST /settings/theme": Case(303, 303, body={"theme": "dark"}),
+    "POST /settings/keep": Case(403, 303, body={"email": "eve-keeps@example.org", "password": "a good long one"}),
     "POST /settings/preferences": Case(303, 303, body={}),
     "POST /settings/password": Case(
         422, 303, body={"current_password": "not the right one", "new_password": "a good long one"}

@@ -91,6 +91,7 @@ async def show_form(request: Request) -> Response:
         "code": "x",
         "form": forms.Form(),
         "has_account": False,
+        "by_name": False,
         "policy": "open",
     }
     return templating.render(request, "sessions/invite.html", context)

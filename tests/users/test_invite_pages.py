@@ -5,7 +5,7 @@ import re
 import pytest
 
 from chatserver import sessions
-from tests.support.people import make_session
+from tests.support.people import make_session, run_sql
 from tests.users.accounts import PASSWORD, email, member
 from tests.users.server import serve
 
@@ -118,3 +118,86 @@ async def test_the_policy_of_sign_up_holds_here_too(database, invited, policy, m
         answer = await browser.fills(path, path, email=email(), password=PASSWORD)
         assert (answer.headers.get("Location") == session) == may
         assert ("takes no new accounts" in answer.text) != may
+
+
+# Guests by name only -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def by_name(database):
+    async with serve(database, guests_by_name=True) as opened:
+        yield opened
+
+
+async def test_a_name_is_enough_where_the_operator_says_so(by_name, server, database, invited):
+    path, session, owner = invited
+    browser = await by_name.browser()
+    page = await browser.visit(path)
+    assert 'name="email"' not in page.text
+    answer = await browser.post(path, {**page.forms[path], "name": "Eike"})
+    assert answer.headers["Location"] == session
+    assert set(await members(database, owner, session)) == {"Dora", "Eike"}
+    # Nowhere else: not on a server without the switch, nor without an invite.
+    refused = await (await server.browser()).fills(path, path, name="Eve")
+    assert refused.status == 422
+    stranger = await by_name.browser()
+    form = {"csrf_token": page.forms[path]["csrf_token"], "name": "Eve"}
+    assert (await stranger.post("/invite/never-was", form)).status in {403, 404}
+
+
+async def test_names_are_checked_and_an_account_signs_in_all_the_same(by_name, database, invited):
+    path, session, _ = invited
+    browser = await by_name.browser()
+    answer = await browser.fills(path, path, name="operator")
+    assert answer.status == 422 and "stands for a role" in answer.text
+    ada = await member(database, "Ada")
+    other = await browser.fills(path, path, has_account="yes")
+    answer = await browser.post(path, {**other.forms[path], "email": ada.email, "password": PASSWORD})
+    assert answer.headers["Location"] == session
+
+
+async def test_a_guest_by_name_keeps_the_account_by_an_address_and_a_password(by_name, database, invited):
+    path, _, _ = invited
+    browser, address = await by_name.browser(), email()
+    await browser.fills(path, path, name="Eike")
+    settings = await browser.visit("/settings")
+    assert "/settings/password" not in settings.forms and "@invalid" not in settings.text
+    taken = (await member(database)).email
+    answer = await browser.fills("/settings", "/settings/keep", email=taken, password=PASSWORD)
+    assert answer.status == 409 and "already" in answer.text
+    answer = await browser.fills("/settings", "/settings/keep", email=address, password=PASSWORD)
+    assert answer.headers["Location"] == "/settings#password"
+    assert address in (await browser.visit("/settings")).text
+    again = await (await by_name.browser()).fills("/sign-in", "/sign-in", email=address, password=PASSWORD)
+    assert again.status == 303
+
+
+async def test_a_guest_by_name_deletes_the_account_without_a_password_and_others_do_not(by_name, database, invited):
+    path, session, owner = invited
+    browser = await by_name.browser()
+    await browser.fills(path, path, name="Eike")
+    answer = await browser.fills("/settings", "/settings/delete")
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    assert (await browser.visit("/settings", follow=False)).status == 303
+    ada = await member(database, "Ada")
+    await browser.fills("/sign-in", "/sign-in", email=ada.email, password=PASSWORD)
+    assert (await browser.fills("/settings", "/settings/delete", delete_password="")).status == 422
+    assert "Eike" not in await members(database, owner, session)
+
+
+async def test_nobody_signs_in_at_the_address_of_a_guest_by_name(by_name, database, invited):
+    path, _, _ = invited
+    await (await by_name.browser()).fills(path, path, name="Eike")
+    [row] = await run_sql(
+        database, "SELECT email FROM users WHERE email LIKE 'guest-%@invalid' ORDER BY id DESC LIMIT 1"
+    )
+    for password in ("", "None", PASSWORD):
+        answer = await (await by_name.browser()).fills("/sign-in", "/sign-in", email=row["email"], password=password)
+        assert answer.status in {401, 422}
+
+
+async def test_a_closed_house_takes_no_names_either(database, invited):
+    path, _, _ = invited
+    async with serve(database, guests_by_name=True, sign_up="closed") as closed:
+        page = await (await closed.browser()).visit(path)
+        assert "current-password" in page.text and 'name="name"' not in page.text

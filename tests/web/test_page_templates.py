@@ -237,7 +237,14 @@ def test_an_invitation_names_who_invites(viewer: Viewer | None, expired: bool) -
     invited = Invitation(
         session_id=ids.new(), title=NASTY, owner_name="Grace", owner_hue=7, plan_name="Flash", expired=expired
     )
-    shown = {"invitation": invited, "code": "c0de", "form": forms.Form(), "has_account": False, "policy": "open"}
+    shown = {
+        "invitation": invited,
+        "code": "c0de",
+        "form": forms.Form(),
+        "has_account": False,
+        "by_name": False,
+        "policy": "open",
+    }
     page = draw("sessions/invite.html", viewer, **shown)
     assert "Grace invites you" in page
     assert 'avatar--large" data-hue="7"' in page

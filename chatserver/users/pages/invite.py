@@ -4,11 +4,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import sessions
+from chatserver import sessions, users
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import Viewer, current_viewer
 from chatserver.sessions.models import Invitation
 from chatserver.state import State
+from chatserver.users import authentication, request_identity
+from chatserver.users.models import SignedIn
 from chatserver.users.pages import visitor_forms
 from chatserver.web import form_pages, forms, templating
 from chatserver.web.forms import Form
@@ -38,9 +40,7 @@ async def join(request: Request) -> Response:
         return await _enter(request, viewer.id)
     invitation = await _invitation(request)
     try:
-        signed_in = await visitor_forms.sign_up_or_in(
-            request, form, has_account=_has_account(request, form), invite=_code(request)
-        )
+        signed_in = await _identified(request, form)
     except ChatserverError as error:
         return await _page(request, invitation, form_pages.refuse(form, error), error)
     try:
@@ -49,6 +49,19 @@ async def join(request: Request) -> Response:
         # The account is made: the page says why its session is closed to it.
         response = forms.redirect(request, request.url.path, notice=error.message, kind="problem")
     return visitor_forms.remember(request, response, signed_in)
+
+
+async def _identified(request: Request, form: Form) -> SignedIn:
+    """The account of a visitor: of a name only where that is enough, otherwise of an address and password."""
+    if not _is_by_name(request, form):
+        return await visitor_forms.sign_up_or_in(
+            request, form, has_account=_has_account(request, form), invite=_code(request)
+        )
+    state, visitor = _state(request), request_identity.visitor(request)
+    issuer = authentication.sign_in_issuer()
+    return await users.join_by_name(
+        state.database, form.text("name"), _code(request), visitor, policy=state.config.sign_up, issuer=issuer
+    )
 
 
 async def _enter(request: Request, user_id: str) -> Response:
@@ -77,12 +90,17 @@ def _has_account(request: Request, form: Form) -> bool:
     return visitor_forms.asks_to_sign_in(form) or _state(request).config.sign_up == "closed"
 
 
+def _is_by_name(request: Request, form: Form) -> bool:
+    return _state(request).config.guests_by_name and not _has_account(request, form)
+
+
 async def _page(request: Request, invitation: Invitation, form: Form, error: ChatserverError | None = None) -> Response:
     context = {
         "invitation": invitation,
         "code": _code(request),
         "form": form,
         "has_account": _has_account(request, form),
+        "by_name": _is_by_name(request, form),
         "policy": _state(request).config.sign_up,
     }
     return form_pages.page(request, "sessions/invite.html", context, error)

@@ -47,7 +47,7 @@ class SettingsRequest:
     ) -> Response:
         """The page, with the input and errors of a refused form, or with a token just created."""
         settings = await self.state.database.run_as(self.viewer.id, users.settings, self.viewer.id)
-        blank = {"name": Form(), "password": Form(), "token": Form(), "delete": Form()}
+        blank = {"name": Form(), "keep": Form(), "password": Form(), "token": Form(), "delete": Form()}
         context = {
             "settings": settings,
             "forms": blank | (refused or {}),
@@ -124,6 +124,16 @@ async def change_password(request: Request) -> Response:
     return own.done("Your password is changed, and you are signed out everywhere else.", "password")
 
 
+async def keep_account(request: Request) -> Response:
+    """The address and password of a guest who has come in by name."""
+    own, form = SettingsRequest(request), await forms.read(request)
+    try:
+        await users.keep_account(own.state.database, own.viewer.id, form.text("email"), form.raw("password"))
+    except ChatserverError as error:
+        return await own.page(refused={"keep": form_pages.refuse(form, error)}, error=error)
+    return own.done("The account is yours: you sign in with this address and password.", "password")
+
+
 # Sign-ins and tokens ----------------------------------------------------------------------------------------------
 
 
@@ -190,6 +200,7 @@ PAGES = [
     Route("/settings/name", rename, methods=["POST"]),
     Route("/settings/theme", set_theme, methods=["POST"]),
     Route("/settings/preferences", save_preferences, methods=["POST"]),
+    Route("/settings/keep", keep_account, methods=["POST"]),
     Route("/settings/password", change_password, methods=["POST"]),
     Route("/settings/sign-ins/end-others", end_other_sign_ins, methods=["POST"]),
     Route("/settings/sign-ins/{sign_in_id}/end", end_sign_in, methods=["POST"]),
