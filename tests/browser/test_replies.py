@@ -59,6 +59,7 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
         # Words sent again, after Escape has left them as they were.
         await page.locator(MINE).hover()
         await page.locator(f'{MINE} [data-action="edit"]').click()
+        await expect(page.locator(".message__edit textarea")).to_be_focused()
         await page.keyboard.press("Escape")
         await page.locator(f'{MINE} [data-action="edit"]').click()
         field = page.locator(".message__edit textarea")
@@ -84,12 +85,12 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
 async def test_a_stopped_reply_says_so_and_the_way_to_the_newest_is_there(emulated_product, emulator, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    emulator.script("chat", [Stream("One, two,\n\n" + "three " * 4000, pause=0.01), Stream("and four.")])
+    emulator.script("chat", [Stream("One, two,\n\n" + "three\n\n " * 3000, pause=0.01), Stream("and four.")])
     async with signed_in(browser, ada, viewport=PHONE) as seat:
         page = await seat.open_session(session)
         await say(page, "count")
         newest, reply = page.locator(".stream__new"), page.locator(REPLY)
-        await page.wait_for_function("() => document.querySelector('.stream__scroll').scrollHeight > 3000")
+        await page.wait_for_function("() => document.querySelector('.stream__scroll').scrollHeight > 2500")
         await expect(newest).to_be_hidden()
         await page.evaluate("document.querySelector('.stream__scroll').scrollTop = 0")
         await expect(newest).to_be_visible()
