@@ -20,6 +20,7 @@ TOPICS = (
     "start_up",
     "growth",
     "abuse",
+    "provenance",
 )
 
 

@@ -21,6 +21,7 @@ class Limits:
     waiting_pictures_per_user: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200
+    verifications_per_address: int = 60
     site_name: str = ""
 
     @classmethod

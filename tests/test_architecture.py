@@ -29,13 +29,24 @@ LAYERS = [
     {"messages"},
     {"assets"},
     {"generations"},
-    {"privacy", "monitoring"},
+    {"privacy", "monitoring", "verification"},
     {"app", "doctor"},
     {"server"},
     {"cli"},
     {"__main__"},
 ]
-FEATURES = ("users", "plans", "credits", "sessions", "messages", "assets", "generations", "privacy", "monitoring")
+FEATURES = (
+    "users",
+    "plans",
+    "credits",
+    "sessions",
+    "messages",
+    "assets",
+    "generations",
+    "privacy",
+    "monitoring",
+    "verification",
+)
 # What the server and the operator come in by: each gathers what it needs, and only the composition gathers them.
 ENTRANCES = {"routes", "commands", "pages", "cli"}
 

@@ -62,7 +62,8 @@ class ApiRequest:
 class Endpoint(Route):
     """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success.
 
-    `browser_only` is for what an API token may not do.
+    `browser_only` is for what an API token may not do; `takes_file` for a body that is a file, which the handler reads
+    (`read_file`).
     """
 
     def __init__(
@@ -78,7 +79,9 @@ class Endpoint(Route):
         status: int = 200,
         signed_in: bool = True,
         browser_only: bool = False,
+        takes_file: bool = False,
     ) -> None:
+        self.takes_file = takes_file
         self.summary, self.body, self.query, self.answer = summary, body, query, answer
         self.success, self.signed_in, self.browser_only = status, signed_in, browser_only
         self.method, self.api_path = method, PREFIX + path
@@ -102,6 +105,14 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(
         msgspec.json.encode(value), status, media_type="application/json", headers={"Cache-Control": "no-store"}
     )
+
+
+async def read_file(request: Request) -> bytes:
+    """The whole body, which `web.body_limits` bounds for each address."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+    return bytes(data)
 
 
 async def read_body(request: Request, kind: type[T]) -> T:

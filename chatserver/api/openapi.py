@@ -13,6 +13,7 @@ from chatserver.errors import ChatserverError, ConfigurationError
 
 Document = dict[str, Any]
 REF = "#/components/schemas/{name}"
+_FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _PARAMETER = re.compile(r"{(\w+)}")
 _DESCRIPTION = """\
 Times are RFC 3339 in UTC, ids are time-ordered UUIDs. Sign in with `Authorization: Bearer <API token>`.
@@ -72,6 +73,8 @@ def _operation(endpoint: Endpoint, by_type: dict[Any, Document], components: Doc
         "responses": {str(endpoint.success): _success(endpoint, by_type), **_error_references(endpoint)},
         "security": _security(endpoint),
     }
+    if endpoint.takes_file:
+        operation["requestBody"] = {"required": True, "content": _FILE}
     if endpoint.body is not None:
         content = {"application/json": {"schema": by_type[endpoint.body]}}
         operation["requestBody"] = {"required": True, "content": content}
@@ -129,6 +132,8 @@ def _error_references(endpoint: Endpoint) -> Document:
         statuses |= {404}
     if endpoint.query is not None:
         statuses |= {422}
+    if endpoint.takes_file:
+        statuses |= {413, 422}
     if endpoint.body is not None:
         statuses |= {409, 413, 422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}

@@ -24,6 +24,7 @@ from chatserver.app.ticker import Ticker
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
+from chatserver.assets.fingerprinting import Fingerprinter
 from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
 from chatserver.credits.events import CreditsChanged
@@ -67,6 +68,8 @@ from chatserver.users import pages as user_pages
 from chatserver.users import request_identity
 from chatserver.users import routes as user_routes
 from chatserver.users.events import SignInsEnded
+from chatserver.verification import pages as verification_pages
+from chatserver.verification import routes as verification_routes
 from chatserver.web import app_shell, errors, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
@@ -169,7 +172,8 @@ async def running_worker(state: State) -> AsyncIterator[None]:
     assistant = Assistant(_writer_parts(state))
     unlisten = [state.hub.listen(JOBS_CHANNEL, notify) for notify in (worker.notify, assistant.notify)]
     cleanup = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
-    jobs = (worker.run, assistant.run, *cleanup)
+    fingerprinter = Fingerprinter(state.database, state.storage, state.pictures)
+    jobs = (worker.run, assistant.run, fingerprinter.run, *cleanup)
     try:
         async with _background_tasks(*jobs):
             yield
@@ -240,6 +244,7 @@ API = [
     *message_routes.ROUTES,
     *generation_routes.ROUTES,
     *asset_routes.ROUTES,
+    *verification_routes.ROUTES,
 ]
 PAGES = [
     *health.ROUTES,
@@ -251,6 +256,7 @@ PAGES = [
     *message_pages.PAGES,
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
+    *verification_pages.PAGES,
 ]
 COMMANDS = [
     *message_commands.COMMANDS,

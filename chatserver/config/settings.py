@@ -124,6 +124,11 @@ class Config:
     invited_sign_ups_per_address: int = _setting(
         200, "The same for people who come by a valid invite link: a class or an office shares an address.", minimum=1
     )
+    verifications_per_address: int = _setting(
+        60,
+        "Files that one address may have checked at /verify in an hour; each further one has to wait, longer each time.",
+        minimum=1,
+    )
     checkout: Literal["instant", "manual"] = _setting(
         "instant",
         "How a session is paid: instant grants it at once, free; manual leaves it to `chatserver sessions grant`.",

@@ -34,6 +34,9 @@ DEADLINE_SECONDS = 60.0
 # With this many callers waiting for a free child, people's requests are refused with `busy`. Workers' results always wait:
 # they are paid for, and there are never more of them than concurrent attempts.
 MAX_WAITING = 64
+# Strangers' files are looked at one at a time, so that a child stays free for people's own; so many more may wait.
+MAX_INSPECTIONS_WAITING = 8
+INSPECTION_SECONDS = 10.0
 # The most bytes that a service may send for one picture or clip: a PNG of 25 MP is rarely larger.
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 
@@ -47,6 +50,8 @@ class ImageProcessor:
 
     def __init__(self, size: int = 2) -> None:
         self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
+        self._inspections = asyncio.Semaphore(1)
+        self._inspections_waiting = 0
 
     @property
     def pids(self) -> list[int]:
@@ -103,10 +108,16 @@ class ImageProcessor:
         self._check_queue()
         return await self._run(ShrinkPicture(png, side, provenance), bytes)
 
-    async def inspect(self, data: bytes, *, seconds: float = DEADLINE_SECONDS) -> Inspection:
-        """What anybody's picture or clip is, and its fingerprint, within `seconds`. Raises BadBytes and Busy."""
-        self._check_queue()
-        return await self._run(InspectFile(data), Inspection, seconds)
+    async def inspect(self, data: bytes) -> Inspection:
+        """What anybody's picture or clip is, and its fingerprint, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
+        if self._inspections_waiting >= MAX_INSPECTIONS_WAITING:
+            raise Busy(retry_after=5)
+        self._inspections_waiting += 1
+        try:
+            async with self._inspections:
+                return await self._run(InspectFile(data), Inspection, INSPECTION_SECONDS)
+        finally:
+            self._inspections_waiting -= 1
 
     async def _run(self, task: msgspec.Struct, result: type[Result], seconds: float = DEADLINE_SECONDS) -> Result:
         try:

@@ -74,7 +74,9 @@ async def favicon(request: Request) -> Response:
 
 
 async def robots(_: Request) -> Response:
-    return PlainTextResponse("User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /static/\nDisallow: /\n")
+    return PlainTextResponse(
+        "User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /verify$\nAllow: /static/\nDisallow: /\n"
+    )
 
 
 class PolicyReports:

@@ -13,6 +13,10 @@ MAX_BYTES = 1024 * 1024
 # The time for a small body; received bytes extend it at this rate.
 MAX_SECONDS = 30.0
 BYTES_PER_SECOND = 8 * 1024
+# The most bytes of a file that somebody sends; a form with it has a little more around it.
+MAX_UPLOAD_BYTES = 10 * 1024 * 1024
+# The addresses that take a file, and the most bytes of a body there.
+UPLOADS = {"/verify": MAX_UPLOAD_BYTES + 64 * 1024, "/api/v1/verifications": MAX_UPLOAD_BYTES}
 
 
 class BodyLimits:
@@ -27,14 +31,15 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._check_content_length(Headers(scope=scope).get("content-length", "0"))
-        body = _Body(receive, self._max_bytes, self._max_seconds)
+        most = UPLOADS.get(scope["path"], self._max_bytes)
+        self._check_content_length(Headers(scope=scope).get("content-length", "0"), most)
+        body = _Body(receive, most, self._max_seconds)
         await self._app(scope, body.receive, send)
 
-    def _check_content_length(self, length: str) -> None:
+    def _check_content_length(self, length: str, most: int) -> None:
         if not length.isascii() or not length.isdigit():
             raise Malformed
-        if int(length) > self._max_bytes:
+        if int(length) > most:
             raise TooLarge
 
 

@@ -15,12 +15,15 @@ from typing import Literal
 
 import msgspec
 from itsdangerous import BadSignature, URLSafeSerializer
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from chatserver.api import decoding
 from chatserver.errors import ChatserverError, Malformed, TooLarge
 from chatserver.web import cookies, csrf
+from chatserver.web.body_limits import MAX_UPLOAD_BYTES
 from chatserver.web.site import Site, site_of
 
 # Our longest form is a name, a password and a title: a few hundred bytes.
@@ -94,6 +97,34 @@ async def parse(request: Request) -> Form:
         if len(data) > MAX_BYTES:
             raise TooLarge
     return Form(decoding.fields(bytes(data)))
+
+
+class _InMemory(MultiPartParser):
+    """Keeps a file in memory: what people send to be looked at is never written anywhere."""
+
+    spool_max_size = MAX_UPLOAD_BYTES + MAX_BYTES
+
+
+async def read_upload(request: Request, name: str) -> bytes:
+    """The file in one field of a form with a valid CSRF token; empty where none was chosen.
+
+    Raises Malformed, TooLarge or NotAllowed.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "multipart/form-data":
+        raise Malformed("This address takes a form with a file.")
+    try:
+        form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=4).parse()
+    except MultiPartException:
+        raise Malformed("This form could not be read.") from None
+    try:
+        token, file = form.get(csrf.FIELD), form.get(name)
+        csrf.check(request, token if isinstance(token, str) else "")
+        data = await file.read(MAX_UPLOAD_BYTES + 1) if isinstance(file, UploadFile) else b""
+    finally:
+        await form.close()
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise TooLarge
+    return data
 
 
 # Notices ----------------------------------------------------------------------------------------------------------

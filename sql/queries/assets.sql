@@ -47,6 +47,15 @@ SELECT g.id AS generation_id, g.provider, g.model, g.prompt, g.seed, COALESCE(g.
   FROM assets a JOIN generations g ON g.id = a.generation_id JOIN user_sessions s ON s.id = a.session_id
  WHERE a.id = :asset_id AND a.status = 'stored';
 
+-- name: without_fingerprint
+-- Stored files from before there were fingerprints.
+SELECT id, thumbnail_key FROM assets WHERE fingerprint IS NULL AND status = 'stored' ORDER BY id LIMIT :limit;
+
+-- name: set_fingerprint
+-- The fingerprint of a stored file that had none.
+UPDATE assets SET fingerprint = fingerprint_bits(:fingerprint)
+ WHERE id = :asset_id AND status = 'stored' AND fingerprint IS NULL;
+
 -- name: favorite
 -- Sets or clears the favourite mark of a stored file, for all members; returns the message that shows it.
 UPDATE assets a SET favorite = :on

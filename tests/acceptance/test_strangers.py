@@ -96,6 +96,8 @@ ROUTES: dict[str, Case] = {
     "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
     "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
     "POST /api/v1/assets/{asset_id}/links": Case(404, guest=201, body={"seconds": 60}),
+    # An empty file is no picture, whoever sends it.
+    "POST /api/v1/verifications": Case(422, 422),
     "GET /api/v1/openapi.json": Case(200, 200),
     "GET /api/v1/asyncapi.json": Case(200, 200),
     "GET /healthz": Case(200, 200),
@@ -137,6 +139,8 @@ ROUTES: dict[str, Case] = {
     "POST /invite/{code}": Case(404, 404, body={}),
     "GET /start": Case(200, 200),
     "POST /start": Case(422, 200, body={}),
+    "GET /verify": Case(200, 200),
+    "POST /verify": Case(400, 400, body={}),
     "GET /sessions/{session_id}": Case(404, 303, guest=200),
     "GET /sessions/{session_id}/messages": Case(404, 303, guest=200),
     "GET /sessions/{session_id}/pictures": Case(404, 303, guest=200),

@@ -27,6 +27,7 @@ from chatserver.imaging.protocol import Clip, Picture
 from chatserver.provenance.sealer import open_sealer
 from chatserver.state import State
 from chatserver.storage.base import Storage
+from chatserver.verification import routes as verification_routes
 from chatserver.web import errors, middleware, templating
 from tests.support.people import make_session, make_user, run_sql
 
@@ -148,7 +149,7 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
         broker=None, hub=None, providers={}, chat=None, markdown=None,
     )  # fmt: skip
     app = Starlette(
-        routes=[*routes.ROUTES, *pages.ROUTES],
+        routes=[*routes.ROUTES, *pages.ROUTES, *verification_routes.ROUTES],
         middleware=middleware.http_stack(config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )

@@ -1,0 +1,3 @@
+// The page /verify.
+import "./common.js"
+import "../elements/file_drop.js"
