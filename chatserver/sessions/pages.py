@@ -11,6 +11,7 @@ from chatserver import ids, plans, sessions
 from chatserver.errors import RateLimited
 from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
+from chatserver.sessions import service
 from chatserver.state import State
 from chatserver.web import errors, forms, templating
 
@@ -32,13 +33,15 @@ async def show_landing(request: Request) -> Response:
 
 
 async def list_own(request: Request) -> Response:
-    """The viewer's sessions, active ones first."""
+    """The viewer's sessions, active ones first; with `?before=<id>` the page after that one."""
     viewer, state = require_viewer(request), _state(request)
-    cards = await state.database.run_as(viewer.id, sessions.list_cards)
+    before = request.query_params.get("before")
+    cards = await state.database.run_as(viewer.id, sessions.list_cards, ids.parse(before, "before") if before else None)
     names = {plan.id: plan.name for plan in await state.database.run_system(plans.list_all)}
     context = {
         "cards": cards,
         "plan_names": names,
+        "older": cards[-1].session.id if len(cards) == service.PAGE else None,
         "checkout": state.config.checkout,
         "examples": examples,
         "start_id": str(uuid4()),

@@ -22,14 +22,18 @@ async def find(tx: Transaction, session_id: str) -> Session:
     return (await _whole(tx, [row]))[0]
 
 
-async def list_sessions(tx: Transaction) -> list[Session]:
-    """The sessions of which this transaction's user is a member, active ones first, then the newest."""
-    return await _whole(tx, await tx.fetch_all("sessions.list"))
+# Sessions of a page of all of them.
+PAGE = 200
 
 
-async def list_cards(tx: Transaction) -> list[Card]:
+async def list_sessions(tx: Transaction, before: str | None = None) -> list[Session]:
+    """A page of the sessions of this transaction's user, active ones first, then the newest; `before` ends the last page."""
+    return await _whole(tx, await tx.fetch_all("sessions.list", before=before, limit=PAGE))
+
+
+async def list_cards(tx: Transaction, before: str | None = None) -> list[Card]:
     """`list_sessions` with the newest pictures of each session as covers."""
-    sessions = await list_sessions(tx)
+    sessions = await list_sessions(tx, before)
     covers: dict[str, list[Cover]] = {session.id: [] for session in sessions}
     for row in await tx.fetch_all("sessions.covers", session_ids=list(covers)):
         covers[row["session_id"]].append(Cover(f"/files/{row['id']}/thumbnail.webp"))

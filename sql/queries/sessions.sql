@@ -89,11 +89,15 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
   FROM user_sessions s WHERE s.id = :session_id AND s.status <> 'deleted';
 
 -- name: list
--- The sessions of which a user is a member, active ones first, then the newest.
+-- The sessions of which a user is a member, active ones first, then the newest; those that follow a session, where given.
 SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
   FROM user_sessions s JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
+ CROSS JOIN LATERAL (SELECT coalesce((SELECT e.expires_at <= now() FROM user_sessions e WHERE e.id = :before), true) AS ended) b
+ WHERE :before::uuid IS NULL
+    OR ((s.expires_at <= now()) = b.ended AND s.id < :before::uuid)
+    OR (s.expires_at <= now() AND NOT b.ended)
  ORDER BY s.expires_at <= now(), s.id DESC
- LIMIT 200;
+ LIMIT :limit;
 
 -- name: summaries
 -- For each of these users their newest sessions as a list shows them, at most `limit`: those with time left first, then the

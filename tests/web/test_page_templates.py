@@ -213,7 +213,11 @@ def test_sessions_show_covers_time_and_credits() -> None:
     covers = (Cover("/files/1/thumbnail.webp"), Cover("/files/2/thumbnail.webp"))
     ended = session(status="expired", plan_id="gone", owner_id="another")
     page = draw(
-        "sessions/index.html", cards=[Card(session(), covers), Card(ended, ())], plan_names={"flash": "Flash"}, **START
+        "sessions/index.html",
+        cards=[Card(session(), covers), Card(ended, ())],
+        older=None,
+        plan_names={"flash": "Flash"},
+        **START,
     )
     assert page.count("thumbnail.webp") == 2
     assert "5 of 8 pictures left" in page
@@ -223,11 +227,11 @@ def test_sessions_show_covers_time_and_credits() -> None:
 
 
 def test_without_a_session_the_page_says_what_to_do_first() -> None:
-    page = draw("sessions/index.html", cards=[], plan_names={}, **START)
+    page = draw("sessions/index.html", cards=[], older=None, plan_names={}, **START)
     assert "No session yet" in page
     assert 'action="/start"' in page
     assert 'action="/start"' not in draw(
-        "sessions/index.html", cards=[], plan_names={}, **START | {"checkout": "manual"}
+        "sessions/index.html", cards=[], older=None, plan_names={}, **START | {"checkout": "manual"}
     )
 
 

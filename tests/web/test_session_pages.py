@@ -15,6 +15,7 @@ from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.identity.viewer import Viewer
 from chatserver.sessions import pages as session_pages
+from chatserver.sessions import service as sessions_service
 from chatserver.state import State
 from tests.support.people import make_session, make_user, run_sql
 from tests.support.site import BROWSER, Client, build, configured, running
@@ -197,3 +198,19 @@ async def test_the_history_is_paged(client: Client, database: Database) -> None:
     _, second = await visit(client, older[1], ada)
     assert second.count("<deletable-item") == 36 - generation_pages.PAGE
     assert "Newest" in second
+
+
+async def test_the_pages_of_all_sessions_hold_each_once_whatever_their_number(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_service, "PAGE", 3)
+    ada = await make_user(database)
+    ended = [await make_session(database, ada, title=f"Ended {number}", minutes=-60) for number in range(4)]
+    active = [await make_session(database, ada, title=f"Active {number}") for number in range(4)]
+    path, found = "/sessions", []
+    while path:
+        text = (await visit(client, path, ada))[1]
+        found += re.findall(r'session-card__link[^>]* href="/sessions/([0-9a-f-]{36})"', text)
+        older = re.search(r'href="(/sessions\?before=[0-9a-f-]+)"', text)
+        path = older[1] if older else ""
+    assert found == [*reversed(active), *reversed(ended)]
