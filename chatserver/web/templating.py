@@ -37,7 +37,7 @@ def open_site(config: Config, secret_key: str) -> Site:
 
 def _transforms(config: Config) -> dict[str, Transform]:
     """Scripts and stylesheet of the pages are bundled with their imports; the stylesheet has the accent's hue."""
-    scripts = [paths.STATIC / "js/app.js", paths.STATIC / "js/pictures.js", *paths.STATIC.glob("js/pages/*.js")]
+    scripts = [paths.STATIC / "js/app.js", *paths.STATIC.glob("js/pages/*.js")]
     transforms: dict[str, Transform] = {
         path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
     }

@@ -3,18 +3,21 @@
 import { setFlag, setText, slot } from "../helpers/dom.js"
 
 const EDGE_PX = 8
-const SAME_CLICK_MS = 300 // a click on its button has closed the menu already
 
 export class PictureMenu extends HTMLElement {
   #card = null
   #button = null
-  #closedAt = 0
+  #pressed = false
 
   connectedCallback() {
     this.actions = slot(this, "actions")
     this.formats = slot(this, "formats")
     this.addEventListener("click", this.onClick)
-    for (const popover of [this.actions, this.formats]) popover.addEventListener("toggle", this.onToggle)
+    document.addEventListener("pointerdown", this.onPointerdown, true)
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("pointerdown", this.onPointerdown, true)
   }
 
   /** Shows what can be done with a card's file, beside a button. */
@@ -45,8 +48,9 @@ export class PictureMenu extends HTMLElement {
     else if (control.dataset.action) this.#card.run(control.dataset.action)
   }
 
-  onToggle = (event) => {
-    if (event.newState === "closed") this.#closedAt = event.timeStamp
+  // A press on the button of an open menu closes it; the click that follows does not open it again.
+  onPointerdown = (event) => {
+    this.#pressed = this.#button?.contains(event.target) && Boolean(this.querySelector(":popover-open"))
   }
 
   #row(card) {
@@ -57,7 +61,8 @@ export class PictureMenu extends HTMLElement {
   }
 
   #show(popover, button) {
-    const again = this.#button === button && performance.now() - this.#closedAt < SAME_CLICK_MS
+    const again = this.#pressed && this.#button === button
+    this.#pressed = false
     this.#button = button
     if (again) return
     popover.showPopover()
