@@ -67,7 +67,7 @@ async def test_the_chat_page_empty_and_in_its_modes(emulated_product, browser) -
         found += await complaints_about(page, "empty")
         await page.click('.composer__mode[data-mode="image"]')
         found += await complaints_about(page, "image mode")
-        for setting in ("ratio", "size", "count", "style", "more"):
+        for setting in ("size", "style", "more"):
             await page.click(f"[data-setting={setting}]")
             await expect(page.locator(f"#setting-{setting} input").first).to_be_visible()
             found += await complaints_about(page, f"image mode, {setting}")

@@ -157,6 +157,10 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
         await expect(page.get_by_text("Improving …")).to_be_visible()
         await expect(page.locator(TEXT)).to_have_value("A hill of marble")
         await expect(page.get_by_text("Improving …")).to_have_count(0)
+        # What was sent cannot be undone any more.
+        await expect(toast).to_contain_text("Prompt improved.")
+        await page.press(TEXT, "Enter")
+        await expect(toast).to_be_hidden()
 
 
 async def test_a_fault_says_four_things_in_the_tile(installation, emulator, browser) -> None:

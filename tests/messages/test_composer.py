@@ -65,6 +65,7 @@ def test_the_template_draws_every_choice_and_sells_what_the_plan_lacks() -> None
     assert text.count('type="radio"') == 8 + 7 + 1 + 1
     assert text.count('class="choice choice--sold" href="/plans?session=') == 2 + 3
     assert text.count("disabled") == 0
+    assert "Only the owner" not in text
 
 
 def test_to_a_guest_they_are_shown_and_lead_nowhere() -> None:
@@ -72,3 +73,6 @@ def test_to_a_guest_they_are_shown_and_lead_nowhere() -> None:
     assert text.count(" disabled") == 2 + 3
     assert text.count('<span class="badge">Pro</span>') == 1 + 2
     assert "/plans" not in text
+    assert text.count("Only the owner of this session can switch to a larger plan.") == 2
+    whole = draw("messages/_composer.html", composer=prepared(PRO, PRO, viewer_id="a guest"))
+    assert "Only the owner" not in whole

@@ -350,6 +350,7 @@ export class MessageComposer extends HTMLElement {
 
   #clear(text) {
     this.#drafts.addSent(text)
+    bus.emit("toast-withdrawn", "improved") // what was sent cannot be undone
     this.field.value = ""
     this.#typedAt = -TYPING_EVERY_MS
     this.#showProblem("")

@@ -15,6 +15,7 @@ export class ToastNotice extends HTMLElement {
   connectedCallback() {
     this.#subscriptions = [
       bus.on("toast", (toast) => this.#show(toast)),
+      bus.on("toast-withdrawn", (kind) => kind === this.dataset.kind && this.#hide()),
       bus.on("connection-state", (state) => this.#onState(state)),
       bus.on("command-refused", (error) => this.#onRefused(error)),
     ]
