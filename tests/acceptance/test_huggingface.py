@@ -247,20 +247,22 @@ def check(case, generation):
 
 
 @pytest.mark.parametrize(
-    ("provider", "cases"),
+    ("provider", "cases", "endless"),
     [
-        ("hf-inference", BYTES),
-        ("fal-ai", QUEUES),
-        ("auto", JSONS + PREDICTIONS + TASKS),
-        ("hf-inference, impatient", ENDLESS_BYTES),
-        ("fal-ai, impatient", ENDLESS_QUEUES),
+        ("hf-inference", BYTES, ENDLESS_BYTES),
+        ("fal-ai", QUEUES, ENDLESS_QUEUES),
+        ("auto", JSONS + PREDICTIONS + TASKS, []),
     ],
+    ids=["hf-inference", "fal-ai", "auto"],
 )
 async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs(
-    installations, emulator, provider, cases
+    installations, emulator, provider, cases, endless
 ) -> None:
-    found = await play(installations[provider], emulator, cases)
-    for case in cases:
+    plays = [play(installations[provider], emulator, cases)]
+    if endless:
+        plays.append(play(installations[f"{provider}, impatient"], emulator, endless))
+    found = {prompt: each for played in await asyncio.gather(*plays) for prompt, each in played.items()}
+    for case in cases + endless:
         check(case, found[case.prompt][0])
     stages = {case.prompt: found[case.prompt][1] for case in cases}
     if provider == "hf-inference":
@@ -278,7 +280,6 @@ async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs
         told = stages["a place in the queue"]
         assert {each["position"] for each in told if "position" in each} & {2, 3, 4}
         assert any(each.get("steps") == 6 for each in told)
-    if provider == "fal-ai, impatient":
         await until(lambda: any(seen.path.endswith("/cancel") for seen in emulator.calls("poll")))
     if provider == "auto":
         assert any(each.get("fraction") for each in stages["a prediction that takes a while"])

@@ -25,7 +25,7 @@ class Nemesis:
         self._healing: asyncio.Task[None] | None = None
 
     async def rage(self, seconds: float) -> None:
-        """Goes on for so long, then waits until all that it hurt is whole."""
+        """Goes on for so long, and until it has done each thing once; then waits until all that it hurt is whole."""
         try:
             await self._rage_until(asyncio.get_running_loop().time() + seconds)
         finally:
@@ -44,11 +44,11 @@ class Nemesis:
             self.part_a_node_from_the_database,
             self.part_a_worker_from_the_database,
         ]
-        while asyncio.get_running_loop().time() < until:
+        while len(self.deeds) < len(deeds) or asyncio.get_running_loop().time() < until:
             # Each once before any twice, in an order of the seed's.
             self._random.shuffle(deeds)
             for deed in deeds:
-                if asyncio.get_running_loop().time() >= until:
+                if len(self.deeds) >= len(deeds) and asyncio.get_running_loop().time() >= until:
                     return
                 self.deeds.append(deed.__name__)
                 await deed()
