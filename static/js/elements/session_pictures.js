@@ -39,7 +39,7 @@ export class SessionPictures extends HTMLElement {
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) this.#open(link, event)
   }
 
-  // What the stream has is looked at closely; to the others the link leads through the stream.
+  // What the stream has is looked at closely at once; the others after their link has loaded the stream that far.
   #open(link, event) {
     const sheet = this.closest("[popover]")
     if (sheet.matches(":popover-open")) sheet.hidePopover()
@@ -130,7 +130,7 @@ function newItem(card, message) {
     kind: card.dataset.kind,
     favorite: card.dataset.favorite,
   })
-  link.href = `#message_${message.dataset.id}`
+  link.href = `#${card.id}`
   link.setAttribute("aria-label", message.querySelector(".message__prompt")?.textContent ?? "")
   link.firstElementChild.src = `/files/${card.dataset.asset}/thumbnail.webp`
   return item
