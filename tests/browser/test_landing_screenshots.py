@@ -6,11 +6,12 @@ Made only when asked for (`make screenshots`), like the README's pictures; writt
 import contextlib
 import io
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from chatserver.generations import examples
 from chatserver.runtime import paths
@@ -27,10 +28,13 @@ pytestmark = [
 ]
 
 LOOKS = ("light", "dark")
-# Of the picture on the landing page, in CSS pixels; and the room that is taken for it, which is drawn smaller.
+# Of the picture on the landing page, in CSS pixels; and the page of which it is a part.
 SHOWN = (560, 350)
-ROOM = {"width": 720, "height": 450}
+ROOM = {"width": 672, "height": 600}
+TOP = {"x": 0, "y": 0, "width": 672, "height": 420}
 MOST_BYTES = 25_000
+DOCS = Path(__file__).parents[2] / "docs" / "images"
+MOST_LANDING_BYTES = 90_000
 PACE_SECONDS = "12"
 # Ada has a page open for each picture.
 MANY_SOCKETS = {"SOCKETS_PER_USER": "20"}
@@ -71,7 +75,7 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
             await rooms[0].says("Then a harbour it is. Watch!")
             for look, page in (await pages(ROOM)).items():
                 await expect(page.locator("chat-message")).to_have_count(3)
-                await shoot(page, "proof-guests", look)
+                await shoot(page, "proof-guests", look, TOP)
             closer, near = await pages(WIDE, device_scale_factor=2), await pages(ROOM)
             made = await rooms[0].generates(examples.FIRST.prompt, count=1, seed=examples.FIRST.seed, **WIDE_PICTURE)
             for look, page in closer.items():
@@ -82,9 +86,9 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
             for look, page in near.items():
                 await expect(page.locator(".connection")).to_have_attribute("data-state", "reconnecting")
                 await page.locator("generation-card").last.evaluate(
-                    "(each) => each.scrollIntoView({ block: 'center' })"
+                    "(each) => each.closest('chat-message').scrollIntoView()"
                 )
-                await shoot(page, "proof-stages", look)
+                await shoot(page, "proof-stages", look, TOP)
             await product.start_again()
             async with visiting(product, browser):
                 again = await ada.joins(session)
@@ -92,8 +96,19 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
                 await again.leaves()
         for room in rooms:
             await room.leaves()
+        await shoot_landing(product, browser)
     finally:
         await product.kill()
+
+
+async def shoot_landing(product: products.Product, browser: Browser) -> None:
+    """The landing page itself, for the README. It has the proofs of the last run: the product has read its files."""
+    for look in LOOKS:
+        async with visiting(product, browser, color_scheme=look, reduced_motion="reduce") as visitor:
+            page = await visitor.open("/")
+            await page.wait_for_load_state("networkidle")
+            picture = Image.open(io.BytesIO(await page.screenshot(caret="hide"))).convert("RGB")
+            save(picture, DOCS / f"landing-{look}.webp", MOST_LANDING_BYTES)
 
 
 async def shoot(page: Page, name: str, look: str, clip: Any = None) -> None:
@@ -103,9 +118,11 @@ async def shoot(page: Page, name: str, look: str, clip: Any = None) -> None:
 
 
 async def shoot_ring(page: Page, look: str) -> None:
-    """The credits of pictures, from close by."""
-    box = await page.locator('#details credit-balance[data-kind="image"]').bounding_box()
-    assert box is not None
+    """The credits, from close by."""
+    column = await page.locator("#details").bounding_box()
+    ring = await page.locator('#details credit-balance[data-kind="image"]').bounding_box()
+    assert column is not None
+    assert ring is not None
     width, height = SHOWN[0] / 2, SHOWN[1] / 2
-    left = min(max(box["x"] + box["width"] / 2 - width / 2, 0), WIDE["width"] - width)
-    await shoot(page, "proof-credits", look, {"x": left, "y": max(box["y"] - 20, 0), "width": width, "height": height})
+    left = min(column["x"] + 1, WIDE["width"] - width)
+    await shoot(page, "proof-credits", look, {"x": left, "y": max(ring["y"] - 16, 0), "width": width, "height": height})
