@@ -52,7 +52,7 @@ def ended(text: str, code: str) -> str:
 
 def of(text: str) -> Ending | None:
     """How the reply of this text ended, in today's words; None where it came to its own end."""
-    note = _NOTE.search(text)
+    note = _NOTE.search(text) if text.endswith("`)") else None
     if note is None:
         return None
     return Ending(note[2], note[1] if note[2] in _OWN_WORDS else _WORDS.get(note[2], _OTHERWISE))

@@ -108,7 +108,7 @@ async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> No
         for line in range(18):
             await chat.says(f"line {line}\n\nwith\n\nmore\n\nlines")
         page = await visitor.open_session(session)
-        scroller = page.locator('[data-slot="scroll"]')
+        scroller = page.locator(".stream__scroll")
         assert await scroller.evaluate("s => s.scrollHeight - s.scrollTop - s.clientHeight") < 2
         await scroller.evaluate("s => { s.scrollTop = 200 }")
         await chat.says("something new")
@@ -123,7 +123,7 @@ async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> No
 # Moves up and takes a drawn message in one task: the browser tells of the scroll only afterwards.
 MOVE_AND_RECEIVE = """() => {
   const list = document.querySelector("message-list"), last = [...list.querySelectorAll("chat-message")].at(-1)
-  list.querySelector('[data-slot="scroll"]').scrollTop = 200
+  list.querySelector(".stream__scroll").scrollTop = 200
   list.receive({ html: last.outerHTML.replaceAll(last.id, "message_of_this_very_moment") })
   return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
 }"""
@@ -139,7 +139,7 @@ async def test_a_reader_who_moves_up_in_the_moment_of_a_message_is_not_pulled_ba
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
         await page.evaluate(MOVE_AND_RECEIVE)
-        assert await page.locator('[data-slot="scroll"]').evaluate("s => s.scrollTop") == 200
+        assert await page.locator(".stream__scroll").evaluate("s => s.scrollTop") == 200
         await expect(page.locator(".stream__new")).to_have_text("1 new message")
     await chat.leaves()
 

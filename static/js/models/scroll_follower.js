@@ -5,6 +5,7 @@ export class ScrollFollower {
   #scroller
   #following = true
   #size = ""
+  #top = 0
   #checked = false
   #resize = new ResizeObserver(() => this.follow())
 
@@ -57,8 +58,11 @@ export class ScrollFollower {
   }
 
   onScroll = () => {
-    // A scroll event that comes with a change of size is not the reader's: the content or the container grew.
-    if (this.#following && this.#size !== this.#measure()) return this.follow()
+    // A scroll event that comes with a change of size is not the reader's, unless it leads up: the content or the container
+    // grew.
+    const isUp = this.#scroller.scrollTop < this.#top
+    this.#top = this.#scroller.scrollTop
+    if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()
     this.#following = this.#distance() <= NEAR_PX
     this.#move()
   }
