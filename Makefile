@@ -19,9 +19,18 @@ test: $(VENV)/.test system-packages check   ## every check and every test
 check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's syntax
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --output-sync -j2 types architecture javascript
+
+.PHONY: types architecture javascript
+types:
 	@$(BIN)/mypy
+
+architecture:
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
-	@node --version >/dev/null 2>&1 && find static -name '*.js' -print0 | xargs -0 -n 1 node --check || echo "node is absent: the browser tests check the JavaScript"
+
+javascript:
+	@if node --version >/dev/null 2>&1; then find static -name '*.js' -print0 | xargs -0 -n 1 node --check; \
+	else echo "node is absent: the browser tests check the JavaScript"; fi
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
