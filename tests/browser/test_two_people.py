@@ -134,14 +134,16 @@ async def test_who_signs_out_leaves_nothing_in_the_browser_but_the_theme(product
     session = await ada.buys()
     async with visiting(product, browser) as visitor:
         page = await opens(visitor, ada, session)
+        await page.click(".account-row")
         await page.click('[data-theme-choice="dark"]')
+        await page.keyboard.press("Escape")
         await say(page, "sent")
         await page.fill(TEXT, "not sent")
         other = await visitor.open_session(session)
         assert await page.evaluate(KEPT)
         if where == "an ordinary page":
             await page.goto(f"{product.url}/plans")
-            await page.click(".account-button")
+        await page.click(".account-row, .account-button")
         async with page.expect_response("**/sign-out") as answer:
             await page.click('form[action="/sign-out"] button')
         assert (await (await answer.value).all_headers())["clear-site-data"] == '"cache", "storage"'
