@@ -147,7 +147,7 @@ async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(p
     ada = await named(product, "W" * 80)
     session = await ada.buys("pro", "T" * 120)
     chat = await ada.joins(session)
-    made = await chat.generates(WORD, count=2, width=64, height=512)
+    made = await chat.generates(WORD, count=4, width=64, height=512)
     failed = await chat.generates("impossible " + WORD, width=64, height=64)
     for message in (made, failed):
         await chat.sees_ended(message)
@@ -166,4 +166,10 @@ async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(p
                     "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
                 )
                 assert wide[0] == wide[1], (path, width)
+    # The buttons of a touch screen are larger.
+    phone = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+    async with signed_in(browser, ada, **phone) as visitor:
+        page = await visitor.open_session(session)
+        await page.locator("generation-card").first.scroll_into_view_if_needed()
+        assert {name: what for name, what in (await page.evaluate(MEASURE)).items() if what} == {}
     await chat.leaves()
