@@ -1,5 +1,5 @@
-// <file-drop data-most="bytes"> around <input type="file"> in a form: takes a dropped or pasted file and sends the form at
-// once; a file that is too large is refused before it is sent. Without JavaScript the field and the button do the same.
+// <file-drop data-most="bytes"> around <input type="file"> in a form: takes a dropped or pasted file and sends the form
+// at once; a file that is too large is refused before. Without JavaScript the field and the button do the same.
 
 export class FileDrop extends HTMLElement {
   connectedCallback() {
