@@ -38,6 +38,7 @@ async def test_the_chat_page_is_light_at_first_and_lighter_again(product, browse
         print(f"First load of the chat page with {MESSAGES} messages:\n{first.table()}")
         again = await measured(page, page.reload)
         print(f"Second load:\n{again.table()}")
+    assert not any(examples.SHEET in url for url in first.requests)
     assert len(first.requests) <= MOST_REQUESTS
     assert first.total <= MOST_BYTES
     assert first.of("Script") <= MOST_JAVASCRIPT_BYTES
