@@ -33,7 +33,7 @@ OWNED = {
     "user_sessions": "user_id = $1",
     "session_members": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "session_removals": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
-    "session_reads": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "session_reads": "user_id = $1",
     "session_invites": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
@@ -292,6 +292,7 @@ async def installation(product, database, postgres_server, database_url):
 async def _furnish(installation, ada, session, database):
     chat = await ada.joins(session)
     message = await chat.says("canarywords")
+    await chat.asks("session.seen", seq=chat.seq)
     picture = await chat.sees_ended(await chat.generates("canaryprompt", width=64, height=64))
     await chat.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
     await chat.leaves()
