@@ -246,6 +246,8 @@ def check(case, generation):
         assert "huggingface · " in generation["provider"]
 
 
+# Apart from the rest of this module, with installations of its own.
+@pytest.mark.xdist_group("exchanges")
 @pytest.mark.parametrize(
     ("provider", "cases", "endless"),
     [

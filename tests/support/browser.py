@@ -95,8 +95,6 @@ class Visitor:
         await page.wait_for_selector(LIVE, state="attached")
         return page
 
-    open_room = open_session
-
     def _complain(self, words: str) -> None:
         if not any(pattern.search(words) for pattern in self._announced):
             self.complaints.append(words)
@@ -197,7 +195,3 @@ async def ask_for_pictures(page: Page, prompt: str, count: int = 1, size: int = 
         if await page.locator(f'input[name="{setting}"]:checked').get_attribute("value") != value:
             await choose(page, setting, value)
     await say(page, prompt)
-
-
-# The names of yesterday, until every branch that is open has the new ones.
-Desk, desk, seat_at = Visitor, signed_in, visiting

@@ -23,17 +23,20 @@ ALONE = "alone"
 # The groups that take longest, which begin first, or the others would wait for the last of them (docs/testing.md).
 LONGEST = (
     "tests/test_documented_commands.py",
-    "tests/acceptance/test_history.py",
     "tests/providers/test_diffusers.py",
     "tests/browser/test_story.py",
     "tests/acceptance/test_huggingface.py",
+    "exchanges",
+    "tests/acceptance/test_history.py",
     "tests/acceptance/test_starting.py",
+    "tests/markdown/test_bombs.py",
     "tests/browser/test_deleting.py",
     "cluster",
     "tests/acceptance/test_promises.py",
     "tests/browser/test_two_people.py",
-    "tests/markdown/test_bombs.py",
     "tests/browser/test_chat_page.py",
+    "tests/browser/test_drawn_twice.py",
+    "tests/browser/test_accessibility.py",
 )
 
 
