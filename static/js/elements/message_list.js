@@ -132,14 +132,18 @@ export class MessageList extends HTMLElement {
     return true
   }
 
-  // What the reader sees first stays where it is.
+  // What the reader sees first stays where it is. For two frames all is laid out, after which the browser knows the size
+  // of each message: with a guess instead, the one above would shrink or grow when it comes into view.
   #keepPosition(change) {
+    setFlag(this.messages, "data-local-measuring", true)
     const top = this.scroller.getBoundingClientRect().top
     const messages = [...this.messages.querySelectorAll(":scope > chat-message")]
     const anchor = messages.find((message) => message.getBoundingClientRect().bottom > top)
     const before = anchor?.getBoundingClientRect().top
     change()
     if (anchor) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before
+    const measured = () => setFlag(this.messages, "data-local-measuring", false)
+    requestAnimationFrame(() => requestAnimationFrame(measured))
   }
 
   #showPending(command) {
