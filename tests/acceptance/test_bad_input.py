@@ -42,6 +42,9 @@ COMMANDS = {
     "asset.favorite": ({"asset_id": ID, "on": True}, {"asset_id": NAMES, "on": [1, "yes", None, []]}),
     "message.delete": ({"message_id": ID}, {"message_id": NAMES}),
     "message.stop": ({"message_id": ID}, {"message_id": NAMES}),
+    "message.edit": ({"client_id": "e", "message_id": ID, "text": "a"}, {"message_id": NAMES}),
+    "message.regenerate": ({"client_id": "r", "message_id": ID}, {"message_id": NAMES}),
+    "message.show": ({"message_id": ID, "version": 1}, {"message_id": NAMES, "version": ["1", None, 1.5]}),
 }
 # What a refusal may be called, and its status over HTTP.
 STATUS = {"malformed": 400, "invalid": 422, "not-found": 404, "plan-too-small": 403}

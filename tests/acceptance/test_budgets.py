@@ -58,6 +58,7 @@ COMMANDS: dict[str, Counted] = {
 }
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
 ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
+VERSIONS = "is counted like a message, a reply or a change (messages/test_versions.py)"
 NOTHING = "stores nothing"
 FORWARD = "moves one number of one's own forward, once for each seq; the socket bounds how often"
 UNCOUNTED = {
@@ -78,6 +79,9 @@ UNCOUNTED = {
     "DELETE /api/v1/sessions/{session_id}/invites": ENDS,
     "DELETE /api/v1/messages/{message_id}": ENDS,
     "POST /api/v1/messages/{message_id}/stop": ENDS,
+    "POST /api/v1/messages/{message_id}/edit": VERSIONS,
+    "POST /api/v1/messages/{message_id}/regenerate": VERSIONS,
+    "POST /api/v1/messages/{message_id}/show": VERSIONS,
     "POST /api/v1/generations/{generation_id}/cancel": ENDS,
     "DELETE /api/v1/generations/{generation_id}": ENDS,
     "DELETE /api/v1/assets/{asset_id}": ENDS,
@@ -86,6 +90,9 @@ UNCOUNTED = {
     "generation.delete": ENDS,
     "message.delete": ENDS,
     "message.stop": ENDS,
+    "message.edit": VERSIONS,
+    "message.regenerate": VERSIONS,
+    "message.show": VERSIONS,
     "generation.cancel": ENDS,
     "session.seen": FORWARD,
     "POST /settings/theme": NOTHING,

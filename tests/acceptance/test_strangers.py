@@ -85,6 +85,10 @@ ROUTES: dict[str, Case] = {
     "GET /api/v1/sessions/{session_id}/messages": Case(404, guest=200),
     "POST /api/v1/sessions/{session_id}/messages": Case(404, body={"client_id": "c", "text": "let me in"}),
     "DELETE /api/v1/messages/{message_id}": Case(404, guest=403),
+    "GET /api/v1/messages/{message_id}": Case(404, guest=200),
+    "POST /api/v1/messages/{message_id}/edit": Case(404, guest=403, body={"client_id": "e", "text": "not mine"}),
+    "POST /api/v1/messages/{message_id}/regenerate": Case(404, guest=409, body={"client_id": "r"}),
+    "POST /api/v1/messages/{message_id}/show": Case(404, guest=200, body={"version": 1}),
     "POST /api/v1/messages/{message_id}/stop": Case(404, guest=202, body={}),
     "POST /api/v1/sessions/{session_id}/generations": Case(404, guest=403, body=ASK),
     "POST /api/v1/generations/{generation_id}/cancel": Case(404, guest=403, body={}),
@@ -157,6 +161,9 @@ COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
     "message.create": ({"client_id": "m", "text": "in my own room"}, None),
     "message.delete": ({"message_id": "{message_id}"}, "not-found"),
     "message.stop": ({"message_id": "{message_id}"}, "not-found"),
+    "message.edit": ({"client_id": "e", "message_id": "{message_id}", "text": "mine"}, "not-found"),
+    "message.regenerate": ({"client_id": "r", "message_id": "{message_id}"}, "not-found"),
+    "message.show": ({"message_id": "{message_id}", "version": 1}, "not-found"),
     "generation.create": ({**ASK, "source_asset_id": "{asset_id}"}, "invalid"),
     "generation.cancel": ({"generation_id": "{generation_id}"}, "not-found"),
     "generation.retry": ({"generation_id": "{generation_id}"}, "not-found"),
@@ -295,6 +302,7 @@ async def _furnish(installation, ada, session, database):
     await chat.asks("session.seen", seq=chat.seq)
     picture = await chat.sees_ended(await chat.generates("canaryprompt", width=64, height=64))
     await chat.sees(lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done")
+    await chat.asks("session.seen", seq=1)
     await chat.leaves()
     [generation] = picture["generations"]
     [asset] = generation["assets"]
