@@ -69,7 +69,7 @@ COVERED = """() => {
 }"""
 
 
-class Room(NamedTuple):
+class Gallery(NamedTuple):
     """A session with all batches and a clip, its owner and the owner's socket."""
 
     product: Product
@@ -86,25 +86,25 @@ async def make(socket: SessionSocket, prompt: str, kind: str = "image", **fields
 
 
 @pytest.fixture(scope="module")
-async def room(emulated_product: Product) -> AsyncIterator[Room]:
+async def room(emulated_product: Product) -> AsyncIterator[Gallery]:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
     socket = await ada.joins(session)
     made = [await make(socket, prompt, **fields) for prompt, fields in BATCHES]
     made.append(await make(socket, "waves at dusk", "video"))
     assert all(each["status"] == "done" for message in made for each in message["generations"])
-    yield Room(emulated_product, ada, session, socket, made)
+    yield Gallery(emulated_product, ada, session, socket, made)
     await socket.leaves()
 
 
 @pytest.fixture(scope="module")
-async def visit(room: Room, browser) -> AsyncIterator[Visitor]:
+async def visit(room: Gallery, browser) -> AsyncIterator[Visitor]:
     async with signed_in(browser, room.owner, device_scale_factor=2) as visitor:
         yield visitor
 
 
 @pytest.fixture(scope="module")
-async def page(room: Room, visit: Visitor) -> Page:
+async def page(room: Gallery, visit: Visitor) -> Page:
     page = await visit.open_session(room.session)
     await everything(page)
     return page
@@ -203,7 +203,7 @@ async def test_one_foot_says_and_offers_all_and_a_tile_is_one_stop_of_the_tab_ke
     await expect(batch.locator(".tile__favorite").nth(1)).to_have_css("opacity", "0")
 
 
-async def test_a_favourite_is_found_again_in_the_history(room: Room, visit: Visitor) -> None:
+async def test_a_favourite_is_found_again_in_the_history(room: Gallery, visit: Visitor) -> None:
     chosen = room.made[1]["generations"][0]["assets"][0]
     await room.socket.asks("asset.favorite", asset_id=chosen["id"], on=True)
     history = await visit.open("/history")
@@ -258,7 +258,7 @@ async def test_the_lightbox_walks_through_pictures_and_clips_and_covers_none(pag
     assert page.url == address
 
 
-async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: Room, browser) -> None:
+async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: Gallery, browser) -> None:
     async with signed_in(browser, room.owner, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
         page = await visitor.open_session(room.session)
         await everything(page)
@@ -314,7 +314,7 @@ async def swipe(page: Page, start: tuple[int, int], end: tuple[int, int]) -> Non
     await client.detach()
 
 
-async def test_a_file_opened_directly_stands_in_the_middle_without_a_complaint(room: Room, visit: Visitor) -> None:
+async def test_a_file_opened_directly_stands_in_the_middle_without_a_complaint(room: Gallery, visit: Visitor) -> None:
     picture, clip = (room.made[index]["generations"][0]["assets"][0] for index in (0, -1))
     folder = picture["url"].rsplit("/", 1)[0]
     for address in (

@@ -43,6 +43,7 @@ async def test_a_deleted_session_can_be_taken_back_and_is_then_gone_for_everyone
         visit.announce(rf"404 GET .*/sessions/{session['id']}", r"console: .*404")
         page, guest = await visitor.open_session(session), await visit.open_session(session)
         await expect(guest.locator('[data-action="delete-session"]')).to_have_count(0)
+        await page.click("#details summary")
         await page.click('[data-action="delete-session"]')
         dialog = page.locator("#deletion")
         await expect(dialog).to_contain_text("The surprise party")

@@ -84,7 +84,7 @@ async def shoot(page: Page, name: str) -> None:
     if page.viewport_size == PHONE:
         await page.locator(DONE).first.evaluate("(each) => each.closest('chat-message').scrollIntoView()")
     else:
-        await page.locator('[data-slot="scroll"]').evaluate("(each) => each.scrollTo(0, each.scrollHeight)")
+        await page.locator(".stream__scroll").evaluate("(each) => each.scrollTo(0, each.scrollHeight)")
     await page.wait_for_function(ALL_LOADED)
     shot = await page.screenshot(animations="disabled", caret="hide")
     boxes = [await each.bounding_box() for each in await page.locator(".tile__frame").all()]
