@@ -59,6 +59,7 @@ COMMANDS: dict[str, Counted] = {
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
 ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
 VERSIONS = "is counted like a message, a reply or a change (messages/test_versions.py)"
+BY_ADDRESS = "stores nothing, and is slowed by address (verification/service.py)"
 NOTHING = "stores nothing"
 FORWARD = "moves one number of one's own forward, once for each seq; the socket bounds how often"
 UNCOUNTED = {
@@ -66,6 +67,8 @@ UNCOUNTED = {
     "POST /sign-up": ELSEWHERE,
     "POST /sign-in": ELSEWHERE,
     "POST /settings/password": ELSEWHERE,
+    "POST /verify": BY_ADDRESS,
+    "POST /api/v1/verifications": BY_ADDRESS,
     "POST /settings/delete": ELSEWHERE,
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,

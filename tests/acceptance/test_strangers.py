@@ -267,7 +267,15 @@ class Installation:
 
     def path_of(self, route: str) -> str:
         path = self.fill(route.partition(" ")[2])
-        return f"{path}?before=999" if path.endswith("/messages") and not path.startswith("/api") else path
+        return (
+            self.fill(f"{path}?before={{message_id}}") if path.endswith("/messages") and "/api/" not in path else path
+        )
+
+    def told(self, text: str, route: str) -> list[str]:
+        """The secrets in an answer. The address that was asked for is the asker's own: a page offers to sign in and lead
+        back to it."""
+        rest = text.replace(self.path_of(route), "")
+        return [secret for secret in self.secrets if secret in rest]
 
     async def rows(self) -> dict[str, str]:
         """A hash of Ada's rows, by table."""
@@ -354,7 +362,7 @@ async def test_whoever_is_not_in_the_session_learns_and_changes_nothing_by_any_r
     for route, case in ROUTES.items():
         expected[route] = case.stranger if who == "stranger" else case.nobody
         told[route], text = await asker.asks(route, installation.path_of(route), installation.fill(case.body))
-        assert not [secret for secret in installation.secrets if secret in text], route
+        assert not installation.told(text, route), route
         assert await installation.rows() == before, route
     assert told == expected
 
@@ -366,7 +374,7 @@ async def test_a_stolen_token_is_nobodys_on_every_page_even_with_the_form_token_
     told = {}
     for route, case in pages.items():
         told[route], text = await thief.asks(route, installation.path_of(route), installation.fill(case.body))
-        assert not [secret for secret in installation.secrets if secret in text], route
+        assert not installation.told(text, route), route
         assert await installation.rows() == before, route
     assert told == {route: case.nobody for route, case in pages.items()}
     await thief.client.close()
