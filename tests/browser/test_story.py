@@ -32,6 +32,16 @@ async def slow_product(database_url, tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="module")
+async def endless_product(postgres_server, tmp_path_factory):
+    """A painter that is never done before a test has ended what it asked for."""
+    url = await postgres_server.create_database()
+    settings = {"DATABASE_URL": url, "SKETCH_PACE": "120"}
+    async with products.running(tmp_path_factory.mktemp("endless"), **settings) as running:
+        yield running
+    await postgres_server.drop_database(url)
+
+
 async def wait_for_pictures(page: Page, count: int) -> None:
     await expect(page.locator(f'{CARD}[data-status="done"]')).to_have_count(count, timeout=PAINTING_MS)
 
@@ -135,8 +145,8 @@ async def test_a_guest_joins_by_the_link_and_sees_the_picture_appear(slow_produc
         await expect(page.locator("chat-message", has_text="how beautiful")).to_contain_text("Bob")
 
 
-async def test_out_of_credits_one_press_lets_the_prompt_run_when_one_is_back(slow_product, browser) -> None:
-    ada = await sign_up(slow_product, "Ada")
+async def test_out_of_credits_one_press_lets_the_prompt_run_when_one_is_back(endless_product, browser) -> None:
+    ada = await sign_up(endless_product, "Ada")
     session = await ada.buys("flash-lite")
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
@@ -179,8 +189,8 @@ async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tri
         await expect(page.locator(WORDS)).to_have_text("8 of 8 left")
 
 
-async def test_a_cancelled_picture_gives_its_credit_back(slow_product, browser) -> None:
-    ada = await sign_up(slow_product, "Ada")
+async def test_a_cancelled_picture_gives_its_credit_back(endless_product, browser) -> None:
+    ada = await sign_up(endless_product, "Ada")
     session = await ada.buys()
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
