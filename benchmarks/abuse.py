@@ -137,7 +137,7 @@ async def _bystander(product: products.Product) -> AsyncIterator[Costs]:
 # Kinds ------------------------------------------------------------------------------------------------------------
 
 
-async def _bombs(scene: Scene) -> Sequence[Measurement]:
+async def _hostile_messages(scene: Scene) -> Sequence[Measurement]:
     """Twenty texts whose highlighting does not end, as fast as one user may send them."""
     eve = await sign_up(scene.product, "Eve")
     chat = await eve.joins(await eve.buys())
@@ -282,7 +282,7 @@ async def _first_picture(person: ApiUser) -> float:
 
 
 KINDS: dict[str, Abuse] = {
-    "18 bombs by one person": _bombs,
+    "18 hostile messages by one person": _hostile_messages,
     "180 messages that draw to much": _amplified,
     "45 openings of a session of 26 MB": _openings,
     "300 MB of trailers": _trailers,

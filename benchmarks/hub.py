@@ -23,7 +23,7 @@ NAMES = ("ours", "library", "floor", "socketio_rooms", "node_ws")
 # The goals: so many times the cost of each at most.
 FAN_OUT = {"floor": 2.0, "socketio_rooms": 0.10, "node_ws": 1.0}
 BURST = {"floor": 0.5, "socketio_rooms": 0.03}
-ROOMS = {"floor": 5.0, "socketio_rooms": 0.20}
+SESSIONS = {"floor": 5.0, "socketio_rooms": 0.20}
 STREAMS = {"floor": 4.0, "socketio_rooms": 0.37}
 CALLED = {"floor": "floor", "library": "websockets", "socketio_rooms": "python-socketio", "node_ws": "node ws"}
 
@@ -31,7 +31,7 @@ CALLED = {"floor": "floor", "library": "websockets", "socketio_rooms": "python-s
 def run() -> list[Measurement]:
     """Every scenario, in about a minute."""
     results: list[Measurement] = []
-    for scenario in (fan_out, many_rooms, token_streams, idle_sockets, slow_reader):
+    for scenario in (fan_out, many_sessions, token_streams, idle_sockets, slow_reader):
         for measurement in scenario():
             print(f"  {measurement.row()}", flush=True)
             results.append(measurement)
@@ -70,7 +70,7 @@ def judge(scenario: str, costs: dict[str, float], goals: dict[str, float]) -> Me
 
 
 def fan_out() -> list[Measurement]:
-    """1,000 listeners in one room: one message at a time, then bursts."""
+    """1,000 listeners in one session: one message at a time, then bursts."""
 
     def one_at_a_time(server: Server) -> int:
         for _ in range(60):
@@ -94,12 +94,12 @@ def fan_out() -> list[Measurement]:
         ]
 
 
-def many_rooms() -> list[Measurement]:
-    """1,000 rooms with two listeners each; a message to one room after the other."""
+def many_sessions() -> list[Measurement]:
+    """1,000 sessions with two listeners each; a message to one after the other."""
 
     def visit(server: Server) -> int:
-        for room in range(LISTENERS):
-            server.trigger(room, durable=True)
+        for session in range(LISTENERS):
+            server.trigger(session, durable=True)
             server.receive(2)
         return 2 * LISTENERS
 
@@ -107,11 +107,11 @@ def many_rooms() -> list[Measurement]:
         for server in servers.values():
             server.fill(LISTENERS, 2)
             server.settle()
-        return [judge("1,000 rooms × 2", interleaved(servers, visit), ROOMS)]
+        return [judge("1,000 sessions × 2", interleaved(servers, visit), SESSIONS)]
 
 
 def token_streams() -> list[Measurement]:
-    """200 rooms, in each of which a text grows by 50 pieces a second."""
+    """200 sessions, in each of which a text grows by 50 pieces a second."""
     late: dict[str, list[int]] = {name: [] for name in NAMES}
     streams, rate, seconds = 200, 50, 2.0
 
@@ -141,7 +141,7 @@ def _percentile(nanoseconds: list[int], part: float) -> float:
 
 
 def idle_sockets() -> list[Measurement]:
-    """What 2,000 sockets in 1,000 rooms take: to open, and to keep."""
+    """What 2,000 sockets in 1,000 sessions take: to open, and to keep."""
     found: dict[str, tuple[float, float]] = {}
     with running("ours", "library") as servers:
         for name, server in servers.items():

@@ -54,10 +54,10 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
         ada, bob, eike = [await sign_up(product, name) for name in ("Ada", "Bob", "Eike")]
         session = await ada.buys("pro", "Pictures for the hallway")
         code = await ada.invites(session, guests_may_generate=True)
-        rooms = [await ada.joins(session)]
+        chats = [await ada.joins(session)]
         for guest in (bob, eike):
             await guest.accepts(code)
-            rooms.append(await guest.joins(session))
+            chats.append(await guest.joins(session))
         async with contextlib.AsyncExitStack() as visitors:
 
             async def pages(viewport: dict[str, int], **settings: Any) -> dict[str, Page]:
@@ -70,14 +70,14 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
                     opened[look] = await visitor.open_session(session)
                 return opened
 
-            await rooms[1].says("Two pictures for the hallway? Something warm.")
-            await rooms[2].says("A **harbour** would be lovely.")
-            await rooms[0].says("Then a harbour it is. Watch!")
+            await chats[1].says("Two pictures for the hallway? Something warm.")
+            await chats[2].says("A **harbour** would be lovely.")
+            await chats[0].says("Then a harbour it is. Watch!")
             for look, page in (await pages(ROOM)).items():
                 await expect(page.locator("chat-message")).to_have_count(3)
                 await shoot(page, "proof-guests", look, TOP)
             closer, near = await pages(WIDE, device_scale_factor=2), await pages(ROOM)
-            made = await rooms[0].generates(examples.FIRST.prompt, count=1, seed=examples.FIRST.seed, **WIDE_PICTURE)
+            made = await chats[0].generates(examples.FIRST.prompt, count=1, seed=examples.FIRST.seed, **WIDE_PICTURE)
             for look, page in closer.items():
                 await shoot_ring(page, look)
             for page in near.values():
@@ -94,8 +94,8 @@ async def test_landing_screenshots(database_url, browser, tmp_path) -> None:
                 again = await ada.joins(session)
                 await again.sees_ended(made, patience=150)
                 await again.leaves()
-        for room in rooms:
-            await room.leaves()
+        for chat in chats:
+            await chat.leaves()
         await shoot_landing(product, browser)
     finally:
         await product.kill()
