@@ -90,16 +90,18 @@ async def _in_the_lightbox(page: Page, seen: set[str]) -> list[str]:
 
 # Everything that says it is chosen, in view or in a popover, with what it is a choice of; and how it is no longer.
 _CHOSEN = """() => [...document.querySelectorAll(
-    '[aria-pressed="true"], [aria-checked="true"], [aria-current]:not([aria-current="false"]), label:has(> input:checked)')]
+    `[aria-pressed="true"], [aria-checked="true"], [aria-current]:not([aria-current="false"]), label:has(> input:checked),
+    [data-current]`)]
   .filter((each) => each.checkVisibility({ visibilityProperty: true }) || each.closest('[popover]'))
   .map((each, index) => {
     each.dataset.chosen = index
     const input = each.querySelector(':scope > input')
     const { localName, dataset } = each
-    const stage = each.ariaCurrent === 'step' && 'stage'
+    const stage = each.matches('[data-current], [aria-current="step"]') && 'stage'
     return input?.name || (dataset.themeChoice && 'theme') || stage || dataset.action || each.classList[0] || localName
   })"""
 _UNDO = """
+  for (const name of ['data-local-chosen', 'data-current']) element.removeAttribute(name)
   for (const name of ['aria-pressed', 'aria-checked', 'aria-current']) {
     if (element.hasAttribute(name)) element.setAttribute(name, 'false')
   }
