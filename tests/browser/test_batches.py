@@ -1,7 +1,6 @@
 """Pictures have the page: a batch is seen whole and sharp, its foot and its keys are few, and the lightbox walks through
 all of it. One session with every shape of batch serves the whole module."""
 
-import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator
@@ -57,6 +56,11 @@ BLURRED = """() => [...document.querySelectorAll('.tile__picture')].filter((pict
 }).map((picture) => picture.currentSrc)"""
 BATCH = "generation-batch >> nth=0"
 VIEWER = "dialog.viewer"
+TAP_TWICE = """(link) => {
+  for (let tap = 0; tap < 2; tap++) {
+    link.dispatchEvent(new PointerEvent('click', { pointerType: 'touch', bubbles: true, cancelable: true }))
+  }
+}"""
 # What lies over the picture or clip in the lightbox.
 COVERED = """() => {
   const dialog = document.querySelector('dialog.viewer'), box = (node) => node.getBoundingClientRect()
@@ -264,24 +268,13 @@ async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: 
         await everything(page)
         opener = page.locator(BATCH).locator(".tile__open").nth(1)
         await opener.scroll_into_view_if_needed()
-        await opener.tap()
-        viewer = page.locator(VIEWER)
-        count = viewer.locator('[data-slot="count"]')
-        await expect(count).to_contain_text("2 of")
-        for to, expected in (((60, 400), "3 of"), ((340, 400), "2 of"), ((200, 420), "2 of")):
-            await swipe(page, (200, 400), to)
-            await expect(count).to_contain_text(expected)
-        await swipe(page, (200, 300), (210, 500))
-        await expect(viewer).to_be_hidden()
-        await expect(opener).to_be_focused()
-
         card = page.locator(BATCH).locator("generation-card").nth(1)
-        star = card.locator(".tile__favorite")
-        await expect(star).to_have_css("opacity", "0")
-        box = await opener.bounding_box()
-        assert box is not None
-        await tap_twice(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        await expect(star).to_have_attribute("aria-pressed", "true")
+        viewer = page.locator(VIEWER)
+        await expect(card.locator(".tile__favorite")).to_have_css("opacity", "0")
+        # Both in one moment: a busy machine would make two single taps of a finger's.
+        await opener.evaluate(TAP_TWICE)
+        await expect(card.locator(".tile__favorite")).to_have_attribute("aria-pressed", "true")
+        await expect(card).to_have_attribute("data-favorite", "yes")
         await expect(viewer).to_be_hidden()
         await card.locator('[data-action="menu"]').tap()
         sheet = page.locator(".picture-menu:popover-open")
@@ -293,15 +286,18 @@ async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: 
             "(node) => [...node.querySelectorAll('button')].filter((e) => e.getBoundingClientRect().height < 43.5).length"
         )
         assert small == 0
+        await page.keyboard.press("Escape")
+        await expect(sheet).to_have_count(0)
 
-
-async def tap_twice(page: Page, x: float, y: float) -> None:
-    client = await page.context.new_cdp_session(page)
-    down: dict[str, Any] = {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]}
-    up: dict[str, Any] = {"type": "touchEnd", "touchPoints": []}
-    # Not one after the other's answer: a busy machine would make two single taps of them.
-    await asyncio.gather(*(client.send("Input.dispatchTouchEvent", each) for each in (down, up, down, up)))
-    await client.detach()
+        await opener.tap()
+        count = viewer.locator('[data-slot="count"]')
+        await expect(count).to_contain_text("2 of")
+        for to, expected in (((60, 400), "3 of"), ((340, 400), "2 of"), ((200, 420), "2 of")):
+            await swipe(page, (200, 400), to)
+            await expect(count).to_contain_text(expected)
+        await swipe(page, (200, 300), (210, 500))
+        await expect(viewer).to_be_hidden()
+        await expect(opener).to_be_focused()
 
 
 async def swipe(page: Page, start: tuple[int, int], end: tuple[int, int]) -> None:
