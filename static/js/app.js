@@ -1,5 +1,6 @@
 // The chat page: all elements that it is made of. <chat-room> comes last and starts the connection, so that every other
-// element listens before the first event; <message-composer> precedes the messages, which tell it what is being answered.
+// element listens before the first event; <message-composer> precedes the messages, which tell it what is being
+// answered.
 import "./helpers/browser_data.js"
 import "./elements/copy_button.js"
 import "./elements/local_time.js"

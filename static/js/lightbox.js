@@ -1,5 +1,5 @@
-// Loads the lightbox and the menus of pictures when they are first asked for, and opens the picture that an entry of the
-// history names: after Forward, and after a reload.
+// Loads the lightbox and the menus of pictures when they are first asked for, and opens the picture that an entry of
+// the history names: after Forward, and after a reload.
 import { bus } from "./bus.js"
 
 let loading = null

@@ -1,5 +1,5 @@
-// What the reader has seen of the stream: everything that came while this tab was in sight. The server is told, so that it
-// is no longer new in their other tabs and devices.
+// What the reader has seen of the stream: everything that came while this tab was in sight. The server is told, so that
+// it is no longer new in their other tabs and devices.
 import { bus } from "./bus.js"
 import { socket } from "./socket.js"
 

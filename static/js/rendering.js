@@ -21,7 +21,8 @@ export function upsert(container, fresh) {
   return known
 }
 
-// Messages are ordered by their place and then by id, which is the order in which they were made; pending ones come last.
+// Messages are ordered by their place and then by id, which is the order in which they were made; pending ones come
+// last.
 function place(container, message) {
   let next = null
   for (let each = container.lastElementChild; comesAfter(each, message); each = each.previousElementSibling) {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chatserver import markdown
 from chatserver.runtime import paths
 from chatserver.web import templating
 
@@ -53,8 +54,9 @@ def test_every_custom_property_is_declared_and_used() -> None:
 
 
 def test_every_class_of_a_selector_is_written_by_a_template() -> None:
-    # Icons are drawn by a function of the templates, the classes of highlighted code by the parser (test_parser.py).
-    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(templating.__file__)])
+    # Icons are drawn by a function of the templates; formulas, tables and highlighted code by the parser (test_parser.py).
+    parsers = Path(markdown.__file__).parent.glob("*.py")
+    drawn = "\n".join(path.read_text() for path in [*TEMPLATES, Path(templating.__file__), *parsers])
     written = set(re.findall(r"[\w-]+", drawn))
     classes = {
         name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)

@@ -51,7 +51,8 @@ export class ChatMessage extends HTMLElement {
     if (this.dataset.status === "streaming") this.#startStreaming()
     else this.#stopStreaming()
     // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
-    for (const part of this.querySelectorAll("generation-stack, generation-card, generation-batch, local-time")) part.rendered?.()
+    const parts = "generation-stack, generation-card, generation-batch, local-time"
+    for (const part of this.querySelectorAll(parts)) part.rendered?.()
   }
 
   // Only who asked can stop a reply from the composer.
@@ -79,7 +80,8 @@ export class ChatMessage extends HTMLElement {
     delete: () => this.#delete(),
     undo: () => this.#undoDeletion(),
     "try-again": () => socket.retry(this.dataset.clientId),
-    regenerate: (button) => this.#send(button, "message.regenerate", { client_id: newId(), message_id: this.dataset.id }),
+    regenerate: (button) =>
+      this.#send(button, "message.regenerate", { client_id: newId(), message_id: this.dataset.id }),
     // Not disabled meanwhile: the keyboard's place would be lost.
     "show-version": ({ dataset: { version } }) =>
       socket.send("message.show", { message_id: this.dataset.id, version: Number(version) }).catch(() => {}),
@@ -164,7 +166,8 @@ export class ChatMessage extends HTMLElement {
     // What scrolls sideways must be reachable with the keyboard, and says what it is.
     for (const [boxes, label] of Object.entries(SCROLLING)) {
       for (const box of this.querySelectorAll(boxes)) {
-        for (const [name, value] of [["tabindex", 0], ["role", "group"], ["aria-label", label]]) box.setAttribute(name, value)
+        const attributes = { tabindex: 0, role: "group", "aria-label": label }
+        for (const [name, value] of Object.entries(attributes)) box.setAttribute(name, value)
       }
     }
     for (const block of this.querySelectorAll("pre")) {
@@ -245,14 +248,15 @@ export class ChatMessage extends HTMLElement {
 const HALF_MARK = /(^|\n)[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)[ \t]*$/
 const CODE_ENDS = /\n[`~]{3,}[ \t]*(?:\n|$)/
 
-// Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when drawn.
+// Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when
+// drawn.
 function showGrowing(tail, text) {
   const words = text.trimEnd().replace(HALF_MARK, "").trimEnd()
   const box = tail.closest("pre, td, th")
   const paragraphs = words.split(box?.localName === "pre" ? CODE_ENDS : /\n{2,}/)
   if (box) paragraphs.length = 1 // what follows code or a table is shown when it is drawn
   if (tail.closest("td, th")) paragraphs[0] = paragraphs[0].trimStart()
-  const gap = () => Object.assign(document.createElement("span"), { className: "message__gap" })
+  const gap = () => document.importNode(document.getElementById("message_gap").content, true)
   tail.replaceChildren(...paragraphs.flatMap((each, index) => (index ? [gap(), each] : [each])))
 }
 

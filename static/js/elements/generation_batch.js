@@ -92,8 +92,8 @@ export class GenerationBatch extends HTMLElement {
     return [...this.querySelectorAll("generation-card:not([data-local-behind])")]
   }
 
-  // Through the CSSOM, as the content security policy allows no style attributes. A newer rendering has none. What is far
-  // from the view is not laid out, and measured when it comes near.
+  // Through the CSSOM, as the content security policy allows no style attributes. A newer rendering has none. What is
+  // far from the view is not laid out, and measured when it comes near.
   #measure() {
     const prompt = slot(this, "text")
     if (!prompt.checkVisibility({ contentVisibilityAuto: true })) return

@@ -271,7 +271,8 @@ export class MessageComposer extends HTMLElement {
     this.field.focus()
   }
 
-  // Alt+Up recalls the text that it replaces. With `send`, a prompt offered in the stream is sent at once, as one picture.
+  // Alt+Up recalls the text that it replaces. With `send`, a prompt offered in the stream is sent at once, as one
+  // picture.
   #compose({ mode, text, settings, send }) {
     if (text && this.#text) this.#drafts.addSent(this.#text)
     this.#settings.restore(settings)

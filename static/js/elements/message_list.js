@@ -132,8 +132,8 @@ export class MessageList extends HTMLElement {
     return true
   }
 
-  // What the reader sees first stays where it is. For two frames all is laid out, after which the browser knows the size
-  // of each message: with a guess instead, the one above would shrink or grow when it comes into view.
+  // What the reader sees first stays where it is. For two frames all is laid out, after which the browser knows the
+  // size of each message: with a guess instead, the one above would shrink or grow when it comes into view.
   #keepPosition(change) {
     setFlag(this.messages, "data-local-measuring", true)
     const top = this.scroller.getBoundingClientRect().top
@@ -158,8 +158,8 @@ export class MessageList extends HTMLElement {
     this.#follower.scrollToEnd()
   }
 
-  // Pictures that were just asked for have the whole view, with their prompt at its top, so that nothing moves while they
-  // are made; until something follows.
+  // Pictures that were just asked for have the whole view, with their prompt at its top, so that nothing moves while
+  // they are made; until something follows.
   #keepAlone(message) {
     for (const other of this.messages.querySelectorAll("[data-local-alone]")) setFlag(other, "data-local-alone", false)
     if (message) setFlag(message, "data-local-alone", true)

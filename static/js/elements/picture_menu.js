@@ -1,5 +1,5 @@
-// <picture-menu>: what can be done with a picture or clip, and the files of a batch in every format. Beside its button, or
-// a sheet on a small screen.
+// <picture-menu>: what can be done with a picture or clip, and the files of a batch in every format. Beside its button,
+// or a sheet on a small screen.
 import { setFlag, setText, slot } from "../helpers/dom.js"
 
 const EDGE_PX = 8

@@ -1,5 +1,5 @@
-// <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files of
-// the page. An entry of the history stands for it while it is open, so that Back closes it.
+// <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files
+// of the page. An entry of the history stands for it while it is open, so that Back closes it.
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { Zoom } from "../models/zoom.js"

@@ -1,5 +1,5 @@
-// <session-finder data-module>: opens the search over sessions, messages and actions (Ctrl+K), and does what was chosen.
-// The dialog's own script is fetched when it is first opened; it has no part of this page's modules.
+// <session-finder data-module>: opens the search over sessions, messages and actions (Ctrl+K), and does what was
+// chosen. The dialog's own script is fetched when it is first opened; it has no part of this page's modules.
 import { bus } from "../bus.js"
 
 const UNREACHABLE = "The search cannot be opened right now. Please try again."

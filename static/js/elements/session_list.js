@@ -1,5 +1,5 @@
-// <session-list>: the newest sessions with what happens in each. The server sends the changes of the others; the current
-// one changes by the events of its own stream.
+// <session-list>: the newest sessions with what happens in each. The server sends the changes of the others; the
+// current one changes by the events of its own stream.
 import { bus } from "../bus.js"
 import { webpUrl } from "../helpers/blobs.js"
 import { setText, slot } from "../helpers/dom.js"

@@ -1,5 +1,6 @@
 // <session-pictures data-next>: the session's finished pictures and clips, the newest first. It follows the stream, and
-// fetches older ones while it is scrolled. `data-next` is where the page after the last one begins, empty where none does.
+// fetches older ones while it is scrolled. `data-next` is where the page after the last one begins, empty where none
+// does.
 import { bus } from "../bus.js"
 import { slot } from "../helpers/dom.js"
 import { parse } from "../rendering.js"
@@ -50,8 +51,8 @@ export class SessionPictures extends HTMLElement {
     bus.emit("open-picture", card)
   }
 
-  // What a message shows, also one that the stream has not loaded, is what the list has of it; an older rendering changes
-  // nothing.
+  // What a message shows, also one that the stream has not loaded, is what the list has of it; an older rendering
+  // changes nothing.
   #follow(message) {
     const { id, seq } = message.dataset
     if (this.#seqs.get(id) > Number(seq)) return

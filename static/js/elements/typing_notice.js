@@ -1,4 +1,5 @@
-// <typing-notice>: who is typing now, and who has just joined. A name disappears five seconds after its last typing event.
+// <typing-notice>: who is typing now, and who has just joined. A name disappears five seconds after its last typing
+// event.
 import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"

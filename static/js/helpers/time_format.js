@@ -39,7 +39,8 @@ function formatMoment(date) {
   const days = daysFromNow(date)
   const clock = format("clock", STYLES.clock).format(date)
   if (days === 0) return clock
-  const day = Math.abs(days) === 1 ? inWords(days) : format("date-and-month", { day: "numeric", month: "long" }).format(date)
+  const inMonth = () => format("date-and-month", { day: "numeric", month: "long" }).format(date)
+  const day = Math.abs(days) === 1 ? inWords(days) : inMonth()
   return `${day}, ${clock}`
 }
 

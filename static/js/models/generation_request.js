@@ -50,9 +50,8 @@ export function problems(request, { expired, mayGenerate, balance, maxCount, pla
   else if (count > balance.limit) all.push(`${plan} has ${balance.limit} ${kind} credits an hour.`)
   if (count > maxCount) all.push(`${plan} makes at most ${maxCount} at once.`)
   if (prompt.trim()) all.push(textProblem("The description", prompt))
-  return [...all, ...["negative_prompt", ...Object.keys(NUMBERS)].map((name) => fieldProblem(name, request[name]))].filter(
-    Boolean,
-  )
+  const fields = ["negative_prompt", ...Object.keys(NUMBERS)]
+  return [...all, ...fields.map((name) => fieldProblem(name, request[name]))].filter(Boolean)
 }
 
 /** What is wrong with what was typed as one setting, or an empty string. */

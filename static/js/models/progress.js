@@ -49,7 +49,8 @@ export function describeShortly(stage, elapsed) {
  * @param {object[]} stages as `describeStage` takes them, with `elapsed` in words
  */
 export function describeBatch(stages) {
-  if (stages.length < 2) return stages.map((stage) => [describeStage(stage), stage.elapsed].filter(Boolean).join(" · ")).join()
+  if (stages.length === 0) return ""
+  if (stages.length === 1) return [describeStage(stages[0]), stages[0].elapsed].filter(Boolean).join(" · ")
   const words = { rendering: "rendering", "model-loading": "loading", queued: "queued" }
   const counts = Object.entries(words)
     .map(([status, word]) => [stages.filter((stage) => stage.status === status).length, word])
@@ -57,12 +58,14 @@ export function describeBatch(stages) {
     .map(([count, word]) => `${count} ${word}`)
   const eta = Math.max(...stages.map((stage) => stage.eta ?? Infinity))
   const cause = stages.map((stage) => stage.status === "queued" && CAUSES[stage.waits_for]).find(Boolean)
-  return [counts.join(", "), eta > 0.5 && eta < Infinity && `about ${formatDuration(eta)}`, cause].filter(Boolean).join(" · ")
+  const left = eta > 0.5 && eta < Infinity && `about ${formatDuration(eta)}`
+  return [counts.join(", "), left, cause].filter(Boolean).join(" · ")
 }
 
 /** The elapsed time, against the usual duration where one is known and not passed twofold; both in seconds. */
 export function describeElapsed(seconds, usual) {
-  return usual && seconds <= 2 * usual ? `${formatDuration(seconds)} · usually ${formatDuration(usual)}` : formatDuration(seconds)
+  const elapsed = formatDuration(seconds)
+  return usual && seconds <= 2 * usual ? `${elapsed} · usually ${formatDuration(usual)}` : elapsed
 }
 
 function place(position) {

@@ -58,8 +58,8 @@ export class ScrollFollower {
   }
 
   onScroll = () => {
-    // A scroll event that comes with a change of size is not the reader's, unless it leads up: the content or the container
-    // grew.
+    // A scroll event that comes with a change of size is not the reader's, unless it leads up: the content or the
+    // container grew.
     const isUp = this.#scroller.scrollTop < this.#top
     this.#top = this.#scroller.scrollTop
     if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()

@@ -1,5 +1,5 @@
-// Zooms and pans a picture: wheel and pinch towards the pointer, double click for twice the size, drag to move. While the
-// whole of it is shown, a finger that is drawn across it swipes.
+// Zooms and pans a picture: wheel and pinch towards the pointer, double click for twice the size, drag to move. While
+// the whole of it is shown, a finger that is drawn across it swipes.
 const [LEAST, MOST] = [1, 8]
 const SWIPE_PX = 56
 const CONTROLS_PX = 72 // the lower edge of a clip, with its own controls
