@@ -57,6 +57,7 @@ QUERIES = {
     "GET /sign-up": {"next"},
     "GET /sign-in": {"next"},
     "GET /plans": {"session"},
+    "GET /start": {"plan"},
     "GET /history": {"before", "kind", "status", "q"},
     "GET /sessions/{session_id}/messages": {"before"},
     "GET /files/{asset_id}/{filename}": {"download", "expires", "signature", "by"},

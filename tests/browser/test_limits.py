@@ -31,7 +31,7 @@ async def test_who_has_as_many_sessions_as_one_may_reads_so_on_the_plans_page(st
     async with signed_in(browser, ada) as visitor:
         visitor.announce(r"^429 POST .*/sessions$", r"status of 429")
         page = await visitor.open("/plans")
-        await expect(page.locator(".notice")).to_contain_text("You have 1 of 2 open sessions.")
+        await expect(page.locator(".plans__quota")).to_contain_text("You have 1 of 2 open sessions.")
         await page.get_by_role("button", name="Start Flash", exact=True).click()
         await page.wait_for_url("**/sessions/*")
         await page.goto(strict.url + "/plans")

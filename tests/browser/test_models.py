@@ -76,9 +76,9 @@ async def test_sizes_keep_their_shape_in_steps_of_eight(page, ratio, longest, ex
 
 
 async def test_every_reason_is_said(page) -> None:
-    wanted = {"kind": "image", "prompt": " ", "count": 4}
+    wanted = {"kind": "image", "prompt": "", "count": 4}
     situation = {"expired": False, "mayGenerate": False, "balance": {"limit": 3}, "maxCount": 2, "plan": "Flash Lite"}
-    assert await run(page, "models/generation_request", "return m.problems(...x)", [wanted, situation]) == [
+    assert await run(page, "models/quote", "return new m.Quote(...x).problems", [wanted, situation]) == [
         "The owner has not allowed guests to generate.",
         "Flash Lite has 3 image credits an hour.",
         "Flash Lite makes at most 2 at once.",

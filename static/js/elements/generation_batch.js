@@ -2,6 +2,7 @@
 // leads through it with the arrow keys, and gives the tiles what the prompt leaves of the stream's height.
 import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
 import { everySecond } from "../helpers/time.js"
 import { describeBatch } from "../models/progress.js"
 import { socket } from "../socket.js"
@@ -63,7 +64,7 @@ export class GenerationBatch extends HTMLElement {
 
   // From picture to picture sideways, from a picture to its buttons downwards, and among these sideways again.
   onKeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || isComposing(event)) return
     const by = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key]
     const card = event.target.closest("generation-card")
     if (!by || !card) return

@@ -1,3 +1,2 @@
 // The page /verify.
-import "./common.js"
 import "../elements/file_drop.js"
