@@ -1,6 +1,7 @@
 """The layout: imports point one way and without cycles, at the top of files; modules say what they are."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -73,10 +74,22 @@ def modules():
 MODULES = modules()
 
 
+@functools.cache
+def tree_of(module):
+    return ast.parse(MODULES[module].read_text())
+
+
+@functools.cache
+def nodes_of(module):
+    """Everything in a module, at whatever depth."""
+    return tuple(ast.walk(tree_of(module)))
+
+
+@functools.cache
 def imports(module):
     """The modules of ours that a module imports, at whatever depth of its code."""
     found = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in nodes_of(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "chatserver"}
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "chatserver":
@@ -158,7 +171,7 @@ def functions(module):
             else:
                 yield from walk(child, prefix)
 
-    return walk(ast.parse(MODULES[module].read_text()), "")
+    return walk(tree_of(module), "")
 
 
 def test_imports_stand_at_the_top_but_for_the_listed_ones():
@@ -174,9 +187,10 @@ def test_imports_stand_at_the_top_but_for_the_listed_ones():
 def test_modules_are_imported_by_statements():
     found = [
         f"{module}:{node.lineno}"
-        for module, path in MODULES.items()
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).rpartition(".")[2] in IMPORT_FUNCTIONS
+        for module in MODULES
+        for node in nodes_of(module)
+        if (isinstance(node, ast.Name) and node.id in IMPORT_FUNCTIONS)
+        or (isinstance(node, ast.Attribute) and node.attr in IMPORT_FUNCTIONS)
         if module not in IMPORTS_BY_NAME
     ]
     assert not found
@@ -203,8 +217,8 @@ def test_only_entrances_and_the_composition_know_the_whole_state():
 def test_only_the_database_package_speaks_to_the_driver():
     allowed = {"database", "doctor", "monitoring"}
     found = []
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in MODULES:
+        for node in nodes_of(module):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             drives = any(name.split(".")[0] in {"asyncpg", "databases"} for name in names)
@@ -214,14 +228,14 @@ def test_only_the_database_package_speaks_to_the_driver():
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_a_module_says_what_it_is(module):
-    tree = ast.parse(MODULES[module].read_text())
+    tree = tree_of(module)
     assert not tree.body or ast.get_docstring(tree), f"{module} has no docstring"
 
 
 def test_nothing_is_swallowed_silently():
     found = []
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in MODULES:
+        for node in nodes_of(module):
             swallows = isinstance(node, ast.ExceptHandler) and all(isinstance(child, ast.Pass) for child in node.body)
             found += [f"{module}:{node.lineno}"] if swallows else []
     assert not found
@@ -229,8 +243,8 @@ def test_nothing_is_swallowed_silently():
 
 def test_texts_are_read_in_utf_8_whatever_the_locale():
     found = []
-    for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for module in MODULES:
+        for node in nodes_of(module):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 named = any(keyword.arg == "encoding" for keyword in node.keywords)
                 texts = node.func.attr in {"read_text", "write_text", "fdopen"} and "b" not in ast.unparse(
