@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from chatserver.config import Timing
 from chatserver.database import Database, load_queries
 from chatserver.events import Announcement, Event
 from chatserver.limits import Limits
@@ -12,6 +13,9 @@ from chatserver.runtime import paths
 from tests.support import postgres, product, promises, scheduling
 from tests.support.fork_server import ForkServer
 from tests.support.swift import running_swift
+
+# What a busy machine delays is no `busy`, but where a test is about that.
+PATIENT = Timing(unit_deadline=60.0, unit_acquire=60.0)
 
 
 def pytest_configure(config):
@@ -67,7 +71,7 @@ def _recorder():
 @pytest.fixture(scope="module")
 async def database(database_url, _recorder):
     """The unit of work over `database_url`, with every named query."""
-    opened = Database(database_url, load_queries(paths.SQL / "queries"), _recorder, pool=8)
+    opened = Database(database_url, load_queries(paths.SQL / "queries"), _recorder, pool=8, timing=PATIENT)
     await opened.connect()
     yield opened
     await opened.close()
@@ -80,7 +84,7 @@ async def limited(database_url, _recorder):
 
         async def open_limited(**limits: int) -> Database:
             queries = load_queries(paths.SQL / "queries")
-            opened = Database(database_url, queries, _recorder, pool=8, limits=Limits(**limits))
+            opened = Database(database_url, queries, _recorder, pool=8, limits=Limits(**limits), timing=PATIENT)
             await opened.connect()
             closing.push_async_callback(opened.close)
             return opened

@@ -236,7 +236,8 @@ async def test_a_held_number_does_not_come_after_the_change_that_followed_it(ser
         await server.publish(session, Level(name="b", value=1), Level(name="b", value=2))
         await server.say(session, "done")
         await ada.hears("message")
-        assert [event.get("value") for event in ada.events[-3:]] == [1, 2, None]
+        # The one before may have been merged into it.
+        assert [event.get("value") for event in ada.events[-2:]] == [2, None]
 
 
 async def test_events_of_other_processes_are_decoded(server: HubServer) -> None:

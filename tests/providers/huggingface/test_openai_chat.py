@@ -36,7 +36,7 @@ QUESTION = ChatRequest(turns=(Turn("system", "Be brief."), Turn("user", "Greet m
 
 @pytest.fixture
 async def chat(huggingface: Emulator) -> AsyncIterator[OpenAIChat]:
-    limits = ChatLimits(total_seconds=20.0, first_token_seconds=1.0, silence_seconds=1.0, stream_bytes=256 * 1024)
+    limits = ChatLimits(total_seconds=20.0, first_token_seconds=2.0, silence_seconds=1.0, stream_bytes=256 * 1024)
     provider = OpenAIChat(f"{huggingface.url}/v1", "hf_key", "emulated/model", "Emulated", limits=limits)
     yield provider
     await provider.close()
