@@ -159,8 +159,8 @@ class SessionSocket:
                 try:
                     await asyncio.wait_for(self._arrived.wait(), max(left, 0))
                 except TimeoutError:
-                    last = [event["type"] for event in self.events[-12:]]
-                    raise AssertionError(f"{what}; the last events were {last}, closed: {self.close_code}") from None
+                    last, types = self.events[-1:], [event["type"] for event in self.events[-12:]]
+                    raise AssertionError(f"{what}; the last were {types}, {last}, closed: {self.close_code}") from None
 
     async def changed(self, look: Callable[[], bool], patience: float = 300) -> None:
         """Waits until something came, or the socket ended, after which `look()` is true."""
