@@ -24,7 +24,7 @@ from tests.support.redis import RedisServer
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROGRAMS = ("make", "chatserver", "python", "pip", "docker", "kubectl", "pg_dump", "pg_restore", "psql", "echo", "tar")
 EMAIL = "you@example.org"
-SETUP_SECONDS = 600
+SETUP_SECONDS = 1500
 
 # Named in passing and needing more words than the page gives there: what makes them whole.
 COMPLETIONS = {
