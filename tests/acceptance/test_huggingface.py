@@ -249,8 +249,7 @@ def check(case, generation):
         assert "huggingface · " in generation["provider"]
 
 
-# Apart from the rest of this module, with installations of its own.
-@pytest.mark.xdist_group("exchanges")
+# First in this module: a later test has the provider closed for an hour in the installation that both use.
 @pytest.mark.timeout(3 * PATIENCE_SECONDS)
 @pytest.mark.parametrize(
     ("provider", "cases", "endless"),
