@@ -26,7 +26,6 @@ LONGEST = (
     "tests/providers/test_diffusers.py",
     "tests/browser/test_story.py",
     "tests/acceptance/test_huggingface.py",
-    "tests/acceptance/test_huggingface.py",
     "tests/acceptance/test_history.py",
     "tests/acceptance/test_starting.py",
     "tests/markdown/test_bombs.py",
