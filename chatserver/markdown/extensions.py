@@ -1,5 +1,6 @@
 """What people write beyond CommonMark: bare links, tasks and footnotes; and the direction in which each block is read."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -119,10 +120,32 @@ def _keep_footnotes(state: StateCore) -> None:
     notes = state.env.get("footnotes")
     if not notes:
         return
+    _separate_definitions(state, notes["refs"])
     for label in [label for label, number in notes["refs"].items() if number < 0]:
         number = len(notes["list"])
         notes["list"][number] = {"label": label[1:], "count": 0}
         notes["refs"][label] = number
+
+
+def _separate_definitions(state: StateCore, numbers: dict[str, int]) -> None:
+    """Put each definition behind the text, out of lists and other definitions; a label's second one gets its own."""
+    definitions: list[list[Token]] = []
+    text: list[Token] = []
+    containers = [text]
+    for token in state.tokens:
+        if token.type == "footnote_reference_open":
+            containers.append([])
+        containers[-1].append(token)
+        if token.type == "footnote_reference_close":
+            definitions.append(containers.pop())
+    labels: set[str] = set()
+    for count, (begin, *_) in enumerate(definitions):
+        if begin.meta["label"] in labels:
+            # Labels that people write have no space.
+            begin.meta = {"label": f"{begin.meta['label']} {count}"}
+            numbers[f":{begin.meta['label']}"] = -1
+        labels.add(begin.meta["label"])
+    state.tokens = [*text, *itertools.chain.from_iterable(definitions)]
 
 
 def _draw_reference(_self: Any, tokens: Any, index: int, _options: Any, env: Any) -> str:

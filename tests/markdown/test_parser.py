@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatserver.markdown import highlighting, parser, plain
@@ -172,11 +172,27 @@ ATTRIBUTES = {
         max_size=20,
     ).map("".join)
 )
+@example("[^1]: - [^1]: ")
 def test_whatever_is_written_no_script_no_handler_and_no_picture_comes_out(text):
     for tag, attributes in read(parser.render(text)).tags:
         assert tag in parser.TAGS
         assert set(attributes) <= ATTRIBUTES
         assert not attributes.get("href", "").lower().lstrip().startswith(("javascript", "data", "vbscript"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[^1]: alpha - [^1]: beta",
+        "[^1]: alpha\n[^1]: beta",
+        "[^1]: - alpha\n    [^2]: beta",
+        "> [^1]: alpha\n>     [^2]: beta\n\nand[^2]",
+        "- [^1]: alpha\n\n[^1]: beta\n\nand[^1][^1]",
+    ],
+)
+def test_no_word_of_a_footnote_is_lost_wherever_it_is_defined(text):
+    drawn = parser.render(text)
+    assert drawn.count("alpha") == drawn.count("beta") == 1
 
 
 @pytest.mark.parametrize(
