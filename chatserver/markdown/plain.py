@@ -28,15 +28,18 @@ _STARTS = re.compile(r"(?:^|\n)(?:[ #+\-=:]|[0-9]{1,9}[.)])| (?:\n|$)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`]*)")
 
 
+# Lines with the line ends behind them.
+_LINES = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+\Z")
 # A line that may yet become something else than it looks like: a fence, an item, a rule, a heading, a row.
 _HALF_MARK = re.compile(r"[ \t]*(?:`+\w*|~+\w*|[-*+>#|=$]+|[0-9]{1,9}[.)]|\|[ \t|:-]*)[ \t]*")
 
 
 def decided(text: str) -> str:
-    """A growing text without what decides nothing at its end: line ends, and a last line that is only the half of a mark."""
-    kept = text.rstrip("\r\n")
-    begin = max(kept.rfind("\n"), kept.rfind("\r")) + 1
-    return kept[:begin].rstrip("\r\n") if _HALF_MARK.fullmatch(kept, begin) else kept
+    """A growing text without what decides nothing at its end: line ends, and last lines that are only halves of marks."""
+    lines = _LINES.findall(text)
+    while lines and _HALF_MARK.fullmatch(lines[-1].rstrip("\r\n")):
+        lines.pop()
+    return "".join(lines).rstrip("\r\n")
 
 
 def is_plain(text: str) -> bool:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chatserver.markdown import parser
+from chatserver.markdown import parser, plain
 
 
 @pytest.mark.parametrize("unit", ["word ", "a", "\\", "[", "*", "> ", "`", "|", "\r"])
@@ -21,3 +21,24 @@ def test_one_long_line_is_looked_through_once(unit) -> None:
 )
 def test_whole_lines_alone_decide(text, expected) -> None:
     assert parser.closed_length(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ('One\n\n```python\nreturn "red"\n```\n\n| boat | colour |\n|---|---|\n| one | red |\n', "```"),
+        ('One\n\n```python\nreturn "red"\n```\n\n| boat | colour |\n|---|---|\n| one | red |\n', "|---"),
+        ("One\n\n~~~\na\n~~~\n- item\n- item\n", "~~~"),
+        ("```\na\n```\n\n```\nb\n```\n# c\n", "```"),
+        ("a | b\n--|--\n| c", "--|"),
+    ],
+)
+def test_no_beginning_of_a_growing_text_shows_its_marks(text, mark) -> None:
+    drawn = [parser.draw_open(text[parser.closed_length(text[:length]) : length]) for length in range(len(text))]
+    assert [each for each in drawn if mark in each] == []
+
+
+def test_a_long_run_of_half_marks_is_looked_through_once() -> None:
+    began = time.process_time()
+    assert plain.decided("word\n" + "-\n" * 50_000) == "word"
+    assert time.process_time() - began < 0.5

@@ -245,19 +245,25 @@ export class ChatMessage extends HTMLElement {
 }
 
 // The beginnings of marks are not shown: with the next letters they become a list, a heading, or the end of code.
-const HALF_MARK = /(^|\n)[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)[ \t]*$/
+const HALF_MARK = /^[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)$/
 const CODE_ENDS = /\n[`~]{3,}[ \t]*(?:\n|$)/
 
 // Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when
 // drawn.
 function showGrowing(tail, text) {
-  const words = text.trimEnd().replace(HALF_MARK, "").trimEnd()
+  const words = withoutHalfMarks(text.trimEnd())
   const box = tail.closest("pre, td, th")
   const paragraphs = words.split(box?.localName === "pre" ? CODE_ENDS : /\n{2,}/)
   if (box) paragraphs.length = 1 // what follows code or a table is shown when it is drawn
   if (tail.closest("td, th")) paragraphs[0] = paragraphs[0].trimStart()
   const gap = () => document.importNode(document.getElementById("message_gap").content, true)
   tail.replaceChildren(...paragraphs.flatMap((each, index) => (index ? [gap(), each] : [each])))
+}
+
+function withoutHalfMarks(words) {
+  const begin = () => words.lastIndexOf("\n") + 1
+  while (HALF_MARK.test(words.slice(begin()))) words = words.slice(0, begin()).trimEnd()
+  return words
 }
 
 function codeBeside(button) {
