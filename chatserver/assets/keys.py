@@ -5,6 +5,8 @@
 <user>/<generation>/<attempt>.sealed.jpg      made on the first download in that format (.sealed.webp)
 <user>/<generation>/<attempt>.marked.png      the same with the visible mark (.marked.jpg, .marked.webp)
 <user>/<generation>/<attempt>.1024.webp       a picture's preview of that side, made when it is first shown
+<user>/<generation>/<attempt>.shared.png      the file without prompt and seed, for share links (.shared.jpg, .shared.webp,
+                                              .shared.mp4, .shared.webm; with the visible mark .shared.marked.png, …)
 """
 
 import re
@@ -41,6 +43,11 @@ def download_key(storage_key: str, extension: str, *, marked: bool = False) -> s
     return f"{base_of(storage_key)}.{'marked' if marked else 'sealed'}{extension}"
 
 
+def shared_key(storage_key: str, extension: str, *, marked: bool = False) -> str:
+    """The key of a file's copy without prompt and seed, for share links."""
+    return f"{base_of(storage_key)}.shared{'.marked' if marked else ''}{extension}"
+
+
 def preview_key(storage_key: str, side: int) -> str:
     """The key of a picture's preview of at most `side` pixels a side."""
     return f"{base_of(storage_key)}.{side}.webp"
@@ -64,7 +71,15 @@ def all_keys(storage_key: str, thumbnail: str) -> list[str]:
         download_key(storage_key, extension, marked=marked) for extension in FORMATS for marked in (False, True)
     ]
     previews = [preview_key(storage_key, side) for side in PREVIEW_SIDES]
-    return [storage_key, thumbnail, *downloads, *previews, *(base + ending for ending in _UNSEALED)]
+    shared = _shared_keys(storage_key)
+    return [storage_key, thumbnail, *downloads, *previews, *shared, *(base + ending for ending in _UNSEALED)]
+
+
+def _shared_keys(storage_key: str) -> list[str]:
+    extension = storage_key[storage_key.rfind(".") :]
+    if extension not in FORMATS:
+        return [shared_key(storage_key, extension)]
+    return [shared_key(storage_key, each, marked=marked) for each in FORMATS for marked in (False, True)]
 
 
 def is_ours(key: str) -> bool:

@@ -64,6 +64,15 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
     )
 
 
+def copied(data: bytes, provenance: Provenance) -> bytes:
+    """A whole clip in a new container of its kind, with this provenance as its only metadata. Raises Unreadable."""
+    container = _whole_container(data)
+    with _reading():
+        with _open(data, container) as clip:
+            count = sum(1 for _ in _packets(clip, _stream(clip)))
+        return _remux(data, container, provenance, count)
+
+
 def poster_of(data: bytes) -> Image.Image:
     """The middle frame of a whole clip. Raises Unreadable."""
     container = _whole_container(data)

@@ -14,6 +14,7 @@ from chatserver.errors import BadBytes, Busy, NotAsOrdered
 from chatserver.imaging.protocol import (
     Clip,
     ConvertPicture,
+    CopyClip,
     DownloadFormat,
     InspectFile,
     Inspection,
@@ -107,6 +108,11 @@ class ImageProcessor:
         """A WebP of at most `side` pixels a side of a stored PNG. Raises Busy where MAX_WAITING callers wait already."""
         self._check_queue()
         return await self._run(ShrinkPicture(png, side, provenance), bytes)
+
+    async def copy_clip(self, clip: bytes, provenance: Provenance) -> bytes:
+        """A stored clip with this provenance as its only metadata. Raises Busy where MAX_WAITING callers wait already."""
+        self._check_queue()
+        return await self._run(CopyClip(clip, provenance), bytes)
 
     async def inspect(self, data: bytes) -> Inspection:
         """What anybody's picture or clip is, and its fingerprint, within INSPECTION_SECONDS. Raises BadBytes and Busy."""

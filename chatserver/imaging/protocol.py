@@ -1,4 +1,4 @@
-"""The messages between `ImageProcessor` and its child processes: five tasks and their results, in msgpack."""
+"""The messages between `ImageProcessor` and its child processes: six tasks and their results, in msgpack."""
 
 from datetime import datetime
 from typing import Literal
@@ -54,13 +54,20 @@ class ShrinkPicture(Struct, frozen=True, tag=True):
     provenance: Provenance
 
 
+class CopyClip(Struct, frozen=True, tag=True):
+    """Copy a stored clip into a new container with another provenance; answered by bytes."""
+
+    clip: bytes
+    provenance: Provenance
+
+
 class InspectFile(Struct, frozen=True, tag=True):
     """Look at a picture or clip that may be anybody's; answered by an `Inspection`."""
 
     data: bytes
 
 
-ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture | InspectFile
+ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture | CopyClip | InspectFile
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 from chatserver.imaging import clips, inspection, pictures
 from chatserver.imaging.protocol import (
     ConvertPicture,
+    CopyClip,
     ImagingTask,
     InspectFile,
     ShrinkPicture,
@@ -33,6 +34,8 @@ def _do(task: ImagingTask) -> object:
             return pictures.convert(png, wanted, provenance, marked=marked)
         case ShrinkPicture(png, side, provenance):
             return pictures.shrunk(pictures.decode(png), side, provenance)
+        case CopyClip(clip, provenance):
+            return clips.copied(clip, provenance)
         case InspectFile(data):
             return inspection.inspect(data)
 
