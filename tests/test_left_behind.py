@@ -13,7 +13,7 @@ from tests.support.dockerfile import ROOT
 MODULE = """
 import asyncio, pathlib, sys
 from tests.conftest import fork_server
-from tests.support import product
+from tests.support import product, webdriver
 from tests.support.redis import RedisServer
 from tests.support.swift import Swift
 
@@ -23,7 +23,9 @@ async def test_that_never_ends(tmp_path):
     forked = product.start(tmp_path / "forked")
     executed = product.start(tmp_path / "executed", program=product.COMMAND)
     *_, forked, executed = await asyncio.gather(*servers, forked, executed)
-    pids = [swift._process.pid, redis._process.pid, forked.process.pid, executed.process.pid]
+    running = webdriver.running("sleep", "1000")
+    browser = await running.__aenter__()
+    pids = [browser.pid, swift._process.pid, redis._process.pid, forked.process.pid, executed.process.pid]
     pathlib.Path("started.tmp").write_text(" ".join(map(str, pids)))
     pathlib.Path("started.tmp").rename("started")
     await asyncio.sleep(1000)

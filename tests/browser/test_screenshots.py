@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from tests.support import product as products
-from tests.support.browser import PHONE, signed_in
+from tests.support.browser import PHONE, TEXT, WIDE, signed_in
 from tests.support.story import SessionSocket, sign_up
 
 pytestmark = [
@@ -38,6 +38,8 @@ HALF_WAY = """() => [...document.querySelectorAll('generation-card[data-status="
 DONE = 'generation-card[data-status="done"]'
 ALL_LOADED = """() => [...document.querySelectorAll('img.tile__picture')].every((each) => each.naturalWidth)
   && !document.querySelector('generation-card[data-status="done"] [data-slot="preview"]:not([hidden])')"""
+STYLES_LOADED = "() => [...document.querySelectorAll('#setting-style img')].every((each) => each.naturalWidth)"
+VIEWED = "() => document.querySelector('dialog[open] img')?.naturalWidth"
 LOOKS = {
     "chat-light": {"viewport": WINDOW, "color_scheme": "light"},
     "chat-dark": {"viewport": WINDOW, "color_scheme": "dark"},
@@ -66,6 +68,36 @@ async def test_screenshots(database_url, browser, tmp_path) -> None:
                 await shoot(page, name)
         await chat.leaves()
         await guest.leaves()
+
+
+async def test_screenshots_of_making_a_batch(database_url, browser, tmp_path) -> None:
+    """Image mode with the styles open, four finished pictures, and one of them in the viewer, each as a WebP."""
+    async with products.running(tmp_path, DATABASE_URL=database_url) as product:
+        ada = await sign_up(product, "Ada")
+        session = await ada.buys("pro", "Pictures for the hallway")
+        chat = await ada.joins(session)
+        await chat.sees_ended(await chat.generates(LIGHTHOUSE, count=4, seed=5, width=768, height=768), patience=150)
+        async with signed_in(browser, ada, viewport=WIDE, color_scheme="dark") as visitor:
+            page = await visitor.open_session(session)
+            await page.wait_for_function(ALL_LOADED)
+            await save(page, "batch")
+            await page.click('[data-action="mode"][data-mode="image"]')
+            await page.fill(TEXT, "a quiet harbour at dusk, fishing boats, soft light")
+            await page.click('[data-setting="style"]')
+            await page.wait_for_function(STYLES_LOADED)
+            await save(page, "image-mode")
+            await page.keyboard.press("Escape")
+            await page.locator('[data-action="open"]').first.click()
+            await page.wait_for_function(VIEWED)
+            await save(page, "lightbox")
+        await chat.leaves()
+
+
+async def save(page: Page, name: str) -> None:
+    """Writes docs/images/<name>.webp: what is in the window."""
+    shot = await page.screenshot(animations="disabled", caret="hide")
+    Image.open(io.BytesIO(shot)).convert("RGB").save(IMAGES / f"{name}.webp", quality=82, method=6)
+    assert (IMAGES / f"{name}.webp").stat().st_size < MOST_BYTES
 
 
 async def spend_an_evening(chat: SessionSocket, guest: SessionSocket) -> None:

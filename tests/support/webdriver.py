@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from tests.support import ports
+from tests.support.guards import Guard
 
 FIREFOX, WEBKIT, SCREEN = "firefox-esr", "WebKitWebDriver", "Xvfb"
 # How long a browser that has just been started, or a condition of a page, may take on a busy machine.
@@ -100,7 +101,7 @@ async def firefox(folder: Path) -> AsyncIterator["Firefox"]:
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in preferences.items()]
     (folder / "user.js").write_text("\n".join(lines))
     arguments = ["--headless", "--no-remote", "--profile", str(folder), "--remote-debugging-port", "0", "about:blank"]
-    async with _process(FIREFOX, *arguments, HOME=str(folder), MOZ_DISABLE_AUTO_SAFE_MODE="1") as process:
+    async with running(FIREFOX, *arguments, HOME=str(folder), MOZ_DISABLE_AUTO_SAFE_MODE="1") as process:
         address = await _said(process, r"WebDriver BiDi listening on (ws://\S+)")
         async with (
             aiohttp.ClientSession() as client,
@@ -215,7 +216,7 @@ async def webkit(folder: Path) -> AsyncIterator["WebKit"]:
             "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",
         }
         async with (
-            _process(WEBKIT, f"--port={port}", "--host=127.0.0.1", **environment),
+            running(WEBKIT, f"--port={port}", "--host=127.0.0.1", **environment),
             aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client,
         ):
             browser = WebKit(client)
@@ -322,13 +323,13 @@ class WebKitTab:
 async def _screen() -> AsyncIterator[str]:
     """A screen that exists in memory only; its name for DISPLAY."""
     arguments = ["-displayfd", "2", "-screen", "0", "1280x900x24", "-nolisten", "tcp"]
-    async with _process(SCREEN, *arguments) as process:
+    async with running(SCREEN, *arguments) as process:
         number = await _said(process, r"^(\d+)$")
         yield f":{number}"
 
 
 @contextlib.asynccontextmanager
-async def _process(program: str, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(program: str, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A program with its own group of processes, which ends with it."""
     process = await asyncio.create_subprocess_exec(
         program,
@@ -338,6 +339,7 @@ async def _process(program: str, *arguments: str, **environment: str) -> AsyncIt
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
+    guard = Guard('kill -KILL -- "-$1"', str(process.pid))
     try:
         yield process
     finally:
@@ -348,6 +350,7 @@ async def _process(program: str, *arguments: str, **environment: str) -> AsyncIt
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        guard.dismiss()
 
 
 async def _said(process: asyncio.subprocess.Process, pattern: str) -> str:
