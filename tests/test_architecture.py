@@ -21,7 +21,7 @@ LAYERS = [
     {"database", "markdown", "imaging"},
     {"provenance"},
     {"providers", "storage", "brokers", "jobs"},
-    {"realtime"},
+    {"realtime", "archives"},
     {"edge", "state"},
     {"api"},
     {"web"},

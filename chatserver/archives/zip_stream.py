@@ -1,0 +1,139 @@
+"""A zip of stored files as an asynchronous stream: its size is known before the first byte, and it costs the memory of one
+piece, whatever is in it.
+
+Nothing is compressed: pictures and clips are. `zipstream` writes the format and asks synchronously for the bytes of each
+file; a piece that was read asynchronously is laid before it for each step. Files that the store has not are named in
+`missing.txt` inside.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+
+import structlog
+import zipstream
+
+from chatserver.archives.models import ArchiveFile
+from chatserver.errors import StorageError
+from chatserver.storage.base import Storage
+
+# Files of one archive: about as many as a form of ids holds, and what a reader of zips opens at once.
+MOST_FILES = 5_000
+# Seconds that one archive may take: 20 GB at 10 Mbit/s.
+MOST_SECONDS = 16_000.0
+# Questions to the store at once, whether it has a file.
+_STATS_AT_ONCE = 16
+# How often a file is read on where the store failed in the middle of it.
+_RETRIES = 2
+_MISSING = "missing.txt"
+
+# Called before each piece: raises where the archive may not go on.
+Check = Callable[[], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
+
+
+async def open_archive(storage: Storage, files: Sequence[ArchiveFile]) -> "Archive":
+    """An archive of those of at most MOST_FILES files that the store has, under names that differ. Raises StorageError."""
+    assert len(files) <= MOST_FILES
+    semaphore = asyncio.Semaphore(_STATS_AT_ONCE)
+
+    async def size_of(file: ArchiveFile) -> int | None:
+        async with semaphore:
+            stored = await storage.stat(file.key)
+        return None if stored is None else stored.size
+
+    sizes = await asyncio.gather(*(size_of(file) for file in files))
+    present = [
+        ArchiveFile(file.name, file.key, size) for file, size in zip(files, sizes, strict=True) if size is not None
+    ]
+    missing = [file.name for file, size in zip(files, sizes, strict=True) if size is None]
+    return Archive(storage, _renamed(present), missing)
+
+
+def _renamed(files: Sequence[ArchiveFile]) -> list[ArchiveFile]:
+    """The files under names of which no two are alike on any system: `boat.png`, `boat-2.png`."""
+    taken, renamed = {_MISSING}, []
+    for file in files:
+        stem, dot, extension = file.name.rpartition(".") if "." in file.name else (file.name, "", "")
+        name, number = file.name, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}{dot}{extension}"
+        taken.add(name.casefold())
+        renamed.append(ArchiveFile(name, file.key, file.size))
+    return renamed
+
+
+class Archive:
+    """A zip to be sent once. `size` is its length in bytes; `missing` are the names of the files that the store has not."""
+
+    def __init__(self, storage: Storage, files: Sequence[ArchiveFile], missing: Sequence[str]) -> None:
+        self._storage, self._files = storage, files
+        self._piece = b""
+        self.missing = missing
+        self._zip = zipstream.ZipStream(sized=True)
+        for file in files:
+            self._zip.add(self._pieces_of(file), file.name, size=file.size)
+        if missing:
+            lines = ["These files are missing from the file store:", "", *missing, ""]
+            self._zip.add("\n".join(lines), _MISSING)
+        self.size = len(self._zip)
+
+    async def chunks(self, check: Check | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes of the archive. `check` is awaited before each chunk and ends it by raising.
+
+        Raises StorageError where the store fails, or loses a file, after the archive has begun: the receiver has fewer
+        bytes than were announced, and knows it.
+        """
+        async with asyncio.timeout(MOST_SECONDS):
+            for file in self._files:
+                entry = self._zip.file()
+                yield next(entry)  # its header
+                async with aclosing(self._read(file)) as pieces:
+                    async for piece in pieces:
+                        if check is not None:
+                            await check()
+                        self._piece = piece
+                        yield next(entry)
+                self._piece = b""
+                for rest in entry:
+                    yield rest
+            if check is not None:
+                await check()
+            for rest in self._zip.finalize():
+                yield rest
+
+    def _pieces_of(self, file: ArchiveFile) -> Iterator[bytes]:
+        """The bytes of a file as `zipstream` asks for them: what lies there, until `file.size` of them were given."""
+        left = file.size
+        while left:
+            piece, self._piece = self._piece, b""
+            assert piece, "the archive was read before its piece lay there"
+            left -= len(piece)
+            yield piece
+
+    async def _read(self, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
+        """Exactly `file.size` bytes of a file; where the store fails it is read on from there."""
+        position, failures = 0, 0
+        while position < file.size:
+            try:
+                async with aclosing(self._storage.read(file.key, position, file.size - position)) as pieces:
+                    async for piece in pieces:
+                        position += len(piece)
+                        yield piece
+            except StorageError as error:
+                failures += 1
+                log.warning("archive.read_failed", key=file.key, position=position, error=error.code)
+                if failures > _RETRIES:
+                    raise
+            except KeyError:
+                raise _lost(file) from None
+            else:
+                if position < file.size:
+                    raise _lost(file)
+
+
+def _lost(file: ArchiveFile) -> StorageError:
+    log.error("archive.file_lost", key=file.key)
+    return StorageError("A file was removed while it was being packed.")
