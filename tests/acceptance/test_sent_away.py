@@ -80,7 +80,6 @@ async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way
         here.generates("one more picture"),
         here.asks("generation.retry", generation_id=generation["id"]),
         here.asks("generation.cancel", generation_id=generation["id"]),
-        here.asks("asset.favorite", asset_id=generation["assets"][0]["id"], on=True),
         here.asks("prompt.improve", prompt="a harbour"),
     ):
         with pytest.raises(Refusal) as refusal:
@@ -90,17 +89,35 @@ async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way
     await is_refused(bob.call("GET", f"/sessions/{session['id']}"), 404, "not-found")
     await is_refused(bob.call("GET", f"/sessions/{session['id']}/messages"), 404, "not-found")
     await is_refused(bob.call("POST", f"/generations/{generation['id']}/retry", {}), 404, "not-found")
+    assert (await ada.credits(session))["image"]["left"] == 7
+
+
+async def test_a_guest_sent_away_keeps_what_they_had_made_and_sees_nothing_of_the_others(ada, bob, chat):
+    session, _, generation = chat
+    room = await ada.joins(session)
+    other = (await room.sees_ended(await room.generates("a boat", width=64, height=64)))["generations"][0]
+    await room.leaves()
+    await sends_away(ada, session, bob)
+    assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 200
+    assert (await bob.fetch(other["assets"][0]["url"]))[0] == 404
+    assert [each["id"] for each in (await bob.call("GET", "/generations"))["generations"]] == [generation["id"]]
+    await bob.call("DELETE", f"/assets/{generation['assets'][0]['id']}")
     assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 404
     assert (await bob.call("GET", "/generations"))["generations"] == []
-    assert (await ada.credits(session))["image"]["left"] == 7
 
 
 @pytest.mark.parametrize("how", ["sent away", "left", "banned", "deleted"])
 async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, ada, bob, chat, how):
     session, _, generation = chat
     asset = generation["assets"][0]
-    link, of_ada = [await each.call("POST", f"/assets/{asset['id']}/links", {"seconds": 3600}) for each in (bob, ada)]
-    assert [await opens(product, each["url"]) for each in (link, of_ada)] == [200, 200]
+    room = await ada.joins(session)
+    other = (await room.sees_ended(await room.generates("a boat", width=64, height=64)))["generations"][0]["assets"][0]
+    await room.leaves()
+    link, of_ada, of_others = [
+        await each.call("POST", f"/assets/{linked['id']}/links", {"seconds": 3600})
+        for each, linked in ((bob, asset), (ada, asset), (bob, other))
+    ]
+    assert [await opens(product, each["url"]) for each in (link, of_ada, of_others)] == [200, 200, 200]
     if how == "banned":
         await database.run_system(users.ban, bob.id)
     elif how == "deleted":
@@ -108,7 +125,9 @@ async def test_a_link_to_a_file_ends_with_whoever_signed_it(product, database, a
     else:
         await sends_away(ada if how == "sent away" else bob, session, bob)
     for name in ("url", "download_url"):
-        assert await opens(product, link[name]) == 404
+        assert await opens(product, of_others[name]) == 404
+        # What somebody had made stays theirs when they leave.
+        assert await opens(product, link[name]) == (404 if how in {"banned", "deleted"} else 200)
         # A deleted account takes its pictures along.
         assert await opens(product, of_ada[name]) == (404 if how == "deleted" else 200)
 

@@ -230,6 +230,31 @@ async def test_a_guest_sees_the_room_and_its_people_and_no_more(database, admin,
     assert await people.run_sql_as(database, carol, "SELECT 1 FROM messages") == []
 
 
+async def test_who_has_left_sees_what_they_had_made_and_changes_nothing(database, admin, world):
+    _, _, session = world
+    frank = await people.make_user(database, "Frank")
+    await people.add_member(database, session, frank)
+    made = {}
+    for table, key in (("messages", "message"), ("generations", "generation"), ("assets", "asset")):
+        made[table] = ids.new()
+        copied = await admin.fetchval(f"SELECT to_jsonb(t) FROM {table} t WHERE user_id <> $1 LIMIT 1", frank)
+        row = {**json.loads(copied), "id": made[table], "user_id": frank, "seq": 2, "client_id": ids.new()}
+        row |= {"message_id": made.get("messages"), "generation_id": made.get("generations"), "storage_key": key}
+        row |= {"request_hash": None}
+        await admin.execute(
+            f"INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, $1)", json.dumps(row)
+        )
+    await people.run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", frank)
+    assert await people.run_sql_as(database, frank, "SELECT id FROM messages") == []
+    for table in ("generations", "assets"):
+        assert [row["id"] for row in await people.run_sql_as(database, frank, f"SELECT id FROM {table}")] == [
+            made[table]
+        ]
+        changed = f"UPDATE {table} SET status = status RETURNING id"
+        assert await people.run_sql_as(database, frank, changed) == []
+    await admin.execute("DELETE FROM messages WHERE id = $1", made["messages"])
+
+
 async def test_a_guest_cannot_come_back_after_being_sent_away(database, admin, world):
     _, _, session = world
     erin = await people.make_user(database, "Erin")
