@@ -65,7 +65,7 @@ class ProviderFallback:
 
     async def _next_permit(self, rest: FallbackChain) -> Permit | None:
         """A permit of the next provider, waiting for one that is only busy; None where none is left or available."""
-        if not any(self._job.kind in limits.kinds for limits in rest):
+        if not any(self._job.task in limits.tasks for limits in rest):
             return None
         while True:
             available, permit = await self._lease.insist(queue.switch_provider, self._job, rest)

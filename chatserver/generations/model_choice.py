@@ -1,18 +1,28 @@
-"""Which provider and model are shown for a generation that waits: the first of the chain that makes its kind."""
+"""Which provider and model are shown for a generation that waits: the first of the chain that does what is asked."""
 
 from collections.abc import Mapping
 
 from chatserver.generations.models import ModelChoice, ModelChoices
-from chatserver.providers.base import Kind, Provider
+from chatserver.providers.base import TASKS, Provider, Task, kind_of, tasks_of
 
-_KINDS: tuple[Kind, ...] = ("image", "video")
+_NOBODY: dict[Task, str] = {
+    "image": "No provider here makes pictures.",
+    "video": "No provider here makes clips.",
+    "variation": "The model that makes pictures here cannot start from a picture.",
+    "edit": "The model that makes pictures here takes no instructions about a picture.",
+}
 
 
 def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
-    """The choice for each kind that can be made here. `providers` are in the order of fall-back."""
+    """The choice for each task that is done here. `providers` are in the order of fall-back."""
     return {
-        kind: ModelChoice(provider.name, provider.model(kind))
-        for kind in _KINDS
+        task: ModelChoice(provider.name, provider.model(kind_of(task)))
+        for task in TASKS
         for provider in reversed(list(providers.values()))
-        if provider.supports(kind)
+        if task in tasks_of(provider)
     }
+
+
+def refusal(choices: ModelChoices, task: Task) -> str | None:
+    """Why nothing here does what is asked, in words for people; None where something does."""
+    return None if task in choices else _NOBODY[task]

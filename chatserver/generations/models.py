@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from chatserver.assets.models import Asset
 from chatserver.database import Row
 from chatserver.generations.provider_limits import Permit
-from chatserver.providers.base import Kind
+from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
 
 GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
@@ -71,7 +71,10 @@ class GenerationFault(Struct, frozen=True, kw_only=True):
 
 
 class Generation(Struct, frozen=True, kw_only=True):
-    """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of."""
+    """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of.
+
+    `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`.
+    """
 
     id: str
     message_id: str
@@ -87,6 +90,9 @@ class Generation(Struct, frozen=True, kw_only=True):
     height: int
     steps: int | None
     guidance: float | None
+    source_asset_id: str | None
+    change: Literal["variation", "edit"] | None
+    strength: float | None
     model: str
     provider: str
     error: GenerationFault | None
@@ -127,6 +133,9 @@ class Generation(Struct, frozen=True, kw_only=True):
             height=512,
             steps=None,
             guidance=None,
+            source_asset_id=None,
+            change=None,
+            strength=None,
             model="",
             provider="",
             error=None,
@@ -185,6 +194,11 @@ class GenerationJob(Struct, frozen=True, kw_only=True):
     permit: Permit
 
     @property
+    def task(self) -> Task:
+        """What is asked of the provider."""
+        return self.recipe.change or self.kind
+
+    @property
     def private_texts(self) -> list[str]:
         """What a person wrote, which no log may repeat."""
         return [text for text in (self.recipe.prompt, self.recipe.negative_prompt) if text]
@@ -202,7 +216,7 @@ class ModelChoice(Struct, frozen=True):
     model: str
 
 
-ModelChoices = dict[Kind, ModelChoice]
+ModelChoices = dict[Task, ModelChoice]
 
 
 class History(Struct, frozen=True):

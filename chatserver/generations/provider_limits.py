@@ -13,7 +13,7 @@ from msgspec import Struct
 from chatserver.config import Config
 from chatserver.database import Row, Transaction
 from chatserver.errors import ModelLoadingTooLong, ProviderError, ProviderRateLimited
-from chatserver.providers.base import Kind, Provider
+from chatserver.providers.base import Provider, Task, tasks_of
 
 # Failures count against a provider for this long; the breaker opens when there are PROVIDER_FAILURES of them.
 FAILURE_WINDOW_SECONDS = 30.0
@@ -30,7 +30,7 @@ class ProviderLimits(Struct, frozen=True):
     """
 
     name: str
-    kinds: frozenset[Kind]
+    tasks: frozenset[Task]
     concurrency: int | None = None
     per_hour: int | None = None
     failures: int = 5
@@ -66,7 +66,7 @@ class LimitState(Struct, frozen=True, kw_only=True):
 
 
 class Availability(Struct, frozen=True):
-    """Which provider takes a job of one kind now; or why none does, and for how many seconds where that is known."""
+    """Which provider does one task now; or why none does, and for how many seconds where that is known."""
 
     limits: ProviderLimits | None
     reason: Reason | None = None
@@ -87,31 +87,27 @@ LimitStates = Mapping[str, LimitState]
 
 def fallback_chain(config: Config, providers: Iterable[Provider]) -> FallbackChain:
     """The limits of the configured providers, in the order in which they are tried."""
-    kinds: tuple[Kind, ...] = ("image", "video")
-    return tuple(
-        limits_of(config, provider.name, frozenset(kind for kind in kinds if provider.supports(kind)))
-        for provider in providers
-    )
+    return tuple(limits_of(config, provider.name, tasks_of(provider)) for provider in providers)
 
 
-def limits_of(config: Config, name: str, kinds: frozenset[Kind] = frozenset()) -> ProviderLimits:
+def limits_of(config: Config, name: str, tasks: frozenset[Task] = frozenset()) -> ProviderLimits:
     """The configured limits of one provider. Only Hugging Face has any; what runs here is limited by its workers."""
     failures, rest = config.provider_failures, float(config.provider_rest_seconds)
     if name != "huggingface":
-        return ProviderLimits(name, kinds, failures=failures, rest_seconds=rest)
+        return ProviderLimits(name, tasks, failures=failures, rest_seconds=rest)
     # A server of one's own has no hourly allowance.
     per_hour = config.hf_requests_per_hour if config.huggingface_api_key else None
-    return ProviderLimits(name, kinds, config.hf_concurrency, per_hour, failures, rest)
+    return ProviderLimits(name, tasks, config.hf_concurrency, per_hour, failures, rest)
 
 
 # Availability --------------------------------------------------------------------------------------------------------
 
 
-def availability(chain: FallbackChain, states: LimitStates, kind: Kind) -> Availability:
+def availability(chain: FallbackChain, states: LimitStates, task: Task) -> Availability:
     """The first provider of the chain that is neither paused nor closed, if it is free; otherwise jobs wait for it."""
     unavailable = Availability(None, "paused")
     for limits in chain:
-        if kind not in limits.kinds:
+        if task not in limits.tasks:
             continue
         state = states.get(limits.name, LimitState())
         if state.paused:

@@ -14,7 +14,7 @@ from chatserver.generations import provider_limits
 from chatserver.generations.models import GenerationJob, GenerationStatus, ModelChoice
 from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
 from chatserver.jobs.lease import LeaseLost
-from chatserver.providers.base import Kind
+from chatserver.providers.base import TASKS, Task
 
 # Attempts that may fail before the generation does.
 MAX_FAULTS = 3
@@ -74,17 +74,18 @@ async def _claim_next(tx: Transaction, worker_id: str, chain: FallbackChain) -> 
         "generations.claim",
         worker_id=worker_id,
         lease_seconds=tx.timing.lease,
-        image_provider=free["image"].name if "image" in free else None,
-        video_provider=free["video"].name if "video" in free else None,
+        tasks=list(free),
+        providers=[limits.name for limits in free.values()],
     )
-    return None if row is None else GenerationJob.from_row(row, await provider_limits.acquire(tx, free[row["kind"]]))
+    if row is None:
+        return None
+    return GenerationJob.from_row(row, await provider_limits.acquire(tx, free[row["change"] or row["kind"]]))
 
 
-async def _available(tx: Transaction, chain: FallbackChain) -> dict[Kind, ProviderLimits]:
+async def _available(tx: Transaction, chain: FallbackChain) -> dict[Task, ProviderLimits]:
     states = await provider_limits.states(tx, chain)
-    kinds: tuple[Kind, ...] = ("image", "video")
-    found = {kind: provider_limits.availability(chain, states, kind) for kind in kinds}
-    return {kind: each.limits for kind, each in found.items() if each.limits is not None}
+    found = {task: provider_limits.availability(chain, states, task) for task in TASKS}
+    return {task: each.limits for task, each in found.items() if each.limits is not None}
 
 
 async def switch_provider(
@@ -92,7 +93,7 @@ async def switch_provider(
 ) -> tuple[Availability, Permit | None]:
     """Gives up the permit of an attempt and acquires one of the next provider of `rest` that is free; None where none is."""
     await provider_limits.lock(tx, rest)
-    available = provider_limits.availability(rest, await provider_limits.states(tx, rest), job.kind)
+    available = provider_limits.availability(rest, await provider_limits.states(tx, rest), job.task)
     name = available.limits.name if available.limits else None
     held = await tx.fetch_value("providers.set_calling", generation_id=job.id, attempt=job.attempt, provider=name)
     if held is None:

@@ -11,7 +11,7 @@ from chatserver.events import Event
 from chatserver.generations import provider_limits
 from chatserver.generations.events import Progress
 from chatserver.generations.provider_limits import Availability, FallbackChain
-from chatserver.providers.base import Kind
+from chatserver.providers.base import Task
 
 HOUR_SECONDS = 3600.0
 # The keys of these events begin with it.
@@ -21,7 +21,7 @@ Cause = Literal["limit", "closed", "paused"]
 
 
 class Forecast(Struct, frozen=True):
-    """When a kind's provider takes jobs: `free` calls now (None: as many as come), then one after each of `hour`."""
+    """When a task's provider takes jobs: `free` calls now (None: as many as come), then one after each of `hour`."""
 
     availability: Availability
     free: int | None = None
@@ -48,15 +48,15 @@ async def of_sessions(
     if not rows:
         return []
     usual = await tx.fetch_value("generations.usual_wait")
-    forecasts = {kind: await _forecast(tx, chain, kind) for kind in {row["kind"] for row in rows}}
-    return [(row["session_id"], f"{KEY}{row['id']}", _progress(row, usual, forecasts[row["kind"]])) for row in rows]
+    forecasts = {task: await _forecast(tx, chain, task) for task in {row["task"] for row in rows}}
+    return [(row["session_id"], f"{KEY}{row['id']}", _progress(row, usual, forecasts[row["task"]])) for row in rows]
 
 
-async def _forecast(tx: Transaction, chain: FallbackChain, kind: Kind) -> Forecast:
+async def _forecast(tx: Transaction, chain: FallbackChain, task: Task) -> Forecast:
     states = await provider_limits.states(tx, chain)
-    available = provider_limits.availability(chain, states, kind)
+    available = provider_limits.availability(chain, states, task)
     limits = available.limits or next(
-        (each for each in chain if kind in each.kinds and not _is_closed(each.name, states)), None
+        (each for each in chain if task in each.tasks and not _is_closed(each.name, states)), None
     )
     if limits is None or limits.per_hour is None or limits.name not in states:
         return Forecast(available)

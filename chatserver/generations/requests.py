@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from chatserver.errors import Invalid, PlanTooSmall
-from chatserver.providers.recipe import LARGEST_CLIP, Recipe
+from chatserver.providers.recipe import LARGEST_CLIP, Change, Recipe
 from chatserver.sessions.models import Membership
 from chatserver.validation import optional_paragraphs, paragraphs, single_line
 
@@ -22,7 +22,11 @@ MOST_STEPS, MOST_GUIDANCE = 100, 30.0
 
 
 class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make 1–4 pictures or clips from a prompt. What is left out is chosen; sizes in pixels."""
+    """Make 1–4 pictures or clips from a prompt. What is left out is chosen; sizes in pixels.
+
+    `change` says what is done to the picture `source_asset_id`: a variation of it (usual), or an edit by the prompt as an
+    instruction. `strength` 0–1 is how much of it a variation may change.
+    """
 
     client_id: str
     kind: Literal["image", "video"]
@@ -36,6 +40,8 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     steps: int | None = None
     guidance: float | None = None
     source_asset_id: str | None = None
+    change: Literal["variation", "edit"] | None = None
+    strength: float | None = None
 
 
 class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +59,7 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
             f"{membership.plan_name} makes at most {membership.max_count} at once.",
             details={"field": "count", "max": membership.max_count},
         )
+    change = _change(request)
     width, height = _size(request, membership)
     recipe = Recipe(
         prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
@@ -63,6 +70,8 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
         steps=_within("steps", request.steps, 1, MOST_STEPS),
         guidance=_within("guidance", request.guidance, 0, MOST_GUIDANCE),
         source_asset_id=request.source_asset_id,
+        change=change,
+        strength=_within("strength", request.strength, 0, 1),
         seed=(seeds := _seeds(request))[0],
     )
     return tuple(structs.replace(recipe, seed=seed) for seed in seeds)
@@ -71,6 +80,21 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
 def new_seed() -> int:
     """A seed nobody chose."""
     return secrets.randbelow(LARGEST_SEED + 1)
+
+
+def _change(request: CreateGeneration) -> Change | None:
+    """What is done to the source; None where there is none."""
+    change = request.change
+    if request.source_asset_id is None:
+        if change is not None:
+            raise Invalid.field("source_asset_id", "must name the picture to change")
+    elif request.kind != "image":
+        raise Invalid.field("source_asset_id", "can be changed into a picture only")
+    else:
+        change = change or "variation"
+    if request.strength is not None and change != "variation":
+        raise Invalid.field("strength", "is for variations of a picture only")
+    return change
 
 
 def _size(request: CreateGeneration, membership: Membership) -> tuple[int, int]:

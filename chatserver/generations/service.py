@@ -12,12 +12,13 @@ from chatserver.database import Row, Transaction
 from chatserver.database.patterns import containing
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
+from chatserver.generations.model_choice import refusal
 from chatserver.generations.models import ENDED, Generation, GenerationStatus, History, ModelChoice, ModelChoices
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
 from chatserver.messages.requests import check_client_id, digest
-from chatserver.providers.base import Kind
+from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
@@ -39,6 +40,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     if repeated is not None:
         return repeated
     recipes = check(request, membership)
+    choice = _choice(choices, recipes[0].change or request.kind)
     await _check_source(tx, session_id, recipes[0].source_asset_id)
     await _require_place(tx, membership, len(recipes))
     await credits.require(tx, session_id, request.kind, len(recipes))
@@ -50,7 +52,6 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
         request_hash=digest(request),
     )
     row = await messages.add_silently(tx, membership, new)
-    choice = _choice(choices, request.kind)
     await _enqueue(tx, membership, new.id, request.kind, recipes, choice, parent_id=None, first=1)
     return await messages.announce(tx, row)
 
@@ -77,7 +78,8 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     await _require_place(tx, membership, 1)
     await credits.require(tx, membership.session_id, row["kind"], 1)
     seed = new_seed() if row["status"] == "done" else row["seed"]
-    recipe, choice = structs.replace(Recipe.from_row(row), seed=seed), _choice(choices, row["kind"])
+    recipe = structs.replace(Recipe.from_row(row), seed=seed)
+    choice = _choice(choices, recipe.change or row["kind"])
     [new_id] = await _enqueue(
         tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=generation_id, first=number
     )
@@ -167,10 +169,11 @@ async def _require_place(tx: Transaction, membership: Membership, count: int) ->
     )
 
 
-def _choice(choices: ModelChoices, kind: Kind) -> ModelChoice:
-    if kind not in choices:
-        raise NotAllowed(f"No provider here makes {kind}s.")
-    return choices[kind]
+def _choice(choices: ModelChoices, task: Task) -> ModelChoice:
+    reason = refusal(choices, task)
+    if reason is not None:
+        raise NotAllowed(reason)
+    return choices[task]
 
 
 async def _find(tx: Transaction, generation_id: str) -> Row:

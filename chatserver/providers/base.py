@@ -12,14 +12,17 @@ from typing import Literal, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chatserver.providers.recipe import Recipe
+from chatserver.providers.recipe import Change, Recipe
 from chatserver.providers.reported_numbers import MAX_SEED, MAX_STEPS, count, fraction, seconds
 
 Kind = Literal["image", "video"]
+# What may be asked of a provider: a new picture, a new clip, or a change to a picture.
+Task = Literal["image", "video", "variation", "edit"]
+TASKS: tuple[Task, ...] = ("image", "video", "variation", "edit")
 
 
 class ProviderRequest(Struct, frozen=True, kw_only=True):
-    """One picture or one clip to make. `source` is the picture that the recipe varies, as a verified PNG, or None."""
+    """One picture or one clip to make. `source` is the picture that the recipe changes, as a verified PNG, or None."""
 
     generation_id: str
     kind: Kind
@@ -84,8 +87,8 @@ class Provider(Protocol):
     name: str
     label: str
 
-    def supports(self, kind: Kind) -> bool:
-        """Whether this provider, as configured, makes this kind."""
+    def supports(self, kind: Kind, change: Change | None = None) -> bool:
+        """Whether this provider, as configured, makes this kind; or this change to a picture."""
 
     def model(self, kind: Kind) -> str:
         """The model for this kind, as shown to people."""
@@ -95,6 +98,21 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Closes connections and ends processes. Called once, at the end."""
+
+
+def kind_of(task: Task) -> Kind:
+    """What comes out of a task."""
+    return "video" if task == "video" else "image"
+
+
+def tasks_of(provider: Provider) -> frozenset[Task]:
+    """What may be asked of a provider, as it is configured."""
+    kinds: tuple[Kind, ...] = ("image", "video")
+    changes: tuple[Change, ...] = ("variation", "edit")
+    return frozenset(
+        {kind for kind in kinds if provider.supports(kind)}
+        | {change for change in changes if provider.supports("image", change)}
+    )
 
 
 class Turn(Struct, frozen=True):

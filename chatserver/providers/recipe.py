@@ -4,7 +4,7 @@ One setting is one field here. docs/architecture.md names the other places that 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -12,10 +12,15 @@ from msgspec import Struct
 LARGEST_CLIP = 768
 
 
+# What is done to a source picture: a variation of it, or an edit that follows the prompt as an instruction.
+Change = Literal["variation", "edit"]
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
     """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.
 
-    `source_asset_id` is the stored picture that this one varies; its bytes travel beside the recipe.
+    `source_asset_id` is the stored picture that this one changes; its bytes travel beside the recipe. `change` is None where
+    there is no source. `strength` is the share of the source that a variation may change, 0 to 1.
     """
 
     prompt: str
@@ -27,6 +32,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     steps: int | None = None
     guidance: float | None = None
     source_asset_id: str | None = None
+    change: Change | None = None
+    strength: float | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Recipe":

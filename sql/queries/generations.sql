@@ -3,9 +3,10 @@
 -- name: insert
 -- A new generation, queued.
 INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
-                         seed, width, height, steps, guidance, source_asset_id, provider, model)
+                         seed, width, height, steps, guidance, source_asset_id, change, strength,
+                         provider, model)
 VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
-        :seed, :width, :height, :steps, :guidance, :source_asset_id, :provider, :model);
+        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :provider, :model);
 
 -- name: find
 -- One generation.
@@ -64,7 +65,7 @@ SELECT EXISTS (SELECT 1 FROM generations
                 WHERE status = 'queued' AND lease_until IS NULL AND not_before <= clock_timestamp());
 
 -- name: claim
--- Takes the next job under a lease, of the kinds that have a free provider: the person with the fewest running goes first, then
+-- Takes the next job under a lease, of the tasks that have a free provider (`tasks` and `providers` are its pairs): the person with the fewest running goes first, then
 -- the one whose last turn is longest ago; among the sessions of that person likewise; then the oldest job. Only the first of each
 -- person in each session can be next, and an index leads from one to the other. SKIP LOCKED keeps two workers from taking
 -- the same one. Time that a job waited for a free call is not held against it.
@@ -93,12 +94,12 @@ WITH RECURSIVE lines (user_id, session_id) AS (
      SELECT g.id FROM generations g
       WHERE g.status = 'queued' AND g.user_id = l.user_id AND g.session_id = l.session_id
         AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
-        AND CASE g.kind WHEN 'image' THEN :image_provider::text ELSE :video_provider::text END IS NOT NULL
+        AND coalesce(g.change, g.kind) = ANY(:tasks::text[])
       ORDER BY g.id LIMIT 1) f
 )
 UPDATE generations
    SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
-       calling = CASE kind WHEN 'image' THEN :image_provider::text ELSE :video_provider::text END,
+       calling = (:providers::text[])[array_position(:tasks::text[], coalesce(change, kind))],
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8),
        started_at = clock_timestamp(), fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
        deadline_at = coalesce(deadline_at + (clock_timestamp() - not_before), clock_timestamp() +
@@ -210,7 +211,7 @@ WITH running AS (
          (SELECT max(o.started_at) FROM generations o WHERE o.user_id = p.user_id) AS persons_turn
     FROM (SELECT DISTINCT user_id FROM generations WHERE status = 'queued') p
 ), in_session AS (
-  SELECT g.id, g.user_id, g.session_id, g.message_id, g.kind, g.attempt,
+  SELECT g.id, g.user_id, g.session_id, g.message_id, coalesce(g.change, g.kind) AS task, g.attempt,
          row_number() OVER (PARTITION BY g.user_id, g.session_id ORDER BY g.id) AS nth,
          greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
     FROM generations g
@@ -229,7 +230,7 @@ WITH running AS (
   SELECT l.*, row_number() OVER (ORDER BY l.turn + f.of_person, l.turn, f.place) AS position
     FROM in_line l JOIN first f USING (user_id)
 )
-SELECT id, session_id, message_id, kind, attempt, position, wait_seconds,
+SELECT id, session_id, message_id, task, attempt, position, wait_seconds,
        greatest((SELECT count(*) FROM running), 1) AS running
   FROM placed WHERE session_id = ANY(:session_ids::uuid[]) ORDER BY position;
 
@@ -300,5 +301,5 @@ DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 -- name: export
 -- A page of a user's generations, for the export.
 SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
-       model, provider, error_code, created_at, finished_at
+       source_asset_id, change, strength, model, provider, error_code, created_at, finished_at
   FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

@@ -34,6 +34,8 @@ COMMANDS = {
             "steps": [*WHOLE, 0, 101],
             "guidance": ["1", -0.1, 30.5, [], True],
             "source_asset_id": ["x", ID, 7],
+            "change": ["variation", "edit", "remix", "", 1],
+            "strength": ["1", 0.5, -0.1, 1.1, [], True],
         },
     ),
     "generation.cancel": ({"generation_id": ID}, {"generation_id": NAMES}),

@@ -31,8 +31,8 @@ PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
 CHOICE = ModelChoice("sketch", "Sketch")
-CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"})),)
-CHOICES = {"image": CHOICE, "video": CHOICE}
+CHAIN = (ProviderLimits("sketch", frozenset({"image", "video", "variation", "edit"})),)
+CHOICES = {"image": CHOICE, "video": CHOICE, "variation": CHOICE, "edit": CHOICE}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""
 _numbers = itertools.count()
@@ -69,6 +69,17 @@ async def bring_to(database, generation, status):
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
         result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=job.recipe.seed, width=64, height=64)
         await database.run_system(queue.finish, job, result)
+
+
+async def done_asset(database, user, session):
+    """The id of a finished picture of this session."""
+    message = await ask(database, user, session)
+    await bring_to(database, message.generations[0], "done")
+    return (await database.run_as(user, generations.find, message.generations[0].id)).assets[0].id
+
+
+async def cancelled(database, user, message):
+    return await cancel(database, user, message.generations[0])
 
 
 async def left(database, user, session):
@@ -167,6 +178,60 @@ async def test_a_source_must_be_a_picture_of_this_session(database, ada):
     assert (await ask(database, ada, here, source_asset_id=source)).generations
     with pytest.raises(Invalid):
         await ask(database, ada, there, source_asset_id=source)
+
+
+async def test_a_picture_is_varied_unless_it_is_to_be_edited(database, ada):
+    session = await make_session(database, ada)
+    source = await done_asset(database, ada, session)
+    varied = await ask(database, ada, session, source_asset_id=source)
+    gently = await ask(database, ada, session, source_asset_id=source, strength=0.25)
+    edited = await ask(database, ada, session, source_asset_id=source, change="edit")
+    for message, wish in ((varied, ("variation", None)), (gently, ("variation", 0.25)), (edited, ("edit", None))):
+        generation = message.generations[0]
+        assert (generation.source_asset_id, generation.change, generation.strength) == (source, *wish)
+    again = await retry(database, ada, await cancelled(database, ada, gently))
+    assert (again.source_asset_id, again.change, again.strength) == (source, "variation", 0.25)
+
+
+async def test_a_change_needs_its_source_and_a_strength_its_variation(database, ada):
+    session = await make_session(database, ada)
+    source = await done_asset(database, ada, session)
+    before = await left(database, ada, session)
+    for field, wish in (
+        ("source_asset_id", {"change": "edit"}),
+        ("source_asset_id", {"change": "variation"}),
+        ("source_asset_id", {"source_asset_id": source, "kind": "video"}),
+        ("strength", {"strength": 0.5}),
+        ("strength", {"strength": 0.5, "source_asset_id": source, "change": "edit"}),
+        ("strength", {"strength": 1.1, "source_asset_id": source}),
+        ("strength", {"strength": float("nan"), "source_asset_id": source}),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await ask(database, ada, session, **wish)
+        assert refused.value.details["field"] == field
+    assert await left(database, ada, session) == before
+
+
+async def test_a_change_that_nothing_here_makes_is_refused_in_words_and_costs_nothing(database, ada):
+    session = await make_session(database, ada)
+    source = await done_asset(database, ada, session)
+    before = await left(database, ada, session)
+    for change, words in (("variation", "cannot start from a picture"), ("edit", "takes no instructions")):
+        with pytest.raises(NotAllowed, match=words):
+            await ask(database, ada, session, choices={"image": CHOICE}, source_asset_id=source, change=change)
+    assert await left(database, ada, session) == before
+
+
+async def test_a_change_waits_for_a_provider_that_makes_it(database, ada):
+    session = await make_session(database, ada)
+    source = await done_asset(database, ada, session)
+    edit = (await ask(database, ada, session, source_asset_id=source, change="edit")).generations[0]
+    new = (await ask(database, ada, session)).generations[0]
+    plain, able = ProviderLimits("plain", frozenset({"image"})), ProviderLimits("able", frozenset({"image", "edit"}))
+    jobs, _ = await database.run_system(queue.claim, "worker", (plain,), 5)
+    assert [job.id for job in jobs] == [new.id]
+    jobs, _ = await database.run_system(queue.claim, "worker", (plain, able), 5)
+    assert [(job.id, job.permit.provider) for job in jobs] == [(edit.id, "able")]
 
 
 async def test_what_nobody_here_makes_is_refused(database, ada):

@@ -26,6 +26,7 @@ from chatserver.providers.diffusers.protocol import (
     RenderRequest,
     StepRendered,
 )
+from chatserver.providers.recipe import Change
 
 PIPELINE_PROCESS = "chatserver.providers.diffusers.pipeline_process"
 # No limit on memory and time: they depend on the operator's model, and a graphics card driver maps more addresses than the
@@ -57,9 +58,9 @@ class Diffusers:
         self._loading_since = time.monotonic()
         self._load_seconds: float | None = None
 
-    def supports(self, kind: Kind) -> bool:
-        """Only pictures."""
-        return kind == "image"
+    def supports(self, kind: Kind, change: Change | None = None) -> bool:
+        """Only pictures and variations of them."""
+        return kind == "image" and change != "edit"
 
     def model(self, kind: Kind) -> str:  # noqa: ARG002  one model for every kind
         """The hub id, or the last part of the folder's path."""

@@ -17,6 +17,7 @@ from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import ProviderMappings, Route, Task
 from chatserver.providers.huggingface.result_download import ResultDownloader
 from chatserver.providers.huggingface.token_identity import IdentityCache, TokenIdentity
+from chatserver.providers.recipe import Change
 from chatserver.providers.redaction import without_secrets
 from chatserver.providers.service_urls import ServiceUrl
 
@@ -41,11 +42,18 @@ class HuggingFace:
         self._mappings = ProviderMappings(self._client, config.hf_endpoint, config.hf_provider, SERVES)
         self._identities = IdentityCache(self._client, config.hf_endpoint)
 
-    def supports(self, kind: Kind) -> bool:
-        """Clips need the router, pictures the router or a self-hosted server."""
+    def supports(self, kind: Kind, change: Change | None = None) -> bool:
+        """Clips need the router, pictures and changes to them the router or a self-hosted server."""
+        if change is not None:
+            return kind == "image" and self._supports_changes()
         if kind == "image" and self._config.image_base_url:
             return True
         return bool(self._config.huggingface_api_key and (kind == "image" or self._config.video_model))
+
+    def _supports_changes(self) -> bool:
+        if self._config.image_base_url:
+            return True
+        return bool(self._config.huggingface_api_key and self._config.image_edit_model)
 
     def model(self, kind: Kind) -> str:
         """The hub id of the default model; "self-hosted" where the operator named none for their server."""

@@ -14,6 +14,7 @@ from chatserver.config import Config
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, SimulatedFailure
 from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
+from chatserver.providers.recipe import Change
 from chatserver.providers.sketch.protocol import PaintEvent, PaintFinished, PaintRequest, PaintStarted, StepPainted
 
 LABEL = "Sketch (built in)"
@@ -43,9 +44,9 @@ class Sketch:
         size = min(MAX_PROCESSES, config.worker_concurrency)
         self._pool = Pool("chatserver.providers.sketch.painting.painter", size=size, limits=LIMITS)
 
-    def supports(self, kind: Kind) -> bool:
-        """Pictures and clips."""
-        return kind in MODELS
+    def supports(self, kind: Kind, change: Change | None = None) -> bool:
+        """Pictures and clips, and changes to pictures."""
+        return kind in MODELS and (change is None or kind == "image")
 
     def model(self, kind: Kind) -> str:
         """The same label for both kinds."""
