@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
+from chatserver.albums import routes as album_routes
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
 from chatserver.app.session_reader import SessionReader
@@ -244,6 +245,7 @@ API = [
     *message_routes.ROUTES,
     *generation_routes.ROUTES,
     *asset_routes.ROUTES,
+    *album_routes.ROUTES,
     *verification_routes.ROUTES,
 ]
 PAGES = [

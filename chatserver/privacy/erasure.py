@@ -8,6 +8,7 @@ object has a row that names it.
 import structlog
 
 from chatserver import credits, messages, sessions, users
+from chatserver.albums import service as albums
 from chatserver.assets import service as assets
 from chatserver.database import Database, Transaction
 from chatserver.generations import cancellation
@@ -46,6 +47,7 @@ async def _give_up(tx: Transaction, user_id: str) -> None:
     await assets.delete_of_user(tx, user_id)
     await sessions.disown_memberships(tx, user_id, FORMER_MEMBER)
     await messages.disown(tx, user_id, FORMER_MEMBER)
+    await albums.delete_of_user(tx, user_id)
     await sessions.delete_of_user(tx, user_id)
 
 

@@ -43,6 +43,11 @@ ROUTES: dict[str, Counted] = {
     "POST /api/v1/generations/{generation_id}/retry": Counted({}, "pictures"),
     "PUT /api/v1/assets/{asset_id}/favorite": Counted(),
     "DELETE /api/v1/assets/{asset_id}/favorite": Counted(),
+    "POST /api/v1/albums": Counted({"name": "Sea"}),
+    "PATCH /api/v1/albums/{album_id}": Counted({"name": "Sea"}),
+    "POST /api/v1/albums/{album_id}/pictures": Counted({"asset_ids": ["{asset_id}"]}),
+    "POST /api/v1/albums/{album_id}/pictures/remove": Counted({"asset_ids": []}),
+    "POST /api/v1/albums/{album_id}/pictures/move": Counted({"asset_id": "{asset_id}"}),
     "POST /api/v1/tokens": Counted({"email": "{email}", "password": "{password}"}),
     "POST /settings/name": Counted({"name": "Ada"}),
     "POST /settings/preferences": Counted({"notifications": "on"}),
@@ -89,6 +94,7 @@ UNCOUNTED = {
     "DELETE /api/v1/generations/{generation_id}": ENDS,
     "DELETE /api/v1/assets/{asset_id}": ENDS,
     "DELETE /api/v1/sessions/{session_id}": ENDS,
+    "DELETE /api/v1/albums/{album_id}": ENDS,
     "DELETE /api/v1/sessions/{session_id}/removals/{user_id}": ENDS,
     "generation.delete": ENDS,
     "message.delete": ENDS,
@@ -153,6 +159,8 @@ class Installation:
     def fill(self, value: Any) -> Any:
         if isinstance(value, Mapping):
             return {key: self.fill(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.fill(each) for each in value]
         if not isinstance(value, str):
             return value
         for name, own in self.names.items():
@@ -184,12 +192,14 @@ async def installation(product, database):
     await chat.leaves()
     [generation] = message["generations"]
     [asset] = generation["assets"]
+    album = await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": [asset["id"]]})
     names = {
         "email": ada.user["email"],
         "password": ada.password,
         "session_id": session["id"],
         "generation_id": generation["id"],
         "asset_id": asset["id"],
+        "album_id": album["album"]["id"],
         "code": await ada.invites(session),
     }
     return Installation(database, ada, names)

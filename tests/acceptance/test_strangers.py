@@ -38,6 +38,8 @@ OWNED = {
     "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "assets": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "albums": "user_id = $1",
+    "album_assets": "album_id IN (SELECT id FROM albums WHERE user_id = $1)",
     "credits": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "credit_entries": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
 }
@@ -100,6 +102,15 @@ ROUTES: dict[str, Case] = {
     "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
     "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
     "POST /api/v1/assets/{asset_id}/links": Case(404, guest=201, body={"seconds": 60}),
+    "GET /api/v1/albums": Case(200),
+    "POST /api/v1/albums": Case(404, guest=404, body={"name": "Mine", "asset_ids": ["{asset_id}"]}),
+    "GET /api/v1/albums/{album_id}": Case(404, guest=404),
+    "PATCH /api/v1/albums/{album_id}": Case(404, guest=404, body={"name": "Eve was here"}),
+    "DELETE /api/v1/albums/{album_id}": Case(404, guest=404),
+    "GET /api/v1/albums/{album_id}/pictures": Case(404, guest=404),
+    "POST /api/v1/albums/{album_id}/pictures": Case(404, guest=404, body={"asset_ids": ["{asset_id}"]}),
+    "POST /api/v1/albums/{album_id}/pictures/remove": Case(404, guest=404, body={"asset_ids": ["{asset_id}"]}),
+    "POST /api/v1/albums/{album_id}/pictures/move": Case(404, guest=404, body={"asset_id": "{asset_id}"}),
     # An empty file is no picture, whoever sends it.
     "POST /api/v1/verifications": Case(422, 422),
     "GET /api/v1/openapi.json": Case(200, 200),
@@ -259,6 +270,8 @@ class Installation:
         """Ada's names put into a path or a body."""
         if isinstance(value, Mapping):
             return {key: self.fill(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.fill(each) for each in value]
         if not isinstance(value, str):
             return value
         for name, own in self.names.items():
@@ -314,6 +327,7 @@ async def _furnish(installation, ada, session, database):
     await chat.leaves()
     [generation] = picture["generations"]
     [asset] = generation["assets"]
+    album = await ada.call("POST", "/albums", {"name": "canaryalbum", "asset_ids": [asset["id"]]})
     code = await ada.invites(session)
     askers = {
         name: Asker(installation.product, await sign_up(installation.product, name)) for name in ("Eve", "Gus", "Bea")
@@ -340,6 +354,7 @@ async def _furnish(installation, ada, session, database):
         "generation_id": generation["id"],
         "asset_id": asset["id"],
         "filename": asset["filename"],
+        "album_id": album["album"]["id"],
         "user_id": ada.id,
         "token_id": (await ada.call("GET", "/tokens"))["tokens"][0]["id"],
         "sign_in_id": sign_ins["sign_ins"][0]["id"],
@@ -349,7 +364,7 @@ async def _furnish(installation, ada, session, database):
         "hash": "0" * 16,
         "name:path": "../../pyproject.toml",
     }
-    installation.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", code)
+    installation.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", "canaryalbum", code)
 
 
 # Routes -----------------------------------------------------------------------------------------------------------

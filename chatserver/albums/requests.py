@@ -1,0 +1,56 @@
+"""What people ask of albums, as decoded at the entrances."""
+
+from msgspec import Struct
+
+from chatserver import ids, validation
+from chatserver.errors import Invalid
+
+NAME_LENGTH, DESCRIPTION_LENGTH = 120, 2_000
+# Files in one request: about what a body of the API has room for.
+MOST_AT_ONCE = 5_000
+
+
+class CreateAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make an album, with files of one's own in it if wanted."""
+
+    name: str
+    description: str = ""
+    asset_ids: list[str] = []
+
+
+class ChangeAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rename or describe an album, or choose one of its files as its cover; what is left out stays."""
+
+    name: str | None = None
+    description: str | None = None
+    cover_id: str | None = None
+
+
+class AlbumFiles(Struct, frozen=True, forbid_unknown_fields=True):
+    """Add these files to an album, in this order, or take them out of it."""
+
+    asset_ids: list[str]
+
+
+class MovePicture(Struct, frozen=True, forbid_unknown_fields=True):
+    """Put one file of an album before another one of it; behind all others where `before` is left out."""
+
+    asset_id: str
+    before: str | None = None
+
+
+def name(text: str) -> str:
+    """The name of an album as it is stored. Raises Invalid."""
+    return validation.single_line("name", text, NAME_LENGTH)
+
+
+def description(text: str) -> str:
+    """The description of an album as it is stored; may be empty. Raises Invalid."""
+    return validation.optional_paragraphs("description", text, DESCRIPTION_LENGTH) or ""
+
+
+def file_ids(texts: list[str], *, most: int = MOST_AT_ONCE) -> list[str]:
+    """Ids of files in their order, each once. Raises Invalid for too many, and NotFound for what is no id."""
+    if len(texts) > most:
+        raise Invalid.field("asset_ids", f"must be at most {most:,} ids")
+    return list(dict.fromkeys(ids.parse(each, "asset_ids") for each in texts))
