@@ -66,7 +66,7 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
         raise NotFound  # deleted while we waited
     if row["source_asset_id"] and await _source(tx, membership.session_id, row["source_asset_id"]) is None:
-        raise Conflict("The picture that this one varies was deleted.")
+        raise Conflict("The picture that this one changes was deleted, or is not yours.")
     await sessions.lock(tx, membership.session_id)
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
@@ -187,7 +187,7 @@ async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) 
     if asset_id is None:
         return
     if await _source(tx, session_id, ids.parse(asset_id)) is None:
-        raise Invalid.field("source_asset_id", "names no picture of this session")
+        raise Invalid.field("source_asset_id", "names no picture of this session, and none of yours")
 
 
 async def _source(tx: Transaction, session_id: str, asset_id: str) -> Row | None:

@@ -31,9 +31,9 @@ SELECT id FROM generations
  ORDER BY id LIMIT 1;
 
 -- name: source_asset
--- A finished picture of this session, to vary.
+-- A picture to change: of this session, or of any other that the user made or uploaded.
 SELECT id, storage_key FROM assets
- WHERE id = :asset_id AND session_id = :session_id AND kind = 'image' AND status = 'stored';
+ WHERE id = :asset_id AND (session_id = :session_id OR user_id = app_user_id()) AND kind = 'image' AND status = 'stored';
 
 -- name: rights
 -- A user's relation to a generation: its requester, the owner of its session, or a member who only sees it. No row for

@@ -169,15 +169,35 @@ async def test_the_largest_that_a_plan_holds_is_taken(database, ada):
         assert [(each.width, each.height) for each in message.generations] == [(side, side)] * count
 
 
-async def test_a_source_must_be_a_picture_of_this_session(database, ada):
-    here, there = await make_session(database, ada), await make_session(database, ada)
-    message = await ask(database, ada, here)
-    await bring_to(database, message.generations[0], "done")
-    done = await database.run_as(ada, generations.find, message.generations[0].id)
-    source = done.assets[0].id
-    assert (await ask(database, ada, here, source_asset_id=source)).generations
-    with pytest.raises(Invalid):
-        await ask(database, ada, there, source_asset_id=source)
+async def test_a_source_is_a_picture_of_this_session_or_of_any_other_that_one_has_made(database, ada, bob):
+    here = await make_session(database, ada, guests=(bob,), guests_may_generate=True)
+    there = await make_session(database, ada)
+    elsewhere = await make_session(database, bob, guests=(ada,), guests_may_generate=True)
+    of_ada_here, of_bob_here = [await done_asset(database, user, here) for user in (ada, bob)]
+    of_ada_there = await done_asset(database, ada, there)
+    of_ada_elsewhere, of_bob_elsewhere = [await done_asset(database, user, elsewhere) for user in (ada, bob)]
+    for source in (of_ada_here, of_bob_here, of_ada_there, of_ada_elsewhere):
+        assert (await ask(database, ada, here, source_asset_id=source)).generations
+    answers = set()
+    for user, session, source in (
+        (ada, there, of_bob_here),
+        (ada, there, of_bob_elsewhere),
+        (bob, here, of_ada_there),
+        (bob, here, ids.new()),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await ask(database, user, session, source_asset_id=source)
+        answers.add((refused.value.message, str(refused.value.details)))
+    assert len(answers) == 1
+
+
+async def test_a_change_to_somebody_elses_picture_of_another_session_is_not_made_again(database, ada, bob):
+    here = await make_session(database, ada, guests=(bob,), guests_may_generate=True)
+    source = await done_asset(database, ada, await make_session(database, ada))
+    varied = await cancelled(database, ada, await ask(database, ada, here, source_asset_id=source))
+    with pytest.raises(Conflict, match="not yours"):
+        await retry(database, bob, varied)
+    assert (await retry(database, ada, varied)).source_asset_id == source
 
 
 async def test_a_picture_is_varied_unless_it_is_to_be_edited(database, ada):
