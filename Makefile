@@ -56,10 +56,10 @@ audit: $(VENV)/.audit        ## asks the advisory database about each locked dep
 
 lock:                        ## makes the hashed locks anew from pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml -o requirements/run.lock
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test -o requirements/test.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q pyproject.toml --extra test --extra heic -o requirements/test.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q requirements/build.in --constraints requirements/test.lock -o requirements/build.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q requirements/audit.in -o requirements/audit.lock
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --extra test --extra diffusers --overrides requirements/without-torch.txt --constraints requirements/test.lock -o requirements/diffusers.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml --extra test --extra heic --extra diffusers --overrides requirements/without-torch.txt --constraints requirements/test.lock -o requirements/diffusers.lock
 
 # The environment is made once and again whenever a lock changes. The checkout itself is installed in place, so that
 # `chatserver` is a command there; what builds it is locked like the rest, and nothing is fetched for it.

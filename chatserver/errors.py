@@ -306,6 +306,13 @@ class BadParameters(ProviderError):
     temporary = False
 
 
+class SourceGone(ProviderError):
+    """The picture that this one was to be made of was deleted meanwhile."""
+
+    code = "source-gone"
+    temporary = False
+
+
 class SimulatedFailure(ProviderError):
     """This failure is a drill: the operator has told the built-in painter to fail (SKETCH_FAIL)."""
 

@@ -15,6 +15,7 @@ class Limits:
     replies_at_once: int = 0
     replies_at_once_in_session: int = 0
     improved_prompts_per_hour: int = 0
+    uploads_per_hour: int = 0
     exports_per_hour: int = 0
     open_sessions_per_user: int = 0
     free_sessions_per_day: int = 0

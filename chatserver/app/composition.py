@@ -25,7 +25,6 @@ from chatserver.app.ticker import Ticker
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
-from chatserver.assets.events import FavoritesChanged
 from chatserver.assets.fingerprinting import Fingerprinter
 from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
@@ -66,6 +65,7 @@ from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged, SummariesChanged
 from chatserver.state import State
 from chatserver.text import confusables
+from chatserver.uploads import routes as upload_routes
 from chatserver.users import pages as user_pages
 from chatserver.users import request_identity
 from chatserver.users import routes as user_routes
@@ -87,7 +87,6 @@ BROKER_EVENTS = (
     SessionDeleted,
     StatsChanged,
     SignInsEnded,
-    FavoritesChanged,
     JobsWaiting,
 )
 # The pause before a background task that failed is started again.
@@ -248,6 +247,7 @@ API = [
     *generation_routes.ROUTES,
     *asset_routes.ROUTES,
     *album_routes.ROUTES,
+    *upload_routes.ROUTES,
     *verification_routes.ROUTES,
 ]
 PAGES = [

@@ -52,7 +52,7 @@ log = structlog.get_logger(__name__)
 
 # Makes a derived file of the bytes of a stored one, and what is to be said of it. Two processes may do so at once: both
 # results have the same size, so that either may be read with the size of the other.
-Conversion = Callable[[ImageProcessor, bytes, Provenance], Awaitable[bytes]]
+Conversion = Callable[[ImageProcessor, bytes, Provenance | None], Awaitable[bytes]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def shared(file: StoredFile, filename: str, extension: str, *, marked: bool) -> 
             key,
             filename,
             what,
-            lambda pictures, clip, provenance: pictures.copy_clip(clip, provenance),
+            _copied_clip,
             with_prompt=False,
         )
     wanted = FORMATS[extension]
@@ -128,6 +128,10 @@ def shared(file: StoredFile, filename: str, extension: str, *, marked: bool) -> 
         lambda pictures, png, provenance: pictures.convert_picture(png, wanted, provenance, marked=marked),
         with_prompt=False,
     )
+
+
+async def _copied_clip(pictures: ImageProcessor, clip: bytes, provenance: Provenance | None) -> bytes:
+    return clip if provenance is None else await pictures.copy_clip(clip, provenance)
 
 
 def preview(file: StoredFile, stem: str, side: int) -> Version:
@@ -190,10 +194,11 @@ async def size_of(parts: FileParts, file: StoredFile, version: Version) -> int:
     if version.make is None:
         raise bytes_missing(version.key)
     provenance = (await parts.database.run_system(assets.origin, file.id)).provenance
-    if not version.with_prompt:
+    if provenance is not None and not version.with_prompt:
         provenance = replace(provenance, prompt=None, seed=None)
     made = await version.make(parts.pictures, await _bytes_of(parts.storage, file), provenance)
-    made = await parts.sealer.seal(made, version.content_type, provenance)
+    if provenance is not None:
+        made = await parts.sealer.seal(made, version.content_type, provenance)
     await parts.storage.put(version.key, made, version.content_type)
     return len(made)
 

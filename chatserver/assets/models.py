@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
@@ -15,8 +15,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     """A stored file. Sizes in pixels and bytes; addresses are stable and checked on each request.
 
     `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded; `hue` is that of most
-    of its colour in OKLCH (0–359; None where it is grey). `favorite` is the viewer's own mark: it is absent in
-    what goes to everyone in a session, whose sockets are told of their own marks.
+    of its colour in OKLCH (0–359; None where it is grey); `origin`: whether it was made here or uploaded.
     """
 
     id: str
@@ -31,9 +30,10 @@ class Asset(Struct, frozen=True, kw_only=True):
     download_url: str
     thumbnail_url: str
     placeholder: str
-    favorite: bool | UnsetType = UNSET
+    favorite: bool
     duration_seconds: float | None = None
     hue: int | None = None
+    origin: Literal["generation", "upload"] = "generation"
 
     @property
     def srcset(self) -> str:
@@ -62,9 +62,10 @@ class Asset(Struct, frozen=True, kw_only=True):
             download_url=f"{folder}/{filename}?download",
             thumbnail_url=f"{folder}/thumbnail.webp",
             placeholder=row["placeholder"],
-            favorite=row.get("is_favorite", UNSET),
+            favorite=row["favorite"],
             duration_seconds=row["duration_seconds"],
             hue=row["hue"],
+            origin=row["origin"],
         )
 
 
@@ -98,13 +99,15 @@ class StoredFile(Struct, frozen=True, kw_only=True):
 
 
 class FileOrigin(Struct, frozen=True):
-    """How a stored file was made, as copies of it say, and the plan of its session."""
+    """How a stored file was made, as copies of it say (None for what somebody uploaded), and the plan of its session."""
 
-    provenance: Provenance
+    provenance: Provenance | None
     plan_id: str
 
     @classmethod
     def from_row(cls, row: Row) -> "FileOrigin":
+        if row["origin"] == "upload":
+            return cls(None, row["plan_id"])
         provenance = Provenance(
             generation_id=row["generation_id"],
             source=digital_source(row["provider"]),

@@ -103,6 +103,9 @@ class Config:
     improved_prompts_per_hour: int = _setting(
         60, "Prompts that one person may have improved in an hour. 0 for no limit.", minimum=0, maximum=1000
     )
+    uploads_per_hour: int = _setting(
+        120, "Pictures that one person may upload in an hour. 0 for no limit.", minimum=0, maximum=1000
+    )
     exports_per_hour: int = _setting(
         10, "Exports of one's own data in an hour. 0 for no limit.", minimum=0, maximum=1000
     )

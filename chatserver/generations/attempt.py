@@ -15,7 +15,16 @@ import structlog
 
 from chatserver.assets import service as assets
 from chatserver.database import Database, Publisher
-from chatserver.errors import Busy, ChatserverError, ProviderError, ProviderRateLimited, TimedOut
+from chatserver.errors import (
+    Busy,
+    ChatserverError,
+    NotFound,
+    ProviderError,
+    ProviderRateLimited,
+    SourceGone,
+    StorageError,
+    TimedOut,
+)
 from chatserver.generations import publishing, queue
 from chatserver.generations.fallback import ProviderFallback
 from chatserver.generations.models import GenerationJob, ModelChoice
@@ -105,8 +114,11 @@ class Attempt:
         return ProviderRequest(generation_id=job.id, kind=job.kind, recipe=job.recipe, source=source)
 
     async def _source(self, asset_id: str) -> bytes:
-        key = await self._lease.insist(assets.storage_key, asset_id)
-        return await self._parts.storage.get(key)
+        try:
+            key = await self._lease.insist(assets.storage_key, asset_id)
+            return await self._parts.storage.get(key)
+        except (NotFound, KeyError):
+            raise SourceGone from None
 
     async def _make(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
         """One call to one provider, verified: its bytes may be anything."""
@@ -144,7 +156,7 @@ class Attempt:
     def _retry_wait(self, error: ChatserverError) -> float | None:
         """Seconds until the next attempt; None where there is to be none."""
         job = self.job
-        if isinstance(error, TimedOut) or not isinstance(error, ProviderError) or not error.temporary:
+        if not _is_temporary(error):
             return None
         if not isinstance(error, ProviderRateLimited) and job.faults + 1 >= queue.MAX_FAULTS:
             return None
@@ -155,3 +167,10 @@ class Attempt:
     async def _give_back(self) -> None:
         with contextlib.suppress(LeaseLost, Busy):
             await self._parts.database.run_system(queue.requeue, self.job, fault=False)
+
+
+def _is_temporary(error: ChatserverError) -> bool:
+    """Whether another attempt may do better: not without time, and also where the store did not give out a source."""
+    if isinstance(error, ProviderError):
+        return error.temporary and not isinstance(error, TimedOut)
+    return isinstance(error, StorageError)

@@ -10,6 +10,7 @@ from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation
 from chatserver.messages.models import Message
+from chatserver.uploads import service as uploads
 
 
 async def delete_message(tx: Transaction, viewer_id: str, message_id: str) -> Message:
@@ -48,12 +49,15 @@ async def delete(tx: Transaction, viewer_id: str, generation_id: str) -> Message
     return await messages.touch(tx, row["message_id"])
 
 
-async def delete_asset(tx: Transaction, viewer_id: str, asset_id: str) -> Message:
-    """Deletes the generation of a file; NotFound where there is no such file."""
-    generation_id = await tx.fetch_value("generations.of_asset", asset_id=asset_id)
-    if generation_id is None:
+async def delete_asset(tx: Transaction, viewer_id: str, asset_id: str) -> None:
+    """Deletes the generation of a file, or an upload; NotFound where there is no such file."""
+    row = await tx.fetch_one("generations.of_asset", asset_id=asset_id)
+    if row is None:
         raise NotFound
-    return await delete(tx, viewer_id, generation_id)
+    if row["origin"] == "upload":
+        await uploads.delete(tx, viewer_id, asset_id)
+    else:
+        await delete(tx, viewer_id, row["generation_id"])
 
 
 async def _remove(tx: Transaction, generation_ids: list[str]) -> None:

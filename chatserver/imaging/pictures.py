@@ -57,6 +57,10 @@ class Unreadable(Exception):
     """These bytes are not one whole picture or clip of an accepted format."""
 
 
+class UnknownFormat(Unreadable):
+    """These bytes begin as no picture of an accepted format."""
+
+
 class SizeMismatch(Unreadable):
     """A whole picture or clip, but its size is far from the requested one."""
 
@@ -109,28 +113,28 @@ def check_size(size: size_limits.Size, requested: size_limits.Size | None) -> No
         raise SizeMismatch(f"What came back is {came} pixels, and {wanted} were ordered.")
 
 
-def convert(png: bytes, wanted: DownloadFormat, provenance: Provenance, *, marked: bool = False) -> bytes:
+def convert(png: bytes, wanted: DownloadFormat, provenance: Provenance | None, *, marked: bool = False) -> bytes:
     """A stored PNG for download: as JPEG (transparency on white) or WebP at high quality, or as PNG.
 
-    `marked`: with the visible mark. Its only metadata is the provenance.
+    `marked`: with the visible mark. Its only metadata is the provenance, of which what people uploaded has none.
     """
     image = decode(png)
-    if marked:
+    if marked and provenance is not None:
         image = marks.marked(image, provenance.source)
     if wanted == "png":
         return encode_png(image, provenance)
-    packet = xmp.packet(provenance)
     if wanted == "webp":
-        return _encode(image, "WEBP", quality=90, method=4, xmp=packet)
-    return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True, xmp=packet)
+        return _encode(image, "WEBP", quality=90, method=4, **_xmp(provenance))
+    return _encode(_on_white(image), "JPEG", quality=92, optimize=True, progressive=True, **_xmp(provenance))
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, image_format: str | None = None) -> Image.Image:
     """The picture (the first of several frames) as RGB or RGBA, upright, in sRGB. Raises Unreadable.
 
-    Its size is checked before any pixel is decoded.
+    `image_format` is Pillow's name of its format, where the caller has found it already. Its size is checked before any
+    pixel is decoded.
     """
-    image_format = format_of(data)
+    image_format = image_format or format_of(data)
     try:
         with Image.open(io.BytesIO(data), formats=[image_format]) as image:
             _check_limits(image)
@@ -144,36 +148,37 @@ def decode(data: bytes) -> Image.Image:
         raise Unreadable(f"It is not a whole picture ({type(error).__name__}).") from None
 
 
-def encode_png(image: Image.Image, provenance: Provenance) -> bytes:
+def encode_png(image: Image.Image, provenance: Provenance | None) -> bytes:
     """A PNG whose only metadata is the provenance."""
-    return _encode(image, "PNG", pnginfo=_metadata(provenance), compress_level=PNG_EFFORT)
+    metadata = None if provenance is None else _metadata(provenance)
+    return _encode(image, "PNG", pnginfo=metadata, compress_level=PNG_EFFORT)
 
 
-def thumbnail(image: Image.Image, provenance: Provenance) -> bytes:
+def thumbnail(image: Image.Image, provenance: Provenance | None) -> bytes:
     """A WebP of at most 512 pixels a side."""
     return shrunk(image, size_limits.THUMBNAIL_SIDE, provenance)
 
 
-def shrunk(image: Image.Image, side: int, provenance: Provenance) -> bytes:
+def shrunk(image: Image.Image, side: int, provenance: Provenance | None) -> bytes:
     """A WebP of at most `side` pixels a side, for pages: without prompt and seed. A smaller picture keeps its size."""
-    packet = xmp.packet(replace(provenance, prompt=None, seed=None))
-    return _encode(_within(image, side), "WEBP", quality=82, method=WEBP_EFFORT, xmp=packet)
+    public = None if provenance is None else replace(provenance, prompt=None, seed=None)
+    return _encode(within(image, side), "WEBP", quality=82, method=WEBP_EFFORT, **_xmp(public))
 
 
 def fingerprint_of(image: Image.Image) -> str | None:
     """The fingerprint of a picture of any size and mode; None where it is too plain."""
-    return fingerprint(_on_white(_within(image, size_limits.THUMBNAIL_SIDE)))
+    return fingerprint(_on_white(within(image, size_limits.THUMBNAIL_SIDE)))
 
 
 def placeholder(image: Image.Image) -> str:
     """The base64 of a WebP of at most 24 pixels a side."""
-    tiny = _within(_on_white(image), PLACEHOLDER_SIDE)
+    tiny = within(_on_white(image), PLACEHOLDER_SIDE)
     return base64.b64encode(_encode(tiny, "WEBP", quality=50, method=6)).decode()
 
 
 def hue(image: Image.Image) -> int | None:
     """The hue of most of its colour, 0–359; None where it is grey."""
-    return dominant_hue(_within(_on_white(image), PLACEHOLDER_SIDE))
+    return dominant_hue(within(_on_white(image), PLACEHOLDER_SIDE))
 
 
 def format_of(data: bytes) -> str:
@@ -181,7 +186,7 @@ def format_of(data: bytes) -> str:
     found = "AVIF" if is_avif(data) else next((name for magic, name in MAGIC.items() if data.startswith(magic)), None)
     if found is None:
         *others, last = sorted(FORMATS)
-        raise Unreadable(f"It is not a picture of a kind that is taken here: {', '.join(others)} or {last}.")
+        raise UnknownFormat(f"It is not a picture of a kind that is taken here: {', '.join(others)} or {last}.")
     if not _length_matches(data, found):
         raise Unreadable("It is cut, or something else is hidden behind it.")
     return found
@@ -245,7 +250,12 @@ def _metadata(provenance: Provenance) -> PngImagePlugin.PngInfo:
     return info
 
 
-def _within(image: Image.Image, side: int) -> Image.Image:
+def _xmp(provenance: Provenance | None) -> dict[str, bytes]:
+    return {} if provenance is None else {"xmp": xmp.packet(provenance)}
+
+
+def within(image: Image.Image, side: int) -> Image.Image:
+    """The picture with at most `side` pixels a side; a smaller one keeps its size."""
     scale = min(1.0, side / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

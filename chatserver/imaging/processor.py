@@ -5,6 +5,7 @@ its child and raises `BadBytes`. `app.open_state` opens one processor for each p
 """
 
 import asyncio
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ from chatserver.imaging.protocol import (
     ShrinkPicture,
     VerifyClip,
     VerifyPicture,
+    VerifyUpload,
 )
 from chatserver.imaging.size_limits import Size
 from chatserver.processes.confinement import Confinement
@@ -35,8 +37,10 @@ DEADLINE_SECONDS = 60.0
 # With this many callers waiting for a free child, people's requests are refused with `busy`. Workers' results always wait:
 # they are paid for, and there are never more of them than concurrent attempts.
 MAX_WAITING = 64
-# Strangers' files are looked at one at a time, so that a child stays free for people's own; so many more may wait.
+# Files from outside, strangers' and uploads, are looked at one at a time, so that a child stays free for what is made here;
+# so many more of each kind may wait.
 MAX_INSPECTIONS_WAITING = 8
+MAX_UPLOADS_WAITING = 16
 INSPECTION_SECONDS = 10.0
 # The most bytes that a service may send for one picture or clip: a PNG of 25 MP is rarely larger.
 MAX_RESULT_BYTES = 64 * 1024 * 1024
@@ -51,8 +55,8 @@ class ImageProcessor:
 
     def __init__(self, size: int = 2) -> None:
         self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
-        self._inspections = asyncio.Semaphore(1)
-        self._inspections_waiting = 0
+        self._outside = asyncio.Semaphore(1)
+        self._waiting: Counter[type[msgspec.Struct]] = Counter()
 
     @property
     def pids(self) -> list[int]:
@@ -95,7 +99,7 @@ class ImageProcessor:
         return await self._run(VerifyClip(data, provenance, requested), Clip)
 
     async def convert_picture(
-        self, png: bytes, wanted: DownloadFormat, provenance: Provenance, *, marked: bool = False
+        self, png: bytes, wanted: DownloadFormat, provenance: Provenance | None, *, marked: bool = False
     ) -> bytes:
         """A stored PNG for download, in a format, with its provenance in the metadata, and `marked` with the visible mark.
 
@@ -104,7 +108,7 @@ class ImageProcessor:
         self._check_queue()
         return await self._run(ConvertPicture(png, wanted, provenance, marked), bytes)
 
-    async def shrink_picture(self, png: bytes, side: int, provenance: Provenance) -> bytes:
+    async def shrink_picture(self, png: bytes, side: int, provenance: Provenance | None) -> bytes:
         """A WebP of at most `side` pixels a side of a stored PNG. Raises Busy where MAX_WAITING callers wait already."""
         self._check_queue()
         return await self._run(ShrinkPicture(png, side, provenance), bytes)
@@ -116,14 +120,23 @@ class ImageProcessor:
 
     async def inspect(self, data: bytes) -> Inspection:
         """What anybody's picture or clip is, and its fingerprint, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
-        if self._inspections_waiting >= MAX_INSPECTIONS_WAITING:
+        return await self._look_at(InspectFile(data), Inspection, MAX_INSPECTIONS_WAITING)
+
+    async def verify_upload(self, data: bytes) -> Picture:
+        """A person's picture as a PNG without metadata, within INSPECTION_SECONDS. Raises BadBytes and Busy."""
+        return await self._look_at(VerifyUpload(data), Picture, MAX_UPLOADS_WAITING)
+
+    async def _look_at(self, task: msgspec.Struct, result: type[Result], most_waiting: int) -> Result:
+        """Runs a task with a file from outside. Raises Busy where so many of its kind wait already."""
+        kind = type(task)
+        if self._waiting[kind] >= most_waiting:
             raise Busy(retry_after=5)
-        self._inspections_waiting += 1
+        self._waiting[kind] += 1
         try:
-            async with self._inspections:
-                return await self._run(InspectFile(data), Inspection, INSPECTION_SECONDS)
+            async with self._outside:
+                return await self._run(task, result, INSPECTION_SECONDS)
         finally:
-            self._inspections_waiting -= 1
+            self._waiting[kind] -= 1
 
     async def _run(self, task: msgspec.Struct, result: type[Result], seconds: float = DEADLINE_SECONDS) -> Result:
         try:

@@ -1,4 +1,4 @@
-"""The messages between `ImageProcessor` and its child processes: six tasks and their results, in msgpack."""
+"""The messages between `ImageProcessor` and its child processes: seven tasks and their results, in msgpack."""
 
 from datetime import datetime
 from typing import Literal
@@ -37,12 +37,18 @@ class VerifyClip(Struct, frozen=True, tag=True):
     requested: tuple[int, int] | None = None
 
 
+class VerifyUpload(Struct, frozen=True, tag=True):
+    """Verify and re-encode a picture that a person brings; answered by a `Picture` without a fingerprint."""
+
+    data: bytes
+
+
 class ConvertPicture(Struct, frozen=True, tag=True):
     """Convert a stored PNG for download; answered by bytes. `marked`: with the visible mark drawn into it."""
 
     png: bytes
     format: DownloadFormat
-    provenance: Provenance
+    provenance: Provenance | None
     marked: bool = False
 
 
@@ -51,7 +57,7 @@ class ShrinkPicture(Struct, frozen=True, tag=True):
 
     png: bytes
     side: int
-    provenance: Provenance
+    provenance: Provenance | None
 
 
 class CopyClip(Struct, frozen=True, tag=True):
@@ -67,7 +73,7 @@ class InspectFile(Struct, frozen=True, tag=True):
     data: bytes
 
 
-ImagingTask = VerifyPicture | VerifyClip | ConvertPicture | ShrinkPicture | CopyClip | InspectFile
+ImagingTask = VerifyPicture | VerifyClip | VerifyUpload | ConvertPicture | ShrinkPicture | CopyClip | InspectFile
 
 
 class Picture(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from chatserver.imaging import clips, inspection, pictures
+from chatserver.imaging import clips, inspection, pictures, uploads
 from chatserver.imaging.protocol import (
     ConvertPicture,
     CopyClip,
@@ -13,6 +13,7 @@ from chatserver.imaging.protocol import (
     ShrinkPicture,
     VerifyClip,
     VerifyPicture,
+    VerifyUpload,
 )
 from chatserver.processes import child
 
@@ -30,6 +31,8 @@ def _do(task: ImagingTask) -> object:
             return pictures.verify(data, provenance, requested)
         case VerifyClip(data, provenance, requested):
             return clips.verify(data, provenance, requested)
+        case VerifyUpload(data):
+            return uploads.verify(data)
         case ConvertPicture(png, wanted, provenance, marked):
             return pictures.convert(png, wanted, provenance, marked=marked)
         case ShrinkPicture(png, side, provenance):

@@ -25,7 +25,7 @@ def group(context: typer.Context) -> None:
 @app.command("list")
 def list_plans() -> None:
     """Every plan, also those no longer on offer."""
-    columns = ("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "on offer")
+    columns = ("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "uploads", "on offer")
     tables.show(columns, [_row(plan) for plan in command_line.run(plans.list_all)])
 
 
@@ -39,6 +39,7 @@ def _row(plan: Plan) -> tuple[str, ...]:
         str(plan.video_credits_per_hour),
         str(plan.max_size),
         str(plan.max_count),
+        str(plan.max_uploads),
         "yes" if plan.available else "no",
     )
 
@@ -54,6 +55,9 @@ def set_plan(
     videos: Annotated[int | None, typer.Option(min=0, help="Video credits an hour.")] = None,
     size: Annotated[int | None, typer.Option(min=64, help="The largest side in pixels.")] = None,
     at_once: Annotated[int | None, typer.Option(min=1, max=4, help="Pictures at once.")] = None,
+    uploads: Annotated[
+        int | None, typer.Option(min=0, max=1000, help="Pictures that one person may keep uploaded in a session.")
+    ] = None,
     chat_model: Annotated[str | None, typer.Option(help="The assistant's model on this plan.")] = None,
     available: Annotated[bool | None, typer.Option("--on-offer/--withdrawn")] = None,
 ) -> None:
@@ -67,6 +71,7 @@ def set_plan(
         "video_credits_per_hour": videos,
         "max_size": size,
         "max_count": at_once,
+        "max_uploads": uploads,
         "chat_model": chat_model,
         "available": available,
     }

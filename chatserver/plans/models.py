@@ -13,7 +13,8 @@ class Price(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a session costs and includes: minutes, credits an hour, the largest side in pixels, pictures at once."""
+    """What a session costs and includes: minutes, credits an hour, the largest side in pixels, pictures at once, uploads
+    that each person may keep in it."""
 
     id: str
     name: str
@@ -23,6 +24,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     video_credits_per_hour: int
     max_size: int
     max_count: int
+    max_uploads: int = 20
     chat_model: str = ""
     available: bool = True
     position: int = 0
@@ -50,6 +52,7 @@ class Plan(Struct, frozen=True, kw_only=True):
             video_credits_per_hour=row["video_credits_per_hour"],
             max_size=row["max_size"],
             max_count=row["max_count"],
+            max_uploads=row["max_uploads"],
             chat_model=row["chat_model"],
             available=row["available"],
             position=row["position"],

@@ -55,6 +55,7 @@ async def save(tx: Transaction, plan: Plan) -> Plan:
         video_credits_per_hour=plan.video_credits_per_hour,
         max_size=plan.max_size,
         max_count=plan.max_count,
+        max_uploads=plan.max_uploads,
         position=plan.position,
         available=plan.available,
         chat_model=plan.chat_model,
@@ -72,6 +73,7 @@ _RANGES = {
     "video_credits_per_hour": (0, 1000),
     "max_size": (64, 4096),
     "max_count": (1, 4),
+    "max_uploads": (0, 1000),
 }
 
 

@@ -126,6 +126,7 @@ class Membership(Struct, frozen=True, kw_only=True):
     plan_name: str
     max_size: int
     max_count: int
+    max_uploads: int
     chat_model: str
     members_count: int
 

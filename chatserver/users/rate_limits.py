@@ -63,6 +63,12 @@ IMPROVED_PROMPTS = RateLimit(
     "You have had as many prompts improved as one person may in an hour ({most}). Yours is as it was; it can be improved in "
     "{wait}.",
 )
+UPLOADS = RateLimit(
+    "uploads",
+    3600,
+    lambda limits: limits.uploads_per_hour,
+    "You have uploaded as many pictures as one person may in an hour ({most}). The next one can be uploaded in {wait}.",
+)
 EXPORTS = RateLimit(
     "exports",
     3600,

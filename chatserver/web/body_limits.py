@@ -1,6 +1,7 @@
 """Limits of a request's body: its size, and the time that it may take to arrive."""
 
 import asyncio
+import re
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ BYTES_PER_SECOND = 8 * 1024
 MAX_UPLOAD_BYTES = 10 * 1024 * 1024
 # The addresses that take a file, and the most bytes of a body there.
 UPLOADS = {"/verify": MAX_UPLOAD_BYTES + 64 * 1024, "/api/v1/verifications": MAX_UPLOAD_BYTES}
+_UPLOADS_OF_SESSION = re.compile(r"/api/v1/sessions/[^/]{1,80}/uploads")
 
 
 class BodyLimits:
@@ -31,10 +33,14 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = UPLOADS.get(scope["path"], self._max_bytes)
+        most = self._most(scope["path"])
         self._check_content_length(Headers(scope=scope).get("content-length", "0"), most)
         body = _Body(receive, most, self._max_seconds)
         await self._app(scope, body.receive, send)
+
+    def _most(self, path: str) -> int:
+        most = MAX_UPLOAD_BYTES if _UPLOADS_OF_SESSION.fullmatch(path) else self._max_bytes
+        return UPLOADS.get(path, most)
 
     def _check_content_length(self, length: str, most: int) -> None:
         if not length.isascii() or not length.isdigit():

@@ -15,13 +15,14 @@ SELECT * FROM session_config WHERE id = :plan_id;
 -- name: save
 -- Adds a plan or replaces all of its settings.
 INSERT INTO session_config (id, name, price_amount, price_currency, minutes, image_credits_per_hour,
-                            video_credits_per_hour, max_size, max_count, position, available, chat_model)
+                            video_credits_per_hour, max_size, max_count, max_uploads, position, available, chat_model)
 VALUES (:id, :name, :price_amount, :price_currency, :minutes, :image_credits_per_hour,
-        :video_credits_per_hour, :max_size, :max_count, :position, :available, :chat_model)
+        :video_credits_per_hour, :max_size, :max_count, :max_uploads, :position, :available, :chat_model)
 ON CONFLICT (id) DO UPDATE
    SET name = excluded.name, price_amount = excluded.price_amount, price_currency = excluded.price_currency,
        minutes = excluded.minutes, image_credits_per_hour = excluded.image_credits_per_hour,
        video_credits_per_hour = excluded.video_credits_per_hour, max_size = excluded.max_size,
-       max_count = excluded.max_count, position = excluded.position, available = excluded.available,
+       max_count = excluded.max_count,
+       max_uploads = excluded.max_uploads, position = excluded.position, available = excluded.available,
        chat_model = excluded.chat_model
 RETURNING *;

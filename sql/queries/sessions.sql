@@ -104,7 +104,8 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 -- newest; with `current_id` that one before all, with `session_ids` none but these. Only the newest 200 memberships and the
 -- user's own sessions with time left are considered, and of each session the last 100 changes: the time does not grow.
 SELECT w.user_id, s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state, s.expires_at,
-       (SELECT a.placeholder FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' ORDER BY a.id DESC LIMIT 1) AS cover,
+       (SELECT a.placeholder FROM assets a WHERE a.session_id = s.id AND a.status = 'stored' AND a.origin = 'generation'
+         ORDER BY a.id DESC LIMIT 1) AS cover,
        own.queued, own.rendering,
        (SELECT count(*) FILTER (WHERE n.status <> 'deleted' AND NOT n.hidden AND (n.user_id IS DISTINCT FROM w.user_id OR n.kind <> 'text'))
           FROM (SELECT m.user_id, m.kind, m.status, m.hidden FROM messages m
@@ -163,7 +164,7 @@ SELECT s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'activ
 SELECT newest.session_id, newest.id, newest.filename
   FROM unnest(:session_ids::uuid[]) AS wanted (session_id),
        LATERAL (SELECT a.session_id, a.id, a.filename FROM assets a
-                 WHERE a.session_id = wanted.session_id AND a.status = 'stored'
+                 WHERE a.session_id = wanted.session_id AND a.status = 'stored' AND a.origin = 'generation'
                  ORDER BY a.id DESC LIMIT 4) AS newest
  ORDER BY newest.session_id, newest.id DESC;
 
@@ -172,7 +173,7 @@ SELECT newest.session_id, newest.id, newest.filename
 SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_name,
        u.role AS account_role, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
        s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
-       p.max_count, p.chat_model, u.status AS user_status,
+       p.max_count, p.max_uploads, p.chat_model, u.status AS user_status,
        coalesce((SELECT w.status = 'active' FROM users w WHERE w.id = s.user_id), false) AS owner_active,
        (SELECT count(*) FROM session_members o WHERE o.session_id = s.id AND o.left_at IS NULL) AS members_count
   FROM user_sessions s

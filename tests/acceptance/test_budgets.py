@@ -63,6 +63,7 @@ COMMANDS: dict[str, Counted] = {
 }
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
 ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
+BY_HOUR = "is counted by the hour, and stored within the plan's quota (uploads/test_uploads.py)"
 VERSIONS = "is counted like a message, a reply or a change (messages/test_versions.py)"
 BY_ADDRESS = "stores nothing, and is slowed by address (verification/service.py)"
 NOTHING = "stores nothing"
@@ -74,6 +75,7 @@ UNCOUNTED = {
     "POST /settings/password": ELSEWHERE,
     "POST /verify": BY_ADDRESS,
     "POST /api/v1/verifications": BY_ADDRESS,
+    "POST /api/v1/sessions/{session_id}/uploads": BY_HOUR,
     "POST /settings/delete": ELSEWHERE,
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,

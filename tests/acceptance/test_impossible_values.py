@@ -182,7 +182,9 @@ async def test_no_value_of_a_query_is_a_fault(asker, route, name):
             assert status == 400, (name, value, status)
             assert error["details"]["field"] == name
         elif error:
-            assert error.get("details", {}).get("field", name) == name, error
+            # Whose query is in order is told that there is no file.
+            fields = {name, "file"} if route.endswith("/uploads") else {name}
+            assert error.get("details", {}).get("field", name) in fields, error
 
     await _all([check(value) for value in VALUES.values()])
     status, error = await _asks(asker, method, f"{path}?{name}=1&{name}=2")

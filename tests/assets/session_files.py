@@ -21,12 +21,14 @@ from chatserver.assets import service as assets
 from chatserver.assets.models import Asset, StagedFile
 from chatserver.config import Config
 from chatserver.database import Database
+from chatserver.generations import routes as generation_routes
 from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.provenance.sealer import open_sealer
 from chatserver.state import State
 from chatserver.storage.base import Storage
+from chatserver.uploads import routes as upload_routes
 from chatserver.verification import routes as verification_routes
 from chatserver.web import errors, middleware, templating
 from tests.support.people import make_session, make_user, run_sql
@@ -149,7 +151,13 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
         broker=None, hub=None, providers={}, chat=None, markdown=None,
     )  # fmt: skip
     app = Starlette(
-        routes=[*routes.ROUTES, *pages.ROUTES, *verification_routes.ROUTES],
+        routes=[
+            *routes.ROUTES,
+            *pages.ROUTES,
+            *upload_routes.ROUTES,
+            *generation_routes.ROUTES,
+            *verification_routes.ROUTES,
+        ],
         middleware=middleware.http_stack(config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )

@@ -1,0 +1,47 @@
+-- Uploads: pictures that people bring into a session. Their rows are assets without a generation.
+
+-- name: repeated
+-- The upload that this transaction's user made with this client_id in this session.
+SELECT * FROM assets
+ WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id AND status <> 'deleted';
+
+-- name: count
+-- How many uploads this transaction's user keeps in a session, with those under way.
+SELECT count(*) FROM assets
+ WHERE session_id = :session_id AND user_id = app_user_id() AND origin = 'upload' AND status <> 'deleted';
+
+-- name: stage
+-- A row, made before its bytes are stored.
+INSERT INTO assets (id, session_id, user_id, origin, kind, content_type, width, height, bytes, sha256, filename, storage_key,
+                    thumbnail_key, placeholder, hue, fingerprint, client_id, request_hash)
+VALUES (:id, :session_id, app_user_id(), 'upload', 'image', :content_type, :width, :height, :bytes, :sha256, :filename,
+        :storage_key, :thumbnail_key, :placeholder, :hue, fingerprint_bits(NULL), :client_id, :request_hash)
+RETURNING *;
+
+-- name: give_up
+-- Hands a staged upload to the sweeper: what is sent again is decoded differently than before.
+UPDATE assets SET status = 'deleted' WHERE id = :asset_id AND status = 'staged';
+
+-- name: list
+-- Uploads of this transaction's user, the newest first: in one session where one is given.
+SELECT * FROM assets
+ WHERE user_id = app_user_id() AND origin = 'upload' AND status = 'stored'
+   AND (:session_id::uuid IS NULL OR session_id = :session_id) AND (:before::uuid IS NULL OR id < :before)
+ ORDER BY id DESC LIMIT :limit;
+
+-- name: rights
+-- A user's relation to an upload: whether it is theirs, or its session. No row for people outside the session.
+SELECT a.user_id = u.id AS uploaded, s.user_id = u.id AS owns
+  FROM assets a
+  JOIN user_sessions s ON s.id = a.session_id AND s.status <> 'deleted'
+  JOIN users u ON u.id = :viewer_id AND u.status = 'active'
+ WHERE a.id = :asset_id AND a.origin = 'upload' AND a.status = 'stored'
+   AND (a.user_id = u.id OR s.user_id = u.id
+        OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
+
+-- name: delete
+-- Marks an upload for the sweeper; its row keeps only the storage keys.
+UPDATE assets
+   SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
+       client_id = NULL, request_hash = NULL
+ WHERE id = :asset_id;
