@@ -25,6 +25,12 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
         return False
 
 
+class UserEvent(Event, frozen=True, kw_only=True):
+    """An event on `user:<id>`, for every socket of one user and nobody else."""
+
+    user_id: str
+
+
 class Announcement(Struct, frozen=True):
     """An event and the channel it goes to, as collected by a transaction."""
 

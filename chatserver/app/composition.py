@@ -25,6 +25,7 @@ from chatserver.app.ticker import Ticker
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
+from chatserver.assets.events import FavoritesChanged
 from chatserver.assets.fingerprinting import Fingerprinter
 from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
@@ -87,6 +88,7 @@ BROKER_EVENTS = (
     SessionDeleted,
     StatsChanged,
     SignInsEnded,
+    FavoritesChanged,
     JobsWaiting,
 )
 # The pause before a background task that failed is started again.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from chatserver import messages, plans, sessions, users
+from chatserver.assets import favorites
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
 from chatserver.events import Event
@@ -63,7 +64,8 @@ async def _snapshot(tx: Transaction, viewer: Viewer, session_id: str, after: int
             max_count=plan.max_count,
         ),
     )
-    state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id]]
+    marks = await favorites.in_session(tx, viewer.id, session_id)
+    state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id], marks]
     if after is not None:
         return Snapshot(welcome, state, await _changes(tx, session_id, after))
     return Snapshot(welcome, state, *await _newest(tx, session_id))

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
@@ -15,7 +15,8 @@ class Asset(Struct, frozen=True, kw_only=True):
     """A stored file. Sizes in pixels and bytes; addresses are stable and checked on each request.
 
     `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded; `hue` is that of most
-    of its colour in OKLCH (0–359; None where it is grey); `origin`: whether it was made here or uploaded.
+    of its colour in OKLCH (0–359; None where it is grey); `origin`: whether it was made here or uploaded. `favorite` is the
+    viewer's own mark: it is absent in what goes to everyone in a session, whose sockets are told of their own marks.
     """
 
     id: str
@@ -30,7 +31,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     download_url: str
     thumbnail_url: str
     placeholder: str
-    favorite: bool
+    favorite: bool | UnsetType = UNSET
     duration_seconds: float | None = None
     hue: int | None = None
     origin: Literal["generation", "upload"] = "generation"
@@ -62,7 +63,7 @@ class Asset(Struct, frozen=True, kw_only=True):
             download_url=f"{folder}/{filename}?download",
             thumbnail_url=f"{folder}/thumbnail.webp",
             placeholder=row["placeholder"],
-            favorite=row["favorite"],
+            favorite=row.get("is_favorite", UNSET),
             duration_seconds=row["duration_seconds"],
             hue=row["hue"],
             origin=row["origin"],

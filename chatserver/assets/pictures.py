@@ -18,7 +18,7 @@ class SessionPicture(Struct, frozen=True, kw_only=True):
     message_id: str
     kind: Literal["image", "video"]
     prompt: str
-    favorite: bool
+    is_favorite: bool
     thumbnail_url: str
 
     @classmethod
@@ -29,7 +29,7 @@ class SessionPicture(Struct, frozen=True, kw_only=True):
             message_id=row["message_id"],
             kind=row["kind"],
             prompt=row["prompt"],
-            favorite=row["favorite"],
+            is_favorite=row["is_favorite"],
             thumbnail_url=f"/files/{row['id']}/thumbnail.webp",
         )
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from chatserver import ids, messages
+from chatserver import ids
+from chatserver.assets import favorites
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
 from chatserver.assets.models import Asset, FileOrigin, StagedFile, StoredFile
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.imaging.protocol import Clip, Picture
-from chatserver.users import rate_limits
 
 # The file name where no word of the prompt can be spelled in ASCII.
 _NAMELESS: dict[Literal["image", "video"], str] = {"image": "picture", "video": "clip"}
@@ -100,15 +100,9 @@ async def origin(tx: Transaction, asset_id: str) -> FileOrigin:
 
 
 async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
-    """Marks a file as a favourite or not, for all members of its session; also after the session's time is up.
-
-    Repeating it changes nothing and announces nothing.
-    """
+    """Makes a file the user's favourite, or no longer; NotFound where it does not exist or the user may not see it."""
     await _find(tx, asset_id)
-    message_id = await tx.fetch_value("assets.favorite", asset_id=asset_id, on=on)
-    if message_id is not None:
-        await messages.touch(tx, message_id)
-    await rate_limits.consume(tx, rate_limits.CHANGES)
+    await favorites.mark(tx, [asset_id], on)
 
 
 async def delete_of_generations(tx: Transaction, generation_ids: Sequence[str]) -> None:
@@ -122,7 +116,11 @@ async def delete_of_session(tx: Transaction, session_id: str) -> None:
 
 
 async def delete_of_user(tx: Transaction, user_id: str) -> None:
-    """Hands a user's files, and all files in the user's sessions, to the sweeper. Needs the worker role."""
+    """Hands a user's files, and all files in the user's sessions, to the sweeper, and removes the user's favourites.
+
+    Needs the worker role.
+    """
+    await favorites.remove_of_user(tx, user_id)
     await tx.execute("assets.delete_of_user", user_id=user_id)
 
 

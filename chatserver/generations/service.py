@@ -4,12 +4,12 @@ The order of locks is everywhere the same: the session's credits, the generation
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct, structs
 
 from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
-from chatserver.database.patterns import containing
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
 from chatserver.generations.model_choice import refusal
@@ -133,18 +133,26 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
         "status": query.status,
         "session_id": None if query.session_id is None else ids.parse(query.session_id, "session_id"),
         "before": None if query.before is None else ids.parse(query.before, "before"),
-        "pattern": None if not query.q else containing(query.q),
         "limit": query.limit + 1,
     }
-    # With one query for both, the database would read all pictures of a person for the few that are favourites.
-    if query.favorite:
+    # With one query for all, the database would read all pictures of a person for the few that are favourites.
+    if query.q:
+        rows = await _found_by_words(tx, query.q, query.favorite, where)
+    elif query.favorite:
         rows = await tx.fetch_all("generations.favorites", **where)
     else:
         rows = await tx.fetch_all("generations.history", plain=query.favorite is False, **where)
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    assets = await tx.fetch_all("generations.assets_of", generation_ids=[row["id"] for row in shown])
+    assets = await tx.fetch_all("generations.assets_with_marks_of", generation_ids=[row["id"] for row in shown])
     return History(Generation.from_rows(shown, assets), shown[-1]["id"] if more else None)
+
+
+async def _found_by_words(tx: Transaction, words: str, favorite: bool | None, where: dict[str, Any]) -> list[Row]:
+    filters = {name: where[name] for name in ("kind", "status", "session_id")} | {"favorite": favorite}
+    return await tx.fetch_all(
+        "generations.found_by_words", q=words, filters=filters, before=where["before"], limit=where["limit"]
+    )
 
 
 async def _creator_membership(tx: Transaction, session_id: str) -> Membership:

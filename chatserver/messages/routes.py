@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from chatserver import messages
 from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.assets import favorites
+from chatserver.database import Transaction
 from chatserver.errors import Invalid
 from chatserver.generations import deletion as generation_deletion
 from chatserver.messages import search as message_search
@@ -51,9 +53,15 @@ async def show_messages(request: ApiRequest) -> messages.Page:
     if query.after is not None and query.before is not None:
         raise Invalid.field("before", "cannot be given together with after")
     run, session_id = request.state.database.run_as, request.id("session_id")
+    return await run(request.viewer.id, _read_page, session_id, query)
+
+
+async def _read_page(tx: Transaction, session_id: str, query: PageQuery) -> messages.Page:
     if query.after is not None:
-        return await run(request.viewer.id, messages.following, session_id, query.after, query.limit)
-    return await run(request.viewer.id, messages.newest, session_id, query.before, query.limit)
+        page = await messages.following(tx, session_id, query.after, query.limit)
+    else:
+        page = await messages.newest(tx, session_id, query.before, query.limit)
+    return structs.replace(page, messages=await favorites.with_marks(tx, page.messages))
 
 
 async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAnswer:
@@ -64,7 +72,12 @@ async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAns
 
 async def show_message(request: ApiRequest) -> MessageAnswer:
     message_id = request.id("message_id")
-    return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.find, message_id))
+    return MessageAnswer(await request.state.database.run_as(request.viewer.id, _read_message, message_id))
+
+
+async def _read_message(tx: Transaction, message_id: str) -> Message:
+    [message] = await favorites.with_marks(tx, [await messages.find(tx, message_id)])
+    return message
 
 
 async def edit_message(request: ApiRequest, body: EditMessage) -> MessageAnswer:

@@ -8,6 +8,7 @@ import msgspec
 from chatserver import messages, sessions, users
 from chatserver.albums import export as albums
 from chatserver.assets import export as assets
+from chatserver.assets import favorites
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
 from chatserver.users import rate_limits
@@ -21,6 +22,7 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "messages": messages.export_page,
     "generations": generations.export_page,
     "assets": assets.export_page,
+    "favorites": favorites.export_page,
     "albums": albums.export_page,
     "purchases": sessions.export_purchases_page,
 }

@@ -11,7 +11,7 @@ received by its channel, which is flushed at the end of the loop's iteration. Lo
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any
 
@@ -20,7 +20,7 @@ import structlog
 
 from chatserver.brokers.base import Broker, Envelope
 from chatserver.errors import ChatserverError
-from chatserver.events import Announcement, Event, encode, session_channel, user_channel
+from chatserver.events import Announcement, Event, UserEvent, encode, session_channel
 from chatserver.realtime.admission import Admission
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.cluster.membership import Cluster, ClusterMembership, SingleNode
@@ -263,7 +263,10 @@ class Hub:
             self._broker.subscribe(name)
         channel.add(connection)
         # NodeUsage events on the channel of an address go to the cluster in `_deliver`; the subscription needs a listener.
-        listeners = {connection.request.user_channel: self._revoke, connection.request.address_channel: _ignore}
+        listeners: dict[str, EventListener] = {
+            connection.request.user_channel: partial(_receive_of_user, connection),
+            connection.request.address_channel: _ignore,
+        }
         self._unlisten[connection] = [self.listen(name, listener) for name, listener in listeners.items()]
         return channel
 
@@ -283,14 +286,20 @@ class Hub:
         if self._channels.pop(channel.name, None) is not None:
             self._broker.unsubscribe(channel.name)
 
-    def _revoke(self, event: Any) -> None:
-        if not isinstance(event, Revocation):
-            return
-        for connection in self.admission.connections_of(user_channel(event.user_id)):
-            if event.account_closed:
-                connection.close(Close.ACCOUNT_CLOSED, "account closed")
-            elif connection.request.viewer.credential_id in event.credential_ids:
-                connection.close(Close.NOT_SIGNED_IN, "signed out")
+
+def _receive_of_user(connection: Connection, event: Any) -> None:
+    """The listener of one connection on the channel of its user."""
+    if isinstance(event, Revocation):
+        _revoke(connection, event)
+    elif isinstance(event, UserEvent) and connection.channel is not None:
+        connection.channel.send_to(connection, connection.encoder(event))
+
+
+def _revoke(connection: Connection, event: Revocation) -> None:
+    if event.account_closed:
+        connection.close(Close.ACCOUNT_CLOSED, "account closed")
+    elif connection.request.viewer.credential_id in event.credential_ids:
+        connection.close(Close.NOT_SIGNED_IN, "signed out")
 
 
 def _ignore(event: Any) -> None:

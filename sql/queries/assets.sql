@@ -29,8 +29,9 @@ SELECT hue FROM assets
 UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' RETURNING id;
 
 -- name: find
--- One stored file.
-SELECT * FROM assets WHERE id = :asset_id AND status = 'stored';
+-- One stored file, and whether it is a favourite of this transaction's user.
+SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
+  FROM assets a WHERE a.id = :asset_id AND a.status = 'stored';
 
 -- name: find_for_signer
 -- One stored file, for a link signed by this transaction's user, whose account is live, and so is the sign-in or
@@ -60,11 +61,33 @@ SELECT id, thumbnail_key FROM assets WHERE fingerprint IS NULL AND status = 'sto
 UPDATE assets SET fingerprint = fingerprint_bits(:fingerprint)
  WHERE id = :asset_id AND status = 'stored' AND fingerprint IS NULL;
 
--- name: favorite
--- Sets or clears the favourite mark of a stored file, for all members; returns the message that shows it.
-UPDATE assets a SET favorite = :on
- WHERE a.id = :asset_id AND a.status = 'stored' AND a.favorite <> :on
-RETURNING (SELECT g.message_id FROM generations g WHERE g.id = a.generation_id);
+-- name: mark
+-- Makes stored files favourites of this transaction's user; those that were none.
+INSERT INTO favorites (user_id, asset_id, session_id, generation_id)
+SELECT app_user_id(), a.id, a.session_id, a.generation_id FROM assets a WHERE a.id = ANY(:asset_ids::uuid[]) AND a.status = 'stored'
+    ON CONFLICT DO NOTHING RETURNING asset_id, user_id;
+
+-- name: unmark
+-- Makes files no favourites of this transaction's user; those that were some.
+DELETE FROM favorites WHERE user_id = app_user_id() AND asset_id = ANY(:asset_ids::uuid[]) RETURNING asset_id, user_id;
+
+-- name: marks
+-- Which of these files are favourites of this transaction's user.
+SELECT asset_id FROM favorites WHERE user_id = app_user_id() AND asset_id = ANY(:asset_ids::uuid[]);
+
+-- name: marks_in_session
+-- The newest files of a session that are favourites of this transaction's user.
+SELECT asset_id FROM favorites
+ WHERE session_id = :session_id AND user_id = app_user_id() ORDER BY asset_id DESC LIMIT :limit;
+
+-- name: unmark_all
+-- Removes all favourites of a user.
+DELETE FROM favorites WHERE user_id = :user_id;
+
+-- name: export_marks
+-- A page of a user's favourites, for the export.
+SELECT asset_id AS id, created_at FROM favorites WHERE user_id = :user_id AND asset_id > :after
+ ORDER BY asset_id LIMIT :limit;
 
 -- name: abandon
 -- Staged rows whose attempt can no longer succeed.
@@ -94,40 +117,42 @@ SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AN
 -- name: delete_of_generations
 -- Marks the files of these generations for the sweeper; their rows keep only the storage keys.
 UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = '',
+   SET status = 'deleted', generation_id = NULL, filename = '', placeholder = '', sha256 = '',
        fingerprint = NULL, client_id = NULL, request_hash = NULL
  WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: delete_of_session
 -- Marks every file of a session for the sweeper; the rows keep only the storage keys.
 UPDATE assets
-   SET status = 'deleted', generation_id = NULL, favorite = false, filename = '', placeholder = '', sha256 = '',
+   SET status = 'deleted', generation_id = NULL, filename = '', placeholder = '', sha256 = '',
        fingerprint = NULL, client_id = NULL, request_hash = NULL
  WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
 
 -- name: delete_of_user
 -- Marks every file of a user, and every file in the user's sessions, for the sweeper.
 UPDATE assets
-   SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
+   SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL
  WHERE status <> 'deleted'
    AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
 
 -- name: export
 -- A page of a user's files, for the export.
-SELECT id, session_id, generation_id, origin, kind, content_type, width, height, bytes, sha256, filename, favorite, created_at
+SELECT id, session_id, generation_id, origin, kind, content_type, width, height, bytes, sha256, filename, created_at
   FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: of_session
 -- A page of the pictures and clips of a session, the newest first.
-SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt, a.favorite
+SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt,
+       EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
   FROM assets a JOIN generations g ON g.id = a.generation_id
  WHERE a.session_id = :session_id AND a.status = 'stored' AND (:before::uuid IS NULL OR a.id < :before)
  ORDER BY a.id DESC LIMIT :limit;
 
 -- name: favorites_of_session
--- The same for its favourites, which an index leads to.
-SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt, a.favorite
-  FROM assets a JOIN generations g ON g.id = a.generation_id
- WHERE a.session_id = :session_id AND a.status = 'stored' AND a.favorite AND (:before::uuid IS NULL OR a.id < :before)
- ORDER BY a.id DESC LIMIT :limit;
+-- The same for the favourites of this transaction's user.
+SELECT a.id, a.generation_id, g.message_id, a.kind, g.prompt, true AS is_favorite
+  FROM favorites f JOIN assets a ON a.id = f.asset_id JOIN generations g ON g.id = a.generation_id
+ WHERE f.session_id = :session_id AND f.user_id = app_user_id() AND a.status = 'stored'
+   AND (:before::uuid IS NULL OR f.asset_id < :before)
+ ORDER BY f.asset_id DESC LIMIT :limit;

@@ -245,26 +245,38 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
    AND (:status::text IS NULL OR g.status = :status)
    AND (:session_id::uuid IS NULL OR g.session_id = :session_id)
    AND (:before::uuid IS NULL OR g.id < :before)
-   AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
-   AND (NOT :plain::boolean OR NOT EXISTS (SELECT 1 FROM assets a
-         WHERE a.generation_id = g.id AND a.status = 'stored' AND a.favorite))
+   AND (NOT :plain::boolean OR NOT EXISTS (SELECT 1 FROM assets a JOIN favorites f ON f.asset_id = a.id
+         WHERE a.generation_id = g.id AND a.status = 'stored' AND f.user_id = app_user_id()))
  ORDER BY g.id DESC LIMIT :limit;
 
 -- name: favorites
 -- Those of them whose picture or clip is a favourite: few, so the search starts from the favourites.
 SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
-  FROM assets a JOIN generations g ON g.id = a.generation_id
- WHERE a.user_id = app_user_id() AND a.favorite AND a.status = 'stored' AND g.user_id = app_user_id()
+  FROM favorites f JOIN assets a ON a.id = f.asset_id JOIN generations g ON g.id = f.generation_id
+ WHERE f.user_id = app_user_id() AND a.status = 'stored' AND g.user_id = app_user_id()
    AND (:kind::text IS NULL OR g.kind = :kind)
    AND (:status::text IS NULL OR g.status = :status)
    AND (:session_id::uuid IS NULL OR g.session_id = :session_id)
-   AND (:before::uuid IS NULL OR a.generation_id < :before)
-   AND (:pattern::text IS NULL OR g.prompt ILIKE :pattern)
- ORDER BY a.generation_id DESC LIMIT :limit;
+   AND (:before::uuid IS NULL OR f.generation_id < :before)
+ ORDER BY f.generation_id DESC LIMIT :limit;
+
+-- name: found_by_words
+-- Those of them whose prompt has all of the words, each as the beginning of one.
+SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id AND e.action = 'release')
+         AS credit_returned,
+       extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
+  FROM generations g
+ WHERE g.id IN (SELECT my_prompts(:q::text, :filters::jsonb, :before::uuid, :limit::integer)) AND g.user_id = app_user_id()
+ ORDER BY g.id DESC;
 
 -- name: assets_of
 -- The stored files of these generations.
 SELECT * FROM assets WHERE generation_id = ANY(:generation_ids::uuid[]) AND status = 'stored' ORDER BY id;
+
+-- name: assets_with_marks_of
+-- The same, and which of them are favourites of this transaction's user.
+SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
+  FROM assets a WHERE a.generation_id = ANY(:generation_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id;
 
 -- name: usual_wait
 -- The median seconds of the last fifty done generations of any kind, from which waiting times are estimated.

@@ -42,6 +42,6 @@ SELECT a.user_id = u.id AS uploaded, s.user_id = u.id AS owns
 -- name: delete
 -- Marks an upload for the sweeper; its row keeps only the storage keys.
 UPDATE assets
-   SET status = 'deleted', favorite = false, filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
+   SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL
  WHERE id = :asset_id;

@@ -1,41 +1,71 @@
-"""Favourites: a mark that everyone in the session sees, and strangers can neither set nor see."""
+"""Favourites: a mark that belongs to one person, which nobody else sees, and strangers cannot set."""
 
 import json
 
 import msgspec
 import pytest
 
-from chatserver import ids, sessions
-from chatserver.assets import commands
+from chatserver import ids, messages, sessions
+from chatserver.assets import commands, favorites
 from chatserver.assets import service as assets
+from chatserver.assets.events import FavoritesChanged
 from chatserver.errors import NotFound
-from chatserver.events import session_channel
+from chatserver.events import user_channel
 from chatserver.generations import service as generations
 from chatserver.identity.viewer import Viewer
-from chatserver.messages.events import MessageChanged
 from chatserver.realtime.ports import Caller
 from tests.assets.session_files import picture, serving
 from tests.support.people import run_sql
 
 
-async def is_favorite(session_files, asset) -> bool:
-    return (await session_files.database.run_as(session_files.ada, assets.find, asset.id)).favorite
+async def is_favorite(session_files, asset, reader=None) -> bool:
+    return (await session_files.database.run_as(reader or session_files.ada, assets.find, asset.id)).favorite
 
 
-async def test_a_mark_changes_the_message_for_everyone_once(session_files, published):
-    asset = await session_files.create_file(picture(1))
+async def test_a_mark_is_ones_own_and_told_to_ones_own_sockets_once(session_files, published):
+    asset, ada, grace = await session_files.create_file(picture(1)), session_files.ada, session_files.grace
     published.clear()
     for _ in range(3):
-        await session_files.database.run_as(session_files.grace, assets.favorite, asset.id, True)
-    [event] = published.events(session_channel(session_files.session_id))
-    assert isinstance(event, MessageChanged)
-    assert event.message.generations[0].assets[0] == msgspec.structs.replace(asset, favorite=True)
-    [row] = await run_sql(
-        session_files.database, "SELECT seq FROM user_sessions WHERE id = $1", session_files.session_id
+        await session_files.database.run_as(grace, assets.favorite, asset.id, True)
+    [announced] = published
+    assert announced.channel == user_channel(grace)
+    assert announced.event == FavoritesChanged(user_id=grace, asset_ids=(asset.id,), on=True)
+    assert (await is_favorite(session_files, asset, grace), await is_favorite(session_files, asset, ada)) == (
+        True,
+        False,
     )
-    assert event.seq == event.message.seq == row["seq"]
-    await session_files.database.run_as(session_files.ada, assets.favorite, asset.id, False)
-    assert published.events()[-1].message.generations[0].assets[0].favorite is False
+    beginning = [
+        await session_files.database.run_as(each, favorites.in_session, each, session_files.session_id)
+        for each in (grace, ada)
+    ]
+    assert [asset.id in event.asset_ids for event in beginning] == [True, False]
+    await session_files.database.run_as(grace, assets.favorite, asset.id, False)
+    assert published.events()[-1] == FavoritesChanged(user_id=grace, asset_ids=(asset.id,), on=False)
+
+
+async def test_what_goes_to_everyone_says_nothing_of_marks_and_what_one_reads_does(session_files, published):
+    asset = await session_files.create_file(picture(1))
+    await session_files.database.run_as(session_files.ada, assets.favorite, asset.id, True)
+
+    async def read(tx):
+        page = await messages.newest(tx, session_files.session_id)
+        return page.messages[-1], (await favorites.with_marks(tx, page.messages))[-1]
+
+    for reader, on in ((session_files.ada, True), (session_files.grace, False)):
+        everyones, own = await session_files.database.run_as(reader, read)
+        assert b"favorite" not in msgspec.json.encode(everyones)
+        assert own.generations[0].assets[0].favorite is on
+
+
+async def test_a_deleted_file_is_nobodys_favourite_and_an_account_takes_its_marks_along(session_files):
+    asset = await session_files.create_file(picture(2))
+    count = "SELECT count(*) AS number FROM favorites WHERE asset_id = $1"
+    for reader in (session_files.ada, session_files.grace):
+        await session_files.database.run_as(reader, assets.favorite, asset.id, True)
+    await session_files.database.run_system(favorites.remove_of_user, session_files.grace)
+    assert (await run_sql(session_files.database, count, asset.id))[0]["number"] == 1
+    await session_files.mark_deleted(asset.id)
+    assert (await run_sql(session_files.database, count, asset.id))[0]["number"] == 0
 
 
 async def test_a_stranger_can_neither_mark_nor_see(session_files, published):
@@ -81,6 +111,8 @@ async def test_marks_over_http(session_files):
         assert await call("PUT", session_files.ada, "/api/v1/assets/nonsense/favorite") == 404
         assert await is_favorite(session_files, asset)
         assert await call("DELETE", session_files.grace) == 204
+        assert await is_favorite(session_files, asset)
+        assert await call("DELETE", session_files.ada) == 204
         assert not await is_favorite(session_files, asset)
 
 
@@ -100,7 +132,7 @@ async def test_marks_over_the_websocket(session_files):
 
     body = msgspec.json.decode(json.dumps({"asset_id": asset.id, "on": True}), type=command.body)
     assert await run(caller(session_files.grace), body) == {"asset_id": asset.id, "favorite": True}
-    assert await is_favorite(session_files, asset)
+    assert await is_favorite(session_files, asset, session_files.grace)
     with pytest.raises(NotFound):
         await run(caller(session_files.mallory), body)
     with pytest.raises(NotFound):
@@ -111,7 +143,8 @@ async def test_marks_over_the_websocket(session_files):
 
 async def test_the_history_tells_favourites_from_the_rest(session_files):
     marked, plain = [await session_files.create_file(picture(seed)) for seed in (5, 6)]
-    await session_files.database.run_as(session_files.grace, assets.favorite, marked.id, True)
+    for reader in (session_files.ada, session_files.grace):
+        await session_files.database.run_as(reader, assets.favorite, marked.id, True)
 
     async def found(reader, **query):
         page = await session_files.database.run_as(

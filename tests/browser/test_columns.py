@@ -198,7 +198,7 @@ async def test_the_sessions_pictures_follow_the_stream_and_lead_into_it(
             await page.set_viewport_size({"width": 1280, "height": 800})
             await expect(page.get_by_text("This session has ended.")).to_be_visible()
             await expect(page.locator("credit-balance:visible")).to_have_count(0)
-            await expect(page.locator("#details session-clock")).to_contain_text("Time is up, ended")
+            await expect(page.locator("#details session-clock")).to_contain_text("Time is up ended")
     await room.leaves()
 
 

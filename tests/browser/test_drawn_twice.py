@@ -47,7 +47,8 @@ OUTLINE = """() => {
       return text ? [pad + text] : []
     }
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(MOVING)) return []
-    const attributes = [...node.attributes].filter(({ name }) => !PATCHED.includes(name) && !OWN.includes(name))
+    const own = [...OWN, ...(node.hasAttribute('data-local') ? ['aria-pressed'] : [])] // a person's own mark
+    const attributes = [...node.attributes].filter(({ name }) => !PATCHED.includes(name) && !own.includes(name))
     const words = attributes.map(({ name, value }) => ` ${name}="${value}"`).sort().join('')
     return [`${pad}<${node.localName}${words}>`, ...[...node.childNodes].flatMap((each) => outline(each, depth + 1))]
   }
@@ -299,9 +300,10 @@ async def a_picture_became_a_favourite(stage: Stage) -> None:
     done = await stage.chat.sees_ended(await stage.paint("the best one"))
     asset = done["generations"][0]["assets"][0]
     await stage.asks("asset.favorite", asset_id=asset["id"], on=True)
-    await stage.chat.sees(
-        lambda each: each["id"] == done["id"] and each["generations"][0]["assets"][0]["favorite"] is True
-    )
+    await stage.fresh.reload()
+    for page in (stage.live, stage.doubled, stage.fresh):
+        star = page.locator(f'[data-asset="{asset["id"]}"] .tile__favorite')
+        await expect(star).to_have_attribute("aria-pressed", "true")
 
 
 @lasting

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import TEXT, signed_in
+from tests.support.browser import LIVE, TEXT, signed_in
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -28,6 +28,10 @@ LOAD_OLDER = """async () => {
   for (let frames = 0; frames < 5; frames++) await frame()
   return [placed, place()]
 }"""
+# How much of the page moves by itself, as browsers count it.
+COUNT_SHIFTS = """window.moved = 0
+new PerformanceObserver((list) => list.getEntries().forEach((each) => (window.moved += each.value)))
+  .observe({ type: 'layout-shift', buffered: true })"""
 ORDER = "() => [...document.querySelectorAll('chat-message')].map((each) => each.dataset.id)"
 
 
@@ -54,7 +58,10 @@ async def test_a_long_session_opens_with_its_newest_screens_and_loads_the_rest_w
         await room.leaves()
         await expect(page.locator("chat-message").last).to_contain_text("the end")
         assert await page.locator("chat-message").count() == loaded + 1
+        await page.add_init_script(COUNT_SHIFTS)
         await page.reload()
+        await page.wait_for_selector(LIVE, state="attached")
+        assert await page.evaluate("moved") < 0.005
         newest = await page.evaluate(ORDER)
         assert newest[:-1] == message_ids[-len(newest) + 1 :]
 

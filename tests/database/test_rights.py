@@ -35,6 +35,7 @@ ROWS = {
     "albums": "(id, user_id, name, cover_id) SELECT $1, $2, 'Ada''s secrets', id FROM assets",
     "album_assets": """(album_id, asset_id, position)
                        SELECT b.id, a.id, 1 FROM albums b, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
+    "favorites": "(asset_id, user_id, session_id) SELECT a.id, $2, $3 FROM assets a WHERE $1::uuid IS NOT NULL",
     "credit_entries": """(generation_id, session_id, kind, number, action)
                          SELECT $1, $3, 'image', 1, 'hold' FROM users WHERE id = $2""",
 }

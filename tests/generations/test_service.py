@@ -459,11 +459,29 @@ async def test_the_history_is_ones_own_and_comes_page_by_page(database, ada, bob
 
 async def test_the_history_is_searched_by_words_as_they_are(database, ada):
     session = await make_session(database, ada, "pro")
-    for prompt in ("a_b", "axb", "50% off", "500 off", "back\\slash"):
+    for prompt in ("a_b", "axb", "50% off", "500 off", "back\\slash", "Лодка у 富士山, naïve"):
         await ask(database, ada, session, prompt=prompt)
-    for words, found in (("a_b", ["a_b"]), ("50%", ["50% off"]), ("k\\s", ["back\\slash"]), ("nothing", [])):
+    searches = {
+        "a_b": ["a_b"],
+        "50%": ["500 off", "50% off"],
+        "off 50": ["500 off", "50% off"],
+        "sla back": ["back\\slash"],
+        "лод": ["Лодка у 富士山, naïve"],
+        "士": ["Лодка у 富士山, naïve"],
+        "ïve": [],
+        "' | !(:*": [],
+    }
+    for words, found in searches.items():
         page = await database.run_as(ada, generations.history, generations.HistoryQuery(q=words))
-        assert [each.prompt for each in page.generations] == found
+        assert [each.prompt for each in page.generations] == found, words
+    one = await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", limit=1))
+    rest = await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", before=one.next))
+    assert [each.prompt for each in (*one.generations, *rest.generations)] == ["500 off", "50% off"]
+    assert (
+        await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", status="done"))
+    ).generations == ()
+    bob = await make_user(database, "Bob")
+    assert (await database.run_as(bob, generations.history, generations.HistoryQuery(q="off"))).generations == ()
     with pytest.raises(NotFound):
         await database.run_as(ada, generations.history, generations.HistoryQuery(before="nonsense"))
     other = await database.run_as(ada, generations.history, generations.HistoryQuery(session_id=ids.new()))

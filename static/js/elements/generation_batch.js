@@ -9,6 +9,19 @@ import { socket } from "../socket.js"
 
 const PICTURE = ".tile__open, .stage__cancel, .tile__end [data-action=retry]"
 
+// Batches that have changed since they were measured. All are read before any is written: to read one after another was
+// written would lay the page out again.
+const waiting = new Set()
+
+function measureWaiting() {
+  const batches = [...waiting].filter((batch) => batch.isConnected && batch.isLaidOut)
+  waiting.clear()
+  const cut = batches.map((batch) => batch.isCut)
+  batches.forEach((batch, index) => batch.offerWhole(cut[index]))
+  const heights = batches.map((batch) => batch.promptHeight)
+  batches.forEach((batch, index) => batch.leaveHeight(heights[index]))
+}
+
 export class GenerationBatch extends HTMLElement {
   #subscriptions = []
   #unsubscribe = null
@@ -93,18 +106,37 @@ export class GenerationBatch extends HTMLElement {
     return [...this.querySelectorAll("generation-card:not([data-local-behind])")]
   }
 
-  // Through the CSSOM, as the content security policy allows no style attributes. A newer rendering has none. What is
-  // far from the view is not laid out, and measured when it comes near.
+  /** Whether it is laid out: what is far from the view is not, and is measured when it comes near. */
+  get isLaidOut() {
+    return slot(this, "text").checkVisibility({ contentVisibilityAuto: true })
+  }
+
+  /** Whether a part of the prompt is not shown. */
+  get isCut() {
+    const { scrollHeight, clientHeight } = slot(this, "text")
+    return this.hasAttribute("data-local-whole") || scrollHeight > clientHeight + 1
+  }
+
+  /** Offers to show the whole prompt, or not. */
+  offerWhole(cut) {
+    slot(this, "stacks").previousElementSibling.hidden = !cut
+  }
+
+  /** The height above the tiles in pixels. */
+  get promptHeight() {
+    return slot(this, "stacks").offsetTop - slot(this, "text").offsetTop
+  }
+
+  /** Leaves the prompt its height. Through the CSSOM, as the content security policy allows no style attributes. */
+  leaveHeight(pixels) {
+    this.#measured = slot(this, "text").textContent
+    this.style.setProperty("--prompt", `${pixels}px`)
+  }
+
   #measure() {
-    const prompt = slot(this, "text")
-    if (!prompt.checkVisibility({ contentVisibilityAuto: true })) return
-    if (this.#measured !== prompt.textContent || !this.style.length) {
-      const stacks = slot(this, "stacks")
-      const whole = stacks.previousElementSibling
-      whole.hidden = !this.hasAttribute("data-local-whole") && prompt.scrollHeight <= prompt.clientHeight + 1
-      this.style.setProperty("--prompt", `${stacks.offsetTop - prompt.offsetTop}px`)
-    }
-    this.#measured = prompt.textContent
+    if (this.#measured === slot(this, "text").textContent && this.style.length) return
+    if (!waiting.size) queueMicrotask(measureWaiting)
+    waiting.add(this)
   }
 
   #watch() {

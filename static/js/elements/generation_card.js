@@ -1,5 +1,6 @@
 // <generation-card>: one picture or clip, from its request on: progress, preview, the finished file and its actions.
 import { bus } from "../bus.js"
+import { isFavorite, setFavorite } from "../favorites.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -21,6 +22,7 @@ export class GenerationCard extends HTMLElement {
   #tap = null
   #retryTimer = null
   #cancelDeletion = null
+  #unsubscribe = null
 
   connectedCallback() {
     const preview = slot(this, "preview")
@@ -28,11 +30,13 @@ export class GenerationCard extends HTMLElement {
     this.addEventListener("click", this.onClick)
     this.addEventListener("pointerover", this.onHover)
     this.addEventListener("pointerleave", this.onLeave)
+    this.#unsubscribe = bus.on("favorites", () => this.#showFavorite())
     this.rendered()
   }
 
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
+    this.#unsubscribe()
     this.#stopWatching()
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#tap)
@@ -69,7 +73,7 @@ export class GenerationCard extends HTMLElement {
 
   /** Whether it is marked as a favourite. */
   get favorite() {
-    return this.#favoriteButton?.getAttribute("aria-pressed") === "true"
+    return isFavorite(this.dataset.asset)
   }
 
   /** Copies of its settings and its download links. */
@@ -85,8 +89,7 @@ export class GenerationCard extends HTMLElement {
 
   /** Marks it as a favourite, or no longer, where its viewer may. */
   toggleFavorite() {
-    const button = this.#favoriteButton
-    if (button?.checkVisibility()) this.#setFavorite(button)
+    if (this.#favoriteButton?.checkVisibility()) setFavorite(this.dataset.asset, !this.favorite)
   }
 
   /** Does what one of its buttons does: retry, favorite, copy-prompt, copy-link, remove. */
@@ -115,6 +118,7 @@ export class GenerationCard extends HTMLElement {
     this.#stage.restart()
     if (this.ended) this.#stopWatching()
     else this.#watch()
+    this.#showFavorite()
     if (this.#status === "done") this.#awaitPicture()
     else this.#showRetryTime()
     // Nothing of an attempt is left behind by its end, nor shown in the next one.
@@ -133,7 +137,7 @@ export class GenerationCard extends HTMLElement {
     retry: (button) => this.#retry(button),
     remove: () => this.#delete(),
     keep: () => this.#undoDeletion(),
-    favorite: (button) => this.#setFavorite(button),
+    favorite: () => setFavorite(this.dataset.asset, !this.favorite),
     menu: (button) => bus.emit("picture-menu", { card: this, button }),
     "copy-prompt": () => this.#copy(slot(slot(this, "more").content, "prompt").textContent),
     "copy-link": () => this.#copy(this.#link.href),
@@ -221,11 +225,8 @@ export class GenerationCard extends HTMLElement {
     setText(slot(button, "retry"), `Tries again at ${formatClock(button.dataset.notBefore)}`)
   }
 
-  #setFavorite(button) {
-    const on = button.getAttribute("aria-pressed") !== "true"
-    const show = (pressed) => button.setAttribute("aria-pressed", String(pressed))
-    show(on)
-    socket.send("asset.favorite", { asset_id: button.dataset.asset, on }).catch(() => show(!on))
+  #showFavorite() {
+    this.#favoriteButton?.setAttribute("aria-pressed", String(this.favorite))
   }
 
   async #copy(text) {

@@ -59,6 +59,11 @@ export class MessageComposer extends HTMLElement {
     this.field.addEventListener("paste", this.onPaste)
     this.#restore()
     // A link to a message leads there, and the cursor would lead away.
+    // To focus lays the page out, which the other elements are still about to change.
+    queueMicrotask(() => this.#focusAtFirst())
+  }
+
+  #focusAtFirst() {
     const free = document.activeElement === document.body
     if (free && KEYBOARD.matches && !location.hash) this.field.focus({ preventScroll: true })
   }

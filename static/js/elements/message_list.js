@@ -141,7 +141,10 @@ export class MessageList extends HTMLElement {
     const anchor = messages.find((message) => message.getBoundingClientRect().bottom > top)
     const before = anchor?.getBoundingClientRect().top
     change()
-    if (anchor) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before
+    // Batches of pictures are measured behind the change.
+    queueMicrotask(() => {
+      if (anchor) this.scroller.scrollTop += anchor.getBoundingClientRect().top - before
+    })
     const measured = () => setFlag(this.messages, "data-local-measuring", false)
     requestAnimationFrame(() => requestAnimationFrame(measured))
   }

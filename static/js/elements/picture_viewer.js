@@ -1,5 +1,6 @@
 // <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files
 // of the page. An entry of the history stands for it while it is open, so that Back closes it.
+import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { Zoom } from "../models/zoom.js"
@@ -21,6 +22,7 @@ export class PictureViewer extends HTMLElement {
     this.dialog.addEventListener("keydown", this.onKeydown)
     this.dialog.addEventListener("cancel", this.onCancel)
     this.addEventListener("click", this.onClick)
+    bus.on("favorites", () => this.#card && this.#showFavorite())
     this.#showPanel(ROOMY.matches)
   }
 
@@ -184,7 +186,6 @@ export class PictureViewer extends HTMLElement {
 
   #toggleFavorite() {
     this.#card.toggleFavorite()
-    this.#showFavorite()
   }
 
   #showFavorite() {

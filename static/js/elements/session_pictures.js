@@ -2,6 +2,7 @@
 // fetches older ones while it is scrolled. `data-next` is where the page after the last one begins, empty where none
 // does.
 import { bus } from "../bus.js"
+import { isFavorite } from "../favorites.js"
 import { slot } from "../helpers/dom.js"
 import { parse } from "../rendering.js"
 
@@ -13,7 +14,11 @@ export class SessionPictures extends HTMLElement {
 
   connectedCallback() {
     this.list = slot(this, "list")
-    this.#unsubscribe = bus.on("message-received", (message) => this.#follow(message))
+    const unsubscribe = [
+      bus.on("message-received", (message) => this.#follow(message)),
+      bus.on("favorites", () => this.#mark()),
+    ]
+    this.#unsubscribe = () => unsubscribe.forEach((end) => end())
     this.addEventListener("click", this.onClick)
     this.#more = new IntersectionObserver(([entry]) => entry.isIntersecting && this.#fetchMore(), {
       root: slot(this, "scroll"),
@@ -58,7 +63,7 @@ export class SessionPictures extends HTMLElement {
     if (this.#seqs.get(id) > Number(seq)) return
     this.#seqs.set(id, Number(seq))
     const cards = [...message.querySelectorAll("generation-card[data-asset]")]
-    const wanted = cards.filter((card) => !this.#onlyFavorites || card.dataset.favorite === "yes")
+    const wanted = cards.filter((card) => !this.#onlyFavorites || isFavorite(card.dataset.asset))
     const kept = new Set(wanted.map((card) => card.dataset.asset))
     for (const item of this.list.querySelectorAll(`[data-message="${CSS.escape(id)}"]`)) {
       if (!kept.has(item.dataset.picture)) item.remove()
@@ -69,12 +74,21 @@ export class SessionPictures extends HTMLElement {
 
   // Ids rise with time. What belongs to a page that was not fetched yet comes with that page.
   #place(card, message) {
-    const { asset: id, favorite } = card.dataset
+    const id = card.dataset.asset
     const known = this.list.querySelector(`[data-picture="${CSS.escape(id)}"]`)
-    if (known) return (known.firstElementChild.dataset.favorite = favorite)
+    if (known) return
     const items = [...this.list.children]
     const next = items.find((each) => each.dataset.picture < id) ?? null
     if (next || !this.dataset.next) this.list.insertBefore(newItem(card, message), next)
+  }
+
+  #mark() {
+    for (const { dataset, firstElementChild: link } of this.list.children) {
+      link.dataset.favorite = isFavorite(dataset.picture) ? "yes" : "no"
+    }
+    if (!this.#onlyFavorites) return
+    this.list.replaceChildren()
+    this.#fetch("")
   }
 
   #toggleFilter(button) {
@@ -129,7 +143,7 @@ function newItem(card, message) {
   Object.assign(link.dataset, {
     generation: card.dataset.id,
     kind: card.dataset.kind,
-    favorite: card.dataset.favorite,
+    favorite: isFavorite(card.dataset.asset) ? "yes" : "no",
   })
   link.href = `#${card.id}`
   link.setAttribute("aria-label", message.querySelector(".message__prompt")?.textContent ?? "")
