@@ -181,7 +181,7 @@ class Config:
     )
     image_model: str = _setting("black-forest-labs/FLUX.1-schnell", "The model for pictures.")
     image_edit_model: str = _setting(
-        "Qwen/Qwen-Image-Edit", "The model for variations of a picture (image to image), behind the router."
+        "Qwen/Qwen-Image-Edit", "The model for variations and edits of a picture (image to image); none offers neither."
     )
     video_model: str = _setting("Wan-AI/Wan2.2-TI2V-5B", "The model for clips.")
     chat_model: str = _setting(

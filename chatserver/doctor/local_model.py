@@ -25,4 +25,7 @@ def check(config: Config) -> list[Finding]:
     words = diffusers.problem(config.diffusers_model)
     if words:
         return [failure(NAME, words, "Set DIFFUSERS_MODEL to the folder of a whole pipeline (docs/diffusers.md).")]
-    return [ok(NAME, f"{config.diffusers_model} is there to be loaded at the first picture.")]
+    makes = {"image": "pictures", "variation": "variations", "edit": "edits by an instruction"}
+    tasks = diffusers.tasks(config.diffusers_model)
+    does = ", ".join(words for task, words in makes.items() if task in tasks)
+    return [ok(NAME, f"{config.diffusers_model} is there to be loaded at the first picture. It makes: {does}.")]

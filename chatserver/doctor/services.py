@@ -78,8 +78,13 @@ async def _hub(config: Config, provider: HuggingFace) -> list[Finding]:
         return []
     found = [await _identity(config, provider)]
     if not config.image_base_url:
-        found.append(await _model("image model", config.image_model, "IMAGE_MODEL", lambda: provider.route("image")))
-    found.append(await _model("video model", config.video_model, "VIDEO_MODEL", lambda: provider.route("video")))
+        found.append(
+            await _model("image model", config.image_model, "IMAGE_MODEL", lambda: provider.route("text-to-image"))
+        )
+        found.append(await _edit_model(config, provider))
+    found.append(
+        await _model("video model", config.video_model, "VIDEO_MODEL", lambda: provider.route("text-to-video"))
+    )
     return found
 
 
@@ -135,6 +140,14 @@ async def _model(name: str, model: str, setting: str, find: Callable[[], Corouti
     return ok(name, f"{model} is served by {route.provider}.")
 
 
+async def _edit_model(config: Config, provider: HuggingFace) -> Finding:
+    model = config.image_edit_model
+    if not provider.supports("image", "edit"):
+        mend = "Name a model that is served for image-to-image, where people are to change pictures."
+        return warning("edit model", "Pictures are neither varied nor edited: IMAGE_EDIT_MODEL is none.", mend)
+    return await _model("edit model", model, "IMAGE_EDIT_MODEL", lambda: provider.route("image-to-image"))
+
+
 async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
     if not config.image_base_url:
         return []
@@ -145,7 +158,8 @@ async def _own_server(config: Config, provider: HuggingFace) -> list[Finding]:
     if status >= 500:
         mend = "Look at the server's own log; one that is scaled to zero needs some minutes."
         return [warning("image server", f"{url} answers, but with status {status}.", mend)]
-    return [ok("image server", f"{url} answers.")]
+    changes = "varies and edits pictures" if provider.supports("image", "edit") else "is not asked to change pictures"
+    return [ok("image server", f"{url} answers; it {changes}.")]
 
 
 async def _chat(config: Config) -> Finding:

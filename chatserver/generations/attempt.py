@@ -122,7 +122,7 @@ class Attempt:
 
     async def _make(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
         """One call to one provider, verified: its bytes may be anything."""
-        self._made_by = ModelChoice(provider.name, provider.model(request.kind))
+        self._made_by = ModelChoice(provider.name, provider.model(request.kind, request.recipe.change))
         finished = await self._finished(provider, request)
         return finished, await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chatserver.generations.models import ModelChoice, ModelChoices
-from chatserver.providers.base import TASKS, Provider, Task, kind_of, tasks_of
+from chatserver.providers.base import TASKS, Provider, Task, change_of, kind_of, tasks_of
 
 _NOBODY: dict[Task, str] = {
     "image": "No provider here makes pictures.",
@@ -16,7 +16,7 @@ _NOBODY: dict[Task, str] = {
 def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
     """The choice for each task that is done here. `providers` are in the order of fall-back."""
     return {
-        task: ModelChoice(provider.name, provider.model(kind_of(task)))
+        task: ModelChoice(provider.name, provider.model(kind_of(task), change_of(task)))
         for task in TASKS
         for provider in reversed(list(providers.values()))
         if task in tasks_of(provider)

@@ -90,8 +90,8 @@ class Provider(Protocol):
     def supports(self, kind: Kind, change: Change | None = None) -> bool:
         """Whether this provider, as configured, makes this kind; or this change to a picture."""
 
-    def model(self, kind: Kind) -> str:
-        """The model for this kind, as shown to people."""
+    def model(self, kind: Kind, change: Change | None = None) -> str:
+        """The model for this kind or this change, as shown to people."""
 
     def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
         """The steps of one run. Raises ProviderError; may be closed at any step."""
@@ -103,6 +103,11 @@ class Provider(Protocol):
 def kind_of(task: Task) -> Kind:
     """What comes out of a task."""
     return "video" if task == "video" else "image"
+
+
+def change_of(task: Task) -> Change | None:
+    """What a task does to a picture."""
+    return task if task == "variation" or task == "edit" else None
 
 
 def tasks_of(provider: Provider) -> frozenset[Task]:

@@ -141,6 +141,43 @@ async def test_a_variation_begins_at_its_source(diffusers):
     assert rendering[-1].steps < 5
 
 
+async def test_the_strength_of_a_variation_is_the_share_of_the_steps(diffusers):
+    red = png((220, 30, 30))
+    weak, strong = [await steps_of(diffusers, asked(source=red, steps=20, strength=part)) for part in (0.1, 0.9)]
+    taken = [max(step.step or 0 for step in steps if isinstance(step, Rendering)) for steps in (weak, strong)]
+    assert taken[0] <= 3 < 16 <= taken[1]
+    # However weak it is, there is a step to take.
+    assert (await steps_of(diffusers, asked(source=red, steps=1, strength=0.0)))[-1].data
+
+
+async def test_a_pipeline_that_takes_instructions_edits_and_says_so(folder, diffusers):
+    opened = opened_at(folder / "instructed", DIFFUSERS_STEPS="3")
+    try:
+        assert opened.supports("image", "edit")
+        assert not opened.supports("image")
+        assert not opened.supports("image", "variation")
+        red, blue = [
+            await made(opened, asked("make it night", source=png(colour), change="edit", width=64, height=64))
+            for colour in ((220, 30, 30), (30, 30, 220))
+        ]
+        assert red != blue
+        assert Image.open(io.BytesIO(red)).size == (64, 64)
+    finally:
+        await opened.close()
+    assert diffusers.supports("image", "variation")
+    assert not diffusers.supports("image", "edit")
+
+
+def test_what_a_model_does_is_told_by_its_name_where_it_is_not_here():
+    for model, tasks in (
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", {"image", "variation"}),
+        ("timbrooks/instruct-pix2pix", {"edit"}),
+        ("Qwen/Qwen-Image-Edit-2509", {"edit"}),
+        ("black-forest-labs/FLUX.1-Kontext-dev", {"image", "edit"}),
+    ):
+        assert models.tasks(model) == tasks
+
+
 async def test_a_variation_in_one_step_has_a_step(diffusers):
     assert (await steps_of(diffusers, asked(source=png((9, 99, 9)), steps=1)))[-1].data
 

@@ -1,8 +1,8 @@
 """A tiny Stable Diffusion pipeline with random weights: `python -m tests.support.tiny_diffusion FOLDER`.
 
 Real in every part (tokenizer, text encoder, U-Net, autoencoder, scheduler), so that all of the product's code meets what it
-meets in earnest; only what it paints means nothing. FOLDER gets two: `tiny-diffusion`, and `prudish`, whose safety checker
-refuses everything.
+meets in earnest; only what it paints means nothing. FOLDER gets three: `tiny-diffusion`; `prudish`, whose safety checker
+refuses everything; and `instructed`, which edits a picture by an instruction.
 """
 
 import json
@@ -11,7 +11,13 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    PNDMScheduler,
+    StableDiffusionInstructPix2PixPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
@@ -44,8 +50,9 @@ def text_encoder(words: CLIPTokenizer) -> CLIPTextModel:
     return CLIPTextModel(config)
 
 
-def unet() -> UNet2DConditionModel:
+def unet(in_channels: int = 4) -> UNet2DConditionModel:
     return UNet2DConditionModel(
+        in_channels=in_channels,
         sample_size=16,
         block_out_channels=(16, 32),
         layers_per_block=1,
@@ -99,6 +106,12 @@ def build(target: Path) -> None:
     torch.manual_seed(0)
     words = tokenizer(target / "words")
     pipeline(words, prudish=False).save_pretrained(target / "tiny-diffusion")
+    plain = pipeline(words, prudish=False)
+    # Half of its channels are for the picture that it edits.
+    parts = {**plain.components, "unet": unet(in_channels=8)}
+    StableDiffusionInstructPix2PixPipeline(**parts, requires_safety_checker=False).save_pretrained(
+        target / "instructed"
+    )
     pipeline(words, prudish=True).save_pretrained(target / "prudish")
 
 

@@ -4,7 +4,7 @@
 their messages. `models` checks DIFFUSERS_MODEL without loading anything.
 """
 
-from chatserver.providers.diffusers.models import INSTALL, missing_packages, problem
+from chatserver.providers.diffusers.models import INSTALL, missing_packages, problem, tasks
 from chatserver.providers.diffusers.provider import Diffusers
 
-__all__ = ["INSTALL", "Diffusers", "missing_packages", "problem"]
+__all__ = ["INSTALL", "Diffusers", "missing_packages", "problem", "tasks"]

@@ -12,6 +12,9 @@ PACKAGES = ("torch", "diffusers", "transformers")
 # The command that installs them in a checkout.
 INSTALL = ".venv/bin/pip install --no-build-isolation --editable '.[diffusers]'"
 INDEX = "model_index.json"
+# Pipelines that need a picture and an instruction, and pipelines that take both; by their class or their hub id.
+ONLY_EDITS = re.compile(r"pix-?2-?pix|image-?edit|ledits", re.I)
+ALSO_EDITS = re.compile(r"kontext|flux-?\.?2", re.I)
 # The form of a hub id: owner/name.
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 # A component of a pipeline has at least one of these; without any of them the copy is incomplete.
@@ -33,6 +36,27 @@ def problem(model: str) -> str | None:
     if not (folder / INDEX).is_file():
         return f"The folder that DIFFUSERS_MODEL names holds no {INDEX}, so it is no diffusers pipeline."
     return _incomplete(folder)
+
+
+def tasks(model: str) -> frozenset[str]:
+    """What a pipeline does: a new picture (`image`), a `variation` of one, an `edit` by an instruction.
+
+    Of a folder its index says so; of a hub id, which may not be here yet, its name.
+    """
+    name = _pipeline_class(Path(model).expanduser()) or model
+    if ONLY_EDITS.search(name):
+        return frozenset({"edit"})
+    # These make new pictures, too, and take a source only together with an instruction.
+    return frozenset({"image", "edit"}) if ALSO_EDITS.search(name) else frozenset({"image", "variation"})
+
+
+def _pipeline_class(folder: Path) -> str:
+    """The class that the index of a pipeline's folder names; empty where there is none."""
+    try:
+        name = msgspec.json.decode((folder / INDEX).read_bytes(), type=dict[str, Any]).get("_class_name")
+    except (OSError, msgspec.MsgspecError):
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def display_name(model: str) -> str:

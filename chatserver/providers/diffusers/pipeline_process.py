@@ -15,9 +15,10 @@ import diffusers
 import msgspec
 import torch
 import transformers
-from PIL import Image
+from PIL import Image, ImageOps
 
 from chatserver.processes import child, confinement
+from chatserver.providers.diffusers import models
 from chatserver.providers.diffusers.previews import Previewer
 from chatserver.providers.diffusers.protocol import (
     ImageRendered,
@@ -31,6 +32,8 @@ from chatserver.providers.recipe import Recipe
 
 # How far a variation may leave its source: 0 is the source itself, 1 is nothing of it.
 STRENGTH = 0.6
+# Less would leave no step to take.
+LEAST_STRENGTH = 0.02
 # Sides must be multiples of this many pixels; some pipelines need more.
 SIDE_MULTIPLE = 8
 # On the processor, running out of memory is a plain RuntimeError with one of these texts: from the allocators of torch and
@@ -92,13 +95,18 @@ class LoadedPipeline:
         precision = torch.float32 if device == "cpu" else torch.float16
         folder = Path(model).expanduser()
         where = str(folder) if folder.is_dir() else model
-        pipe = diffusers.AutoPipelineForText2Image.from_pretrained(where, dtype=precision)
+        self._tasks = models.tasks(model)
+        # What takes instructions is a class of its own, which the index names.
+        opened = diffusers.DiffusionPipeline if "edit" in self._tasks else diffusers.AutoPipelineForText2Image
+        pipe = opened.from_pretrained(where, dtype=precision)
         pipe.set_progress_bar_config(disable=True)
         self._pipe = pipe.to(device)
         self._previewer = Previewer(pipe)
 
     @functools.cached_property
     def _image_to_image(self) -> Any:
+        if "edit" in self._tasks:
+            return self._pipe
         pipe = diffusers.AutoPipelineForImage2Image.from_pipe(self._pipe)
         pipe.set_progress_bar_config(disable=True)
         return pipe
@@ -166,12 +174,14 @@ def _arguments(pipe: Any, request: RenderRequest, on_step: Callable[..., dict[st
         "callback_on_step_end": on_step,
     }
     if request.source is not None:
-        source = Image.open(io.BytesIO(request.source), formats=["PNG"]).convert("RGB")
-        arguments["image"] = source.resize((width, height), Image.Resampling.LANCZOS)
-        arguments["strength"] = STRENGTH
-        # The pipeline takes only this share of the steps, and it must take at least one.
-        arguments["num_inference_steps"] = max(request.steps, math.ceil(1 / STRENGTH))
+        source = Image.open(io.BytesIO(request.source), formats=["PNG", "JPEG", "WEBP"]).convert("RGB")
+        arguments["image"] = ImageOps.fit(source, (width, height), Image.Resampling.LANCZOS)
     accepted = inspect.signature(pipe.__call__).parameters
+    if request.source is not None and "strength" in accepted:
+        strength = max(STRENGTH if recipe.strength is None else recipe.strength, LEAST_STRENGTH)
+        arguments["strength"] = strength
+        # The pipeline takes only this share of the steps, and it must take at least one.
+        arguments["num_inference_steps"] = max(request.steps, math.ceil(1 / strength))
     return {name: value for name, value in arguments.items() if name in accepted and value is not None}
 
 

@@ -59,10 +59,10 @@ class Diffusers:
         self._load_seconds: float | None = None
 
     def supports(self, kind: Kind, change: Change | None = None) -> bool:
-        """Only pictures and variations of them."""
-        return kind == "image" and change != "edit"
+        """Only pictures; variations of them by most models, edits by those that take instructions."""
+        return kind == "image" and (change or "image") in models.tasks(self._config.diffusers_model)
 
-    def model(self, kind: Kind) -> str:  # noqa: ARG002  one model for every kind
+    def model(self, kind: Kind, change: Change | None = None) -> str:  # noqa: ARG002  one model for every kind
         """The hub id, or the last part of the folder's path."""
         return models.display_name(self._config.diffusers_model)
 

@@ -41,7 +41,9 @@ class MultipartForm:
         data = aiohttp.FormData()
         for name, value in _pruned(self.fields, without).items():
             data.add_field(name, str(value))
-        data.add_field("image", self.picture, filename="source.png", content_type="image/png")
+        if self.picture is not None:
+            kind = media_type(self.picture)
+            data.add_field("image", self.picture, filename=f"source.{kind.split('/')[1]}", content_type=kind)
         return data
 
 
@@ -213,6 +215,13 @@ def loading_seconds(answer: HttpResponse, *, any_503: bool = False) -> float | N
     return math.nan if seconds is None else seconds
 
 
+def media_type(picture: bytes) -> str:
+    """The media type of a verified picture."""
+    if picture.startswith(b"\xff\xd8"):
+        return "image/jpeg"
+    return "image/webp" if picture[8:12] == b"WEBP" else "image/png"
+
+
 def parameters(request: ProviderRequest) -> dict[str, Any]:
     """The settings under the names of Hugging Face's task schema, without those that the request leaves open."""
     size = {} if request.kind == "video" else {"width": request.recipe.width, "height": request.recipe.height}
@@ -222,5 +231,6 @@ def parameters(request: ProviderRequest) -> dict[str, Any]:
         "num_inference_steps": request.recipe.steps,
         "guidance_scale": request.recipe.guidance,
         "seed": request.recipe.seed,
+        "strength": request.recipe.strength,
     }
     return {name: value for name, value in settings.items() if value is not None}

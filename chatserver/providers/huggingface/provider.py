@@ -23,6 +23,8 @@ from chatserver.providers.service_urls import ServiceUrl
 
 ROUTER = ServiceUrl("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", Config.hf_router_url, own=False)
 _EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
+# The value of IMAGE_EDIT_MODEL where pictures are not changed.
+NO_MODEL = "none"
 # Hugging Face's own hosting. The token is sent to no other self-hosted server.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"
 
@@ -51,15 +53,30 @@ class HuggingFace:
         return bool(self._config.huggingface_api_key and (kind == "image" or self._config.video_model))
 
     def _supports_changes(self) -> bool:
-        if self._config.image_base_url:
-            return True
-        return bool(self._config.huggingface_api_key and self._config.image_edit_model)
+        config = self._config
+        if config.image_edit_model == NO_MODEL:
+            return False
+        if not config.image_base_url:
+            return bool(config.huggingface_api_key)
+        # OpenAI's API has edits; a server with one picture model at one address changes pictures where the operator says so.
+        return config.image_protocol == "openai-images" or self._edit_model_is_chosen()
 
-    def model(self, kind: Kind) -> str:
-        """The hub id of the default model; "self-hosted" where the operator named none for their server."""
+    def _edit_model_is_chosen(self) -> bool:
+        chosen = self._config.image_edit_model
+        return chosen != Config.image_edit_model or chosen == self._config.image_model
+
+    def model(self, kind: Kind, change: Change | None = None) -> str:
+        """The hub id of the model; "self-hosted" where the operator named none for their server."""
         if kind == "video":
             return self._config.video_model
+        if change is not None:
+            return self._edit_model()
         return self._self_hosted_model() if self._config.image_base_url else self._config.image_model
+
+    def _edit_model(self) -> str:
+        if self._config.image_base_url and not self._edit_model_is_chosen():
+            return self._self_hosted_model()
+        return self._config.image_edit_model
 
     async def generate(self, request: ProviderRequest) -> AsyncGenerator[Step, None]:
         """The steps of one run. Raises ProviderError. Closing it stops the work as far as the service allows."""
@@ -89,11 +106,15 @@ class HuggingFace:
         with self._translated_errors(HUB, self._config.hf_endpoint):
             return await self._identities.whoami(self._config.huggingface_api_key)
 
-    async def route(self, kind: Kind) -> Route:
-        """The route of the default model of a kind, for the doctor. Raises ModelGone where there is none."""
-        task: Task = "text-to-video" if kind == "video" else "text-to-image"
+    async def route(self, task: Task) -> Route:
+        """The route of the model of a task, for the doctor. Raises ModelGone where there is none."""
+        models: dict[Task, str] = {
+            "text-to-image": self._config.image_model,
+            "image-to-image": self._config.image_edit_model,
+            "text-to-video": self._config.video_model,
+        }
         with self._translated_errors(HUB, self._config.hf_endpoint):
-            return await self._mappings.find(self.model(kind), task, Deadline(self._limits.query_seconds))
+            return await self._mappings.find(models[task], task, Deadline(self._limits.query_seconds))
 
     async def reach(self) -> tuple[str, int]:
         """The URL of the self-hosted server's calls and the status of one without a prompt, for the doctor.
@@ -164,7 +185,7 @@ class HuggingFace:
             raise ROUTER.protocol_error(url, answer) or ROUTER.wrong_address(url, "it answered with something else")
 
     def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
-        base, model = self._config.image_base_url.rstrip("/"), self._self_hosted_model()
+        base, model = self._config.image_base_url.rstrip("/"), self._model_for(request)
         named = "" if model == "self-hosted" else model
         route = Route("self-hosted", named, model, _task(request))
         call = InferenceCall(self._client, self._results, route, request, base, deadline)
@@ -178,9 +199,7 @@ class HuggingFace:
         return ServiceUrl("IMAGE_BASE_URL", f"{protocol} (IMAGE_PROTOCOL)", _EXAMPLES[protocol], key=key)
 
     def _model_for(self, request: ProviderRequest) -> str:
-        if request.kind == "image" and request.source is not None:
-            return self._config.image_edit_model
-        return self.model(request.kind)
+        return self.model(request.kind, None if request.source is None else request.recipe.change or "variation")
 
     def _self_hosted_model(self) -> str:
         # The default of IMAGE_MODEL is not the model of another server.

@@ -48,7 +48,7 @@ class Sketch:
         """Pictures and clips, and changes to pictures."""
         return kind in MODELS and (change is None or kind == "image")
 
-    def model(self, kind: Kind) -> str:
+    def model(self, kind: Kind, change: Change | None = None) -> str:  # noqa: ARG002  one painter for all
         """The same label for both kinds."""
         return MODELS[kind]
 
@@ -116,5 +116,10 @@ def _should_fail(fail: str, prompt: str) -> bool:
 def _error(failure: TaskFailed) -> ProviderError:
     if failure.kind == "FailureRequested":
         return SimulatedFailure()
+    if failure.kind == "InstructionNotUnderstood":
+        return BadParameters(
+            "The built-in painter changes light, season, weather, colours and style, and the instruction names none of "
+            "them: try “make it night”, “in winter” or “as a watercolour”."
+        )
     log.warning("sketch.failed", kind=failure.kind)
     return ProviderError("The built-in painter could not paint this.")

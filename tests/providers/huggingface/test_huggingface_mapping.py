@@ -152,7 +152,7 @@ def test_whether_a_token_may_infer_is_told_only_where_it_is_known(document: dict
 
 
 async def test_the_route_of_the_default_model_is_told_to_the_doctor(huggingface: Emulator, make: Make):
-    route = await make(hf_provider="fal-ai").route("video")
+    route = await make(hf_provider="fal-ai").route("text-to-video")
     assert (route.provider, route.provider_id) == ("fal-ai", "fal-ai/wan/t2v")
 
 
@@ -207,6 +207,6 @@ async def test_a_hub_that_is_none_is_an_address_that_does_not_speak(
 
 async def test_a_hub_without_https_says_which_address_it_is(huggingface: Emulator, make: Make):
     provider = make(hf_endpoint=huggingface.url.replace("http:", "https:"))
-    for asked in (finished(provider, request()), provider.identity(), provider.route("image")):
+    for asked in (finished(provider, request()), provider.identity(), provider.route("text-to-image")):
         with pytest.raises(WrongAddress, match=r"nobody there speaks https.*Set HF_ENDPOINT"):
             await asked

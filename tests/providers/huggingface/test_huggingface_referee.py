@@ -16,6 +16,7 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError, InferenceTim
 from huggingface_hub.hf_api import InferenceProviderMapping
 from huggingface_hub.inference._providers import _common, get_provider_helper, hf_inference
 from huggingface_hub.utils import _http
+from openai import AsyncOpenAI
 from PIL import Image, UnidentifiedImageError
 
 from chatserver.providers.base import ProviderRequest
@@ -305,6 +306,28 @@ def test_our_variations_are_asked_for_as_the_official_client_does(
         parameters["target_size"] = {"width": parameters.pop("width"), "height": parameters.pop("height")}
     theirs = _helpers_body(monkeypatch, route, SOURCE, parameters)
     assert _with_jpeg_label(ours) == (_read(theirs) if isinstance(theirs, bytes) else theirs)
+
+
+async def test_the_official_client_of_openai_edits_pictures_here_as_we_do(official: Emulator):
+    """The emulator speaks `/v1/images/edits` as that client does, and our form has its fields."""
+    official.reset()
+    theirs = AsyncOpenAI(base_url=f"{official.url}/v1", api_key="k", max_retries=0)
+    answer = await theirs.images.edit(
+        model="qwen-edit",
+        image=("source.png", SOURCE, "image/png"),
+        prompt="bluer",
+        size="64x64",  # type: ignore[call-overload]
+        response_format="b64_json",
+        extra_body={"seed": 7},
+    )
+    await theirs.close()
+    asked = request("bluer", source=SOURCE, change="edit")
+    ours = openai_images.form(Route("self-hosted", "qwen-edit", "qwen-edit", "image-to-image"), asked)
+    seen = official.calls("make")[0]
+    assert seen.path == "/v1/images/edits"
+    assert base64.b64decode(answer.data[0].b64_json) == pictures.picture("bluer", 7, 64, 64)
+    assert {**ours.fields, "seed": "7"} == {name: value for name, value in seen.document.items() if name != "image"}
+    assert seen.document["image"].encode("latin-1") == ours.picture
 
 
 def _read(data: bytes) -> Any:

@@ -7,6 +7,7 @@ import io
 import pytest
 from PIL import Image
 
+from chatserver.errors import ProviderError
 from chatserver.providers.base import Finished, Loading, Queued, Rendering
 from tests.emulators.huggingface import (
     ABSENT,
@@ -14,6 +15,7 @@ from tests.emulators.huggingface import (
     Emulator,
     Fail,
     Hang,
+    Json,
     Ok,
     Prediction,
     Queue,
@@ -49,6 +51,52 @@ async def test_a_variation_sends_the_source_to_the_edit_model(huggingface: Emula
     assert made.model == "Qwen/Qwen-Image-Edit"
     assert len(huggingface.calls("make")[0].body) > len(SOURCE)
     assert made.data == pictures.picture("bluer", 7, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("provider", "path"),
+    [
+        ("hf-inference", ("parameters", "strength")),
+        ("fal-ai", ("strength",)),
+        ("replicate", ("input", "prompt_strength")),
+        ("replicate", ("input", "strength")),
+        ("wavespeed", ("strength",)),
+    ],
+)
+async def test_the_strength_of_a_variation_has_the_name_that_each_provider_gives_it(
+    huggingface: Emulator, make: Make, provider: str, path: tuple[str, ...]
+):
+    await finished(make(hf_provider=provider), request(source=SOURCE, change="variation", strength=0.3))
+    found = huggingface.calls("make")[0].document
+    for name in path:
+        found = found[name]
+    assert found == 0.3
+
+
+async def test_together_is_told_no_strength_as_its_models_take_none(huggingface: Emulator, make: Make):
+    await finished(make(hf_provider="together"), request(source=SOURCE, change="variation", strength=0.3))
+    assert "strength" not in huggingface.calls("make")[0].document
+
+
+async def test_a_strength_that_a_server_does_not_know_is_left_out(huggingface: Emulator, make: Make):
+    refusal = {
+        "detail": [{"type": "extra_forbidden", "loc": ["body", "strength"], "msg": "Extra inputs", "input": 0.3}]
+    }
+    huggingface.script("image-to-image", [Json(refusal, 422)])
+    made = await finished(make(hf_provider="wavespeed"), request(source=SOURCE, change="variation", strength=0.3))
+    assert made.data.startswith(b"\xff\xd8")
+    assert ["strength" in seen.document for seen in huggingface.calls("make")] == [True, False]
+
+
+@pytest.mark.parametrize("provider", ["hf-inference", "fal-ai", "together", "replicate", "wavespeed"])
+@pytest.mark.parametrize("status", [402, 429, 503])
+async def test_a_change_that_is_refused_says_why_in_words(
+    huggingface: Emulator, make: Make, provider: str, status: int
+):
+    huggingface.script("image-to-image", [Fail(status)] * 5)
+    with pytest.raises(ProviderError) as refused:
+        await finished(make(hf_provider=provider), request("make it night", source=SOURCE, change="edit"))
+    assert len(refused.value.message) > 20
 
 
 @pytest.mark.parametrize("provider", ["fal-ai", "replicate", "wavespeed"])
@@ -219,6 +267,36 @@ async def test_an_openai_server_of_ones_own_gets_the_source_as_a_form(huggingfac
     seen = huggingface.calls("make")[0]
     assert seen.path == "/v1/images/edits"
     assert SOURCE in seen.body
+
+
+async def test_a_source_is_called_what_it_is(huggingface: Emulator, make: Make):
+    provider = make(image_base_url=huggingface.url, image_protocol="openai-images")
+    for form in ("JPEG", "WEBP"):
+        await finished(provider, request(source=pictures.picture("the source", 1, 32, 32, form)))
+        assert f"Content-Type: image/{form.lower()}".encode() in huggingface.calls("make")[-1].body
+    await finished(make(hf_provider="fal-ai"), request(source=pictures.picture("the source", 1, 32, 32, "JPEG")))
+    assert huggingface.calls("make")[-1].document["image_url"].startswith("data:image/jpeg;base64,")
+
+
+async def test_a_server_of_ones_own_is_asked_for_the_model_that_edits(huggingface: Emulator, make: Make):
+    own = {"image_base_url": huggingface.url, "image_protocol": "openai-images", "image_model": "sd/1.5"}
+    for settings, model in ((own, "sd/1.5"), ({**own, "image_edit_model": "qwen-edit"}, "qwen-edit")):
+        made = await finished(make(**settings), request("bluer", source=SOURCE, change="edit"))
+        assert made.model == make(**settings).model("image", "edit") == model
+        assert huggingface.calls("make")[-1].document["model"] == model
+
+
+async def test_which_changes_are_offered_follows_from_what_it_was_given(huggingface: Emulator, make: Make):
+    assert make().supports("image", "edit")
+    assert make().supports("image", "variation")
+    assert not make().supports("video", "edit")
+    assert not make(image_edit_model="none").supports("image", "edit")
+    assert not make(huggingface_api_key="").supports("image", "variation")
+    own = {"image_base_url": huggingface.url, "huggingface_api_key": ""}
+    assert make(**own, image_protocol="openai-images").supports("image", "edit")
+    # One model at one address makes pictures, unless the operator says that it also changes them.
+    assert not make(**own).supports("image", "variation")
+    assert make(**own, image_edit_model="own/pix2pix").supports("image", "variation")
 
 
 async def test_what_a_provider_supports_follows_from_what_it_was_given(huggingface: Emulator, make: Make):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from chatserver import config
 from chatserver.errors import BadParameters, ProviderDown, SimulatedFailure
@@ -154,12 +154,76 @@ async def test_a_style_from_the_chips_is_the_style_of_the_words(sketch):
     assert saturation[1] < saturation[0] * 0.6
 
 
-async def test_a_variation_keeps_the_colours_of_its_source(sketch):
+@pytest.fixture(scope="module")
+async def source(sketch):
+    """A picture to change: a lighthouse by day."""
+    return await made(sketch, asked("a lighthouse on a cliff by the sea, sunny day", seed=3, width=192, height=128))
+
+
+async def changed(sketch, source, prompt, change="edit", **fields):
+    asked_for = {"width": 192, "height": 128, "source": source, "change": change, **fields}
+    return pixels(await made(sketch, asked(prompt, **asked_for)))
+
+
+def forms(picture):
+    """Where things begin and end, whatever the light: the signs of steps in brightness that are no noise."""
+    grey = picture.mean(axis=2)
+    # Relative to what is around it, as a night has smaller steps than a day.
+    steps = np.concatenate([np.diff(grey, axis=0).ravel(), np.diff(grey, axis=1).ravel()])
+    return np.abs(steps) / (np.abs(steps).mean() + 1e-6)
+
+
+def alike(one, other):
+    return np.corrcoef(forms(one), forms(other))[0, 1]
+
+
+async def test_an_edit_keeps_the_composition_and_changes_the_light(sketch, source):
+    day = pixels(source)
+    another = pixels(await made(sketch, asked("a meadow with a tree", seed=5, width=192, height=128)))
+    night, winter, sunset = [await changed(sketch, source, f"make it {one}") for one in ("night", "winter", "sunset")]
+    assert night.mean() < day.mean() * 0.45
+    assert sunset[..., 0].mean() - sunset[..., 2].mean() > day[..., 0].mean() - day[..., 2].mean() + 30
+    assert np.ptp(winter, axis=2).mean() < np.ptp(day, axis=2).mean() * 0.6
+    for edited in (night, winter, sunset):
+        assert alike(edited, day) > 0.25 > alike(another, day)
+
+
+async def test_an_edit_into_a_style_is_that_style_and_still_the_picture(sketch, source):
+    inked = await changed(sketch, source, "as an ink drawing")
+    assert np.ptp(inked, axis=2).mean() < np.ptp(pixels(source), axis=2).mean() * 0.5
+
+
+async def test_a_change_is_the_same_for_the_same_source_and_seed(sketch, source):
+    for change in ("edit", "variation"):
+        first, again = [await changed(sketch, source, "make it night", change) for _ in range(2)]
+        assert (first == again).all()
+        assert (first != await changed(sketch, source, "make it night", change, seed=8)).any()
+
+
+async def test_the_strength_of_a_variation_is_how_much_changes(sketch, source):
+    day = pixels(source)
+    far = [
+        np.abs(await changed(sketch, source, "a lighthouse by the sea", "variation", strength=strength) - day).mean()
+        for strength in (0.0, 0.2, 0.5, 1.0)
+    ]
+    assert far[0] < 1 < far[1] < far[2] < far[3]
+    usual = await changed(sketch, source, "a lighthouse by the sea", "variation")
+    assert (usual == await changed(sketch, source, "a lighthouse by the sea", "variation", strength=0.5)).all()
+
+
+async def test_a_source_of_another_shape_is_cut_and_not_stretched(sketch):
+    disc = Image.new("RGB", (300, 100), "white")
+    ImageDraw.Draw(disc).ellipse((120, 20, 180, 80), fill="black")
     buffer = io.BytesIO()
-    Image.new("RGB", (60, 40), (20, 160, 60)).save(buffer, "PNG")
-    picture = pixels(await made(sketch, asked(source=buffer.getvalue()))).mean(axis=(0, 1))
-    assert picture[1] > picture[0]
-    assert picture[1] > picture[2]
+    disc.save(buffer, "JPEG", quality=95)
+    found = await changed(sketch, buffer.getvalue(), "x", "variation", strength=0.0, width=100, height=100)
+    dark = found.mean(axis=2) < 128
+    assert abs(np.ptp(np.nonzero(dark)[0]) - np.ptp(np.nonzero(dark)[1])) <= 2
+
+
+async def test_an_instruction_that_the_painter_cannot_follow_is_refused_in_words(sketch, source):
+    with pytest.raises(BadParameters, match="light, season, weather"):
+        await changed(sketch, source, "remove the hat")
 
 
 async def test_a_canvas_that_is_too_large_is_refused(sketch):

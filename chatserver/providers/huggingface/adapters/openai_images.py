@@ -14,7 +14,7 @@ from chatserver.providers import service_urls
 from chatserver.providers.base import ProviderRequest, Step
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.output_files import file_in_response
-from chatserver.providers.huggingface.inference_call import Body, InferenceCall, MultipartForm, parameters
+from chatserver.providers.huggingface.inference_call import Body, InferenceCall, MultipartForm, media_type, parameters
 from chatserver.providers.huggingface.mapping import Route
 
 # The paths of calls, which people copy together with the base URL.
@@ -40,7 +40,7 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
 
 
 def form(route: Route, request: ProviderRequest) -> MultipartForm:
-    """The multipart form of `/images/edits`, for a variation on a self-hosted server."""
+    """The multipart form of `/images/edits`, for a change to a picture on a self-hosted server."""
     return MultipartForm(body(route, request), request.source)
 
 
@@ -91,6 +91,8 @@ def _for_together(route: Route, request: ProviderRequest) -> dict[str, Any]:
     settings = parameters(request)
     if "num_inference_steps" in settings:
         settings["steps"] = settings.pop("num_inference_steps")
+    # Its models take no strength: what changes is up to the words.
+    settings.pop("strength", None)
     source = {} if request.source is None else _together_source(route, request.source)
     common = {"model": route.provider_id, "prompt": request.recipe.styled_prompt, "response_format": "base64"}
     return {**common, **source, **settings}
@@ -104,5 +106,5 @@ def _together_source(route: Route, source: bytes) -> dict[str, Any]:
 
 
 def data_uri(source: bytes) -> str:
-    """A verified PNG as a data: URL."""
-    return f"data:image/png;base64,{base64.b64encode(source).decode()}"
+    """A verified picture as a data: URL."""
+    return f"data:{media_type(source)};base64,{base64.b64encode(source).decode()}"

@@ -27,6 +27,8 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     if request.source is not None:
         picture = data_uri(request.source)
         # Models differ in the name of this field and ignore names that they do not know.
+        if "strength" in inputs:
+            inputs["prompt_strength"] = inputs["strength"]
         inputs |= {"image": picture, "images": [picture], "input_image": picture, "input_images": [picture]}
     _, _, version = route.provider_id.partition(":")
     return {"input": inputs, "version": version} if version else {"input": inputs}

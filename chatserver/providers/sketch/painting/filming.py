@@ -45,11 +45,11 @@ class Plane:
 class Film:
     """One clip in the making. `steps` counts layers and frames."""
 
-    def __init__(self, brief: Brief, seed: int, width: int, height: int, source: Array | None) -> None:
+    def __init__(self, brief: Brief, seed: int, width: int, height: int) -> None:
         self.width, self.height = _even(width, height)
         self._margin = int(self.width * SWING) + 2
-        self._scene = stage.scene_of(brief, seed, self.width + 2 * self._margin, self.height, source)
-        self._shown = stage.scene_of(brief, seed, self.width, self.height, source)
+        self._scene = stage.scene_of(brief, seed, self.width + 2 * self._margin, self.height)
+        self._shown = stage.scene_of(brief, seed, self.width, self.height)
         self._layers = compositions.layers_of(self._scene)
         self._planes: list[Plane] = []
         self._frames = SECONDS * FRAMES_A_SECOND

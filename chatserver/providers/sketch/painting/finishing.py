@@ -19,6 +19,14 @@ def finish(canvas: Canvas, scene: Scene) -> None:
     canvas.rgb[:] = np.clip(picture, 0, 1)
 
 
+def refinish(canvas: Canvas, scene: Scene) -> None:
+    """The same over a picture that was finished before: tone, and the style only where one is asked for."""
+    picture = tone(canvas.rgb, scene)
+    if scene.brief.style is not None:
+        picture = STYLES[scene.brief.style](picture, scene)
+    canvas.rgb[:] = np.clip(picture, 0, 1)
+
+
 def tone(picture: Array, scene: Scene) -> Array:
     """What the prompt says of the colours as a whole."""
     tones, grey = scene.brief.tones, luminance(picture)[..., None]

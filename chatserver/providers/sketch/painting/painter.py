@@ -3,15 +3,16 @@
 import io
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import msgspec
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from chatserver.processes import child, confinement
-from chatserver.providers.sketch.painting import compositions, effects, filming, finishing, reading, stage
+from chatserver.providers.recipe import Recipe
+from chatserver.providers.sketch.painting import compositions, filming, finishing, reading, redrawing, stage
 from chatserver.providers.sketch.painting.canvas import Canvas
 from chatserver.providers.sketch.painting.colour import Array
 from chatserver.providers.sketch.painting.scene import Layer, Scene
@@ -22,12 +23,14 @@ PREVIEW_SIDE = 160
 PREVIEW_SECONDS = 0.25
 # Passes of the brush when nobody says how many steps, and the most that still change anything.
 BRUSHES, MOST_BRUSHES = 3, 60
-# How much of a source picture shows through a variation of it.
-SOURCE_SHARE = 0.38
 
 
 class FailureRequested(Exception):
     """The operator asked for a failure (SKETCH_FAIL)."""
+
+
+class InstructionNotUnderstood(Exception):
+    """An edit names nothing that the painter can change."""
 
 
 def work(task: bytes) -> Iterator[bytes]:
@@ -39,11 +42,10 @@ def work(task: bytes) -> Iterator[bytes]:
 
 
 def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
-    recipe, source = request.recipe, _source(request)
-    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
-    scene = stage.scene_of(brief, recipe.seed, recipe.width, recipe.height, source)
+    recipe = request.recipe
+    scene, plan = _new(recipe) if request.source is None else _changed(recipe, _fitted(request.source, recipe))
     canvas = Canvas(recipe.width, recipe.height)
-    groups = _grouped(_plan(scene, recipe.steps, source), recipe.steps)
+    groups = _grouped(plan, recipe.steps)
     yield PaintStarted(len(groups))
     preview = Preview()
     for step, group in enumerate(groups, 1):
@@ -53,13 +55,28 @@ def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
     yield PaintFinished(_png(canvas.rgb))
 
 
-def _plan(scene: Scene, steps: int | None, source: Array | None) -> list[Layer]:
+def _new(recipe: Recipe) -> tuple[Scene, list[Layer]]:
     """Every layer, then as many passes of the brush as the steps allow, then the finish."""
+    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    scene = stage.scene_of(brief, recipe.seed, recipe.width, recipe.height)
     layers = compositions.layers_of(scene)
-    if source is not None:
-        layers.append(Layer("source", 0.0, _veil(source)))
-    spare = BRUSHES if steps is None else int(np.clip(steps - len(layers) - 1, 2, MOST_BRUSHES))
-    return [*layers, *compositions.brushes(scene, spare), Layer("finish", 0.0, finishing.finish)]
+    brushes = compositions.brushes(scene, _brush_count(layers, recipe))
+    return scene, [*layers, *brushes, Layer("finish", 0.0, finishing.finish)]
+
+
+def _changed(recipe: Recipe, source: Array) -> tuple[Scene, list[Layer]]:
+    """The same over a picture that is changed."""
+    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    if recipe.change == "edit" and not redrawing.is_understood(brief):
+        raise InstructionNotUnderstood
+    scene = redrawing.scene_of(brief, recipe, source)
+    layers = redrawing.layers_of(scene, recipe, source)
+    brushes = compositions.brushes(scene, _brush_count(layers, recipe))
+    return scene, [*layers, *brushes, redrawing.finished(recipe, source)]
+
+
+def _brush_count(layers: list[Layer], recipe: Recipe) -> int:
+    return BRUSHES if recipe.steps is None else int(np.clip(recipe.steps - len(layers) - 1, 2, MOST_BRUSHES))
 
 
 def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
@@ -72,7 +89,7 @@ def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
 def _film(request: PaintRequest) -> Iterator[PaintEvent]:
     recipe = request.recipe
     brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
-    film = filming.Film(brief, recipe.seed, recipe.width, recipe.height, _source(request))
+    film = filming.Film(brief, recipe.seed, recipe.width, recipe.height)
     yield PaintStarted(film.steps)
     preview = Preview()
     for step, frame in enumerate(film.shoot(), 1):
@@ -112,19 +129,11 @@ class Preview:
         return buffer.getvalue()
 
 
-def _source(request: PaintRequest) -> Array | None:
-    if request.source is None:
-        return None
-    with Image.open(io.BytesIO(request.source), formats=["PNG"]) as image:
-        fitted = image.convert("RGB").resize((request.recipe.width, request.recipe.height), Image.Resampling.LANCZOS)
+def _fitted(source: bytes, recipe: Recipe) -> Array:
+    """The source at the size of the new picture: what does not fit its shape is cut off at the edges."""
+    with Image.open(io.BytesIO(source), formats=["PNG", "JPEG", "WEBP"]) as image:
+        fitted = ImageOps.fit(image.convert("RGB"), (recipe.width, recipe.height), Image.Resampling.LANCZOS)
     return np.asarray(fitted, dtype=np.float32) / 255
-
-
-def _veil(source: Array) -> Callable[[Canvas, Scene], None]:
-    def paint(canvas: Canvas, scene: Scene) -> None:
-        canvas.paint(effects.blurred(source, scene.unit * 0.004), SOURCE_SHARE)
-
-    return paint
 
 
 def _png(pixels: Array) -> bytes:

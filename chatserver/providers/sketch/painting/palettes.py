@@ -135,6 +135,11 @@ def choose(brief: Brief, rng: np.random.Generator, hour: str) -> Palette:
     return palette
 
 
+def tinted(colour: Array, name: str) -> Array:
+    """A colour turned wholly to one that a prompt may ask for."""
+    return turned(colour, HUES[name], 1.0)
+
+
 def of_picture(pixels: Array, base: Palette) -> Palette:
     """A palette taken from another picture: its rows' mean colours as sky, its lights and darks as sun and shade."""
     rows = pixels.mean(axis=1)

@@ -53,6 +53,7 @@ class Brief(Struct, frozen=True, kw_only=True):
     scene: str | None
     hour: str | None
     weather: str | None
+    season: str | None
     figures: frozenset[str]
     colours: tuple[str, ...]
     blooms: tuple[str, ...]
@@ -71,6 +72,7 @@ def read(prompt: str, negative: str | None = None, style: str | None = None) -> 
         scene=_scene(said, figures, unwanted),
         hour=_first(said, words.HOURS, unwanted),
         weather=_first(said, words.WEATHERS, unwanted),
+        season=_first(said, words.SEASONS, unwanted),
         figures=figures,
         colours=_ordered(said, words.COLOURS),
         blooms=_ordered(said, words.BLOOMS),

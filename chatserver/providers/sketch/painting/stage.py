@@ -4,7 +4,6 @@ import msgspec
 import numpy as np
 
 from chatserver.providers.sketch.painting import figures, palettes
-from chatserver.providers.sketch.painting.colour import Array
 from chatserver.providers.sketch.painting.reading import Brief
 from chatserver.providers.sketch.painting.scene import Scene
 
@@ -24,14 +23,12 @@ HORIZONS = {
 }
 
 
-def scene_of(brief: Brief, seed: int, width: int, height: int, source: Array | None = None) -> Scene:
-    """The stage: which scene, which light, where the horizon and the sun are. `source` lends its colours."""
+def scene_of(brief: Brief, seed: int, width: int, height: int) -> Scene:
+    """The stage: which scene, which light, where the horizon and the sun are."""
     rng = Scene(width, height, seed, brief, palettes.HOURS["day"][0]).dice("stage")
     name = brief.scene or str(rng.choice([one for one in ANYWHERE if one not in brief.unwanted] or ["abstract"]))
     hour = _hour(brief, name, rng)
     palette = palettes.choose(brief, rng, hour)
-    if source is not None:
-        palette = palettes.of_picture(source, palette)
     staged = msgspec.structs.replace(brief, scene=name, hour=brief.hour or hour)
     horizon = float(rng.uniform(*HORIZONS.get(name, (0.6, 0.6))))
     return Scene(width, height, seed, staged, palette, horizon, _sun(staged, palette, rng, horizon))

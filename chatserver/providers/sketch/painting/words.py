@@ -28,7 +28,7 @@ HOURS: dict[str, str] = {
     "sunset": "sunset sundown evening dusk golden-hour afterglow",
     "dawn": "dawn sunrise morning daybreak",
     "night": "night midnight moon moonlit moonlight stars starry nocturnal dark fireflies aurora northern-lights",
-    "day": "day noon midday sunny afternoon bright summer blue-sky",
+    "day": "day daylight daytime noon midday sunny afternoon bright summer blue-sky",
 }
 
 WEATHERS: dict[str, str] = {
@@ -37,6 +37,12 @@ WEATHERS: dict[str, str] = {
     "snow": "snow snowy winter blizzard frozen ice icy snowfall christmas snowing",
     "fog": "fog foggy mist misty haze hazy ethereal mystical",
     "clear": "clear cloudless",
+}
+
+SEASONS: dict[str, str] = {
+    "winter": "winter wintry snow snowy snowing snow-covered snowfall blizzard frozen icy christmas",
+    "autumn": "autumn autumnal fall october november maple",
+    "spring": "spring springtime blossom blossoms blooming april may",
 }
 
 FIGURES: dict[str, str] = {
