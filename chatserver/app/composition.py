@@ -64,6 +64,8 @@ from chatserver.sessions import commands as session_commands
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
 from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged, SummariesChanged
+from chatserver.sharing import pages as sharing_pages
+from chatserver.sharing import routes as sharing_routes
 from chatserver.state import State
 from chatserver.text import confusables
 from chatserver.uploads import routes as upload_routes
@@ -250,6 +252,7 @@ API = [
     *asset_routes.ROUTES,
     *album_routes.ROUTES,
     *upload_routes.ROUTES,
+    *sharing_routes.ROUTES,
     *verification_routes.ROUTES,
 ]
 PAGES = [
@@ -262,6 +265,7 @@ PAGES = [
     *message_pages.PAGES,
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
+    *sharing_pages.PAGES,
     *verification_pages.PAGES,
 ]
 COMMANDS = [

@@ -12,6 +12,7 @@ from chatserver import sessions, users
 from chatserver.database import Database
 from chatserver.errors import Busy
 from chatserver.privacy import erasure, session_deletion
+from chatserver.sharing import service as sharing
 
 # Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour.
 ROUND_SECONDS = 60.0
@@ -47,3 +48,4 @@ class Housekeeping:
             log.info("session.emptied")
         if sweep:
             await self._database.run_system(users.sweep)
+            await self._database.run_system(sharing.sweep)

@@ -20,6 +20,9 @@ from chatserver.edge.connection_limits import ConnectionLimiter
 from chatserver.realtime.limits import BUFFER_BYTES
 from chatserver.runtime import metrics
 
+# The extension of the ASGI scope by which the application ends the connection in the middle of a response: called with a
+# reason, which is a label of a metric.
+CUT = "chatserver.cut"
 _END_OF_HEADERS = b"\r\n\r\n"
 
 
@@ -244,6 +247,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._check_headers()
         super().on_headers_complete()
+        # The application is started on the loop's next turn, and reads the same scope.
+        self.scope["extensions"] = {CUT: self.cut}  # type: ignore[dict-item]
         self._phase = Phase.body
         self._reset_counters()
         self._deadline = self.loop.time() + self._limits.body_seconds

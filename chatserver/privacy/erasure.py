@@ -12,6 +12,7 @@ from chatserver.albums import service as albums
 from chatserver.assets import service as assets
 from chatserver.database import Database, Transaction
 from chatserver.generations import cancellation
+from chatserver.sharing import service as sharing
 from chatserver.users import authentication
 from chatserver.users.models import Visitor
 
@@ -47,6 +48,7 @@ async def _give_up(tx: Transaction, user_id: str) -> None:
     await assets.delete_of_user(tx, user_id)
     await sessions.disown_memberships(tx, user_id, FORMER_MEMBER)
     await messages.disown(tx, user_id, FORMER_MEMBER)
+    await sharing.delete_of_user(tx, user_id)
     await albums.delete_of_user(tx, user_id)
     await sessions.delete_of_user(tx, user_id)
 

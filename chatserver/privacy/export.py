@@ -11,6 +11,7 @@ from chatserver.assets import export as assets
 from chatserver.assets import favorites
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
+from chatserver.sharing import service as sharing
 from chatserver.users import rate_limits
 
 # Rows in one unit of work, which takes milliseconds.
@@ -24,6 +25,7 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "assets": assets.export_page,
     "favorites": favorites.export_page,
     "albums": albums.export_page,
+    "shares": sharing.export_page,
     "purchases": sessions.export_purchases_page,
 }
 

@@ -75,7 +75,7 @@ async def favicon(request: Request) -> Response:
 
 async def robots(_: Request) -> Response:
     return PlainTextResponse(
-        "User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /verify$\nAllow: /static/\nDisallow: /\n"
+        "User-agent: *\nAllow: /$\nAllow: /plans$\nAllow: /verify$\nAllow: /static/\nAllow: /s/\nDisallow: /\n"
     )
 
 

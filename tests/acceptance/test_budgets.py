@@ -48,6 +48,8 @@ ROUTES: dict[str, Counted] = {
     "POST /api/v1/albums/{album_id}/pictures": Counted({"asset_ids": ["{asset_id}"]}),
     "POST /api/v1/albums/{album_id}/pictures/remove": Counted({"asset_ids": []}),
     "POST /api/v1/albums/{album_id}/pictures/move": Counted({"asset_id": "{asset_id}"}),
+    "POST /api/v1/shares": Counted({"kind": "picture", "asset_ids": ["{asset_id}"]}),
+    "PATCH /api/v1/shares/{share_id}": Counted({"title": "Boats"}),
     "POST /api/v1/tokens": Counted({"email": "{email}", "password": "{password}"}),
     "POST /settings/name": Counted({"name": "Ada"}),
     "POST /settings/preferences": Counted({"notifications": "on"}),
@@ -97,6 +99,8 @@ UNCOUNTED = {
     "DELETE /api/v1/assets/{asset_id}": ENDS,
     "DELETE /api/v1/sessions/{session_id}": ENDS,
     "DELETE /api/v1/albums/{album_id}": ENDS,
+    "DELETE /api/v1/shares/{share_id}": ENDS,
+    "POST /s/{token}": "is slowed by network and by link (sharing/visits.py)",
     "DELETE /api/v1/sessions/{session_id}/removals/{user_id}": ENDS,
     "generation.delete": ENDS,
     "message.delete": ENDS,
@@ -195,6 +199,8 @@ async def installation(product, database):
     [generation] = message["generations"]
     [asset] = generation["assets"]
     album = await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": [asset["id"]]})
+    share = await ada.call("POST", "/shares", {"kind": "picture", "asset_ids": [asset["id"]]})
+    await run_sql(database, "DELETE FROM budgets")
     names = {
         "email": ada.user["email"],
         "password": ada.password,
@@ -202,6 +208,7 @@ async def installation(product, database):
         "generation_id": generation["id"],
         "asset_id": asset["id"],
         "album_id": album["album"]["id"],
+        "share_id": share["share"]["id"],
         "code": await ada.invites(session),
     }
     return Installation(database, ada, names)

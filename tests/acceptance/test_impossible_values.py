@@ -60,6 +60,8 @@ QUERIES = {
     "GET /start": {"plan"},
     "GET /history": {"before", "kind", "status", "q"},
     "GET /sessions/{session_id}/messages": {"before"},
+    "GET /s/{token}": {"after"},
+    "GET /s/{token}/{asset_id}/{filename}": {"download"},
     "GET /files/{asset_id}/{filename}": {"download", "expires", "signature", "by"},
 }
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "same-origin", "x-frame-options": "DENY"}

@@ -39,6 +39,8 @@ OWNED = {
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "assets": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "albums": "user_id = $1",
+    "shares": "user_id = $1",
+    "share_assets": "share_id IN (SELECT id FROM shares WHERE user_id = $1)",
     "album_assets": "album_id IN (SELECT id FROM albums WHERE user_id = $1)",
     "credits": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "credit_entries": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
@@ -114,6 +116,11 @@ ROUTES: dict[str, Case] = {
     # Its query lacks a client_id, which a member is told.
     "POST /api/v1/sessions/{session_id}/uploads": Case(404, guest=422),
     "GET /api/v1/uploads": Case(200),
+    "GET /api/v1/shares": Case(200),
+    "POST /api/v1/shares": Case(404, guest=404, body={"kind": "picture", "asset_ids": ["{asset_id}"]}),
+    "GET /api/v1/shares/{share_id}": Case(404, guest=404),
+    "PATCH /api/v1/shares/{share_id}": Case(404, guest=404, body={"title": "Eve was here"}),
+    "DELETE /api/v1/shares/{share_id}": Case(404, guest=404),
     # An empty file is no picture, whoever sends it.
     "POST /api/v1/verifications": Case(422, 422),
     "GET /api/v1/openapi.json": Case(200, 200),
@@ -166,6 +173,12 @@ ROUTES: dict[str, Case] = {
     "GET /history": Case(200, 303),
     "GET /generations/{generation_id}": Case(404, 303, guest=303),
     "GET /files/{asset_id}/{filename}": Case(404, 404, guest=200),
+    # Links are for everybody who has one, and these have none: tests/sharing has those who do.
+    "GET /s/{token}": Case(404, 404),
+    "POST /s/{token}": Case(404, 404, body={"password": "a guess"}),
+    "GET /s/{token}/part-{part}.zip": Case(404, 404),
+    "GET /s/{token}/{asset_id}": Case(404, 404),
+    "GET /s/{token}/{asset_id}/{filename}": Case(404, 404),
     # Last: it ends the sign-in with which the others were asked.
     "POST /sign-out": Case(303, 303, body={}),
 }
@@ -331,6 +344,8 @@ async def _furnish(installation, ada, session, database):
     [generation] = picture["generations"]
     [asset] = generation["assets"]
     album = await ada.call("POST", "/albums", {"name": "canaryalbum", "asset_ids": [asset["id"]]})
+    wanted = {"kind": "picture", "asset_ids": [asset["id"]], "title": "canaryshare"}
+    share = await ada.call("POST", "/shares", wanted)
     code = await ada.invites(session)
     askers = {
         name: Asker(installation.product, await sign_up(installation.product, name)) for name in ("Eve", "Gus", "Bea")
@@ -358,6 +373,7 @@ async def _furnish(installation, ada, session, database):
         "asset_id": asset["id"],
         "filename": asset["filename"],
         "album_id": album["album"]["id"],
+        "share_id": share["share"]["id"],
         "user_id": ada.id,
         "token_id": (await ada.call("GET", "/tokens"))["tokens"][0]["id"],
         "sign_in_id": sign_ins["sign_ins"][0]["id"],
@@ -365,9 +381,19 @@ async def _furnish(installation, ada, session, database):
         "code": "AAAAAAAAAAAAAAAAAAAAAA",
         "token": "A" * 43,
         "hash": "0" * 16,
+        "part": "1",
         "name:path": "../../pyproject.toml",
     }
-    installation.secrets = ("Adaxcanary", "Canarytitle", "canarywords", "canaryprompt", "canaryalbum", code)
+    installation.secrets = (
+        "Adaxcanary",
+        "Canarytitle",
+        "canarywords",
+        "canaryprompt",
+        "canaryalbum",
+        "canaryshare",
+        share["url"],
+        code,
+    )
 
 
 # Routes -----------------------------------------------------------------------------------------------------------

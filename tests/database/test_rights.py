@@ -36,6 +36,10 @@ ROWS = {
     "album_assets": """(album_id, asset_id, position)
                        SELECT b.id, a.id, 1 FROM albums b, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
     "favorites": "(asset_id, user_id, session_id) SELECT a.id, $2, $3 FROM assets a WHERE $1::uuid IS NOT NULL",
+    "shares": """(id, user_id, kind, title, token_hash, downloads, prompts, preview, password_hash)
+                 VALUES ($1, $2, 'picture', 'Ada''s secrets', '\\x01', true, true, true, 'x')""",
+    "share_assets": """(share_id, asset_id, position)
+                       SELECT s.id, a.id, 1 FROM shares s, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
     "credit_entries": """(generation_id, session_id, kind, number, action)
                          SELECT $1, $3, 'image', 1, 'hold' FROM users WHERE id = $2""",
 }

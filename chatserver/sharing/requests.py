@@ -1,0 +1,66 @@
+"""What people ask of share links, as decoded at the entrances."""
+
+from msgspec import UNSET, Struct, UnsetType
+
+from chatserver import validation
+from chatserver.errors import Invalid
+from chatserver.sharing.models import ShareKind
+from chatserver.users import passwords
+
+TITLE_LENGTH = 120
+DEFAULT_DAYS, MOST_DAYS = 30, 3650
+# A link is secret already: its password may be short, but no single character.
+SHORTEST_PASSWORD = 4
+
+
+class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a link to a picture or selection (`asset_ids`), an album or one's own pictures of a session.
+
+    `follow`: it also shows what is added later. `days` until it ends, None: until it is revoked.
+    """
+
+    kind: ShareKind
+    asset_ids: list[str] = []
+    album_id: str | None = None
+    session_id: str | None = None
+    follow: bool = False
+    title: str | None = None
+    days: int | None = DEFAULT_DAYS
+    downloads: bool = True
+    prompts: bool = False
+    preview: bool = False
+    password: str | None = None
+
+
+class ChangeShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Change a link; what is left out stays. `days` count from now; an empty `password` removes it."""
+
+    title: str | None = None
+    days: int | UnsetType | None = UNSET
+    downloads: bool | None = None
+    prompts: bool | None = None
+    preview: bool | None = None
+    password: str | None = None
+
+
+def title(text: str | None) -> str:
+    """The title of a link as it is stored; empty where there is none. Raises Invalid."""
+    return validation.single_line("title", text, TITLE_LENGTH) if text and text.strip() else ""
+
+
+def days(count: int | None) -> int | None:
+    """The days until a link ends. Raises Invalid."""
+    if count is not None and not 1 <= count <= MOST_DAYS:
+        raise Invalid.field("days", f"must be 1 to {MOST_DAYS}")
+    return count
+
+
+async def password_hash(text: str | None) -> str | None:
+    """The hash of a link's password, None without one. Raises Invalid and Busy. Never within a transaction."""
+    if not text:
+        return None
+    if why := validation.unreadable(text):
+        raise Invalid.field("password", why)
+    if not SHORTEST_PASSWORD <= len(text) <= passwords.LONGEST:
+        raise Invalid.field("password", f"must be {SHORTEST_PASSWORD} to {passwords.LONGEST} characters long")
+    return await passwords.hashed(text)

@@ -1,0 +1,58 @@
+"""Responses that end while they are sent: what a share link gives is sent only for as long as the link is open."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from chatserver.edge.http_protocol import CUT
+
+# Seconds between two checks of a response that is being sent: a link that is revoked ends within a second. Smaller files are
+# sent before the first check, right after the one that allowed them.
+CHECK_SECONDS = 0.4
+# The most seconds until the server has noticed that its connection is cut.
+_CUT_SECONDS = 1.0
+
+
+class WhileOpen(Response):
+    """Sends another response while `is_open`; then the connection is cut, whether or not the client was reading."""
+
+    def __init__(self, response: Response, is_open: Callable[[], Awaitable[bool]]) -> None:
+        self._response, self._is_open = response, is_open
+        # Shared, so that a header that is set on this one is sent.
+        self.status_code, self.raw_headers = response.status_code, response.raw_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.ensure_future(self._response(scope, receive, send))
+        watching = asyncio.create_task(self._wait_for_end())
+        try:
+            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                return sending.result()
+        finally:
+            for task in (sending, watching):
+                task.cancel()
+            await asyncio.gather(sending, watching, return_exceptions=True)
+        await _cut(scope, receive)
+        raise ClientDisconnect
+
+    async def _wait_for_end(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            if not await self._is_open():
+                return
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    """Ends the connection at once: closing it would first send what its buffer holds."""
+    cut = scope.get("extensions", {}).get(CUT)
+    if cut is None:
+        return
+    cut("share-ended")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CUT_SECONDS):
+            while (await receive())["type"] != "http.disconnect":
+                pass
