@@ -13,6 +13,9 @@ _CSS_COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 _IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"(\.[^"]+)";?$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function\*?|const|class) (\w+)", re.MULTILINE)
 _UNKNOWN = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+# A text between backticks, and what is computed within it.
+_TEMPLATE, _COMPUTED = re.compile(r"`[^`]*`"), re.compile(r"\$\{[^{}]*\}")
 _JS_COMMENT = re.compile(r"^\s*(?://.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
 
 
@@ -49,9 +52,10 @@ class _Linker:
         exports = [match[2] for match in _EXPORT.finditer(body)]
         body = _EXPORT.sub(r"\1 \2", body)
         _refuse_unknown(path, body)
+        _refuse_long_texts(path, body)
         name = self._names[path] = f"module{len(self._names)}"
         returned = f"return {{ {', '.join(exports)} }}\n" if exports else ""
-        body = _JS_COMMENT.sub("", body).strip()
+        body = _INDENT.sub("", _JS_COMMENT.sub("", body)).strip()
         self.parts.append(f"const {name} = (() => {{\n{body}\n{returned}}})();")
         return name
 
@@ -64,6 +68,13 @@ def _refuse_unknown(path: Path, body: str) -> None:
     unknown = _UNKNOWN.search(body)
     if unknown:
         raise ValueError(f"{path.name} has a form that the linker does not know: {unknown[0]}")
+
+
+def _refuse_long_texts(path: Path, body: str) -> None:
+    """Lines lose their indentation, which would be part of a text that goes on over several."""
+    for text in _TEMPLATE.findall(body):
+        if "\n" in _COMPUTED.sub("", text):
+            raise ValueError(f"{path.name} has a text of several lines: {text}")
 
 
 def _text(path: Path) -> str:

@@ -48,6 +48,14 @@ def test_linked_modules_keep_their_names_apart(tmp_path: Path) -> None:
     assert run(bundle.javascript(app)) == "b\na app\n"
 
 
+def test_lines_lose_their_indentation_and_a_text_of_several_lines_is_refused(tmp_path: Path) -> None:
+    one = "const one = `${[1]\n    .map((each) => each)\n    .join()} and more`\n"
+    script = bundle.javascript(write(tmp_path, app=f"function run() {{\n  return 1\n}}\n{one}"))
+    assert "\nreturn 1\n" in script and "\n.map(" in script
+    with pytest.raises(ValueError, match="text of several lines"):
+        bundle.javascript(write(tmp_path, app="const two = `a\n  b`\n"))
+
+
 def test_imports_in_a_circle_are_refused(tmp_path: Path) -> None:
     app = write(tmp_path, app='import "./a.js"\n', a='import "./app.js"\n')
     with pytest.raises(ValueError, match="imports itself"):
@@ -75,7 +83,7 @@ def test_comments_of_whole_lines_are_left_out_of_scripts(tmp_path: Path) -> None
         )
     )
     assert not any(word in text for word in ("why", "what", "how", "end", "*"))
-    assert "const a = 1\nclass B {\n  c() {}\n}" in text
+    assert "const a = 1\nclass B {\nc() {}\n}" in text
 
 
 def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> None:
