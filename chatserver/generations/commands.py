@@ -6,7 +6,7 @@ from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation
 from chatserver.generations.prompt_improvement import ImprovedPrompt, ImprovePrompt
-from chatserver.generations.requests import CreateGeneration, GenerationOnly
+from chatserver.generations.requests import CreateGeneration, EnlargeGeneration, GenerationOnly
 from chatserver.messages.models import Message
 from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
@@ -34,6 +34,12 @@ async def retry(state: State, caller: Caller, command: GenerationOnly) -> dict[s
     }
 
 
+async def enlarge(state: State, caller: Caller, command: EnlargeGeneration) -> dict[str, Generation]:
+    generation_id, choices = ids.parse(command.generation_id), model_choices(state.providers)
+    run = state.database.run_as
+    return {"generation": await run(caller.viewer.id, generations.enlarge, generation_id, command.side, choices)}
+
+
 async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Message]:
     generation_id = ids.parse(command.generation_id)
     return {"message": await state.database.run_system(deletion.delete, caller.viewer.id, generation_id)}
@@ -47,6 +53,7 @@ COMMANDS = [
     Command("generation.create", CreateGeneration, create),
     Command("generation.cancel", GenerationOnly, cancel),
     Command("generation.retry", GenerationOnly, retry),
+    Command("generation.enlarge", EnlargeGeneration, enlarge),
     Command("generation.delete", GenerationOnly, delete),
     Command("prompt.improve", ImprovePrompt, improve, concurrent=True),
 ]

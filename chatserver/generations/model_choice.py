@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from chatserver.generations.models import ModelChoice, ModelChoices
 from chatserver.providers.base import TASKS, Provider, Task, change_of, kind_of, tasks_of
 
@@ -9,8 +11,14 @@ _NOBODY: dict[Task, str] = {
     "image": "No provider here makes pictures.",
     "video": "No provider here makes clips.",
     "variation": "The model that makes pictures here cannot start from a picture.",
+    "redraw": "Nothing here draws its own pictures again at another size.",
     "edit": "The model that makes pictures here takes no instructions about a picture.",
 }
+
+
+ENLARGED_BY_NOBODY = (
+    "Nothing here makes this picture larger: its model neither draws it again nor starts from a picture."
+)
 
 
 def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
@@ -21,6 +29,18 @@ def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
         for provider in reversed(list(providers.values()))
         if task in tasks_of(provider)
     }
+
+
+class Enlarging(Struct, frozen=True):
+    """How larger versions come about here: whose pictures are drawn again, and whether others are enlarged."""
+
+    redrawn_by: str
+    enlarges: bool
+
+
+def enlarging(choices: ModelChoices) -> Enlarging:
+    """The way to a larger version, told before it is asked for."""
+    return Enlarging(choices["redraw"].provider if "redraw" in choices else "", "variation" in choices)
 
 
 def refusal(choices: ModelChoices, task: Task) -> str | None:

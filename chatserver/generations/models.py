@@ -11,7 +11,7 @@ from chatserver.assets.models import Asset
 from chatserver.database import Row
 from chatserver.generations.provider_limits import Permit
 from chatserver.providers.base import Kind, Task
-from chatserver.providers.recipe import Recipe
+from chatserver.providers.recipe import Change, Enlargement, Recipe
 
 GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
 
@@ -74,6 +74,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of.
 
     `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`.
+    `enlargement` says how a larger version of a picture came about.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     source_asset_id: str | None
     change: Literal["variation", "edit"] | None
     strength: float | None
+    enlargement: Literal["redrawn", "enlarged"] | None
     model: str
     provider: str
     error: GenerationFault | None
@@ -136,6 +138,7 @@ class Generation(Struct, frozen=True, kw_only=True):
             source_asset_id=None,
             change=None,
             strength=None,
+            enlargement=None,
             model="",
             provider="",
             error=None,
@@ -176,6 +179,11 @@ class Stack(Struct, frozen=True):
         return [each for each in self.generations if each.status == "done" and each.assets]
 
 
+def task_of(kind: Kind, change: Change | None, enlargement: Enlargement | None) -> Task:
+    """What is asked of the provider: `generation_task` in the database says the same."""
+    return "redraw" if enlargement == "redrawn" else change or kind
+
+
 class GenerationJob(Struct, frozen=True, kw_only=True):
     """A claimed generation: what to make, with which permit, and the attempt that fences every later write.
 
@@ -196,7 +204,7 @@ class GenerationJob(Struct, frozen=True, kw_only=True):
     @property
     def task(self) -> Task:
         """What is asked of the provider."""
-        return self.recipe.change or self.kind
+        return task_of(self.kind, self.recipe.change, self.recipe.enlargement)
 
     @property
     def private_texts(self) -> list[str]:

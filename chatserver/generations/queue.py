@@ -11,7 +11,7 @@ from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, TimedOut
 from chatserver.generations import provider_limits
-from chatserver.generations.models import GenerationJob, GenerationStatus, ModelChoice
+from chatserver.generations.models import GenerationJob, GenerationStatus, ModelChoice, task_of
 from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
 from chatserver.jobs.lease import LeaseLost
 from chatserver.providers.base import TASKS, Task
@@ -79,7 +79,9 @@ async def _claim_next(tx: Transaction, worker_id: str, chain: FallbackChain) -> 
     )
     if row is None:
         return None
-    return GenerationJob.from_row(row, await provider_limits.acquire(tx, free[row["change"] or row["kind"]]))
+    return GenerationJob.from_row(
+        row, await provider_limits.acquire(tx, free[task_of(row["kind"], row["change"], row["enlargement"])])
+    )
 
 
 async def _available(tx: Transaction, chain: FallbackChain) -> dict[Task, ProviderLimits]:

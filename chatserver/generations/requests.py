@@ -44,6 +44,19 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     strength: float | None = None
 
 
+class EnlargeGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A larger version of a finished picture; `side` is its longest side in pixels."""
+
+    generation_id: str
+    side: int
+
+
+class Enlarge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How large: the longest side in pixels."""
+
+    side: int
+
+
 class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
     """A command about one generation: cancel it, or try again."""
 
@@ -75,6 +88,20 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
         seed=(seeds := _seeds(request))[0],
     )
     return tuple(structs.replace(recipe, seed=seed) for seed in seeds)
+
+
+def larger_size(width: int, height: int, side: int, membership: Membership) -> tuple[int, int]:
+    """The size of the same shape whose longest side is `side`; Invalid, or PlanTooSmall."""
+    longest = max(width, height)
+    if side > membership.max_size:
+        raise PlanTooSmall(
+            f"{membership.plan_name} makes pictures of up to {membership.max_size} pixels a side.",
+            details={"field": "side", "max": membership.max_size},
+        )
+    if side % GRAIN or side <= longest:
+        raise Invalid.field("side", f"must be more than {longest} pixels and a multiple of {GRAIN}")
+    scaled = [max(SMALLEST, round(one * side / longest / GRAIN) * GRAIN) for one in (width, height)]
+    return scaled[0], scaled[1]
 
 
 def new_seed() -> int:

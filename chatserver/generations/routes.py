@@ -7,7 +7,7 @@ from chatserver.generations import deletion
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
-from chatserver.generations.requests import CreateGeneration
+from chatserver.generations.requests import CreateGeneration, Enlarge
 from chatserver.messages.models import Message
 
 
@@ -41,6 +41,12 @@ async def retry_generation(request: ApiRequest) -> GenerationAnswer:
     return GenerationAnswer(
         await run(request.viewer.id, generations.retry, generation_id, model_choices(request.state.providers))
     )
+
+
+async def enlarge_generation(request: ApiRequest, body: Enlarge) -> GenerationAnswer:
+    generation_id, choices = request.id("generation_id"), model_choices(request.state.providers)
+    run = request.state.database.run_as
+    return GenerationAnswer(await run(request.viewer.id, generations.enlarge, generation_id, body.side, choices))
 
 
 async def delete_generation(request: ApiRequest) -> None:
@@ -79,6 +85,15 @@ ROUTES = [
         "/generations/{generation_id}/retry",
         retry_generation,
         summary="Make a new version of an ended one",
+        answer=GenerationAnswer,
+        status=202,
+    ),
+    Endpoint(
+        "POST",
+        "/generations/{generation_id}/enlarge",
+        enlarge_generation,
+        summary="Make a larger version of a finished picture",
+        body=Enlarge,
         answer=GenerationAnswer,
         status=202,
     ),

@@ -12,9 +12,17 @@ from chatserver import credits, ids, messages, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
-from chatserver.generations.model_choice import refusal
-from chatserver.generations.models import ENDED, Generation, GenerationStatus, History, ModelChoice, ModelChoices
-from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, new_seed
+from chatserver.generations.model_choice import ENLARGED_BY_NOBODY, refusal
+from chatserver.generations.models import (
+    ENDED,
+    Generation,
+    GenerationStatus,
+    History,
+    ModelChoice,
+    ModelChoices,
+    task_of,
+)
+from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, larger_size, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
 from chatserver.messages.requests import check_client_id, digest
@@ -23,6 +31,8 @@ from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
 
+# How much of a picture that is enlarged the model may change: what is missing in it, and not what it shows.
+ENLARGING_STRENGTH = 0.2
 # Versions that one message may gather.
 MOST_VERSIONS = 40
 PAGE = 50
@@ -71,20 +81,66 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await find(tx, child)
+    recipe = Recipe.from_row(row)
+    if row["status"] == "done":
+        # With another seed it is another picture, at the size of this one.
+        recipe = structs.replace(recipe, seed=new_seed(), enlargement=None)
+    choice = _choice(choices, task_of(row["kind"], recipe.change, recipe.enlargement))
+    [new_id] = await _add_version(tx, membership, row, recipe, choice)
+    return await find(tx, new_id)
+
+
+async def _add_version(
+    tx: Transaction, membership: Membership, row: Row, recipe: Recipe, choice: ModelChoice
+) -> list[str]:
+    """Stores a waiting version of the generation `row`, for a credit. The caller holds the locks."""
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
     await rate_limits.consume(tx, rate_limits.PICTURES, membership.user_id)
     await _require_place(tx, membership, 1)
     await credits.require(tx, membership.session_id, row["kind"], 1)
-    seed = new_seed() if row["status"] == "done" else row["seed"]
-    recipe = structs.replace(Recipe.from_row(row), seed=seed)
-    choice = _choice(choices, recipe.change or row["kind"])
-    [new_id] = await _enqueue(
-        tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=generation_id, first=number
+    added = await _enqueue(
+        tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=row["id"], first=number
     )
     await messages.touch(tx, row["message_id"])
+    return added
+
+
+async def enlarge(tx: Transaction, generation_id: str, side: int, choices: ModelChoices) -> Generation:
+    """A larger version of a finished picture, under the same message: drawn again from its seed by the provider that made
+    it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations."""
+    row = await _find(tx, generation_id)
+    membership = await _creator_membership(tx, row["session_id"])
+    if row["kind"] != "image" or row["status"] != "done":
+        raise Conflict("Only a finished picture can be made larger.")
+    width, height = larger_size(row["width"], row["height"], side, membership)
+    await credits.lock(tx, membership.session_id, "image")
+    if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
+        raise NotFound  # deleted while we waited
+    asset = await tx.fetch_one("generations.picture_of", generation_id=generation_id)
+    if asset is None:
+        raise NotFound
+    recipe = structs.replace(Recipe.from_row(row), width=width, height=height)
+    recipe = _enlarged(recipe, row["provider"], asset["id"], choices)
+    choice = _choice(choices, task_of("image", recipe.change, recipe.enlargement))
+    if recipe.source_asset_id and await _source(tx, membership.session_id, recipe.source_asset_id) is None:
+        raise Conflict("The picture that this one changes was deleted, or is not yours.")
+    await sessions.lock(tx, membership.session_id)
+    if await tx.fetch_value("generations.active_child", generation_id=generation_id) is not None:
+        raise Conflict("Another version of this picture is being made. Ask again when it is there.")
+    [new_id] = await _add_version(tx, membership, row, recipe, choice)
     return await find(tx, new_id)
+
+
+def _enlarged(recipe: Recipe, made_by: str, asset_id: str, choices: ModelChoices) -> Recipe:
+    if "redraw" in choices and choices["redraw"].provider == made_by:
+        return structs.replace(recipe, enlargement="redrawn")
+    if "variation" not in choices:
+        raise NotAllowed(ENLARGED_BY_NOBODY)
+    return structs.replace(
+        recipe, source_asset_id=asset_id, change="variation", strength=ENLARGING_STRENGTH, enlargement="enlarged"
+    )
 
 
 async def cancel(tx: Transaction, generation_id: str) -> Generation:

@@ -15,6 +15,7 @@ from chatserver.assets.pictures import PicturesPage
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
 from chatserver.generations import examples
+from chatserver.generations.model_choice import enlarging, model_choices
 from chatserver.identity.viewer import require_viewer
 from chatserver.messages import composer, rendering
 from chatserver.messages.models import Message
@@ -99,6 +100,7 @@ async def show_session(request: Request) -> Response:
     context = {
         **{field: getattr(page, field) for field in page.__struct_fields__},
         "composer": composer.prepare(page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model),
+        "enlarging": enlarging(model_choices(state.providers)),
         "pending": rendering.pending(),
         "examples": examples,
         "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),

@@ -16,9 +16,9 @@ from chatserver.providers.recipe import Change, Recipe
 from chatserver.providers.reported_numbers import MAX_SEED, MAX_STEPS, count, fraction, seconds
 
 Kind = Literal["image", "video"]
-# What may be asked of a provider: a new picture, a new clip, or a change to a picture.
-Task = Literal["image", "video", "variation", "edit"]
-TASKS: tuple[Task, ...] = ("image", "video", "variation", "edit")
+# What may be asked of a provider: a new picture, a new clip, a change to a picture, or its own picture at another size.
+Task = Literal["image", "video", "variation", "edit", "redraw"]
+TASKS: tuple[Task, ...] = ("image", "video", "variation", "edit", "redraw")
 
 
 class ProviderRequest(Struct, frozen=True, kw_only=True):
@@ -82,10 +82,14 @@ def validated(step: Step) -> Step:
 
 
 class Provider(Protocol):
-    """Makes pictures and clips. `name` is its name in PROVIDERS, `label` the one shown to people ("Sketch (built in)")."""
+    """Makes pictures and clips. `name` is its name in PROVIDERS, `label` the one shown to people ("Sketch (built in)").
+
+    `redraws`: a prompt and a seed give the same picture at every size.
+    """
 
     name: str
     label: str
+    redraws: bool
 
     def supports(self, kind: Kind, change: Change | None = None) -> bool:
         """Whether this provider, as configured, makes this kind; or this change to a picture."""
@@ -117,6 +121,7 @@ def tasks_of(provider: Provider) -> frozenset[Task]:
     return frozenset(
         {kind for kind in kinds if provider.supports(kind)}
         | {change for change in changes if provider.supports("image", change)}
+        | ({"redraw"} if provider.redraws else set())
     )
 
 

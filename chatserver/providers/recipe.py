@@ -15,12 +15,16 @@ LARGEST_CLIP = 768
 # What is done to a source picture: a variation of it, or an edit that follows the prompt as an instruction.
 Change = Literal["variation", "edit"]
 
+# How a larger version comes about: drawn again from the same seed, or enlarged from the finished picture.
+Enlargement = Literal["redrawn", "enlarged"]
+
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.
 
     `source_asset_id` is the stored picture that this one changes; its bytes travel beside the recipe. `change` is None where
-    there is no source. `strength` is the share of the source that a variation may change, 0 to 1.
+    there is no source. `strength` is the share of the source that a variation may change, 0 to 1. `enlargement` marks a
+    larger version of a finished picture.
     """
 
     prompt: str
@@ -34,6 +38,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     source_asset_id: str | None = None
     change: Change | None = None
     strength: float | None = None
+    enlargement: Enlargement | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Recipe":

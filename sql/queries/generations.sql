@@ -4,9 +4,9 @@
 -- A new generation, queued.
 INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
                          seed, width, height, steps, guidance, source_asset_id, change, strength,
-                         provider, model)
+                         enlargement, provider, model)
 VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
-        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :provider, :model);
+        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :enlargement, :provider, :model);
 
 -- name: find
 -- One generation.
@@ -34,6 +34,10 @@ SELECT id FROM generations
 -- A picture to change: of this session, or of any other that the user made or uploaded.
 SELECT id, storage_key FROM assets
  WHERE id = :asset_id AND (session_id = :session_id OR user_id = app_user_id()) AND kind = 'image' AND status = 'stored';
+
+-- name: picture_of
+-- The stored picture of a generation.
+SELECT id FROM assets WHERE generation_id = :generation_id AND kind = 'image' AND status = 'stored' LIMIT 1;
 
 -- name: rights
 -- A user's relation to a generation: its requester, the owner of its session, or a member who only sees it. No row for
@@ -94,12 +98,12 @@ WITH RECURSIVE lines (user_id, session_id) AS (
      SELECT g.id FROM generations g
       WHERE g.status = 'queued' AND g.user_id = l.user_id AND g.session_id = l.session_id
         AND g.lease_until IS NULL AND g.not_before <= clock_timestamp()
-        AND coalesce(g.change, g.kind) = ANY(:tasks::text[])
+        AND generation_task(g.kind, g.change, g.enlargement) = ANY(:tasks::text[])
       ORDER BY g.id LIMIT 1) f
 )
 UPDATE generations
    SET status = 'model-loading', attempt = attempt + 1, worker_id = :worker_id,
-       calling = (:providers::text[])[array_position(:tasks::text[], coalesce(change, kind))],
+       calling = (:providers::text[])[array_position(:tasks::text[], generation_task(kind, change, enlargement))],
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8),
        started_at = clock_timestamp(), fraction = NULL, step = NULL, step_count = NULL, eta_at = NULL,
        deadline_at = coalesce(deadline_at + (clock_timestamp() - not_before), clock_timestamp() +
@@ -211,7 +215,7 @@ WITH running AS (
          (SELECT max(o.started_at) FROM generations o WHERE o.user_id = p.user_id) AS persons_turn
     FROM (SELECT DISTINCT user_id FROM generations WHERE status = 'queued') p
 ), in_session AS (
-  SELECT g.id, g.user_id, g.session_id, g.message_id, coalesce(g.change, g.kind) AS task, g.attempt,
+  SELECT g.id, g.user_id, g.session_id, g.message_id, generation_task(g.kind, g.change, g.enlargement) AS task, g.attempt,
          row_number() OVER (PARTITION BY g.user_id, g.session_id ORDER BY g.id) AS nth,
          greatest(extract(epoch FROM g.not_before - clock_timestamp()), 0)::float8 AS wait_seconds
     FROM generations g
@@ -313,5 +317,5 @@ DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 -- name: export
 -- A page of a user's generations, for the export.
 SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
-       source_asset_id, change, strength, model, provider, error_code, created_at, finished_at
+       source_asset_id, change, strength, enlargement, model, provider, error_code, created_at, finished_at
   FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

@@ -40,6 +40,7 @@ COMMANDS = {
     ),
     "generation.cancel": ({"generation_id": ID}, {"generation_id": NAMES}),
     "generation.retry": ({"generation_id": ID}, {"generation_id": NAMES}),
+    "generation.enlarge": ({"generation_id": ID, "side": 512}, {"generation_id": NAMES, "side": WHOLE}),
     "generation.delete": ({"generation_id": ID}, {"generation_id": NAMES}),
     "asset.favorite": ({"asset_id": ID, "on": True}, {"asset_id": NAMES, "on": [1, "yes", None, []]}),
     "message.delete": ({"message_id": ID}, {"message_id": NAMES}),

@@ -41,6 +41,7 @@ ROUTES: dict[str, Counted] = {
     "POST /api/v1/sessions/{session_id}/messages": Counted({"client_id": "{new}", "text": "hello"}, "messages"),
     "POST /api/v1/sessions/{session_id}/generations": Counted({"client_id": "{new}", **PICTURE}, "pictures"),
     "POST /api/v1/generations/{generation_id}/retry": Counted({}, "pictures"),
+    "POST /api/v1/generations/{generation_id}/enlarge": Counted({"side": 128}, "pictures"),
     "PUT /api/v1/assets/{asset_id}/favorite": Counted(),
     "DELETE /api/v1/assets/{asset_id}/favorite": Counted(),
     "POST /api/v1/albums": Counted({"name": "Sea"}),
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Counted] = {
     "message.create": Counted({"client_id": "{new}", "text": "hello"}, "messages"),
     "generation.create": Counted({"client_id": "{new}", **PICTURE}, "pictures"),
     "generation.retry": Counted({"generation_id": "{generation_id}"}, "pictures"),
+    "generation.enlarge": Counted({"generation_id": "{generation_id}", "side": 128}, "pictures"),
     "asset.favorite": Counted({"asset_id": "{asset_id}", "on": True}),
     "prompt.improve": Counted({"prompt": "a boat"}, "improved-prompts"),
 }

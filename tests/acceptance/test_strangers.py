@@ -97,6 +97,7 @@ ROUTES: dict[str, Case] = {
     "POST /api/v1/sessions/{session_id}/generations": Case(404, guest=403, body=ASK),
     "POST /api/v1/generations/{generation_id}/cancel": Case(404, guest=403, body={}),
     "POST /api/v1/generations/{generation_id}/retry": Case(404, guest=403, body={}),
+    "POST /api/v1/generations/{generation_id}/enlarge": Case(404, guest=403, body={"side": 512}),
     "DELETE /api/v1/generations/{generation_id}": Case(404, guest=403),
     "GET /api/v1/generations": Case(200),
     "GET /api/v1/search": Case(200),
@@ -194,6 +195,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
     "generation.create": ({**ASK, "source_asset_id": "{asset_id}"}, "invalid"),
     "generation.cancel": ({"generation_id": "{generation_id}"}, "not-found"),
     "generation.retry": ({"generation_id": "{generation_id}"}, "not-found"),
+    "generation.enlarge": ({"generation_id": "{generation_id}", "side": 512}, "not-found"),
     "generation.delete": ({"generation_id": "{generation_id}"}, "not-found"),
     "prompt.improve": ({"prompt": "a boat"}, "not-allowed"),
     "asset.favorite": ({"asset_id": "{asset_id}", "on": True}, "not-found"),
@@ -506,6 +508,7 @@ async def test_a_guests_commands_are_those_of_a_guest_on_whichever_socket(instal
             ("generation.cancel", "not-allowed"),
             ("generation.delete", "not-allowed"),
             ("generation.retry", "guests-may-not"),
+            ("generation.enlarge", "guests-may-not"),
         ):
             with pytest.raises(Refusal) as refusal:
                 await chat.asks(name, **installation.fill(COMMANDS[name][0]))

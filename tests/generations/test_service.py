@@ -31,8 +31,9 @@ PICTURE = Picture(
     data=b"png", content_type="image/png", width=64, height=64, sha256="0" * 64, thumbnail=b"webp", placeholder=""
 )
 CHOICE = ModelChoice("sketch", "Sketch")
-CHAIN = (ProviderLimits("sketch", frozenset({"image", "video", "variation", "edit"})),)
+CHAIN = (ProviderLimits("sketch", frozenset({"image", "video", "variation", "edit", "redraw"})),)
 CHOICES = {"image": CHOICE, "video": CHOICE, "variation": CHOICE, "edit": CHOICE}
+REDRAWN = {**CHOICES, "redraw": CHOICE}
 UNFINISHED = """SELECT g.id, s.user_id FROM generations g JOIN user_sessions s ON s.id = g.session_id
                  WHERE g.finished_at IS NULL"""
 _numbers = itertools.count()
@@ -47,8 +48,8 @@ async def ask(database, user, session, choices=CHOICES, **fields):
     return await database.run_as(user, generations.create, session, request(**fields), choices)
 
 
-async def retry(database, user, generation):
-    return await database.run_as(user, generations.retry, generation.id, CHOICES)
+async def retry(database, user, generation, choices=CHOICES):
+    return await database.run_as(user, generations.retry, generation.id, choices)
 
 
 async def cancel(database, user, generation):
@@ -67,7 +68,9 @@ async def bring_to(database, generation, status):
         await database.run_system(queue.fail, job, ProviderDown())
     elif status == "done":
         staged = await database.run_system(assets.stage, job.id, job.attempt, PICTURE)
-        result = queue.Result(asset_id=staged.id, made_by=CHOICE, seed=job.recipe.seed, width=64, height=64)
+        result = queue.Result(
+            asset_id=staged.id, made_by=CHOICE, seed=job.recipe.seed, width=job.recipe.width, height=job.recipe.height
+        )
         await database.run_system(queue.finish, job, result)
 
 
@@ -252,6 +255,82 @@ async def test_a_change_waits_for_a_provider_that_makes_it(database, ada):
     assert [job.id for job in jobs] == [new.id]
     jobs, _ = await database.run_system(queue.claim, "worker", (plain, able), 5)
     assert [(job.id, job.permit.provider) for job in jobs] == [(edit.id, "able")]
+
+
+# Larger ------------------------------------------------------------------------------------------------------------
+
+
+async def enlarge(database, user, generation, side, choices=REDRAWN):
+    return await database.run_as(user, generations.enlarge, generation.id, side, choices)
+
+
+async def done_picture(database, user, session, **fields):
+    message = await ask(database, user, session, **fields)
+    await bring_to(database, message.generations[0], "done")
+    return await database.run_as(user, generations.find, message.generations[0].id)
+
+
+async def test_a_larger_version_is_drawn_again_by_who_draws_the_same_at_every_size(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session, width=96, height=64, seed=5, style="ink")
+    before = await left(database, ada, session)
+    large = await enlarge(database, ada, small, 192)
+    assert (large.width, large.height, large.seed, large.style, large.prompt) == (192, 128, 5, "ink", small.prompt)
+    assert (large.enlargement, large.change, large.parent_id, large.number) == ("redrawn", None, small.id, 2)
+    assert large.message_id == small.message_id
+    assert await left(database, ada, session) == before - 1
+    # Nobody else may draw it: it would be another picture.
+    other = ProviderLimits("other", frozenset({"image", "variation", "edit"}))
+    assert (await database.run_system(queue.claim, "worker", (other,), 5))[0] == []
+    [job], _ = await database.run_system(queue.claim, "worker", (other, *CHAIN), 5)
+    assert (job.id, job.permit.provider, job.task) == (large.id, "sketch", "redraw")
+
+
+async def test_a_larger_version_is_enlarged_from_the_picture_where_its_maker_draws_another_one(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    large = await enlarge(database, ada, small, 128, {"image": CHOICE, "variation": CHOICE})
+    assert (large.enlargement, large.change, large.source_asset_id) == ("enlarged", "variation", small.assets[0].id)
+    assert 0 < large.strength < 0.5
+    elsewhere = {**REDRAWN, "redraw": ModelChoice("another", "Another")}
+    await cancel(database, ada, large)
+    assert (await enlarge(database, ada, small, 128, elsewhere)).enlargement == "enlarged"
+
+
+async def test_another_version_of_a_larger_one_is_another_picture_of_its_size(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    large = await enlarge(database, ada, small, 128)
+    again = await retry(database, ada, await cancel(database, ada, large), REDRAWN)
+    assert (again.enlargement, again.seed, again.width) == ("redrawn", small.seed, 128)
+    await bring_to(database, again, "done")
+    other = await retry(database, ada, again, REDRAWN)
+    assert (other.enlargement, other.width) == (None, 128)
+    assert other.seed != small.seed
+
+
+async def test_what_cannot_be_made_larger_is_refused_and_costs_nothing(database, ada, bob):
+    session = await make_session(database, ada, "flash", guests=(bob,))
+    small = await done_picture(database, ada, session, width=96)
+    waiting = (await ask(database, ada, session)).generations[0]
+    before = await left(database, ada, session)
+    for user, generation, side, choices, error in (
+        (ada, small, 96, REDRAWN, Invalid),
+        (ada, small, 100, REDRAWN, Invalid),
+        (ada, small, -8, REDRAWN, Invalid),
+        (ada, small, 776, REDRAWN, PlanTooSmall),
+        (ada, small, 10**12, REDRAWN, PlanTooSmall),
+        (ada, small, 128, {"image": CHOICE}, NotAllowed),
+        (ada, waiting, 128, REDRAWN, Conflict),
+        (bob, small, 128, REDRAWN, GuestsMayNot),
+        (await make_user(database, "Eve"), small, 128, REDRAWN, NotFound),
+    ):
+        with pytest.raises(error):
+            await enlarge(database, user, generation, side, choices)
+    assert await left(database, ada, session) == before
+    assert await enlarge(database, ada, small, 128)
+    with pytest.raises(Conflict, match="is being made"):
+        await enlarge(database, ada, small, 128)
 
 
 async def test_what_nobody_here_makes_is_refused(database, ada):

@@ -92,6 +92,7 @@ def generation(status: Any = "queued", **changed: Any) -> Generation:
         "source_asset_id": None,
         "change": None,
         "strength": None,
+        "enlargement": None,
         "model": "Sketch (built in)",
         "provider": "sketch",
         "error": fault() if status == "failed" else None,

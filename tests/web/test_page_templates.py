@@ -109,6 +109,7 @@ def generation(status: str, kind: str = "image") -> Generation:
         source_asset_id=None,
         change=None,
         strength=None,
+        enlargement=None,
         model="Sketch (built in)",
         provider="sketch",
         error=fault if status == "failed" else None,

@@ -50,6 +50,8 @@ class Diffusers:
 
     name = "diffusers"
     label = "Diffusers (on this server)"
+    # The noise of another size is another noise.
+    redraws = False
 
     def __init__(self, config: Config) -> None:
         self._config = config

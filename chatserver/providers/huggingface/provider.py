@@ -34,6 +34,7 @@ class HuggingFace:
 
     name = "huggingface"
     label = "Hugging Face"
+    redraws = False
 
     def __init__(self, config: Config, *, limits: HuggingFaceLimits | None = None) -> None:
         self._config = config

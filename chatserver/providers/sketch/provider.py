@@ -37,6 +37,7 @@ class Sketch:
 
     name = "sketch"
     label = LABEL
+    redraws = True
 
     def __init__(self, config: Config) -> None:
         self._fail = config.sketch_fail

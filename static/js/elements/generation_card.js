@@ -92,9 +92,9 @@ export class GenerationCard extends HTMLElement {
     if (this.#favoriteButton?.checkVisibility()) setFavorite(this.dataset.asset, !this.favorite)
   }
 
-  /** Does what one of its buttons does: retry, favorite, copy-prompt, copy-link, remove. */
-  run(action) {
-    return this.#actions[action](this.querySelector(`[data-action="${action}"]`))
+  /** Does what one of its buttons does, or `control` elsewhere: retry, enlarge, favorite, copy-prompt, copy-link, remove. */
+  run(action, control = null) {
+    return this.#actions[action](this.querySelector(`[data-action="${action}"]`) ?? control)
   }
 
   /** Brings it into view, before its other versions, with the focus. */
@@ -135,6 +135,7 @@ export class GenerationCard extends HTMLElement {
     open: (_, event) => this.#open(event),
     cancel: (button) => this.#send(button, "generation.cancel"),
     retry: (button) => this.#retry(button),
+    enlarge: (button) => this.#send(button, "generation.enlarge", { side: Number(button.dataset.side) }),
     remove: () => this.#delete(),
     keep: () => this.#undoDeletion(),
     favorite: () => setFavorite(this.dataset.asset, !this.favorite),
@@ -181,10 +182,10 @@ export class GenerationCard extends HTMLElement {
     this.querySelector(".tile__clip")?.remove()
   }
 
-  async #send(button, type) {
+  async #send(button, type, fields = {}) {
     button?.setAttribute("aria-disabled", "true")
     try {
-      await socket.send(type, { generation_id: this.dataset.id })
+      await socket.send(type, { generation_id: this.dataset.id, ...fields })
     } catch {
       // the toast shows the reason
     }

@@ -1,8 +1,8 @@
 // <picture-menu>: what can be done with a picture or clip, and the files of a batch in every format. Beside its button,
 // or a sheet on a small screen.
 import { setFlag, setText, slot } from "../helpers/dom.js"
-
-const EDGE_PX = 8
+import { placeBeside } from "../helpers/placing.js"
+import { showLargerSizes } from "../models/larger_sizes.js"
 
 export class PictureMenu extends HTMLElement {
   #card = null
@@ -26,6 +26,7 @@ export class PictureMenu extends HTMLElement {
     const [settings, downloads] = card.cloneDetails()
     slot(this, "facts").replaceChildren(settings)
     slot(this, "links").replaceChildren(downloads)
+    showLargerSizes(slot(this, "sizes"), card.dataset)
     setFlag(this.actions, "data-local-mine", card.isMine)
     setText(slot(this, "remove"), `Delete this ${card.dataset.kind === "video" ? "clip" : "picture"}`)
     this.actions.querySelector('[data-action="favorite"]').setAttribute("aria-pressed", String(card.favorite))
@@ -45,7 +46,7 @@ export class PictureMenu extends HTMLElement {
     this.actions.hidePopover()
     this.formats.hidePopover()
     if (control.dataset.action === "look-closer") this.#card.querySelector("a").click()
-    else if (control.dataset.action) this.#card.run(control.dataset.action)
+    else if (control.dataset.action) this.#card.run(control.dataset.action, control)
   }
 
   // A press on the button of an open menu closes it; the click that follows does not open it again.
@@ -66,18 +67,8 @@ export class PictureMenu extends HTMLElement {
     this.#button = button
     if (again) return
     popover.showPopover()
-    this.#place(popover, button.getBoundingClientRect())
+    placeBeside(popover, button.getBoundingClientRect())
     popover.querySelector("a, button").focus()
-  }
-
-  // Through the CSSOM, as the content security policy allows no style attributes.
-  #place(popover, { left, right, top, bottom }) {
-    const { offsetWidth: width, offsetHeight: height } = popover
-    const x = Math.min(Math.max(EDGE_PX, right - width), innerWidth - width - EDGE_PX)
-    const below = bottom + height + EDGE_PX <= innerHeight
-    const y = below ? bottom + EDGE_PX / 2 : Math.max(EDGE_PX, top - height - EDGE_PX / 2)
-    popover.style.setProperty("--x", `${left > x + width ? left - width : x}px`)
-    popover.style.setProperty("--y", `${y}px`)
   }
 }
 

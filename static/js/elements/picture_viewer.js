@@ -3,6 +3,8 @@
 import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
+import { placeBeside } from "../helpers/placing.js"
+import { showLargerSizes } from "../models/larger_sizes.js"
 import { Zoom } from "../models/zoom.js"
 
 const ZOOM_STEP = 1.5
@@ -72,6 +74,7 @@ export class PictureViewer extends HTMLElement {
   onClick = (event) => {
     const control = event.target.closest("[data-action]")
     if (control?.dataset.action === "walk") return this.#show(document.getElementById(control.dataset.card))
+    if (control?.dataset.action === "enlarge") return this.#leaveFor(() => this.#card.run("enlarge", control))
     if (control) this.#actions[control.dataset.action]?.()
   }
 
@@ -96,11 +99,23 @@ export class PictureViewer extends HTMLElement {
     download: () => this.#card.download(),
     favorite: () => this.#toggleFavorite(),
     panel: () => this.#showPanel(slot(this, "panel").hidden),
+    larger: () => this.#showLarger(),
     retry: () => this.#leaveFor(() => this.#card.run("retry")),
     "copy-prompt": () => this.#card.run("copy-prompt"),
     "copy-link": () => this.#card.run("copy-link"),
     remove: () => this.#leaveFor(() => this.#card.run("remove")),
     reveal: () => this.#leaveFor(() => this.#card.reveal()),
+  }
+
+  // The sizes of the page's menu, filled for this card.
+  #showLarger() {
+    const popover = slot(this, "larger")
+    const sizes = document.querySelector("picture-menu [data-slot=sizes]").cloneNode(true)
+    showLargerSizes(sizes, this.#card.dataset)
+    popover.replaceChildren(sizes)
+    popover.showPopover()
+    placeBeside(popover, this.querySelector('[data-action="larger"]').getBoundingClientRect())
+    sizes.querySelector("button")?.focus()
   }
 
   // What happens then happens in the stream.
@@ -134,6 +149,14 @@ export class PictureViewer extends HTMLElement {
     setFlag(this.dialog, "data-local-mine", card.isMine)
     this.#showStrip()
     this.#showFavorite()
+    this.#offerLarger()
+  }
+
+  // Not offered where the plan allows no larger size, or nothing here makes it.
+  #offerLarger() {
+    const sizes = document.querySelector("picture-menu [data-slot=sizes]")
+    showLargerSizes(sizes, this.#card.dataset)
+    this.querySelector(".viewer__larger").hidden = sizes.hidden
   }
 
   #showFile(file) {

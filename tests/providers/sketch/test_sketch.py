@@ -61,6 +61,11 @@ def pixels(data: bytes, size=None) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BOX) if size else image, dtype=np.int16)
 
 
+def pixels_of(picture, size):
+    image = Image.fromarray(picture.astype(np.uint8))
+    return np.asarray(image.resize(size, Image.Resampling.BOX), dtype=np.int16)
+
+
 async def until(condition, seconds=30.0):
     async with asyncio.timeout(seconds):
         while not condition():
@@ -93,6 +98,15 @@ async def test_twice_the_size_is_the_same_composition(sketch, prompt):
     large = pixels(await made(sketch, asked(prompt, width=384, height=288)), (48, 36))
     other = pixels(await made(sketch, asked(prompt, width=384, height=288, seed=8)), (48, 36))
     assert np.abs(small - large).mean() < 0.5 * np.abs(small - other).mean()
+
+
+@pytest.mark.parametrize("prompt", ["sunset over mountains", "night city skyline", "watercolour harbour"])
+async def test_a_larger_picture_is_the_same_picture_when_it_is_made_smaller(sketch, prompt):
+    small = pixels(await made(sketch, asked(prompt, width=256, height=192)))
+    large = pixels(await made(sketch, asked(prompt, width=512, height=384)), (256, 192))
+    assert np.abs(small - large).mean() < 15
+    quarter = [pixels_of(picture, (64, 48)) for picture in (small, large)]
+    assert np.corrcoef(*[one.ravel() for one in quarter])[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (320, 96), (96, 320), (257, 64)])
@@ -219,6 +233,11 @@ async def test_a_source_of_another_shape_is_cut_and_not_stretched(sketch):
     found = await changed(sketch, buffer.getvalue(), "x", "variation", strength=0.0, width=100, height=100)
     dark = found.mean(axis=2) < 128
     assert abs(np.ptp(np.nonzero(dark)[0]) - np.ptp(np.nonzero(dark)[1])) <= 2
+
+
+async def test_a_picture_that_is_enlarged_stays_as_it_is(sketch, source):
+    large = await changed(sketch, source, "x", "variation", strength=0.2, enlargement="enlarged", width=384, height=256)
+    assert np.abs(pixels_of(large, (192, 128)) - pixels(source)).mean() < 2
 
 
 async def test_an_instruction_that_the_painter_cannot_follow_is_refused_in_words(sketch, source):

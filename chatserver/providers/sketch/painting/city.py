@@ -69,7 +69,7 @@ def _windows(
     sheet: Sheet, scene: Scene, rng: np.random.Generator, box: tuple[float, float, float, float], near: float
 ) -> None:
     left, top, width, height = box
-    pane = max(1.6, scene.unit * (0.0034 + 0.0034 * near))
+    pane = scene.unit * (0.0034 + 0.0034 * near)
     columns, rows = max(1, int(width / (pane * 2.1))), int(height / (pane * 2.5))
     share = float(rng.uniform(0.18, 0.62)) if scene.palette.dark else float(rng.uniform(0.05, 0.28))
     lights = NEON if "neon" in scene.brief.tones and rng.random() < 0.35 else WARM

@@ -66,6 +66,9 @@ def _new(recipe: Recipe) -> tuple[Scene, list[Layer]]:
 
 def _changed(recipe: Recipe, source: Array) -> tuple[Scene, list[Layer]]:
     """The same over a picture that is changed."""
+    if recipe.enlargement == "enlarged":
+        # Enlarged, and nothing else.
+        recipe = msgspec.structs.replace(recipe, strength=0.0)
     brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
     if recipe.change == "edit" and not redrawing.is_understood(brief):
         raise InstructionNotUnderstood
