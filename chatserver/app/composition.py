@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
+from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
@@ -265,6 +266,7 @@ PAGES = [
     *message_pages.PAGES,
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
+    *album_pages.PAGES,
     *sharing_pages.PAGES,
     *verification_pages.PAGES,
 ]

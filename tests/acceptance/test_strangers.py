@@ -174,6 +174,10 @@ ROUTES: dict[str, Case] = {
     "GET /history": Case(200, 303),
     "GET /generations/{generation_id}": Case(404, 303, guest=303),
     "GET /files/{asset_id}/{filename}": Case(404, 404, guest=200),
+    "GET /albums": Case(200, 303),
+    "GET /albums/{album_id}": Case(404, 303, guest=404),
+    "GET /shares": Case(200, 303),
+    "GET /shares/dialogs": Case(200, 303),
     # Links are for everybody who has one, and these have none: tests/sharing has those who do.
     "GET /s/{token}": Case(404, 404),
     "POST /s/{token}": Case(404, 404, body={"password": "a guess"}),

@@ -38,6 +38,7 @@ async def test_every_address_of_a_link_works_without_an_account_and_is_kept_out_
         assert (head.status, head.body) == (200, b""), address
         if "text/html" in answer.headers["Content-Type"]:
             assert '<meta name="robots" content="noindex, nofollow">' in answer.text
+            assert answer.headers["Cache-Control"] == "private, no-store", "Back shows no page of an ended link"
             assert "Harbours" in answer.text
     page = (await stranger.opens(link["path"])).text
     linked = set(re.findall(rf'(?:href|src|poster)="({link["path"]}[^"]*)"', page))

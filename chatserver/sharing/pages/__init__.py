@@ -1,7 +1,7 @@
-"""The pages of share links, for whoever has one."""
+"""The pages of share links: `visits` for whoever has one, `own` for whoever made it."""
 
-from chatserver.sharing.pages import visits
+from chatserver.sharing.pages import own, visits
 
-PAGES = [*visits.PAGES]
+PAGES = [*own.PAGES, *visits.PAGES]
 
 __all__ = ["PAGES"]

@@ -59,6 +59,9 @@ def _visit(handler: Handler) -> Handler:
         except ChatserverError as error:
             response = errors.respond(request, error)
         response.headers["X-Robots-Tag"] = _ROBOTS
+        if response.media_type == "text/html":
+            # Back leads to what is there now: a browser keeps no page of a link that may end meanwhile.
+            response.headers["Cache-Control"] = "private, no-store"
         return response
 
     return endpoint

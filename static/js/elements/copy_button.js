@@ -55,4 +55,5 @@ export class CopyButton extends HTMLElement {
   }
 }
 
-customElements.define("copy-button", CopyButton)
+// Two bundles of one page may have it.
+if (!customElements.get("copy-button")) customElements.define("copy-button", CopyButton)

@@ -2,6 +2,7 @@
 // or a sheet on a small screen.
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { placeBeside } from "../helpers/placing.js"
+import { leadElsewhere, openSharing } from "../helpers/sharing.js"
 import { showLargerSizes } from "../models/larger_sizes.js"
 
 export class PictureMenu extends HTMLElement {
@@ -29,6 +30,7 @@ export class PictureMenu extends HTMLElement {
     showLargerSizes(slot(this, "sizes"), card.dataset)
     setFlag(this.actions, "data-local-mine", card.isMine)
     setText(slot(this, "remove"), `Delete this ${card.dataset.kind === "video" ? "clip" : "picture"}`)
+    for (const each of this.actions.querySelectorAll("[data-own]")) each.hidden = !card.isMine
     this.actions.querySelector('[data-action="favorite"]').setAttribute("aria-pressed", String(card.favorite))
     this.#show(this.actions, button)
   }
@@ -46,7 +48,12 @@ export class PictureMenu extends HTMLElement {
     this.actions.hidePopover()
     this.formats.hidePopover()
     if (control.dataset.action === "look-closer") this.#card.querySelector("a").click()
+    else if (control.matches("[data-own]")) this.#share(control.dataset.action)
     else if (control.dataset.action) this.#card.run(control.dataset.action, control)
+  }
+
+  #share(name) {
+    openSharing(name, { assets: [this.#card.dataset.asset] }, this.dataset.sharing).catch(leadElsewhere)
   }
 
   // A press on the button of an open menu closes it; the click that follows does not open it again.

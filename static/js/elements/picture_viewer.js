@@ -4,6 +4,7 @@ import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { placeBeside } from "../helpers/placing.js"
+import { leadElsewhere, openSharing } from "../helpers/sharing.js"
 import { showLargerSizes } from "../models/larger_sizes.js"
 import { Zoom } from "../models/zoom.js"
 
@@ -103,6 +104,8 @@ export class PictureViewer extends HTMLElement {
     retry: () => this.#leaveFor(() => this.#card.run("retry")),
     "copy-prompt": () => this.#card.run("copy-prompt"),
     "copy-link": () => this.#card.run("copy-link"),
+    share: () => this.#share("share"),
+    album: () => this.#share("album"),
     remove: () => this.#leaveFor(() => this.#card.run("remove")),
     reveal: () => this.#leaveFor(() => this.#card.reveal()),
   }
@@ -116,6 +119,10 @@ export class PictureViewer extends HTMLElement {
     popover.showPopover()
     placeBeside(popover, this.querySelector('[data-action="larger"]').getBoundingClientRect())
     sizes.querySelector("button")?.focus()
+  }
+
+  #share(name) {
+    openSharing(name, { assets: [this.#card.dataset.asset] }, this.dataset.sharing).catch(leadElsewhere)
   }
 
   // What happens then happens in the stream.
@@ -147,6 +154,7 @@ export class PictureViewer extends HTMLElement {
     this.#showFile(card.file)
     slot(this, "panel").replaceChildren(...card.cloneDetails())
     setFlag(this.dialog, "data-local-mine", card.isMine)
+    for (const each of this.querySelectorAll("[data-own]")) each.hidden = !card.isMine
     this.#showStrip()
     this.#showFavorite()
     this.#offerLarger()

@@ -1,0 +1,51 @@
+"""The list of one's albums, and the page of one of them."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chatserver import ids
+from chatserver.albums import requests
+from chatserver.albums import service as albums
+from chatserver.albums.models import Album, AlbumPicturesPage
+from chatserver.database import Transaction
+from chatserver.identity.viewer import require_viewer
+from chatserver.state import State
+from chatserver.web import templating
+
+
+async def list_own(request: Request) -> Response:
+    """GET /albums: one's albums, the newest first; `?before=<id>` continues."""
+    state, viewer, before = _state(request), require_viewer(request), request.query_params.get("before")
+    page = await state.database.run_as(
+        viewer.id, albums.list_albums, before=ids.parse(before, "before") if before else None
+    )
+    context = {"page": page, "first": not before, "longest_name": requests.NAME_LENGTH}
+    return templating.render(request, "albums/index.html", context)
+
+
+async def show(request: Request) -> Response:
+    """GET /albums/{album_id}: its pictures in their order; `?after=<id>` continues."""
+    state, viewer, after = _state(request), require_viewer(request), request.query_params.get("after")
+    album_id = ids.parse(request.path_params["album_id"])
+    album, page = await state.database.run_as(viewer.id, _read, album_id, ids.parse(after, "after") if after else None)
+    context = {
+        "album": album,
+        "page": page,
+        "first": not after,
+        "longest_name": requests.NAME_LENGTH,
+        "longest_description": requests.DESCRIPTION_LENGTH,
+    }
+    return templating.render(request, "albums/show.html", context)
+
+
+async def _read(tx: Transaction, album_id: str, after: str | None) -> tuple[Album, AlbumPicturesPage]:
+    return await albums.find(tx, album_id), await albums.list_pictures(tx, album_id, after=after)
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.chatserver
+    return state
+
+
+PAGES = [Route("/albums", list_own, methods=["GET"]), Route("/albums/{album_id}", show, methods=["GET"])]

@@ -1,0 +1,126 @@
+// <album-editor data-album data-name>: the page of an album: its name, order, cover, and what is taken out of it.
+import { call } from "../helpers/api.js"
+import { setFlag, setText, slot } from "../helpers/dom.js"
+import { openSharing } from "../helpers/sharing.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
+
+export class AlbumEditor extends HTMLElement {
+  #cancelDeletion = null
+
+  connectedCallback() {
+    this.addEventListener("click", this.onClick)
+    slot(this, "form").addEventListener("submit", this.onSubmit)
+  }
+
+  onClick = (event) => {
+    const button = event.target.closest("[data-action]")
+    const act = button && this.#actions[button.dataset.action]
+    if (act) this.#try(() => act(button, button.closest("[data-asset]")))
+  }
+
+  onSubmit = (event) => {
+    event.preventDefault()
+    const [name, description] = ["#album-name", "#album-description"].map((each) => this.querySelector(each).value)
+    this.#try(async () => {
+      const { album } = await call("PATCH", this.#path, { name, description })
+      this.dataset.name = album.name
+      setText(slot(this, "name"), album.name)
+      setText(slot(this, "description"), album.description)
+      slot(this, "description").hidden = !album.description
+      this.#showForm(false)
+    })
+  }
+
+  #actions = {
+    share: () => openSharing("share", { album: this.dataset.album, name: this.dataset.name }),
+    arrange: (button) => this.#arrange(button),
+    edit: () => this.#showForm(true),
+    cancel: () => this.#showForm(false),
+    delete: () => this.#delete(),
+    undo: () => this.#undoDeletion(),
+    earlier: (button, item) => this.#move(button, item, item.previousElementSibling),
+    later: (button, item) => this.#move(button, item.nextElementSibling, item),
+    cover: (_, item) => this.#choose(item),
+    remove: (_, item) => this.#remove(item),
+  }
+
+  get #path() {
+    return `/albums/${this.dataset.album}`
+  }
+
+  #arrange(button) {
+    const on = button.getAttribute("aria-pressed") !== "true"
+    button.setAttribute("aria-pressed", String(on))
+    setFlag(this, "data-arranging", on)
+  }
+
+  #showForm(on) {
+    slot(this, "form").hidden = !on
+    if (on) this.querySelector("#album-name").focus()
+    else this.querySelector('[data-action="edit"]').focus()
+  }
+
+  // Two neighbours change places: at once in the page, and back where the server refuses it.
+  async #move(button, item, before) {
+    if (!item || !before) return
+    const list = item.parentElement
+    list.insertBefore(item, before)
+    button.focus()
+    try {
+      await call("POST", `${this.#path}/pictures/move`, { asset_id: item.dataset.asset, before: before.dataset.asset })
+      const place = [...list.children].indexOf(button.closest("[data-asset]")) + 1
+      setText(slot(this, "told"), `Now number ${place} of this page.`)
+    } catch (error) {
+      list.insertBefore(before, item)
+      throw error
+    }
+  }
+
+  async #choose(item) {
+    await call("PATCH", this.#path, { cover_id: item.dataset.asset })
+    for (const each of item.parentElement.children) setFlag(each, "data-cover", each === item)
+    setText(slot(this, "told"), "This is the cover now.")
+  }
+
+  async #remove(item) {
+    const { album } = await call("POST", `${this.#path}/pictures/remove`, { asset_ids: [item.dataset.asset] })
+    const neighbour = item.nextElementSibling ?? item.previousElementSibling
+    item.remove()
+    if (neighbour) neighbour.querySelector('[data-action="remove"]').focus()
+    setText(slot(this, "count"), `${album.count} ${album.count === 1 ? "picture or clip" : "pictures and clips"}`)
+    slot(this, "empty").hidden = album.count > 0
+    setText(slot(this, "told"), "Taken out of the album.")
+  }
+
+  #delete() {
+    slot(this, "gone").hidden = false
+    this.querySelector('[data-action="undo"]').focus()
+    this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
+  }
+
+  #undoDeletion() {
+    this.#cancelDeletion()
+    slot(this, "gone").hidden = true
+    this.querySelector('[data-action="delete"]').focus()
+  }
+
+  #sendDeletion = () =>
+    this.#try(async () => {
+      slot(this, "gone").hidden = true
+      await call("DELETE", this.#path, undefined, { keepalive: true })
+      location.assign("/albums")
+    })
+
+  async #try(action) {
+    const problem = slot(this, "problem")
+    problem.hidden = true
+    try {
+      await action()
+    } catch (error) {
+      problem.hidden = false
+      setText(problem, error.message)
+    }
+  }
+}
+
+customElements.define("album-editor", AlbumEditor)

@@ -1,0 +1,24 @@
+// <new-album>: makes an album and leads to it.
+import { call } from "../helpers/api.js"
+import { setText, slot } from "../helpers/dom.js"
+
+export class NewAlbum extends HTMLElement {
+  connectedCallback() {
+    slot(this, "form").addEventListener("submit", this.onSubmit)
+  }
+
+  onSubmit = async (event) => {
+    event.preventDefault()
+    const problem = slot(this, "problem")
+    problem.hidden = true
+    try {
+      const { album } = await call("POST", "/albums", { name: this.querySelector("input").value })
+      location.assign(`/albums/${album.id}`)
+    } catch (error) {
+      problem.hidden = false
+      setText(problem, error.message)
+    }
+  }
+}
+
+customElements.define("new-album", NewAlbum)

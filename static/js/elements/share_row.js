@@ -1,0 +1,57 @@
+// <share-row data-share>: one of one's links, to be changed, or revoked: at the second press, as it cannot be undone.
+import { call } from "../helpers/api.js"
+import { setText, slot } from "../helpers/dom.js"
+import { openSharing } from "../helpers/sharing.js"
+
+const ASKED_MS = 5000
+
+export class ShareRow extends HTMLElement {
+  #timer = null
+
+  connectedCallback() {
+    this.addEventListener("click", this.onClick)
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.#timer)
+  }
+
+  onClick = (event) => {
+    const button = event.target.closest("[data-action]")
+    if (button?.dataset.action === "change") this.#try(() => openSharing("share", { share: this.dataset.share }))
+    if (button?.dataset.action === "revoke") this.#revoke(button)
+  }
+
+  #revoke(button) {
+    if (!this.#timer) {
+      const words = button.lastChild
+      const before = words.textContent
+      words.textContent = "Revoke for good"
+      this.#timer = setTimeout(() => {
+        words.textContent = before
+        this.#timer = null
+      }, ASKED_MS)
+      return
+    }
+    this.#try(async () => {
+      await call("DELETE", `/shares/${this.dataset.share}`)
+      this.dataset.status = "revoked"
+      slot(this, "status").hidden = false
+      setText(slot(this, "status"), "Revoked")
+      this.querySelector(".share-row__tools").remove()
+    })
+  }
+
+  async #try(action) {
+    const problem = slot(this, "problem")
+    problem.hidden = true
+    try {
+      await action()
+    } catch (error) {
+      problem.hidden = false
+      setText(problem, error.message)
+    }
+  }
+}
+
+customElements.define("share-row", ShareRow)

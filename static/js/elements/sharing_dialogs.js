@@ -1,0 +1,23 @@
+// <sharing-dialogs>: fetches the dialogs "Share" and "Add to album" when one of them is first opened.
+export class SharingDialogs extends HTMLElement {
+  #loading = null
+
+  /** Opens "share" or "album" for a subject (helpers/sharing.js). */
+  async open(name, subject) {
+    this.#loading ??= this.#load()
+    await this.#loading
+    await this.querySelector(`${name}-dialog`).open(subject)
+  }
+
+  async #load() {
+    const answer = await fetch("/shares/dialogs").catch(() => null)
+    if (!answer?.ok) {
+      this.#loading = null
+      throw new Error("The server cannot be reached right now. Please try again.")
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html")
+    this.append(...document.adoptNode(page.head).children, ...document.adoptNode(page.body).children)
+  }
+}
+
+customElements.define("sharing-dialogs", SharingDialogs)

@@ -1,0 +1,180 @@
+"""Pictures go into an album and out to a stranger on a phone, and are gone when their maker says so."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.axe import complaints_about
+from tests.support.browser import PHONE, signed_in, visiting
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+PROMPT = "a lighthouse by the sea"
+
+
+async def shot(page: Page, name: str) -> None:
+    """A picture of the page for whoever looks at it: SHARING_SHOTS names their folder."""
+    if folder := os.environ.get("SHARING_SHOTS"):
+        await page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro", "Evening pictures")
+    chat = await ada.joins(session)
+    message = await chat.sees_ended(await chat.generates(PROMPT, width=256, height=256, count=2))
+    await chat.leaves()
+    assets = [generation["assets"][0]["id"] for generation in message["generations"]]
+    found: list[str] = []
+    async with signed_in(browser, ada) as visitor:
+        await visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = await visitor.open_session(session)
+
+        # From the tile's menu into a new album, and from the lightbox into the same one.
+        first, second = page.locator("generation-card").nth(0), page.locator("generation-card").nth(1)
+        await first.hover()
+        await first.locator('[data-action="menu"]').click()
+        await shot(page, "menu")
+        await page.get_by_role("button", name="Add to album").click()
+        dialog = page.locator("album-dialog dialog")
+        await dialog.get_by_label("Name of a new album").fill("Sea and sky")
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_role("status")).to_have_text("Added to “Sea and sky”.")
+        found += await complaints_about(page, "add to album")
+        await shot(page, "album-dialog")
+        await page.keyboard.press("Escape")
+        await second.locator("a").click()
+        await page.get_by_role("group", name="Actions").get_by_role("button", name="Add to album").click()
+        await dialog.get_by_role("button", name=re.compile("^Sea and sky")).click()
+        await expect(dialog.get_by_role("button", name=re.compile("^Sea and sky"))).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Close").click()
+
+        # The album: its order, its cover, its name.
+        await page.goto(f"{product.url}/albums")
+        found += await complaints_about(page, "/albums")
+        await shot(page, "albums")
+        await page.get_by_role("link", name="Sea and sky").click()
+        await expect(page.locator(".album-picture")).to_have_count(2)
+        await page.get_by_role("button", name="Arrange").click()
+        await page.locator(f'[data-asset="{assets[1]}"]').get_by_role("button", name="Move forward").click()
+        await expect(page.locator("[data-slot=told]")).to_have_text("Now number 1 of this page.")
+        await page.locator(f'[data-asset="{assets[0]}"]').get_by_role("button", name="Use as the cover").click()
+        await expect(page.locator("[data-slot=told]")).to_have_text("This is the cover now.")
+        found += await complaints_about(page, "an album being arranged")
+        await shot(page, "album")
+        await page.get_by_role("button", name="Rename").click()
+        await page.get_by_label("Name").fill("Sea")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Sea")
+        await page.reload()
+        await expect(page.locator(".album-picture").first).to_have_attribute("data-asset", assets[1])
+        await expect(page.locator(f'[data-asset="{assets[0]}"]')).to_have_attribute("data-cover", "")
+
+        # Shared with its prompts.
+        await page.get_by_role("button", name="Share").click()
+        dialog = page.locator("share-dialog dialog")
+        await expect(dialog.get_by_role("heading")).to_have_text("Share “Sea”")
+        await expect(dialog.get_by_label("The link ends")).to_have_value("30")
+        found += await complaints_about(page, "share")
+        await shot(page, "share-dialog")
+        await dialog.get_by_text("Show the prompts").click()
+        await dialog.get_by_role("button", name="Make the link").click()
+        field = dialog.get_by_label("Link", exact=True)
+        await expect(field).to_have_value(re.compile(rf"{product.url}/s/[\w-]{{32}}"))
+        link = await field.input_value()
+        await dialog.get_by_role("button", name="Copy").click()
+        assert await page.evaluate("navigator.clipboard.readText()") == link
+        found += await complaints_about(page, "a link that was made")
+        await shot(page, "share-done")
+
+        async with visiting(product, browser, viewport=PHONE, has_touch=True, is_mobile=True) as stranger:
+            stranger.announce("404")
+            phone = await stranger.open(link.removeprefix(product.url))
+            await expect(phone.get_by_role("heading", level=1)).to_have_text("Sea")
+            await expect(phone.locator(".shared-tile img")).to_have_count(2)
+            await phone.wait_for_function("[...document.images].every((each) => each.naturalWidth > 0)")
+            found += await complaints_about(phone, "a shared album")
+            await phone.set_viewport_size(PHONE)
+            await shot(phone, "stranger")
+            await phone.locator(".shared-tile").first.tap()
+            await expect(phone.locator(".shared-prompt")).to_contain_text(PROMPT)
+            found += await complaints_about(phone, "a shared picture")
+            await phone.set_viewport_size(PHONE)
+            await shot(phone, "stranger-picture")
+            await phone.emulate_media(color_scheme="dark")
+            await shot(phone, "stranger-picture-dark")
+            await phone.emulate_media(color_scheme="light")
+            await phone.get_by_role("link", name="The next one").tap()
+            await expect(phone.get_by_text("Picture 2 of 2")).to_be_visible()
+            async with phone.expect_download() as download:
+                await phone.get_by_role("link", name="Download PNG").tap()
+            name = (await download.value).suggested_filename
+            assert re.fullmatch(r"picture-[0-9a-f]{8}\.png", name)
+
+            # "Use this prompt" leads a stranger to sign up, with the prompt.
+            await phone.get_by_role("button", name="Use this prompt").tap()
+            await expect(phone.locator("main")).to_contain_text(PROMPT)
+            await expect(phone.get_by_role("heading", level=1)).to_be_visible()
+            await shot(phone, "stranger-signs-up")
+            await phone.go_back()
+
+            # All links, with their last use; revoked at the second press.
+            await page.goto(f"{product.url}/shares")
+            await expect(page.locator("share-row")).to_contain_text("last used")
+            found += await complaints_about(page, "/shares")
+            await shot(page, "shares")
+            await page.get_by_role("button", name="Revoke").click()
+            await page.get_by_role("button", name="Revoke for good").click()
+            await expect(page.locator("share-row .badge")).to_have_text("Revoked")
+            await phone.goto(link)
+            await expect(phone.get_by_role("heading", level=1)).to_have_text("Nothing here, or not any more")
+            found += await complaints_about(phone, "a link that has ended")
+            await shot(phone, "stranger-gone")
+    assert not found, "\n".join(found)
+
+
+async def test_a_password_is_asked_once_and_a_prompt_comes_into_ones_own_session(product, browser) -> None:
+    ada, grace = [await sign_up(product, name) for name in ("Ada", "Grace")]
+    chat = await ada.joins(await ada.buys("pro"))
+    message = await chat.sees_ended(await chat.generates(PROMPT, width=128, height=128))
+    await chat.leaves()
+    [asset] = message["generations"][0]["assets"]
+    session = await grace.buys("flash", "Graces session")
+    wanted = {"kind": "picture", "asset_ids": [asset["id"]], "prompts": True, "password": "open sesame"}
+    path = (await ada.call("POST", "/shares", wanted))["share"]["path"]
+    found: list[str] = []
+    async with signed_in(browser, grace) as visitor:
+        visitor.announce("422")
+        page = await visitor.open(path)
+        await expect(page.get_by_label("Password")).to_be_focused()
+        found += await complaints_about(page, "a link with a password")
+        await shot(page, "password")
+        await page.keyboard.type("open sesam")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".field__error")).to_contain_text("not the right one")
+        await page.get_by_label("Password").fill("open sesame")
+        await page.keyboard.press("Enter")
+        await page.locator(".shared-tile").click()
+        await shot(page, "picture-wide")
+        await page.get_by_role("button", name="Use this prompt in “Graces session”").click()
+        await page.wait_for_url(f"**/sessions/{session['id']}*")
+        await expect(page.locator("#composer-text")).to_have_value(PROMPT)
+        await page.goto(product.url + path)
+        await expect(page.locator(".shared-tile")).to_have_count(1)
+
+        # One's own sessions can be shared from their cards.
+        await page.goto(f"{product.url}/sessions")
+        await page.get_by_role("button", name="Share your pictures of Graces session").click()
+        dialog = page.locator("share-dialog dialog")
+        await expect(dialog.get_by_role("heading")).to_have_text("Share your pictures of this session")
+        await dialog.get_by_text("Also what is added later").click()
+        await dialog.get_by_role("button", name="Make the link").click()
+        await expect(dialog.get_by_label("Link", exact=True)).to_have_value(re.compile("/s/"))
+    assert not found, "\n".join(found)
