@@ -32,6 +32,8 @@ from chatserver.assets.sweeper import Sweeper
 from chatserver.config import Config
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, load_queries
+from chatserver.gallery import pages as gallery_pages
+from chatserver.gallery import routes as gallery_routes
 from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
 from chatserver.generations import provider_limits
@@ -251,6 +253,7 @@ API = [
     *message_routes.ROUTES,
     *generation_routes.ROUTES,
     *asset_routes.ROUTES,
+    *gallery_routes.ROUTES,
     *album_routes.ROUTES,
     *upload_routes.ROUTES,
     *sharing_routes.ROUTES,
@@ -268,6 +271,7 @@ PAGES = [
     *asset_pages.ROUTES,
     *album_pages.PAGES,
     *sharing_pages.PAGES,
+    *gallery_pages.PAGES,
     *verification_pages.PAGES,
 ]
 COMMANDS = [

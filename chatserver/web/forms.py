@@ -72,9 +72,9 @@ class Form:
         return self
 
 
-async def read(request: Request) -> Form:
+async def read(request: Request, *, most_bytes: int = MAX_BYTES) -> Form:
     """The urlencoded body of a form with a valid CSRF token. Raises Malformed, TooLarge or NotAllowed."""
-    form = await parse(request)
+    form = await parse(request, most_bytes)
     verify(request, form)
     return form
 
@@ -84,7 +84,7 @@ def verify(request: Request, form: Form) -> None:
     csrf.check(request, form.values.pop(csrf.FIELD, ""))
 
 
-async def parse(request: Request) -> Form:
+async def parse(request: Request, most_bytes: int = MAX_BYTES) -> Form:
     """The urlencoded body of a form whose token is not checked yet: nothing may be changed by it before `verify`.
 
     Raises Malformed or TooLarge.
@@ -94,7 +94,7 @@ async def parse(request: Request) -> Form:
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > MAX_BYTES:
+        if len(data) > most_bytes:
             raise TooLarge
     return Form(decoding.fields(bytes(data)))
 

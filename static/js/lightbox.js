@@ -25,7 +25,7 @@ async function open(card) {
 
 function followHistory() {
   const { picture } = history.state ?? {}
-  const card = picture && document.getElementById(`generation_${picture}`)
+  const card = picture && document.getElementById(picture)
   if (card?.file) open(card)
   else if (loading) find("picture-viewer").close?.()
 }

@@ -228,6 +228,7 @@ export class GenerationCard extends HTMLElement {
 
   #showFavorite() {
     this.#favoriteButton?.setAttribute("aria-pressed", String(this.favorite))
+    this.dispatchEvent(new CustomEvent("favorite-shown", { bubbles: true }))
   }
 
   async #copy(text) {

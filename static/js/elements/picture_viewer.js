@@ -1,6 +1,5 @@
 // <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files
 // of the page. An entry of the history stands for it while it is open, so that Back closes it.
-import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { placeBeside } from "../helpers/placing.js"
@@ -9,6 +8,10 @@ import { showLargerSizes } from "../models/larger_sizes.js"
 import { Zoom } from "../models/zoom.js"
 
 const ZOOM_STEP = 1.5
+// What the lightbox does by itself, for every card.
+const KEPT = ["download", "panel", "zoom-in", "zoom-out"]
+// Thumbnails of the strip on each side of the one that is shown.
+const STRIP_SIDE = 12
 const ROOMY = matchMedia("(min-width: 64rem)")
 
 export class PictureViewer extends HTMLElement {
@@ -25,7 +28,8 @@ export class PictureViewer extends HTMLElement {
     this.dialog.addEventListener("keydown", this.onKeydown)
     this.dialog.addEventListener("cancel", this.onCancel)
     this.addEventListener("click", this.onClick)
-    bus.on("favorites", () => this.#card && this.#showFavorite())
+    document.addEventListener("favorite-shown", () => this.#card && this.#showFavorite())
+    document.addEventListener("pictures-changed", () => this.dialog.open && this.#showStrip())
     this.#showPanel(ROOMY.matches)
   }
 
@@ -33,7 +37,7 @@ export class PictureViewer extends HTMLElement {
   open(card) {
     if (!this.dialog.open) {
       this.#opener = document.activeElement
-      const entry = { ...history.state, picture: card.dataset.id }
+      const entry = { ...history.state, picture: card.id }
       if (history.state?.picture) history.replaceState(entry, "")
       else history.pushState(entry, "")
       this.dialog.showModal()
@@ -114,6 +118,7 @@ export class PictureViewer extends HTMLElement {
   #showLarger() {
     const popover = slot(this, "larger")
     const sizes = document.querySelector("picture-menu [data-slot=sizes]").cloneNode(true)
+    if (!sizes) return // the gallery has no session to make it in
     showLargerSizes(sizes, this.#card.dataset)
     popover.replaceChildren(sizes)
     popover.showPopover()
@@ -137,7 +142,7 @@ export class PictureViewer extends HTMLElement {
   }
 
   get #cards() {
-    const cards = [...document.querySelectorAll("generation-card")]
+    const cards = [...document.querySelectorAll("generation-card, gallery-picture:not([data-leaving])")]
     return cards.filter((card) => card === this.#card || (card.file && !card.hasAttribute("data-local-behind")))
   }
 
@@ -149,22 +154,38 @@ export class PictureViewer extends HTMLElement {
 
   #show(card) {
     this.#card = card
-    history.replaceState({ ...history.state, picture: card.dataset.id }, "")
+    history.replaceState({ ...history.state, picture: card.id }, "")
     this.#zoom.reset()
     this.#showFile(card.file)
-    slot(this, "panel").replaceChildren(...card.cloneDetails())
+    this.#showDetails(card)
     setFlag(this.dialog, "data-local-mine", card.isMine)
     for (const each of this.querySelectorAll("[data-own]")) each.hidden = !card.isMine
     this.#showStrip()
     this.#showFavorite()
+    this.#offer(card)
     this.#offerLarger()
+    card.dispatchEvent(new CustomEvent("picture-shown", { bubbles: true }))
   }
 
   // Not offered where the plan allows no larger size, or nothing here makes it.
   #offerLarger() {
     const sizes = document.querySelector("picture-menu [data-slot=sizes]")
+    if (!sizes) return // the gallery has no session to make it in
     showLargerSizes(sizes, this.#card.dataset)
     this.querySelector(".viewer__larger").hidden = sizes.hidden
+  }
+
+  // A card of the gallery has its details from the server.
+  async #showDetails(card) {
+    const details = await card.cloneDetails()
+    if (card === this.#card) slot(this, "panel").replaceChildren(...details)
+  }
+
+  #offer(card) {
+    if (!card.offers) return
+    for (const button of this.querySelectorAll(".viewer__bar [data-action]")) {
+      button.hidden = !KEPT.includes(button.dataset.action) && !card.offers(button.dataset.action)
+    }
   }
 
   #showFile(file) {
@@ -199,12 +220,18 @@ export class PictureViewer extends HTMLElement {
     this.querySelector(".viewer__next").disabled = index >= cards.length - 1
     const strip = slot(this, "strip")
     strip.hidden = cards.length < 2
-    if (strip.childElementCount !== cards.length) strip.replaceChildren(...cards.map((card) => this.#thumbnail(card)))
+    const around = cards.slice(Math.max(index - STRIP_SIDE, 0), index + STRIP_SIDE + 1)
+    const hadFocus = strip.contains(document.activeElement)
+    const shown = [...strip.children].map((button) => button.dataset.card)
+    if (shown.join() !== around.map((card) => card.id).join()) {
+      strip.replaceChildren(...around.map((card) => this.#thumbnail(card)))
+    }
     for (const button of strip.children) {
       if (button.dataset.card === this.#card.id) button.setAttribute("aria-current", "true")
       else button.removeAttribute("aria-current")
     }
-    strip.children[index].scrollIntoView({ block: "nearest", inline: "center" })
+    if (hadFocus) strip.querySelector("[aria-current]").focus()
+    strip.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" })
   }
 
   #thumbnail(card) {

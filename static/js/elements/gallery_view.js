@@ -1,0 +1,439 @@
+// <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened at
+// the other, so that the page stays small; the address says which picture is on top, so that Back and a reload lead there.
+import { bus } from "../bus.js"
+import { call } from "../helpers/api.js"
+import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
+import { afterUndoPeriod } from "../helpers/undo.js"
+import { PictureSelection } from "../models/picture_selection.js"
+import { parse } from "../rendering.js"
+
+const MOST_SHOWN = 96
+const AHEAD = "800px"
+const STATE_EVERY_MS = 5000
+const PLACE_AFTER_MS = 250
+const DELETED_AT_ONCE = 50
+const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
+
+export class GalleryView extends HTMLElement {
+  #selection = null
+  #anchor = null
+  #observer = null
+  #busy = false
+  #placing = null
+  #timer = null
+  #leaving = new Set()
+
+  connectedCallback() {
+    this.#tellZone()
+    this.list = slot(this, "list")
+    this.#selection = new PictureSelection(() => this.#showSelection(), history.state?.selected)
+    this.addEventListener("click", this.onClick)
+    this.addEventListener("keydown", this.onKeydown)
+    this.addEventListener("submit", this.onSubmit)
+    document.addEventListener("keydown", this.onShortcut)
+    document.addEventListener("picture-shown", this.onPictureShown)
+    document.addEventListener("visibilitychange", this.#refresh)
+    addEventListener("scroll", this.onScroll, { passive: true })
+    bus.on("delete-pictures", (ids) => this.#delete(ids))
+    this.#timer = setInterval(this.#refresh, STATE_EVERY_MS)
+    if (!this.list) return
+    this.#observer = new IntersectionObserver((entries) => entries.forEach((each) => this.#onEnd(each)), {
+      rootMargin: AHEAD,
+    })
+    this.#startAtPlace()
+    this.#watchEnds()
+    this.#adopt()
+  }
+
+  disconnectedCallback() {
+    clearInterval(this.#timer)
+    document.removeEventListener("keydown", this.onShortcut)
+    document.removeEventListener("picture-shown", this.onPictureShown)
+    document.removeEventListener("visibilitychange", this.#refresh)
+    removeEventListener("scroll", this.onScroll)
+  }
+
+  get #pictures() {
+    return [...this.querySelectorAll("gallery-picture:not([data-leaving])")]
+  }
+
+  // Days are those of the reader's time zone, which the server learns from a cookie.
+  #tellZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+    if (!zone || zone === this.dataset.zone) return
+    const known = document.cookie.includes(`timezone=${zone}`)
+    document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax`
+    if (!known && document.cookie.includes(`timezone=${zone}`)) location.reload()
+  }
+
+  // An address of a place begins with that picture; newer ones are loaded above it.
+  #startAtPlace() {
+    const given = new URLSearchParams(location.search)
+    if (!["at", "month", "before"].some((name) => given.has(name))) return
+    history.scrollRestoration = "manual"
+    requestAnimationFrame(() => this.list.querySelector(".shots__day")?.scrollIntoView())
+  }
+
+  // Both ends ------------------------------------------------------------------------------------------------------
+
+  #watchEnds() {
+    this.#observer.disconnect()
+    this.#observer.observe(slot(this, "newer"))
+    this.#observer.observe(slot(this, "older"))
+  }
+
+  #onEnd({ isIntersecting, target }) {
+    if (isIntersecting && !target.hidden) this.#extend(target.dataset.slot)
+  }
+
+  /** Fetches what follows at one end ("newer" or "older"); returns whether there was something. */
+  async #extend(end) {
+    const pictures = [...this.querySelectorAll("gallery-picture")]
+    if (this.#busy || !pictures.length) return false
+    this.#busy = true
+    const beyond = end === "older" ? pictures.at(-1) : pictures[0]
+    const name = end === "older" ? "before" : "newer"
+    const fresh = await this.#fetch({ [name]: beyond.dataset.asset })
+    this.#busy = false
+    if (!fresh) return false
+    const nodes = [...fresh.children]
+    slot(this, end).hidden = !fresh.dataset[end]
+    this.#keepingPlace(() => {
+      if (end === "older") this.#append(nodes)
+      else this.#prepend(nodes)
+    })
+    this.#keepingPlace(() => this.#shorten(end))
+    this.#adopt()
+    this.#watchEnds()
+    document.dispatchEvent(new CustomEvent("pictures-changed"))
+    return nodes.length > 0
+  }
+
+  async #fetch(place) {
+    const query = new URLSearchParams(this.dataset.query)
+    for (const [name, value] of Object.entries(place)) query.set(name, value)
+    const answer = await fetch(`/gallery/pictures?${query}`).catch(() => null)
+    return answer?.ok ? parse(await answer.text()).firstElementChild : null
+  }
+
+  #append(nodes) {
+    const last = [...this.list.querySelectorAll(".shots__day")].at(-1)
+    if (last?.dataset.day === nodes[0]?.dataset.day) nodes.shift()
+    this.list.append(...nodes)
+  }
+
+  #prepend(nodes) {
+    const first = this.list.firstElementChild
+    const days = nodes.filter((node) => node.matches(".shots__day"))
+    if (first && first.dataset.day === days.at(-1)?.dataset.day) first.remove()
+    this.list.prepend(...nodes)
+  }
+
+  // Whole days or parts of them leave at the other end; the heading of a part stays.
+  #shorten(end) {
+    const pictures = [...this.querySelectorAll("gallery-picture")]
+    const spare = pictures.length - MOST_SHOWN
+    if (spare <= 0) return
+    const gone = end === "older" ? pictures.slice(0, spare) : pictures.slice(-spare)
+    for (const picture of gone) picture.remove()
+    // The heading of a day of which something is left is the last of those that now stand before it.
+    for (const day of [...this.list.querySelectorAll(".shots__day")]) {
+      const next = day.nextElementSibling
+      if (!next || next.matches(".shots__day")) day.remove()
+    }
+    slot(this, end === "older" ? "newer" : "older").hidden = false
+  }
+
+  // What is being looked at stays where it is, whatever comes or goes above it.
+  #keepingPlace(change) {
+    const anchor = this.#topmost()
+    const before = anchor?.getBoundingClientRect().top
+    change()
+    if (anchor?.isConnected) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" })
+  }
+
+  #topmost() {
+    const edge = document.querySelector(".header").offsetHeight
+    return this.#pictures.find((each) => each.getBoundingClientRect().bottom > edge)
+  }
+
+  // The address ----------------------------------------------------------------------------------------------------
+
+  onScroll = () => {
+    clearTimeout(this.#placing)
+    this.#placing = setTimeout(() => this.#tellPlace(), PLACE_AFTER_MS)
+  }
+
+  #tellPlace() {
+    const top = this.#topmost()
+    if (!top || !this.list) return
+    const query = new URLSearchParams(this.dataset.query)
+    const isNewest = top === this.#pictures[0] && slot(this, "newer").hidden
+    if (!isNewest || scrollY > innerHeight) query.set("at", top.dataset.asset)
+    const address = query.size ? `/gallery?${query}` : "/gallery"
+    history.replaceState(history.state, "", address)
+    this.#showMonth(top.dataset.day.slice(0, 7))
+  }
+
+  #showMonth(month) {
+    for (const link of this.querySelectorAll("[data-month]")) {
+      if (link.dataset.month === month) link.setAttribute("aria-current", "true")
+      else link.removeAttribute("aria-current")
+    }
+  }
+
+  // What happens elsewhere -----------------------------------------------------------------------------------------
+
+  #refresh = async () => {
+    const pictures = this.#pictures
+    if (document.hidden || this.#busy || !pictures.length) return
+    const query = new URLSearchParams(this.dataset.query)
+    query.set("from", pictures.at(-1).dataset.asset)
+    const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
+    if (!answer?.ok) return
+    const { asset_ids: ids, favorites } = await answer.json()
+    const [there, marked] = [new Set(ids), new Set(favorites)]
+    const newest = pictures[0].dataset.asset
+    this.#keepingPlace(() => {
+      for (const picture of this.#pictures) {
+        const { asset } = picture.dataset
+        if (!there.has(asset) && !(ids.length && asset > ids.at(-1))) this.#remove(picture)
+        else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
+      }
+    })
+    if (slot(this, "newer").hidden && ids.some((id) => id > newest)) this.#arrive()
+  }
+
+  // New pictures are put above, and told of where they are not in sight.
+  async #arrive() {
+    const known = this.#pictures.length
+    if (!(await this.#extend("newer"))) return
+    const added = this.#pictures.length - known
+    const news = slot(this, "news")
+    if (scrollY < 80 || added <= 0) return
+    setText(news, added === 1 ? "1 new picture" : `${added} new pictures`)
+    news.hidden = false
+  }
+
+  onPictureShown = ({ target }) => {
+    if (!this.contains(target)) return
+    target.scrollIntoView({ block: "nearest", behavior: "instant" })
+    const pictures = this.#pictures
+    const index = pictures.indexOf(target)
+    if (index > pictures.length - 8 && !slot(this, "older").hidden) this.#extend("older")
+    if (index < 8 && !slot(this, "newer").hidden) this.#extend("newer")
+  }
+
+  // Selection ------------------------------------------------------------------------------------------------------
+
+  // What was fetched is shown as it is selected; the first picture is the stop of the Tab key.
+  #adopt() {
+    const pictures = this.#pictures
+    for (const picture of pictures) {
+      const selected = this.#selection.has(picture.dataset.asset)
+      if (picture.selected !== selected) picture.selected = selected
+    }
+    if (!pictures.some((each) => each.link.tabIndex === 0 && each.hasAttribute("data-stop"))) this.#makeStop(pictures[0])
+    this.#showSelection()
+  }
+
+  #makeStop(picture) {
+    for (const each of this.querySelectorAll("gallery-picture")) {
+      setFlag(each, "data-stop", each === picture)
+      each.link.tabIndex = each === picture ? 0 : -1
+    }
+  }
+
+  #showSelection() {
+    const { size, ids } = this.#selection
+    history.replaceState({ ...history.state, selected: ids }, "")
+    for (const picture of this.#pictures) {
+      const on = this.#selection.has(picture.dataset.asset)
+      if (picture.selected !== on) picture.selected = on
+    }
+    const bar = slot(this, "selection")
+    bar.hidden = size === 0
+    setFlag(this, "data-selecting", size > 0)
+    setText(slot(bar, "count"), `${size.toLocaleString()} selected`)
+    const total = Number(this.dataset.total)
+    setText(slot(bar, "all"), `Select all ${total.toLocaleString()}`)
+    slot(bar, "all").hidden = size >= total
+    bar.querySelector('[data-action="compare"]').hidden = size !== 2
+  }
+
+  #toggle(picture, range) {
+    const pictures = this.#pictures
+    const on = !picture.selected
+    const from = range ? pictures.findIndex((each) => each.dataset.asset === this.#anchor) : -1
+    const to = pictures.indexOf(picture)
+    this.#anchor = picture.dataset.asset
+    if (from < 0) return this.#selection.set([picture.dataset.asset], on)
+    const between = pictures.slice(Math.min(from, to), Math.max(from, to) + 1)
+    this.#selection.set(between.map((each) => each.dataset.asset), true)
+  }
+
+  async #selectAll() {
+    const answer = await fetch(`/gallery/ids?${this.dataset.query}`).catch(() => null)
+    if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
+    const ids = await answer.json()
+    this.#selection.set(ids, true)
+    const total = Number(this.dataset.total)
+    if (ids.length < total) this.#say(`The newest ${ids.length.toLocaleString()} are selected, as many as go at once.`)
+  }
+
+  #actions = {
+    "select-all": () => this.#selectAll(),
+    clear: () => this.#selection.clear(),
+    favorite: () => this.#favorite(),
+    compare: () => this.#compare(),
+    delete: () => this.#delete(this.#selection.ids),
+    filters: () => this.#openFilters(),
+    "close-filters": () => slot(this, "filters").close(),
+  }
+
+  onClick = (event) => {
+    const control = event.target.closest("[data-action]")
+    if (control) return this.#actions[control.dataset.action]?.()
+    const picture = event.target.closest("gallery-picture")
+    if (!picture || event.ctrlKey || event.metaKey) return
+    const selects = event.target.closest("button") || event.shiftKey || this.#selection.size > 0
+    event.preventDefault()
+    this.#makeStop(picture)
+    if (selects) this.#toggle(picture, event.shiftKey)
+    else bus.emit("open-picture", picture)
+  }
+
+  onSubmit = (event) => {
+    if (event.target === slot(this, "selection")) slot(this, "asset-ids").value = this.#selection.ids.join()
+  }
+
+  // Arrows lead from picture to picture, the up and down ones by rows.
+  onKeydown = (event) => {
+    const picture = event.target.closest?.("gallery-picture")
+    if (!picture || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return
+    const next = this.#nextOf(picture, event.key)
+    if (next) {
+      event.preventDefault()
+      this.#makeStop(next)
+      next.link.focus()
+      if (event.shiftKey) this.#toggle(next, true)
+    } else if (event.key === " ") {
+      event.preventDefault()
+      this.#toggle(picture, event.shiftKey)
+    } else if (event.key === "." || event.key === "f") picture.toggleFavorite()
+  }
+
+  #nextOf(picture, key) {
+    const pictures = this.#pictures
+    const index = pictures.indexOf(picture)
+    if (key in STEPS) return pictures[index + STEPS[key]]
+    if (key !== "ArrowDown" && key !== "ArrowUp") return null
+    const { left, width, top } = picture.getBoundingClientRect()
+    const later = key === "ArrowDown" ? pictures.slice(index + 1) : pictures.slice(0, index).reverse()
+    const rows = later.map((each) => [each, each.getBoundingClientRect()]).filter(([, box]) => box.top !== top)
+    const row = rows.filter(([, box]) => box.top === rows[0][1].top)
+    const far = ([, box]) => Math.abs(box.left + box.width / 2 - left - width / 2)
+    return row.sort((a, b) => far(a) - far(b))[0]?.[0]
+  }
+
+  onShortcut = (event) => {
+    if (isEditable(event.target) || isComposing(event) || document.querySelector("dialog[open]")) return
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && this.list) {
+      event.preventDefault()
+      this.#selectAll()
+    } else if (event.key === "Escape" && this.#selection.size) this.#selection.clear()
+    else if (event.key === "Delete" && this.#selection.size) this.#delete(this.#selection.ids)
+  }
+
+  async #favorite() {
+    const ids = this.#selection.ids
+    const shown = this.#pictures.filter((each) => each.selected)
+    const on = !shown.length || shown.some((each) => !each.favorite)
+    try {
+      await call("POST", "/pictures/favorites", { asset_ids: ids, on })
+      for (const picture of shown) picture.favorite = on
+      this.#say(on ? "Marked as favourites." : "No favourites any more.")
+    } catch (error) {
+      this.#say(error.message, true)
+    }
+  }
+
+  #compare() {
+    const [first, second] = this.#selection.ids
+    location.assign(`/gallery/compare?first=${first}&second=${second}`)
+  }
+
+  // Deletion -------------------------------------------------------------------------------------------------------
+
+  #delete(ids) {
+    for (const id of ids) this.#leaving.add(id)
+    this.#keepingPlace(() => this.#hideLeaving())
+    this.#selection.set(ids, false)
+    const cancel = afterUndoPeriod(() => this.#sendDeletion(ids))
+    const undo = () => {
+      cancel()
+      this.#comeBack(ids)
+    }
+    const text = ids.length === 1 ? "Deleted." : `${ids.length.toLocaleString()} deleted.`
+    bus.emit("toast", { kind: "deletion", text, undo })
+  }
+
+  #hideLeaving() {
+    for (const picture of this.querySelectorAll("gallery-picture")) {
+      setFlag(picture, "data-leaving", this.#leaving.has(picture.dataset.asset))
+    }
+  }
+
+  #comeBack(ids) {
+    for (const id of ids) this.#leaving.delete(id)
+    this.#hideLeaving()
+    this.#showSelection()
+  }
+
+  async #sendDeletion(ids) {
+    bus.emit("toast-withdrawn", "deletion")
+    let refused = 0
+    try {
+      for (let start = 0; start < ids.length; start += DELETED_AT_ONCE) {
+        const some = ids.slice(start, start + DELETED_AT_ONCE)
+        const report = await call("POST", "/pictures/deletions", { asset_ids: some }, { keepalive: true })
+        refused += report.refused
+        for (const id of report.deleted) this.#gone(id)
+        this.#comeBack(some)
+      }
+    } catch (error) {
+      this.#comeBack(ids)
+      return this.#say(error.message, true)
+    }
+    if (refused) this.#say("What others made can be deleted only by them and by the owner of the session.", true)
+  }
+
+  #gone(id) {
+    const picture = document.getElementById(`picture_${id}`)
+    if (picture) this.#remove(picture)
+    this.dataset.total = Math.max(Number(this.dataset.total) - 1, 0)
+  }
+
+  #remove(picture) {
+    const day = picture.previousElementSibling
+    const next = picture.nextElementSibling
+    picture.remove()
+    if (day?.matches(".shots__day") && (!next || next.matches(".shots__day"))) day.remove()
+    this.#adopt()
+  }
+
+  async #openFilters() {
+    const dialog = slot(this, "filters")
+    const answer = await fetch(`/gallery/filters?${this.dataset.query}`).catch(() => null)
+    if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
+    dialog.replaceChildren(...parse(await answer.text()).children)
+    dialog.showModal()
+  }
+
+  #say(text, problem = false) {
+    bus.emit("toast", { kind: "gallery", text, problem })
+  }
+}
+
+customElements.define("gallery-view", GalleryView)

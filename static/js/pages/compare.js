@@ -1,0 +1,3 @@
+// The page that compares two pictures.
+import "./common.js"
+import "../elements/compare_pictures.js"
