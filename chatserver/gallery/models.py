@@ -100,10 +100,20 @@ class PictureList(Struct, frozen=True):
 
 
 class GalleryState(Struct, frozen=True):
-    """The ids of the pictures from one on towards the newest, oldest first, and which of them are favourites."""
+    """The ids of the pictures from one on towards the newest, oldest first, and which of them are favourites.
+
+    `complete`: they reach up to the newest.
+    """
 
     asset_ids: list[str]
     favorites: list[str]
+    complete: bool
+
+
+class ChosenPictures(Struct, frozen=True):
+    """The ids of files, the newest first."""
+
+    asset_ids: list[str]
 
 
 class DeletionReport(Struct, frozen=True):

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from chatserver import ids
+from chatserver.api.endpoint import json_response
 from chatserver.assets.delivery import FileParts
 from chatserver.assets.filenames import readable_name
 from chatserver.database import Transaction, time_bounds
@@ -16,7 +17,7 @@ from chatserver.errors import Invalid, NotFound
 from chatserver.gallery import archiving
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import GalleryFilters
-from chatserver.gallery.models import MonthCount, PicturesChunk
+from chatserver.gallery.models import ChosenPictures, MonthCount, PicturesChunk
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.runtime import clock
@@ -109,7 +110,7 @@ async def show_details(request: Request) -> Response:
 async def compare(request: Request) -> Response:
     """Two pictures, one beside or over the other, with the settings in which they differ."""
     viewer, state, zone = require_viewer(request), _state(request), _zone(request)
-    chosen = [ids.parse(request.query_params.get(name, ""), name) for name in ("first", "second")]
+    chosen = [ids.parse(request.query_params.get(name, "")) for name in ("first", "second")]
     pairs = [await state.database.run_as(viewer.id, gallery.find, asset_id, zone) for asset_id in chosen]
     if any(picture.asset.kind != "image" for picture, _ in pairs):
         raise Invalid.field("first", "and second must be pictures; clips cannot be compared")
@@ -149,9 +150,10 @@ async def show_state(request: Request) -> Response:
     """Which pictures fit now, from one on, and which of them are favourites."""
     viewer, state, zone = require_viewer(request), _state(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
-    first = ids.parse(request.query_params.get("from", ""), "from")
+    given = request.query_params.get("from")
+    first = ids.parse(given, "from") if given else gallery.BEFORE_ALL
     found = await state.database.run_as(viewer.id, gallery.state, filters, zone, first)
-    return Response(msgspec.json.encode(found), media_type="application/json", headers={"Cache-Control": "no-store"})
+    return json_response(found)
 
 
 async def show_ids(request: Request) -> Response:
@@ -159,7 +161,7 @@ async def show_ids(request: Request) -> Response:
     viewer, state, zone = require_viewer(request), _state(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     found = await state.database.run_as(viewer.id, gallery.select_ids, filters, zone)
-    return Response(msgspec.json.encode(found), media_type="application/json", headers={"Cache-Control": "no-store"})
+    return json_response(ChosenPictures(found))
 
 
 async def download(request: Request) -> Response:

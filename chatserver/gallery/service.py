@@ -33,7 +33,7 @@ STATE = 240
 MOST_SELECTED = 5_000
 # Sessions and albums offered by a filter.
 MOST_CHOICES = 40
-_BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
+BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
 
 async def chunk(
@@ -49,7 +49,7 @@ async def chunk(
     if newer is not None:
         return PicturesChunk(pictures=pictures, newer=more, older=True, days=days)
     beyond = bool(before) and bool(
-        await _ids(tx, wanted, newer=max([*shown, time_bounds.preceding(before or _BEFORE_ALL)]), limit=1)
+        await _ids(tx, wanted, newer=max([*shown, time_bounds.preceding(before or BEFORE_ALL)]), limit=1)
     )
     return PicturesChunk(pictures=pictures, newer=beyond, older=more, days=days)
 
@@ -94,7 +94,7 @@ def _first_id_of(day: date, zone: ZoneInfo) -> str:
 async def months(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, today: date) -> list[MonthCount]:
     """The months with pictures that fit, the newest first, with how many."""
     wanted = filters.conditions(zone)
-    oldest = await _ids(tx, wanted, newer=_BEFORE_ALL, limit=1)
+    oldest = await _ids(tx, wanted, newer=BEFORE_ALL, limit=1)
     if not oldest:
         return []
     firsts = _months_between(_day_of(oldest[0], zone), today)
@@ -171,8 +171,9 @@ def _generation(row: Row, picture: GalleryPicture) -> Generation:
 
 async def state(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, first: str) -> GalleryState:
     """The ids from `first` on that fit now, the oldest first and at most STATE, and the favourites of them."""
-    found = await _ids(tx, filters.conditions(zone), newer=time_bounds.preceding(first), limit=STATE)
-    return GalleryState(found, sorted(await favorites.marked(tx, found)))
+    found = await _ids(tx, filters.conditions(zone), newer=time_bounds.preceding(first), limit=STATE + 1)
+    shown = found[:STATE]
+    return GalleryState(shown, sorted(await favorites.marked(tx, shown)), complete=len(found) <= STATE)
 
 
 async def select_ids(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo) -> list[str]:

@@ -36,11 +36,11 @@ SELECT g.*, false AS credit_returned, NULL::float8 AS eta_seconds, a.id AS asset
 
 -- name: files
 -- Stored files that the user may see, to be packed: the newest first.
-SELECT a.id, a.filename, a.storage_key, a.bytes, a.kind, a.content_type
+SELECT a.*
   FROM assets a WHERE a.id = ANY(:asset_ids::uuid[]) AND a.status = 'stored' ORDER BY a.id DESC;
 
 -- name: files_of_message
 -- The stored files of a message that the user may see, to be packed, in the order of the message.
-SELECT a.id, a.filename, a.storage_key, a.bytes, a.kind, a.content_type, g.prompt
+SELECT a.*, g.prompt
   FROM generations g JOIN assets a ON a.generation_id = g.id
  WHERE g.message_id = :message_id AND a.status = 'stored' ORDER BY g.number;

@@ -44,6 +44,7 @@ ROUTES: dict[str, Counted] = {
     "POST /api/v1/generations/{generation_id}/enlarge": Counted({"side": 128}, "pictures"),
     "PUT /api/v1/assets/{asset_id}/favorite": Counted(),
     "DELETE /api/v1/assets/{asset_id}/favorite": Counted(),
+    "POST /api/v1/pictures/favorites": Counted({"asset_ids": ["{asset_id}"], "on": True}),
     "POST /api/v1/albums": Counted({"name": "Sea"}),
     "PATCH /api/v1/albums/{album_id}": Counted({"name": "Sea"}),
     "POST /api/v1/albums/{album_id}/pictures": Counted({"asset_ids": ["{asset_id}"]}),
@@ -73,6 +74,8 @@ BY_ADDRESS = "stores nothing, and is slowed by address (verification/service.py)
 NOTHING = "stores nothing"
 FORWARD = "moves one number of one's own forward, once for each seq; the socket bounds how often"
 UNCOUNTED = {
+    "POST /api/v1/pictures/deletions": ENDS,
+    "POST /gallery/archive": NOTHING,
     "POST /api/v1/users": ELSEWHERE,
     "POST /sign-up": ELSEWHERE,
     "POST /sign-in": ELSEWHERE,

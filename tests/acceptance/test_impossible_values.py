@@ -53,7 +53,29 @@ ODD = {
 }
 VALUES = UNREADABLE | ODD
 # What pages read besides the API's own declarations; the test below finds names that are missing here.
+FILTERS = {
+    "album",
+    "favorite",
+    "grid",
+    "kind",
+    "model",
+    "q",
+    "seed",
+    "session",
+    "shape",
+    "show",
+    "side",
+    "since",
+    "style",
+    "until",
+}
 QUERIES = {
+    "GET /gallery": FILTERS | {"at", "before", "month", "newer"},
+    "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
+    "GET /gallery/filters": FILTERS,
+    "GET /gallery/ids": FILTERS,
+    "GET /gallery/state": FILTERS | {"from"},
+    "GET /gallery/compare": {"first", "second"},
     "GET /sign-up": {"next"},
     "GET /sign-in": {"next"},
     "GET /plans": {"session"},

@@ -38,6 +38,7 @@ OWNED = {
     "messages": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "generations": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
     "assets": "session_id IN (SELECT id FROM user_sessions WHERE user_id = $1)",
+    "favorites": "user_id = $1",
     "albums": "user_id = $1",
     "shares": "user_id = $1",
     "share_assets": "share_id IN (SELECT id FROM shares WHERE user_id = $1)",
@@ -105,6 +106,9 @@ ROUTES: dict[str, Case] = {
     "PUT /api/v1/assets/{asset_id}/favorite": Case(404),
     "DELETE /api/v1/assets/{asset_id}/favorite": Case(404, guest=204),
     "POST /api/v1/assets/{asset_id}/links": Case(404, guest=201, body={"seconds": 60}),
+    "GET /api/v1/pictures": Case(200),
+    "POST /api/v1/pictures/favorites": Case(200, guest=200, body={"asset_ids": ["{asset_id}"], "on": True}),
+    "POST /api/v1/pictures/deletions": Case(200, guest=200, body={"asset_ids": ["{asset_id}"]}),
     "GET /api/v1/albums": Case(200),
     "POST /api/v1/albums": Case(404, guest=404, body={"name": "Mine", "asset_ids": ["{asset_id}"]}),
     "GET /api/v1/albums/{album_id}": Case(404, guest=404),
@@ -172,6 +176,15 @@ ROUTES: dict[str, Case] = {
     "GET /sessions/{session_id}/pictures": Case(404, 303, guest=200),
     "GET /sessions/{session_id}/invite.svg": Case(404, 303, guest=403),
     "GET /history": Case(200, 303),
+    "GET /gallery": Case(200, 303),
+    "GET /gallery/pictures": Case(200, 303),
+    "GET /gallery/pictures/{asset_id}": Case(404, 303, guest=200),
+    "GET /gallery/filters": Case(200, 303),
+    "GET /gallery/ids": Case(200, 303),
+    "GET /gallery/state": Case(200, 303),
+    "GET /gallery/compare": Case(404, 303),
+    "POST /gallery/archive": Case(404, 303, guest=200, body={"asset_ids": "{asset_id}"}),
+    "GET /messages/{message_id}/archive": Case(404, 303, guest=404),
     "GET /generations/{generation_id}": Case(404, 303, guest=303),
     "GET /files/{asset_id}/{filename}": Case(404, 404, guest=200),
     "GET /albums": Case(200, 303),
@@ -349,6 +362,7 @@ async def _furnish(installation, ada, session, database):
     await chat.leaves()
     [generation] = picture["generations"]
     [asset] = generation["assets"]
+    await ada.call("PUT", f"/assets/{asset['id']}/favorite")
     album = await ada.call("POST", "/albums", {"name": "canaryalbum", "asset_ids": [asset["id"]]})
     wanted = {"kind": "picture", "asset_ids": [asset["id"]], "title": "canaryshare"}
     share = await ada.call("POST", "/shares", wanted)

@@ -40,7 +40,7 @@ async def test_the_pages_of_an_account(emulated_product, browser) -> None:
     found: list[str] = []
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open("/sessions")
-        for path in ("/sessions", "/history", "/plans"):
+        for path in ("/sessions", "/gallery", "/history", "/plans"):
             await page.goto(emulated_product.url + path)
             found += await complaints_about(page, f"{path}, new")
         chat = await ada.joins(await ada.buys("pro"))

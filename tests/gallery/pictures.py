@@ -22,7 +22,7 @@ class Pictures:
     def __init__(self, database: Database, session_id: str) -> None:
         self.database, self.session_id, self.number = database, session_id, 0
 
-    async def make(self, maker: str, prompt: str = "a boat", moment: datetime = MADE, **settings) -> str:
+    async def make(self, owner: str, prompt: str = "a boat", moment: datetime = MADE, **settings) -> str:
         """A finished picture; its file's id."""
         self.number += 1
         message_id, asset_id = ids.new(), id_at(moment)
@@ -38,17 +38,17 @@ class Pictures:
             self.database,
             """INSERT INTO messages (id, user_id, session_id, author_kind, author_name, kind, text, client_id, seq)
                VALUES ($1, $2, $3, 'user', 'x', $4, $5, $1::uuid::text, $6)""",
-            message_id, maker, self.session_id, made["kind"], prompt, self.number,
+            message_id, owner, self.session_id, made["kind"], prompt, self.number,
         )  # fmt: skip
         await run_sql(
             self.database,
             """INSERT INTO generations (id, user_id, session_id, message_id, kind, number, prompt, style, seed, width,
                                         height, model, provider, status, finished_at)
                VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, 'sketch', 'done', now())""",
-            asset_id, maker, self.session_id, message_id, made["kind"], prompt, made["style"], made["seed"],
+            asset_id, owner, self.session_id, message_id, made["kind"], prompt, made["style"], made["seed"],
             made["width"], made["height"], made["model"],
         )  # fmt: skip
-        await self._store(asset_id, maker, asset_id, made, "boat.png")
+        await self._store(asset_id, owner, asset_id, made, "boat.png")
         return asset_id
 
     async def upload(self, owner: str, filename: str, moment: datetime = MADE) -> str:

@@ -192,13 +192,13 @@ export class GalleryView extends HTMLElement {
     query.set("from", pictures.at(-1).dataset.asset)
     const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
     if (!answer?.ok) return
-    const { asset_ids: ids, favorites } = await answer.json()
+    const { asset_ids: ids, favorites, complete } = await answer.json()
     const [there, marked] = [new Set(ids), new Set(favorites)]
     const newest = pictures[0].dataset.asset
     this.#keepingPlace(() => {
       for (const picture of this.#pictures) {
         const { asset } = picture.dataset
-        if (!there.has(asset) && !(ids.length && asset > ids.at(-1))) this.#remove(picture)
+        if (!there.has(asset) && (complete || asset < ids.at(-1))) this.#remove(picture)
         else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
       }
     })
@@ -276,7 +276,7 @@ export class GalleryView extends HTMLElement {
   async #selectAll() {
     const answer = await fetch(`/gallery/ids?${this.dataset.query}`).catch(() => null)
     if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
-    const ids = await answer.json()
+    const { asset_ids: ids } = await answer.json()
     this.#selection.set(ids, true)
     const total = Number(this.dataset.total)
     if (ids.length < total) this.#say(`The newest ${ids.length.toLocaleString()} are selected, as many as go at once.`)

@@ -1,0 +1,147 @@
+"""The gallery in a browser: found by words, chosen, compared, packed, deleted and taken back; by mouse, thumb and keys."""
+
+import io
+import zipfile
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.axe import complaints_about
+from tests.support.browser import PHONE, signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+SMALL = {"width": 64, "height": 64}
+DOM_NODES = "() => document.querySelectorAll('*').length"
+MOST_DOM_NODES = 800
+
+
+@pytest.fixture(scope="module")
+async def owner(product):
+    """Ada, and her session with a batch of four and three other pictures."""
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    made = {}
+    for prompt, count in (
+        ("a quiet harbour", 4),
+        ("a red kite", 1),
+        ("a fox in the snow", 1),
+        ("a harbour at night", 1),
+    ):
+        made[prompt] = await chat.sees_ended(await chat.generates(prompt, count=count, **SMALL))
+    await chat.leaves()
+    return ada, session, made
+
+
+def shots(page: Page):
+    return page.locator("gallery-picture")
+
+
+async def saved(download) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(open(await download.path(), "rb").read()))
+
+
+async def test_by_keyboard_alone_one_finds_marks_compares_and_downloads(owner, browser) -> None:
+    ada, _, _ = owner
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        await expect(shots(page)).to_have_count(7)
+        found = await complaints_about(page, "gallery")
+        await page.focus("#search")
+        await page.keyboard.type("harb")
+        await page.keyboard.press("Enter")
+        await expect(shots(page)).to_have_count(5)
+        assert "q=harb" in page.url
+        await page.keyboard.press("Tab")  # past the button of the search
+        await shots(page).first.locator("a").focus()
+        await page.keyboard.press(".")
+        await expect(shots(page).first).to_have_attribute("data-favorite", "")
+        await page.keyboard.press("Space")
+        await page.keyboard.press("Shift+ArrowRight")
+        bar = page.locator(".selection")
+        await expect(bar.locator('[data-slot="count"]')).to_have_text("2 selected")
+        found += await complaints_about(page, "gallery, two selected")
+        await bar.locator('[data-action="compare"]').focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/gallery/compare?**")
+        await expect(page.locator("tr[data-differs]")).not_to_have_count(0)
+        found += await complaints_about(page, "compare")
+        await page.focus("input[type=range]")
+        await page.keyboard.press("ArrowRight")
+        await expect(page.locator(".compare__stage")).to_have_css("--share", "51%")
+        await page.keyboard.press("+")
+        zooms = await page.evaluate(
+            "() => [...document.querySelectorAll('.compare__picture')].map(e => getComputedStyle(e).transform)"
+        )
+        assert zooms[0] == zooms[1] != "none"
+        # Back leads to the same place, filters and selection.
+        await page.go_back()
+        await expect(shots(page)).to_have_count(5)
+        await expect(bar.locator('[data-slot="count"]')).to_have_text("2 selected")
+        await page.keyboard.press("Control+a")
+        await expect(bar.locator('[data-slot="count"]')).to_have_text("5 selected")
+        async with page.expect_download() as waiting:
+            await bar.locator("button[type=submit]").focus()
+            await page.keyboard.press("Enter")
+        archive = await saved(await waiting.value)
+        assert archive.testzip() is None and len(archive.namelist()) == 5
+        await page.keyboard.press("Escape")
+        await expect(bar).to_be_hidden()
+        await page.goto(f"{ada.product.url}/gallery?favorite=yes")
+        await expect(shots(page)).to_have_count(1)
+        await page.emulate_media(color_scheme="dark")
+        found += await complaints_about(page, "gallery, dark")
+        await page.click('[data-action="filters"]')
+        await expect(page.locator("dialog.gallery__filters select").first).to_be_visible()
+        found += await complaints_about(page, "filters")
+        assert await page.evaluate(DOM_NODES) <= MOST_DOM_NODES
+    assert not found, "\n".join(found)
+
+
+async def test_what_happens_elsewhere_arrives_and_what_is_deleted_can_be_taken_back(owner, browser) -> None:
+    ada, session, made = owner
+    async with signed_in(browser, ada) as visitor:
+        page, chat = await visitor.open("/gallery"), await ada.joins(session)
+        await expect(shots(page)).to_have_count(7)
+        await chat.sees_ended(await chat.generates("a late arrival", **SMALL))
+        await expect(shots(page)).to_have_count(8)
+        await expect(shots(page).first.locator("a")).to_have_attribute("aria-label", "a late arrival")
+        asset = made["a red kite"]["generations"][0]["assets"][0]["id"]
+        await chat.asks("asset.favorite", asset_id=asset, on=True)
+        await expect(page.locator(f"#picture_{asset}")).to_have_attribute("data-favorite", "")
+        await shots(page).first.locator("a").click()
+        viewer = page.locator("dialog.viewer")
+        await expect(viewer).to_contain_text("a late arrival")
+        await page.keyboard.press("ArrowRight")
+        await expect(viewer.locator('[data-slot="count"]')).to_have_text("2 of 8")
+        await page.keyboard.press("ArrowLeft")
+        await viewer.locator('[data-action="remove"]').click()
+        await expect(page.locator("gallery-picture:visible")).to_have_count(7)
+        await page.click('.toast [data-action="undo"]')
+        await expect(page.locator("gallery-picture:visible")).to_have_count(8)
+        await shots(page).first.locator(".shot__select").click()
+        await page.keyboard.press("Delete")
+        await expect(page.locator("gallery-picture:visible")).to_have_count(7)
+        visitor.announce("404")  # a page may just be about to load what is deleted
+        await page.reload()  # leaving the page sends what was not taken back
+        await expect(shots(page)).to_have_count(7)
+        await chat.leaves()
+
+
+async def test_on_a_phone_it_fits_and_the_chat_has_all_files_of_a_message_in_one(owner, browser) -> None:
+    ada, session, made = owner
+    async with signed_in(browser, ada, viewport=PHONE, has_touch=True, is_mobile=True) as visitor:
+        page = await visitor.open("/gallery")
+        await shots(page).nth(1).locator(".shot__select").tap()
+        await shots(page).nth(2).locator("a").tap()
+        await expect(page.locator('.selection [data-slot="count"]')).to_have_text("2 selected")
+        assert await page.evaluate("() => document.documentElement.scrollWidth") == PHONE["width"]
+        await page.goto(f"{ada.product.url}/sessions/{session['id']}#message_{made['a quiet harbour']['id']}")
+        async with page.expect_download() as waiting:
+            await page.locator(".downloads__all").first.tap()
+        download = await waiting.value
+        assert download.suggested_filename.startswith("quiet-harbour")
+        archive = await saved(download)
+        assert archive.testzip() is None and len(archive.namelist()) == 4
