@@ -19,6 +19,7 @@ TOPICS = (
     "accepted_generations",
     "start_up",
     "growth",
+    "gallery",
     "abuse",
     "provenance",
 )

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 
 from chatserver.assets.models import Asset
 from chatserver.database import Row
+from chatserver.generations.models import Generation
 
 Shape = Literal["square", "landscape", "portrait"]
 
@@ -56,6 +57,21 @@ class PicturesChunk(Struct, frozen=True, kw_only=True):
     newer: bool
     older: bool
     days: dict[date, int]
+
+
+class OpenSession(Struct, frozen=True):
+    """A session in which a picture's settings can be used again."""
+
+    id: str
+    title: str
+
+
+class PictureDetails(Struct, frozen=True, kw_only=True):
+    """A picture, what made it (None for an upload), and where its settings can be used again."""
+
+    picture: GalleryPicture
+    generation: Generation | None
+    sessions: list[OpenSession]
 
 
 class MonthCount(Struct, frozen=True):

@@ -103,8 +103,8 @@ async def show_details(request: Request) -> Response:
     """The settings and the downloads of one picture, for the lightbox."""
     viewer, state = require_viewer(request), _state(request)
     asset_id = ids.parse(request.path_params["asset_id"])
-    picture, generation = await state.database.run_as(viewer.id, gallery.find, asset_id, _zone(request))
-    return _fragment(request, "gallery/_details.html", picture=picture, generation=generation)
+    found = await state.database.run_as(viewer.id, gallery.details, asset_id, _zone(request))
+    return _fragment(request, "gallery/_details.html", details=found)
 
 
 async def compare(request: Request) -> Response:

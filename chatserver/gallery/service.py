@@ -20,6 +20,8 @@ from chatserver.gallery.models import (
     GalleryState,
     ListedPicture,
     MonthCount,
+    OpenSession,
+    PictureDetails,
     PictureList,
     PicturesChunk,
 )
@@ -33,6 +35,8 @@ STATE = 240
 MOST_SELECTED = 5_000
 # Sessions and albums offered by a filter.
 MOST_CHOICES = 40
+# Sessions offered to use a picture's settings in.
+MOST_OPEN = 5
 BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 
 
@@ -167,6 +171,14 @@ async def find(tx: Transaction, asset_id: str, zone: ZoneInfo) -> tuple[GalleryP
 
 def _generation(row: Row, picture: GalleryPicture) -> Generation:
     return Generation.from_row(row, [picture.asset])
+
+
+async def details(tx: Transaction, asset_id: str, zone: ZoneInfo) -> PictureDetails:
+    """One picture as the lightbox shows it; NotFound where the viewer may not see it."""
+    picture, generation = await find(tx, asset_id, zone)
+    rows = await tx.fetch_all("gallery.open_sessions", limit=MOST_OPEN)
+    sessions = [OpenSession(row["id"], row["title"]) for row in rows]
+    return PictureDetails(picture=picture, generation=generation, sessions=sessions)
 
 
 async def state(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, first: str) -> GalleryState:

@@ -44,3 +44,10 @@ SELECT a.*
 SELECT a.*, g.prompt
   FROM generations g JOIN assets a ON a.generation_id = g.id
  WHERE g.message_id = :message_id AND a.status = 'stored' ORDER BY g.number;
+
+-- name: open_sessions
+-- The user's newest sessions with time left in which they may have pictures made.
+SELECT s.id, s.title FROM session_members m JOIN user_sessions s ON s.id = m.session_id
+ WHERE m.user_id = app_user_id() AND m.left_at IS NULL AND s.status = 'active' AND s.expires_at > now()
+   AND (s.user_id = app_user_id() OR s.guests_may_generate)
+ ORDER BY s.id DESC LIMIT :limit;

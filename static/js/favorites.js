@@ -18,7 +18,7 @@ export function setFavorite(asset, on) {
 
 function change(assets, on) {
   for (const asset of assets) on ? marked.add(asset) : marked.delete(asset)
-  bus.emit("favorites")
+  bus.emit("favorites-changed")
 }
 
 socket.on("favorites", ({ asset_ids: assets, on, whole }) => {

@@ -172,7 +172,7 @@ async def test_one_foot_says_and_offers_all_and_a_tile_is_one_stop_of_the_tab_ke
     stops = await batch.evaluate(
         "(node) => [...node.querySelectorAll('a, button')].filter((e) => e.tabIndex >= 0 && e.checkVisibility()).length"
     )
-    assert stops == 4 + 4 + 1  # a tile each, a file each, and the other formats
+    assert stops == 4 + 4 + 2  # a tile each, a file each, all of them, and the other formats
     await batch.locator(".tile__open").first.focus()
     for key, expected in (
         ("ArrowRight", "generation-card:nth-child(1) .tile__open"),

@@ -1,5 +1,5 @@
-// <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened at
-// the other, so that the page stays small; the address says which picture is on top, so that Back and a reload lead there.
+// <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened
+// at the other, so that the page stays small; the address says which picture is on top: Back and a reload lead there.
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
@@ -234,7 +234,7 @@ export class GalleryView extends HTMLElement {
       const selected = this.#selection.has(picture.dataset.asset)
       if (picture.selected !== selected) picture.selected = selected
     }
-    if (!pictures.some((each) => each.link.tabIndex === 0 && each.hasAttribute("data-stop"))) this.#makeStop(pictures[0])
+    if (!pictures.some((each) => each.hasAttribute("data-stop"))) this.#makeStop(pictures[0])
     this.#showSelection()
   }
 

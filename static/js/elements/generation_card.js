@@ -30,7 +30,7 @@ export class GenerationCard extends HTMLElement {
     this.addEventListener("click", this.onClick)
     this.addEventListener("pointerover", this.onHover)
     this.addEventListener("pointerleave", this.onLeave)
-    this.#unsubscribe = bus.on("favorites", () => this.#showFavorite())
+    this.#unsubscribe = bus.on("favorites-changed", () => this.#showFavorite())
     this.rendered()
   }
 
@@ -92,7 +92,7 @@ export class GenerationCard extends HTMLElement {
     if (this.#favoriteButton?.checkVisibility()) setFavorite(this.dataset.asset, !this.favorite)
   }
 
-  /** Does what one of its buttons does, or `control` elsewhere: retry, enlarge, favorite, copy-prompt, copy-link, remove. */
+  /** Does what one of its buttons does, or `control` elsewhere: retry, enlarge, copy-prompt, copy-link, remove, … */
   run(action, control = null) {
     return this.#actions[action](this.querySelector(`[data-action="${action}"]`) ?? control)
   }

@@ -220,7 +220,8 @@ export class PictureViewer extends HTMLElement {
     this.querySelector(".viewer__next").disabled = index >= cards.length - 1
     const strip = slot(this, "strip")
     strip.hidden = cards.length < 2
-    const around = cards.slice(Math.max(index - STRIP_SIDE, 0), index + STRIP_SIDE + 1)
+    const start = Math.max(Math.min(index - STRIP_SIDE, cards.length - 2 * STRIP_SIDE - 1), 0)
+    const around = cards.slice(start, start + 2 * STRIP_SIDE + 1)
     const hadFocus = strip.contains(document.activeElement)
     const shown = [...strip.children].map((button) => button.dataset.card)
     if (shown.join() !== around.map((card) => card.id).join()) {

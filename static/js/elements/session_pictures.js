@@ -16,7 +16,7 @@ export class SessionPictures extends HTMLElement {
     this.list = slot(this, "list")
     const unsubscribe = [
       bus.on("message-received", (message) => this.#follow(message)),
-      bus.on("favorites", () => this.#mark()),
+      bus.on("favorites-changed", () => this.#mark()),
     ]
     this.#unsubscribe = () => unsubscribe.forEach((end) => end())
     this.addEventListener("click", this.onClick)

@@ -1,4 +1,4 @@
-// The selected pictures of the gallery, also of those that are not in the page: ids of files, in the order of selection.
+// The selected pictures of the gallery, also those that are not in the page: ids of files, in the order of selection.
 
 export class PictureSelection {
   #ids = new Set()
