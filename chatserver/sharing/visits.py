@@ -57,7 +57,7 @@ async def list_pictures(tx: Transaction, share: OpenShare, after: str | None) ->
     mine = {"share_id": share.id, "user_id": share.user_id}
     rows = await tx.fetch_all("sharing.pictures", **mine, after=after, limit=PAGE + 1)
     pictures = tuple(SharedPicture.from_row(row, share) for row in rows[:PAGE])
-    total = await tx.fetch_value("sharing.count_pictures", **mine)
+    total = await tx.fetch_value("sharing.count_pictures", share_id=share.id)
     return SharedPictures(pictures, total, pictures[-1].id if len(rows) > PAGE else None)
 
 

@@ -3,12 +3,10 @@
 -- name: list
 -- A page of the user's albums, the newest first: how many files each has, its cover, and whether it holds a file.
 SELECT b.id, b.name, b.description, b.created_at,
-       (SELECT count(*) FROM album_assets m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored'
-         WHERE m.album_id = b.id) AS count,
-       coalesce((SELECT a.id FROM album_assets m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored'
-                  WHERE m.album_id = b.id AND m.asset_id = b.cover_id),
-                (SELECT a.id FROM album_assets m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored'
-                  WHERE m.album_id = b.id ORDER BY m.position, m.asset_id LIMIT 1)) AS cover_id,
+       (SELECT count(*) FROM album_assets m WHERE m.album_id = b.id) AS count,
+       coalesce((SELECT m.asset_id FROM album_assets m WHERE m.album_id = b.id AND m.asset_id = b.cover_id),
+                (SELECT m.asset_id FROM album_assets m WHERE m.album_id = b.id
+                  ORDER BY m.position, m.asset_id LIMIT 1)) AS cover_id,
        EXISTS (SELECT FROM album_assets m WHERE m.album_id = b.id AND m.asset_id = :asset_id::uuid) AS holds
   FROM albums b
  WHERE b.user_id = app_user_id() AND (:album_id::uuid IS NULL OR b.id = :album_id)
@@ -35,9 +33,8 @@ UPDATE albums
  WHERE id = :album_id AND user_id = app_user_id();
 
 -- name: holds
--- Whether an album holds a stored file.
-SELECT EXISTS (SELECT FROM album_assets m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored'
-                WHERE m.album_id = :album_id AND m.asset_id = :asset_id);
+-- Whether an album holds a file.
+SELECT EXISTS (SELECT FROM album_assets m WHERE m.album_id = :album_id AND m.asset_id = :asset_id);
 
 -- name: delete
 -- Deletes an album; its files stay.
@@ -45,15 +42,17 @@ DELETE FROM albums WHERE id = :album_id AND user_id = app_user_id() RETURNING id
 
 -- name: pictures
 -- A page of an album's files in its order, after a place in it.
-SELECT m.position, a.id, a.kind, a.content_type, a.width, a.height, a.bytes, a.filename, a.placeholder,
+WITH page AS MATERIALIZED (
+  SELECT m.position, m.asset_id FROM album_assets m
+   WHERE m.album_id = :album_id
+     AND (:after::uuid IS NULL
+          OR (m.position, m.asset_id) > (SELECT p.position, p.asset_id FROM album_assets p
+                                          WHERE p.album_id = :album_id AND p.asset_id = :after))
+   ORDER BY m.position, m.asset_id LIMIT :limit)
+SELECT a.id, a.kind, a.content_type, a.width, a.height, a.bytes, a.filename, a.placeholder,
        a.duration_seconds, a.generation_id, g.prompt
-  FROM album_assets m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored'
-  LEFT JOIN generations g ON g.id = a.generation_id
- WHERE m.album_id = :album_id
-   AND (:after::uuid IS NULL
-        OR (m.position, m.asset_id) > (SELECT p.position, p.asset_id FROM album_assets p
-                                        WHERE p.album_id = :album_id AND p.asset_id = :after))
- ORDER BY m.position, m.asset_id LIMIT :limit;
+  FROM page m JOIN assets a ON a.id = m.asset_id LEFT JOIN generations g ON g.id = a.generation_id
+ ORDER BY m.position, m.asset_id;
 
 -- name: count_pictures
 -- How many files an album has, and how many of these are in it already.

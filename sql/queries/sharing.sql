@@ -9,8 +9,9 @@ SELECT s.id, s.kind, s.title, s.token_hash, s.album_id, s.session_id, s.download
        shown.count, shown.cover_id
   FROM shares s
  CROSS JOIN LATERAL (
-       SELECT count(*) AS count, (array_agg(a.id ORDER BY m.position, m.asset_id))[1] AS cover_id
-         FROM share_pictures m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored' WHERE m.share_id = s.id) AS shown
+       SELECT (SELECT count(*) FROM share_pictures m WHERE m.share_id = s.id) AS count,
+              (SELECT m.asset_id FROM share_pictures m WHERE m.share_id = s.id
+                ORDER BY m.position, m.asset_id LIMIT 1) AS cover_id) AS shown
  WHERE s.user_id = app_user_id() AND (:share_id::uuid IS NULL OR s.id = :share_id)
    AND (:before::uuid IS NULL OR s.id < :before)
  ORDER BY s.id DESC LIMIT :limit;
@@ -99,19 +100,21 @@ UPDATE shares SET last_used_at = now() WHERE id = :share_id;
 
 -- name: pictures
 -- A page of what a link shows, in its order, after one of its files.
+WITH page AS MATERIALIZED (
+  SELECT m.position, m.asset_id FROM share_pictures m
+   WHERE m.share_id = :share_id
+     AND (:after::uuid IS NULL
+          OR (m.position, m.asset_id) > (SELECT p.position, p.asset_id FROM share_pictures p
+                                          WHERE p.share_id = :share_id AND p.asset_id = :after))
+   ORDER BY m.position, m.asset_id LIMIT :limit)
 SELECT a.id, a.kind, a.content_type, a.width, a.height, a.bytes, a.placeholder, a.duration_seconds, g.prompt
-  FROM share_pictures m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored' AND a.user_id = :user_id
+  FROM page m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored' AND a.user_id = :user_id
   LEFT JOIN generations g ON g.id = a.generation_id
- WHERE m.share_id = :share_id
-   AND (:after::uuid IS NULL
-        OR (m.position, m.asset_id) > (SELECT p.position, p.asset_id FROM share_pictures p
-                                        WHERE p.share_id = :share_id AND p.asset_id = :after))
- ORDER BY m.position, m.asset_id LIMIT :limit;
+ ORDER BY m.position, m.asset_id;
 
 -- name: count_pictures
 -- How many files a link shows.
-SELECT count(*) FROM share_pictures m JOIN assets a ON a.id = m.asset_id AND a.status = 'stored' AND a.user_id = :user_id
- WHERE m.share_id = :share_id;
+SELECT count(*) FROM share_pictures WHERE share_id = :share_id;
 
 -- name: picture
 -- One file that a link shows: its place among them, and those before and behind it.
@@ -119,10 +122,9 @@ SELECT a.id, a.kind, a.content_type, a.width, a.height, a.bytes, a.placeholder, 
        g.negative_prompt, g.style, g.seed, g.model, place.number, place.total, place.previous, place.next
   FROM (SELECT m.asset_id, row_number() OVER places AS number, count(*) OVER () AS total,
                lag(m.asset_id) OVER places AS previous, lead(m.asset_id) OVER places AS next
-          FROM share_pictures m JOIN assets f ON f.id = m.asset_id AND f.status = 'stored' AND f.user_id = :user_id
-         WHERE m.share_id = :share_id
+          FROM share_pictures m WHERE m.share_id = :share_id
         WINDOW places AS (ORDER BY m.position, m.asset_id)) AS place
-  JOIN assets a ON a.id = place.asset_id
+  JOIN assets a ON a.id = place.asset_id AND a.status = 'stored' AND a.user_id = :user_id
   LEFT JOIN generations g ON g.id = a.generation_id
  WHERE place.asset_id = :asset_id;
 
