@@ -4,6 +4,7 @@ import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
+import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
@@ -287,6 +288,8 @@ export class GalleryView extends HTMLElement {
     clear: () => this.#selection.clear(),
     favorite: () => this.#favorite(),
     compare: () => this.#compare(),
+    album: () => this.#openSharing("album"),
+    share: () => this.#openSharing("share"),
     delete: () => this.#delete(this.#selection.ids),
     filters: () => this.#openFilters(),
     "close-filters": () => slot(this, "filters").close(),
@@ -354,6 +357,14 @@ export class GalleryView extends HTMLElement {
       await call("POST", "/pictures/favorites", { asset_ids: ids, on })
       for (const picture of shown) picture.favorite = on
       this.#say(on ? "Marked as favourites." : "No favourites any more.")
+    } catch (error) {
+      this.#say(error.message, true)
+    }
+  }
+
+  async #openSharing(name) {
+    try {
+      await openSharing(name, { assets: this.#selection.ids }, this.dataset.sharing)
     } catch (error) {
       this.#say(error.message, true)
     }
