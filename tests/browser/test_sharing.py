@@ -99,7 +99,8 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
             phone = await stranger.open(link.removeprefix(product.url))
             await expect(phone.get_by_role("heading", level=1)).to_have_text("Sea")
             await expect(phone.locator(".shared-tile img")).to_have_count(2)
-            await phone.wait_for_function("[...document.images].every((each) => each.naturalWidth > 0)")
+            for each in await phone.locator(".shared-tile img").all():
+                await expect(each).not_to_have_js_property("naturalWidth", 0)
             found += await complaints_about(phone, "a shared album")
             await phone.set_viewport_size(PHONE)
             await shot(phone, "stranger")
@@ -128,6 +129,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
             # All links, with their last use; revoked at the second press.
             await page.goto(f"{product.url}/shares")
             await expect(page.locator("share-row")).to_contain_text("last used")
+            await expect(page.get_by_role("button", name="Change")).to_have_css("border-radius", "10px")
             found += await complaints_about(page, "/shares")
             await shot(page, "shares")
             await page.get_by_role("button", name="Revoke").click()

@@ -5,7 +5,7 @@ import { copyText, setFlag } from "../helpers/dom.js"
 import { parse } from "../rendering.js"
 
 const OFFERED = ["favorite", "copy-prompt", "copy-link", "reveal", "remove"]
-const OFFERED_TO_MAKERS = ["share", "album"]
+const OFFERED_IF_MINE = ["share", "album"]
 
 export class GalleryPicture extends HTMLElement {
   /** The finished file as the viewer shows it. */
@@ -52,7 +52,7 @@ export class GalleryPicture extends HTMLElement {
 
   /** Whether the lightbox offers an action for it. */
   offers(action) {
-    if (OFFERED_TO_MAKERS.includes(action)) return this.isMine
+    if (OFFERED_IF_MINE.includes(action)) return this.isMine
     return OFFERED.includes(action) && (action !== "reveal" || "generation" in this.dataset)
   }
 
