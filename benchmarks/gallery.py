@@ -35,8 +35,8 @@ from tests.support.people import make_session, make_user, run_sql
 FEW, MANY = 10_000, 100_000
 ROUNDS = 15
 MOST_MS = 50.0
-# "Flat" is what the noise of these machines allows to be told from it; a millisecond is noise here.
-FLAT, NOISE_MS = 1.3, 1.0
+# "Flat" is what the noise of these machines allows to be told from it; two milliseconds are noise here.
+FLAT, NOISE_MS = 1.3, 2.0
 FILES, FILE_BYTES = 1_000, 300_000
 MOST_MEMORY = 20_000_000
 MOST_NODES = 800
@@ -230,8 +230,10 @@ def _zip() -> list[Measurement]:
             f"a zip of {FILES:,} files of {FILE_BYTES // 1000} kB", f"{int(grown) / 1e6:.1f} MB of memory", "≤ 20 MB",
             int(grown) <= MOST_MEMORY, f"{float(seconds):.1f} s",
         ),
-        Measurement("what `unzip -t` says of it", tested.stdout.strip().partition(".zip")[0][-40:] or "–", "no errors",
-                    tested.returncode == 0),
+        Measurement(
+            "what `unzip -t` says of it", "no errors" if tested.returncode == 0 else tested.stdout.strip()[-60:],
+            "no errors", tested.returncode == 0,
+        ),
     ]  # fmt: skip
 
 

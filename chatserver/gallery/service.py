@@ -52,9 +52,7 @@ async def chunk(
     days = await _days(tx, wanted, pictures, zone)
     if newer is not None:
         return PicturesChunk(pictures=pictures, newer=more, older=True, days=days)
-    beyond = bool(before) and bool(
-        await _ids(tx, wanted, newer=max([*shown, time_bounds.preceding(before or BEFORE_ALL)]), limit=1)
-    )
+    beyond = bool(before and shown) and bool(await _ids(tx, wanted, newer=shown[0], limit=1))
     return PicturesChunk(pictures=pictures, newer=beyond, older=more, days=days)
 
 
@@ -102,7 +100,8 @@ async def months(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, today
     if not oldest:
         return []
     firsts = _months_between(_day_of(oldest[0], zone), today)
-    counted = await _counts(tx, wanted, [_first_id_of(first, zone) for first in firsts])
+    following = (firsts[-1] + timedelta(days=32)).replace(day=1)
+    counted = await _counts(tx, wanted, [_first_id_of(first, zone) for first in [*firsts, following]])
     found = [MonthCount(first, counted[place]) for place, first in enumerate(firsts, start=1) if counted[place]]
     return found[::-1]
 

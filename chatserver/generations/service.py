@@ -206,9 +206,10 @@ async def history(tx: Transaction, query: HistoryQuery) -> History:
 
 async def _found_by_words(tx: Transaction, words: str, favorite: bool | None, where: dict[str, Any]) -> list[Row]:
     filters = {name: where[name] for name in ("kind", "status", "session_id")} | {"favorite": favorite}
-    return await tx.fetch_all(
-        "generations.found_by_words", q=words, filters=filters, before=where["before"], limit=where["limit"]
+    found = await tx.fetch_all(
+        "generations.ids_by_words", q=words, filters=filters, before=where["before"], limit=where["limit"]
     )
+    return await tx.fetch_all("generations.own_by_ids", generation_ids=[row["id"] for row in found])
 
 
 async def _creator_membership(tx: Transaction, session_id: str) -> Membership:

@@ -264,14 +264,16 @@ SELECT g.*, false AS credit_returned, extract(epoch FROM g.eta_at - clock_timest
    AND (:before::uuid IS NULL OR f.generation_id < :before)
  ORDER BY f.generation_id DESC LIMIT :limit;
 
--- name: found_by_words
--- Those of them whose prompt has all of the words, each as the beginning of one.
+-- name: ids_by_words
+-- The ids of those of them whose prompt has all of the words, each as the beginning of one.
+SELECT my_prompts(:q::text, :filters::jsonb, :before::uuid, :limit::integer) AS id;
+
+-- name: own_by_ids
+-- Some of them by their ids, the newest first.
 SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id AND e.action = 'release')
          AS credit_returned,
        extract(epoch FROM g.eta_at - clock_timestamp())::float8 AS eta_seconds
-  FROM generations g
- WHERE g.id IN (SELECT my_prompts(:q::text, :filters::jsonb, :before::uuid, :limit::integer)) AND g.user_id = app_user_id()
- ORDER BY g.id DESC;
+  FROM generations g WHERE g.id = ANY(:generation_ids::uuid[]) AND g.user_id = app_user_id() ORDER BY g.id DESC;
 
 -- name: assets_of
 -- The stored files of these generations.

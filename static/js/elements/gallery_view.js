@@ -103,8 +103,8 @@ export class GalleryView extends HTMLElement {
     this.#keepingPlace(() => {
       if (end === "older") this.#append(nodes)
       else this.#prepend(nodes)
+      this.#shorten(end)
     })
-    this.#keepingPlace(() => this.#shorten(end))
     this.#adopt()
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))

@@ -118,7 +118,6 @@ export class PictureViewer extends HTMLElement {
   #showLarger() {
     const popover = slot(this, "larger")
     const sizes = document.querySelector("picture-menu [data-slot=sizes]").cloneNode(true)
-    if (!sizes) return // the gallery has no session to make it in
     showLargerSizes(sizes, this.#card.dataset)
     popover.replaceChildren(sizes)
     popover.showPopover()
