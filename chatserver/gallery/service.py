@@ -28,7 +28,7 @@ from chatserver.gallery.models import (
 from chatserver.generations.models import Generation
 
 # Pictures that are fetched at once: more than a screen shows.
-CHUNK = 40
+CHUNK = 32
 # Those of which a page that is open asks whether they have changed: more than it keeps.
 STATE = 240
 # Pictures of one selection.

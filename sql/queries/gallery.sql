@@ -16,7 +16,7 @@ SELECT a.*, coalesce(g.prompt, a.filename) AS prompt, a.user_id = app_user_id() 
 SELECT place, number FROM my_picture_counts(:filters::jsonb, :bounds::uuid[]);
 
 -- name: choices
--- Each model, style, longer side and session of one's own pictures, with how many there are.
+-- Each model, style, longer side and session of one's own newest 50,000 pictures, with how many there are.
 SELECT * FROM my_picture_choices();
 
 -- name: titles

@@ -16,6 +16,8 @@ const PLACE_AFTER_MS = 250
 const DELETED_AT_ONCE = 50
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
+const nextTask = () => new Promise((resolve) => setTimeout(resolve))
+
 export class GalleryView extends HTMLElement {
   #selection = null
   #anchor = null
@@ -96,16 +98,20 @@ export class GalleryView extends HTMLElement {
     const beyond = end === "older" ? pictures.at(-1) : pictures[0]
     const name = end === "older" ? "before" : "newer"
     const fresh = await this.#fetch({ [name]: beyond.dataset.asset })
-    this.#busy = false
-    if (!fresh) return false
+    if (!fresh) {
+      this.#busy = false
+      return false
+    }
     const nodes = [...fresh.children]
     slot(this, end).hidden = !fresh.dataset[end]
-    this.#keepingPlace(() => {
-      if (end === "older") this.#append(nodes)
-      else this.#prepend(nodes)
-      this.#shorten(end)
-    })
+    // What is put below moves nothing; the rest is done in tasks of their own, so that scrolling goes on between them.
+    if (end === "older") this.#append(nodes)
+    else this.#keepingPlace(() => this.#prepend(nodes))
+    await nextTask()
+    this.#keepingPlace(() => this.#shorten(end))
+    await nextTask()
     this.#adopt()
+    this.#busy = false
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
     return nodes.length > 0
