@@ -1,13 +1,24 @@
 """What strangers see by a link, and what they no longer see: every address, every way in which a link ends."""
 
+import contextlib
 import io
 import re
 import zipfile
+from types import SimpleNamespace
+from unittest import mock
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
 
 from chatserver import ids, users
+from chatserver.config import Config
+from chatserver.errors import NotFound
 from chatserver.privacy import erasure
+from chatserver.sharing.pages import visits as visit_pages
+from chatserver.users import passwords
+from chatserver.web import templating
+from chatserver.web.forms import Form
 from tests.provenance import readers
 from tests.sharing.visitors import PROMPT, SEED, Gallery, Visitor
 from tests.support.people import run_sql
@@ -309,6 +320,43 @@ async def test_a_password_is_asked_once_per_browser_and_stands_in_no_address(gal
     assert (await stranger.opens(f"{link['path']}/part-1.zip")).status == 404
     await gallery.ada.call("PATCH", f"/shares/{link['id']}", {"password": ""})
     assert "Canarytitle" in (await stranger.opens(link["path"])).text
+
+
+async def test_a_guess_takes_one_check_whatever_is_wrong_with_the_link(gallery, product, monkeypatch):
+    """As long for a link that is not there, has ended or has no password as for a wrong password."""
+    checked = []
+
+    async def matches(password_hash, password):
+        checked.append(password)
+        return await passwords.matching(password_hash, password) is not None
+
+    monkeypatch.setattr(visit_pages.passwords, "matches", matches)
+    locked, open_one = await gallery.shares_all(password="open sesame"), await gallery.shares_all()
+    ended = await gallery.shares_all(password="open sesame")
+    await revoke(gallery, ended)
+    app = Starlette(routes=visit_pages.PAGES)
+    app.state.chatserver = SimpleNamespace(database=gallery.database)
+    app.state.site = templating.open_site(Config(), "a test's key")
+    for path, expected in (
+        (locked["path"], 422),
+        (ended["path"], 404),
+        ("/s/" + "A" * 32, 404),
+        (open_one["path"], 303),
+    ):
+        checked.clear()
+        assert await _guess(app, path) == expected
+        assert checked == ["a guess"], path
+
+
+async def _guess(app, path):
+    """The status of a guess, by the handler itself: this process counts its checks."""
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"accept", b"application/json")], "app": app}
+    request = Request(scope | {"query_string": b"", "path_params": {"token": path.removeprefix("/s/")}, "state": {}})
+    request.state.viewer = None
+    form = Form({"password": "a guess"})
+    with mock.patch.object(visit_pages.forms, "read", mock.AsyncMock(return_value=form)), contextlib.suppress(NotFound):
+        return (await visit_pages.give_password(request)).status_code
+    return 404
 
 
 async def test_guesses_are_slowed_for_a_link_that_is_there_as_for_one_that_is_not(gallery, stranger):
