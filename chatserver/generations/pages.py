@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chatserver import ids, messages
+from chatserver.errors import NotFound
 from chatserver.generations import service as generations
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
@@ -62,10 +63,17 @@ def _batches(made: Sequence[Generation]) -> list[list[Generation]]:
 
 
 async def locate(request: Request) -> Response:
-    """Redirects to a generation in its session: the page opens a picture that is done, and shows the message otherwise."""
+    """Redirects to a generation in its session: the page opens a picture that is done, and shows the message otherwise.
+
+    What somebody had made in a session that they have left is in their gallery.
+    """
     database, viewer = _state(request).database, require_viewer(request)
     generation_id = ids.parse(request.path_params["generation_id"])
-    generation = await database.run_as(viewer.id, generations.find, generation_id)
+    try:
+        generation = await database.run_as(viewer.id, generations.find, generation_id)
+    except NotFound:
+        asset_id = await database.run_as(viewer.id, generations.own_file, generation_id)
+        return RedirectResponse(f"/gallery?at={asset_id}", status_code=303)
     message = await database.run_as(viewer.id, messages.find, generation.message_id)
     place = templating.dom_id(generation if generation.status == "done" else message)
     return RedirectResponse(f"/sessions/{message.session_id}#{place}", status_code=303)

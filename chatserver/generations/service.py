@@ -166,6 +166,15 @@ async def find(tx: Transaction, generation_id: str) -> Generation:
     raise NotFound  # its message was deleted
 
 
+async def own_file(tx: Transaction, generation_id: str) -> str:
+    """The id of the file of a generation, wherever it was made; NotFound where it has none that the user may see."""
+    rows = await tx.fetch_all("generations.assets_of", generation_ids=[generation_id])
+    if not rows:
+        raise NotFound
+    file_id: str = rows[0]["id"]
+    return file_id
+
+
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of one's own generations to show."""
 

@@ -92,7 +92,7 @@ async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way
     assert (await ada.credits(session))["image"]["left"] == 7
 
 
-async def test_a_guest_sent_away_keeps_what_they_had_made_and_sees_nothing_of_the_others(ada, bob, chat):
+async def test_a_guest_sent_away_keeps_what_they_had_made_and_sees_nothing_of_the_others(product, ada, bob, chat):
     session, _, generation = chat
     room = await ada.joins(session)
     other = (await room.sees_ended(await room.generates("a boat", width=64, height=64)))["generations"][0]
@@ -101,6 +101,10 @@ async def test_a_guest_sent_away_keeps_what_they_had_made_and_sees_nothing_of_th
     assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 200
     assert (await bob.fetch(other["assets"][0]["url"]))[0] == 404
     assert [each["id"] for each in (await bob.call("GET", "/generations"))["generations"]] == [generation["id"]]
+    asker = await Asker(product, bob).signs_in()
+    page = await asker.browser.visit(f"/generations/{generation['id']}")
+    assert page.path == f"/gallery?at={generation['assets'][0]['id']}", page
+    await asker.client.close()
     await bob.call("DELETE", f"/assets/{generation['assets'][0]['id']}")
     assert (await bob.fetch(generation["assets"][0]["url"]))[0] == 404
     assert (await bob.call("GET", "/generations"))["generations"] == []

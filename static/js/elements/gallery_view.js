@@ -194,12 +194,14 @@ export class GalleryView extends HTMLElement {
 
   #refresh = async () => {
     const pictures = this.#pictures
-    if (document.hidden || this.#busy || !pictures.length) return
+    if (document.hidden || this.#busy || this.#leaving.size) return
     const query = new URLSearchParams(this.dataset.query)
-    query.set("from", pictures.at(-1).dataset.asset)
+    if (pictures.length) query.set("from", pictures.at(-1).dataset.asset)
     const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
     if (!answer?.ok) return
     const { asset_ids: ids, favorites, complete } = await answer.json()
+    if (!this.list) return ids.length && location.reload() // the first of them
+    if (!pictures.length) return
     const [there, marked] = [new Set(ids), new Set(favorites)]
     const newest = pictures[0].dataset.asset
     this.#keepingPlace(() => {
