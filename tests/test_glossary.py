@@ -51,8 +51,13 @@ def words(name):
 
 def has_word(name, word):
     """Whether the word, of one part or several, is among the parts of a name."""
-    parts, wanted = words(name), words(word)
-    return any(parts[at : at + len(wanted)] == wanted for at in range(len(parts)))
+    return joined(word) in joined(name)
+
+
+@cache
+def joined(name):
+    """`httpFrame` is `_http_frame_`."""
+    return f"_{'_'.join(words(name))}_"
 
 
 def python_names(path):
@@ -82,6 +87,18 @@ def all_names():
     return found
 
 
+@cache
+def functions():
+    """(path, name) of each function of the package and of the tests."""
+    return [
+        (path.relative_to(ROOT).as_posix(), node.name)
+        for path in PYTHON
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+@cache
 def functions_of(node):
     return {
         child.name: [argument.arg for argument in (*child.args.posonlyargs, *child.args.args, *child.args.kwonlyargs)]
@@ -97,10 +114,12 @@ def is_property(node):
     )
 
 
+@cache
 def bases_of(node):
     return {ast.unparse(base).rpartition(".")[2] for base in node.bases}
 
 
+@cache
 def related(name):
     """Groups of classes that define a method: those that inherit from, or have the whole form of, one another."""
     groups = []
@@ -205,15 +224,8 @@ def test_a_retired_word_is_no_module(word):
 
 @pytest.mark.parametrize("word", retired("function"))
 def test_a_retired_word_is_no_function_and_no_query(word):
-    trees = [(path, tree_of(path)) for path in PYTHON]
-    functions = [
-        (path.relative_to(ROOT).as_posix(), node.name)
-        for path, tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
     queries = [(path.relative_to(ROOT).as_posix(), name) for path in QUERIES for name in query_names(path)]
-    assert [(path, name) for path, name in [*functions, *queries] if name.lstrip("_") == word] == []
+    assert [(path, name) for path, name in [*functions(), *queries] if name.lstrip("_") == word] == []
 
 
 @pytest.mark.parametrize("word", retired("log event"))

@@ -138,9 +138,9 @@ class ImageProcessor:
         finally:
             self._waiting[kind] -= 1
 
-    async def _run(self, task: msgspec.Struct, result: type[Result], seconds: float = DEADLINE_SECONDS) -> Result:
+    async def _run(self, task: msgspec.Struct, result: type[Result], seconds: float | None = None) -> Result:
         try:
-            answer = await self._answer(msgspec.msgpack.encode(task), seconds)
+            answer = await self._answer(msgspec.msgpack.encode(task), seconds or DEADLINE_SECONDS)
         except TaskFailed as failure:
             raise _error(failure) from None
         except (ChildDied, TimeoutError) as error:
