@@ -158,7 +158,7 @@ async def test_long_names_titles_prompts_and_codes_of_errors_fit_on_every_page(p
         await page.locator('[data-action="menu"]').first.click()
         await expect(page.locator(".picture-menu:popover-open")).to_be_visible()
         assert await misfits(page) == []
-        for path in ("/sessions", "/history", "/settings", f"/invite/{code}", "/plans"):
+        for path in ("/sessions", "/history", "/gallery", "/settings", f"/invite/{code}", "/plans"):
             await page.goto(product.url + path)
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})
