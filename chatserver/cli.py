@@ -25,12 +25,14 @@ from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.runtime import logs, tables
 from chatserver.sessions import cli as sessions_cli
+from chatserver.styles import cli as styles_cli
 from chatserver.users import cli as users_cli
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
+app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
 app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")
 app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")

@@ -25,7 +25,7 @@ LAYERS = [
     {"edge", "state"},
     {"api"},
     {"web"},
-    {"users", "plans", "credits"},
+    {"users", "plans", "credits", "styles"},
     {"sessions"},
     {"messages"},
     {"assets"},
@@ -42,6 +42,7 @@ LAYERS = [
 FEATURES = (
     "users",
     "plans",
+    "styles",
     "credits",
     "sessions",
     "messages",

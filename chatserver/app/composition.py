@@ -70,6 +70,7 @@ from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChan
 from chatserver.sharing import pages as sharing_pages
 from chatserver.sharing import routes as sharing_routes
 from chatserver.state import State
+from chatserver.styles import pages as style_pages
 from chatserver.text import confusables
 from chatserver.uploads import routes as upload_routes
 from chatserver.users import pages as user_pages
@@ -269,6 +270,7 @@ PAGES = [
     *message_pages.PAGES,
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
+    *style_pages.ROUTES,
     *album_pages.PAGES,
     *sharing_pages.PAGES,
     *gallery_pages.PAGES,

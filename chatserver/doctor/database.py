@@ -23,7 +23,7 @@ SELECT rolname FROM pg_roles
 _OPEN_TABLES = """
 SELECT relname::text FROM pg_class
  WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT (relrowsecurity AND relforcerowsecurity)
-   AND relname NOT IN ('schema_migrations', 'session_config')
+   AND relname NOT IN ('schema_migrations', 'session_config', 'styles')
  ORDER BY relname
 """
 

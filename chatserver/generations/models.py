@@ -11,7 +11,7 @@ from chatserver.assets.models import Asset
 from chatserver.database import Row
 from chatserver.generations.provider_limits import Permit
 from chatserver.providers.base import Kind, Task
-from chatserver.providers.recipe import Change, Enlargement, Recipe
+from chatserver.providers.recipe import Change, Enlargement, Recipe, styled
 
 GenerationStatus = Literal["queued", "model-loading", "rendering", "done", "failed", "cancelled"]
 
@@ -74,7 +74,8 @@ class Generation(Struct, frozen=True, kw_only=True):
     """One picture or clip being made. `number` counts in the message from 1; `parent_id` is what it is a version of.
 
     `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`.
-    `enlargement` says how a larger version of a picture came about.
+    `enlargement` says how a larger version of a picture came about. `style_before`, `style_after` and
+    `style_without` are the words that its style puts around the prompt, and leaves out.
     """
 
     id: str
@@ -95,6 +96,9 @@ class Generation(Struct, frozen=True, kw_only=True):
     change: Literal["variation", "edit"] | None
     strength: float | None
     enlargement: Literal["redrawn", "enlarged"] | None
+    style_before: str | None
+    style_after: str | None
+    style_without: str | None
     model: str
     provider: str
     error: GenerationFault | None
@@ -103,6 +107,11 @@ class Generation(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     parent_id: str | None
     assets: tuple[Asset, ...]
+
+    @property
+    def sent_prompt(self) -> str:
+        """The whole prompt that is sent."""
+        return styled(self.prompt, self.style, self.style_before, self.style_after)
 
     @classmethod
     def from_row(cls, row: Row, assets: Sequence[Asset]) -> "Generation":
@@ -139,6 +148,9 @@ class Generation(Struct, frozen=True, kw_only=True):
             change=None,
             strength=None,
             enlargement=None,
+            style_before=None,
+            style_after=None,
+            style_without=None,
             model="",
             provider="",
             error=None,

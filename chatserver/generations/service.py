@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from chatserver import credits, ids, messages, sessions
+from chatserver import credits, ids, messages, sessions, styles
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, TooManyWaiting
 from chatserver.generations import cancellation
@@ -49,7 +49,7 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     repeated = await messages.find_repeated(tx, membership, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
-    recipes = check(request, membership)
+    recipes = await _in_style(tx, check(request, membership))
     choice = _choice(choices, recipes[0].change or request.kind)
     await _check_source(tx, session_id, recipes[0].source_asset_id)
     await _require_place(tx, membership, len(recipes))
@@ -255,6 +255,15 @@ async def _find(tx: Transaction, generation_id: str) -> Row:
     if row is None:
         raise NotFound
     return row
+
+
+async def _in_style(tx: Transaction, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+    """The recipes with the words of their style, where it is one of the list."""
+    style = await styles.find(tx, recipes[0].style) if recipes[0].style else None
+    if style is None:
+        return recipes
+    words = {"style_before": style.before, "style_after": style.after, "style_without": style.without}
+    return tuple(structs.replace(recipe, style=style.name, **words) for recipe in recipes)
 
 
 async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from chatserver.plans.models import Plan
 from chatserver.providers.recipe import LARGEST_CLIP
 from chatserver.sessions.models import Session
+from chatserver.styles.models import Style
 
-STYLES = ("photo", "watercolour", "oil", "ink", "pixel", "poster", "neon")
 RATIOS = ((1, 1), (3, 2), (2, 3), (4, 3), (3, 4), (16, 9), (9, 16))
 MOST_COUNT = 4
 
@@ -26,7 +26,8 @@ _BRIEF = "Message, or @assistant to ask"
 class SettingChoice(Struct, frozen=True, kw_only=True):
     """One radio button. `chip` is what the chip shows while it is chosen; `plan` names the plan that allows it.
 
-    `picture` is the static file that shows a style. A size `beyond_clips` is offered for pictures only.
+    `picture` is the static file that shows a style, or `sample` the address of one that the
+    operator added. A size `beyond_clips` is offered for pictures only.
     """
 
     value: str
@@ -37,6 +38,7 @@ class SettingChoice(Struct, frozen=True, kw_only=True):
     title: str = ""
     plan: str = ""
     picture: str = ""
+    sample: str = ""
     beyond_clips: bool = False
 
 
@@ -76,8 +78,17 @@ class Composer(Struct, frozen=True, kw_only=True):
     plans_url: str | None
 
 
-def prepare(session: Session, plan: Plan, offered: Sequence[Plan], viewer_id: str, *, can_improve: bool) -> Composer:
-    """The composer of a session on `plan`, for one of its members; `offered` are the plans on offer, in their order."""
+def prepare(
+    session: Session,
+    plan: Plan,
+    offered: Sequence[Plan],
+    viewer_id: str,
+    *,
+    can_improve: bool,
+    styles: Sequence[Style] = (),
+) -> Composer:
+    """The composer of a session on `plan`, for one of its members; `offered` are the plans on offer, in their order,
+    and `styles` the operator's."""
     owner = session.owner_id == viewer_id
     return Composer(
         plan_name=plan.name,
@@ -89,7 +100,7 @@ def prepare(session: Session, plan: Plan, offered: Sequence[Plan], viewer_id: st
         among=_AMONG,
         brief=_BRIEF,
         size=str(plan.max_size),
-        styles=_styles(),
+        styles=_styles(styles),
         ratios=tuple(_ratio(across, down) for across, down in RATIOS),
         sizes=_sizes(plan, offered),
         counts=tuple(_count(count, plan, offered) for count in range(1, MOST_COUNT + 1)),
@@ -98,13 +109,21 @@ def prepare(session: Session, plan: Plan, offered: Sequence[Plan], viewer_id: st
     )
 
 
-def _styles() -> tuple[SettingChoice, ...]:
-    return (_style("", "No style", "Style"), *(_style(style, style.capitalize()) for style in STYLES))
+def _styles(styles: Sequence[Style]) -> tuple[SettingChoice, ...]:
+    none = SettingChoice(value="", label="No style", chip="Style", checked=True, picture="styles/none.webp")
+    return (none, *map(_style, styles))
 
 
-def _style(value: str, label: str, chip: str = "") -> SettingChoice:
-    picture = f"styles/{value or 'none'}.webp"
-    return SettingChoice(value=value, label=label, chip=chip or label, checked=not value, picture=picture)
+def _style(style: Style) -> SettingChoice:
+    label = style.name[:1].upper() + style.name[1:]
+    return SettingChoice(
+        value=style.name,
+        label=label,
+        chip=label,
+        checked=False,
+        picture=f"styles/{style.name}.webp",
+        sample=f"/style-samples/{style.digest}.webp" if style.digest else "",
+    )
 
 
 def _ratio(across: int, down: int) -> RatioChoice:

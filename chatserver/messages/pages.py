@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from chatserver import ids, messages, plans, sessions, users
+from chatserver import ids, messages, plans, sessions, styles, users
 from chatserver.assets import pictures
 from chatserver.assets import service as assets
 from chatserver.assets.pictures import PicturesPage
@@ -23,6 +23,7 @@ from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
 from chatserver.sessions.models import Session, SessionSummary
 from chatserver.state import State
+from chatserver.styles.models import Style
 from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
 from chatserver.web.site import site_of
@@ -47,6 +48,7 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     stats: StatsChanged
     pictures: PicturesPage
     preferences: Preferences
+    styles: list[Style]
 
 
 class OlderPage(Struct, frozen=True):
@@ -71,6 +73,7 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
         stats=stats[session_id],
         pictures=await pictures.list_of_session(tx, session_id),
         preferences=await users.preferences(tx, viewer_id),
+        styles=await styles.list_styles(tx),
     )
 
 
@@ -99,7 +102,9 @@ async def show_session(request: Request) -> Response:
         return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
     context = {
         **{field: getattr(page, field) for field in page.__struct_fields__},
-        "composer": composer.prepare(page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model),
+        "composer": composer.prepare(
+            page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model, styles=page.styles
+        ),
         "enlarging": enlarging(model_choices(state.providers)),
         "pending": rendering.pending(),
         "examples": examples,

@@ -19,12 +19,19 @@ Change = Literal["variation", "edit"]
 Enlargement = Literal["redrawn", "enlarged"]
 
 
+def styled(prompt: str, style: str | None, before: str | None, after: str | None) -> str:
+    """A prompt with the words of its style around it."""
+    if style and before is None and after is None:
+        return f"{prompt}, {style} style"
+    return ", ".join(filter(None, (" ".join(filter(None, (before, prompt))), after)))
+
+
 class Recipe(Struct, frozen=True, kw_only=True):
     """What to make, with which seed. Sizes in pixels; None leaves a setting to the model.
 
     `source_asset_id` is the stored picture that this one changes; its bytes travel beside the recipe. `change` is None where
     there is no source. `strength` is the share of the source that a variation may change, 0 to 1. `enlargement` marks a
-    larger version of a finished picture.
+    larger version of a finished picture. `style_before`, `style_after` and `style_without` are the words of the style.
     """
 
     prompt: str
@@ -39,6 +46,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     change: Change | None = None
     strength: float | None = None
     enlargement: Enlargement | None = None
+    style_before: str | None = None
+    style_after: str | None = None
+    style_without: str | None = None
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Recipe":
@@ -47,5 +57,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     @property
     def styled_prompt(self) -> str:
-        """The prompt with its style as one phrase, for models that take no style."""
-        return f"{self.prompt}, {self.style} style" if self.style else self.prompt
+        """The whole prompt that is sent: with the words of its style, or with its name where no list has it."""
+        return styled(self.prompt, self.style, self.style_before, self.style_after)
+
+    @property
+    def styled_negative_prompt(self) -> str | None:
+        """All that is to be left out, with what its style leaves out."""
+        return ", ".join(filter(None, (self.negative_prompt, self.style_without))) or None

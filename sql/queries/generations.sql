@@ -4,9 +4,9 @@
 -- A new generation, queued.
 INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
                          seed, width, height, steps, guidance, source_asset_id, change, strength,
-                         enlargement, provider, model)
+                         enlargement, style_before, style_after, style_without, provider, model)
 VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
-        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :enlargement, :provider, :model);
+        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :enlargement, :style_before, :style_after, :style_without, :provider, :model);
 
 -- name: find
 -- One generation.
@@ -319,5 +319,6 @@ DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 -- name: export
 -- A page of a user's generations, for the export.
 SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
-       source_asset_id, change, strength, enlargement, model, provider, error_code, created_at, finished_at
+       source_asset_id, change, strength, enlargement, style_before, style_after,
+       style_without, model, provider, error_code, created_at, finished_at
   FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;

@@ -9,7 +9,7 @@ from chatserver import ids
 from tests.support import people
 
 # Everybody may read the plans; the migrations' own table is for the owner alone.
-NOBODYS = {"session_config", "schema_migrations"}
+NOBODYS = {"session_config", "styles", "schema_migrations"}
 ROLES = ("chatserver_web", "chatserver_worker")
 
 # One row of Ada's in every table that the web role can touch; a table that is missing here fails the tests below.

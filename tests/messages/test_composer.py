@@ -3,15 +3,17 @@
 from chatserver.messages import composer
 from chatserver.messages.composer import Composer
 from chatserver.plans.models import Plan
+from chatserver.styles.models import Style
 from tests.web.test_page_templates import ADA, draw, plan, session
 
+STYLES = (Style(name="ink", before="ink drawing of"), Style(name="gouache", after="matte", digest="ab" * 16))
 LITE = plan(id="lite", name="Flash Lite", max_size=512, max_count=1)
 FLASH = plan(id="flash", name="Flash", max_size=768, max_count=2)
 PRO = plan(id="pro", name="Pro", max_size=1024, max_count=4)
 
 
 def prepared(own: Plan, *offered: Plan, viewer_id: str = ADA.id) -> Composer:
-    return composer.prepare(session(), own, offered, viewer_id, can_improve=True)
+    return composer.prepare(session(), own, offered, viewer_id, can_improve=True, styles=STYLES)
 
 
 def test_what_a_larger_plan_allows_is_shown_with_its_name() -> None:
@@ -62,7 +64,7 @@ def test_only_the_owner_is_led_to_the_plans() -> None:
 
 def test_the_template_draws_every_choice_and_sells_what_the_plan_lacks() -> None:
     text = draw("messages/_composer.html", composer=prepared(LITE, LITE, FLASH, PRO))
-    assert text.count('type="radio"') == 8 + 7 + 1 + 1
+    assert text.count('type="radio"') == 3 + 7 + 1 + 1
     assert text.count('class="choice choice--sold" href="/plans?session=') == 2 + 3
     assert text.count("disabled") == 0
     assert "Only the owner" not in text
@@ -76,3 +78,11 @@ def test_to_a_guest_they_are_shown_and_lead_nowhere() -> None:
     assert text.count("Only the owner of this session can switch to a larger plan.") == 2
     whole = draw("messages/_composer.html", composer=prepared(PRO, PRO, viewer_id="a guest"))
     assert "Only the owner" not in whole
+
+
+def test_a_style_of_the_operators_shows_its_own_sample() -> None:
+    none, ink, gouache = prepared(LITE).styles
+    assert (none.value, none.checked, ink.label, gouache.label) == ("", True, "Ink", "Gouache")
+    text = draw("messages/_composer.html", composer=prepared(LITE))
+    assert f'src="/style-samples/{"ab" * 16}.webp"' in text
+    assert "styles/ink.webp" in text

@@ -164,7 +164,7 @@ def _arguments(pipe: Any, request: RenderRequest, on_step: Callable[..., dict[st
     width, height = (_rounded(side, pipe) for side in (recipe.width, recipe.height))
     arguments = {
         "prompt": recipe.styled_prompt,
-        "negative_prompt": recipe.negative_prompt,
+        "negative_prompt": recipe.styled_negative_prompt,
         "width": width,
         "height": height,
         "num_inference_steps": request.steps,

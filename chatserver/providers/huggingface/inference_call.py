@@ -226,7 +226,7 @@ def parameters(request: ProviderRequest) -> dict[str, Any]:
     """The settings under the names of Hugging Face's task schema, without those that the request leaves open."""
     size = {} if request.kind == "video" else {"width": request.recipe.width, "height": request.recipe.height}
     settings = {
-        "negative_prompt": request.recipe.negative_prompt,
+        "negative_prompt": request.recipe.styled_negative_prompt,
         **size,
         "num_inference_steps": request.recipe.steps,
         "guidance_scale": request.recipe.guidance,

@@ -57,7 +57,7 @@ def _picture(request: PaintRequest) -> Iterator[PaintEvent]:
 
 def _new(recipe: Recipe) -> tuple[Scene, list[Layer]]:
     """Every layer, then as many passes of the brush as the steps allow, then the finish."""
-    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    brief = _brief(recipe)
     scene = stage.scene_of(brief, recipe.seed, recipe.width, recipe.height)
     layers = compositions.layers_of(scene)
     brushes = compositions.brushes(scene, _brush_count(layers, recipe))
@@ -69,13 +69,18 @@ def _changed(recipe: Recipe, source: Array) -> tuple[Scene, list[Layer]]:
     if recipe.enlargement == "enlarged":
         # Enlarged, and nothing else.
         recipe = msgspec.structs.replace(recipe, strength=0.0)
-    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    brief = _brief(recipe)
     if recipe.change == "edit" and not redrawing.is_understood(brief):
         raise InstructionNotUnderstood
     scene = redrawing.scene_of(brief, recipe, source)
     layers = redrawing.layers_of(scene, recipe, source)
     brushes = compositions.brushes(scene, _brush_count(layers, recipe))
     return scene, [*layers, *brushes, redrawing.finished(recipe, source)]
+
+
+def _brief(recipe: Recipe) -> reading.Brief:
+    manner = " ".join(filter(None, (recipe.style_before, recipe.style_after)))
+    return reading.read(recipe.prompt, recipe.negative_prompt, recipe.style, manner)
 
 
 def _brush_count(layers: list[Layer], recipe: Recipe) -> int:
@@ -91,7 +96,7 @@ def _grouped(plan: list[Layer], steps: int | None) -> list[list[Layer]]:
 
 def _film(request: PaintRequest) -> Iterator[PaintEvent]:
     recipe = request.recipe
-    brief = reading.read(recipe.prompt, recipe.negative_prompt, recipe.style)
+    brief = _brief(recipe)
     film = filming.Film(brief, recipe.seed, recipe.width, recipe.height)
     yield PaintStarted(film.steps)
     preview = Preview()

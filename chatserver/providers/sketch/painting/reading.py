@@ -62,8 +62,11 @@ class Brief(Struct, frozen=True, kw_only=True):
     unwanted: frozenset[str]
 
 
-def read(prompt: str, negative: str | None = None, style: str | None = None) -> Brief:
-    """The parsed prompt. What the negative prompt names is left out, whatever the prompt says."""
+def read(prompt: str, negative: str | None = None, style: str | None = None, manner: str = "") -> Brief:
+    """The parsed prompt. What the negative prompt names is left out, whatever the prompt says.
+
+    `manner` are the words of a style: they say how it is painted, and not what.
+    """
     said = _words(f"{prompt} {style or ''}")
     unwanted = _meant(_words(negative or ""), words.SCENES, words.HOURS, words.WEATHERS, words.FIGURES, words.TONES)
     figures = _all(said, words.FIGURES) - unwanted
@@ -76,8 +79,10 @@ def read(prompt: str, negative: str | None = None, style: str | None = None) -> 
         figures=figures,
         colours=_ordered(said, words.COLOURS),
         blooms=_ordered(said, words.BLOOMS),
-        tones=_all(said, words.TONES) - unwanted,
-        style=_first(_words(style or ""), words.CHOSEN_STYLES, unwanted) or _first(said, words.STYLES, unwanted),
+        tones=(_all(said, words.TONES) | _all(_words(manner), words.TONES)) - unwanted,
+        style=_first(_words(style or ""), words.CHOSEN_STYLES, unwanted)
+        or _first(_words(manner), words.MANNERS, unwanted)
+        or _first(said, words.STYLES, unwanted),
         unwanted=unwanted,
     )
 

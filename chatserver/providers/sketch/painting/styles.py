@@ -110,6 +110,16 @@ def neon(picture: Array, scene: Scene) -> Array:
     return np.asarray(np.clip(night + glow + lines * mix(light, rgb("#ffffff"), 0.35), 0, 1) * corners(scene, 0.2))
 
 
+def comic(picture: Array, scene: Scene) -> Array:
+    """Black outlines around flat, strong colours."""
+    flat = image_of(curve(simplified(picture, scene, 0.005), 1.25))
+    few = flat.quantize(20, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    colours = np.asarray(few, dtype=np.float32) / 255
+    strong = mix(luminance(colours)[..., None], colours, 1.35)
+    lines = np.clip(edges(picture, scene) * 1.6, 0, 1)[..., None]
+    return mix(np.clip(strong, 0, 1), rgb("#14121a"), lines)
+
+
 STYLES: dict[str | None, Finish] = {
     None: default,
     "photo": photo,
@@ -120,4 +130,5 @@ STYLES: dict[str | None, Finish] = {
     "pixel": pixel,
     "poster": poster,
     "neon": neon,
+    "comic": comic,
 }

@@ -123,4 +123,6 @@ STYLES: dict[str, str] = {
     "photo": "photo photograph photography photorealistic realistic cinematic dslr film",
 }
 # A style that is chosen, not described: in a prompt "neon" is about lights, as in "night city in neon".
-CHOSEN_STYLES: dict[str, str] = {**STYLES, "neon": "neon"}
+CHOSEN_STYLES: dict[str, str] = {**STYLES, "neon": "neon synthwave", "comic": "comic comics cartoon manga"}
+# Words of a style that the operator describes: those of "neon" may only be about colours there.
+MANNERS: dict[str, str] = {**STYLES, "comic": "comic comics cartoon manga"}

@@ -1,0 +1,80 @@
+"""`chatserver styles …`: the operator lists, adds and removes styles of pictures."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from chatserver import config, styles
+from chatserver.database import command_line
+from chatserver.imaging.processor import ImageProcessor
+from chatserver.providers.base import Finished, ProviderRequest
+from chatserver.providers.recipe import Recipe
+from chatserver.providers.sketch.provider import Sketch
+from chatserver.runtime import tables
+from chatserver.styles.models import Style
+from chatserver.styles.service import check
+
+# What every sample shows, as the built-in painter paints it.
+PROMPT, SEED, SIDE = "a harbour with sailing boats and a lighthouse at sunset", 11, 256
+
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def group(context: typer.Context) -> None:
+    """Show the styles (also `list`)."""
+    if context.invoked_subcommand is None:
+        list_styles()
+
+
+@app.command("list")
+def list_styles() -> None:
+    """Every style, with the words that it puts around a prompt."""
+    columns = ("name", "before", "after", "leave out")
+    found = command_line.run(styles.list_styles)
+    tables.show(columns, [(each.name, each.before, each.after, each.without) for each in found])
+
+
+@app.command("add")
+def add_style(
+    name: Annotated[str, typer.Argument(help="Its name, as people choose it.")],
+    before: Annotated[str, typer.Option(help="Words before the prompt.")] = "",
+    after: Annotated[str, typer.Option(help="Words after the prompt.")] = "",
+    without: Annotated[str, typer.Option(help="Words to leave out.")] = "",
+) -> None:
+    """Add a style, or replace the one of this name. The built-in painter paints its sample, as far as it can."""
+    style = check(Style(name=name, before=before, after=after, without=without))
+    command_line.run(styles.add, style, asyncio.run(_sample(style)))
+    list_styles()
+
+
+@app.command("remove")
+def remove_style(name: str) -> None:
+    """Remove a style. Pictures that were made with it stay as they are."""
+    command_line.run(styles.remove, name)
+    list_styles()
+
+
+async def _sample(style: Style) -> bytes:
+    recipe = Recipe(
+        prompt=PROMPT,
+        style=style.name,
+        style_before=style.before,
+        style_after=style.after,
+        seed=SEED,
+        width=SIDE,
+        height=SIDE,
+    )
+    painter, pictures = Sketch(config.load()), ImageProcessor(1)
+    try:
+        steps = [
+            step
+            async for step in painter.generate(ProviderRequest(generation_id="sample", kind="image", recipe=recipe))
+        ]
+        finished = steps[-1]
+        assert isinstance(finished, Finished)
+        return (await pictures.verify_upload(finished.data)).thumbnail
+    finally:
+        await painter.close()
+        await pictures.close()

@@ -1,0 +1,20 @@
+"""The samples of the styles that the operator added."""
+
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chatserver.state import State
+from chatserver.styles import service
+
+
+async def show_sample(request: Request) -> Response:
+    """A sample, which never changes under its address."""
+    state = cast(State, request.app.state.chatserver)
+    data = await state.database.run_system(service.sample, request.path_params["digest"])
+    return Response(data, media_type="image/webp", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+ROUTES = [Route("/style-samples/{digest}.webp", show_sample)]
