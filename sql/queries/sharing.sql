@@ -49,7 +49,7 @@ RETURNING asset_id;
 INSERT INTO share_assets (share_id, asset_id, position)
 SELECT :share_id, a.id, row_number() OVER (ORDER BY a.id)
   FROM assets a
- WHERE a.session_id = :session_id AND a.user_id = app_user_id() AND a.status = 'stored'
+ WHERE a.session_id = :session_id AND a.user_id = app_user_id() AND a.status = 'stored' AND a.origin = 'generation'
  ORDER BY a.id LIMIT :most
 RETURNING asset_id;
 

@@ -19,6 +19,7 @@ from chatserver.sharing.pages import visits as visit_pages
 from chatserver.users import passwords
 from chatserver.web import templating
 from chatserver.web.forms import Form
+from tests.imaging import samples
 from tests.provenance import readers
 from tests.sharing.visitors import PROMPT, SEED, Gallery, Visitor
 from tests.support.people import run_sql
@@ -103,6 +104,28 @@ async def test_the_zip_has_the_copies_of_what_the_link_shows_and_its_length_is_k
             assert archive.read(name) == (await stranger.opens(f"{link['path']}/{asset_id}/{name}")).body
     for part in ("2", "0", "01", "1000", "x", "-1"):
         assert (await stranger.opens(f"{link['path']}/part-{part}.zip")).status == 404, part
+
+
+async def test_an_upload_is_shared_as_a_copy_without_its_name_and_without_any_metadata(gallery, stranger, tmp_path):
+    address = f"{gallery.product.url}/api/v1/sessions/{gallery.session['id']}/uploads?client_id=u&name=canaryname.png"
+    headers = {"Authorization": f"Bearer {gallery.ada.token}", "Content-Type": "image/png"}
+    async with stranger.client.post(address, data=samples.noise("PNG"), headers=headers) as answer:
+        assert answer.status == 201, await answer.text()
+        asset_id = re.findall(r'"id":"([^"]+)"', await answer.text())[0]
+    link = await gallery.shares(kind="picture", asset_ids=[asset_id], prompts=True)
+    path = f"{link['path']}/{asset_id}"
+    assert "canaryname" not in (await stranger.opens(path)).text
+    stem = f"{path}/picture-{asset_id[-8:]}"
+    for address in (f"{stem}.png", f"{stem}.jpg", f"{path}/1024.webp", f"{link['path']}/part-1.zip"):
+        shown = await stranger.opens(address)
+        assert shown.status == 200, address
+        assert "canaryname" not in str(shown.headers) and b"canaryname" not in shown.body, address
+    # Nobody shares what they brought along by sharing what they made.
+    for follow in (False, True):
+        whole = await gallery.shares(kind="session", session_id=gallery.session["id"], follow=follow)
+        assert (await stranger.opens(f"{whole['path']}/{gallery.pictures[0]}/1024.webp")).status == 200
+        assert (await stranger.opens(f"{whole['path']}/{asset_id}/1024.webp")).status == 404, follow
+    assert "Prompt" not in str(await readers.exiftool((await stranger.opens(f"{stem}.png")).body, tmp_path))
 
 
 async def test_only_the_files_of_the_link_and_only_under_their_names(gallery, stranger):
