@@ -124,7 +124,7 @@ async def test_each_chip_opens_its_choices_above_it_and_shows_what_was_chosen(pr
             assert await page.evaluate(STANDING, setting) == STANDS, setting
             await page.keyboard.press("Escape")
         # The pictures of the styles came when they were first shown.
-        assert len(asked) == 8
+        assert len(asked) == 17
         shown = [await request.response() for request in asked]
         assert {each.headers["cache-control"] for each in shown if each} == {"public, max-age=31536000, immutable"}
 

@@ -1,9 +1,9 @@
-"""A finished picture is made larger: what will happen is said before it is asked for, and the version shows its size."""
+"""Styles are chosen by their pictures, and finished pictures are made larger, saying beforehand how."""
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.support.browser import signed_in
+from tests.support.browser import ask_for_pictures, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -43,3 +43,25 @@ async def test_a_picture_is_made_larger_from_its_menu_and_from_the_lightbox(page
     # The largest that the plan allows is no further step.
     await page.locator(".tile__open:visible").click()
     await expect(page.locator('.viewer [data-action="larger"]')).to_be_hidden()
+
+
+async def test_a_style_of_the_operators_is_chosen_by_its_picture_and_its_words_are_shown_with_the_result(
+    product, browser
+):
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await page.click('.composer__mode[data-mode="image"]')
+        await page.locator("[data-setting=style]").click()
+        choices = page.locator("#setting-style label")
+        await expect(choices).to_have_count(17)
+        await page.wait_for_function(
+            "() => [...document.querySelectorAll('#setting-style img')].every((each) => each.naturalWidth)"
+        )
+        await choices.filter(has_text="Woodblock").click()
+        await ask_for_pictures(page, "a boat")
+        await page.locator(".tile__open").click(timeout=60_000)
+        panel = page.locator(".viewer__panel:visible")
+        sent = "woodblock print of a boat, ukiyo-e, flat areas of colour, calm lines"
+        await expect(panel.get_by_text(sent)).to_be_visible()
