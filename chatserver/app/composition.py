@@ -72,6 +72,7 @@ from chatserver.sharing import routes as sharing_routes
 from chatserver.state import State
 from chatserver.styles import pages as style_pages
 from chatserver.text import confusables
+from chatserver.uploads import pages as upload_pages
 from chatserver.uploads import routes as upload_routes
 from chatserver.users import pages as user_pages
 from chatserver.users import request_identity
@@ -274,6 +275,7 @@ PAGES = [
     *album_pages.PAGES,
     *sharing_pages.PAGES,
     *gallery_pages.PAGES,
+    *upload_pages.PAGES,
     *verification_pages.PAGES,
 ]
 COMMANDS = [

@@ -1,5 +1,6 @@
 """The history of everything that somebody has had made, and the way from a picture to its place in a session."""
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from typing import Literal
@@ -13,6 +14,7 @@ from starlette.routing import Route
 from chatserver import ids, messages
 from chatserver.errors import NotFound
 from chatserver.generations import service as generations
+from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.state import State
@@ -79,6 +81,18 @@ async def locate(request: Request) -> Response:
     return RedirectResponse(f"/sessions/{message.session_id}#{place}", status_code=303)
 
 
+async def locate_asset(request: Request) -> Response:
+    """Redirects to a picture or clip in its session, or, where there is no such place, to the file itself."""
+    database, viewer = _state(request).database, require_viewer(request)
+    found = await database.run_as(viewer.id, sources.details, ids.parse(request.path_params["asset_id"]))
+    if found.generation is not None:
+        with contextlib.suppress(NotFound):  # it is theirs, in a session that they have left
+            message = await database.run_as(viewer.id, messages.find, found.generation.message_id)
+            place = f"/sessions/{message.session_id}#{templating.dom_id(found.generation)}"
+            return RedirectResponse(place, status_code=303)
+    return RedirectResponse(found.asset.url, status_code=303)
+
+
 def _filters(request: Request) -> Filters:
     given = {name: request.query_params.get(name, "") for name in Filters.__struct_fields__}
     try:
@@ -92,4 +106,8 @@ def _state(request: Request) -> State:
     return state
 
 
-PAGES = [Route("/history", show_history), Route("/generations/{generation_id}", locate)]
+PAGES = [
+    Route("/history", show_history),
+    Route("/generations/{generation_id}", locate),
+    Route("/assets/{asset_id}", locate_asset),
+]

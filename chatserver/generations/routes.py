@@ -3,11 +3,12 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.generations import deletion
+from chatserver.generations import deletion, sources
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
 from chatserver.generations.requests import CreateGeneration, Enlarge
+from chatserver.generations.sources import AssetDetails
 from chatserver.messages.models import Message
 
 
@@ -51,6 +52,10 @@ async def enlarge_generation(request: ApiRequest, body: Enlarge) -> GenerationAn
 
 async def delete_generation(request: ApiRequest) -> None:
     await request.state.database.run_system(deletion.delete, request.viewer.id, request.id("generation_id"))
+
+
+async def show_asset(request: ApiRequest) -> AssetDetails:
+    return await request.state.database.run_as(request.viewer.id, sources.details, request.id("asset_id"))
 
 
 async def delete_asset(request: ApiRequest) -> None:
@@ -103,6 +108,13 @@ ROUTES = [
         delete_generation,
         summary="Delete a picture or clip; its file goes at once, a credit in use comes back",
         status=204,
+    ),
+    Endpoint(
+        "GET",
+        "/assets/{asset_id}",
+        show_asset,
+        summary="A file, how it was made, from which picture, and what was made from it",
+        answer=AssetDetails,
     ),
     Endpoint("DELETE", "/assets/{asset_id}", delete_asset, summary="The same, by the id of its file", status=204),
     Endpoint(

@@ -4,12 +4,12 @@ A choice that the session's plan does not allow stays in sight: where an offered
 plan, and leads the owner to it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
 from chatserver.plans.models import Plan
-from chatserver.providers.recipe import LARGEST_CLIP
+from chatserver.providers.recipe import LARGEST_CLIP, Change
 from chatserver.sessions.models import Session
 from chatserver.styles.models import Style
 
@@ -56,7 +56,8 @@ class RatioChoice(Struct, frozen=True, kw_only=True):
 
 
 class Composer(Struct, frozen=True, kw_only=True):
-    """The composer of one session. `offers` are by kind what a larger plan gives in an hour.
+    """The composer of one session. `offers` are by kind what a larger plan gives in an hour; `refusals` say by change
+    why nothing here makes it, None where something does, and `source_refusal` why nothing here starts from a picture.
 
     `plans_url` is None for guests, who get no offers: only the owner can extend the session.
     """
@@ -65,6 +66,8 @@ class Composer(Struct, frozen=True, kw_only=True):
     max_count: int
     members: int
     can_improve: bool
+    refusals: Mapping[Change, str | None]
+    source_refusal: str | None
     placeholder: str
     alone: str
     among: str
@@ -86,15 +89,22 @@ def prepare(
     *,
     can_improve: bool,
     styles: Sequence[Style] = (),
+    change_refusals: Mapping[Change, str | None],
 ) -> Composer:
     """The composer of a session on `plan`, for one of its members; `offered` are the plans on offer, in their order,
-    and `styles` the operator's."""
+    and `styles` the operator's.
+
+    `change_refusals` say by change why nothing here makes it, None where something does.
+    """
+    reasons = list(change_refusals.values())
     owner = session.owner_id == viewer_id
     return Composer(
         plan_name=plan.name,
         max_count=plan.max_count,
         members=len(session.members),
         can_improve=can_improve,
+        refusals=change_refusals,
+        source_refusal=reasons[0] if all(reasons) else None,
         placeholder=_AMONG if len(session.members) > 1 else _ALONE,
         alone=_ALONE,
         among=_AMONG,

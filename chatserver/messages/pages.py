@@ -14,7 +14,7 @@ from chatserver.assets import service as assets
 from chatserver.assets.pictures import PicturesPage
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
-from chatserver.generations import examples
+from chatserver.generations import examples, sources
 from chatserver.generations.model_choice import enlarging, model_choices
 from chatserver.identity.viewer import require_viewer
 from chatserver.messages import composer, rendering
@@ -103,7 +103,13 @@ async def show_session(request: Request) -> Response:
     context = {
         **{field: getattr(page, field) for field in page.__struct_fields__},
         "composer": composer.prepare(
-            page.session, page.plan, page.plans, viewer.id, can_improve=state.chat.is_model, styles=page.styles
+            page.session,
+            page.plan,
+            page.plans,
+            viewer.id,
+            can_improve=state.chat.is_model,
+            styles=page.styles,
+            change_refusals=sources.refusals(state.providers),
         ),
         "enlarging": enlarging(model_choices(state.providers)),
         "pending": rendering.pending(),

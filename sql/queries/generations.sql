@@ -39,6 +39,12 @@ SELECT id, storage_key FROM assets
 -- The stored picture of a generation.
 SELECT id FROM assets WHERE generation_id = :generation_id AND kind = 'image' AND status = 'stored' LIMIT 1;
 
+-- name: results_of
+-- The finished pictures that were made from a picture, the newest first.
+SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
+  FROM generations g JOIN assets a ON a.generation_id = g.id AND a.status = 'stored'
+ WHERE g.source_asset_id = :asset_id ORDER BY g.id DESC LIMIT :limit;
+
 -- name: rights
 -- A user's relation to a generation: its requester, the owner of its session, or a member who only sees it. No row for
 -- others. As the worker role, since a member who has left may still delete their own.

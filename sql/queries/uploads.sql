@@ -2,7 +2,8 @@
 
 -- name: repeated
 -- The upload that this transaction's user made with this client_id in this session.
-SELECT * FROM assets
+SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
+  FROM assets a
  WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id AND status <> 'deleted';
 
 -- name: count
@@ -24,7 +25,8 @@ UPDATE assets SET status = 'deleted' WHERE id = :asset_id AND status = 'staged';
 
 -- name: list
 -- Uploads of this transaction's user, the newest first: in one session where one is given.
-SELECT * FROM assets
+SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
+  FROM assets a
  WHERE user_id = app_user_id() AND origin = 'upload' AND status = 'stored'
    AND (:session_id::uuid IS NULL OR session_id = :session_id) AND (:before::uuid IS NULL OR id < :before)
  ORDER BY id DESC LIMIT :limit;

@@ -36,6 +36,7 @@ import "./accent.js"
 import "./notifications.js"
 import "./reading.js"
 import "./lightbox.js"
+import "./sources.js"
 
 guardViewer()
 installServiceWorker()

@@ -6,6 +6,7 @@ import pytest
 
 from chatserver.users.cli import _ban
 from tests.acceptance.test_deleted import CANARY, SMALL, file_store, files, nothing_is_wrong, rows
+from tests.imaging import samples
 from tests.support import product as products
 from tests.support.people import run_sql
 from tests.support.story import Refusal, sign_up
@@ -136,3 +137,26 @@ async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, t
         await ada.call("DELETE", f"/messages/{message['id']}")
         await chat.sees(lambda each: each["id"] == reply["id"] and each["status"] == "deleted")
         await chat.leaves()
+
+
+async def test_a_picture_whose_source_was_deleted_before_its_turn_says_so_and_gives_its_credit_back(slow_product):
+    eve = await sign_up(slow_product, "Eve")
+    session = await eve.buys("pro")
+    chat = await eve.joins(session)
+    source = (await eve.uploads(session, samples.picture("PNG", (64, 64))))["asset"]
+    running = [await chat.generates(f"slowly {number}", **SMALL) for number in range(2)]
+    waiting = await chat.generates("the same by night", source_asset_id=source["id"], change="edit", **SMALL)
+    await eve.call("DELETE", f"/assets/{source['id']}")
+    for message in running:
+        await eve.call("POST", f"/generations/{message['generations'][0]['id']}/cancel", {})
+    [ended] = (await chat.sees_ended(waiting))["generations"]
+    assert (ended["status"], ended["error"]["code"], ended["error"]["credit_returned"]) == (
+        "failed",
+        "source-gone",
+        True,
+    )
+    assert "was deleted" in ended["error"]["message"]
+    with pytest.raises(Refusal) as refused:
+        await chat.asks("generation.retry", generation_id=ended["id"])
+    assert refused.value.code == "conflict"
+    await chat.leaves()

@@ -87,6 +87,7 @@ QUERIES = {
     "GET /shares": {"before"},
     "GET /s/{token}": {"after"},
     "GET /s/{token}/{asset_id}/{filename}": {"download"},
+    "GET /sessions/{session_id}/sources": {"asset_id"},
     "GET /files/{asset_id}/{filename}": {"download", "expires", "signature", "by"},
 }
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "same-origin", "x-frame-options": "DENY"}
@@ -209,8 +210,8 @@ async def test_no_value_of_a_query_is_a_fault(asker, route, name):
             assert status == 400, (name, value, status)
             assert error["details"]["field"] == name
         elif error:
-            # Whose query is in order is told that there is no file.
-            fields = {name, "file"} if route.endswith("/uploads") else {name}
+            # The others of the query's fields, and the file, are asked for too.
+            fields = {name, "file", ""} if route.endswith("/uploads") else {name}
             assert error.get("details", {}).get("field", name) in fields, error
 
     await _all([check(value) for value in VALUES.values()])

@@ -13,7 +13,15 @@ PRO = plan(id="pro", name="Pro", max_size=1024, max_count=4)
 
 
 def prepared(own: Plan, *offered: Plan, viewer_id: str = ADA.id) -> Composer:
-    return composer.prepare(session(), own, offered, viewer_id, can_improve=True, styles=STYLES)
+    return composer.prepare(
+        session(),
+        own,
+        offered,
+        viewer_id,
+        can_improve=True,
+        styles=STYLES,
+        change_refusals={"variation": None, "edit": None},
+    )
 
 
 def test_what_a_larger_plan_allows_is_shown_with_its_name() -> None:

@@ -46,6 +46,16 @@ class ApiUser:
             async with client.get(self.product.url + path, headers=sent) as answer:
                 return answer.status, dict(answer.headers), await answer.read()
 
+    async def uploads(self, session: dict[str, Any], data: bytes) -> Any:
+        """Brings a picture into a session; the answer's JSON. Raises Refusal."""
+        address = f"{self.product.url}/api/v1/sessions/{session['id']}/uploads?client_id={uuid.uuid4()}"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with aiohttp.ClientSession(headers=headers) as client, client.post(address, data=data) as answer:
+            value = await answer.json()
+            if answer.status >= 400:
+                raise Refusal(answer.status, value)
+            return value
+
     async def buys(self, plan: str = "flash", title: str | None = None) -> dict[str, Any]:
         body = {"plan_id": plan} if title is None else {"plan_id": plan, "title": title}
         session: dict[str, Any] = (await self.call("POST", "/sessions", body))["session"]

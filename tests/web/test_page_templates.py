@@ -176,7 +176,12 @@ def test_the_rows_in_which_plans_differ_are_marked() -> None:
     rows = re.findall(r"<li( data-differs)?><svg.*?</svg><span>(.*?)</span></li>", landing())
     differing = {words for mark, words in rows if mark}
     assert differing == {"8 pictures an hour", "1 picture an hour", "up to 2 at once", "one at a time"}
-    assert {words for mark, words in rows if not mark} == {"1 clip an hour", "up to 768 × 768", "assistant included"}
+    assert {words for mark, words in rows if not mark} == {
+        "1 clip an hour",
+        "up to 768 × 768",
+        "20 uploads",
+        "assistant included",
+    }
 
 
 @pytest.mark.parametrize("viewer", [None, ADA])

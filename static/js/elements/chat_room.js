@@ -13,7 +13,6 @@ const SIDES = { sessions: WIDE, details: matchMedia("(min-width: 60rem)") }
 const RELOAD = new Set([4504, "viewer-changed"]) // the page is not for the person who is signed in now: fetch it again
 const CROWDED =
   "Too many tabs are open, yours or those of others behind your address. Close one, and this page connects by itself."
-const NO_FILES = "Files cannot be sent here. Describe in words what you want to see."
 const CLOSED = {
   4501: "You were signed out. Reload the page to sign in again.",
   4503: "This address may not open the session. Use the site's own address.",
@@ -35,7 +34,6 @@ export class ChatRoom extends HTMLElement {
     this.addEventListener("click", this.onClick)
     document.addEventListener("click", this.onDialogClick)
     document.addEventListener("keydown", this.onKeydown)
-    for (const type of ["dragover", "drop"]) this.addEventListener(type, this.onDrop)
     for (const [id, wide] of Object.entries(SIDES)) {
       const side = document.getElementById(id)
       side.addEventListener("beforetoggle", this.onToggle)
@@ -73,13 +71,6 @@ export class ChatRoom extends HTMLElement {
     if (open && type === "beforetoggle") return // the browser still has to note where the focus was
     for (const covered of this.querySelectorAll(":scope > :is(.bar, .room__main)")) covered.inert = open
     if (open) (side.querySelector("[aria-current]") ?? side.querySelector("button")).focus()
-  }
-
-  // By default the browser opens a dropped file in place of the page.
-  onDrop = (event) => {
-    if (!event.dataTransfer.types.includes("Files")) return
-    event.preventDefault()
-    if (event.type === "drop") bus.emit("toast", { kind: "files", text: NO_FILES })
   }
 
   onKeydown = (event) => {

@@ -19,7 +19,7 @@ const SLASH = /^\/(image|video)(?:\s+|$)/
 const KEYBOARD = matchMedia("(pointer: fine) and (hover: hover)")
 const HINT = "Enter sends · Shift+Enter breaks"
 const WAITS = "Another prompt waits for credits already. Edit or cancel it first."
-const NO_FILES = "Files cannot be sent here. Describe in words what you want to see."
+const NO_SOURCE = { source_asset_id: "", change: "", strength: "" }
 const LABELS = { text: "Message", image: "Describe the picture", video: "Describe the clip" }
 
 export class MessageComposer extends HTMLElement {
@@ -56,7 +56,6 @@ export class MessageComposer extends HTMLElement {
     this.form.addEventListener("input", this.onInput)
     this.field.addEventListener("compositionend", this.onInput)
     this.field.addEventListener("keydown", this.onKeydown)
-    this.field.addEventListener("paste", this.onPaste)
     this.#restore()
     // A link to a message leads there, and the cursor would lead away.
     // To focus lays the page out, which the other elements are still about to change.
@@ -116,14 +115,6 @@ export class MessageComposer extends HTMLElement {
     if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) this.#recall(event)
   }
 
-  // Formatted text is pasted as plain text. Files cannot be sent yet, and the composer says so.
-  onPaste = (event) => {
-    const { files, types } = event.clipboardData
-    if (!files.length || types.includes("text/plain")) return
-    event.preventDefault()
-    this.#showProblem(NO_FILES)
-  }
-
   onSubmit = (event) => {
     event.preventDefault()
     if (event.submitter?.dataset.does === "stop") return this.#stopAnswers()
@@ -150,7 +141,7 @@ export class MessageComposer extends HTMLElement {
     if (problems.length) this.#refuse(problems)
     else if (deferred) this.#defer(request)
     else {
-      this.#clear(request.prompt)
+      this.#clearPrompt(request)
       socket.send("generation.create", { client_id: newId(), ...request }).catch(() => {})
     }
   }
@@ -163,7 +154,13 @@ export class MessageComposer extends HTMLElement {
   #defer(request) {
     if (this.#deferred.value) return this.#refuse([WAITS])
     bus.emit("defer-prompt", { ...request, settings: this.#settings.values })
-    this.#clear(request.prompt)
+    this.#clearPrompt(request)
+  }
+
+  // The settings stay for the next prompt; which picture it is made from is said each time.
+  #clearPrompt({ prompt }) {
+    this.#settings.restore(NO_SOURCE)
+    this.#clear(prompt)
   }
 
   #quote() {
@@ -233,6 +230,7 @@ export class MessageComposer extends HTMLElement {
   }
 
   get #promptPlaceholder() {
+    if (this.mode === "image" && this.#settings.values.change === "edit") return "What should change?"
     return NARROW.matches ? LABELS[this.mode] : `${LABELS[this.mode]} you want to see`
   }
 
@@ -278,10 +276,11 @@ export class MessageComposer extends HTMLElement {
 
   // Alt+Up recalls the text that it replaces. With `send`, a prompt offered in the stream is sent at once, as one
   // picture.
-  #compose({ mode, text, settings, send }) {
+  #compose({ mode, text, settings, send, stays }) {
     if (text && this.#text) this.#drafts.addSent(this.#text)
     this.#settings.restore(settings)
-    this.#edit(mode, text)
+    if (stays) this.mode = this.mode // without the focus
+    else this.#edit(mode, text)
     if (!send) return
     this.#settings.set("count", "1")
     this.#show()
@@ -329,6 +328,7 @@ export class MessageComposer extends HTMLElement {
     if (command.type !== "message.create" && command.type !== "generation.create") return
     if (!this.#text) {
       this.field.value = command.text ?? command.prompt
+      this.#settings.restore(command) // its source is not among the settings any more
       this.mode = command.kind ?? "text"
     }
     this.#showProblem(message)

@@ -29,6 +29,7 @@ export class PictureMenu extends HTMLElement {
     slot(this, "links").replaceChildren(downloads)
     showLargerSizes(slot(this, "sizes"), card.dataset)
     setFlag(this.actions, "data-local-mine", card.isMine)
+    this.actions.dataset.kind = card.dataset.kind
     setText(slot(this, "remove"), `Delete this ${card.dataset.kind === "video" ? "clip" : "picture"}`)
     for (const each of this.actions.querySelectorAll("[data-own]")) each.hidden = !card.isMine
     this.actions.querySelector('[data-action="favorite"]').setAttribute("aria-pressed", String(card.favorite))
@@ -42,6 +43,11 @@ export class PictureMenu extends HTMLElement {
     this.#show(this.formats, button)
   }
 
+  /** The card whose file the menu is about. */
+  get card() {
+    return this.#card
+  }
+
   onClick = (event) => {
     const control = event.target.closest("[data-action], a")
     if (!control) return
@@ -49,7 +55,7 @@ export class PictureMenu extends HTMLElement {
     this.formats.hidePopover()
     if (control.dataset.action === "look-closer") this.#card.querySelector("a").click()
     else if (control.matches("[data-own]")) this.#share(control.dataset.action)
-    else if (control.dataset.action) this.#card.run(control.dataset.action, control)
+    else if (control.dataset.action && !control.dataset.use) this.#card.run(control.dataset.action, control)
   }
 
   #share(name) {

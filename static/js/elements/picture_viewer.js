@@ -1,5 +1,6 @@
 // <picture-viewer>: the lightbox. Shows a card's picture or clip uncropped, zooms pictures, and steps through all files
 // of the page. An entry of the history stands for it while it is open, so that Back closes it.
+import { call } from "../helpers/api.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { placeBeside } from "../helpers/placing.js"
@@ -31,6 +32,11 @@ export class PictureViewer extends HTMLElement {
     document.addEventListener("favorite-shown", () => this.#card && this.#showFavorite())
     document.addEventListener("pictures-changed", () => this.dialog.open && this.#showStrip())
     this.#showPanel(ROOMY.matches)
+  }
+
+  /** The card whose file is shown. */
+  get card() {
+    return this.#card
   }
 
   /** Shows a card's file, over the page. */
@@ -79,8 +85,9 @@ export class PictureViewer extends HTMLElement {
   onClick = (event) => {
     const control = event.target.closest("[data-action]")
     if (control?.dataset.action === "walk") return this.#show(document.getElementById(control.dataset.card))
-    if (control?.dataset.action === "enlarge") return this.#leaveFor(() => this.#card.run("enlarge", control))
-    if (control) this.#actions[control.dataset.action]?.()
+    if (!control || control.ariaDisabled === "true") return
+    if (control.dataset.action === "enlarge") return this.#leaveFor(() => this.#card.run("enlarge", control))
+    this.#actions[control.dataset.action]?.()
   }
 
   #keys = {
@@ -105,6 +112,7 @@ export class PictureViewer extends HTMLElement {
     favorite: () => this.#toggleFavorite(),
     panel: () => this.#showPanel(slot(this, "panel").hidden),
     larger: () => this.#showLarger(),
+    use: () => this.close(), // what it fills stands in the composer
     retry: () => this.#leaveFor(() => this.#card.run("retry")),
     "copy-prompt": () => this.#card.run("copy-prompt"),
     "copy-link": () => this.#card.run("copy-link"),
@@ -157,6 +165,7 @@ export class PictureViewer extends HTMLElement {
     this.#zoom.reset()
     this.#showFile(card.file)
     this.#showDetails(card)
+    this.#showRelated(card.dataset.asset)
     setFlag(this.dialog, "data-local-mine", card.isMine)
     for (const each of this.querySelectorAll("[data-own]")) each.hidden = !card.isMine
     this.#showStrip()
@@ -177,7 +186,7 @@ export class PictureViewer extends HTMLElement {
   // A card of the gallery has its details from the server.
   async #showDetails(card) {
     const details = await card.cloneDetails()
-    if (card === this.#card) slot(this, "panel").replaceChildren(...details)
+    if (card === this.#card) slot(this, "details").replaceChildren(...details)
   }
 
   #offer(card) {
@@ -232,6 +241,28 @@ export class PictureViewer extends HTMLElement {
     }
     if (hadFocus) strip.querySelector("[aria-current]").focus()
     strip.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "center" })
+  }
+
+  // What it was made from, and what was made from it, as far as whoever looks may see it.
+  async #showRelated(asset) {
+    for (const name of ["source", "results"]) this.#fillRelated(slot(this, name), [])
+    const found = await call("GET", `/assets/${asset}`).catch(() => null)
+    if (!found || this.#card.dataset.asset !== asset) return
+    this.#fillRelated(slot(this, "source"), found.source ? [found.source] : [])
+    this.#fillRelated(slot(this, "results"), found.results)
+  }
+
+  #fillRelated(place, assets) {
+    const links = assets.map(({ id, thumbnail_url: thumbnail, filename }) => {
+      const link = document.importNode(document.getElementById("viewer_related").content, true).firstElementChild
+      Object.assign(link, { href: `/assets/${id}`, ariaLabel: filename })
+      link.dataset.source = id
+      link.firstElementChild.src = thumbnail
+      return link
+    })
+    place.querySelectorAll("a").forEach((link) => link.remove())
+    place.append(...links)
+    place.hidden = links.length === 0
   }
 
   #thumbnail(card) {

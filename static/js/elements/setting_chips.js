@@ -3,10 +3,11 @@
 import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
-import { fieldProblem } from "../models/generation_request.js"
+import { CHANGES, fieldProblem } from "../models/generation_request.js"
 
 const TOUCH = matchMedia("(pointer: coarse)") // where focus in a text field covers half of the screen
 const TYPED = {
+  source_asset_id: () => "the picture",
   negative_prompt: (words) => `without ${words}`,
   seed: (number) => `seed ${number}`,
   steps: (number) => `${number} steps`,
@@ -26,6 +27,7 @@ export class SettingChips extends HTMLElement {
     const pixels = `${request.width} × ${request.height} pixels`
     const longest = String(Math.max(request.width, request.height))
     for (const chip of this.querySelectorAll("[data-label]")) this.#showChoice(chip, longest)
+    this.#showSource(this.querySelector('[data-setting="source"]'), request)
     for (const chip of this.querySelectorAll("[data-name]")) this.#showTyped(chip, request)
     for (const { value, parentElement } of this.querySelectorAll('[name="size"]')) {
       setFlag(parentElement, "data-local-chosen", value === longest)
@@ -88,6 +90,15 @@ export class SettingChips extends HTMLElement {
     chip.setAttribute("aria-label", `${label}: ${words === label ? "none" : words}`)
     setFlag(chip, "data-local-changed", !chosen.defaultChecked)
     chip.querySelector("rect")?.replaceWith(chosen.parentElement.querySelector("rect").cloneNode())
+  }
+
+  #showSource(chip, { source_asset_id: source, change }) {
+    const thumbnail = slot(chip, "source")
+    thumbnail.hidden = !source
+    if (source && chip.dataset.shown !== source) thumbnail.src = `/files/${source}/thumbnail.webp`
+    chip.dataset.shown = source ?? ""
+    setText(slot(chip, "chosen"), CHANGES[change] ?? "Picture")
+    setFlag(chip, "data-local-changed", source)
   }
 
   #showTyped(chip, request) {

@@ -31,13 +31,20 @@ export function generationRequest(kind, prompt, data) {
     const number = parseNumber(data.get(name) ?? "")
     if (number !== null) fields[name] = number
   }
+  if (kind === "image" && data.get("source_asset_id")) {
+    for (const name of ["source_asset_id", "change"]) fields[name] = data.get(name)
+    if (data.get("strength")) fields.strength = Number(data.get("strength"))
+  }
   return fields
 }
 
+/** What is done to a picture that another one starts from, as buttons and chips say it. */
+export const CHANGES = { variation: "Vary", edit: "Edit" }
+
 /** The text of the button: how many, and their price in credits. */
-export function priceLabel({ kind, count }, left) {
+export function priceLabel({ kind, count, change }, left) {
   const thing = kind === "video" ? "clip" : count
-  return `Create ${thing} · ${count} of ${left} ${left === 1 ? "credit" : "credits"}`
+  return `${CHANGES[change] ?? "Create"} ${thing} · ${count} of ${left} ${left === 1 ? "credit" : "credits"}`
 }
 
 /** Everything that prevents a request, in words; missing credits excepted, as they come back by themselves. */
@@ -56,7 +63,7 @@ export function problems(request, { expired, mayGenerate, balance, maxCount, pla
 
 /** What is wrong with what was typed as one setting, or an empty string. */
 export function fieldProblem(name, value) {
-  if (name === "negative_prompt") return textProblem("What to leave out", value ?? "")
+  if (!NUMBERS[name]) return textProblem("What to leave out", value ?? "")
   const [what, least, most, fraction] = NUMBERS[name]
   const inRange = value >= least && value <= most && (fraction || Number.isInteger(value))
   if (value === undefined || inRange) return ""

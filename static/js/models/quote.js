@@ -33,6 +33,7 @@ export class Quote {
   }
 }
 
-function noun({ kind }) {
+function noun({ kind, change }) {
+  if (change === "edit") return "change"
   return kind === "video" ? "clip" : "picture"
 }

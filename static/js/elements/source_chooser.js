@@ -1,0 +1,191 @@
+// <source-chooser>: the popover of the composer's picture. It uploads files, lets a picture be chosen, says what is
+// done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps. It is loaded
+// apart from the page, whose events it sends by way of sources.js.
+import { call } from "../helpers/api.js"
+import { setFlag, slot } from "../helpers/dom.js"
+import { newId } from "../helpers/ids.js"
+import { parse } from "../rendering.js"
+
+const MOST_BYTES = 10 * 1024 * 1024
+const OWN_FILE = /\/files\/([0-9a-f-]{36})\//
+const OF_A_PHONE = /\.hei[cf]$/i
+
+export class SourceChooser extends HTMLElement {
+  #asked = 0
+
+  connectedCallback() {
+    this.addEventListener("click", this.onClick)
+    this.addEventListener("change", this.onChange)
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("click", this.onClick)
+    this.removeEventListener("change", this.onChange)
+  }
+
+  /** Shows what there is to choose from, as it is now. */
+  async fill() {
+    const asked = ++this.#asked
+    const { source, change, strength } = this.#chosen
+    const answer = await fetch(`${location.pathname}/sources?${new URLSearchParams({ asset_id: source })}`)
+    const body = answer.ok ? parse(await answer.text()) : null
+    if (asked !== this.#asked) return
+    if (!body) return source ? this.#lose() : this.hidePopover()
+    this.replaceChildren(...body.childNodes)
+    this.#mark("source-change", change)
+    this.#mark("source-strength", strength)
+    this.#showStrengths(change)
+  }
+
+  /** Takes what was pasted or dropped; `address` is that of a picture of the page, which need not be uploaded. */
+  offer({ files, address }) {
+    if (this.dataset.refusal) return this.say(this.dataset.refusal)
+    const known = OWN_FILE.exec(address)
+    if (known && address.startsWith(location.origin)) return this.#choose(known[1])
+    const picture = [...files].find(({ type, name }) => type.startsWith("image/") || OF_A_PHONE.test(name))
+    if (!picture) return this.say("That is no picture. PNG, JPEG and WebP can be uploaded.")
+    this.#upload(picture)
+  }
+
+  /** Fills the composer from a picture of any session: `use` is variation, edit, prompt, seed or everything. */
+  async use({ use, asset }) {
+    const found = await call("GET", `/assets/${asset}`).catch(({ message }) => this.say(message))
+    if (found && (found.generation || NEED_NO_GENERATION.has(use))) FILLINGS[use]?.(found, this)
+  }
+
+  onClick = (event) => {
+    if (event.target.type === "radio") event.stopPropagation() // it stays open: there are two things to choose
+    const button = event.target.closest("[data-action]")
+    const action = button?.dataset.action
+    if (action === "choose-file") slot(this, "file").click()
+    if (action === "take-photo") slot(this, "photo").click()
+    if (action === "choose-upload") this.#choose(button.dataset.asset)
+  }
+
+  onChange = (event) => {
+    const { name, value, type, files } = event.target
+    if (type === "file" && files[0]) this.#upload(files[0])
+    if (name === "source-change") this.#set({ change: value })
+    if (name === "source-strength") this.#set({ strength: value })
+    event.stopPropagation() // they are no fields of the prompt
+  }
+
+  /** Tells the page something. */
+  emit(name, event) {
+    this.dispatchEvent(new CustomEvent("source-event", { detail: [name, event] }))
+  }
+
+  /** Shows a line for a while. */
+  say(text) {
+    this.emit("toast", { kind: "files", text })
+  }
+
+  get #chosen() {
+    const { source_asset_id: source, change, strength } = this.closest("form").elements
+    return { source: source.value, change: change.value, strength: strength.value }
+  }
+
+  #set(fields) {
+    this.emit("compose", { settings: fields, stays: true })
+    if (fields.change) this.#showStrengths(fields.change)
+  }
+
+  #mark(name, value) {
+    const radio = this.querySelector(`[name="${name}"][value="${value}"]`)
+    if (radio) radio.checked = true
+  }
+
+  #showStrengths(change) {
+    const strengths = slot(this, "strengths")
+    if (strengths) strengths.hidden = change !== "variation"
+  }
+
+  // It was deleted, or is another person's.
+  #lose() {
+    this.emit("compose", { settings: source("", "") })
+    this.say("That picture is not there any more.")
+  }
+
+  async #choose(asset) {
+    if (this.matches(":popover-open")) this.hidePopover()
+    await this.use({ use: "source", asset })
+  }
+
+  async #upload(file) {
+    if (this.matches(":popover-open")) this.hidePopover()
+    if (file.size > MOST_BYTES) return this.say(`${file.name} has ${megabytes(file.size)} MB. At most 10 can be sent.`)
+    this.emit("compose", { mode: "image" })
+    setFlag(this, "data-local-busy", true)
+    this.say(`Uploading ${file.name} …`)
+    const taken = await send(file).catch(({ message }) => this.say(message))
+    setFlag(this, "data-local-busy", false)
+    if (!taken) return
+    this.emit("toast-withdrawn", "files")
+    takeAsSource({ asset: taken.asset }, this)
+  }
+}
+
+// Again where the line broke: the same client_id is taken once.
+async function send(file) {
+  const query = new URLSearchParams({ client_id: newId(), name: file.name })
+  const address = `/api/v1${location.pathname}/uploads?${query}`
+  const headers = { "Content-Type": "application/octet-stream" }
+  const post = () => fetch(address, { method: "POST", body: file, headers })
+  const answer = await post()
+    .catch(post)
+    .catch(() => null)
+  if (!answer) throw new Error("The picture could not be sent. Please try again.")
+  const value = await answer.json().catch(() => ({}))
+  if (!answer.ok) throw new Error(value.error?.message ?? "The picture could not be taken. Please try again.")
+  return value
+}
+
+const source = (asset, change) => ({ source_asset_id: asset, change, strength: "" })
+
+// A variation, unless only edits are on offer. What has been typed stays.
+function takeAsSource({ asset }, chooser) {
+  vary({ asset }, chooser.dataset.usual, chooser)
+}
+
+function vary({ asset, generation }, change, chooser) {
+  const settings = { ...source(asset.id, change), ...shape(asset) }
+  // What is edited keeps what it shows: the prompt says what is to change.
+  if (change === "edit" || !generation) return chooser.emit("compose", { mode: "image", settings })
+  const { prompt, style } = generation
+  chooser.emit("compose", { mode: "image", text: prompt, settings: { ...settings, style: style ?? "" } })
+}
+
+// The ratio on offer that is nearest to a picture's, and its longest side, where it is on offer.
+function shape({ width, height }) {
+  const ratios = [...document.querySelectorAll('[name="ratio"]')].map(({ value }) => value)
+  const distance = (ratio) => Math.abs(Math.log((ratio.split(":")[0] / ratio.split(":")[1]) * (height / width)))
+  const [ratio] = ratios.sort((one, other) => distance(one) - distance(other))
+  return { ratio, size: String(Math.max(width, height)) }
+}
+
+function everything({ asset, generation }, chooser) {
+  const { prompt, kind, style, seed, steps, guidance, negative_prompt: without } = generation
+  const { source_asset_id: from, change, strength } = generation
+  const typed = { style, seed, steps, guidance, negative_prompt: without, source_asset_id: from, change, strength }
+  const settings = Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, String(value ?? "")]))
+  chooser.emit("compose", { mode: kind, text: prompt, settings: { ...settings, ...shape(asset) } })
+}
+
+// What can be done with an upload, which has neither prompt nor seed.
+const NEED_NO_GENERATION = new Set(["source", "variation", "edit"])
+// By `use`, what is filled in from a picture's details.
+const FILLINGS = {
+  source: takeAsSource,
+  variation: (found, chooser) => vary(found, "variation", chooser),
+  edit: (found, chooser) => vary(found, "edit", chooser),
+  prompt: ({ generation }, chooser) => chooser.emit("compose", { mode: generation.kind, text: generation.prompt }),
+  seed: ({ generation: { kind, seed } }, chooser) =>
+    chooser.emit("compose", { mode: kind, settings: { seed: String(seed) } }),
+  everything,
+}
+
+function megabytes(bytes) {
+  return (bytes / 1024 ** 2).toFixed(1)
+}
+
+customElements.define("source-chooser", SourceChooser)
