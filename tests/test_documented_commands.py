@@ -42,6 +42,8 @@ INSTEAD = {
     "chatserver users ban EMAIL": "chatserver users ban guest@example.org",
     "chatserver providers pause huggingface": f"{HUGGINGFACE} chatserver providers pause huggingface",
     "chatserver providers resume huggingface": f"{HUGGINGFACE} chatserver providers resume huggingface",
+    # The commands run beside each other, and it has to be there.
+    "chatserver styles remove gouache": "chatserver styles add chalk --before chalk && chatserver styles remove chalk",
 }
 
 

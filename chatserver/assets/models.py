@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import Struct, field
 
 from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
@@ -16,7 +16,7 @@ class Asset(Struct, frozen=True, kw_only=True):
 
     `placeholder` is the base64 of a WebP of at most 24 pixels a side, drawn until the file has loaded; `hue` is that of most
     of its colour in OKLCH (0–359; None where it is grey); `origin`: whether it was made here or uploaded. `favorite` is the
-    viewer's own mark: it is absent in what goes to everyone in a session, whose sockets are told of their own marks.
+    viewer's own mark: it is false in what goes to everyone in a session, whose sockets are told of their own marks.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     download_url: str
     thumbnail_url: str
     placeholder: str
-    favorite: bool | UnsetType = UNSET
+    favorite: bool = False
     duration_seconds: float | None = None
     hue: int | None = None
     origin: Literal["generation", "upload"] = "generation"
@@ -63,7 +63,7 @@ class Asset(Struct, frozen=True, kw_only=True):
             download_url=f"{folder}/{filename}?download",
             thumbnail_url=f"{folder}/thumbnail.webp",
             placeholder=row["placeholder"],
-            favorite=row.get("is_favorite", UNSET),
+            favorite=row.get("is_favorite", False),
             duration_seconds=row["duration_seconds"],
             hue=row["hue"],
             origin=row["origin"],

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from chatserver.assets.models import Asset
 from chatserver.database import Row
@@ -33,7 +33,7 @@ class GalleryPicture(Struct, frozen=True, kw_only=True):
     @property
     def is_favorite(self) -> bool:
         """Whether it is a favourite of the viewer."""
-        return self.asset.favorite is not UNSET and bool(self.asset.favorite)
+        return self.asset.favorite
 
     @classmethod
     def from_row(cls, row: Row, day: date) -> "GalleryPicture":

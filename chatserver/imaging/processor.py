@@ -166,7 +166,7 @@ def _check_size(data: bytes) -> None:
 def _error(failure: TaskFailed) -> BadBytes:
     if failure.kind == "SizeMismatch":
         return NotAsOrdered(failure.message)
-    if failure.kind == "Unreadable":
+    if failure.kind in {"Unreadable", "UnknownFormat"}:
         return BadBytes(f"{BadBytes.__doc__} {failure.message}", details={"why": failure.message})
     log.warning("imaging.unexpected_failure", kind=failure.kind)
     return BadBytes()

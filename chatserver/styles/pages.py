@@ -11,10 +11,10 @@ from chatserver.styles import service
 
 
 async def show_sample(request: Request) -> Response:
-    """A sample, which never changes under its address."""
+    """A sample, which never changes under its address: its id is the digest of its bytes."""
     state = cast(State, request.app.state.chatserver)
-    data = await state.database.run_system(service.sample, request.path_params["digest"])
+    data = await state.database.run_system(service.sample, request.path_params["sample_id"])
     return Response(data, media_type="image/webp", headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
-ROUTES = [Route("/style-samples/{digest}.webp", show_sample)]
+ROUTES = [Route("/style-samples/{sample_id}.webp", show_sample)]

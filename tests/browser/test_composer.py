@@ -149,6 +149,7 @@ async def test_each_chip_opens_its_choices_above_it_and_shows_what_was_chosen(pr
         await page.keyboard.press("Enter")
         label = page.locator("#setting-style label", has=page.locator('[value="photo"]'))
         width = (await label.bounding_box() or {})["width"]
+        await expect(page.locator("#setting-style input:checked")).to_be_focused()
         await page.keyboard.press("ArrowRight")
         await expect(label.locator("input")).to_be_focused()
         # The radio button itself is not seen, and its choice keeps its size.

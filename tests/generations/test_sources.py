@@ -5,6 +5,7 @@ import pytest
 from chatserver import ids
 from chatserver.errors import NotFound
 from chatserver.generations import sources
+from chatserver.generations.model_choice import enlarging
 from chatserver.messages import composer
 from tests.generations.test_service import ask, bring_to, done_asset
 from tests.support.people import make_session, make_user, run_sql
@@ -15,6 +16,7 @@ class Provider:
     """Makes pictures, and these changes to them."""
 
     name = label = "p"
+    redraws = False
 
     def __init__(self, *changes):
         self.changes = changes
@@ -78,8 +80,8 @@ def test_what_no_provider_can_do_is_not_offered_and_its_reason_is_the_tooltip(ch
     drawn = draw("messages/_composer.html", composer=prepared)
     assert ('popovertarget="setting-source"' in drawn) is offered
     assert ('title="The model that makes pictures here cannot start from a picture."' in drawn) is not offered
-    menu = draw("generations/_menu.html", composer=prepared)
-    viewer = draw("generations/_viewer.html", composer=prepared)
+    menu = draw("generations/_menu.html", composer=prepared, enlarging=enlarging({}))
+    viewer = draw("generations/_viewer.html", composer=prepared, enlarging=enlarging({}))
     for page in (menu, viewer):
         assert page.count('aria-disabled="true"') == len(refused)
         assert all(words in page for words in refused.values())

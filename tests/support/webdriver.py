@@ -339,7 +339,7 @@ async def running(program: str, *arguments: str, **environment: str) -> AsyncIte
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    guard = Guard('kill -KILL -- "-$1"', str(process.pid))
+    guard = Guard('kill -KILL "-$1"', str(process.pid))
     try:
         yield process
     finally:

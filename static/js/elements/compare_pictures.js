@@ -1,5 +1,6 @@
 // <compare-pictures data-mode="slider|side">: two pictures over or beside each other, zoomed and moved as one.
 import { slot } from "../helpers/dom.js"
+import { isComposing } from "../helpers/keys.js"
 
 const ZOOM_STEP = 1.5
 const MOST_ZOOM = 12
@@ -46,7 +47,7 @@ export class ComparePictures extends HTMLElement {
   // + and − zoom and arrows with Shift move, also beside the slider, whose own keys are the plain arrows.
   onKeydown = (event) => {
     const moves = { ArrowLeft: [PAN_PX, 0], ArrowRight: [-PAN_PX, 0], ArrowUp: [0, PAN_PX], ArrowDown: [0, -PAN_PX] }
-    if (event.ctrlKey || event.metaKey || event.altKey) return
+    if (event.ctrlKey || event.metaKey || event.altKey || isComposing(event)) return
     if (event.key === "+") this.#actions["zoom-in"]()
     else if (event.key === "-") this.#actions["zoom-out"]()
     else if (event.key === "0") this.#actions.reset()
