@@ -23,14 +23,19 @@ BATCHES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("three tall ones", {"width": 576, "height": 1024, "count": 3}),
     (LONG, {"width": 512, "height": 288, "count": 4}),
     ("two wide ones", {"width": 1024, "height": 512, "count": 2}),
-    ("a tower", {"width": 256, "height": 512, "count": 1}),
+    ("a tower", {"width": 576, "height": 1024, "count": 1}),
     ("a strip of sea", {"width": 1024, "height": 64, "count": 1}),
 )
 # For each batch, with its prompt at the top of the stream: what of it lies outside of the visible part, and whether its
 # tiles have the ratio of their pictures and do not lie over each other or the foot.
-MEASURE = """() => [...document.querySelectorAll('chat-message:has(generation-batch)')].map((message) => {
-  const scroller = document.querySelector('[data-slot="scroll"]')
-  const box = (node) => node.getBoundingClientRect()
+MEASURE = """async () => {
+const scroller = document.querySelector('[data-slot="scroll"]')
+const box = (node) => node.getBoundingClientRect()
+const frame = () => new Promise(requestAnimationFrame)
+const measure = async (message) => {
+  // What is out of view is laid out once it has come into view.
+  message.scrollIntoView()
+  for (let frames = 0; frames < 3; frames++) await frame()
   const prompt = message.querySelector('.message__prompt'), foot = message.querySelector('.batch__foot')
   const tiles = [...message.querySelectorAll('.tile__frame')]
   scroller.scrollTop += box(prompt).top - box(scroller).top
@@ -45,7 +50,11 @@ MEASURE = """() => [...document.querySelectorAll('chat-message:has(generation-ba
   })
   return { prompt: prompt.textContent.slice(0, 16), high, wide, over, onFoot, bent: Math.max(...bent),
     area: box(tiles[0]).width * box(tiles[0]).height, rows: new Set(tiles.map((tile) => box(tile).top)).size }
-})"""
+}
+const found = []
+for (const each of document.querySelectorAll('chat-message:has(generation-batch)')) found.push(await measure(each))
+return found
+}"""
 # Pictures whose file has fewer pixels than the screen shows of them, though there are more.
 BLURRED = """() => [...document.querySelectorAll('.tile__picture')].filter((picture) => {
   const whole = Number(picture.closest('generation-card').dataset.width)
