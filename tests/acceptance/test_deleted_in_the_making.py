@@ -139,8 +139,15 @@ async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, t
         await chat.leaves()
 
 
-async def test_a_picture_whose_source_was_deleted_before_its_turn_says_so_and_gives_its_credit_back(slow_product):
-    eve = await sign_up(slow_product, "Eve")
+@pytest.fixture
+async def own_product(tmp_path):
+    """Another one, in which no other test's pictures are under way."""
+    async with products.running(tmp_path, SKETCH_PACE="60") as process:
+        yield process
+
+
+async def test_a_picture_whose_source_was_deleted_before_its_turn_says_so_and_gives_its_credit_back(own_product):
+    eve = await sign_up(own_product, "Eve")
     session = await eve.buys("pro")
     chat = await eve.joins(session)
     source = (await eve.uploads(session, samples.picture("PNG", (64, 64))))["asset"]

@@ -185,7 +185,9 @@ async def test_one_foot_says_and_offers_all_and_a_tile_is_one_stop_of_the_tab_ke
     await batch.locator(".tile__open").first.focus()
     for key, expected in (
         ("ArrowRight", "generation-card:nth-child(1) .tile__open"),
-        ("ArrowDown", '[data-action="retry"]'),
+        ("ArrowDown", '[data-use="variation"]'),
+        ("ArrowRight", '[data-use="edit"]'),
+        ("ArrowRight", '[data-action="retry"]'),
         ("ArrowRight", '[data-action="favorite"]'),
         ("ArrowRight", '[data-action="menu"]'),
         ("ArrowUp", ".tile__open"),

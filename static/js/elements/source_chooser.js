@@ -1,6 +1,6 @@
 // <source-chooser>: the popover of the composer's picture. It uploads files, lets a picture be chosen, says what is
-// done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps. It is loaded
-// apart from the page, whose events it sends by way of sources.js.
+// done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps.
+// It is loaded apart from the page, whose events it sends by way of sources.js.
 import { call } from "../helpers/api.js"
 import { setFlag, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
