@@ -24,7 +24,8 @@ from tests.support.webdriver import (
     webkit,
 )
 
-pytestmark = pytest.mark.browser
+# Three makers' browsers at once are more than a small machine draws.
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 LIVE = "document.querySelector('.connection')?.dataset.state === 'live'"
 DONE = """document.querySelectorAll('generation-card[id^=generation_][data-status="done"]').length"""

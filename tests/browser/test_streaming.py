@@ -56,6 +56,8 @@ WATCH = """() => {
 }"""
 
 
+# It looks at each frame.
+@pytest.mark.alone
 async def test_a_reply_grows_without_moving_what_is_there(emulated_product, emulator, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
