@@ -102,6 +102,28 @@ async def test_what_was_given_up_can_be_removed_and_is_gone_for_good(product, br
         await expect(page.locator(TEXT)).to_have_value(POISON)
 
 
+async def test_what_is_written_while_the_connection_closes_waits_for_the_next_one(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.context.new_page()
+        await page.add_init_script("""
+          const Real = WebSocket
+          window.WebSocket = class extends Real { constructor(...all) { super(...all); window.line = this } }""")
+        await page.goto(f"{product.url}/sessions/{session['id']}")
+        await page.wait_for_selector(LIVE, state="attached")
+        state = await page.evaluate("""() => {
+          line.close()
+          const field = document.querySelector('#composer-text')
+          field.value = 'at the last moment'
+          field.form.requestSubmit()
+          return document.querySelector('.connection').dataset.state
+        }""")
+        assert state == "live"
+        await expect(page.locator(TEXTS)).to_have_text(["at the last moment"])
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
+
+
 async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not_a_fourth_time(
     browser, tmp_path
 ) -> None:

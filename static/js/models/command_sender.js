@@ -68,7 +68,7 @@ export class CommandSender {
 
   /** Writes what may be sent now. */
   flush() {
-    if (this.#transport.state !== "live") return
+    if (!this.#transport.writable) return
     for (const command of this.#queue.takeReady()) this.#transport.write(command)
   }
 

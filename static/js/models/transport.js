@@ -50,6 +50,11 @@ export class Transport {
     this.#connect()
   }
 
+  /** Whether a command can be written now. A connection is live for a moment after it has begun to close. */
+  get writable() {
+    return this.state === "live" && this.#socket.readyState === WebSocket.OPEN
+  }
+
   /** Writes a command to the open connection. */
   write(command) {
     this.#socket.send(JSON.stringify(command))
@@ -57,7 +62,7 @@ export class Transport {
 
   /** Writes a command whose answer nobody waits for; drops it when there is no connection. */
   sendVolatile(type, fields) {
-    if (this.state === "live") this.write({ type, ref: "-", ...fields })
+    if (this.writable) this.write({ type, ref: "-", ...fields })
   }
 
   // A closed tab frees a connection for a page that was refused because of too many.
