@@ -25,6 +25,7 @@ LAYERS = [
     {"edge", "state"},
     {"api"},
     {"web"},
+    {"audit"},
     {"users", "plans", "credits", "styles"},
     {"sessions"},
     {"messages"},
@@ -34,12 +35,14 @@ LAYERS = [
     {"albums", "gallery"},
     {"sharing"},
     {"privacy", "monitoring", "verification"},
+    {"admin"},
     {"app", "doctor"},
     {"server"},
     {"cli"},
     {"__main__"},
 ]
 FEATURES = (
+    "audit",
     "users",
     "plans",
     "styles",
@@ -55,6 +58,7 @@ FEATURES = (
     "privacy",
     "monitoring",
     "verification",
+    "admin",
 )
 # What the server and the operator come in by: each gathers what it needs, and only the composition gathers them.
 ENTRANCES = {"routes", "commands", "pages", "cli"}

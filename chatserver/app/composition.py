@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
+from chatserver.admin import pages as admin_pages
 from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
 from chatserver.api import documents
@@ -277,6 +278,7 @@ PAGES = [
     *gallery_pages.PAGES,
     *upload_pages.PAGES,
     *verification_pages.PAGES,
+    *admin_pages.PAGES,
 ]
 COMMANDS = [
     *message_commands.COMMANDS,

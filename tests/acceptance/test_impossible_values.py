@@ -12,6 +12,7 @@ from chatserver.api.endpoint import Endpoint
 from chatserver.app import composition as application
 from chatserver.runtime import paths
 from tests.acceptance.test_strangers import ROUTES, Asker
+from tests.support.people import run_sql
 from tests.support.story import sign_up
 
 ID = "00000000-0000-7000-8000-000000000000"
@@ -69,7 +70,9 @@ FILTERS = {
     "style",
     "until",
 }
+PERIOD = {"period", "zone"}
 QUERIES = {
+    "GET /admin": PERIOD,
     "GET /gallery": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/filters": FILTERS,
@@ -94,9 +97,11 @@ HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "same-origin"
 
 
 @pytest.fixture(scope="module")
-async def asker(product):
-    """Ada at her browser and with her token; the log of all of it has no fault in it."""
+async def asker(product, database):
+    """Ada at her browser and with her token; the log of all of it has no fault in it. She is an admin: the operator's pages
+    would refuse a member before they read a value."""
     ada = await sign_up(product, "Ada")
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", ada.id)
     asker = await Asker(product, ada).signs_in()
     asker.session = await ada.buys("pro")
     yield asker

@@ -171,6 +171,7 @@ ROUTES: dict[str, Case] = {
     "GET /start": Case(200, 200),
     "POST /start": Case(422, 200, body={}),
     "GET /verify": Case(200, 200),
+    "GET /admin": Case(403, 303),
     "GET /style-samples/{sample_id}.webp": Case(404, 404),
     "POST /verify": Case(400, 400, body={}),
     "GET /sessions/{session_id}": Case(404, 303, guest=200),

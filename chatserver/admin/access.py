@@ -1,0 +1,50 @@
+"""Who may open the operator's pages: admins with a browser's sign-in. The role is read with each request, and again in the
+transaction of each act, so that a demoted admin is out at once."""
+
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from starlette.requests import Request
+
+from chatserver.audit import Actor
+from chatserver.database import Database, Transaction
+from chatserver.errors import NotAllowed
+from chatserver.identity.viewer import Viewer, require_browser
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+REFUSAL = "This page is for the operator of this site."
+
+
+def require_admin(request: Request) -> Viewer:
+    """The admin who sends a request. Raises NotSignedIn, which leads a browser to the sign-in page, or NotAllowed."""
+    viewer = require_browser(request)
+    if viewer.role != "admin":
+        raise NotAllowed(REFUSAL)
+    return viewer
+
+
+async def act(
+    request: Request,
+    verb: Callable[Concatenate[Transaction, Actor, P], Awaitable[R]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """Runs `verb(tx, actor, …)` as the worker role for an admin whose role holds until COMMIT. Raises NotAllowed."""
+    require_admin(request)
+    database: Database = request.app.state.chatserver.database
+    return await database.run_system(_confirmed, verb, Actor.of(request), *args, **kwargs)
+
+
+async def _confirmed(
+    tx: Transaction,
+    verb: Callable[Concatenate[Transaction, Actor, P], Awaitable[R]],
+    actor: Actor,
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    if await tx.fetch_value("admin.hold_role", id=actor.id) is None:
+        raise NotAllowed(REFUSAL)
+    return await verb(tx, actor, *args, **kwargs)

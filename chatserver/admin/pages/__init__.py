@@ -1,0 +1,5 @@
+"""The operator's pages, each subject in a module of its own."""
+
+from chatserver.admin.pages import overview
+
+PAGES = [*overview.PAGES]

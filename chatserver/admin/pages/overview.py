@@ -1,0 +1,40 @@
+"""/admin: four questions, answered at a glance."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chatserver.admin import layout, overview
+from chatserver.admin.access import require_admin
+from chatserver.admin.overview import ProviderStatus, Queue
+from chatserver.database import Transaction
+from chatserver.generations import provider_limits
+from chatserver.generations.provider_limits import FallbackChain
+from chatserver.state import State
+
+
+async def show(request: Request) -> Response:
+    """GET /admin."""
+    require_admin(request)
+    state: State = request.app.state.chatserver
+    checks = await request.app.state.health.check()
+    chain = provider_limits.fallback_chain(state.config, state.providers.values())
+    queue, providers = await state.database.run_system(_read, chain)
+    context = {
+        "checks": checks,
+        "queue": queue,
+        "providers": providers,
+        "is_long_wait": queue.oldest_seconds >= overview.LONG_WAIT_SECONDS,
+        "failing": [name for name, result in checks.items() if result != "ok"],
+        "unavailable": [each for each in providers if each.position and each.report.state in {"paused", "closed"}],
+        "connections": len(state.hub.admission.connections()),
+        "open_sessions": len(state.hub.sessions()),
+    }
+    return layout.render(request, "admin/overview.html", context)
+
+
+async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus]]:
+    return await overview.read_queue(tx), await overview.provider_statuses(tx, chain)
+
+
+PAGES = [Route("/admin", show, methods=["GET"])]
