@@ -121,6 +121,7 @@ class Stage:
         await self.fresh.reload()
         await self.fresh.wait_for_selector(LIVE, state="attached")
         await load_all(self.fresh)
+        await expect(self.fresh.locator("[data-local-measuring]")).to_have_count(0)
         fresh = await self.fresh.evaluate(OUTLINE)
         for name, page in (("live", self.live), ("doubled", self.doubled)):
             assert_same(name, await page.evaluate(OUTLINE), fresh)

@@ -82,6 +82,7 @@ async def delete_picture(shop, share):
     await run_sql(shop.database, "UPDATE assets SET status = 'deleted' WHERE id = $1", shop.asset_id)
 
 
+@pytest.mark.alone
 async def test_what_is_sent_ends_within_a_second_of_its_link_for_readers_and_for_those_who_stand_still(shop):
     await asyncio.gather(
         _ends_while_it_is_sent(shop, "clip", revoke, _read),
@@ -94,6 +95,7 @@ async def test_what_is_sent_ends_within_a_second_of_its_link_for_readers_and_for
     )
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("end", [ban, delete_picture])
 async def test_what_is_sent_ends_with_its_maker_and_its_picture(shop, end):
     try:
