@@ -179,7 +179,11 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
     async with command_line.database_url(config) as url:
         await command_line.prepare(config, url)
         opened = replace(config, database_url=url)
-        async with application.open_state(opened) as state, application.running_worker(state):
+        async with (
+            application.open_state(opened) as state,
+            application.reporting(state, "worker"),
+            application.running_worker(state),
+        ):
             log.info("worker.started", concurrency=config.worker_concurrency)
             with loop_lag.monitored():
                 await stop.wait()

@@ -20,7 +20,10 @@ class Section(Struct, frozen=True):
 
 
 # In the order of the navigation; each page that lands adds its own.
-SECTIONS = (Section("/admin", "Overview", "monitor"),)
+SECTIONS = (
+    Section("/admin", "Overview", "monitor"),
+    Section("/admin/work", "Work", "bolt"),
+)
 
 
 def render(request: Request, template: str, context: dict[str, Any] | None = None, status: int = 200) -> Response:

@@ -39,6 +39,7 @@ async def read_queue(tx: Transaction) -> Queue:
 async def provider_statuses(tx: Transaction, chain: FallbackChain) -> list[ProviderStatus]:
     """The providers in the order of fall-back, then those that are not in it any more."""
     reports = await provider_limits.reports(tx)
+    chain = provider_limits.ordered(chain, await provider_limits.states(tx, chain))
     named = {limits.name: (position, limits) for position, limits in enumerate(chain, 1)}
     statuses = [
         ProviderStatus(

@@ -18,10 +18,12 @@ from starlette.types import Receive, Scope, Send
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
 from chatserver.admin import pages as admin_pages
+from chatserver.admin.checks import Checks
 from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
+from chatserver.app.process_reporter import ProcessReporter
 from chatserver.app.session_reader import SessionReader
 from chatserver.app.ticker import Ticker
 from chatserver.assets import commands as asset_commands
@@ -56,6 +58,7 @@ from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
+from chatserver.monitoring.processes import ProcessKind
 from chatserver.plans import routes as plan_routes
 from chatserver.provenance.sealer import open_sealer
 from chatserver.providers.built_in_guide import BuiltInGuide
@@ -194,6 +197,13 @@ async def running_worker(state: State) -> AsyncIterator[None]:
             stop()
 
 
+@asynccontextmanager
+async def reporting(state: State, kind: ProcessKind) -> AsyncIterator[None]:
+    """Reports for the length of the block that this process runs, for the operator's page."""
+    async with _background_tasks(ProcessReporter(state.database, state.hub, kind).run):
+        yield
+
+
 def _attempt_parts(state: State) -> AttemptParts:
     return AttemptParts(
         database=state.database,
@@ -322,7 +332,13 @@ class WebApplication:
 async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIterator[WebApplication]:
     """The application of a web process with all its parts. `with_worker`: it works on jobs too."""
     site = templating.open_site(config, configuration.secret_key(config))
-    async with open_state(config, site) as state, _background_tasks(_ticker(state).run), AsyncExitStack() as work:
+    kind: ProcessKind = "all" if with_worker else "web"
+    async with (
+        open_state(config, site) as state,
+        reporting(state, kind),
+        _background_tasks(_ticker(state).run),
+        AsyncExitStack() as work,
+    ):
         if with_worker:
             await work.enter_async_context(running_worker(state))
         product = WebApplication(state, site, work)
@@ -343,6 +359,7 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
+    http.state.checks = Checks(state.database, state.storage)
     server_events = (Welcome, *BROKER_EVENTS, SummariesChanged, Presence, Typing, More, CommandReply)
     http.state.documents = documents.make(API, COMMANDS, server_events, state.config)
     return http

@@ -3,6 +3,7 @@
 from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.credits.reconciler import Discrepancy, check
 from chatserver.credits.service import (
+    Hold,
     announce,
     balances,
     balances_of,
@@ -10,17 +11,20 @@ from chatserver.credits.service import (
     capture,
     grant,
     hold,
+    holds_without_job,
     lock,
     lock_of_running,
     release,
     release_all,
     require,
+    settle,
 )
 
 __all__ = [
     "Balance",
     "Balances",
     "Discrepancy",
+    "Hold",
     "Kind",
     "announce",
     "balances",
@@ -30,9 +34,11 @@ __all__ = [
     "check",
     "grant",
     "hold",
+    "holds_without_job",
     "lock",
     "lock_of_running",
     "release",
     "release_all",
     "require",
+    "settle",
 ]

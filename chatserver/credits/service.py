@@ -8,11 +8,16 @@ where it still points at that generation; capturing adds an entry to the ledger 
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import Struct
+
 from chatserver.credits.events import CreditsChanged
 from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.database import Transaction
 from chatserver.errors import CreditsExhausted
 from chatserver.events import session_channel
+
+# The newest lines of the statement in which stuck holds are looked for, and how many are shown.
+NEWEST_ENTRIES, MOST_HOLDS = 5000, 50
 
 _NONE = Balance(limit=0, left=0, held=0, next_at=None)
 
@@ -108,3 +113,44 @@ async def came_free(tx: Transaction, session_ids: Sequence[str], since: datetime
         return until, []
     rows = await tx.fetch_all("credits.came_free", since=since, until=until, session_ids=list(session_ids))
     return until, [row["session_id"] for row in rows]
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """A credit that is held for a generation that has ended, or is gone (`status` None): nothing will settle it."""
+
+    session_id: str
+    kind: Kind
+    number: int
+    generation_id: str
+    created_at: datetime
+    status: str | None
+
+
+async def holds_without_job(tx: Transaction) -> list[Hold]:
+    """The stuck holds among the newest lines of the statement, the oldest first. Needs the worker role."""
+    rows = await tx.fetch_all("credits.holds_without_job", newest=NEWEST_ENTRIES, limit=MOST_HOLDS)
+    return [Hold(**{field: row[field] for field in Hold.__struct_fields__}) for row in rows]
+
+
+async def settle(tx: Transaction, generation_id: str) -> str | None:
+    """Settles a stuck hold: captured where the generation is done, otherwise released. Returns which; None where the hold
+    is settled already, or its generation has not ended. Needs the worker role."""
+    hold = await tx.fetch_one("credits.hold_of", generation_id=generation_id)
+    if hold is None:
+        return None
+    await lock(tx, hold["session_id"], hold["kind"])
+    # Read again under the lock: it may have been settled meanwhile.
+    hold = await tx.fetch_one("credits.hold_of", generation_id=generation_id)
+    if hold is None or hold["status"] not in {None, "done", "failed", "cancelled"}:
+        return None
+    if hold["status"] == "done":
+        captured = await tx.fetch_value("credits.capture", generation_id=generation_id)
+        return None if captured is None else "captured"
+    if not await release(tx, generation_id):
+        return None
+    if hold["status"] is None:
+        await tx.execute(
+            "credits.free_of_gone", session_id=hold["session_id"], kind=hold["kind"], number=hold["number"]
+        )
+    await announce(tx, hold["session_id"])
+    return "released"

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from chatserver import config as configuration
+from chatserver.admin import providers
+from chatserver.audit import COMMAND_LINE
 from chatserver.config import Config
 from chatserver.database import command_line
 from chatserver.errors import Invalid
@@ -69,5 +71,5 @@ def _switch(name: str, *, paused: bool) -> None:
     known = configuration.load().provider_order
     if name not in known:
         raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
-    command_line.run(provider_limits.pause, name, paused=paused)
+    command_line.run(providers.pause, COMMAND_LINE, name, paused=paused)
     list_providers()

@@ -5,7 +5,7 @@ job; the permit lasts as long as the lease. Jobs for which no provider is availa
 and for how long.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -41,10 +41,12 @@ class LimitState(Struct, frozen=True, kw_only=True):
     """What the database knows of one provider's limits. Durations of 0 seconds or less are over.
 
     `half_open`: the breaker has opened, and lets one trial call through at a time. `trips` counts how often in a row it
-    was opened. `hour_seconds` is the time until the hour's allowance has room.
+    was opened. `hour_seconds` is the time until the hour's allowance has room. `position` is its place in the operator's
+    order, None where it has none.
     """
 
     paused: bool = False
+    position: int | None = None
     half_open: bool = False
     trips: int = 0
     calls_made: int = 0
@@ -56,6 +58,7 @@ class LimitState(Struct, frozen=True, kw_only=True):
     def from_row(cls, row: Row) -> "LimitState":
         return cls(
             paused=row["paused"],
+            position=row["position"],
             half_open=row["tripped"],
             trips=row["strikes"],
             calls_made=row["calls_made"],
@@ -106,7 +109,7 @@ def limits_of(config: Config, name: str, tasks: frozenset[Task] = frozenset()) -
 def availability(chain: FallbackChain, states: LimitStates, task: Task) -> Availability:
     """The first provider of the chain that is neither paused nor closed, if it is free; otherwise jobs wait for it."""
     unavailable = Availability(None, "paused")
-    for limits in chain:
+    for limits in ordered(chain, states):
         if task not in limits.tasks:
             continue
         state = states.get(limits.name, LimitState())
@@ -121,6 +124,16 @@ def availability(chain: FallbackChain, states: LimitStates, task: Task) -> Avail
         else:
             return Availability(limits)
     return unavailable
+
+
+def ordered(chain: FallbackChain, states: LimitStates) -> FallbackChain:
+    """The chain in the operator's order; those that have no place in it follow as PROVIDERS has them."""
+
+    def place(limits: ProviderLimits) -> tuple[bool, int]:
+        position = states.get(limits.name, LimitState()).position
+        return position is None, position or 0
+
+    return tuple(sorted(chain, key=place))
 
 
 def _sooner(first: Availability, second: Availability) -> Availability:
@@ -205,6 +218,7 @@ class LimitReport(Struct, frozen=True, kw_only=True):
     calls: int
     running: int
     last_error_code: str | None
+    position: int | None = None
 
 
 async def reports(tx: Transaction) -> dict[str, LimitReport]:
@@ -222,12 +236,18 @@ def _report(row: Row) -> LimitReport:
         calls=row["calls"],
         running=row["running"],
         last_error_code=row["last_error_code"],
+        position=row["position"],
     )
 
 
 async def pause(tx: Transaction, name: str, *, paused: bool) -> None:
     """The kill switch. Resuming also closes a breaker that is open: the operator knows better."""
     await tx.execute("providers.pause", name=name, paused=paused)
+
+
+async def set_order(tx: Transaction, names: Sequence[str]) -> None:
+    """The order in which the providers are tried, for all workers, from the next claim on."""
+    await tx.execute("providers.set_order", names=list(names))
 
 
 async def prune(tx: Transaction) -> None:

@@ -56,7 +56,12 @@ async def _forecast(tx: Transaction, chain: FallbackChain, task: Task) -> Foreca
     states = await provider_limits.states(tx, chain)
     available = provider_limits.availability(chain, states, task)
     limits = available.limits or next(
-        (each for each in chain if task in each.tasks and not _is_closed(each.name, states)), None
+        (
+            each
+            for each in provider_limits.ordered(chain, states)
+            if task in each.tasks and not _is_closed(each.name, states)
+        ),
+        None,
     )
     if limits is None or limits.per_hour is None or limits.name not in states:
         return Forecast(available)

@@ -11,7 +11,12 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 def worker_id() -> str:
     """A new id for a worker of this process: host, boot, process id and a random part."""
-    return f"{_machine()}/{os.getpid()}/{secrets.token_hex(4)}"
+    return f"{process_id()}/{secrets.token_hex(4)}"
+
+
+def process_id() -> str:
+    """The id of this process among all those of all machines: host, boot and process id."""
+    return f"{_machine()}/{os.getpid()}"
 
 
 def is_dead(name: str) -> bool:

@@ -12,3 +12,65 @@ SELECT (SELECT count(*) FROM generations WHERE status = 'queued') AS generations
           FROM generations WHERE status = 'queued') AS oldest_seconds,
        (SELECT count(DISTINCT worker_id) FROM generations
          WHERE lease_until > clock_timestamp() AND status IN ('queued', 'model-loading', 'rendering')) AS busy_workers;
+
+-- Work that is stuck ---------------------------------------------------------------------------------------------------
+
+-- name: oldest_waiting
+-- The generations that have waited longest, without their prompts.
+SELECT g.id, g.kind, g.session_id, g.created_at, g.attempt, g.faults, u.name AS person,
+       extract(epoch FROM clock_timestamp() - g.created_at)::float8 AS seconds
+  FROM generations g JOIN users u ON u.id = g.user_id
+ WHERE g.status = 'queued' AND g.lease_until IS NULL
+ ORDER BY g.created_at, g.id LIMIT :limit;
+
+-- name: lost_leases
+-- Generations and replies under a lease that nobody renews: it has run out, or it is in its last third and the process of its
+-- worker has not been heard of for `gone_seconds`.
+SELECT l.*, extract(epoch FROM l.lease_until - clock_timestamp())::float8 AS seconds_left
+  FROM (SELECT id, 'generation' AS job, kind, session_id, worker_id, lease_until FROM generations
+         WHERE lease_until IS NOT NULL
+        UNION ALL
+        SELECT id, 'reply', 'text', session_id, worker_id, lease_until FROM messages
+         WHERE status = 'streaming' AND lease_until IS NOT NULL) AS l
+ WHERE l.lease_until < clock_timestamp()
+    OR (l.lease_until < clock_timestamp() + make_interval(secs => :lease_seconds::float8 / 3)
+        AND NOT EXISTS (SELECT 1 FROM processes p
+                         WHERE p.seen_at > clock_timestamp() - make_interval(secs => :gone_seconds::float8)
+                           AND starts_with(l.worker_id, p.id || '/')))
+ ORDER BY l.lease_until LIMIT :limit;
+
+-- name: end_lease
+-- Ends the lease on a generation or a reply: whoever looks next recovers it.
+WITH g AS (UPDATE generations SET lease_until = clock_timestamp() - interval '1 second'
+            WHERE id = :id AND lease_until IS NOT NULL RETURNING id, session_id, kind),
+     m AS (UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
+            WHERE id = :id AND lease_until IS NOT NULL RETURNING id, session_id)
+SELECT id, session_id, kind FROM g UNION ALL SELECT id, session_id, NULL FROM m;
+
+-- name: generation
+-- Whose a generation is, and how it stands; without its prompt.
+SELECT id, kind, status, session_id, message_id, user_id FROM generations WHERE id = :id;
+
+-- Checks ---------------------------------------------------------------------------------------------------------------
+
+-- name: begin_check
+-- A check begins, unless one of its kind is under way: one that has not ended within its time has died with its process.
+INSERT INTO operator_checks (id, kind)
+SELECT :id, :kind WHERE NOT EXISTS (
+  SELECT 1 FROM operator_checks
+   WHERE kind = :kind AND ended_at IS NULL AND started_at > clock_timestamp() - make_interval(secs => :longest_seconds::float8))
+RETURNING id;
+
+-- name: lock_checks
+-- Serialises the beginnings of checks until COMMIT.
+SELECT pg_advisory_xact_lock(hashtextextended('operator checks', 0));
+
+-- name: end_check
+-- A check has ended.
+UPDATE operator_checks SET ended_at = clock_timestamp(), outcome = :outcome, findings = :findings WHERE id = :id;
+
+-- name: newest_checks
+-- The newest check of each kind; `running` within its time.
+SELECT DISTINCT ON (kind) id, kind, started_at, ended_at, outcome, findings,
+       ended_at IS NULL AND started_at > clock_timestamp() - make_interval(secs => :longest_seconds::float8) AS running
+  FROM operator_checks ORDER BY kind, id DESC;

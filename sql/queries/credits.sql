@@ -138,3 +138,25 @@ SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
  WHERE g.status IN ('queued', 'model-loading', 'rendering')
    AND (g.user_id = :user_id OR g.session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
  ORDER BY c.session_id, c.kind, c.number FOR UPDATE OF c;
+
+-- name: holds_without_job
+-- Of the statement's newest lines the holds that nothing will settle: the generation has ended, or is gone.
+SELECT e.id, e.session_id, e.kind, e.number, e.generation_id, e.created_at, g.status
+  FROM (SELECT * FROM credit_entries ORDER BY id DESC LIMIT :newest) AS e
+  LEFT JOIN generations g ON g.id = e.generation_id
+ WHERE e.action = 'hold' AND (g.id IS NULL OR g.status IN ('done', 'failed', 'cancelled'))
+   AND NOT EXISTS (SELECT 1 FROM credit_entries s
+                    WHERE s.generation_id = e.generation_id AND s.action IN ('capture', 'release'))
+ ORDER BY e.id LIMIT :limit;
+
+-- name: hold_of
+-- The hold of a generation, which may be gone, as the statement has it; NULL as its status where it is gone.
+SELECT e.session_id, e.kind, e.number, g.status
+  FROM credit_entries e LEFT JOIN generations g ON g.id = e.generation_id
+ WHERE e.generation_id = :generation_id AND e.action = 'hold';
+
+-- name: free_of_gone
+-- Makes a credit available whose generation is gone: its row points at nothing, and waits for its hour to end.
+UPDATE credits SET available_at = clock_timestamp()
+ WHERE session_id = :session_id AND kind = :kind AND number = :number AND generation_id IS NULL
+   AND available_at > clock_timestamp();

@@ -11,7 +11,7 @@ SELECT name FROM provider_gates WHERE name = ANY(:names::text[]) ORDER BY name F
 -- name: states
 -- The state of these providers. `hour_seconds` is when the hour has room again: the call that is as many numbers ago as an
 -- hour takes must be an hour old.
-SELECT g.name, g.paused, g.tripped, g.strikes, g.calls_made,
+SELECT g.name, g.paused, g.tripped, g.strikes, g.calls_made, g.position,
        coalesce(extract(epoch FROM g.closed_until - clock_timestamp()), 0)::float8 AS closed_seconds,
        (SELECT count(*) FROM generations j
          WHERE j.lease_until IS NOT NULL AND j.lease_until > clock_timestamp() AND j.calling = g.name) AS running,
@@ -74,6 +74,12 @@ ON CONFLICT (name) DO UPDATE
    SET paused = :paused, closed_until = CASE WHEN :paused THEN provider_gates.closed_until END,
        tripped = provider_gates.tripped AND :paused, strikes = CASE WHEN :paused THEN provider_gates.strikes ELSE 0 END;
 
+-- name: set_order
+-- The operator's order of fall-back.
+INSERT INTO provider_gates (name, position)
+SELECT name, position FROM unnest(:names::text[]) WITH ORDINALITY AS o(name, position)
+ON CONFLICT (name) DO UPDATE SET position = excluded.position;
+
 -- name: hour
 -- The calls of the last hour, the oldest first: their numbers, and the seconds until each is an hour old.
 SELECT number, extract(epoch FROM started_at + interval '1 hour' - clock_timestamp())::float8 AS seconds
@@ -82,7 +88,7 @@ SELECT number, extract(epoch FROM started_at + interval '1 hour' - clock_timesta
 
 -- name: list
 -- Every provider as the operator sees it.
-SELECT g.name, g.paused, g.tripped, g.last_error_code, g.last_error_at,
+SELECT g.name, g.paused, g.tripped, g.position, g.last_error_code, g.last_error_at,
        coalesce(extract(epoch FROM g.closed_until - clock_timestamp()), 0)::float8 AS closed_seconds,
        (SELECT count(*) FROM provider_calls c
          WHERE c.provider = g.name AND c.started_at > clock_timestamp() - interval '1 hour') AS calls,

@@ -73,6 +73,7 @@ FILTERS = {
 PERIOD = {"period", "zone"}
 QUERIES = {
     "GET /admin": PERIOD,
+    "GET /admin/work": PERIOD,
     "GET /gallery": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/filters": FILTERS,

@@ -172,6 +172,12 @@ ROUTES: dict[str, Case] = {
     "POST /start": Case(422, 200, body={}),
     "GET /verify": Case(200, 200),
     "GET /admin": Case(403, 303),
+    "GET /admin/work": Case(403, 303),
+    "POST /admin/work/providers/{name}/{lever}": Case(403, 303, body={}),
+    "POST /admin/work/generations/{generation_id}/cancel": Case(403, 303, body={}),
+    "POST /admin/work/leases/{job_id}/give-back": Case(403, 303, body={}),
+    "POST /admin/work/holds/{generation_id}/settle": Case(403, 303, body={}),
+    "POST /admin/work/checks/{kind}": Case(403, 303, body={}),
     "GET /style-samples/{sample_id}.webp": Case(404, 404),
     "POST /verify": Case(400, 400, body={}),
     "GET /sessions/{session_id}": Case(404, 303, guest=200),
@@ -229,7 +235,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str | None]] = {
 def the_application():
     """The application's own routes, and the names of its commands."""
     database = SimpleNamespace(run_as=None, run_system=None)
-    state: Any = SimpleNamespace(config=Config(), database=database)
+    state: Any = SimpleNamespace(config=Config(), database=database, storage=None)
     site = templating.open_site(Config(), "a test's key")
     http = application._http(state, site, None)  # type: ignore[arg-type]
     routes = [

@@ -1,5 +1,5 @@
 """The operator's pages, each subject in a module of its own."""
 
-from chatserver.admin.pages import overview
+from chatserver.admin.pages import overview, work
 
-PAGES = [*overview.PAGES]
+PAGES = [*overview.PAGES, *work.PAGES]

@@ -10,6 +10,8 @@ from chatserver.admin.overview import ProviderStatus, Queue
 from chatserver.database import Transaction
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
+from chatserver.monitoring import processes
+from chatserver.monitoring.processes import RunningProcess
 from chatserver.state import State
 
 
@@ -19,7 +21,8 @@ async def show(request: Request) -> Response:
     state: State = request.app.state.chatserver
     checks = await request.app.state.health.check()
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
-    queue, providers = await state.database.run_system(_read, chain)
+    queue, providers, running = await state.database.run_system(_read, chain)
+    alive = [each for each in running if each.is_alive]
     context = {
         "checks": checks,
         "queue": queue,
@@ -27,14 +30,19 @@ async def show(request: Request) -> Response:
         "is_long_wait": queue.oldest_seconds >= overview.LONG_WAIT_SECONDS,
         "failing": [name for name, result in checks.items() if result != "ok"],
         "unavailable": [each for each in providers if each.position and each.report.state in {"paused", "closed"}],
-        "connections": len(state.hub.admission.connections()),
-        "open_sessions": len(state.hub.sessions()),
+        "alive": alive,
+        "gone": len(running) - len(alive),
+        "workers": sum(each.is_worker for each in alive),
     }
     return layout.render(request, "admin/overview.html", context)
 
 
-async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus]]:
-    return await overview.read_queue(tx), await overview.provider_statuses(tx, chain)
+async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus], list[RunningProcess]]:
+    return (
+        await overview.read_queue(tx),
+        await overview.provider_statuses(tx, chain),
+        await processes.list_processes(tx),
+    )
 
 
 PAGES = [Route("/admin", show, methods=["GET"])]

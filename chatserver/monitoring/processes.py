@@ -1,0 +1,68 @@
+"""The running processes, as each reports itself: web processes and workers, of all machines."""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from chatserver import __version__
+from chatserver.database import Row, Transaction
+from chatserver.jobs import worker_ids
+
+# How often a process reports itself, and after how long a silent one counts as gone: it may miss two reports.
+REPORT_SECONDS = 5.0
+GONE_SECONDS = 16.0
+
+ProcessKind = Literal["web", "worker", "all"]
+
+
+class RunningProcess(Struct, frozen=True, kw_only=True):
+    """A process by its last report. `kind` is `all` where it serves and works; `connections` are its websockets."""
+
+    id: str
+    kind: ProcessKind
+    version: str
+    started_at: datetime
+    connections: int
+    silent_seconds: float
+
+    @classmethod
+    def from_row(cls, row: Row) -> "RunningProcess":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was heard of lately."""
+        return self.silent_seconds < GONE_SECONDS
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it works on jobs."""
+        return self.kind != "web"
+
+    @property
+    def host(self) -> str:
+        """The machine that it runs on."""
+        return self.id.partition("/")[0]
+
+    @property
+    def number(self) -> str:
+        """Its process id there."""
+        return self.id.rpartition("/")[2]
+
+
+async def report(tx: Transaction, kind: ProcessKind, connections: int) -> None:
+    """Reports that this process runs. Needs the worker role."""
+    await tx.execute(
+        "processes.report", id=worker_ids.process_id(), kind=kind, version=__version__, connections=connections
+    )
+
+
+async def leave(tx: Transaction) -> None:
+    """This process ends."""
+    await tx.execute("processes.leave", id=worker_ids.process_id())
+
+
+async def list_processes(tx: Transaction) -> list[RunningProcess]:
+    """The processes that were heard of within a day, the liveliest first."""
+    return [RunningProcess.from_row(row) for row in await tx.fetch_all("processes.list")]

@@ -1,0 +1,18 @@
+-- The running processes.
+
+-- name: report
+-- A process reports itself: that it runs, and how many websockets it has. Those that were not heard of for a day are removed.
+WITH gone AS (DELETE FROM processes WHERE seen_at < clock_timestamp() - interval '1 day' AND id <> :id)
+INSERT INTO processes (id, kind, version, connections) VALUES (:id, :kind, :version, :connections)
+ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, version = excluded.version, connections = excluded.connections,
+                               seen_at = clock_timestamp();
+
+-- name: leave
+-- A process that ends is not waited for.
+DELETE FROM processes WHERE id = :id;
+
+-- name: list
+-- The processes, those seen last first; `silent_seconds` since their last report.
+SELECT id, kind, version, started_at, connections,
+       extract(epoch FROM clock_timestamp() - seen_at)::float8 AS silent_seconds
+  FROM processes ORDER BY seen_at DESC LIMIT 200;
