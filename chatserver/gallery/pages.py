@@ -18,6 +18,7 @@ from chatserver.gallery import archiving
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import GalleryFilters
 from chatserver.gallery.models import ChosenPictures, MonthCount, PicturesChunk
+from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.runtime import clock
@@ -104,7 +105,8 @@ async def show_details(request: Request) -> Response:
     viewer, state = require_viewer(request), _state(request)
     asset_id = ids.parse(request.path_params["asset_id"])
     found = await state.database.run_as(viewer.id, gallery.details, asset_id, _zone(request))
-    return _fragment(request, "gallery/_details.html", details=found)
+    refusals = sources.refusals(state.providers)
+    return _fragment(request, "gallery/_details.html", details=found, refusals=refusals)
 
 
 async def compare(request: Request) -> Response:

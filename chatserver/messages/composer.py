@@ -80,6 +80,11 @@ class Composer(Struct, frozen=True, kw_only=True):
     offers: tuple[tuple[str, str], ...]
     plans_url: str | None
 
+    @property
+    def refused(self) -> list[Change]:
+        """The changes that nothing here makes."""
+        return [change for change, why in self.refusals.items() if why]
+
 
 def prepare(
     session: Session,
