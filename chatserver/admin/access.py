@@ -37,6 +37,18 @@ async def act(
     return await database.run_system(_confirmed, verb, Actor.of(request), *args, **kwargs)
 
 
+async def act_alone(
+    request: Request,
+    verb: Callable[Concatenate[Transaction, Actor, P], Awaitable[R]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """`act` for verbs that change who is an admin: they lock the admins in one order, and confirm the actor's role then."""
+    require_admin(request)
+    database: Database = request.app.state.chatserver.database
+    return await database.run_system(verb, Actor.of(request), *args, **kwargs)
+
+
 async def _confirmed(
     tx: Transaction,
     verb: Callable[Concatenate[Transaction, Actor, P], Awaitable[R]],

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from chatserver import audit, storage
 from chatserver import config as configuration
-from chatserver import storage
 from chatserver.assets.audit import audit_store
 from chatserver.assets.migration import MigrationReport, migrate
 from chatserver.assets.models import AuditReport
 from chatserver.assets.sweeper import sweep
+from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
 from chatserver.runtime import logs
 
@@ -57,7 +58,16 @@ async def _check(remove: bool) -> AuditReport:
         store = await storage.open_storage(config)
         try:
             if remove:
-                await sweep(database, store)
+                swept = await sweep(database, store)
+                await database.run_system(
+                    audit.record,
+                    COMMAND_LINE,
+                    "storage.swept",
+                    "storage",
+                    "files",
+                    rows=swept.rows,
+                    objects=swept.objects,
+                )
             with _progress() as progress:
                 task = progress.add_task("Comparing", total=None)
                 return await audit_store(database, store, lambda: progress.advance(task))

@@ -1,8 +1,12 @@
-"""Actors, who do what the audit log records."""
+"""Actors, who do what the audit log records, and its entries."""
+
+from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 from starlette.requests import HTTPConnection
 
+from chatserver.database import Row
 from chatserver.identity.viewer import require_viewer
 
 
@@ -21,3 +25,36 @@ class Actor(Struct, frozen=True, kw_only=True):
 
 
 COMMAND_LINE = Actor(name="command line")
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """One act: who did it, what, on whom, when, from where and why; `details` are ids and figures."""
+
+    id: str
+    at: datetime
+    actor_id: str | None
+    actor: str
+    action: str
+    target_kind: str
+    target_id: str
+    subject_id: str | None
+    address: str
+    reason: str
+    details: dict[str, Any]
+
+    @classmethod
+    def from_row(cls, row: Row) -> "AuditEntry":
+        return cls(**{field: row[field] for field in cls.__struct_fields__})
+
+    @property
+    def details_in_words(self) -> str:
+        """The details on one line: "kind image, count 3"."""
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.details.items())
+
+
+class AuditFilter(Struct, frozen=True, kw_only=True):
+    """Which entries to show: by the beginning of the action, by actor or by target; empty: all."""
+
+    action: str = ""
+    actor: str = ""
+    target: str = ""

@@ -14,6 +14,7 @@ class Discrepancy(Struct, frozen=True):
 
 _CHECKS = {
     "credits.wrong_rows": "the session's credits are not numbered without a gap",
+    "credits.ungranted": "the extra credit and the line that gave it do not belong together",
     "credits.unsettled": "the generation's entries do not fit its status",
     "credits.misplaced": "the credit and its generation do not belong together",
     "credits.wrong_counts": "the session's counters differ from its captures",

@@ -13,11 +13,14 @@ from msgspec import Struct
 from chatserver.credits.events import CreditsChanged
 from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.database import Transaction
-from chatserver.errors import CreditsExhausted
+from chatserver.errors import CreditsExhausted, Invalid
 from chatserver.events import session_channel
 
 # The newest lines of the statement in which stuck holds are looked for, and how many are shown.
 NEWEST_ENTRIES, MOST_HOLDS = 5000, 50
+
+# What one session may own of a kind: what a plan may give at most.
+MOST_CREDITS = 1000
 
 _NONE = Balance(limit=0, left=0, held=0, next_at=None)
 
@@ -26,6 +29,19 @@ async def grant(tx: Transaction, session_id: str, *, image: int, video: int) -> 
     """Gives a session the credits of its plan; those that it has stay. Needs the worker role."""
     await tx.execute("credits.grant", session_id=session_id, kind="image", count=image)
     await tx.execute("credits.grant", session_id=session_id, kind="video", count=video)
+
+
+async def grant_extra(tx: Transaction, session_id: str, kind: Kind, count: int, reason: str) -> None:
+    """Gives a session more credits than its plan's, each a row of its own with a line in the statement that says why.
+
+    Invalid where the session would own more than MOST_CREDITS. The caller locks the session's row; needs the worker role.
+    """
+    await lock(tx, session_id, kind)
+    owned = await tx.fetch_value("credits.count_owned", session_id=session_id, kind=kind)
+    if not 1 <= count <= MOST_CREDITS - owned:
+        raise Invalid.field("count", f"must be 1 to {MOST_CREDITS - owned:,}")
+    await tx.fetch_all("credits.grant_extra", session_id=session_id, kind=kind, count=count, reason=reason)
+    await announce(tx, session_id)
 
 
 async def lock(tx: Transaction, session_id: str, kind: Kind) -> None:

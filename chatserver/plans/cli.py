@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from chatserver import plans
+from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.plans.models import Plan, Price
@@ -80,7 +81,7 @@ def set_plan(
         base.price.currency if currency is None else currency.upper(),
     )
     kept = {field: value for field, value in changes.items() if value is not None}
-    command_line.run(plans.save, msgspec.structs.replace(base, price=new_price, **kept))
+    command_line.run(plans.save, COMMAND_LINE, msgspec.structs.replace(base, price=new_price, **kept))
     list_plans()
 
 

@@ -4,9 +4,14 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
+
+from chatserver import audit
+from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
-from chatserver.plans.models import Offer, Plan
+from chatserver.plans.models import Offer, Plan, Price
+from chatserver.validation import single_line
 
 
 async def list_plans(tx: Transaction) -> list[Plan]:
@@ -41,9 +46,10 @@ def offers(plans: Sequence[Plan], default_id: str) -> list[Offer]:
     return [Offer(plan=plan, is_default=plan is default, differing=differing) for plan in plans]
 
 
-async def save(tx: Transaction, plan: Plan) -> Plan:
-    """Adds a plan or replaces its settings; Invalid for a bad setting. Needs the worker role."""
-    _check(plan)
+async def save(tx: Transaction, actor: Actor, plan: Plan) -> Plan:
+    """Adds a plan or replaces its settings, and records what changed; Invalid for a bad setting. Needs the worker role."""
+    plan = check(plan)
+    known = {each.id: each for each in await list_all(tx)}
     row = await tx.fetch_one(
         "plans.save",
         id=plan.id,
@@ -61,9 +67,28 @@ async def save(tx: Transaction, plan: Plan) -> Plan:
         chat_model=plan.chat_model,
     )
     assert row is not None
-    return Plan.from_row(row)
+    saved = Plan.from_row(row)
+    await audit.record(tx, actor, "plan.saved", "plan", saved.id, **_changes(known.get(saved.id), saved))
+    return saved
 
 
+def _changes(before: Plan | None, after: Plan) -> dict[str, str]:
+    """What differs, as "49 → 59"; everything of a new plan."""
+    changes = {}
+    for field in Plan.__struct_fields__:
+        new, old = _shown(getattr(after, field)), "" if before is None else _shown(getattr(before, field))
+        if new != old:
+            changes[field] = new if before is None else f"{old} → {new}"
+    return changes
+
+
+def _shown(value: object) -> str:
+    return f"{value.amount:g} {value.currency}" if isinstance(value, Price) else str(value)
+
+
+NAME_LENGTH, MODEL_LENGTH = 40, 200
+# Addresses of the operator's page have them in a plan's place.
+RESERVED_IDS = frozenset({"new", "preview"})
 # What the schema allows: ids for use in URLs, and the least and greatest numbers.
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -74,16 +99,21 @@ _RANGES = {
     "max_size": (64, 4096),
     "max_count": (1, 4),
     "max_uploads": (0, 1000),
+    "position": (0, 10_000),
 }
 
 
-def _check(plan: Plan) -> None:
-    if not _ID.fullmatch(plan.id):
+def check(plan: Plan) -> Plan:
+    """The plan with its texts on one line. Raises Invalid, with the field, for a setting that the schema does not allow."""
+    if not _ID.fullmatch(plan.id) or plan.id in RESERVED_IDS:
         raise Invalid.field("id", "must be 1 to 40 of a–z, 0–9 and -")
     if not _CURRENCY.fullmatch(plan.price.currency):
         raise Invalid.field("currency", "must be the three letters of ISO 4217, such as INR")
-    if not 0 <= plan.price.amount < 10**10:
-        raise Invalid.field("price", "must be 0 or more")
+    if not 0 <= plan.price.amount < 10**8:
+        raise Invalid.field("price", "must be 0 to 99,999,999")
     for field, (least, most) in _RANGES.items():
         if not least <= getattr(plan, field) <= most:
             raise Invalid.field(field, f"must be {least} to {most:,}")
+    name = single_line("name", plan.name, NAME_LENGTH)
+    chat_model = single_line("chat_model", plan.chat_model, MODEL_LENGTH) if plan.chat_model.strip() else ""
+    return msgspec.structs.replace(plan, name=name, chat_model=chat_model)

@@ -9,6 +9,7 @@ from chatserver import messages, sessions, users
 from chatserver.albums import export as albums
 from chatserver.assets import export as assets
 from chatserver.assets import favorites
+from chatserver.audit import service as audit
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
 from chatserver.sharing import service as sharing
@@ -27,6 +28,7 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "albums": albums.export_page,
     "shares": sharing.export_page,
     "purchases": sessions.export_purchases_page,
+    "readings": audit.export_page,
 }
 
 

@@ -8,6 +8,7 @@ from chatserver.sessions.checkout import (
     find_bought,
     grant,
     list_recent,
+    prolong,
     require_instant,
     session_quota,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "next_seq",
     "next_to_purge",
     "owner_membership",
+    "prolong",
     "readmit",
     "remove_member",
     "remove_of_user",

@@ -8,7 +8,7 @@ from math import ceil
 
 from chatserver import credits, ids, plans, users
 from chatserver.database import Row, Transaction
-from chatserver.errors import NotAllowed, NotFound, TooManySessions
+from chatserver.errors import Invalid, NotAllowed, NotFound, TooManySessions
 from chatserver.plans.models import Plan
 from chatserver.sessions import service, titles
 from chatserver.sessions.members import add_member
@@ -16,6 +16,9 @@ from chatserver.sessions.models import Session, SessionQuota
 from chatserver.users import rate_limits
 from chatserver.validation import single_line
 from chatserver.web import filters
+
+# A year.
+MOST_MINUTES = 525_600
 
 
 async def buy(
@@ -160,12 +163,23 @@ async def _record(
     )
 
 
-async def grant(tx: Transaction, email: str, plan_id: str, title: str | None) -> Session:
-    """Creates a session for the account of an e-mail address, by the operator; NotFound where it is not active."""
-    user = await users.find(tx, email)
-    if not await users.is_active(tx, user.id):
+async def grant(tx: Transaction, user_id: str, plan_id: str, title: str | None) -> Session:
+    """Creates a session for an account, by the operator; NotFound where it is not active."""
+    if not await users.is_active(tx, user_id):
         raise NotFound("There is no active account with that e-mail address.")
-    return await buy(tx, user.id, plan_id, title, checkout="manual")
+    return await buy(tx, user_id, plan_id, title, checkout="manual")
+
+
+async def prolong(tx: Transaction, session_id: str, minutes: int) -> Session:
+    """Adds minutes to a session as a present: from its end or from now, whichever is later; nothing is sold.
+
+    NotFound where there is no such session. Needs the worker role.
+    """
+    if not 1 <= minutes <= MOST_MINUTES:
+        raise Invalid.field("minutes", f"must be 1 to {MOST_MINUTES:,}")
+    if await tx.fetch_value("sessions.prolong", session_id=session_id, minutes=minutes) is None:
+        raise NotFound
+    return await service.announce(tx, session_id)
 
 
 async def list_recent(tx: Transaction) -> list[Row]:

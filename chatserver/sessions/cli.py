@@ -4,9 +4,12 @@ from typing import Annotated
 
 import typer
 
-from chatserver import sessions
-from chatserver.database import command_line
+from chatserver import sessions, users
+from chatserver.admin import people
+from chatserver.audit import COMMAND_LINE
+from chatserver.database import Transaction, command_line
 from chatserver.runtime import tables
+from chatserver.sessions.models import Session
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -18,7 +21,7 @@ def grant(
     title: Annotated[str | None, typer.Option(help="The session's title.")] = None,
 ) -> None:
     """Give somebody a session, as CHECKOUT=manual needs; it appears in their list at once."""
-    session = command_line.run(sessions.grant, email, plan, title)
+    session = command_line.run(_grant, email, plan, title)
     print(
         f"{session.title}: until {session.expires_at:%Y-%m-%d %H:%M} UTC, {session.credits.image.limit} images an hour."
     )
@@ -42,3 +45,7 @@ def list_recent() -> None:
         for row in command_line.run(sessions.list_recent)
     ]
     tables.show(columns, rows)
+
+
+async def _grant(tx: Transaction, email: str, plan_id: str, title: str | None) -> Session:
+    return await people.grant(tx, COMMAND_LINE, (await users.find(tx, email)).id, plan_id, title)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from chatserver import config, styles
-from chatserver.database import command_line
+from chatserver import audit, config, styles
+from chatserver.audit import COMMAND_LINE
+from chatserver.database import Transaction, command_line
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.providers.base import Finished, ProviderRequest
 from chatserver.providers.recipe import Recipe
@@ -45,15 +46,25 @@ def add_style(
 ) -> None:
     """Add a style, or replace the one of this name. The built-in painter paints its sample, as far as it can."""
     style = check(Style(name=name, before=before, after=after, without=without))
-    command_line.run(styles.add, style, asyncio.run(_sample(style)))
+    command_line.run(_add, style, asyncio.run(_sample(style)))
     list_styles()
 
 
 @app.command("remove")
 def remove_style(name: str) -> None:
     """Remove a style. Pictures that were made with it stay as they are."""
-    command_line.run(styles.remove, name)
+    command_line.run(_remove, name)
     list_styles()
+
+
+async def _add(tx: Transaction, style: Style, sample: bytes) -> None:
+    await styles.add(tx, style, sample)
+    await audit.record(tx, COMMAND_LINE, "style.added", "style", style.name)
+
+
+async def _remove(tx: Transaction, name: str) -> None:
+    await styles.remove(tx, name)
+    await audit.record(tx, COMMAND_LINE, "style.removed", "style", name)
 
 
 async def _sample(style: Style) -> bytes:

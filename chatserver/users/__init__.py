@@ -1,6 +1,6 @@
 """Users: accounts, passwords, sign-ins, API tokens. `authentication` checks passwords, `request_identity` credentials."""
 
-from chatserver.users.admin import ban, find, list_users, set_role, unban
+from chatserver.users.admin import ban, find, list_users, lock_admins, set_role, unban
 from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
 from chatserver.users.authentication import (
     Registration,
@@ -72,6 +72,7 @@ __all__ = [
     "list_sign_ins",
     "list_tokens",
     "list_users",
+    "lock_admins",
     "preferences",
     "remove",
     "rename",

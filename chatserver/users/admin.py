@@ -3,7 +3,7 @@
 import structlog
 
 from chatserver.database import Transaction
-from chatserver.errors import NotFound
+from chatserver.errors import Conflict, NotFound
 from chatserver.events import user_channel
 from chatserver.users import authentication, sign_ins
 from chatserver.users.events import SignInsEnded
@@ -25,15 +25,31 @@ async def find(tx: Transaction, email: str) -> User:
     return User.from_row(row)
 
 
+async def lock_admins(tx: Transaction) -> list[str]:
+    """Locks the active admins, in one order, and returns their ids: none of them loses the role meanwhile."""
+    return [row["id"] for row in await tx.fetch_all("users.lock_admins")]
+
+
+async def _require_another_admin(tx: Transaction, user_id: str) -> None:
+    if await lock_admins(tx) == [user_id]:
+        raise Conflict("This is the only admin. Make somebody else an admin first.")
+
+
 async def set_role(tx: Transaction, user_id: str, role: Role) -> None:
-    """Makes a user an admin or a member; NotFound where there is no such account."""
+    """Makes a user an admin or a member; NotFound where there is no such account, Conflict for the last admin."""
+    if role == "member":
+        await _require_another_admin(tx, user_id)
     if await tx.fetch_value("users.set_role", id=user_id, role=role) is None:
         raise NotFound
     log.warning("user.role_changed", user_id=user_id, role=role)
 
 
 async def ban(tx: Transaction, user_id: str) -> None:
-    """Bans a user: sign-ins end, API tokens stop working until `unban`, sockets close. Messages and files stay."""
+    """Bans a user: sign-ins end, API tokens stop working until `unban`, sockets close. Messages and files stay.
+
+    NotFound where there is no such account, Conflict for the last admin.
+    """
+    await _require_another_admin(tx, user_id)
     if await tx.fetch_value("users.set_status", id=user_id, status="banned") is None:
         raise NotFound
     # Announced before the ended sign-ins: a socket closes with the first reason that it gets.

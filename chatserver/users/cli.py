@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from chatserver import audit, users
 from chatserver import config as configuration
-from chatserver import users
+from chatserver.admin import people
+from chatserver.audit import COMMAND_LINE
 from chatserver.database import Transaction, command_line
-from chatserver.generations import cancellation
 from chatserver.runtime import tables
 from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import AccountSummary, ApiToken, User
@@ -48,7 +49,7 @@ def add(
         display_names.check(name or display_names.suggested(address) or "Member"), configuration.load().site_name
     )
     chosen = passwords.check(password or secrets.token_urlsafe(12), email=address, name=shown)
-    user = command_line.run(users.add, address, shown, asyncio.run(passwords.hashed(chosen)))
+    user = command_line.run(_add, address, shown, asyncio.run(passwords.hashed(chosen)))
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
 
 
@@ -73,9 +74,9 @@ def reset(email: Email) -> None:
 
 
 @app.command()
-def ban(email: Email) -> None:
+def ban(email: Email, reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "") -> None:
     """Ban an account: it is signed out everywhere and its tokens stop working. Its messages and files stay."""
-    print(f"{command_line.run(_ban, email).email} is banned.")
+    print(f"{command_line.run(_ban, email, reason).email} is banned.")
 
 
 @app.command()
@@ -94,31 +95,36 @@ def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="
     tables.show(("name", "made", "last used"), rows)
 
 
+async def _add(tx: Transaction, address: str, name: str, password_hash: str) -> User:
+    user = await users.add(tx, address, name, password_hash)
+    await audit.record(tx, COMMAND_LINE, "user.added", "user", user.id, subject_id=user.id)
+    return user
+
+
 async def _set_role(tx: Transaction, email: str, role: users.Role) -> User:
     user = await users.find(tx, email)
-    await users.set_role(tx, user.id, role)
+    await people.set_role(tx, COMMAND_LINE, user.id, role)
     return user
 
 
 async def _begin_reset(tx: Transaction, email: str) -> str:
-    return await users.begin_reset(tx, (await users.find(tx, email)).id)
+    return await people.begin_reset(tx, COMMAND_LINE, (await users.find(tx, email)).id)
 
 
-async def _ban(tx: Transaction, email: str) -> User:
+async def _ban(tx: Transaction, email: str, reason: str) -> User:
     user = await users.find(tx, email)
-    await cancellation.cancel_of_banned_user(tx, user.id)
-    await users.ban(tx, user.id)
+    await people.ban(tx, COMMAND_LINE, user.id, reason)
     return user
 
 
 async def _unban(tx: Transaction, email: str) -> User:
     user = await users.find(tx, email)
-    await users.unban(tx, user.id)
+    await people.unban(tx, COMMAND_LINE, user.id)
     return user
 
 
 async def _tokens(tx: Transaction, email: str, revoke: bool) -> list[ApiToken]:
     user = await users.find(tx, email)
     if revoke:
-        await users.revoke_tokens(tx, user.id)
+        await people.revoke_tokens(tx, COMMAND_LINE, user.id)
     return await users.list_tokens(tx, user.id)

@@ -74,3 +74,68 @@ UPDATE operator_checks SET ended_at = clock_timestamp(), outcome = :outcome, fin
 SELECT DISTINCT ON (kind) id, kind, started_at, ended_at, outcome, findings,
        ended_at IS NULL AND started_at > clock_timestamp() - make_interval(secs => :longest_seconds::float8) AS running
   FROM operator_checks ORDER BY kind, id DESC;
+
+-- People ---------------------------------------------------------------------------------------------------------------
+
+-- name: people
+-- Accounts, the newest first: all, or those whose name or address begins so.
+SELECT u.id, u.name, u.role, u.status, u.created_at,
+       (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
+       (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
+  FROM users u
+ WHERE u.status <> 'deleted' AND (:before::uuid IS NULL OR u.id < :before::uuid)
+ ORDER BY u.id DESC LIMIT :limit;
+
+-- name: people_by_words
+-- Accounts whose name or address begins with these words, the newest first; each half is bounded by its index.
+SELECT u.id, u.name, u.role, u.status, u.created_at,
+       (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
+       (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
+  FROM users u
+ WHERE u.id IN (
+       (SELECT n.id FROM users n WHERE n.status <> 'deleted' AND lower(n.name) LIKE :pattern
+         AND (:before::uuid IS NULL OR n.id < :before::uuid) LIMIT 1000)
+       UNION
+       (SELECT e.id FROM users e WHERE e.status <> 'deleted' AND lower(e.email) LIKE :pattern
+         AND (:before::uuid IS NULL OR e.id < :before::uuid) LIMIT 1000))
+ ORDER BY u.id DESC LIMIT :limit;
+
+-- name: by_id
+-- Whose an id is: an account's, a session's, a picture's or that of the generation that made it; and the session.
+SELECT id AS user_id, NULL::uuid AS session_id FROM users WHERE id = :id AND status <> 'deleted'
+UNION ALL SELECT user_id, id FROM user_sessions WHERE id = :id AND status <> 'deleted'
+UNION ALL SELECT user_id, session_id FROM assets WHERE id = :id
+UNION ALL SELECT user_id, session_id FROM generations WHERE id = :id
+LIMIT 1;
+
+-- name: person
+-- One account.
+SELECT u.id, u.name, u.email, u.role, u.status, u.created_at,
+       (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
+       (SELECT count(*) FROM sign_ins s WHERE s.user_id = u.id AND s.ended_at IS NULL AND s.expires_at > now()) AS sign_ins,
+       (SELECT count(*) FROM api_tokens t WHERE t.user_id = u.id AND t.revoked_at IS NULL) AS tokens
+  FROM users u WHERE u.id = :id AND u.status <> 'deleted';
+
+-- name: sessions_of
+-- The sessions that somebody owns, the newest first; with `session_id` that one before all, also where they are its guest.
+SELECT s.id, s.plan_id, p.name AS plan, s.user_id = :user_id AS owned, s.expires_at, s.expires_at > now() AS active,
+       s.images_generated, s.videos_generated, s.messages_count
+  FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
+ WHERE s.status <> 'deleted'
+   AND (s.id IN (SELECT o.id FROM user_sessions o WHERE o.user_id = :user_id ORDER BY o.id DESC LIMIT :limit)
+        OR s.id = :session_id::uuid)
+ ORDER BY s.id IS DISTINCT FROM :session_id::uuid, s.id DESC;
+
+-- name: session
+-- Whose a session is.
+SELECT s.id, s.user_id, u.name AS owner, s.expires_at, s.expires_at > now() AS active
+  FROM user_sessions s JOIN users u ON u.id = s.user_id WHERE s.id = :id AND s.status <> 'deleted';
+
+-- name: conversation
+-- A page of a session's messages, the newest first, with the prompts of their generations.
+SELECT m.id, m.user_id, m.kind, m.text, m.created_at, m.author_name AS author,
+       (SELECT g.prompt FROM generations g WHERE g.message_id = m.id ORDER BY g.number LIMIT 1) AS prompt,
+       (SELECT count(*) FROM generations g WHERE g.message_id = m.id) AS generations
+  FROM messages m
+ WHERE m.session_id = :session_id AND m.status <> 'deleted' AND (:before::uuid IS NULL OR m.id < :before::uuid)
+ ORDER BY m.id DESC LIMIT :limit;

@@ -2,10 +2,30 @@
 -- that waited for a lock began before the one that held it ended.
 
 -- name: grant
--- Gives a session its plan's rows of one kind; rows that it already has stay as they are.
+-- Gives a session its plan's rows of one kind; rows that it already has stay as they are, and extra ones are not counted.
 INSERT INTO credits (session_id, kind, number)
-SELECT :session_id::uuid, :kind::text, number FROM generate_series(1, :count::integer) AS number
+SELECT :session_id::uuid, :kind::text, own.top + n
+  FROM (SELECT coalesce(max(number), 0) AS top, count(*) FILTER (WHERE NOT extra) AS of_plan
+          FROM credits WHERE session_id = :session_id::uuid AND kind = :kind::text) AS own,
+       generate_series(1, :count::integer - own.of_plan::integer) AS n
 ON CONFLICT DO NOTHING;
+
+-- name: grant_extra
+-- Gives a session so many more rows of one kind than its plan's, each with its line in the statement. The caller holds the
+-- lock of the credits.
+WITH added AS (
+  INSERT INTO credits (session_id, kind, number, extra)
+  SELECT :session_id::uuid, :kind::text,
+         (SELECT coalesce(max(number), 0) FROM credits WHERE session_id = :session_id::uuid AND kind = :kind::text) + n, true
+    FROM generate_series(1, :count::integer) AS n
+  RETURNING session_id, kind, number
+)
+INSERT INTO credit_entries (session_id, kind, number, action, reason)
+SELECT session_id, kind, number, 'grant', :reason FROM added RETURNING number;
+
+-- name: count_owned
+-- How many credits of one kind a session owns.
+SELECT count(*) FROM credits WHERE session_id = :session_id AND kind = :kind;
 
 -- name: lock
 -- Locks every row of one kind, in one order: other transactions that hold or settle in this session wait here.
@@ -99,6 +119,18 @@ SELECT s.id AS session_id, c.kind, c.n AS rows
            (SELECT max(number) FROM credits x WHERE x.session_id = s.id AND x.kind = k.kind) AS top
       FROM (VALUES ('image'), ('video')) AS k(kind)) AS c
  WHERE c.n IS DISTINCT FROM coalesce(c.top, 0);
+
+-- name: ungranted
+-- Extra credits without the line that gave them, and such lines without their credit, where the session still has any.
+SELECT c.session_id, c.kind, c.number FROM credits c
+ WHERE c.extra AND NOT EXISTS (SELECT 1 FROM credit_entries e
+                                WHERE e.session_id = c.session_id AND e.kind = c.kind AND e.number = c.number
+                                  AND e.action = 'grant')
+UNION ALL
+SELECT e.session_id, e.kind, e.number FROM credit_entries e
+ WHERE e.action = 'grant' AND EXISTS (SELECT 1 FROM user_sessions s WHERE s.id = e.session_id AND s.status <> 'deleted')
+   AND NOT EXISTS (SELECT 1 FROM credits c
+                    WHERE c.session_id = e.session_id AND c.kind = e.kind AND c.number = e.number AND c.extra);
 
 -- name: unsettled
 -- Generations whose ledger contradicts their status: every one has a hold, an ended one exactly one settlement.

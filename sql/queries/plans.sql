@@ -12,6 +12,10 @@ SELECT * FROM session_config ORDER BY position, id;
 -- One plan by its id, on offer or not: a running session keeps its plan.
 SELECT * FROM session_config WHERE id = :plan_id;
 
+-- name: lock
+-- Serialises changes of plans until COMMIT.
+SELECT pg_advisory_xact_lock(hashtextextended('plans', 0));
+
 -- name: save
 -- Adds a plan or replaces all of its settings.
 INSERT INTO session_config (id, name, price_amount, price_currency, minutes, image_credits_per_hour,

@@ -28,6 +28,13 @@ UPDATE user_sessions
  WHERE id = :session_id AND user_id = :user_id AND status <> 'deleted'
 RETURNING id;
 
+-- name: prolong
+-- Adds minutes to a session: from now where it has expired, otherwise from its end.
+UPDATE user_sessions
+   SET expires_at = greatest(expires_at, clock_timestamp()) + make_interval(mins => :minutes::integer), status = 'active'
+ WHERE id = :session_id AND status <> 'deleted'
+RETURNING id;
+
 -- name: count_open
 -- How many sessions of a user are open, and the seconds until the next of them ends.
 SELECT count(*) AS used, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds

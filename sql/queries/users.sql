@@ -221,6 +221,10 @@ SELECT u.id, u.email, u.name, u.role, u.status, u.created_at,
   FROM users u WHERE u.status <> 'deleted' AND (:before::uuid IS NULL OR u.id < :before::uuid)
  ORDER BY u.id DESC LIMIT :limit;
 
+-- name: lock_admins
+-- Locks every active admin, in one order.
+SELECT id FROM users WHERE role = 'admin' AND status = 'active' ORDER BY id FOR UPDATE;
+
 -- name: set_role
 -- Sets the role of a user: member or admin.
 UPDATE users SET role = :role WHERE id = :id AND status <> 'deleted' RETURNING id;

@@ -74,6 +74,12 @@ PERIOD = {"period", "zone"}
 QUERIES = {
     "GET /admin": PERIOD,
     "GET /admin/work": PERIOD,
+    "GET /admin/people": {"q", "before"},
+    "GET /admin/people/{user_id}": {"session"},
+    "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
+    "GET /admin/audit": {"action", "actor", "target", "before"},
+    "GET /admin/audit.csv": {"action", "actor", "target"},
+    "GET /settings/readings": {"before"},
     "GET /gallery": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/filters": FILTERS,

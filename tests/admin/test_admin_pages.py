@@ -1,5 +1,7 @@
 """The operator's pages over the whole product: who gets in, and what they find."""
 
+import re
+
 import pytest
 
 from chatserver.admin import layout
@@ -107,3 +109,68 @@ async def test_the_process_shows_itself_alive_and_the_books_are_checked_from_her
     while "Running since" in answer.text:
         answer = await operator.visit("/admin/work")
     assert "All is well" in answer.text
+
+
+async def test_a_session_and_a_person_are_found_and_given_to_and_the_log_has_it(operator, product, database):
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("flash")
+    found = await operator.visit(f"/admin/people?q={session['id']}")
+    assert found.path.startswith(f"/admin/people/{ada.id}?session={session['id']}")
+    assert ada.user["email"] in found.text
+    own = f"/admin/people/{ada.id}/sessions/{session['id']}"
+    given = {**found.forms[own + "/credits"], "kind": "image", "count": "2"}
+    refused = await operator.post(own + "/credits", given)
+    assert (refused.status, "reason must say why" in refused.text) == (422, True)
+    before = session["credits"]["image"]["limit"]
+    answer = await operator.post(own + "/credits", {**given, "reason": "=1+1, an outage"}, follow=True)
+    assert (answer.status, "2 more image credits" in answer.text) == (200, True)
+    assert (await ada.credits(session))["image"]["limit"] == before + 2
+    for minutes in ("", "x", "-5", "1e3", "9999999", "\u0663", "0"):
+        assert (await operator.post(own + "/extend", {**given, "minutes": minutes})).status == 422, minutes
+    log = await operator.visit(f"/admin/audit.csv?target={ada.id}")
+    assert "'=1+1, an outage" in log.text
+    assert log.headers["Content-Type"].startswith("text/csv")
+
+
+async def test_what_was_written_is_read_with_a_reason_and_its_author_sees_it(operator, product, database):
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("flash"))
+    await chat.says("between us")
+    await chat.leaves()
+    page = await operator.visit(f"/admin/people/{ada.id}")
+    assert "between us" not in page.text
+    action = f"/admin/people/sessions/{chat.session_id}/conversation"
+    assert (await operator.post(action, page.forms[action])).status == 422
+    read = await operator.post(action, {**page.forms[action], "reason": "a report of spam"})
+    assert (read.status, "between us" in read.text) == (200, True)
+    async with opened(ada) as browser:
+        shown = await browser.visit("/settings/readings")
+        assert "a report of spam" in shown.text
+        assert "a report of spam" in (await browser.visit("/settings/export")).text
+
+
+async def test_a_reset_link_is_shown_once(operator, product):
+    ada = await sign_up(product, "Ada")
+    page = await operator.visit(f"/admin/people/{ada.id}")
+    action = f"/admin/people/{ada.id}/reset"
+    answer = await operator.post(action, page.forms[action])
+    [link] = re.findall(r'value="[^"]+(/reset/[^"]+)"', answer.text)
+    assert "/reset/" not in (await operator.visit(f"/admin/people/{ada.id}")).text.replace(action, "")
+    async with opened(product) as browser:
+        assert (await browser.visit(link)).status == 200
+
+
+async def test_a_ban_needs_a_reason_and_the_last_admin_stays_one(operator, product, database):
+    ada = await sign_up(product, "Ada")
+    page = await operator.visit(f"/admin/people/{ada.id}")
+    action = f"/admin/people/{ada.id}/ban"
+    assert (await operator.post(action, {**page.forms[action], "reason": ""})).status == 422
+    assert (await operator.post(action, {**page.forms[action], "reason": "spam"})).status == 303
+    assert (await ada.fetch("/api/v1/users/me"))[0] == 401
+    # The operator of this test is the one who came last.
+    [grace] = await run_sql(database, "SELECT id FROM users WHERE role = 'admin' ORDER BY id DESC LIMIT 1")
+    await run_sql(database, "UPDATE users SET role = 'member' WHERE id <> $1", grace["id"])
+    page = await operator.visit(f"/admin/people/{grace['id']}")
+    action = f"/admin/people/{grace['id']}/make-member"
+    answer = await operator.post(action, page.forms[action])
+    assert (answer.status, "only admin" in answer.text) == (409, True)

@@ -29,8 +29,9 @@ async def test_an_account_is_found_by_its_address_in_any_case(database):
 
 
 async def test_an_admin_is_made_and_unmade(database):
-    ada = await member(database)
-    await database.run_system(users.set_role, ada.id, "admin")
+    ada, grace = await member(database), await member(database, "Grace")
+    for user in (grace, ada):
+        await database.run_system(users.set_role, user.id, "admin")
     assert (await database.run_system(users.get, ada.id)).role == "admin"
     await database.run_system(users.set_role, ada.id, "member")
     assert (await database.run_system(users.get, ada.id)).role == "member"

@@ -8,6 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from chatserver import ids, sessions, users
+from chatserver.audit import service as audit
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import Viewer, require_viewer
@@ -18,6 +19,8 @@ from chatserver.users.models import Preferences, Secret
 from chatserver.web import form_pages, forms, templating
 from chatserver.web.forms import Form
 
+# Readings of one page.
+READINGS = 50
 _THEME_SECONDS = 365 * 24 * 3600
 
 
@@ -169,6 +172,17 @@ async def revoke_token(request: Request) -> Response:
     return own.done("That token works no more.", "tokens")
 
 
+async def show_readings(request: Request) -> Response:
+    """GET /settings/readings: when operators have read what this user wrote, and why."""
+    own = SettingsRequest(request)
+    before = request.query_params.get("before", "")
+    found = await own.state.database.run_system(
+        audit.readings, own.viewer.id, ids.parse(before, "before") if before else None, READINGS
+    )
+    context = {"readings": found, "next": found[-1].id if len(found) == READINGS else None, "first": not before}
+    return form_pages.page(request, "users/readings.html", context)
+
+
 # Export and deletion ----------------------------------------------------------------------------------------------
 
 
@@ -206,6 +220,7 @@ PAGES = [
     Route("/settings/sign-ins/{sign_in_id}/end", end_sign_in, methods=["POST"]),
     Route("/settings/tokens", create_token, methods=["POST"]),
     Route("/settings/tokens/{token_id}/revoke", revoke_token, methods=["POST"]),
+    Route("/settings/readings", show_readings, methods=["GET"]),
     Route("/settings/export", export_account, methods=["GET"]),
     Route("/settings/delete", delete_account, methods=["POST"]),
 ]

@@ -1,0 +1,2 @@
+// The operator's pages.
+import "../elements/plan_editor.js"
