@@ -24,8 +24,8 @@ _CHOICES = {
 _TEXTS = {"model": 200, "style": 100, "q": QUERY_LENGTH}
 
 
-class GalleryFilters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What of the gallery is shown; empty: no filter. `since` and `until` are days (2026-11-28), both included."""
+class PictureFilters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which of one's pictures are meant; empty: no filter. `since` and `until` are days (2026-11-28), both included."""
 
     q: str = ""
     kind: str = ""
@@ -40,6 +40,11 @@ class GalleryFilters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     since: str = ""
     until: str = ""
     seed: str = ""
+
+
+class GalleryFilters(PictureFilters, frozen=True, kw_only=True, omit_defaults=True):
+    """What of the gallery is shown, and how."""
+
     grid: str = ""
 
     @classmethod

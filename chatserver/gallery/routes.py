@@ -9,7 +9,7 @@ from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.assets import favorites
 from chatserver.errors import Invalid, NotAllowed, NotFound
 from chatserver.gallery import service as gallery
-from chatserver.gallery.filters import UTC_ZONE, GalleryFilters
+from chatserver.gallery.filters import UTC_ZONE, GalleryFilters, PictureFilters
 from chatserver.gallery.models import DeletionReport, PictureList
 from chatserver.generations import deletion
 
@@ -17,22 +17,9 @@ from chatserver.generations import deletion
 MOST_DELETED = 50
 
 
-class PicturesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which of one's own pictures, as in the gallery's address. `since` and `until` are days in UTC."""
+class PicturesQuery(PictureFilters, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which of one's own pictures, as in the gallery's address, in UTC; a page of at most `limit`."""
 
-    q: str = ""
-    kind: str = ""
-    show: str = ""
-    favorite: str = ""
-    model: str = ""
-    style: str = ""
-    shape: str = ""
-    side: str = ""
-    session: str = ""
-    album: str = ""
-    since: str = ""
-    until: str = ""
-    seed: str = ""
     before: str | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 

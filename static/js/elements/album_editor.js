@@ -1,5 +1,6 @@
 // <album-editor data-album data-name>: the page of an album: its name, order, cover, and what is taken out of it.
 import { call } from "../helpers/api.js"
+import { attempt } from "../helpers/attempt.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -15,13 +16,13 @@ export class AlbumEditor extends HTMLElement {
   onClick = (event) => {
     const button = event.target.closest("[data-action]")
     const act = button && this.#actions[button.dataset.action]
-    if (act) this.#try(() => act(button, button.closest("[data-asset]")))
+    if (act) attempt(this, () => act(button, button.closest("[data-asset]")))
   }
 
   onSubmit = (event) => {
     event.preventDefault()
     const [name, description] = ["#album-name", "#album-description"].map((each) => this.querySelector(each).value)
-    this.#try(async () => {
+    attempt(this, async () => {
       const { album } = await call("PATCH", this.#path, { name, description })
       this.dataset.name = album.name
       setText(slot(this, "name"), album.name)
@@ -105,22 +106,11 @@ export class AlbumEditor extends HTMLElement {
   }
 
   #sendDeletion = () =>
-    this.#try(async () => {
+    attempt(this, async () => {
       slot(this, "gone").hidden = true
       await call("DELETE", this.#path, undefined, { keepalive: true })
       location.assign("/albums")
     })
-
-  async #try(action) {
-    const problem = slot(this, "problem")
-    problem.hidden = true
-    try {
-      await action()
-    } catch (error) {
-      problem.hidden = false
-      setText(problem, error.message)
-    }
-  }
 }
 
 customElements.define("album-editor", AlbumEditor)

@@ -1,5 +1,6 @@
 // <share-row data-share>: one of one's links, to be changed, or revoked: at the second press, as it cannot be undone.
 import { call } from "../helpers/api.js"
+import { attempt } from "../helpers/attempt.js"
 import { setText, slot } from "../helpers/dom.js"
 import { openSharing } from "../helpers/sharing.js"
 
@@ -18,7 +19,7 @@ export class ShareRow extends HTMLElement {
 
   onClick = (event) => {
     const button = event.target.closest("[data-action]")
-    if (button?.dataset.action === "change") this.#try(() => openSharing("share", { share: this.dataset.share }))
+    if (button?.dataset.action === "change") attempt(this, () => openSharing("share", { share: this.dataset.share }))
     if (button?.dataset.action === "revoke") this.#revoke(button)
   }
 
@@ -33,24 +34,13 @@ export class ShareRow extends HTMLElement {
       }, ASKED_MS)
       return
     }
-    this.#try(async () => {
+    attempt(this, async () => {
       await call("DELETE", `/shares/${this.dataset.share}`)
       this.dataset.status = "revoked"
       slot(this, "status").hidden = false
       setText(slot(this, "status"), "Revoked")
       this.querySelector(".share-row__tools").remove()
     })
-  }
-
-  async #try(action) {
-    const problem = slot(this, "problem")
-    problem.hidden = true
-    try {
-      await action()
-    } catch (error) {
-      problem.hidden = false
-      setText(problem, error.message)
-    }
   }
 }
 
