@@ -17,6 +17,7 @@ from chatserver import config as configuration
 from chatserver.assets import cli as storage_cli
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
+from chatserver.costs import cli as costs_cli
 from chatserver.credits import cli as credits_cli
 from chatserver.database import command_line, migrations
 from chatserver.doctor import cli as doctor_cli
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
+app.add_typer(costs_cli.app, name="prices", help="What providers charge: list, set, import.")
 app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
 app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")

@@ -42,6 +42,8 @@ INSTEAD = {
     "chatserver users ban EMAIL": "chatserver users ban guest@example.org",
     "chatserver providers pause huggingface": f"{HUGGINGFACE} chatserver providers pause huggingface",
     "chatserver providers resume huggingface": f"{HUGGINGFACE} chatserver providers resume huggingface",
+    "chatserver prices import prices.csv": "echo provider,kind,unit,amount,currency > prices.csv && "
+    "echo huggingface,image,picture,0.04,USD >> prices.csv && chatserver prices import prices.csv",
     # The commands run beside each other, and it has to be there.
     "chatserver styles remove gouache": "chatserver styles add chalk --before chalk && chatserver styles remove chalk",
 }

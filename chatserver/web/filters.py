@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from markupsafe import Markup
@@ -52,6 +53,17 @@ def price(value: Amount) -> str:
     return f"{symbol}{amount}" if symbol else f"{amount} {value.currency}"
 
 
+def money(amount: Decimal, currency: str) -> str:
+    """₹1,240, ₹0.31, -$9.50, $0.00000015, 12 XYZ: two decimals, and below a tenth the first two digits."""
+    sign, amount = "-" if amount < 0 else "", abs(amount)
+    decimals = 0 if amount == amount.to_integral_value() or amount >= 1000 else 2
+    if 0 < amount < Decimal("0.1"):
+        decimals = 1 - amount.adjusted()
+    shown = f"{amount:,.{decimals}f}"
+    symbol = _SYMBOLS.get(currency)
+    return f"{sign}{symbol}{shown}" if symbol else f"{sign}{shown} {currency}"
+
+
 def size(count: int) -> str:
     """A size in bytes, in powers of ten as operating systems print them: 1.2 MB."""
     value = float(count)
@@ -92,6 +104,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "time": time,
     "iso": iso,
     "price": price,
+    "money": money,
     "size": size,
     "duration": duration,
     "count_of": count,
