@@ -34,7 +34,7 @@ from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.jobs.lease import Lease, LeaseLost, backoff
 from chatserver.provenance.sealer import Sealer
-from chatserver.providers.base import Finished, Provider, ProviderRequest, Step, validated
+from chatserver.providers.base import Finished, Provider, ProviderRequest, ProviderUpdate, validated
 from chatserver.providers.redaction import log_fields
 from chatserver.runtime import failpoints
 from chatserver.storage.base import Storage
@@ -127,14 +127,14 @@ class Attempt:
         return finished, await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
 
     async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
-        steps = cast(AsyncGenerator[Step, None], provider.generate(request))
+        updates = cast(AsyncGenerator[ProviderUpdate, None], provider.generate(request))
         failpoints.at("provider-call")
-        async with contextlib.aclosing(steps):
-            async for reported in steps:
-                step = validated(reported)
-                if isinstance(step, Finished):
-                    return step
-                await self._progress.advance(step, self._made_by)
+        async with contextlib.aclosing(updates):
+            async for reported in updates:
+                update = validated(reported)
+                if isinstance(update, Finished):
+                    return update
+                await self._progress.advance(update, self._made_by)
         raise ProviderError
 
     # Other ends ------------------------------------------------------------------------------------------------------

@@ -42,20 +42,20 @@ class ProgressReporter:
         self._published_at = 0.0
         self._rendering_since = time.monotonic()
 
-    async def advance(self, step: Queued | Loading | Rendering, made_by: ModelChoice) -> None:
-        """The provider has reported a step: stores a new stage, remembers the progress, and publishes it."""
-        status, eta = _STATUS[type(step)], self._eta(step)
+    async def advance(self, update: Queued | Loading | Rendering, made_by: ModelChoice) -> None:
+        """The provider has sent an update: stores a new stage, remembers the progress, and publishes it."""
+        status, eta = _STATUS[type(update)], self._eta(update)
         if status != self._status:
             await self._lease.insist(queue.set_stage, self._job, status, made_by, eta)
             self._lease.mark_renewed()
             self._status, self._published_at = status, 0.0
         known = SavedProgress(eta_seconds=eta)
-        if isinstance(step, Rendering):
-            known = SavedProgress(fraction=step.fraction, step=step.step, steps=step.steps, eta_seconds=eta)
+        if isinstance(update, Rendering):
+            known = SavedProgress(fraction=update.fraction, step=update.step, steps=update.steps, eta_seconds=eta)
         # Seconds to go are those of this moment: the same number a little later is news.
         self._is_dirty = self._is_dirty or known != self._known or eta is not None
         self._known = known
-        self._report(step, eta)
+        self._report(update, eta)
 
     async def save(self) -> None:
         """Saves what is new, or renews the lease where that is due. Raises Busy and LeaseLost."""
@@ -63,29 +63,31 @@ class ProgressReporter:
             self._is_dirty = False
             await self._lease.write(queue.save_progress, self._job, self._known)
 
-    def _eta(self, step: Queued | Loading | Rendering) -> float | None:
-        if step.eta_seconds is not None or not isinstance(step, Rendering) or not step.fraction:
+    def _eta(self, update: Queued | Loading | Rendering) -> float | None:
+        if update.eta_seconds is not None or not isinstance(update, Rendering) or not update.fraction:
             self._rendering_since = time.monotonic()
-            return step.eta_seconds
+            return update.eta_seconds
         # Only a true fraction gives an estimate: what is left at the pace so far.
         elapsed = time.monotonic() - self._rendering_since
-        left = reported_numbers.seconds(elapsed * (1 - step.fraction) / step.fraction)
+        left = reported_numbers.seconds(elapsed * (1 - update.fraction) / update.fraction)
         return None if left is None else round(left, 1)
 
-    def _report(self, step: Queued | Loading | Rendering, eta: float | None) -> None:
+    def _report(self, update: Queued | Loading | Rendering, eta: float | None) -> None:
         now = time.monotonic()
         if now - self._published_at < PUBLISH_SECONDS:
             return
         self._published_at = now
         if self._save_interval() <= PUBLISH_SECONDS:
             self._lease.wake()  # a page rendered a moment later shows what people have just been told
-        rendering = step if isinstance(step, Rendering) else Rendering()
+        rendering = update if isinstance(update, Rendering) else Rendering()
         event = Progress(
             generation_id=self._job.id,
             message_id=self._job.message_id,
             status=self._status,
             attempt=self._job.attempt,
-            position=_given(step.position + 1 if isinstance(step, Queued) and step.position is not None else None),
+            position=_given(
+                update.position + 1 if isinstance(update, Queued) and update.position is not None else None
+            ),
             eta_seconds=_given(eta),
             fraction=_given(rendering.fraction),
             step=_given(rendering.step),

@@ -1,6 +1,6 @@
 """The protocols of providers of pictures, clips and text. Only workers call them.
 
-A provider yields steps in the order in which they happen and invents none: `Queued` and `Loading` only where the service
+A provider yields updates in the order in which they happen and invents none: `Queued` and `Loading` only where the service
 reports them, a fraction only where it is known. The last step of a successful run is one `Finished`; every other end is a
 `chatserver.errors.ProviderError`. Closing the iterator (cancel, lost lease, shutdown) stops the work as far as the service
 allows, and returns promptly.
@@ -62,23 +62,23 @@ class Finished(Struct, frozen=True, kw_only=True):
     seed: int | None = None
 
 
-Step = Queued | Loading | Rendering | Finished
+ProviderUpdate = Queued | Loading | Rendering | Finished
 
 
-def validated(step: Step) -> Step:
-    """The step without impossible numbers, which a service may report."""
-    match step:
+def validated(update: ProviderUpdate) -> ProviderUpdate:
+    """The update without impossible numbers, which a service may report."""
+    match update:
         case Finished():
-            return replace(step, seed=count(step.seed, MAX_SEED))
+            return replace(update, seed=count(update.seed, MAX_SEED))
         case Loading():
-            return Loading(seconds(step.eta_seconds))
+            return Loading(seconds(update.eta_seconds))
         case Queued():
-            return Queued(count(step.position, MAX_STEPS), seconds(step.eta_seconds))
-    steps = count(step.steps, MAX_STEPS)
-    done = count(step.step, MAX_STEPS if steps is None else steps)
-    if done is None and step.step is not None:
+            return Queued(count(update.position, MAX_STEPS), seconds(update.eta_seconds))
+    steps = count(update.steps, MAX_STEPS)
+    done = count(update.step, MAX_STEPS if steps is None else steps)
+    if done is None and update.step is not None:
         steps = None
-    return Rendering(fraction(step.fraction), done, steps, seconds(step.eta_seconds), step.preview)
+    return Rendering(fraction(update.fraction), done, steps, seconds(update.eta_seconds), update.preview)
 
 
 class Provider(Protocol):
@@ -97,8 +97,8 @@ class Provider(Protocol):
     def model(self, kind: Kind, change: Change | None = None) -> str:
         """The model for this kind or this change, as shown to people."""
 
-    def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
-        """The steps of one run. Raises ProviderError; may be closed at any step."""
+    def generate(self, request: ProviderRequest) -> AsyncIterator[ProviderUpdate]:
+        """The updates of one run. Raises ProviderError; may be closed at any of them."""
 
     async def close(self) -> None:
         """Closes connections and ends processes. Called once, at the end."""

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from chatserver import config
-from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, Queued, Rendering, Step
+from chatserver.providers.base import Finished, Loading, Provider, ProviderRequest, ProviderUpdate, Queued, Rendering
 from chatserver.providers.sketch.provider import Sketch
 from tests.support.recipes import provider_request
 
@@ -36,7 +36,7 @@ def asked(kind="image", **changes) -> ProviderRequest:
     return provider_request(kind=kind, **fields)
 
 
-async def steps_of(provider: Provider, request: ProviderRequest) -> list[Step]:
+async def updates_of(provider: Provider, request: ProviderRequest) -> list[ProviderUpdate]:
     return [step async for step in provider.generate(request)]
 
 
@@ -51,7 +51,7 @@ async def test_a_provider_has_a_name_and_a_label(provider):
 async def test_a_run_ends_with_one_finished_step(provider, kind):
     if not provider.supports(kind):
         pytest.skip(f"{provider.name} makes no {kind}")
-    *before, last = await steps_of(provider, asked(kind))
+    *before, last = await updates_of(provider, asked(kind))
     assert isinstance(last, Finished)
     assert last.data
     assert last.model
@@ -61,14 +61,14 @@ async def test_a_run_ends_with_one_finished_step(provider, kind):
 
 async def test_stages_come_in_their_order(provider):
     order = [Queued, Loading, Rendering, Finished]
-    places = [order.index(type(step)) for step in await steps_of(provider, asked())]
+    places = [order.index(type(step)) for step in await updates_of(provider, asked())]
     assert places == sorted(places)
 
 
 async def test_fractions_rise_and_stay_within_one(provider):
     fractions = [
         step.fraction
-        for step in await steps_of(provider, asked())
+        for step in await updates_of(provider, asked())
         if isinstance(step, Rendering) and step.fraction is not None
     ]
     assert fractions == sorted(fractions)
@@ -81,11 +81,11 @@ async def test_a_run_can_be_closed_at_its_first_step_and_the_next_one_works(prov
     assert inspect.isasyncgen(run)
     async with asyncio.timeout(10):
         await run.aclose()
-    assert isinstance((await steps_of(provider, asked()))[-1], Finished)
+    assert isinstance((await updates_of(provider, asked()))[-1], Finished)
 
 
 async def test_a_cancelled_task_ends_promptly(provider):
-    task = asyncio.create_task(steps_of(provider, asked(width=512, height=512)))
+    task = asyncio.create_task(updates_of(provider, asked(width=512, height=512)))
     await asyncio.sleep(0)
     task.cancel()
     async with asyncio.timeout(10):
@@ -94,7 +94,7 @@ async def test_a_cancelled_task_ends_promptly(provider):
 
 
 async def test_two_runs_at_once_do_not_disturb_each_other(provider):
-    one, two = await asyncio.gather(steps_of(provider, asked(seed=1)), steps_of(provider, asked(seed=2)))
+    one, two = await asyncio.gather(updates_of(provider, asked(seed=1)), updates_of(provider, asked(seed=2)))
     assert isinstance(one[-1], Finished)
     assert isinstance(two[-1], Finished)
     assert one[-1].data != two[-1].data

@@ -85,12 +85,12 @@ LONG = asked(steps=500, width=256, height=256)
 TOO_LONG = "xylophone " * 30
 
 
-async def steps_of(opened, request):
+async def updates_of(opened, request):
     return [step async for step in opened.generate(request)]
 
 
 async def made(opened, request) -> bytes:
-    return (await steps_of(opened, request))[-1].data
+    return (await updates_of(opened, request))[-1].data
 
 
 async def begun(opened, request, step=2):
@@ -131,7 +131,7 @@ async def test_what_is_asked_changes_the_picture(diffusers, changes):
 
 async def test_a_variation_begins_at_its_source(diffusers):
     red, blue = (png(colour) for colour in ((220, 30, 30), (30, 30, 220)))
-    first, again = [await steps_of(diffusers, asked(source=red)) for _ in range(2)]
+    first, again = [await updates_of(diffusers, asked(source=red)) for _ in range(2)]
     assert first[-1].data == again[-1].data
     assert first[-1].data != await made(diffusers, asked(source=blue)) != await made(diffusers, asked())
     assert Image.open(io.BytesIO(first[-1].data)).size == (128, 96)
@@ -143,11 +143,11 @@ async def test_a_variation_begins_at_its_source(diffusers):
 
 async def test_the_strength_of_a_variation_is_the_share_of_the_steps(diffusers):
     red = png((220, 30, 30))
-    weak, strong = [await steps_of(diffusers, asked(source=red, steps=20, strength=part)) for part in (0.1, 0.9)]
+    weak, strong = [await updates_of(diffusers, asked(source=red, steps=20, strength=part)) for part in (0.1, 0.9)]
     taken = [max(step.step or 0 for step in steps if isinstance(step, Rendering)) for steps in (weak, strong)]
     assert taken[0] <= 3 < 16 <= taken[1]
     # However weak it is, there is a step to take.
-    assert (await steps_of(diffusers, asked(source=red, steps=1, strength=0.0)))[-1].data
+    assert (await updates_of(diffusers, asked(source=red, steps=1, strength=0.0)))[-1].data
 
 
 async def test_a_pipeline_that_takes_instructions_edits_and_says_so(folder, diffusers):
@@ -179,7 +179,7 @@ def test_what_a_model_does_is_told_by_its_name_where_it_is_not_here():
 
 
 async def test_a_variation_in_one_step_has_a_step(diffusers):
-    assert (await steps_of(diffusers, asked(source=png((9, 99, 9)), steps=1)))[-1].data
+    assert (await updates_of(diffusers, asked(source=png((9, 99, 9)), steps=1)))[-1].data
 
 
 def png(colour) -> bytes:
@@ -192,7 +192,7 @@ def png(colour) -> bytes:
 
 
 async def test_steps_are_those_of_the_scheduler_and_rise_to_the_end(diffusers):
-    steps = await steps_of(diffusers, asked(steps=6))
+    steps = await updates_of(diffusers, asked(steps=6))
     rendering = [step for step in steps if isinstance(step, Rendering)]
     # The scheduler of Stable Diffusion 1.5 takes one step more than it is asked for.
     assert [(step.step, step.steps) for step in rendering[1:]] == [(number, 7) for number in range(1, 8)]
@@ -202,12 +202,12 @@ async def test_steps_are_those_of_the_scheduler_and_rise_to_the_end(diffusers):
 
 
 async def test_steps_are_those_of_the_configuration_where_none_are_asked_for(diffusers):
-    assert (await steps_of(diffusers, asked(steps=None)))[-2].steps == 4
+    assert (await updates_of(diffusers, asked(steps=None)))[-2].steps == 4
 
 
 async def test_previews_are_small_webps_at_most_four_a_second(diffusers):
     begun_at = asyncio.get_running_loop().time()
-    steps = await steps_of(diffusers, asked(steps=60, width=256, height=128))
+    steps = await updates_of(diffusers, asked(steps=60, width=256, height=128))
     seconds = asyncio.get_running_loop().time() - begun_at
     previews = [step.preview for step in steps if isinstance(step, Rendering) and step.preview]
     assert 1 <= len(previews) <= 1 + 4 * seconds
@@ -236,7 +236,7 @@ async def test_a_picture_that_is_left_stops_at_its_next_step_and_the_model_stays
     left_at = now()
     await run.aclose()
     assert now() - left_at < 0.5
-    steps = await steps_of(diffusers, asked())
+    steps = await updates_of(diffusers, asked())
     assert now() - left_at < 10, "it went on to its end"
     assert steps[-1].data == expected
     assert not any(isinstance(step, Loading) for step in steps)
@@ -246,7 +246,7 @@ async def test_a_picture_that_is_left_stops_at_its_next_step_and_the_model_stays
 async def test_cancelled_at_any_moment_the_next_picture_is_right(diffusers):
     expected, pids = await made(diffusers, asked()), diffusers.pids
     for ticks in (0, 1, 2, 3, 5, 8, 13, 50):
-        task = asyncio.create_task(steps_of(diffusers, LONG))
+        task = asyncio.create_task(updates_of(diffusers, LONG))
         for _ in range(ticks):
             await asyncio.sleep(0.001)
         task.cancel()
@@ -262,20 +262,20 @@ async def test_a_process_that_does_not_stop_is_killed_and_the_next_picture_works
     (stopped,) = diffusers.pids
     os.kill(stopped, signal.SIGSTOP)
     await run.aclose()
-    assert isinstance((await steps_of(diffusers, asked()))[-1], Finished)
+    assert isinstance((await updates_of(diffusers, asked()))[-1], Finished)
     assert stopped not in diffusers.pids
     assert not psutil.pid_exists(stopped)
 
 
 async def test_a_killed_process_is_provider_down_and_the_next_one_reports_its_load_and_paints_the_same(diffusers):
-    expected = await steps_of(diffusers, asked())
+    expected = await updates_of(diffusers, asked())
     assert not any(isinstance(step, Loading) for step in expected)
     run = await begun(diffusers, LONG)
     os.kill(diffusers.pids[0], signal.SIGKILL)
     with pytest.raises(ProviderDown):
         async for _ in run:
             pass
-    again = await steps_of(diffusers, asked())
+    again = await updates_of(diffusers, asked())
     loading = [step.eta_seconds for step in again if isinstance(step, Loading)]
     assert loading[0] >= 0
     assert loading == sorted(loading, reverse=True)
@@ -299,7 +299,7 @@ async def test_what_the_safety_checker_finds_is_refused(folder):
     opened = opened_at(folder / "prudish")
     try:
         with pytest.raises(Refused) as caught:
-            await steps_of(opened, asked())
+            await updates_of(opened, asked())
         assert "other words" in caught.value.message
     finally:
         await opened.close()
@@ -312,7 +312,7 @@ async def test_a_picture_that_does_not_fit_into_memory_says_so_and_the_next_one_
     before = process.rlimit(psutil.RLIMIT_AS)
     process.rlimit(psutil.RLIMIT_AS, (process.memory_info().vms + spare_bytes, before[1]))
     with pytest.raises(ProviderError, match="smaller"):
-        await steps_of(diffusers, asked(width=1024, height=1024, steps=1, guidance=1.0))
+        await updates_of(diffusers, asked(width=1024, height=1024, steps=1, guidance=1.0))
     process.rlimit(psutil.RLIMIT_AS, before)
     assert await made(diffusers, asked()) == expected
 
@@ -327,7 +327,7 @@ async def test_a_pipeline_with_broken_weights_is_said_in_words_without_its_place
     opened = opened_at(broken)
     try:
         with pytest.raises(ModelGone, match="cannot be loaded") as caught:
-            await steps_of(opened, asked())
+            await updates_of(opened, asked())
         assert str(tmp_path) not in caught.value.message
     finally:
         await opened.close()
@@ -338,13 +338,13 @@ async def test_a_graphics_card_that_is_not_there_is_said_in_words(model):
     opened = opened_at(model, DIFFUSERS_DEVICE="cuda")
     try:
         with pytest.raises(ModelGone, match="cannot be loaded"):
-            await steps_of(opened, asked())
+            await updates_of(opened, asked())
     finally:
         await opened.close()
 
 
 async def test_the_pipeline_process_gets_no_token(diffusers):
-    await steps_of(diffusers, asked())
+    await updates_of(diffusers, asked())
     assert "canary" not in psutil.Process(diffusers.pids[0]).environ().values()
 
 
@@ -483,7 +483,7 @@ async def test_a_wrong_folder_is_said_in_words_at_the_first_picture_and_by_the_d
     settings = config.load({"DIFFUSERS_MODEL": str(wrong(tmp_path))})
     opened = Diffusers(settings)
     with pytest.raises(ModelGone, match=words) as caught:
-        await steps_of(opened, asked())
+        await updates_of(opened, asked())
     await opened.close()
     assert not caught.value.temporary
     assert str(tmp_path) not in caught.value.message

@@ -16,7 +16,7 @@ import structlog
 from chatserver.config import Config
 from chatserver.errors import ModelGone, ProviderDown, ProviderError, Refused
 from chatserver.processes.pool import Child, ChildDied, Pool, ProcessLimits, TaskFailed
-from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
+from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, ProviderUpdate, Queued, Rendering
 from chatserver.providers.diffusers import models
 from chatserver.providers.diffusers.protocol import (
     ImageRendered,
@@ -73,7 +73,7 @@ class Diffusers:
         """The id of the pipeline process; empty before the first picture."""
         return self._pool.pids
 
-    async def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
+    async def generate(self, request: ProviderRequest) -> AsyncIterator[ProviderUpdate]:
         """Queued behind another picture, Loading with the time of the last load, a Rendering for each step, Finished."""
         self._check_model()
         if self._pool.busy:
@@ -83,7 +83,7 @@ class Diffusers:
         try:
             async with self._leased_child() as child, aclosing(_events(child, self._render_request(request))) as events:
                 async for event in events:
-                    yield self._step(event, request)
+                    yield self._update(event, request)
         except TaskFailed as failure:
             raise _error(failure) from None
         except ChildDied:
@@ -111,7 +111,7 @@ class Diffusers:
         passed = time.monotonic() - self._loading_since
         return Loading(eta_seconds=max(0.0, round(self._load_seconds - passed, 1)))
 
-    def _step(self, event: RenderEvent, request: ProviderRequest) -> Step:
+    def _update(self, event: RenderEvent, request: ProviderRequest) -> ProviderUpdate:
         match event:
             case ModelLoading():
                 return self._remaining_load()

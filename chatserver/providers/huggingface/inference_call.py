@@ -11,7 +11,7 @@ import structlog
 
 from chatserver.errors import ModelLoadingTooLong, ProviderError
 from chatserver.providers import reported_numbers
-from chatserver.providers.base import Finished, Loading, ProviderRequest, Rendering, Step
+from chatserver.providers.base import Finished, Loading, ProviderRequest, ProviderUpdate, Rendering
 from chatserver.providers.error_responses import error_from, error_from_text, message_in
 from chatserver.providers.http import Deadline, HttpResponse, too_large
 from chatserver.providers.huggingface.client import ApiClient, successful
@@ -80,14 +80,14 @@ class InferenceCall:
         return self.max_file_bytes * 4 // 3 + self.client.limits.json_bytes
 
     def finished(self, data: bytes, seed: int | None = None) -> Finished:
-        """The last step, with the provider that made the file. Raises BadBytes for a file that is too large."""
+        """The last update, with the provider that made the file. Raises BadBytes for a file that is too large."""
         if len(data) > self.max_file_bytes:
             raise too_large(self.max_file_bytes)
         provider = f"huggingface · {self.route.provider}" if not self.self_hosted else "self-hosted"
         seed = self.request.recipe.seed if seed is None else seed
         return Finished(data=data, model=self.route.model, provider=provider, seed=seed)
 
-    async def submit(self, url: str, body: Body) -> AsyncGenerator[Step | HttpResponse, None]:
+    async def submit(self, url: str, body: Body) -> AsyncGenerator[ProviderUpdate | HttpResponse, None]:
         """POSTs work that the service only accepts. Yields `Loading` while the model loads, then the successful response."""
         loading = _LoadingTimer(self.client.limits.loading_seconds)
         while True:
@@ -98,11 +98,13 @@ class InferenceCall:
             if wait is None:
                 yield self._successful(url, answer)
                 return
-            yield loading.step(wait)
+            yield loading.update(wait)
             await self.deadline.sleep(self._pause(wait))
 
-    async def run(self, url: str, body: Body, headers: Mapping[str, str]) -> AsyncGenerator[Step | HttpResponse, None]:
-        """POSTs work that is done while the request is held. Yields steps as they happen, then the successful response."""
+    async def run(
+        self, url: str, body: Body, headers: Mapping[str, str]
+    ) -> AsyncGenerator[ProviderUpdate | HttpResponse, None]:
+        """POSTs work that is done while the request is held. Yields updates as they happen, then the response."""
         loading = _LoadingTimer(self.client.limits.loading_seconds)
         while True:
             task = asyncio.ensure_future(self._post(url, body, headers, self.max_json_bytes))
@@ -120,7 +122,7 @@ class InferenceCall:
             wait = loading_seconds(answer, any_503=self.self_hosted)
             if wait is None:
                 break
-            yield loading.step(wait)
+            yield loading.update(wait)
             await self.deadline.sleep(self._pause(wait))
         self._successful(url, answer)
         yield Rendering()
@@ -191,8 +193,8 @@ class _LoadingTimer:
         self._seconds = seconds
         self._ends: float | None = None
 
-    def step(self, wait: float) -> Loading:
-        """The step for a model that loads for `wait` seconds more (NaN: unknown). Raises ModelLoadingTooLong."""
+    def update(self, wait: float) -> Loading:
+        """The update for a model that loads for `wait` seconds more (NaN: unknown). Raises ModelLoadingTooLong."""
         now = asyncio.get_running_loop().time()
         self._ends = now + self._seconds if self._ends is None else self._ends
         if now >= self._ends:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from chatserver.config import Config
 from chatserver.errors import BadBytes, BadParameters, InvalidToken, ModelGone, ProviderError
 from chatserver.providers import service_urls
-from chatserver.providers.base import Kind, ProviderRequest, Step
+from chatserver.providers.base import Kind, ProviderRequest, ProviderUpdate
 from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import Deadline, HttpClient, HttpResponse
-from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, Steps, openai_images
+from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, RunProtocol, openai_images
 from chatserver.providers.huggingface.client import HUB, ApiClient, HuggingFaceLimits
 from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import ProviderMappings, Route, Task
@@ -79,20 +79,20 @@ class HuggingFace:
             return self._self_hosted_model()
         return self._config.image_edit_model
 
-    async def generate(self, request: ProviderRequest) -> AsyncGenerator[Step, None]:
-        """The steps of one run. Raises ProviderError. Closing it stops the work as far as the service allows."""
+    async def generate(self, request: ProviderRequest) -> AsyncGenerator[ProviderUpdate, None]:
+        """The updates of one run. Raises ProviderError. Closing it stops the work as far as the service allows."""
         limits = self._limits
         deadline = Deadline(limits.video_seconds if request.kind == "video" else limits.image_seconds)
         if request.kind == "image" and self._config.image_base_url:
-            call, steps = self._self_hosted(request, deadline)
+            call, run_protocol = self._self_hosted(request, deadline)
         else:
             with self._translated_errors(HUB, self._config.hf_endpoint):
-                call, steps = await self._routed(request, deadline)
+                call, run_protocol = await self._routed(request, deadline)
         try:
             with self._translated_errors(call.address or ROUTER, call.base):
-                async with contextlib.aclosing(steps(call)) as run:
-                    async for step in run:
-                        yield step
+                async with contextlib.aclosing(run_protocol(call)) as run:
+                    async for update in run:
+                        yield update
         except (ModelGone, BadParameters, BadBytes) as error:
             if not isinstance(error, BadBytes):
                 # The cached mapping may be out of date.
@@ -167,7 +167,7 @@ class HuggingFace:
         await self._http.close()
         await self._results.close()
 
-    async def _routed(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
+    async def _routed(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, RunProtocol]:
         self._check_token()
         route = await self._mappings.find(self._model_for(request), _task(request), deadline)
         base = f"{self._config.hf_router_url.rstrip('/')}/{route.provider}"
@@ -185,14 +185,14 @@ class HuggingFace:
         if not (answer.ok and isinstance(answer.json(), dict | list)):
             raise ROUTER.protocol_error(url, answer) or ROUTER.wrong_address(url, "it answered with something else")
 
-    def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, Steps]:
+    def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, RunProtocol]:
         base, model = self._config.image_base_url.rstrip("/"), self._model_for(request)
         named = "" if model == "self-hosted" else model
         route = Route("self-hosted", named, model, _task(request))
         call = InferenceCall(self._client, self._results, route, request, base, deadline)
-        steps = SELF_HOSTED[self._config.image_protocol]
+        run_protocol = SELF_HOSTED[self._config.image_protocol]
         token, address = self._self_hosted_token(), self._self_hosted_address()
-        return dataclasses.replace(call, self_hosted=True, token=token, address=address), steps
+        return dataclasses.replace(call, self_hosted=True, token=token, address=address), run_protocol
 
     def _self_hosted_address(self) -> ServiceUrl:
         protocol = self._config.image_protocol

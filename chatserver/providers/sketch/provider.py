@@ -13,7 +13,7 @@ import structlog
 from chatserver.config import Config
 from chatserver.errors import BadParameters, ProviderDown, ProviderError, SimulatedFailure
 from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
-from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, Queued, Rendering, Step
+from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, ProviderUpdate, Queued, Rendering
 from chatserver.providers.recipe import Change
 from chatserver.providers.sketch.protocol import PaintEvent, PaintFinished, PaintRequest, PaintStarted, StepPainted
 
@@ -58,7 +58,7 @@ class Sketch:
         """The ids of the painting processes."""
         return self._pool.pids
 
-    async def generate(self, request: ProviderRequest) -> AsyncIterator[Step]:
+    async def generate(self, request: ProviderRequest) -> AsyncIterator[ProviderUpdate]:
         """Queued where all processes are busy, Loading, a Rendering for each layer or frame, Finished."""
         if max(request.recipe.width, request.recipe.height) > LARGEST_SIDE:
             raise BadParameters(f"The built-in painter's canvas is at most {LARGEST_SIDE} pixels a side.")
@@ -67,8 +67,8 @@ class Sketch:
         yield Loading(eta_seconds=None if self._pool.warm else START_SECONDS)
         try:
             async with self._pool.lease() as child:
-                async for step in _steps(child.submit(self._paint_request(request)), request):
-                    yield step
+                async for update in _updates(child.submit(self._paint_request(request)), request):
+                    yield update
         except TaskFailed as failure:
             raise _error(failure) from None
         except ChildDied:
@@ -90,7 +90,7 @@ class Sketch:
         return msgspec.msgpack.encode(paint_request)
 
 
-async def _steps(answers: AsyncIterator[bytes], request: ProviderRequest) -> AsyncIterator[Step]:
+async def _updates(answers: AsyncIterator[bytes], request: ProviderRequest) -> AsyncIterator[ProviderUpdate]:
     steps, finished = 1, None
     async for answer in answers:
         match msgspec.msgpack.decode(answer, type=PaintEvent):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from chatserver.providers.base import Finished, ProviderRequest, Step
+from chatserver.providers.base import Finished, ProviderRequest, ProviderUpdate
 from chatserver.providers.huggingface import HuggingFace
 from tests.support.recipes import provider_request
 
@@ -29,13 +29,13 @@ def request(prompt: str = "a cat", **fields: object) -> ProviderRequest:
     return provider_request(generation_id="g", prompt=prompt, **fields)
 
 
-async def steps_of(provider: HuggingFace, asked: ProviderRequest) -> list[Step]:
+async def updates_of(provider: HuggingFace, asked: ProviderRequest) -> list[ProviderUpdate]:
     """Every step of one run."""
     return [step async for step in provider.generate(asked)]
 
 
 async def finished(provider: HuggingFace, asked: ProviderRequest) -> Finished:
     """The last step of one run."""
-    last = (await steps_of(provider, asked))[-1]
+    last = (await updates_of(provider, asked))[-1]
     assert isinstance(last, Finished)
     return last

@@ -43,7 +43,7 @@ from tests.emulators.huggingface import (
     pictures,
 )
 from tests.emulators.huggingface.outcomes import HTML
-from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, steps_of
+from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, updates_of
 
 FAULTS: list[tuple[Outcome, type[ProviderError], str]] = [
     (Fail(401), InvalidToken, "token"),
@@ -100,7 +100,7 @@ async def test_a_fault_has_its_error_and_its_words(
 ):
     huggingface.script("text-to-image", [outcome])
     with pytest.raises(ProviderError) as raised:
-        await steps_of(make(_limits_for(outcome), hf_provider="hf-inference"), request())
+        await updates_of(make(_limits_for(outcome), hf_provider="hf-inference"), request())
     assert type(raised.value) is error
     assert words in raised.value.message
     assert "<" not in raised.value.message
@@ -115,7 +115,7 @@ def _limits_for(outcome: Outcome) -> dict[str, float]:
 async def test_a_trickle_beats_the_silence_but_not_the_deadline(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Trickle(0.3)])
     with pytest.raises(TimedOut):
-        await steps_of(
+        await updates_of(
             make({"image_seconds": 0.8, "generation_idle_seconds": 0.6}, hf_provider="hf-inference"), request()
         )
     huggingface.script("text-to-image", [Trickle(0.02)])
@@ -125,7 +125,7 @@ async def test_a_trickle_beats_the_silence_but_not_the_deadline(huggingface: Emu
 async def test_a_model_that_never_loads_is_given_up(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Loading(60)])
     with pytest.raises(ModelLoadingTooLong) as raised:
-        await steps_of(make({"loading_seconds": 0.2}, hf_provider="hf-inference"), request())
+        await updates_of(make({"loading_seconds": 0.2}, hf_provider="hf-inference"), request())
     assert raised.value.temporary
 
 
@@ -133,7 +133,7 @@ async def test_a_queue_that_never_moves_times_out_and_is_cancelled(huggingface: 
     huggingface.script("text-to-image", [Queue((5,), stuck=True)])
     provider = make({"image_seconds": 0.8}, hf_provider="fal-ai")
     with pytest.raises(TimedOut):
-        await steps_of(provider, request())
+        await updates_of(provider, request())
     await provider.close()
     assert [job.cancelled for job in huggingface.jobs.values()] == [True]
 
@@ -170,7 +170,7 @@ async def test_a_job_that_fails_says_why(
 ):
     huggingface.script("text-to-image", [plan])
     with pytest.raises(ProviderError) as raised:
-        await steps_of(make(hf_provider=provider), request())
+        await updates_of(make(hf_provider=provider), request())
     assert type(raised.value) is error
     assert words in raised.value.message
 
@@ -178,7 +178,7 @@ async def test_a_job_that_fails_says_why(
 async def test_polls_that_go_on_failing_are_an_outage(huggingface: Emulator, make: Make):
     huggingface.script("poll", [Fail(502)] * 3)
     with pytest.raises(ProviderDown):
-        await steps_of(make(hf_provider="fal-ai"), request())
+        await updates_of(make(hf_provider="fal-ai"), request())
     assert len(huggingface.calls("poll")) >= 3
 
 
@@ -201,16 +201,16 @@ async def test_polls_that_go_on_failing_are_an_outage(huggingface: Emulator, mak
 async def test_an_address_that_is_not_trusted_is_not_fetched(huggingface: Emulator, make: Make, url: str):
     huggingface.script("text-to-image", [At(url)])
     with pytest.raises(BadBytes, match="does not trust"):
-        await steps_of(make(hf_provider="fal-ai", hf_result_hosts="*.fal.media"), request())
+        await updates_of(make(hf_provider="fal-ai", hf_result_hosts="*.fal.media"), request())
 
 
 async def test_a_listed_name_that_leads_to_a_private_network_is_not_fetched(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [At("https://cdn.localhost/a.png"), At("https://cdn.localtest.invalid/a.png")])
     provider = make(hf_provider="fal-ai", hf_result_hosts="*.localhost,*.invalid")
     with pytest.raises(BadBytes, match="does not trust"):
-        await steps_of(provider, request())
+        await updates_of(provider, request())
     with pytest.raises(ProviderDown):
-        await steps_of(provider, request())
+        await updates_of(provider, request())
 
 
 async def test_the_resolver_leaves_private_addresses_out(make: Make):
@@ -237,7 +237,7 @@ async def test_a_file_that_cannot_be_fetched_says_so(
 ):
     huggingface.script("file", [outcome] * 2)
     with pytest.raises(ProviderError) as raised:
-        await steps_of(make(_limits_for(outcome), hf_provider="fal-ai"), request())
+        await updates_of(make(_limits_for(outcome), hf_provider="fal-ai"), request())
     assert type(raised.value) is error
     assert words in raised.value.message
 
@@ -265,7 +265,7 @@ async def test_memory_stays_bounded_whatever_comes(huggingface: Emulator, make: 
 
     watching = asyncio.create_task(watch())
     with pytest.raises(BadBytes, match="larger than the"):
-        await steps_of(make({"image_bytes": 8 << 20, "json_bytes": 1 << 10}, hf_provider=provider), request())
+        await updates_of(make({"image_bytes": 8 << 20, "json_bytes": 1 << 10}, hf_provider=provider), request())
     watching.cancel()
     assert peak - before < 40 << 20
 
@@ -300,13 +300,13 @@ async def test_a_rate_limit_says_when_to_come_back(
 ):
     huggingface.script("text-to-image", [Fail(429, headers=headers)])
     with pytest.raises(ProviderRateLimited) as raised:
-        await steps_of(make(hf_provider="hf-inference"), request())
+        await updates_of(make(hf_provider="hf-inference"), request())
     assert raised.value.retry_after == seconds
 
 
 async def test_without_a_token_nothing_is_called(huggingface: Emulator, make: Make):
     with pytest.raises(InvalidToken, match="has no Hugging Face token"):
-        await steps_of(make(huggingface_api_key=""), request())
+        await updates_of(make(huggingface_api_key=""), request())
     assert huggingface.seen == []
 
 
@@ -314,18 +314,18 @@ async def test_without_a_token_nothing_is_called(huggingface: Emulator, make: Ma
 async def test_what_a_service_says_is_not_passed_on_when_it_may_harm(huggingface: Emulator, make: Make, secret: str):
     huggingface.script("text-to-image", [Fail(500, {"error": secret})])
     with pytest.raises(ProviderError) as raised:
-        await steps_of(make(hf_provider="hf-inference"), request())
+        await updates_of(make(hf_provider="hf-inference"), request())
     assert "It said" not in raised.value.message
 
 
 async def test_a_service_that_is_not_there_is_down(huggingface: Emulator, make: Make):
     with pytest.raises(ProviderDown):
-        await steps_of(make(hf_endpoint="http://127.0.0.1:1"), request())
+        await updates_of(make(hf_endpoint="http://127.0.0.1:1"), request())
     with pytest.raises(ProviderDown):
-        await steps_of(make(hf_router_url="http://nowhere.invalid"), request())
+        await updates_of(make(hf_router_url="http://nowhere.invalid"), request())
 
 
 async def test_a_picture_over_the_cap_is_refused_also_where_its_coded_form_would_fit(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Raw(b"\x89PNG\r\n\x1a\n" + bytes(1100), "image/png")])
     with pytest.raises(BadBytes, match="larger than the"):
-        await steps_of(make({"image_bytes": 1000}, hf_provider="hf-inference"), request())
+        await updates_of(make({"image_bytes": 1000}, hf_provider="hf-inference"), request())

@@ -8,7 +8,7 @@ from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRat
 from chatserver.providers.huggingface.token_identity import parsed
 from tests.emulators.huggingface import Emulator, Fail, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
-from tests.providers.huggingface.requests import Make, finished, request, steps_of
+from tests.providers.huggingface.requests import Make, finished, request, updates_of
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 LIVE = {"status": "live", "task": "text-to-image"}
@@ -39,7 +39,7 @@ async def test_the_first_live_provider_that_we_speak_with_is_used(huggingface: E
 async def test_a_model_that_nobody_serves_is_gone(huggingface: Emulator, make: Make, mapping: object):
     huggingface.mappings[MODEL] = mapping
     with pytest.raises(ModelGone, match="not served"):
-        await steps_of(make(), request())
+        await updates_of(make(), request())
     assert huggingface.calls("make") == []
 
 
@@ -47,7 +47,7 @@ async def test_a_provider_that_the_operator_names_is_used_whatever_its_state(hug
     huggingface.mappings[MODEL] = [entry("fal-ai"), entry("nscale", status="error")]
     assert (await finished(make(hf_provider="nscale"), request())).provider == "huggingface · nscale"
     with pytest.raises(ModelGone, match="by replicate"):
-        await steps_of(make(hf_provider="replicate"), request())
+        await updates_of(make(hf_provider="replicate"), request())
 
 
 async def test_the_mapping_is_asked_once_for_many_pictures_at_once(huggingface: Emulator, make: Make):
@@ -65,7 +65,7 @@ async def test_a_provider_that_no_longer_knows_the_model_makes_us_ask_again(
     huggingface.script("text-to-image", [Fail(status)])
     provider = make(hf_provider="nscale")
     with pytest.raises(ModelGone):
-        await steps_of(provider, request())
+        await updates_of(provider, request())
     assert await finished(provider, request())
     assert len(huggingface.calls("mapping")) == 2
 
@@ -77,13 +77,13 @@ async def test_a_hub_that_is_away_does_not_stop_a_known_model(huggingface: Emula
     assert await finished(provider, request())
     huggingface.script("mapping", [Fail(401)])
     with pytest.raises(InvalidToken):
-        await steps_of(provider, request())
+        await updates_of(provider, request())
 
 
 async def test_a_hub_that_limits_us_names_the_end_of_its_window(huggingface: Emulator, make: Make):
     huggingface.script("mapping", [Fail(429, headers={"Retry-After": "", "RateLimit": '"api";r=0;t=55'})])
     with pytest.raises(ProviderRateLimited) as raised:
-        await steps_of(make(), request())
+        await updates_of(make(), request())
     assert raised.value.retry_after == 55
 
 
@@ -102,7 +102,7 @@ async def test_a_slow_hub_delays_only_those_who_wait_for_it(huggingface: Emulato
 @pytest.mark.parametrize("model", ["../../api/whoami-v2", "a b", "a?x=1#y"])
 async def test_a_model_name_cannot_lead_elsewhere(huggingface: Emulator, make: Make, model: str):
     with pytest.raises(ModelGone):
-        await steps_of(make(image_model=model), request())
+        await updates_of(make(image_model=model), request())
     assert huggingface.calls("whoami") == []
 
 

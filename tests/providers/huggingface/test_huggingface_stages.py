@@ -27,7 +27,7 @@ from tests.emulators.huggingface import (
 from tests.emulators.huggingface import (
     Loading as ModelLoads,
 )
-from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, steps_of
+from tests.providers.huggingface.requests import IMPATIENT, Make, finished, request, updates_of
 
 # What the service takes to cancel a run.
 CANCEL_SECONDS = 2.5
@@ -118,7 +118,7 @@ async def test_the_token_goes_to_the_router_and_not_to_the_file_hosts(huggingfac
 
 async def test_a_model_that_loads_says_how_long_and_then_renders(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [ModelLoads(0.3), Slow(0.15)])
-    steps = await steps_of(make(hf_provider="hf-inference"), request())
+    steps = await updates_of(make(hf_provider="hf-inference"), request())
     etas = [step.eta_seconds for step in steps if isinstance(step, Loading)]
     assert len(etas) >= 2
     assert etas == sorted(etas, reverse=True)
@@ -129,14 +129,14 @@ async def test_a_model_that_loads_says_how_long_and_then_renders(huggingface: Em
 @pytest.mark.parametrize("estimate", [ABSENT, -3, "NaN", None, "soon", 1e400, [], {}])
 async def test_a_nonsensical_estimate_is_no_estimate(huggingface: Emulator, make: Make, estimate: object):
     huggingface.script("text-to-image", [ModelLoads(0.08, estimate), Ok()])
-    steps = await steps_of(make(hf_provider="hf-inference"), request())
+    steps = await updates_of(make(hf_provider="hf-inference"), request())
     assert steps[0] == Loading(None)
     assert isinstance(steps[-1], Finished)
 
 
 async def test_fal_tells_its_places_and_its_steps(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Queue((3, 2, 1, 0), steps=4)])
-    steps = await steps_of(make(hf_provider="fal-ai"), request())
+    steps = await updates_of(make(hf_provider="fal-ai"), request())
     assert [step.position for step in steps if isinstance(step, Queued)] == [3, 2, 1, 0]
     assert [(step.step, step.steps, step.fraction) for step in steps if isinstance(step, Rendering)] == [
         (1, 4, 0.25),
@@ -148,13 +148,13 @@ async def test_fal_tells_its_places_and_its_steps(huggingface: Emulator, make: M
 
 async def test_a_place_that_rises_is_shown_as_it_is(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Queue((1, 4, 0))])
-    steps = await steps_of(make(hf_provider="fal-ai"), request())
+    steps = await updates_of(make(hf_provider="fal-ai"), request())
     assert [step.position for step in steps if isinstance(step, Queued)] == [1, 4, 0]
 
 
 async def test_a_router_that_does_not_pass_logs_on_costs_only_the_fraction(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Queue((0,), steps=3, takes_logs=False)])
-    steps = await steps_of(make(hf_provider="fal-ai"), request())
+    steps = await updates_of(make(hf_provider="fal-ai"), request())
     assert [step for step in steps if isinstance(step, Rendering)] == [Rendering()]
     assert isinstance(steps[-1], Finished)
 
@@ -167,14 +167,14 @@ async def test_polls_that_fail_now_and_then_are_forgiven(huggingface: Emulator, 
 
 async def test_replicate_is_asked_when_its_minute_is_over(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Prediction(polls=3)])
-    steps = await steps_of(make(hf_provider="replicate"), request())
+    steps = await updates_of(make(hf_provider="replicate"), request())
     fractions = [step.fraction for step in steps if isinstance(step, Rendering)]
     assert fractions[-3:] == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
 
 
 async def test_wavespeed_tells_its_coarse_states(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Task(("created", "created", "processing"))])
-    steps = await steps_of(make(hf_provider="wavespeed"), request())
+    steps = await updates_of(make(hf_provider="wavespeed"), request())
     assert steps[:-1] == [Queued(), Rendering()]
 
 
@@ -200,7 +200,7 @@ async def test_a_cancelled_task_cancels_at_replicate_and_returns_promptly(huggin
     huggingface.script("text-to-image", [Prediction(polls=10_000)])
     huggingface.script("cancel", [Hang(CANCEL_SECONDS)])
     provider = make(hf_provider="replicate")
-    task = asyncio.create_task(steps_of(provider, request()))
+    task = asyncio.create_task(updates_of(provider, request()))
     async with asyncio.timeout(30):
         while not huggingface.calls("poll"):
             await asyncio.sleep(0.01)
@@ -228,7 +228,7 @@ async def test_a_style_becomes_part_of_the_prompt(huggingface: Emulator, make: M
 
 @pytest.mark.parametrize("words", ["[loading 0.2] [queue 2] [steps 3]", "[queue 1]"])
 async def test_words_in_a_prompt_script_the_emulator_by_hand(make: Make, words: str):
-    steps = await steps_of(make(hf_provider="fal-ai"), request(f"a cat {words}"))
+    steps = await updates_of(make(hf_provider="fal-ai"), request(f"a cat {words}"))
     assert any(isinstance(step, Queued) for step in steps)
     assert any(isinstance(step, Loading) for step in steps) == ("loading" in words)
     assert isinstance(steps[-1], Finished)
@@ -237,7 +237,7 @@ async def test_words_in_a_prompt_script_the_emulator_by_hand(make: Make, words: 
 async def test_a_self_hosted_server_scaled_to_zero_is_loading(huggingface: Emulator, make: Make):
     huggingface.script("text-to-image", [Fail(503), Fail(503, ""), Ok()])
     provider = make(image_base_url=f"{huggingface.url}/endpoint", huggingface_api_key="")
-    steps = await steps_of(provider, request())
+    steps = await updates_of(provider, request())
     assert [step for step in steps if isinstance(step, Loading)] == [Loading(None), Loading(None)]
     assert isinstance(steps[-1], Finished)
     assert (steps[-1].provider, steps[-1].model) == ("self-hosted", "self-hosted")

@@ -48,12 +48,12 @@ def asked(prompt="a beautiful sunset over mountains", **changes) -> ProviderRequ
     return provider_request(prompt=prompt, **fields)
 
 
-async def steps_of(provider, request):
+async def updates_of(provider, request):
     return [step async for step in provider.generate(request)]
 
 
 async def made(provider, request) -> bytes:
-    return (await steps_of(provider, request))[-1].data
+    return (await updates_of(provider, request))[-1].data
 
 
 def pixels(data: bytes, size=None) -> np.ndarray:
@@ -247,17 +247,17 @@ async def test_an_instruction_that_the_painter_cannot_follow_is_refused_in_words
 
 async def test_a_canvas_that_is_too_large_is_refused(sketch):
     with pytest.raises(BadParameters):
-        await steps_of(sketch, asked(width=4096, height=64))
+        await updates_of(sketch, asked(width=4096, height=64))
 
 
 async def test_a_clip_is_a_webm_that_moves(sketch):
-    steps = await steps_of(sketch, asked("sunset over the sea", kind="video", width=130, height=97))
+    steps = await updates_of(sketch, asked("sunset over the sea", kind="video", width=130, height=97))
     assert steps[-1].data.startswith(b"\x1aE\xdf\xa3")
     rendering = [step for step in steps if isinstance(step, Rendering)]
     assert rendering[-1].step == rendering[-1].steps > 48
     assert (
         steps[-1].data
-        == (await steps_of(sketch, asked("sunset over the sea", kind="video", width=130, height=97)))[-1].data
+        == (await updates_of(sketch, asked("sunset over the sea", kind="video", width=130, height=97)))[-1].data
     )
 
 
@@ -265,7 +265,7 @@ async def test_a_clip_is_a_webm_that_moves(sketch):
 
 
 async def test_progress_rises_step_by_step_to_the_end(sketch):
-    steps = await steps_of(sketch, asked())
+    steps = await updates_of(sketch, asked())
     assert isinstance(steps[0], Loading)
     rendering = [step for step in steps if isinstance(step, Rendering)]
     assert [step.step for step in rendering] == list(range(rendering[-1].steps + 1))
@@ -275,12 +275,12 @@ async def test_progress_rises_step_by_step_to_the_end(sketch):
 
 async def test_as_many_steps_as_were_asked_for(sketch):
     for wanted in (1, 4, 30):
-        rendering = [step for step in await steps_of(sketch, asked(steps=wanted)) if isinstance(step, Rendering)]
+        rendering = [step for step in await updates_of(sketch, asked(steps=wanted)) if isinstance(step, Rendering)]
         assert rendering[-1].steps == wanted
 
 
 async def test_previews_are_small_webps_of_what_is_there(sketch):
-    steps = await steps_of(sketch, asked(width=640, height=320))
+    steps = await updates_of(sketch, asked(width=640, height=320))
     previews = [step.preview for step in steps if isinstance(step, Rendering) and step.preview]
     assert previews
     for preview in previews:
@@ -293,8 +293,8 @@ async def test_previews_are_small_webps_of_what_is_there(sketch):
 async def test_loading_has_a_time_only_where_a_process_has_to_start():
     provider = Sketch(config.load({}))
     try:
-        assert (await steps_of(provider, asked(width=64, height=64)))[0].eta_seconds is not None
-        assert (await steps_of(provider, asked(width=64, height=64)))[0] == Loading(None)
+        assert (await updates_of(provider, asked(width=64, height=64)))[0].eta_seconds is not None
+        assert (await updates_of(provider, asked(width=64, height=64)))[0] == Loading(None)
     finally:
         await provider.close()
 
@@ -312,7 +312,7 @@ async def test_who_has_to_wait_for_a_painter_is_told_so(paced):
 
 async def test_the_loop_is_never_blocked_while_it_draws(sketch):
     async with watching() as loop:
-        await steps_of(sketch, asked(width=512, height=512))
+        await updates_of(sketch, asked(width=512, height=512))
     assert loop.busiest < LOOP_SECONDS
     assert loop.turns > 20
 
@@ -338,8 +338,8 @@ async def test_sketch_fail_with_a_word_fails_only_prompts_with_that_word():
     provider = Sketch(config.load({"SKETCH_FAIL": "doom"}))
     try:
         with pytest.raises(SimulatedFailure):
-            await steps_of(provider, asked("Doom over mountains"))
-        assert isinstance((await steps_of(provider, asked()))[-1], Finished)
+            await updates_of(provider, asked("Doom over mountains"))
+        assert isinstance((await updates_of(provider, asked()))[-1], Finished)
     finally:
         await provider.close()
 
@@ -348,7 +348,7 @@ async def test_the_pace_stretches_a_picture():
     provider = Sketch(config.load({"SKETCH_PACE": "1"}))
     try:
         begun = time.monotonic()
-        await steps_of(provider, asked(width=64, height=64))
+        await updates_of(provider, asked(width=64, height=64))
         assert time.monotonic() - begun >= 1
     finally:
         await provider.close()
@@ -395,7 +395,7 @@ async def test_a_killed_process_is_provider_down_and_the_next_picture_works():
         with pytest.raises(ProviderDown):
             async for _ in run:
                 pass
-        assert isinstance((await steps_of(slow, asked(width=64, height=64)))[-1], Finished)
+        assert isinstance((await updates_of(slow, asked(width=64, height=64)))[-1], Finished)
     finally:
         await slow.close()
 
@@ -403,12 +403,12 @@ async def test_a_killed_process_is_provider_down_and_the_next_picture_works():
 async def test_a_process_killed_while_idle_is_replaced_without_an_error():
     provider = Sketch(config.load({"WORKER_CONCURRENCY": "1"}))
     try:
-        await steps_of(provider, asked(width=64, height=64))
+        await updates_of(provider, asked(width=64, height=64))
         (pid,) = provider.pids
         os.kill(pid, signal.SIGKILL)
         # Not only the process is gone: the loop has been told.
         await until(lambda: not provider._pool.warm and not psutil.pid_exists(pid))
-        assert isinstance((await steps_of(provider, asked(width=64, height=64)))[-1], Finished)
+        assert isinstance((await updates_of(provider, asked(width=64, height=64)))[-1], Finished)
     finally:
         await provider.close()
 
@@ -428,7 +428,7 @@ async def test_painting_processes_get_no_secrets():
     os.environ["HUGGINGFACE_API_KEY"] = "hf_canary"
     provider = Sketch(config.load({}))
     try:
-        await steps_of(provider, asked(width=64, height=64))
+        await updates_of(provider, asked(width=64, height=64))
         assert "hf_canary" not in psutil.Process(provider.pids[0]).environ().values()
     finally:
         del os.environ["HUGGINGFACE_API_KEY"]

@@ -1,26 +1,26 @@
-"""One module for each protocol: `body(route, request)` is the request body, `steps(call)` runs it and yields its steps."""
+"""One module for each protocol: `body(route, request)` is the request body, `updates(call)` runs it and yields updates."""
 
 from collections.abc import AsyncGenerator, Callable
 
-from chatserver.providers.base import Step
+from chatserver.providers.base import ProviderUpdate
 from chatserver.providers.huggingface.adapters import fal_queue, hf_bytes, openai_images, replicate, wavespeed
 from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import Task
 
-Steps = Callable[[InferenceCall], AsyncGenerator[Step, None]]
+RunProtocol = Callable[[InferenceCall], AsyncGenerator[ProviderUpdate, None]]
 
 # The protocol of each provider behind the router.
-PROTOCOLS: dict[str, Steps] = {
-    "fal-ai": fal_queue.steps,
-    "hf-inference": hf_bytes.steps,
-    "nscale": openai_images.steps,
-    "replicate": replicate.steps,
-    "together": openai_images.steps,
-    "wavespeed": wavespeed.steps,
+PROTOCOLS: dict[str, RunProtocol] = {
+    "fal-ai": fal_queue.updates,
+    "hf-inference": hf_bytes.updates,
+    "nscale": openai_images.updates,
+    "replicate": replicate.updates,
+    "together": openai_images.updates,
+    "wavespeed": wavespeed.updates,
 }
 
 # The protocols of self-hosted servers, by IMAGE_PROTOCOL.
-SELF_HOSTED: dict[str, Steps] = {"hf-bytes": hf_bytes.steps, "openai-images": openai_images.steps}
+SELF_HOSTED: dict[str, RunProtocol] = {"hf-bytes": hf_bytes.updates, "openai-images": openai_images.updates}
 
 # The tasks that the adapters implement, by provider.
 SERVES: dict[str, frozenset[Task]] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 from chatserver.errors import BadParameters, ModelGone, Refused
 from chatserver.providers import reported_numbers
-from chatserver.providers.base import Finished, ProviderRequest, Queued, Step
+from chatserver.providers.base import Finished, ProviderRequest, ProviderUpdate, Queued
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -35,7 +35,7 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {"image_url": picture, "image_urls": [picture], "prompt": request.recipe.styled_prompt, **settings}
 
 
-async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     """Queue positions, steps where the model logs them, finished. Closing it asks fal to cancel."""
     url = f"{call.base}/{call.route.provider_id}?{QUEUE}"
     async with contextlib.aclosing(call.submit(url, body(call.route, call.request))) as outcomes:
@@ -46,20 +46,20 @@ async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
                 yield outcome
     address = routed(call, submitted.get("response_url"))
     async with contextlib.aclosing(_wait(call, submitted, address)) as waiting:
-        async for step in waiting:
-            yield step
+        async for update in waiting:
+            yield update
     yield await _finished(call, address)
 
 
-async def _wait(call: InferenceCall, state: dict[str, Any], address: str) -> AsyncGenerator[Step, None]:
+async def _wait(call: InferenceCall, state: dict[str, Any], address: str) -> AsyncGenerator[ProviderUpdate, None]:
     poll = StatusPoll(call, f"{address}/status?{QUEUE}{LOGS}")
-    last: Step | None = None
+    last: ProviderUpdate | None = None
     try:
         while state.get("status") != "COMPLETED":
-            step = _step(state.get("status"), state)
-            if step != last:
-                last = step
-                yield step
+            update = _update(state.get("status"), state)
+            if update != last:
+                last = update
+                yield update
             state = await _next_state(poll)
     finally:
         # The caller has gone: without a cancel the picture would still be made and billed.
@@ -79,7 +79,7 @@ async def _next_state(poll: StatusPoll) -> dict[str, Any]:
         return await poll.next_state()
 
 
-def _step(status: Any, state: dict[str, Any]) -> Step:
+def _update(status: Any, state: dict[str, Any]) -> ProviderUpdate:
     if status == "IN_QUEUE":
         return _queued(state)
     if status == "IN_PROGRESS":

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from chatserver.providers.base import ProviderRequest, Step
+from chatserver.providers.base import ProviderRequest, ProviderUpdate
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.output_files import file_in_response
 from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
@@ -28,7 +28,7 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {"inputs": picture, "parameters": {"prompt": request.recipe.styled_prompt, **settings, "target_size": size}}
 
 
-async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     """Loading, rendering, finished."""
     url = call.base if call.self_hosted else f"{call.base}/models/{call.route.provider_id}"
     async with contextlib.aclosing(call.run(url, body(call.route, call.request), HEADERS)) as outcomes:

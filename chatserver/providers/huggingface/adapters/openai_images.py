@@ -11,7 +11,7 @@ from typing import Any
 
 from chatserver.errors import ProviderError, WrongAddress
 from chatserver.providers import service_urls
-from chatserver.providers.base import ProviderRequest, Step
+from chatserver.providers.base import ProviderRequest, ProviderUpdate
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.output_files import file_in_response
 from chatserver.providers.huggingface.inference_call import Body, InferenceCall, MultipartForm, media_type, parameters
@@ -44,14 +44,14 @@ def form(route: Route, request: ProviderRequest) -> MultipartForm:
     return MultipartForm(body(route, request), request.source)
 
 
-async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     """Loading where the server says so, rendering, finished."""
     errors: list[ProviderError] = []
     for base in base_urls(call):
         try:
-            async with contextlib.aclosing(_steps_at(base, call)) as run:
-                async for step in run:
-                    yield step
+            async with contextlib.aclosing(_updates_at(base, call)) as run:
+                async for update in run:
+                    yield update
         except ProviderError as error:
             # An error from a guessed base URL counts only if it has a message of the service.
             if not isinstance(error, WrongAddress) and (not errors or error.service_message):
@@ -71,7 +71,7 @@ def base_urls(call: InferenceCall) -> tuple[str, ...]:
     return tuple(dict.fromkeys((call.client.working_bases.get(call.base, found[0]), *found)))
 
 
-async def _steps_at(base: str, call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def _updates_at(base: str, call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     path, sent = _request(call)
     async with contextlib.aclosing(call.run(service_urls.join(base, path), sent, HEADERS)) as outcomes:
         async for outcome in outcomes:

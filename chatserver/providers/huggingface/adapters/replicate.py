@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from chatserver.errors import BadBytes, ModelGone, TimedOut
-from chatserver.providers.base import ProviderRequest, Step
+from chatserver.providers.base import ProviderRequest, ProviderUpdate
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -34,7 +34,7 @@ def body(route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {"input": inputs, "version": version} if version else {"input": inputs}
 
 
-async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     """Rendering, with the steps in the logs where polling works; finished. Closing it asks for a cancel."""
     async with contextlib.aclosing(
         call.run(_url(call.route, call.base), body(call.route, call.request), HEADERS)

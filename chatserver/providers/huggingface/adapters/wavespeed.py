@@ -6,7 +6,7 @@ from typing import Any
 
 from chatserver.errors import BadBytes
 from chatserver.providers import reported_numbers
-from chatserver.providers.base import ProviderRequest, Queued, Rendering, Step
+from chatserver.providers.base import ProviderRequest, ProviderUpdate, Queued, Rendering
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
@@ -22,7 +22,7 @@ def body(_route: Route, request: ProviderRequest) -> dict[str, Any]:
     return {**source, "prompt": request.recipe.styled_prompt, **parameters(request)}
 
 
-async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
+async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
     """Queued while `created`, rendering while `processing`, finished."""
     url = f"{call.base}/api/v3/{call.route.provider_id}"
     async with contextlib.aclosing(call.submit(url, body(call.route, call.request))) as outcomes:
@@ -32,11 +32,11 @@ async def steps(call: InferenceCall) -> AsyncGenerator[Step, None]:
             else:
                 yield outcome
     poll = StatusPoll(call, routed(call, (task.get("urls") or {}).get("get")))
-    last: Step | None = None
-    while (step := _step(task)) is not None:
-        if step != last:
-            last = step
-            yield step
+    last: ProviderUpdate | None = None
+    while (update := _update(task)) is not None:
+        if update != last:
+            last = update
+            yield update
         task = _task(await poll.next_state())
     yield call.finished(await file_in_document(call, task.get("outputs") or task.get("output")))
 
@@ -52,7 +52,7 @@ def _task(answer: dict[str, Any]) -> dict[str, Any]:
     return task
 
 
-def _step(task: dict[str, Any]) -> Step | None:
+def _update(task: dict[str, Any]) -> ProviderUpdate | None:
     match task.get("status"):
         case "created":
             return Queued()
