@@ -19,6 +19,7 @@ from chatserver import brokers, providers, storage
 from chatserver import config as configuration
 from chatserver.admin import pages as admin_pages
 from chatserver.admin.checks import Checks
+from chatserver.admin.updates import AdminChannel
 from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
 from chatserver.api import documents
@@ -32,6 +33,7 @@ from chatserver.assets import routes as asset_routes
 from chatserver.assets.events import FavoritesChanged
 from chatserver.assets.fingerprinting import Fingerprinter
 from chatserver.assets.sweeper import Sweeper
+from chatserver.audit.events import OperatorActed
 from chatserver.config import Config
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, load_queries
@@ -101,6 +103,7 @@ BROKER_EVENTS = (
     SignInsEnded,
     FavoritesChanged,
     JobsWaiting,
+    OperatorActed,
 )
 # The pause before a background task that failed is started again.
 RESTART_SECONDS = 2.0
@@ -212,7 +215,7 @@ def _attempt_parts(state: State) -> AttemptParts:
         pictures=state.pictures,
         sealer=state.sealer,
         providers=state.providers,
-        chain=provider_limits.fallback_chain(state.config, state.providers.values()),
+        chain=_chain(state),
     )
 
 
@@ -304,7 +307,9 @@ class WebApplication:
     def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
         self._state, self._work = state, work
         self._http = _http(state, site, self._identify)
-        sockets = endpoint.build(state.hub, COMMANDS, state, partial(is_own_origin, state.config))
+        is_own = partial(is_own_origin, state.config)
+        self._admin = AdminChannel(state.database, state.hub, self._http.state.health.check, _chain(state), is_own)
+        sockets = self._admin.beside(endpoint.build(state.hub, COMMANDS, state, is_own))
         self._sockets = middleware.websocket_stack(sockets, state.config, self._identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -318,6 +323,7 @@ class WebApplication:
     async def drain(self) -> None:
         """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""
         self._state.hub.draining = True
+        self._admin.close_sockets()
         await asyncio.gather(self._work.aclose(), self._state.hub.drain())
 
     def announce_start(self) -> None:
@@ -349,7 +355,11 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
 
 
 def _ticker(state: State) -> Ticker:
-    return Ticker(state.database, state.hub, provider_limits.fallback_chain(state.config, state.providers.values()))
+    return Ticker(state.database, state.hub, _chain(state))
+
+
+def _chain(state: State) -> provider_limits.FallbackChain:
+    return provider_limits.fallback_chain(state.config, state.providers.values())
 
 
 def _http(state: State, site: Site, identify: Identify) -> Starlette:

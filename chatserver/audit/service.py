@@ -5,6 +5,7 @@ import uuid
 import msgspec
 
 from chatserver import ids
+from chatserver.audit.events import ADMIN_CHANNEL, OperatorActed
 from chatserver.audit.models import Actor, AuditEntry, AuditFilter
 from chatserver.database import Row, Transaction
 from chatserver.errors import Invalid
@@ -47,6 +48,7 @@ async def record(
         reason=checked_reason(reason),
         details=msgspec.to_builtins(details),
     )
+    tx.announce(ADMIN_CHANNEL, OperatorActed(action=action))
 
 
 def checked_reason(reason: str) -> str:

@@ -139,3 +139,17 @@ SELECT m.id, m.user_id, m.kind, m.text, m.created_at, m.author_name AS author,
   FROM messages m
  WHERE m.session_id = :session_id AND m.status <> 'deleted' AND (:before::uuid IS NULL OR m.id < :before::uuid)
  ORDER BY m.id DESC LIMIT :limit;
+
+-- The live channel -----------------------------------------------------------------------------------------------------
+
+-- name: newest_act
+-- The newest entry of the audit log.
+SELECT id FROM audit_entries ORDER BY id DESC LIMIT 1;
+
+-- name: newest_check_end
+-- When a check last began or ended.
+SELECT max(greatest(started_at, ended_at))::text FROM operator_checks;
+
+-- name: admins
+-- Who is an admin.
+SELECT id FROM users WHERE role = 'admin' AND status = 'active';

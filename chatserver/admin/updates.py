@@ -1,0 +1,221 @@
+"""The live channel of the operator's pages: `GET /ws/admin`, for admins with a browser's sign-in.
+
+It says which part has changed, and the page fetches itself again: figures never travel by it. While somebody listens, the
+process compares what the pages show every two seconds, in a few small queries whatever the number of listeners; an act of an
+operator is announced over the hub and compared at once. Whoever is no admin any more is closed with 4504 then.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import NoReturn
+
+import msgspec
+import structlog
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatserver import users
+from chatserver.admin import overview, work
+from chatserver.audit.events import ADMIN_CHANNEL
+from chatserver.database import Database, Transaction
+from chatserver.errors import Busy
+from chatserver.generations.provider_limits import FallbackChain
+from chatserver.identity.viewer import Viewer, current_viewer
+from chatserver.realtime import protocol
+from chatserver.realtime.endpoint import IsOwnOrigin
+from chatserver.realtime.hub import Hub
+from chatserver.realtime.protocol import Close
+from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
+
+PATH = "/ws/admin"
+COMPARE_SECONDS = 2.0
+# Pages that one admin may have open at once, in one process.
+MOST_SOCKETS = 10
+# A page is pinged so often, and is gone when it has not answered for so long.
+PING_SECONDS, SILENT_SECONDS = 20.0, 60.0
+
+# The parts that pages show.
+PARTS = ("work", "acts", "checks", "health")
+# Each part with what shows whether it has changed.
+Marks = dict[str, Hashable]
+
+log = structlog.get_logger(__name__)
+
+
+class AdminSocket:
+    """One listening page. It has nothing to say: whatever it sends closes it."""
+
+    def __init__(self, viewer: Viewer, transport: Transport) -> None:
+        self.viewer, self.transport = viewer, transport
+        self.closed = asyncio.Event()
+        transport.attach(self)
+
+    def send_parts(self, parts: Sequence[str]) -> None:
+        """Says that these parts have changed."""
+        self.transport.write(
+            protocol.array_frame([msgspec.json.encode({"type": "admin.changed", "parts": list(parts)})])
+        )
+
+    def text_received(self, text: str) -> None:  # noqa: ARG002
+        self.transport.close(Close.BAD_FRAME, "nothing is taken here")
+
+    def binary_received(self) -> None:
+        self.transport.close(Close.BAD_FRAME, "nothing is taken here")
+
+    def pause_writing(self) -> None:
+        # It gets some bytes in two seconds: whoever does not read them is gone.
+        self.transport.close(Close.TOO_SLOW, protocol.retry_reason(COMPARE_SECONDS))
+
+    def resume_writing(self) -> None: ...
+
+    def connection_lost(self) -> None:
+        self.closed.set()
+
+
+class AdminChannel:
+    """The sockets of this process. `check_health` is that of /readyz; `chain` are the limits of the providers."""
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        check_health: Callable[[], Awaitable[dict[str, str]]],
+        chain: FallbackChain,
+        is_own_origin: IsOwnOrigin,
+    ) -> None:
+        self._database, self._hub, self._check_health, self._chain = database, hub, check_health, chain
+        self._is_own_origin = is_own_origin
+        self._sockets: set[AdminSocket] = set()
+        self._marks: Marks = {}
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[NoReturn] | None = None
+        self._unlisten: Callable[[], None] | None = None
+
+    def beside(self, others: ASGIApp) -> ASGIApp:
+        """The websocket application: this channel at its path, and `others` at all others."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await (self._serve if scope["path"] == PATH else others)(scope, receive, send)
+
+        return app
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Decided first: once it is accepted, the request's headers are given up.
+        refusal, viewer = self._refusal(scope), current_viewer(HTTPConnection(scope))
+        # A close code reaches the client only after the handshake, so refused ones are accepted too.
+        await receive()
+        await send({"type": "websocket.accept"})
+        transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
+        if refusal is not None or viewer is None:
+            transport.close(*(refusal or (Close.NOT_SIGNED_IN, "not signed in")))
+        else:
+            await self._listen_to(AdminSocket(viewer, transport))
+        await transport.wait_closed()
+
+    def _refusal(self, scope: Scope) -> tuple[Close, str] | None:
+        connection = HTTPConnection(scope)
+        origin, viewer = connection.headers.get("origin"), current_viewer(connection)
+        if origin is not None and not self._is_own_origin(scope, origin):
+            return Close.BAD_ORIGIN, "bad origin"
+        if viewer is None or viewer.via != "cookie":
+            return Close.NOT_SIGNED_IN, "not signed in"
+        if viewer.role != "admin":
+            return Close.NO_SESSION, "not an admin"
+        if self._hub.draining:
+            return Close.RESTARTING, "restarting"
+        if sum(socket.viewer.id == viewer.id for socket in self._sockets) >= MOST_SOCKETS:
+            return Close.FLOODING, protocol.retry_reason(30)
+        return None
+
+    async def _listen_to(self, socket: AdminSocket) -> None:
+        self._sockets.add(socket)
+        # What changed between the page and its socket: it is fetched once more.
+        socket.send_parts(PARTS)
+        self._begin()
+        try:
+            await socket.closed.wait()
+        finally:
+            socket.transport.close(Close.RESTARTING, "restarting")
+            self._sockets.discard(socket)
+            if not self._sockets:
+                self._end()
+
+    def _begin(self) -> None:
+        if self._task is None:
+            self._unlisten = self._hub.listen(ADMIN_CHANNEL, lambda _: self._wake.set())
+            self._task = asyncio.create_task(self._compare())
+
+    def _end(self) -> None:
+        if self._task is not None and self._unlisten is not None:
+            self._task.cancel()
+            self._unlisten()
+        self._task, self._unlisten, self._marks = None, None, {}
+
+    async def _compare(self) -> NoReturn:
+        loop = asyncio.get_running_loop()
+        pinged = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), COMPARE_SECONDS)
+            self._wake.clear()
+            try:
+                await self._compare_once()
+            except Busy:
+                log.warning("admin.database_busy")
+            except Exception:
+                log.exception("admin.compare_failed")
+            if loop.time() - pinged >= PING_SECONDS:
+                pinged = loop.time()
+                self._ping(pinged)
+
+    async def _compare_once(self) -> None:
+        credentials = [socket.viewer.credential_id for socket in self._sockets]
+        marks, valid, admins = await self._database.run_system(_read, self._chain, credentials)
+        marks["health"] = tuple((await self._check_health()).items())
+        for socket in list(self._sockets):
+            if socket.viewer.credential_id not in valid:
+                socket.transport.close(Close.NOT_SIGNED_IN, "not signed in")
+            elif socket.viewer.id not in admins:
+                socket.transport.close(Close.NO_SESSION, "not an admin")
+        # The first time everything has: who came before it may have drawn its page before what changed meanwhile.
+        changed = [part for part, mark in marks.items() if self._marks.get(part) != mark]
+        self._marks = marks
+        if changed:
+            for socket in self._sockets:
+                socket.send_parts(changed)
+
+    def _ping(self, now: float) -> None:
+        for socket in list(self._sockets):
+            if now - socket.transport.received_at > SILENT_SECONDS:
+                socket.transport.abort()
+            else:
+                socket.transport.ping()
+
+    def close_sockets(self) -> None:
+        """Closes all sockets with 1012: the process ends."""
+        for socket in list(self._sockets):
+            socket.transport.close(Close.RESTARTING, "restarting")
+
+
+async def _read(tx: Transaction, chain: FallbackChain, credential_ids: list[str]) -> tuple[Marks, set[str], set[str]]:
+    """What shows whether a part has changed; which of these sign-ins are valid, and who is an admin."""
+    queue = await overview.read_queue(tx)
+    providers = await overview.provider_statuses(tx, chain)
+    stuck = await work.read(tx)
+    marks: Marks = {
+        "work": (
+            queue.generations_waiting,
+            queue.generations_running,
+            queue.busy_workers,
+            queue.oldest_seconds >= overview.LONG_WAIT_SECONDS,
+            tuple((each.name, each.report.state, each.report.running, each.report.calls) for each in providers),
+            tuple(lease.id for lease in stuck.leases),
+            tuple(hold.generation_id for hold in stuck.holds),
+            tuple((process.id, process.is_alive, process.connections) for process in stuck.processes),
+        ),
+        "acts": await tx.fetch_value("admin.newest_act"),
+        "checks": await tx.fetch_value("admin.newest_check_end"),
+    }
+    valid = await users.valid_credentials(tx, credential_ids)
+    return marks, valid, {row["id"] for row in await tx.fetch_all("admin.admins")}
