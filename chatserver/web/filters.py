@@ -53,9 +53,9 @@ def price(value: Amount) -> str:
     return f"{symbol}{amount}" if symbol else f"{amount} {value.currency}"
 
 
-def money(amount: Decimal, currency: str) -> str:
-    """₹1,240, ₹0.31, -$9.50, $0.00000015, 12 XYZ: two decimals, and below a tenth the first two digits."""
-    sign, amount = "-" if amount < 0 else "", abs(amount)
+def money(amount: Decimal | int, currency: str) -> str:
+    """₹1,240, ₹0.31, −$9.50, $0.00000015, 12 XYZ: two decimals, and below a tenth the first two digits."""
+    sign, amount = "−" if amount < 0 else "", abs(Decimal(amount))
     decimals = 0 if amount == amount.to_integral_value() or amount >= 1000 else 2
     if 0 < amount < Decimal("0.1"):
         decimals = 1 - amount.adjusted()

@@ -74,6 +74,7 @@ PERIOD = {"period", "zone"}
 QUERIES = {
     "GET /admin": PERIOD,
     "GET /admin/work": PERIOD,
+    "GET /admin/money": PERIOD,
     "GET /admin/people": {"q", "before"},
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},

@@ -1,0 +1,121 @@
+"""What the page of money shows: the models in use with their prices, and the worst case of each plan."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from chatserver.costs import ModelUse, Rates, calculation, worst_case
+from chatserver.costs import service as costs
+from chatserver.costs.calculation import FREE_PROVIDERS
+from chatserver.costs.models import BilledKind, UnitPrice, WorstCase
+from chatserver.costs.service import MOST_ROWS, PriceLine, RateLine
+from chatserver.database import Transaction
+from chatserver.plans import service as plans
+from chatserver.plans.models import Plan
+from chatserver.providers.base import ChatProvider, Provider, change_of, kind_of, tasks_of
+
+
+class ModelInUse(Struct, frozen=True, kw_only=True):
+    """A model that this installation calls, with its price today (None: unknown) and that in the currency of the plans
+    (None: without an exchange rate)."""
+
+    provider: str
+    model: str
+    kind: BilledKind
+    price: UnitPrice | None = None
+    converted: Decimal | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is built in, and costs nothing by definition."""
+        return self.provider in FREE_PROVIDERS
+
+
+class PlanCase(Struct, frozen=True, kw_only=True):
+    """A plan with its worst case."""
+
+    plan: Plan
+    case: WorstCase
+
+
+class Money(Struct, frozen=True, kw_only=True):
+    """The page: the worst cases, the models in use, and the histories of prices and rates. Amounts are in `base`."""
+
+    base: str
+    cases: Sequence[PlanCase]
+    in_use: Sequence[ModelInUse]
+    prices: Sequence[PriceLine]
+    rates: Sequence[RateLine]
+
+
+Called = tuple[str, str, BilledKind]
+
+
+def models_called(providers: Iterable[Provider], chat: ChatProvider) -> list[Called]:
+    """Each provider, model and kind that this installation may call, once."""
+    called: dict[Called, None] = {}
+    for provider in providers:
+        for task in sorted(tasks_of(provider)):
+            kind = kind_of(task)
+            called[provider.name, provider.model(kind, change_of(task)), kind] = None
+    called[chat.name, chat.model(), "reply"] = None
+    return sorted(called, key=lambda each: (each[2] == "reply", each))
+
+
+async def read(tx: Transaction, called: Sequence[Called], history: int = MOST_ROWS) -> Money:
+    """What the page shows, with so many rows of each history. Needs the worker role."""
+    rates = await costs.rates_now(tx)
+    in_use = [await _in_use(tx, rates, *each) for each in called]
+    uses = _uses(in_use)
+    return Money(
+        base=rates.base,
+        cases=[PlanCase(plan=plan, case=worst_case(plan, uses, rates)) for plan in await plans.list_all(tx)],
+        in_use=in_use,
+        prices=await costs.list_prices(tx, history),
+        rates=await costs.list_rates(tx, history),
+    )
+
+
+async def worst_case_of(tx: Transaction, called: Sequence[Called], plan: Plan) -> WorstCase:
+    """The worst case of one plan, also of one that is not saved yet."""
+    rates = await costs.rates_now(tx)
+    return worst_case(plan, _uses([await _in_use(tx, rates, *each) for each in called]), rates)
+
+
+async def _in_use(tx: Transaction, rates: Rates, provider: str, model: str, kind: BilledKind) -> ModelInUse:
+    price = await costs.price_at(tx, provider, model, kind)
+    converted = None if price is None else rates.convert(price.amount, price.currency)
+    return ModelInUse(provider=provider, model=model, kind=kind, price=price, converted=converted)
+
+
+def _uses(in_use: Iterable[ModelInUse]) -> list[ModelUse]:
+    return [
+        ModelUse(provider=each.provider, model=each.model, kind=each.kind, price=each.price)
+        for each in in_use
+        if each.kind != "reply"
+    ]
+
+
+# What a price counts: the words of the form by kind and unit.
+COUNTED: Mapping[str, str] = {
+    "image/picture": "picture",
+    "image/megapixel": "megapixel of a picture",
+    "image/second": "second of rendering a picture",
+    "video/picture": "clip",
+    "video/second": "second of a clip",
+    "reply/token": "token of a reply",
+}
+
+
+def counted(price: UnitPrice) -> str:
+    """What a price counts, in words."""
+    return COUNTED[f"{price.kind}/{price.unit}"]
+
+
+def worst_words(case: WorstCase) -> str:
+    """What a session costs at most: ₹12; at least ₹12; unknown."""
+    total = calculation.CostSum(case.currency, case.known)
+    if not case.unknown:
+        return total.words
+    return f"at least {total.words}" if case.known else "unknown"

@@ -1,0 +1,122 @@
+"""The page of money: prices and rates are set by forms, kept with their history, and refused in words."""
+
+import csv
+import io
+
+import pytest
+
+from chatserver.admin import money
+from chatserver.config import Config
+from chatserver.providers.sketch.provider import Sketch
+from tests.support.page_visits import opened
+from tests.support.people import run_sql
+from tests.support.story import sign_up
+
+CALLED = [("sketch", "painter", "image"), ("huggingface", "a/b", "image"), ("huggingface", "film", "video")]
+
+
+@pytest.fixture
+async def operator(product, database):
+    grace = await sign_up(product, "Grace")
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    async with opened(grace) as browser:
+        yield browser
+
+
+async def sets_price(operator, **fields):
+    given = {"provider": "huggingface", "model": "", "counted": "image/picture", "currency": "USD", "amount": "0.04"}
+    return await operator.fills("/admin/money", "/admin/money/prices", follow=True, **{**given, **fields})
+
+
+async def sets_rate(operator, **fields):
+    given = {"rate_currency": "USD", "rate": "88.5", "rate_valid_from": ""}
+    return await operator.fills("/admin/money", "/admin/money/rates", follow=True, **{**given, **fields})
+
+
+async def rows_of(operator, table):
+    answer = await operator.visit(f"/admin/money/tables/{table}.csv")
+    assert answer.status == 200, table
+    return list(csv.DictReader(io.StringIO(answer.text)))
+
+
+async def test_a_price_and_a_rate_decide_whether_a_plan_loses_money(operator, database):
+    page = await operator.visit("/admin/money")
+    assert "nothing, it is built in" in page.text
+    assert "loses money" not in page.text
+    assert "huggingface has its price" in (await sets_price(operator, provider=" huggingface ", currency="usd")).text
+    film = {"model": "film", "counted": "video/picture", "amount": "0.4", "valid_from": "2026-01-01"}
+    answer = await sets_price(operator, **film)
+    assert "2 prices" in answer.text
+    found = await database.run_system(money.read, CALLED)
+    [pro] = [each.case for each in found.cases if each.plan.id == "pro"]
+    assert pro.unknown == ("huggingface a/b: no exchange rate of USD", "huggingface film: no exchange rate of USD")
+    assert (money.worst_words(pro), pro.loses) == ("unknown", False)
+    assert "USD has its rate" in (await sets_rate(operator)).text
+    found = await database.run_system(money.read, CALLED)
+    [pro] = [each.case for each in found.cases if each.plan.id == "pro"]
+    assert (pro.known, pro.loses) == (45 * pro_price("0.04") + 15 * pro_price("0.4"), True)
+    assert [row["amount"] for row in await rows_of(operator, "prices")] == ["0.4", "0.04"]
+    assert [row["rate"] for row in await rows_of(operator, "exchange-rates")] == ["88.5"]
+    assert {row["cost"] for row in await rows_of(operator, "worst-cases")} == {"0"}
+    acts = await run_sql(database, "SELECT action, actor FROM audit_entries WHERE actor = 'Grace' ORDER BY id")
+    assert [row["action"] for row in acts] == ["price.set", "price.set", "exchange_rate.set"]
+
+
+def pro_price(amount):
+    return money.Decimal(amount) * money.Decimal("88.5")
+
+
+async def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_kept(operator, database):
+    before = await run_sql(database, "SELECT count(*) AS n FROM prices")
+    for fields, words in (
+        ({"amount": "1,000"}, "Must be a number"),
+        ({"amount": "-1"}, "Must be a number"),
+        ({"currency": "dollars"}, "three letters"),
+        ({"provider": ""}, "Must not be empty"),
+        ({"provider": "sketch"}, "Is built in"),
+        ({"provider": "x" * 61}, "at most 60"),
+        ({"model": "a\u202eb"}, "control characters"),
+        ({"counted": "image/token"}, "Of kind image"),
+        ({"counted": "everything"}, "Must be one of"),
+        ({"valid_from": "tomorrow"}, "Must be a date"),
+    ):
+        answer = await sets_price(operator, **fields)
+        assert (answer.status, words in answer.text) == (422, True), (fields, answer.status)
+    for fields, words in (
+        ({"rate_currency": "INR"}, "that of the plans"),
+        ({"rate": "0"}, "Must be more than 0"),
+        ({"rate": "NaN"}, "Must be a number"),
+        ({"rate_valid_from": "9999-12-31"}, "within the years"),
+    ):
+        answer = await sets_rate(operator, **fields)
+        assert (answer.status, words in answer.text) == (422, True), (fields, answer.status)
+    assert (await operator.post("/admin/money/prices", {"csrf_token": "x" * 43})).status == 403
+    assert (await operator.post("/admin/money/rates", {})).status == 403
+    assert (await operator.visit("/admin/money/tables/users.csv")).status == 404
+    assert await run_sql(database, "SELECT count(*) AS n FROM prices") == before
+
+
+async def test_a_member_reads_and_changes_no_money(ada, product, database):
+    async with opened(ada) as browser:
+        token = (await browser.visit("/settings")).forms["/sign-out"]["csrf_token"]
+        for path in ("/admin/money", "/admin/money/tables/prices.csv"):
+            assert (await browser.visit(path)).status == 403
+        for path in ("/admin/money/prices", "/admin/money/rates"):
+            assert (await browser.post(path, {"csrf_token": token})).status == 403
+
+
+def test_each_model_that_may_be_called_is_listed_once(tmp_path):
+    class Guide:
+        name = "guide"
+
+        def model(self):
+            return ""
+
+    called = money.models_called([Sketch(Config(data_dir=tmp_path, port=0))], Guide())
+    assert len(set(called)) == len(called)
+    assert {(provider, kind) for provider, _, kind in called} == {
+        ("sketch", "image"),
+        ("sketch", "video"),
+        ("guide", "reply"),
+    }
+    assert called[-1][2] == "reply"
