@@ -1,5 +1,7 @@
 """Plans are edited in the page: checked, recorded, and never over the change of another admin."""
 
+from decimal import Decimal
+
 import pytest
 
 from chatserver import plans
@@ -7,7 +9,10 @@ from chatserver.admin import plan_forms
 from chatserver.audit import COMMAND_LINE
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditFilter
+from chatserver.config import Config
+from chatserver.costs.models import WorstCase
 from chatserver.errors import Conflict, Invalid
+from chatserver.web import templating
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
 from tests.support.story import sign_up
@@ -112,3 +117,22 @@ async def test_what_is_typed_is_judged_before_it_is_saved(operator, database):
     assert "₹150" in (await operator.visit(f"/admin/plans/preview?{from_page}")).text
     wrong = await operator.visit(f"/admin/plans/preview?{from_page.replace('minutes=180', 'minutes=0')}")
     assert "minutes must be 1 to 525,600" in wrong.text
+
+
+@pytest.mark.parametrize(
+    ("known", "unknown", "state", "words"),
+    [
+        ("120", (), "bad", "₹-21"),
+        ("120", ("other: no price",), "bad", "at most"),
+        ("12", ("other: no price",), "attention", "unknown"),
+        ("12", (), "good", "₹87"),
+    ],
+)
+async def test_a_plan_that_would_lose_money_is_red_and_what_is_unknown_is_said(database, known, unknown, state, words):
+    plan = await pro(database)
+    case = WorstCase(images=45, videos=15, price=Decimal(99), known=Decimal(known), currency="INR", unknown=unknown)
+    site = templating.open_site(Config(), "a test's key")
+    drawn = templating.draw(site, "admin/_plan_preview.html", plan=plan, wrong="", case=case, worst="₹120")
+    assert f'data-state="{state}"' in drawn
+    assert words in drawn.replace("\u2212", "-").replace("-₹", "₹-")
+    assert all(why in drawn for why in unknown)

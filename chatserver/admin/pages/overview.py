@@ -1,12 +1,17 @@
 """/admin: four questions, answered at a glance."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver.admin import layout, overview
+from chatserver.admin import layout, money, overview, work
 from chatserver.admin.access import require_admin
+from chatserver.admin.money import Called, Money
 from chatserver.admin.overview import ProviderStatus, Queue
+from chatserver.admin.work import StuckWork
 from chatserver.database import Transaction
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
@@ -21,20 +26,47 @@ async def show(request: Request) -> Response:
     state: State = request.app.state.chatserver
     checks = await request.app.state.health.check()
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
+    called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
+    finances, stuck = await state.database.run_system(_read_more, called)
     alive = [each for each in running if each.is_alive]
-    context = {
+    shown: dict[str, Any] = {
         "checks": checks,
         "queue": queue,
         "providers": providers,
-        "is_long_wait": queue.oldest_seconds >= overview.LONG_WAIT_SECONDS,
-        "failing": [name for name, result in checks.items() if result != "ok"],
-        "unavailable": [each for each in providers if each.position and each.report.state in {"paused", "closed"}],
+        "cases": finances.cases,
+        "stuck": stuck,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
+        "is_long_wait": queue.oldest_seconds >= overview.LONG_WAIT_SECONDS,
+        "failing": [name for name, result in checks.items() if result != "ok"],
+        "unavailable": [each.name for each in providers if each.position and each.report.state in {"paused", "closed"}],
+        "unpriced": [each.model for each in finances.in_use if not each.is_free and each.converted is None],
+        "losing": [each.plan.name for each in finances.cases if each.plan.available and each.case.loses],
     }
-    return layout.render(request, "admin/overview.html", context)
+    return layout.render(request, "admin/overview.html", {**shown, "todo": _todo(shown)})
+
+
+def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What there is to do, the most urgent first, each with the address where it is done."""
+    stuck: StuckWork = shown["stuck"]
+    work_page = "/admin/work"
+    things = [
+        (shown["failing"], "Look at what does not answer", f"{work_page}#processes"),
+        (not shown["workers"], "Start a worker", f"{work_page}#processes"),
+        (shown["unavailable"], f"Look at {', '.join(shown['unavailable'])}", f"{work_page}#providers"),
+        (stuck.leases, "Give back what a worker that has gone holds", f"{work_page}#leases"),
+        (stuck.holds, "Settle the credits held for nothing", f"{work_page}#holds"),
+        (shown["is_long_wait"], "Look at what has waited for long", f"{work_page}#waiting"),
+        (shown["losing"], "Change the plans that lose money at worst", "/admin/plans"),
+        (shown["unpriced"], "Set the prices that are unknown", "/admin/money#prices"),
+    ]
+    return [(words, address) for applies, words, address in things if applies]
+
+
+async def _read_more(tx: Transaction, called: Sequence[Called]) -> tuple[Money, StuckWork]:
+    return await money.read(tx, called, history=1), await work.read(tx)
 
 
 async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus], list[RunningProcess]]:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import plans
-from chatserver.admin import layout, plan_forms
+from chatserver.admin import layout, money, plan_forms
 from chatserver.admin.access import act, require_admin
 from chatserver.audit import Actor
 from chatserver.database import Transaction
@@ -70,7 +70,7 @@ async def _page(request: Request, plan_id: str, form: Form, error: ChatserverErr
         "plan_id": plan_id,
         "form": form,
         "numbers": plan_forms.NUMBERS,
-        **_preview_of(plan_id, form),
+        **await _preview_of(request, plan_id, form),
     }
     return layout.render(request, "admin/plan.html", context, error.status if error else 200)
 
@@ -108,17 +108,20 @@ async def preview(request: Request) -> Response:
     """GET /admin/plans/preview: what is said of a plan while it is typed, as a fragment; `id` and the fields of the form."""
     require_admin(request)
     form = Form(dict(request.query_params))
-    context = _preview_of(form.text("id"), form)
+    context = await _preview_of(request, form.text("id"), form)
     return layout.render(request, "admin/_plan_preview.html", context)
 
 
-def _preview_of(plan_id: str, form: Form) -> dict[str, object]:
-    """The plan of a form where it is valid, and otherwise what is wrong with it."""
+async def _preview_of(request: Request, plan_id: str, form: Form) -> dict[str, object]:
+    """The plan of a form with its worst case where it is valid, and otherwise what is wrong with it."""
     try:
-        plan = plan_forms.plan_of(form, plan_id or form.text("id") or "new")
+        plan = plan_forms.plan_of(form, plan_id or form.text("id") or "unnamed")
     except Invalid as error:
         return {"plan": None, "wrong": error.message}
-    return {"plan": plan, "wrong": ""}
+    state: State = request.app.state.chatserver
+    called = money.models_called(state.providers.values(), state.chat)
+    case = await state.database.run_system(money.worst_case_of, called, plan)
+    return {"plan": plan, "wrong": "", "case": case, "worst": money.worst_words(case)}
 
 
 PAGES = [
