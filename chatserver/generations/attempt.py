@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import structlog
+from msgspec.structs import replace
 
 from chatserver.assets import service as assets
 from chatserver.database import Database, Publisher
@@ -34,11 +35,24 @@ from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Clip, Picture
 from chatserver.jobs.lease import Lease, LeaseLost, backoff
 from chatserver.provenance.sealer import Sealer
-from chatserver.providers.base import Finished, Provider, ProviderRequest, ProviderUpdate, validated
+from chatserver.providers.base import (
+    Finished,
+    Loading,
+    Provider,
+    ProviderRequest,
+    ProviderUpdate,
+    Queued,
+    Rendering,
+    validated,
+)
 from chatserver.providers.redaction import log_fields
 from chatserver.runtime import failpoints
+from chatserver.statistics import service as statistics
+from chatserver.statistics.models import ProviderCall
+from chatserver.statistics.timing import CallStage, CallTimer
 from chatserver.storage.base import Storage
 
+_STAGES: dict[type, CallStage] = {Queued: "queued", Loading: "loading", Rendering: "rendering"}
 # How often progress is saved at most.
 SAVE_SECONDS = 1.0
 
@@ -68,6 +82,7 @@ class Attempt:
         self._lease = Lease(parts.database)
         self._progress = ProgressReporter(parts.publisher, job, self._lease, save_interval)
         self._made_by = ModelChoice("", "")
+        self._calls: list[ProviderCall] = []
 
     @property
     def id(self) -> str:
@@ -84,7 +99,7 @@ class Attempt:
         try:
             await self._lease.hold(self._work(), self._progress.save, lambda: max(SAVE_SECONDS, self._save_interval()))
         except LeaseLost:
-            log.info("generation.lease_lost", generation_id=self.job.id, attempt=self.job.attempt)
+            await self._lose()
         except asyncio.CancelledError:
             await self._give_back()
             raise
@@ -104,8 +119,10 @@ class Attempt:
                 fallback = ProviderFallback(self._parts.database, self._parts.chain, self.job, self._lease)
                 finished, file = await fallback.run(lambda name: self._make(self._parts.providers[name], request))
                 self._made_by = ModelChoice(finished.provider, finished.model)
-                await publishing.publish(self._lease, self._parts.storage, self.job, finished, file)
+                await publishing.publish(self._lease, self._parts.storage, self.job, finished, file, self._calls)
         except TimeoutError:
+            # The call that was interrupted is the one that took too long.
+            self._calls[-1:] = [replace(each, outcome="failed", error_code=TimedOut.code) for each in self._calls[-1:]]
             raise TimedOut from None
 
     async def _request(self) -> ProviderRequest:
@@ -123,10 +140,22 @@ class Attempt:
     async def _make(self, provider: Provider, request: ProviderRequest) -> tuple[Finished, Picture | Clip]:
         """One call to one provider, verified: its bytes may be anything."""
         self._made_by = ModelChoice(provider.name, provider.model(request.kind, request.recipe.change))
-        finished = await self._finished(provider, request)
-        return finished, await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
+        timer = CallTimer(provider.name, self._made_by.model, request.recipe.width, request.recipe.height)
+        try:
+            finished = await self._finished(provider, request, timer)
+            file = await publishing.verify(self._parts.pictures, self._parts.sealer, self.job, finished)
+        except asyncio.CancelledError:
+            self._calls.append(timer.complete("cancelled"))
+            raise
+        except Exception as error:
+            code = error.code if isinstance(error, ChatserverError) else ChatserverError.code
+            self._calls.append(timer.complete("failed", code))
+            raise
+        duration = file.duration_seconds if isinstance(file, Clip) else None
+        self._calls.append(timer.complete("done", width=file.width, height=file.height, duration=duration))
+        return finished, file
 
-    async def _finished(self, provider: Provider, request: ProviderRequest) -> Finished:
+    async def _finished(self, provider: Provider, request: ProviderRequest, timer: CallTimer) -> Finished:
         updates = cast(AsyncGenerator[ProviderUpdate, None], provider.generate(request))
         failpoints.at("provider-call")
         async with contextlib.aclosing(updates):
@@ -134,6 +163,7 @@ class Attempt:
                 update = validated(reported)
                 if isinstance(update, Finished):
                     return update
+                timer.enter(_STAGES[type(update)])
                 await self._progress.advance(update, self._made_by)
         raise ProviderError
 
@@ -143,12 +173,22 @@ class Attempt:
         """Another attempt where that may help and fits the deadline; otherwise failed, with the credit released."""
         job, wait = self.job, self._retry_wait(error)
         log.warning("generation.fault", generation_id=job.id, attempt=job.attempt, retry=wait, **self._logged(error))
-        with contextlib.suppress(LeaseLost):
+        try:
             if wait is None:
-                await self._lease.insist(queue.fail, job, error)
+                await self._lease.insist(queue.fail, job, error, self._calls)
             else:
                 fault = not isinstance(error, ProviderRateLimited)
-                await self._lease.insist(queue.requeue, job, wait_seconds=wait, fault=fault)
+                await self._lease.insist(queue.requeue, job, self._calls, wait_seconds=wait, fault=fault)
+        except LeaseLost:
+            await self._lose()
+
+    async def _lose(self) -> None:
+        """Nobody waits for this attempt any more; what it asked of providers is kept all the same."""
+        log.info("generation.lease_lost", generation_id=self.job.id, attempt=self.job.attempt)
+        with contextlib.suppress(Busy):
+            await self._parts.database.run_system(
+                statistics.record, self.job.id, self.job.attempt, self.job.kind, self._calls
+            )
 
     def _logged(self, error: ChatserverError) -> dict[str, Any]:
         return log_fields(error, self.job.private_texts)
@@ -166,7 +206,7 @@ class Attempt:
 
     async def _give_back(self) -> None:
         with contextlib.suppress(LeaseLost, Busy):
-            await self._parts.database.run_system(queue.requeue, self.job, fault=False)
+            await self._parts.database.run_system(queue.requeue, self.job, self._calls, fault=False)
 
 
 def _is_temporary(error: ChatserverError) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from chatserver.provenance.sealer import Sealer
 from chatserver.providers.base import Finished
 from chatserver.providers.digital_source import digital_source
 from chatserver.runtime import clock, failpoints
+from chatserver.statistics.models import ProviderCall
 from chatserver.storage.base import Storage
 
 # The first wait before a store that is away is tried again, and the longest.
@@ -50,8 +52,18 @@ async def _seal(sealer: Sealer, file: Picture | Clip, provenance: Provenance) ->
     return replace(file, data=data, sha256=hashlib.sha256(data).hexdigest())
 
 
-async def publish(lease: Lease, storage: Storage, job: GenerationJob, finished: Finished, file: Picture | Clip) -> None:
-    """Stages the row, puts the bytes, then finishes: in this order, so that no row ever names missing bytes."""
+async def publish(
+    lease: Lease,
+    storage: Storage,
+    job: GenerationJob,
+    finished: Finished,
+    file: Picture | Clip,
+    calls: Sequence[ProviderCall],
+) -> None:
+    """Stages the row, puts the bytes, then finishes: in this order, so that no row ever names missing bytes.
+
+    `calls` are those that this attempt has made.
+    """
     staged = await lease.insist(assets.stage, job.id, job.attempt, file)
     await _put(storage, job, staged.storage_key, file.data, file.content_type)
     failpoints.at("put")
@@ -63,7 +75,7 @@ async def publish(lease: Lease, storage: Storage, job: GenerationJob, finished: 
         width=file.width,
         height=file.height,
     )
-    await lease.insist(queue.finish, job, result)
+    await lease.insist(queue.finish, job, result, calls)
 
 
 def _seed(job: GenerationJob, finished: Finished) -> int:

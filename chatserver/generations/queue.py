@@ -4,6 +4,8 @@ Every write says `WHERE id AND attempt AND leased RETURNING`; no row means that 
 cancelled), and `LeaseLost` tells the worker to stop and discard. All of it runs as the worker role.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from chatserver import credits, messages
@@ -15,6 +17,8 @@ from chatserver.generations.models import GenerationJob, GenerationStatus, Model
 from chatserver.generations.provider_limits import Availability, FallbackChain, Permit, ProviderLimits
 from chatserver.jobs.lease import LeaseLost
 from chatserver.providers.base import TASKS, Task
+from chatserver.statistics import service as statistics
+from chatserver.statistics.models import ProviderCall
 
 # Attempts that may fail before the generation does.
 MAX_FAULTS = 3
@@ -142,8 +146,12 @@ async def save_progress(tx: Transaction, job: GenerationJob, progress: SavedProg
         raise LeaseLost
 
 
-async def finish(tx: Transaction, job: GenerationJob, result: Result) -> None:
-    """Done: the asset is shown, the credit is spent, the counters rise, everyone sees it. All of it or nothing."""
+async def finish(tx: Transaction, job: GenerationJob, result: Result, calls: Sequence[ProviderCall] = ()) -> None:
+    """Done: the asset is shown, the credit is spent, the counters rise, everyone sees it. All of it or nothing.
+
+    `calls`, here and below, are those that the attempt has made.
+    """
+    await statistics.record(tx, job.id, job.attempt, job.kind, calls)
     row = await tx.fetch_one(
         "generations.finish",
         generation_id=job.id,
@@ -163,14 +171,18 @@ async def finish(tx: Transaction, job: GenerationJob, result: Result) -> None:
     await credits.announce(tx, job.session_id)
 
 
-async def fail(tx: Transaction, job: GenerationJob, error: ChatserverError) -> None:
+async def fail(tx: Transaction, job: GenerationJob, error: ChatserverError, calls: Sequence[ProviderCall] = ()) -> None:
     """Failed for good: the credit comes back, and the message says why."""
+    await statistics.record(tx, job.id, job.attempt, job.kind, calls)
     await credits.lock(tx, job.session_id, job.kind)
     await _fail(tx, job.id, job.session_id, error, job.attempt)
 
 
-async def requeue(tx: Transaction, job: GenerationJob, *, wait_seconds: float = 0, fault: bool) -> None:
+async def requeue(
+    tx: Transaction, job: GenerationJob, calls: Sequence[ProviderCall] = (), *, wait_seconds: float = 0, fault: bool
+) -> None:
     """Back into the queue, after a fault, a rate limit (no fault of the job) or a shutdown."""
+    await statistics.record(tx, job.id, job.attempt, job.kind, calls)
     message_id = await tx.fetch_value(
         "generations.requeue",
         generation_id=job.id,
@@ -194,6 +206,7 @@ async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credi
     row = await tx.fetch_one("generations.lock_lost", generation_id=generation_id)
     if row is None:
         return
+    await statistics.record_lost(tx, generation_id)
     if row["too_late"] or not row["leased"]:
         await _fail(tx, generation_id, session_id, TimedOut())
     elif row["faults"] + 1 >= MAX_FAULTS:

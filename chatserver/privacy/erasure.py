@@ -13,6 +13,7 @@ from chatserver.assets import service as assets
 from chatserver.database import Database, Transaction
 from chatserver.generations import cancellation
 from chatserver.sharing import service as sharing
+from chatserver.statistics import service as statistics
 from chatserver.users import authentication
 from chatserver.users.models import Visitor
 
@@ -50,6 +51,7 @@ async def _give_up(tx: Transaction, user_id: str) -> None:
     await messages.disown(tx, user_id, FORMER_MEMBER)
     await sharing.delete_of_user(tx, user_id)
     await albums.delete_of_user(tx, user_id)
+    await statistics.forget_user(tx, user_id)
     await sessions.delete_of_user(tx, user_id)
 
 

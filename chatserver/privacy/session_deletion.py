@@ -8,6 +8,7 @@ from chatserver import credits, messages, sessions
 from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.generations import cancellation
+from chatserver.statistics import service as statistics
 
 # Messages that one batch removes with their generations, well within the deadline of a unit of work.
 _BATCH = 500
@@ -32,6 +33,7 @@ async def purge_session(tx: Transaction, session_id: str) -> bool:
     """Removes one batch of a deleted session's messages; whether there may be more. May be repeated."""
     # A worker may have stored a file after the deletion.
     await assets.delete_of_session(tx, session_id)
+    await statistics.forget_session(tx, session_id)
     if await messages.remove_of_session(tx, session_id, _BATCH):
         return True
     await sessions.mark_purged(tx, session_id)

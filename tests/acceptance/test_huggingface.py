@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 
@@ -261,7 +262,7 @@ def check(case, generation):
     ids=["hf-inference", "fal-ai", "auto"],
 )
 async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs(
-    installations, emulator, provider, cases, endless
+    installations, emulator, provider, cases, endless, postgres_server
 ) -> None:
     plays = [play(installations[provider], emulator, cases)]
     if endless:
@@ -288,6 +289,35 @@ async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs
         await until(lambda: any(seen.path.endswith("/cancel") for seen in emulator.calls("poll")))
     if provider == "auto":
         assert any(each.get("fraction") for each in stages["a prediction that takes a while"])
+    await check_kept_calls(installations[provider], postgres_server, cases)
+
+
+# Whose fault what went wrong is; everything else is the provider's.
+USERS = {"refused", "bad-parameters", "source-gone"}
+OURS = {"invalid-token", "no-permission", "provider-credits-used-up", "model-gone", "wrong-address"}
+KEPT = """
+SELECT g.prompt, g.attempt AS attempts, g.status, g.error_code, array_agg(a.outcome) AS outcomes,
+       array_agg(a.error_code) AS codes, array_agg(a.blame) AS blames, bool_and(a.cost IS NULL) AS unknown,
+       array_agg(DISTINCT a.attempt) AS numbers
+  FROM generations g JOIN generation_attempts a ON a.generation_id = g.id
+ WHERE g.finished_at IS NOT NULL GROUP BY g.id"""
+
+
+async def check_kept_calls(installation, postgres_server, cases) -> None:
+    """What was asked of the provider is kept, each attempt with how it ended, and the right one is blamed."""
+    connection = await asyncpg.connect(postgres_server.admin_url_of(installation.environment["DATABASE_URL"]))
+    try:
+        rows = {row["prompt"]: row for row in await connection.fetch(KEPT)}
+    finally:
+        await connection.close()
+    for case in cases:
+        row = rows[case.prompt]
+        assert row["numbers"] == list(range(1, row["attempts"] + 1)), case.prompt
+        assert "cancelled" not in row["outcomes"] and (row["outcomes"].count("done") == 1) == (row["status"] == "done")
+        for code, blame in zip(row["codes"], row["blames"], strict=True):
+            expected = "user" if code in USERS else "ours" if code in OURS else code and "provider"
+            assert blame == expected, (case.prompt, code, blame)
+        assert row["status"] == "done" or row["error_code"] in row["codes"], case.prompt
 
 
 def of_prompt(emulator, prompt):

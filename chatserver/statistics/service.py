@@ -1,0 +1,80 @@
+"""Keeping what providers were asked. All of it runs as the worker role.
+
+Rows name their generation, session and user only as long as these exist: what was spent stays known, for whom it was does
+not.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from chatserver.costs import service as costs
+from chatserver.costs.models import BilledCall
+from chatserver.database import Transaction
+from chatserver.statistics.blame import blame_of
+from chatserver.statistics.models import ProviderCall
+
+# The error of a call whose process ended, or lost its lease, before anybody could say how the call went.
+LOST = "worker-lost"
+
+
+async def record(
+    tx: Transaction, job_id: str, attempt: int, kind: Literal["image", "video"], calls: Sequence[ProviderCall]
+) -> None:
+    """Keeps the calls of one attempt at a generation, each with its cost at the price of now. May be repeated.
+
+    In the transaction that ends the attempt, before the generation's row is changed: it says how long the job had waited.
+    """
+    for number, call in enumerate(calls):
+        cost = await costs.cost_now(tx, _billed(kind, call))
+        await tx.execute(
+            "statistics.record",
+            id=call.id,
+            generation_id=job_id,
+            attempt=attempt,
+            is_first=number == 0,
+            kind=kind,
+            provider=call.provider,
+            model=call.model,
+            started_at=call.started_at,
+            ended_at=call.ended_at,
+            queued=call.queued,
+            loading=call.loading,
+            rendering=call.rendering,
+            outcome=call.outcome,
+            error_code=call.error_code,
+            blame=None if call.error_code is None else blame_of(call.error_code),
+            width=call.width,
+            height=call.height,
+            duration=call.duration,
+            cost=None if cost is None else cost.amount,
+            currency=None if cost is None else cost.currency,
+            price_id=None if cost is None else cost.price_id,
+        )
+
+
+async def record_lost(tx: Transaction, generation_id: str) -> None:
+    """Keeps the call that a dead worker had begun, as far as the generation's row tells: its cost is unknown."""
+    await tx.execute("statistics.record_lost", generation_id=generation_id, error_code=LOST)
+
+
+async def forget_session(tx: Transaction, session_id: str) -> None:
+    """Takes a deleted session and its generations out of the rows."""
+    await tx.execute("statistics.forget_session", session_id=session_id)
+
+
+async def forget_user(tx: Transaction, user_id: str) -> None:
+    """Takes a deleted account and its generations out of the rows."""
+    await tx.execute("statistics.forget_user", user_id=user_id)
+
+
+def _billed(kind: Literal["image", "video"], call: ProviderCall) -> BilledCall:
+    return BilledCall(
+        provider=call.provider,
+        model=call.model,
+        kind=kind,
+        width=call.width,
+        height=call.height,
+        seconds=call.duration,
+        rendering=call.rendering,
+        error_code=call.error_code,
+    )
