@@ -14,6 +14,7 @@ import typer
 
 from chatserver import __version__, server
 from chatserver import config as configuration
+from chatserver.announcements import cli as announcements_cli
 from chatserver.assets import cli as storage_cli
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
@@ -38,6 +39,8 @@ app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
 app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")
 app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")
+app.add_typer(announcements_cli.app, name="announcements", help="Announcements: list, withdraw.")
+app.command("announce")(announcements_cli.announce)
 app.command("doctor")(doctor_cli.run)
 
 

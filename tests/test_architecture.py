@@ -26,7 +26,7 @@ LAYERS = [
     {"api"},
     {"web"},
     {"audit"},
-    {"users", "plans", "credits", "styles"},
+    {"announcements", "users", "plans", "credits", "styles"},
     {"costs"},
     {"statistics"},
     {"sessions"},
@@ -45,6 +45,7 @@ LAYERS = [
 ]
 FEATURES = (
     "audit",
+    "announcements",
     "users",
     "plans",
     "styles",

@@ -26,6 +26,7 @@ SECTIONS = (
     Section("/admin/money", "Money", "coin"),
     Section("/admin/people", "People", "users"),
     Section("/admin/plans", "Plans", "ticket"),
+    Section("/admin/announcements", "Announcements", "bell"),
     Section("/admin/audit", "Audit log", "lock"),
 )
 

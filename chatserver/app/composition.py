@@ -22,6 +22,9 @@ from chatserver.admin.checks import Checks
 from chatserver.admin.updates import AdminChannel
 from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
+from chatserver.announcements import rendering as announcement_rendering
+from chatserver.announcements.board import AnnouncementBoard
+from chatserver.announcements.events import AnnouncementsChanged
 from chatserver.api import documents
 from chatserver.app.housekeeping import Housekeeping
 from chatserver.app.process_reporter import ProcessReporter
@@ -123,7 +126,8 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         broker = brokers.open_broker(config)
         stack.push_async_callback(broker.close)
-        hub = Hub(broker, BROKER_EVENTS, {protocol.HTML: Drawing(site).encode}, _socket_limits(config), secret_key)
+        drawing = announcement_rendering.drawing(site, Drawing(site).encode)
+        hub = Hub(broker, BROKER_EVENTS, {protocol.HTML: drawing}, _socket_limits(config), secret_key)
         database = Database(
             config.database_url,
             load_queries(paths.SQL / "queries"),
@@ -337,12 +341,13 @@ class WebApplication:
 @asynccontextmanager
 async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIterator[WebApplication]:
     """The application of a web process with all its parts. `with_worker`: it works on jobs too."""
-    site = templating.open_site(config, configuration.secret_key(config))
+    board = AnnouncementBoard()
+    site = templating.open_site(config, configuration.secret_key(config), board.current)
     kind: ProcessKind = "all" if with_worker else "web"
     async with (
         open_state(config, site) as state,
         reporting(state, kind),
-        _background_tasks(_ticker(state).run),
+        _background_tasks(_ticker(state, board).run),
         AsyncExitStack() as work,
     ):
         if with_worker:
@@ -354,8 +359,8 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
             yield product
 
 
-def _ticker(state: State) -> Ticker:
-    return Ticker(state.database, state.hub, _chain(state))
+def _ticker(state: State, board: AnnouncementBoard) -> Ticker:
+    return Ticker(state.database, state.hub, _chain(state), board)
 
 
 def _chain(state: State) -> provider_limits.FallbackChain:
@@ -370,6 +375,15 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
     http.state.checks = Checks(state.database, state.storage)
-    server_events = (Welcome, *BROKER_EVENTS, SummariesChanged, Presence, Typing, More, CommandReply)
+    server_events = (
+        Welcome,
+        *BROKER_EVENTS,
+        SummariesChanged,
+        AnnouncementsChanged,
+        Presence,
+        Typing,
+        More,
+        CommandReply,
+    )
     http.state.documents = documents.make(API, COMMANDS, server_events, state.config)
     return http

@@ -6,7 +6,7 @@ exactly one object and nothing of the viewer.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -24,15 +24,17 @@ from chatserver.web.static import Statics, Transform
 
 THEMES = ("light", "dark")
 THEME_COOKIE = "theme"
+# The ids of the announcements that were dismissed in this browser, with a dot between them.
+DISMISSED_COOKIE = "dismissed"
 # Settings that every template may show.
 _SITE_SETTINGS = ("site_name", "site_operator", "site_privacy_url", "site_docs_url", "site_source_url")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def open_site(config: Config, secret_key: str) -> Site:
-    """Reads static files and templates. Call it once, at the start."""
+def open_site(config: Config, secret_key: str, announcements: Callable[[], Sequence[Any]] = tuple) -> Site:
+    """Reads static files and templates. Call it once, at the start. `announcements` gives what every page shows now."""
     statics = Statics(paths.STATIC, _transforms(config))
-    return Site(config, secret_key, statics, _environment(config, statics))
+    return Site(config, secret_key, statics, _environment(config, statics), announcements)
 
 
 def _transforms(config: Config) -> dict[str, Transform]:
@@ -97,6 +99,7 @@ def render(
         path=request.url.path,
         now=clock.now(),
         notice=notice,
+        announcements=_announcements(request),
         csrf_field=lambda: _csrf_field(request),
         **(context or {}),
     )
@@ -111,6 +114,11 @@ def theme(request: Request) -> str:
     """light or dark where the reader chose it (the switch keeps a plain cookie), otherwise system."""
     chosen = request.cookies.get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else "system"
+
+
+def _announcements(request: Request) -> list[Any]:
+    dismissed = request.cookies.get(DISMISSED_COOKIE, "").split(".")
+    return [each for each in site_of(request).announcements() if each.id not in dismissed]
 
 
 def _viewer(request: Request) -> Viewer | None:
