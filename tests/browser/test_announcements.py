@@ -39,6 +39,7 @@ async def test_an_announcement_reaches_open_pages_and_is_dismissed_and_withdrawn
         first = await operator.run_system(announcements.add, COMMAND_LINE, text, "6h")
         await expect(chat.locator(LINE)).to_contain_text("<b>Maintenance</b> at 30 Nov 2026, 23:30")
         await expect(chat.get_by_role("status").filter(has_text="Maintenance")).to_be_visible()
+        await expect(chat.locator(LINE)).to_have_css("display", "flex")
         settings = await visitor.open("/settings")
         await expect(settings.locator(LINE)).to_contain_text("23:30")
         second = await operator.run_system(announcements.add, COMMAND_LINE, "A second line", "6h")

@@ -36,11 +36,11 @@ export class SiteAnnouncements extends HTMLElement {
 
   /** Shows what the server has drawn. The same lines again change nothing, so that they are not read out twice. */
   show(html) {
-    const { body } = new DOMParser().parseFromString(html, "text/html")
+    const drawn = new DOMParser().parseFromString(html, "text/html")
     const hidden = new Set(dismissed())
-    const fresh = [...body.querySelectorAll("[data-announcement]")].filter((line) => !hidden.has(idOf(line)))
+    const fresh = [...drawn.querySelectorAll("[data-announcement]")].filter((line) => !hidden.has(idOf(line)))
     if (fresh.map(idOf).join() === this.#lines.map(idOf).join()) return
-    this.replaceChildren(...body.querySelectorAll("link"), ...fresh)
+    this.replaceChildren(...drawn.querySelectorAll("link"), ...fresh)
   }
 
   get #lines() {
