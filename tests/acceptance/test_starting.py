@@ -264,12 +264,15 @@ async def test_the_operators_commands_work_beside_a_running_server_and_leave_it_
         granted = [each["plan_id"] for each in (await ada.call("GET", "/sessions"))["sessions"]]
         assert sorted(granted) == ["flash", "pro"]
         # A ban from the command line reaches the sockets of the running server by its own look.
-        chat = await ada.joins(session)
-        assert (await run(home, "users", "ban", email)).code == 0
+        ben = await sign_up(product, "Ben")
+        chat = await ben.joins(await ben.buys("flash"))
+        assert (await run(home, "users", "ban", ben.user["email"])).code == 0
         assert await chat.is_closed(patience=15) == 4512
         with pytest.raises(Refusal):
-            await ada.call("GET", "/sessions")
+            await ben.call("GET", "/sessions")
         await chat.leaves()
+        refused = await run(home, "users", "ban", email)
+        assert (refused.code, "the only admin" in " ".join(refused.complaints)) == (1, True)
         assert await product.stop() == 0
     assert postgres_of(home) == []
 
