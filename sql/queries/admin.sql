@@ -87,16 +87,17 @@ SELECT u.id, u.name, u.role, u.status, u.created_at,
  ORDER BY u.id DESC LIMIT :limit;
 
 -- name: people_by_words
--- Accounts whose name or address begins with these words, the newest first; each half is bounded by its index.
+-- Accounts whose name or address begins with these words, the newest first; each half is bounded by its index, which a range
+-- can use in a generic plan, and LIKE cannot.
 SELECT u.id, u.name, u.role, u.status, u.created_at,
        (SELECT max(s.last_used_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at,
        (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
   FROM users u
  WHERE u.id IN (
-       (SELECT n.id FROM users n WHERE n.status <> 'deleted' AND lower(n.name) LIKE :pattern
+       (SELECT n.id FROM users n WHERE n.status <> 'deleted' AND lower(n.name) ~>=~ :first AND lower(n.name) ~<~ :beyond
          AND (:before::uuid IS NULL OR n.id < :before::uuid) LIMIT 1000)
        UNION
-       (SELECT e.id FROM users e WHERE e.status <> 'deleted' AND lower(e.email) LIKE :pattern
+       (SELECT e.id FROM users e WHERE e.status <> 'deleted' AND lower(e.email) ~>=~ :first AND lower(e.email) ~<~ :beyond
          AND (:before::uuid IS NULL OR e.id < :before::uuid) LIMIT 1000))
  ORDER BY u.id DESC LIMIT :limit;
 
@@ -120,10 +121,10 @@ SELECT u.id, u.name, u.email, u.role, u.status, u.created_at,
 -- The sessions that somebody owns, the newest first; with `session_id` that one before all, also where they are its guest.
 SELECT s.id, s.plan_id, p.name AS plan, s.user_id = :user_id AS owned, s.expires_at, s.expires_at > now() AS active,
        s.images_generated, s.videos_generated, s.messages_count
-  FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
+  FROM ((SELECT o.id FROM user_sessions o WHERE o.user_id = :user_id ORDER BY o.id DESC LIMIT :limit)
+        UNION SELECT :session_id::uuid) AS wanted
+  JOIN user_sessions s ON s.id = wanted.id JOIN session_config p ON p.id = s.plan_id
  WHERE s.status <> 'deleted'
-   AND (s.id IN (SELECT o.id FROM user_sessions o WHERE o.user_id = :user_id ORDER BY o.id DESC LIMIT :limit)
-        OR s.id = :session_id::uuid)
  ORDER BY s.id IS DISTINCT FROM :session_id::uuid, s.id DESC;
 
 -- name: session

@@ -172,14 +172,23 @@ SELECT c.session_id FROM credits c JOIN generations g ON g.id = c.generation_id
  ORDER BY c.session_id, c.kind, c.number FOR UPDATE OF c;
 
 -- name: holds_without_job
--- Of the statement's newest lines the holds that nothing will settle: the generation has ended, or is gone.
-SELECT e.id, e.session_id, e.kind, e.number, e.generation_id, e.created_at, g.status
-  FROM (SELECT * FROM credit_entries ORDER BY id DESC LIMIT :newest) AS e
-  LEFT JOIN generations g ON g.id = e.generation_id
- WHERE e.action = 'hold' AND (g.id IS NULL OR g.status IN ('done', 'failed', 'cancelled'))
-   AND NOT EXISTS (SELECT 1 FROM credit_entries s
-                    WHERE s.generation_id = e.generation_id AND s.action IN ('capture', 'release'))
- ORDER BY e.id LIMIT :limit;
+-- Of the statement's newest lines the holds that nothing will settle: the generation has ended, or is gone. A settlement comes
+-- after its hold, so that it is among the same lines.
+WITH newest AS MATERIALIZED (
+  SELECT id, session_id, kind, number, generation_id, action, created_at
+    FROM credit_entries WHERE action <> 'grant' ORDER BY id DESC LIMIT :newest
+), settled AS MATERIALIZED (
+  SELECT generation_id FROM newest WHERE action <> 'hold'
+), open AS MATERIALIZED (
+  SELECT * FROM newest n
+   WHERE n.action = 'hold' AND NOT EXISTS (SELECT 1 FROM settled s WHERE s.generation_id = n.generation_id)
+)
+SELECT o.id, o.session_id, o.kind, o.number, o.generation_id, o.created_at,
+       (SELECT g.status FROM generations g WHERE g.id = o.generation_id) AS status
+  FROM open o
+ WHERE coalesce((SELECT g.status FROM generations g WHERE g.id = o.generation_id), 'gone')
+       NOT IN ('queued', 'model-loading', 'rendering')
+ ORDER BY o.id LIMIT :limit;
 
 -- name: hold_of
 -- The hold of a generation, which may be gone, as the statement has it; NULL as its status where it is gone.
