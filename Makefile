@@ -90,7 +90,7 @@ $(VENV)/.audit: requirements/audit.lock | $(VENV)/bin/python
 	@$(VENV)/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.lock
 	@touch $@
 
-# Chromium and redis-server for the tests: installed where we may (root on Debian), otherwise said once.
+# Chromium, redis-server, Prometheus and others for the tests: installed where we may (root on Debian), otherwise said once.
 .PHONY: system-packages
 system-packages:
 	@.ci/system-packages
