@@ -7,6 +7,7 @@ milliseconds; where that is not enough, as for messages, the caller says which i
 import os
 import threading
 import uuid
+from datetime import datetime
 
 from chatserver.errors import NotFound
 from chatserver.runtime import clock
@@ -33,6 +34,12 @@ def new(after: str | None = None) -> str:
 def _tick_of(text: str) -> int:
     value = uuid.UUID(text).int
     return (value >> 80) * _TICKS_PER_MILLISECOND + (value >> 64 & _TICKS_PER_MILLISECOND - 1)
+
+
+def first_at(moment: datetime) -> str:
+    """The least id that can be made at a time: ids of that time and later are not below it."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62))
 
 
 def _next_tick(after: int) -> int:

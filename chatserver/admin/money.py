@@ -2,18 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from chatserver.costs import ModelUse, Rates, calculation, worst_case
+from chatserver.admin.period import Period
+from chatserver.costs import ModelUse, Rates, calculation, margin, usage, worst_case
 from chatserver.costs import service as costs
 from chatserver.costs.calculation import FREE_PROVIDERS
+from chatserver.costs.margin import Margins, Sale
 from chatserver.costs.models import BilledKind, UnitPrice, WorstCase
 from chatserver.costs.service import MOST_ROWS, PriceLine, RateLine
+from chatserver.costs.upgrade import Advice, FlatKind, advice
 from chatserver.database import Transaction
+from chatserver.generations.provider_limits import FallbackChain
 from chatserver.plans import service as plans
 from chatserver.plans.models import Plan
 from chatserver.providers.base import ChatProvider, Provider, change_of, kind_of, tasks_of
+from chatserver.runtime import clock
 
 
 class ModelInUse(Struct, frozen=True, kw_only=True):
@@ -39,14 +45,24 @@ class PlanCase(Struct, frozen=True, kw_only=True):
     case: WorstCase
 
 
-class Money(Struct, frozen=True, kw_only=True):
-    """The page: the worst cases, the models in use, and the histories of prices and rates. Amounts are in `base`."""
+class PlanCosts(Struct, frozen=True, kw_only=True):
+    """The worst case of each plan, and the models in use. Amounts are in `base`."""
 
     base: str
     cases: Sequence[PlanCase]
     in_use: Sequence[ModelInUse]
+
+
+class Money(PlanCosts, frozen=True, kw_only=True):
+    """The page: also the advice and what it compares with, the margins of the period, the newest sales, and the histories
+    of prices and rates."""
+
     prices: Sequence[PriceLine]
     rates: Sequence[RateLine]
+    margins: Margins
+    sales: Sequence[Sale]
+    advice: Advice
+    flats: Mapping[FlatKind, tuple[Decimal, str]]
 
 
 Called = tuple[str, str, BilledKind]
@@ -63,18 +79,44 @@ def models_called(providers: Iterable[Provider], chat: ChatProvider) -> list[Cal
     return sorted(called, key=lambda each: (each[2] == "reply", each))
 
 
-async def read(tx: Transaction, called: Sequence[Called], history: int = MOST_ROWS) -> Money:
+Allowed = tuple[str, int]
+
+
+def allowances(chain: FallbackChain) -> list[Allowed]:
+    """The providers that allow so many calls an hour."""
+    return [(limits.name, limits.per_hour) for limits in chain if limits.per_hour is not None]
+
+
+async def read_advice(tx: Transaction, allowed: Sequence[Allowed], zone: str = "UTC") -> Advice:
+    """When to upgrade, by what was seen until now. Needs the worker role."""
+    return advice(await usage.read(tx, allowed, clock.now(), ZoneInfo(zone)))
+
+
+async def read(
+    tx: Transaction, called: Sequence[Called], allowed: Sequence[Allowed], period: Period, history: int = MOST_ROWS
+) -> Money:
     """What the page shows, with so many rows of each history. Needs the worker role."""
+    shown = await read_plans(tx, called)
+    return Money(
+        base=shown.base,
+        cases=shown.cases,
+        in_use=shown.in_use,
+        prices=await costs.list_prices(tx, history),
+        rates=await costs.list_rates(tx, history),
+        margins=await margin.read(tx, period.start, period.end, period.zone),
+        sales=await margin.sales(tx),
+        advice=await read_advice(tx, allowed, period.zone),
+        flats=await usage.flat_prices(tx),
+    )
+
+
+async def read_plans(tx: Transaction, called: Sequence[Called]) -> PlanCosts:
+    """The worst case of each plan, and the models in use. Needs the worker role."""
     rates = await costs.rates_now(tx)
     in_use = [await _in_use(tx, rates, *each) for each in called]
     uses = _uses(in_use)
-    return Money(
-        base=rates.base,
-        cases=[PlanCase(plan=plan, case=worst_case(plan, uses, rates)) for plan in await plans.list_all(tx)],
-        in_use=in_use,
-        prices=await costs.list_prices(tx, history),
-        rates=await costs.list_rates(tx, history),
-    )
+    cases = [PlanCase(plan=plan, case=worst_case(plan, uses, rates)) for plan in await plans.list_all(tx)]
+    return PlanCosts(base=rates.base, cases=cases, in_use=in_use)
 
 
 async def worst_case_of(tx: Transaction, called: Sequence[Called], plan: Plan) -> WorstCase:

@@ -18,7 +18,9 @@ UNITS: Mapping[BilledKind, tuple[Unit, ...]] = {
     "video": ("picture", "second"),
     "reply": ("token",),
 }
-_AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
+# A price times the units of the longest call still fits its column.
+_AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
+_FLAT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
@@ -55,10 +57,19 @@ def _unit(kind: BilledKind, text: str) -> Unit:
     return text
 
 
-def amount(field: Literal["amount", "rate", "flat_amount"], text: str) -> Decimal:
+def amount(field: Literal["amount", "rate"], text: str) -> Decimal:
     """An amount with a point before the decimals. 1,000 could be a thousand or one, so it is refused."""
     if not _AMOUNT.fullmatch(text.strip()):
         raise Invalid.field(field, "must be a number such as 40, 0.04 or 0.00000015")
+    return Decimal(text.strip())
+
+
+def flat_amount(text: str) -> Decimal | None:
+    """What something costs a month, with at most two decimals; None for an empty text."""
+    if not text.strip():
+        return None
+    if not _FLAT.fullmatch(text.strip()) or not Decimal(text.strip()):
+        raise Invalid.field("flat", "must be more than 0, such as 1200 or 9.50")
     return Decimal(text.strip())
 
 

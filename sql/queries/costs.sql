@@ -41,3 +41,77 @@ SELECT r.*, r.valid_from <= clock_timestamp() AS has_begun,
 SELECT DISTINCT ON (currency) * FROM exchange_rates
  WHERE base = :base AND valid_from <= clock_timestamp()
  ORDER BY currency, valid_from DESC, id DESC;
+
+-- name: all_rates
+-- Every exchange rate into one currency, the newest first.
+SELECT * FROM exchange_rates WHERE base = :base ORDER BY valid_from DESC, id DESC LIMIT 10000;
+
+-- Revenue and margin ---------------------------------------------------------------------------------------------------
+
+-- name: revenue
+-- What came in and went back by day, plan and currency. What is granted free of charge is counted, and no revenue.
+SELECT (at AT TIME ZONE :zone)::date AS day, plan_id, currency,
+       coalesce(sum(amount) FILTER (WHERE kind = 'purchase' AND checkout <> 'instant'), 0) AS sold_amount,
+       coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded_amount,
+       count(*) FILTER (WHERE kind = 'purchase' AND checkout <> 'instant') AS sold,
+       count(*) FILTER (WHERE kind = 'purchase' AND checkout = 'instant') AS free
+  FROM revenue_entries WHERE at >= :start::timestamptz AND at < :end::timestamptz
+ GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+
+-- name: spent
+-- What calls of providers cost by day, plan, model and currency; `done` of them made something.
+SELECT (ended_at AT TIME ZONE :zone)::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, kind, currency,
+       coalesce(sum(cost), 0) AS cost, count(*) AS calls, count(*) FILTER (WHERE cost IS NULL) AS unknown,
+       count(*) FILTER (WHERE outcome = 'done') AS done
+  FROM generation_attempts WHERE ended_at >= :start::timestamptz AND ended_at < :end::timestamptz
+ GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: sales
+-- The newest sales that were paid for, with what of them was given back, and whose they are where the account still exists.
+SELECT e.purchase_id, e.plan_id, e.amount, e.currency, e.at, p.user_id,
+       coalesce((SELECT -sum(r.amount) FROM revenue_entries r
+                  WHERE r.purchase_id = e.purchase_id AND r.kind = 'refund'), 0) AS refunded
+  FROM revenue_entries e LEFT JOIN purchases p ON p.id = e.purchase_id
+ WHERE e.kind = 'purchase' AND e.checkout <> 'instant' ORDER BY e.at DESC LIMIT :limit;
+
+-- name: lock_sale
+-- Serialises the refunds of one purchase until COMMIT.
+SELECT pg_advisory_xact_lock(hashtextextended('refund ' || :purchase_id::text, 0));
+
+-- name: sale
+-- One sale that was paid for, with what of it was given back.
+SELECT e.purchase_id, e.plan_id, e.checkout, e.amount, e.currency,
+       coalesce((SELECT -sum(r.amount) FROM revenue_entries r
+                  WHERE r.purchase_id = e.purchase_id AND r.kind = 'refund'), 0) AS refunded
+  FROM revenue_entries e
+ WHERE e.purchase_id = :purchase_id AND e.kind = 'purchase' AND e.checkout <> 'instant';
+
+-- name: add_refund
+-- A refund of a purchase, as an amount below 0.
+INSERT INTO revenue_entries (id, kind, purchase_id, plan_id, checkout, amount, currency)
+VALUES (:id, 'refund', :purchase_id, :plan_id, :checkout, :amount, :currency);
+
+-- When to upgrade ------------------------------------------------------------------------------------------------------
+
+-- name: add_flat_price
+-- What a subscription or a machine of one's own costs a month; NULL: no longer to be compared with.
+INSERT INTO flat_prices (id, kind, amount, currency) VALUES (:id, :kind, :amount, :currency);
+
+-- name: flat_prices
+-- The newest of each kind.
+SELECT DISTINCT ON (kind) kind, amount, currency FROM flat_prices ORDER BY kind, id DESC;
+
+-- name: active_users
+-- How many people have written or had something made between two times; `first` and `last` are ids of these times.
+SELECT count(*) FROM (
+  SELECT user_id FROM messages WHERE id >= :first::uuid AND id < :last::uuid AND user_id IS NOT NULL
+  UNION
+  SELECT user_id FROM generation_attempts
+   WHERE ended_at >= :start::timestamptz AND ended_at < :end::timestamptz AND user_id IS NOT NULL) AS active;
+
+-- name: busiest_hour
+-- The most calls of a provider in an hour by the clock, and how many hours of them reached an allowance.
+SELECT coalesce(max(calls), 0) AS most, count(*) FILTER (WHERE calls >= :per_hour::integer) AS full_hours
+  FROM (SELECT count(*) AS calls FROM generation_attempts
+         WHERE provider = :provider AND ended_at >= :start::timestamptz AND ended_at < :end::timestamptz
+         GROUP BY date_trunc('hour', ended_at)) AS hours;

@@ -75,6 +75,7 @@ QUERIES = {
     "GET /admin": PERIOD,
     "GET /admin/work": PERIOD,
     "GET /admin/money": PERIOD,
+    "GET /admin/money/tables/{table}.csv": PERIOD,
     "GET /admin/people": {"q", "before"},
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},

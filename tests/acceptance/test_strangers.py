@@ -177,6 +177,8 @@ ROUTES: dict[str, Case] = {
     "GET /admin/money": Case(403, 303),
     "POST /admin/money/prices": Case(403, 303, body={}),
     "POST /admin/money/rates": Case(403, 303, body={}),
+    "POST /admin/money/flat-prices": Case(403, 303, body={}),
+    "POST /admin/money/sales/{purchase_id}/refund": Case(403, 303, body={}),
     "GET /admin/money/tables/{table}.csv": Case(403, 303),
     "POST /admin/work/providers/{name}/{lever}": Case(403, 303, body={}),
     "POST /admin/work/generations/{generation_id}/cancel": Case(403, 303, body={}),

@@ -1,15 +1,19 @@
 """The page of money: prices and rates are set by forms, kept with their history, and refused in words."""
 
 import csv
+import functools
 import io
 
 import pytest
 
 from chatserver.admin import money
+from chatserver.admin.period import Period
 from chatserver.config import Config
 from chatserver.providers.sketch.provider import Sketch
+from chatserver.runtime import clock
+from chatserver.sessions import checkout
 from tests.support.page_visits import opened
-from tests.support.people import run_sql
+from tests.support.people import make_user, run_sql
 from tests.support.story import sign_up
 
 CALLED = [("sketch", "painter", "image"), ("huggingface", "a/b", "image"), ("huggingface", "film", "video")]
@@ -47,12 +51,12 @@ async def test_a_price_and_a_rate_decide_whether_a_plan_loses_money(operator, da
     film = {"model": "film", "counted": "video/picture", "amount": "0.4", "valid_from": "2026-01-01"}
     answer = await sets_price(operator, **film)
     assert "2 prices" in answer.text
-    found = await database.run_system(money.read, CALLED)
+    found = await database.run_system(money.read, CALLED, [], Period.at(clock.now()))
     [pro] = [each.case for each in found.cases if each.plan.id == "pro"]
     assert pro.unknown == ("huggingface a/b: no exchange rate of USD", "huggingface film: no exchange rate of USD")
     assert (money.worst_words(pro), pro.loses) == ("unknown", False)
     assert "USD has its rate" in (await sets_rate(operator)).text
-    found = await database.run_system(money.read, CALLED)
+    found = await database.run_system(money.read, CALLED, [], Period.at(clock.now()))
     [pro] = [each.case for each in found.cases if each.plan.id == "pro"]
     assert (pro.known, pro.loses) == (45 * pro_price("0.04") + 15 * pro_price("0.4"), True)
     assert [row["amount"] for row in await rows_of(operator, "prices")] == ["0.4", "0.04"]
@@ -101,8 +105,49 @@ async def test_a_member_reads_and_changes_no_money(ada, product, database):
         token = (await browser.visit("/settings")).forms["/sign-out"]["csrf_token"]
         for path in ("/admin/money", "/admin/money/tables/prices.csv"):
             assert (await browser.visit(path)).status == 403
-        for path in ("/admin/money/prices", "/admin/money/rates"):
+        for path in ("/admin/money/prices", "/admin/money/rates", "/admin/money/flat-prices"):
             assert (await browser.post(path, {"csrf_token": token})).status == 403
+
+
+async def test_a_sale_its_refund_and_what_to_compare_with_are_seen_in_the_page_and_in_its_tables(operator, database):
+    buyer = await make_user(database, "Ada")
+    sold = await database.run_system(checkout.buy, buyer, "pro", None, checkout="manual")
+    [row] = await run_sql(database, "SELECT id FROM purchases WHERE session_id = $1", sold.id)
+    action = f"/admin/money/sales/{row['id']}/refund"
+    page = await operator.visit("/admin/money?period=7d&zone=Asia/Kolkata")
+    assert page.forms[action]["amount"] == "99.00"
+    for amount, words in (("99.01", "Only 99.00 INR"), ("0", "must be more than 0"), ("1,5", "must be a number")):
+        refused = await operator.post(action, {**page.forms[action], "amount": amount}, follow=True)
+        assert (refused.status, words in refused.text) == (200, True), amount
+    answer = await operator.post(action, {**page.forms[action], "amount": "9.50", "reason": "late"}, follow=True)
+    assert "The refund is booked" in answer.text
+    assert (await operator.visit("/admin/money")).forms[action]["amount"] == "89.50"
+    for table in ("days", "plans"):
+        [line] = await rows_of(operator, table)
+        assert (line["revenue"], line["refunds"], line["cost"], line["margin"]) == ("89.50", "-9.50", "0", "89.50"), (
+            table
+        )
+    assert await rows_of(operator, "models") == []
+    nothing = action.replace(str(row["id"]), "00000000-0000-7000-8000-000000000000")
+    assert (await operator.post(nothing, page.forms[action])).status == 404
+    assert (await operator.post(action, {"amount": "1"})).status == 403
+
+
+async def test_the_advice_says_what_it_is_compared_with_and_stands_on_the_overview(operator, database):
+    assert "is unknown: set it below to compare" in (await operator.visit("/admin/money")).text
+    compares = functools.partial(operator.fills, "/admin/money", "/admin/money/flat-prices", follow=True)
+    for fields, words in (
+        ({"machine": "much"}, "Must be more than 0"),
+        ({"subscription": "0"}, "Must be more than 0"),
+        ({"flat_currency": "₹"}, "three letters"),
+    ):
+        answer = await compares(**{"machine": "1200", "subscription": "", "flat_currency": "INR", **fields})
+        assert (answer.status, words in answer.text) == (422, True), fields
+    answer = await compares(machine="1200", subscription="", flat_currency="inr")
+    assert "A machine of your own of ₹1,200 a month" in answer.text
+    assert answer.forms["/admin/money/flat-prices"]["machine"] == "1200"
+    overview = (await operator.visit("/admin")).text
+    assert ("Paid to providers" in overview, "active yesterday" in overview) == (True, True)
 
 
 def test_each_model_that_may_be_called_is_listed_once(tmp_path):

@@ -2,18 +2,24 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
+from typing import get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chatserver import ids
 from chatserver.admin import layout, money
 from chatserver.admin.access import act, require_admin
 from chatserver.admin.csv import Cell, csv_response
-from chatserver.admin.money import Called, Money
-from chatserver.costs import checks, price_file
+from chatserver.admin.money import Money
+from chatserver.admin.period import Period
+from chatserver.costs import checks, margin, price_file, usage
 from chatserver.costs import service as costs
-from chatserver.errors import Invalid, NotFound
+from chatserver.costs.margin import MarginLine, Margins
+from chatserver.costs.upgrade import FlatKind
+from chatserver.errors import Conflict, Invalid, NotFound
+from chatserver.generations import provider_limits
 from chatserver.state import State
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
@@ -22,6 +28,11 @@ PATH = "/admin/money"
 # Fields of errors, where the form has another name for them.
 _OF_RATES = {"currency": "rate_currency", "valid_from": "rate_valid_from"}
 _OF_PRICES = {"kind": "counted", "unit": "counted"}
+# The columns of margins; a sum with unknown parts is empty, and what is known of it stands beside.
+_OF_MARGINS = (
+    *("revenue", "known_revenue", "refunds", "cost", "known_cost", "calls_of_unknown_cost", "margin"),
+    *("sold", "free", "calls", "made", "currency"),
+)
 
 
 async def show(request: Request) -> Response:
@@ -31,11 +42,19 @@ async def show(request: Request) -> Response:
 
 
 async def _page(
-    request: Request, price: Form | None = None, rate: Form | None = None, error: Invalid | None = None
+    request: Request,
+    price: Form | None = None,
+    rate: Form | None = None,
+    flat: Form | None = None,
+    error: Invalid | None = None,
 ) -> Response:
-    state: State = request.app.state.chatserver
+    found = await _read(request)
     context = {
-        "money": await state.database.run_system(money.read, _called(state)),
+        "money": found,
+        "has_period": True,
+        "most_sales": margin.MOST_SALES,
+        "flat_form": flat or _flat_form(found),
+        "plan_names": {each.plan.id: each.plan.name for each in found.cases},
         "price_form": price or Form(),
         "rate_form": rate or Form(),
         "counted": money.COUNTED,
@@ -45,8 +64,19 @@ async def _page(
     return layout.render(request, "admin/money.html", context, error.status if error else 200)
 
 
-def _called(state: State) -> list[Called]:
-    return money.models_called(state.providers.values(), state.chat)
+async def _read(request: Request, history: int = costs.MOST_ROWS) -> Money:
+    state: State = request.app.state.chatserver
+    called = money.models_called(state.providers.values(), state.chat)
+    chain = provider_limits.fallback_chain(state.config, state.providers.values())
+    return await state.database.run_system(money.read, called, money.allowances(chain), Period.of(request), history)
+
+
+def _flat_form(found: Money) -> Form:
+    """The form of what to compare with, as it stands."""
+    values = {"flat_currency": found.base}
+    for kind, (amount, currency) in found.flats.items():
+        values |= {kind: f"{_plain(amount):f}", "flat_currency": currency}
+    return Form(values)
 
 
 async def set_price(request: Request) -> Response:
@@ -75,6 +105,38 @@ async def set_rate(request: Request) -> Response:
     return forms.redirect(request, PATH, notice=f"{currency} has its rate.", at="rates")
 
 
+async def set_flat_prices(request: Request) -> Response:
+    """POST /admin/money/flat-prices: what a subscription or a machine costs a month, to compare with."""
+    require_admin(request)
+    form = await forms.read(request)
+    kinds: tuple[FlatKind, ...] = get_args(FlatKind)
+    try:
+        currency = checks.currency(form.text("flat_currency"))
+    except Invalid as error:
+        return await _page(request, flat=form_pages.refuse(form, error, {"currency": "flat_currency"}), error=error)
+    amounts: dict[FlatKind, Decimal | None] = {}
+    for kind in kinds:
+        try:
+            amounts[kind] = checks.flat_amount(form.text(kind))
+        except Invalid as error:
+            return await _page(request, flat=form_pages.refuse(form, error, {"flat": kind}), error=error)
+    await act(request, usage.set_flat_prices, amounts, currency)
+    return forms.redirect(request, PATH, notice="It is compared with that from now on.", at="upgrade")
+
+
+async def refund(request: Request) -> Response:
+    """POST /admin/money/sales/{purchase_id}/refund: books that a sale, or a part of it, was given back."""
+    require_admin(request)
+    form = await forms.read(request)
+    purchase_id = ids.parse(request.path_params["purchase_id"], "purchase_id")
+    try:
+        amount = checks.amount("amount", form.text("amount"))
+        await act(request, margin.refund, purchase_id, amount, form.text("reason"))
+    except (Invalid, Conflict) as error:
+        return forms.redirect(request, PATH, notice=error.message, kind="problem", at="sales")
+    return forms.redirect(request, PATH, notice="The refund is booked; move the money yourself.", at="sales")
+
+
 # Tables as files ------------------------------------------------------------------------------------------------------
 
 
@@ -98,6 +160,18 @@ def _rates(found: Money) -> Iterable[Sequence[Cell]]:
         yield rate.currency, rate.base, _plain(rate.rate), rate.valid_from
 
 
+def _margins(lines: Callable[[Margins], Sequence[MarginLine]]) -> Callable[[Money], Iterable[Sequence[Cell]]]:
+    def rows(found: Money) -> Iterable[Sequence[Cell]]:
+        for line in lines(found.margins):
+            revenue, cost = line.revenue, line.cost
+            yield (
+                *(line.name, revenue.exact, revenue.known, line.refunds.known, cost.exact, cost.known, cost.unknown),
+                *(line.margin, line.sold, line.free, line.calls, line.done, found.base),
+            )
+
+    return rows
+
+
 def _plans(found: Money) -> Iterable[Sequence[Cell]]:
     for each in found.cases:
         case = each.case
@@ -111,6 +185,9 @@ TABLES: dict[str, tuple[Sequence[str], Callable[[Money], Iterable[Sequence[Cell]
     # The columns of a file that `chatserver prices import` reads.
     "prices": (price_file.NAMES, _prices),
     "exchange-rates": (("currency", "base", "rate", "valid_from"), _rates),
+    "days": (("day", *_OF_MARGINS), _margins(lambda margins: margins.days)),
+    "plans": (("plan", *_OF_MARGINS), _margins(lambda margins: margins.plans)),
+    "models": (("model", *_OF_MARGINS), _margins(lambda margins: margins.models)),
     "worst-cases": (
         ("id", "plan", "price", "images", "videos", "cost", "known_cost", "margin", "currency", "unknown"),
         _plans,
@@ -121,18 +198,18 @@ TABLES: dict[str, tuple[Sequence[str], Callable[[Money], Iterable[Sequence[Cell]
 async def download(request: Request) -> Response:
     """GET /admin/money/tables/{table}.csv."""
     require_admin(request)
-    state: State = request.app.state.chatserver
     table = request.path_params["table"]
     if table not in TABLES:
         raise NotFound
     columns, rows = TABLES[table]
-    found = await state.database.run_system(money.read, _called(state), price_file.MOST_PRICES)
-    return csv_response(table, columns, rows(found))
+    return csv_response(table, columns, rows(await _read(request, price_file.MOST_PRICES)))
 
 
 PAGES = [
     Route(PATH, show, methods=["GET"]),
     Route(PATH + "/prices", set_price, methods=["POST"]),
     Route(PATH + "/rates", set_rate, methods=["POST"]),
+    Route(PATH + "/flat-prices", set_flat_prices, methods=["POST"]),
+    Route(PATH + "/sales/{purchase_id}/refund", refund, methods=["POST"]),
     Route(PATH + "/tables/{table}.csv", download, methods=["GET"]),
 ]

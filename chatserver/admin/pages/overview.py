@@ -9,9 +9,10 @@ from starlette.routing import Route
 
 from chatserver.admin import layout, money, overview, work
 from chatserver.admin.access import require_admin
-from chatserver.admin.money import Called, Money
+from chatserver.admin.money import Allowed, Called, PlanCosts
 from chatserver.admin.overview import ProviderStatus, Queue
 from chatserver.admin.work import StuckWork
+from chatserver.costs.upgrade import Advice
 from chatserver.database import Transaction
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
@@ -28,7 +29,7 @@ async def show(request: Request) -> Response:
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
-    finances, stuck = await state.database.run_system(_read_more, called)
+    finances, stuck, advice = await state.database.run_system(_read_more, called, money.allowances(chain))
     alive = [each for each in running if each.is_alive]
     shown: dict[str, Any] = {
         "checks": checks,
@@ -36,6 +37,7 @@ async def show(request: Request) -> Response:
         "providers": providers,
         "cases": finances.cases,
         "stuck": stuck,
+        "advice": advice,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
@@ -60,13 +62,16 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
         (stuck.holds, "Settle the credits held for nothing", f"{work_page}#holds"),
         (shown["is_long_wait"], "Look at what has waited for long", f"{work_page}#waiting"),
         (shown["losing"], "Change the plans that lose money at worst", "/admin/plans"),
+        (shown["advice"].state == "attention", f"Upgrade? {shown['advice'].words}", "/admin/money#upgrade"),
         (shown["unpriced"], "Set the prices that are unknown", "/admin/money#prices"),
     ]
     return [(words, address) for applies, words, address in things if applies]
 
 
-async def _read_more(tx: Transaction, called: Sequence[Called]) -> tuple[Money, StuckWork]:
-    return await money.read(tx, called, history=1), await work.read(tx)
+async def _read_more(
+    tx: Transaction, called: Sequence[Called], allowed: Sequence[Allowed]
+) -> tuple[PlanCosts, StuckWork, Advice]:
+    return await money.read_plans(tx, called), await work.read(tx), await money.read_advice(tx, allowed)
 
 
 async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus], list[RunningProcess]]:

@@ -1,0 +1,202 @@
+"""Revenue net of refunds, costs and what is left, by day, plan and model."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from chatserver import audit, ids
+from chatserver.audit import Actor
+from chatserver.costs import service
+from chatserver.costs.calculation import CostSum
+from chatserver.costs.models import ExchangeRate, Rates
+from chatserver.database import Row, Transaction
+from chatserver.errors import Conflict, Invalid, NotFound
+
+# Sales that the page shows.
+MOST_SALES = 20
+
+T = TypeVar("T", bound=Struct)
+
+
+class Revenue(Struct, frozen=True, kw_only=True):
+    """What came in for a plan on a day, in one currency; `refunded_amount` is below 0. `free`: granted free of charge."""
+
+    day: date
+    plan_id: str
+    currency: str
+    sold_amount: Decimal
+    refunded_amount: Decimal
+    sold: int
+    free: int
+
+
+class Spending(Struct, frozen=True, kw_only=True):
+    """What the calls of one model for a plan cost on a day, in one currency; the cost of `unknown` of them is unknown."""
+
+    day: date
+    plan_id: str
+    provider: str
+    model: str
+    kind: str
+    currency: str | None
+    cost: Decimal
+    calls: int
+    unknown: int
+    done: int
+
+
+class MarginLine:
+    """Revenue and cost of one day, plan or model. `revenue` and `cost` are sums in the base currency."""
+
+    def __init__(self, name: str, currency: str) -> None:
+        self.name = name
+        self.revenue, self.refunds, self.cost = CostSum(currency), CostSum(currency), CostSum(currency)
+        self.sold = self.free = self.calls = self.done = 0
+
+    @property
+    def margin(self) -> Decimal | None:
+        """What is left; None where a part of the revenue or the cost is unknown."""
+        revenue, cost = self.revenue.exact, self.cost.exact
+        return None if revenue is None or cost is None else revenue - cost
+
+    @property
+    def loses(self) -> bool:
+        """Whether it surely loses money: the known cost alone is more than the revenue, all of which is known."""
+        return self.revenue.exact is not None and self.cost.known > self.revenue.exact
+
+    @property
+    def each(self) -> Decimal | None:
+        """What one picture or clip that was made cost, failed calls included; None where that is unknown."""
+        return self.cost.exact / self.done if self.done and self.cost.exact is not None else None
+
+
+class Margins(Struct, frozen=True, kw_only=True):
+    """The margin of a period, as a whole and by day, plan and model. To a model belongs of each plan's revenue its share of
+    what was made on that plan."""
+
+    total: MarginLine
+    days: Sequence[MarginLine]
+    plans: Sequence[MarginLine]
+    models: Sequence[MarginLine]
+
+
+RatesOfDay = Callable[[date], Rates]
+
+
+def margins(base: str, revenue: Iterable[Revenue], spent: Iterable[Spending], rates: RatesOfDay) -> Margins:
+    """The margins of a period. Amounts are converted at the rates of their day; what has none there is unknown."""
+    total = MarginLine("", base)
+    days: dict[str, MarginLine] = {}
+    plans: dict[str, MarginLine] = {}
+    models: dict[str, MarginLine] = {}
+    made: dict[tuple[str, str], int] = {}
+
+    def line(lines: dict[str, MarginLine], name: str) -> MarginLine:
+        return lines.setdefault(name, MarginLine(name, base))
+
+    for sale in revenue:
+        sold = rates(sale.day).convert(sale.sold_amount, sale.currency)
+        refunded = rates(sale.day).convert(sale.refunded_amount, sale.currency)
+        for each in (total, line(days, sale.day.isoformat()), line(plans, sale.plan_id)):
+            each.sold, each.free = each.sold + sale.sold, each.free + sale.free
+            each.revenue.include(sold, sale.sold)
+            each.revenue.include(refunded, 0 if refunded is not None else 1)
+            each.refunds.include(refunded, 0 if refunded is not None else 1)
+    for part in spent:
+        known = part.calls - part.unknown
+        cost = rates(part.day).convert(part.cost, part.currency) if known else Decimal(0)
+        name = f"{part.provider} {part.model}".strip()
+        for each in (total, line(days, part.day.isoformat()), line(plans, part.plan_id), line(models, name)):
+            each.calls, each.done = each.calls + part.calls, each.done + part.done
+            each.cost.include(cost, known)
+            each.cost.include(None, part.unknown)
+        made[part.plan_id, name] = made.get((part.plan_id, name), 0) + part.done
+    for (plan_id, name), done in made.items():
+        if done:
+            earned = plans[plan_id].revenue.exact
+            models[name].revenue.include(None if earned is None else earned * done / plans[plan_id].done)
+    return Margins(total=total, days=_sorted(days), plans=_sorted(plans), models=_sorted(models))
+
+
+def _sorted(lines: Mapping[str, MarginLine]) -> list[MarginLine]:
+    return [lines[name] for name in sorted(lines)]
+
+
+def rates_of_days(base: str, rates: Sequence[ExchangeRate], zone: ZoneInfo) -> RatesOfDay:
+    """The rates that hold at the end of a day of a time zone. `rates` are sorted, the newest first."""
+    known: dict[date, Rates] = {}
+
+    def of(day: date) -> Rates:
+        if day not in known:
+            end = datetime.combine(day + timedelta(days=1), time(), zone)
+            found: dict[str, Decimal] = {}
+            for rate in rates:
+                if rate.valid_from < end:
+                    found.setdefault(rate.currency, rate.rate)
+            known[day] = Rates(base=base, of=found)
+        return known[day]
+
+    return of
+
+
+async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Margins:
+    """The margins from `start` to `end`, in days of a time zone. Needs the worker role."""
+    base = await service.base(tx)
+    rates = [ExchangeRate.from_row(row) for row in await tx.fetch_all("costs.all_rates", base=base)]
+    within = {"start": start, "end": end, "zone": zone}
+    revenue = [_from(Revenue, row) for row in await tx.fetch_all("costs.revenue", **within)]
+    spent = await spending(tx, start, end, zone)
+    return margins(base, revenue, spent, rates_of_days(base, rates, ZoneInfo(zone)))
+
+
+async def spending(tx: Transaction, start: datetime, end: datetime, zone: str = "UTC") -> list[Spending]:
+    """What calls of providers cost from `start` to `end`, in days of a time zone."""
+    return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", start=start, end=end, zone=zone)]
+
+
+def _from(kind: type[T], row: Row) -> T:
+    return kind(**{field: row[field] for field in kind.__struct_fields__})
+
+
+# Refunds --------------------------------------------------------------------------------------------------------------
+
+
+class Sale(Struct, frozen=True, kw_only=True):
+    """A sale that was paid for, with what of it was given back; `user_id` is None once the account is deleted."""
+
+    purchase_id: str
+    plan_id: str
+    amount: Decimal
+    currency: str
+    at: datetime
+    user_id: str | None
+    refunded: Decimal
+
+
+async def sales(tx: Transaction) -> list[Sale]:
+    """The newest sales that were paid for."""
+    return [_from(Sale, row) for row in await tx.fetch_all("costs.sales", limit=MOST_SALES)]
+
+
+async def refund(tx: Transaction, actor: Actor, purchase_id: str, amount: Decimal, reason: str) -> None:
+    """Books that a sale, or a part of it, was given back; the money itself is moved elsewhere.
+
+    NotFound for a purchase that was not paid for, Invalid for no amount, Conflict for more than is left of it.
+    """
+    if amount <= 0 or amount != amount.quantize(Decimal("0.01")):
+        raise Invalid.field("amount", "must be more than 0, with at most two decimals")
+    await tx.fetch_value("costs.lock_sale", purchase_id=purchase_id)
+    row = await tx.fetch_one("costs.sale", purchase_id=purchase_id)
+    if row is None:
+        raise NotFound
+    left = row["amount"] - row["refunded"]
+    if amount > left:
+        raise Conflict(f"Only {left} {row['currency']} of this sale are left to refund.")
+    kept = {name: row[name] for name in ("purchase_id", "plan_id", "checkout", "currency")}
+    await tx.execute("costs.add_refund", id=ids.new(), amount=-amount, **kept)
+    details = {"amount": str(amount), "currency": row["currency"], "plan": row["plan_id"]}
+    await audit.record(tx, actor, "purchase.refunded", "purchase", purchase_id, reason, **details)
