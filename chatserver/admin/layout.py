@@ -23,6 +23,7 @@ class Section(Struct, frozen=True):
 SECTIONS = (
     Section("/admin", "Overview", "monitor"),
     Section("/admin/work", "Work", "bolt"),
+    Section("/admin/figures", "Figures", "panel"),
     Section("/admin/money", "Money", "coin"),
     Section("/admin/people", "People", "users"),
     Section("/admin/plans", "Plans", "ticket"),

@@ -121,8 +121,8 @@ class Attempt:
                 self._made_by = ModelChoice(finished.provider, finished.model)
                 await publishing.publish(self._lease, self._parts.storage, self.job, finished, file, self._calls)
         except TimeoutError:
-            # The call that was interrupted is the one that took too long.
-            self._calls[-1:] = [replace(each, outcome="failed", error_code=TimedOut.code) for each in self._calls[-1:]]
+            # A call that was interrupted took too long; one that had ended before did not.
+            self._calls = [_timed_out(each) if each.outcome == "cancelled" else each for each in self._calls]
             raise TimedOut from None
 
     async def _request(self) -> ProviderRequest:
@@ -207,6 +207,10 @@ class Attempt:
     async def _give_back(self) -> None:
         with contextlib.suppress(LeaseLost, Busy):
             await self._parts.database.run_system(queue.requeue, self.job, self._calls, fault=False)
+
+
+def _timed_out(call: ProviderCall) -> ProviderCall:
+    return replace(call, outcome="failed", error_code=TimedOut.code)
 
 
 def _is_temporary(error: ChatserverError) -> bool:

@@ -13,6 +13,8 @@ from chatserver.database import Transaction
 from chatserver.statistics.blame import blame_of
 from chatserver.statistics.models import ProviderCall
 
+# What the column holds; a larger cost is a mistaken price, and never a reason to lose a picture.
+_LARGEST_COST = 10**12
 # The error of a call whose process ended, or lost its lease, before anybody could say how the call went.
 LOST = "worker-lost"
 
@@ -26,6 +28,8 @@ async def record(
     """
     for number, call in enumerate(calls):
         cost = await costs.cost_now(tx, _billed(kind, call))
+        if cost is not None and cost.amount >= _LARGEST_COST:
+            cost = None
         await tx.execute(
             "statistics.record",
             id=call.id,

@@ -174,6 +174,8 @@ ROUTES: dict[str, Case] = {
     "GET /verify": Case(200, 200),
     "GET /admin": Case(403, 303),
     "GET /admin/work": Case(403, 303),
+    "GET /admin/figures": Case(403, 303),
+    "GET /admin/figures/tables/{table}.csv": Case(403, 303),
     "GET /admin/money": Case(403, 303),
     "POST /admin/money/prices": Case(403, 303, body={}),
     "POST /admin/money/rates": Case(403, 303, body={}),

@@ -1,0 +1,108 @@
+"""The operator's figures equal what is counted by hand from the same rows."""
+
+import itertools
+import random
+import statistics as arithmetic
+import uuid
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chatserver.admin import charts
+from chatserver.statistics import figures
+from chatserver.statistics.blame import blame_of
+from chatserver.statistics.figures import Span
+from tests.support.people import run_sql
+
+# A year of its own, so that no other test's calls are counted.
+END = datetime(2031, 3, 31, 5, tzinfo=UTC)
+START = END - timedelta(days=7)
+CODES = [None, None, None, "provider-down", "refused", "invalid-token", "timed-out"]
+ADD = """
+INSERT INTO generation_attempts (id, attempt, user_id, plan_id, kind, provider, model, started_at, ended_at, waited, loading,
+                                 rendering, outcome, error_code, blame)
+VALUES ($1, 1, $2, 'pro', $3, $4, 'm', $5, $5, $6, $7, $8, $9, $10, $11)"""
+
+
+@pytest.fixture(scope="module")
+async def calls(database):
+    """Two thousand calls around the period, as they were written."""
+    chance, people = random.Random(13), [str(uuid.uuid4()) for _ in range(20)]
+    made = []
+    for _ in range(2000):
+        code = chance.choice(CODES)
+        outcome = "failed" if code else chance.choice(["done", "done", "done", "cancelled", "lost"])
+        made.append(
+            {
+                "id": str(uuid.uuid4()),
+                "user_id": chance.choice(people),
+                "kind": chance.choice(["image", "video"]),
+                "provider": chance.choice(["sketch", "huggingface"]),
+                "ended_at": START - timedelta(days=1) + timedelta(seconds=chance.randrange(9 * 86_400)),
+                "waited": chance.random(),
+                "loading": chance.random() * 3,
+                "rendering": chance.random() * 9,
+                "outcome": outcome,
+                "error_code": code,
+                "blame": code and blame_of(code),
+            }
+        )
+    for each in made:
+        await run_sql(database, ADD, *each.values())
+    return [each for each in made if START <= each["ended_at"] < END]
+
+
+async def test_the_totals_are_those_of_the_rows(database, calls):
+    totals = await database.run_system(figures.totals, START, END)
+    counted = {name: sum(each["outcome"] == name for each in calls) for name in ("done", "failed", "cancelled", "lost")}
+    assert {name: getattr(totals, name) for name in counted} == counted
+    assert (totals.calls, totals.people) == (len(calls), len({each["user_id"] for each in calls}))
+    assert totals.success_rate == counted["done"] / (counted["done"] + counted["failed"])
+    nothing = await database.run_system(figures.totals, END + timedelta(days=99), END + timedelta(days=100))
+    assert (nothing.calls, nothing.success_rate) == (0, None)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+async def test_days_are_those_of_the_zone(database, calls, zone):
+    table = await database.run_system(figures.table, "daily", Span(start=START, end=END, zone=zone))
+    counted = {}
+    for each in calls:
+        day = each["ended_at"].astimezone(ZoneInfo(zone)).date().isoformat()
+        counted.setdefault(day, []).append(each)
+    assert [row[0] for row in table.rows] == sorted(counted)
+    for day, total, done, failed, other, people in table.rows:
+        rows = counted[day]
+        outcomes = [each["outcome"] for each in rows]
+        assert (total, done, failed) == (len(rows), outcomes.count("done"), outcomes.count("failed"))
+        assert (other, people) == (total - done - failed, len({each["user_id"] for each in rows}))
+
+
+async def test_models_have_their_rates_and_times_and_errors_their_blame(database, calls):
+    span = Span(start=START, end=END, zone="UTC")
+    table = await database.run_system(figures.table, "by_model", span)
+    assert len(table.rows) == 4
+    for kind, provider, _, total, done, failed, *_, rate, waited, _, _, _, _, slowest in table.rows:
+        rows = [each for each in calls if (each["kind"], each["provider"]) == (kind, provider)]
+        finished = [each for each in rows if each["outcome"] == "done"]
+        assert (total, done) == (len(rows), len(finished))
+        assert rate == round(done / (done + failed), 4)
+        assert waited == pytest.approx(arithmetic.median(each["waited"] for each in finished), abs=0.01)
+        times = sorted(each["rendering"] for each in finished)
+        assert slowest == pytest.approx(arithmetic.quantiles(times, n=100, method="inclusive")[94], abs=0.01)
+    errors = await database.run_system(figures.table, "errors", span)
+    keys = {"provider": "the provider's", "ours": "ours", "user": "the user's"}
+    expected = sorted((keys[each["blame"]], each["error_code"], each["provider"]) for each in calls if each["blame"])
+    assert sorted((key, len(list(group))) for key, group in itertools.groupby(expected)) == sorted(
+        (row[:3], row[3]) for row in errors.rows
+    )
+
+
+def test_bars_stand_on_each_other_and_the_highest_fills_the_chart():
+    bars = charts.stacked_bars(["one", "two"], {"done": [3, 0], "failed": [1, 2]})
+    assert [(each.series, each.y, each.height) for each in bars] == [
+        ("done", 30, 90), ("failed", 0, 30), ("failed", 60, 60),
+    ]  # fmt: skip
+    assert bars[2].words == "two: 2 failed"
+    assert charts.stacked_bars(["one"], {"done": [0]}) == []
+    assert charts.stacked_bars([], {"done": []}) == []
