@@ -24,13 +24,14 @@ from chatserver.runtime import clock
 
 class ModelInUse(Struct, frozen=True, kw_only=True):
     """A model that this installation calls, with its price today (None: unknown) and that in the currency of the plans
-    (None: without an exchange rate)."""
+    (None: without an exchange rate). `longest_seconds` is known for prices by the second, once it has made something."""
 
     provider: str
     model: str
     kind: BilledKind
     price: UnitPrice | None = None
     converted: Decimal | None = None
+    longest_seconds: float | None = None
 
     @property
     def is_free(self) -> bool:
@@ -128,12 +129,26 @@ async def worst_case_of(tx: Transaction, called: Sequence[Called], plan: Plan) -
 async def _in_use(tx: Transaction, rates: Rates, provider: str, model: str, kind: BilledKind) -> ModelInUse:
     price = await costs.price_at(tx, provider, model, kind)
     converted = None if price is None else rates.convert(price.amount, price.currency)
-    return ModelInUse(provider=provider, model=model, kind=kind, price=price, converted=converted)
+    by_second = price is not None and price.unit == "second"
+    return ModelInUse(
+        provider=provider,
+        model=model,
+        kind=kind,
+        price=price,
+        converted=converted,
+        longest_seconds=await costs.longest_seconds(tx, price, model) if price and by_second else None,
+    )
 
 
 def _uses(in_use: Iterable[ModelInUse]) -> list[ModelUse]:
     return [
-        ModelUse(provider=each.provider, model=each.model, kind=each.kind, price=each.price)
+        ModelUse(
+            provider=each.provider,
+            model=each.model,
+            kind=each.kind,
+            price=each.price,
+            longest_seconds=each.longest_seconds,
+        )
         for each in in_use
         if each.kind != "reply"
     ]

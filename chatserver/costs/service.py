@@ -58,6 +58,14 @@ async def price_at(
     return None if row is None else UnitPrice.from_row(row)
 
 
+async def longest_seconds(tx: Transaction, price: UnitPrice, model: str) -> float | None:
+    """The longest seconds that a price by the second has counted for a model in thirty days; None where there were none."""
+    seconds: float | None = await tx.fetch_value(
+        "costs.longest_seconds", provider=price.provider, model=model, kind=price.kind
+    )
+    return seconds
+
+
 async def cost_now(tx: Transaction, call: BilledCall) -> Cost | None:
     """What a call that has just ended costs at the price in effect now, to be kept with it; None where it is unknown."""
     return cost_of(call, await price_at(tx, call.provider, call.model, call.kind))

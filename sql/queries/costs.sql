@@ -91,6 +91,12 @@ SELECT e.purchase_id, e.plan_id, e.checkout, e.amount, e.currency,
 INSERT INTO revenue_entries (id, kind, purchase_id, plan_id, checkout, amount, currency)
 VALUES (:id, 'refund', :purchase_id, :plan_id, :checkout, :amount, :currency);
 
+-- name: longest_seconds
+-- The longest that a model has taken in thirty days: seconds of a clip, or of rendering a picture; NULL where it has made nothing.
+SELECT max(CASE WHEN kind = 'video' THEN duration ELSE rendering END) FROM generation_attempts
+ WHERE provider = :provider AND model = :model AND kind = :kind AND outcome = 'done'
+   AND ended_at > now() - interval '30 days';
+
 -- When to upgrade ------------------------------------------------------------------------------------------------------
 
 -- name: add_flat_price

@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from chatserver import ids
 from chatserver.admin import money
 from chatserver.admin.period import Period
 from chatserver.config import Config
@@ -68,6 +69,31 @@ async def test_a_price_and_a_rate_decide_whether_a_plan_loses_money(operator, da
 
 def pro_price(amount):
     return money.Decimal(amount) * money.Decimal("88.5")
+
+
+async def test_a_price_by_the_second_counts_the_longest_that_a_model_has_made(operator, database):
+    await sets_price(operator, provider="filmer", counted="video/second", amount="2", currency="INR")
+
+    async def pro():
+        found = await database.run_system(money.read_plans, [("filmer", "f", "video")])
+        return next(each.case for each in found.cases if each.plan.id == "pro")
+
+    assert (await pro()).unknown == ("filmer f: how long one takes",)
+    for model, outcome, seconds in (
+        ("f", "done", 4),
+        ("f", "done", 6.5),
+        ("f", "cancelled", 99),
+        ("other", "done", 99),
+    ):
+        await run_sql(
+            database,
+            """INSERT INTO generation_attempts (id, attempt, kind, provider, model, started_at, ended_at, outcome,
+                                                rendering, duration)
+               VALUES ($1, 1, 'video', 'filmer', $2, now() - '20 days'::interval, now() - '19 days'::interval, $3,
+                       500, $4)""",
+            *(ids.new(), model, outcome, seconds),
+        )
+    assert ((await pro()).known, (await pro()).unknown) == (15 * 13, ())
 
 
 async def test_what_is_wrong_is_said_beside_its_field_and_nothing_is_kept(operator, database):
