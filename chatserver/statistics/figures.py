@@ -16,10 +16,14 @@ Cell = str | int | float | Decimal | datetime | None
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """All calls of a period by how they ended, and how many people they were made for."""
+    """All calls of a period by how they ended, and how many people they were made for.
+
+    `measured` of the `done` ones were kept at the time; of what was made before, only successes are known.
+    """
 
     calls: int
     done: int
+    measured: int
     failed: int
     cancelled: int
     lost: int
@@ -28,8 +32,8 @@ class Totals(Struct, frozen=True, kw_only=True):
     @property
     def success_rate(self) -> float | None:
         """The share of those that ended by themselves which succeeded, 0–1; None where there were none."""
-        ended = self.done + self.failed
-        return self.done / ended if ended else None
+        ended = self.measured + self.failed
+        return self.measured / ended if ended else None
 
 
 class FigureTable(Struct, frozen=True):
@@ -72,8 +76,8 @@ def _plain(row: Row) -> tuple[Cell, ...]:
 
 
 def _by_model(row: Row) -> tuple[Cell, ...]:
-    ended = row["done"] + row["failed"]
-    rate = round(row["done"] / ended, 4) if ended else None
+    ended = row["measured"] + row["failed"]
+    rate = round(row["measured"] / ended, 4) if ended else None
     counts = [row[name] for name in ("calls", "done", "failed", "cancelled", "lost")]
     times = [
         None if share is None else round(share, 2)

@@ -36,8 +36,10 @@ UPDATE generation_attempts SET session_id = NULL, user_id = NULL, generation_id 
 UPDATE generation_attempts SET user_id = NULL, session_id = NULL, generation_id = NULL WHERE user_id = :user_id;
 
 -- name: totals
--- All calls of a period, and how many people they were made for.
+-- All calls of a period, and how many people they were made for. `measured`: of those done, which were kept at the time, as
+-- failed ones were; what was made before has no times.
 SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'done') AS done,
+       count(*) FILTER (WHERE outcome = 'done' AND loading IS NOT NULL) AS measured,
        count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
        count(*) FILTER (WHERE outcome = 'lost') AS lost, count(DISTINCT user_id) AS people
   FROM generation_attempts WHERE ended_at >= :start AND ended_at < :end;
@@ -45,6 +47,7 @@ SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'done') AS done,
 -- name: by_model
 -- The calls of a period by kind, provider and model, with the seconds that the successful ones took.
 SELECT kind, provider, model, count(*) AS calls, count(*) FILTER (WHERE outcome = 'done') AS done,
+       count(*) FILTER (WHERE outcome = 'done' AND loading IS NOT NULL) AS measured,
        count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
        count(*) FILTER (WHERE outcome = 'lost') AS lost,
        (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY waited) FILTER (WHERE outcome = 'done')) AS waited,
