@@ -134,7 +134,7 @@ def _of_allowance(each: Allowance) -> tuple[str, bool]:
         f"{each.provider} allows {each.per_hour:,} calls an hour; the busiest hour of {each.days} days took "
         f"{each.most:,} of them ({share:.0%}), and {full}."
     )
-    return words, share >= TIGHT_SHARE or each.full_hours > 0
+    return words, share >= TIGHT_SHARE
 
 
 def _of_flat(usage: Usage30, flat: FlatPrice) -> tuple[str, bool]:
