@@ -30,6 +30,7 @@ LAYERS = [
     {"costs"},
     {"statistics"},
     {"sessions"},
+    {"mail"},
     {"messages"},
     {"assets"},
     {"uploads"},
@@ -46,6 +47,7 @@ LAYERS = [
 FEATURES = (
     "audit",
     "announcements",
+    "mail",
     "users",
     "plans",
     "styles",

@@ -53,6 +53,8 @@ from chatserver.identity.viewer import Viewer
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.limits import Limits
+from chatserver.mail import pages as mail_pages
+from chatserver.mail.sender import MailSender
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
@@ -196,8 +198,9 @@ async def running_worker(state: State) -> AsyncIterator[None]:
     cleanup = (Sweeper(state.database, state.storage).run, Housekeeping(state.database).run)
     fingerprinter = Fingerprinter(state.database, state.storage, state.pictures)
     jobs = (worker.run, assistant.run, fingerprinter.run, *cleanup)
+    mail = (MailSender(state.database, state.config).run,) if state.config.smtp_url else ()
     try:
-        async with _background_tasks(*jobs):
+        async with _background_tasks(*jobs, *mail):
             yield
     finally:
         for stop in unlisten:
@@ -285,6 +288,7 @@ PAGES = [
     *app_shell.PAGES,
     *documents.ROUTES,
     *user_pages.PAGES,
+    *mail_pages.PAGES,
     *session_pages.PAGES,
     *message_pages.PAGES,
     *generation_pages.PAGES,

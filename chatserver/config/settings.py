@@ -253,6 +253,12 @@ class Config:
         "address.",
         minimum=1,
     )
+    smtp_url: str = _setting(
+        "",
+        "smtp://user:password@host:587 or smtps://…: the mail server for links for new passwords; empty sends no e-mail.",
+        secret=True,
+    )
+    mail_from: str = _setting("", "The sender of e-mail, such as pictures@example.org; needed with SMTP_URL.")
     metrics_token: str = _setting(
         "",
         "Whoever sends it as `Authorization: Bearer …` may read /metrics and the details of /readyz from elsewhere than "
@@ -350,6 +356,9 @@ def secret_key(config: Config) -> str:
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 
 
+_MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
+
+
 def _check(config: Config) -> None:
     # Checked here, since the port of the command line is not parsed by `values`.
     if config.port < 0:
@@ -358,6 +367,8 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
     if config.accent > 360:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
+    if config.smtp_url and not _MAILBOX.fullmatch(config.mail_from):
+        raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
             raise ConfigurationError(
@@ -389,6 +400,7 @@ def _addresses(config: Config) -> dict[str, Any]:
 
 _ENGINES = {
     "database_url": ("postgresql", "postgres"),
+    "smtp_url": ("smtp", "smtps"),
     "redis_url": ("redis", "rediss", "unix"),
     "storage_url": ("file", "s3"),
 }

@@ -60,6 +60,7 @@ def _environment(config: Config, statics: Statics) -> jinja2.Environment:
     )
     environment.filters.update(filters.FILTERS)
     environment.globals.update(dom_id=dom_id, static_url=statics.url, icon=_icons(statics), accent=config.accent)
+    environment.globals["sends_mail"] = bool(config.smtp_url)
     environment.globals.update({name: getattr(config, name) for name in _SITE_SETTINGS})
     return environment
 

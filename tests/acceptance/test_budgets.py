@@ -86,6 +86,7 @@ UNCOUNTED = {
     "POST /settings/delete": ELSEWHERE,
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,
+    "POST /forgot": "is slowed by address and by person (mail/service.py)",
     "POST /sign-out": ENDS,
     "POST /settings/sign-ins/end-others": ENDS,
     "POST /settings/sign-ins/{sign_in_id}/end": ENDS,

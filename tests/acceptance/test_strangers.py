@@ -146,6 +146,9 @@ ROUTES: dict[str, Case] = {
     "POST /sign-up": Case(409, 409, body={"email": "{email}", "name": "A", "password": "a good long one"}),
     "GET /sign-in": Case(303, 200),
     "POST /sign-in": Case(401, 401, body={"email": "adax@example.org", "password": "not the right one"}),
+    # Without SMTP_URL there is no such page: tests/mail has those that there are with it.
+    "GET /forgot": Case(404, 404),
+    "POST /forgot": Case(404, 404, body={"email": "ada@example.org"}),
     "GET /reset/{token}": Case(404, 404),
     "POST /reset/{token}": Case(404, 404, body={"password": "a good long one"}),
     "GET /settings": Case(200, 303),

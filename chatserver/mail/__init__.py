@@ -1,0 +1,5 @@
+"""E-mail to people, where SMTP_URL is set: an outbox in the database, from which workers send and try again."""
+
+from chatserver.mail.service import ask_for_reset
+
+__all__ = ["ask_for_reset"]

@@ -1,0 +1,91 @@
+"""Sends what waits in the outbox, on every worker: at least once, and again after a pause that doubles."""
+
+import asyncio
+from typing import NoReturn
+
+import aiosmtplib
+import structlog
+
+from chatserver.config import Config
+from chatserver.database import Database, Row, Transaction
+from chatserver.errors import Busy
+from chatserver.mail import smtp
+from chatserver.users import authentication, password_reset
+
+POLL_SECONDS = 1.0
+FIRST_PAUSE_SECONDS = 15.0
+# Whoever waits for a link has given up by then.
+LONGEST_SECONDS = 1800.0
+
+log = structlog.get_logger(__name__)
+
+
+class MailSender:
+    """Sends until it is cancelled. An e-mail that a server has accepted just before a crash is sent once more."""
+
+    def __init__(self, database: Database, config: Config, first_pause: float = FIRST_PAUSE_SECONDS) -> None:
+        self._database, self._config, self._first_pause = database, config, first_pause
+
+    async def run(self) -> NoReturn:
+        """Looks once a second."""
+        while True:
+            try:
+                while await self.send_next():
+                    pass
+            except Busy:
+                log.warning("mail.database_busy")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def send_next(self) -> bool:
+        """Sends the next one that is due; False where there is none."""
+        claimed = await self._database.run_system(_claim, self._first_pause)
+        if claimed is None:
+            return False
+        if claimed["is_old"]:
+            log.warning("mail.given_up", attempts=claimed["attempts"] - 1)
+        elif not await self._try(claimed):
+            return True
+        await self._database.run_system(_remove, claimed["id"])
+        return True
+
+    async def _try(self, claimed: Row) -> bool:
+        """Whether it is done with: sent, refused for good, or for nobody."""
+        link = await self._database.run_system(_begin_reset, claimed["address"])
+        if link is None:
+            return True
+        to, token = link
+        try:
+            async with asyncio.timeout(smtp.SECONDS):
+                await smtp.send(self._config, smtp.message(self._config, to, *self._words(token)))
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            final = smtp.is_final(error) or isinstance(error, ValueError)
+            code = getattr(error, "code", None)
+            log.warning("mail.failed", error=type(error).__name__, code=code, final=final, attempts=claimed["attempts"])
+            return final
+        log.info("mail.sent", kind=claimed["kind"])
+        return True
+
+    def _words(self, token: str) -> tuple[str, str]:
+        site, minutes = self._config.site_name, password_reset.RESET_MINUTES
+        text = (
+            f"Somebody, probably you, has asked {site} for a new password for this address.\n\n"
+            f"Choose it here, within {minutes} minutes:\n{self._config.origin}/reset/{token}\n\n"
+            "If it was not you, do nothing: your password stays as it is.\n"
+        )
+        return f"A new password for {site}", text
+
+
+async def _claim(tx: Transaction, first_pause: float) -> Row | None:
+    return await tx.fetch_one("mail.claim", first_pause=first_pause, longest=LONGEST_SECONDS)
+
+
+async def _remove(tx: Transaction, mail_id: str) -> None:
+    await tx.execute("mail.remove", id=mail_id)
+
+
+async def _begin_reset(tx: Transaction, address: str) -> tuple[str, str] | None:
+    """The address of the account as it is stored, and the secret of a link; None where no active account has it."""
+    row = await authentication.find_by_email(tx, address)
+    if row is None or row["status"] != "active":
+        return None
+    return row["email"], await password_reset.begin_reset(tx, row["id"])

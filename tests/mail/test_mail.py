@@ -1,0 +1,135 @@
+"""E-mail against a real SMTP server: what it refuses, how often one may ask, and what is never told or logged."""
+
+import pytest
+from structlog.testing import capture_logs
+
+from chatserver import config as configuration
+from chatserver import mail
+from chatserver.config import Config
+from chatserver.doctor import mail as doctor
+from chatserver.errors import ConfigurationError, Invalid, RateLimited
+from chatserver.mail import smtp
+from chatserver.mail.sender import MailSender
+from chatserver.users.models import Visitor
+from tests.mail.servers import FROM, PASSWORD, settings, url
+from tests.support import ports
+from tests.support.people import make_user, run_sql
+
+
+@pytest.fixture
+async def asks(database):
+    """Asks for a link, as one who has not asked before."""
+    await run_sql(database, "DELETE FROM mail_outbox")
+    await run_sql(database, "DELETE FROM throttles")
+
+    async def asks(email, address="203.0.113.7"):
+        await database.run_system(mail.ask_for_reset, email, Visitor(address=address))
+
+    return asks
+
+
+async def waiting(database):
+    return len(await run_sql(database, "SELECT FROM mail_outbox"))
+
+
+async def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(database, server, mailbox, asks):
+    await make_user(database, "Ada", email="ada@example.org")
+    sender = MailSender(database, settings(server), first_pause=0)
+    await asks("ADA@example.org")
+    mailbox.answers.append("451 later")
+    with capture_logs() as log:
+        assert await sender.send_next()
+        assert (await waiting(database), mailbox.mails) == (1, [])
+        assert await sender.send_next()
+    assert (await waiting(database), [each["To"] for each in mailbox.mails]) == (0, ["ada@example.org"])
+    assert [(each["event"], each.get("code")) for each in log if each["event"].startswith("mail.")] == [
+        ("mail.failed", 451),
+        ("mail.sent", None),
+    ]
+    assert "example.org" not in repr(log)
+    await asks("ada@example.org")
+    mailbox.answers.append("554 never")
+    assert await sender.send_next()
+    assert (await waiting(database), len(mailbox.mails)) == (0, 1)
+
+
+async def test_who_does_not_exist_or_is_banned_is_sent_nothing_and_what_is_old_is_given_up(
+    database, server, mailbox, asks
+):
+    eve = await make_user(database, "Eve", email="eve@example.org")
+    await make_user(database, "Ben", email="ben@example.org")
+    await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", eve)
+    for email in ("nobody@example.org", "eve@example.org", "ben@example.org"):
+        await asks(email)
+    await run_sql(database, "UPDATE mail_outbox SET created_at = now() - interval '31 min' WHERE address LIKE 'ben%'")
+    sender = MailSender(database, settings(server))
+    while await sender.send_next():
+        pass
+    assert (await waiting(database), mailbox.mails) == (0, [])
+
+
+async def test_a_server_that_is_away_keeps_the_mail_and_a_pause_comes_first(database, asks):
+    await make_user(database, "Cy", email="cy@example.org")
+    away = Config(smtp_url=f"smtp://127.0.0.1:{ports.reserve()}", mail_from=FROM)
+    await asks("cy@example.org")
+    sender = MailSender(database, away)
+    assert await sender.send_next()
+    assert not await sender.send_next()
+    assert await waiting(database) == 1
+
+
+@pytest.mark.parametrize(
+    "email", ["", "nobody", "a@b\r\nBcc: c@example.org", "a\0@example.org", "x" * 300 + "@example.org"]
+)
+async def test_what_is_no_address_is_refused(asks, email):
+    with pytest.raises(Invalid):
+        await asks(email)
+
+
+async def test_asking_again_and_again_is_slowed_by_person_and_by_network_alike_for_who_does_not_exist(asks):
+    for number in range(3):
+        await asks("nobody@example.org", f"203.0.{number}.1")
+    with pytest.raises(RateLimited):
+        await asks("Nobody@Example.org", "203.0.9.1")
+    for number in range(10):
+        await asks(f"nobody{number}@example.org", "198.51.100.7")
+    with pytest.raises(RateLimited):
+        await asks("nobody10@example.org", "198.51.100.7")
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\n", "\r", "\u2028"])
+def test_no_header_can_be_added(server, line_end):
+    config = settings(server)
+    made = bytes(smtp.message(config, "ada@example.org", f"A{line_end}Bcc: eve@example.org", "text"))
+    assert b"\nBcc:" not in made
+    with pytest.raises(ValueError, match="line"):
+        smtp.message(config, f"ada@example.org{line_end}Bcc: eve@example.org", "A", "text")
+
+
+def test_a_password_leaves_this_machine_encrypted_only_and_is_in_no_text(server):
+    remote = smtp.server_of(Config(smtp_url="smtp://user:secret@mail.example.org", mail_from=FROM))
+    assert (remote.port, remote.start_tls, remote.use_tls) == (587, True, False)
+    tls = smtp.server_of(Config(smtp_url="smtps://user:secret@mail.example.org", mail_from=FROM))
+    assert (tls.port, tls.start_tls, tls.use_tls) == (465, False, True)
+    assert smtp.server_of(settings(server)).password == PASSWORD
+    shown = {name: value for name, value, _ in configuration.settings(settings(server))}
+    assert "nary" not in repr(smtp.server_of(settings(server))) + shown["SMTP_URL"]
+
+
+@pytest.mark.parametrize("sender", ["", "pictures", "a@b\r\nBcc: c@d", "A <a@b>", "a@b, c@d"])
+def test_a_sender_that_is_no_address_stops_the_start(sender):
+    with pytest.raises(ConfigurationError, match="MAIL_FROM"):
+        configuration.load({"SMTP_URL": "smtp://localhost", "MAIL_FROM": sender})
+
+
+async def test_the_doctor_says_whether_the_server_lets_us_in(server):
+    assert (await doctor.check(Config())).status == "ok"
+    assert (await doctor.check(settings(server))).status == "ok"
+    wrong = await doctor.check(Config(smtp_url=url(server, "wrong"), mail_from=FROM))
+    assert (wrong.status, "SMTPAuthenticationError" in wrong.message, "wrong" in wrong.message) == (
+        "failure",
+        True,
+        False,
+    )
+    away = await doctor.check(Config(smtp_url=f"smtp://127.0.0.1:{ports.reserve()}", mail_from=FROM))
+    assert away.status == "failure"
