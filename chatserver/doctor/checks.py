@@ -11,7 +11,7 @@ async def run_all(config: Config) -> list[Finding]:
         *await services.check(config),
         *local_model.check(config),
         await certificate.check(config),
-        await mail.check(config),
+        *await mail.check(config),
         *await database.check(config),
         *await machine.check(config),
     ]
