@@ -1,4 +1,4 @@
-"""E-mail to people, where SMTP_URL is set: an outbox in the database, from which workers send and try again."""
+"""E-mail to people, where SMTP_URL is set: a queue in the database, from which workers send and try again."""
 
 from chatserver.mail.service import ask_for_reset
 

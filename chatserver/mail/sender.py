@@ -1,4 +1,4 @@
-"""Sends what waits in the outbox, on every worker: at least once, and again after a pause that doubles."""
+"""Sends what waits in the mail queue, on every worker: at least once, and again after a pause that doubles."""
 
 import asyncio
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""The outbox. Requests only add to it, in the same steps whether an account exists or not; `sender` does the rest."""
+"""The mail queue. Requests only add to it, in the same steps whether an account exists or not; `sender` does the rest."""
 
 from chatserver import ids
 from chatserver.database import Transaction

@@ -1,6 +1,6 @@
 -- E-mail that waits to be sent (SMTP_URL). A row says what was asked for and by which address, never what is written: the worker
 -- looks the account up and makes the link when it sends, so that no secret is stored and an unknown address costs the same.
-CREATE TABLE mail_outbox (
+CREATE TABLE mail_queue (
   id         uuid PRIMARY KEY,
   kind       text NOT NULL CHECK (kind IN ('reset')),
   address    text NOT NULL CHECK (length(address) <= 254),
@@ -8,9 +8,9 @@ CREATE TABLE mail_outbox (
   next_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
   attempts   integer NOT NULL DEFAULT 0
 );
-CREATE INDEX mail_outbox_next ON mail_outbox (next_at);
+CREATE INDEX mail_queue_next ON mail_queue (next_at);
 
-ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY;
-ALTER TABLE mail_outbox FORCE ROW LEVEL SECURITY;
-CREATE POLICY worker ON mail_outbox TO chatserver_worker USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON mail_outbox TO chatserver_worker;
+ALTER TABLE mail_queue ENABLE ROW LEVEL SECURITY;
+ALTER TABLE mail_queue FORCE ROW LEVEL SECURITY;
+CREATE POLICY worker ON mail_queue TO chatserver_worker USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON mail_queue TO chatserver_worker;

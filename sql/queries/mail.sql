@@ -2,17 +2,17 @@
 
 -- name: add
 -- One more to send.
-INSERT INTO mail_outbox (id, kind, address) VALUES (:id, :kind, :address);
+INSERT INTO mail_queue (id, kind, address) VALUES (:id, :kind, :address);
 
 -- name: claim
 -- Takes the next one that is due; the same one is due again after a pause that doubles, unless it was sent.
-UPDATE mail_outbox
+UPDATE mail_queue
    SET attempts = attempts + 1,
        next_at = clock_timestamp() + make_interval(secs => :first_pause::float8 * power(2, least(attempts, 10)))
- WHERE id = (SELECT id FROM mail_outbox WHERE next_at <= clock_timestamp()
+ WHERE id = (SELECT id FROM mail_queue WHERE next_at <= clock_timestamp()
               ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, kind, address, attempts, created_at < clock_timestamp() - make_interval(secs => :longest::float8) AS is_old;
 
 -- name: remove
 -- Sent, or given up.
-DELETE FROM mail_outbox WHERE id = :id;
+DELETE FROM mail_queue WHERE id = :id;

@@ -27,7 +27,7 @@ async def test_a_person_asks_for_a_link_and_sets_a_new_password_with_it(product,
             form = (await browser.visit("/forgot")).forms["/forgot"]
             answers.append((await browser.post("/forgot", {**form, "email": email}, follow=True)).text)
         assert all("is on its way" in answer for answer in answers)
-        while await run_sql(database, "SELECT FROM mail_outbox"):
+        while await run_sql(database, "SELECT FROM mail_queue"):
             pass
         [sent] = mailbox.mails
         assert (sent["To"], sent["From"]) == (ada.user["email"], FROM)

@@ -19,7 +19,7 @@ from tests.support.people import make_user, run_sql
 @pytest.fixture
 async def asks(database):
     """Asks for a link, as one who has not asked before."""
-    await run_sql(database, "DELETE FROM mail_outbox")
+    await run_sql(database, "DELETE FROM mail_queue")
     await run_sql(database, "DELETE FROM throttles")
 
     async def asks(email, address="203.0.113.7"):
@@ -29,7 +29,7 @@ async def asks(database):
 
 
 async def waiting(database):
-    return len(await run_sql(database, "SELECT FROM mail_outbox"))
+    return len(await run_sql(database, "SELECT FROM mail_queue"))
 
 
 async def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(database, server, mailbox, asks):
@@ -61,7 +61,7 @@ async def test_who_does_not_exist_or_is_banned_is_sent_nothing_and_what_is_old_i
     await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", eve)
     for email in ("nobody@example.org", "eve@example.org", "ben@example.org"):
         await asks(email)
-    await run_sql(database, "UPDATE mail_outbox SET created_at = now() - interval '31 min' WHERE address LIKE 'ben%'")
+    await run_sql(database, "UPDATE mail_queue SET created_at = now() - interval '31 min' WHERE address LIKE 'ben%'")
     sender = MailSender(database, settings(server))
     while await sender.send_next():
         pass
