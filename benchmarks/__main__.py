@@ -20,6 +20,7 @@ TOPICS = (
     "start_up",
     "growth",
     "gallery",
+    "figures",
     "abuse",
     "provenance",
 )
