@@ -29,7 +29,9 @@
     │   ├── ModelLoadingTooLong     model-loading-too-long
     │   ├── Truncated               truncated
     │   ├── NoWords                 no-words
-    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, Refused, BadParameters,
+    │   ├── Refused                 refused                 (never retried)
+    │   │   └── BlackedOut          blacked-out
+    │   └── InvalidToken, NoPermission, ProviderCreditsUsedUp, ModelGone, WrongAddress, BadParameters,
     │       SimulatedFailure        never retried
     ├── StorageError                storage-error        503
     └── ConfigurationError          configuration        –     (stops the start with one line)
@@ -297,6 +299,12 @@ class Refused(ProviderError):
 
     code = "refused"
     temporary = False
+
+
+class BlackedOut(Refused):
+    """The safety check of the picture service blacked this out. It costs no credit; please put it in other words."""
+
+    code = "blacked-out"
 
 
 class BadParameters(ProviderError):

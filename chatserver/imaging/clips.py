@@ -12,7 +12,17 @@ from PIL import Image
 
 from chatserver.imaging import containers, size_limits, xmp
 from chatserver.imaging.fingerprints import fingerprint
-from chatserver.imaging.pictures import WARM_UP, Unreadable, check_size, hue, is_avif, placeholder, thumbnail
+from chatserver.imaging.pictures import (
+    WARM_UP,
+    AllBlack,
+    Unreadable,
+    check_size,
+    hue,
+    is_avif,
+    is_black,
+    placeholder,
+    thumbnail,
+)
 from chatserver.imaging.protocol import Clip, Provenance
 from chatserver.processes import preloading
 
@@ -43,12 +53,14 @@ def warm_up() -> None:
 def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | None = None) -> Clip:
     """A provider's clip, copied clean, with its poster.
 
-    Raises Unreadable, and SizeMismatch where its size is far from `requested` (width, height in pixels).
+    Raises Unreadable; SizeMismatch where its size is far from `requested` (width, height in pixels); AllBlack.
     """
     container = _whole_container(data)
     with _reading():
         poster, duration, count = _decode(data, container)
         check_size(poster.size, requested)
+        if is_black(poster) and _is_all_black(data, container):
+            raise AllBlack("All of it is black.")
         clean = _remux(data, container, provenance, count)
     return Clip(
         data=clean,
@@ -169,6 +181,11 @@ def _frame(data: bytes, container: str, number: int) -> Image.Image:
                 image: Image.Image = frame.to_image()
                 return image
     raise Unreadable("It is cut.")
+
+
+def _is_all_black(data: bytes, container: str) -> bool:
+    with _open(data, container) as clip:
+        return all(is_black(frame.to_image()) for frame in clip.decode(_stream(clip)))
 
 
 def _remux(data: bytes, container: str, provenance: Provenance, count: int) -> bytes:

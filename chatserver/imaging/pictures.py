@@ -5,7 +5,7 @@ import encodings
 import hashlib
 import io
 from datetime import UTC, datetime
-from typing import get_args
+from typing import cast, get_args
 
 import PIL
 from msgspec.structs import replace
@@ -18,6 +18,8 @@ from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
 from chatserver.processes import preloading
 
 PLACEHOLDER_SIDE = 24
+# The brightest value, of 255, that a picture of nothing but black has after a lossy encoding.
+BLACK_LEVEL = 3
 # The least effort that still makes small files: twice the time (6 and 4) saves 2 % of a PNG and 5 % of a thumbnail, and
 # encoding is the largest share of the CPU time that a picture takes on this server.
 PNG_EFFORT = 4
@@ -61,6 +63,10 @@ class UnknownFormat(Unreadable):
     """These bytes begin as no picture of an accepted format."""
 
 
+class AllBlack(Unreadable):
+    """A whole picture without anything in it: what a safety check leaves of one."""
+
+
 class SizeMismatch(Unreadable):
     """A whole picture or clip, but its size is far from the requested one."""
 
@@ -79,7 +85,7 @@ def warm_up() -> None:
     exif[_ORIENTATION] = 6
     for image_format in sorted(FORMATS):
         buffer = io.BytesIO()
-        Image.new("RGB", (16, 8)).save(buffer, image_format, icc_profile=profile, exif=exif.tobytes())
+        Image.new("RGB", (16, 8), "teal").save(buffer, image_format, icc_profile=profile, exif=exif.tobytes())
         verified = verify(buffer.getvalue(), provenance)
     for wanted in get_args(DownloadFormat):
         convert(verified.data, wanted, provenance, marked=True)
@@ -88,10 +94,12 @@ def warm_up() -> None:
 def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | None = None) -> Picture:
     """A provider's picture as a clean PNG, with its thumbnail and placeholder.
 
-    Raises Unreadable, and SizeMismatch where its size is far from `requested` (width, height in pixels).
+    Raises Unreadable; SizeMismatch where its size is far from `requested` (width, height in pixels); AllBlack.
     """
     image = decode(data)
     check_size(image.size, requested)
+    if is_black(image):
+        raise AllBlack("All of it is black.")
     png = encode_png(image, provenance)
     return Picture(
         data=png,
@@ -104,6 +112,12 @@ def verify(data: bytes, provenance: Provenance, requested: size_limits.Size | No
         fingerprint=fingerprint_of(image),
         hue=hue(image),
     )
+
+
+def is_black(image: Image.Image) -> bool:
+    """Whether no pixel is distinguishable from black. A picture that is dark has some that are."""
+    channels = cast(tuple[tuple[int, int], ...], _on_white(image).getextrema())
+    return max(high for _, high in channels) <= BLACK_LEVEL
 
 
 def check_size(size: size_limits.Size, requested: size_limits.Size | None) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from chatserver.errors import BadBytes, Busy, NotAsOrdered
+from chatserver.errors import BadBytes, BlackedOut, Busy, NotAsOrdered, ProviderError
 from chatserver.imaging.protocol import (
     Clip,
     ConvertPicture,
@@ -85,7 +85,8 @@ class ImageProcessor:
     async def verify_picture(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Picture:
         """A provider's picture as PNG with its provenance in the metadata, its thumbnail, placeholder and fingerprint.
 
-        Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
+        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), and BlackedOut
+        where all of it is black.
         """
         _check_size(data)
         return await self._run(VerifyPicture(data, provenance, requested), Picture)
@@ -93,7 +94,8 @@ class ImageProcessor:
     async def verify_clip(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Clip:
         """A provider's clip, decoded to its end and copied clean, with its poster as thumbnail.
 
-        Raises BadBytes, and NotAsOrdered where its size is far from `requested` (width, height in pixels).
+        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), and BlackedOut
+        where all of it is black.
         """
         _check_size(data)
         return await self._run(VerifyClip(data, provenance, requested), Clip)
@@ -163,7 +165,9 @@ def _check_size(data: bytes) -> None:
         raise BadBytes(details={"why": f"It is larger than {MAX_RESULT_BYTES // 1024**2} MB."})
 
 
-def _error(failure: TaskFailed) -> BadBytes:
+def _error(failure: TaskFailed) -> ProviderError:
+    if failure.kind == "AllBlack":
+        return BlackedOut()
     if failure.kind == "SizeMismatch":
         return NotAsOrdered(failure.message)
     if failure.kind in {"Unreadable", "UnknownFormat"}:

@@ -5,7 +5,7 @@ from chatserver.errors import ChatserverError
 from chatserver.statistics.models import Blame
 
 # A user's mistake says nothing about a provider; wrong keys, unpaid bills and wrong addresses are the operator's to mend.
-_USERS: tuple[type[ChatserverError], ...] = (errors.Refused, errors.BadParameters, errors.SourceGone)
+_USERS: tuple[type[ChatserverError], ...] = (errors.Refused, errors.BlackedOut, errors.BadParameters, errors.SourceGone)
 _OURS: tuple[type[ChatserverError], ...] = (
     errors.InvalidToken,
     errors.NoPermission,

@@ -147,6 +147,7 @@ BYTES = [
     Case("reset", "provider-down", Reset()),
     Case("reset in the middle", "bad-bytes", Reset(after=100)),
     Case("polite close", "provider-down", Reset(polite=True)),
+    Case("black picture without a flag", "blacked-out", Raw(pictures.pixel_bomb(400, 400), "image/png")),
 ]
 ENDLESS_BYTES = [
     Case("model that never loads", "model-loading-too-long", Loading(600)),
@@ -159,7 +160,7 @@ QUEUES = [
     Case("queue without logs", DONE, Queue((0,), steps=3, takes_logs=False)),
     Case("job that failed", "provider-error", Queue(error="Worker lost")),
     Case("job that was refused", "refused", Queue(error="The prompt was flagged by the safety checker")),
-    Case("black picture", "refused", Queue(nsfw=True)),
+    Case("flagged picture", "blacked-out", Queue(nsfw=True)),
     Case("result of 422", "bad-parameters", Queue(result=Fail(422))),
     Case("file that redirects", "bad-bytes", Ok(), Raw(b"", status=302, headers={"Location": "http://10.0.0.1/x.png"})),
     Case("file that expired", "bad-bytes", Ok(), Fail(403)),
@@ -182,6 +183,7 @@ PREDICTIONS = [
 ]
 TASKS = [
     Case("task", DONE, Task(), varied=True),
+    Case("flagged task", "blacked-out", Task(nsfw=True), varied=True),
     Case("task that fails", "provider-error", Task(error="the model fell over"), varied=True),
 ]
 
@@ -293,7 +295,7 @@ async def test_every_exchange_ends_as_it_should_with_the_credit_where_it_belongs
 
 
 # Whose fault what went wrong is; everything else is the provider's.
-USERS = {"refused", "bad-parameters", "source-gone"}
+USERS = {"refused", "blacked-out", "bad-parameters", "source-gone"}
 OURS = {"invalid-token", "no-permission", "provider-credits-used-up", "model-gone", "wrong-address"}
 KEPT = """
 SELECT g.prompt, g.attempt AS attempts, g.status, g.error_code, array_agg(a.outcome) AS outcomes,

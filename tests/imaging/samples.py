@@ -30,7 +30,11 @@ def picture(kind="PNG", size=(48, 32), mode="RGB", **options) -> bytes:
     width, height = size
     slope = np.linspace(0, 255, width * height * 3).reshape(height, width, 3).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(slope).convert(mode).save(buffer, kind, **options)
+    source = Image.fromarray(slope)
+    # Pillow keeps the numbers when it widens them: 255 would be all but black in sixteen bits.
+    sixteen = mode == "I;16"
+    image = source.convert("I").point(lambda value: value * 256).convert(mode) if sixteen else source.convert(mode)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -48,9 +52,16 @@ def flat(size) -> bytes:
     return buffer.getvalue()
 
 
+def encoded(image: Image.Image, kind: str) -> bytes:
+    """A picture as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
 def frames(count: int) -> bytes:
     """An animation as a WebP."""
-    first, *others = [Image.new("RGB", (16, 16), (number % 256, 0, 0)) for number in range(count)]
+    first, *others = [Image.new("RGB", (16, 16), (number % 256, 80, 0)) for number in range(count)]
     buffer = io.BytesIO()
     first.save(buffer, "WEBP", save_all=True, append_images=others, duration=40, lossless=True)
     return buffer.getvalue()
@@ -72,8 +83,8 @@ def lying_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
-def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24, **metadata: str) -> bytes:
-    """A clip of `frames` frames of noise, one second by default."""
+def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24, black=0, **metadata: str) -> bytes:
+    """A clip of `frames` frames of noise, one second by default; the last `black` of them are black instead."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as target:
         target.metadata.update(metadata)
@@ -82,8 +93,9 @@ def clip(container="webm", codec="libvpx-vp9", frames=24, size=(96, 64), rate=24
         if codec.startswith("libvpx"):
             stream.options = {"deadline": "realtime", "cpu-used": "8"}  # noise takes it twelve seconds otherwise
         rng = np.random.default_rng(1)
-        for _ in range(frames):
-            pixels = rng.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+        for number in range(frames):
+            brightest = 1 if number >= frames - black else 255
+            pixels = rng.integers(0, brightest, (size[1], size[0], 3), dtype=np.uint8)
             target.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         target.mux(stream.encode())
     return buffer.getvalue()

@@ -10,7 +10,7 @@ import av
 import pytest
 from PIL import Image
 
-from chatserver.errors import BadBytes, NotAsOrdered
+from chatserver.errors import BadBytes, BlackedOut, NotAsOrdered
 from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
@@ -105,3 +105,13 @@ async def test_a_clip_far_from_what_was_ordered_is_refused_in_words_and_a_servic
         await processor.verify_clip(samples.clip(size=(64, 64)), PROVENANCE, requested=(768, 768))
     assert "64 × 64 pixels, and 768 × 768 were ordered" in caught.value.message
     assert (await processor.verify_clip(samples.clip(size=(832, 480)), PROVENANCE, requested=(512, 512))).width == 832
+
+
+@pytest.mark.parametrize(("container", "codec"), [("webm", "libvpx-vp9"), ("mp4", "libx264")])
+async def test_a_clip_of_nothing_but_black_was_blacked_out_and_one_that_ends_in_black_was_not(
+    processor, container, codec
+):
+    with pytest.raises(BlackedOut):
+        await processor.verify_clip(samples.clip(container, codec, black=24), PROVENANCE)
+    fading = samples.clip(container, codec, black=16)
+    assert (await processor.verify_clip(fading, PROVENANCE)).duration_seconds == pytest.approx(1, abs=0.1)

@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image, ImageCms
 
-from chatserver.errors import BadBytes, Busy, NotAsOrdered
+from chatserver.errors import BadBytes, BlackedOut, Busy, NotAsOrdered
 from chatserver.imaging import processor as processor_module
 from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
@@ -335,3 +335,12 @@ async def test_a_picture_of_many_frames_is_no_picture(processor):
     with pytest.raises(BadBytes) as caught:
         await processor.verify_picture(many, PROVENANCE)
     assert "frames" in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_a_picture_of_nothing_but_black_was_blacked_out_and_one_with_a_grey_spot_was_not(processor, kind):
+    black = Image.new("RGB", (256, 256))
+    with pytest.raises(BlackedOut):
+        await processor.verify_picture(samples.encoded(black, kind), PROVENANCE)
+    black.paste((24, 24, 24), (96, 96, 128, 128))
+    assert (await processor.verify_picture(samples.encoded(black, kind), PROVENANCE)).width == 256

@@ -20,7 +20,7 @@ from PIL import Image
 
 from chatserver import config
 from chatserver.doctor import local_model
-from chatserver.errors import ConfigurationError, ModelGone, ProviderDown, ProviderError, Refused
+from chatserver.errors import BlackedOut, ConfigurationError, ModelGone, ProviderDown, ProviderError
 from chatserver.providers import open_providers
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.diffusers import Diffusers, models, provider
@@ -298,7 +298,7 @@ async def test_the_first_load_has_no_time_and_close_ends_the_process_in_the_midd
 async def test_what_the_safety_checker_finds_is_refused(folder):
     opened = opened_at(folder / "prudish")
     try:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(BlackedOut) as caught:
             await updates_of(opened, asked())
         assert "other words" in caught.value.message
     finally:

@@ -119,6 +119,7 @@ async def test_a_deleted_session_and_person_are_taken_out_of_what_is_kept(databa
     ("code", "blame"),
     [
         ("refused", "user"),
+        ("blacked-out", "user"),
         ("bad-parameters", "user"),
         ("source-gone", "user"),
         ("invalid-token", "ours"),

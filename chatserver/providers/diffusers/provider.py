@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from chatserver.config import Config
-from chatserver.errors import ModelGone, ProviderDown, ProviderError, Refused
+from chatserver.errors import BlackedOut, ModelGone, ProviderDown, ProviderError
 from chatserver.processes.pool import Child, ChildDied, Pool, ProcessLimits, TaskFailed
 from chatserver.providers.base import Finished, Kind, Loading, ProviderRequest, ProviderUpdate, Queued, Rendering
 from chatserver.providers.diffusers import models
@@ -170,7 +170,7 @@ def _error(failure: TaskFailed) -> ProviderError:
     """The error shown to people. The message of the failure may hold paths, so it goes only to the log."""
     match failure.kind:
         case "SafetyRefused":
-            return Refused("The picture model's safety check refused this picture. Please put it in other words.")
+            return BlackedOut()
         case "OutOfMemory":
             return ProviderError("This picture needs more memory than the server has. Please make it smaller.")
         case "ModelNotLoadable":

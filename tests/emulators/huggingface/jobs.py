@@ -47,6 +47,7 @@ class Task(_Plan):
 
     states: tuple[str, ...] = ("created", "processing")
     error: str | None = None
+    nsfw: bool = False
 
 
 @dataclass

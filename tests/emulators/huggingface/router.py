@@ -158,4 +158,5 @@ def wavespeed_task(name: str, job: Running) -> dict[str, Any]:
     get = f"https://api.wavespeed.ai/api/v3/predictions/{name}/result"
     outputs = [job.file_url] if status == "completed" else []
     data = {"id": name, "status": status, "outputs": outputs, "error": plan.error or "", "urls": {"get": get}}
+    data["has_nsfw_contents"] = [plan.nsfw]
     return {"code": 200, "message": "success", "data": data}

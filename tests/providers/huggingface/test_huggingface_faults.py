@@ -10,6 +10,7 @@ import pytest
 from chatserver.errors import (
     BadBytes,
     BadParameters,
+    BlackedOut,
     InvalidToken,
     ModelGone,
     ModelLoadingTooLong,
@@ -141,7 +142,7 @@ async def test_a_queue_that_never_moves_times_out_and_is_cancelled(huggingface: 
 IN_JOBS: list[tuple[str, Outcome, type[ProviderError], str]] = [
     ("fal-ai", Queue(error="The GPU caught fire"), ProviderError, "caught fire"),
     ("fal-ai", Queue(error="Flagged", error_type="content_policy_violation"), Refused, "other words"),
-    ("fal-ai", Queue(nsfw=True), Refused, "refused"),
+    ("fal-ai", Queue(nsfw=True), BlackedOut, "safety check"),
     ("fal-ai", Queue(result=Fail(422, {"detail": [{"msg": "steps must be below 13"}]})), BadParameters, "below 13"),
     ("fal-ai", Queue(result=Json({"images": []})), BadBytes, "held no picture"),
     ("fal-ai", Queue(result=Json({"images": [{"url": None}]})), BadBytes, "held no picture"),
@@ -156,6 +157,7 @@ IN_JOBS: list[tuple[str, Outcome, type[ProviderError], str]] = [
     ("replicate", Json({"id": "a", "status": "succeeded", "output": []}), BadBytes, "held no picture"),
     ("replicate", Json({"id": "../x", "status": "processing"}), BadBytes, "where to ask"),
     ("wavespeed", Task(error="The prompt has sensitive content"), Refused, "other words"),
+    ("wavespeed", Task(nsfw=True), BlackedOut, "no credit"),
     ("wavespeed", Task(error="worker lost"), ProviderError, "worker lost"),
     ("wavespeed", Json({"code": 402, "message": "no balance"}), ProviderCreditsUsedUp, "no balance"),
     ("wavespeed", Json({"data": None}), BadBytes, "could not be read"),

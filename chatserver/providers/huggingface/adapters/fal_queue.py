@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from chatserver.errors import BadParameters, ModelGone, Refused
+from chatserver.errors import BadParameters, ModelGone
 from chatserver.providers import reported_numbers
 from chatserver.providers.base import Finished, ProviderRequest, ProviderUpdate, Queued
 from chatserver.providers.error_responses import error_from_text, message_in
@@ -94,11 +94,4 @@ def _queued(state: dict[str, Any]) -> Queued:
 async def _finished(call: InferenceCall, address: str) -> Finished:
     result = document(successful(await call.client.get(f"{address}?{QUEUE}", call.deadline)))
     data = await file_in_document(call, result)
-    # The safety checker does not fail but returns a black picture, which must not cost a credit.
-    if _is_blanked(result.get("has_nsfw_concepts")):
-        raise Refused
     return call.finished(data, reported_numbers.count(result.get("seed"), reported_numbers.MAX_SEED))
-
-
-def _is_blanked(concepts: Any) -> bool:
-    return isinstance(concepts, list) and bool(concepts) and concepts[0] is True

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
-from chatserver.errors import BadBytes, ProviderError
+from chatserver.errors import BadBytes, BlackedOut, ProviderError
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.inference_call import InferenceCall
@@ -25,6 +25,8 @@ _IGNORED_FIELDS = {
     *("parameters", "input", "inputs", "request", "prompt", "metadata", "meta", "info", "urls", "logs", "usage"),
     *("error", "errors", "detail", "thumbnail", "webhook", "status_url", "response_url", "cancel_url"),
 }
+# Fields in which services say of each picture whether their safety check found something in it.
+_FLAGS = ("has_nsfw_concepts", "has_nsfw_contents", "has_nsfw_content", "nsfw_content_detected")
 _MAX_DEPTH = 8
 # Candidates that are tried: a response may hold several pictures, or one in several forms.
 _MAX_CANDIDATES = 4
@@ -51,7 +53,8 @@ async def file_in_response(call: InferenceCall, answer: HttpResponse) -> bytes:
 
 
 async def file_in_document(call: InferenceCall, document: Any) -> bytes:
-    """The file in a JSON document. Raises the error that it reports, or BadBytes where it holds no file."""
+    """The file in a JSON document. Raises the error that it reports, BlackedOut, or BadBytes where it holds no file."""
+    check_not_blacked_out(document)
     first: ProviderError | None = None
     for candidate in islice(_candidates(document), _MAX_CANDIDATES):
         try:
@@ -59,6 +62,13 @@ async def file_in_document(call: InferenceCall, document: Any) -> bytes:
         except ProviderError as error:
             first = first or error
     raise first or _reported_error(document)
+
+
+def check_not_blacked_out(document: Any) -> None:
+    """Raises BlackedOut where a document flags its first picture: the service does not fail, but sends a black one."""
+    flags = [document.get(name) for name in _FLAGS] if isinstance(document, Mapping) else []
+    if any(flag is True or (isinstance(flag, list) and flag[:1] == [True]) for flag in flags):
+        raise BlackedOut
 
 
 def _reported_error(document: Any) -> ProviderError:

@@ -10,7 +10,7 @@ from chatserver.providers.base import ProviderRequest, ProviderUpdate, Queued, R
 from chatserver.providers.error_responses import error_from_text, message_in
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.huggingface.adapters.openai_images import data_uri
-from chatserver.providers.huggingface.adapters.output_files import file_in_document
+from chatserver.providers.huggingface.adapters.output_files import check_not_blacked_out, file_in_document
 from chatserver.providers.huggingface.adapters.polling import StatusPoll, document, routed
 from chatserver.providers.huggingface.inference_call import InferenceCall, parameters
 from chatserver.providers.huggingface.mapping import Route
@@ -38,6 +38,7 @@ async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
             last = update
             yield update
         task = _task(await poll.next_state())
+    check_not_blacked_out(task)
     yield call.finished(await file_in_document(call, task.get("outputs") or task.get("output")))
 
 
