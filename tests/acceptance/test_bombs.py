@@ -111,6 +111,7 @@ async def test_nothing_that_a_model_streams_holds_up_the_others(product, hugging
     await chat.leaves()
 
 
+@pytest.mark.alone
 async def test_many_who_open_a_long_session_at_once_take_little_memory_and_miss_nothing(product, database):
     """Fifty openings of 25 MB: each is read and told part by part, as fast as it is taken."""
     people = [await sign_up(product, f"Reader{number}") for number in range(10)]

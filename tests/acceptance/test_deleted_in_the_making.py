@@ -76,7 +76,7 @@ async def test_what_a_guest_has_waiting_ends_with_the_membership_and_its_credits
     kept = await own.generates("slowly, too", **SMALL)
     assert (await ada.credits(session))["image"]["left"] == 3
     if how == "banned":
-        await database.run_system(_ban, bob.user["email"])
+        await database.run_system(_ban, bob.user["email"], "spam")
     else:
         await (ada if how == "sent away" else bob).call("DELETE", f"/sessions/{session['id']}/members/{bob.id}")
         for message in waiting:
@@ -103,7 +103,7 @@ async def test_the_ban_of_an_owner_ends_what_guests_have_waiting_in_the_session(
     await bob.accepts(await ada.invites(session, guests_may_generate=True))
     chat = await bob.joins(session)
     await chat.generates("slowly", count=2, **SMALL)
-    await database.run_system(_ban, ada.user["email"])
+    await database.run_system(_ban, ada.user["email"], "spam")
     assert (await bob.credits(session))["image"] == {**(await bob.credits(session))["image"], "left": 8, "held": 0}
     await nothing_is_wrong(database)
     await chat.leaves()

@@ -100,7 +100,11 @@ async def _answers(client, url):
 
 
 def _path(template):
-    """A route's address with ids that are ids, and canaries for everything else."""
+    """A route's address with ids that are ids, and canaries for everything else.
+
+    What the operator's pages name in their paths is no secret: tables, levers and providers.
+    """
+    template = re.sub(r"\{(\w+)(?<!_id)\}", "word", template) if template.startswith("/admin/") else template
     return re.sub(r"\{(\w+?)(_id)?(?::path)?\}", lambda each: ID if each[2] else "canary-path", template)
 
 

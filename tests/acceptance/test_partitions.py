@@ -156,6 +156,14 @@ async def seconds_of(chats):
     return (await delivery(chats, f"again {ids.new()}"))[1]
 
 
+async def comes_back(chat, product):
+    """As tabs do it: a node that has just found its engines again may still send one away."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            return await chat.person.joins({"id": chat.session_id}, after=chat.seq, product=product)
+        await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("engines", [("DATABASE_URL",), ENGINES], ids=["the database alone", "everything"])
 async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobody_up(
     machines, chats, database_url, engines
@@ -190,7 +198,7 @@ async def test_p10_p12_a_node_parted_from_the_database_says_no_ok_and_holds_nobo
     healed = time.monotonic()
     while (await readiness(chats[0].person, parted))[0] != 200:
         await asyncio.sleep(0.1)
-    back = await chats[0].person.joins({"id": chats[0].session_id}, after=chats[0].seq, product=parted)
+    back = await comes_back(chats[0], parted)
     await back.says("whole again")
     seconds = time.monotonic() - healed
     print(f"P12: parted from {len(engines)}: whole {seconds:.1f} s after its lines")

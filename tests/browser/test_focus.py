@@ -83,6 +83,9 @@ async def _in_the_lightbox(page: Page, seen: set[str]) -> list[str]:
     await page.evaluate("window.focusStops = new Set()")
     wrong = await walk(page, seen)
     await page.keyboard.press("Escape")
+    # Closing goes back in the history; a page that is opened meanwhile would be left again.
+    await expect(page.locator("dialog.viewer")).to_be_hidden()
+    await page.wait_for_function("!history.state?.picture")
     return wrong
 
 

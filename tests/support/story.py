@@ -98,6 +98,8 @@ class SessionSocket:
         self._arrived = asyncio.Condition()
 
     async def connect(self, after: int | None = None, patience: float = PATIENCE_SECONDS) -> None:
+        """Opens it and waits for the welcome. Raises ConnectionRefusedError where it is closed before that."""
+        self.close_code, heard = None, len(self.events)
         self._client = aiohttp.ClientSession()
         query = "" if after is None else f"?after={after}"
         self._socket = await self._client.ws_connect(
@@ -107,7 +109,13 @@ class SessionSocket:
             max_msg_size=0,
         )
         self._reader = asyncio.create_task(self._read())
-        await self.hears(lambda event: event["type"] == "welcome", patience=patience)
+
+        def is_answered() -> bool:
+            return self.close_code is not None or any(each["type"] == "welcome" for each in self.events[heard:])
+
+        await self._until(is_answered, patience, "no welcome")
+        if self.close_code is not None and not self.events[heard:]:
+            raise ConnectionRefusedError(f"closed: {self.close_code}")
 
     async def _read(self) -> None:
         async for frame in self._socket:
