@@ -7,19 +7,13 @@ import { everySecond } from "../helpers/time.js"
 import { describeBatch } from "../models/progress.js"
 import { socket } from "../socket.js"
 
-// The pixels that the styles leave a prompt, which are enough for one line: 3 rem.
-const USUAL = 3 * parseFloat(getComputedStyle(document.documentElement).fontSize)
 const PICTURE = ".tile__open, .stage__cancel, .tile__end [data-action=retry]"
 
 // Batches that have changed since they were measured. All are read before any is written: to read one after another was
 // written would lay the page out again.
 const waiting = new Set()
 
-// Before the page is painted for the first time it is laid out once, for everybody.
-let soon = requestAnimationFrame
-
 function measureWaiting() {
-  soon = queueMicrotask
   const batches = [...waiting].filter((batch) => batch.isConnected && batch.isLaidOut)
   waiting.clear()
   const cut = batches.map((batch) => batch.isCut)
@@ -32,7 +26,6 @@ export class GenerationBatch extends HTMLElement {
   #subscriptions = []
   #unsubscribe = null
   #measured = ""
-  #left = USUAL
   #message = null
 
   connectedCallback() {
@@ -137,14 +130,12 @@ export class GenerationBatch extends HTMLElement {
   /** Leaves the prompt its height. Through the CSSOM, as the content security policy allows no style attributes. */
   leaveHeight(pixels) {
     this.#measured = slot(this, "text").textContent
-    if (this.#left === pixels) return
-    this.#left = pixels
     this.style.setProperty("--prompt", `${pixels}px`)
   }
 
   #measure() {
-    if (this.#measured === slot(this, "text").textContent) return
-    if (!waiting.size) soon(measureWaiting)
+    if (this.#measured === slot(this, "text").textContent && this.style.length) return
+    if (!waiting.size) queueMicrotask(measureWaiting)
     waiting.add(this)
   }
 

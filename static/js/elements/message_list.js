@@ -40,7 +40,7 @@ export class MessageList extends HTMLElement {
     this.addEventListener("click", this.onClick)
     addEventListener("hashchange", this.onHashChange)
     this.#groupAll()
-    // Also scrolls to the end, once all of it is laid out.
+    this.#follower.scrollToEnd()
     this.#follower.observe(this.messages, this.scroller)
     this.#older.observe(slot(this, "older"))
     this.onHashChange()
