@@ -95,12 +95,11 @@ class Ticker:
     def _publish_announcements(
         self, open_here: list[str], shown: tuple[SiteAnnouncement, ...], *, repeat: bool
     ) -> None:
-        """Says nothing to a session that has not been shown any, as long as there are none."""
+        """Also that there are none: a page that was opened before may show one that has ended since."""
         event = AnnouncementsChanged(announcements=shown)
         for session_id in open_here:
             key = f"announcements:{session_id}"
-            known = self._sent.get(key)
-            if (shown or known) and (repeat or known != event):
+            if self._sent.get(key) != event or (repeat and shown):
                 self._sent[key] = event
                 self._hub.publish_local(session_channel(session_id), event)
 

@@ -4,5 +4,7 @@ import { socket } from "./socket.js"
 const element = document.querySelector("site-announcements")
 const load = () => import(element.dataset.script)
 
-socket.on("announcements", ({ html }) => load().then(() => element.show(html)))
+socket.on("announcements", ({ html }) => {
+  if (html.trim() || element.firstElementChild) load().then(() => element.show(html))
+})
 if (element.firstElementChild) load()
