@@ -63,6 +63,14 @@ async def database_url(postgres_server):
     await postgres_server.drop_database(url)
 
 
+@pytest.fixture
+async def own_database_url(postgres_server):
+    """The same for one test: for a product of its own beside the module's, which would do its jobs."""
+    url = await postgres_server.create_database()
+    yield url
+    await postgres_server.drop_database(url)
+
+
 @pytest.fixture(scope="module")
 def _recorder():
     return Published()
@@ -71,10 +79,23 @@ def _recorder():
 @pytest.fixture(scope="module")
 async def database(database_url, _recorder):
     """The unit of work over `database_url`, with every named query."""
-    opened = Database(database_url, load_queries(paths.SQL / "queries"), _recorder, pool=8, timing=PATIENT)
-    await opened.connect()
-    yield opened
-    await opened.close()
+    async with _opened(database_url, _recorder) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def own_database(own_database_url, _recorder):
+    """The same over `own_database_url`."""
+    async with _opened(own_database_url, _recorder) as opened:
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def _opened(url, recorder, **settings):
+    database = Database(url, load_queries(paths.SQL / "queries"), recorder, pool=8, timing=PATIENT, **settings)
+    await database.connect()
+    yield database
+    await database.close()
 
 
 @pytest.fixture
@@ -83,11 +104,7 @@ async def limited(database_url, _recorder):
     async with contextlib.AsyncExitStack() as closing:
 
         async def open_limited(**limits: int) -> Database:
-            queries = load_queries(paths.SQL / "queries")
-            opened = Database(database_url, queries, _recorder, pool=8, limits=Limits(**limits), timing=PATIENT)
-            await opened.connect()
-            closing.push_async_callback(opened.close)
-            return opened
+            return await closing.enter_async_context(_opened(database_url, _recorder, limits=Limits(**limits)))
 
         yield open_limited
 

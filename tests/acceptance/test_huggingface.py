@@ -569,8 +569,8 @@ async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database
         "DATABASE_URL": database_url,
     }
     async with (
-        products.running(tmp_path, "worker", wait=False, **settings),
-        products.running(tmp_path, "worker", wait=False, **settings),
+        products.running(tmp_path, "worker", wait=False, shares_database=True, **settings),
+        products.running(tmp_path, "worker", wait=False, shares_database=True, **settings),
         serving_only(tmp_path, settings) as web,
     ):
         ada = await sign_up(web, "Ada")
@@ -603,7 +603,7 @@ async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database
 
 @contextlib.asynccontextmanager
 async def serving_only(tmp_path, settings):
-    async with products.running(tmp_path, "serve", "--role", "web", **settings) as web:
+    async with products.running(tmp_path, "serve", "--role", "web", shares_database=True, **settings) as web:
         yield web
 
 

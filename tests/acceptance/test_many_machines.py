@@ -106,9 +106,9 @@ async def test_p10_a_rolling_restart_fails_no_command(cluster):
 
 
 async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluster, tmp_path):
-    alone = await products.start(
-        tmp_path, "serve", "--workers", "2", wait=False, DATABASE_URL=cluster.settings["DATABASE_URL"]
-    )
+    database = cluster.settings["DATABASE_URL"]
+    arguments = ("serve", "--workers", "2")
+    alone = await products.start(tmp_path, *arguments, wait=False, shares_database=True, DATABASE_URL=database)
     assert await asyncio.wait_for(alone.process.wait(), 30) == 2
     [line] = alone.output().strip().splitlines()
     assert "REDIS_URL" in line

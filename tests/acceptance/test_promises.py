@@ -102,8 +102,8 @@ async def test_p4_one_client_id_has_one_effect_over_any_tab(product, ada):
         await tab.leaves()
 
 
-async def test_p7_a_kill_in_mid_render_loses_nothing_and_costs_one_credit(database_url, tmp_path):
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, **SLOW) as product:
+async def test_p7_a_kill_in_mid_render_loses_nothing_and_costs_one_credit(own_database_url, tmp_path):
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url, **SLOW) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         message = await render_halfway(await ada.joins(session))
@@ -127,8 +127,10 @@ async def render_halfway(chat):
     return message
 
 
-async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url, tmp_path):
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, SKETCH_FAIL="1") as product:
+async def test_a_failed_picture_gives_its_credit_back_and_says_why(own_database_url, tmp_path):
+    async with products.running(
+        tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url, SKETCH_FAIL="1"
+    ) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         chat = await ada.joins(session)
@@ -142,8 +144,8 @@ async def test_a_failed_picture_gives_its_credit_back_and_says_why(database_url,
         await chat.leaves()
 
 
-async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_path):
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, **SLOW) as product:
+async def test_a_stop_gives_the_job_back_and_says_restarting(own_database_url, tmp_path):
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url, **SLOW) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         chat = await ada.joins(session)
@@ -158,8 +160,10 @@ async def test_a_stop_gives_the_job_back_and_says_restarting(database_url, tmp_p
         await chat.leaves()
 
 
-async def test_cancel_stops_the_work_and_returns_the_credit(database_url, tmp_path):
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url, SKETCH_PACE="30") as product:
+async def test_cancel_stops_the_work_and_returns_the_credit(own_database_url, tmp_path):
+    async with products.running(
+        tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url, SKETCH_PACE="30"
+    ) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         chat = await ada.joins(session)
@@ -247,10 +251,10 @@ async def test_retry_makes_a_new_version_under_the_same_message(product, ada):
     await chat.leaves()
 
 
-async def test_random_kills_leave_the_books_in_order(database_url, tmp_path, database):
+async def test_random_kills_leave_the_books_in_order(own_database_url, tmp_path, own_database):
     """Kills at random moments; afterwards every accepted generation has ended once and the books agree."""
     moments = random.Random(5)
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url) as product:
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
         for _ in range(4):
@@ -263,8 +267,8 @@ async def test_random_kills_leave_the_books_in_order(database_url, tmp_path, dat
             await asyncio.gather(*asked, return_exceptions=True)
             await chat.leaves()
             await product.start_again()
-        await all_ended(database, session)
-        assert await database.run_system(books.check) == []
+        await all_ended(own_database, session)
+        assert await own_database.run_system(books.check) == []
 
 
 async def all_ended(database, session):

@@ -217,8 +217,8 @@ async def test_15_a_foreign_name_is_answered_by_nothing_but_the_probes(product):
                 pass
 
 
-async def test_2_and_3_behind_tls_cookies_are_bound_to_the_host_and_browsers_stay(database_url, tmp_path):
-    settings = {"DATABASE_URL": database_url, "PUBLIC_URL": "https://pictures.example.org"}
+async def test_2_and_3_behind_tls_cookies_are_bound_to_the_host_and_browsers_stay(own_database_url, tmp_path):
+    settings = {"DATABASE_URL": own_database_url, "PUBLIC_URL": "https://pictures.example.org"}
     async with (
         products.running(tmp_path, **settings) as product,
         aiohttp.ClientSession(product.url, headers={"Host": "pictures.example.org"}) as client,
@@ -359,7 +359,7 @@ async def test_24_the_daily_roles_change_no_schema_and_no_books(product, databas
 # Secrets (40, 41, 42) ---------------------------------------------------------------------------------------------
 
 
-async def test_40_no_secret_is_found_in_any_log_answer_or_frame(database_url, database, tmp_path):
+async def test_40_no_secret_is_found_in_any_log_answer_or_frame(own_database_url, own_database, tmp_path):
     canaries = {
         "SECRET_KEY": "canary-signing-key",
         "HF_TOKEN": "hf_canarytoken",
@@ -376,7 +376,7 @@ async def test_40_no_secret_is_found_in_any_log_answer_or_frame(database_url, da
         "LOG_LEVEL": "debug",
     }
     heard = []
-    async with products.running(tmp_path, DATABASE_URL=database_url, **settings, **canaries) as product:
+    async with products.running(tmp_path, DATABASE_URL=own_database_url, **settings, **canaries) as product:
         ada, eve = await sign_up(product, "Ada"), await sign_up(product, "Eve")
         session = await ada.buys("flash", 'A title\r\n{"event": "forged"}')
         asker = await Asker(product, ada).signs_in()

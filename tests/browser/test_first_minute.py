@@ -117,9 +117,9 @@ async def test_one_form_leads_a_guest_into_the_session(product, browser) -> None
 
 
 async def test_a_prompt_waits_in_the_composer_where_the_operator_grants_sessions(
-    database_url, browser, tmp_path
+    own_database_url, browser, tmp_path
 ) -> None:
-    manual = await products.start(tmp_path, DATABASE_URL=database_url, CHECKOUT="manual")
+    manual = await products.start(tmp_path, DATABASE_URL=own_database_url, CHECKOUT="manual")
     try:
         async with visiting(manual, browser) as visitor:
             page = await visitor.open("/")
@@ -131,7 +131,7 @@ async def test_a_prompt_waits_in_the_composer_where_the_operator_grants_sessions
             await page.locator("main button[type=submit]").first.click()
             await page.wait_for_url("**/plans")
             grant = await products.start(
-                tmp_path / "grant", "sessions", "grant", mail, "flash", wait=False, DATABASE_URL=database_url
+                tmp_path / "grant", "sessions", "grant", mail, "flash", wait=False, DATABASE_URL=own_database_url
             )
             assert await grant.process.wait() == 0, grant.output()
             await page.goto(manual.url + "/sessions")

@@ -25,6 +25,8 @@ Launch = Callable[[int], Awaitable[tuple[Process, Path]]]
 
 # Where the tests start it from; without one each start is an interpreter of its own, as in the benchmarks.
 fork_server: ForkServer | None = None
+# What these tests have started on each database.
+_started: dict[str, "list[Product]"] = {}
 
 
 class Product:
@@ -89,17 +91,24 @@ async def start(
     port: int = 0,
     wait: bool = True,
     program: Sequence[str] | None = None,
+    shares_database: bool = False,
     **settings: str,
 ) -> Product:
     """Starts `chatserver serve` (or the command given) and waits until it is ready.
 
     It listens on a port that the system gives, or on `port` (`ports.reserve()`), which it can have again after its end.
-    `program`, such as `COMMAND`, is executed; without one the start is a fork, where there is a fork server."""
+    `program`, such as `COMMAND`, is executed; without one the start is a fork, where there is a fork server.
+    `shares_database` says that it is meant to work on what another product has open."""
     data_dir.mkdir(parents=True, exist_ok=True)
     environ = environment(data_dir, **settings)
+    serves = arguments[:1] in ((), ("serve",), ("worker",))
+    if serves and not shares_database:
+        _refuse_a_stranger_beside(environ)
     launch = functools.partial(_launch, data_dir, list(arguments) or ["serve"], program, environ)
     process, log = await launch(port)
     product = Product(process, f"http://127.0.0.1:{port}", log, launch=launch, environment=environ)
+    if serves:
+        _started.setdefault(environ.get("DATABASE_URL", ""), []).append(product)
     if wait:
         try:
             await wait_until_ready(product)
@@ -107,6 +116,15 @@ async def start(
             await product.kill()
             raise
     return product
+
+
+def _refuse_a_stranger_beside(environ: Mapping[str, str]) -> None:
+    """Products on one database do each other's jobs, and only a common Redis brings their pages what the other's worker
+    says: a test whose job another test's product may take passes by luck."""
+    database, redis = environ.get("DATABASE_URL"), environ.get("REDIS_URL")
+    others = [other for other in _started.get(database or "", []) if other.process.returncode is None]
+    strangers = [other.url for other in others if redis is None or other.environment.get("REDIS_URL") != redis]
+    assert database is None or not strangers, f"{strangers} would take its jobs: give it a database of its own"
 
 
 async def _launch(
