@@ -338,7 +338,7 @@ class WebApplication:
         """Logs the address, and a warning where sessions cost nothing."""
         config = self._state.config
         log.info("web.started", address=config.origin, port=config.port, providers=list(self._state.providers))
-        if config.checkout == "instant":
+        if "instant" in config.checkout:
             log.warning("checkout.instant", meaning="whoever signs up gets sessions at once and for nothing")
 
 

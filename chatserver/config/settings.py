@@ -132,9 +132,10 @@ class Config:
         "Files that one address may have checked at /verify in an hour; each further one has to wait, longer each time.",
         minimum=1,
     )
-    checkout: Literal["instant", "manual"] = _setting(
-        "instant",
-        "How a session is paid: instant grants it at once, free; manual leaves it to `chatserver sessions grant`.",
+    checkout: tuple[str, ...] = _setting(
+        ("instant",),
+        "How sessions are paid, one or several with commas between: instant grants them at once, free; manual leaves it to "
+        "`chatserver sessions grant`.",
     )
     default_plan: str = _setting(
         "", "The plan that is marked, and started for a first picture: its id; empty for the middle one on offer."
@@ -277,6 +278,7 @@ class Config:
         # Here, and not where the environment is read, so that every Config has normalised addresses.
         for name, value in _addresses(self).items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "checkout", _checkouts(self.checkout))
 
     @property
     def origin(self) -> str:
@@ -354,6 +356,7 @@ def secret_key(config: Config) -> str:
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
+_CHECKOUTS = ("instant", "manual")
 
 
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
@@ -374,6 +377,14 @@ def _check(config: Config) -> None:
             raise ConfigurationError(
                 f"PROVIDERS names {values.shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
             )
+
+
+def _checkouts(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The ways to pay, each once, in the order in which people are offered them. Raises ConfigurationError."""
+    for name in names or ("",):
+        if name not in _CHECKOUTS:
+            raise ConfigurationError(f"CHECKOUT names {values.shown(name)}; it must be of: {', '.join(_CHECKOUTS)}.")
+    return tuple(dict.fromkeys(names))
 
 
 def _addresses(config: Config) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Sessions: what a member bought, its members, invites and purchases."""
 
 from chatserver.sessions.checkout import (
+    INSTANT,
     buy,
     buy_once,
     can_extend,
@@ -55,6 +56,7 @@ from chatserver.sessions.summaries import list_summaries, mark_seen, marks, sear
 from chatserver.sessions.titles import rename, replace_automatic_title, set_automatic_title
 
 __all__ = [
+    "INSTANT",
     "Card",
     "FoundSession",
     "Invitation",

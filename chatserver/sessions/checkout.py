@@ -1,8 +1,9 @@
-"""Buying and extending sessions. With checkout `instant` a purchase grants at once; with `manual` only the operator grants.
+"""Buying and extending sessions. A purchase by `instant` is free and limited; one by `manual` is the operator's grant.
 
 All of it needs the worker role: the web role may not write sessions, credits and memberships.
 """
 
+from collections.abc import Collection
 from decimal import Decimal
 from math import ceil
 
@@ -17,6 +18,8 @@ from chatserver.users import rate_limits
 from chatserver.validation import single_line
 from chatserver.web import filters
 
+# The way to pay by which a session is granted at once and costs nothing.
+INSTANT = "instant"
 # A year.
 MOST_MINUTES = 525_600
 
@@ -29,7 +32,7 @@ async def buy(
     NotAllowed for a plan that is not on offer, TooManySessions and FreeSessionsUsedUp for an instant one beyond the limits.
     """
     plan = await _plan_on_offer(tx, plan_id)
-    if checkout == "instant":
+    if checkout == INSTANT:
         await _count_free(tx, user_id)
         await _require_quota(tx, user_id)
     session_id = ids.new()
@@ -84,9 +87,9 @@ async def extend(
             f"This session has {session.credits.image.limit} image credits an hour, and {plan.name} gives "
             f"{plan.image_credits_per_hour}. Extend it with its own plan or a larger one, or buy a new session."
         )
-    if checkout == "instant":
+    if checkout == INSTANT:
         await _count_free(tx, user_id)
-    if checkout == "instant" and session.status == "expired":
+    if checkout == INSTANT and session.status == "expired":
         await _require_quota(tx, user_id)
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
@@ -106,9 +109,9 @@ def can_extend(plan: Plan, session: Session) -> bool:
     return as_large or plan.id == session.plan_id
 
 
-def require_instant(checkout: str) -> None:
-    """Raises NotAllowed unless the checkout is `instant`, which is when people buy for themselves."""
-    if checkout != "instant":
+def require_instant(checkouts: Collection[str]) -> None:
+    """Raises NotAllowed unless people may take sessions for themselves: CHECKOUT names `instant`."""
+    if INSTANT not in checkouts:
         raise NotAllowed(
             "Sessions are granted by the operator here. Ask them for one; it appears in your list at once."
         )

@@ -99,7 +99,7 @@ async def buy(request: Request) -> Response:
 
 async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> sessions.Session:
     viewer, state = require_viewer(request), _state(request)
-    run, checkout = state.database.run_system, state.config.checkout
+    run, checkout = state.database.run_system, sessions.INSTANT
     if session_id:
         return await run(sessions.extend, viewer.id, ids.parse(session_id), plan_id, checkout=checkout)
     return await run(sessions.buy, viewer.id, plan_id, title, checkout=checkout)

@@ -73,16 +73,14 @@ class CreditsAnswer(Struct, frozen=True):
 
 
 async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer:
-    checkout = request.state.config.checkout
-    sessions.require_instant(checkout)
-    buy = request.state.database.run_system
+    sessions.require_instant(request.state.config.checkout)
+    buy, checkout = request.state.database.run_system, sessions.INSTANT
     return SessionAnswer(await buy(sessions.buy, request.viewer.id, body.plan_id, body.title, checkout=checkout))
 
 
 async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer:
-    checkout = request.state.config.checkout
-    sessions.require_instant(checkout)
-    extend, session_id = request.state.database.run_system, request.id("session_id")
+    sessions.require_instant(request.state.config.checkout)
+    extend, session_id, checkout = request.state.database.run_system, request.id("session_id"), sessions.INSTANT
     return SessionAnswer(await extend(sessions.extend, request.viewer.id, session_id, body.plan_id, checkout=checkout))
 
 

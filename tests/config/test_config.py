@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ({"PORT": "eight"}, "PORT is 'eight'; it must be a whole number."),
         ({"PORT": "70000"}, "PORT is 70000; it must be at most 65535."),
-        ({"CHECKOUT": "free"}, "CHECKOUT is 'free'; it must be one of: instant, manual."),
+        ({"CHECKOUT": "free"}, "CHECKOUT names 'free'; it must be of: instant, manual."),
+        ({"CHECKOUT": "manual,free"}, "CHECKOUT names 'free'"),
+        ({"CHECKOUT": ","}, "CHECKOUT names ''"),
         ({"PROVIDERS": "sketch,dalle"}, "PROVIDERS names 'dalle'"),
         ({"STORAGE_PRESIGN": "maybe"}, "STORAGE_PRESIGN is 'maybe'; it must be yes or no."),
         ({"DATABASE_URL": "mysql://u:geheim@h/d"}, "DATABASE_URL must start with postgresql: or postgres:."),
@@ -56,6 +58,11 @@ def test_secrets_are_masked_when_shown():
 )
 def test_a_key_is_taken_as_it_is_meant(written):
     assert config.load({"HF_TOKEN": written}).huggingface_api_key == "hf_x"
+
+
+def test_ways_to_pay_are_named_once_each_in_the_order_of_the_setting():
+    assert config.load({}).checkout == ("instant",)
+    assert config.load({"CHECKOUT": "Manual, instant,manual"}).checkout == ("manual", "instant")
 
 
 def test_a_paid_picture_never_becomes_a_sketch_unless_the_operator_says_so():

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import plans
+from chatserver import plans, sessions
 from chatserver.errors import ChatserverError, NotAllowed, NotFound
 from chatserver.generations import session_start
 from chatserver.generations.model_choice import model_choices
@@ -52,7 +52,7 @@ async def _start_for_viewer(request: Request, form: Form, viewer: Viewer) -> Res
             forms.verify(request, form)
         except NotAllowed:
             started = await session_start.find_started(
-                _state(request).database, viewer.id, order, checkout=_state(request).config.checkout
+                _state(request).database, viewer.id, order, checkout=sessions.INSTANT
             )
             return forms.redirect(request, f"/sessions/{started.id}") if started else await _page(request, form)
         return await _carry_out(request, viewer.id, order)
@@ -93,16 +93,16 @@ async def _plan(request: Request, form: Form) -> Plan:
 async def _carry_out(request: Request, user_id: str, order: StartOrder) -> Response:
     """Starts the session and redirects to it; to the plans where the operator grants sessions."""
     state = _state(request)
-    if state.config.checkout != "instant":
+    if sessions.INSTANT not in state.config.checkout:
         return forms.redirect(request, OTHERWISE)
     choices = model_choices(state.providers)
-    session = await session_start.start(state.database, user_id, order, choices, checkout=state.config.checkout)
+    session = await session_start.start(state.database, user_id, order, choices, checkout=sessions.INSTANT)
     return forms.redirect(request, f"/sessions/{session.id}")
 
 
 async def _page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
     state, viewer = _state(request), current_viewer(request)
-    if viewer is not None and state.config.checkout != "instant":
+    if viewer is not None and sessions.INSTANT not in state.config.checkout:
         return RedirectResponse(OTHERWISE, 303)
     context: Mapping[str, Any] = {
         "form": form,
