@@ -161,7 +161,7 @@ async def test_junk_starts_nothing(server):
 
 
 async def test_where_the_operator_grants_sessions_the_account_is_made_and_the_plans_say_so(database):
-    async with serve(database, checkout="manual") as manual:
+    async with serve(database, checkout=("manual",)) as manual:
         browser, address = await manual.browser(), email()
         page = await presses_make_it(browser)
         assert await started(browser, page, email=address, password=PASSWORD) == "/plans"

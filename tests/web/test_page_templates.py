@@ -124,7 +124,7 @@ def generation(status: str, kind: str = "image") -> Generation:
     )
 
 
-START = {"checkout": "instant", "examples": examples, "start_id": ids.new(), "origin": "https://atelier.example.org"}
+START = {"checkout": ("instant",), "examples": examples, "start_id": ids.new(), "origin": "https://atelier.example.org"}
 LITE = {"id": "lite", "name": "Lite", "image_credits_per_hour": 1, "max_count": 1, "minutes": 60}
 
 
@@ -196,7 +196,7 @@ def test_where_nothing_is_to_pay_the_price_is_struck(viewer: Viewer | None) -> N
 
 def test_what_is_to_pay_says_what_a_picture_costs() -> None:
     page = draw(
-        "sessions/plans.html", offers=offers(plan(), plan(price=Price(0, "INR"))), checkout="manual", extended=None
+        "sessions/plans.html", offers=offers(plan(), plan(price=Price(0, "INR"))), checkout=("manual",), extended=None
     )
     assert "<strong>₹49</strong>" in page
     assert "About 16 pictures in 2 h, ₹3.06 each." in page
@@ -205,7 +205,7 @@ def test_what_is_to_pay_says_what_a_picture_costs() -> None:
 
 
 def test_plans_that_only_the_operator_grants_have_no_button() -> None:
-    page = draw("sessions/plans.html", offers=offers(plan()), checkout="manual", extended=None)
+    page = draw("sessions/plans.html", offers=offers(plan()), checkout=("manual",), extended=None)
     assert "granted by hand" in page
     assert 'action="/sessions"' not in page
 
@@ -243,7 +243,7 @@ def test_without_a_session_the_page_says_what_to_do_first() -> None:
     assert "No session yet" in page
     assert 'action="/start"' in page
     assert 'action="/start"' not in draw(
-        "sessions/index.html", cards=[], older=None, plan_names={}, **START | {"checkout": "manual"}
+        "sessions/index.html", cards=[], older=None, plan_names={}, **START | {"checkout": ("manual",)}
     )
 
 

@@ -132,7 +132,7 @@ async def test_the_plans_page_says_how_many_sessions_one_may_have_and_why_there_
 
 async def test_where_the_operator_grants_nothing_is_sold(database: Database) -> None:
     ada = await make_user(database)
-    async with site(database, checkout="manual") as manual:
+    async with site(database, checkout=("manual",)) as manual:
         assert "granted by hand" in (await visit(manual, "/plans", ada))[1]
         status, text = await fill(manual, "/plans", "/sessions", ada, plan_id="flash")
     assert status == 403
