@@ -19,6 +19,8 @@ class Limits:
     exports_per_hour: int = 0
     open_sessions_per_user: int = 0
     free_sessions_per_day: int = 0
+    free_sessions_per_address_per_day: int = 0
+    free_sessions_in_all_per_day: int = 0
     waiting_pictures_per_user: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200

@@ -48,4 +48,5 @@ class Housekeeping:
             log.info("session.emptied")
         if sweep:
             await self._database.run_system(users.sweep)
+            await self._database.run_system(sessions.sweep_free_sessions)
             await self._database.run_system(sharing.sweep)

@@ -113,10 +113,22 @@ class Config:
         10, "Sessions that one person may have open at once with CHECKOUT=instant. 0 for no limit.", minimum=0
     )
     free_sessions_per_day: int = _setting(
-        20,
+        10,
         "Sessions and extensions that one person may take in a day with CHECKOUT=instant. 0 for no limit.",
         minimum=0,
         maximum=1000,
+    )
+    free_sessions_per_address_per_day: int = _setting(
+        100,
+        "The same for all people of one address together: a family, an office or a class shares one. 0 for no limit.",
+        minimum=0,
+        maximum=1000,
+    )
+    free_sessions_in_all_per_day: int = _setting(
+        2000,
+        "The same for everybody together: what free sessions cost the operator in a day at most. 0 for no limit.",
+        minimum=0,
+        maximum=10_000,
     )
     waiting_pictures_per_user: int = _setting(
         60, "Pictures and clips of one person that may wait at once, over all sessions. 0 for no limit.", minimum=0

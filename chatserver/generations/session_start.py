@@ -1,7 +1,7 @@
 """Starts a session on a plan with its first picture under way: what "Make it" on the landing page leads to.
 
     order = session_start.check(start_id, plan_id, prompt)
-    session = await session_start.start(database, user_id, order, choices, checkout="instant")
+    session = await session_start.start(database, user_id, order, choices, checkout="instant", network=network)
 
 An order is carried out once however often it is sent: `start_id`, made when its form was rendered, is the reference of the
 purchase and the key of the picture.
@@ -50,16 +50,16 @@ def check(start_id: str, plan_id: str, prompt: str) -> StartOrder:
 
 
 async def start(
-    database: Database, user_id: str, order: StartOrder, choices: ModelChoices, *, checkout: str
+    database: Database, user_id: str, order: StartOrder, choices: ModelChoices, *, checkout: str, network: str
 ) -> Session:
-    """Buys the session and queues the picture, or finds what this order has started already.
+    """Buys the session and queues the picture, or finds what this order has started already. `network`: see `sessions.buy`.
 
     Raises what `sessions.buy_once` raises. A picture that is refused costs nothing and keeps nobody from the session: the
     browser has its prompt, and the composer shows it.
     """
     reference = order.reference(user_id)
     session = await database.run_system(
-        sessions.buy_once, user_id, order.plan_id, checkout=checkout, reference=reference
+        sessions.buy_once, user_id, order.plan_id, checkout=checkout, reference=reference, network=network
     )
     if order.prompt:
         try:

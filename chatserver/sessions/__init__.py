@@ -24,6 +24,9 @@ from chatserver.sessions.deletion import (
     require_owner,
 )
 from chatserver.sessions.export import export_page, export_purchases_page
+from chatserver.sessions.free_sessions import network_of
+from chatserver.sessions.free_sessions import quotas as free_quotas
+from chatserver.sessions.free_sessions import sweep as sweep_free_sessions
 from chatserver.sessions.invites import invitation, invite, join, revoke
 from chatserver.sessions.member_names import name_unnamed_members, rename_member
 from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
@@ -80,6 +83,7 @@ __all__ = [
     "extend",
     "find",
     "find_bought",
+    "free_quotas",
     "grant",
     "has_left",
     "invitation",
@@ -97,6 +101,7 @@ __all__ = [
     "marks",
     "membership",
     "name_unnamed_members",
+    "network_of",
     "next_seq",
     "next_to_purge",
     "owner_membership",
@@ -116,6 +121,7 @@ __all__ = [
     "set_automatic_title",
     "stats",
     "summaries_of",
+    "sweep_free_sessions",
     "was_deleted",
     "was_removed",
 ]

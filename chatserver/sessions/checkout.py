@@ -11,10 +11,9 @@ from chatserver import credits, ids, plans, users
 from chatserver.database import Row, Transaction
 from chatserver.errors import Invalid, NotAllowed, NotFound, TooManySessions
 from chatserver.plans.models import Plan
-from chatserver.sessions import service, titles
+from chatserver.sessions import free_sessions, service, titles
 from chatserver.sessions.members import add_member
 from chatserver.sessions.models import Session, SessionQuota
-from chatserver.users import rate_limits
 from chatserver.validation import single_line
 from chatserver.web import filters
 
@@ -25,15 +24,22 @@ MOST_MINUTES = 525_600
 
 
 async def buy(
-    tx: Transaction, user_id: str, plan_id: str, title: str | None, *, checkout: str, reference: str | None = None
+    tx: Transaction,
+    user_id: str,
+    plan_id: str,
+    title: str | None,
+    *,
+    checkout: str,
+    reference: str | None = None,
+    network: str = "",
 ) -> Session:
-    """Creates a session on a plan with its owner, credits and purchase.
+    """Creates a session on a plan with its owner, credits and purchase. `network` is `free_sessions.network_of` the buyer.
 
     NotAllowed for a plan that is not on offer, TooManySessions and FreeSessionsUsedUp for an instant one beyond the limits.
     """
     plan = await _plan_on_offer(tx, plan_id)
     if checkout == INSTANT:
-        await _count_free(tx, user_id)
+        await free_sessions.count(tx, user_id, network)
         await _require_quota(tx, user_id)
     session_id = ids.new()
     untitled = not (title and title.strip())
@@ -52,14 +58,16 @@ async def buy(
     return await service.find(tx, session_id)
 
 
-async def buy_once(tx: Transaction, user_id: str, plan_id: str, *, checkout: str, reference: str) -> Session:
+async def buy_once(
+    tx: Transaction, user_id: str, plan_id: str, *, checkout: str, reference: str, network: str = ""
+) -> Session:
     """`buy`, or the session that this user has bought with the same reference: a form that is sent twice buys once.
 
     NotFound where that session was deleted since.
     """
     await tx.fetch_value("sessions.lock_reference", reference=reference)
     bought = await find_bought(tx, user_id, checkout=checkout, reference=reference)
-    return bought or await buy(tx, user_id, plan_id, None, checkout=checkout, reference=reference)
+    return bought or await buy(tx, user_id, plan_id, None, checkout=checkout, reference=reference, network=network)
 
 
 async def find_bought(tx: Transaction, user_id: str, *, checkout: str, reference: str) -> Session | None:
@@ -71,7 +79,14 @@ async def find_bought(tx: Transaction, user_id: str, *, checkout: str, reference
 
 
 async def extend(
-    tx: Transaction, user_id: str, session_id: str, plan_id: str, *, checkout: str, reference: str | None = None
+    tx: Transaction,
+    user_id: str,
+    session_id: str,
+    plan_id: str,
+    *,
+    checkout: str,
+    reference: str | None = None,
+    network: str = "",
 ) -> Session:
     """Extends a session by a plan's minutes, from its end or from now, whichever is later, and adds a larger plan's credits.
 
@@ -88,7 +103,7 @@ async def extend(
             f"{plan.image_credits_per_hour}. Extend it with its own plan or a larger one, or buy a new session."
         )
     if checkout == INSTANT:
-        await _count_free(tx, user_id)
+        await free_sessions.count(tx, user_id, network)
     if checkout == INSTANT and session.status == "expired":
         await _require_quota(tx, user_id)
     extended = await tx.fetch_value(
@@ -115,11 +130,6 @@ def require_instant(checkouts: Collection[str]) -> None:
         raise NotAllowed(
             "Sessions are granted by the operator here. Ask them for one; it appears in your list at once."
         )
-
-
-async def _count_free(tx: Transaction, user_id: str) -> None:
-    """Counts a free session or extension of the day. Its lock makes the count of open sessions that follows exact."""
-    await rate_limits.consume(tx, rate_limits.FREE_SESSIONS, user_id)
 
 
 async def _require_quota(tx: Transaction, user_id: str) -> None:

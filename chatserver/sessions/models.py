@@ -167,6 +167,15 @@ class SessionQuota(Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class FreeQuota(Struct, frozen=True, kw_only=True):
+    """What one limit of free sessions leaves: `left` of `most` in a day; with none left, `seconds` until the next one."""
+
+    of: Literal["person", "network", "everybody"]
+    left: int
+    most: int
+    seconds: float = 0.0
+
+
 class Cover(Struct, frozen=True):
     """A picture on a session's card."""
 

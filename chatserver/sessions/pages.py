@@ -13,6 +13,7 @@ from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.sessions import service
 from chatserver.state import State
+from chatserver.users import request_identity
 from chatserver.web import errors, forms, templating
 
 
@@ -66,7 +67,7 @@ async def _plans_page(
         "checkout": state.config.checkout,
         "extended": extended,
         "quota": await state.database.run_system(sessions.session_quota, viewer.id) if viewer else None,
-        "a_day": state.config.free_sessions_per_day,
+        "free": await state.database.run_system(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],
         "error": error,
     }
     response = templating.render(request, "sessions/plans.html", context, error.status if error else 200)
@@ -99,10 +100,14 @@ async def buy(request: Request) -> Response:
 
 async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> sessions.Session:
     viewer, state = require_viewer(request), _state(request)
-    run, checkout = state.database.run_system, sessions.INSTANT
+    run, how = state.database.run_system, {"checkout": sessions.INSTANT, "network": _network(request)}
     if session_id:
-        return await run(sessions.extend, viewer.id, ids.parse(session_id), plan_id, checkout=checkout)
-    return await run(sessions.buy, viewer.id, plan_id, title, checkout=checkout)
+        return await run(sessions.extend, viewer.id, ids.parse(session_id), plan_id, **how)
+    return await run(sessions.buy, viewer.id, plan_id, title, **how)
+
+
+def _network(request: Request) -> str:
+    return sessions.network_of(request_identity.visitor(request), _state(request).secret_key)
 
 
 def _state(request: Request) -> State:

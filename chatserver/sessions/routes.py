@@ -8,6 +8,7 @@ from chatserver.database import Transaction
 from chatserver.generations import cancellation
 from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session
+from chatserver.users import request_identity
 from chatserver.web.hosts import link_origin
 
 
@@ -74,14 +75,20 @@ class CreditsAnswer(Struct, frozen=True):
 
 async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer:
     sessions.require_instant(request.state.config.checkout)
-    buy, checkout = request.state.database.run_system, sessions.INSTANT
-    return SessionAnswer(await buy(sessions.buy, request.viewer.id, body.plan_id, body.title, checkout=checkout))
+    how = {"checkout": sessions.INSTANT, "network": _network(request)}
+    buy = request.state.database.run_system
+    return SessionAnswer(await buy(sessions.buy, request.viewer.id, body.plan_id, body.title, **how))
 
 
 async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer:
     sessions.require_instant(request.state.config.checkout)
-    extend, session_id, checkout = request.state.database.run_system, request.id("session_id"), sessions.INSTANT
-    return SessionAnswer(await extend(sessions.extend, request.viewer.id, session_id, body.plan_id, checkout=checkout))
+    how = {"checkout": sessions.INSTANT, "network": _network(request)}
+    extend, session_id = request.state.database.run_system, request.id("session_id")
+    return SessionAnswer(await extend(sessions.extend, request.viewer.id, session_id, body.plan_id, **how))
+
+
+def _network(request: ApiRequest) -> str:
+    return sessions.network_of(request_identity.visitor(request.http), request.state.secret_key)
 
 
 async def list_sessions(request: ApiRequest) -> SessionsAnswer:

@@ -100,11 +100,22 @@ async def consume(tx: Transaction, limit: RateLimit, user_id: str | None = None)
 
 async def refusal(tx: Transaction, limit: RateLimit, user_id: str | None) -> ChatserverError:
     """The error of a limit that is reached."""
-    most = limit.most(tx.limits)
-    left = await tx.fetch_value("rate_limits.wait", user_id=user_id, kind=limit.kind, most=most, seconds=limit.seconds)
-    wait = max(left or 0.0, SHORTEST_WAIT)
+    most, wait = limit.most(tx.limits), await seconds_until_next(tx, limit, user_id)
     message = limit.message.format(most=most, wait=filters.duration(ceil(wait)))
     return limit.error(message, retry_after=wait)
+
+
+async def seconds_until_next(tx: Transaction, limit: RateLimit, user_id: str | None) -> float:
+    """Seconds until a limit that is reached allows it again."""
+    most = limit.most(tx.limits)
+    left = await tx.fetch_value("rate_limits.wait", user_id=user_id, kind=limit.kind, most=most, seconds=limit.seconds)
+    return max(left or 0.0, SHORTEST_WAIT)
+
+
+async def used(tx: Transaction, limit: RateLimit, user_id: str) -> int:
+    """How often a user has done it within the window."""
+    counted: int = await tx.fetch_value("rate_limits.used", user_id=user_id, kind=limit.kind, seconds=limit.seconds)
+    return counted
 
 
 async def sweep(tx: Transaction) -> None:

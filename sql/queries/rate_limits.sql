@@ -15,6 +15,12 @@ RETURNING true;
 SELECT extract(epoch FROM times[cardinality(times) + 1 - :most::integer] - clock_timestamp())::float8 + :seconds::float8
   FROM budgets WHERE user_id = coalesce(:user_id::uuid, app_user_id()) AND kind = :kind;
 
+-- name: used
+-- How often the action was done within the window.
+SELECT count(*) FROM budgets b CROSS JOIN LATERAL unnest(b.times) AS t (at)
+ WHERE b.user_id = coalesce(:user_id::uuid, app_user_id()) AND b.kind = :kind
+   AND t.at > clock_timestamp() - make_interval(secs => :seconds::float8);
+
 -- name: sweep
 -- Deletes rows that nobody used for a day: no window is longer.
 DELETE FROM budgets WHERE coalesce(times[cardinality(times)], '-infinity') < now() - interval '1 day';

@@ -7,6 +7,7 @@ import asyncio
 import math
 import uuid
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -231,19 +232,19 @@ async def asker(product, installation):
     await opened.client.close()
 
 
-async def calls(installation, asker, route, counted):
-    """One call: None where it was done, else what was told."""
+async def calls(installation, asker, route, counted, extra=MappingProxyType({})):
+    """One call, with `extra` headers: None where it was done, else what was told."""
     method, path = installation.fill(route).split(" ", 1)
     body = installation.fill(counted.body)
     if path.startswith("/api/"):
-        headers = {"Authorization": f"Bearer {installation.ada.token}"}
+        headers = {"Authorization": f"Bearer {installation.ada.token}", **extra}
         async with (
             aiohttp.ClientSession(installation.ada.product.url) as client,
             client.request(method, path, json=body, headers=headers) as answer,
         ):
             return await _told(answer)
     form = None if method == "GET" else {**body, "csrf_token": asker.csrf}
-    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json", **extra}
     async with asker.client.request(method, path, data=form, headers=headers, allow_redirects=False) as answer:
         return await _told(answer)
 
@@ -274,6 +275,19 @@ async def test_every_route_that_changes_something_is_held_to_the_budget_of_its_p
     if told.code:
         assert told.code == CODES.get(counted.kind, "rate-limited")
         assert told.header == math.ceil(told.retry_after), "never rounded down"
+
+
+@pytest.mark.parametrize("route", sorted(route for route in ROUTES if ROUTES[route].kind == "free-sessions"))
+async def test_every_way_to_a_free_session_is_held_to_the_limit_of_its_address(installation, asker, route):
+    behind_a_proxy = {"Via": "1.1 proxy"}
+    await run_sql(installation.database, "DELETE FROM free_session_networks")
+    assert await calls(installation, asker, route, ROUTES[route], behind_a_proxy) is None
+    await run_sql(installation.database, "UPDATE free_session_networks SET times = array_fill(now(), ARRAY[100])")
+    told = await calls(installation, asker, route, ROUTES[route], behind_a_proxy)
+    assert told is not None, "it was done beyond the limit"
+    assert (told.status, told.header is not None and told.header > 86_000) == (429, True)
+    assert told.code in {"", "free-sessions-used-up"}
+    assert await calls(installation, asker, route, ROUTES[route]) is None, "the operator's own machine has none"
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"prompt.improve"}))

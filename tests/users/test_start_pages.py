@@ -160,6 +160,23 @@ async def test_junk_starts_nothing(server):
     assert (await browser.post("/start", {**form, "csrf_token": ""})).status == 403
 
 
+async def test_the_first_session_counts_for_its_address_and_who_comes_too_late_has_an_account_and_reads_why(
+    database, limited
+):
+    few = await limited(free_sessions_per_address_per_day=1)
+    async with serve(few) as strict:
+        emails = [email(), email()]
+        at_home = {"X-Forwarded-For": "192.0.2.77"}
+        first, second = await strict.browser(**at_home), await strict.browser(**at_home)
+        await started(first, await presses_make_it(first), email=emails[0], password=PASSWORD)
+        late = await started(second, await presses_make_it(second), email=emails[1], password=PASSWORD)
+        assert [len(await bought(database, each)) for each in emails] == [1, 0]
+        assert late == "/plans"
+        page = " ".join((await second.visit("/plans")).text.split())
+        assert "one network address may have in a day (1)" in page
+        assert "0 of 1 free sessions and extensions left today for everybody at your network address." in page
+
+
 async def test_where_the_operator_grants_sessions_the_account_is_made_and_the_plans_say_so(database):
     async with serve(database, checkout=("manual",)) as manual:
         browser, address = await manual.browser(), email()

@@ -130,6 +130,20 @@ async def test_the_plans_page_says_how_many_sessions_one_may_have_and_why_there_
         assert "Start Flash" in text, "the page stays, to choose from later"
 
 
+async def test_the_plans_page_says_how_many_free_sessions_are_left(database: Database, limited: Any) -> None:
+    few = await limited(free_sessions_per_day=2)
+    async with site(few) as strict:
+        ada = await make_user(database)
+        await fill(strict, "/plans", "/sessions", ada, plan_id="flash")
+        assert "1 of 2 free sessions and extensions left today." in (await visit(strict, "/plans", ada))[1]
+        await fill(strict, "/plans", "/sessions", ada, plan_id="flash")
+        status, text = await fill(strict, "/plans", "/sessions", ada, plan_id="flash")
+        assert status == 429
+        assert "0 of 2 free sessions and extensions left today. The next one is there in 24 h." in " ".join(
+            text.split()
+        )
+
+
 async def test_where_the_operator_grants_nothing_is_sold(database: Database) -> None:
     ada = await make_user(database)
     async with site(database, checkout=("manual",)) as manual:

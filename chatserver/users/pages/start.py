@@ -20,6 +20,7 @@ from chatserver.generations.session_start import StartOrder
 from chatserver.identity.viewer import Viewer, current_viewer
 from chatserver.plans.models import Plan
 from chatserver.state import State
+from chatserver.users import request_identity
 from chatserver.users.pages import visitor_forms
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
@@ -66,9 +67,13 @@ async def _start_for_visitor(request: Request, form: Form) -> Response:
     try:
         order = await _order(request, form)
         signed_in = await visitor_forms.sign_up_or_in(request, form, has_account=_has_account(request, form))
-        response = await _carry_out(request, signed_in.user.id, order)
     except ChatserverError as error:
         return await _page(request, form_pages.refuse(form, error), error)
+    try:
+        response = await _carry_out(request, signed_in.user.id, order)
+    except ChatserverError as error:
+        # The account is made: the page of plans says why there is no session yet, and the browser keeps the prompt.
+        response = forms.redirect(request, OTHERWISE, notice=error.message, kind="problem")
     return visitor_forms.remember(request, response, signed_in)
 
 
@@ -96,7 +101,10 @@ async def _carry_out(request: Request, user_id: str, order: StartOrder) -> Respo
     if sessions.INSTANT not in state.config.checkout:
         return forms.redirect(request, OTHERWISE)
     choices = model_choices(state.providers)
-    session = await session_start.start(state.database, user_id, order, choices, checkout=sessions.INSTANT)
+    network = sessions.network_of(request_identity.visitor(request), state.secret_key)
+    session = await session_start.start(
+        state.database, user_id, order, choices, checkout=sessions.INSTANT, network=network
+    )
     return forms.redirect(request, f"/sessions/{session.id}")
 
 
