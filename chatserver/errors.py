@@ -9,6 +9,7 @@
     ├── NotAllowed                  not-allowed          403
     │   ├── PlanTooSmall            plan-too-small       403
     │   ├── GuestsMayNot            guests-may-not       403
+    │   ├── PromptNotAllowed        prompt-not-allowed   403
     │   └── SignUpClosed            sign-up-closed       403
     ├── NotFound                    not-found            404
     ├── Conflict                    conflict             409
@@ -124,6 +125,12 @@ class GuestsMayNot(NotAllowed):
     """The owner of this session has not allowed guests to generate."""
 
     code = "guests-may-not"
+
+
+class PromptNotAllowed(NotAllowed):
+    """The operator of this site does not allow this prompt. No credit was used; please put it in other words."""
+
+    code = "prompt-not-allowed"
 
 
 class SignUpClosed(NotAllowed):

@@ -27,6 +27,7 @@ SECTIONS = (
     Section("/admin/money", "Money", "coin"),
     Section("/admin/people", "People", "users"),
     Section("/admin/plans", "Plans", "ticket"),
+    Section("/admin/rules", "Prompt rules", "sliders"),
     Section("/admin/announcements", "Announcements", "bell"),
     Section("/admin/audit", "Audit log", "lock"),
 )

@@ -12,6 +12,8 @@ from chatserver import sessions
 from chatserver.database import Database, Transaction
 from chatserver.errors import NotAllowed, ProviderError
 from chatserver.generations.requests import PROMPT_LENGTH
+from chatserver.moderation import rules
+from chatserver.moderation.rules import PromptTexts
 from chatserver.providers.base import ChatChunk, ChatProvider, ChatRequest, Retracted, TextDelta, Turn, Usage
 from chatserver.providers.redaction import log_fields
 from chatserver.realtime.ports import Caller
@@ -43,12 +45,14 @@ class ImprovedPrompt(Struct, frozen=True):
 async def improve(database: Database, chat: ChatProvider, caller: Caller, command: ImprovePrompt) -> ImprovedPrompt:
     """The prompt as the plan's model would have it. NotAllowed where there is only the built-in guide.
 
+    PromptNotAllowed where a rule of the operator's refuses the prompt, or what the model has made of it.
+
     It may take as long as an answer of the assistant may (the settings CHAT_…): a local model may have to be loaded first.
     """
     if not chat.is_model:
         raise NotAllowed("No language model is set up here, so prompts cannot be improved.")
     prompt = paragraphs("prompt", command.prompt, PROMPT_LENGTH)
-    membership = await database.run_as(caller.viewer.id, _begin, caller.session_id)
+    membership = await database.run_as(caller.viewer.id, _begin, caller.session_id, prompt)
     request = ChatRequest(
         turns=(Turn("system", INSTRUCTIONS), Turn("user", prompt)), model=membership.chat_model or None
     )
@@ -58,7 +62,9 @@ async def improve(database: Database, chat: ChatProvider, caller: Caller, comman
         _log(chat, caller, request, error)
         raise
     await database.run_system(_count, caller.session_id, usage)
-    return ImprovedPrompt(_bare(words) or prompt)
+    improved = _bare(words) or prompt
+    await database.run_as(caller.viewer.id, rules.require_allowed, membership.plan_id, PromptTexts(prompt=improved))
+    return ImprovedPrompt(improved)
 
 
 def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: ProviderError) -> None:
@@ -73,8 +79,9 @@ def _log(chat: ChatProvider, caller: Caller, request: ChatRequest, error: Provid
     )
 
 
-async def _begin(tx: Transaction, session_id: str) -> Membership:
+async def _begin(tx: Transaction, session_id: str, prompt: str) -> Membership:
     membership = await sessions.active_membership(tx, session_id)
+    await rules.require_allowed(tx, membership.plan_id, PromptTexts(prompt=prompt))
     await rate_limits.consume(tx, rate_limits.IMPROVED_PROMPTS, membership.user_id)
     return membership
 

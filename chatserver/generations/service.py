@@ -26,6 +26,7 @@ from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, che
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
 from chatserver.messages.requests import check_client_id, digest
+from chatserver.moderation import rules
 from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
@@ -49,7 +50,9 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
     repeated = await messages.find_repeated(tx, membership, request.client_id, digest(request), rate_limits.PICTURES)
     if repeated is not None:
         return repeated
-    recipes = await _in_style(tx, check(request, membership))
+    recipes = check(request, membership)
+    await _require_allowed(tx, membership, recipes[0])
+    recipes = await _in_style(tx, recipes)
     choice = _choice(choices, recipes[0].change or request.kind)
     await _check_source(tx, session_id, recipes[0].source_asset_id)
     await _require_place(tx, membership, len(recipes))
@@ -94,6 +97,7 @@ async def _add_version(
     tx: Transaction, membership: Membership, row: Row, recipe: Recipe, choice: ModelChoice
 ) -> list[str]:
     """Stores a waiting version of the generation `row`, for a credit. The caller holds the locks."""
+    await _require_allowed(tx, membership, recipe)
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
@@ -226,6 +230,12 @@ async def _creator_membership(tx: Transaction, session_id: str) -> Membership:
     if not membership.is_owner and not membership.guests_may_generate:
         raise GuestsMayNot
     return membership
+
+
+async def _require_allowed(tx: Transaction, membership: Membership, recipe: Recipe) -> None:
+    """Raises PromptNotAllowed where a rule of the operator's refuses what the person wrote."""
+    texts = rules.PromptTexts(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, style=recipe.style)
+    await rules.require_allowed(tx, membership.plan_id, texts)
 
 
 async def _require_place(tx: Transaction, membership: Membership, count: int) -> None:

@@ -1,6 +1,6 @@
 """The operator's pages, each subject in a module of its own."""
 
-from chatserver.admin.pages import announcements, audit, figures, money, overview, people, plans, work
+from chatserver.admin.pages import announcements, audit, figures, money, overview, people, plans, rules, work
 
 PAGES = [
     *overview.PAGES,
@@ -9,6 +9,7 @@ PAGES = [
     *money.PAGES,
     *people.PAGES,
     *plans.PAGES,
+    *rules.PAGES,
     *announcements.PAGES,
     *audit.PAGES,
 ]

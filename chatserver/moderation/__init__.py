@@ -1,0 +1,1 @@
+"""What may be made and shown here, as the operator decides."""
