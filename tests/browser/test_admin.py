@@ -11,7 +11,7 @@ from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/admin", "/admin/work", "/admin/plans/pro", "/admin/audit")
+PAGES = ("/admin", "/admin/work", "/admin/plans/pro", "/admin/audit", "/admin/rules")
 
 
 @pytest.fixture(scope="module")
