@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 async def delete_account(database: Database, viewer_id: str, password: str, visitor: Visitor) -> None:
     """Deletes the viewer's account, confirmed by the password, if it has one: Invalid where it is wrong, RateLimited for
-    guessing."""
+    guessing, Conflict for the only admin."""
     if not (await database.run_system(users.get, viewer_id)).is_by_name:
         await authentication.check_own_password(database, viewer_id, password, visitor)
     await database.run_system(close_account, viewer_id)
@@ -35,9 +35,12 @@ async def delete_account(database: Database, viewer_id: str, password: str, visi
 async def close_account(tx: Transaction, user_id: str) -> None:
     """Removes a user's name, address, password, sign-ins and tokens, and hands over everything the user had for removal.
 
-    NotSignedIn where there is no such account. Needs the worker role.
+    NotSignedIn where there is no such account, Conflict for the only admin. Needs the worker role.
     """
     await _give_up(tx, user_id)
+    if (await users.get(tx, user_id)).role == "admin":
+        # After credits, generations and sessions, as everywhere: whoever creates something refers to the row of the user.
+        await users.require_another_admin(tx, user_id)
     await users.close(tx, user_id, FORMER_MEMBER)
     log.info("user.deleted", user_id=user_id)
 

@@ -1,6 +1,6 @@
 """Users: accounts, passwords, sign-ins, API tokens. `authentication` checks passwords, `request_identity` credentials."""
 
-from chatserver.users.admin import ban, find, list_users, lock_admins, set_role, unban
+from chatserver.users.admin import ban, find, list_users, lock_admins, require_another_admin, set_role, unban
 from chatserver.users.api_tokens import create_token, list_tokens, revoke_token, revoke_tokens
 from chatserver.users.authentication import (
     Registration,
@@ -76,6 +76,7 @@ __all__ = [
     "preferences",
     "remove",
     "rename",
+    "require_another_admin",
     "reset_password",
     "revoke_token",
     "revoke_tokens",

@@ -30,7 +30,8 @@ async def lock_admins(tx: Transaction) -> list[str]:
     return [row["id"] for row in await tx.fetch_all("users.lock_admins")]
 
 
-async def _require_another_admin(tx: Transaction, user_id: str) -> None:
+async def require_another_admin(tx: Transaction, user_id: str) -> None:
+    """Raises Conflict for the only active admin. The admins stay locked, so that of two who go at once one stays."""
     if await lock_admins(tx) == [user_id]:
         raise Conflict("This is the only admin. Make somebody else an admin first.")
 
@@ -38,7 +39,7 @@ async def _require_another_admin(tx: Transaction, user_id: str) -> None:
 async def set_role(tx: Transaction, user_id: str, role: Role) -> None:
     """Makes a user an admin or a member; NotFound where there is no such account, Conflict for the last admin."""
     if role == "member":
-        await _require_another_admin(tx, user_id)
+        await require_another_admin(tx, user_id)
     if await tx.fetch_value("users.set_role", id=user_id, role=role) is None:
         raise NotFound
     log.warning("user.role_changed", user_id=user_id, role=role)
@@ -49,7 +50,7 @@ async def ban(tx: Transaction, user_id: str) -> None:
 
     NotFound where there is no such account, Conflict for the last admin.
     """
-    await _require_another_admin(tx, user_id)
+    await require_another_admin(tx, user_id)
     if await tx.fetch_value("users.set_status", id=user_id, status="banned") is None:
         raise NotFound
     # Announced before the ended sign-ins: a socket closes with the first reason that it gets.

@@ -1,12 +1,13 @@
 """Deleting an account, and exporting its data."""
 
+import asyncio
 import json
 import uuid
 
 import pytest
 
 from chatserver import users
-from chatserver.errors import BadCredentials, Invalid, NotSignedIn
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotSignedIn
 from chatserver.privacy import erasure, export
 from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
@@ -104,6 +105,20 @@ class SessionRows:
 
 async def delete_account(database, user):
     await erasure.delete_account(database, user.id, PASSWORD, new_visitor())
+
+
+async def test_the_only_admin_stays_and_of_two_who_leave_at_once_one_stays(database):
+    await run_sql(database, "UPDATE users SET role = 'member'")
+    ada, grace = await member(database, "Ada"), await member(database, "Grace")
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    with pytest.raises(Conflict, match="only admin"):
+        await delete_account(database, grace)
+    assert (await database.run_system(users.get, grace.id)).name == grace.name
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", ada.id)
+    both = [delete_account(database, each) for each in (ada, grace)]
+    outcomes = await asyncio.gather(*both, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == ["Conflict", "NoneType"]
+    assert len(await database.run_system(users.lock_admins)) == 1
 
 
 async def sweep_files(database, *people):
