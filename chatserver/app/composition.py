@@ -73,6 +73,7 @@ from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import SocketLimits
+from chatserver.reports.events import ReportMade
 from chatserver.runtime import gc_tuning, loop_lag, paths
 from chatserver.sessions import commands as session_commands
 from chatserver.sessions import pages as session_pages
@@ -109,6 +110,7 @@ BROKER_EVENTS = (
     FavoritesChanged,
     JobsWaiting,
     OperatorActed,
+    ReportMade,
 )
 # The pause before a background task that failed is started again.
 RESTART_SECONDS = 2.0

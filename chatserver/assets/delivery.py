@@ -19,6 +19,7 @@ from chatserver.assets.disposition import content_disposition
 from chatserver.assets.keys import FORMATS, PREVIEW_SIDES, content_type_of, download_key, preview_key, shared_key
 from chatserver.assets.models import StoredFile
 from chatserver.assets.ranges import Part, matches, part_of
+from chatserver.assets.streams import WhileOpen
 from chatserver.database import Database
 from chatserver.errors import StorageError
 from chatserver.imaging.processor import ImageProcessor
@@ -26,8 +27,12 @@ from chatserver.imaging.protocol import Provenance
 from chatserver.provenance.sealer import Sealer
 from chatserver.storage.base import Storage
 
-# Seconds that a presigned address is valid: long enough for a slow client to begin.
-PRESIGN_SECONDS = 300
+# Seconds that a presigned address is valid, in which a browser has to begin: a bucket does not know what an operator has
+# hidden, which is gone within five seconds.
+PRESIGN_SECONDS = 4
+# Files of so many bytes are sent in one go; during larger ones it is looked so often whether they may be sent on.
+_WATCHED_BYTES = 262_144
+_CHECK_SECONDS = 2.0
 # The value of PICTURE_MARK that names every plan.
 ALL_PLANS = "all"
 # Types that a browser may show; all others are only downloaded.
@@ -180,8 +185,13 @@ async def deliver(
     size = await size_of(parts, file, version)
     if request.method == "HEAD":
         return _empty(200, version, sent | {"Content-Length": str(size)})
-    redirect = await _redirect(parts.storage, version, sent) if presign else None
-    return redirect or await _send(request, parts.storage, version, size, sent)
+    # Players ask the address to which they were led once more when somebody jumps ahead, and that is valid no longer.
+    is_watched = file.kind == "video" and "download" not in request.query_params
+    redirect = await _redirect(parts.storage, version, sent) if presign and not is_watched else None
+    if redirect is not None:
+        return redirect
+    response = await _send(request, parts.storage, version, size, sent)
+    return _while_stored(response, parts.database, file, size)
 
 
 async def size_of(parts: FileParts, file: StoredFile, version: Version) -> int:
@@ -207,6 +217,13 @@ def bytes_missing(key: str) -> StorageError:
     """The error of a file whose row is there and whose bytes are not, which is logged."""
     log.error("asset.bytes_missing", key=key)
     return StorageError("This file's bytes are missing from the file store.")
+
+
+def _while_stored(response: Response, database: Database, file: StoredFile, size: int) -> Response:
+    """The response, cut when the file is hidden or deleted while it is sent."""
+    if size <= _WATCHED_BYTES:
+        return response
+    return WhileOpen(response, lambda: database.run_system(assets.is_stored, file.id), _CHECK_SECONDS)
 
 
 def _disposition(request: Request, version: Version) -> str:

@@ -105,6 +105,45 @@ async def favorite(tx: Transaction, asset_id: str, on: bool) -> None:
     await favorites.mark(tx, [asset_id], on)
 
 
+async def find_for_operator(tx: Transaction, asset_id: str) -> StoredFile:
+    """One file also while it is hidden; NotFound where it is gone. Needs the worker role."""
+    row = await tx.fetch_one("assets.find_hidden_too", asset_id=asset_id)
+    if row is None:
+        raise NotFound
+    return StoredFile.from_row(row)
+
+
+async def is_stored(tx: Transaction, asset_id: str) -> bool:
+    """Whether a file is there for people to see. Needs the worker role."""
+    stored: bool = await tx.fetch_value("assets.is_stored", asset_id=asset_id)
+    return stored
+
+
+async def hide(tx: Transaction, asset_id: str) -> None:
+    """Takes a file away from everybody, with its places and marks, until `unhide`. Conflict where it is not shown.
+
+    Needs the worker role, as all of these.
+    """
+    if await tx.fetch_value("assets.hide", asset_id=asset_id, hidden_with=None) is None:
+        raise Conflict("This is hidden already, or was deleted meanwhile.")
+
+
+async def unhide(tx: Transaction, asset_id: str) -> None:
+    """Shows a hidden file again where it was. Conflict where it is not hidden."""
+    if await tx.fetch_value("assets.unhide", asset_id=asset_id) is None:
+        raise Conflict("This is not hidden, or was deleted meanwhile.")
+
+
+async def hide_of_message(tx: Transaction, message_id: str) -> list[str]:
+    """Hides the files of a message with it; the ids of their generations."""
+    return [row["generation_id"] for row in await tx.fetch_all("assets.hide_of_message", message_id=message_id)]
+
+
+async def unhide_of_message(tx: Transaction, message_id: str) -> list[str]:
+    """Shows the files again that were hidden with a message; the ids of their generations."""
+    return [row["generation_id"] for row in await tx.fetch_all("assets.unhide_with", message_id=message_id)]
+
+
 async def delete_of_generations(tx: Transaction, generation_ids: Sequence[str]) -> None:
     """Hands the files of these generations to the sweeper. Needs the worker role."""
     await tx.execute("assets.delete_of_generations", generation_ids=list(generation_ids))

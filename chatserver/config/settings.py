@@ -224,6 +224,11 @@ class Config:
     image_protocol: Literal["hf-bytes", "openai-images"] = _setting(
         "hf-bytes", "What the server at IMAGE_BASE_URL speaks."
     )
+    report_hours: tuple[str, ...] = _setting(
+        ("sexual=24", "violence=24", "hate=24", "illegal=4", "spam=72", "other=72"),
+        "Hours within which a report is to be decided, by its kind: kind=hours with commas between; kinds that are not "
+        "named keep their default.",
+    )
     picture_mark: tuple[str, ...] = _setting(
         (),
         "Whose downloaded pictures carry a visible mark (AI-generated): ids of plans with commas between, or all; empty for "
@@ -306,6 +311,11 @@ class Config:
         return self.origin.startswith("https://")
 
     @property
+    def hours_by_report_kind(self) -> dict[str, int]:
+        """Hours within which a report of each kind is to be decided."""
+        return _report_hours(self)
+
+    @property
     def provider_order(self) -> tuple[str, ...]:
         """PROVIDERS, or its default. A paid picture never becomes a sketch unless the operator says so."""
         if self.providers:
@@ -334,6 +344,8 @@ def variables() -> dict[str, tuple[str, ...]]:
     return {field.name.upper(): values.names(field) for field in dataclasses.fields(Config)}
 
 
+# A year.
+_MOST_REPORT_HOURS = 8760
 # User and password in the URL of any setting.
 _USER_INFO = re.compile(r"//[^/@\s]+@")
 
@@ -374,7 +386,28 @@ _CHECKOUTS = ("instant", "manual")
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 
 
+def _report_hours(config: Config) -> dict[str, int]:
+    """REPORT_HOURS by kind. Raises ConfigurationError."""
+    hours = dict(_parse_hours(part) for part in Config.report_hours)
+    for part in config.report_hours:
+        kind, number = _parse_hours(part)
+        if kind not in hours:
+            raise ConfigurationError(f"REPORT_HOURS names {values.shown(kind)}; kinds are: {', '.join(hours)}.")
+        hours[kind] = number
+    return hours
+
+
+def _parse_hours(part: str) -> tuple[str, int]:
+    kind, _, number = part.partition("=")
+    if not (number.isascii() and number.isdigit() and len(number) <= 4 and 1 <= int(number) <= _MOST_REPORT_HOURS):
+        raise ConfigurationError(
+            f"REPORT_HOURS has {values.shown(part)}; it must be kind=hours, with hours from 1 to {_MOST_REPORT_HOURS}."
+        )
+    return kind.strip(), int(number)
+
+
 def _check(config: Config) -> None:
+    _report_hours(config)
     # Checked here, since the port of the command line is not parsed by `values`.
     if config.port < 0:
         raise ConfigurationError(f"PORT is {config.port}; it must be at least 0.")

@@ -75,7 +75,8 @@ class Generation(Struct, frozen=True, kw_only=True):
 
     `change` says what is done to the picture `source_asset_id`, of which a variation may change the share `strength`.
     `enlargement` says how a larger version of a picture came about. `style_before`, `style_after` and
-    `style_without` are the words that its style puts around the prompt, and leaves out.
+    `style_without` are the words that its style puts around the prompt, and leaves out. `withheld` is the reason for
+    which the operator has hidden its file: there is none then.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Generation(Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     parent_id: str | None
     assets: tuple[Asset, ...]
+    withheld: str | None = None
 
     @property
     def sent_prompt(self) -> str:

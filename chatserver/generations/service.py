@@ -76,8 +76,7 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, membership.session_id, row["kind"])
-    if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
-        raise NotFound  # deleted while we waited
+    await _lock_shown(tx, generation_id)
     if row["source_asset_id"] and await _source(tx, membership.session_id, row["source_asset_id"]) is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
     await sessions.lock(tx, membership.session_id)
@@ -120,8 +119,7 @@ async def enlarge(tx: Transaction, generation_id: str, side: int, choices: Model
         raise Conflict("Only a finished picture can be made larger.")
     width, height = larger_size(row["width"], row["height"], side, membership)
     await credits.lock(tx, membership.session_id, "image")
-    if await tx.fetch_one("generations.lock", generation_id=generation_id) is None:
-        raise NotFound  # deleted while we waited
+    await _lock_shown(tx, generation_id)
     asset = await tx.fetch_one("generations.picture_of", generation_id=generation_id)
     if asset is None:
         raise NotFound
@@ -265,6 +263,16 @@ async def _find(tx: Transaction, generation_id: str) -> Row:
     if row is None:
         raise NotFound
     return row
+
+
+async def _lock_shown(tx: Transaction, generation_id: str) -> None:
+    """Locks a generation of which another version is asked for; Conflict where the operator has hidden it."""
+    row = await tx.fetch_one("generations.lock", generation_id=generation_id)
+    if row is None:
+        raise NotFound  # deleted while we waited
+    message = await tx.fetch_one("messages.find", message_id=row["message_id"])
+    if row["withheld"] is not None or (message is not None and message["withheld"] is not None):
+        raise Conflict("The operator has hidden this.")
 
 
 async def _in_style(tx: Transaction, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:

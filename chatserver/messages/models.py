@@ -62,6 +62,8 @@ class Message(Struct, frozen=True, kw_only=True):
 
     `version` of `versions` says which one of several this is; they share the `place` of the first, whose id `replaces` is,
     and all but one are `hidden`. Without one of another's, a message's place is its id.
+
+    `withheld` is the reason for which the operator has hidden it: it has no text and no generations then.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Message(Struct, frozen=True, kw_only=True):
     version: int = 1
     versions: int = 1
     hidden: bool = False
+    withheld: str | None = None
 
     @property
     def tail(self) -> str:
@@ -141,7 +144,7 @@ class Message(Struct, frozen=True, kw_only=True):
             html=row["html"],
             status=row["status"],
             created_at=row["created_at"],
-            generations=() if row["status"] == "deleted" else tuple(generations),
+            generations=() if row["status"] == "deleted" or row["withheld"] else tuple(generations),
             reply_to=row["reply_to"],
             closed=row["closed"],
             open=row["open_html"],
@@ -150,6 +153,7 @@ class Message(Struct, frozen=True, kw_only=True):
             version=row["version"],
             versions=row["versions"],
             hidden=row["hidden"],
+            withheld=None if row["status"] == "deleted" else row["withheld"],
         )
 
     @classmethod

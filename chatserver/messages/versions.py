@@ -112,14 +112,16 @@ async def _find(tx: Transaction, message_id: str, kind: str | None = None) -> Ro
         raise Conflict("There are no versions of such a message.")
     if row["status"] == "deleted":
         raise Conflict("This message was deleted.")
+    if row["withheld"] is not None and kind is not None:
+        raise Conflict("The operator has hidden this message.")
     return row
 
 
 async def _asked(tx: Transaction, reply: Row, membership: Membership) -> Row:
     """The message that a reply answers, where it is there and may be answered again."""
     asked = await tx.fetch_one("messages.find", message_id=reply["reply_to"])
-    if asked is None or asked["status"] == "deleted":
-        raise Conflict("The message that this answers was deleted.")
+    if asked is None or asked["status"] == "deleted" or asked["withheld"] is not None:
+        raise Conflict("The message that this answers was deleted or hidden.")
     if asked["user_id"] != membership.user_id and not membership.is_owner:
         raise NotAllowed("Only who was answered, or the owner of the session, may have it answered again.")
     return asked

@@ -12,6 +12,7 @@ from chatserver.albums import service as albums
 from chatserver.assets import service as assets
 from chatserver.database import Database, Transaction
 from chatserver.generations import cancellation
+from chatserver.reports import service as reports
 from chatserver.sharing import service as sharing
 from chatserver.statistics import service as statistics
 from chatserver.users import authentication
@@ -55,6 +56,7 @@ async def _give_up(tx: Transaction, user_id: str) -> None:
     await sharing.delete_of_user(tx, user_id)
     await albums.delete_of_user(tx, user_id)
     await statistics.forget_user(tx, user_id)
+    await reports.forget_user(tx, user_id)
     await sessions.delete_of_user(tx, user_id)
 
 

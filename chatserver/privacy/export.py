@@ -12,6 +12,7 @@ from chatserver.assets import favorites
 from chatserver.audit import service as audit
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
+from chatserver.reports import service as reports
 from chatserver.sharing import service as sharing
 from chatserver.users import rate_limits
 
@@ -29,6 +30,8 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "shares": sharing.export_page,
     "purchases": sessions.export_purchases_page,
     "readings": audit.export_page,
+    "reports": reports.export_reports_page,
+    "decisions": reports.export_decisions_page,
 }
 
 

@@ -89,6 +89,34 @@ DELETE FROM favorites WHERE user_id = :user_id;
 SELECT asset_id AS id, created_at FROM favorites WHERE user_id = :user_id AND asset_id > :after
  ORDER BY asset_id LIMIT :limit;
 
+-- name: hide
+-- Hides a stored file, with a message where one is given; no row where it is not stored. An upload may be sent again.
+UPDATE assets SET status = 'hidden', hidden_with = :hidden_with, client_id = NULL
+ WHERE id = :asset_id AND status = 'stored' RETURNING id;
+
+-- name: hide_of_message
+-- Hides the stored files of a message with it.
+UPDATE assets a SET status = 'hidden', hidden_with = :message_id
+  FROM generations g WHERE g.id = a.generation_id AND g.message_id = :message_id AND a.status = 'stored'
+RETURNING a.id, a.generation_id;
+
+-- name: unhide
+-- Shows a hidden file again; no row where it is not hidden.
+UPDATE assets SET status = 'stored', hidden_with = NULL WHERE id = :asset_id AND status = 'hidden' RETURNING id;
+
+-- name: unhide_with
+-- Shows again what was hidden with a message.
+UPDATE assets SET status = 'stored', hidden_with = NULL WHERE hidden_with = :message_id AND status = 'hidden'
+RETURNING id, generation_id;
+
+-- name: find_hidden_too
+-- One file as an operator sees it, also while it is hidden.
+SELECT * FROM assets WHERE id = :asset_id AND status IN ('stored', 'hidden');
+
+-- name: is_stored
+-- Whether a file is there for people to see.
+SELECT EXISTS (SELECT FROM assets WHERE id = :asset_id AND status = 'stored');
+
 -- name: abandon
 -- Staged rows whose attempt can no longer succeed.
 UPDATE assets SET status = 'deleted'
@@ -108,11 +136,11 @@ SELECT storage_key FROM assets WHERE storage_key = ANY(:keys::text[]);
 
 -- name: owners
 -- The users who have stored files.
-SELECT DISTINCT user_id FROM assets WHERE status = 'stored' ORDER BY user_id;
+SELECT DISTINCT user_id FROM assets WHERE status IN ('stored', 'hidden') ORDER BY user_id;
 
 -- name: of_owner
 -- One user's stored files, to be compared with the objects in the storage.
-SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AND status = 'stored';
+SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AND status IN ('stored', 'hidden');
 
 -- name: delete_of_generations
 -- Marks the files of these generations for the sweeper; their rows keep only the storage keys.
@@ -138,8 +166,8 @@ UPDATE assets
 
 -- name: export
 -- A page of a user's files, for the export.
-SELECT id, session_id, generation_id, origin, kind, content_type, width, height, bytes, sha256, filename, created_at
-  FROM assets WHERE user_id = :user_id AND status = 'stored' AND id > :after ORDER BY id LIMIT :limit;
+SELECT id, session_id, generation_id, origin, kind, status = 'hidden' AS hidden, content_type, width, height, bytes, sha256, filename, created_at
+  FROM assets WHERE user_id = :user_id AND status IN ('stored', 'hidden') AND id > :after ORDER BY id LIMIT :limit;
 
 -- name: of_session
 -- A page of the pictures and clips of a session, the newest first.

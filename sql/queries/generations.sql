@@ -314,6 +314,35 @@ SELECT id FROM generations
    AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
  ORDER BY id FOR UPDATE;
 
+-- name: file_to_hide
+-- A file with the generation in whose place it stands, if it is there.
+SELECT generation_id, hidden_with, status FROM assets WHERE id = :asset_id AND status IN ('stored', 'hidden');
+
+-- name: withhold
+-- Says in place of a picture or clip that the operator has hidden it, and why.
+UPDATE generations SET withheld = :reason WHERE id = :generation_id RETURNING message_id;
+
+-- name: withhold_many
+-- The same for those that were hidden with a message.
+UPDATE generations SET withheld = :reason WHERE id = ANY(:generation_ids::uuid[]);
+
+-- name: keep_prompts
+-- Moves the prompts of a message that is being hidden out of its generations.
+WITH kept AS (
+  INSERT INTO withheld_prompts (generation_id, prompt, negative_prompt)
+  SELECT id, prompt, negative_prompt FROM generations WHERE message_id = :message_id
+)
+UPDATE generations SET prompt = '', negative_prompt = NULL WHERE message_id = :message_id;
+
+-- name: prompts_again
+-- Moves them back.
+WITH kept AS (
+  DELETE FROM withheld_prompts w USING generations g WHERE g.id = w.generation_id AND g.message_id = :message_id
+  RETURNING w.*
+)
+UPDATE generations g SET prompt = kept.prompt, negative_prompt = kept.negative_prompt
+  FROM kept WHERE g.id = kept.generation_id;
+
 -- name: of_message
 -- The generations of a message, locked in the order of their ids.
 SELECT id FROM generations WHERE message_id = :message_id ORDER BY id FOR UPDATE;
@@ -324,7 +353,9 @@ DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
 
 -- name: export
 -- A page of a user's generations, for the export.
-SELECT id, session_id, message_id, kind, status, prompt, negative_prompt, style, seed, width, height, steps, guidance,
-       source_asset_id, change, strength, enlargement, style_before, style_after,
-       style_without, model, provider, error_code, created_at, finished_at
-  FROM generations WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+SELECT g.id, g.session_id, g.message_id, g.kind, g.status, coalesce(w.prompt, g.prompt) AS prompt,
+       coalesce(w.negative_prompt, g.negative_prompt) AS negative_prompt, g.style, g.seed, g.width, g.height, g.steps,
+       g.guidance, g.source_asset_id, g.change, g.strength, g.enlargement, g.style_before, g.style_after, g.style_without,
+       g.model, g.provider, g.error_code, g.created_at, g.finished_at, g.withheld
+  FROM generations g LEFT JOIN withheld_prompts w ON w.generation_id = g.id
+ WHERE g.user_id = :user_id AND g.id > :after ORDER BY g.id LIMIT :limit;

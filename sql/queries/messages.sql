@@ -169,6 +169,31 @@ UPDATE messages
  WHERE reply_to = :message_id AND status = 'streaming'
 RETURNING id;
 
+-- Hidden by an operator: the words leave the row, so that nothing can show them, until the message is shown again.
+
+-- name: keep_words
+-- Keeps the words of a message that is to be hidden.
+INSERT INTO withheld_texts (message_id, text, html)
+SELECT id, text, html FROM messages WHERE id = :message_id;
+
+-- name: withhold
+-- Hides a message; a reply that is being written ends. No row where it is hidden or deleted already.
+UPDATE messages
+   SET withheld = :reason, text = '', html = '', closed = 0, open_html = '', stop_at = NULL, lease_until = NULL,
+       worker_id = NULL, asked_by = NULL, status = CASE WHEN status = 'streaming' THEN 'done' ELSE status END
+ WHERE id = :message_id AND withheld IS NULL AND status <> 'deleted'
+RETURNING id;
+
+-- name: show_again
+-- Shows a hidden message again; no row where it is not hidden.
+UPDATE messages m SET withheld = NULL, text = w.text, html = w.html
+  FROM withheld_texts w WHERE m.id = :message_id AND m.withheld IS NOT NULL AND m.status <> 'deleted' AND w.message_id = m.id
+RETURNING m.id;
+
+-- name: forget_words
+-- Forgets the words that were kept of a message.
+DELETE FROM withheld_texts WHERE message_id = :message_id;
+
 -- The assistant's replies are jobs: claimed under a lease, fenced by the attempt.
 
 -- name: lock_replies
@@ -287,5 +312,7 @@ UPDATE messages m
 
 -- name: export
 -- A page of a user's messages, for the export.
-SELECT id, session_id, kind, text, status, created_at, replaces, version, hidden
-  FROM messages WHERE user_id = :user_id AND id > :after ORDER BY id LIMIT :limit;
+SELECT m.id, m.session_id, m.kind, coalesce(w.text, m.text) AS text, m.status, m.created_at, m.replaces, m.version, m.hidden,
+       m.withheld
+  FROM messages m LEFT JOIN withheld_texts w ON w.message_id = m.id
+ WHERE m.user_id = :user_id AND m.id > :after ORDER BY m.id LIMIT :limit;

@@ -464,6 +464,8 @@ async def test_readers_are_sent_to_the_bucket_where_the_operator_wants_it(databa
     async with serving(database, store, storage_presign=True) as client:
         status, headers, body = await ask(client, film.download_url, session_files.ada)
         assert (status, body, headers["Cache-Control"]) == (307, b"", "no-store")
+        assert yarl.URL(headers["Location"]).query["X-Amz-Expires"] == "4", "what is hidden is gone within five seconds"
+        assert (await ask(client, film.url, session_files.ada))[::2] == (200, CLIP.data), "a player asks it again later"
         async with client.get(yarl.URL(headers["Location"], encoded=True), headers={"Range": "bytes=1-5"}) as answer:
             assert (answer.status, await answer.read()) == (206, CLIP.data[1:6])
             assert answer.headers["Content-Disposition"] == f'attachment; filename="{film.filename}"'

@@ -40,6 +40,8 @@ ROWS = {
                  VALUES ($1, $2, 'picture', 'Ada''s secrets', '\\x01', true, true, true, 'x')""",
     "share_assets": """(share_id, asset_id, position)
                        SELECT s.id, a.id, 1 FROM shares s, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
+    "reports": """(id, reporter_id, session_id, kind, target_kind, target_id, due_at)
+                  VALUES ($1, $2, $3, 'spam', 'picture', $1, now())""",
     "credit_entries": """(generation_id, session_id, kind, number, action)
                          SELECT $1, $3, 'image', 1, 'hold' FROM users WHERE id = $2""",
 }

@@ -26,11 +26,11 @@ from chatserver.assets.delivery import FileParts, Version
 from chatserver.assets.disposition import content_disposition
 from chatserver.assets.keys import FORMATS
 from chatserver.assets.models import StoredFile
+from chatserver.assets.streams import WhileOpen
 from chatserver.errors import BadBytes, ChatserverError, Invalid, NotFound, StorageError
 from chatserver.identity.viewer import current_viewer
 from chatserver.sharing import tokens, visits
 from chatserver.sharing.models import OpenShare
-from chatserver.sharing.streams import WhileOpen
 from chatserver.state import State
 from chatserver.users import passwords
 from chatserver.web import errors, form_pages, forms, templating

@@ -123,6 +123,8 @@ export class GenerationCard extends HTMLElement {
     else this.#showRetryTime()
     // Nothing of an attempt is left behind by its end, nor shown in the next one.
     if (this.#status !== "done" && (this.#status !== "rendering" || again)) this.#preview?.hide()
+    // Hidden by the operator.
+    if (before === "done" && !this.#link) bus.emit("picture-removed", this)
     if (before && before !== this.#status && this.ended) this.#announceEnd()
   }
 

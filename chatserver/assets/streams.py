@@ -1,4 +1,4 @@
-"""Responses that end while they are sent: what a share link gives is sent only for as long as the link is open."""
+"""Responses that end while they are sent: a share link's with the link, a file's when it is hidden or deleted."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,8 +20,10 @@ _CUT_SECONDS = 1.0
 class WhileOpen(Response):
     """Sends another response while `is_open`; then the connection is cut, whether or not the client was reading."""
 
-    def __init__(self, response: Response, is_open: Callable[[], Awaitable[bool]]) -> None:
-        self._response, self._is_open = response, is_open
+    def __init__(
+        self, response: Response, is_open: Callable[[], Awaitable[bool]], check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        self._response, self._is_open, self._check_seconds = response, is_open, check_seconds
         # Shared, so that a header that is set on this one is sent.
         self.status_code, self.raw_headers = response.status_code, response.raw_headers
 
@@ -41,7 +43,7 @@ class WhileOpen(Response):
 
     async def _wait_for_end(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self._check_seconds)
             if not await self._is_open():
                 return
 

@@ -1,0 +1,1 @@
+"""Reports of pictures and messages, and what operators decide on them."""
