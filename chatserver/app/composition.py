@@ -65,6 +65,7 @@ from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
+from chatserver.monitoring.alarms import AlarmWatch
 from chatserver.monitoring.processes import ProcessKind
 from chatserver.plans import routes as plan_routes
 from chatserver.provenance.sealer import open_sealer
@@ -201,6 +202,8 @@ async def running_worker(state: State) -> AsyncIterator[None]:
     fingerprinter = Fingerprinter(state.database, state.storage, state.pictures)
     jobs = (worker.run, assistant.run, fingerprinter.run, *cleanup)
     mail = (MailSender(state.database, state.config).run,) if state.config.smtp_url else ()
+    if state.config.alarm_email:
+        mail = (*mail, AlarmWatch(state.database, state.config, health.Health(state).check).run)
     try:
         async with _background_tasks(*jobs, *mail):
             yield

@@ -277,6 +277,14 @@ class Config:
         secret=True,
     )
     mail_from: str = _setting("", "The sender of e-mail, such as pictures@example.org; needed with SMTP_URL.")
+    alarm_email: str = _setting(
+        "",
+        "Who is told by e-mail of a provider that is closed after faults, of a database, broker or file store that does not "
+        "answer, and of work that waits too long; needs SMTP_URL.",
+    )
+    alarm_queue_minutes: int = _setting(
+        10, "How long the oldest picture may wait until ALARM_EMAIL is told.", minimum=1
+    )
     metrics_token: str = _setting(
         "",
         "Whoever sends it as `Authorization: Bearer …` may read /metrics and the details of /readyz from elsewhere than "
@@ -417,6 +425,8 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
     if config.smtp_url and not _MAILBOX.fullmatch(config.mail_from):
         raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
+    if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):
+        raise ConfigurationError("ALARM_EMAIL must be an address such as ops@example.org, and needs SMTP_URL.")
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
             raise ConfigurationError(

@@ -50,13 +50,12 @@ class MailSender:
 
     async def _try(self, claimed: Row) -> bool:
         """Whether it is done with: sent, refused for good, or for nobody."""
-        link = await self._database.run_system(_begin_reset, claimed["address"])
-        if link is None:
+        letter = await self._letter(claimed)
+        if letter is None:
             return True
-        to, token = link
         try:
             async with asyncio.timeout(smtp.SECONDS):
-                await smtp.send(self._config, smtp.message(self._config, to, *self._words(token)))
+                await smtp.send(self._config, smtp.message(self._config, *letter))
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             final = smtp.is_final(error) or isinstance(error, ValueError)
             code = getattr(error, "code", None)
@@ -64,6 +63,13 @@ class MailSender:
             return final
         log.info("mail.sent", kind=claimed["kind"])
         return True
+
+    async def _letter(self, claimed: Row) -> tuple[str, str, str] | None:
+        """The address, subject and text of an e-mail; None where nobody is to have it any more."""
+        if claimed["kind"] == "alarm":
+            return claimed["address"], *alarm_words(self._config, claimed["words"])
+        link = await self._database.run_system(_begin_reset, claimed["address"])
+        return None if link is None else (link[0], *self._words(link[1]))
 
     def _words(self, token: str) -> tuple[str, str]:
         site, minutes = self._config.site_name, password_reset.RESET_MINUTES
@@ -73,6 +79,12 @@ class MailSender:
             "If it was not you, do nothing: your password stays as it is.\n"
         )
         return f"A new password for {site}", text
+
+
+def alarm_words(config: Config, words: str) -> tuple[str, str]:
+    """The subject and text of an alarm that says `words`."""
+    text = f"{words}\n\nLook at {config.origin}/admin/work\n\nOf this you are told at most once an hour.\n"
+    return f"{config.site_name}: {words}", text
 
 
 async def _claim(tx: Transaction, first_pause: float) -> Row | None:

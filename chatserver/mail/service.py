@@ -14,6 +14,21 @@ OF_PERSON = AttemptLimit("forgot", free=3, window=3600, first_wait=300, longest_
 OF_NETWORK = AttemptLimit("forgot-address", free=10, window=3600, first_wait=60, longest_wait=3600)
 
 
+# An alarm of one kind is sent at most once in this time.
+ALARM_PAUSE_SECONDS = 3600.0
+
+
+async def raise_alarm(tx: Transaction, kind: str, address: str, words: str) -> bool:
+    """Queues an alarm to the operator, which says `words`; False where one of this kind was raised within the hour.
+
+    `kind` names what is wrong, such as `storage` or `provider sketch`. Needs the worker role.
+    """
+    raised = await tx.fetch_value(
+        "mail.raise_alarm", id=ids.new(), kind=kind, address=address, words=words, pause=ALARM_PAUSE_SECONDS
+    )
+    return raised is not None
+
+
 async def ask_for_reset(tx: Transaction, email: str, visitor: Visitor) -> None:
     """Asks for a link for a new password, for whoever has an account with this address. Needs the worker role.
 

@@ -4,6 +4,15 @@
 -- One more to send.
 INSERT INTO mail_queue (id, kind, address) VALUES (:id, :kind, :address);
 
+-- name: raise_alarm
+-- Queues an alarm, unless one of its kind was raised less than `pause` seconds ago.
+WITH raised AS (
+  INSERT INTO alarms AS a (kind) VALUES (:kind)
+  ON CONFLICT (kind) DO UPDATE SET raised_at = clock_timestamp()
+     WHERE a.raised_at <= clock_timestamp() - make_interval(secs => :pause::float8)
+  RETURNING 1)
+INSERT INTO mail_queue (id, kind, address, words) SELECT :id::uuid, 'alarm', :address, :words FROM raised RETURNING id;
+
 -- name: claim
 -- Takes the next one that is due; the same one is due again after a pause that doubles, unless it was sent.
 UPDATE mail_queue
@@ -11,7 +20,7 @@ UPDATE mail_queue
        next_at = clock_timestamp() + make_interval(secs => :first_pause::float8 * power(2, least(attempts, 10)))
  WHERE id = (SELECT id FROM mail_queue WHERE next_at <= clock_timestamp()
               ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, kind, address, attempts, created_at < clock_timestamp() - make_interval(secs => :longest::float8) AS is_old;
+RETURNING id, kind, address, words, attempts, created_at < clock_timestamp() - make_interval(secs => :longest::float8) AS is_old;
 
 -- name: remove
 -- Sent, or given up.

@@ -22,3 +22,13 @@ SELECT coalesce(max(extract(epoch FROM clock_timestamp() - created_at)), 0)::flo
 -- name: sessions_active
 -- How many sessions have time left.
 SELECT count(*) FROM user_sessions WHERE status = 'active' AND expires_at > now();
+
+-- name: tripped_providers
+-- The providers whose breaker is open or lets one trial call through, and which nobody has paused.
+SELECT name, last_error_code FROM provider_gates WHERE tripped AND NOT paused ORDER BY name;
+
+-- name: waiting_too_long
+-- How many generations have waited for more than so many minutes, and the oldest for how many seconds.
+SELECT count(*) AS waiting, coalesce(max(extract(epoch FROM clock_timestamp() - created_at)), 0)::float8 AS oldest
+  FROM generations
+ WHERE status = 'queued' AND created_at < clock_timestamp() - make_interval(mins => :minutes::integer);
