@@ -25,6 +25,7 @@ from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
 from chatserver.plans import cli as plans_cli
+from chatserver.rollups import cli as rollups_cli
 from chatserver.runtime import logs, tables
 from chatserver.sessions import cli as sessions_cli
 from chatserver.styles import cli as styles_cli
@@ -35,6 +36,7 @@ app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
 app.add_typer(costs_cli.app, name="prices", help="What providers charge: list, set, import.")
+app.add_typer(rollups_cli.app, name="statistics", help="The operator's figures: rebuild their sums.")
 app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
 app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import structlog
 
-from chatserver import sessions, users
+from chatserver import rollups, sessions, users
 from chatserver.database import Database
 from chatserver.errors import Busy
 from chatserver.privacy import erasure, session_deletion
@@ -46,6 +46,9 @@ class Housekeeping:
             log.info("session.members_named")
         while await self._database.run_system(session_deletion.purge_next_session):
             log.info("session.emptied")
+        # Last, since it may take long where everything is summed up again.
+        while await self._database.run_system(rollups.roll_up_next):
+            pass
         if sweep:
             await self._database.run_system(users.sweep)
             await self._database.run_system(sessions.sweep_free_sessions)

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from chatserver import audit, ids
+from chatserver import audit, ids, rollups
 from chatserver.audit import Actor
 from chatserver.costs import service
 from chatserver.costs.calculation import CostSum
 from chatserver.costs.models import ExchangeRate, Rates
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, Invalid, NotFound
+from chatserver.rollups import pieces
 
 # Sales that the page shows.
 MOST_SALES = 20
@@ -155,7 +156,8 @@ async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Ma
 
 async def spending(tx: Transaction, start: datetime, end: datetime, zone: str = "UTC") -> list[Spending]:
     """What calls of providers cost from `start` to `end`, in days of a time zone."""
-    return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", start=start, end=end, zone=zone)]
+    read = await rollups.attempts(tx, pieces.days(start, end, ZoneInfo(zone)))
+    return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", **read)]
 
 
 def _from(kind: type[T], row: Row) -> T:

@@ -1,20 +1,22 @@
 """Reading and adding prices and exchange rates. A new row supersedes; nothing is changed. Needs the worker role."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
 
-from chatserver import audit, ids, plans
+from chatserver import audit, ids, plans, rollups
 from chatserver.audit import Actor
 from chatserver.costs.calculation import FREE_PROVIDERS, base_currency, cost_of
 from chatserver.costs.models import BilledCall, BilledKind, Cost, ExchangeRate, NewPrice, Rates, UnitPrice
 from chatserver.database import Row, Transaction
 from chatserver.errors import Invalid
+from chatserver.runtime import clock
 
 # Rows of a history that are shown.
 MOST_ROWS = 200
+MONTH = timedelta(days=30)
 
 
 class PriceLine(Struct, frozen=True, kw_only=True):
@@ -60,8 +62,10 @@ async def price_at(
 
 async def longest_seconds(tx: Transaction, price: UnitPrice, model: str) -> float | None:
     """The longest seconds that a price by the second has counted for a model in thirty days; None where there were none."""
+    now = clock.now()
+    read = await rollups.attempts(tx, [("", now - MONTH, now)])
     seconds: float | None = await tx.fetch_value(
-        "costs.longest_seconds", provider=price.provider, model=model, kind=price.kind
+        "costs.longest_seconds", provider=price.provider, model=model, kind=price.kind, **read
     )
     return seconds
 

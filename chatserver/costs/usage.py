@@ -5,15 +5,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from chatserver import audit, ids
+from chatserver import audit, ids, rollups
 from chatserver.audit import Actor
 from chatserver.costs import margin, service
 from chatserver.costs.calculation import FREE_PROVIDERS, CostSum
 from chatserver.costs.models import ExchangeRate
 from chatserver.costs.upgrade import Allowance, FlatKind, FlatPrice, Usage30
 from chatserver.database import Transaction
+from chatserver.rollups import pieces
 
-MONTH, WEEK = timedelta(days=30), timedelta(days=7)
+WEEK = timedelta(days=7)
 
 
 async def read(tx: Transaction, allowed: Sequence[tuple[str, int]], now: datetime, zone: ZoneInfo) -> Usage30:
@@ -26,7 +27,7 @@ async def read(tx: Transaction, allowed: Sequence[tuple[str, int]], now: datetim
     history = [ExchangeRate.from_row(row) for row in await tx.fetch_all("costs.all_rates", base=rates.base)]
     of_day = margin.rates_of_days(rates.base, history, zone)
     cost, made = CostSum(rates.base), 0
-    for part in await margin.spending(tx, now - MONTH, now, zone.key):
+    for part in await margin.spending(tx, now - service.MONTH, now, zone.key):
         if part.provider not in FREE_PROVIDERS:
             known = part.calls - part.unknown
             cost.include(of_day(part.day).convert(part.cost, part.currency) if known else Decimal(0), known)
@@ -56,7 +57,8 @@ async def _active_yesterday(tx: Transaction, now: datetime) -> int:
 
 
 async def _allowance(tx: Transaction, provider: str, per_hour: int, now: datetime) -> Allowance:
-    row = await tx.fetch_one("costs.busiest_hour", provider=provider, per_hour=per_hour, start=now - WEEK, end=now)
+    read = await rollups.attempts(tx, pieces.hours(now - WEEK, now))
+    row = await tx.fetch_one("costs.busiest_hour", provider=provider, per_hour=per_hour, **read)
     assert row is not None
     return Allowance(provider=provider, per_hour=per_hour, days=WEEK.days, **dict(row))
 

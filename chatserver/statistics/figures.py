@@ -1,16 +1,20 @@
 """The operator's figures of a period: what was asked of providers, how it went, and what was sold. Needs the worker role."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from chatserver import rollups
 from chatserver.database import Row, Transaction
+from chatserver.rollups import histograms, pieces
 
 # Models and errors of one table: more are no overview.
 MOST_ROWS = 200
+# Of more calls than these the times are read from histograms, which are right to within 1 %.
+EXACT_CALLS = 20_000
 
 Cell = str | int | float | Decimal | datetime | None
 
@@ -53,87 +57,125 @@ class Span(Struct, frozen=True, kw_only=True):
     zone: str
 
 
+_Read = Callable[[Transaction, Span], Awaitable[list[tuple[Cell, ...]]]]
+
+
 async def totals(tx: Transaction, start: datetime, end: datetime) -> Totals:
     """All calls that ended from `start` to before `end`."""
-    row = await tx.fetch_one("statistics.totals", start=start, end=end)
+    pieces = await rollups.attempts(tx, [("", start, end)])
+    row = await tx.fetch_one("statistics.totals", **pieces)
     assert row is not None
-    return Totals(**{field: row[field] for field in Totals.__struct_fields__})
+    people = await tx.fetch_one("statistics.people", **pieces)
+    return Totals(**row, people=people["people"] if people else 0)
 
 
 async def table(tx: Transaction, name: str, span: Span) -> FigureTable:
     """One table of TABLES. KeyError where there is none with this name."""
-    statement, title, columns, given, cells = TABLES[name]
-    values = {field: _VALUES[field](span) for field in given}
-    rows = await tx.fetch_all(statement, start=span.start, end=span.end, **values)
-    return FigureTable(name, title, columns, [cells(row) for row in rows])
+    title, columns, rows = TABLES[name]
+    return FigureTable(name, title, columns, await rows(tx, span))
 
 
-_VALUES: dict[str, Callable[[Span], Any]] = {"zone": lambda span: span.zone, "limit": lambda _: MOST_ROWS}
+async def _daily(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+    days = pieces.days(span.start, span.end, ZoneInfo(span.zone))
+    read = await rollups.attempts(tx, days)
+    counted = {row["day"]: row for row in await tx.fetch_all("statistics.daily", **read)}
+    people = {row["label"]: row["people"] for row in await tx.fetch_all("statistics.people", **read)}
+    names = ("calls", "done", "failed", "other")
+    return [
+        (day, *(counted[day][name] if day in counted else 0 for name in names), people.get(day, 0))
+        for day, _, _ in days
+    ]
 
 
-def _plain(row: Row) -> tuple[Cell, ...]:
-    return tuple(dict(row).values())
+async def _by_model(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+    read = await rollups.attempts(tx, [("", span.start, span.end)])
+    rows = await tx.fetch_all("statistics.by_model", limit=MOST_ROWS, **read)
+    is_exact = sum(row["calls"] for row in rows) <= EXACT_CALLS
+    times = await (_exact_times if is_exact else _times)(tx, span)
+    return [_of_model(row, times) for row in rows]
 
 
-def _by_model(row: Row) -> tuple[Cell, ...]:
+# Median and 95 % of each stage, by kind, provider and model.
+_Shares = Sequence[float | None]
+_Times = dict[tuple[str, str, str], dict[str, _Shares]]
+_STAGES = ("waited", "loading", "rendering")
+_NO_TIMES: dict[str, _Shares] = dict.fromkeys(_STAGES, (None, None))
+
+
+async def _exact_times(tx: Transaction, span: Span) -> _Times:
+    rows = await tx.fetch_all("statistics.exact_times", start=span.start, end=span.end)
+    return {_model(row): {name: row[name] or (None, None) for name in _STAGES} for row in rows}
+
+
+async def _times(tx: Transaction, span: Span) -> _Times:
+    rows = await tx.fetch_all("statistics.histograms", **await rollups.times(tx, span.start, span.end))
+    return {_model(row): {name: _shares(row[name]) for name in _STAGES} for row in rows}
+
+
+def _shares(histogram: str | None) -> _Shares:
+    if histogram is None:
+        return (None, None)
+    return histograms.percentile(histogram, 0.5), histograms.percentile(histogram, 0.95)
+
+
+def _model(row: Row) -> tuple[str, str, str]:
+    return row["kind"], row["provider"], row["model"]
+
+
+def _of_model(row: Row, times: _Times) -> tuple[Cell, ...]:
     ended = row["measured"] + row["failed"]
     rate = round(row["measured"] / ended, 4) if ended else None
     counts = [row[name] for name in ("calls", "done", "failed", "cancelled", "lost")]
-    times = [
-        None if share is None else round(share, 2)
-        for name in ("waited", "loading", "rendering")
-        for share in row[name] or (None, None)
-    ]
-    return (row["kind"], row["provider"], row["model"], *counts, rate, *times)
+    of_stage = times.get(_model(row), _NO_TIMES)
+    seconds = [None if share is None else round(share, 2) for name in _STAGES for share in of_stage[name]]
+    return (*_model(row), *counts, rate, *seconds)
 
 
 _FAULT = {"provider": "the provider's", "ours": "ours", "user": "the user's"}
 
 
-def _error(row: Row) -> tuple[Cell, ...]:
-    return (_FAULT[row["blame"]], row["error"], row["provider"], row["calls"], row["last"])
+async def _errors(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+    read = await rollups.attempts(tx, [("", span.start, span.end)])
+    rows = await tx.fetch_all("statistics.errors", limit=MOST_ROWS, **read)
+    return [(_FAULT[row["blame"]], row["error"], row["provider"], row["calls"], row["last"]) for row in rows]
 
 
-_Table = tuple[str, str, tuple[str, ...], Sequence[str], Callable[[Row], tuple[Cell, ...]]]
+async def _credits(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+    read = await rollups.credit_statement(tx, span.start, span.end)
+    return [tuple(row.values()) for row in await tx.fetch_all("statistics.credits", **read)]
+
+
+def _rows_of(statement: str) -> _Read:
+    """The rows of a statement that takes a period."""
+
+    async def read(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+        return [tuple(row.values()) for row in await tx.fetch_all(statement, start=span.start, end=span.end)]
+
+    return read
+
+
+_Table = tuple[str, tuple[str, ...], _Read]
 TABLES: dict[str, _Table] = {
-    "daily": (
-        "statistics.daily",
-        "By day",
-        ("day", "calls", "done", "failed", "cancelled or lost", "people"),
-        ("zone",),
-        _plain,
-    ),
+    "daily": ("By day", ("day", "calls", "done", "failed", "cancelled or lost", "people"), _daily),
     "by_model": (
-        "statistics.by_model",
         "By model",
         (
             *("kind", "provider", "model", "calls", "done", "failed", "cancelled", "lost", "success rate"),
             *("waiting, median", "waiting, 95 %", "loading, median", "loading, 95 %", "rendering, median"),
             "rendering, 95 %",
         ),
-        ("limit",),
         _by_model,
     ),
-    "errors": (
-        "statistics.errors",
-        "What went wrong",
-        ("whose fault", "error", "provider", "calls", "last"),
-        ("limit",),
-        _error,
-    ),
-    "credits": ("statistics.credits", "Credits", ("plan", "kind", "held", "spent", "returned", "given"), (), _plain),
+    "errors": ("What went wrong", ("whose fault", "error", "provider", "calls", "last"), _errors),
+    "credits": ("Credits", ("plan", "kind", "held", "spent", "returned", "given"), _credits),
     "sold": (
-        "statistics.sold",
         "Sold",
         ("plan", "checkout", "purchases", "sessions", "amount", "currency"),
-        (),
-        _plain,
+        _rows_of("statistics.sold"),
     ),
     "per_session": (
-        "statistics.per_session",
         "Made in a session",
         ("plan", "sessions ended", "pictures each", "clips each"),
-        (),
-        _plain,
+        _rows_of("statistics.per_session"),
     ),
 }

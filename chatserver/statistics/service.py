@@ -7,6 +7,7 @@ not.
 from collections.abc import Sequence
 from typing import Literal
 
+from chatserver import rollups
 from chatserver.costs import service as costs
 from chatserver.costs.models import BilledCall
 from chatserver.database import Transaction
@@ -68,6 +69,7 @@ async def forget_session(tx: Transaction, session_id: str) -> None:
 
 async def forget_user(tx: Transaction, user_id: str) -> None:
     """Takes a deleted account and its generations out of the rows."""
+    await rollups.forget_person(tx, user_id)
     await tx.execute("statistics.forget_user", user_id=user_id)
 
 

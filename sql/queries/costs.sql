@@ -59,11 +59,11 @@ SELECT (at AT TIME ZONE :zone)::date AS day, plan_id, currency,
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- name: spent
--- What calls of providers cost by day, plan, model and currency; `done` of them made something.
-SELECT (ended_at AT TIME ZONE :zone)::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, kind, currency,
-       coalesce(sum(cost), 0) AS cost, count(*) AS calls, count(*) FILTER (WHERE cost IS NULL) AS unknown,
-       count(*) FILTER (WHERE outcome = 'done') AS done
-  FROM generation_attempts WHERE ended_at >= :start::timestamptz AND ended_at < :end::timestamptz
+-- What calls of providers cost by day (the labels), plan, model and currency; `done` of them made something.
+SELECT label::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, kind, currency, sum(cost) AS cost,
+       sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6;
 
 -- name: sales
@@ -92,10 +92,10 @@ INSERT INTO revenue_entries (id, kind, purchase_id, plan_id, checkout, amount, c
 VALUES (:id, 'refund', :purchase_id, :plan_id, :checkout, :amount, :currency);
 
 -- name: longest_seconds
--- The longest that a model has taken in thirty days: seconds of a clip, or of rendering a picture; NULL where it has made nothing.
-SELECT max(CASE WHEN kind = 'video' THEN duration ELSE rendering END) FROM generation_attempts
- WHERE provider = :provider AND model = :model AND kind = :kind AND outcome = 'done'
-   AND ended_at > now() - interval '30 days';
+-- The longest that a model has taken in a period: seconds of a clip, or of rendering a picture; NULL where it has made nothing.
+SELECT max(longest)
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ WHERE provider = :provider AND model = :model AND kind = :kind AND outcome = 'done';
 
 -- When to upgrade ------------------------------------------------------------------------------------------------------
 
@@ -116,8 +116,8 @@ SELECT count(*) FROM (
    WHERE ended_at >= :start::timestamptz AND ended_at < :end::timestamptz AND user_id IS NOT NULL) AS active;
 
 -- name: busiest_hour
--- The most calls of a provider in an hour by the clock, and how many hours of them reached an allowance.
-SELECT coalesce(max(calls), 0) AS most, count(*) FILTER (WHERE calls >= :per_hour::integer) AS full_hours
-  FROM (SELECT count(*) AS calls FROM generation_attempts
-         WHERE provider = :provider AND ended_at >= :start::timestamptz AND ended_at < :end::timestamptz
-         GROUP BY date_trunc('hour', ended_at)) AS hours;
+-- The most calls of a provider in an hour by the clock (the labels), and how many hours of them reached an allowance.
+SELECT coalesce(max(calls), 0)::bigint AS most, count(*) FILTER (WHERE calls >= :per_hour::integer) AS full_hours
+  FROM (SELECT sum(calls) AS calls
+          FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+         WHERE provider = :provider GROUP BY label) AS hours;

@@ -36,51 +36,69 @@ UPDATE generation_attempts SET session_id = NULL, user_id = NULL, generation_id 
 UPDATE generation_attempts SET user_id = NULL, session_id = NULL, generation_id = NULL WHERE user_id = :user_id;
 
 -- name: totals
--- All calls of a period, and how many people they were made for. `measured`: of those done, which were kept at the time, as
--- failed ones were; what was made before has no times.
-SELECT count(*) AS calls, count(*) FILTER (WHERE outcome = 'done') AS done,
-       count(*) FILTER (WHERE outcome = 'done' AND loading IS NOT NULL) AS measured,
-       count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
-       count(*) FILTER (WHERE outcome = 'lost') AS lost, count(DISTINCT user_id) AS people
-  FROM generation_attempts WHERE ended_at >= :start AND ended_at < :end;
+-- All calls of a period. `measured`: of those done, which were kept at the time, as failed ones were; what was made before
+-- has no times.
+SELECT coalesce(sum(calls), 0)::bigint AS calls, coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done,
+       coalesce(sum(measured) FILTER (WHERE outcome = 'done'), 0)::bigint AS measured,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'failed'), 0)::bigint AS failed,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'cancelled'), 0)::bigint AS cancelled,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'lost'), 0)::bigint AS lost
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[]);
+
+-- name: people
+-- How many people calls were made for, by label: those with a number are bits, the others are counted beside.
+SELECT label, sum(coalesce(bit_count(people), 0) + others)::bigint AS people
+  FROM (SELECT label, chunk, bit_or(people) AS people, count(DISTINCT user_id) FILTER (WHERE chunk IS NULL) AS others
+          FROM attempt_people_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+         GROUP BY label, chunk) AS chunks
+ GROUP BY label;
 
 -- name: by_model
--- The calls of a period by kind, provider and model, with the seconds that the successful ones took.
-SELECT kind, provider, model, count(*) AS calls, count(*) FILTER (WHERE outcome = 'done') AS done,
-       count(*) FILTER (WHERE outcome = 'done' AND loading IS NOT NULL) AS measured,
-       count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'cancelled') AS cancelled,
-       count(*) FILTER (WHERE outcome = 'lost') AS lost,
-       (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY waited) FILTER (WHERE outcome = 'done')) AS waited,
-       (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY loading) FILTER (WHERE outcome = 'done')) AS loading,
-       (percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY rendering) FILTER (WHERE outcome = 'done')) AS rendering
-  FROM generation_attempts WHERE ended_at >= :start AND ended_at < :end
+-- The calls of a period by kind, provider and model.
+SELECT kind, provider, model, sum(calls)::bigint AS calls,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done,
+       coalesce(sum(measured) FILTER (WHERE outcome = 'done'), 0)::bigint AS measured,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'failed'), 0)::bigint AS failed,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'cancelled'), 0)::bigint AS cancelled,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'lost'), 0)::bigint AS lost
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY kind, provider, model ORDER BY calls DESC, kind, provider, model LIMIT :limit;
+
+-- name: exact_times
+-- The seconds that the successful calls of a period took by kind, provider and model: median and 95 %.
+SELECT kind, provider, model,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY waited) AS waited,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY loading) AS loading,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY rendering) AS rendering
+  FROM generation_attempts WHERE ended_at >= :start AND ended_at < :end AND outcome = 'done' GROUP BY kind, provider, model;
+
+-- name: histograms
+-- The same of a period with many calls, as histograms.
+SELECT kind, provider, model, sum(waited)::text AS waited, sum(loading)::text AS loading, sum(rendering)::text AS rendering
+  FROM attempt_times_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY kind, provider, model;
 
 -- name: errors
 -- What went wrong in a period, by whose fault it was.
-SELECT blame, error_code AS error, provider, count(*) AS calls, max(ended_at) AS last
-  FROM generation_attempts WHERE ended_at >= :start AND ended_at < :end AND blame IS NOT NULL
- GROUP BY blame, error_code, provider ORDER BY calls DESC, error, provider LIMIT :limit;
+SELECT blame, error_code AS error, provider, sum(calls)::bigint AS calls, max(last_at) AS last
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ WHERE blame IS NOT NULL GROUP BY blame, error_code, provider ORDER BY calls DESC, error, provider LIMIT :limit;
 
 -- name: daily
--- Each day of a period in a time zone: calls by outcome, and the people they were made for.
-SELECT to_char(day, 'YYYY-MM-DD') AS day, count(a.id) AS calls, count(a.id) FILTER (WHERE outcome = 'done') AS done,
-       count(a.id) FILTER (WHERE outcome = 'failed') AS failed,
-       count(a.id) FILTER (WHERE outcome IN ('cancelled', 'lost')) AS other, count(DISTINCT a.user_id) AS people
-  FROM generate_series(date_trunc('day', :start::timestamptz AT TIME ZONE :zone::text),
-                       date_trunc('day', :end::timestamptz AT TIME ZONE :zone), interval '1 day') AS days (day)
-  LEFT JOIN generation_attempts a ON a.ended_at >= :start AND a.ended_at < :end
-        AND date_trunc('day', a.ended_at AT TIME ZONE :zone) = day
- GROUP BY day ORDER BY day;
+-- The calls of each day by outcome; days are labels.
+SELECT label AS day, sum(calls)::bigint AS calls,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'failed'), 0)::bigint AS failed,
+       coalesce(sum(calls) FILTER (WHERE outcome IN ('cancelled', 'lost')), 0)::bigint AS other
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY label;
 
 -- name: credits
 -- Credits of a period by plan: held, spent, returned and given by an operator.
-SELECT s.plan_id AS plan, e.kind, count(*) FILTER (WHERE e.action = 'hold') AS held,
-       count(*) FILTER (WHERE e.action = 'capture') AS spent, count(*) FILTER (WHERE e.action = 'release') AS returned,
-       count(*) FILTER (WHERE e.action = 'grant') AS given
-  FROM credit_entries e JOIN user_sessions s ON s.id = e.session_id
- WHERE e.created_at >= :start AND e.created_at < :end
- GROUP BY s.plan_id, e.kind ORDER BY s.plan_id, e.kind;
+SELECT plan_id AS plan, kind, sum(held)::bigint AS held, sum(spent)::bigint AS spent, sum(returned)::bigint AS returned,
+       sum(given)::bigint AS given
+  FROM credits_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY plan_id, kind ORDER BY plan_id, kind;
 
 -- name: sold
 -- What was sold in a period by plan: new sessions and more time, with what was paid.

@@ -27,6 +27,7 @@ async def show(request: Request) -> Response:
     counted = {name: [int(str(row[place])) for row in days] for name, place in outcomes.items()}
     bars = charts.stacked_bars([str(row[0]) for row in days], counted)
     context = {"totals": totals, "earlier": earlier, "tables": tables, "bars": bars, "chart": charts}
+    context["exact_calls"] = figures.EXACT_CALLS
     return layout.render(request, "admin/figures.html", context)
 
 

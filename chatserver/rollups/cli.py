@@ -1,0 +1,31 @@
+"""`chatserver statistics …`: the sums behind the operator's figures."""
+
+import asyncio
+
+import typer
+
+from chatserver import rollups
+from chatserver.audit import COMMAND_LINE
+from chatserver.database import command_line
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """The sums behind the operator's figures."""
+
+
+@app.command("rebuild")
+def rebuild() -> None:
+    """Sum everything up again from the rows. The pages stay right meanwhile, and may be slow."""
+    print(f"Summed up again, {asyncio.run(_rebuild())} steps.")
+
+
+async def _rebuild() -> int:
+    steps = 0
+    async with command_line.open_config() as config, command_line.open_database(config) as database:
+        await database.run_system(rollups.rebuild, COMMAND_LINE)
+        while await database.run_system(rollups.roll_up_next):
+            steps += 1
+    return steps
