@@ -16,6 +16,7 @@ from chatserver import __version__, server
 from chatserver import config as configuration
 from chatserver.announcements import cli as announcements_cli
 from chatserver.assets import cli as storage_cli
+from chatserver.codes import cli as codes_cli
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
 from chatserver.costs import cli as costs_cli
@@ -35,6 +36,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
 app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
 app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
+app.add_typer(codes_cli.app, name="codes", help="Codes, each good for one session: make, list, revoke.")
 app.add_typer(costs_cli.app, name="prices", help="What providers charge: list, set, import.")
 app.add_typer(rollups_cli.app, name="statistics", help="The operator's figures: rebuild their sums.")
 app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")

@@ -28,6 +28,7 @@ SETUP_SECONDS = 1500
 
 # Named in passing and needing more words than the page gives there: what makes them whole.
 COMPLETIONS = {
+    "chatserver codes make": "--plan pro --expires 90d",
     "chatserver sessions grant": f"{EMAIL} flash",
     "chatserver storage copy": "file:data/files file:data/copied",
     "chatserver users add": EMAIL,

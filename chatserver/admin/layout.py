@@ -28,6 +28,7 @@ SECTIONS = (
     Section("/admin/people", "People", "users"),
     Section("/admin/plans", "Plans", "ticket"),
     Section("/admin/rules", "Prompt rules", "sliders"),
+    Section("/admin/codes", "Codes", "key"),
     Section("/admin/announcements", "Announcements", "bell"),
     Section("/admin/audit", "Audit log", "lock"),
 )

@@ -147,7 +147,10 @@ class Config:
     checkout: tuple[str, ...] = _setting(
         ("instant",),
         "How sessions are paid, one or several with commas between: instant grants them at once, free; manual leaves it to "
-        "`chatserver sessions grant`.",
+        "`chatserver sessions grant`; codes takes those of `chatserver codes make`.",
+    )
+    trial_plan: str = _setting(
+        "", "The plan of one free session for each person, once and never again: its id; empty for none."
     )
     default_plan: str = _setting(
         "", "The plan that is marked, and started for a first picture: its id; empty for the middle one on offer."
@@ -388,7 +391,7 @@ def secret_key(config: Config) -> str:
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
-_CHECKOUTS = ("instant", "manual")
+_CHECKOUTS = ("instant", "manual", "codes")
 
 
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")

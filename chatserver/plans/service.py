@@ -26,7 +26,7 @@ async def list_all(tx: Transaction) -> list[Plan]:
 
 async def find(tx: Transaction, plan_id: str) -> Plan:
     """One plan; Invalid, with field `plan_id`, where there is none."""
-    row = await tx.fetch_one("plans.find", plan_id=plan_id)
+    row = await tx.fetch_one("plans.find", plan_id=plan_id) if _ID.fullmatch(plan_id) else None
     if row is None:
         raise Invalid.field("plan_id", "names no plan")
     return Plan.from_row(row)

@@ -10,6 +10,7 @@ from chatserver.albums import export as albums
 from chatserver.assets import export as assets
 from chatserver.assets import favorites
 from chatserver.audit import service as audit
+from chatserver.codes import service as codes
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
 from chatserver.reports import service as reports
@@ -29,6 +30,7 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "albums": albums.export_page,
     "shares": sharing.export_page,
     "purchases": sessions.export_purchases_page,
+    "codes": codes.export_page,
     "readings": audit.export_page,
     "reports": reports.export_reports_page,
     "decisions": reports.export_decisions_page,

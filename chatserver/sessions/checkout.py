@@ -39,8 +39,23 @@ async def buy(
     """
     plan = await _plan_on_offer(tx, plan_id)
     if checkout == INSTANT:
-        await free_sessions.count(tx, user_id, network)
-        await _require_quota(tx, user_id)
+        return await give(tx, user_id, plan, title, reference=reference, network=network)
+    return await sell(tx, user_id, plan, title, checkout=checkout, reference=reference)
+
+
+async def give(
+    tx: Transaction, user_id: str, plan: Plan, title: str | None = None, *, reference: str | None, network: str
+) -> Session:
+    """Creates a session free of charge, within the limits of `buy`; also on a plan that is not on offer."""
+    await free_sessions.count(tx, user_id, network)
+    await _require_quota(tx, user_id)
+    return await sell(tx, user_id, plan, title, checkout=INSTANT, reference=reference)
+
+
+async def sell(
+    tx: Transaction, user_id: str, plan: Plan, title: str | None = None, *, checkout: str, reference: str | None
+) -> Session:
+    """Creates a session on a plan as it was sold: its minutes, credits and price may differ from those of today."""
     session_id = ids.new()
     untitled = not (title and title.strip())
     await tx.execute(
@@ -94,6 +109,23 @@ async def extend(
     less than they cost; TooManySessions and FreeSessionsUsedUp as in `buy`.
     """
     plan = await _plan_on_offer(tx, plan_id)
+    session = await _extendable(tx, user_id, session_id, plan)
+    if checkout == INSTANT:
+        await free_sessions.count(tx, user_id, network)
+    if checkout == INSTANT and session.status == "expired":
+        await _require_quota(tx, user_id)
+    return await _extend(tx, user_id, session_id, plan, checkout, reference)
+
+
+async def sell_extension(
+    tx: Transaction, user_id: str, session_id: str, plan: Plan, *, checkout: str, reference: str | None
+) -> Session:
+    """Extends a session by a plan as it was sold; raises as `extend`, without its limits."""
+    await _extendable(tx, user_id, session_id, plan)
+    return await _extend(tx, user_id, session_id, plan, checkout, reference)
+
+
+async def _extendable(tx: Transaction, user_id: str, session_id: str, plan: Plan) -> Session:
     session = await service.find(tx, session_id)
     if session.owner_id != user_id:
         raise NotFound
@@ -102,10 +134,12 @@ async def extend(
             f"This session has {session.credits.image.limit} image credits an hour, and {plan.name} gives "
             f"{plan.image_credits_per_hour}. Extend it with its own plan or a larger one, or buy a new session."
         )
-    if checkout == INSTANT:
-        await free_sessions.count(tx, user_id, network)
-    if checkout == INSTANT and session.status == "expired":
-        await _require_quota(tx, user_id)
+    return session
+
+
+async def _extend(
+    tx: Transaction, user_id: str, session_id: str, plan: Plan, checkout: str, reference: str | None
+) -> Session:
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids, plans, sessions
+from chatserver.codes import trials
 from chatserver.errors import RateLimited
 from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
@@ -60,14 +61,17 @@ async def _plans_page(
 ) -> Response:
     """The plans and the viewer's quota of sessions; `error` says why a purchase was refused."""
     state, viewer = _state(request), current_viewer(request)
-    offered = await state.database.run_system(plans.list_plans)
+    run = state.database.run_system
+    offered = await run(plans.list_plans)
     fitting = [plan for plan in offered if extended is None or sessions.can_extend(plan, extended)]
     context = {
         "offers": plans.offers(fitting, state.config.default_plan),
         "checkout": state.config.checkout,
         "extended": extended,
-        "quota": await state.database.run_system(sessions.session_quota, viewer.id) if viewer else None,
-        "free": await state.database.run_system(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],
+        "quota": await run(sessions.session_quota, viewer.id) if viewer else None,
+        "free": await run(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],
+        "trial": await run(trials.offered, viewer.id if viewer else None, state.config.trial_plan, state.secret_key),
+        "form": forms.Form(),
         "error": error,
     }
     response = templating.render(request, "sessions/plans.html", context, error.status if error else 200)

@@ -85,6 +85,8 @@ UNCOUNTED = {
     "POST /api/v1/verifications": BY_ADDRESS,
     "POST /api/v1/sessions/{session_id}/uploads": BY_HOUR,
     "POST /settings/delete": ELSEWHERE,
+    "POST /redeem": "is slowed by person and by address (codes/service.py)",
+    "POST /trial": "is done once for a person, as a free session (codes/test_trials.py)",
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,
     "POST /forgot": "is slowed by address and by person (mail/service.py)",

@@ -79,6 +79,7 @@ QUERIES = {
     "GET /admin/people": {"q", "before"},
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
+    "GET /admin/codes": PERIOD | {"before"},
     "GET /admin/audit": {"action", "actor", "target", "before"},
     "GET /admin/audit.csv": {"action", "actor", "target"},
     "GET /settings/readings": {"before"},
@@ -164,7 +165,11 @@ async def test_no_value_in_a_path_is_a_fault(asker, route, name):
         path = re.sub(r"\{\w+\}", ID, path)
         sent = _body(asker, route, template)
         status, error = await _asks(asker, method, path, **sent)
-        assert 300 <= status < 500, (path, status)
+        # One has the form of a code by chance, and opens the page that tells nothing of it.
+        assert 300 <= status < 500 or (route, value) == ("GET /redeem/{code}", ODD["a date that is none"]), (
+            path,
+            status,
+        )
         if value in UNREADABLE.values():
             assert status in {400, 404}, (path, status)
             if error:

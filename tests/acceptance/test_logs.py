@@ -157,6 +157,7 @@ REFUSALS = {
     "400 of a form": (400, "POST", "/reset/canary-code", {**SAME_ORIGIN, "Content-Type": "text/plain"}, b"canary"),
     "403": (403, "POST", "/invite/canary-code", {"Sec-Fetch-Site": "cross-site", "Authorization": "Basic canary"}, b""),
     "404": (404, "GET", "/invite/canary-code/and/more", {}, None),
+    "a code": (404, "GET", "/redeem/canary-code", {}, None),
     "405": (405, "PATCH", "/reset/canary-code", SAME_ORIGIN, b""),
     "307": (307, "GET", "/reset/canary-code/", {}, None),
     "413": (413, "POST", "/reset/canary-code", SAME_ORIGIN, b"x" * 1_100_000),

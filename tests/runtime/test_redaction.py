@@ -20,6 +20,7 @@ ID = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
         ("/invite/two words\nand a line", "/invite/…"),
         (f"/api/v1/invites/{INVITE}", "/api/v1/invites/…"),
         (f"/s/{INVITE}", "/s/…"),
+        ("/redeem/7K2M-Q9XW-4TBC-01RN", "/redeem/…"),
         (f"/s/{INVITE}/{ID}/picture.png", "/s/…"),
         (f"/behind/a/proxy/reset/{INVITE}", "/behind/a/proxy/reset/…"),
         (f"/invit/{INVITE}", "/invit/…"),

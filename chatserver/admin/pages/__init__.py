@@ -1,6 +1,6 @@
 """The operator's pages, each subject in a module of its own."""
 
-from chatserver.admin.pages import announcements, audit, figures, money, overview, people, plans, rules, work
+from chatserver.admin.pages import announcements, audit, codes, figures, money, overview, people, plans, rules, work
 
 PAGES = [
     *overview.PAGES,
@@ -10,6 +10,7 @@ PAGES = [
     *people.PAGES,
     *plans.PAGES,
     *rules.PAGES,
+    *codes.PAGES,
     *announcements.PAGES,
     *audit.PAGES,
 ]

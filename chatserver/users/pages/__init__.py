@@ -1,5 +1,5 @@
-"""The pages of an account: the first picture, joining, signing up and in, a new password, settings."""
+"""The pages of an account: the first picture, joining, a code, signing up and in, a new password, settings."""
 
-from chatserver.users.pages import invite, settings, sign_in, start
+from chatserver.users.pages import invite, redeem, settings, sign_in, start
 
-PAGES = [*start.PAGES, *invite.PAGES, *sign_in.PAGES, *settings.PAGES]
+PAGES = [*start.PAGES, *invite.PAGES, *redeem.PAGES, *sign_in.PAGES, *settings.PAGES]
