@@ -26,6 +26,7 @@ SECTIONS = (
     Section("/admin/figures", "Figures", "panel"),
     Section("/admin/money", "Money", "coin"),
     Section("/admin/people", "People", "users"),
+    Section("/admin/reports", "Reports", "alert"),
     Section("/admin/plans", "Plans", "ticket"),
     Section("/admin/rules", "Prompt rules", "sliders"),
     Section("/admin/codes", "Codes", "key"),

@@ -27,6 +27,7 @@ from chatserver.realtime.endpoint import IsOwnOrigin
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
+from chatserver.reports import service as reports
 
 PATH = "/ws/admin"
 COMPARE_SECONDS = 2.0
@@ -36,7 +37,7 @@ MOST_SOCKETS = 10
 PING_SECONDS, SILENT_SECONDS = 20.0, 60.0
 
 # The parts that pages show.
-PARTS = ("work", "acts", "checks", "health")
+PARTS = ("work", "acts", "checks", "health", "reports")
 # Each part with what shows whether it has changed.
 Marks = dict[str, Hashable]
 
@@ -216,6 +217,7 @@ async def _read(tx: Transaction, chain: FallbackChain, credential_ids: list[str]
         ),
         "acts": await tx.fetch_value("admin.newest_act"),
         "checks": await tx.fetch_value("admin.newest_check_end"),
+        "reports": await reports.count_open(tx),
     }
     valid = await users.valid_credentials(tx, credential_ids)
     return marks, valid, {row["id"] for row in await tx.fetch_all("admin.admins")}

@@ -74,6 +74,7 @@ from chatserver.realtime import endpoint, protocol
 from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import SocketLimits
+from chatserver.reports import routes as report_routes
 from chatserver.reports.events import ReportMade
 from chatserver.runtime import gc_tuning, loop_lag, paths
 from chatserver.sessions import commands as session_commands
@@ -285,6 +286,7 @@ API = [
     *album_routes.ROUTES,
     *upload_routes.ROUTES,
     *sharing_routes.ROUTES,
+    *report_routes.ROUTES,
     *verification_routes.ROUTES,
 ]
 PAGES = [

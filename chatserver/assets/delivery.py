@@ -174,10 +174,12 @@ async def deliver(
     *,
     headers: Mapping[str, str] = HEADERS,
     presign: bool = False,
+    watched: bool = True,
 ) -> Response:
     """The answer to GET or HEAD: a version of the file, or the requested part of it.
 
-    `presign`: by a redirect to the bucket, where the storage can. Raises StorageError and Busy.
+    `presign`: by a redirect to the bucket, where the storage can. `watched`: cut when the file is hidden. Raises
+    StorageError and Busy.
     """
     sent = {**headers, "ETag": version.etag, "Content-Disposition": _disposition(request, version)}
     if matches(request.headers.get("if-none-match"), version.etag):
@@ -191,7 +193,7 @@ async def deliver(
     if redirect is not None:
         return redirect
     response = await _send(request, parts.storage, version, size, sent)
-    return _while_stored(response, parts.database, file, size)
+    return _while_stored(response, parts.database, file, size) if watched else response
 
 
 async def size_of(parts: FileParts, file: StoredFile, version: Version) -> int:

@@ -80,10 +80,10 @@ async def report(
     NotFound for what they may not see, NotAllowed for their own, RateLimited.
     """
     row = await _target(tx, target_kind, target_id)
-    if row["author_id"] == user_id:
-        raise NotAllowed("This is yours: you may delete it.")
     checked, text = checked_kind(kind), checked_words(words)
     await rate_limits.consume(tx, rate_limits.CHANGES)
+    if row["author_id"] == user_id:
+        raise NotAllowed("This is yours: you may delete it.")
     if await tx.fetch_value("reports.open_of_person", most=MOST_OPEN) >= MOST_OPEN:
         raise RateLimited(f"{MOST_OPEN} of your reports wait for the operator. Report more when some are decided.")
     return await _add(tx, row, target_kind, target_id, checked, text, hours, reporter_id=user_id)
@@ -98,6 +98,8 @@ async def report_shared(
     """
     row = await _target(tx, "picture", asset_id)
     checked, text = checked_kind(kind), checked_words(words)
+    if user_id is not None and user_id == row["author_id"]:
+        raise NotAllowed("This is yours: you may delete it.")
     if user_id is not None:
         return await _add(tx, row, "picture", asset_id, checked, text, hours, reporter_id=user_id)
     if await tx.fetch_value("reports.open_of_visitors", target_id=asset_id, most=MOST_OF_VISITORS) >= MOST_OF_VISITORS:

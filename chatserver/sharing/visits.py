@@ -22,6 +22,8 @@ ZIP_FILES = 100
 # Guesses at a link's password, like those of a sign-in: by network, and by link, which a group of people may share.
 _BY_NETWORK = AttemptLimit("share-address", free=10, window=900, first_wait=60, longest_wait=3600)
 _BY_LINK = AttemptLimit("share-password", free=20, window=900, first_wait=30, longest_wait=900)
+# Reports by visitors, by network.
+_REPORTS = AttemptLimit("share-report", free=10, window=3600, first_wait=60, longest_wait=3600)
 
 
 async def find_open(tx: Transaction, token: str) -> OpenShare:
@@ -97,6 +99,11 @@ async def find_session_for_prompt(tx: Transaction) -> tuple[str, str] | None:
 async def count_guess(tx: Transaction, token: str, address: str) -> RateLimited | None:
     """Counts a guess at the password of a link, whether or not there is such a link; the refusal where one must wait."""
     return await sign_in_throttling.count_attempts(tx, _guess(token, address))
+
+
+async def count_report(tx: Transaction, address: str) -> RateLimited | None:
+    """Counts a report by a visitor; the refusal where one must wait."""
+    return await sign_in_throttling.count_attempts(tx, (AttemptCount(_REPORTS, subnet_of(address)),))
 
 
 async def forget_guess(tx: Transaction, token: str, address: str) -> None:

@@ -83,6 +83,8 @@ QUERIES = {
     "GET /admin/audit": {"action", "actor", "target", "before"},
     "GET /admin/audit.csv": {"action", "actor", "target"},
     "GET /settings/readings": {"before"},
+    "GET /settings/decisions": {"before"},
+    "GET /admin/reports": {"state", "after"},
     "GET /gallery": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/filters": FILTERS,

@@ -1,6 +1,18 @@
 """The operator's pages, each subject in a module of its own."""
 
-from chatserver.admin.pages import announcements, audit, codes, figures, money, overview, people, plans, rules, work
+from chatserver.admin.pages import (
+    announcements,
+    audit,
+    codes,
+    figures,
+    money,
+    overview,
+    people,
+    plans,
+    reports,
+    rules,
+    work,
+)
 
 PAGES = [
     *overview.PAGES,
@@ -8,6 +20,7 @@ PAGES = [
     *figures.PAGES,
     *money.PAGES,
     *people.PAGES,
+    *reports.PAGES,
     *plans.PAGES,
     *rules.PAGES,
     *codes.PAGES,

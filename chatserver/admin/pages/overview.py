@@ -18,6 +18,8 @@ from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.monitoring import processes
 from chatserver.monitoring.processes import RunningProcess
+from chatserver.reports import service as reports
+from chatserver.reports.service import OpenReports
 from chatserver.state import State
 
 
@@ -29,7 +31,7 @@ async def show(request: Request) -> Response:
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
-    finances, stuck, advice = await state.database.run_system(_read_more, called, money.allowances(chain))
+    finances, stuck, advice, open_reports = await state.database.run_system(_read_more, called, money.allowances(chain))
     alive = [each for each in running if each.is_alive]
     shown: dict[str, Any] = {
         "checks": checks,
@@ -38,6 +40,7 @@ async def show(request: Request) -> Response:
         "cases": finances.cases,
         "stuck": stuck,
         "advice": advice,
+        "reports": open_reports,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
@@ -53,11 +56,13 @@ async def show(request: Request) -> Response:
 def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What there is to do, the most urgent first, each with the address where it is done."""
     stuck: StuckWork = shown["stuck"]
+    open_reports: OpenReports = shown["reports"]
     work_page = "/admin/work"
     things = [
         (shown["failing"], "Look at what does not answer", f"{work_page}#processes"),
         (not shown["workers"], "Start a worker", f"{work_page}#processes"),
         (shown["unavailable"], f"Look at {', '.join(shown['unavailable'])}", f"{work_page}#providers"),
+        (open_reports.number, _reports_in_words(open_reports), "/admin/reports"),
         (stuck.leases, "Give back what a worker that has gone holds", f"{work_page}#leases"),
         (stuck.holds, "Settle the credits held for nothing", f"{work_page}#holds"),
         (shown["is_long_wait"], "Look at what has waited for long", f"{work_page}#waiting"),
@@ -70,8 +75,18 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 async def _read_more(
     tx: Transaction, called: Sequence[Called], allowed: Sequence[Allowed]
-) -> tuple[PlanCosts, StuckWork, Advice]:
-    return await money.read_plans(tx, called), await work.read(tx), await money.read_advice(tx, allowed)
+) -> tuple[PlanCosts, StuckWork, Advice, OpenReports]:
+    return (
+        await money.read_plans(tx, called),
+        await work.read(tx),
+        await money.read_advice(tx, allowed),
+        await reports.count_open(tx),
+    )
+
+
+def _reports_in_words(found: OpenReports) -> str:
+    number = f"{found.number} reported thing{'' if found.number == 1 else 's'}"
+    return f"Decide on {number}" + (f", {found.late} of them late" if found.late else "")
 
 
 async def _read(tx: Transaction, chain: FallbackChain) -> tuple[Queue, list[ProviderStatus], list[RunningProcess]]:

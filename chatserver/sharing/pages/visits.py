@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _visit(handler: Handler) -> Handler:
+def visit(handler: Handler) -> Handler:
     """A handler whose every response is kept out of search engines, and that has one answer for what is not there."""
 
     async def endpoint(request: Request) -> Response:
@@ -82,7 +82,7 @@ async def show(request: Request) -> Response:
     page = await state.database.run_system(visits.list_pictures, share, ids.parse(after, "after") if after else None)
     parts = range(1, -(-page.total // visits.ZIP_FILES) + 1)
     context = {
-        **_shown(request, share),
+        **shown(request, share),
         "page": page,
         "first": not after,
         "parts": parts if share.downloads else (),
@@ -116,12 +116,12 @@ async def give_password(request: Request) -> Response:
 
 async def show_picture(request: Request) -> Response:
     """GET /s/{token}/{asset_id}: one picture or clip, with the ways to the next one, and to use its prompt."""
-    state, share = _state(request), await _passed(request)
-    place = await state.database.run_system(visits.find_picture, share, _asset_id(request))
+    state, share = _state(request), await open_share(request)
+    place = await state.database.run_system(visits.find_picture, share, asset_id_of(request))
     viewer = current_viewer(request)
     session = await state.database.run_as(viewer.id, visits.find_session_for_prompt) if viewer else None
     context = {
-        **_shown(request, share),
+        **shown(request, share),
         "place": place,
         "picture": place.picture,
         "session": session,
@@ -132,8 +132,8 @@ async def show_picture(request: Request) -> Response:
 
 async def serve_file(request: Request) -> Response:
     """GET and HEAD /s/{token}/{asset_id}/{filename}."""
-    state, share = _state(request), await _passed(request)
-    file = await state.database.run_system(visits.find_file, share, _asset_id(request))
+    state, share = _state(request), await open_share(request)
+    file = await state.database.run_system(visits.find_file, share, asset_id_of(request))
     version = await _version(state, share, file, request.path_params["filename"], "download" in request.query_params)
     response = await delivery.deliver(request, _parts(state), file, version)
     download = version.content_type != "image/webp" and file.kind == "image"
@@ -142,7 +142,7 @@ async def serve_file(request: Request) -> Response:
 
 async def serve_zip(request: Request) -> Response:
     """GET and HEAD /s/{token}/part-{part}.zip."""
-    state, share = _state(request), await _passed(request)
+    state, share = _state(request), await open_share(request)
     part = request.path_params["part"]
     if not (share.downloads and _PART.fullmatch(part)):
         raise NotFound
@@ -158,7 +158,7 @@ async def serve_zip(request: Request) -> Response:
     if request.method == "HEAD":
         return Response(None, 200, headers, media_type="application/zip")
     # The copies took a while.
-    share = await _passed(request)
+    share = await open_share(request)
     response = StreamingResponse(archive.chunks(), 200, headers, media_type="application/zip")
     return _while_open(request, share, response, files, download=True)
 
@@ -174,7 +174,7 @@ async def _find_open(request: Request) -> OpenShare:
     return share
 
 
-async def _passed(request: Request) -> OpenShare:
+async def open_share(request: Request) -> OpenShare:
     """The open link, whose password this browser has given, if it has one; NotFound otherwise."""
     share = await _find_open(request)
     if not _has_passed(request, share):
@@ -190,7 +190,7 @@ def _password_page(request: Request, form: Form, error: ChatserverError | None =
     return form_pages.page(request, "sharing/password.html", {"form": form}, error)
 
 
-def _shown(request: Request, share: OpenShare) -> dict[str, object]:
+def shown(request: Request, share: OpenShare) -> dict[str, object]:
     """What both pages of an open link know of it."""
     return {
         "share": share,
@@ -205,7 +205,7 @@ def _token(request: Request) -> str:
     return token
 
 
-def _asset_id(request: Request) -> str:
+def asset_id_of(request: Request) -> str:
     return ids.parse(request.path_params["asset_id"])
 
 
@@ -279,9 +279,9 @@ def _state(request: Request) -> State:
 
 
 PAGES = [
-    Route("/s/{token}", _visit(show), methods=["GET"]),
-    Route("/s/{token}", _visit(give_password), methods=["POST"]),
-    Route("/s/{token}/part-{part}.zip", _visit(serve_zip), methods=["GET"]),
-    Route("/s/{token}/{asset_id}", _visit(show_picture), methods=["GET"]),
-    Route("/s/{token}/{asset_id}/{filename}", _visit(serve_file), methods=["GET"]),
+    Route("/s/{token}", visit(show), methods=["GET"]),
+    Route("/s/{token}", visit(give_password), methods=["POST"]),
+    Route("/s/{token}/part-{part}.zip", visit(serve_zip), methods=["GET"]),
+    Route("/s/{token}/{asset_id}", visit(show_picture), methods=["GET"]),
+    Route("/s/{token}/{asset_id}/{filename}", visit(serve_file), methods=["GET"]),
 ]

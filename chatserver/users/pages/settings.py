@@ -13,6 +13,7 @@ from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
+from chatserver.reports import service as reports
 from chatserver.state import State
 from chatserver.users import device_cookies, request_identity
 from chatserver.users.models import Preferences, Secret
@@ -183,6 +184,22 @@ async def show_readings(request: Request) -> Response:
     return form_pages.page(request, "users/readings.html", context)
 
 
+async def show_decisions(request: Request) -> Response:
+    """GET /settings/decisions: what operators have decided on what this user made and reported, and why."""
+    own = SettingsRequest(request)
+    before = request.query_params.get("before", "")
+    decisions, made = await own.state.database.run_system(
+        reports.told, own.viewer.id, ids.parse(before, "before") if before else None
+    )
+    context = {
+        "decisions": decisions,
+        "reports": made,
+        "next": decisions[-1].id if len(decisions) == reports.MOST_TOLD else None,
+        "first": not before,
+    }
+    return form_pages.page(request, "users/decisions.html", context)
+
+
 # Export and deletion ----------------------------------------------------------------------------------------------
 
 
@@ -221,6 +238,7 @@ PAGES = [
     Route("/settings/tokens", create_token, methods=["POST"]),
     Route("/settings/tokens/{token_id}/revoke", revoke_token, methods=["POST"]),
     Route("/settings/readings", show_readings, methods=["GET"]),
+    Route("/settings/decisions", show_decisions, methods=["GET"]),
     Route("/settings/export", export_account, methods=["GET"]),
     Route("/settings/delete", delete_account, methods=["POST"]),
 ]
