@@ -33,6 +33,7 @@ function followHistory() {
 bus.on("open-picture", open)
 bus.on("picture-menu", (asked) => load().then(() => find("picture-menu").showActions(asked)))
 bus.on("formats-menu", (asked) => load().then(() => find("picture-menu").showFormats(asked)))
+bus.on("report", (subject) => load().then(() => find("picture-menu").open("report", subject)))
 bus.on("picture-removed", (card) => loading && find("picture-viewer").leave?.(card))
 addEventListener("popstate", followHistory)
 followHistory()

@@ -226,7 +226,7 @@ ROUTES: dict[str, Case] = {
     "GET /admin/reports": Case(403, 303),
     "POST /admin/reports/{target_id}/read": Case(403, 303, body={}),
     "POST /admin/reports/{target_id}/{act}": Case(403, 303, body={"reason": "I want to"}),
-    "GET /admin/reports/{target_id}/{version}": Case(403, 303),
+    "GET /admin/reports/files/{target_id}/{version}": Case(403, 303),
     "GET /admin/audit": Case(403, 303),
     "GET /admin/audit.csv": Case(403, 303),
     "GET /style-samples/{sample_id}.webp": Case(404, 404),

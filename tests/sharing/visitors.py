@@ -109,7 +109,7 @@ class Gallery:
         path = link["path"]
         found = [path, f"{path}?after={self.pictures[0]}", f"{path}/part-1.zip"]
         for asset_id in (*self.pictures, self.clip):
-            found += [f"{path}/{asset_id}", f"{path}/{asset_id}/thumbnail.webp"]
+            found += [f"{path}/{asset_id}", f"{path}/{asset_id}/report", f"{path}/{asset_id}/thumbnail.webp"]
         for asset_id in self.pictures:
             stem = f"{path}/{asset_id}/picture-{asset_id[-8:]}"
             found += [f"{path}/{asset_id}/1024.webp", f"{path}/{asset_id}/2048.webp"]

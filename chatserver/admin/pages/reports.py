@@ -97,7 +97,7 @@ async def read_message(request: Request) -> Response:
 
 
 async def serve_file(request: Request) -> Response:
-    """GET /admin/reports/{target_id}/{version}: a reported picture or clip, `thumbnail` or `original`, also while hidden."""
+    """GET /admin/reports/files/{target_id}/{version}: a reported file, `thumbnail` or `original`, also a hidden one."""
     require_admin(request)
     state: State = request.app.state.chatserver
     file = await state.database.run_system(_reported_file, ids.parse(request.path_params["target_id"]))
@@ -121,5 +121,5 @@ PAGES = [
     Route(PATH, show, methods=["GET"]),
     Route(PATH + "/{target_id}/read", read_message, methods=["POST"]),
     Route(PATH + "/{target_id}/{act}", decide, methods=["POST"]),
-    Route(PATH + "/{target_id}/{version}", serve_file, methods=["GET"]),
+    Route(PATH + "/files/{target_id}/{version}", serve_file, methods=["GET"]),
 ]

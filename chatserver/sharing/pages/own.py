@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from chatserver import ids
 from chatserver.identity.viewer import require_viewer
+from chatserver.reports.models import KIND_WORDS
 from chatserver.sharing import requests
 from chatserver.sharing import service as sharing
 from chatserver.state import State
@@ -30,9 +31,11 @@ async def list_own(request: Request) -> Response:
 
 
 async def show_dialogs(request: Request) -> Response:
-    """GET /shares/dialogs: "Share" and "Add to album", which pages fetch when they are first asked for."""
+    """GET /shares/dialogs: "Share", "Add to album" and "Report", which pages fetch when one is first asked for."""
     require_viewer(request)
-    return templating.render(request, "sharing/dialogs.html", {"default_days": requests.DEFAULT_DAYS})
+    return templating.render(
+        request, "sharing/dialogs.html", {"default_days": requests.DEFAULT_DAYS, "kinds": KIND_WORDS}
+    )
 
 
 PAGES = [Route("/shares", list_own, methods=["GET"]), Route("/shares/dialogs", show_dialogs, methods=["GET"])]

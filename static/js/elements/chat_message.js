@@ -92,6 +92,7 @@ export class ChatMessage extends HTMLElement {
     discard: () => socket.discard(this.dataset.clientId),
     "copy-text": () => this.#copy(this.querySelector(".message__text").innerText.trim()),
     "copy-link": () => this.#copy(`${location.origin}${location.pathname}#${this.id}`),
+    report: () => bus.emit("report", { message: this.dataset.id }),
     "make-prompt": (button) => bus.emit("compose", { mode: "image", text: codeBeside(button).trim(), send: true }),
     // Addressed by name, as above.
     ask: (button) =>

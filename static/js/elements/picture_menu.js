@@ -32,6 +32,7 @@ export class PictureMenu extends HTMLElement {
     this.actions.dataset.kind = card.dataset.kind
     setText(slot(this, "remove"), `Delete this ${card.dataset.kind === "video" ? "clip" : "picture"}`)
     for (const each of this.actions.querySelectorAll("[data-own]")) each.hidden = !card.isMine
+    slot(this, "report").parentElement.hidden = card.isMine
     this.actions.querySelector('[data-action="favorite"]').setAttribute("aria-pressed", String(card.favorite))
     this.#show(this.actions, button)
   }
@@ -54,12 +55,17 @@ export class PictureMenu extends HTMLElement {
     this.actions.hidePopover()
     this.formats.hidePopover()
     if (control.dataset.action === "look-closer") this.#card.querySelector("a").click()
-    else if (control.matches("[data-own]")) this.#share(control.dataset.action)
+    else if (control.matches('[data-own], [data-action="report"]')) this.#share(control.dataset.action)
     else if (control.dataset.action && !control.dataset.use) this.#card.run(control.dataset.action, control)
   }
 
   #share(name) {
-    openSharing(name, { assets: [this.#card.dataset.asset] }, this.dataset.sharing).catch(leadElsewhere)
+    this.open(name, { assets: [this.#card.dataset.asset] })
+  }
+
+  /** Opens a dialog of helpers/sharing.js for a subject. */
+  open(name, subject) {
+    openSharing(name, subject, this.dataset.sharing).catch(leadElsewhere)
   }
 
   // A press on the button of an open menu closes it; the click that follows does not open it again.

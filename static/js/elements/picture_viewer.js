@@ -118,6 +118,7 @@ export class PictureViewer extends HTMLElement {
     "copy-link": () => this.#card.run("copy-link"),
     share: () => this.#share("share"),
     album: () => this.#share("album"),
+    report: () => this.#share("report"),
     remove: () => this.#leaveFor(() => this.#card.run("remove")),
     reveal: () => this.#leaveFor(() => this.#card.reveal()),
   }
@@ -168,6 +169,7 @@ export class PictureViewer extends HTMLElement {
     this.#showRelated(card.dataset.asset)
     setFlag(this.dialog, "data-local-mine", card.isMine)
     for (const each of this.querySelectorAll("[data-own]")) each.hidden = !card.isMine
+    this.querySelector('[data-action="report"]').hidden = card.isMine
     this.#showStrip()
     this.#showFavorite()
     this.#offer(card)

@@ -1,8 +1,10 @@
-// Albums and share links: their pages, and the dialogs that other pages load when they are first asked for.
+// Albums and share links: their pages, and the dialogs, also that of reports, which other pages load when they are first
+// asked for.
 import "../elements/album_dialog.js"
 import "../elements/album_editor.js"
 import "../elements/copy_button.js"
 import "../elements/new_album.js"
+import "../elements/report_dialog.js"
 import "../elements/share_dialog.js"
 import "../elements/share_row.js"
 import "../elements/share_session.js"

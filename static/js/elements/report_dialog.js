@@ -1,0 +1,53 @@
+// <report-dialog>: tells the operator what is wrong with a picture or a message of somebody else.
+import { call } from "../helpers/api.js"
+import { setText, slot } from "../helpers/dom.js"
+
+export class ReportDialog extends HTMLElement {
+  #path = ""
+
+  connectedCallback() {
+    this.dialog = this.querySelector("dialog")
+    this.form = slot(this, "form")
+    this.addEventListener("click", this.onClick)
+    this.form.addEventListener("submit", this.onSubmit)
+  }
+
+  /** Shows the form for a file, the first of `assets`, or for a `message`. */
+  async open({ assets, message }) {
+    this.#path = message ? `/messages/${message}/reports` : `/assets/${assets[0]}/reports`
+    setText(slot(this, "heading"), message ? "Report this message" : "Report this picture")
+    this.form.reset()
+    this.#show("", "")
+    this.dialog.showModal()
+  }
+
+  onClick = (event) => {
+    if (event.target.closest('[data-action="close"]') || event.target === this.dialog) this.dialog.close()
+  }
+
+  onSubmit = async (event) => {
+    event.preventDefault()
+    const fields = this.form.elements
+    const button = slot(this, "submit")
+    button.disabled = true
+    try {
+      const { already } = await call("POST", this.#path, { kind: fields.kind.value, words: fields.words.value })
+      const words = already ? "You have reported it already." : "Thank you."
+      this.#show(`${words} The operator will look at it.`, "")
+    } catch (error) {
+      this.#show("", error.message)
+    }
+    button.disabled = false
+  }
+
+  #show(done, problem) {
+    this.form.hidden = Boolean(done)
+    slot(this, "done").hidden = !done
+    setText(slot(this, "told"), done)
+    slot(this, "problem").hidden = !problem
+    setText(slot(this, "problem"), problem)
+    if (done) slot(this, "done").querySelector("button").focus()
+  }
+}
+
+customElements.define("report-dialog", ReportDialog)
