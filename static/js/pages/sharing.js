@@ -1,4 +1,4 @@
-// Albums and share links: their pages, and the dialogs, also that of reports, which other pages load when they are first
+// Albums and share links: their pages, and the dialogs, that of reports too, which other pages load when one is first
 // asked for.
 import "../elements/album_dialog.js"
 import "../elements/album_editor.js"
