@@ -120,6 +120,26 @@ async def test_a_file_is_sent_by_the_product_itself_and_whole_while_its_link_is_
     assert share["path"].removeprefix("/s/") not in lines
 
 
+@pytest.mark.alone
+async def test_a_file_that_is_sent_to_a_member_ends_within_five_seconds_of_its_hiding(shop):
+    [row] = await run_sql(shop.database, "SELECT storage_key, bytes, filename FROM assets WHERE id = $1", shop.asset_id)
+    await shop.storage.put(row["storage_key"], bytes(BYTES), "video/webm")
+    change = "UPDATE assets SET bytes = $2, status = $3 WHERE id = $1"
+    await run_sql(shop.database, change, shop.asset_id, BYTES, "stored")
+    path, headers = f"/files/{shop.asset_id}/{row['filename']}", {"Authorization": f"Bearer {shop.ada.token}"}
+    try:
+        reading = asyncio.create_task(_read(shop, path, begun := asyncio.Event(), headers))
+        async with asyncio.timeout(30):
+            await begun.wait()
+        await run_sql(shop.database, change, shop.asset_id, BYTES, "hidden")
+        hidden = time.monotonic()
+        received, cut_at = await asyncio.wait_for(reading, 30)
+        assert received < BYTES, "it was sent to its end"
+        assert cut_at - hidden < 5
+    finally:
+        await run_sql(shop.database, change, shop.asset_id, row["bytes"], "stored")
+
+
 async def _ends_while_it_is_sent(shop, what, end, read):
     share = (await shop.shares())["share"]
     clip_path = f"{share['path']}/{shop.asset_id}/clip-{shop.asset_id[-8:]}.webm"
@@ -134,11 +154,11 @@ async def _ends_while_it_is_sent(shop, what, end, read):
     assert cut_at - ended < SECONDS, (what, end, read)
 
 
-async def _read(shop, path, begun):
+async def _read(shop, path, begun, headers=None):
     """(Bytes received, when the connection ended) of somebody who reads 2 MB a second."""
     received = 0
     client = aiohttp.ClientSession(shop.product.url, read_bufsize=2**16)
-    async with client, client.get(path) as answer:
+    async with client, client.get(path, headers=headers) as answer:
         assert (answer.status, int(answer.headers["Content-Length"]) >= BYTES) == (200, True)
         with contextlib.suppress(aiohttp.ClientError, ConnectionError):
             while piece := await answer.content.read(2**16):

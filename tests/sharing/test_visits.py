@@ -35,6 +35,40 @@ async def stranger(product):
     await visitor.leaves()
 
 
+# Reports ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stranger_reports_a_picture_of_a_link_once_and_is_slowed_down_after_ten(gallery, stranger):
+    link = await gallery.shares_all()
+    address = f"{link['path']}/{gallery.pictures[0]}/report"
+    page = (await stranger.opens(address)).text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+
+    async def send(to, **fields):
+        form = {"csrf_token": token[1], **fields}
+        headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+        async with stranger.client.post(to, data=form, headers=headers, allow_redirects=False) as answer:
+            return answer.status, await answer.text(), answer.headers.get("Location", "")
+
+    assert (await send(address, kind="hate", words="Look\r\nhere"))[::2] == (
+        303,
+        f"{link['path']}/{gallery.pictures[0]}",
+    )
+    assert "Thank you." in (await stranger.opens(f"{link['path']}/{gallery.pictures[0]}")).text
+    assert (await send(address, kind="spam"))[0] == 303
+    assert "It is reported already." in (await stranger.opens(f"{link['path']}/{gallery.pictures[0]}")).text
+    for fields in ({"kind": "rude"}, {"kind": ""}, {}, {"kind": "spam", "words": "x" * 1001}):
+        assert (await send(address, **fields))[0] == 422
+    for elsewhere in (f"{link['path']}/{ids.new()}/report", f"/s/{'x' * 32}/{gallery.pictures[0]}/report"):
+        assert (await send(elsewhere, kind="spam"))[0] == 404
+    answers = [await send(address, kind="spam") for _ in range(8)]
+    assert answers[-1][0] == 429 and "try again" in answers[-1][1]
+    rows = await run_sql(gallery.database, "SELECT kind, words, reporter_id, visitor FROM reports")
+    assert [(row["kind"], row["words"], row["reporter_id"]) for row in rows] == [("hate", "Look\nhere", None)]
+    assert rows[0]["visitor"] and "127.0.0.1" not in rows[0]["visitor"]
+
+
 # What a link shows ------------------------------------------------------------------------------------------------
 
 
