@@ -1,6 +1,7 @@
-"""Charts as SVG, drawn on the server: bars of counts by day. Each stands above the table with its figures."""
+"""Charts as SVG, drawn on the server: bars by day. Each stands above the table with its figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -42,3 +43,27 @@ def stacked_bars(labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> 
                     )
                 )
     return bars
+
+
+def grouped_bars(
+    labels: Sequence[str], series: Mapping[str, Sequence[Decimal]], words: Callable[[Decimal], str]
+) -> list[Bar]:
+    """Beside each other the amounts of each series, for each label; `words` says an amount. None where all are 0 or less."""
+    most = max((amount for amounts in series.values() for amount in amounts), default=Decimal(0))
+    if most <= 0:
+        return []
+    step = WIDTH / len(labels)
+    width = min(max((step - GAP) / len(series), 1.0), WIDEST / len(series))
+    return [
+        Bar(
+            series=name,
+            x=round(index * step + place * width, 2),
+            y=round(HEIGHT - HEIGHT * float(amounts[index] / most), 2),
+            width=round(width, 2),
+            height=round(HEIGHT * float(amounts[index] / most), 2),
+            words=f"{label}: {name} {words(amounts[index])}",
+        )
+        for index, label in enumerate(labels)
+        for place, (name, amounts) in enumerate(series.items())
+        if amounts[index] > 0
+    ]

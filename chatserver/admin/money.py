@@ -10,7 +10,7 @@ from chatserver.admin.period import Period
 from chatserver.costs import ModelUse, Rates, calculation, margin, usage, worst_case
 from chatserver.costs import service as costs
 from chatserver.costs.calculation import FREE_PROVIDERS
-from chatserver.costs.margin import Margins, Sale
+from chatserver.costs.margin import MarginLine, Margins, Sale
 from chatserver.costs.models import BilledKind, UnitPrice, WorstCase
 from chatserver.costs.service import MOST_ROWS, PriceLine, RateLine
 from chatserver.costs.upgrade import Advice, FlatKind, advice
@@ -55,12 +55,13 @@ class PlanCosts(Struct, frozen=True, kw_only=True):
 
 
 class Money(PlanCosts, frozen=True, kw_only=True):
-    """The page: also the advice and what it compares with, the margins of the period, the newest sales, and the histories
-    of prices and rates."""
+    """The page: also the advice and what it compares with, the margins of the period, the sums of the one before, the
+    newest sales, and the histories of prices and rates."""
 
     prices: Sequence[PriceLine]
     rates: Sequence[RateLine]
     margins: Margins
+    before: MarginLine
     sales: Sequence[Sale]
     advice: Advice
     flats: Mapping[FlatKind, tuple[Decimal, str]]
@@ -105,10 +106,17 @@ async def read(
         prices=await costs.list_prices(tx, history),
         rates=await costs.list_rates(tx, history),
         margins=await margin.read(tx, period.start, period.end, period.zone),
+        before=(await margin.read(tx, period.before_start, period.before_end, period.zone)).total,
         sales=await margin.sales(tx),
         advice=await read_advice(tx, allowed, period.zone),
         flats=await usage.flat_prices(tx),
     )
+
+
+async def read_month(tx: Transaction) -> MarginLine:
+    """What came in and what providers cost since the beginning of this month (UTC). Needs the worker role."""
+    now = clock.now()
+    return (await margin.read(tx, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now, "UTC")).total
 
 
 async def read_plans(tx: Transaction, called: Sequence[Called]) -> PlanCosts:

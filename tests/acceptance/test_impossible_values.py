@@ -77,6 +77,7 @@ QUERIES = {
     "GET /admin/money": PERIOD,
     "GET /admin/money/tables/{table}.csv": PERIOD,
     "GET /admin/people": {"q", "before"},
+    "GET /admin/people.csv": {"q"},
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
     "GET /admin/codes": PERIOD | {"before"},

@@ -174,3 +174,25 @@ async def test_a_ban_needs_a_reason_and_the_last_admin_stays_one(operator, produ
     action = f"/admin/people/{grace['id']}/make-member"
     answer = await operator.post(action, page.forms[action])
     assert (answer.status, "only admin" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/admin/people.csv?q=Grace", r"[0-9a-f-]{36},Grace,admin,active,.+,.*,0"),
+        ("/admin/people.csv", r"[0-9a-f-]{36},Grace,admin,active,.+,.*,0"),
+        ("/admin/plans.csv", r"pro,Pro,99(\.0)?,INR,True,180,15,.+"),
+        ("/admin/work/tables/providers.csv", r"sketch,1,open,.+"),
+        ("/admin/work/tables/waiting.csv", r"id,kind,session_id,person,.+"),
+        ("/admin/work/tables/leases.csv", r"id,job,.+"),
+        ("/admin/work/tables/holds.csv", r"session_id,kind,.+"),
+        ("/admin/work/tables/processes.csv", r".+,all,.+"),
+    ],
+)
+async def test_what_a_page_lists_is_a_file_too(operator, path, line):
+    answer = await operator.visit(path)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert any(re.fullmatch(line, each) for each in answer.text.splitlines()), answer.text
+    assert "@" not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (await operator.visit("/admin/work/tables/nothing.csv")).status == 404

@@ -11,7 +11,10 @@ from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("/admin", "/admin/work", "/admin/plans/pro", "/admin/audit", "/admin/rules")
+PAGES = (
+    *("/admin", "/admin/work", "/admin/figures", "/admin/money", "/admin/people", "/admin/plans", "/admin/plans/pro"),
+    *("/admin/announcements", "/admin/audit", "/admin/rules", "/forgot"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +26,9 @@ async def database_url(postgres_server):
 
 @pytest.fixture(scope="module")
 async def admin_product(database_url, tmp_path_factory):
-    """A product of its own: its provider is paused."""
-    async with products.running(tmp_path_factory.mktemp("admin"), DATABASE_URL=database_url) as running:
+    """A product of its own: its provider is paused. It has a page for who forgot the password."""
+    mailing = {"SMTP_URL": "smtp://127.0.0.1:1", "MAIL_FROM": "pictures@example.org"}
+    async with products.running(tmp_path_factory.mktemp("admin"), DATABASE_URL=database_url, **mailing) as running:
         yield running
 
 

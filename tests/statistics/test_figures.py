@@ -5,6 +5,7 @@ import random
 import statistics as arithmetic
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -109,3 +110,15 @@ def test_bars_stand_on_each_other_and_the_highest_fills_the_chart():
     assert bars[2].words == "two: 2 failed"
     assert charts.stacked_bars(["one"], {"done": [0]}) == []
     assert charts.stacked_bars([], {"done": []}) == []
+
+
+def test_bars_of_money_stand_beside_each_other_and_what_was_given_back_is_no_bar():
+    amounts = {"revenue": [Decimal(10), Decimal(-3)], "cost": [Decimal("2.5"), Decimal(0)]}
+    bars = charts.grouped_bars(["one", "two"], amounts, lambda amount: f"INR {amount}")
+    assert [(bar.series, bar.height, bar.words) for bar in bars] == [
+        ("revenue", charts.HEIGHT, "one: revenue INR 10"),
+        ("cost", charts.HEIGHT / 4, "one: cost INR 2.5"),
+    ]
+    assert bars[0].x + bars[0].width == bars[1].x
+    assert charts.grouped_bars(["one"], {"revenue": [Decimal(0)]}, str) == []
+    assert charts.grouped_bars([], {"revenue": []}, str) == []

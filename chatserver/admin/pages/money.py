@@ -1,6 +1,7 @@
 """/admin/money: what providers charge, what a plan costs at worst, and exchange rates."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -9,8 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import layout, money
+from chatserver.admin import charts, layout, money
 from chatserver.admin.access import act, require_admin
+from chatserver.admin.charts import Bar
 from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.money import Money
 from chatserver.admin.period import Period
@@ -21,7 +23,7 @@ from chatserver.costs.upgrade import FlatKind
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.generations import provider_limits
 from chatserver.state import State
-from chatserver.web import form_pages, forms
+from chatserver.web import filters, form_pages, forms
 from chatserver.web.forms import Form
 
 PATH = "/admin/money"
@@ -51,6 +53,8 @@ async def _page(
     found = await _read(request)
     context = {
         "money": found,
+        "bars": _bars(found, Period.of(request)),
+        "chart": charts,
         "has_period": True,
         "most_sales": margin.MOST_SALES,
         "flat_form": flat or _flat_form(found),
@@ -62,6 +66,19 @@ async def _page(
         "worst_words": money.worst_words,
     }
     return layout.render(request, "admin/money.html", context, error.status if error else 200)
+
+
+def _bars(found: Money, period: Period) -> list[Bar]:
+    """What is known of revenue and cost by day, also of days without any."""
+    lines = {line.name: line for line in found.margins.days}
+    first, last = period.start.date(), period.end.date()
+    days = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+    empty = MarginLine("", found.base)
+    series = {
+        "revenue": [lines.get(day, empty).revenue.known for day in days],
+        "cost": [lines.get(day, empty).cost.known for day in days],
+    }
+    return charts.grouped_bars(days, series, lambda amount: filters.money(amount, found.base))
 
 
 async def _read(request: Request, history: int = costs.MOST_ROWS) -> Money:

@@ -12,6 +12,7 @@ from chatserver.admin.access import require_admin
 from chatserver.admin.money import Allowed, Called, PlanCosts
 from chatserver.admin.overview import ProviderStatus, Queue
 from chatserver.admin.work import StuckWork
+from chatserver.costs.margin import MarginLine
 from chatserver.costs.upgrade import Advice
 from chatserver.database import Transaction
 from chatserver.generations import provider_limits
@@ -31,7 +32,9 @@ async def show(request: Request) -> Response:
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)
     queue, providers, running = await state.database.run_system(_read, chain)
-    finances, stuck, advice, open_reports = await state.database.run_system(_read_more, called, money.allowances(chain))
+    finances, stuck, advice, open_reports, month = await state.database.run_system(
+        _read_more, called, money.allowances(chain)
+    )
     alive = [each for each in running if each.is_alive]
     shown: dict[str, Any] = {
         "checks": checks,
@@ -41,6 +44,7 @@ async def show(request: Request) -> Response:
         "stuck": stuck,
         "advice": advice,
         "reports": open_reports,
+        "month": month,
         "alive": alive,
         "gone": len(running) - len(alive),
         "workers": sum(each.is_worker for each in alive),
@@ -75,12 +79,13 @@ def _todo(shown: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 async def _read_more(
     tx: Transaction, called: Sequence[Called], allowed: Sequence[Allowed]
-) -> tuple[PlanCosts, StuckWork, Advice, OpenReports]:
+) -> tuple[PlanCosts, StuckWork, Advice, OpenReports, MarginLine]:
     return (
         await money.read_plans(tx, called),
         await work.read(tx),
         await money.read_advice(tx, allowed),
         await reports.count_open(tx),
+        await money.read_month(tx),
     )
 
 

@@ -1,7 +1,8 @@
 """/admin/people: people and their sessions, and what an operator gives, ends and, with a reason, reads."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
+from msgspec.structs import astuple
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -9,11 +10,12 @@ from starlette.routing import Route
 from chatserver import ids, plans
 from chatserver.admin import layout, people
 from chatserver.admin.access import act, act_alone, require_admin
+from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.people import Person, PersonDetails
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditEntry
 from chatserver.credits.models import Kind
-from chatserver.database import Transaction
+from chatserver.database import Database, Transaction
 from chatserver.errors import ChatserverError, Invalid, NotFound
 from chatserver.plans.models import Plan
 from chatserver.state import State
@@ -24,6 +26,8 @@ from chatserver.web.forms import Form
 PATH = "/admin/people"
 # Acts that the page of a person shows; the audit log has them all.
 NEWEST_ACTS = 10
+# A file has at most so many people, the newest.
+MOST_ROWS = 100_000
 # No number that a form takes has more digits.
 _DIGITS = 6
 
@@ -47,6 +51,24 @@ async def show(request: Request) -> Response:
         "first": not before,
     }
     return layout.render(request, "admin/people.html", context)
+
+
+async def download(request: Request) -> Response:
+    """GET /admin/people.csv: those who are found by their words, or all, the newest first; without addresses."""
+    require_admin(request)
+    state: State = request.app.state.chatserver
+    return csv_response("people", Person.__struct_fields__, _rows(state.database, request.query_params.get("q", "")))
+
+
+async def _rows(database: Database, query: str) -> AsyncIterator[Sequence[Cell]]:
+    before: str | None = None
+    for _ in range(MOST_ROWS // people.PAGE):
+        page = await database.run_system(people.find, query, before)
+        for person in page:
+            yield astuple(person)
+        if len(page) < people.PAGE:
+            return
+        before = page[-1].id
 
 
 async def _search(
@@ -251,6 +273,7 @@ async def read_conversation(request: Request) -> Response:
 
 PAGES = [
     Route(PATH, show, methods=["GET"]),
+    Route(PATH + ".csv", download, methods=["GET"]),
     Route(PATH + "/sessions/{session_id}/conversation", read_conversation, methods=["POST"]),
     Route(PATH + "/{user_id}", show_person, methods=["GET"]),
     Route(PATH + "/{user_id}/reset", make_reset_link, methods=["POST"]),

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from chatserver import plans
 from chatserver.admin import layout, money, plan_forms
 from chatserver.admin.access import act, require_admin
+from chatserver.admin.csv import csv_response
 from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, Conflict, Invalid, NotFound
@@ -20,6 +21,11 @@ from chatserver.web.forms import Form
 PATH = "/admin/plans"
 # Fields of errors, where the form has another name for them.
 _SHOWN_AT = {"price": "amount"}
+# The columns of the file behind those of id, name and price.
+_REST = (
+    *("available", "minutes", "image_credits_per_hour", "video_credits_per_hour", "max_size", "max_count"),
+    *("max_uploads", "chat_model", "position"),
+)
 _ID = re.compile(r"[a-z0-9-]{1,40}")
 
 
@@ -29,6 +35,18 @@ async def show(request: Request) -> Response:
     state: State = request.app.state.chatserver
     found = await state.database.run_system(plans.list_all)
     return layout.render(request, "admin/plans.html", {"plans": found})
+
+
+async def download(request: Request) -> Response:
+    """GET /admin/plans.csv."""
+    require_admin(request)
+    state: State = request.app.state.chatserver
+    found = await state.database.run_system(plans.list_all)
+    rows = [
+        (plan.id, plan.name, plan.price.amount, plan.price.currency, *(getattr(plan, name) for name in _REST))
+        for plan in found
+    ]
+    return csv_response("plans", ("id", "name", "price", "currency", *_REST), rows)
 
 
 async def show_plan(request: Request) -> Response:
@@ -126,6 +144,7 @@ async def _preview_of(request: Request, plan_id: str, form: Form) -> dict[str, o
 
 PAGES = [
     Route(PATH, show, methods=["GET"]),
+    Route(PATH + ".csv", download, methods=["GET"]),
     Route(PATH + "/preview", preview, methods=["GET"]),
     Route(PATH + "/{plan_id}", show_plan, methods=["GET"]),
     Route(PATH + "/{plan_id}", save, methods=["POST"]),

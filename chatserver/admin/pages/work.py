@@ -1,5 +1,6 @@
 """/admin/work: what is stuck, the providers, and the checks, each with the press that mends it."""
 
+from collections.abc import Sequence
 from typing import get_args
 
 from starlette.requests import Request
@@ -10,15 +11,27 @@ from chatserver import ids
 from chatserver.admin import checks, layout, overview, providers, work
 from chatserver.admin.access import act, require_admin
 from chatserver.admin.checks import CheckKind, Checks
+from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.overview import ProviderStatus
+from chatserver.admin.work import LostLease, WaitingJob
+from chatserver.credits import Hold
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
+from chatserver.monitoring.processes import RunningProcess
 from chatserver.state import State
 from chatserver.web import forms
 
 PATH = "/admin/work"
+# The columns of each table as a file.
+TABLES: dict[str, tuple[str, ...]] = {
+    "providers": ("name", "position", "state", "closed_seconds", "running", "calls", "last_error_code"),
+    "waiting": WaitingJob.__struct_fields__,
+    "leases": LostLease.__struct_fields__,
+    "holds": Hold.__struct_fields__,
+    "processes": RunningProcess.__struct_fields__,
+}
 
 
 async def show(request: Request) -> Response:
@@ -43,6 +56,28 @@ async def _read(
 
 def _chain(state: State) -> FallbackChain:
     return provider_limits.fallback_chain(state.config, state.providers.values())
+
+
+# Tables as files ------------------------------------------------------------------------------------------------------
+
+
+async def download(request: Request) -> Response:
+    """GET /admin/work/tables/{table}.csv: what the page shows of one kind."""
+    require_admin(request)
+    state: State = request.app.state.chatserver
+    table = request.path_params["table"]
+    if table not in TABLES:
+        raise NotFound
+    stuck, statuses, _ = await state.database.run_system(_read, _chain(state))
+    if table == "providers":
+        reports = [(each, each.report) for each in statuses]
+        rows: list[Sequence[Cell]] = [
+            (each.name, each.position, *(getattr(report, name) for name in TABLES[table][2:]))
+            for each, report in reports
+        ]
+    else:
+        rows = [[getattr(each, name) for name in TABLES[table]] for each in getattr(stuck, table)]
+    return csv_response(table, TABLES[table], rows)
 
 
 # Providers ------------------------------------------------------------------------------------------------------------
@@ -133,6 +168,7 @@ async def start_check(request: Request) -> Response:
 
 PAGES = [
     Route(PATH, show, methods=["GET"]),
+    Route(PATH + "/tables/{table}.csv", download, methods=["GET"]),
     Route(PATH + "/providers/{name}/{lever}", switch_provider, methods=["POST"]),
     Route(PATH + "/generations/{generation_id}/cancel", cancel, methods=["POST"]),
     Route(PATH + "/leases/{job_id}/give-back", give_back, methods=["POST"]),
