@@ -154,3 +154,15 @@ SELECT max(greatest(started_at, ended_at))::text FROM operator_checks;
 -- name: admins
 -- Who is an admin.
 SELECT id FROM users WHERE role = 'admin' AND status = 'active';
+
+-- name: files_of_keys
+-- The stored or hidden files with these keys, with the reason that stands in the place of a hidden one.
+SELECT a.id, a.user_id, a.status, a.storage_key, a.thumbnail_key, g.withheld
+  FROM assets a LEFT JOIN generations g ON g.id = a.generation_id
+ WHERE a.storage_key = ANY(:keys::text[]) AND a.status IN ('stored', 'hidden');
+
+-- name: file
+-- One stored or hidden file.
+SELECT a.id, a.user_id, a.status, a.storage_key, a.thumbnail_key, g.withheld
+  FROM assets a LEFT JOIN generations g ON g.id = a.generation_id
+ WHERE a.id = :id AND a.status IN ('stored', 'hidden');

@@ -198,6 +198,7 @@ ROUTES: dict[str, Case] = {
     "POST /admin/work/generations/{generation_id}/cancel": Case(403, 303, body={}),
     "POST /admin/work/leases/{job_id}/give-back": Case(403, 303, body={}),
     "POST /admin/work/holds/{generation_id}/settle": Case(403, 303, body={}),
+    "POST /admin/work/files/{asset_id}/{lever}": Case(403, 303, body={}),
     "POST /admin/work/checks/{kind}": Case(403, 303, body={}),
     "GET /admin/people": Case(403, 303),
     "GET /admin/people.csv": Case(403, 303),

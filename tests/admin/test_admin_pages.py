@@ -1,6 +1,7 @@
 """The operator's pages over the whole product: who gets in, and what they find."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -196,3 +197,46 @@ async def test_what_a_page_lists_is_a_file_too(operator, path, line):
     assert "@" not in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert (await operator.visit("/admin/work/tables/nothing.csv")).status == 404
+
+
+async def test_a_file_that_the_store_has_lost_is_marked_and_shown_again_when_it_is_back(operator, product):
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("flash"))
+    made = await chat.sees_ended(await chat.generates("a quiet lake"))
+    generation = made["generations"][0]
+    asset = generation["assets"][0]
+    folder = Path(product.environment["DATA_DIR"]) / "files" / ada.id / generation["id"]
+    [file] = [each for each in folder.iterdir() if each.suffix == ".png"]
+    kept = file.read_bytes()
+    path = f"/admin/work/files/{asset['id']}"
+
+    async def listed(lever):
+        """The page once the comparison has ended, with what can be pressed."""
+        page = await operator.visit("/admin/work")
+        page = await operator.post("/admin/work/checks/files", page.forms["/admin/work/checks/files"], follow=True)
+        while "Running since" in page.text:
+            page = await operator.visit("/admin/work")
+        return page if f"{path}/{lever}" in page.forms else None
+
+    token = (await operator.visit("/admin/work")).forms["/admin/work/checks/books"]
+    refused = await operator.post(f"{path}/lost", token, follow=True)
+    assert "The file is there." in refused.text
+    file.unlink()
+    page = await listed("lost")
+    marked = await operator.post(f"{path}/lost", page.forms[f"{path}/lost"], follow=True)
+    assert "marked as lost" in marked.text
+    await chat.sees(
+        lambda message: "lost from the store" in ((message["generations"] or [{}])[0].get("withheld") or "")
+    )
+    assert (await ada.fetch(asset["url"]))[0] == 404
+    assert "not there yet" in (await operator.post(f"{path}/again", token, follow=True)).text
+    file.write_bytes(kept)
+    shown = await operator.post(f"{path}/again", marked.forms[f"{path}/again"], follow=True)
+    assert "It is shown again." in shown.text
+    assert (await ada.fetch(asset["url"]))[0] == 200
+    assert "not marked as lost" in (await operator.post(f"{path}/again", token, follow=True)).text
+    for wrong in (f"{path}/explode", f"/admin/work/files/{ada.id}/lost", "/admin/work/files/x/lost"):
+        assert (await operator.post(wrong, token)).status == 404
+    log = (await operator.visit(f"/admin/audit.csv?target={asset['id']}")).text
+    assert ("file.marked_lost" in log, "file.shown_again" in log) == (True, True)
+    await chat.leaves()

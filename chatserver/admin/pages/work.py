@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import checks, layout, overview, providers, work
+from chatserver.admin import checks, layout, lost_files, overview, providers, work
 from chatserver.admin.access import act, require_admin
 from chatserver.admin.checks import CheckKind, Checks
 from chatserver.admin.csv import Cell, csv_response
@@ -16,7 +16,7 @@ from chatserver.admin.overview import ProviderStatus
 from chatserver.admin.work import LostLease, WaitingJob
 from chatserver.credits import Hold
 from chatserver.database import Transaction
-from chatserver.errors import ChatserverError, NotFound
+from chatserver.errors import ChatserverError, Conflict, NotFound
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.monitoring.processes import RunningProcess
@@ -39,7 +39,10 @@ async def show(request: Request) -> Response:
     require_admin(request)
     state: State = request.app.state.chatserver
     stuck, statuses, newest = await state.database.run_system(_read, _chain(state))
+    files = newest.get("files")
+    missing = files.findings.get("missing_shown", []) if files else []
     context = {
+        "lost_files": await state.database.run_system(lost_files.of_keys, missing),
         "stuck": stuck,
         "providers": statuses,
         "checks": newest,
@@ -166,6 +169,26 @@ async def start_check(request: Request) -> Response:
     return forms.redirect(request, PATH, notice="It has begun. Open the page again to see what it found.", at="checks")
 
 
+async def mend_file(request: Request) -> Response:
+    """POST /admin/work/files/{asset_id}/{lever}: lost, for a file that the store misses; again, for one that is back."""
+    require_admin(request)
+    await forms.read(request)
+    state: State = request.app.state.chatserver
+    asset_id, lever = ids.parse(request.path_params["asset_id"], "asset_id"), request.path_params["lever"]
+    if lever not in {"lost", "again"}:
+        raise NotFound
+    file = await state.database.run_system(lost_files.find, asset_id)
+    is_whole = all([await state.storage.stat(key) is not None for key in file.keys])
+    try:
+        if is_whole != (lever == "again"):
+            raise Conflict("The file is there." if is_whole else "The file is not there yet.")
+        await act(request, lost_files.show_again if is_whole else lost_files.mark, asset_id)
+    except Conflict as error:
+        return _refused(request, error, "checks")
+    notice = "It is shown again." if is_whole else "It is marked as lost: its place says why."
+    return forms.redirect(request, PATH, notice=notice, at="checks")
+
+
 PAGES = [
     Route(PATH, show, methods=["GET"]),
     Route(PATH + "/tables/{table}.csv", download, methods=["GET"]),
@@ -173,5 +196,6 @@ PAGES = [
     Route(PATH + "/generations/{generation_id}/cancel", cancel, methods=["POST"]),
     Route(PATH + "/leases/{job_id}/give-back", give_back, methods=["POST"]),
     Route(PATH + "/holds/{generation_id}/settle", settle, methods=["POST"]),
+    Route(PATH + "/files/{asset_id}/{lever}", mend_file, methods=["POST"]),
     Route(PATH + "/checks/{kind}", start_check, methods=["POST"]),
 ]
