@@ -10,6 +10,8 @@ from tests.support import people
 
 # Everybody may read the plans; the migrations' own table is for the owner alone.
 NOBODYS = {"session_config", "styles", "schema_migrations"}
+# What the operator has written for everybody: the web role reads it, and does nothing else.
+EVERYBODYS = {"prompt_rules", "prompt_rules_version"}
 ROLES = ("chatserver_web", "chatserver_worker")
 
 # One row of Ada's in every table that the web role can touch; a table that is missing here fails the tests below.
@@ -76,7 +78,7 @@ async def web_tables(admin):
     """The tables on which the web role has any right, in whole or by column."""
     return {
         table
-        for table in await tables_of(admin)
+        for table in await tables_of(admin) - EVERYBODYS
         if await admin.fetchval(
             "SELECT has_any_column_privilege('chatserver_web', $1, 'SELECT, INSERT, UPDATE')"
             " OR has_table_privilege('chatserver_web', $1, 'DELETE')",
@@ -159,9 +161,16 @@ async def test_nobody_at_all_reads_nothing(database, admin, world):
 
 async def test_tables_without_rights_are_closed(database, admin, world):
     _, bob, _ = world
-    for table in await tables_of(admin) - await web_tables(admin):
+    for table in await tables_of(admin) - await web_tables(admin) - EVERYBODYS:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await people.run_sql_as(database, bob, f"SELECT 1 FROM {table}")
+
+
+async def test_what_is_everybodys_is_only_read(admin):
+    for table in EVERYBODYS:
+        assert await columns_of(admin, table, "SELECT")
+        assert await columns_of(admin, table, "INSERT") == await columns_of(admin, table, "UPDATE") == []
+        assert not await admin.fetchval("SELECT has_table_privilege('chatserver_web', $1, 'DELETE, TRUNCATE')", table)
 
 
 async def test_a_stranger_changes_and_deletes_nothing(database, admin, world):
