@@ -15,6 +15,7 @@ ROWS = 0
 # A period with what it is called: a day of a zone, an hour, or nothing.
 Labelled = tuple[str, datetime, datetime]
 
+UTC_ZONE = ZoneInfo("UTC")
 _EPOCH, _DAY = datetime(1970, 1, 1, tzinfo=UTC), timedelta(days=1)
 
 

@@ -131,13 +131,13 @@ def _of_model(row: Row, times: _Times) -> tuple[Cell, ...]:
     return (*_model(row), *counts, rate, *seconds)
 
 
-_FAULT = {"provider": "the provider's", "ours": "ours", "user": "the user's"}
+FAULTS = {"provider": "the provider's", "ours": "ours", "user": "the user's"}
 
 
 async def _errors(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
     read = await rollups.attempts(tx, [("", span.start, span.end)])
     rows = await tx.fetch_all("statistics.errors", limit=MOST_ROWS, **read)
-    return [(_FAULT[row["blame"]], row["error"], row["provider"], row["calls"], row["last"]) for row in rows]
+    return [(FAULTS[row["blame"]], row["error"], row["provider"], row["calls"], row["last"]) for row in rows]
 
 
 async def _credits(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:

@@ -111,3 +111,33 @@ SELECT plan_id AS plan, checkout, count(*) AS purchases, count(DISTINCT session_
 SELECT plan_id AS plan, count(*) AS sessions, round(avg(images_generated), 2) AS images,
        round(avg(videos_generated), 2) AS videos
   FROM user_sessions WHERE expires_at >= :start AND expires_at < :end GROUP BY plan_id ORDER BY plan_id;
+
+-- Calls ----------------------------------------------------------------------------------------------------------------
+
+-- name: call_ended_at
+-- When a call ended.
+SELECT ended_at FROM generation_attempts WHERE id = :id;
+
+-- name: days_of_calls
+-- The days (labels) that have calls which fit.
+SELECT label AS day, sum(calls)::bigint AS calls
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ WHERE (:kind::text IS NULL OR kind = :kind) AND (:provider::text IS NULL OR provider = :provider)
+   AND (:model::text IS NULL OR model = :model) AND (:outcome::text IS NULL OR outcome = :outcome)
+   AND (:error::text IS NULL OR error_code = :error) AND (:blame::text IS NULL OR blame = :blame)
+   AND (:plan::text IS NULL OR plan_id = :plan)
+ GROUP BY label;
+
+-- name: calls
+-- The newest calls of a day that fit, those older than one of them where it is given.
+SELECT id, started_at, ended_at, kind, provider, model, outcome, error_code AS error, blame, plan_id AS plan, attempt, waited,
+       loading, rendering, width, height, cost, currency
+  FROM generation_attempts
+ WHERE ended_at >= :start::timestamptz AND ended_at < :stop::timestamptz
+   AND (:before::uuid IS NULL
+        OR (ended_at, id) < (SELECT b.ended_at, b.id FROM generation_attempts b WHERE b.id = :before::uuid))
+   AND (:kind::text IS NULL OR kind = :kind) AND (:provider::text IS NULL OR provider = :provider)
+   AND (:model::text IS NULL OR model = :model) AND (:outcome::text IS NULL OR outcome = :outcome)
+   AND (:error::text IS NULL OR error_code = :error) AND (:blame::text IS NULL OR blame = :blame)
+   AND (:plan::text IS NULL OR plan_id = :plan)
+ ORDER BY ended_at DESC, id DESC LIMIT :limit;

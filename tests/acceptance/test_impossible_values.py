@@ -71,6 +71,7 @@ FILTERS = {
     "until",
 }
 PERIOD = {"period", "zone"}
+ATTEMPT_FILTERS = {*PERIOD, "kind", "provider", "model", "outcome", "error", "blame", "plan"}
 QUERIES = {
     "GET /admin": PERIOD,
     "GET /admin/work": PERIOD,
@@ -81,6 +82,8 @@ QUERIES = {
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
     "GET /admin/codes": PERIOD | {"before"},
+    "GET /admin/attempts": {*ATTEMPT_FILTERS, "before"},
+    "GET /admin/attempts.csv": ATTEMPT_FILTERS,
     "GET /admin/audit": {"action", "actor", "target", "before"},
     "GET /admin/audit.csv": {"action", "actor", "target"},
     "GET /settings/readings": {"before"},

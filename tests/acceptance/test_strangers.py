@@ -186,6 +186,8 @@ ROUTES: dict[str, Case] = {
     "GET /admin": Case(403, 303),
     "GET /admin/work": Case(403, 303),
     "GET /admin/figures": Case(403, 303),
+    "GET /admin/attempts": Case(403, 303),
+    "GET /admin/attempts.csv": Case(403, 303),
     "GET /admin/figures/tables/{table}.csv": Case(403, 303),
     "GET /admin/money": Case(403, 303),
     "POST /admin/money/prices": Case(403, 303, body={}),

@@ -1,5 +1,8 @@
 """The page of figures: tables and their files."""
 
+import html
+import re
+
 from tests.admin.test_admin_pages import operator as operator
 from tests.support.story import sign_up
 
@@ -20,3 +23,24 @@ async def test_what_was_made_is_on_the_page_and_in_its_files(operator, product):
     for name in ("daily", "errors", "credits", "sold", "per_session"):
         assert (await operator.visit(f"/admin/figures/tables/{name}.csv")).status == 200
     assert (await operator.visit("/admin/figures/tables/secrets.csv")).status == 404
+
+
+async def test_figures_lead_to_the_calls_behind_them(operator, product):
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    await chat.sees_ended(await chat.generates("an owl", width=64, height=64))
+    await chat.leaves()
+    answer = await operator.visit("/admin/figures?period=7d")
+    links = [html.unescape(each) for each in re.findall(r'href="(/admin/attempts\?[^"]*)"', answer.text)]
+    assert len(links) >= 6
+    for link in links:
+        assert (await operator.visit(link)).status == 200, link
+    [model] = [link for link in links if "provider=sketch" in link and "kind=image" in link]
+    text = (await operator.visit(model)).text
+    assert "sketch" in text and "nothing" in text
+    for secret in ("an owl", ada.id, "@example.org"):
+        assert secret not in text
+    lines = (await operator.visit(model.replace("/attempts?", "/attempts.csv?"))).text.splitlines()
+    assert lines[0].startswith("id,started_at,ended_at,kind,provider,model,outcome,error,blame,plan")
+    assert ",image,sketch," in lines[1] and ",done,,,pro," in lines[1]
+    assert "Nothing that fits" in (await operator.visit("/admin/attempts?provider=nobody")).text

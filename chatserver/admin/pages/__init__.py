@@ -2,6 +2,7 @@
 
 from chatserver.admin.pages import (
     announcements,
+    attempts,
     audit,
     codes,
     figures,
@@ -18,6 +19,7 @@ PAGES = [
     *overview.PAGES,
     *work.PAGES,
     *figures.PAGES,
+    *attempts.PAGES,
     *money.PAGES,
     *people.PAGES,
     *reports.PAGES,
