@@ -25,6 +25,7 @@ from chatserver.database import command_line, migrations
 from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
 from chatserver.generations import cli as providers_cli
+from chatserver.payments import cli as payments_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.rollups import cli as rollups_cli
 from chatserver.runtime import logs, tables
@@ -41,6 +42,7 @@ app.add_typer(costs_cli.app, name="prices", help="What providers charge: list, s
 app.add_typer(rollups_cli.app, name="statistics", help="The operator's figures: rebuild their sums.")
 app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")
 app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
+app.add_typer(payments_cli.app, name="payments", help="Payments: prove that orders and books agree.")
 app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")
 app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")
 app.add_typer(announcements_cli.app, name="announcements", help="Announcements: list, withdraw.")

@@ -335,6 +335,13 @@ class SimulatedFailure(ProviderError):
     temporary = False
 
 
+class GatewayFailed(ChatserverError):
+    """The payment service did not answer as it should. Please try again in a minute."""
+
+    code = "gateway-failed"
+    status = 502
+
+
 class StorageError(ChatserverError):
     """The file store cannot be reached right now."""
 

@@ -31,6 +31,7 @@ LAYERS = [
     {"costs"},
     {"statistics"},
     {"sessions"},
+    {"payments"},
     {"mail", "codes"},
     {"messages"},
     {"assets"},
@@ -60,6 +61,7 @@ FEATURES = (
     "statistics",
     "sessions",
     "codes",
+    "payments",
     "messages",
     "assets",
     "uploads",
@@ -81,6 +83,7 @@ ENTRANCES = {"routes", "commands", "pages", "cli"}
 LAZY_IMPORTS = {
     "chatserver.brokers:open_broker": "a single process starts sooner without the Redis library",
     "chatserver.doctor:run_checks": "it loads the HTTP client, which no other command of the operator needs",
+    "chatserver.payments.processing:open_gateways": "the HTTP client takes 14 MB, which free sessions do not need",
     "chatserver.provenance.sealer:operators_certificate": "its library takes 0.1 s, which only C2PA_CERTIFICATE needs",
     "chatserver.providers:open_chat": "the HTTP client takes 14 MB, which the built-in guide does not need",
     "chatserver.providers:_open_huggingface": "the HTTP client takes 14 MB, which local providers do not need",

@@ -25,6 +25,7 @@ SECTIONS = (
     Section("/admin/work", "Work", "bolt"),
     Section("/admin/figures", "Figures", "panel"),
     Section("/admin/money", "Money", "coin"),
+    Section("/admin/orders", "Orders", "check"),
     Section("/admin/people", "People", "users"),
     Section("/admin/reports", "Reports", "alert"),
     Section("/admin/plans", "Plans", "ticket"),

@@ -67,6 +67,8 @@ from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.monitoring.alarms import AlarmWatch
 from chatserver.monitoring.processes import ProcessKind
+from chatserver.payments import pages as payment_pages
+from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
 from chatserver.plans import routes as plan_routes
 from chatserver.provenance.sealer import open_sealer
 from chatserver.providers.built_in_guide import BuiltInGuide
@@ -205,12 +207,15 @@ async def running_worker(state: State) -> AsyncIterator[None]:
     mail = (MailSender(state.database, state.config).run,) if state.config.smtp_url else ()
     if state.config.alarm_email:
         mail = (*mail, AlarmWatch(state.database, state.config, health.Health(state).check).run)
+    payments = _payments(state)
+    asking = (PaymentReconciler(payments, state.database).run,) if payments.gateways else ()
     try:
-        async with _background_tasks(*jobs, *mail):
+        async with _background_tasks(*jobs, *mail, *asking):
             yield
     finally:
         for stop in unlisten:
             stop()
+        await payments.close()
 
 
 @asynccontextmanager
@@ -218,6 +223,11 @@ async def reporting(state: State, kind: ProcessKind) -> AsyncIterator[None]:
     """Reports for the length of the block that this process runs, for the operator's page."""
     async with _background_tasks(ProcessReporter(state.database, state.hub, kind).run):
         yield
+
+
+def _payments(state: State) -> PaymentProcessor:
+    config = state.config
+    return PaymentProcessor(state.database, open_gateways(config), config.payments_mode, config.origin)
 
 
 def _attempt_parts(state: State) -> AttemptParts:
@@ -297,6 +307,7 @@ PAGES = [
     *user_pages.PAGES,
     *mail_pages.PAGES,
     *session_pages.PAGES,
+    *payment_pages.PAGES,
     *message_pages.PAGES,
     *generation_pages.PAGES,
     *asset_pages.ROUTES,
@@ -341,6 +352,10 @@ class WebApplication:
         self._admin.close_sockets()
         await asyncio.gather(self._work.aclose(), self._state.hub.drain())
 
+    async def close(self) -> None:
+        """Closes the connections to payment services."""
+        await self._http.state.payments.close()
+
     def announce_start(self) -> None:
         """Logs the address, and a warning where sessions cost nothing."""
         config = self._state.config
@@ -359,11 +374,13 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
         open_state(config, site) as state,
         reporting(state, kind),
         _background_tasks(_ticker(state, board).run),
+        AsyncExitStack() as closing,
         AsyncExitStack() as work,
     ):
         if with_worker:
             await work.enter_async_context(running_worker(state))
         product = WebApplication(state, site, work)
+        closing.push_async_callback(product.close)
         state.hub.readiness.accepts_users = True
         gc_tuning.freeze()
         with loop_lag.monitored():
@@ -385,6 +402,7 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
+    http.state.payments = _payments(state)
     http.state.checks = Checks(state.database, state.storage)
     server_events = (
         Welcome,

@@ -146,12 +146,35 @@ class Config:
     )
     checkout: tuple[str, ...] = _setting(
         ("instant",),
-        "How sessions are paid, one or several with commas between: instant grants them at once, free; manual leaves it to "
-        "`chatserver sessions grant`; codes takes those of `chatserver codes make`.",
+        "How sessions are paid, one or several with commas between: stripe and razorpay take money (docs/payments.md); "
+        "instant grants them at once, free; manual leaves it to `chatserver sessions grant`; codes takes those of "
+        "`chatserver codes make`.",
     )
     trial_plan: str = _setting(
         "", "The plan of one free session for each person, once and never again: its id; empty for none."
     )
+    payments_mode: Literal["live", "test"] = _setting(
+        "live", "test takes the test keys of payment services, moves no money and says so on the pages."
+    )
+    stripe_secret_key: str = _setting(
+        "", "Stripe's secret key (sk_live_… or rk_live_…), for CHECKOUT=stripe.", secret=True
+    )
+    stripe_webhook_secrets: tuple[str, ...] = _setting(
+        (),
+        "The signing secret (whsec_…) of Stripe's webhook; two with a comma between while one is replaced.",
+        secret=True,
+    )
+    stripe_api_url: str = _setting("https://api.stripe.com", "Stripe's API.")
+    razorpay_key_id: str = _setting("", "Razorpay's key id (rzp_live_…), for CHECKOUT=razorpay.")
+    razorpay_key_secret: str = _setting("", "The secret of that key.", secret=True)
+    razorpay_webhook_secrets: tuple[str, ...] = _setting(
+        (), "The secret of Razorpay's webhook; two with a comma between while one is replaced.", secret=True
+    )
+    razorpay_api_url: str = _setting("https://api.razorpay.com", "Razorpay's API.")
+    seller_name: str = _setting("", "Who sells, on receipts; empty for SITE_NAME.")
+    seller_address: str = _setting("", "The seller's postal address, on receipts.")
+    seller_tax_id: str = _setting("", "The seller's tax id, such as a GSTIN, on receipts.")
+    tax_percent: int = _setting(0, "The tax that prices include, in percent, on receipts.", minimum=0, maximum=100)
     default_plan: str = _setting(
         "", "The plan that is marked, and started for a first picture: its id; empty for the middle one on offer."
     )
@@ -391,7 +414,7 @@ def secret_key(config: Config) -> str:
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
-_CHECKOUTS = ("instant", "manual", "codes")
+_CHECKOUTS = ("stripe", "razorpay", "instant", "manual", "codes")
 
 
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
@@ -430,11 +453,36 @@ def _check(config: Config) -> None:
         raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
     if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):
         raise ConfigurationError("ALARM_EMAIL must be an address such as ops@example.org, and needs SMTP_URL.")
+    if "stripe" in config.checkout:
+        _check_gateway(config, "STRIPE_SECRET_KEY", config.stripe_secret_key, ("sk_", "rk_"))
+        _check_secrets("STRIPE_WEBHOOK_SECRETS", config.stripe_webhook_secrets)
+    if "razorpay" in config.checkout:
+        _check_gateway(config, "RAZORPAY_KEY_ID", config.razorpay_key_id, ("rzp_",))
+        _check_secrets("RAZORPAY_KEY_SECRET", (config.razorpay_key_secret,))
+        _check_secrets("RAZORPAY_WEBHOOK_SECRETS", config.razorpay_webhook_secrets)
     for name in config.providers:
         if name not in _KNOWN_PROVIDERS:
             raise ConfigurationError(
                 f"PROVIDERS names {values.shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
             )
+
+
+def _check_gateway(config: Config, name: str, key: str, kinds: tuple[str, ...]) -> None:
+    """Raises ConfigurationError for a key of the other mode: test money never buys anything on a live installation."""
+    wanted = tuple(f"{kind}{config.payments_mode}_" for kind in kinds)
+    if not key.startswith(wanted) or not re.fullmatch(r"[!-~]+", key):
+        raise ConfigurationError(
+            f"{name} must begin with {' or '.join(wanted)} where PAYMENTS_MODE is {config.payments_mode}."
+        )
+
+
+# Anything shorter can be guessed, and an empty one signs whatever is sent.
+_SHORTEST_SECRET = 8
+
+
+def _check_secrets(name: str, found: tuple[str, ...]) -> None:
+    if not found or any(len(each.strip()) < _SHORTEST_SECRET for each in found):
+        raise ConfigurationError(f"{name} must be set, each with at least {_SHORTEST_SECRET} characters.")
 
 
 def _checkouts(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -452,7 +500,14 @@ def _addresses(config: Config) -> dict[str, Any]:
         "public_url": config.public_url and urls.public("PUBLIC_URL", config.public_url),
         **{
             name: getattr(config, name) and urls.base(name.upper(), getattr(config, name))
-            for name in ("hf_endpoint", "hf_router_url", "chat_base_url", "image_base_url")
+            for name in (
+                "hf_endpoint",
+                "hf_router_url",
+                "chat_base_url",
+                "image_base_url",
+                "stripe_api_url",
+                "razorpay_api_url",
+            )
         },
         **{
             name: getattr(config, name) and urls.engine(name.upper(), getattr(config, name), schemes)

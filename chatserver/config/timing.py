@@ -31,6 +31,9 @@ class Timing:
     # How long a worker that stops waits for its jobs to be given back.
     worker_stop: float = 10.0
 
+    # How often a payment service is asked about an order that is open, whatever it reports.
+    payment_poll: float = 60.0
+
     # The database. A unit of work that takes longer is cancelled and rolled back: nobody waits for it any more.
     unit_deadline: float = 5.0
     # How long a unit of work waits for a free connection before the caller hears `busy`.

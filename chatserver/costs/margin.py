@@ -164,6 +164,9 @@ def _from(kind: type[T], row: Row) -> T:
     return kind(**{field: row[field] for field in kind.__struct_fields__})
 
 
+# The ways to pay at which the money goes back by itself.
+GATEWAYS = frozenset({"stripe", "razorpay"})
+
 # Refunds --------------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +187,16 @@ async def sales(tx: Transaction) -> list[Sale]:
     return [_from(Sale, row) for row in await tx.fetch_all("costs.sales", limit=MOST_SALES)]
 
 
+async def book_refund(tx: Transaction, purchase_id: str, amount: Decimal) -> None:
+    """Books what a payment service gave back of a sale."""
+    await tx.fetch_value("costs.lock_sale", purchase_id=purchase_id)
+    row = await tx.fetch_one("costs.sale", purchase_id=purchase_id)
+    if row is None:
+        raise NotFound
+    kept = {name: row[name] for name in ("purchase_id", "plan_id", "checkout", "currency")}
+    await tx.execute("costs.add_refund", id=ids.new(), amount=-amount, **kept)
+
+
 async def refund(tx: Transaction, actor: Actor, purchase_id: str, amount: Decimal, reason: str) -> None:
     """Books that a sale, or a part of it, was given back; the money itself is moved elsewhere.
 
@@ -195,6 +208,8 @@ async def refund(tx: Transaction, actor: Actor, purchase_id: str, amount: Decima
     row = await tx.fetch_one("costs.sale", purchase_id=purchase_id)
     if row is None:
         raise NotFound
+    if row["checkout"] in GATEWAYS:
+        raise Conflict("This sale was paid at a payment service. Refund it under Orders, which moves the money too.")
     left = row["amount"] - row["refunded"]
     if amount > left:
         raise Conflict(f"Only {left} {row['currency']} of this sale are left to refund.")

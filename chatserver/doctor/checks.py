@@ -1,7 +1,7 @@
 """All checks of the doctor, each after those that it depends on."""
 
 from chatserver.config import Config
-from chatserver.doctor import certificate, database, local_model, machine, mail, services
+from chatserver.doctor import certificate, database, local_model, machine, mail, payments, services
 from chatserver.doctor.findings import Finding
 
 
@@ -12,6 +12,7 @@ async def run_all(config: Config) -> list[Finding]:
         *local_model.check(config),
         await certificate.check(config),
         *await mail.check(config),
+        *await payments.check(config),
         *await database.check(config),
         *await machine.check(config),
     ]

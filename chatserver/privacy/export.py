@@ -13,6 +13,7 @@ from chatserver.audit import service as audit
 from chatserver.codes import service as codes
 from chatserver.database import Database, Row, Transaction
 from chatserver.generations import export as generations
+from chatserver.payments import service as payments
 from chatserver.reports import service as reports
 from chatserver.sharing import service as sharing
 from chatserver.users import rate_limits
@@ -31,6 +32,7 @@ _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]
     "shares": sharing.export_page,
     "purchases": sessions.export_purchases_page,
     "codes": codes.export_page,
+    "orders": payments.export_page,
     "readings": audit.export_page,
     "reports": reports.export_reports_page,
     "decisions": reports.export_decisions_page,

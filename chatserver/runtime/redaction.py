@@ -23,7 +23,7 @@ _CREDENTIALS = re.compile(r"\b(bearer|basic)\s+[^\s\"',]+", re.IGNORECASE)
 _USER_INFO = re.compile(r"//[^/@\s]{1,200}@")
 _E_MAIL = re.compile(r"[^\s@<>\"',;:/=]{1,64}@[^\s@<>\"',;:/]{1,200}\.[A-Za-z]{2,24}")
 # API tokens of ours, and of the services that people know.
-_TOKENS = re.compile(r"\b(?:cs_|hf_|sk-|r8_|gsk_|key-)[A-Za-z0-9_-]{6,}")
+_TOKENS = re.compile(r"\b(?:cs_|hf_|sk-|r8_|gsk_|key-|[sr]k_(?:live|test)_|whsec_|rzp_)[A-Za-z0-9_-]{6,}")
 # Names of events, ids, numbers, codes: most of what is logged.
 _PLAIN = re.compile(r"[a-z0-9_.:-]{1,80}|[A-Za-z]{1,12}")
 # Random strings: long, with capital and small letters and digits; or hexadecimal digits alone.

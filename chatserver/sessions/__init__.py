@@ -10,11 +10,13 @@ from chatserver.sessions.checkout import (
     give,
     grant,
     list_recent,
+    offered,
     prolong,
     require_instant,
     sell,
     sell_extension,
     session_quota,
+    take_back,
 )
 from chatserver.sessions.deletion import (
     close,
@@ -108,6 +110,7 @@ __all__ = [
     "network_of",
     "next_seq",
     "next_to_purge",
+    "offered",
     "owner_membership",
     "prolong",
     "readmit",
@@ -128,6 +131,7 @@ __all__ = [
     "stats",
     "summaries_of",
     "sweep_free_sessions",
+    "take_back",
     "was_deleted",
     "was_removed",
 ]

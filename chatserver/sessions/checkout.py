@@ -9,7 +9,7 @@ from math import ceil
 
 from chatserver import credits, ids, plans, users
 from chatserver.database import Row, Transaction
-from chatserver.errors import Invalid, NotAllowed, NotFound, TooManySessions
+from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, TooManySessions
 from chatserver.plans.models import Plan
 from chatserver.sessions import free_sessions, service, titles
 from chatserver.sessions.members import add_member
@@ -53,9 +53,19 @@ async def give(
 
 
 async def sell(
-    tx: Transaction, user_id: str, plan: Plan, title: str | None = None, *, checkout: str, reference: str | None
+    tx: Transaction,
+    user_id: str,
+    plan: Plan,
+    title: str | None = None,
+    *,
+    checkout: str,
+    reference: str | None,
+    purchase_id: str | None = None,
 ) -> Session:
-    """Creates a session on a plan as it was sold: its minutes, credits and price may differ from those of today."""
+    """Creates a session on a plan as it was sold: its minutes, credits and price may differ from those of today.
+
+    `purchase_id` names the purchase; None: a new id.
+    """
     session_id = ids.new()
     untitled = not (title and title.strip())
     await tx.execute(
@@ -69,7 +79,7 @@ async def sell(
     )
     await add_member(tx, session_id, user_id, "owner")
     await credits.grant(tx, session_id, image=plan.image_credits_per_hour, video=plan.video_credits_per_hour)
-    await _record(tx, session_id, user_id, plan, checkout, reference)
+    await _record(tx, session_id, user_id, plan, checkout, reference, purchase_id)
     return await service.find(tx, session_id)
 
 
@@ -118,11 +128,32 @@ async def extend(
 
 
 async def sell_extension(
-    tx: Transaction, user_id: str, session_id: str, plan: Plan, *, checkout: str, reference: str | None
+    tx: Transaction,
+    user_id: str,
+    session_id: str,
+    plan: Plan,
+    *,
+    checkout: str,
+    reference: str | None,
+    purchase_id: str | None = None,
 ) -> Session:
     """Extends a session by a plan as it was sold; raises as `extend`, without its limits."""
     await _extendable(tx, user_id, session_id, plan)
-    return await _extend(tx, user_id, session_id, plan, checkout, reference)
+    return await _extend(tx, user_id, session_id, plan, checkout, reference, purchase_id)
+
+
+async def offered(tx: Transaction, user_id: str, plan_id: str, session_id: str | None) -> Plan:
+    """A plan that is on offer to a user, for a new session or to extend one. Raises what `buy` and `extend` raise."""
+    plan = await _plan_on_offer(tx, plan_id)
+    if session_id is not None:
+        await _extendable(tx, user_id, session_id, plan)
+    return plan
+
+
+async def take_back(tx: Transaction, session_id: str, minutes: int) -> None:
+    """Takes the minutes of a refunded purchase off a session, as far as they are not used. Needs the worker role."""
+    if await tx.fetch_value("sessions.shorten", session_id=session_id, minutes=minutes) is not None:
+        await service.announce(tx, session_id)
 
 
 async def _extendable(tx: Transaction, user_id: str, session_id: str, plan: Plan) -> Session:
@@ -138,7 +169,13 @@ async def _extendable(tx: Transaction, user_id: str, session_id: str, plan: Plan
 
 
 async def _extend(
-    tx: Transaction, user_id: str, session_id: str, plan: Plan, checkout: str, reference: str | None
+    tx: Transaction,
+    user_id: str,
+    session_id: str,
+    plan: Plan,
+    checkout: str,
+    reference: str | None,
+    purchase_id: str | None = None,
 ) -> Session:
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
@@ -146,7 +183,7 @@ async def _extend(
     if extended is None:
         raise NotFound
     await credits.grant(tx, session_id, image=plan.image_credits_per_hour, video=plan.video_credits_per_hour)
-    await _record(tx, session_id, user_id, plan, checkout, reference)
+    await _record(tx, session_id, user_id, plan, checkout, reference, purchase_id)
     await credits.announce(tx, session_id)
     return await service.announce(tx, session_id)
 
@@ -195,11 +232,17 @@ async def _plan_on_offer(tx: Transaction, plan_id: str) -> Plan:
 
 
 async def _record(
-    tx: Transaction, session_id: str, user_id: str, plan: Plan, checkout: str, reference: str | None
+    tx: Transaction,
+    session_id: str,
+    user_id: str,
+    plan: Plan,
+    checkout: str,
+    reference: str | None,
+    purchase_id: str | None,
 ) -> None:
-    await tx.fetch_value(
+    recorded = await tx.fetch_value(
         "sessions.insert_purchase",
-        id=ids.new(),
+        id=purchase_id or ids.new(),
         session_id=session_id,
         user_id=user_id,
         plan_id=plan.id,
@@ -208,6 +251,8 @@ async def _record(
         checkout=checkout,
         reference=reference,
     )
+    if recorded is None:
+        raise Conflict("This was bought already.")
 
 
 async def grant(tx: Transaction, user_id: str, plan_id: str, title: str | None) -> Session:

@@ -67,6 +67,7 @@ async def _plans_page(
     context = {
         "offers": plans.offers(fitting, state.config.default_plan),
         "checkout": state.config.checkout,
+        "payments_mode": state.config.payments_mode,
         "extended": extended,
         "quota": await run(sessions.session_quota, viewer.id) if viewer else None,
         "free": await run(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],

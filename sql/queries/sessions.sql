@@ -35,6 +35,13 @@ UPDATE user_sessions
  WHERE id = :session_id AND status <> 'deleted'
 RETURNING id;
 
+-- name: shorten
+-- Takes minutes off a session's time, to now at most.
+UPDATE user_sessions
+   SET expires_at = greatest(clock_timestamp(), expires_at - make_interval(mins => :minutes::integer))
+ WHERE id = :session_id AND status <> 'deleted' AND expires_at > clock_timestamp()
+RETURNING id;
+
 -- name: count_open
 -- How many sessions of a user are open, and the seconds until the next of them ends.
 SELECT count(*) AS used, extract(epoch FROM min(expires_at) - clock_timestamp())::float8 AS seconds

@@ -90,6 +90,8 @@ UNCOUNTED = {
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,
     "POST /forgot": "is slowed by address and by person (mail/service.py)",
+    "POST /orders": "is counted by the hour, where a payment service is set up (payments/test_orders.py)",
+    "POST /webhooks/{gateway}": "is signed by the payment service; what is not is counted in one row an hour",
     "POST /sign-out": ENDS,
     "POST /settings/sign-ins/end-others": ENDS,
     "POST /settings/sign-ins/{sign_in_id}/end": ENDS,

@@ -80,6 +80,8 @@ QUERIES = {
     "GET /admin/people": {"q", "before"},
     "GET /admin/people.csv": {"q"},
     "GET /admin/people/{user_id}": {"session"},
+    "GET /admin/orders": {"before"},
+    "GET /orders": {"before"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
     "GET /admin/codes": PERIOD | {"before"},
     "GET /admin/attempts": {*ATTEMPT_FILTERS, "before"},

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ({"PORT": "eight"}, "PORT is 'eight'; it must be a whole number."),
         ({"PORT": "70000"}, "PORT is 70000; it must be at most 65535."),
-        ({"CHECKOUT": "free"}, "CHECKOUT names 'free'; it must be of: instant, manual, codes."),
+        ({"CHECKOUT": "free"}, "CHECKOUT names 'free'; it must be of: stripe, razorpay, instant, manual, codes."),
         ({"CHECKOUT": "manual,free"}, "CHECKOUT names 'free'"),
         ({"CHECKOUT": ","}, "CHECKOUT names ''"),
         ({"PROVIDERS": "sketch,dalle"}, "PROVIDERS names 'dalle'"),

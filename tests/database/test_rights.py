@@ -23,6 +23,8 @@ ROWS = {
     "budgets": "(kind, user_id, times) SELECT 'messages', $2::uuid, ARRAY[now()] WHERE $1::uuid IS NOT NULL",
     "purchases": """(id, user_id, session_id, plan_id, amount, currency, checkout)
                     VALUES ($1, $2, $3, 'pro', 99, 'INR', 'instant')""",
+    "orders": """(id, user_id, gateway, mode, plan, amount, currency, expires_at)
+                 SELECT $1, $2, 'stripe', 'test', '{}', 4900, 'INR', now() WHERE $3::uuid IS NOT NULL""",
     "session_removals": "(user_id, session_id) SELECT $2::uuid, $3::uuid WHERE $1::uuid IS NOT NULL",
     "session_reads": "(user_id, session_id, seen_seq) SELECT $2::uuid, $3::uuid, 1 WHERE $1::uuid IS NOT NULL",
     "session_invites": """(id, created_by, session_id, code, expires_at) VALUES ($1, $2, $3, 'let-me-in', now())""",

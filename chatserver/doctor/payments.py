@@ -1,0 +1,71 @@
+"""The payment services that CHECKOUT names: whether they take our keys, can reach us, and have reported lately."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from chatserver.config import Config
+from chatserver.database import command_line
+from chatserver.doctor.findings import Finding, failure, ok, warning
+from chatserver.errors import ChatserverError, GatewayFailed
+from chatserver.payments import service
+from chatserver.payments.base import Gateway
+from chatserver.payments.processing import open_gateways
+
+# Razorpay switches a webhook off that has failed for a day.
+OLDEST_REPORT = timedelta(days=1)
+LOCAL = ("http://localhost", "http://127.", "http://[::1]")
+
+
+async def check(config: Config) -> list[Finding]:
+    """The findings on each service; nothing is bought."""
+    found: list[Finding] = []
+    for gateway in open_gateways(config).values():
+        try:
+            found += [await _keys(gateway, config), _address(gateway, config), await _last_report(gateway, config)]
+        finally:
+            await gateway.close()
+    return found
+
+
+async def _keys(gateway: Gateway, config: Config) -> Finding:
+    try:
+        await gateway.verify_keys()
+    except GatewayFailed as error:
+        status = error.details.get("status")
+        said = f"{gateway.label} refuses our key" if status in {401, 403} else f"{gateway.label} does not answer"
+        return failure(gateway.name, f"{said}.", f"Look at the {gateway.label} settings (docs/payments.md).")
+    return ok(gateway.name, f"{gateway.label} takes our key ({config.payments_mode} mode).")
+
+
+def _address(gateway: Gateway, config: Config) -> Finding:
+    name, address = f"{gateway.name} webhook", f"{config.origin}/webhooks/{gateway.name}"
+    if config.origin.startswith(LOCAL):
+        mend = "Set PUBLIC_URL. Until then, orders are found paid by asking, within a minute."
+        return warning(name, f"{gateway.label} cannot report to {address}.", mend)
+    if not config.secure:
+        return warning(name, f"{address} has no TLS, which {gateway.label} needs.", "Set PUBLIC_URL to https://….")
+    return ok(name, f"Its address to enter at {gateway.label}: {address}.")
+
+
+async def _last_report(gateway: Gateway, config: Config) -> Finding:
+    """When it last reported, against when an order was last placed there."""
+    name = f"{gateway.name} reports"
+    try:
+        async with (
+            command_line.database_url(config) as url,
+            command_line.open_database(replace(config, database_url=url)) as database,
+        ):
+            paid, heard = await database.run_system(service.last_order_and_report, gateway.name)
+    except (ChatserverError, asyncpg.PostgresError, OSError) as error:
+        mend = "Look at DATABASE_URL, and run `chatserver migrate`."
+        return failure(name, f"The database does not say when: {type(error).__name__}.", mend)
+    if paid is None:
+        return ok(name, "Nothing was paid yet.")
+    if heard is None or paid - heard > OLDEST_REPORT:
+        since = "never" if heard is None else f"not since {heard:%Y-%m-%d %H:%M} UTC"
+        mend = f"Look at the webhook and its secret at {gateway.label}. Until then orders are found paid by asking."
+        return warning(name, f"{gateway.label} has reported {since}.", mend)
+    hours = int((datetime.now(UTC) - heard).total_seconds() // 3600)
+    return ok(name, f"{gateway.label} has reported {hours} hours ago.")

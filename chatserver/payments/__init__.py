@@ -1,0 +1,1 @@
+"""Payments: orders of sessions that are paid at a gateway, and what gateways say about them."""

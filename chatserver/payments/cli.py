@@ -1,0 +1,23 @@
+"""`chatserver payments …`: the operator checks orders against the books."""
+
+import typer
+
+from chatserver.database import command_line
+from chatserver.payments import auditor
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Payments."""
+
+
+@app.command()
+def check() -> None:
+    """Prove that orders, purchases and revenue agree; exit code 1 and a line each where they do not."""
+    found = command_line.run(auditor.check)
+    for discrepancy in found:
+        print(f"{discrepancy.what}: {discrepancy.where}")
+    print("Orders and books agree." if not found else f"{len(found)} discrepancies.")
+    raise typer.Exit(1 if found else 0)

@@ -1,0 +1,169 @@
+"""Between orders and gateways: every call of a gateway is made outside of transactions, and its answer brought into one."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NoReturn
+
+import structlog
+
+from chatserver.config import Config
+from chatserver.database import Database, Transaction
+from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, NotAllowed
+from chatserver.payments import service
+from chatserver.payments.base import BadSignature, Gateway
+from chatserver.payments.models import GatewayReport, Mode, PlanOrder
+
+# Orders that one round of the reconciler asks about; the next are claimed at once.
+_AT_ONCE = 20
+_ROUNDS_BETWEEN_SWEEPS = 240
+# A gateway that reports waits some seconds for the answer; what takes longer, the reconciler does.
+REPORT_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+def open_gateways(config: Config) -> dict[str, Gateway]:
+    """The gateways that CHECKOUT names, in its order."""
+    if not {"stripe", "razorpay"} & set(config.checkout):
+        return {}
+    from chatserver.payments.razorpay import Razorpay
+    from chatserver.payments.stripe import Stripe
+
+    found: dict[str, Gateway] = {}
+    for name in config.checkout:
+        if name == "stripe":
+            found[name] = Stripe(config.stripe_secret_key, config.stripe_webhook_secrets, config.stripe_api_url)
+        if name == "razorpay":
+            found[name] = Razorpay(
+                config.razorpay_key_id,
+                config.razorpay_key_secret,
+                config.razorpay_webhook_secrets,
+                config.razorpay_api_url,
+            )
+    return found
+
+
+class PaymentProcessor:
+    """Orders at the gateways of one process. An order of another mode than the installation's stays as it is."""
+
+    def __init__(self, database: Database, gateways: Mapping[str, Gateway], mode: Mode, origin: str) -> None:
+        self._database, self.gateways, self.mode, self._origin = database, gateways, mode, origin
+
+    async def open_page(self, order: PlanOrder) -> PlanOrder:
+        """The order with the page where it is paid. Raises GatewayFailed, and Conflict for one that takes no payment."""
+        if order.state != "open" or order.gateway not in self.gateways or order.mode != self.mode:
+            raise Conflict("This order takes no payment any more.")
+        if order.gateway_url is not None:
+            return order
+        page = await self.gateways[order.gateway].open_page(order, self._origin)
+        return await self._database.run_system(service.name_page, order.id, page)
+
+    async def settle(self, order: PlanOrder) -> PlanOrder:
+        """Asks the gateway about an order, and brings the order to its answer. Raises GatewayFailed.
+
+        Money of an account that is closed goes back at once.
+        """
+        gateway = self.gateways.get(order.gateway)
+        if gateway is None or order.gateway_id is None:
+            return order
+        settled = await self._ask(gateway, order)
+        if settled.state == "paid" and settled.payment_id is not None:
+            await gateway.refund(settled, settled.amount - settled.refunded, f"{settled.id}-closed")
+            settled = await self._ask(gateway, settled)
+        return settled
+
+    async def _ask(self, gateway: Gateway, order: PlanOrder) -> PlanOrder:
+        answer = await gateway.ask(order)
+        return await self._database.run_system(service.settle, order.id, answer, self.mode)
+
+    async def look(self, order: PlanOrder) -> PlanOrder:
+        """`settle` for a page that somebody looks at: at most every two seconds; as it is where the gateway is silent."""
+        if not await self._database.run_system(service.claim_one, order.id):
+            return order
+        try:
+            return await self.settle(order)
+        except GatewayFailed:
+            log.warning("payments.gateway_failed", gateway=order.gateway)
+            return order
+
+    async def hear(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Takes a gateway's report: which order it is about is believed once it is signed, the rest is asked for.
+
+        Raises BadSignature.
+        """
+        gateway = self.gateways[name]
+        try:
+            found = gateway.read_report(headers, body)
+        except BadSignature:
+            await self._database.run_system(service.count_unsigned, name)
+            raise
+        order = await self._database.run_system(_take, name, found)
+        if order is None:
+            return
+        try:
+            async with asyncio.timeout(REPORT_SECONDS):
+                await self.settle(order)
+        except (GatewayFailed, TimeoutError):
+            # It is due: the reconciler asks again within a minute.
+            log.warning("payments.gateway_failed", gateway=name)
+
+    async def refund(self, order: PlanOrder, amount: int) -> PlanOrder:
+        """Gives money of an order back, and books it. Repeated before it is booked, it is done once."""
+        gateway = self.gateways.get(order.gateway)
+        if gateway is None or order.mode != self.mode:
+            raise NotAllowed("This order was paid at a gateway that CHECKOUT does not name now.")
+        await gateway.refund(order, amount, f"{order.id}-{order.refunded}-{amount}")
+        return await self.settle(order)
+
+    async def close(self) -> None:
+        """Closes the connections to the gateways."""
+        for gateway in self.gateways.values():
+            await gateway.close()
+
+
+async def _take(tx: Transaction, gateway: str, found: GatewayReport) -> PlanOrder | None:
+    """Notes a signed report, and finds its order; an account at a gateway may have others, of which we know nothing."""
+    order = await service.find_of_gateway(tx, gateway, found.gateway_ids)
+    outcome = "accepted" if order else "unknown-order"
+    await service.report(tx, gateway, outcome, order.id if order else None, found.kind)
+    if order is not None and found.disputed:
+        await service.dispute(tx, order)
+    if order is not None:
+        await tx.execute("payments.make_due", id=order.id)
+    return order
+
+
+class PaymentReconciler:
+    """Asks the gateways about orders that are open, on every worker. Runs until it is cancelled."""
+
+    def __init__(self, processor: PaymentProcessor, database: Database) -> None:
+        self._processor, self._database = processor, database
+
+    async def run(self) -> NoReturn:
+        """A round every few seconds, in which each order is asked about that is due."""
+        number = 0
+        while True:
+            await asyncio.sleep(self._database.timing.payment_poll / 4)
+            number += 1
+            try:
+                await self.run_once()
+                if number % _ROUNDS_BETWEEN_SWEEPS == 0:
+                    await self._database.run_system(service.sweep)
+            except Busy:
+                log.warning("payments.database_busy")
+
+    async def run_once(self) -> int:
+        """Asks about all orders that are due; returns how many."""
+        names, mode, done = tuple(self._processor.gateways), self._processor.mode, 0
+        while orders := await self._database.run_system(service.claim, names, mode, _AT_ONCE):
+            done += len(orders)
+            await asyncio.gather(*(self._settle(order) for order in orders))
+        return done
+
+    async def _settle(self, order: PlanOrder) -> None:
+        try:
+            await self._processor.settle(order)
+        except Busy:
+            log.warning("payments.database_busy")
+        except ChatserverError as error:
+            log.warning("payments.gateway_failed", gateway=order.gateway, code=error.code)

@@ -1,0 +1,127 @@
+"""Razorpay: Payment Links (https://razorpay.com/docs/api/payments/payment-links)."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from chatserver.errors import GatewayFailed
+from chatserver.payments import base, client
+from chatserver.payments.base import BadSignature
+from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport, PlanOrder
+from chatserver.providers.http import HttpClient, HttpResponse
+
+_LINKS = "/v1/payment_links"
+# The parts of a report that name an order's link or payment, and by which of their fields.
+_NAMED_BY = {
+    "payment_link": ("id",),
+    "payment": ("id",),
+    "refund": ("payment_id",),
+    "dispute": ("payment_id",),
+}
+
+
+class Razorpay:
+    """The client. `secrets` are those of the webhook, two while one is replaced by the other."""
+
+    name, label = "razorpay", "Razorpay"
+
+    def __init__(self, key_id: str, key_secret: str, secrets: tuple[str, ...], url: str) -> None:
+        self._key_secret, self._secrets, self._url = key_secret, secrets, url
+        self._authorization = "Basic " + b64encode(f"{key_id}:{key_secret}".encode()).decode()
+        self._http = HttpClient()
+
+    async def open_page(self, order: PlanOrder, origin: str) -> GatewayPage:
+        """The link of an order; where it was made before, that one, as the reference may be used once."""
+        fields = {
+            "amount": order.amount,
+            "currency": order.currency,
+            "reference_id": order.id,
+            "description": order.plan.name,
+            "expire_by": int(order.expires_at.timestamp()),
+            "notes": {"order": order.id},
+            "callback_url": f"{origin}/orders/{order.id}/return",
+            "callback_method": "get",
+        }
+        response = await self._call("POST", _LINKS, fields)
+        if response.status == 400:
+            listed = client.require(await self._call("GET", f"{_LINKS}?{urlencode({'reference_id': order.id})}"))
+            links = [each for each in client.objects(listed, "payment_links") if each.get("reference_id") == order.id]
+            if not links:
+                raise GatewayFailed
+            found = links[0]
+        else:
+            found = client.require(response)
+        return GatewayPage(client.text(found, "id"), client.text(found, "short_url"))
+
+    async def ask(self, order: PlanOrder) -> GatewayAnswer:
+        """The link, and the payment of it that was captured."""
+        found = client.require(await self._call("GET", f"{_LINKS}/{quote(order.gateway_id or '', safe='')}"))
+        paid = found.get("status") == "paid"
+        payment = await self._payment(found) if paid else {}
+        return GatewayAnswer(
+            status="paid" if paid else "expired" if found.get("status") in {"expired", "cancelled"} else "open",
+            order_id=str(found.get("reference_id")),
+            amount=client.number(found, "amount_paid" if paid else "amount"),
+            currency=client.text(found, "currency"),
+            # The key decides: what is made with a key of test mode is not seen with one of live mode.
+            is_live=None,
+            payment_id=client.text(payment, "id") if payment else None,
+            refunded=client.number(payment, "amount_refunded") if payment else 0,
+        )
+
+    async def _payment(self, link: Mapping[str, Any]) -> dict[str, Any]:
+        captured = [each for each in client.objects(link, "payments") if each.get("status") in {"captured", "refunded"}]
+        if not captured:
+            raise GatewayFailed
+        path = f"/v1/payments/{quote(client.text(captured[-1], 'payment_id'), safe='')}"
+        return client.require(await self._call("GET", path))
+
+    async def refund(self, order: PlanOrder, amount: int, key: str) -> None:
+        """Gives money of the payment back."""
+        path = f"/v1/payments/{quote(order.payment_id or '', safe='')}/refund"
+        client.require(await self._call("POST", path, {"amount": amount}, {"X-Refund-Idempotency": key}))
+
+    async def verify_keys(self) -> None:
+        """Asks for the newest payment."""
+        client.require(await self._call("GET", "/v1/payments?count=1"))
+
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> GatewayReport:
+        """An event, signed in the header X-Razorpay-Signature. The scheme has no time."""
+        if not base.is_signed(self._secrets, body, [headers.get("x-razorpay-signature", "")]):
+            raise BadSignature
+        try:
+            event = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise BadSignature("This report is not JSON.") from None
+        event = event if isinstance(event, dict) else {}
+        payload, kind = event.get("payload"), str(event.get("event"))
+        named = []
+        for part, fields in _NAMED_BY.items():
+            inner = payload.get(part) if isinstance(payload, dict) else None
+            entity = inner.get("entity") if isinstance(inner, dict) else None
+            named += [entity.get(field) for field in fields] if isinstance(entity, dict) else []
+        known = tuple(each for each in named if isinstance(each, str))
+        return GatewayReport(kind=kind, gateway_ids=known, disputed=kind == "payment.dispute.created")
+
+    def is_return_signed(self, query: Mapping[str, str]) -> bool:
+        """Whether the address was signed by the gateway; without a signature it claims nothing."""
+        if "razorpay_signature" not in query:
+            return True
+        names = ("link_id", "link_reference_id", "link_status")
+        parts = [query.get(f"razorpay_payment_{name}", "") for name in names]
+        signed = "|".join([*parts, query.get("razorpay_payment_id", "")])
+        return base.is_signed((self._key_secret,), signed.encode(), [query.get("razorpay_signature", "")])
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.close()
+
+    async def _call(
+        self, method: str, path: str, fields: Mapping[str, Any] | None = None, more: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        headers = {"Authorization": self._authorization, "Content-Type": "application/json", **(more or {})}
+        body = None if fields is None else msgspec.json.encode(fields)
+        return await client.call(self._http, method, self._url + path, headers, body)

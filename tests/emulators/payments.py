@@ -1,0 +1,282 @@
+"""Stripe and Razorpay on loopback, as far as orders use them, with a record of money that nothing of ours writes.
+
+`async with running() as emulator`: `emulator.url` is the API of both; `emulator.pay(id)` is a person who pays on the page
+`emulator.url/pay/<id>`, `emulator.give_back(id, amount)` a refund from the gateway's own pages. `emulator.report(id, kind)`
+makes a signed report.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+STRIPE_KEY, STRIPE_SECRET = "sk_test_emulated", "whsec_emulated_secret"
+RAZORPAY_ID, RAZORPAY_KEY, RAZORPAY_SECRET = "rzp_test_emulated", "emulated-key-secret", "emulated-webhook-secret"
+SETTINGS = {
+    "PAYMENTS_MODE": "test",
+    "STRIPE_SECRET_KEY": STRIPE_KEY,
+    "STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
+    "RAZORPAY_KEY_ID": RAZORPAY_ID,
+    "RAZORPAY_KEY_SECRET": RAZORPAY_KEY,
+    "RAZORPAY_WEBHOOK_SECRETS": RAZORPAY_SECRET,
+}
+
+
+def hexadecimal(secret: str, signed: bytes) -> str:
+    return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+class PaymentEmulator:
+    """Both services. `money` is what each order has paid and got back: a list of signed amounts by the order's id."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.money: defaultdict[str, list[int]] = defaultdict(list)
+        self.pages: dict[str, dict[str, Any]] = {}  # by the page's id, as the service shows it
+        self.payments: dict[str, dict[str, Any]] = {}  # by the payment's id
+        self.answers: dict[str, dict[str, Any]] = {}  # by idempotency key
+        self.is_down = False
+        self.calls: list[str] = []
+        self._number = 0
+
+    def _new(self, prefix: str) -> str:
+        self._number += 1
+        return f"{prefix}_{self._number:06}"
+
+    # What people and the service's own pages do ------------------------------------------------------------------
+
+    def page_of(self, order_id: str) -> str:
+        [found] = [
+            name
+            for name, page in self.pages.items()
+            if order_id in {page.get("client_reference_id"), page.get("reference_id")}
+        ]
+        return found
+
+    def pay(self, page_id: str) -> None:
+        page = self.pages[page_id]
+        if page_id.startswith("cs_"):
+            if page["payment_status"] == "paid":
+                return
+            payment_id, amount, order_id = self._new("pi"), page["amount_total"], page["client_reference_id"]
+            page.update(payment_status="paid", status="complete", payment_intent=payment_id)
+        else:
+            if page["status"] == "paid":
+                return
+            payment_id, amount, order_id = self._new("pay"), page["amount"], page["reference_id"]
+            page.update(status="paid", amount_paid=amount)
+            page["payments"] = [{"payment_id": payment_id, "amount": amount, "status": "captured"}]
+        self.payments[payment_id] = {
+            "id": payment_id,
+            "order": order_id,
+            "amount": amount,
+            "back": 0,
+            "disputed": False,
+        }
+        self.money[order_id].append(amount)
+
+    def close_page(self, page_id: str) -> None:
+        self.pages[page_id]["status"] = "expired"
+
+    def payment_of(self, page_id: str) -> dict[str, Any]:
+        page = self.pages[page_id]
+        return self.payments[page["payment_intent"] if page_id.startswith("cs_") else page["payments"][0]["payment_id"]]
+
+    def give_back(self, page_id: str, amount: int) -> None:
+        self._give_back(self.payment_of(page_id), amount)
+
+    def _give_back(self, payment: dict[str, Any], amount: int) -> None:
+        if payment["back"] + amount > payment["amount"]:
+            raise web.HTTPBadRequest(text='{"error": {"message": "more than is left"}}')
+        payment["back"] += amount
+        self.money[payment["order"]].append(-amount)
+
+    def report(
+        self, page_id: str, kind: str | None = None, *, at: float | None = None
+    ) -> tuple[str, dict[str, str], bytes]:
+        """A signed report about a page: the gateway's name, the headers and the body."""
+        if page_id.startswith("cs_"):
+            kind = kind or "checkout.session.completed"
+            inner = self._stripe(self.pages[page_id], expand=False)
+            if kind.startswith("charge."):
+                inner = {
+                    "id": self._new("ch"),
+                    "object": "charge",
+                    "payment_intent": self.pages[page_id]["payment_intent"],
+                }
+            event = {"id": self._new("evt"), "object": "event", "type": kind, "data": {"object": inner}}
+            body, moment = json.dumps(event).encode(), str(int(time.time() if at is None else at))
+            signature = hexadecimal(STRIPE_SECRET, moment.encode() + b"." + body)
+            return "stripe", {"stripe-signature": f"t={moment},v1={signature}"}, body
+        kind = kind or "payment_link.paid"
+        payload: dict[str, Any] = {"payment_link": {"entity": self.pages[page_id]}}
+        if kind.startswith(("refund.", "payment.")):
+            payload = {"payment": {"entity": {"id": self.payment_of(page_id)["id"]}}}
+        body = json.dumps({"entity": "event", "event": kind, "payload": payload}).encode()
+        return "razorpay", {"x-razorpay-signature": hexadecimal(RAZORPAY_SECRET, body)}, body
+
+    # The APIs ----------------------------------------------------------------------------------------------------
+
+    def _stripe(self, page: dict[str, Any], *, expand: bool) -> dict[str, Any]:
+        shown = dict(page)
+        if expand and page["payment_intent"]:
+            payment = self.payments[page["payment_intent"]]
+            charge = {
+                "id": "ch_" + payment["id"],
+                "object": "charge",
+                "amount_refunded": payment["back"],
+                "disputed": payment["disputed"],
+            }
+            shown["payment_intent"] = {"id": payment["id"], "object": "payment_intent", "latest_charge": charge}
+        return shown
+
+    async def make_session(self, request: web.Request) -> web.Response:
+        fields, key = await request.post(), request.headers.get("Idempotency-Key", "")
+        if key not in self.answers:
+            page_id = self._new("cs_test")
+            self.pages[page_id] = self.answers[key] = {
+                "id": page_id,
+                "object": "checkout.session",
+                "url": f"{self.url}/pay/{page_id}",
+                "client_reference_id": str(fields["client_reference_id"]),
+                "amount_total": int(str(fields["line_items[0][price_data][unit_amount]"])),
+                "currency": str(fields["line_items[0][price_data][currency]"]),
+                "livemode": False,
+                "payment_status": "unpaid",
+                "status": "open",
+                "payment_intent": None,
+                "success_url": str(fields["success_url"]),
+                "cancel_url": str(fields["cancel_url"]),
+            }
+        return web.json_response(self.answers[key])
+
+    async def show_session(self, request: web.Request) -> web.Response:
+        page = self.pages.get(request.match_info["id"])
+        if page is None:
+            raise web.HTTPNotFound(text='{"error": {"message": "No such checkout.session"}}')
+        return web.json_response(self._stripe(page, expand=bool(request.query)))
+
+    async def list_sessions(self, _: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [], "has_more": False, "url": "/v1/checkout/sessions"})
+
+    async def refund_charge(self, request: web.Request) -> web.Response:
+        fields, key = await request.post(), request.headers.get("Idempotency-Key", "")
+        if key not in self.answers:
+            self._give_back(self.payments[str(fields["payment_intent"])], int(str(fields["amount"])))
+            self.answers[key] = {"id": self._new("re"), "object": "refund", "amount": int(str(fields["amount"]))}
+        return web.json_response(self.answers[key])
+
+    async def make_link(self, request: web.Request) -> web.Response:
+        fields = await request.json()
+        if fields["reference_id"] in {page.get("reference_id") for page in self.pages.values()}:
+            raise web.HTTPBadRequest(text='{"error": {"code": "BAD_REQUEST_ERROR", "description": "reference exists"}}')
+        page_id = self._new("plink")
+        self.pages[page_id] = {
+            **fields,
+            "id": page_id,
+            "short_url": f"{self.url}/pay/{page_id}",
+            "status": "created",
+            "amount_paid": 0,
+            "payments": [],
+        }
+        return web.json_response(self.pages[page_id])
+
+    async def list_links(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("reference_id")
+        return web.json_response(
+            {"payment_links": [page for page in self.pages.values() if page.get("reference_id") == wanted]}
+        )
+
+    async def show_link(self, request: web.Request) -> web.Response:
+        return web.json_response(self.pages[request.match_info["id"]])
+
+    async def show_payment(self, request: web.Request) -> web.Response:
+        payment = self.payments[request.match_info["id"]]
+        return web.json_response({"id": payment["id"], "entity": "payment", "amount_refunded": payment["back"]})
+
+    async def list_payments(self, _: web.Request) -> web.Response:
+        return web.json_response({"entity": "collection", "count": 0, "items": []})
+
+    async def refund_payment(self, request: web.Request) -> web.Response:
+        fields, key = await request.json(), request.headers.get("X-Refund-Idempotency") or self._new("key")
+        if key not in self.answers:
+            self._give_back(self.payments[request.match_info["id"]], int(fields["amount"]))
+            self.answers[key] = {"id": self._new("rfnd"), "entity": "refund", "amount": fields["amount"]}
+        return web.json_response(self.answers[key])
+
+    # The page where people pay -----------------------------------------------------------------------------------
+
+    async def show_page(self, _: web.Request) -> web.Response:
+        text = '<!doctype html><title>Gateway</title><form method="post"><button name="go" value="back">Pay</button>'
+        return web.Response(
+            text=text + '<button name="go" value="stay">Pay and stay</button></form>', content_type="text/html"
+        )
+
+    async def pay_page(self, request: web.Request) -> web.Response:
+        page_id, fields = request.match_info["id"], await request.post()
+        self.pay(page_id)
+        if fields["go"] == "stay":
+            return web.Response(text="<!doctype html><title>Paid</title>", content_type="text/html")
+        raise web.HTTPFound(self.return_address(page_id))
+
+    def return_address(self, page_id: str) -> str:
+        page = self.pages[page_id]
+        if page_id.startswith("cs_"):
+            return str(page["success_url"])
+        payment_id = self.payment_of(page_id)["id"]
+        signed = f"{page_id}|{page['reference_id']}|paid|{payment_id}"
+        return (
+            f"{page['callback_url']}?razorpay_payment_id={payment_id}&razorpay_payment_link_id={page_id}"
+            f"&razorpay_payment_link_reference_id={page['reference_id']}&razorpay_payment_link_status=paid"
+            f"&razorpay_signature={hexadecimal(RAZORPAY_KEY, signed.encode())}"
+        )
+
+    def app(self) -> web.Application:
+        @web.middleware
+        async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:
+            self.calls.append(f"{request.method} {request.path}")
+            if self.is_down:
+                raise web.HTTPServiceUnavailable
+            answer: web.StreamResponse = await handler(request)
+            return answer
+
+        app = web.Application(middlewares=[refuse])
+        app.add_routes(
+            [
+                web.post("/v1/checkout/sessions", self.make_session),
+                web.get("/v1/checkout/sessions", self.list_sessions),
+                web.get("/v1/checkout/sessions/{id}", self.show_session),
+                web.post("/v1/refunds", self.refund_charge),
+                web.post("/v1/payment_links", self.make_link),
+                web.get("/v1/payment_links", self.list_links),
+                web.get("/v1/payment_links/{id}", self.show_link),
+                web.get("/v1/payments", self.list_payments),
+                web.get("/v1/payments/{id}", self.show_payment),
+                web.post("/v1/payments/{id}/refund", self.refund_payment),
+                web.get("/pay/{id}", self.show_page),
+                web.post("/pay/{id}", self.pay_page),
+            ]
+        )
+        return app
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[PaymentEmulator]:
+    """The emulator on a port of its own, for the length of a block."""
+    emulator = PaymentEmulator()
+    runner = web.AppRunner(emulator.app())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    emulator.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield emulator
+    finally:
+        await asyncio.wait_for(runner.cleanup(), 10)

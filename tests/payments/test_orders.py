@@ -1,0 +1,359 @@
+"""Orders against both gateways: what was paid for is granted once, whoever says so and however often; and money that goes
+back takes the unused time with it. The emulator's own record of money is the judge."""
+
+import asyncio
+import random
+import time
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from chatserver import credits, ids, sessions
+from chatserver.audit import Actor
+from chatserver.config import load
+from chatserver.costs import margin
+from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
+from chatserver.payments import auditor, service
+from chatserver.payments.base import BadSignature
+from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
+from chatserver.privacy import erasure
+from tests.emulators import payments
+from tests.support.people import make_session, make_user, run_sql
+
+GATEWAYS = ("stripe", "razorpay")
+
+
+@pytest.fixture(scope="module")
+async def emulator():
+    async with payments.running() as opened:
+        yield opened
+
+
+def configured(emulator, **more):
+    settings = {**payments.SETTINGS, "STRIPE_API_URL": emulator.url, "RAZORPAY_API_URL": emulator.url}
+    return load({"CHECKOUT": "stripe,razorpay", **settings, **more})
+
+
+@pytest.fixture
+async def till(database, emulator):
+    """The product's side of both gateways; afterwards every book agrees with the gateways' own record."""
+    processor = PaymentProcessor(database, open_gateways(configured(emulator)), "test", "http://localhost")
+    yield processor
+    await processor.close()
+    emulator.is_down = False
+    assert await database.run_system(auditor.check) == []
+    assert await database.run_system(credits.check) == []
+    for row in await run_sql(database, "SELECT * FROM orders"):
+        kept = sum(emulator.money[row["id"]])
+        if row["purchase_id"] is not None:
+            assert kept == row["amount"] - row["refunded"]
+
+
+@pytest.fixture
+async def ada(database):
+    return await make_user(database, "Ada")
+
+
+async def placed(database, till, user, gateway="stripe", plan="flash", session=None):
+    order = await database.run_system(service.place, user, plan, session, gateway, "test")
+    return await till.open_page(order)
+
+
+async def granted(database, order):
+    """(Purchases, sessions) of the order's person."""
+    [row] = await run_sql(
+        database,
+        "SELECT (SELECT count(*) FROM purchases WHERE user_id = $1) AS bought,"
+        " (SELECT count(*) FROM user_sessions WHERE user_id = $1) AS sessions",
+        order.user_id,
+    )
+    return row["bought"], row["sessions"]
+
+
+async def outcomes(database, order):
+    rows = await run_sql(database, "SELECT outcome FROM payment_events WHERE order_id = $1 ORDER BY at", order.id)
+    return [row["outcome"] for row in rows if row["outcome"] != "accepted"]
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_reports_returns_and_the_reconciler_together_grant_once(database, till, emulator, ada, gateway):
+    order = await placed(database, till, ada, gateway)
+    assert await till.settle(order) == await database.run_system(service.find, order.id)
+    assert await granted(database, order) == (0, 0)
+    emulator.pay(order.gateway_id)
+    await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
+    reconciler = PaymentReconciler(till, database)
+    many = [till.hear(*emulator.report(order.gateway_id)) for _ in range(40)]
+    many += [till.settle(order) for _ in range(40)] + [reconciler.run_once() for _ in range(20)]
+    random.Random(1).shuffle(many)
+    await asyncio.gather(*many)
+    assert await granted(database, order) == (1, 1)
+    paid = await database.run_system(service.find, order.id)
+    assert (paid.state, paid.purchase_id, paid.amount) == ("fulfilled", order.id, 4900)
+    session = await database.run_system(sessions.find, paid.granted_session_id)
+    assert (session.plan_id, session.credits.image.limit) == ("flash", 8)
+    await till.hear(*emulator.report(order.gateway_id))
+    assert await granted(database, order) == (1, 1)
+
+
+async def test_what_is_reported_by_nobody_is_found_within_a_minute(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    reconciler = PaymentReconciler(till, database)
+    emulator.is_down = True
+    await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
+    assert await reconciler.run_once() >= 1
+    [row] = await run_sql(
+        database, "SELECT extract(epoch FROM ask_at - now()) AS wait FROM orders WHERE id = $1", order.id
+    )
+    assert 0 < row["wait"] <= 60
+    emulator.is_down = False
+    await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
+    await reconciler.run_once()
+    assert await granted(database, order) == (1, 1)
+
+
+async def test_a_page_is_made_once_and_again_after_the_gateway_was_down(database, till, emulator, ada):
+    for gateway in GATEWAYS:
+        order = await database.run_system(service.place, ada, "flash", None, gateway, "test")
+        emulator.is_down = True
+        with pytest.raises(GatewayFailed):
+            await till.open_page(order)
+        emulator.is_down = False
+        # The answer of the first call was lost: the gateway has made the page, and we do not know it.
+        first = await till.gateways[gateway].open_page(order, "http://localhost")
+        again = await till.open_page(order)
+        assert (again.gateway_id, again.gateway_url) == (first.id, first.url)
+
+
+async def test_the_plan_is_granted_as_it_was_sold(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    await run_sql(
+        database, "UPDATE session_config SET minutes = 5, price_amount = 490, available = false WHERE id = 'flash'"
+    )
+    try:
+        emulator.pay(order.gateway_id)
+        order = await till.settle(order)
+    finally:
+        await run_sql(
+            database, "UPDATE session_config SET minutes = 120, price_amount = 49, available = true WHERE id = 'flash'"
+        )
+    session = await database.run_system(sessions.find, order.granted_session_id)
+    assert (session.expires_at - session.started_at).total_seconds() == pytest.approx(7200, abs=5)
+    [row] = await run_sql(database, "SELECT amount, checkout FROM purchases WHERE id = $1", order.id)
+    assert (row["amount"], row["checkout"]) == (Decimal(49), "stripe")
+
+
+async def test_a_session_is_extended_and_one_that_is_gone_becomes_a_new_one(database, till, emulator, ada):
+    kept, gone = await make_session(database, ada), await make_session(database, ada)
+    orders = [await placed(database, till, ada, session=session) for session in (kept, gone)]
+    before = (await database.run_system(sessions.find, kept)).expires_at
+    await run_sql(database, "UPDATE user_sessions SET status = 'deleted', deleted_at = now() WHERE id = $1", gone)
+    for order in orders:
+        emulator.pay(order.gateway_id)
+    first, second = [await till.settle(order) for order in orders]
+    assert first.granted_session_id == kept
+    assert ((await database.run_system(sessions.find, kept)).expires_at - before).total_seconds() == pytest.approx(7200)
+    assert second.granted_session_id not in {kept, gone}
+
+
+async def test_paid_after_it_had_expired_is_granted_and_listed(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.close_page(order.gateway_id)
+    assert (await till.settle(order)).state == "expired"
+    emulator.pages[order.gateway_id]["status"] = "open"
+    emulator.pay(order.gateway_id)
+    await till.hear(*emulator.report(order.gateway_id))
+    assert await granted(database, order) == (1, 1)
+    assert await outcomes(database, order) == ["paid-late"]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({"amount_total": 100}, "wrong-amount"),
+        ({"currency": "usd"}, "wrong-currency"),
+        ({"livemode": True}, "wrong-mode"),
+        ({"client_reference_id": "another"}, "wrong-order"),
+    ],
+)
+async def test_what_is_not_the_orders_own_grants_nothing_and_is_listed(database, till, emulator, ada, change, outcome):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    page = emulator.pages[order.gateway_id]
+    before = {name: page[name] for name in change}
+    page.update(change)
+    for _ in range(2):
+        await till.hear(*emulator.report(order.gateway_id))
+    assert await granted(database, order) == (0, 0)
+    assert await outcomes(database, order) == [outcome]
+    page.update(before)
+    await till.settle(order)
+    assert await granted(database, order) == (1, 1)
+
+
+async def test_an_order_of_test_mode_is_not_granted_on_a_live_installation(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    answer = await till.gateways["stripe"].ask(order)
+    for claimed in (answer, msgspec.structs.replace(answer, is_live=True)):
+        assert (await database.run_system(service.settle, order.id, claimed, "live")).state == "open"
+    assert await database.run_system(service.claim, GATEWAYS, "live", 100) == []
+    await till.settle(order)
+
+
+async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    calls = len(emulator.calls)
+    name, headers, body = emulator.report(order.gateway_id)
+    old = emulator.report(order.gateway_id, at=time.time() - 301)
+    future = emulator.report(order.gateway_id, at=time.time() + 301)
+    # Of another gateway, of another secret, changed, without a signature, too old, too new.
+    forged = payments.hexadecimal("", b"0." + body)
+    wrong = [
+        ("razorpay", headers, body),
+        ("razorpay", {"x-razorpay-signature": payments.hexadecimal("", body)}, body),
+        (name, headers, body + b" "),
+        (name, {}, body),
+        (name, {"stripe-signature": f"t=0,v1={forged}"}, body),
+        (name, {"stripe-signature": "t=1,t=2,v1=é"}, body),
+        old,
+        future,
+    ]
+    for report in wrong:
+        with pytest.raises(BadSignature):
+            await till.hear(*report)
+    assert len(emulator.calls) == calls
+    assert await granted(database, order) == (0, 0)
+    [row] = await run_sql(
+        database, "SELECT sum(count) AS times, count(*) AS rows FROM payment_events WHERE outcome = 'bad-signature'"
+    )
+    assert row["times"] == len(wrong)
+    assert row["rows"] <= 4
+    await till.settle(order)
+
+
+async def test_both_secrets_hold_while_one_is_replaced(database, emulator, ada):
+    config = configured(emulator, STRIPE_WEBHOOK_SECRETS=f"whsec_the_new_one,{payments.STRIPE_SECRET}")
+    till = PaymentProcessor(database, open_gateways(config), "test", "http://localhost")
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    await till.hear(*emulator.report(order.gateway_id))
+    assert await granted(database, order) == (1, 1)
+    await till.close()
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_refund_ends_the_unused_time_and_a_part_of_it_does_not(database, till, emulator, ada, gateway):
+    order = await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    emulator.give_back(order.gateway_id, 1000)
+    kind = "charge.refunded" if gateway == "stripe" else "refund.processed"
+    for _ in range(3):
+        await till.hear(*emulator.report(order.gateway_id, kind))
+    part = await database.run_system(service.find, order.id)
+    assert (part.state, part.refunded) == ("fulfilled", 1000)
+    assert (await database.run_system(sessions.find, order.granted_session_id)).status == "active"
+    back = await till.refund(part, 3900)
+    assert (back.state, back.refunded) == ("refunded", 4900)
+    assert (await database.run_system(sessions.find, order.granted_session_id)).status == "expired"
+    rows = await run_sql(
+        database, "SELECT amount FROM revenue_entries WHERE purchase_id = $1 ORDER BY amount", order.id
+    )
+    assert [row["amount"] for row in rows] == [Decimal(-39), Decimal(-10), Decimal(49)]
+    with pytest.raises(NotAllowed):
+        service.refundable(back, Decimal(1))
+    with pytest.raises(Conflict):
+        await database.run_system(margin.refund, Actor(name="Grace"), order.id, Decimal(1), "by hand")
+
+
+async def test_a_refund_whose_answer_was_lost_is_not_given_twice(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    await till.gateways["stripe"].refund(order, 500, f"{order.id}-0-500")
+    assert (await till.refund(order, 500)).refunded == 500
+    assert emulator.money[order.id] == [4900, -500]
+
+
+async def test_a_refunded_extension_leaves_the_time_that_was_there(database, till, emulator, ada):
+    session = await make_session(database, ada)
+    before = (await database.run_system(sessions.find, session)).expires_at
+    order = await placed(database, till, ada, session=session)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    await till.refund(order, order.amount)
+    assert (await database.run_system(sessions.find, session)).expires_at == before
+
+
+async def test_money_of_an_account_that_is_closed_goes_back_by_itself(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    await database.run_system(erasure.close_account, ada)
+    emulator.pay(order.gateway_id)
+    settled = await till.settle(order)
+    assert (settled.state, emulator.money[order.id]) == ("refunded", [4900, -4900])
+    assert await granted(database, order) == (0, 0)
+    while await database.run_system(erasure.remove_closed_account):
+        pass
+    assert (await database.run_system(service.find, order.id)).user_id is None
+
+
+async def test_a_dispute_is_flagged_and_takes_nothing_away(database, till, emulator, ada):
+    for gateway, kind in (("stripe", "charge.dispute.created"), ("razorpay", "payment.dispute.created")):
+        order = await placed(database, till, ada, gateway)
+        emulator.pay(order.gateway_id)
+        order = await till.settle(order)
+        await till.hear(*emulator.report(order.gateway_id, kind))
+        found = await database.run_system(service.find, order.id)
+        assert (found.disputed, found.state) == (True, "fulfilled")
+
+
+async def test_only_what_is_on_offer_can_be_ordered_and_not_too_often(database, till, ada):
+    bob = await make_user(database, "Bob")
+    session = await make_session(database, ada, "pro")
+    for user, plan, extended, error in (
+        (ada, "platinum", None, Invalid),
+        (bob, "pro", session, NotFound),
+        (ada, "flash", session, NotAllowed),
+    ):
+        with pytest.raises(error):
+            await database.run_system(service.place, user, plan, extended, "stripe", "test")
+    for _ in range(20):
+        await database.run_system(service.place, bob, "flash", None, "stripe", "test")
+    with pytest.raises(RateLimited):
+        await database.run_system(service.place, bob, "flash", None, "stripe", "test")
+    with pytest.raises(NotFound):
+        await database.run_as(ada, service.find, (await database.run_system(service.list_own, bob, None))[0].id)
+    assert ids.parse(session)
+
+
+async def test_the_auditor_finds_what_does_not_agree(database, till, emulator, ada):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    await till.settle(order)
+    await run_sql(database, "UPDATE orders SET refunded = 100 WHERE id = $1", order.id)
+    [found] = await database.run_system(auditor.check)
+    assert found.where["order_id"] == order.id
+    await run_sql(database, "UPDATE orders SET refunded = 0 WHERE id = $1", order.id)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"STRIPE_SECRET_KEY": ""},
+        {"STRIPE_SECRET_KEY": "sk_live_real"},
+        {"STRIPE_WEBHOOK_SECRETS": ""},
+        {"STRIPE_WEBHOOK_SECRETS": " , "},
+        {"STRIPE_WEBHOOK_SECRETS": "whsec_long_enough,x"},
+        {"RAZORPAY_KEY_ID": "rzp_live_real"},
+        {"RAZORPAY_KEY_SECRET": ""},
+        {"RAZORPAY_WEBHOOK_SECRETS": ""},
+        {"PAYMENTS_MODE": "live"},
+    ],
+)
+def test_a_missing_secret_or_a_key_of_the_other_mode_refuses_to_start(emulator, wrong):
+    with pytest.raises(ConfigurationError):
+        configured(emulator, **wrong)
