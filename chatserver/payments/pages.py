@@ -67,7 +67,10 @@ async def come_back(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """GET /orders/{id}: how an order stands; once it is paid, its receipt."""
     order = await _processor(request).look(await _own(request))
-    waits = order.state == "open" and request.query_params.get("returned") == "1"
+    returned = request.query_params.get("returned") == "1"
+    if returned and order.state == "fulfilled" and order.granted_session_id is not None:
+        return forms.redirect(request, f"/sessions/{order.granted_session_id}")
+    waits = returned and order.state == "open"
     return _page(request, "payments/order.html", {"order": order, "waits": waits})
 
 

@@ -82,6 +82,7 @@ QUERIES = {
     "GET /admin/people/{user_id}": {"session"},
     "GET /admin/orders": {"before"},
     "GET /orders": {"before"},
+    "GET /orders/{order_id}": {"returned"},
     "GET /admin/plans/preview": {"id", "name", "amount", "currency", "minutes", "chat_model"},
     "GET /admin/codes": PERIOD | {"before"},
     "GET /admin/attempts": {*ATTEMPT_FILTERS, "before"},
