@@ -1,0 +1,79 @@
+"""Orders over the whole product: on to the gateway and back, signed reports, receipts, and the operator's page."""
+
+import aiohttp
+import pytest
+
+from tests.emulators import payments
+from tests.support import ports
+from tests.support import product as products
+from tests.support.page_visits import opened
+from tests.support.people import run_sql
+from tests.support.story import sign_up
+
+
+@pytest.fixture(scope="module")
+async def emulator():
+    async with payments.running() as opened_emulator:
+        yield opened_emulator
+
+
+@pytest.fixture(scope="module")
+async def shop(database_url, emulator, tmp_path_factory):
+    port = ports.reserve()
+    settings = {
+        **payments.SETTINGS,
+        "DATABASE_URL": database_url,
+        "STRIPE_API_URL": emulator.url,
+        "RAZORPAY_API_URL": emulator.url,
+        "CHECKOUT": "stripe,razorpay",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "TAX_PERCENT": "18",
+    }
+    async with products.running(tmp_path_factory.mktemp("shop"), port=port, **settings) as product:
+        yield product
+
+
+async def orders(browser, gateway):
+    """An order of Pro, placed on the page of plans and led on to the gateway's page."""
+    form = (await browser.visit("/plans")).forms["/orders"]
+    page = await browser.post("/orders", {**form, "gateway": gateway, "plan_id": "pro"}, follow=True)
+    assert page.status == 200
+
+
+async def reports(shop, name, headers, body):
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{shop.url}/webhooks/{name}", data=body, headers=headers) as answer,
+    ):
+        return answer.status
+
+
+async def test_a_signed_report_grants_and_the_operator_gives_the_money_back(shop, emulator, database):
+    ada, grace = await sign_up(shop, "Ada"), await sign_up(shop, "Grace")
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    async with opened(ada) as person, opened(grace) as operator:
+        for gateway in ("stripe", "razorpay"):
+            await orders(person, gateway)
+            [row] = await run_sql(database, "SELECT id, gateway_id, gateway_url FROM orders ORDER BY id DESC LIMIT 1")
+            assert row["gateway_url"] == f"{emulator.url}/pay/{row['gateway_id']}"
+            emulator.pay(row["gateway_id"])
+            name, headers, body = emulator.report(row["gateway_id"])
+            assert await reports(shop, name, {}, body) == 400
+            assert await reports(shop, name, headers, b"x" * 300_000) == 413
+            assert await reports(shop, "paypal", headers, body) == 404
+            assert await reports(shop, name, headers, body) == 200
+            receipt = await person.visit(f"/orders/{row['id']}")
+            assert "₹15.10" in receipt.text
+            assert "Test mode" in receipt.text
+            assert (await operator.visit(f"/orders/{row['id']}")).status == 404
+            action = f"/admin/orders/{row['id']}/refund"
+            form = (await operator.visit("/admin/orders")).forms[action]
+            for amount, reason in (("100", "too much"), ("1", ""), ("0", "nothing"), ("1", "a part"), ("", "the rest")):
+                page = await operator.post(action, {**form, "amount": amount, "reason": reason}, follow=True)
+            assert page.status == 200
+            assert emulator.money[row["id"]] == [9900, -100, -9800]
+            assert "went back" in (await person.visit(f"/orders/{row['id']}")).text
+        assert "bad signature" in (await operator.visit("/admin/orders")).text
+        assert {each["status"] for each in (await ada.call("GET", "/sessions"))["sessions"]} == {"expired"}
+    for secret in (payments.STRIPE_KEY, payments.STRIPE_SECRET, payments.RAZORPAY_KEY, payments.RAZORPAY_SECRET):
+        assert secret not in shop.output()
