@@ -221,8 +221,8 @@ async def test_another_version_stands_beside_the_first(product, browser) -> None
         await expect(page.locator(WORDS)).to_contain_text("6 of 8 left")
 
 
-async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(database_url, browser, tmp_path) -> None:
-    settings = {"DATABASE_URL": database_url, "SKETCH_PACE": "4"}
+async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(own_database_url, browser, tmp_path) -> None:
+    settings = {"DATABASE_URL": own_database_url, "SKETCH_PACE": "4"}
     running = await products.start(tmp_path, **settings)
     try:
         ada = await sign_up(running, "Ada")
