@@ -13,6 +13,7 @@ TOPICS = (
     "across_processes",
     "provider_overhead",
     "token_streams",
+    "replies",
     "page_load",
     "lighthouse",
     "press_to_queued",

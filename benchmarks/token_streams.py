@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -89,16 +90,22 @@ async def _lateness(person: ApiUser, session_id: str) -> list[float]:
         await socket.send_json(command)
         async for frame in socket:
             frames.append((time.time(), frame.data))
-            if _ends(frame.data):
+            if ends(frame.data):
                 break
     return list(_late_tokens(frames))
 
 
-def _ends(frame: str) -> bool:
-    if '"kind":"assistant"' not in frame:
-        return False
-    told = [event["message"] for event in json.loads(frame) if event["type"] == "message"]
-    return any(message["author"]["kind"] == "assistant" and message["status"] != "streaming" for message in told)
+def ends(frame: str) -> bool:
+    """Whether a frame has the assistant's whole reply, in either form."""
+    told = [event for event in json.loads(frame) if event["type"] == "message"]
+    return any(_is_whole_reply(event) for event in told)
+
+
+def _is_whole_reply(event: dict[str, Any]) -> bool:
+    if "html" in event:
+        return 'data-author-kind="assistant"' in event["html"] and 'data-status="streaming"' not in event["html"]
+    message = event["message"]
+    return bool(message["author"]["kind"] == "assistant" and message["status"] != "streaming")
 
 
 def _late_tokens(frames: list[tuple[float, str]]) -> Iterator[float]:

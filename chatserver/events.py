@@ -20,6 +20,10 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type"):
         """The session's sequence number that this event carries, where it is durable."""
         return None
 
+    def for_programs(self) -> "Event":
+        """What `chat.v1.json` carries of this event; all of it, for most."""
+        return self
+
     def ends_channel(self) -> bool:
         """Whether it is the last event of its channel: after it the sockets of its subscribers close."""
         return False
@@ -42,7 +46,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(event: Event) -> bytes:
-    """One event as a JSON object, the form of `chat.v1.json` and of the brokers."""
+    """One event as a JSON object, the form of the brokers."""
     return _encoder.encode(event)
 
 

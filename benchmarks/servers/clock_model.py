@@ -21,8 +21,8 @@ async def main(tokens_a_second: int, seconds: int) -> None:
         began = time.monotonic()
         for number in range(tokens_a_second * seconds):
             await asyncio.sleep(max(began + number / tokens_a_second - time.monotonic(), 0))
-            await response.write(_event({"content": f"{time.time() * 1000:.0f} "}))
-        await response.write(_event({}, "stop") + b"data: [DONE]\n\n")
+            await response.write(event({"content": f"{time.time() * 1000:.0f} "}))
+        await response.write(event({}, "stop") + b"data: [DONE]\n\n")
         return response
 
     app = web.Application()
@@ -34,7 +34,8 @@ async def main(tokens_a_second: int, seconds: int) -> None:
     await asyncio.Event().wait()
 
 
-def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
+def event(delta: dict[str, str], finish: str | None = None) -> bytes:
+    """One event of such a stream."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
 

@@ -60,7 +60,7 @@ from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
 from chatserver.messages.assistant import Assistant
-from chatserver.messages.events import Delta, MessageChanged
+from chatserver.messages.events import Delta, MessageChanged, PlainPart, ReplyPart
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import WriterParts
 from chatserver.monitoring import health
@@ -104,6 +104,7 @@ from chatserver.web.site import Site
 # The events of the features that brokers carry between processes, and that the hub decodes.
 BROKER_EVENTS = (
     MessageChanged,
+    ReplyPart,
     Delta,
     Progress,
     CreditsChanged,
@@ -406,7 +407,8 @@ def _http(state: State, site: Site, identify: Identify) -> Starlette:
     http.state.checks = Checks(state.database, state.storage)
     server_events = (
         Welcome,
-        *BROKER_EVENTS,
+        PlainPart,
+        *(event for event in BROKER_EVENTS if event is not ReplyPart),
         SummariesChanged,
         AnnouncementsChanged,
         Presence,

@@ -42,6 +42,12 @@ def decided(text: str) -> str:
     return "".join(lines).rstrip("\r\n")
 
 
+def open_parts(drawn: str) -> tuple[str, str]:
+    """The HTML of an open block, before and after the place of its next words."""
+    before, _, after = drawn.partition(OPEN_END)
+    return before, after
+
+
 def is_plain(text: str) -> bool:
     """Whether `draw` gives what drawing its Markdown would: nothing in the text is more than words and lines."""
     return not _MARKS.search(text) and not _STARTS.search(text)

@@ -1,5 +1,7 @@
 """What the stream announces."""
 
+from msgspec import UNSET, UnsetType
+
 from chatserver.events import Event
 from chatserver.messages.models import Message
 
@@ -15,8 +17,44 @@ class MessageChanged(Event, frozen=True, kw_only=True, tag="message"):
 
 
 class Delta(Event, frozen=True, kw_only=True, tag="delta"):
-    """More of a streaming reply; `offset` counts the UTF-16 code units before it. The next message heals a lost one."""
+    """More of a streaming reply; `offset` counts the UTF-16 code units before it. The next part heals a lost one."""
 
     message_id: str
     offset: int
     text: str
+
+
+class PlainPart(Event, frozen=True, kw_only=True, tag="part"):
+    """What a streaming reply has grown by, in words: `text` begins at `offset`, which counts UTF-16 code units."""
+
+    seq: int
+    message_id: str
+    offset: int
+    text: str
+
+
+class ReplyPart(Event, frozen=True, kw_only=True, tag="part"):
+    """What a streaming reply has grown by since the event before it with a `seq` (a part, or the message), durable.
+
+    `text` is the growth, which begins at `offset`. `html` holds the blocks that are finished since: they follow those that
+    cover `before` code units, and with them `closed` are covered. `open` is the block that is being written, where it was
+    drawn anew, and `tail` the text after it, which begins at `shown`. All offsets count UTF-16 code units.
+    """
+
+    seq: int
+    message_id: str
+    offset: int
+    text: str
+    before: int = 0
+    closed: int = 0
+    html: str = ""
+    open: str | UnsetType = UNSET
+    shown: int = 0
+    tail: str = ""
+
+    def durable_seq(self) -> int | None:
+        return self.seq
+
+    def for_programs(self) -> Event:
+        """Programs read the HTML of a reply when it is whole."""
+        return PlainPart(seq=self.seq, message_id=self.message_id, offset=self.offset, text=self.text)

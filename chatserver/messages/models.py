@@ -11,7 +11,6 @@ from chatserver.database import Row
 from chatserver.generations.models import LONG_AGO, Generation, Stack
 from chatserver.identity import colours
 from chatserver.markdown import plain as markdown
-from chatserver.markdown.plain import OPEN_END
 from chatserver.messages import finish_reason
 
 AuthorKind = Literal["user", "assistant", "system"]
@@ -58,7 +57,8 @@ class Message(Struct, frozen=True, kw_only=True):
     """One entry of a session's stream, whole, as it now is. `html` is sanitised; `seq` is that of its last change.
 
     While a reply streams, `html` holds its finished blocks, and `closed` counts the UTF-16 code units that they cover;
-    `open` is the block being written, with a `<span data-tail></span>` where its next words belong.
+    `open` is the block being written, with a `<span data-tail></span>` where its next words belong, and with it `shown`
+    code units are covered.
 
     `version` of `versions` says which one of several this is; they share the `place` of the first, whose id `replaces` is,
     and all but one are `hidden`. Without one of another's, a message's place is its id.
@@ -80,6 +80,7 @@ class Message(Struct, frozen=True, kw_only=True):
     reply_to: str | None = None
     closed: int = 0
     open: str = ""
+    shown: int = 0
     place: str | None = None
     replaces: str | None = None
     version: int = 1
@@ -90,20 +91,12 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def tail(self) -> str:
         """What of `text` is neither in `html` nor in `open`: shown plain while the reply streams."""
-        if self.open:
-            return self.text[len(markdown.decided(self.text)) :]
-        return self.text.encode("utf-16-le", "surrogatepass")[2 * self.closed :].decode("utf-16-le", "replace")
+        return self.text.encode("utf-16-le", "surrogatepass")[2 * self.shown :].decode("utf-16-le", "replace")
 
     @property
     def open_parts(self) -> tuple[str, str]:
         """The HTML of the open block, before and after the place of its next words."""
-        before, _, after = self.open.partition(OPEN_END)
-        return before, after
-
-    @property
-    def tail_offset(self) -> int:
-        """Where `tail` begins, in UTF-16 code units."""
-        return utf16_length(self.text) - utf16_length(self.tail)
+        return markdown.open_parts(self.open)
 
     @property
     def ending(self) -> finish_reason.Ending | None:
@@ -148,6 +141,7 @@ class Message(Struct, frozen=True, kw_only=True):
             reply_to=row["reply_to"],
             closed=row["closed"],
             open=row["open_html"],
+            shown=row["shown"],
             place=row["place"],
             replaces=row["replaces"],
             version=row["version"],

@@ -4,11 +4,12 @@
 Fragments know nothing of who looks at them.
 """
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from chatserver import events
 from chatserver.events import Event
-from chatserver.messages.events import MessageChanged
+from chatserver.markdown import plain
+from chatserver.messages.events import MessageChanged, ReplyPart
 from chatserver.messages.models import Message
 from chatserver.web.site import Site
 from chatserver.web.templating import dom_id
@@ -20,6 +21,21 @@ class DrawnMessage(Event, frozen=True, kw_only=True, tag="message"):
     seq: int
     target: str
     html: str
+
+
+class DrawnPart(Event, frozen=True, kw_only=True, tag="part"):
+    """The growth of a reply whose open block was drawn anew, as `chat.v1.html` carries it.
+
+    `html` belongs before the open block of the message `target`, where that has blocks for `before` code units, and `open`
+    takes the place of the open block.
+    """
+
+    seq: int
+    target: str
+    before: int
+    closed: int
+    html: str
+    open: str
 
 
 class Pending(Struct, frozen=True):
@@ -35,16 +51,30 @@ class Drawing:
 
     def __init__(self, site: Site) -> None:
         self._message = site.environment.get_template("messages/_message.html")
+        self._open = site.environment.get_template("messages/_open.html").module
 
     def encode(self, event: Event) -> bytes:
         """One event in the form of `chat.v1.html`: messages drawn, all others as JSON for the elements they concern."""
         if isinstance(event, MessageChanged):
             return events.encode(self.draw(event.message, event.seq))
-        return events.encode(event)
+        if isinstance(event, ReplyPart) and event.open is not UNSET:
+            return events.encode(self._draw_part(event, event.open))
+        return events.encode(event.for_programs())
 
     def draw(self, message: Message, seq: int) -> DrawnMessage:
         """A message's fragment."""
         return DrawnMessage(seq=seq, target=dom_id(message), html=self._message.render(message=message))
+
+    def _draw_part(self, part: ReplyPart, unfinished: str) -> DrawnPart:
+        drawn = self._open.open_block(*plain.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
+        return DrawnPart(
+            seq=part.seq,
+            target=f"message_{part.message_id}",
+            before=part.before,
+            closed=part.closed,
+            html=part.html,
+            open=str(drawn),
+        )
 
 
 def pending() -> Pending:

@@ -1,11 +1,14 @@
 """The assistant's replies as jobs of the worker role: claim one, write it under the attempt's fence, finish it."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chatserver import sessions
 from chatserver.database import Transaction
+from chatserver.events import session_channel
 from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import context_window, finish_reason, service
+from chatserver.messages.events import ReplyPart
 from chatserver.providers.base import Turn
 
 # Times that one reply is begun; after that it stays failed.
@@ -31,13 +34,26 @@ class ReplyJob(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """What is written so far: the text, its finished blocks as HTML, and the UTF-16 code units that these cover; and the
-    block that is being written, as HTML."""
+    """What is written so far: the text; its finished blocks as HTML, which cover `closed` UTF-16 code units; the block that
+    is being written as HTML, with which `shown` are covered; and what of this is new since the draft before."""
 
     text: str
     html: str
     closed: int
-    open: str = ""
+    open: str
+    shown: int
+    growth: "Growth"
+
+
+class Growth(Struct, frozen=True):
+    """What is new in a draft: the fields of `events.ReplyPart`."""
+
+    offset: int
+    text: str
+    before: int
+    html: str
+    is_redrawn: bool
+    tail: str
 
 
 async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob | None:
@@ -59,8 +75,8 @@ async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob
     )
 
 
-async def save(tx: Transaction, reply: ReplyJob, draft: Draft) -> bool:
-    """Keeps and shows what is written so far; True where somebody pressed stop."""
+async def save(tx: Transaction, reply: ReplyJob, draft: Draft, whole: bool) -> bool:
+    """Keeps what is written so far, and announces its growth, or the `whole` message; True where somebody pressed stop."""
     seq = await sessions.next_seq(tx, reply.session_id)
     row = await tx.fetch_one(
         "messages.save_reply",
@@ -70,13 +86,34 @@ async def save(tx: Transaction, reply: ReplyJob, draft: Draft) -> bool:
         html=draft.html,
         closed=draft.closed,
         open_html=draft.open,
+        shown=draft.shown,
         seq=seq,
         lease_seconds=tx.timing.lease,
     )
     if row is None:
         raise LeaseLost
-    await service.announce(tx, row)
+    if whole:
+        await service.announce(tx, row)
+    else:
+        tx.announce(session_channel(reply.session_id), part_of(seq, reply, draft))
     return bool(row["stopped"])
+
+
+def part_of(seq: int, reply: ReplyJob, draft: Draft) -> ReplyPart:
+    """The event that tells what is new in a draft."""
+    growth = draft.growth
+    part = ReplyPart(seq=seq, message_id=reply.message_id, offset=growth.offset, text=growth.text)
+    if not growth.is_redrawn:
+        return part
+    return replace(
+        part,
+        before=growth.before,
+        closed=draft.closed,
+        html=growth.html,
+        open=draft.open,
+        shown=draft.shown,
+        tail=growth.tail,
+    )
 
 
 async def renew(tx: Transaction, reply: ReplyJob) -> bool:

@@ -1,9 +1,12 @@
 """The text of a reply while it is written: published as deltas, and rendered block by block as the blocks are finished.
 
-Deltas are merged to at most thirty a second. A block that another has followed stays as it is, so that it is rendered once.
+Deltas are merged: to at most thirty a second, and to a few words each. A block that another has followed stays as it is, so
+that it is rendered and sent once. The block that is being written is rendered anew where it has grown by a share of its own
+length, so that what is rendered and sent of a reply grows with its length, and not with the square of it.
 """
 
 import asyncio
+import re
 import time
 
 from chatserver.database import Publisher
@@ -12,25 +15,44 @@ from chatserver.markdown import plain
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages.events import Delta
 from chatserver.messages.models import utf16_length
-from chatserver.messages.replies import Draft, ReplyJob
+from chatserver.messages.replies import Draft, Growth, ReplyJob
 
-# Thirty deltas a second look smooth and cost little.
+# Thirty deltas a second look smooth. What a delta carries besides its text is some twenty words long, so that one of
+# less than a few words waits for more of them, but no longer than a reader notices.
 DELTA_SECONDS = 1 / 30
+ENOUGH_CHARACTERS = 24
+LONGEST_DELTA_SECONDS = 0.2
+# The open block is rendered anew when it has grown by these shares of its length: of itself, and where a line of it has
+# ended, with which it may be finished, be a list's next item or a table's next row.
+GROWTH = 1 / 2
+GROWTH_WITH_LINE = 1 / 8
+# The words of a block of code look the same before they are rendered. What follows it, or a table, is not shown before.
+_CODE_ENDS = re.compile(r"\n[ \t]*(?:`{3}|~{3})")
+_TABLE_ENDS = re.compile(r"\n[ \t]*\n")
+
+
+_NOTHING = Draft("", "", 0, "", 0, Growth(0, "", 0, "", False, ""))
 
 
 class ReplyText:
     """What is written so far of one reply. Offsets on the wire count UTF-16 code units, as browsers do."""
 
     def __init__(self, reply: ReplyJob, publisher: Publisher, markdown: MarkdownRenderer) -> None:
-        self._reply, self._publisher, self._markdown = reply, publisher, markdown
+        self.reply, self._publisher, self._markdown = reply, publisher, markdown
         self.text = ""
         self._published = 0  # characters that deltas have carried
         self._offset = 0  # the same in UTF-16 code units
         self._published_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._saved: Draft | None = None
+        self._forget_rendering()
+
+    def _forget_rendering(self) -> None:
         self._closed = 0  # characters of the finished blocks
-        self._closed_units = 0  # the same in UTF-16 code units
         self._html = ""  # of the finished blocks
+        self._open = ""  # the HTML of the block that is being written
+        self._shown = 0  # characters that both cover
+        self._rendered = 0  # characters when it was rendered last
         self._is_renderable = True  # until its blocks take too long to render
 
     def resume(self, text: str) -> None:
@@ -40,16 +62,18 @@ class ReplyText:
     def append(self, text: str) -> None:
         """More of the answer; it is published at once, or with what comes within the next thirtieth of a second."""
         self.text += text
-        wait = self._published_at + DELTA_SECONDS - time.monotonic()
+        is_enough = len(self.text) - self._published >= ENOUGH_CHARACTERS
+        wait = self._published_at + (DELTA_SECONDS if is_enough else LONGEST_DELTA_SECONDS) - time.monotonic()
         if wait <= 0:
             self.send_delta()
-        elif self._timer is None:
+        elif self._timer is None or is_enough:
+            self.cancel_timer()
             self._timer = asyncio.get_running_loop().call_later(wait, self.send_delta)
 
     def clear(self) -> None:
         """Forgets the text so far. The caller saves the empty draft, so that people see the message empty."""
-        self.text, self._html, self._is_renderable = "", "", True
-        self._published = self._offset = self._closed = self._closed_units = 0
+        self.text, self._published, self._offset, self._saved = "", 0, 0, None
+        self._forget_rendering()
 
     def cancel_timer(self) -> None:
         """No delta is published any more, unless `send_delta` is called."""
@@ -63,42 +87,66 @@ class ReplyText:
         text = self.text[self._published :]
         if not text:
             return
-        event = Delta(message_id=self._reply.message_id, offset=self._offset, text=text)
-        self._publisher.publish([Announcement(session_channel(self._reply.session_id), event)])
+        event = Delta(message_id=self.reply.message_id, offset=self._offset, text=text)
+        self._publisher.publish([Announcement(session_channel(self.reply.session_id), event)])
         self._published += len(text)
         self._offset += utf16_length(text)
         self._published_at = time.monotonic()
 
     async def draft(self) -> Draft:
-        """The text as it now is, published, with its finished blocks rendered."""
+        """The text as it now is, published, with its finished blocks and the open one rendered."""
         self.send_delta()
         text = self.text
-        unfinished = await self._render_finished(text)
-        if not plain.fits(unfinished, text):
-            unfinished = ""
-        return Draft(text, self._html, self._closed_units, unfinished)
+        redrawn = self._is_renderable and self._has_grown(text)
+        if redrawn:
+            await self._render(text)
+        saved = self._saved or _NOTHING
+        shown = utf16_length(text[: self._shown])
+        growth = Growth(
+            offset=utf16_length(saved.text),
+            text=text[len(saved.text) :],
+            before=saved.closed,
+            html=self._html[len(saved.html) :],
+            is_redrawn=redrawn,
+            tail=text[self._shown :],
+        )
+        return Draft(text, self._html, utf16_length(text[: self._closed]), self._open, shown, growth)
 
-    async def _render_finished(self, text: str) -> str:
-        """Adds the blocks that are finished by now, and returns the one that is not."""
-        if not self._is_renderable:
-            return ""
-        tail = text[self._closed :]
-        drawn = await self._markdown.render_finished(tail, self._reply.message_id)
+    def mark_saved(self, draft: Draft) -> None:
+        """People have this draft: the next one tells what it has grown by."""
+        self._saved = draft
+
+    def _has_grown(self, text: str) -> bool:
+        """Whether enough was written since the last rendering to render again."""
+        rendered, length = self._rendered - self._closed, len(text) - self._closed
+        seen = max(self._rendered - 4, 0)  # half of such an end may have been there
+        if self._open.startswith("<pre"):
+            return length > rendered and bool(_CODE_ENDS.search(text, seen))
+        if self._open.startswith("<div") and _TABLE_ENDS.search(text, seen):
+            return length > rendered
+        share = GROWTH_WITH_LINE if "\n" in text[self._rendered :] else GROWTH
+        return length > rendered * (1 + share)
+
+    async def _render(self, text: str) -> None:
+        """Adds the blocks that are finished by now, and renders the one that is not."""
+        self._rendered = len(text)
+        rest = text[self._closed :]
+        drawn = await self._markdown.render_finished(rest, self.reply.message_id)
         if drawn is None or not plain.fits(self._html + drawn.html, text):
             # What follows stays plain until the end, when the whole is rendered once more.
-            self._is_renderable = False
-            return ""
+            self._is_renderable, self._open, self._shown = False, "", self._closed
+            return
         self._html += drawn.html
         self._closed += drawn.length
-        self._closed_units += utf16_length(tail[: drawn.length])
-        return drawn.open
+        self._open = drawn.open if plain.fits(drawn.open, text) else ""
+        self._shown = self._closed + (len(plain.decided(rest[drawn.length :])) if self._open else 0)
 
     async def render_whole(self, text: str) -> str:
         """The HTML of the ended reply, whose `text` is the written one without surrounding spaces, perhaps with a note.
 
         Where that takes too long, the blocks that were rendered stay, and the rest is plain.
         """
-        html = await self._markdown.try_render(text, self._reply.message_id)
+        html = await self._markdown.try_render(text, self.reply.message_id)
         if html is not None:
             return html
         begins = len(self.text) - len(self.text.lstrip())

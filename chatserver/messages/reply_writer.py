@@ -1,7 +1,7 @@
 """One attempt at one claimed reply: asks the model, publishes and saves what it writes, and finishes the message.
 
-Twice a second the message itself is saved and announced with its finished blocks rendered, which also heals a delta that
-was lost.
+Once a second it is saved, and announced by what it has grown by: the blocks that are finished, rendered, and the text, which
+also heals a delta that was lost.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ from chatserver.providers.base import (
 )
 from chatserver.providers.redaction import log_fields
 
-# Two saves a second heal soon and cost little.
-SAVE_SECONDS = 0.5
+# A save a second heals soon and costs little.
+SAVE_SECONDS = 1.0
 # The longest that one reply may be, in characters.
 MAX_TEXT = 100_000
 # Postgres stores no NUL, and UTF-8 has no lone surrogates: models that cut an emoji in two send some.
@@ -72,6 +72,8 @@ class ReplyWriter:
         self._written = ReplyText(reply, parts.publisher, parts.markdown)
         self._saved_text: str | None = ""
         self._saving = asyncio.Lock()
+        # People know the text of an attempt before, or may not know the last save: then the message is announced whole.
+        self._announces_whole = reply.attempt > 1
         self._usage: Usage | None = None
         self._cut = False
         self._was_stopped = reply.stopped is not None
@@ -158,7 +160,7 @@ class ReplyWriter:
         """What was written so far is no part of the answer: the message is shown empty, and the answer begins again."""
         async with self._saving:
             self._written.clear()
-            self._saved_text = None
+            self._saved_text, self._announces_whole = None, True
             with contextlib.suppress(Busy):
                 await self._save_draft()
 
@@ -176,7 +178,10 @@ class ReplyWriter:
 
     async def _save_draft(self) -> bool:
         draft = await self._written.draft()
-        stopped = await self._lease.write(replies.save, self.reply, draft)
+        whole, self._announces_whole = self._announces_whole, True
+        stopped = await self._lease.write(replies.save, self.reply, draft, whole)
+        self._announces_whole = False
+        self._written.mark_saved(draft)
         self._saved_text = draft.text
         return stopped
 

@@ -51,7 +51,7 @@ class Subscribers:
 
     def _encode(self, batch: Sequence[Envelope]) -> list[bytes]:
         if self._encoder is encode:
-            return [envelope.data for envelope in batch]
+            return [_for_programs(envelope) for envelope in batch]
         return [self._encoder(envelope.event) for envelope in batch if envelope.event]
 
     def _broadcast_frame(self, batch: Sequence[Envelope], parts: Sequence[bytes]) -> None:
@@ -68,3 +68,10 @@ class Subscribers:
         if self._writes is None:
             self._writes = tuple(self._direct.values())
         return self._writes
+
+
+def _for_programs(envelope: Envelope) -> bytes:
+    """What the broker carried, where programs get all of it."""
+    assert envelope.event is not None
+    event = envelope.event.for_programs()
+    return envelope.data if event is envelope.event else encode(event)

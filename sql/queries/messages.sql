@@ -156,16 +156,16 @@ SELECT m.id, m.session_id, m.kind, m.status, m.text, m.replaces, coalesce(m.user
 -- name: erase
 -- Empties a message; its row stays in the stream. No row where it is empty already.
 UPDATE messages
-   SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', request_hash = NULL, stop_at = NULL, lease_until = NULL,
-       worker_id = NULL
+   SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', shown = 0, request_hash = NULL,
+       stop_at = NULL, lease_until = NULL, worker_id = NULL
  WHERE id = :message_id AND status <> 'deleted'
 RETURNING id;
 
 -- name: erase_replies
 -- Empties the reply that is being written to a message.
 UPDATE messages
-   SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', request_hash = NULL, stop_at = NULL, lease_until = NULL,
-       worker_id = NULL
+   SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', shown = 0, request_hash = NULL,
+       stop_at = NULL, lease_until = NULL, worker_id = NULL
  WHERE reply_to = :message_id AND status = 'streaming'
 RETURNING id;
 
@@ -242,7 +242,8 @@ RETURNING id, session_id, attempt, text, stop_at IS NOT NULL AS stopped,
 -- name: save_reply
 -- Stores the text so far, under the fence; no row means that the lease is lost.
 UPDATE messages
-   SET text = :text, html = :html, closed = :closed, open_html = :open_html, seq = :seq,
+   SET text = :text, html = :html, closed = :closed, open_html = :open_html, shown = :shown,
+       seq = :seq,
        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds::float8)
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING *, stop_at IS NOT NULL AS stopped;
@@ -256,14 +257,14 @@ RETURNING stop_at IS NOT NULL AS stopped;
 -- name: finish_reply
 -- Stores the complete reply and ends it.
 UPDATE messages
-   SET text = :text, html = :html, closed = 0, open_html = '', status = :status, seq = :seq, lease_until = NULL, worker_id = NULL,
-       asked_by = NULL
+   SET text = :text, html = :html, closed = 0, open_html = '', shown = 0, status = :status, seq = :seq,
+       lease_until = NULL, worker_id = NULL, asked_by = NULL
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING *;
 
 -- name: give_back_reply
 -- Releases a reply at the shutdown of its worker, to be written from the start; no row means that the lease was lost.
-UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', closed = 0, open_html = ''
+UPDATE messages SET lease_until = NULL, worker_id = NULL, text = '', html = '', closed = 0, open_html = '', shown = 0
  WHERE id = :message_id AND status = 'streaming' AND attempt = :attempt
 RETURNING id;
 
@@ -282,7 +283,8 @@ SELECT m.author_kind, m.author_name, m.kind, m.text
 
 -- name: end_replies_of_session
 -- Ends and empties the replies being written in a session.
-UPDATE messages SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', lease_until = NULL, worker_id = NULL
+UPDATE messages
+   SET status = 'deleted', text = '', html = '', closed = 0, open_html = '', shown = 0, lease_until = NULL, worker_id = NULL
  WHERE session_id = :session_id AND status = 'streaming'
 RETURNING id;
 

@@ -9,7 +9,7 @@ let seen = 0
 let told = 0
 let timer = null
 
-socket.on("message", ({ seq }) => see(seq))
+for (const type of ["message", "part"]) socket.on(type, ({ seq }) => see(seq))
 bus.on("connection-state", (state) => state === "live" && see(socket.after))
 document.addEventListener("visibilitychange", () => (document.hidden ? tell() : see(socket.after)))
 

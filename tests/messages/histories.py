@@ -1,6 +1,7 @@
-"""Sessions with much in them, put into the database at once."""
+"""Sessions with much in them, put into the database at once; and a reply in the middle of it."""
 
 from chatserver.database import Database
+from chatserver.messages.replies import Draft, Growth
 from tests.support.people import make_session, run_sql
 
 
@@ -18,3 +19,8 @@ async def long_session(database: Database, ada: str, count: int = 30, size: int 
     )  # fmt: skip
     await run_sql(database, "UPDATE user_sessions SET seq = $2 WHERE id = $1", session, count)
     return session
+
+
+def draft(text: str) -> Draft:
+    """A draft of a reply, of which nothing is rendered."""
+    return Draft(text, "", 0, "", 0, Growth(0, text, 0, "", False, text))

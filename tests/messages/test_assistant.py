@@ -14,10 +14,9 @@ from chatserver.config import load
 from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.generations import deletion
 from chatserver.jobs.events import JobsWaiting
-from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages import finish_reason, replies, reply_writer
 from chatserver.messages.assistant import Assistant
-from chatserver.messages.events import Delta, MessageChanged
+from chatserver.messages.events import Delta, MessageChanged, ReplyPart
 from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import ReplyWriter
@@ -25,6 +24,7 @@ from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import LengthLimitReached, Retracted, TextDelta, Usage
 from chatserver.web import templating
 from tests.markdown.test_parser import undirected
+from tests.messages.histories import draft
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 # What a story waits for at most, on a machine that is busy.
@@ -57,14 +57,6 @@ class Model:
 
     async def close(self):
         pass
-
-
-@pytest.fixture(scope="module")
-async def markdown():
-    opened = MarkdownRenderer()
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
@@ -101,15 +93,20 @@ async def writes(parts, *steps):
 
 def rebuilt(events):
     """The text as a page has it that joins pieces by their offsets, in the units of browsers."""
-    text = b""
+    text, saved = b"", 0
     for event in events:
         if isinstance(event, Delta):
             assert event.offset * 2 == len(text)
             text += event.text.encode("utf-16-le")
+        elif isinstance(event, ReplyPart):
+            # Whatever is saved in between agrees with the pieces that came before it, and begins where the last one ended.
+            assert event.offset * 2 == saved
+            assert event.text.encode("utf-16-le") == text[saved:]
+            saved = len(text)
+            assert 0 <= event.before <= event.closed <= len(text) // 2
         elif isinstance(event, MessageChanged) and event.message.status == "streaming":
-            # Whatever is saved in between agrees with the pieces that came before it.
             assert event.message.text.encode("utf-16-le") == text
-            assert 0 <= event.message.closed <= len(text) // 2
+            saved = len(text)
     return text.decode("utf-16-le")
 
 
@@ -161,7 +158,7 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(parts):
 
     def is_saved():
         events = parts.publisher.events(f"session:{session}")
-        saved[:] = [event.message for event in events if isinstance(event, MessageChanged)]
+        saved[:] = [event for event in events if isinstance(event, ReplyPart)]
         return bool(saved)
 
     await until(is_saved)
@@ -328,7 +325,7 @@ async def test_what_was_thought_aloud_is_taken_back(parts):
     parts.publisher.clear()
     task = asyncio.create_task(ReplyWriter(parts, reply).run())
     events = lambda: parts.publisher.events(f"session:{session}")  # noqa: E731
-    await until(lambda: any(isinstance(event, MessageChanged) for event in events()))
+    await until(lambda: any(isinstance(event, ReplyPart) for event in events()))
     thought.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
     heard = events()
@@ -516,7 +513,7 @@ async def test_a_reply_that_breaks_its_writers_is_given_up(parts):
 async def test_a_stopped_reply_whose_writer_died_keeps_what_was_saved_and_asks_nothing_more(parts):
     ada, _ = await asked(parts.database)
     reply = await claimed(parts.database)
-    await parts.database.run_system(replies.save, reply, replies.Draft("so far and", "", 0))
+    await parts.database.run_system(replies.save, reply, draft("so far and"), whole=False)
     await parts.database.run_as(ada, messages.stop, reply.message_id)
     await run_sql(
         parts.database, "UPDATE messages SET lease_until = now() - '1 s'::interval WHERE id = $1", reply.message_id

@@ -112,7 +112,7 @@ def test_a_finished_picture_carries_its_download_links(site: Site) -> None:
 
 
 def test_a_streaming_reply_shows_its_open_end_plain_and_says_where_it_begins(site: Site) -> None:
-    message = samples.message("Hi 🌄!\n\nAnd **then**", status="streaming", html="<p>Hi 🌄!</p>", closed=8)
+    message = samples.message("Hi 🌄!\n\nAnd **then**", status="streaming", html="<p>Hi 🌄!</p>", closed=8, shown=8)
     page = draw(site, message)
     [tail] = [attributes for _, attributes in page.tags if "data-tail" in attributes]
     assert tail["data-offset"] == "8"

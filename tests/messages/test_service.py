@@ -19,7 +19,7 @@ from chatserver.messages import replies, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
 from chatserver.runtime import clock
-from tests.messages.histories import long_session
+from tests.messages.histories import draft, long_session
 from tests.support.people import make_session, make_user, run_sql
 
 _numbers = itertools.count()
@@ -151,9 +151,8 @@ async def test_a_reply_that_is_deleted_is_written_no_further(database, ada):
     await say(database, ada, session)
     reply = await claim(database, session)
     await database.run_system(deletion.delete_message, ada, reply.message_id)
-    draft = replies.Draft("too late", "<p>too late</p>", 0)
     with pytest.raises(LeaseLost):
-        await database.run_system(replies.save, reply, draft)
+        await database.run_system(replies.save, reply, draft("too late"), whole=True)
     with pytest.raises(LeaseLost):
         await database.run_system(replies.finish, reply, "late", "late", failed=False, tokens=(5, 5))
     deleted = await database.run_as(ada, messages.find, reply.message_id)
@@ -183,7 +182,7 @@ async def test_a_writer_that_lost_its_reply_writes_and_says_nothing(database, ad
     published.clear()
     before = (await database.run_as(ada, messages.newest, session)).seq
     for verb, arguments, more in (
-        (replies.save, (replies.Draft("late", "late", 0),), {}),
+        (replies.save, (draft("late"),), {"whole": False}),
         (replies.renew, (), {}),
         (replies.finish, ("late", "late"), {"failed": False, "tokens": (1, 1)}),
     ):
@@ -205,7 +204,7 @@ async def test_stop_reaches_the_writer_wherever_it_is(database, ada, published):
     await database.run_as(ada, messages.stop, reply.message_id)
     assert [event.cancelled for event in published.events("jobs")] == [reply.message_id]
     assert await database.run_system(replies.renew, reply) is True
-    assert await database.run_system(replies.save, reply, replies.Draft("so far", "so far", 0)) is True
+    assert await database.run_system(replies.save, reply, draft("so far"), whole=True) is True
 
 
 # Pages ------------------------------------------------------------------------------------------------------------

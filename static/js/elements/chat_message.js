@@ -4,11 +4,13 @@ import { call } from "../helpers/api.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
+import { morph } from "../helpers/morph.js"
 import { lengthProblem } from "../helpers/text.js"
 import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { viewer } from "../helpers/viewer.js"
 import { DeltaBuffer } from "../models/delta_buffer.js"
+import { parse } from "../rendering.js"
 import { socket } from "../socket.js"
 
 const SLOW_SECONDS = 2
@@ -16,7 +18,7 @@ const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".pro
 
 export class ChatMessage extends HTMLElement {
   #buffer = null
-  #unsubscribe = null
+  #subscriptions = []
   #stopWaiting = null
   #frame = 0
   #cancelDeletion = null
@@ -204,15 +206,22 @@ export class ChatMessage extends HTMLElement {
       this.#stopWaiting = everySecond(() => this.#showWaitingTime())
     }
     this.#showWaitingTime()
-    this.#unsubscribe ??= socket.on("delta", (delta) => delta.message_id === this.dataset.id && this.#receive(delta))
+    if (!this.#subscriptions.length) {
+      const mine = ({ message_id, target }) => message_id === this.dataset.id || target === this.id
+      this.#subscriptions = [
+        socket.on("delta", (delta) => mine(delta) && this.#receive(delta)),
+        socket.on("part", (part) => mine(part) && this.#grow(part)),
+      ]
+    }
     ;[this.#drawn, this.#shown] = [tail.textContent, null]
     this.#writeTail()
   }
 
   #stopStreaming() {
-    this.#unsubscribe?.()
+    this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     this.#stopWaiting?.()
-    this.#unsubscribe = this.#buffer = this.#stopWaiting = null
+    this.#subscriptions = []
+    this.#buffer = this.#stopWaiting = null
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
   }
@@ -231,6 +240,20 @@ export class ChatMessage extends HTMLElement {
     this.#heardAt = now().getTime()
     this.#showWaitingTime()
     this.#frame ||= requestAnimationFrame(() => this.#writeTail())
+  }
+
+  // The blocks that are finished are put before the open one. One that does not follow what is here waits for the message.
+  #grow(part) {
+    const text = slot(this, "text")
+    if (part.seq <= Number(this.dataset.seq)) return
+    if (part.target && part.before !== Number(text.dataset.closed)) return
+    this.dataset.seq = part.seq
+    if (!part.target) return this.#receive(part)
+    const open = text.querySelector("[data-open]")
+    open.before(...parse(part.html).childNodes)
+    morph(open, parse(part.open).firstElementChild)
+    text.dataset.closed = part.closed
+    this.rendered()
   }
 
   // One write per frame, however many deltas have come.

@@ -90,7 +90,7 @@ export class Transport {
       if (event.type === "welcome") this.#welcome(event)
       if (this.state === "stopped") return
       this.#handlers.onEvent(event)
-      if (event.seq && event.type === "message") this.after = Math.max(this.after, event.seq)
+      if (event.type === "message" || event.type === "part") this.after = Math.max(this.after, event.seq)
     }
   }
 

@@ -1,0 +1,109 @@
+"""A reply while it grows: whatever a page is told of it adds up to what a page sees that is drawn from the database."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatserver import config, ids
+from chatserver.events import Event
+from chatserver.messages.models import utf16_length
+from chatserver.messages.rendering import Drawing
+from chatserver.messages.replies import ReplyJob, part_of
+from chatserver.messages.reply_text import ReplyText
+from chatserver.web import templating
+
+PARAGRAPH = "Some *words* of a **reply** with `code` and [a link](https://example.org/page), and 🌄. "
+CODE = "```python\n" + "print('hello', [1, 2, 3])\n" * 12 + "```\n\n"
+LIST = "".join(f"- item {n} with **some** words\n" for n in range(12)) + "\n"
+TABLE = "| a | b |\n|---|---|\n" + "| one | two |\n" * 8 + "\n"
+BLOCKS = [
+    PARAGRAPH * 3 + "\n\n",
+    CODE,
+    LIST,
+    TABLE,
+    "> quoted\n> twice\n\n",
+    "## A heading\n\n",
+    "$$x^2$$\n\n",
+    "---\n\n",
+]
+
+
+class Recorder(list[Event]):
+    def publish(self, announcements) -> None:
+        self.extend(each.event for each in announcements)
+
+
+class Page:
+    """What `chat_message.js` does with parts, on strings."""
+
+    def __init__(self) -> None:
+        self.html, self.closed, self.open, self.text, self.bytes = "", 0, "", "", 0
+
+    def hear(self, event: Event, drawing: Drawing) -> None:
+        self.bytes += len(data := drawing.encode(event))
+        told = json.loads(data)
+        if "target" not in told:
+            units = self.text.encode("utf-16-le")
+            assert told["offset"] * 2 <= len(units)
+            self.text = (units[: told["offset"] * 2] + told["text"].encode("utf-16-le")).decode("utf-16-le")
+            return
+        assert told["before"] == self.closed
+        self.html, self.closed, self.open = self.html + told["html"], told["closed"], told["open"]
+
+
+@pytest.fixture(scope="module")
+def drawing() -> Drawing:
+    return Drawing(templating.open_site(config.load({}), "secret"))
+
+
+def reply() -> ReplyJob:
+    return ReplyJob(ids.new(), ids.new(), 1, None, ())
+
+
+async def writes(written: ReplyText, pieces: list[str], recorder: Recorder, every: int):
+    """Yields the draft after each `every` pieces and after the last, saved and announced."""
+    for number, piece in enumerate(pieces, start=1):
+        written.append(piece)
+        if number % every == 0 or number == len(pieces):
+            draft = await written.draft()
+            recorder.append(part_of(number, written.reply, draft))
+            written.mark_saved(draft)
+            yield draft
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    blocks=st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=6),
+    size=st.integers(1, 90),
+    every=st.integers(1, 9),
+)
+async def test_at_every_cut_the_parts_add_up_to_what_is_stored(markdown, drawing, blocks, size, every) -> None:
+    text = "".join(blocks)
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    recorder, page = Recorder(), Page()
+    written = ReplyText(reply(), recorder, markdown)
+    async for draft in writes(written, pieces, recorder, every):
+        for event in recorder:
+            page.hear(event, drawing)
+        recorder.clear()
+        assert (page.text, page.html, page.closed) == (draft.text, draft.html, draft.closed)
+        assert draft.closed <= draft.shown <= utf16_length(draft.text)
+        # The open block, and the words behind it, are the rest of the text: nothing is shown twice or left out.
+        assert f'data-offset="{draft.shown}"' in page.open or not draft.open
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+async def test_what_is_sent_and_rendered_grows_with_the_length_of_a_reply(markdown, drawing, block) -> None:
+    sent = {}
+    for length in (4_000, 16_000):
+        text = (block * (length // len(block) + 1))[:length]
+        pieces = [text[at : at + 20] for at in range(0, len(text), 20)]
+        recorder, page = Recorder(), Page()
+        async for _ in writes(ReplyText(reply(), recorder, markdown), pieces, recorder, every=10):
+            pass
+        for event in recorder:
+            page.hear(event, drawing)
+        sent[length] = page.bytes
+    assert sent[16_000] < 5 * sent[4_000]
