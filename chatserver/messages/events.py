@@ -38,7 +38,8 @@ class ReplyPart(Event, frozen=True, kw_only=True, tag="part"):
 
     `text` is the growth, which begins at `offset`. `html` holds the blocks that are finished since: they follow those that
     cover `before` code units, and with them `closed` are covered. `open` is the block that is being written, where it was
-    drawn anew, and `tail` the text after it, which begins at `shown`. All offsets count UTF-16 code units.
+    drawn anew, and `tail` the text after it, which begins at `shown`. All offsets count UTF-16 code units. Programs get the
+    whole `message` in its place, where there is one: when it has something to say, and each time it is four times as long.
     """
 
     seq: int
@@ -51,10 +52,12 @@ class ReplyPart(Event, frozen=True, kw_only=True, tag="part"):
     open: str | UnsetType = UNSET
     shown: int = 0
     tail: str = ""
+    message: Message | UnsetType = UNSET
 
     def durable_seq(self) -> int | None:
         return self.seq
 
     def for_programs(self) -> Event:
-        """Programs read the HTML of a reply when it is whole."""
+        if self.message is not UNSET:
+            return MessageChanged(seq=self.seq, message=self.message)
         return PlainPart(seq=self.seq, message_id=self.message_id, offset=self.offset, text=self.text)

@@ -46,7 +46,7 @@ class Draft(Struct, frozen=True):
 
 
 class Growth(Struct, frozen=True):
-    """What is new in a draft: the fields of `events.ReplyPart`."""
+    """What is new in a draft: the fields of `events.ReplyPart`; `to_programs` says that these get the whole message."""
 
     offset: int
     text: str
@@ -54,6 +54,7 @@ class Growth(Struct, frozen=True):
     html: str
     is_redrawn: bool
     tail: str
+    to_programs: bool
 
 
 async def claim(tx: Transaction, worker_id: str, window_tokens: int) -> ReplyJob | None:
@@ -95,7 +96,10 @@ async def save(tx: Transaction, reply: ReplyJob, draft: Draft, whole: bool) -> b
     if whole:
         await service.announce(tx, row)
     else:
-        tx.announce(session_channel(reply.session_id), part_of(seq, reply, draft))
+        part = part_of(seq, reply, draft)
+        if draft.growth.to_programs:
+            part = replace(part, message=await service.whole(tx, row))
+        tx.announce(session_channel(reply.session_id), part)
     return bool(row["stopped"])
 
 

@@ -17,21 +17,23 @@ from chatserver.messages.events import Delta
 from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Growth, ReplyJob
 
-# Thirty deltas a second look smooth. What a delta carries besides its text is some twenty words long, so that one of
-# less than a few words waits for more of them, but no longer than a reader notices.
+# Thirty deltas a second look smooth. A delta carries a hundred bytes besides its text, so that one of less than a few words
+# waits for more of them; pages show them one after another.
 DELTA_SECONDS = 1 / 30
-ENOUGH_CHARACTERS = 24
-LONGEST_DELTA_SECONDS = 0.2
+ENOUGH_CHARACTERS = 32
+LONGEST_DELTA_SECONDS = 0.25
 # The open block is rendered anew when it has grown by these shares of its length: of itself, and where a line of it has
 # ended, with which it may be finished, be a list's next item or a table's next row.
 GROWTH = 1 / 2
 GROWTH_WITH_LINE = 1 / 8
+# Programs get the whole message each time it is so many times as long, and its growth in between.
+WHOLE_GROWTH = 4
 # The words of a block of code look the same before they are rendered. What follows it, or a table, is not shown before.
 _CODE_ENDS = re.compile(r"\n[ \t]*(?:`{3}|~{3})")
 _TABLE_ENDS = re.compile(r"\n[ \t]*\n")
 
 
-_NOTHING = Draft("", "", 0, "", 0, Growth(0, "", 0, "", False, ""))
+_NOTHING = Draft("", "", 0, "", 0, Growth(0, "", 0, "", False, "", False))
 
 
 class ReplyText:
@@ -45,6 +47,7 @@ class ReplyText:
         self._published_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._saved: Draft | None = None
+        self._told_whole = 0  # characters when programs got the whole message last
         self._forget_rendering()
 
     def _forget_rendering(self) -> None:
@@ -72,7 +75,7 @@ class ReplyText:
 
     def clear(self) -> None:
         """Forgets the text so far. The caller saves the empty draft, so that people see the message empty."""
-        self.text, self._published, self._offset, self._saved = "", 0, 0, None
+        self.text, self._published, self._offset, self._saved, self._told_whole = "", 0, 0, None, 0
         self._forget_rendering()
 
     def cancel_timer(self) -> None:
@@ -109,12 +112,15 @@ class ReplyText:
             html=self._html[len(saved.html) :],
             is_redrawn=redrawn,
             tail=text[self._shown :],
+            to_programs=len(text) >= WHOLE_GROWTH * self._told_whole,
         )
         return Draft(text, self._html, utf16_length(text[: self._closed]), self._open, shown, growth)
 
     def mark_saved(self, draft: Draft) -> None:
         """People have this draft: the next one tells what it has grown by."""
         self._saved = draft
+        if draft.growth.to_programs:
+            self._told_whole = len(draft.text)
 
     def _has_grown(self, text: str) -> bool:
         """Whether enough was written since the last rendering to render again."""

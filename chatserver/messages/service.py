@@ -229,8 +229,14 @@ async def touch(tx: Transaction, message_id: str) -> Message:
 
 async def announce(tx: Transaction, row: Row) -> Message:
     """Tells everyone in the session what the message of this row, stamped already, now is."""
-    [message] = await _whole(tx, [row])
+    message = await whole(tx, row)
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
+    return message
+
+
+async def whole(tx: Transaction, row: Row) -> Message:
+    """The message of a row, with all that is in it."""
+    [message] = await _whole(tx, [row])
     return message
 
 

@@ -23,4 +23,4 @@ async def long_session(database: Database, ada: str, count: int = 30, size: int 
 
 def draft(text: str) -> Draft:
     """A draft of a reply, of which nothing is rendered."""
-    return Draft(text, "", 0, "", 0, Growth(0, text, 0, "", False, text))
+    return Draft(text, "", 0, "", 0, Growth(0, text, 0, "", False, text, False))

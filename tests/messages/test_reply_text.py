@@ -107,3 +107,9 @@ async def test_what_is_sent_and_rendered_grows_with_the_length_of_a_reply(markdo
             page.hear(event, drawing)
         sent[length] = page.bytes
     assert sent[16_000] < 5 * sent[4_000]
+
+
+async def test_programs_get_the_whole_message_at_first_and_each_time_it_is_four_times_as_long(markdown) -> None:
+    written, recorder = ReplyText(reply(), Recorder(), markdown), Recorder()
+    drafts = [draft async for draft in writes(written, ["1234567890"] * 100, recorder, every=1)]
+    assert [len(draft.text) for draft in drafts if draft.growth.to_programs] == [10, 40, 160, 640]

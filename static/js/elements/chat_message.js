@@ -26,6 +26,7 @@ export class ChatMessage extends HTMLElement {
   #isSlow = false
   #drawn = "" // the words of the tail as the server drew them, which are in no block yet
   #shown = null
+  #revealed = 0 // code units of the text that are to be seen
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -198,7 +199,7 @@ export class ChatMessage extends HTMLElement {
   #startStreaming() {
     const tail = this.querySelector("[data-tail]")
     // Rendered empty, the reply starts again: what came before was the model's thinking, or of another attempt.
-    if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
+    if (!tail?.textContent && tail?.dataset.offset === "0") [this.#buffer, this.#revealed] = [null, 0]
     this.#buffer ??= new DeltaBuffer()
     if (!this.#stopWaiting) {
       const since = Date.parse(slot(this, "waiting").dataset.since)
@@ -261,7 +262,13 @@ export class ChatMessage extends HTMLElement {
     this.#frame = 0
     const tail = this.querySelector("[data-tail]")
     if (!tail) return
-    const text = this.#drawn + this.#buffer.textAfter(Number(tail.dataset.offset) + this.#drawn.length)
+    const offset = Number(tail.dataset.offset)
+    let text = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
+    // Words that come several at a time are shown one after another.
+    const missing = offset + text.length - this.#revealed
+    this.#revealed = Math.max(this.#revealed + Math.ceil(missing / 8), offset + this.#drawn.length)
+    text = text.slice(0, this.#revealed - offset)
+    if (missing > 1) this.#frame = requestAnimationFrame(() => this.#writeTail())
     if (text === this.#shown) return
     this.#shown = text
     showGrowing(tail, text)
