@@ -179,7 +179,7 @@ SELECT id, text, html FROM messages WHERE id = :message_id;
 -- name: withhold
 -- Hides a message; a reply that is being written ends. No row where it is hidden or deleted already.
 UPDATE messages
-   SET withheld = :reason, text = '', html = '', closed = 0, open_html = '', stop_at = NULL, lease_until = NULL,
+   SET withheld = :reason, text = '', html = '', closed = 0, open_html = '', shown = 0, stop_at = NULL, lease_until = NULL,
        worker_id = NULL, asked_by = NULL, status = CASE WHEN status = 'streaming' THEN 'done' ELSE status END
  WHERE id = :message_id AND withheld IS NULL AND status <> 'deleted'
 RETURNING id;
