@@ -243,7 +243,7 @@ export class ChatMessage extends HTMLElement {
     this.#frame ||= requestAnimationFrame(() => this.#writeTail())
   }
 
-  // The blocks that are finished are put before the open one. One that does not follow what is here waits for the message.
+  // Finished blocks are put before the open one. Those that do not follow what is here come with the message.
   #grow(part) {
     const text = slot(this, "text")
     if (part.seq <= Number(this.dataset.seq)) return
