@@ -58,6 +58,8 @@ class ReplyPart(Event, frozen=True, kw_only=True, tag="part"):
         return self.seq
 
     def for_programs(self) -> Event:
-        if self.message is not UNSET:
-            return MessageChanged(seq=self.seq, message=self.message)
+        return self.in_words() if self.message is UNSET else MessageChanged(seq=self.seq, message=self.message)
+
+    def in_words(self) -> PlainPart:
+        """The growth without what is drawn."""
         return PlainPart(seq=self.seq, message_id=self.message_id, offset=self.offset, text=self.text)

@@ -57,9 +57,9 @@ class Drawing:
         """One event in the form of `chat.v1.html`: messages drawn, all others as JSON for the elements they concern."""
         if isinstance(event, MessageChanged):
             return events.encode(self.draw(event.message, event.seq))
-        if isinstance(event, ReplyPart) and event.open is not UNSET:
-            return events.encode(self._draw_part(event, event.open))
-        return events.encode(event.for_programs())
+        if isinstance(event, ReplyPart):
+            return events.encode(event.in_words() if event.open is UNSET else self._draw_part(event, event.open))
+        return events.encode(event)
 
     def draw(self, message: Message, seq: int) -> DrawnMessage:
         """A message's fragment."""

@@ -102,9 +102,10 @@ async def _answers(client, url):
 def _path(template):
     """A route's address with ids that are ids, and canaries for everything else.
 
-    What the operator's pages name in their paths is no secret: tables, levers and providers.
+    What the operator's pages name in their paths is no secret: tables, levers and providers; nor is a payment service.
     """
-    template = re.sub(r"\{(\w+)(?<!_id)\}", "word", template) if template.startswith("/admin/") else template
+    if template.startswith(("/admin/", "/webhooks/")):
+        template = re.sub(r"\{(\w+)(?<!_id)\}", "word", template)
     return re.sub(r"\{(\w+?)(_id)?(?::path)?\}", lambda each: ID if each[2] else "canary-path", template)
 
 

@@ -5,14 +5,17 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from chatserver import config, ids
 from chatserver.events import Event
+from chatserver.messages.events import MessageChanged, ReplyPart
 from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.replies import ReplyJob, part_of
 from chatserver.messages.reply_text import ReplyText
 from chatserver.web import templating
+from tests.support import samples
 
 PARAGRAPH = "Some *words* of a **reply** with `code` and [a link](https://example.org/page), and 🌄. "
 CODE = "```python\n" + "print('hello', [1, 2, 3])\n" * 12 + "```\n\n"
@@ -113,3 +116,11 @@ async def test_programs_get_the_whole_message_at_first_and_each_time_it_is_four_
     written, recorder = ReplyText(reply(), Recorder(), markdown), Recorder()
     drafts = [draft async for draft in writes(written, ["1234567890"] * 100, recorder, every=1)]
     assert [len(draft.text) for draft in drafts if draft.growth.to_programs] == [10, 40, 160, 640]
+
+
+@pytest.mark.parametrize("open_block", [UNSET, "<p>more<span data-tail></span></p>"])
+def test_a_page_gets_a_part_also_where_programs_get_the_whole_message(drawing, open_block) -> None:
+    message = samples.message("more", status="streaming")
+    part = ReplyPart(seq=2, message_id=message.id, offset=0, text="more", open=open_block, message=message)
+    assert json.loads(drawing.encode(part))["type"] == "part"
+    assert part.for_programs() == MessageChanged(seq=2, message=message)

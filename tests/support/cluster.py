@@ -68,7 +68,8 @@ class Cluster:
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """One command of the operator; its exit code and what it printed."""
-        command = await products.start(self._folder(), *arguments, wait=False, **self.settings)
+        started = products.start(self._folder(), *arguments, wait=False, shares_database=True, **self.settings)
+        command = await started
         code = await asyncio.wait_for(command.process.wait(), products.START_SECONDS)
         return code, command.output()
 
