@@ -293,7 +293,8 @@ async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: 
         box = await sheet.bounding_box()
         assert box is not None and box["x"] == 0 and round(box["y"] + box["height"]) == PHONE["height"]
         small = await sheet.evaluate(
-            "(node) => [...node.querySelectorAll('button')].filter((e) => e.getBoundingClientRect().height < 43.5).length"
+            "(node) => [...node.querySelectorAll('button:not([hidden])')]"
+            ".filter((e) => e.getBoundingClientRect().height < 43.5).length"
         )
         assert small == 0
         await page.keyboard.press("Escape")
