@@ -10,6 +10,7 @@ import time
 
 import uvloop
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 HEADERS = {"Content-Type": "text/event-stream"}
 
@@ -25,6 +26,11 @@ async def main(tokens_a_second: int, seconds: int) -> None:
         await response.write(event({}, "stop") + b"data: [DONE]\n\n")
         return response
 
+    await serve(complete)
+
+
+async def serve(complete: Handler) -> None:
+    """Answers completions with `complete` until it is killed; prints its port first."""
     app = web.Application()
     app.router.add_post("/v1/chat/completions", complete)
     runner = web.AppRunner(app, access_log=None)

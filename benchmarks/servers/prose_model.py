@@ -11,7 +11,7 @@ import time
 import uvloop
 from aiohttp import web
 
-from benchmarks.servers.clock_model import HEADERS, event
+from benchmarks.servers.clock_model import HEADERS, event, serve
 
 PROSE = """A lighthouse stands where the **land** ends, and its lamp turns all night. Ships see it from far away, and know
 by its rhythm which one it is: *two long, one short* is ours. Nobody has lived in it since the lamp became electric.
@@ -48,13 +48,7 @@ async def main() -> None:
         await response.write(event({}, "stop") + b"data: [DONE]\n\n")
         return response
 
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", complete)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
+    await serve(complete)
 
 
 if __name__ == "__main__":

@@ -224,16 +224,7 @@ async def decide(tx: Transaction, actor: Actor, target_id: str, act: Act, reason
     known = await tx.fetch_one("reports.known", target_id=target_id)
     if known is None:
         raise NotFound
-    newest = await tx.fetch_one("reports.newest_decision", target_id=target_id)
-    if newest is not None and newest["id"] != seen:
-        raise Conflict(
-            f"{newest['decider']} has {_WORDS[newest['action']]} meanwhile: {newest['reason']}",
-            details={"decision": newest["action"]},
-        )
-    if act == "dismiss" and not known["is_open"]:
-        raise Conflict("No report of it is open.")
-    if act == "ban" and known["author_id"] is None:
-        raise Conflict("Nobody can be banned for this.")
+    _require_decidable(known, await tx.fetch_one("reports.newest_decision", target_id=target_id), act, seen)
     await _apply(tx, known["target_kind"], target_id, act, reason)
     row = await tx.fetch_one(
         "reports.add_decision",
@@ -261,6 +252,18 @@ async def decide(tx: Transaction, actor: Actor, target_id: str, act: Act, reason
         session=known["session_id"],
     )
     return Decision.from_row(row)
+
+
+def _require_decidable(known: Row, newest: Row | None, act: Act, seen: str) -> None:
+    if newest is not None and newest["id"] != seen:
+        raise Conflict(
+            f"{newest['decider']} has {_WORDS[newest['action']]} meanwhile: {newest['reason']}",
+            details={"decision": newest["action"]},
+        )
+    if act == "dismiss" and not known["is_open"]:
+        raise Conflict("No report of it is open.")
+    if act == "ban" and known["author_id"] is None:
+        raise Conflict("Nobody can be banned for this.")
 
 
 async def _apply(tx: Transaction, target_kind: TargetKind, target_id: str, act: Act, reason: str) -> None:

@@ -62,7 +62,7 @@ async def _record(
     asked = service.refundable(order, order.price - order.refunded_price if amount is None else amount)
     details = {"amount": asked, "currency": order.currency, "gateway": order.gateway}
     await audit.record(
-        tx, actor, "order.refunded", "order", order.id, required_reason(reason), subject_id=order.user_id, **details
+        tx, actor, "order.refund_asked", "order", order.id, required_reason(reason), subject_id=order.user_id, **details
     )
     return order, asked
 
