@@ -32,12 +32,17 @@ async function fetchPage(request) {
   try {
     return await fetch(request)
   } catch {
-    return (await caches.match("/offline")) ?? Response.error()
+    return (await cached("/offline")) ?? Response.error()
   }
 }
 
 async function fetchCached(request) {
-  return (await caches.match(request)) ?? fetch(request)
+  return (await cached(request)) ?? fetch(request)
+}
+
+// Nothing where the browser cannot read its own storage, which is no reason to show an error for what the server has.
+function cached(request) {
+  return caches.match(request).catch(() => undefined)
 }
 
 // A click on a notification opens the session that it is about.
