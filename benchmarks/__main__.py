@@ -9,6 +9,7 @@ import sys
 from benchmarks import report
 
 TOPICS = (
+    "whole",
     "hub",
     "across_processes",
     "provider_overhead",

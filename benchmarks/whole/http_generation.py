@@ -1,0 +1,88 @@
+"""Accepted generations over HTTP on one web process: credits held, message, row and event in one commit, and the answer."""
+
+import asyncio
+import itertools
+import statistics
+import time
+from collections.abc import Sequence
+
+import aiohttp
+
+from benchmarks.report import Measurement
+from benchmarks.whole import floor
+from benchmarks.whole.house import House
+from chatserver import credits, ids
+from tests.support.people import run_sql
+from tests.support.product import Product
+from tests.support.story import ApiUser
+
+PEOPLE, CREDITS, AT_ONCE, COUNTED = 50, 15, 8, 12
+GOAL = 500
+Place = tuple[ApiUser, str]
+
+
+async def measure(house: House) -> list[Measurement]:
+    """The rate with eight at once, the CPU of one, and what one says to Postgres. Afterwards the books are read."""
+    places = [await _place(house) for _ in range(PEOPLE)]
+    bare = [await floor.transactions(house, 200) for _ in range(3)]
+    await _spend(house.product, [await _place(house)], 1)  # plans are made
+    before, started = house.cpu(), time.monotonic()
+    await _spend(house.product, places, AT_ONCE)
+    seconds, used = time.monotonic() - started, house.cpu() - before
+    count = PEOPLE * CREDITS
+    rate = count / seconds
+    statement = "SELECT count(*) FROM credit_entries WHERE action = 'hold' AND session_id = ANY($1::uuid[])"
+    [held] = await run_sql(house.database, statement, [session_id for _, session_id in places])
+    agree = held[0] == count and not await house.database.run_system(credits.check)
+    books = f"{held[0]} holds for {count} credits, books {'agree' if agree else 'WRONG'}"
+    web, postgres = (statistics.median(values) * 1e3 for values in zip(*bare, strict=True))
+    return [
+        Measurement("accepted generations a second", f"{rate:.0f}/s", f"≥ {GOAL}/s", agree and rate >= GOAL, books),
+        _row("web process", used.web / count * 1e3, web),
+        _row("Postgres", used.postgres / count * 1e3, postgres),
+        await _statements(house),
+    ]
+
+
+def _row(process: str, used: float, bare: float) -> Measurement:
+    beside = f"bare transaction of four statements {bare:.2f} ms ({used / bare:.2f} × it)"
+    return Measurement(f"an accepted generation, {process}", f"{used:.2f} ms CPU", "–", None, beside)
+
+
+async def _place(house: House) -> Place:
+    person = await house.person()
+    return person, await house.session(person)
+
+
+async def _spend(web: Product, places: Sequence[Place], at_once: int) -> None:
+    """All credits of these sessions, a session after the other."""
+    work = itertools.chain.from_iterable(itertools.repeat(places, CREDITS))
+
+    async def spend() -> None:
+        for place in work:
+            await _accept(client, place)
+
+    async with aiohttp.ClientSession(web.url) as client:
+        await asyncio.gather(*(spend() for _ in range(at_once)))
+
+
+async def _accept(client: aiohttp.ClientSession, place: Place) -> None:
+    person, session_id = place
+    body = {"client_id": ids.new(), "kind": "image", "prompt": "a red boat", "width": 64, "height": 64}
+    path, headers = f"/api/v1/sessions/{session_id}/generations", {"Authorization": f"Bearer {person.token}"}
+    async with client.post(path, json=body, headers=headers) as answer:
+        assert answer.status == 202, await answer.text()
+
+
+async def _statements(house: House) -> Measurement:
+    place = await _place(house)
+    seen = []
+    async with house.counted() as (web, count), aiohttp.ClientSession(web.url) as client:
+        for _ in range(COUNTED):
+            statements, round_trips = count.statements, count.round_trips
+            await _accept(client, place)
+            seen.append((count.statements - statements, count.round_trips - round_trips))
+    statements, round_trips = (round(statistics.median(values)) for values in zip(*seen, strict=True))
+    return Measurement(
+        "an accepted generation: round trips to Postgres", f"{round_trips}", "–", None, f"with {statements} statements"
+    )
