@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from chatserver import __version__, server
+from chatserver import __version__
 from chatserver import config as configuration
 from chatserver.announcements import cli as announcements_cli
 from chatserver.assets import cli as storage_cli
@@ -29,6 +29,7 @@ from chatserver.payments import cli as payments_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.rollups import cli as rollups_cli
 from chatserver.runtime import logs, tables
+from chatserver.runtime.process_roles import ProcessRole
 from chatserver.sessions import cli as sessions_cli
 from chatserver.styles import cli as styles_cli
 from chatserver.users import cli as users_cli
@@ -86,9 +87,11 @@ def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on (HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="The port to listen on (PORT).")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Web processes; more than one needs REDIS_URL.")] = 1,
-    role: Annotated[server.Role, typer.Option(help="web, worker, or both in one process.")] = server.Role.all,
+    role: Annotated[ProcessRole, typer.Option(help="web, worker, or both in one process.")] = ProcessRole.all,
 ) -> None:
     """Serve the pages, the API and the websocket, and (unless --role web) work on generations too."""
+    from chatserver import server
+
     config = configuration.load(host=host, port=port)
     logs.configure(config)
     server.serve(config, role=role, workers=workers)
@@ -97,6 +100,8 @@ def serve(
 @app.command()
 def worker() -> None:
     """Work on generations and replies, beside `serve --role web`."""
+    from chatserver import server
+
     config = configuration.load()
     logs.configure(config)
     server.work(config)

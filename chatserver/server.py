@@ -5,7 +5,6 @@ The first process starts the embedded Postgres (where DATABASE_URL is empty) and
 
 import asyncio
 import contextlib
-import enum
 import multiprocessing
 import multiprocessing.context
 import os
@@ -28,6 +27,7 @@ from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses
 from chatserver.realtime import limits
 from chatserver.runtime import file_descriptors, logs, loop_lag
+from chatserver.runtime.process_roles import ProcessRole
 from chatserver.web.headers import security_headers
 
 # Requests still under way after the drain have this long; then they are cut.
@@ -36,17 +36,9 @@ SHUTDOWN_SECONDS = 10
 log = structlog.get_logger(__name__)
 
 
-class Role(enum.StrEnum):
-    """Which parts of the product one process runs."""
-
-    all = "all"
-    web = "web"
-    worker = "worker"
-
-
-def serve(config: Config, *, role: Role, workers: int) -> None:
+def serve(config: Config, *, role: ProcessRole, workers: int) -> None:
     """Serves until SIGTERM or SIGINT. Raises ConfigurationError where it cannot start."""
-    if role is Role.worker:
+    if role is ProcessRole.worker:
         work(config)
         return
     if workers > 1 and not config.redis_url:
@@ -87,7 +79,7 @@ def _listen(config: Config) -> socket.socket:
     return listener
 
 
-async def _serve(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
+async def _serve(config: Config, role: ProcessRole, workers: int, listener: socket.socket) -> None:
     async with command_line.database_url(config) as url:
         await command_line.prepare(config, url)
         config = replace(config, database_url=url, port=listener.getsockname()[1])
@@ -97,9 +89,9 @@ async def _serve(config: Config, role: Role, workers: int, listener: socket.sock
             await serve_socket(config, role, listener)
 
 
-async def serve_socket(config: Config, role: Role, listener: socket.socket) -> None:
+async def serve_socket(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
-    async with application.open_web_application(config, with_worker=role is Role.all) as product:
+    async with application.open_web_application(config, with_worker=role is ProcessRole.all) as product:
         await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=[listener])
 
 
@@ -192,7 +184,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
 # Several web processes ----------------------------------------------------------------------------------------------
 
 
-async def _supervise(config: Config, role: Role, workers: int, listener: socket.socket) -> None:
+async def _supervise(config: Config, role: ProcessRole, workers: int, listener: socket.socket) -> None:
     """Keeps `workers` web processes running on one socket; a process that dies is replaced, SIGTERM ends all."""
     stop = asyncio.Event()
     with _signals(stop.set):
@@ -200,7 +192,7 @@ async def _supervise(config: Config, role: Role, workers: int, listener: socket.
 
 
 async def _supervise_until(
-    stop: asyncio.Event, config: Config, role: Role, workers: int, listener: socket.socket
+    stop: asyncio.Event, config: Config, role: ProcessRole, workers: int, listener: socket.socket
 ) -> None:
     context = multiprocessing.get_context("spawn")
     children = [_spawn(context, config, role, listener) for _ in range(workers)]
@@ -220,19 +212,19 @@ async def _supervise_until(
 
 
 def _spawn(
-    context: multiprocessing.context.SpawnContext, config: Config, role: Role, listener: socket.socket
+    context: multiprocessing.context.SpawnContext, config: Config, role: ProcessRole, listener: socket.socket
 ) -> multiprocessing.context.SpawnProcess:
     child = context.Process(target=_serve_in_child, args=(config, role, listener), name="chatserver web")
     child.start()
     return child
 
 
-def _serve_in_child(config: Config, role: Role, listener: socket.socket) -> None:
+def _serve_in_child(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     logs.configure(config)
     uvloop.run(_serve_under_parent(config, role, listener))
 
 
-async def _serve_under_parent(config: Config, role: Role, listener: socket.socket) -> None:
+async def _serve_under_parent(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     # Without this the children of a killed supervisor would keep the port from the next one.

@@ -82,6 +82,8 @@ ENTRANCES = {"routes", "commands", "pages", "cli"}
 # The imports inside functions: each with the reason why it is not at the top.
 LAZY_IMPORTS = {
     "chatserver.brokers:open_broker": "a single process starts sooner without the Redis library",
+    "chatserver.cli:serve": "the server is a third of what the operator's other commands would load",
+    "chatserver.cli:worker": "the server is a third of what the operator's other commands would load",
     "chatserver.doctor:run_checks": "it loads the HTTP client, which no other command of the operator needs",
     "chatserver.payments.processing:open_gateways": "the HTTP client takes 14 MB, which free sessions do not need",
     "chatserver.provenance.sealer:operators_certificate": "its library takes 0.1 s, which only C2PA_CERTIFICATE needs",

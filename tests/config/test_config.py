@@ -10,6 +10,7 @@ import structlog
 
 from chatserver import config, server
 from chatserver.errors import ConfigurationError
+from chatserver.runtime.process_roles import ProcessRole
 from tests.support import readme
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,7 +93,7 @@ def test_a_start_as_root_is_warned_of(monkeypatch, user, warnings):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     # It ends at once for another reason: no machine of ours has this address (RFC 5737).
     with structlog.testing.capture_logs() as logged, pytest.raises(ConfigurationError, match="Cannot listen"):
-        server.serve(config.load({"HOST": "192.0.2.1"}), role=server.Role.all, workers=1)
+        server.serve(config.load({"HOST": "192.0.2.1"}), role=ProcessRole.all, workers=1)
     assert [line["event"] for line in logged if line["log_level"] == "warning"] == warnings
 
 
