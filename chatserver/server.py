@@ -17,7 +17,9 @@ import structlog
 import uvicorn
 import uvloop
 
-from chatserver.app import composition as application
+from chatserver.app.background import reporting, running_worker
+from chatserver.app.composition import open_state
+from chatserver.app.web_application import WebApplication, open_web_application
 from chatserver.config import Config
 from chatserver.database import command_line
 from chatserver.edge.connection_limits import ConnectionLimiter
@@ -91,11 +93,11 @@ async def _serve(config: Config, role: ProcessRole, workers: int, listener: sock
 
 async def serve_socket(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
-    async with application.open_web_application(config, with_worker=role is ProcessRole.all) as product:
+    async with open_web_application(config, with_worker=role is ProcessRole.all) as product:
         await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=[listener])
 
 
-def _uvicorn_config(config: Config, product: application.WebApplication) -> uvicorn.Config:
+def _uvicorn_config(config: Config, product: WebApplication) -> uvicorn.Config:
     return uvicorn.Config(
         product,
         **uvicorn_settings(_connection_limiter(config)),
@@ -125,7 +127,7 @@ def _connection_limiter(config: Config) -> ConnectionLimiter:
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, which drains the product's websockets before it closes anything."""
 
-    def __init__(self, config: uvicorn.Config, product: application.WebApplication) -> None:
+    def __init__(self, config: uvicorn.Config, product: WebApplication) -> None:
         super().__init__(config)
         self._product = product
 
@@ -172,9 +174,9 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
         await command_line.prepare(config, url)
         opened = replace(config, database_url=url)
         async with (
-            application.open_state(opened) as state,
-            application.reporting(state, "worker"),
-            application.running_worker(state),
+            open_state(opened) as state,
+            reporting(state, "worker"),
+            running_worker(state),
         ):
             log.info("worker.started", concurrency=config.worker_concurrency)
             with loop_lag.monitored():

@@ -76,7 +76,7 @@ FEATURES = (
     "verification",
     "admin",
 )
-# What the server and the operator come in by: each gathers what it needs, and only the composition gathers them.
+# What the server and the operator come in by: each gathers what it needs, and only app/ gathers them.
 ENTRANCES = {"routes", "commands", "pages", "cli"}
 
 # The imports inside functions: each with the reason why it is not at the top.

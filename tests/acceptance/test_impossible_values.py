@@ -9,7 +9,7 @@ import pytest
 from yarl import URL
 
 from chatserver.api.endpoint import Endpoint
-from chatserver.app import composition as application
+from chatserver.app import entrances
 from chatserver.runtime import paths
 from tests.acceptance.test_strangers import ROUTES, Asker
 from tests.support.people import run_sql
@@ -205,7 +205,7 @@ async def test_an_invite_or_a_reset_of_nul_is_nothing_here_in_few_words(asker, p
 
 
 def _queries():
-    for endpoint in application.API:
+    for endpoint in entrances.API:
         if isinstance(endpoint, Endpoint) and endpoint.query is not None:
             for name in endpoint.query.__struct_fields__:
                 yield f"{endpoint.method} {endpoint.api_path}", name

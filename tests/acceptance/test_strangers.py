@@ -16,7 +16,7 @@ import pytest
 from msgspec import Struct
 
 from chatserver import ids, users
-from chatserver.app import composition as application
+from chatserver.app import entrances, web_application
 from chatserver.config import Config
 from chatserver.web import templating
 from tests.support.people import run_sql
@@ -304,14 +304,14 @@ def the_application():
     database = SimpleNamespace(run_as=None, run_system=None)
     state: Any = SimpleNamespace(config=Config(), database=database, storage=None)
     site = templating.open_site(Config(), "a test's key")
-    http = application._http(state, site, None)  # type: ignore[arg-type]
+    http = web_application.http_application(state, site, None)  # type: ignore[arg-type]
     routes = [
         f"{method} {route.path}"
         for route in http.routes
         for method in (route.methods or {"GET"})  # type: ignore[attr-defined]
         if method != "HEAD"
     ]
-    return routes, [command.name for command in application.COMMANDS]
+    return routes, [command.name for command in entrances.COMMANDS]
 
 
 def test_every_route_and_every_command_has_its_entry_here():

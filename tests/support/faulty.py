@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from chatserver import config as configuration
-from chatserver.app import composition as application
+from chatserver.app import web_application
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.identity.viewer import Viewer
 from chatserver.runtime import logs
@@ -58,7 +58,7 @@ async def serve(port: int) -> None:
     others: Any = dict.fromkeys(State.__dataclass_fields__)
     parts = {"config": config, "secret_key": "a test's key", "database": BrokenDatabase(), "hub": hub}
     state = State(**{**others, **parts})
-    http = application._http(state, site, identify)
+    http = web_application.http_application(state, site, identify)
 
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         raise AssertionError("nobody gets here")
