@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 import structlog
-from msgspec import Struct
 
 from chatserver import audit, credits, ids
 from chatserver.assets.audit import audit_store
 from chatserver.assets.sweeper import sweep
 from chatserver.audit import Actor
-from chatserver.database import Database, Row, Transaction
+from chatserver.database import Database, Transaction
+from chatserver.database.records import Record
 from chatserver.errors import Busy, Conflict
 from chatserver.storage.base import Storage
 
@@ -30,7 +30,7 @@ Outcome = Literal["clean", "found", "failed"]
 log = structlog.get_logger(__name__)
 
 
-class Check(Struct, frozen=True, kw_only=True):
+class Check(Record, frozen=True, kw_only=True):
     """A check with what it found: `findings` has counts, and lists of what to look at."""
 
     id: str
@@ -40,10 +40,6 @@ class Check(Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
     findings: dict[str, Any]
     running: bool
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Check":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class Checks:

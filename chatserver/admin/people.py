@@ -12,6 +12,7 @@ from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
 from chatserver.credits.models import Balances, Kind
 from chatserver.database import Row, Transaction
+from chatserver.database.records import Record
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation
 from chatserver.sessions.models import Session
@@ -26,7 +27,7 @@ QUERY_LENGTH = 320
 LAST_CHARACTER = "\U0010ffff"
 
 
-class Person(Struct, frozen=True, kw_only=True):
+class Person(Record, frozen=True, kw_only=True):
     """An account in the list: without its address, which is not needed to choose from it."""
 
     id: str
@@ -36,10 +37,6 @@ class Person(Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_seen_at: datetime | None
     sessions: int
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Person":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class OwnedSession(Struct, frozen=True, kw_only=True):
@@ -72,7 +69,7 @@ class PersonDetails(Struct, frozen=True, kw_only=True):
     sessions: list[OwnedSession]
 
 
-class ReadMessage(Struct, frozen=True, kw_only=True):
+class ReadMessage(Record, frozen=True, kw_only=True):
     """A message of a conversation that an operator reads with a reason: its text, or its prompt."""
 
     id: str
@@ -264,12 +261,11 @@ async def read_conversation(
         await audit.record(
             tx, actor, "conversation.read", "session", session_id, reason, subject_id=user_id, messages=len(rows)
         )
-    fields = ReadMessage.__struct_fields__
     return Conversation(
         session_id=session_id,
         owner_id=session["user_id"],
         owner=session["owner"],
-        messages=[ReadMessage(**{field: row[field] for field in fields}) for row in reversed(rows)],
+        messages=[ReadMessage.from_row(row) for row in reversed(rows)],
         before=rows[-1]["id"] if len(rows) == MESSAGES else None,
     )
 

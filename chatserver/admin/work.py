@@ -9,6 +9,7 @@ from chatserver import audit, credits, messages
 from chatserver.audit import Actor
 from chatserver.credits import Hold
 from chatserver.database import Row, Transaction
+from chatserver.database.records import Record
 from chatserver.errors import Conflict, NotFound
 from chatserver.generations import cancellation, queue
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
@@ -20,7 +21,7 @@ from chatserver.monitoring.processes import RunningProcess
 MOST = 20
 
 
-class WaitingJob(Struct, frozen=True, kw_only=True):
+class WaitingJob(Record, frozen=True, kw_only=True):
     """A generation in the queue: whose it is, and for how many seconds it has waited; without its prompt."""
 
     id: str
@@ -33,7 +34,7 @@ class WaitingJob(Struct, frozen=True, kw_only=True):
     faults: int
 
 
-class LostLease(Struct, frozen=True, kw_only=True):
+class LostLease(Record, frozen=True, kw_only=True):
     """A generation or reply under a lease that nobody renews. `seconds_left` is negative where it has run out."""
 
     id: str
@@ -56,15 +57,11 @@ class StuckWork(Struct, frozen=True, kw_only=True):
 async def read(tx: Transaction) -> StuckWork:
     """What may be stuck now. Needs the worker role."""
     return StuckWork(
-        waiting=[_waiting(row) for row in await tx.fetch_all("admin.oldest_waiting", limit=MOST)],
+        waiting=[WaitingJob.from_row(row) for row in await tx.fetch_all("admin.oldest_waiting", limit=MOST)],
         leases=await lost_leases(tx),
         holds=await credits.holds_without_job(tx),
         processes=await processes.list_processes(tx),
     )
-
-
-def _waiting(row: Row) -> WaitingJob:
-    return WaitingJob(**{field: row[field] for field in WaitingJob.__struct_fields__})
 
 
 async def lost_leases(tx: Transaction) -> list[LostLease]:
@@ -72,7 +69,7 @@ async def lost_leases(tx: Transaction) -> list[LostLease]:
     rows = await tx.fetch_all(
         "admin.lost_leases", lease_seconds=tx.timing.lease, gone_seconds=processes.GONE_SECONDS, limit=MOST
     )
-    return [LostLease(**{field: row[field] for field in LostLease.__struct_fields__}) for row in rows]
+    return [LostLease.from_row(row) for row in rows]
 
 
 # Levers ---------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from chatserver.assets.keys import PREVIEW_SIDES
 from chatserver.database import Row
+from chatserver.database.records import Record
 from chatserver.imaging.protocol import Provenance
 from chatserver.imaging.size_limits import THUMBNAIL_SIDE
 from chatserver.providers.digital_source import digital_source
@@ -82,7 +83,7 @@ class StagedFile(Struct, frozen=True):
         return cls(row["id"], row["storage_key"], row["thumbnail_key"])
 
 
-class StoredFile(Struct, frozen=True, kw_only=True):
+class StoredFile(Record, frozen=True, kw_only=True):
     """What is needed to serve a file. `bytes` is its size, `sha256` the hex digest of its bytes."""
 
     id: str
@@ -93,10 +94,6 @@ class StoredFile(Struct, frozen=True, kw_only=True):
     filename: str
     storage_key: str
     thumbnail_key: str
-
-    @classmethod
-    def from_row(cls, row: Row) -> "StoredFile":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
 class FileOrigin(Struct, frozen=True):

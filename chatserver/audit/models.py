@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 from starlette.requests import HTTPConnection
 
-from chatserver.database import Row
+from chatserver.database.records import Record
 from chatserver.identity.viewer import require_viewer
 
 
@@ -27,7 +27,7 @@ class Actor(Struct, frozen=True, kw_only=True):
 COMMAND_LINE = Actor(name="command line")
 
 
-class AuditEntry(Struct, frozen=True, kw_only=True):
+class AuditEntry(Record, frozen=True, kw_only=True):
     """One act: who did it, what, on whom, when, from where and why; `details` are ids and figures."""
 
     id: str
@@ -41,10 +41,6 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
     address: str
     reason: str
     details: dict[str, Any]
-
-    @classmethod
-    def from_row(cls, row: Row) -> "AuditEntry":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
     @property
     def details_in_words(self) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
+from chatserver.database.records import Record
 
 CodeState = Literal["unused", "redeemed", "expired", "withdrawn"]
 
@@ -30,7 +31,7 @@ class MadeCodes(Struct, frozen=True, kw_only=True):
     codes: tuple[str, ...]
 
 
-class CodeBatch(Struct, frozen=True, kw_only=True):
+class CodeBatch(Record, frozen=True, kw_only=True):
     """Codes that were made together, and how many of them were redeemed, withdrawn, or have expired unused."""
 
     id: str
@@ -51,10 +52,6 @@ class CodeBatch(Struct, frozen=True, kw_only=True):
     def unused(self) -> int:
         """Those that can still be redeemed."""
         return self.made - self.redeemed - self.revoked - self.expired
-
-    @classmethod
-    def from_row(cls, row: Row) -> "CodeBatch":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class IssuedCode(Struct, frozen=True, kw_only=True):

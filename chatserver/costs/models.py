@@ -7,13 +7,13 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver.database import Row
+from chatserver.database.records import Record
 
 BilledKind = Literal["image", "video", "reply"]
 Unit = Literal["picture", "megapixel", "second", "token"]
 
 
-class UnitPrice(Struct, frozen=True, kw_only=True):
+class UnitPrice(Record, frozen=True, kw_only=True):
     """What a provider charges from `valid_from` on for one unit of what it makes: `amount` in an ISO 4217 `currency`.
 
     `model` is empty where the price is that of every model without one of its own. A `picture` is a clip for kind `video`;
@@ -29,10 +29,6 @@ class UnitPrice(Struct, frozen=True, kw_only=True):
     currency: str
     valid_from: datetime
 
-    @classmethod
-    def from_row(cls, row: Row) -> "UnitPrice":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
-
 
 class NewPrice(Struct, frozen=True, kw_only=True):
     """A price as an operator gives it, checked. `valid_from` None: from now on."""
@@ -46,7 +42,7 @@ class NewPrice(Struct, frozen=True, kw_only=True):
     valid_from: datetime | None = None
 
 
-class ExchangeRate(Struct, frozen=True, kw_only=True):
+class ExchangeRate(Record, frozen=True, kw_only=True):
     """From `valid_from` on, one unit of `currency` is `rate` units of `base`."""
 
     id: str
@@ -54,10 +50,6 @@ class ExchangeRate(Struct, frozen=True, kw_only=True):
     base: str
     rate: Decimal
     valid_from: datetime
-
-    @classmethod
-    def from_row(cls, row: Row) -> "ExchangeRate":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class Rates(Struct, frozen=True, kw_only=True):

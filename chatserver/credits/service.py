@@ -8,11 +8,10 @@ where it still points at that generation; capturing adds an entry to the ledger 
 from collections.abc import Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from chatserver.credits.events import CreditsChanged
 from chatserver.credits.models import Balance, Balances, Kind
 from chatserver.database import Transaction
+from chatserver.database.records import Record
 from chatserver.errors import CreditsExhausted, Invalid
 from chatserver.events import session_channel
 
@@ -131,7 +130,7 @@ async def came_free(tx: Transaction, session_ids: Sequence[str], since: datetime
     return until, [row["session_id"] for row in rows]
 
 
-class Hold(Struct, frozen=True, kw_only=True):
+class Hold(Record, frozen=True, kw_only=True):
     """A credit that is held for a generation that has ended, or is gone (`status` None): nothing will settle it."""
 
     session_id: str
@@ -145,7 +144,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 async def holds_without_job(tx: Transaction) -> list[Hold]:
     """The stuck holds among the newest lines of the statement, the oldest first. Needs the worker role."""
     rows = await tx.fetch_all("credits.holds_without_job", newest=NEWEST_ENTRIES, limit=MOST_HOLDS)
-    return [Hold(**{field: row[field] for field in Hold.__struct_fields__}) for row in rows]
+    return [Hold.from_row(row) for row in rows]
 
 
 async def settle(tx: Transaction, generation_id: str) -> str | None:

@@ -12,6 +12,7 @@ from chatserver import audit, ids
 from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
 from chatserver.database import Database, Row, Transaction
+from chatserver.database.records import Record
 from chatserver.moderation import rules
 from chatserver.moderation.rules import EnforcedRule, PromptTexts
 from chatserver.runtime import clock
@@ -26,7 +27,7 @@ PAGE = 500
 SLICE_SECONDS = 0.005
 
 
-class PastPrompt(Struct, frozen=True, kw_only=True):
+class PastPrompt(Record, frozen=True, kw_only=True):
     """A prompt that a rule would have refused. Shown to an operator with a reason only."""
 
     id: str
@@ -37,10 +38,6 @@ class PastPrompt(Struct, frozen=True, kw_only=True):
     negative_prompt: str | None
     style: str | None
     created_at: datetime
-
-    @classmethod
-    def from_row(cls, row: Row) -> "PastPrompt":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class RuleTrial(Struct, frozen=True, kw_only=True):

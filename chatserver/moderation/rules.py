@@ -13,6 +13,7 @@ from msgspec import Struct
 from chatserver import audit, ids, plans
 from chatserver.audit import Actor
 from chatserver.database import Row, Transaction
+from chatserver.database.records import Record
 from chatserver.errors import Conflict, Invalid, NotFound, PromptNotAllowed
 from chatserver.moderation.matching import STAR, Term, WordsOfText, term_of
 from chatserver.validation import single_line
@@ -56,7 +57,7 @@ class EnforcedRule(Struct, frozen=True, kw_only=True):
         return any(words.contain(term) for term in self.terms)
 
 
-class PromptRule(Struct, frozen=True, kw_only=True):
+class PromptRule(Record, frozen=True, kw_only=True):
     """A rule as the operator sees it, with what its last trial has found: so many of so many prompts since a time;
     `tried_all`: all of 90 days, otherwise the newest that there was time for."""
 
@@ -73,10 +74,6 @@ class PromptRule(Struct, frozen=True, kw_only=True):
     tried_all: bool | None
     tried_prompts: int | None
     tried_refused: int | None
-
-    @classmethod
-    def from_row(cls, row: Row) -> "PromptRule":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
     @property
     def enforced(self) -> EnforcedRule:

@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct
-
 from chatserver import __version__
-from chatserver.database import Row, Transaction
+from chatserver.database import Transaction
+from chatserver.database.records import Record
 from chatserver.jobs import worker_ids
 
 # How often a process reports itself, and after how long a silent one counts as gone: it may miss two reports.
@@ -16,7 +15,7 @@ GONE_SECONDS = 16.0
 ProcessKind = Literal["web", "worker", "all"]
 
 
-class RunningProcess(Struct, frozen=True, kw_only=True):
+class RunningProcess(Record, frozen=True, kw_only=True):
     """A process by its last report. `kind` is `all` where it serves and works; `connections` are its websockets."""
 
     id: str
@@ -25,10 +24,6 @@ class RunningProcess(Struct, frozen=True, kw_only=True):
     started_at: datetime
     connections: int
     silent_seconds: float
-
-    @classmethod
-    def from_row(cls, row: Row) -> "RunningProcess":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
     @property
     def is_alive(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from chatserver.database import Row
+from chatserver.database.records import Record
 
 ReportKind = Literal["sexual", "violence", "hate", "illegal", "spam", "other"]
 TargetKind = Literal["picture", "message"]
@@ -27,7 +27,7 @@ KIND_WORDS: dict[ReportKind, str] = {
 WORDS_LENGTH = 1000
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Record, frozen=True, kw_only=True):
     """What an operator decided on a thing, and why. `decider` is the name at the time."""
 
     id: str
@@ -40,12 +40,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     decider: str
     reason: str
 
-    @classmethod
-    def from_row(cls, row: Row) -> "Decision":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
-
-class Report(Struct, frozen=True, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """One report of one person, or of a visitor of a share link (`reporter_id` None)."""
 
     id: str
@@ -54,10 +50,6 @@ class Report(Struct, frozen=True, kw_only=True):
     reporter_id: str | None
     created_at: datetime
     due_at: datetime
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Report":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
 class ReportedThing(Struct, frozen=True, kw_only=True):
@@ -78,7 +70,7 @@ class ReportedThing(Struct, frozen=True, kw_only=True):
     reports: tuple[Report, ...]
 
 
-class OwnReport(Struct, frozen=True, kw_only=True):
+class OwnReport(Record, frozen=True, kw_only=True):
     """A report as its author reads it: `action` and `reason` once it is decided."""
 
     id: str
@@ -87,7 +79,3 @@ class OwnReport(Struct, frozen=True, kw_only=True):
     created_at: datetime
     action: Decided | None
     reason: str | None
-
-    @classmethod
-    def from_row(cls, row: Row) -> "OwnReport":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})

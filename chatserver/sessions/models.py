@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from chatserver.credits.models import Balances
 from chatserver.database import Row
+from chatserver.database.records import Record
 from chatserver.identity import colours
 
 SessionStatus = Literal["active", "expired"]
@@ -104,7 +105,7 @@ class FoundSession(Struct, frozen=True, kw_only=True):
     status: SessionStatus
 
 
-class Membership(Struct, frozen=True, kw_only=True):
+class Membership(Record, frozen=True, kw_only=True):
     """A user's membership of a session, with what verbs need to know of the session, its owner and its plan.
 
     `active` says that the session has time left, `owner_active` that its owner's account is not banned.
@@ -142,21 +143,13 @@ class Membership(Struct, frozen=True, kw_only=True):
             return "owner"
         return "operator" if self.account_role == "admin" else "guest"
 
-    @classmethod
-    def from_row(cls, row: Row) -> "Membership":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
-
-class Removal(Struct, frozen=True, kw_only=True):
+class Removal(Record, frozen=True, kw_only=True):
     """A guest whom the owner removed, and who cannot join again until readmitted."""
 
     id: str
     name: str
     removed_at: datetime
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Removal":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
 class SessionQuota(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from chatserver.database import Row
+from chatserver.database.records import Record
 from chatserver.sharing.tokens import digest, token_of
 
 ShareKind = Literal["picture", "selection", "album", "session"]
@@ -55,7 +56,7 @@ class SharesPage(Struct, frozen=True):
     next: str | None
 
 
-class OpenShare(Struct, frozen=True, kw_only=True):
+class OpenShare(Record, frozen=True, kw_only=True):
     """A link that is open, as a visitor's request finds it. `stale`: its use is to be noted."""
 
     id: str
@@ -68,10 +69,6 @@ class OpenShare(Struct, frozen=True, kw_only=True):
     preview: bool
     password_hash: str | None
     stale: bool
-
-    @classmethod
-    def from_row(cls, row: Row) -> "OpenShare":
-        return cls(**{name: row[name] for name in cls.__struct_fields__})
 
 
 class SharedPicture(Struct, frozen=True, kw_only=True):

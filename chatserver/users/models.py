@@ -6,14 +6,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver.database import Row
+from chatserver.database.records import Record
 from chatserver.users import email_addresses, user_agents
 
 Role = Literal["member", "admin"]
 Status = Literal["active", "banned", "deleted"]
 
 
-class User(Struct, frozen=True, kw_only=True):
+class User(Record, frozen=True, kw_only=True):
     """An account as its owner sees it."""
 
     id: str
@@ -26,10 +26,6 @@ class User(Struct, frozen=True, kw_only=True):
     def is_by_name(self) -> bool:
         """Whether the account is that of a guest who gave a name only: without an address of theirs and a password."""
         return email_addresses.is_of_nobody(self.email)
-
-    @classmethod
-    def from_row(cls, row: Row) -> "User":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class Preferences(Struct, frozen=True, kw_only=True):
@@ -51,7 +47,7 @@ class Visitor(Struct, frozen=True, kw_only=True):
     sign_in_id: str = ""
 
 
-class SignIn(Struct, frozen=True, kw_only=True):
+class SignIn(Record, frozen=True, kw_only=True):
     """The login of one browser."""
 
     id: str
@@ -61,27 +57,19 @@ class SignIn(Struct, frozen=True, kw_only=True):
     last_used_at: datetime
     expires_at: datetime
 
-    @classmethod
-    def from_row(cls, row: Row) -> "SignIn":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
-
     @property
     def browser(self) -> str:
         """The browser's readable name: "Firefox on Linux"."""
         return user_agents.describe(self.user_agent)
 
 
-class ApiToken(Struct, frozen=True, kw_only=True):
+class ApiToken(Record, frozen=True, kw_only=True):
     """The login of a program, without its secret."""
 
     id: str
     name: str
     created_at: datetime
     last_used_at: datetime | None
-
-    @classmethod
-    def from_row(cls, row: Row) -> "ApiToken":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})
 
 
 class Secret(Struct, frozen=True, kw_only=True):
@@ -107,7 +95,7 @@ class SignedIn(Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
-class AccountSummary(Struct, frozen=True, kw_only=True):
+class AccountSummary(Record, frozen=True, kw_only=True):
     """An account as the operator's list shows it."""
 
     id: str
@@ -118,7 +106,3 @@ class AccountSummary(Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_seen_at: datetime | None
     sessions: int
-
-    @classmethod
-    def from_row(cls, row: Row) -> "AccountSummary":
-        return cls(**{field: row[field] for field in cls.__struct_fields__})

@@ -1,0 +1,16 @@
+"""Rows as objects."""
+
+from typing import Self
+
+from msgspec import Struct
+
+from chatserver.database.transaction import Row
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One row as it was read: each field has the column of its name."""
+
+    @classmethod
+    def from_row(cls, row: Row) -> Self:
+        """The row as an object; columns that are no fields are left out."""
+        return cls(**{name: row[name] for name in cls.__struct_fields__})
