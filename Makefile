@@ -44,8 +44,8 @@ bench: $(VENV)/.test system-packages        ## measures, and writes docs/perform
 pictures: $(VENV)/.test                     ## paints the landing page's pictures anew (static/pictures)
 	@$(BIN)/python -m tests.support.examples
 
-soak: $(VENV)/.test system-packages         ## histories under a nemesis for ten minutes, and 500 SIGKILLs; SOAK_SEED=… for others
-	@SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_KILLS=$${SOAK_KILLS:-500} $(BIN)/python -m pytest -s tests/acceptance/test_history.py
+soak: $(VENV)/.test system-packages         ## histories under a nemesis for ten minutes, 500 SIGKILLs, 300 histories of orders; SOAK_SEED=… for others
+	@SOAK_SECONDS=$${SOAK_SECONDS:-600} SOAK_KILLS=$${SOAK_KILLS:-500} SOAK_ORDERS=$${SOAK_ORDERS:-300} $(BIN)/python -m pytest -s tests/acceptance/test_history.py tests/payments/test_histories.py
 
 mutants: $(VENV)/.test system-packages      ## takes guards out, one at a time, and shows that a test turns red
 	@$(BIN)/python -m tests.mutants

@@ -109,7 +109,7 @@ async def claim_one(tx: Transaction, order_id: str) -> bool:
 
 
 async def sweep(tx: Transaction) -> None:
-    """Asks no more about orders of four months ago, and deletes reports of a quarter ago."""
+    """Asks no more about orders of four months ago and unpaid ones of a week ago; deletes reports of a quarter ago."""
     await tx.execute("payments.rest")
     await tx.execute("payments.sweep_events")
 

@@ -69,8 +69,8 @@ UPDATE orders SET state = 'paid', payment_id = :payment_id, paid_at = coalesce(p
 RETURNING *;
 
 -- name: mark_expired
--- The gateway takes no money for it any more. It is asked no further; a report of the gateway would still count.
-UPDATE orders SET state = 'expired', ask_at = NULL WHERE id = :id AND state = 'open';
+-- The gateway takes no money for it any more. A payment that had failed may be there later: it is asked once a day for a while.
+UPDATE orders SET state = 'expired', ask_at = clock_timestamp() + interval '1 day' WHERE id = :id AND state = 'open';
 
 -- name: lock_receipts
 -- Numbers receipts one after the other until COMMIT, so that none is left out.
@@ -99,8 +99,10 @@ RETURNING *;
 UPDATE orders SET disputed = true WHERE id = :id AND NOT disputed RETURNING id;
 
 -- name: rest
--- Orders of long ago are asked about no more.
-UPDATE orders SET ask_at = NULL WHERE ask_at IS NOT NULL AND created_at < clock_timestamp() - interval '120 days';
+-- Orders of long ago are asked about no more, and those that nobody has paid within a week.
+UPDATE orders SET ask_at = NULL
+ WHERE ask_at IS NOT NULL
+   AND created_at < clock_timestamp() - CASE WHEN state = 'expired' THEN interval '7 days' ELSE interval '120 days' END;
 
 -- name: add_event
 -- What a gateway reported; what was refused of one order once.

@@ -43,6 +43,7 @@ class PaymentEmulator:
         self.payments: dict[str, dict[str, Any]] = {}  # by the payment's id
         self.answers: dict[str, dict[str, Any]] = {}  # by idempotency key
         self.is_down = False
+        self.loses_answers = False  # what is asked for is done, and nobody hears of it
         self.calls: list[str] = []
         self._number = 0
 
@@ -245,6 +246,8 @@ class PaymentEmulator:
             if self.is_down:
                 raise web.HTTPServiceUnavailable
             answer: web.StreamResponse = await handler(request)
+            if self.loses_answers:
+                raise web.HTTPServiceUnavailable
             return answer
 
         app = web.Application(middlewares=[refuse])
