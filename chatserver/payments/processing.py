@@ -12,6 +12,7 @@ from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, No
 from chatserver.payments import service
 from chatserver.payments.base import BadSignature, Gateway
 from chatserver.payments.models import GatewayReport, Mode, PlanOrder
+from chatserver.runtime import failpoints
 
 # Orders that one round of the reconciler asks about; the next are claimed at once.
 _AT_ONCE = 20
@@ -56,6 +57,7 @@ class PaymentProcessor:
         if order.gateway_url is not None:
             return order
         page = await self.gateways[order.gateway].open_page(order, self._origin)
+        failpoints.at("gateway-page")
         return await self._database.run_system(service.name_page, order.id, page)
 
     async def settle(self, order: PlanOrder) -> PlanOrder:
@@ -69,11 +71,13 @@ class PaymentProcessor:
         settled = await self._ask(gateway, order)
         if settled.state == "paid" and settled.payment_id is not None:
             await gateway.refund(settled, settled.amount - settled.refunded, f"{settled.id}-closed")
+            failpoints.at("gateway-refund")
             settled = await self._ask(gateway, settled)
         return settled
 
     async def _ask(self, gateway: Gateway, order: PlanOrder) -> PlanOrder:
         answer = await gateway.ask(order)
+        failpoints.at("gateway-answer")
         return await self._database.run_system(service.settle, order.id, answer, self.mode)
 
     async def look(self, order: PlanOrder) -> PlanOrder:
@@ -113,6 +117,7 @@ class PaymentProcessor:
         if gateway is None or order.mode != self.mode:
             raise NotAllowed("This order was paid at a gateway that CHECKOUT does not name now.")
         await gateway.refund(order, amount, f"{order.id}-{order.refunded}-{amount}")
+        failpoints.at("gateway-refund")
         return await self.settle(order)
 
     async def close(self) -> None:
