@@ -29,8 +29,8 @@ async def _measure() -> list[Measurement]:
         again = [(await _start(folder))[0] for _ in range(ROUNDS)]
     old = statistics.median(again)
     return [
-        Measurement("start to first 200, new data folder", f"{first:.2f} s", "≤ 3 s", first <= 3),
-        Measurement("start to first 200, existing data folder", f"{old:.2f} s", "≤ 1.0 s", old <= 1),
+        Measurement("start to first 200, new data folder", f"{first:.2f} s", "≤ 2 s", first <= 2),
+        Measurement("start to first 200, existing data folder", f"{old:.2f} s", "≤ 0.8 s", old <= 0.8),
         Measurement("the web process's memory (RSS)", f"{memory / 1e6:.0f} MB", "≤ 90 MB", memory <= 90e6),
     ]
 

@@ -1,6 +1,8 @@
 """The events of the measured Python servers: 200 bytes of JSON with the trigger's nanoseconds in them."""
 
+import asyncio
 import struct
+from collections.abc import Callable
 
 from chatserver.events import Event
 
@@ -28,3 +30,17 @@ class Said(Event, frozen=True, kw_only=True, tag="message"):
 def text(nanoseconds: int) -> str:
     """The text of a Piece that is 200 bytes long as JSON."""
     return f"~{nanoseconds:019d}".ljust(_SIZE - len('{"type":"delta","text":""}'), "x")
+
+
+class Orders(asyncio.Protocol):
+    """The load generator's connection: `obey(number, nanoseconds)` for each trigger, without a stream or a task between."""
+
+    def __init__(self, obey: Callable[[int, int], None]) -> None:
+        self._obey, self._rest = obey, b""
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data
+        whole = len(data) // TRIGGER.size * TRIGGER.size
+        self._rest = data[whole:]
+        for number, nanoseconds in TRIGGER.iter_unpack(data[:whole]):
+            self._obey(number, nanoseconds)

@@ -7,7 +7,7 @@ import sys
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from benchmarks.servers.events import DURABLE, TRIGGER, Piece, text
+from benchmarks.servers.events import DURABLE, Orders, Piece, text
 from chatserver.events import encode
 
 rooms: dict[int, set[ServerConnection]] = {}
@@ -23,15 +23,13 @@ async def enter(connection: ServerConnection) -> None:
         room.discard(connection)
 
 
-async def obey(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-    while trigger := await reader.readexactly(TRIGGER.size):
-        number, nanoseconds = TRIGGER.unpack(trigger)
-        event = encode(Piece(text=text(nanoseconds)))
-        broadcast(rooms.get(number & ~DURABLE, set()), (b"[" + event + b"]").decode())
+def obey(number: int, nanoseconds: int) -> None:
+    event = encode(Piece(text=text(nanoseconds)))
+    broadcast(rooms.get(number & ~DURABLE, set()), (b"[" + event + b"]").decode())
 
 
 async def main(clients: int, orders: int) -> None:
-    await asyncio.start_server(obey, sock=socket.socket(fileno=orders))
+    await asyncio.get_running_loop().create_server(lambda: Orders(obey), sock=socket.socket(fileno=orders))
     async with serve(enter, sock=socket.socket(fileno=clients), compression=None, ping_interval=None) as server:
         await server.serve_forever()
 

@@ -6,13 +6,14 @@ import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 import uvloop
 
-from benchmarks.servers.events import DURABLE, TRIGGER, Piece, Said, text
+from benchmarks.servers.events import DURABLE, Orders, Piece, Said, text
 from chatserver.brokers.memory import MemoryBroker
 from chatserver.brokers.redis import RedisBroker
 from chatserver.edge.connection_limits import ConnectionLimiter
@@ -89,11 +90,8 @@ async def main(clients: int, orders: int) -> None:
     hub, sessions = Hub(RedisBroker(url) if url else MemoryBroker(), (Said, Piece), limits=everyone), EmptySessions()
     await hub.start(sessions)
 
-    async def run_orders(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        while trigger := await reader.readexactly(TRIGGER.size):
-            publish(hub, sessions, *TRIGGER.unpack(trigger))
-
-    await asyncio.start_server(run_orders, sock=socket.socket(fileno=orders))
+    loop = asyncio.get_running_loop()
+    await loop.create_server(lambda: Orders(partial(publish, hub, sessions)), sock=socket.socket(fileno=orders))
     app = TokenAuthentication(endpoint.build(hub, [], None, lambda _, origin: False))
     # All clients of a benchmark have one address.
     limiter = ConnectionLimiter(HttpLimits(connections_per_address=100_000))
