@@ -1,7 +1,7 @@
 """The payment services that CHECKOUT names: whether they take our keys, can reach us, and have reported lately."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 
@@ -67,5 +67,4 @@ async def _last_report(gateway: Gateway, config: Config) -> Finding:
         since = "never" if heard is None else f"not since {heard:%Y-%m-%d %H:%M} UTC"
         mend = f"Look at the webhook and its secret at {gateway.label}. Until then orders are found paid by asking."
         return warning(name, f"{gateway.label} has reported {since}.", mend)
-    hours = int((datetime.now(UTC) - heard).total_seconds() // 3600)
-    return ok(name, f"{gateway.label} has reported {hours} hours ago.")
+    return ok(name, f"{gateway.label} has last reported at {heard:%Y-%m-%d %H:%M} UTC.")

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import time
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
@@ -31,6 +32,15 @@ SETTINGS = {
 
 def hexadecimal(secret: str, signed: bytes) -> str:
     return hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+
+
+def _key_of(path: str) -> str | None:
+    """What a call of an API must be authorised by; the pages where people pay need nothing."""
+    if not path.startswith("/v1/"):
+        return None
+    if path.startswith(("/v1/checkout", "/v1/refunds")):
+        return f"Bearer {STRIPE_KEY}"
+    return "Basic " + b64encode(f"{RAZORPAY_ID}:{RAZORPAY_KEY}".encode()).decode()
 
 
 class PaymentEmulator:
@@ -140,6 +150,8 @@ class PaymentEmulator:
 
     async def make_session(self, request: web.Request) -> web.Response:
         fields, key = await request.post(), request.headers.get("Idempotency-Key", "")
+        if int(str(fields.get("expires_at", "9999999999"))) < time.time() + 1800:
+            raise web.HTTPBadRequest(text='{"error": {"message": "expires_at must be at least 30 minutes from now"}}')
         if key not in self.answers:
             page_id = self._new("cs_test")
             self.pages[page_id] = self.answers[key] = {
@@ -245,6 +257,8 @@ class PaymentEmulator:
             self.calls.append(f"{request.method} {request.path}")
             if self.is_down:
                 raise web.HTTPServiceUnavailable
+            if request.headers.get("Authorization") != _key_of(request.path):
+                raise web.HTTPUnauthorized(text='{"error": {"message": "Invalid API key"}}')
             answer: web.StreamResponse = await handler(request)
             if self.loses_answers:
                 raise web.HTTPServiceUnavailable
