@@ -2,11 +2,16 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
 
 from chatserver.errors import ChatserverError
 from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport, PlanOrder
+
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 
 
 class BadSignature(ChatserverError):
@@ -42,13 +47,27 @@ class Gateway(Protocol):
         """A report of the gateway. Raises BadSignature unless it is signed for us, within its time."""
         ...
 
-    def is_return_signed(self, query: Mapping[str, str], /) -> bool:
-        """Whether the address that a person comes back to is the gateway's, as far as it signs it."""
+    def is_return_signed(self, order: PlanOrder, query: Mapping[str, str], /) -> bool:
+        """Whether the address that a person comes back to is the gateway's and of their order, as far as it signs it."""
         ...
 
     async def close(self) -> None:
         """Closes the connections."""
         ...
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """The JSON object of a signed report, empty for other JSON. Raises BadSignature for what is none."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadSignature("This report is not JSON.") from None
+    return found if isinstance(found, dict) else {}
+
+
+def known_ids(values: Iterable[object]) -> tuple[str, ...]:
+    """Those of the values that may be ids of a gateway: nothing else is looked up."""
+    return tuple(value for value in values if isinstance(value, str) and _ID.fullmatch(value))
 
 
 def signature_of(secret: str, signed: bytes) -> str:

@@ -56,7 +56,7 @@ async def come_back(request: Request) -> Response:
     """
     order, processor = await _own(request), _processor(request)
     gateway = processor.gateways.get(order.gateway)
-    if gateway is not None and not gateway.is_return_signed(request.query_params):
+    if gateway is not None and not gateway.is_return_signed(order, request.query_params):
         await _state(request).database.run_system(service.report, order.gateway, "bad-return", order.id)
     order = await processor.look(order)
     if order.state == "fulfilled" and order.granted_session_id is not None:

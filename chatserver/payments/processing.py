@@ -12,7 +12,7 @@ from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, No
 from chatserver.payments import service
 from chatserver.payments.base import BadSignature, Gateway
 from chatserver.payments.models import GatewayReport, Mode, PlanOrder
-from chatserver.runtime import failpoints
+from chatserver.runtime import clock, failpoints
 
 # Orders that one round of the reconciler asks about; the next are claimed at once.
 _AT_ONCE = 20
@@ -49,6 +49,7 @@ class PaymentProcessor:
 
     def __init__(self, database: Database, gateways: Mapping[str, Gateway], mode: Mode, origin: str) -> None:
         self._database, self.gateways, self.mode, self._origin = database, gateways, mode, origin
+        self._unsigned = {name: ReportCount(database, name) for name in gateways}
 
     async def open_page(self, order: PlanOrder) -> PlanOrder:
         """The order with the page where it is paid. Raises GatewayFailed, and Conflict for one that takes no payment."""
@@ -56,6 +57,10 @@ class PaymentProcessor:
             raise Conflict("This order takes no payment any more.")
         if order.gateway_url is not None:
             return order
+        if (order.expires_at - clock.now()).total_seconds() < service.SHORTEST_SECONDS:
+            # No gateway makes a page for so short a time, and nobody has seen one.
+            await self._database.run_system(service.expire, order.id)
+            raise Conflict("This order takes no payment any more.")
         page = await self.gateways[order.gateway].open_page(order, self._origin)
         failpoints.at("gateway-page")
         return await self._database.run_system(service.name_page, order.id, page)
@@ -99,7 +104,7 @@ class PaymentProcessor:
         try:
             found = gateway.read_report(headers, body)
         except BadSignature:
-            await self._database.run_system(service.count_unsigned, name)
+            await self._unsigned[name].note()
             raise
         order = await self._database.run_system(_take, name, found)
         if order is None:
@@ -129,13 +134,31 @@ class PaymentProcessor:
 async def _take(tx: Transaction, gateway: str, found: GatewayReport) -> PlanOrder | None:
     """Notes a signed report, and finds its order; an account at a gateway may have others, of which we know nothing."""
     order = await service.find_of_gateway(tx, gateway, found.gateway_ids)
-    outcome = "accepted" if order else "unknown-order"
-    await service.report(tx, gateway, outcome, order.id if order else None, found.kind)
-    if order is not None and found.disputed:
+    if order is None:
+        await service.count(tx, gateway, "unknown-order")
+        return None
+    await service.report(tx, gateway, "accepted", order.id, found.kind)
+    if found.disputed:
         await service.dispute(tx, order)
-    if order is not None:
-        await tx.execute("payments.make_due", id=order.id)
+    await tx.execute("payments.make_due", id=order.id)
     return order
+
+
+class ReportCount:
+    """Counts reports that nobody signed: anybody may send them, so one unit of work at a time writes what has come."""
+
+    def __init__(self, database: Database, gateway: str) -> None:
+        self._database, self._gateway, self._waiting, self._lock = database, gateway, 0, asyncio.Lock()
+
+    async def note(self) -> None:
+        """One more. While others are written it waits with those that come meanwhile, and nobody waits for it."""
+        self._waiting += 1
+        if self._lock.locked():
+            return
+        async with self._lock:
+            while self._waiting:
+                times, self._waiting = self._waiting, 0
+                await self._database.run_system(service.count, self._gateway, "bad-signature", times)
 
 
 class PaymentReconciler:

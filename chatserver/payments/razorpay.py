@@ -14,12 +14,12 @@ from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport
 from chatserver.providers.http import HttpClient, HttpResponse
 
 _LINKS = "/v1/payment_links"
-# The parts of a report that name an order's link or payment, and by which of their fields.
+# The parts of a report that name an order's link or payment, and by which field.
 _NAMED_BY = {
-    "payment_link": ("id",),
-    "payment": ("id",),
-    "refund": ("payment_id",),
-    "dispute": ("payment_id",),
+    "payment_link": "id",
+    "payment": "id",
+    "refund": "payment_id",
+    "dispute": "payment_id",
 }
 
 
@@ -65,7 +65,7 @@ class Razorpay:
             status="paid" if paid else "expired" if found.get("status") in {"expired", "cancelled"} else "open",
             order_id=str(found.get("reference_id")),
             amount=client.number(found, "amount_paid" if paid else "amount"),
-            currency=client.text(found, "currency"),
+            currency=client.text(found, "currency").upper(),
             # The key decides: what is made with a key of test mode is not seen with one of live mode.
             is_live=None,
             payment_id=client.text(payment, "id") if payment else None,
@@ -92,24 +92,20 @@ class Razorpay:
         """An event, signed in the header X-Razorpay-Signature. The scheme has no time."""
         if not base.is_signed(self._secrets, body, [headers.get("x-razorpay-signature", "")]):
             raise BadSignature
-        try:
-            event = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise BadSignature("This report is not JSON.") from None
-        event = event if isinstance(event, dict) else {}
-        payload, kind = event.get("payload"), str(event.get("event"))
+        event = base.decode(body)
+        payload, kind = client.inner(event, "payload"), str(event.get("event"))
         named = []
-        for part, fields in _NAMED_BY.items():
-            inner = payload.get(part) if isinstance(payload, dict) else None
-            entity = inner.get("entity") if isinstance(inner, dict) else None
-            named += [entity.get(field) for field in fields] if isinstance(entity, dict) else []
-        known = tuple(each for each in named if isinstance(each, str))
-        return GatewayReport(kind=kind, gateway_ids=known, disputed=kind == "payment.dispute.created")
+        for part, field in _NAMED_BY.items():
+            named.append(client.inner(client.inner(payload, part), "entity").get(field))
+        return GatewayReport(kind=kind, gateway_ids=base.known_ids(named), disputed=kind == "payment.dispute.created")
 
-    def is_return_signed(self, query: Mapping[str, str]) -> bool:
-        """Whether the address was signed by the gateway; without a signature it claims nothing."""
-        if "razorpay_signature" not in query:
+    def is_return_signed(self, order: PlanOrder, query: Mapping[str, str]) -> bool:
+        """Whether the address was signed by the gateway, and for this order; one that claims nothing needs no signature."""
+        if not any(name.startswith("razorpay_") for name in query):
             return True
+        claimed = query.get("razorpay_payment_link_id"), query.get("razorpay_payment_link_reference_id")
+        if claimed != (order.gateway_id, order.id):
+            return False
         names = ("link_id", "link_reference_id", "link_status")
         parts = [query.get(f"razorpay_payment_{name}", "") for name in names]
         signed = "|".join([*parts, query.get("razorpay_payment_id", "")])

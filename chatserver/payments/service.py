@@ -13,14 +13,17 @@ import structlog
 from chatserver import ids, sessions, users
 from chatserver.costs import margin
 from chatserver.database import Row, Transaction
-from chatserver.errors import NotAllowed, NotFound
+from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.payments.models import GatewayAnswer, GatewayPage, Mode, PlanOrder, smallest, whole
 from chatserver.sessions.models import Session
 from chatserver.users import rate_limits
 from chatserver.users.rate_limits import RateLimit
+from chatserver.validation import visible
 
 # How long the page of payment stays open. Stripe allows 30 minutes to a day, Razorpay 15 minutes and more.
 OPEN_SECONDS = 3600.0
+# What is left of it when the page is made: Stripe's own bound, and a little for the way there.
+SHORTEST_SECONDS = 1830.0
 PAGE = 50
 # Each makes a page at the gateway, which costs it and us a call.
 ORDERS = RateLimit(
@@ -108,6 +111,11 @@ async def claim_one(tx: Transaction, order_id: str) -> bool:
     return await tx.fetch_one("payments.claim_one", id=order_id, soon=tx.timing.payment_poll) is not None
 
 
+async def expire(tx: Transaction, order_id: str) -> None:
+    """Marks an open order as one that takes no payment any more."""
+    await tx.execute("payments.mark_expired", id=order_id)
+
+
 async def sweep(tx: Transaction) -> None:
     """Asks no more about orders of four months ago and unpaid ones of a week ago; deletes reports of a quarter ago."""
     await tx.execute("payments.rest")
@@ -138,7 +146,7 @@ async def settle(tx: Transaction, order_id: str, answer: GatewayAnswer, mode: Mo
     if answer.disputed:
         await dispute(tx, order)
     if answer.status == "expired" and order.state == "open":
-        await tx.execute("payments.mark_expired", id=order.id)
+        await expire(tx, order.id)
     return await find(tx, order_id)
 
 
@@ -172,6 +180,9 @@ async def fulfil(tx: Transaction, order: PlanOrder) -> PlanOrder:
         await report(tx, order.gateway, "account-closed", order.id)
         return order
     session = await _grant(tx, order, order.user_id)
+    if not await users.lock_active(tx, order.user_id):
+        # Closed meanwhile: nothing of this is stored, and the next to ask gives the money back.
+        raise Conflict("The account of this order is being closed.")
     await tx.fetch_value("payments.lock_receipts")
     row = await tx.fetch_one("payments.mark_fulfilled", id=order.id, purchase_id=order.id, session_id=session.id)
     log.info("order.fulfilled", order=order.id, gateway=order.gateway)
@@ -221,15 +232,16 @@ def _from(row: Row | None) -> PlanOrder:
 
 
 async def report(tx: Transaction, gateway: str, outcome: str, order_id: str | None = None, details: str = "") -> None:
-    """Lists what a gateway reported, or what was refused; the same of one order once."""
+    """Lists what a gateway reported, or what was refused; the same of one order once. `details` is the gateway's word."""
+    shown = visible(details)[:200]
     await tx.execute(
-        "payments.add_event", id=ids.new(), gateway=gateway, outcome=outcome, order_id=order_id, details=details[:200]
+        "payments.add_event", id=ids.new(), gateway=gateway, outcome=outcome, order_id=order_id, details=shown
     )
 
 
-async def count_unsigned(tx: Transaction, gateway: str) -> None:
-    """Counts a report that nobody signed, in one row an hour."""
-    await tx.execute("payments.count_event", id=ids.new(), gateway=gateway, outcome="bad-signature")
+async def count(tx: Transaction, gateway: str, outcome: str, times: int = 1) -> None:
+    """Counts reports of no order of ours, in one row an hour: ones that nobody signed, or of other sales of the account."""
+    await tx.execute("payments.count_event", id=ids.new(), gateway=gateway, outcome=outcome, times=times)
 
 
 async def list_reports(tx: Transaction) -> list[Row]:
@@ -250,8 +262,9 @@ async def export_page(tx: Transaction, user_id: str, after: str, limit: int) -> 
 
 def refundable(order: PlanOrder, amount: Decimal) -> int:
     """An amount in whole units as one to give back, in the smallest unit. Raises NotAllowed for more than is left."""
-    asked = int(amount * 100) if order.price * 100 == order.amount else int(amount)
-    if order.payment_id is None or not 0 < asked <= order.amount - order.refunded:
+    exact = amount * 100 if order.price * 100 == order.amount else amount
+    asked = int(exact)
+    if order.payment_id is None or asked != exact or not 0 < asked <= order.amount - order.refunded:
         left = whole(order.amount - order.refunded, order.currency) if order.payment_id else 0
         raise NotAllowed(f"At most {left} {order.currency} of this order can go back.")
     return asked

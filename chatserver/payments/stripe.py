@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from chatserver.payments import base, client
 from chatserver.payments.base import BadSignature
 from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport, PlanOrder
@@ -86,18 +84,14 @@ class Stripe:
             raise BadSignature
         if abs(time.time() - int(times[0])) > TOLERANCE_SECONDS:
             raise BadSignature("This report is too old, or from the future.")
-        try:
-            event = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise BadSignature("This report is not JSON.") from None
-        kind = str(event.get("type")) if isinstance(event, dict) else ""
-        found = client.inner(client.inner(event if isinstance(event, dict) else {}, "data"), "object")
+        event = base.decode(body)
+        kind = str(event.get("type"))
+        found = client.inner(client.inner(event, "data"), "object")
         # Of a Checkout Session its id; of a charge, refund or dispute that of the payment.
         named = [found.get(name) for name in ("id", "payment_intent")]
-        known = tuple(each for each in named if isinstance(each, str))
-        return GatewayReport(kind=kind, gateway_ids=known, disputed=kind == "charge.dispute.created")
+        return GatewayReport(kind=kind, gateway_ids=base.known_ids(named), disputed=kind == "charge.dispute.created")
 
-    def is_return_signed(self, _query: Mapping[str, str]) -> bool:
+    def is_return_signed(self, _order: PlanOrder, _query: Mapping[str, str]) -> bool:
         """Stripe signs no address: whoever comes back is not believed, and the gateway is asked."""
         return True
 

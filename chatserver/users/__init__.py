@@ -32,6 +32,7 @@ from chatserver.users.request_identity import identify, visitor
 from chatserver.users.service import (
     get,
     is_active,
+    lock_active,
     preferences,
     rename,
     save_preferences,
@@ -72,6 +73,7 @@ __all__ = [
     "list_sign_ins",
     "list_tokens",
     "list_users",
+    "lock_active",
     "lock_admins",
     "preferences",
     "remove",

@@ -63,6 +63,11 @@ async def is_active(tx: Transaction, user_id: str) -> bool:
     return bool(await tx.fetch_value("users.is_active", id=user_id))
 
 
+async def lock_active(tx: Transaction, user_id: str) -> bool:
+    """`is_active`, which stays so until COMMIT. Called after all other locks: whoever closes an account takes them first."""
+    return bool(await tx.fetch_value("users.lock_active", id=user_id))
+
+
 async def set_missing_email_keys(tx: Transaction) -> None:
     """Sets the key of addresses from before there were keys. Needs the worker role; cheap where there are none."""
     for row in await tx.fetch_all("users.without_email_key", limit=_BATCH):

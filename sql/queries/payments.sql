@@ -40,12 +40,13 @@ UPDATE orders SET gateway_id = :gateway_id, gateway_url = :url, ask_at = clock_t
 RETURNING *;
 
 -- name: claim
--- Orders about which the gateway is to be asked now: the next to ask waits, so no two processes ask about the same one.
+-- Orders about which the gateway is to be asked now: the next to ask waits, so no two processes ask about the same one. now(),
+-- as no index is read up to a clock_timestamp().
 UPDATE orders o
    SET ask_at = clock_timestamp() + make_interval(secs => CASE
          WHEN o.state = 'open' AND o.created_at > clock_timestamp() - interval '2 hours' THEN :soon::float8
          WHEN o.state IN ('open', 'paid') THEN 3600 ELSE 86400 END)
-  FROM (SELECT id FROM orders WHERE ask_at <= clock_timestamp() AND gateway = ANY(:gateways::text[]) AND mode = :mode
+  FROM (SELECT id FROM orders WHERE ask_at <= now() AND gateway = ANY(:gateways::text[]) AND mode = :mode
          ORDER BY ask_at LIMIT :limit FOR UPDATE SKIP LOCKED) AS due
  WHERE o.id = due.id
 RETURNING o.*;
@@ -80,7 +81,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('receipts', 0));
 -- What was paid for is granted. From then on the gateway is asked once a day whether money went back.
 UPDATE orders
    SET state = 'fulfilled', purchase_id = :purchase_id, granted_session_id = :session_id, fulfilled_at = clock_timestamp(),
-       receipt_number = (SELECT coalesce(max(receipt_number), 0) + 1 FROM orders),
+       receipt_number = (SELECT coalesce(max(receipt_number), 0) + 1 FROM orders AS sold WHERE sold.mode = orders.mode),
        ask_at = clock_timestamp() + interval '1 day'
  WHERE id = :id AND state = 'paid'
 RETURNING *;
@@ -112,10 +113,11 @@ SELECT :id, :gateway, :outcome, :order_id, :details
     OR NOT EXISTS (SELECT FROM payment_events WHERE order_id = :order_id::uuid AND outcome = :outcome::text);
 
 -- name: count_event
--- A report that nobody signed: one row an hour, with how many there were.
-INSERT INTO payment_events (id, gateway, outcome, hour) VALUES (:id, :gateway, :outcome, date_trunc('hour', clock_timestamp()))
+-- Reports of no order: one row an hour, with how many there were.
+INSERT INTO payment_events (id, gateway, outcome, hour, count)
+VALUES (:id, :gateway, :outcome, date_trunc('hour', clock_timestamp()), :times)
 ON CONFLICT (gateway, outcome, hour) WHERE hour IS NOT NULL
-   DO UPDATE SET count = payment_events.count + 1, at = clock_timestamp();
+   DO UPDATE SET count = payment_events.count + excluded.count, at = clock_timestamp();
 
 -- name: events
 -- The newest reports that need the operator's eye.
@@ -128,7 +130,7 @@ SELECT (SELECT max(paid_at) FROM orders WHERE gateway = :gateway) AS paid_at,
 
 -- name: sweep_events
 -- Deletes reports of a quarter ago.
-DELETE FROM payment_events WHERE at < clock_timestamp() - interval '90 days';
+DELETE FROM payment_events WHERE at < now() - interval '90 days';
 
 -- name: export
 -- A page of a user's orders, for the export.

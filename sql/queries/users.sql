@@ -38,6 +38,10 @@ UPDATE users SET email_key = :key
 -- Whether an account is neither banned nor deleted.
 SELECT status = 'active' FROM users WHERE id = :id;
 
+-- name: lock_active
+-- The same, with a lock under which the account cannot be closed until COMMIT.
+SELECT status = 'active' FROM users WHERE id = :id FOR SHARE;
+
 -- name: rename
 -- Changes the name of this transaction's user.
 UPDATE users SET name = :name WHERE id = :id RETURNING id, email, name, role, created_at;

@@ -5,6 +5,7 @@ import asyncio
 import random
 import time
 from decimal import Decimal
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
@@ -233,6 +234,137 @@ async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(databa
     assert row["times"] == len(wrong)
     assert row["rows"] <= 4
     await till.settle(order)
+
+
+async def test_a_flood_of_unsigned_reports_is_counted_by_one_unit_of_work_at_a_time(database, till, monkeypatch):
+    running, most, count = 0, 0, service.count
+
+    async def counted(tx, *args):
+        nonlocal running, most
+        running, most = running + 1, max(most, running + 1)
+        await count(tx, *args)
+        running -= 1
+
+    monkeypatch.setattr(service, "count", counted)
+    how_many = "SELECT coalesce(sum(count), 0) AS n FROM payment_events WHERE outcome = 'bad-signature'"
+    [before] = await run_sql(database, how_many)
+    refused = await asyncio.gather(*(till.hear("stripe", {}, b"{}") for _ in range(200)), return_exceptions=True)
+    assert {type(each) for each in refused} == {BadSignature}
+    [after] = await run_sql(database, how_many)
+    assert (after["n"] - before["n"], most) == (200, 1)
+
+
+def signed(body, gateway="stripe"):
+    """A report of any bytes, signed as the gateway signs."""
+    if gateway == "razorpay":
+        return gateway, {"x-razorpay-signature": payments.hexadecimal(payments.RAZORPAY_SECRET, body)}, body
+    moment = str(int(time.time()))
+    digits = payments.hexadecimal(payments.STRIPE_SECRET, moment.encode() + b"." + body)
+    return gateway, {"stripe-signature": f"t={moment},v1={digits}"}, body
+
+
+STRANGE = [
+    b"",
+    b"null",
+    b"[]",
+    b"\xff\xfe",
+    b'"\\ud800"',
+    b'{"type": "a\\u0000b", "event": "a\\u0000b", "data": {"object": {"id": "a\\u0000b"}},'
+    b' "payload": {"payment": {"entity": {"id": "a\\u0000b"}}}}',
+    b'{"type": 7, "event": {}, "data": {"object": [1e400, -1]}, "payload": {"payment": {"entity": 9}}}',
+    b'{"data": {"object": {"id": "' + b"x" * 100_000 + b'"}}}',
+    b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_signed_report_of_anything_is_one_of_no_order_and_never_a_fault(database, till, gateway):
+    """An account at a gateway may sell other things too: what it reports of them is counted by the hour."""
+    for body in STRANGE:
+        try:
+            await till.hear(*signed(body, gateway))
+        except BadSignature as error:
+            assert "not JSON" in error.message
+    [row] = await run_sql(
+        database,
+        "SELECT count(*) AS rows, sum(count) AS times FROM payment_events WHERE gateway = $1 AND outcome = 'unknown-order'",
+        gateway,
+    )
+    assert (row["rows"], row["times"] >= 4) == (1, True)
+
+
+@pytest.mark.parametrize("amount", [4900.0, "4900", True, None, -4900, 10**30])
+async def test_an_amount_that_is_not_the_orders_own_number_grants_nothing(database, till, emulator, ada, amount):
+    for gateway, field in (("stripe", "amount_total"), ("razorpay", "amount_paid")):
+        order = await placed(database, till, ada, gateway)
+        emulator.pay(order.gateway_id)
+        page = emulator.pages[order.gateway_id]
+        page[field], own = amount, page[field]
+        await till.hear(*emulator.report(order.gateway_id))
+        assert await granted(database, order) == (0, 0)
+        page[field] = own
+        page["currency"] = page["currency"].swapcase()
+        await till.settle(order)
+        assert (await database.run_system(service.find, order.id)).state == "fulfilled"
+        await run_sql(database, "UPDATE purchases SET user_id = $1", await make_user(database))
+        await run_sql(database, "UPDATE user_sessions SET user_id = (SELECT max(id::text)::uuid FROM users)")
+
+
+async def test_a_page_that_would_close_too_soon_is_not_made(database, till, emulator, ada):
+    for gateway in GATEWAYS:
+        order = await database.run_system(service.place, ada, "flash", None, gateway, "test")
+        await run_sql(database, "UPDATE orders SET expires_at = now() + interval '30 min' WHERE id = $1", order.id)
+        pages = len(emulator.pages)
+        with pytest.raises(Conflict):
+            await till.open_page(await database.run_system(service.find, order.id))
+        assert len(emulator.pages) == pages
+        assert (await database.run_system(service.find, order.id)).state == "expired"
+
+
+async def test_receipts_of_each_mode_are_numbered_from_one_without_gaps(database, till, emulator, ada):
+    sold = await placed(database, till, ada)
+    emulator.pay(sold.gateway_id)
+    await till.settle(sold)
+    await run_sql(database, "UPDATE orders SET mode = 'live' WHERE receipt_number IS NOT NULL")
+    orders = [await placed(database, till, ada) for _ in range(3)]
+    for order in orders:
+        emulator.pay(order.gateway_id)
+    settled = await asyncio.gather(*(till.settle(order) for order in orders))
+    assert sorted(order.receipt_number for order in settled) == [1, 2, 3]
+
+
+async def test_an_account_that_is_closed_in_the_middle_of_a_grant_has_its_money_back(
+    database, till, emulator, ada, monkeypatch
+):
+    order, grant = await placed(database, till, ada), service._grant
+    emulator.pay(order.gateway_id)
+
+    async def grant_and_lose(tx, *args):
+        session = await grant(tx, *args)
+        await database.run_system(erasure.close_account, ada)
+        return session
+
+    monkeypatch.setattr(service, "_grant", grant_and_lose)
+    with pytest.raises(Conflict):
+        await till.settle(order)
+    assert await granted(database, order) == (0, 0)
+    await till.settle(order)
+    assert emulator.money[order.id] == [4900, -4900]
+
+
+async def test_an_address_that_somebody_comes_back_to_is_signed_for_their_own_order(database, till, emulator, ada):
+    first, second = [await placed(database, till, ada, "razorpay") for _ in range(2)]
+    queries = []
+    for order in (first, second):
+        emulator.pay(order.gateway_id)
+        queries.append(dict(parse_qsl(urlsplit(emulator.return_address(order.gateway_id)).query)))
+    gateway, (own, other) = till.gateways["razorpay"], queries
+    assert gateway.is_return_signed(first, own)
+    assert gateway.is_return_signed(first, {})
+    wrong = [other, {**own, "razorpay_payment_id": "pay_x"}, {**own, "razorpay_signature": ""}]
+    wrong += [{name: value for name, value in own.items() if name != left_out} for left_out in own]
+    wrong += [{**own, "razorpay_payment_link_id": second.gateway_id}]
+    assert [query for query in wrong if gateway.is_return_signed(first, query)] == []
 
 
 async def test_both_secrets_hold_while_one_is_replaced(database, emulator, ada):

@@ -1,5 +1,7 @@
 """Orders over the whole product: on to the gateway and back, signed reports, receipts, and the operator's page."""
 
+from urllib.parse import urlsplit
+
 import aiohttp
 import pytest
 
@@ -38,6 +40,33 @@ async def orders(browser, gateway):
     form = (await browser.visit("/plans")).forms["/orders"]
     page = await browser.post("/orders", {**form, "gateway": gateway, "plan_id": "pro"}, follow=True)
     assert page.status == 200
+
+
+async def test_an_address_to_come_back_to_that_is_not_this_orders_own_opens_nothing_and_is_listed(
+    shop, emulator, database
+):
+    ada = await sign_up(shop, "Ada")
+    async with opened(ada) as person:
+        known = []
+        for _ in range(2):
+            await orders(person, "razorpay")
+            [row] = await run_sql(database, "SELECT id, gateway_id FROM orders ORDER BY id DESC LIMIT 1")
+            known.append(row)
+        (first, page), (second, paid) = known
+        emulator.pay(paid)
+        own = urlsplit(emulator.return_address(paid)).query
+        claims = own.replace(paid, page).replace(str(second), str(first))
+        for query in (own, claims, claims.replace("razorpay_signature", "razorpay_nothing")):
+            answer = await person.visit(f"/orders/{first}/return?{query}", follow=False)
+            assert (answer.status, answer.headers["Location"]) == (303, f"/orders/{first}?returned=1")
+        assert "has not confirmed the payment" in (await person.visit(f"/orders/{first}?returned=1")).text
+        [listed] = await run_sql(database, "SELECT count(*) AS n FROM payment_events WHERE outcome = 'bad-return'")
+        assert listed["n"] == 1
+        await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", second)
+        opens = await person.visit(f"/orders/{second}/return?{own}", follow=False)
+        assert opens.headers["Location"].startswith("/sessions/")
+        [listed] = await run_sql(database, "SELECT count(*) AS n FROM payment_events WHERE order_id = $1", second)
+        assert listed["n"] == 0
 
 
 async def reports(shop, name, headers, body):

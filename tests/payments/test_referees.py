@@ -75,7 +75,6 @@ async def test_razorpays_library_pays_and_refunds_at_the_emulator(emulator):
     assert client.utility.verify_webhook_signature(
         body.decode(), headers["x-razorpay-signature"], payments.RAZORPAY_SECRET
     )
-    gateway = open_gateways(configured(emulator))["razorpay"]
     query = dict(pair.split("=") for pair in emulator.return_address(made["id"]).partition("?")[2].split("&"))
     names = {
         "payment_link_id": "razorpay_payment_link_id",
@@ -84,6 +83,3 @@ async def test_razorpays_library_pays_and_refunds_at_the_emulator(emulator):
     names |= {"payment_link_status": "razorpay_payment_link_status", "razorpay_payment_id": "razorpay_payment_id"}
     names |= {"razorpay_signature": "razorpay_signature"}
     assert client.utility.verify_payment_link_signature({name: query[field] for name, field in names.items()})
-    assert gateway.is_return_signed(query)
-    assert not gateway.is_return_signed({**query, "razorpay_payment_id": "pay_another"})
-    assert not gateway.is_return_signed({**query, "razorpay_signature": ""})
