@@ -1,5 +1,7 @@
-"""The cost of a sender at another process: the same subscribers receive events of their own process, and of another one
-through Redis, alternately in one run."""
+"""What processes cost: the same number of tabs at one web process, and shared by two and by four over Redis.
+
+The groups have their turns in one run; the sender is always at the first process of its group.
+"""
 
 import contextlib
 import os
@@ -17,23 +19,31 @@ from benchmarks.load import Server, running
 from benchmarks.report import Measurement
 from tests.support import ports
 
-LISTENERS = 500
+# Shared evenly by the processes of a group.
+LISTENERS = 480
+PROCESSES = (1, 2, 4)
 ROUNDS = 5
 MESSAGES = 40
 
 
 def run() -> list[Measurement]:
-    """Added latency and CPU for each delivery, in about half a minute."""
-    found: dict[str, list[tuple[float, float]]] = {"one": [], "two": []}
-    with running("ours") as alone, _with_redis(), running("ours") as first, running("ours") as second:
-        one, speaker, listener = alone["ours"], first["ours"], second["ours"]
-        for server in (one, listener):
-            server.fill(1, LISTENERS)
-            server.settle()
-        _until_joined(speaker, listener)
+    """CPU of a message and its latency, by the number of processes, in about a minute."""
+    found: dict[int, list[tuple[float, float]]] = {count: [] for count in PROCESSES}
+    with contextlib.ExitStack() as stack:
+        groups = {1: [stack.enter_context(running("ours"))["ours"]]}
+        stack.enter_context(_with_redis())
+        for count in PROCESSES[1:]:
+            # Each group has sessions of its own: `room` is that of the group.
+            groups[count] = [stack.enter_context(running("ours"))["ours"] for _ in range(count)]
+        for count, servers in groups.items():
+            for server in servers:
+                server.fill_room(count, LISTENERS // count)
+            for server in servers:
+                server.settle()
+            _until_joined(count, servers)
         for _ in range(ROUNDS):
-            found["one"].append(_tell(one, one))
-            found["two"].append(_tell(speaker, listener))
+            for count, servers in groups.items():
+                found[count].append(_tell(count, servers))
     measurements = _judge(found)
     for measurement in measurements:
         print(f"  {measurement.row()}", flush=True)
@@ -66,46 +76,46 @@ def _until_answers(port: int) -> None:
         time.sleep(0.05)
 
 
-def _until_joined(speaker: Server, listener: Server) -> None:
-    """Until the listeners' process has subscribed."""
-    for _ in range(100):
-        speaker.trigger(0)
-        if listener.receive_some(0.2):
-            listener.settle()
-            return
-    raise AssertionError("the two processes never met")
+def _until_joined(room: int, servers: list[Server]) -> None:
+    """Until every process hears the first one."""
+    for server in servers[1:]:
+        for _ in range(100):
+            servers[0].trigger(room)
+            if server.receive_some(0.2):
+                break
+        else:
+            raise AssertionError("the processes never met")
+    for server in servers:
+        server.settle()
 
 
-def _tell(speaker: Server, listener: Server) -> tuple[float, float]:
-    """(CPU microseconds a delivery, of all servers; milliseconds until the first read it, in the quickest tenth)."""
-    servers = {speaker.name: speaker} if speaker is listener else {"speaker": speaker, "listener": listener}
-    before = sum(server.cpu_seconds() for server in servers.values())
-    firsts = []
+def _tell(room: int, servers: list[Server]) -> tuple[float, float]:
+    """(CPU microseconds of a message in all processes; milliseconds until all have it, in the quickest tenth)."""
+    before = sum(server.cpu_seconds() for server in servers)
+    lasts = []
     for _ in range(MESSAGES):
         late: list[int] = []
-        speaker.trigger(0)
-        listener.receive(LISTENERS, late)
-        firsts.append(min(late))
-    used = sum(server.cpu_seconds() for server in servers.values()) - before
-    return used / (MESSAGES * LISTENERS) * 1e6, statistics.quantiles(firsts, n=10)[0] / 1e6
+        servers[0].trigger(room)
+        for server in servers:
+            server.receive(LISTENERS // len(servers), late)
+        lasts.append(max(late))
+    used = sum(server.cpu_seconds() for server in servers) - before
+    return used / MESSAGES * 1e6, statistics.quantiles(lasts, n=10)[0] / 1e6
 
 
-def _judge(found: dict[str, list[tuple[float, float]]]) -> list[Measurement]:
-    costs = {name: statistics.median(cpu for cpu, _ in values) for name, values in found.items()}
-    delays = {name: statistics.median(delay for _, delay in values) for name, values in found.items()}
-    return [
+def _judge(found: dict[int, list[tuple[float, float]]]) -> list[Measurement]:
+    costs = {count: statistics.median(cpu for cpu, _ in values) for count, values in found.items()}
+    delays = {count: statistics.median(delay for _, delay in values) for count, values in found.items()}
+    rows = [
         Measurement(
-            f"to {LISTENERS} through Redis: CPU a delivery",
-            f"{costs['two']:.1f} µs, both processes",
+            f"a message to {LISTENERS} tabs, {count} process{'es through Redis' if count > 1 else ''}",
+            f"{costs[count] / 1000:.2f} ms of CPU in all",
             "–",
             None,
-            f"one process {costs['one']:.1f} µs ({costs['two'] / costs['one']:.2f} × it)",
-        ),
-        Measurement(
-            f"to {LISTENERS} through Redis: until the first has read it",
-            f"{delays['two']:.2f} ms",
-            "–",
-            None,
-            f"one process {delays['one']:.2f} ms: {delays['two'] - delays['one']:+.2f} ms",
-        ),
+            f"{costs[count] / costs[1]:.2f} × one process; the last has it after {delays[count]:.1f} ms",
+        )
+        for count in PROCESSES
     ]
+    fewest, most = PROCESSES[1], PROCESSES[-1]
+    added = (costs[most] - costs[fewest]) / (most - fewest)
+    return [*rows, Measurement("  each process more", f"{added / 1000:.2f} ms of CPU a message", "–", None)]

@@ -82,9 +82,15 @@ class Server:
 
     def fill(self, rooms: int, people: int) -> None:
         """Puts so many people into each of so many rooms, some at a time."""
-        for start in range(0, rooms * people, AT_ONCE):
-            numbers = range(start, min(start + AT_ONCE, rooms * people))
-            for sock in [self._ask(number % rooms, number) for number in numbers]:
+        self._enter([(number % rooms, number) for number in range(rooms * people)])
+
+    def fill_room(self, room: int, people: int) -> None:
+        """Puts so many people into one room."""
+        self._enter([(room, number) for number in range(people)])
+
+    def _enter(self, places: list[tuple[int, int]]) -> None:
+        for start in range(0, len(places), AT_ONCE):
+            for sock in [self._ask(room, person) for room, person in places[start : start + AT_ONCE]]:
                 self._read_opening(sock)
                 sock.setblocking(False)
                 self.sockets.append(sock)
