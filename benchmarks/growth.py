@@ -40,10 +40,10 @@ SELECT uuidv7((n - $3::int) * interval '1 second'), $1, $2, 'user', 'Ada', 'text
 """
 _GENERATIONS = """
 INSERT INTO generations (id, message_id, session_id, user_id, kind, number, status, prompt, seed, width, height,
-                         provider, model, finished_at)
+                         provider, model, started_at, finished_at)
 SELECT uuidv7((n - $3::int) * interval '1 second'), (SELECT id FROM messages WHERE session_id = $1 AND seq = 1),
        $1, $2, 'image', n, 'done', CASE n % 4 WHEN 0 THEN 'a harbour at night ' ELSE 'a red boat ' END || n, n,
-       512, 512, 'sketch', 'Sketch', now()
+       512, 512, 'sketch', 'Sketch', now() - interval '1 second', now()
   FROM generate_series(1, $3::int) n
 """
 _ASSETS = """

@@ -339,7 +339,7 @@ RETURNING id;
 -- which three were made lately, and the length of the queue.
 WITH recent AS (
   SELECT kind, model, width * height AS pixels, extract(epoch FROM finished_at - started_at) AS seconds
-    FROM generations WHERE status = 'done' ORDER BY finished_at DESC LIMIT 200
+    FROM generations WHERE status = 'done' AND started_at IS NOT NULL ORDER BY finished_at DESC LIMIT 200
 ), usual AS (
   SELECT kind, model, pixels, round(percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::numeric, 1)::float8 AS seconds
     FROM recent GROUP BY kind, model, pixels HAVING count(*) >= 3 ORDER BY count(*) DESC, kind, model, pixels LIMIT 20

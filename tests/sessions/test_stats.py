@@ -30,3 +30,12 @@ async def test_the_usual_time_is_that_of_alike_pictures_and_of_none_of_which_two
     usual = {(each.kind, each.model, each.pixels): each.seconds for each in told.usual}
     ours = {key: seconds for key, seconds in usual.items() if key[1] in {"m", "another model"}}
     assert ours == {("image", "m", 128**2): 3, ("image", "m", 1024**2): 15.5, ("video", "m", 1024**2): 31}
+
+
+async def test_pictures_of_which_no_start_is_known_count_for_nothing(database):
+    ada = await make_user(database, "Ada")
+    session = await make_session(database, ada)
+    for seconds in (None, None, None, 4, 5, 6):
+        await run_sql(database, MADE, session, ada, "image", 256, 256, "imported", seconds)
+    told = (await database.run_as(ada, sessions.stats, [session]))[session]
+    assert [each.seconds for each in told.usual if each.model == "imported"] == [5]
