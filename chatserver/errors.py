@@ -115,6 +115,13 @@ class NotAllowed(ChatserverError):
     status = 403
 
 
+class AddressNotVerified(NotAllowed):
+    """Free sessions are for people with a verified e-mail address. Open the link that was sent to yours, or ask for another
+    one in the settings."""
+
+    code = "address-not-verified"
+
+
 class PlanTooSmall(NotAllowed):
     """This session's plan does not reach that far."""
 

@@ -8,7 +8,8 @@ from chatserver.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Counts; each is the setting of the same name. 0 is no limit. No user may be named like the site (`site_name`)."""
+    """Counts and conditions; each is the setting of the same name. A count of 0 is no limit. No user may be named like the
+    site (`site_name`)."""
 
     commands_per_10_seconds: int = 0
     replies_per_hour: int = 0
@@ -21,6 +22,7 @@ class Limits:
     free_sessions_per_day: int = 0
     free_sessions_per_address_per_day: int = 0
     free_sessions_in_all_per_day: int = 0
+    free_sessions_need_verified_address: bool = False
     waiting_pictures_per_user: int = 0
     sign_ups_per_address: int = 20
     invited_sign_ups_per_address: int = 200

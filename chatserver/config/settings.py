@@ -130,6 +130,11 @@ class Config:
         minimum=0,
         maximum=10_000,
     )
+    free_sessions_need_verified_address: bool = _setting(
+        False,
+        "Whether free sessions and trials are only for people with a verified e-mail address; needs SMTP_URL. Accounts from "
+        "before addresses were verified keep theirs.",
+    )
     waiting_pictures_per_user: int = _setting(
         60, "Pictures and clips of one person that may wait at once, over all sessions. 0 for no limit.", minimum=0
     )
@@ -299,7 +304,8 @@ class Config:
     )
     smtp_url: str = _setting(
         "",
-        "smtp://user:password@host:587 or smtps://…: the mail server for links for new passwords; empty sends no e-mail.",
+        "smtp://user:password@host:587 or smtps://…: the mail server for links for new passwords and to verify addresses; "
+        "empty sends none.",
         secret=True,
     )
     mail_from: str = _setting("", "The sender of e-mail, such as pictures@example.org; needed with SMTP_URL.")
@@ -453,6 +459,8 @@ def _check(config: Config) -> None:
         raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
     if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):
         raise ConfigurationError("ALARM_EMAIL must be an address such as ops@example.org, and needs SMTP_URL.")
+    if config.free_sessions_need_verified_address and not config.smtp_url:
+        raise ConfigurationError("FREE_SESSIONS_NEED_VERIFIED_ADDRESS needs SMTP_URL, which sends the links.")
     if "stripe" in config.checkout:
         _check_gateway(config, "STRIPE_SECRET_KEY", config.stripe_secret_key, ("sk_", "rk_"))
         _check_secrets("STRIPE_WEBHOOK_SECRETS", config.stripe_webhook_secrets)

@@ -18,5 +18,6 @@ async def check(config: Config) -> list[Finding]:
         await smtp.check(config)
     except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
         mend = "Look at the address, user and password of SMTP_URL."
-        return [failure(NAME, f"{server.host}:{server.port} refuses us: {type(error).__name__}.", mend)]
+        words = f"{server.host}:{server.port} {smtp.reason(error)} ({type(error).__name__})."
+        return [failure(NAME, words, mend)]
     return [ok(NAME, f"{server.host}:{server.port} lets us in.")]

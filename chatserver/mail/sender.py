@@ -1,6 +1,7 @@
 """Sends what waits in the mail queue, on every worker: at least once, and again after a pause that doubles."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import aiosmtplib
@@ -10,7 +11,7 @@ from chatserver.config import Config
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import Busy
 from chatserver.mail import smtp
-from chatserver.users import authentication, password_reset
+from chatserver.users import authentication, email_verification, password_reset
 
 POLL_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 15.0
@@ -59,7 +60,8 @@ class MailSender:
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             final = smtp.is_final(error) or isinstance(error, ValueError)
             code = getattr(error, "code", None)
-            log.warning("mail.failed", error=type(error).__name__, code=code, final=final, attempts=claimed["attempts"])
+            kind, reason = type(error).__name__, smtp.reason(error)
+            log.warning("mail.failed", error=kind, reason=reason, code=code, final=final, attempts=claimed["attempts"])
             return final
         log.info("mail.sent", kind=claimed["kind"])
         return True
@@ -68,17 +70,29 @@ class MailSender:
         """The address, subject and text of an e-mail; None where nobody is to have it any more."""
         if claimed["kind"] == "alarm":
             return claimed["address"], *alarm_words(self._config, claimed["words"])
-        link = await self._database.run_system(_begin_reset, claimed["address"])
-        return None if link is None else (link[0], *self._words(link[1]))
+        begin, words = _LINKS[claimed["kind"]]
+        link = await self._database.run_system(_begin, begin, claimed["address"])
+        return None if link is None else (link[0], *words(self._config, link[1]))
 
-    def _words(self, token: str) -> tuple[str, str]:
-        site, minutes = self._config.site_name, password_reset.RESET_MINUTES
-        text = (
-            f"Somebody, probably you, has asked {site} for a new password for this address.\n\n"
-            f"Choose it here, within {minutes} minutes:\n{self._config.origin}/reset/{token}\n\n"
-            "If it was not you, do nothing: your password stays as it is.\n"
-        )
-        return f"A new password for {site}", text
+
+def _reset_words(config: Config, token: str) -> tuple[str, str]:
+    site, minutes = config.site_name, password_reset.RESET_MINUTES
+    text = (
+        f"Somebody, probably you, has asked {site} for a new password for this address.\n\n"
+        f"Choose it here, within {minutes} minutes:\n{config.origin}/reset/{token}\n\n"
+        "If it was not you, do nothing: your password stays as it is.\n"
+    )
+    return f"A new password for {site}", text
+
+
+def _verification_words(config: Config, token: str) -> tuple[str, str]:
+    site, days = config.site_name, email_verification.LINK_DAYS
+    text = (
+        f"Somebody, probably you, has an account with this address at {site}.\n\n"
+        f"Say that it is yours, within {days} days:\n{config.origin}/verify-email/{token}\n\n"
+        "If it is not yours, do nothing.\n"
+    )
+    return f"Your address at {site}", text
 
 
 def alarm_words(config: Config, words: str) -> tuple[str, str]:
@@ -95,9 +109,19 @@ async def _remove(tx: Transaction, mail_id: str) -> None:
     await tx.execute("mail.remove", id=mail_id)
 
 
-async def _begin_reset(tx: Transaction, address: str) -> tuple[str, str] | None:
-    """The address of the account as it is stored, and the secret of a link; None where no active account has it."""
+_BeginLink = Callable[[Transaction, str], Awaitable[str | None]]
+_Words = Callable[[Config, str], tuple[str, str]]
+# How the link of an e-mail is made, and what is written around it.
+_LINKS: dict[str, tuple[_BeginLink, _Words]] = {
+    "reset": (password_reset.begin_reset, _reset_words),
+    "verification": (email_verification.begin, _verification_words),
+}
+
+
+async def _begin(tx: Transaction, begin: _BeginLink, address: str) -> tuple[str, str] | None:
+    """The address of the account as it is stored, and the secret of a link; None where no active account is to have one."""
     row = await authentication.find_by_email(tx, address)
     if row is None or row["status"] != "active":
         return None
-    return row["email"], await password_reset.begin_reset(tx, row["id"])
+    token = await begin(tx, row["id"])
+    return None if token is None else (row["email"], token)

@@ -4,12 +4,15 @@ import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
 from chatserver.config import Config
 from chatserver.validation import visible
+
+E = TypeVar("E", bound=Exception)
 
 # For all of one e-mail: connecting, TLS, sign-in, sending. Shorter than the pause after which another worker tries again.
 SECONDS = 12.0
@@ -78,6 +81,30 @@ def _client(server: SmtpServer) -> aiosmtplib.SMTP:
         timeout=SECONDS,
         tls_context=ssl.create_default_context(),
     )
+
+
+def reason(error: Exception) -> str:
+    """Why a server was of no use, in words that follow its name: "refuses the user or the password of SMTP_URL"."""
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return "refuses the user or the password of SMTP_URL"
+    if refused := _in_chain(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not accepted: {refused.verify_message}"
+    if _in_chain(error, ssl.SSLError):
+        return "does not speak TLS there: smtps:// is for TLS from the start, smtp:// for STARTTLS"
+    if "STARTTLS" in str(error):
+        return "offers no STARTTLS, without which no password is sent to it"
+    if isinstance(error, TimeoutError):
+        return "does not answer in time"
+    if isinstance(error, OSError | aiosmtplib.SMTPConnectError | aiosmtplib.SMTPServerDisconnected):
+        return "cannot be reached"
+    return "refuses us"
+
+
+def _in_chain(error: BaseException | None, kind: type[E]) -> E | None:
+    """The error itself, or the one that it came from, of a kind."""
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def is_final(error: Exception) -> bool:

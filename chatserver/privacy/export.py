@@ -16,7 +16,7 @@ from chatserver.generations import export as generations
 from chatserver.payments import service as payments
 from chatserver.reports import service as reports
 from chatserver.sharing import service as sharing
-from chatserver.users import rate_limits
+from chatserver.users import email_verification, rate_limits
 
 # Rows in one unit of work, which takes milliseconds.
 _PAGE = 500
@@ -44,7 +44,9 @@ async def export_account(database: Database, user_id: str) -> AsyncIterator[byte
 
     RateLimited, before the first piece, after too many exports.
     """
-    head = msgspec.json.encode(await database.run_as(user_id, _head, user_id))
+    own = await database.run_as(user_id, _head, user_id)
+    address = await database.run_system(email_verification.status, user_id)
+    head = msgspec.json.encode({**own, "email_is_verified": address.is_verified})
     return _pieces(database, user_id, head)
 
 

@@ -10,9 +10,10 @@ HIDDEN = "…"
 # A longer text is truncated first, which bounds the log and the time that the patterns take.
 LONGEST = 2000
 
-# What follows these in a path is a secret: of an invite link, of a password reset, of a code to redeem, of a share link.
-_KEYS_IN_PATHS = re.compile(r"(/(?:invites?|reset|redeem|s)/+).*", re.IGNORECASE | re.DOTALL)
-_KEYS_IN_TEXTS = re.compile(r"(/(?:invites?|reset|redeem|s)/+)[^\s\"'<>?#]+", re.IGNORECASE)
+# What follows these in a path is a secret: of an invite link, of a password reset, of the proof of an address, of a code to
+# redeem, of a share link.
+_KEYS_IN_PATHS = re.compile(r"(/(?:invites?|reset|verify-email|redeem|s)/+).*", re.IGNORECASE | re.DOTALL)
+_KEYS_IN_TEXTS = re.compile(r"(/(?:invites?|reset|verify-email|redeem|s)/+)[^\s\"'<>?#]+", re.IGNORECASE)
 # The name of a file is made of its prompt.
 _FILE_NAMES = re.compile(r"(/files/+[^/\s]*/+)[^\s\"'<>?#]*?((?:\.[A-Za-z0-9]{1,5})?(?=[\s\"'<>?#]|$))")
 _QUERIES = re.compile(r"\?[^\s\"'<>]+")

@@ -11,7 +11,7 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import FreeSessionsUsedUp
 from chatserver.identity import addresses
 from chatserver.sessions.models import FreeQuota
-from chatserver.users import rate_limits
+from chatserver.users import email_verification, rate_limits
 from chatserver.users.models import Visitor
 from chatserver.web import filters
 
@@ -31,10 +31,13 @@ def network_of(visitor: Visitor, secret_key: str) -> str:
 
 
 async def count(tx: Transaction, user_id: str, network: str) -> None:
-    """Counts one for the person, the network (none: an empty text) and everybody. FreeSessionsUsedUp where one has had all.
+    """Counts one for the person, the network (none: an empty text) and everybody.
 
-    The locks are held until COMMIT, so that the person's open sessions can be counted exactly after it.
+    FreeSessionsUsedUp where one has had all, AddressNotVerified where it takes a verified address. The locks are held until
+    COMMIT, so that the person's open sessions can be counted exactly after it.
     """
+    if tx.limits.free_sessions_need_verified_address:
+        await email_verification.require(tx, user_id)
     await rate_limits.consume(tx, rate_limits.FREE_SESSIONS, user_id)
     await _count_network(tx, network)
     await _require_of_everybody(tx)

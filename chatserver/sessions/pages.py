@@ -9,12 +9,13 @@ from starlette.routing import Route
 
 from chatserver import ids, plans, sessions
 from chatserver.codes import trials
-from chatserver.errors import RateLimited
+from chatserver.database import Transaction
+from chatserver.errors import AddressNotVerified, ChatserverError, RateLimited
 from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.sessions import service
 from chatserver.state import State
-from chatserver.users import request_identity
+from chatserver.users import email_verification, request_identity
 from chatserver.web import errors, forms, templating
 
 
@@ -57,7 +58,7 @@ async def show_plans(request: Request) -> Response:
 
 
 async def _plans_page(
-    request: Request, extended: sessions.Session | None, error: RateLimited | None = None
+    request: Request, extended: sessions.Session | None, error: ChatserverError | None = None
 ) -> Response:
     """The plans and the viewer's quota of sessions; `error` says why a purchase was refused."""
     state, viewer = _state(request), current_viewer(request)
@@ -71,6 +72,7 @@ async def _plans_page(
         "extended": extended,
         "quota": await run(sessions.session_quota, viewer.id) if viewer else None,
         "free": await run(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],
+        "must_verify": viewer is not None and await run(_must_verify, viewer.id),
         "trial": await run(trials.offered, viewer.id if viewer else None, state.config.trial_plan, state.secret_key),
         "form": forms.Form(),
         "error": error,
@@ -79,6 +81,13 @@ async def _plans_page(
     if error is not None and error.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(error.retry_after))
     return response
+
+
+async def _must_verify(tx: Transaction, user_id: str) -> bool:
+    """Whether somebody has yet to verify their address before they may have a free session."""
+    if not tx.limits.free_sessions_need_verified_address:
+        return False
+    return not (await email_verification.status(tx, user_id)).may_have_free_sessions
 
 
 async def _extended(request: Request, session_id: str | None) -> sessions.Session | None:
@@ -96,7 +105,7 @@ async def buy(request: Request) -> Response:
     plan_id, session_id = form.text("plan_id"), form.text("session_id")
     try:
         session = await _sell(request, plan_id, session_id, form.text("title"))
-    except RateLimited as error:
+    except (RateLimited, AddressNotVerified) as error:
         if not errors.wants_html(request):
             raise
         return await _plans_page(request, await _extended(request, session_id), error)

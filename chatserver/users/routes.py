@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from chatserver import users
+from chatserver import mail, users
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.users import authentication, request_identity
 from chatserver.users.models import ApiToken, SignIn, User
@@ -62,7 +62,8 @@ async def create_user(request: ApiRequest, body: CreateUser) -> NewUser:
         email=body.email, name=body.name, password=body.password, invite=body.invite
     )
     visitor = request_identity.visitor(request.http)
-    policy, issuer = request.state.config.sign_up, authentication.token_issuer("Made with the account")
+    policy = request.state.config.sign_up
+    issuer = mail.with_verification(request.state.config, authentication.token_issuer("Made with the account"))
     signed_in = await users.sign_up(request.state.database, registration, visitor, policy=policy, issuer=issuer)
     return NewUser(user=signed_in.user, token=signed_in.secret.token)
 

@@ -52,7 +52,7 @@ UPDATE users SET settings = :settings WHERE id = :id RETURNING id;
 
 -- name: keep
 -- Gives an account without a password its address and password.
-UPDATE users SET email = :email, email_key = :email_key, password_hash = :password_hash
+UPDATE users SET email = :email, email_key = :email_key, password_hash = :password_hash, email_is_exempt = false
  WHERE id = :id AND status = 'active' AND password_hash IS NULL
 RETURNING id, email, name, role, created_at;
 
@@ -178,6 +178,32 @@ UPDATE password_resets r SET used_at = now() FROM users u
    AND u.id = r.user_id AND u.status = 'active'
 RETURNING u.id, u.email, u.name, u.role, u.created_at;
 
+-- name: address_status
+-- What is known of the address of an account.
+SELECT email, email_verified_at, email_is_exempt FROM users WHERE id = :id AND status <> 'deleted';
+
+-- name: add_email_verification
+-- A link for the address that an active account has now, unless that is verified; an earlier one becomes invalid.
+INSERT INTO email_verifications (user_id, token_hash, email, expires_at)
+SELECT id, :token_hash, email, now() + make_interval(days => :days) FROM users
+ WHERE id = :user_id AND status = 'active' AND email_verified_at IS NULL
+    ON CONFLICT (user_id) DO UPDATE
+   SET token_hash = excluded.token_hash, email = excluded.email, expires_at = excluded.expires_at
+RETURNING user_id;
+
+-- name: find_email_verification
+-- The address of a link, while it is valid.
+SELECT u.email FROM email_verifications v JOIN users u ON u.id = v.user_id AND u.email = v.email AND u.status = 'active'
+ WHERE v.token_hash = :token_hash AND v.expires_at > now();
+
+-- name: confirm_email
+-- Consumes a link, once, and verifies its address.
+WITH used AS (DELETE FROM email_verifications WHERE token_hash = :token_hash AND expires_at > now()
+              RETURNING user_id, email)
+UPDATE users u SET email_verified_at = now() FROM used
+ WHERE u.id = used.user_id AND u.email = used.email AND u.status = 'active'
+RETURNING u.id;
+
 -- name: replace_password
 -- Sets a password without checking the old one.
 UPDATE users SET password_hash = :password_hash WHERE id = :id AND status = 'active';
@@ -242,7 +268,7 @@ UPDATE users SET status = :status WHERE id = :id AND status <> 'deleted' RETURNI
 -- name: close
 -- Removes all personal data of an account; its address can be used again.
 UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', email_key = NULL, password_hash = NULL,
-       settings = '{}', role = 'member'
+       settings = '{}', role = 'member', email_verified_at = NULL
  WHERE id = :id AND status <> 'deleted' RETURNING id;
 
 -- name: remove
@@ -258,6 +284,10 @@ DELETE FROM throttles WHERE expires_at < now() - interval '1 day';
 -- name: sweep_sign_ins
 -- Deletes sign-ins that ended or expired a month ago.
 DELETE FROM sign_ins WHERE least(ended_at, expires_at) < now() - interval '30 days';
+
+-- name: sweep_email_verifications
+-- Deletes links that are no longer valid.
+DELETE FROM email_verifications WHERE expires_at < now();
 
 -- name: sweep_resets
 -- Deletes resets that are no longer valid.

@@ -89,6 +89,8 @@ UNCOUNTED = {
     "POST /trial": "is done once for a person, as a free session (codes/test_trials.py)",
     "POST /settings/keep": "is done once for an account",
     "POST /reset/{token}": ENDS,
+    "POST /settings/verification": "is slowed by address and by person (mail/service.py)",
+    "POST /verify-email/{token}": ENDS,
     "POST /forgot": "is slowed by address and by person (mail/service.py)",
     "POST /orders": "is counted by the hour, where a payment service is set up (payments/test_orders.py)",
     "POST /webhooks/{gateway}": "is signed by the payment service; what is not is counted in one row an hour",

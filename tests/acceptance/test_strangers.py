@@ -151,6 +151,9 @@ ROUTES: dict[str, Case] = {
     # Without SMTP_URL there is no such page: tests/mail has those that there are with it.
     "GET /forgot": Case(404, 404),
     "POST /forgot": Case(404, 404, body={"email": "ada@example.org"}),
+    "POST /settings/verification": Case(404, 404, body={}),
+    "GET /verify-email/{token}": Case(404, 404),
+    "POST /verify-email/{token}": Case(404, 404, body={}),
     "GET /reset/{token}": Case(404, 404),
     "POST /reset/{token}": Case(404, 404, body={"password": "a good long one"}),
     "GET /settings": Case(200, 303),

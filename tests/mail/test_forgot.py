@@ -1,5 +1,6 @@
-"""A new password by e-mail, over the whole product."""
+"""A new password by e-mail, and the proof of an address, over the whole product."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.story import sign_up
 
 @pytest.fixture(scope="module")
 async def product(database_url, server, tmp_path_factory):
-    mailing = {"SMTP_URL": url(server), "MAIL_FROM": FROM}
+    mailing = {"SMTP_URL": url(server), "MAIL_FROM": FROM, "FREE_SESSIONS_NEED_VERIFIED_ADDRESS": "true"}
     async with running(tmp_path_factory.mktemp("product"), DATABASE_URL=database_url, **mailing) as process:
         yield process
 
@@ -29,7 +30,7 @@ async def test_a_person_asks_for_a_link_and_sets_a_new_password_with_it(product,
         assert all("is on its way" in answer for answer in answers)
         while await run_sql(database, "SELECT FROM mail_queue"):
             pass
-        [sent] = mailbox.mails
+        [_, sent] = sorted(mailbox.mails, key=lambda mail: "/reset/" in mail.get_content())
         assert (sent["To"], sent["From"]) == (ada.user["email"], FROM)
         [link] = [word for word in sent.get_content().split() if "/reset/" in word]
         page = await browser.visit(urlsplit(link).path)
@@ -43,3 +44,30 @@ async def test_a_person_asks_for_a_link_and_sets_a_new_password_with_it(product,
     log = product.output()
     assert "mail.sent" in log
     assert not [secret for secret in (PASSWORD, "c%40nary", "nobody@example.org", link) if secret in log]
+
+
+async def test_an_address_is_verified_by_the_link_of_the_sign_up_and_free_sessions_begin(product, mailbox, database):
+    async with opened(product) as browser:
+        email = "grace@example.org"
+        fields = {"email": email, "name": "Grace", "password": "a good long one"}
+        assert (await browser.fills("/sign-up", "/sign-up", **fields)).status == 303
+        assert "with a verified e-mail address" in (await browser.visit("/plans")).text
+        form = (await browser.visit("/settings")).forms["/settings/verification"]
+        refused = await browser.fills("/plans", "/sessions", plan_id="pro")
+        assert (refused.status, "another" in refused.text) == (403, True)
+        answers = [(await browser.post("/settings/verification", form, follow=True)).text for _ in range(4)]
+        assert ["on its way" in answer for answer in answers] == [True, True, False, False]
+        while await run_sql(database, "SELECT FROM mail_queue"):
+            pass
+        assert [sent["To"] for sent in mailbox.mails] == [email] * 3
+        *old, new = [re.search("/verify-email/[^ \\n]+", sent.get_content())[0] for sent in mailbox.mails]
+        for path in (*old, "/verify-email/%00", "/verify-email/" + "x" * 5000):
+            assert (await browser.visit(path)).status == 404
+        assert email in (await browser.visit(new)).text
+        form = (await browser.visit(new)).forms[""]
+        done = await browser.post(new, form, follow=True)
+        assert "is verified" in done.text
+        assert (await browser.post(new, form)).status == 404
+        assert "This address is verified" in (await browser.visit("/settings")).text
+        assert (await browser.fills("/plans", "/sessions", plan_id="pro")).status == 303
+    assert new not in product.output()

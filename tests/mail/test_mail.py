@@ -1,15 +1,18 @@
 """E-mail against a real SMTP server: what it refuses, how often one may ask, and what is never told or logged."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 
 from chatserver import config as configuration
-from chatserver import mail
+from chatserver import mail, sessions
 from chatserver.config import Config
 from chatserver.doctor import mail as doctor
-from chatserver.errors import ConfigurationError, Invalid, RateLimited
+from chatserver.errors import AddressNotVerified, ConfigurationError, Invalid, NotFound, RateLimited
 from chatserver.mail import smtp
 from chatserver.mail.sender import MailSender
+from chatserver.users import email_addresses, email_verification
 from chatserver.users.models import Visitor
 from tests.mail.servers import FROM, PASSWORD, settings, url
 from tests.support import ports
@@ -23,7 +26,7 @@ async def asks(database):
     await run_sql(database, "DELETE FROM throttles")
 
     async def asks(email, address="203.0.113.7"):
-        await database.run_system(mail.ask_for_reset, email, Visitor(address=address))
+        await mail.ask_for_reset(database, email, Visitor(address=address))
 
     return asks
 
@@ -133,3 +136,75 @@ async def test_the_doctor_says_whether_the_server_lets_us_in(server):
     )
     [away] = await doctor.check(Config(smtp_url=f"smtp://127.0.0.1:{ports.reserve()}", mail_from=FROM))
     assert away.status == "failure"
+
+
+async def test_what_a_person_s_limit_refuses_counts_for_the_network_too(asks):
+    for _ in range(3):
+        await asks("nobody@example.org")
+    for _ in range(7):
+        with pytest.raises(RateLimited):
+            await asks("nobody@example.org")
+    with pytest.raises(RateLimited):
+        await asks("somebody.else@example.org")
+
+
+@pytest.fixture
+async def link_of(database):
+    """The secret of a new link for the address of an account; None where it needs none."""
+
+    async def link_of(user):
+        return await database.run_system(email_verification.begin, user)
+
+    return link_of
+
+
+async def test_a_link_verifies_the_address_that_it_was_sent_to_once_and_for_days(database, link_of):
+    ada = await make_user(database, "Ada")
+    first, second = await link_of(ada), await link_of(ada)
+    for token in (first, "", "x" * 100_000, "nul\0", "\ud800"):
+        with pytest.raises(NotFound, match="used already, or is too old"):
+            await database.run_system(email_verification.confirm, token)
+    await run_sql(database, "UPDATE users SET email = 'new-' || email WHERE id = $1", ada)
+    with pytest.raises(NotFound):
+        await database.run_system(email_verification.confirm, second)
+    third = await link_of(ada)
+    await run_sql(database, "UPDATE email_verifications SET expires_at = now() WHERE user_id = $1", ada)
+    with pytest.raises(NotFound):
+        await database.run_system(email_verification.find, third)
+    fourth = await link_of(ada)
+    confirming = (database.run_system(email_verification.confirm, fourth) for _ in range(5))
+    done = await asyncio.gather(*confirming, return_exceptions=True)
+    assert sorted(type(each).__name__ for each in done) == ["NoneType", *["NotFound"] * 4]
+    assert (await database.run_system(email_verification.status, ada)).is_verified
+    assert await link_of(ada) is None
+
+
+async def test_a_banned_account_and_one_that_is_closed_have_no_link(database, link_of):
+    eve = await make_user(database, "Eve")
+    token = await link_of(eve)
+    await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", eve)
+    assert await link_of(eve) is None
+    with pytest.raises(NotFound):
+        await database.run_system(email_verification.confirm, token)
+
+
+async def test_free_sessions_can_need_a_verified_address_but_not_of_accounts_from_before(database, limited, link_of):
+    held = await limited(free_sessions_need_verified_address=True)
+    ada, old, guest = await make_user(database), await make_user(database), await make_user(database)
+    await run_sql(database, "UPDATE users SET email_is_exempt = true WHERE id = $1", old)
+    await run_sql(database, "UPDATE users SET email = $2 WHERE id = $1", guest, email_addresses.of_nobody())
+
+    async def buys(where, user):
+        return await where.run_system(sessions.buy, user, "pro", None, checkout="instant")
+
+    assert (await buys(database, ada)).status == (await buys(held, old)).status == "active"
+    for user in (ada, guest):
+        with pytest.raises(AddressNotVerified):
+            await buys(held, user)
+    await database.run_system(email_verification.confirm, await link_of(ada))
+    assert (await buys(held, ada)).status == "active"
+
+
+def test_what_needs_verified_addresses_needs_a_mail_server():
+    with pytest.raises(ConfigurationError, match="SMTP_URL"):
+        configuration.load({"FREE_SESSIONS_NEED_VERIFIED_ADDRESS": "true"})

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from chatserver import ids, sessions, users
+from chatserver import ids, mail, sessions, users
 from chatserver.audit import service as audit
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError
@@ -15,7 +15,7 @@ from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
 from chatserver.state import State
-from chatserver.users import device_cookies, request_identity
+from chatserver.users import device_cookies, email_verification, request_identity
 from chatserver.users.models import Preferences, Secret
 from chatserver.web import form_pages, forms, templating
 from chatserver.web.forms import Form
@@ -51,9 +51,11 @@ class SettingsRequest:
     ) -> Response:
         """The page, with the input and errors of a refused form, or with a token just created."""
         settings = await self.state.database.run_as(self.viewer.id, users.settings, self.viewer.id)
+        address = await self.state.database.run_system(email_verification.status, self.viewer.id)
         blank = {"name": Form(), "keep": Form(), "password": Form(), "token": Form(), "delete": Form()}
         context = {
             "settings": settings,
+            "address": address,
             "forms": blank | (refused or {}),
             "current_sign_in": self.sign_in_id,
             "made": made,
@@ -135,6 +137,8 @@ async def keep_account(request: Request) -> Response:
         await users.keep_account(own.state.database, own.viewer.id, form.text("email"), form.raw("password"))
     except ChatserverError as error:
         return await own.page(refused={"keep": form_pages.refuse(form, error)}, error=error)
+    if own.state.config.smtp_url:
+        await mail.ask_for_verification(own.state.database, own.viewer.id, request_identity.visitor(request))
     return own.done("The account is yours: you sign in with this address and password.", "password")
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from chatserver import sessions, users
+from chatserver import mail, sessions, users
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import current_viewer
 from chatserver.sessions.models import Invitation
@@ -87,7 +87,7 @@ async def sign_up(request: Request) -> Response:
     registration = authentication.Registration(
         email=form.text("email"), name=form.text("name"), password=form.raw("password"), invite=form.text("invite")
     )
-    issuer = authentication.sign_in_issuer(replacing=current_viewer(request))
+    issuer = mail.with_verification(state.config, authentication.sign_in_issuer(replacing=current_viewer(request)))
     visitor, policy = request_identity.visitor(request), state.config.sign_up
     try:
         signed_in = await users.sign_up(state.database, registration, visitor, policy=policy, issuer=issuer)

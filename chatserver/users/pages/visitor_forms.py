@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chatserver import users
+from chatserver import mail, users
 from chatserver.state import State
 from chatserver.users import authentication, device_cookies, display_names, request_identity
 from chatserver.users.models import SignedIn
@@ -29,6 +29,7 @@ async def sign_up_or_in(request: Request, form: Form, *, has_account: bool, invi
         email=email, name=form.text("name") or display_names.suggested(email), password=password, invite=invite
     )
     policy = state.config.sign_up
+    issuer = mail.with_verification(state.config, issuer)
     return await users.sign_up_or_in(state.database, registration, visitor, policy=policy, issuer=issuer)
 
 
