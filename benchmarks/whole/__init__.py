@@ -26,7 +26,7 @@ import uvloop
 from benchmarks.report import Measurement
 from benchmarks.whole.house import opened
 
-SCENARIOS = ("message", "http_generation")
+SCENARIOS = ("message", "connect", "storm", "http_generation")
 
 
 def run(names: Sequence[str] = SCENARIOS) -> list[Measurement]:
