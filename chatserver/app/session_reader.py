@@ -1,35 +1,94 @@
 """Reads sessions for the hub: its `SessionSource`, implemented by the features' queries."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
-from chatserver import messages, plans, sessions, users
+import msgspec
+
+from chatserver import credits, messages, sessions, users
 from chatserver.assets import favorites
+from chatserver.assets.events import FavoritesChanged
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
+from chatserver.errors import NotFound
 from chatserver.events import Event
 from chatserver.identity.viewer import Viewer
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import Message
 from chatserver.realtime.events import ClientLimits, More, Welcome, You
 from chatserver.realtime.limits import FRAME_BYTES, HEARTBEAT_SECONDS
-from chatserver.realtime.ports import Snapshot
+from chatserver.realtime.ports import SharedEvent, Snapshot
 from chatserver.realtime.protocol import Close
 from chatserver.runtime import clock
+from chatserver.runtime.batching import Batcher
 from chatserver.sessions.events import SessionChanged
 
 # Messages of a snapshot that are read in one query, in bytes; the next part is read when these have been sent.
 CHUNK_BYTES = 250_000
+# Sockets whose rights and whose sessions' state are read together, and sessions whose messages are.
+OPENINGS_TOGETHER, PARTS_TOGETHER = 32, 8
+# How long the messages after a seq are kept for other sockets that ask for the same while nothing changes: a storm's time.
+# The time until a picture is expected to be done, which they contain, is late by no more than this.
+KEPT_SECONDS = 2.0
+MOST_KEPT, MOST_KEPT_BYTES = 256, 32_000
+
+
+class Opener(NamedTuple):
+    """Who opens which session, and by which credential."""
+
+    user_id: str
+    credential_id: str
+    session_id: str
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The rights of one opener, and the state of the session, which is shared with the others of the same read."""
+
+    you: You
+    seq: int
+    session: msgspec.Raw
+    limits: ClientLimits
+    state: tuple[SharedEvent, ...]
+    marks: FavoritesChanged
+
+
+class Part(NamedTuple):
+    """Messages of a session in order of seq, shared by all who ask for the same; and what is sent after the last."""
+
+    messages: tuple[SharedEvent, ...]
+    last: Sequence[Event] = ()
 
 
 class SessionReader:
-    """Implements `realtime.ports.SessionSource`. Snapshots are read under the rights of their viewer."""
+    """Implements `realtime.ports.SessionSource`. Openings are read together where many come at once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._openings = Batcher(self._read_openings, most=OPENINGS_TOGETHER)
+        self._parts = Batcher(self._read_parts, most=PARTS_TOGETHER)
+        self._kept: dict[tuple[str, int | None], tuple[int, asyncio.Future[Part]]] = {}
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
-        """Everything a new socket needs, read in one transaction. Raises NotFound, for strangers too."""
-        return await self._database.run_as(viewer.id, _snapshot, viewer, session_id, after)
+        """Everything a new socket needs, read after it was asked for. Raises NotFound, for strangers too."""
+        opening = await self._openings.ask(Opener(viewer.id, viewer.credential_id, session_id))
+        if opening is None:
+            raise NotFound
+        welcome = Welcome(
+            session=opening.session,
+            you=opening.you,
+            seq=opening.seq,
+            now=clock.now(),
+            heartbeat_seconds=HEARTBEAT_SECONDS,
+            limits=opening.limits,
+        )
+        state: list[Event | SharedEvent] = [*opening.state, opening.marks]
+        if after is not None and after >= opening.seq:
+            return Snapshot(welcome, state, ())
+        part = await self._part(session_id, after, opening.seq)
+        return Snapshot(welcome, state, part.messages, part.last)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
         """The next durable events after a seq, in order and at most CHUNK_BYTES; empty where there are none."""
@@ -43,42 +102,157 @@ class SessionReader:
         """For each (viewer, session id): the code with which the socket has to be closed, None if it may stay."""
         return await self._database.run_system(_close_codes, viewers)
 
+    # What many share --------------------------------------------------------------------------------------------------
 
-async def _snapshot(tx: Transaction, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
-    membership = await sessions.membership(tx, session_id)
-    session = await sessions.find(tx, session_id)
-    plan = await plans.find(tx, session.plan_id)
-    stats = await sessions.stats(tx, [session_id])
-    welcome = Welcome(
-        session=session,
-        you=You(viewer.id, membership.user_name, membership.role),
-        seq=session.seq,
-        now=clock.now(),
-        heartbeat_seconds=HEARTBEAT_SECONDS,
-        limits=ClientLimits(
-            frame_bytes=FRAME_BYTES,
-            commands_per_10_seconds=tx.limits.commands_per_10_seconds,
-            commands_per_minute=6 * tx.limits.commands_per_10_seconds,
-            text_length=messages.TEXT_LENGTH,
-            max_size=plan.max_size,
-            max_count=plan.max_count,
-        ),
+    async def _read_openings(self, openers: Sequence[Opener]) -> Mapping[Opener, Opening]:
+        return await self._database.read(_openings, openers)
+
+    async def _read_parts(self, places: Sequence[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], Part]:
+        return await self._database.read(_parts, places)
+
+    async def _part(self, session_id: str, after: int | None, seq: int) -> Part:
+        """The messages after `after`, read when the session had reached `seq` or later.
+
+        What was read for one socket is good for another while the session is still at the same seq: every change of a message
+        takes the next. It is kept only for a moment, and only where it is small.
+        """
+        place = (session_id, after)
+        kept = self._kept.get(place)
+        if kept is None or kept[0] != seq:
+            kept = self._kept[place] = (seq, asyncio.ensure_future(self._read_part(place)))
+            kept[1].add_done_callback(lambda reading: self._keep(place, reading))
+        return await asyncio.shield(kept[1])
+
+    async def _read_part(self, place: tuple[str, int | None]) -> Part:
+        part = await self._parts.ask(place)
+        assert part is not None
+        return part
+
+    def _keep(self, place: tuple[str, int | None], reading: "asyncio.Future[Part]") -> None:
+        if reading.cancelled() or reading.exception() is not None or not self._is_kept(reading.result()):
+            self._forget(place, reading)
+        else:
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, place, reading)
+
+    def _is_kept(self, part: Part) -> bool:
+        return len(self._kept) <= MOST_KEPT and sum(_size(shared.event) for shared in part.messages) <= MOST_KEPT_BYTES
+
+    def _forget(self, place: tuple[str, int | None], reading: "asyncio.Future[Part]") -> None:
+        kept = self._kept.get(place)
+        if kept is not None and kept[1] is reading:
+            del self._kept[place]
+
+
+def _size(event: Event) -> int:
+    """About the bytes of a message, of whose pictures only the number counts."""
+    assert isinstance(event, MessageChanged)
+    message = event.message
+    return 400 + len(message.text) + len(message.html) + 4500 * len(message.generations)
+
+
+# Openings -------------------------------------------------------------------------------------------------------------
+
+_OPENING = {
+    "admitted": "sessions.admitted",
+    "sessions": "sessions.opened",
+    "members": "sessions.members_of",
+    "balances": "credits.balances",
+    "stats": "sessions.stats",
+    "marks": "assets.marks_of",
+}
+
+
+async def _openings(tx: Transaction, openers: Sequence[Opener]) -> dict[Opener, Opening]:
+    """The openings of those who are admitted, in one statement. Needs the worker role."""
+    found = await tx.fetch_together(
+        _OPENING,
+        user_ids=[opener.user_id for opener in openers],
+        credential_ids=[opener.credential_id for opener in openers],
+        session_ids=[opener.session_id for opener in openers],
+        most_marks=favorites.MOST_IN_SESSION,
     )
-    marks = await favorites.in_session(tx, viewer.id, session_id)
-    state: list[Event] = [SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session_id], marks]
-    if after is not None:
-        return Snapshot(welcome, state, await _changes(tx, session_id, after))
-    return Snapshot(welcome, state, *await _newest(tx, session_id))
+    states = _states(tx, found)
+    marks = defaultdict(list)
+    for row in found["marks"]:
+        marks[row["user_id"], row["session_id"]].append(row["asset_id"])
+    return {
+        Opener(row["user_id"], row["credential_id"], row["session_id"]): Opening(
+            You(row["user_id"], row["name"], row["role"]),
+            *states[row["session_id"]],
+            favorites.whole(row["user_id"], marks[row["user_id"], row["session_id"]]),
+        )
+        for row in found["admitted"]
+        if row["session_id"] in states
+    }
 
 
-async def _newest(tx: Transaction, session_id: str) -> tuple[list[Event], list[Event]]:
+def _states(
+    tx: Transaction, found: Mapping[str, Sequence[Row]]
+) -> dict[str, tuple[int, msgspec.Raw, ClientLimits, tuple[SharedEvent, ...]]]:
+    rows = [_with_times(row, "started_at", "expires_at") for row in found["sessions"]]
+    balances = credits.balances_from(
+        [row["id"] for row in rows], [_with_times(row, "next_at") for row in found["balances"]]
+    )
+    stats = sessions.stats_from(found["stats"])
+    states = {}
+    for session, row in zip(sessions.from_rows(rows, found["members"], balances), rows, strict=True):
+        events = (SessionChanged(session=session), CreditsChanged.of(session.credits), stats[session.id])
+        states[session.id] = (
+            session.seq,
+            msgspec.Raw(msgspec.json.encode(session)),
+            _limits(tx, row),
+            tuple(SharedEvent(event) for event in events),
+        )
+    return states
+
+
+def _limits(tx: Transaction, plan: Row) -> ClientLimits:
+    return ClientLimits(
+        frame_bytes=FRAME_BYTES,
+        commands_per_10_seconds=tx.limits.commands_per_10_seconds,
+        commands_per_minute=6 * tx.limits.commands_per_10_seconds,
+        text_length=messages.TEXT_LENGTH,
+        max_size=plan["max_size"],
+        max_count=plan["max_count"],
+    )
+
+
+def _with_times(row: Row, *names: str) -> Row:
+    """A row that came as JSON, with its moments read."""
+    return {**row, **{name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}}
+
+
+# Messages -------------------------------------------------------------------------------------------------------------
+
+
+async def _parts(
+    tx: Transaction, places: Sequence[tuple[str, int | None]]
+) -> dict[tuple[str, int | None], Part]:
+    """The first part of the messages of each (session id, after); of the newest page where `after` is None."""
+    parts: dict[tuple[str, int | None], Part] = {}
+    later = [(session_id, after) for session_id, after in places if after is not None]
+    if later:
+        for place, found in (await messages.changes_of(tx, later, CHUNK_BYTES)).items():
+            parts[place] = Part(_shared(found))
+    for session_id, after in places:
+        if after is None:
+            parts[session_id, None] = await _newest(tx, session_id)
+    return parts
+
+
+async def _newest(tx: Transaction, session_id: str) -> Part:
     """The newest messages, or the first part of them where they are long, and the `more` that follows the last."""
-    page = await messages.newest(tx, session_id, most_bytes=CHUNK_BYTES)
-    if not page.more or len(page.messages) == messages.PAGE:
-        first, more = (page.messages[0].seq, page.more) if page.messages else (0, False)
-        return _events(page.messages), _more(first, more)
+    found, more = await messages.newest_of(tx, session_id, most_bytes=CHUNK_BYTES)
+    if not more or len(found) == messages.PAGE:
+        first, more = (found[0].seq, more) if found else (0, False)
+        return Part(_shared(found), _more(first, more))
     first, more = await messages.beginning(tx, session_id)
-    return await _changes(tx, session_id, first - 1), _more(first, more)
+    rest = await messages.changes(tx, session_id, first - 1, CHUNK_BYTES)
+    return Part(_shared(rest), _more(first, more))
+
+
+def _shared(found: Sequence[Message]) -> tuple[SharedEvent, ...]:
+    return tuple(map(SharedEvent, _events(found)))
 
 
 async def _changes(tx: Transaction, session_id: str, after: int) -> list[Event]:

@@ -28,10 +28,9 @@ async def mark(tx: Transaction, asset_ids: Sequence[str], on: bool) -> list[str]
     return changed
 
 
-async def in_session(tx: Transaction, user_id: str, session_id: str) -> FavoritesChanged:
+def whole(user_id: str, asset_ids: Sequence[str]) -> FavoritesChanged:
     """The user's favourites in a session, as a new socket is told of them."""
-    rows = await tx.fetch_all("assets.marks_in_session", session_id=session_id, limit=MOST_IN_SESSION)
-    return FavoritesChanged(user_id=user_id, asset_ids=tuple(row["asset_id"] for row in rows), on=True, whole=True)
+    return FavoritesChanged(user_id=user_id, asset_ids=tuple(asset_ids), on=True, whole=True)
 
 
 async def marked(tx: Transaction, asset_ids: Sequence[str]) -> set[str]:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from chatserver.credits.events import CreditsChanged
 from chatserver.credits.models import Balance, Balances, Kind
-from chatserver.database import Transaction
+from chatserver.database import Row, Transaction
 from chatserver.database.records import Record
 from chatserver.errors import CreditsExhausted, Invalid
 from chatserver.events import session_channel
@@ -102,11 +102,16 @@ async def balances(tx: Transaction, session_id: str) -> Balances:
 
 async def balances_of(tx: Transaction, session_ids: Sequence[str]) -> dict[str, Balances]:
     """The balances of several sessions, by session id, in one query."""
+    return balances_from(session_ids, await tx.fetch_all("credits.balances", session_ids=list(session_ids)))
+
+
+def balances_from(session_ids: Sequence[str], rows: Sequence[Row]) -> dict[str, Balances]:
+    """The balances of several sessions, from the rows of `credits.balances`."""
     found = {
         (row["session_id"], row["kind"]): Balance(
             limit=row["owned"], left=row["free"], held=row["held"], next_at=row["next_at"]
         )
-        for row in await tx.fetch_all("credits.balances", session_ids=list(session_ids))
+        for row in rows
     }
     return {
         session_id: Balances(

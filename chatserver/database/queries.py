@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,25 @@ def compile_query(text: str) -> Query:
 
     sql = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return Query(_PARAMETER.sub(number, sql).strip().rstrip(";"), tuple(order))
+
+
+# A number of a parameter, or a quoted string.
+_NUMBER = re.compile(r"'[^']*'|\$(\d+)")
+
+
+@lru_cache(maxsize=64)
+def joined(parts: tuple[tuple[str, Query], ...]) -> Query:
+    """One statement of several, which share their parameters by name: a column of each, with its rows as JSON."""
+    order = list(dict.fromkeys(name for _, query in parts for name in query.parameters))
+    columns = [
+        f"(SELECT coalesce(json_agg(part), '[]')::text FROM ({_renumbered(query, order)}) AS part) AS {column}"
+        for column, query in parts
+    ]
+    return Query("SELECT " + ",\n".join(columns), tuple(order))
+
+
+def _renumbered(query: Query, order: list[str]) -> str:
+    def number(match: re.Match[str]) -> str:
+        return match[0] if match[1] is None else f"${order.index(query.parameters[int(match[1]) - 1]) + 1}"
+
+    return _NUMBER.sub(number, query.sql)

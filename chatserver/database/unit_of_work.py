@@ -84,6 +84,8 @@ class Database:
         # A plan depends on the role, because of row-level security: with separate statements neither role makes Postgres
         # plan again what the other one has just run on the same connection.
         self._worker_queries = {name: query.commented("worker") for name, query in queries.items()}
+        # Reading needs no BEGIN where the connection is the worker's already. Behind a pooler it may not be.
+        self._reading = _Role(_BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
         self._units: set[asyncio.Task[Any]] = set()
@@ -100,7 +102,7 @@ class Database:
             timeout=timing.unit_acquire,
             init=prepare_connection,
             reset=_skip_reset,
-            server_settings={"application_name": "chatserver", "timezone": "UTC"},
+            server_settings={"application_name": "chatserver", "timezone": "UTC", **({} if pooler else _AS_SYSTEM)},
         )
 
     async def connect(self) -> None:
@@ -128,6 +130,15 @@ class Database:
     ) -> R:
         """Runs `verb(tx, …)` as the worker role, which sees every row (sign-in, claims, sweeps). Raises Busy."""
         return await self._shielded(_Role(_BEGIN_AS_SYSTEM, self._worker_queries), verb, args, kwargs)
+
+    async def read(
+        self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Runs a verb that only reads, as the worker role and without BEGIN and COMMIT: a round trip for each statement.
+
+        Each statement sees what is committed when it begins, as in the transactions of the others. Raises Busy.
+        """
+        return await self._shielded(self._reading, verb, args, kwargs)
 
     async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= MAX_UNITS:
@@ -176,17 +187,20 @@ class Database:
             tx = Transaction(connection, role.queries, self._limits, self.timing)
             try:
                 with _connection_loss_as(_NotCommitted, connection):
-                    await connection.execute(role.begin)
+                    if role.begin is not None:
+                        await connection.execute(role.begin)
                     result = await verb(tx, *args, **kwargs)
                 failpoints.at_verb("before-commit", verb)
-                with _connection_loss_as(_OutcomeUnknown, connection):
-                    await _commit(connection)
+                if role.begin is not None:
+                    with _connection_loss_as(_OutcomeUnknown, connection):
+                        await _commit(connection)
                 failpoints.at_verb("after-commit", verb)
             except (_NotCommitted, _OutcomeUnknown):
                 _cut(connection)
                 raise
             except BaseException:
-                await _roll_back(connection)
+                if role.begin is not None:
+                    await _roll_back(connection)
                 raise
             # Before the connection goes back, so that what was committed first is also announced first.
             self._publisher.publish(tx.announcements)
@@ -195,9 +209,9 @@ class Database:
 
 
 class _Role(NamedTuple):
-    """The database role of a unit of work: the statements that begin it, and its queries."""
+    """The database role of a unit of work: the statements that begin it (None: it only reads), and its queries."""
 
-    begin: str
+    begin: str | None
     queries: Mapping[str, Query]
 
 
@@ -272,6 +286,7 @@ def _name(error: BaseException) -> str:
 _BEGIN = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
 # Its statements find rows by key whatever the values, so one generic plan serves: planning took longer than running.
 _BEGIN_AS_SYSTEM = f"{_BEGIN} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
+_AS_SYSTEM = {"role": "chatserver_worker", "plan_cache_mode": "force_generic_plan"}
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -279,7 +294,7 @@ def _begin_as_user(user: str) -> str:
     # One round trip for all statements, which excludes parameters; hence the strict check of what is interpolated.
     if not _UUID.fullmatch(user):
         raise ValueError("not a user's id")
-    return f"{_BEGIN} chatserver_web; SELECT set_config('app.user_id', '{user}', true)"
+    return f"{_BEGIN} chatserver_web; SET LOCAL plan_cache_mode = auto; SELECT set_config('app.user_id', '{user}', true)"
 
 
 async def _skip_reset(_: "asyncpg.Connection") -> None:

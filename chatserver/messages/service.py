@@ -262,16 +262,40 @@ async def changes(tx: Transaction, session_id: str, after: int, most_bytes: int 
     return await _whole(tx, await _changes(tx, session_id, after, PAGE, most_bytes))
 
 
+async def changes_of(
+    tx: Transaction, places: Sequence[tuple[str, int]], most_bytes: int
+) -> dict[tuple[str, int], list[Message]]:
+    """`changes` for each of several (session id, after). Needs the worker role."""
+    rows = await tx.fetch_all(
+        "messages.changes_of",
+        session_ids=[session_id for session_id, _ in places],
+        afters=[after for _, after in places],
+        limit=PAGE,
+        most_bytes=most_bytes,
+    )
+    found: dict[tuple[str, int], list[Message]] = {place: [] for place in places}
+    for row, message in zip(rows, await _whole(tx, rows), strict=True):
+        found[places[row["part"] - 1]].append(message)
+    return found
+
+
 async def newest(
     tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE, most_bytes: int = PAGE_BYTES
 ) -> Page:
     """The messages that changed last (before `before`), in the order of their changes."""
     session_row = await sessions.find(tx, session_id)
+    found, more = await newest_of(tx, session_id, before, limit, most_bytes)
+    return Page(found, session_row.seq, more)
+
+
+async def newest_of(
+    tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE, most_bytes: int = PAGE_BYTES
+) -> tuple[tuple[Message, ...], bool]:
+    """`newest` of a session that is known to exist: the messages, and whether others precede them."""
     rows = await tx.fetch_all(
         "messages.newest", session_id=session_id, before=before, limit=limit + 1, most_bytes=most_bytes
     )
-    page = await _whole(tx, list(reversed(rows[:limit])))
-    return Page(page, session_row.seq, _are_more(rows, limit))
+    return await _whole(tx, list(reversed(rows[:limit]))), _are_more(rows, limit)
 
 
 async def shown_before(

@@ -21,7 +21,7 @@ from chatserver.realtime.events import CommandReply
 from chatserver.realtime.inbox import Inbox
 from chatserver.realtime.limits import BATCH_BYTES, SNAPSHOT_EVENTS
 from chatserver.realtime.outbox import Outbox
-from chatserver.realtime.ports import BoundCommand, Caller
+from chatserver.realtime.ports import BoundCommand, Caller, SharedEvent
 from chatserver.realtime.protocol import CLOSE_REASONS, Close
 from chatserver.realtime.rate_limit import CommandRateLimit
 from chatserver.realtime.transport import Transport
@@ -114,7 +114,7 @@ class Connection:
 
     # Initial synchronization --------------------------------------------------------------------------------------
 
-    async def send_events(self, events: Iterable[Event], semaphore: asyncio.Semaphore) -> None:
+    async def send_events(self, events: Iterable[Event | SharedEvent], semaphore: asyncio.Semaphore) -> None:
         """Writes the events of a snapshot, past the outbox, as fast as the transport takes them. Raises Disconnected.
 
         The encoding of each batch holds `semaphore`, which all initial synchronizations share.
@@ -129,11 +129,12 @@ class Connection:
                 self.transport.write(protocol.array_frame(self._encode_some(waiting)))
                 await asyncio.sleep(0)  # rendering a long history would block all other work
 
-    def _encode_some(self, waiting: deque[Event]) -> list[bytes]:
+    def _encode_some(self, waiting: deque[Event | SharedEvent]) -> list[bytes]:
         parts: list[bytes] = []
         size = 0
         while waiting and len(parts) < SNAPSHOT_EVENTS and size <= BATCH_BYTES:
-            parts.append(self.encoder(waiting.popleft()))
+            event = waiting.popleft()
+            parts.append(event.encoded(self.encoder) if isinstance(event, SharedEvent) else self.encoder(event))
             size += len(parts[-1])
         return parts
 

@@ -11,7 +11,7 @@ from chatserver.events import Event
 from chatserver.realtime.channel import Channel
 from chatserver.realtime.connection import Connection
 from chatserver.realtime.limits import CONCURRENT_BATCHES, CONCURRENT_READS
-from chatserver.realtime.ports import SessionSource, Snapshot
+from chatserver.realtime.ports import SessionSource, SharedEvent, Snapshot
 from chatserver.runtime import failpoints
 
 
@@ -58,7 +58,7 @@ def _position_after(snapshot: Snapshot, after: int | None) -> int:
     return _newest(snapshot.messages, min(after or 0, snapshot.welcome.seq))
 
 
-def _newest(events: Sequence[Event], otherwise: int) -> int:
+def _newest(events: Sequence[Event | SharedEvent], otherwise: int) -> int:
     seqs = [seq for event in events if (seq := event.durable_seq()) is not None]
     return max(seqs, default=otherwise)
 

@@ -12,21 +12,43 @@ from chatserver.realtime.events import Welcome
 from chatserver.realtime.protocol import Close
 
 
+class SharedEvent:
+    """An event that is in the snapshots of several sockets: encoded once for each form, whoever asks first."""
+
+    __slots__ = ("_encoded", "event")
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        self._encoded: dict[Callable[[Event], bytes], bytes] = {}
+
+    def durable_seq(self) -> int | None:
+        """The seq of the event, where it is durable."""
+        return self.event.durable_seq()
+
+    def encoded(self, encoder: Callable[[Event], bytes]) -> bytes:
+        """The event in the form of this encoder."""
+        data = self._encoded.get(encoder)
+        if data is None:
+            data = self._encoded[encoder] = encoder(self.event)
+        return data
+
+
 class Snapshot(Struct, frozen=True):
     """What a new socket is sent: `welcome`, then state (session, credits, stats), then messages in order of seq.
 
     `messages` may be only a first part: the rest, up to the seq of `welcome`, is read with `SessionSource.changes`, part by
-    part. `last` is sent after all of them: a `more` where older messages exist. The hub adds presence.
+    part. `last` is sent after all of them: a `more` where older messages exist. The hub adds presence. What is the same for
+    all members may be shared with the snapshots of others.
     """
 
     welcome: Welcome
-    state: list[Event]
-    messages: list[Event]
+    state: Sequence[Event | SharedEvent]
+    messages: Sequence[Event | SharedEvent]
     last: Sequence[Event] = ()
 
 
 class SessionSource(Protocol):
-    """Reads sessions for the hub. A snapshot is read under its viewer's rights, the rest under the system's."""
+    """Reads sessions for the hub, under the system's rights: a snapshot for those only who may open its session."""
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
         """What a new socket with `after` is sent. Raises NotFound where there is no such session, and for strangers."""

@@ -51,6 +51,7 @@ from chatserver.sessions.service import (
     announce,
     expire,
     find,
+    from_rows,
     list_cards,
     list_sessions,
     lock,
@@ -59,6 +60,7 @@ from chatserver.sessions.service import (
     owner_membership,
     sequences,
     stats,
+    stats_from,
 )
 from chatserver.sessions.summaries import list_summaries, mark_seen, marks, search_titles, summaries_of
 from chatserver.sessions.titles import rename, replace_automatic_title, set_automatic_title
@@ -89,6 +91,7 @@ __all__ = [
     "find",
     "find_bought",
     "free_quotas",
+    "from_rows",
     "give",
     "grant",
     "has_left",
@@ -129,6 +132,7 @@ __all__ = [
     "session_quota",
     "set_automatic_title",
     "stats",
+    "stats_from",
     "summaries_of",
     "sweep_free_sessions",
     "take_back",

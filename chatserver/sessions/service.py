@@ -1,11 +1,12 @@
 """Reading sessions, the viewer's membership, the stream's sequence numbers, guests' rights, expiry and statistics."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from chatserver import credits
+from chatserver.credits.models import Balances
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound, SessionExpired
 from chatserver.events import session_channel
@@ -43,10 +44,15 @@ async def list_cards(tx: Transaction, before: str | None = None) -> list[Card]:
 async def _whole(tx: Transaction, rows: Sequence[Row]) -> list[Session]:
     """Sessions of these rows, with members and credits: two more queries, however many rows there are."""
     session_ids = [row["id"] for row in rows]
+    members = await tx.fetch_all("sessions.members_of", session_ids=session_ids)
+    return from_rows(rows, members, await credits.balances_of(tx, session_ids))
+
+
+def from_rows(rows: Sequence[Row], member_rows: Sequence[Row], balances: Mapping[str, Balances]) -> list[Session]:
+    """Sessions, in the order of `rows`, with their members and credits."""
     members = defaultdict(list)
-    for member in await tx.fetch_all("sessions.members_of", session_ids=session_ids):
+    for member in member_rows:
         members[member["session_id"]].append(Member.from_row(member))
-    balances = await credits.balances_of(tx, session_ids)
     return [Session.from_row(row, members[row["id"]], balances[row["id"]]) for row in rows]
 
 
@@ -125,7 +131,11 @@ async def expire(tx: Transaction) -> int:
 
 async def stats(tx: Transaction, session_ids: Sequence[str]) -> dict[str, StatsChanged]:
     """The statistics of these sessions, in one query; `connections` is 0, for the caller to fill in from the hub."""
-    rows = await tx.fetch_all("sessions.stats", session_ids=list(session_ids))
+    return stats_from(await tx.fetch_all("sessions.stats", session_ids=list(session_ids)))
+
+
+def stats_from(rows: Sequence[Row]) -> dict[str, StatsChanged]:
+    """The statistics of several sessions, by session id, from the rows of `sessions.stats`."""
     return {row["id"]: _stats_from(row) for row in rows}
 
 

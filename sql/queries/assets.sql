@@ -75,10 +75,13 @@ DELETE FROM favorites WHERE user_id = app_user_id() AND asset_id = ANY(:asset_id
 -- Which of these files are favourites of this transaction's user.
 SELECT asset_id FROM favorites WHERE user_id = app_user_id() AND asset_id = ANY(:asset_ids::uuid[]);
 
--- name: marks_in_session
--- The newest files of a session that are favourites of this transaction's user.
-SELECT asset_id FROM favorites
- WHERE session_id = :session_id AND user_id = app_user_id() ORDER BY asset_id DESC LIMIT :limit;
+-- name: marks_of
+-- The newest files of these sessions that are favourites of these users, for each pair. Needs the worker role.
+SELECT w.user_id, w.session_id, own.asset_id
+  FROM (SELECT DISTINCT user_id, session_id
+          FROM unnest(:user_ids::uuid[], :session_ids::uuid[]) AS pair(user_id, session_id)) AS w,
+       LATERAL (SELECT f.asset_id FROM favorites f WHERE f.session_id = w.session_id AND f.user_id = w.user_id
+                 ORDER BY f.asset_id DESC LIMIT :most_marks) AS own;
 
 -- name: unmark_all
 -- Removes all favourites of a user.

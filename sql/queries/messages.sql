@@ -58,6 +58,23 @@ WITH page AS (
 )
 SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint ORDER BY seq;
 
+-- name: changes_of
+-- The same for several sessions and numbers at once; `part` counts the pairs.
+SELECT w.part, page.*
+  FROM unnest(:session_ids::uuid[], :afters::bigint[]) WITH ORDINALITY AS w(session_id, after, part),
+       LATERAL (
+         WITH page AS (
+           SELECT m.*, 400 + octet_length(text) + octet_length(html) + CASE WHEN kind = 'text' THEN 0 ELSE
+                  (SELECT 4500 * count(*) + coalesce(sum(8 * octet_length(g.prompt)), 0) FROM generations g
+                    WHERE g.message_id = m.id) END AS bytes
+             FROM messages m WHERE m.session_id = w.session_id AND m.seq > w.after ORDER BY seq LIMIT :limit
+         ), counted AS (
+           SELECT page.*, sum(bytes) OVER (ORDER BY seq) - bytes AS bytes_before FROM page
+         )
+         SELECT * FROM counted WHERE bytes_before < :most_bytes::bigint
+       ) AS page
+ ORDER BY w.part, page.seq;
+
 -- name: newest
 -- The messages of a session that changed last, before a number where one is given; the newest change first.
 WITH page AS (

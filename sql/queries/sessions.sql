@@ -196,6 +196,24 @@ SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_nam
   JOIN session_config p ON p.id = s.plan_id
  WHERE s.id = :session_id;
 
+-- name: admitted
+-- Those of these users who may open these sessions, with the sign-ins or API tokens by which they came. Needs the worker role.
+SELECT w.user_id, w.credential_id, w.session_id, coalesce(m.shown_name, u.name) AS name, m.role
+  FROM unnest(:user_ids::uuid[], :credential_ids::uuid[], :session_ids::uuid[]) AS w(user_id, credential_id, session_id)
+  JOIN users u ON u.id = w.user_id AND u.status = 'active'
+  JOIN session_members m ON m.session_id = w.session_id AND m.user_id = w.user_id AND m.left_at IS NULL
+ WHERE EXISTS (SELECT FROM sign_ins i
+                WHERE i.id = w.credential_id AND i.user_id = w.user_id AND i.ended_at IS NULL AND i.expires_at > now())
+    OR EXISTS (SELECT FROM api_tokens t
+                WHERE t.id = w.credential_id AND t.user_id = w.user_id AND t.revoked_at IS NULL);
+
+-- name: opened
+-- These sessions, with what their plans allow.
+SELECT s.id, s.title, s.plan_id, s.started_at, s.expires_at, s.seq, s.user_id, s.guests_may_generate,
+       CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state, p.max_size, p.max_count
+  FROM user_sessions s JOIN session_config p ON p.id = s.plan_id
+ WHERE s.id = ANY(:session_ids::uuid[]) AND s.status <> 'deleted';
+
 -- name: lock
 -- Locks the session's row until the end of the transaction: other writers of its stream wait here.
 SELECT newest_message_id FROM user_sessions WHERE id = :session_id FOR UPDATE;

@@ -89,7 +89,7 @@ async def snapshot_parts(database, ada, session, after):
     """What a new socket is sent, part by part as `initial_sync` reads on: the parts, and what comes last."""
     reader, viewer = SessionReader(database), await viewer_of(database, ada)
     snapshot = await reader.snapshot(viewer, session, after)
-    parts = [snapshot.messages]
+    parts = [[shared.event for shared in snapshot.messages]]
     while parts[-1] and parts[-1][-1].seq < snapshot.welcome.seq:
         parts.append(await reader.changes(session, parts[-1][-1].seq))
     return parts, snapshot.last
