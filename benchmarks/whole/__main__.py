@@ -6,4 +6,4 @@ from benchmarks import report, whole
 
 if __name__ == "__main__":
     print(f"whole: {report.machine()}", flush=True)
-    whole.run(sys.argv[1:] or whole.SCENARIOS)
+    whole.run_named(sys.argv[1:] or whole.SCENARIOS)

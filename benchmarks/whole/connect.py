@@ -5,10 +5,13 @@ The floor is a bare handshake with the `websockets` library, measured in turn wi
 
 import asyncio
 import statistics
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
 from benchmarks import load
 from benchmarks.report import Measurement
+from benchmarks.whole import wire
 from benchmarks.whole.house import House
 from benchmarks.whole.tabs import Opened, Tab, address_of
 from tests.support.product import Product
@@ -38,7 +41,7 @@ async def measure(house: House) -> list[Measurement]:
     async with house.counted() as (web, count):
         for name, (after, served_by) in kinds.items():
             tab = Tab(session_id, people[0].token, after, served_by)
-            rows.append(await _statements(name, lambda tab=tab: _open(web, [tab]), count))
+            rows.append(await _statements(name, partial(_open, web, [tab]), count))
     return rows
 
 
@@ -51,16 +54,16 @@ async def talk(person: ApiUser, session_id: str, count: int) -> tuple[int, str]:
     return message["seq"], message["id"]
 
 
-async def _openings(
-    house: House, web: Product, bare: load.Server, name: str, tabs: list[Tab]
-) -> list[Measurement]:
+async def _openings(house: House, web: Product, bare: load.Server, name: str, tabs: list[Tab]) -> list[Measurement]:
     await _open(web, tabs[:20])  # plans are made, templates are loaded
     used, floor = [], []
     for _ in range(ROUNDS):
         floor.append(await asyncio.to_thread(_handshakes, bare))
         before = house.cpu(web)
-        used.append(await _open(web, tabs, lambda: house.cpu(web) - before))
-    own, postgres = (statistics.median(getattr(each, which) for each in used) / TABS * 1e3 for which in ("web", "postgres"))
+        used.append(await _open(web, tabs, partial(house.cpu, web)) - before)
+    own, postgres = (
+        statistics.median(getattr(each, which) for each in used) / TABS * 1e3 for which in ("web", "postgres")
+    )
     handshake = statistics.median(floor) * 1e3
     beside = f"bare handshake {handshake:.2f} ms ({own / handshake:.2f} × it)"
     return [
@@ -69,7 +72,7 @@ async def _openings(
     ]
 
 
-async def _open(web: Product, tabs: list[Tab], look: Callable[[], object] = lambda: None) -> object:
+async def _open(web: Product, tabs: list[Tab], look: Callable[[], Any] = lambda: None) -> Any:
     """Opens tabs one after the other, looks, and closes them; what was seen."""
     opened = Opened()
     found = await asyncio.to_thread(opened.open, address_of(web.url), tabs, 1)
@@ -89,7 +92,7 @@ def _handshakes(bare: load.Server) -> float:
     return used / TABS
 
 
-async def _statements(name: str, opening: Callable[[], object], count) -> Measurement:
+async def _statements(name: str, opening: Callable[[], Awaitable[Any]], count: wire.Count) -> Measurement:
     await opening()
     seen = []
     for _ in range(COUNTED):
@@ -98,4 +101,6 @@ async def _statements(name: str, opening: Callable[[], object], count) -> Measur
         seen.append((count.statements - statements, count.round_trips - round_trips))
     # The least: once a second the process reads what has changed elsewhere, and the pause after closing is a third of one.
     statements, round_trips = min(seen)
-    return Measurement(f"{name}: round trips to Postgres", f"{round_trips}", "≤ 2", round_trips <= 2, f"with {statements} statements")
+    return Measurement(
+        f"{name}: round trips to Postgres", f"{round_trips}", "≤ 2", round_trips <= 2, f"with {statements} statements"
+    )

@@ -36,7 +36,7 @@ KEPT_SECONDS = 2.0
 MOST_KEPT, MOST_KEPT_BYTES = 256, 32_000
 
 
-class Opener(NamedTuple):
+class AccessRequest(NamedTuple):
     """Who opens which session, and by which credential."""
 
     user_id: str
@@ -44,8 +44,8 @@ class Opener(NamedTuple):
     session_id: str
 
 
-class Opening(msgspec.Struct, frozen=True):
-    """The rights of one opener, and the state of the session, which is shared with the others of the same read."""
+class Admitted(msgspec.Struct, frozen=True):
+    """The rights of one request, and the state of the session, which is shared with the others of the same read."""
 
     you: You
     seq: int
@@ -55,7 +55,7 @@ class Opening(msgspec.Struct, frozen=True):
     marks: FavoritesChanged
 
 
-class Part(NamedTuple):
+class HistoryPart(NamedTuple):
     """Messages of a session in order of seq, shared by all who ask for the same; and what is sent after the last."""
 
     messages: tuple[SharedEvent, ...]
@@ -69,11 +69,11 @@ class SessionReader:
         self._database = database
         self._openings = Batcher(self._read_openings, most=OPENINGS_TOGETHER)
         self._parts = Batcher(self._read_parts, most=PARTS_TOGETHER)
-        self._kept: dict[tuple[str, int | None], tuple[int, asyncio.Future[Part]]] = {}
+        self._kept: dict[tuple[str, int | None], tuple[int, asyncio.Future[HistoryPart]]] = {}
 
     async def snapshot(self, viewer: Viewer, session_id: str, after: int | None) -> Snapshot:
         """Everything a new socket needs, read after it was asked for. Raises NotFound, for strangers too."""
-        opening = await self._openings.ask(Opener(viewer.id, viewer.credential_id, session_id))
+        opening = await self._openings.answer(AccessRequest(viewer.id, viewer.credential_id, session_id))
         if opening is None:
             raise NotFound
         welcome = Welcome(
@@ -104,17 +104,19 @@ class SessionReader:
 
     # What many share --------------------------------------------------------------------------------------------------
 
-    async def _read_openings(self, openers: Sequence[Opener]) -> Mapping[Opener, Opening]:
-        return await self._database.read(_openings, openers)
+    async def _read_openings(self, requests: Sequence[AccessRequest]) -> Mapping[AccessRequest, Admitted]:
+        return await self._database.run_reading(_openings, requests)
 
-    async def _read_parts(self, places: Sequence[tuple[str, int | None]]) -> Mapping[tuple[str, int | None], Part]:
-        return await self._database.read(_parts, places)
+    async def _read_parts(
+        self, places: Sequence[tuple[str, int | None]]
+    ) -> Mapping[tuple[str, int | None], HistoryPart]:
+        return await self._database.run_reading(_parts, places)
 
-    async def _part(self, session_id: str, after: int | None, seq: int) -> Part:
+    async def _part(self, session_id: str, after: int | None, seq: int) -> HistoryPart:
         """The messages after `after`, read when the session had reached `seq` or later.
 
-        What was read for one socket is good for another while the session is still at the same seq: every change of a message
-        takes the next. It is kept only for a moment, and only where it is small.
+        What was read for one socket is good for another while the session is still at the same seq: every change of a
+        message takes the next. It is kept only for a moment, and only where it is small.
         """
         place = (session_id, after)
         kept = self._kept.get(place)
@@ -123,21 +125,21 @@ class SessionReader:
             kept[1].add_done_callback(lambda reading: self._keep(place, reading))
         return await asyncio.shield(kept[1])
 
-    async def _read_part(self, place: tuple[str, int | None]) -> Part:
-        part = await self._parts.ask(place)
+    async def _read_part(self, place: tuple[str, int | None]) -> HistoryPart:
+        part = await self._parts.answer(place)
         assert part is not None
         return part
 
-    def _keep(self, place: tuple[str, int | None], reading: "asyncio.Future[Part]") -> None:
+    def _keep(self, place: tuple[str, int | None], reading: "asyncio.Future[HistoryPart]") -> None:
         if reading.cancelled() or reading.exception() is not None or not self._is_kept(reading.result()):
-            self._forget(place, reading)
+            self._drop_part(place, reading)
         else:
-            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._forget, place, reading)
+            asyncio.get_running_loop().call_later(KEPT_SECONDS, self._drop_part, place, reading)
 
-    def _is_kept(self, part: Part) -> bool:
+    def _is_kept(self, part: HistoryPart) -> bool:
         return len(self._kept) <= MOST_KEPT and sum(_size(shared.event) for shared in part.messages) <= MOST_KEPT_BYTES
 
-    def _forget(self, place: tuple[str, int | None], reading: "asyncio.Future[Part]") -> None:
+    def _drop_part(self, place: tuple[str, int | None], reading: "asyncio.Future[HistoryPart]") -> None:
         kept = self._kept.get(place)
         if kept is not None and kept[1] is reading:
             del self._kept[place]
@@ -162,13 +164,13 @@ _OPENING = {
 }
 
 
-async def _openings(tx: Transaction, openers: Sequence[Opener]) -> dict[Opener, Opening]:
+async def _openings(tx: Transaction, requests: Sequence[AccessRequest]) -> dict[AccessRequest, Admitted]:
     """The openings of those who are admitted, in one statement. Needs the worker role."""
     found = await tx.fetch_together(
         _OPENING,
-        user_ids=[opener.user_id for opener in openers],
-        credential_ids=[opener.credential_id for opener in openers],
-        session_ids=[opener.session_id for opener in openers],
+        user_ids=[request.user_id for request in requests],
+        credential_ids=[request.credential_id for request in requests],
+        session_ids=[request.session_id for request in requests],
         most_marks=favorites.MOST_IN_SESSION,
     )
     states = _states(tx, found)
@@ -176,7 +178,7 @@ async def _openings(tx: Transaction, openers: Sequence[Opener]) -> dict[Opener, 
     for row in found["marks"]:
         marks[row["user_id"], row["session_id"]].append(row["asset_id"])
     return {
-        Opener(row["user_id"], row["credential_id"], row["session_id"]): Opening(
+        AccessRequest(row["user_id"], row["credential_id"], row["session_id"]): Admitted(
             You(row["user_id"], row["name"], row["role"]),
             *states[row["session_id"]],
             favorites.whole(row["user_id"], marks[row["user_id"], row["session_id"]]),
@@ -227,28 +229,28 @@ def _with_times(row: Row, *names: str) -> Row:
 
 async def _parts(
     tx: Transaction, places: Sequence[tuple[str, int | None]]
-) -> dict[tuple[str, int | None], Part]:
+) -> dict[tuple[str, int | None], HistoryPart]:
     """The first part of the messages of each (session id, after); of the newest page where `after` is None."""
-    parts: dict[tuple[str, int | None], Part] = {}
+    parts: dict[tuple[str, int | None], HistoryPart] = {}
     later = [(session_id, after) for session_id, after in places if after is not None]
     if later:
         for place, found in (await messages.changes_of(tx, later, CHUNK_BYTES)).items():
-            parts[place] = Part(_shared(found))
+            parts[place] = HistoryPart(_shared(found))
     for session_id, after in places:
         if after is None:
             parts[session_id, None] = await _newest(tx, session_id)
     return parts
 
 
-async def _newest(tx: Transaction, session_id: str) -> Part:
+async def _newest(tx: Transaction, session_id: str) -> HistoryPart:
     """The newest messages, or the first part of them where they are long, and the `more` that follows the last."""
     found, more = await messages.newest_of(tx, session_id, most_bytes=CHUNK_BYTES)
     if not more or len(found) == messages.PAGE:
         first, more = (found[0].seq, more) if found else (0, False)
-        return Part(_shared(found), _more(first, more))
+        return HistoryPart(_shared(found), _more(first, more))
     first, more = await messages.beginning(tx, session_id)
     rest = await messages.changes(tx, session_id, first - 1, CHUNK_BYTES)
-    return Part(_shared(rest), _more(first, more))
+    return HistoryPart(_shared(rest), _more(first, more))
 
 
 def _shared(found: Sequence[Message]) -> tuple[SharedEvent, ...]:

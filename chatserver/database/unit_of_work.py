@@ -131,7 +131,7 @@ class Database:
         """Runs `verb(tx, …)` as the worker role, which sees every row (sign-in, claims, sweeps). Raises Busy."""
         return await self._shielded(_Role(_BEGIN_AS_SYSTEM, self._worker_queries), verb, args, kwargs)
 
-    async def read(
+    async def run_reading(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs a verb that only reads, as the worker role and without BEGIN and COMMIT: a round trip for each statement.
@@ -294,7 +294,9 @@ def _begin_as_user(user: str) -> str:
     # One round trip for all statements, which excludes parameters; hence the strict check of what is interpolated.
     if not _UUID.fullmatch(user):
         raise ValueError("not a user's id")
-    return f"{_BEGIN} chatserver_web; SET LOCAL plan_cache_mode = auto; SELECT set_config('app.user_id', '{user}', true)"
+    return (
+        f"{_BEGIN} chatserver_web; SET LOCAL plan_cache_mode = auto; SELECT set_config('app.user_id', '{user}', true)"
+    )
 
 
 async def _skip_reset(_: "asyncpg.Connection") -> None:

@@ -30,18 +30,18 @@ class Batcher(Generic[K, V]):
         self._count = 0
         self._readers: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: K) -> V | None:
+    async def answer(self, question: K) -> V | None:
         """The answer to one question. Raises what the read raised."""
         if self._count >= MOST_WAITING:
             raise Busy(retry_after=1)
-        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(question, []).append(answer)
+        result: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(question, []).append(result)
         self._count += 1
         if len(self._readers) < self._at_once:
             reader = asyncio.create_task(self._answer_all())
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
-        return await answer
+        return await result
 
     async def _answer_all(self) -> None:
         while self._waiting:

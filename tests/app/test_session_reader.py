@@ -1,13 +1,18 @@
 """Snapshots of sessions, read part by part; and close codes: one for each reason, however it is found."""
 
+import asyncio
+import collections
 import functools
 
 import pytest
 
-from chatserver import messages, users
+from chatserver import ids, messages, users
 from chatserver.app import session_reader
 from chatserver.app.session_reader import CHUNK_BYTES, SessionReader
+from chatserver.errors import NotFound
+from chatserver.messages.requests import CreateMessage
 from chatserver.realtime.events import More
+from chatserver.realtime.ports import Snapshot
 from chatserver.realtime.protocol import Close
 from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
@@ -119,3 +124,87 @@ async def test_without_after_it_is_the_newest_page_in_bytes_and_then_more(databa
     assert (seqs(parts), last) == (list(range(51, 251)), [More(before=51)])
     parts, last = await snapshot_parts(database, ada, await make_session(database, ada.id), None)
     assert (parts, last) == ([[]], [])
+
+
+# Shared snapshots -------------------------------------------------------------------------------------------------
+
+
+async def crowd(database, count):
+    """A session with so many members, who are signed in: its id, and their viewers, the owner's first."""
+    users_ = [await member(database, f"Member{number}") for number in range(count)]
+    session = await make_session(database, users_[0].id, guests=tuple(user.id for user in users_[1:]))
+    return session, [await viewer_of(database, user) for user in users_]
+
+
+class CountingDatabase:
+    """A database that counts what is read from it, by verb."""
+
+    def __init__(self, database):
+        self._database, self.reads = database, collections.Counter()
+
+    async def run_reading(self, verb, *args):
+        self.reads[verb.__name__] += 1
+        return await self._database.run_reading(verb, *args)
+
+
+async def say(database, session, *texts):
+    [owner] = await run_sql(database, "SELECT user_id FROM user_sessions WHERE id = $1", session)
+    said = [CreateMessage(client_id=ids.new(), text=text) for text in texts]
+    return [await database.run_as(owner["user_id"], messages.say, session, each, each.text) for each in said]
+
+
+async def test_what_many_ask_at_once_is_read_and_drawn_once_and_each_is_told_who_they_are(database):
+    session, viewers = await crowd(database, 3)
+    await say(database, session, "hello", "there")
+    reader, drawn = SessionReader(counting := CountingDatabase(database)), []
+    snapshots = await asyncio.gather(*(reader.snapshot(viewer, session, 1) for viewer in viewers * 20))
+    later = await reader.snapshot(viewers[0], session, 1)
+    assert counting.reads["_parts"] == 1 and counting.reads["_openings"] <= 4
+
+    def draw(event):
+        drawn.append(event)
+        return b""
+
+    for snapshot in [*snapshots, later]:
+        for shared in snapshot.messages:
+            shared.encoded(draw)
+    assert [event.message.text for event in drawn] == ["there"]
+    assert [each.welcome.you.id for each in snapshots] == [viewer.id for viewer in viewers] * 20
+    assert {each.welcome.you.role for each in snapshots[::3]} == {"owner"}
+
+
+async def test_nothing_that_is_kept_for_others_is_older_than_the_session(database):
+    session, [ada] = await crowd(database, 1)
+    reader, texts = SessionReader(database), []
+    for text in ("one", "two", "three"):
+        await say(database, session, text)
+        snapshot = await reader.snapshot(ada, session, 0)
+        assert snapshot.welcome.seq == snapshot.messages[-1].durable_seq()
+        texts.append([shared.event.message.text for shared in snapshot.messages if shared.event.message.text])
+    assert [each[0] for each in texts] == ["one"] * 3 and [each[-1] for each in texts] != ["one"] * 3
+    assert "three" in texts[-1]
+
+
+@pytest.mark.parametrize("end", ["sign-in", "membership", "account", "session"])
+async def test_who_is_revoked_in_the_middle_of_a_storm_is_not_let_in(database, end):
+    session, viewers = await crowd(database, 3)
+    await say(database, session, "hello")
+    reader, guest = SessionReader(database), viewers[1]
+    stranger = await viewer_of(database, await member(database, "Eve"))
+    await asyncio.gather(*(reader.snapshot(viewer, session, 0) for viewer in viewers * 5))
+    statement, subject = {
+        "sign-in": ("UPDATE sign_ins SET ended_at = now() WHERE id = $1", guest.credential_id),
+        "membership": ("UPDATE session_members SET left_at = now() WHERE user_id = $1", guest.id),
+        "account": ("UPDATE users SET status = 'banned' WHERE id = $1", guest.id),
+        "session": (
+            "UPDATE user_sessions SET status = 'deleted', deleted_at = now() WHERE id = $1",
+            session,
+        ),
+    }[end]
+    await run_sql(database, statement, subject)
+    asked = [*viewers, stranger] * 5
+    told = await asyncio.gather(*(reader.snapshot(each, session, 0) for each in asked), return_exceptions=True)
+    refused = {viewer.id for viewer, each in zip(asked, told, strict=True) if isinstance(each, NotFound)}
+    everyone = {viewer.id for viewer in viewers} if end == "session" else {guest.id}
+    assert refused == {stranger.id} | everyone
+    assert all(isinstance(each, NotFound | Snapshot) for each in told)

@@ -1,11 +1,14 @@
 """Favourites: a mark that belongs to one person, which nobody else sees, and strangers cannot set."""
 
+import asyncio
 import json
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from chatserver import ids, messages, sessions
+from chatserver.app.session_reader import SessionReader
 from chatserver.assets import commands, favorites
 from chatserver.assets import service as assets
 from chatserver.assets.events import FavoritesChanged
@@ -14,6 +17,7 @@ from chatserver.events import user_channel
 from chatserver.generations import service as generations
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime.ports import Caller
+from chatserver.users import tokens
 from tests.assets.session_files import picture, serving
 from tests.support.people import run_sql
 
@@ -36,6 +40,27 @@ async def test_a_mark_is_ones_own_and_told_to_ones_own_sockets_once(session_file
     )
     await session_files.database.run_as(grace, assets.favorite, asset.id, False)
     assert published.events()[-1] == FavoritesChanged(user_id=grace, asset_ids=(asset.id,), on=False)
+
+
+async def test_a_socket_is_told_ones_own_marks_also_where_it_is_opened_together_with_others(session_files):
+    database, asset = session_files.database, await session_files.create_file(picture(1))
+    await database.run_as(session_files.grace, assets.favorite, asset.id, True)
+    viewers = [
+        Viewer(id=each, name="x", role="member", via="token", credential_id=await token_of(database, each))
+        for each in (session_files.ada, session_files.grace)
+    ]
+    reader = SessionReader(database)
+    opened = [reader.snapshot(viewer, session_files.session_id, None) for viewer in viewers * 10]
+    told = [snapshot.state[-1] for snapshot in await asyncio.gather(*opened)]
+    nothing, own = (FavoritesChanged(user_id=each.id, asset_ids=(), on=True, whole=True) for each in viewers)
+    assert told == [nothing, structs.replace(own, asset_ids=(asset.id,))] * 10
+
+
+async def token_of(database, user_id):
+    """The id of a new API token."""
+    statement = "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $2, $3) RETURNING id"
+    [row] = await run_sql(database, statement, ids.new(), user_id, tokens.digest(tokens.new_api_token()))
+    return row["id"]
 
 
 async def test_what_goes_to_everyone_says_nothing_of_marks_and_what_one_reads_does(session_files, published):
