@@ -106,7 +106,7 @@ async def read(
         prices=await costs.list_prices(tx, history),
         rates=await costs.list_rates(tx, history),
         margins=await margin.read(tx, period.start, period.end, period.zone),
-        before=(await margin.read(tx, period.before_start, period.before_end, period.zone)).total,
+        before=await margin.read_total(tx, period.before_start, period.before_end, period.zone),
         sales=await margin.sales(tx),
         advice=await read_advice(tx, allowed, period.zone),
         flats=await usage.flat_prices(tx),
@@ -116,7 +116,7 @@ async def read(
 async def read_month(tx: Transaction) -> MarginLine:
     """What came in and what providers cost since the beginning of this month (UTC). Needs the worker role."""
     now = clock.now()
-    return (await margin.read(tx, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now, "UTC")).total
+    return await margin.read_total(tx, now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now, "UTC")
 
 
 async def read_plans(tx: Transaction, called: Sequence[Called]) -> PlanCosts:

@@ -16,6 +16,7 @@ from chatserver.costs.models import ExchangeRate, Rates
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.rollups import pieces
+from chatserver.rollups.pieces import Labelled
 
 # Sales that the page shows.
 MOST_SALES = 20
@@ -24,7 +25,8 @@ T = TypeVar("T", bound=Struct)
 
 
 class Revenue(Struct, frozen=True, kw_only=True):
-    """What came in for a plan on a day, in one currency; `refunded_amount` is below 0. `free`: granted free of charge."""
+    """What came in for a plan on a day (or from it on, as in `DaySpending`), in one currency; `refunded_amount` is below 0.
+    `free` counts those granted free of charge."""
 
     day: date
     plan_id: str
@@ -35,19 +37,25 @@ class Revenue(Struct, frozen=True, kw_only=True):
     free: int
 
 
-class Spending(Struct, frozen=True, kw_only=True):
-    """What the calls of one model for a plan cost on a day, in one currency; the cost of `unknown` of them is unknown."""
+class DaySpending(Struct, frozen=True, kw_only=True):
+    """What calls cost in one currency on a day, or from that day on while its exchange rates hold; the cost of `unknown` of
+    them is unknown."""
 
     day: date
-    plan_id: str
-    provider: str
-    model: str
-    kind: str
     currency: str | None
     cost: Decimal
     calls: int
     unknown: int
     done: int
+
+
+class Spending(DaySpending, frozen=True, kw_only=True):
+    """That of the calls of one model for a plan."""
+
+    plan_id: str
+    provider: str
+    model: str
+    kind: str
 
 
 class MarginLine:
@@ -88,8 +96,17 @@ class Margins(Struct, frozen=True, kw_only=True):
 RatesOfDay = Callable[[date], Rates]
 
 
-def margins(base: str, revenue: Iterable[Revenue], spent: Iterable[Spending], rates: RatesOfDay) -> Margins:
-    """The margins of a period. Amounts are converted at the rates of their day; what has none there is unknown."""
+def margins(
+    base: str,
+    revenue: Iterable[Revenue],
+    spent: Iterable[Spending],
+    spent_by_day: Iterable[DaySpending],
+    rates: RatesOfDay,
+) -> Margins:
+    """The margins of a period. Amounts are converted at the rates of their day; what has none there is unknown.
+
+    `spent` and `spent_by_day` are the same calls in other sums: by plan and model, and by day.
+    """
     total = MarginLine("", base)
     days: dict[str, MarginLine] = {}
     plans: dict[str, MarginLine] = {}
@@ -108,19 +125,25 @@ def margins(base: str, revenue: Iterable[Revenue], spent: Iterable[Spending], ra
             each.revenue.include(refunded, 0 if refunded is not None else 1)
             each.refunds.include(refunded, 0 if refunded is not None else 1)
     for part in spent:
-        known = part.calls - part.unknown
-        cost = rates(part.day).convert(part.cost, part.currency) if known else Decimal(0)
         name = f"{part.provider} {part.model}".strip()
-        for each in (total, line(days, part.day.isoformat()), line(plans, part.plan_id), line(models, name)):
-            each.calls, each.done = each.calls + part.calls, each.done + part.done
-            each.cost.include(cost, known)
-            each.cost.include(None, part.unknown)
+        _include(part, rates, total, line(plans, part.plan_id), line(models, name))
         made[part.plan_id, name] = made.get((part.plan_id, name), 0) + part.done
+    for of_day in spent_by_day:
+        _include(of_day, rates, line(days, of_day.day.isoformat()))
     for (plan_id, name), done in made.items():
         if done:
             earned = plans[plan_id].revenue.exact
             models[name].revenue.include(None if earned is None else earned * done / plans[plan_id].done)
     return Margins(total=total, days=_sorted(days), plans=_sorted(plans), models=_sorted(models))
+
+
+def _include(part: DaySpending, rates: RatesOfDay, *lines: MarginLine) -> None:
+    known = part.calls - part.unknown
+    cost = rates(part.day).convert(part.cost, part.currency) if known else Decimal(0)
+    for line in lines:
+        line.calls, line.done = line.calls + part.calls, line.done + part.done
+        line.cost.include(cost, known)
+        line.cost.include(None, part.unknown)
 
 
 def _sorted(lines: Mapping[str, MarginLine]) -> list[MarginLine]:
@@ -146,18 +169,51 @@ def rates_of_days(base: str, rates: Sequence[ExchangeRate], zone: ZoneInfo) -> R
 
 async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Margins:
     """The margins from `start` to `end`, in days of a time zone. Needs the worker role."""
+    base, rates = await rates_by_day(tx, ZoneInfo(zone))
+    days = pieces.days(start, end, ZoneInfo(zone))
+    by_day = await tx.fetch_all("costs.spent_by_day", **await rollups.attempts(tx, days))
+    spent = await spending(tx, stretches(days, rates))
+    return margins(base, await _revenue(tx, days), spent, [_from(DaySpending, row) for row in by_day], rates)
+
+
+async def read_total(tx: Transaction, start: datetime, end: datetime, zone: str) -> MarginLine:
+    """The same of the whole period only, which reads less. Needs the worker role."""
+    base, rates = await rates_by_day(tx, ZoneInfo(zone))
+    periods = stretches(pieces.days(start, end, ZoneInfo(zone)), rates)
+    return margins(base, await _revenue(tx, periods), await spending(tx, periods), (), rates).total
+
+
+async def rates_by_day(tx: Transaction, zone: ZoneInfo) -> tuple[str, RatesOfDay]:
+    """The currency of the plans, and the exchange rates into it by day of a time zone."""
     base = await service.base(tx)
-    rates = [ExchangeRate.from_row(row) for row in await tx.fetch_all("costs.all_rates", base=base)]
-    within = {"start": start, "end": end, "zone": zone}
-    revenue = [_from(Revenue, row) for row in await tx.fetch_all("costs.revenue", **within)]
-    spent = await spending(tx, start, end, zone)
-    return margins(base, revenue, spent, rates_of_days(base, rates, ZoneInfo(zone)))
+    history = [ExchangeRate.from_row(row) for row in await tx.fetch_all("costs.all_rates", base=base)]
+    return base, rates_of_days(base, history, zone)
 
 
-async def spending(tx: Transaction, start: datetime, end: datetime, zone: str = "UTC") -> list[Spending]:
-    """What calls of providers cost from `start` to `end`, in days of a time zone."""
-    read = await rollups.attempts(tx, pieces.days(start, end, ZoneInfo(zone)))
+def stretches(days: Sequence[Labelled], rates: RatesOfDay) -> list[Labelled]:
+    """Days joined while the same exchange rates hold, each called like its first: large buckets serve for most of them."""
+    joined: list[Labelled] = []
+    for day, start, stop in days:
+        if joined and rates(_date(joined[-1][0])).of == rates(_date(day)).of:
+            joined[-1] = (joined[-1][0], joined[-1][1], stop)
+        else:
+            joined.append((day, start, stop))
+    return joined
+
+
+_date = date.fromisoformat
+
+
+async def spending(tx: Transaction, periods: Sequence[Labelled]) -> list[Spending]:
+    """What calls of providers cost in some periods, which are called by a day."""
+    read = await rollups.attempts(tx, periods)
     return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", **read)]
+
+
+async def _revenue(tx: Transaction, periods: Sequence[Labelled]) -> list[Revenue]:
+    labels, starts, stops = ([period[place] for period in periods] for place in range(3))
+    rows = await tx.fetch_all("costs.revenue", labels=labels, starts=starts, stops=stops)
+    return [_from(Revenue, row) for row in rows]
 
 
 def _from(kind: type[T], row: Row) -> T:

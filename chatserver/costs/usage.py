@@ -9,7 +9,6 @@ from chatserver import audit, ids, rollups
 from chatserver.audit import Actor
 from chatserver.costs import margin, service
 from chatserver.costs.calculation import FREE_PROVIDERS, CostSum
-from chatserver.costs.models import ExchangeRate
 from chatserver.costs.upgrade import Allowance, FlatKind, FlatPrice, Usage30
 from chatserver.database import Transaction
 from chatserver.rollups import pieces
@@ -24,10 +23,10 @@ async def read(tx: Transaction, allowed: Sequence[tuple[str, int]], now: datetim
     """
     now = now.astimezone(zone)
     rates = await service.rates_now(tx)
-    history = [ExchangeRate.from_row(row) for row in await tx.fetch_all("costs.all_rates", base=rates.base)]
-    of_day = margin.rates_of_days(rates.base, history, zone)
+    _, of_day = await margin.rates_by_day(tx, zone)
     cost, made = CostSum(rates.base), 0
-    for part in await margin.spending(tx, now - service.MONTH, now, zone.key):
+    days = pieces.days(now - service.MONTH, now, zone)
+    for part in await margin.spending(tx, margin.stretches(days, of_day)):
         if part.provider not in FREE_PROVIDERS:
             known = part.calls - part.unknown
             cost.include(of_day(part.day).convert(part.cost, part.currency) if known else Decimal(0), known)

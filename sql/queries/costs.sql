@@ -49,22 +49,31 @@ SELECT * FROM exchange_rates WHERE base = :base ORDER BY valid_from DESC, id DES
 -- Revenue and margin ---------------------------------------------------------------------------------------------------
 
 -- name: revenue
--- What came in and went back by day, plan and currency. What is granted free of charge is counted, and no revenue.
-SELECT (at AT TIME ZONE :zone)::date AS day, plan_id, currency,
-       coalesce(sum(amount) FILTER (WHERE kind = 'purchase' AND checkout <> 'instant'), 0) AS sold_amount,
-       coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS refunded_amount,
-       count(*) FILTER (WHERE kind = 'purchase' AND checkout <> 'instant') AS sold,
-       count(*) FILTER (WHERE kind = 'purchase' AND checkout = 'instant') AS free
-  FROM revenue_entries WHERE at >= :start::timestamptz AND at < :end::timestamptz
+-- What came in and went back by period (the labels are days), plan and currency. What is granted free of charge is counted, and no
+-- revenue.
+SELECT p.label::date AS day, e.plan_id, e.currency,
+       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'purchase' AND e.checkout <> 'instant'), 0) AS sold_amount,
+       coalesce(sum(e.amount) FILTER (WHERE e.kind = 'refund'), 0) AS refunded_amount,
+       count(*) FILTER (WHERE e.kind = 'purchase' AND e.checkout <> 'instant') AS sold,
+       count(*) FILTER (WHERE e.kind = 'purchase' AND e.checkout = 'instant') AS free
+  FROM unnest(:starts::timestamptz[], :stops::timestamptz[], :labels::text[]) AS p (start, stop, label)
+ CROSS JOIN LATERAL (SELECT * FROM revenue_entries i WHERE i.at >= p.start AND i.at < p.stop OFFSET 0) AS e
  GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 
 -- name: spent
--- What calls of providers cost by day (the labels), plan, model and currency; `done` of them made something.
+-- What calls of providers cost by period (the labels are days), plan, model and currency; `done` of them made something.
 SELECT label::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, kind, currency, sum(cost) AS cost,
        sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
        coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done
   FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6;
+
+-- name: spent_by_day
+-- The same by day (the labels) and currency only.
+SELECT label::date AS day, currency, sum(cost) AS cost, sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
+       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done
+  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY label, currency;
 
 -- name: sales
 -- The newest sales that were paid for, with what of them was given back, and whose they are where the account still exists.

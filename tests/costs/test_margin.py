@@ -50,7 +50,7 @@ def spent(cost="1", calls=1, unknown=0, done=1, model="m", plan="pro", currency=
 
 
 def of(revenue=(), spending=()):
-    return margins("INR", revenue, spending, lambda day: RATES)
+    return margins("INR", revenue, spending, spending, lambda day: RATES)
 
 
 # Sums -------------------------------------------------------------------------------------------------------------------

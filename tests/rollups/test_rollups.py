@@ -214,10 +214,18 @@ async def equal(database, start, end, zone):
             assert seen == (None if seconds is None else pytest.approx(seconds, abs=0.01 * seconds + 0.015))
     faults = {"provider": "the provider's", "user": "the user's"}
     assert await table("errors") == [(faults[row[0]], *row[1:]) for row in await expected(ERRORS)]
-    spent = await database.run_system(margin.spending, span.start, span.end, zone)
-    assert [tuple(getattr(each, name) for name in each.__struct_fields__) for each in spent] == await expected(
-        SPENT, zone
-    )
+    days = pieces.days(span.start, span.end, ZoneInfo(zone))
+    spent = await database.run_system(margin.spending, days)
+    calls = await expected(SPENT, zone)
+    names = ("day", "plan_id", "provider", "model", "kind", "currency", "cost", "calls", "unknown", "done")
+    assert [tuple(getattr(each, name) for name in names) for each in spent] == calls
+    read = await database.run_system(rollups.attempts, days)
+    by_day = await database.run_system(Transaction.fetch_all, "costs.spent_by_day", **read)
+    summed = {}
+    for day, *_, currency, cost, number, unknown, done in calls:
+        so_far = summed.get((day, currency), (0, 0, 0, 0))
+        summed[day, currency] = tuple(map(sum, zip(so_far, (cost, number, unknown, done), strict=True)))
+    assert {(row["day"], row["currency"]): tuple(row.values())[2:] for row in by_day} == summed
     read = await database.run_system(rollups.attempts, pieces.hours(span.start, span.end))
     hours = await database.run_system(
         Transaction.fetch_all, "costs.busiest_hour", provider="sketch", per_hour=2, **read
