@@ -61,9 +61,9 @@ MUTANTS = (
         "the rate limit of messages",
         (
             (
-                "sql/queries/messages.sql",
-                "   WHERE :most = 0 OR cardinality(b.times) < :most\n",
-                "   WHERE true OR :most = 0\n",
+                "sql/migrations/0055_entering_sessions.sql",
+                "   WHERE most = 0 OR cardinality(b.times) < most\n",
+                "   WHERE true OR most = 0\n",
             ),
         ),
         "tests/users/test_rate_limits.py::test_one_allowance_of_messages_for_all_sessions_of_a_person",
@@ -118,10 +118,12 @@ MUTANTS = (
         "the credits' lock before the look for a twin",
         (
             (
-                "chatserver/generations/service.py",
-                "    await credits.lock(tx, session_id, request.kind)\n"
-                "    newest_message_id = await sessions.lock(tx, session_id)\n",
-                "    newest_message_id = None\n",
+                "sql/migrations/0055_entering_sessions.sql",
+                "      PERFORM number FROM credits\n"
+                "       WHERE session_id = entered AND kind = credit_kind ORDER BY number FOR UPDATE;\n"
+                "    END IF;\n"
+                "    SELECT newest_message_id INTO newest FROM user_sessions WHERE id = entered FOR UPDATE;\n",
+                "      NULL;\n    END IF;\n",
             ),
         ),
         "tests/credits/test_credits.py",

@@ -20,9 +20,6 @@ from tests.support.people import add_member, make_session, make_user, run_sql
 from tests.support.product import Product
 from tests.support.story import ApiUser
 
-# More than one person says in ten seconds, so that few people suffice; the limits are checked all the same.
-SETTINGS = {"COMMANDS_PER_10_SECONDS": "1000"}
-
 
 class Unheard:
     """A publisher whose announcements nobody hears: people and sessions are made before anybody is there."""
@@ -66,7 +63,7 @@ class House:
     @contextlib.asynccontextmanager
     async def web(self, name: str, **settings: Any) -> AsyncIterator[Product]:
         """Another web process on the same database."""
-        chosen = {**SETTINGS, "DATABASE_URL": self.postgres.url, **settings}
+        chosen = {"DATABASE_URL": self.postgres.url, **settings}
         async with products.running(
             self.folder / name, "serve", "--role", "web", shares_database=True, **chosen
         ) as web:
@@ -94,8 +91,7 @@ async def opened() -> AsyncIterator[House]:
             await migrations.migrate(postgres.url)
             database = Database(postgres.url, load_queries(paths.SQL / "queries"), Unheard(), pool=4)
             await database.connect()
-            settings = {**SETTINGS, "DATABASE_URL": postgres.url}
-            async with products.running(folder / "web", "serve", "--role", "web", **settings) as web:
+            async with products.running(folder / "web", "serve", "--role", "web", DATABASE_URL=postgres.url) as web:
                 yield House(postgres, database, web, folder)
             await database.close()
         finally:

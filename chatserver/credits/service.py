@@ -53,9 +53,13 @@ async def lock_of_running(tx: Transaction, user_id: str) -> None:
     await tx.fetch_all("credits.lock_of_running", user_id=user_id)
 
 
-async def require(tx: Transaction, session_id: str, kind: Kind, count: int) -> None:
-    """Raises CreditsExhausted, with the seconds until `count` are free, where fewer are free now."""
-    free = await tx.fetch_value("credits.free_count", session_id=session_id, kind=kind)
+async def require(tx: Transaction, session_id: str, kind: Kind, count: int, free: int | None = None) -> None:
+    """Raises CreditsExhausted, with the seconds until `count` are free, where fewer are free now.
+
+    `free` is how many these are, where the caller has just read it under their lock.
+    """
+    if free is None:
+        free = await free_count(tx, session_id, kind)
     if free >= count:
         return
     moment = await tx.fetch_value("credits.nth_free_at", session_id=session_id, kind=kind, count=count)
@@ -67,6 +71,12 @@ async def require(tx: Transaction, session_id: str, kind: Kind, count: int) -> N
         retry_after=wait,
         details={"kind": kind, "left": free, "needed": count, "next_at": moment},
     )
+
+
+async def free_count(tx: Transaction, session_id: str, kind: Kind) -> int:
+    """How many credits of a kind are free now."""
+    free: int = await tx.fetch_value("credits.free_count", session_id=session_id, kind=kind)
+    return free
 
 
 async def hold(tx: Transaction, session_id: str, kind: Kind, generation_ids: Sequence[str]) -> None:

@@ -7,6 +7,6 @@ SQL is called by name: `tx.fetch_one("credits.hold", session_id=…)` runs the q
 
 from chatserver.database.queries import Query, load_queries
 from chatserver.database.transaction import Publisher, Row, Transaction
-from chatserver.database.unit_of_work import Database
+from chatserver.database.unit_of_work import Database, StatementUndone
 
-__all__ = ["Database", "Publisher", "Query", "Row", "Transaction", "load_queries"]
+__all__ = ["Database", "Publisher", "Query", "Row", "StatementUndone", "Transaction", "load_queries"]

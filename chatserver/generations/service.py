@@ -25,7 +25,7 @@ from chatserver.generations.models import (
 from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, larger_size, new_seed
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
-from chatserver.messages.requests import check_client_id, digest
+from chatserver.messages.requests import digest
 from chatserver.moderation import rules
 from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
@@ -43,22 +43,20 @@ USUAL_WAIT_SECONDS = 10.0
 
 async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
-    membership = await _creator_membership(tx, session_id)
-    check_client_id(request.client_id)
-    await credits.lock(tx, session_id, request.kind)
-    newest_message_id = await sessions.lock(tx, session_id)
-    repeated = await messages.find_repeated(tx, membership, request.client_id, digest(request), rate_limits.PICTURES)
+    entry = await messages.enter(tx, session_id, request.client_id, rate_limits.PICTURES, request.kind)
+    membership = _require_creator(entry.membership)
+    repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
     recipes = check(request, membership)
-    await _require_allowed(tx, membership, recipes[0])
+    await _require_allowed(tx, membership, recipes[0], entry.row["rules_version"])
     recipes = await _in_style(tx, recipes)
     choice = _choice(choices, recipes[0].change or request.kind)
     await _check_source(tx, session_id, recipes[0].source_asset_id)
-    await _require_place(tx, membership, len(recipes))
-    await credits.require(tx, session_id, request.kind, len(recipes))
+    await _require_place(tx, len(recipes), entry.row["waiting"])
+    await credits.require(tx, session_id, request.kind, len(recipes), entry.row["free"])
     new = messages.NewMessage(
-        id=ids.new(after=newest_message_id),
+        id=entry.new_id(),
         client_id=request.client_id,
         kind=request.kind,
         text=recipes[0].prompt,
@@ -101,7 +99,8 @@ async def _add_version(
     if number > MOST_VERSIONS:
         raise Conflict(f"A message keeps at most {MOST_VERSIONS} versions. Start a new one.")
     await rate_limits.consume(tx, rate_limits.PICTURES, membership.user_id)
-    await _require_place(tx, membership, 1)
+    waiting = await tx.fetch_value("generations.count_waiting", user_id=membership.user_id)
+    await _require_place(tx, 1, waiting)
     await credits.require(tx, membership.session_id, row["kind"], 1)
     added = await _enqueue(
         tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=row["id"], first=number
@@ -224,22 +223,27 @@ async def _found_by_words(tx: Transaction, words: str, favorite: bool | None, wh
 
 
 async def _creator_membership(tx: Transaction, session_id: str) -> Membership:
-    membership = await sessions.active_membership(tx, session_id)
+    return _require_creator(await sessions.active_membership(tx, session_id))
+
+
+def _require_creator(membership: Membership) -> Membership:
     if not membership.is_owner and not membership.guests_may_generate:
         raise GuestsMayNot
     return membership
 
 
-async def _require_allowed(tx: Transaction, membership: Membership, recipe: Recipe) -> None:
+async def _require_allowed(
+    tx: Transaction, membership: Membership, recipe: Recipe, rules_version: str | None = None
+) -> None:
     """Raises PromptNotAllowed where a rule of the operator's refuses what the person wrote."""
     texts = rules.PromptTexts(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, style=recipe.style)
-    await rules.require_allowed(tx, membership.plan_id, texts)
+    await rules.require_allowed(tx, membership.plan_id, texts, rules_version)
 
 
-async def _require_place(tx: Transaction, membership: Membership, count: int) -> None:
-    """Raises TooManyWaiting where so many more would not fit. The caller holds the row of the person's budget."""
+async def _require_place(tx: Transaction, count: int, waiting: int) -> None:
+    """Raises TooManyWaiting where so many more would not fit beside those that wait. The caller holds the row of the
+    person's budget."""
     most = tx.limits.waiting_pictures_per_user
-    waiting = await tx.fetch_value("generations.count_waiting", user_id=membership.user_id)
     if not most or waiting + count <= most:
         return
     usual = await tx.fetch_value("generations.usual_wait")

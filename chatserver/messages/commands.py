@@ -2,7 +2,7 @@
 
 from chatserver import ids, messages
 from chatserver.generations import deletion as generation_deletion
-from chatserver.messages import versions
+from chatserver.messages import sending, versions
 from chatserver.messages.models import Message
 from chatserver.messages.requests import (
     CreateMessage,
@@ -20,7 +20,7 @@ from chatserver.state import State
 
 async def create(state: State, caller: Caller, command: CreateMessage) -> dict[str, Message]:
     html = await state.markdown.render(kept_text(command), caller.viewer.id)
-    return {"message": await state.database.run_as(caller.viewer.id, messages.say, caller.session_id, command, html)}
+    return {"message": await sending.send(state.database, caller.viewer.id, caller.session_id, command, html)}
 
 
 async def edit(state: State, caller: Caller, command: EditCommand) -> dict[str, Message]:

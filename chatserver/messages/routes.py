@@ -11,7 +11,7 @@ from chatserver.database import Transaction
 from chatserver.errors import Invalid
 from chatserver.generations import deletion as generation_deletion
 from chatserver.messages import search as message_search
-from chatserver.messages import versions
+from chatserver.messages import sending, versions
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, EditMessage, RegenerateReply, ShowVersion, kept_text
 from chatserver.messages.search import SearchResult
@@ -67,7 +67,7 @@ async def _read_page(tx: Transaction, session_id: str, query: PageQuery) -> mess
 async def create_message(request: ApiRequest, body: CreateMessage) -> MessageAnswer:
     html = await request.state.markdown.render(kept_text(body), request.viewer.id)
     session_id = request.id("session_id")
-    return MessageAnswer(await request.state.database.run_as(request.viewer.id, messages.say, session_id, body, html))
+    return MessageAnswer(await sending.send(request.state.database, request.viewer.id, session_id, body, html))
 
 
 async def show_message(request: ApiRequest) -> MessageAnswer:

@@ -65,57 +65,84 @@ class StreamPlace(Struct, frozen=True, kw_only=True):
 
 async def say(tx: Transaction, session_id: str, request: CreateMessage, html: str) -> Message:
     """Stores what somebody says, and a place for the assistant's reply where one is due. `html` is `text` drawn."""
-    membership = await sessions.active_membership(tx, session_id)
+    entry = await enter(tx, session_id, request.client_id, rate_limits.MESSAGES)
     text = paragraphs("text", request.text, TEXT_LENGTH)
-    newest_message_id = await sessions.lock(tx, session_id)
-    repeated = await find_repeated(tx, membership, request.client_id, digest(request), rate_limits.MESSAGES)
+    repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
-    message_id = ids.new(after=newest_message_id)
     new = NewMessage(
-        id=message_id,
+        id=entry.new_id(),
         client_id=request.client_id,
         kind="text",
         text=text,
         html=html,
         request_hash=digest(request),
     )
-    message = await add(tx, membership, new)
-    if wants_reply(membership, text):
-        await answer(tx, membership, message_id)
+    message = await add(tx, entry.membership, new)
+    if wants_reply(entry.membership, text):
+        await answer(tx, entry.membership, message.id)
     return message
 
 
 def wants_reply(membership: Membership, text: str) -> bool:
     """Whether the assistant answers: always when alone with the owner, otherwise when it is called."""
-    return membership.members_count == 1 or "@assistant" in text.lower()
+    return membership.members_count == 1 or calls_assistant(text)
 
 
-async def find_repeated(
-    tx: Transaction, membership: Membership, client_id: str, request_hash: bytes, rate_limit: RateLimit
-) -> Message | None:
-    """The message made before with this client_id; Conflict where that was something else.
+def calls_assistant(text: str) -> bool:
+    """Whether a text calls the assistant by its name."""
+    return "@assistant" in text.lower()
 
-    A new one is counted against `rate_limit`, whose error comes where there is no room; a repeated one never is.
+
+class SessionEntry(Struct, frozen=True):
+    """What a command that adds a message knows once it holds the session's locks, read in one statement (`row`)."""
+
+    membership: Membership
+    rate_limit: RateLimit
+    row: Row
+
+    def new_id(self) -> str:
+        """An id for a new message: it comes after the session's newest."""
+        return ids.new(after=self.row["newest_message_id"])
+
+    async def repeated(self, tx: Transaction, request_hash: bytes) -> Message | None:
+        """The message made before with this client_id; Conflict where that was something else.
+
+        A new one has been counted against the rate limit, whose error comes where there is no room; a repeated one never is.
+        """
+        if self.row["repeated_id"] is None:
+            if not self.row["counted"]:
+                raise await rate_limits.refusal(tx, self.rate_limit, self.membership.user_id)
+            return None
+        # A deleted one keeps nothing that would tell what it said.
+        if self.row["request_hash"] not in {request_hash, None}:
+            raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
+        return await find(tx, self.row["repeated_id"])
+
+
+async def enter(
+    tx: Transaction,
+    session_id: str,
+    client_id: str,
+    rate_limit: RateLimit,
+    credit_kind: Literal["image", "video"] | None = None,
+) -> SessionEntry:
+    """Locks the session, and its credits of `credit_kind`, before the message with this client_id is looked for.
+
+    Raises as `sessions.active_membership`. A guest who may not spend credits gets no locks: the caller refuses.
     """
     row = await tx.fetch_one(
-        "messages.repeated",
-        session_id=membership.session_id,
-        user_id=membership.user_id,
+        "messages.enter_session",
+        session_id=session_id,
         client_id=check_client_id(client_id),
         budget=rate_limit.kind,
         most=rate_limit.most(tx.limits),
         seconds=rate_limit.seconds,
+        credit_kind=credit_kind,
     )
+    membership = sessions.require_active(sessions.membership_of(row))
     assert row is not None
-    if row["id"] is None:
-        if not row["counted"]:
-            raise await rate_limits.refusal(tx, rate_limit, membership.user_id)
-        return None
-    # A deleted one keeps nothing that would tell what it said.
-    if row["request_hash"] not in {request_hash, None}:
-        raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
-    return await find(tx, row["id"])
+    return SessionEntry(membership, rate_limit, row)
 
 
 async def add(tx: Transaction, membership: Membership, new: NewMessage) -> Message:
@@ -160,7 +187,12 @@ async def add_reply(
         asked_by=membership.user_id,
         version=version,
     )
-    message = await announce(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
+    return await announce_reply(tx, await _insert(tx, membership.session_id, new, "assistant", "Assistant"))
+
+
+async def announce_reply(tx: Transaction, row: Row) -> Message:
+    """Tells everyone in the session of a reply that is to be written, and the workers."""
+    message = await announce(tx, row)
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply"))
     return message
 
@@ -191,7 +223,6 @@ async def _insert(
     *,
     membership: Membership | None = None,
 ) -> Row:
-    seq = await sessions.next_seq(tx, session_id, new_message_id=new.id)
     version = new.version
     row = await tx.fetch_one(
         "messages.insert",
@@ -213,9 +244,9 @@ async def _insert(
         place=version and version.place,
         replaces=version and version.replaces,
         version=version.number if version else 1,
-        seq=seq,
     )
-    assert row is not None
+    if row is None:
+        raise NotFound
     return row
 
 

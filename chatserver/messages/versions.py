@@ -48,12 +48,12 @@ async def regenerate(tx: Transaction, message_id: str, request: RegenerateReply)
 async def edit(tx: Transaction, message_id: str, request: EditMessage, html: str) -> Message:
     """Sends one's own words again, changed; the assistant answers where it did, or is called. `html` as in `say`."""
     edited = await _find(tx, message_id, "user")
-    membership = await sessions.active_membership(tx, edited["session_id"])
+    entry = await service.enter(tx, edited["session_id"], request.client_id, rate_limits.MESSAGES)
+    membership = entry.membership
     if edited["user_id"] != membership.user_id:
         raise NotAllowed("Only its author may change a message.")
     text = paragraphs("text", request.text, TEXT_LENGTH)
-    newest_message_id = await sessions.lock(tx, edited["session_id"])
-    repeated = await service.find_repeated(tx, membership, request.client_id, digest(request), rate_limits.MESSAGES)
+    repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
     versions = await _versions(tx, edited)
@@ -64,7 +64,7 @@ async def edit(tx: Transaction, message_id: str, request: EditMessage, html: str
     version = StreamPlace(place=first["place"] or first["id"], replaces=first["id"], number=len(versions) + 1)
     await tx.execute("messages.count_versions", message_id=first["id"], versions=version.number)
     new = NewMessage(
-        id=ids.new(after=newest_message_id),
+        id=entry.new_id(),
         client_id=request.client_id,
         kind="text",
         text=text,

@@ -99,8 +99,8 @@ class _KnownRules:
         self._version = ""
         self._rules: tuple[EnforcedRule, ...] = ()
 
-    async def current(self, tx: Transaction) -> tuple[EnforcedRule, ...]:
-        version = await tx.fetch_value("rules.version")
+    async def current(self, tx: Transaction, version: str | None) -> tuple[EnforcedRule, ...]:
+        version = version or await tx.fetch_value("rules.version")
         if version != self._version:
             # Kept for this version though a newer one may be read: then they are the newer rules, and read once more.
             self._rules = tuple(EnforcedRule.from_row(row) for row in await tx.fetch_all("rules.enabled"))
@@ -111,9 +111,12 @@ class _KnownRules:
 _known = _KnownRules()
 
 
-async def require_allowed(tx: Transaction, plan_id: str, texts: PromptTexts) -> None:
-    """Raises PromptNotAllowed, with the words of the rule and the name of the field, where a rule refuses a prompt."""
-    found = refusal(await _known.current(tx), plan_id, texts)
+async def require_allowed(tx: Transaction, plan_id: str, texts: PromptTexts, version: str | None = None) -> None:
+    """Raises PromptNotAllowed, with the words of the rule and the name of the field, where a rule refuses a prompt.
+
+    `version` is that of the rules, where the caller has just read it.
+    """
+    found = refusal(await _known.current(tx, version), plan_id, texts)
     if found is not None:
         rule, field = found
         raise PromptNotAllowed(rule.message, details={"field": field})

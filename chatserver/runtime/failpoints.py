@@ -1,6 +1,6 @@
 """Failpoints: with `CRASH_AT=<step>` a process kills itself with SIGKILL at that step (docs/reliability.md names the steps).
 
-    CRASH_AT=before-commit:chatserver.messages.service.say     after-commit:<verb>, fan-out:<verb>
+    CRASH_AT=before-commit:chatserver.messages.sending.say_at_once   after-commit:<verb>, fan-out:<verb>
     CRASH_AT=provider-call                                        put, resume
 
 Nothing is cleaned up, as when a machine loses power. Without CRASH_AT nothing happens.

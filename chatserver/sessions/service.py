@@ -58,7 +58,11 @@ def from_rows(rows: Sequence[Row], member_rows: Sequence[Row], balances: Mapping
 
 async def membership(tx: Transaction, session_id: str) -> Membership:
     """The membership of this transaction's user; NotFound where there is none."""
-    row = await tx.fetch_one("sessions.membership", session_id=session_id)
+    return membership_of(await tx.fetch_one("sessions.membership", session_id=session_id))
+
+
+def membership_of(row: Row | None) -> Membership:
+    """The membership of a row; NotFound where there is none, or its account is closed."""
     if row is None or row["user_status"] != "active":
         raise NotFound
     return Membership.from_row(row)
@@ -69,7 +73,11 @@ async def active_membership(tx: Transaction, session_id: str) -> Membership:
 
     NotAllowed where the owner is banned: guests do not spend credits whose owner cannot.
     """
-    own = await membership(tx, session_id)
+    return require_active(await membership(tx, session_id))
+
+
+def require_active(own: Membership) -> Membership:
+    """The membership, where `active_membership` would return it; its errors otherwise."""
     if not own.active:
         raise SessionExpired(details={"expired_at": own.expires_at})
     if not own.owner_active:
@@ -94,13 +102,9 @@ async def lock(tx: Transaction, session_id: str) -> str | None:
     return newest_message_id
 
 
-async def next_seq(tx: Transaction, session_id: str, *, new_message_id: str | None = None) -> int:
+async def next_seq(tx: Transaction, session_id: str) -> int:
     """The next `seq` of the session's stream. Called late in a transaction: it locks the session's row until COMMIT."""
-    seq: int | None
-    if new_message_id is None:
-        seq = await tx.fetch_value("sessions.next_seq", session_id=session_id)
-    else:
-        seq = await tx.fetch_value("sessions.next_seq_for_message", session_id=session_id, message_id=new_message_id)
+    seq: int | None = await tx.fetch_value("sessions.next_seq", session_id=session_id)
     if seq is None:
         raise NotFound
     return seq

@@ -3,11 +3,13 @@
 One indexed query for each request and no cache, so that an ended sign-in or revoked token stops working at once.
 """
 
+from typing import Literal
+
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chatserver.config import Config
-from chatserver.database import Database, Transaction
+from chatserver.database import Database, Row, Transaction
 from chatserver.identity.viewer import Viewer, bearer_token, current_viewer
 from chatserver.net import ip_addresses
 from chatserver.users import device_cookies, sign_ins, tokens
@@ -32,31 +34,26 @@ async def identify(database: Database, config: Config, connection: HTTPConnectio
     """The viewer of a request, or None. A Bearer token, where one counts, counts alone: a cookie makes no bad one good."""
     token = bearer_token(connection)
     if token is not None:
-        return await database.run_system(viewer_of_token, token) if tokens.is_well_formed_api_token(token) else None
+        return await database.run_single(viewer_of_token, token) if tokens.is_well_formed_api_token(token) else None
     cookie = cookies.read(connection, config, COOKIE)
     if cookie is None or not tokens.is_well_formed(cookie):
         return None
-    return await database.run_system(viewer_of_cookie, cookie)
+    return await database.run_single(viewer_of_cookie, cookie)
 
 
 async def viewer_of_cookie(tx: Transaction, token: str) -> Viewer | None:
-    """The user whose sign-in has this secret, or None. Needs the worker role."""
-    row = await tx.fetch_one("users.identify_sign_in", token_hash=tokens.digest(token), idle_days=sign_ins.IDLE_DAYS)
-    if row is None:
-        return None
-    if row["stale"]:
-        await tx.execute("users.touch_sign_in", id=row["credential_id"])
-    return Viewer(id=row["id"], name=row["name"], role=row["role"], via="cookie", credential_id=row["credential_id"])
+    """The user whose sign-in has this secret, or None; records its use."""
+    row = await tx.fetch_one("users.viewer_of_sign_in", token_hash=tokens.digest(token), idle_days=sign_ins.IDLE_DAYS)
+    return _viewer(row, "cookie")
 
 
 async def viewer_of_token(tx: Transaction, token: str) -> Viewer | None:
-    """The user who has this API token, or None. Needs the worker role."""
-    row = await tx.fetch_one("users.identify_token", token_hash=tokens.digest(token))
-    if row is None:
-        return None
-    if row["stale"]:
-        await tx.execute("users.touch_token", id=row["credential_id"])
-    return Viewer(id=row["id"], name=row["name"], role=row["role"], via="token", credential_id=row["credential_id"])
+    """The user who has this API token, or None; records its use."""
+    return _viewer(await tx.fetch_one("users.viewer_of_api_token", token_hash=tokens.digest(token)), "token")
+
+
+def _viewer(row: Row | None, via: Literal["cookie", "token"]) -> Viewer | None:
+    return None if row is None else Viewer(via=via, **row)
 
 
 def visitor(connection: HTTPConnection) -> Visitor:

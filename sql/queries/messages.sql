@@ -1,29 +1,29 @@
 -- Messages: the stream of a session in its current state.
 
--- name: repeated
--- The message that this person already made with this client_id in this session; where there is none, the moment is
--- counted in a budget of theirs as in rate_limits.consume, if there is room (`counted`). One statement, as each message runs it.
-WITH said AS (
-  SELECT id, request_hash FROM messages
-   WHERE session_id = :session_id AND user_id = :user_id AND client_id = :client_id
-), counted AS (
-  INSERT INTO budgets AS b (user_id, kind, times)
-  SELECT :user_id, :budget::text, ARRAY[clock_timestamp()] WHERE NOT EXISTS (SELECT FROM said)
-  ON CONFLICT (user_id, kind) DO UPDATE
-     SET times = (b.times || clock_timestamp())[greatest(cardinality(b.times) + 2 - :most::integer, 1):]
-   WHERE :most = 0 OR cardinality(b.times) < :most
-      OR b.times[cardinality(b.times) + 1 - :most] <= clock_timestamp() - make_interval(secs => :seconds::float8)
-  RETURNING true
-)
-SELECT (SELECT id FROM said) AS id, (SELECT request_hash FROM said) AS request_hash,
-       EXISTS (SELECT FROM counted) AS counted;
+-- name: enter_session
+-- The beginning of a command that adds a message: membership, locks, the message that this person already made with this
+-- client_id, and otherwise the moment counted in a budget of theirs (`counted`); with a `credit_kind`, what decides on a generation.
+SELECT * FROM enter_session(:session_id, :client_id, :budget, :most, :seconds, :credit_kind);
+
+-- name: say_at_once
+-- A message, and a place for its reply where one is due, in a transaction of its own; no row where it takes the verb.
+SELECT * FROM say_at_once(:user_id, :session_id, :message_id, :client_id, :request_hash, :text, :html, :reply_id, :calls,
+                          :most, :seconds, :most_replies, :seconds_of_replies);
 
 -- name: insert
--- A new message.
+-- A new message, with the stream's next seq: the session's row is locked first, as everywhere.
+WITH stream AS (
+  UPDATE user_sessions
+     SET seq = seq + 1, messages_count = messages_count + 1,
+         newest_message_id = greatest(newest_message_id, :id::uuid)
+   WHERE id = :session_id::uuid
+  RETURNING seq
+)
 INSERT INTO messages (id, session_id, user_id, author_kind, author_name, author_role, author_hue, kind, text, html, status,
                       client_id, request_hash, reply_to, asked_by, place, replaces, version, versions, seq)
-VALUES (:id, :session_id, :user_id, :author_kind, :author_name, :author_role, :author_hue, :kind, :text, :html, :status,
-        :client_id, :request_hash, :reply_to, :asked_by, :place, :replaces, :version, :version, :seq)
+SELECT :id::uuid, :session_id::uuid, :user_id::uuid, :author_kind, :author_name, :author_role, :author_hue::smallint, :kind,
+       :text, :html, :status, :client_id, :request_hash::bytea, :reply_to::uuid, :asked_by::uuid, :place::uuid,
+       :replaces::uuid, :version::smallint, :version::smallint, seq FROM stream
 RETURNING *;
 
 -- name: touch

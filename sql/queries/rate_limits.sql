@@ -3,12 +3,7 @@
 
 -- name: consume
 -- Counts one action where the limit allows it (0: always); no row where it does not.
-INSERT INTO budgets AS b (user_id, kind, times) VALUES (coalesce(:user_id::uuid, app_user_id()), :kind, ARRAY[clock_timestamp()])
-ON CONFLICT (user_id, kind) DO UPDATE
-   SET times = (b.times || clock_timestamp())[greatest(cardinality(b.times) + 2 - :most::integer, 1):]
- WHERE :most = 0 OR cardinality(b.times) < :most
-    OR b.times[cardinality(b.times) + 1 - :most] <= clock_timestamp() - make_interval(secs => :seconds::float8)
-RETURNING true;
+SELECT true WHERE count_in_budget(coalesce(:user_id::uuid, app_user_id()), :kind, :most, :seconds);
 
 -- name: wait
 -- Seconds until the limit allows another action.

@@ -184,17 +184,7 @@ SELECT newest.session_id, newest.id, newest.filename
 
 -- name: membership
 -- The membership of this transaction's user in a session: role, plan, and whether the session is active.
-SELECT s.id AS session_id, m.user_id, coalesce(m.shown_name, u.name) AS user_name,
-       u.role AS account_role, m.hue, m.role, s.untitled, s.guests_may_generate, s.user_id AS owner_id,
-       s.expires_at > clock_timestamp() AS active, s.expires_at, p.id AS plan_id, p.name AS plan_name, p.max_size,
-       p.max_count, p.max_uploads, p.chat_model, u.status AS user_status,
-       coalesce((SELECT w.status = 'active' FROM users w WHERE w.id = s.user_id), false) AS owner_active,
-       (SELECT count(*) FROM session_members o WHERE o.session_id = s.id AND o.left_at IS NULL) AS members_count
-  FROM user_sessions s
-  JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
-  JOIN users u ON u.id = m.user_id
-  JOIN session_config p ON p.id = s.plan_id
- WHERE s.id = :session_id;
+SELECT * FROM my_memberships WHERE session_id = :session_id;
 
 -- name: admitted
 -- Those of these users who may open these sessions, with the sign-ins or API tokens by which they came. Needs the worker role.
@@ -221,14 +211,6 @@ SELECT newest_message_id FROM user_sessions WHERE id = :session_id FOR UPDATE;
 -- name: next_seq
 -- The next number of the session's stream. The row lock makes commit order equal this order, without gaps.
 UPDATE user_sessions SET seq = seq + 1 WHERE id = :session_id RETURNING seq;
-
--- name: next_seq_for_message
--- The next number, for one more message.
-UPDATE user_sessions
-   SET seq = seq + 1, messages_count = messages_count + 1,
-       newest_message_id = greatest(newest_message_id, :message_id::uuid)
- WHERE id = :session_id
-RETURNING seq;
 
 -- name: count_generated
 -- Counts a captured picture or clip.

@@ -84,27 +84,13 @@ UPDATE sign_ins SET ended_at = now()
                ORDER BY last_used_at DESC, id DESC OFFSET :kept)
 RETURNING id;
 
--- name: identify_sign_in
+-- name: viewer_of_sign_in
 -- The user of a sign-in cookie, where the sign-in is neither ended, nor idle for too long, nor too old.
-SELECT s.id AS credential_id, u.id, u.name, u.role, s.last_used_at < now() - interval '1 minute' AS stale
-  FROM sign_ins s JOIN users u ON u.id = s.user_id
- WHERE s.token_hash = :token_hash AND s.ended_at IS NULL AND s.expires_at > now()
-   AND s.last_used_at > now() - make_interval(days => :idle_days) AND u.status = 'active';
+SELECT * FROM viewer_of_sign_in(:token_hash, :idle_days);
 
--- name: touch_sign_in
--- Records the use of a sign-in.
-UPDATE sign_ins SET last_used_at = now() WHERE id = :id;
-
--- name: identify_token
+-- name: viewer_of_api_token
 -- The user of an API token that is not revoked.
-SELECT t.id AS credential_id, u.id, u.name, u.role,
-       coalesce(t.last_used_at < now() - interval '1 minute', true) AS stale
-  FROM api_tokens t JOIN users u ON u.id = t.user_id
- WHERE t.token_hash = :token_hash AND t.revoked_at IS NULL AND u.status = 'active';
-
--- name: touch_token
--- Records the use of an API token.
-UPDATE api_tokens SET last_used_at = now() WHERE id = :id;
+SELECT * FROM viewer_of_api_token(:token_hash);
 
 -- name: valid_credentials
 -- Which of these credentials (sign-ins or API tokens) are still valid.

@@ -13,7 +13,7 @@ from tests.support.cluster import Cluster
 from tests.support.story import SessionSocket, sign_up
 from tests.support.swift import KEYS
 
-SAY = "chatserver.messages.service.say"
+SAY = "chatserver.messages.sending.say_at_once"
 MAKE = "chatserver.generations.service.create"
 QUEUE = "chatserver.generations.queue"
 
@@ -71,7 +71,7 @@ async def crash_a_node(machines, step, is_stored):
     [survivor] = machines.web
     failing = await start_failing(machines, step)
     ada = await sign_up(survivor, "Ada")
-    session = await ada.buys("flash")
+    session = await ada.buys("flash", title="Crashes")  # the first words in another would be its title
     other = await ada.joins(session)
     client_id = str(uuid.uuid4())
     with pytest.raises(aiohttp.ClientError):

@@ -28,7 +28,7 @@ async def ada(database):
 
 async def viewer_of(database, user):
     signed_in = await signed_in_user(database, user)
-    return await database.run_system(request_identity.viewer_of_cookie, signed_in.secret.token)
+    return await database.run_single(request_identity.viewer_of_cookie, signed_in.secret.token)
 
 
 class InterruptedTransaction:

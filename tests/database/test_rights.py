@@ -315,3 +315,20 @@ async def test_the_policies_look_a_users_sessions_up_once_a_query(database, admi
         assert plan.count("hashed SubPlan") == lookups, plan
         assert plan.count("SubPlan") == 2 * lookups, plan
         assert "Seq Scan on session_members m_1" not in plan
+
+
+async def test_what_takes_on_the_rights_of_its_owner_is_called_by_nobody_else_but_the_process(database, admin):
+    """`say_at_once` is given its user, and two others recognise one: the web role may not call what is not its own."""
+    owners = {"say_at_once": "chatserver_web", "viewer_of_sign_in": "chatserver_worker"}
+    owners["viewer_of_api_token"] = "chatserver_worker"
+    found = await admin.fetch(
+        """SELECT oid, proname, proowner::regrole::text AS owner,
+                  EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0) AS is_public
+             FROM pg_proc WHERE proname = ANY($1::text[])""",
+        list(owners),
+    )
+    assert {row["proname"]: row["owner"] for row in found} == owners
+    assert not any(row["is_public"] for row in found)
+    for row in found:
+        may = await admin.fetchval("SELECT has_function_privilege('chatserver_web', $1::oid, 'EXECUTE')", row["oid"])
+        assert may == (row["owner"] == "chatserver_web")

@@ -203,6 +203,22 @@ async def test_a_migration_under_way_does_not_disturb_open_connections(small, ad
     assert all(rows[0]["colour"] == "red" for rows in results)
 
 
+async def test_a_single_statement_whose_connection_is_cut_runs_again(small, admin, published):
+    cut = []
+
+    async def verb(tx):
+        if not cut:
+            cut.append(tx.connection.get_server_pid())
+            await admin.execute("SELECT pg_terminate_backend($1)", cut[0])
+        value = await tx.connection.fetchval("SELECT current_setting('app.user_id', true)")
+        tx.announce("things", Happened(number=1))
+        return value
+
+    assert await small.run_single(verb) in {"", None}
+    assert len(cut) == 1
+    assert len(published.events("things")) == 1
+
+
 async def test_nothing_of_a_user_stays_on_a_connection(small, database):
     async def whoami(tx):
         return await tx.connection.fetchrow("SELECT current_user::text, current_setting('app.user_id', true)")

@@ -15,7 +15,7 @@ from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.jobs.lease import LeaseLost
-from chatserver.messages import replies, service
+from chatserver.messages import replies, sending, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
 from chatserver.runtime import clock
@@ -37,7 +37,7 @@ async def bob(database):
 
 async def say(database, user, session, text="hello", client_id=""):
     request = CreateMessage(client_id or f"c{next(_numbers)}", text)
-    return await database.run_as(user, messages.say, session, request, f"<p>{text}</p>")
+    return await sending.send(database, user, session, request, f"<p>{text}</p>")
 
 
 async def all_of(database, user, session):

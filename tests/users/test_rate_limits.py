@@ -18,6 +18,7 @@ from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.identity.viewer import Viewer
+from chatserver.messages import sending
 from chatserver.messages.requests import CreateMessage
 from chatserver.privacy import export
 from chatserver.providers.base import TextDelta
@@ -127,7 +128,7 @@ async def test_what_nobody_did_for_a_day_is_forgotten(limited, ada):
 
 async def say(database, user, session, client_id=None, text="hello"):
     request = CreateMessage(client_id or ids.new(), text)
-    return await database.run_as(user, messages.say, session, request, f"<p>{text}</p>")
+    return await sending.send(database, user, session, request, f"<p>{text}</p>")
 
 
 async def test_one_allowance_of_messages_for_all_sessions_of_a_person(limited, ada):
