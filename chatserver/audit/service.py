@@ -69,6 +69,11 @@ def required_reason(reason: str) -> str:
     return reason
 
 
+async def reason_of(tx: Transaction, action: str, user_id: str) -> str:
+    """Why the newest act of a kind was done to a user; empty where no reason was given. Needs the worker role."""
+    return await tx.fetch_value("audit.reason_of", action=action, user_id=user_id) or ""
+
+
 # Reading --------------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from chatserver import ids
+from chatserver.audit import service as audit
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotSignedIn, RateLimited, SignUpClosed
 from chatserver.identity import addresses
@@ -60,11 +61,13 @@ class PasswordCheck(Struct, frozen=True, kw_only=True):
 
 
 class _Attempt(Struct, frozen=True, kw_only=True):
-    """A counted attempt: the row of its account, if there is one, and the refusal where one must wait first."""
+    """A counted attempt: the row of its account, if there is one, the refusal where one must wait first, and why the
+    account is banned."""
 
     row: Row | None
     counts: tuple[sign_in_throttling.AttemptCount, ...]
     refusal: RateLimited | None
+    banned_because: str = ""
 
 
 # Signing up -------------------------------------------------------------------------------------------------------
@@ -220,7 +223,8 @@ async def _check(attempt: _Attempt, password: str, visitor: Visitor) -> Password
     if row is None or spelling_used is None:
         raise BadCredentials
     if row["status"] != "active":
-        raise NotAllowed("This account was closed by the operator of this site.")
+        why = f" The reason: {attempt.banned_because}" if attempt.banned_because else ""
+        raise NotAllowed(f"This account was closed by the operator of this site.{why}")
     return PasswordCheck(
         user=User.from_row(row),
         password_hash=row["password_hash"],
@@ -236,7 +240,10 @@ async def _begin(tx: Transaction, email: str, visitor: Visitor) -> _Attempt:
     # A browser with the account's device cookie has a count of its own: attempts of strangers never make it wait.
     known = (sign_in_throttling.AttemptCount(sign_in_throttling.DEVICE, device),) if device else None
     counts = known or sign_in_throttling.counts_without_device(row["email"] if row else email, visitor)
-    return _Attempt(row=row, counts=counts, refusal=await sign_in_throttling.count_attempts(tx, counts))
+    refusal = await sign_in_throttling.count_attempts(tx, counts)
+    is_banned = row is not None and row["status"] == "banned"
+    because = await audit.reason_of(tx, "user.banned", row["id"]) if row and is_banned else ""
+    return _Attempt(row=row, counts=counts, refusal=refusal, banned_because=because)
 
 
 async def _begin_again(tx: Transaction, user_id: str, visitor: Visitor) -> _Attempt:

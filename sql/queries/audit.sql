@@ -47,6 +47,10 @@ SELECT action FROM found WHERE action IS NOT NULL;
 -- The newest acts that concern one user.
 SELECT * FROM audit_entries WHERE subject_id = :user_id ORDER BY id DESC LIMIT :limit;
 
+-- name: reason_of
+-- Why the newest act of a kind was done to one user.
+SELECT reason FROM audit_entries WHERE subject_id = :user_id AND action = :action ORDER BY id DESC LIMIT 1;
+
 -- name: readings
 -- When operators have read what is one user's, the newest first.
 SELECT * FROM audit_entries

@@ -9,7 +9,7 @@ from chatserver.admin import people
 from chatserver.audit import COMMAND_LINE, Actor
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditFilter
-from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound
+from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotFound
 from chatserver.generations import service as generations
 from tests.generations.test_queue import ask, balance, finish, take
 from tests.messages.test_service import say
@@ -149,6 +149,21 @@ async def test_a_ban_cancels_what_is_made_and_a_sign_out_ends_every_browser(data
     assert (entry.action, entry.reason, entry.subject_id, entry.actor_id) == ("user.banned", "spam", ada.id, grace.id)
     await database.run_system(people.unban, grace, ada.id)
     assert await database.run_system(credits.check) == []
+
+
+async def test_whoever_is_banned_reads_the_newest_reason_with_the_right_password_only(database, grace):
+    ada = await member(database)
+    await database.run_system(people.ban, grace, ada.id, "spam")
+    await database.run_system(people.unban, grace, ada.id)
+    await database.run_system(people.ban, grace, ada.id, "more <b>spam</b>")
+    with pytest.raises(BadCredentials) as guessed:
+        await signed_in_user(database, ada, password="wrong password")
+    assert "spam" not in guessed.value.message
+    with pytest.raises(NotAllowed, match=r"The reason: more <b>spam</b>$"):
+        await signed_in_user(database, ada)
+    await database.run_system(people.ban, grace, ada.id, "")
+    with pytest.raises(NotAllowed, match=r"of this site\.$"):
+        await signed_in_user(database, ada)
 
 
 async def test_a_reset_link_works_once_and_not_for_another_admin(database, grace, ada):

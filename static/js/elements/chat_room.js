@@ -16,7 +16,7 @@ const CROWDED =
 const CLOSED = {
   4501: "You were signed out. Reload the page to sign in again.",
   4503: "This address may not open the session. Use the site's own address.",
-  4512: "This account was closed.",
+  4512: "This account was closed. If it was not you who closed it, sign in to read why.",
   4520: "This page is out of date. Reload it.",
 }
 
