@@ -123,7 +123,8 @@ async def _concurrently(work: Coroutine[Any, Any, object]) -> AsyncIterator[None
 def payment_processor(state: State) -> PaymentProcessor:
     """The orders of this process; its owner closes it."""
     config = state.config
-    return PaymentProcessor(state.database, open_gateways(config), config.payments_mode, config.origin)
+    gateways, by_mail = open_gateways(config), bool(config.smtp_url)
+    return PaymentProcessor(state.database, gateways, config.payments_mode, config.origin, by_mail=by_mail)
 
 
 def fallback_chain(state: State) -> provider_limits.FallbackChain:

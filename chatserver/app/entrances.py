@@ -27,6 +27,7 @@ from chatserver.messages.events import Delta, MessageChanged, PlainPart, ReplyPa
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.payments import pages as payment_pages
+from chatserver.payments.events import PaymentNotice
 from chatserver.plans import routes as plan_routes
 from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.reports import routes as report_routes
@@ -59,6 +60,7 @@ BROKER_EVENTS = (
     StatsChanged,
     SignInsEnded,
     FavoritesChanged,
+    PaymentNotice,
     JobsWaiting,
     OperatorActed,
     ReportMade,

@@ -17,6 +17,8 @@ POLL_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 15.0
 # Whoever waits for a link has given up by then.
 LONGEST_SECONDS = 1800.0
+# What became of a payment is worth knowing the day after, too.
+LONGEST_SECONDS_OF_PAYMENTS = 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,9 @@ class MailSender:
         """The address, subject and text of an e-mail; None where nobody is to have it any more."""
         if claimed["kind"] == "alarm":
             return claimed["address"], *alarm_words(self._config, claimed["words"])
+        if claimed["kind"] == "payment":
+            address = await self._database.run_system(_active_address, claimed["address"])
+            return None if address is None else (address, *_payment_words(self._config, claimed["words"]))
         begin, words = _LINKS[claimed["kind"]]
         link = await self._database.run_system(_begin, begin, claimed["address"])
         return None if link is None else (link[0], *words(self._config, link[1]))
@@ -95,6 +100,11 @@ def _verification_words(config: Config, token: str) -> tuple[str, str]:
     return f"Your address at {site}", text
 
 
+def _payment_words(config: Config, words: str) -> tuple[str, str]:
+    told, _, path = words.partition("\n")
+    return f"Your payment at {config.site_name}", f"{told}\n\nThe order: {config.origin}{path}\n"
+
+
 def alarm_words(config: Config, words: str) -> tuple[str, str]:
     """The subject and text of an alarm that says `words`."""
     text = f"{words}\n\nLook at {config.origin}/admin/work\n\nOf this you are told at most once an hour.\n"
@@ -102,7 +112,9 @@ def alarm_words(config: Config, words: str) -> tuple[str, str]:
 
 
 async def _claim(tx: Transaction, first_pause: float) -> Row | None:
-    return await tx.fetch_one("mail.claim", first_pause=first_pause, longest=LONGEST_SECONDS)
+    return await tx.fetch_one(
+        "mail.claim", first_pause=first_pause, longest=LONGEST_SECONDS, patient=LONGEST_SECONDS_OF_PAYMENTS
+    )
 
 
 async def _remove(tx: Transaction, mail_id: str) -> None:
@@ -116,6 +128,12 @@ _LINKS: dict[str, tuple[_BeginLink, _Words]] = {
     "reset": (password_reset.begin_reset, _reset_words),
     "verification": (email_verification.begin, _verification_words),
 }
+
+
+async def _active_address(tx: Transaction, address: str) -> str | None:
+    """The address of an account as it is stored; None where no active one has it."""
+    row = await authentication.find_by_email(tx, address)
+    return row["email"] if row is not None and row["status"] == "active" else None
 
 
 async def _begin(tx: Transaction, begin: _BeginLink, address: str) -> tuple[str, str] | None:

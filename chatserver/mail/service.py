@@ -34,6 +34,11 @@ async def raise_alarm(tx: Transaction, kind: str, address: str, words: str) -> b
     return raised is not None
 
 
+async def tell_of_payment(tx: Transaction, address: str, words: str, path: str) -> None:
+    """Queues an e-mail that tells somebody what has become of their payment; `path` is that of the order's page."""
+    await tx.execute("mail.add_words", id=ids.new(), kind="payment", address=address, words=f"{words}\n{path}")
+
+
 async def ask_for_reset(database: Database, email: str, visitor: Visitor) -> None:
     """Asks for a link for a new password, for whoever has an account with this address.
 

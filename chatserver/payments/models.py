@@ -89,6 +89,8 @@ class GatewayReport(Struct, frozen=True, kw_only=True):
     kind: str
     gateway_ids: tuple[str, ...]
     disputed: bool = False
+    # The bank has taken the money back.
+    lost: bool = False
 
 
 def smallest(amount: float, currency: str) -> int:

@@ -45,10 +45,16 @@ def open_gateways(config: Config) -> dict[str, Gateway]:
 
 
 class PaymentProcessor:
-    """Orders at the gateways of one process. An order of another mode than the installation's stays as it is."""
+    """Orders at the gateways of one process. An order of another mode than the installation's stays as it is.
 
-    def __init__(self, database: Database, gateways: Mapping[str, Gateway], mode: Mode, origin: str) -> None:
+    `by_mail`: people are told of money that goes back by e-mail too.
+    """
+
+    def __init__(
+        self, database: Database, gateways: Mapping[str, Gateway], mode: Mode, origin: str, *, by_mail: bool = False
+    ) -> None:
         self._database, self.gateways, self.mode, self._origin = database, gateways, mode, origin
+        self._by_mail = by_mail
         self._unsigned = {name: ReportCount(database, name) for name in gateways}
 
     async def open_page(self, order: PlanOrder) -> PlanOrder:
@@ -83,7 +89,7 @@ class PaymentProcessor:
     async def _ask(self, gateway: Gateway, order: PlanOrder) -> PlanOrder:
         answer = await gateway.ask(order)
         failpoints.at("gateway-answer")
-        return await self._database.run_system(service.settle, order.id, answer, self.mode)
+        return await self._database.run_system(service.settle, order.id, answer, self.mode, by_mail=self._by_mail)
 
     async def look(self, order: PlanOrder) -> PlanOrder:
         """`settle` for a page that somebody looks at: at most every two seconds; as it is where the gateway is silent."""
@@ -106,7 +112,7 @@ class PaymentProcessor:
         except BadSignature:
             await self._unsigned[name].note()
             raise
-        order = await self._database.run_system(_take, name, found)
+        order = await self._database.run_system(_take, name, found, self._by_mail)
         if order is None:
             return
         try:
@@ -131,7 +137,7 @@ class PaymentProcessor:
             await gateway.close()
 
 
-async def _take(tx: Transaction, gateway: str, found: GatewayReport) -> PlanOrder | None:
+async def _take(tx: Transaction, gateway: str, found: GatewayReport, by_mail: bool) -> PlanOrder | None:
     """Notes a signed report, and finds its order; an account at a gateway may have others, of which we know nothing."""
     order = await service.find_of_gateway(tx, gateway, found.gateway_ids)
     if order is None:
@@ -140,6 +146,8 @@ async def _take(tx: Transaction, gateway: str, found: GatewayReport) -> PlanOrde
     await service.report(tx, gateway, "accepted", order.id, found.kind)
     if found.disputed:
         await service.dispute(tx, order)
+    if found.lost:
+        await service.lose(tx, order.id, by_mail=by_mail)
     await tx.execute("payments.make_due", id=order.id)
     return order
 

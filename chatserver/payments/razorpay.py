@@ -94,10 +94,13 @@ class Razorpay:
             raise BadSignature
         event = base.decode(body)
         payload, kind = client.inner(event, "payload"), str(event.get("event"))
+        lost = kind == "payment.dispute.lost"
         named = []
         for part, field in _NAMED_BY.items():
             named.append(client.inner(client.inner(payload, part), "entity").get(field))
-        return GatewayReport(kind=kind, gateway_ids=base.known_ids(named), disputed=kind == "payment.dispute.created")
+        return GatewayReport(
+            kind=kind, gateway_ids=base.known_ids(named), disputed=kind.startswith("payment.dispute."), lost=lost
+        )
 
     def is_return_signed(self, order: PlanOrder, query: Mapping[str, str]) -> bool:
         """Whether the address was signed by the gateway, and for this order; one that claims nothing needs no signature."""

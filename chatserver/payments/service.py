@@ -10,15 +10,18 @@ from decimal import Decimal
 import msgspec
 import structlog
 
-from chatserver import ids, sessions, users
+from chatserver import ids, mail, sessions, users
 from chatserver.costs import margin
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
+from chatserver.events import user_channel
+from chatserver.payments.events import PaymentNotice
 from chatserver.payments.models import GatewayAnswer, GatewayPage, Mode, PlanOrder, smallest, whole
 from chatserver.sessions.models import Session
 from chatserver.users import rate_limits
 from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import visible
+from chatserver.web import filters
 
 # How long the page of payment stays open. Stripe allows 30 minutes to a day, Razorpay 15 minutes and more.
 OPEN_SECONDS = 3600.0
@@ -125,12 +128,15 @@ async def sweep(tx: Transaction) -> None:
 # What the gateway says ------------------------------------------------------------------------------------------------
 
 
-async def settle(tx: Transaction, order_id: str, answer: GatewayAnswer, mode: Mode) -> PlanOrder:
+async def settle(
+    tx: Transaction, order_id: str, answer: GatewayAnswer, mode: Mode, *, by_mail: bool = False
+) -> PlanOrder:
     """Brings an order to what its gateway says: paid and granted, expired, given back, disputed. May be repeated.
+    Of money that goes back its person is told, with `by_mail` also by e-mail.
 
     Nothing is granted, and it is listed for the operator, where order, amount, currency or mode are not the order's own.
     """
-    order = await _lock(tx, order_id)
+    before = order = await _lock(tx, order_id)
     if wrong := _difference(order, answer, mode):
         if answer.status == "paid":
             await report(tx, order.gateway, wrong, order.id)
@@ -143,6 +149,7 @@ async def settle(tx: Transaction, order_id: str, answer: GatewayAnswer, mode: Mo
         order = await fulfil(tx, order)
     if answer.refunded > order.refunded:
         order = await _book_refund(tx, order, min(answer.refunded, order.amount))
+        await _tell_of_refund(tx, before, order, "went back to you", by_mail)
     if answer.disputed:
         await dispute(tx, order)
     if answer.status == "expired" and order.state == "open":
@@ -221,6 +228,32 @@ async def dispute(tx: Transaction, order: PlanOrder) -> None:
     """Flags an order whose money the bank was asked to take back; nobody is banned for it."""
     if await tx.fetch_value("payments.mark_disputed", id=order.id) is not None:
         await report(tx, order.gateway, "disputed", order.id)
+
+
+async def lose(tx: Transaction, order_id: str, *, by_mail: bool = False) -> None:
+    """The bank has taken the money of a disputed order back: it is booked, and its unused time ends, as after a refund.
+
+    Only the report says so: what is asked about an order does not. A dispute of a part counts as one of the whole.
+    """
+    before = await _lock(tx, order_id)
+    await report(tx, before.gateway, "dispute-lost", before.id)
+    if before.payment_id is None or before.refunded >= before.amount:
+        return
+    order = await _book_refund(tx, before, before.amount)
+    await _tell_of_refund(tx, before, order, "was taken back by your bank", by_mail)
+
+
+async def _tell_of_refund(tx: Transaction, before: PlanOrder, order: PlanOrder, how: str, by_mail: bool) -> None:
+    """Tells the person, in their open tabs and where it is set up by e-mail, what of their money went back."""
+    if order.user_id is None or not await users.is_active(tx, order.user_id):
+        return
+    amount = filters.money(order.refunded_price - before.refunded_price, order.currency)
+    ended = " Its unused time has ended." if order.state == "refunded" and order.purchase_id else ""
+    words = f"{amount} for {order.plan.name} {how}.{ended}"
+    tx.announce(user_channel(order.user_id), PaymentNotice(user_id=order.user_id, order_id=order.id, text=words))
+    user = await users.get(tx, order.user_id)
+    if by_mail and not user.is_by_name:
+        await mail.tell_of_payment(tx, user.email, words, f"/orders/{order.id}")
 
 
 def _from(row: Row | None) -> PlanOrder:

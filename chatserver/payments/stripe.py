@@ -87,9 +87,12 @@ class Stripe:
         event = base.decode(body)
         kind = str(event.get("type"))
         found = client.inner(client.inner(event, "data"), "object")
+        lost = kind == "charge.dispute.closed" and found.get("status") == "lost"
         # Of a Checkout Session its id; of a charge, refund or dispute that of the payment.
         named = [found.get(name) for name in ("id", "payment_intent")]
-        return GatewayReport(kind=kind, gateway_ids=base.known_ids(named), disputed=kind == "charge.dispute.created")
+        return GatewayReport(
+            kind=kind, gateway_ids=base.known_ids(named), disputed=kind.startswith("charge.dispute."), lost=lost
+        )
 
     def is_return_signed(self, _order: PlanOrder, _query: Mapping[str, str]) -> bool:
         """Stripe signs no address: whoever comes back is not believed, and the gateway is asked."""

@@ -4,6 +4,10 @@
 -- One more to send.
 INSERT INTO mail_queue (id, kind, address) VALUES (:id, :kind, :address);
 
+-- name: add_words
+-- One more to send, with what it tells.
+INSERT INTO mail_queue (id, kind, address, words) VALUES (:id, :kind, :address, :words);
+
 -- name: raise_alarm
 -- Queues an alarm, unless one of its kind was raised less than `pause` seconds ago.
 WITH raised AS (
@@ -20,7 +24,8 @@ UPDATE mail_queue
        next_at = clock_timestamp() + make_interval(secs => :first_pause::float8 * power(2, least(attempts, 10)))
  WHERE id = (SELECT id FROM mail_queue WHERE next_at <= clock_timestamp()
               ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, kind, address, words, attempts, created_at < clock_timestamp() - make_interval(secs => :longest::float8) AS is_old;
+RETURNING id, kind, address, words, attempts, created_at < clock_timestamp() - make_interval(
+            secs => CASE WHEN kind = 'payment' THEN :patient::float8 ELSE :longest::float8 END) AS is_old;
 
 -- name: remove
 -- Sent, or given up.

@@ -37,6 +37,11 @@ async def shop(database_url, emulator, tmp_path_factory):
         yield running
 
 
+async def reports(shop, name, headers, body):
+    async with aiohttp.ClientSession() as client:
+        await client.post(f"{shop.url}/webhooks/{name}", data=body, headers=headers)
+
+
 async def faults(page, name, scheme="light"):
     """What axe says of a page in this scheme, and where it is too wide."""
     await page.emulate_media(color_scheme=scheme)
@@ -76,16 +81,20 @@ async def test_a_session_is_paid_on_another_site_and_is_seen_in_the_other_tab(
         await expect(listed).to_have_count(before + 2)
         assert sorted(sum(paid) for paid in emulator.money.values()) == [4900, 9900]
 
+        # Money that goes back is told in every tab that is open.
+        [order] = await run_sql(database, "SELECT id, gateway_id FROM orders WHERE gateway = 'stripe'")
+        emulator.give_back(order["gateway_id"], 900)
+        await reports(shop, *emulator.report(order["gateway_id"], "charge.refunded"))
+        await expect(other.locator("toast-notice")).to_contain_text("₹9 for Pro went back to you.")
+
         page = await visitor.open("/orders")
         found += await faults(page, "/orders", "dark")
-        [order] = await run_sql(database, "SELECT id, gateway_id FROM orders WHERE gateway = 'stripe'")
         await page.goto(f"{shop.url}/orders/{order['id']}")
         found += await faults(page, "a receipt")
         await page.emulate_media(media="print")
         await expect(page.locator("header").first).to_be_hidden()
         await expect(page.get_by_text("All your purchases")).to_be_hidden()
-    async with aiohttp.ClientSession() as client:
-        await client.post(f"{shop.url}/webhooks/stripe", data=b"{}")
+    await reports(shop, "stripe", {}, b"{}")
     async with signed_in(browser, grace) as operator:
         page = await operator.open("/admin/orders")
         found += await faults(page, "/admin/orders", "dark")

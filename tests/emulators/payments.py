@@ -103,6 +103,11 @@ class PaymentEmulator:
     def give_back(self, page_id: str, amount: int) -> None:
         self._give_back(self.payment_of(page_id), amount)
 
+    def lose(self, page_id: str) -> None:
+        """The bank takes back what is left; a dispute is no refund, so the payment does not say so."""
+        order_id = self.payment_of(page_id)["order"]
+        self.money[order_id].append(-sum(self.money[order_id]))
+
     def _give_back(self, payment: dict[str, Any], amount: int) -> None:
         if payment["back"] + amount > payment["amount"]:
             raise web.HTTPBadRequest(text='{"error": {"message": "more than is left"}}')
@@ -110,7 +115,7 @@ class PaymentEmulator:
         self.money[payment["order"]].append(-amount)
 
     def report(
-        self, page_id: str, kind: str | None = None, *, at: float | None = None
+        self, page_id: str, kind: str | None = None, *, at: float | None = None, **changes: Any
     ) -> tuple[str, dict[str, str], bytes]:
         """A signed report about a page: the gateway's name, the headers and the body."""
         if page_id.startswith("cs_"):
@@ -121,6 +126,7 @@ class PaymentEmulator:
                     "id": self._new("ch"),
                     "object": "charge",
                     "payment_intent": self.pages[page_id]["payment_intent"],
+                    **changes,
                 }
             event = {"id": self._new("evt"), "object": "event", "type": kind, "data": {"object": inner}}
             body, moment = json.dumps(event).encode(), str(int(time.time() if at is None else at))

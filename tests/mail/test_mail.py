@@ -56,6 +56,28 @@ async def test_a_refusal_for_now_is_tried_again_and_one_for_good_is_not(database
     assert (await waiting(database), len(mailbox.mails)) == (0, 1)
 
 
+async def test_what_became_of_a_payment_is_sent_with_its_page_also_a_day_later_and_to_nobody_who_has_left(
+    database, server, mailbox
+):
+    await run_sql(database, "DELETE FROM mail_queue")
+    await make_user(database, "Cyd", email="cyd@example.org")
+    for address in ("cyd@example.org", "gone@example.org"):
+        await database.run_system(mail.tell_of_payment, address, "₹49 for Flash went back to you.", "/orders/7")
+    await run_sql(database, "UPDATE mail_queue SET created_at = now() - interval '23 hours'")
+    config = settings(server)
+    sender = MailSender(database, config)
+    while await sender.send_next():
+        pass
+    [sent] = mailbox.mails
+    assert (sent["To"], sent["Subject"]) == ("cyd@example.org", f"Your payment at {config.site_name}")
+    assert sent.get_content().splitlines() == [
+        "₹49 for Flash went back to you.",
+        "",
+        f"The order: {config.origin}/orders/7",
+    ]
+    assert await waiting(database) == 0
+
+
 async def test_who_does_not_exist_or_is_banned_is_sent_nothing_and_what_is_old_is_given_up(
     database, server, mailbox, asks
 ):

@@ -15,8 +15,10 @@ from chatserver.audit import Actor
 from chatserver.config import load
 from chatserver.costs import margin
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
+from chatserver.events import user_channel
 from chatserver.payments import auditor, service
 from chatserver.payments.base import BadSignature
+from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
 from chatserver.privacy import erasure
 from tests.emulators import payments
@@ -441,6 +443,60 @@ async def test_a_dispute_is_flagged_and_takes_nothing_away(database, till, emula
         await till.hear(*emulator.report(order.gateway_id, kind))
         found = await database.run_system(service.find, order.id)
         assert (found.disputed, found.state) == (True, "fulfilled")
+
+
+LOST = {"stripe": ("charge.dispute.closed", {"status": "lost"}), "razorpay": ("payment.dispute.lost", {})}
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_dispute_that_is_lost_is_booked_once_ends_the_time_and_is_told(
+    database, emulator, ada, gateway, published
+):
+    till = PaymentProcessor(database, open_gateways(configured(emulator)), "test", "http://localhost")
+    order = await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    kind, changes = LOST[gateway]
+    if changes:
+        await till.hear(*emulator.report(order.gateway_id, kind, status="won"))
+        assert (await database.run_system(service.find, order.id)).state == "fulfilled"
+    published.clear()
+    emulator.lose(order.gateway_id)
+    for _ in range(2):
+        await till.hear(*emulator.report(order.gateway_id, kind, **changes))
+    await till.close()
+    lost = await database.run_system(service.find, order.id)
+    assert (lost.state, lost.disputed, lost.refunded) == ("refunded", True, 4900)
+    assert (await database.run_system(sessions.find, order.granted_session_id)).status == "expired"
+    assert await outcomes(database, order) == ["disputed", "dispute-lost"]
+    assert await database.run_system(auditor.check) == []
+    [told] = [event.text for event in published.events(user_channel(ada)) if isinstance(event, PaymentNotice)]
+    assert told == "₹49 for Flash was taken back by your bank. Its unused time has ended."
+    assert await run_sql(database, "SELECT FROM mail_queue") == []
+
+
+async def test_who_gets_money_back_is_told_in_their_tabs_and_by_mail_each_time_once(database, emulator, published):
+    ada = await make_user(database, "Ada", email="ada@example.org")
+    named = await make_user(database, "Bob", email="guest-b@invalid")
+    till = PaymentProcessor(database, open_gateways(configured(emulator)), "test", "http://localhost", by_mail=True)
+    for user in (ada, named):
+        order = await placed(database, till, user)
+        emulator.pay(order.gateway_id)
+        order = await till.settle(order)
+        emulator.give_back(order.gateway_id, 900)
+        for _ in range(3):
+            order = await till.settle(order)
+        await till.refund(order, 4000)
+        texts = ["₹9 for Flash went back to you.", "₹40 for Flash went back to you. Its unused time has ended."]
+        assert [
+            event.text for event in published.events(user_channel(user)) if isinstance(event, PaymentNotice)
+        ] == texts
+        if user == ada:
+            rows = await run_sql(database, "SELECT address, words FROM mail_queue WHERE kind = 'payment' ORDER BY id")
+            assert [tuple(row) for row in rows] == [
+                ("ada@example.org", f"{text}\n/orders/{order.id}") for text in texts
+            ]
+    await till.close()
 
 
 async def test_only_what_is_on_offer_can_be_ordered_and_not_too_often(database, till, ada):
