@@ -42,3 +42,13 @@ def test_a_long_run_of_half_marks_is_looked_through_once() -> None:
     began = time.process_time()
     assert plain.decided("word\n" + "-\n" * 50_000) == "word"
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("run", [" ", "-", "| ", ":-", "`", "~", "a", "1", "\t"])
+@pytest.mark.parametrize("begins", ["|", "-", "`", "~", "1.", ""])
+def test_a_last_line_that_is_a_long_run_is_looked_through_once(begins, run) -> None:
+    # Models that fill up a cell of a table with blanks do not know when to stop.
+    text = f"word\n{begins}{run * (20_000 // len(run))}é!"
+    began = time.process_time()
+    assert plain.decided(text) == text
+    assert time.process_time() - began < 0.1
