@@ -1,6 +1,5 @@
 """Tries a prompt rule against what was asked for before it is switched on: in pages, and bounded in time and rows."""
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from chatserver.database.records import Record
 from chatserver.moderation import rules
 from chatserver.moderation.rules import EnforcedRule, PromptTexts
 from chatserver.runtime import clock
+from chatserver.runtime.loop_turn import LoopTurn
 
 DAYS = 90
 # Generations that are looked at, the newest; and the time that this may take.
@@ -23,8 +23,6 @@ MOST_GENERATIONS, MOST_SECONDS = 20_000, 4.0
 # Of what would have been refused, the newest are shown.
 MOST_SHOWN = 50
 PAGE = 500
-# After so long others get their turn on the event loop.
-SLICE_SECONDS = 0.005
 
 
 class PastPrompt(Record, frozen=True, kw_only=True):
@@ -108,12 +106,10 @@ async def _page(tx: Transaction, since: str, before: str) -> list[Row]:
 
 
 async def _judge(tally: _Tally, rows: Sequence[Row]) -> None:
-    turn_began = time.monotonic()
+    turn = LoopTurn()
     for row in rows:
         tally.judge(row)
-        if time.monotonic() - turn_began > SLICE_SECONDS:
-            await asyncio.sleep(0)
-            turn_began = time.monotonic()
+        await turn.share()
 
 
 async def record_reading(tx: Transaction, actor: Actor, rule_id: str, reason: str, shown: Sequence[PastPrompt]) -> None:

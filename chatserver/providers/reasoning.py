@@ -30,7 +30,8 @@ class ReasoningFilter:
         # The open reasoning; None outside. Kept, because without a closing tag it may be the answer.
         self._inside: list[str] | None = [] if opened else None
         self._assumed = opened
-        self._shown: list[str] = []
+        self._shown = False
+        self._ticks = _Ticks()  # of what was shown
         self._rest = ""
 
     def feed(self, text: str) -> tuple[bool, str]:
@@ -46,47 +47,66 @@ class ReasoningFilter:
             return retract, shown
         if self._shown or self._assumed:
             # Never closed by a model that was assumed to, or opened in the middle: it is part of the answer.
-            return retract, shown + self._show("".join(reasoning))
+            text = "".join(reasoning)
+            self._ticks.read_on(text)
+            return retract, shown + self._show(text)
         self.found = True
         return retract, shown
 
     def _filter(self, text: str) -> tuple[bool, str]:
-        retract, shown = False, ""
-        while tag := self._next_tag(text):
-            before, text = text[: tag.start()], text[tag.end() :]
+        shown: list[str] = []
+        retract, start, seen = False, 0, 0
+        for tag in _TAG.finditer(text):
             if self._inside is not None:
-                self._inside, self._assumed, self.found = None, False, True
-            elif _closes(tag):
+                if _closes(tag):
+                    self._inside, self._assumed, self.found = None, False, True
+                    start = seen = tag.end()
+                continue
+            self._ticks.read_on(text[seen : tag.start()])
+            seen = tag.start()
+            # After reasoning in both its tags, a closing tag alone is text about tags.
+            if (_closes(tag) and self.found) or self._ticks.in_code:
+                continue
+            if _closes(tag):
                 # A closing tag alone: all text before it was reasoning.
-                retract, shown, self._shown = True, "", []
+                retract, shown, self._shown, self._ticks = True, [], False, _Ticks()
                 self.found = self.retracted = True
             else:
-                shown += self._show(before)
+                shown.append(self._show(text[start : tag.start()]))
                 self._inside = [tag[0]]
-        if self._inside is None:
-            return retract, shown + self._show(text)
-        self._inside.append(text)
-        return retract, shown
-
-    def _next_tag(self, text: str) -> re.Match[str] | None:
-        tags = _TAG.finditer(text)
+            start = seen = tag.end()
         if self._inside is not None:
-            return next(filter(_closes, tags), None)
-        # After reasoning in both its tags, a closing tag alone is text about tags.
-        return next(
-            (tag for tag in tags if not ((_closes(tag) and self.found) or self._in_code(text[: tag.start()]))), None
-        )
-
-    def _in_code(self, text: str) -> bool:
-        """Whether the text after `text` is in a code block or begins inline code."""
-        before = "".join(self._shown) + text
-        return before.count("```") % 2 == 1 or before.endswith("`")
+            self._inside.append(text[start:])
+        else:
+            self._ticks.read_on(text[seen:])
+            shown.append(self._show(text[start:]))
+        return retract, "".join(shown)
 
     def _show(self, text: str) -> str:
         text = text if self._shown else text.lstrip()
-        if text:
-            self._shown.append(text)
+        self._shown = self._shown or bool(text)
         return text
+
+
+class _Ticks:
+    """Counts the fences of a growing text: whether its end is in a block of code, or begins inline code."""
+
+    def __init__(self) -> None:
+        self._fences, self._run = 0, 0
+
+    def read_on(self, text: str) -> None:
+        """More of the text."""
+        rest = text.lstrip("`")
+        run = self._run + len(text) - len(rest)
+        self._fences += run // 3 - self._run // 3
+        self._run = run
+        if rest:
+            self._fences += rest.count("```")
+            self._run = len(rest) - len(rest.rstrip("`"))
+
+    @property
+    def in_code(self) -> bool:
+        return self._fences % 2 == 1 or self._run > 0
 
 
 def _closes(tag: re.Match[str]) -> bool:

@@ -29,6 +29,8 @@ _MINIMAX_STATUSES = {
 _MINIMAX_FILTERED = {1026, 1027}
 # TGI's error types, with the status that it uses for them before a stream.
 _STATUSES = {"validation": 422, "overloaded": 503}
+# Lines of one event that are no JSON: a server that writes more of them does not write answers.
+_MAX_WORDS = 1_000
 # Values of `finish_reason` that mean: not finished.
 _NOT_FINISHED = {"null", "none"}
 _LENGTH = {"length", "max_tokens", "model_length", "max_output_tokens"}
@@ -38,6 +40,7 @@ _BROKEN = {"error", "abort", "aborted"}
 _TEXT_PARTS = {"", "text", "output_text", "refusal"}
 # The Unicode categories of invisible characters.
 _INVISIBLE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+_UNREADABLE = "The assistant's service sent something that could not be read."
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
 
 
@@ -195,13 +198,21 @@ def _documents(data: str) -> Iterator[Any]:
     try:
         yield reported_numbers.read_json(data)
     except ValueError as error:
-        lines = data.split("\n")
-        if len(lines) > 1:
-            for line in lines:
-                yield from _documents(line)
+        if "\n" in data:
+            yield from _documents_of_lines(data.split("\n"))
         elif data[:1] in "{[":
-            raise BadBytes("The assistant's service sent something that could not be read.") from error
+            raise BadBytes(_UNREADABLE) from error
         # Anything else is a keep-alive text between events, such as "ping".
+
+
+def _documents_of_lines(lines: list[str]) -> Iterator[Any]:
+    without = 0
+    for line in lines:
+        found = list(_documents(line))
+        yield from found
+        without += not found
+        if without > _MAX_WORDS:
+            raise BadBytes(_UNREADABLE)
 
 
 def _is_completion(document: Mapping[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from chatserver.providers.openai_chat.sse import EventStream
 from chatserver.providers.openai_chat.timeouts import AnswerTimer, ChatLimits
 from chatserver.providers.parameter_fallbacks import MAX_TRIES, ParameterFallbacks
 from chatserver.providers.service_urls import ServiceUrl
+from chatserver.runtime.loop_turn import LoopTurn
 
 # Served by several providers, and free to use (Apache-2.0).
 DEFAULT_MODEL = "openai/gpt-oss-20b"
@@ -185,16 +186,22 @@ class OpenAIChat:
     ) -> AsyncGenerator[ChatChunk, None]:
         model = request.model or self._model
         stream, answer = EventStream(), AnswerReader(reasoning_first=bool(self._without_opening_tag.unsupported(model)))
+        turn = LoopTurn()
         async with contextlib.aclosing(self._body(response, answer, timer)) as arriving:
             async for received in arriving:
+                # What a gateway has held back comes at once: some thousand events, without a wait between them.
                 for event in stream.feed(received):
                     for chunk in answer.feed(event):
                         yield chunk
+                        await turn.share()
+                    await turn.share()
+                await turn.share()
                 if answer.ended:
                     break
         for event in stream.end() if not answer.ended else ():
             for chunk in answer.feed(event):
                 yield chunk
+                await turn.share()
         try:
             for chunk in answer.end():
                 yield chunk

@@ -12,6 +12,8 @@ from chatserver.errors import BadBytes
 
 # One event is a few words of an answer; a longer line is an attack or a defect.
 MAX_LINE = 1024 * 1024
+# A server that omits the empty lines between events sends its whole answer as one.
+MAX_EVENT = 4 * MAX_LINE
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -31,10 +33,13 @@ class EventStream:
 
     def __init__(self) -> None:
         self.unparsed = ""
-        self._rest = b""
+        # The pieces of a line that has not ended.
+        self._rest: list[bytes] = []
+        self._rest_size = 0
         self._ended_in_cr = False
         self._name = ""
         self._data: list[str] = []
+        self._size = 0  # of its lines, or of those of the document, in characters
         # The lines of a document of several lines; None outside one.
         self._document: list[str] | None = None
         self._first = True
@@ -45,15 +50,19 @@ class EventStream:
             return
         split_crlf, self._ended_in_cr = self._ended_in_cr and chunk.startswith(b"\n"), chunk.endswith(b"\r")
         chunk = chunk[1:] if split_crlf else chunk
-        *lines, self._rest = _LINE_END.split(self._rest + chunk)
-        if len(self._rest) > MAX_LINE:
-            raise BadBytes("What came back was not a stream of text.")
+        # Each piece is looked through once, in however many pieces a line comes.
+        first, *lines = _LINE_END.split(chunk)
+        self._rest.append(first)
+        self._rest_size += len(first)
         for line in lines:
-            yield from self._line(line)
+            ended, self._rest, self._rest_size = b"".join(self._rest), [line], len(line)
+            yield from self._line(ended)
+        if self._rest_size > MAX_LINE:
+            raise _no_stream()
 
     def end(self) -> Iterator[ServerSentEvent]:
         """The events left at the end of the stream: some servers omit the last empty line."""
-        yield from self._line(self._rest)
+        yield from self._line(b"".join(self._rest))
         if self._document is not None:
             yield ServerSentEvent("\n".join(self._document), raw=True)
         yield from self._dispatch()
@@ -65,6 +74,7 @@ class EventStream:
             line = line.lstrip("\ufeff")
         if self._document is not None:
             self._document.append(line)
+            self._count(line)
         elif line.lstrip()[:1] in {"{", "["}:
             yield from self._json(line)
         elif not line:
@@ -85,13 +95,23 @@ class EventStream:
         value = value.removeprefix(" ")
         if field == "data":
             self._data.append(value)
+            self._count(line)
         elif field == "event":
             self._name = value.strip()
         elif field and (field not in {"id", "retry"} or not colon) and len(self.unparsed) < 1000:
             self.unparsed += f"{line}\n"
 
+    def _count(self, line: str) -> None:
+        self._size += len(line) + 1
+        if self._size > MAX_EVENT:
+            raise _no_stream()
+
     def _dispatch(self) -> Iterator[ServerSentEvent]:
         data, name = "\n".join(self._data), self._name
-        self._data, self._name = [], ""
+        self._data, self._size, self._name = [], 0, ""
         if data.strip():
             yield ServerSentEvent(data, name)
+
+
+def _no_stream() -> BadBytes:
+    return BadBytes("What came back was not a stream of text.")
