@@ -63,8 +63,8 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
         request_hash=digest(request),
     )
     row = await messages.add_silently(tx, membership, new)
-    await _enqueue(tx, membership, new.id, request.kind, recipes, choice, parent_id=None, first=1)
-    return await messages.announce(tx, row)
+    made = await _enqueue(tx, membership, new.id, request.kind, recipes, choice, parent_id=None, first=1)
+    return await messages.announce(tx, row, made)
 
 
 async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> Generation:
@@ -106,7 +106,7 @@ async def _add_version(
         tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=row["id"], first=number
     )
     await messages.touch(tx, row["message_id"])
-    return added
+    return [each["id"] for each in added]
 
 
 async def enlarge(tx: Transaction, generation_id: str, side: int, choices: ModelChoices) -> Generation:
@@ -309,8 +309,8 @@ async def _enqueue(
     *,
     parent_id: str | None,
     first: int,
-) -> list[str]:
-    """Stores one waiting generation for each recipe, holds their credits, and wakes the workers."""
+) -> list[Row]:
+    """Stores one waiting generation for each recipe, holds their credits, and wakes the workers. Returns their rows."""
     generation_ids = [ids.new() for _ in recipes]
     rows = [
         {
@@ -327,8 +327,8 @@ async def _enqueue(
         }
         for index, (generation_id, recipe) in enumerate(zip(generation_ids, recipes, strict=True))
     ]
-    await tx.execute_many("generations.insert", rows)
+    added = await tx.fetch_all("generations.insert", rows=rows)
     await credits.hold(tx, membership.session_id, kind, generation_ids)
     await credits.announce(tx, membership.session_id)
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation"))
-    return generation_ids
+    return added

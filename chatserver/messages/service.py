@@ -258,9 +258,12 @@ async def touch(tx: Transaction, message_id: str) -> Message:
     return await announce(tx, row)
 
 
-async def announce(tx: Transaction, row: Row) -> Message:
-    """Tells everyone in the session what the message of this row, stamped already, now is."""
-    message = await whole(tx, row)
+async def announce(tx: Transaction, row: Row, generations: Sequence[Row] | None = None) -> Message:
+    """Tells everyone in the session what the message of this row, stamped already, now is.
+
+    `generations` are the rows of its generations, where all have just been added: they are not read again.
+    """
+    message = await whole(tx, row) if generations is None else Message.from_rows([row], generations, [], {})[0]
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
     return message
 

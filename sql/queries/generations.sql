@@ -1,12 +1,15 @@
 -- Generations: each row is a tile in a message and an entry of the job queue.
 
 -- name: insert
--- A new generation, queued.
+-- New generations, queued, from rows of the columns' names; as `messages.generations_of` reads them.
 INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
                          seed, width, height, steps, guidance, source_asset_id, change, strength,
                          enlargement, style_before, style_after, style_without, provider, model)
-VALUES (:id, :message_id, :session_id, :user_id, :parent_id, :kind, :number, :prompt, :negative_prompt, :style,
-        :seed, :width, :height, :steps, :guidance, :source_asset_id, :change, :strength, :enlargement, :style_before, :style_after, :style_without, :provider, :model);
+SELECT id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
+       seed, width, height, steps, guidance, source_asset_id, change, strength,
+       enlargement, style_before, style_after, style_without, provider, model
+  FROM jsonb_populate_recordset(NULL::generations, :rows::jsonb)
+RETURNING *, false AS credit_returned, NULL::float8 AS eta_seconds;
 
 -- name: find
 -- One generation.
