@@ -11,6 +11,7 @@ from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
 from chatserver.assets.events import FavoritesChanged
 from chatserver.audit.events import OperatorActed
+from chatserver.codes import routes as code_routes
 from chatserver.credits.events import CreditsChanged
 from chatserver.gallery import pages as gallery_pages
 from chatserver.gallery import routes as gallery_routes
@@ -82,6 +83,7 @@ API = [
     *user_routes.ROUTES,
     *plan_routes.ROUTES,
     *session_routes.ROUTES,
+    *code_routes.ROUTES,
     *message_routes.ROUTES,
     *generation_routes.ROUTES,
     *asset_routes.ROUTES,

@@ -85,6 +85,7 @@ UNCOUNTED = {
     "POST /api/v1/verifications": BY_ADDRESS,
     "POST /api/v1/sessions/{session_id}/uploads": BY_HOUR,
     "POST /settings/delete": ELSEWHERE,
+    "POST /api/v1/codes/redeem": "is slowed by person and by address (codes/service.py)",
     "POST /redeem": "is slowed by person and by address (codes/service.py)",
     "POST /trial": "is done once for a person, as a free session (codes/test_trials.py)",
     "POST /settings/keep": "is done once for an account",

@@ -80,6 +80,10 @@ ROUTES: dict[str, Case] = {
     "PATCH /api/v1/sessions/{session_id}": Case(404, guest=403, body={"title": "Eve was here"}),
     "DELETE /api/v1/sessions/{session_id}": Case(404, guest=403),
     "POST /api/v1/sessions/{session_id}/extend": Case(404, guest=404, body={"plan_id": "pro"}),
+    # Here CHECKOUT names no codes: tests/users/test_redeem_pages.py has those who have some.
+    "POST /api/v1/codes/redeem": Case(
+        403, guest=403, body={"code": "7K2M-Q9XW-4TBC-01RN", "session_id": "{session_id}"}
+    ),
     "DELETE /api/v1/sessions/{session_id}/members/{user_id}": Case(404, guest=403),
     "POST /api/v1/sessions/{session_id}/invites": Case(404, guest=403, body={"guests_may_generate": True}),
     "DELETE /api/v1/sessions/{session_id}/invites": Case(404, guest=403),

@@ -12,6 +12,7 @@ import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 
+from chatserver.codes import routes as code_routes
 from chatserver.config import Config
 from chatserver.database import Database
 from chatserver.providers.sketch.provider import Sketch
@@ -26,7 +27,7 @@ def build(config: Config, database: Database) -> Starlette:
     site = templating.open_site(config, "a test's key")
     identify = functools.partial(request_identity.identify, database, config)
     app = Starlette(
-        routes=[*routes.ROUTES, *pages.PAGES, *session_pages.PAGES, site.statics.route()],
+        routes=[*routes.ROUTES, *code_routes.ROUTES, *pages.PAGES, *session_pages.PAGES, site.statics.route()],
         middleware=middleware.http_stack(config, identify),
         exception_handlers=errors.EXCEPTION_HANDLERS,
     )

@@ -49,6 +49,37 @@ async def test_a_link_leads_over_the_sign_up_to_the_session(server, database):
     assert (await browser.visit("/settings")).status == 200
 
 
+STRANGE = ["", " ", "7K2M", "\x00" * 16, "\u202e" * 16, "x" * 50_000, spelling.new()]
+
+
+async def test_a_program_redeems_a_code_once_and_hears_what_is_wrong_with_others(server, database):
+    code, (ada, mine) = await new_code(database), await signed_in(server, database)
+    _, others = await signed_in(server, database)
+    foreign = await make_session(database, (await member(database)).id)
+    status, refused = await mine.call("POST", "/codes/redeem", {"code": code, "session_id": foreign})
+    assert (status, refused["error"]["code"]) == (404, "not-found")
+    for _ in range(2):
+        status, answer = await mine.call("POST", "/codes/redeem", {"code": code.lower()})
+        assert (status, answer["session"]["plan_id"], answer["session"]["owner_id"]) == (200, "pro", ada.id)
+    assert [(f"/sessions/{answer['session']['id']}", "codes")] == await sessions_of(database, ada.email)
+    for wrong in [code, *STRANGE]:
+        await run_sql(database, "DELETE FROM throttles")
+        status, refused = await others.call("POST", "/codes/redeem", {"code": wrong})
+        assert (status, refused["error"].get("details", {}).get("field")) == (422, "code"), (wrong[:20], refused)
+    for body in (
+        {},
+        {"code": 7},
+        {"code": "a\ud800b"},
+        {"code": code, "session_id": "x"},
+        {"code": code, "plan_id": "pro"},
+        [],
+    ):
+        assert (await others.call("POST", "/codes/redeem", body))[0] in {400, 404, 422}, body
+    assert (await (await server.browser()).call("POST", "/codes/redeem", {"code": code}))[0] == 401
+    seven_again = {(await others.call("POST", "/codes/redeem", {"code": spelling.new()}))[0] for _ in range(12)}
+    assert seven_again == {422, 429}
+
+
 async def test_a_link_that_is_cut_off_says_so(server):
     page = await (await server.browser()).visit("/redeem/7K2M-Q9XW-4T")
     assert page.status == 404 and "its code is cut off" in page.text
