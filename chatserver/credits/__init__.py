@@ -20,6 +20,7 @@ from chatserver.credits.service import (
     release_all,
     require,
     settle,
+    take_back,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "release_all",
     "require",
     "settle",
+    "take_back",
 ]

@@ -30,6 +30,17 @@ async def grant(tx: Transaction, session_id: str, *, image: int, video: int) -> 
     await tx.execute("credits.grant", session_id=session_id, kind="video", count=video)
 
 
+async def take_back(tx: Transaction, session_id: str, *, image: int, video: int) -> None:
+    """Takes the credits of a refunded plan back: what is left are so many, and those that were given beyond the plan.
+
+    What is being made with them goes on. Locks them; needs the worker role.
+    """
+    await lock(tx, session_id, "image")
+    await lock(tx, session_id, "video")
+    await tx.execute("credits.take_back", session_id=session_id, kind="image", count=image)
+    await tx.execute("credits.take_back", session_id=session_id, kind="video", count=video)
+
+
 async def grant_extra(tx: Transaction, session_id: str, kind: Kind, count: int, reason: str) -> None:
     """Gives a session more credits than its plan's, each a row of its own with a line in the statement that says why.
 

@@ -220,7 +220,7 @@ async def _book_refund(tx: Transaction, order: PlanOrder, refunded: int) -> Plan
     amount = whole(refunded, order.currency) - whole(order.refunded, order.currency)
     await margin.book_refund(tx, order.purchase_id, amount)
     if marked.state == "refunded" and order.granted_session_id is not None:
-        await sessions.take_back(tx, order.granted_session_id, order.plan.minutes)
+        await sessions.take_back(tx, order.granted_session_id, order.purchase_id, order.plan.minutes)
     return marked
 
 

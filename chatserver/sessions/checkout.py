@@ -150,8 +150,17 @@ async def offered(tx: Transaction, user_id: str, plan_id: str, session_id: str |
     return plan
 
 
-async def take_back(tx: Transaction, session_id: str, minutes: int) -> None:
-    """Takes the minutes of a refunded purchase off a session, as far as they are not used. Needs the worker role."""
+async def take_back(tx: Transaction, session_id: str, purchase_id: str, minutes: int) -> None:
+    """Takes a refunded purchase off a session: its minutes, as far as they are not used, and the credits that only it gave.
+
+    Needs the worker role.
+    """
+    await tx.fetch_value("sessions.void_purchase", session_id=session_id, purchase_id=purchase_id)
+    left = await tx.fetch_one("sessions.rights_left", session_id=session_id)
+    if left is not None:
+        await credits.take_back(tx, session_id, image=left["image"], video=left["video"])
+        await tx.execute("sessions.set_plan", session_id=session_id, plan_id=left["plan_id"])
+        await credits.announce(tx, session_id)
     if await tx.fetch_value("sessions.shorten", session_id=session_id, minutes=minutes) is not None:
         await service.announce(tx, session_id)
 
@@ -177,6 +186,9 @@ async def _extend(
     reference: str | None,
     purchase_id: str | None = None,
 ) -> Session:
+    # Credits before the session's row: the order of locks everywhere.
+    await credits.lock(tx, session_id, "image")
+    await credits.lock(tx, session_id, "video")
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )
@@ -250,6 +262,8 @@ async def _record(
         currency=plan.price.currency,
         checkout=checkout,
         reference=reference,
+        image=plan.image_credits_per_hour,
+        video=plan.video_credits_per_hour,
     )
     if recorded is None:
         raise Conflict("This was bought already.")

@@ -2,13 +2,37 @@
 -- that waited for a lock began before the one that held it ended.
 
 -- name: grant
--- Gives a session its plan's rows of one kind; rows that it already has stay as they are, and extra ones are not counted.
+-- Gives a session its plan's rows of one kind; rows that it already has stay as they are, and extra ones are not counted. Rows
+-- that were taken back are given again first.
+WITH given_again AS (
+  UPDATE credits c
+     SET available_at = clock_timestamp()
+           + CASE WHEN (SELECT g.status FROM generations g WHERE g.id = c.generation_id)
+                       IN ('queued', 'model-loading', 'rendering') THEN interval '1 hour' ELSE interval '0' END
+   WHERE c.session_id = :session_id::uuid AND c.kind = :kind::text AND c.number IN (
+         SELECT number FROM credits
+          WHERE session_id = :session_id::uuid AND kind = :kind::text AND NOT extra AND available_at = 'infinity'
+          ORDER BY number
+          LIMIT greatest(0, :count::integer - (SELECT count(*) FROM credits
+                                                WHERE session_id = :session_id::uuid AND kind = :kind::text AND NOT extra
+                                                  AND available_at < 'infinity')))
+)
 INSERT INTO credits (session_id, kind, number)
 SELECT :session_id::uuid, :kind::text, own.top + n
   FROM (SELECT coalesce(max(number), 0) AS top, count(*) FILTER (WHERE NOT extra) AS of_plan
           FROM credits WHERE session_id = :session_id::uuid AND kind = :kind::text) AS own,
        generate_series(1, :count::integer - own.of_plan::integer) AS n
 ON CONFLICT DO NOTHING;
+
+-- name: take_back
+-- Takes back what a session has of one kind beyond `count` of its plan's rows, the free ones first. The caller holds the lock of
+-- the credits.
+UPDATE credits SET available_at = 'infinity'
+ WHERE session_id = :session_id::uuid AND kind = :kind::text AND number IN (
+       SELECT number FROM credits
+        WHERE session_id = :session_id::uuid AND kind = :kind::text AND NOT extra AND available_at < 'infinity'
+        ORDER BY available_at <= clock_timestamp(), available_at DESC, number
+       OFFSET :count::integer);
 
 -- name: grant_extra
 -- Gives a session so many more rows of one kind than its plan's, each with its line in the statement. The caller holds the
@@ -25,7 +49,7 @@ SELECT session_id, kind, number, 'grant', :reason FROM added RETURNING number;
 
 -- name: count_owned
 -- How many credits of one kind a session owns.
-SELECT count(*) FROM credits WHERE session_id = :session_id AND kind = :kind;
+SELECT count(*) FROM credits WHERE session_id = :session_id AND kind = :kind AND available_at < 'infinity';
 
 -- name: lock
 -- Locks every row of one kind, in one order: other transactions that hold or settle in this session wait here.
@@ -64,8 +88,9 @@ ON CONFLICT DO NOTHING
 RETURNING id;
 
 -- name: free
--- Makes the credits of these generations available, where they still point at them.
-UPDATE credits SET available_at = clock_timestamp(), generation_id = NULL
+-- Makes the credits of these generations available, where they still point at them and were not taken back.
+UPDATE credits
+   SET available_at = CASE WHEN available_at = 'infinity' THEN available_at ELSE clock_timestamp() END, generation_id = NULL
  WHERE generation_id = ANY(:generation_ids::uuid[]);
 
 -- name: release
@@ -87,13 +112,13 @@ SELECT c.session_id, c.kind,
                               IN ('queued', 'model-loading', 'rendering')) AS held,
        min(c.available_at) FILTER (WHERE c.available_at > clock_timestamp()) AS next_at
   FROM credits c
- WHERE c.session_id = ANY(:session_ids::uuid[])
+ WHERE c.session_id = ANY(:session_ids::uuid[]) AND c.available_at < 'infinity'
  GROUP BY c.session_id, c.kind;
 
 -- name: nth_free_at
 -- When `count` credits of one kind will be available together; NULL where the session owns fewer.
 SELECT available_at FROM credits
- WHERE session_id = :session_id AND kind = :kind
+ WHERE session_id = :session_id AND kind = :kind AND available_at < 'infinity'
  ORDER BY available_at, number
 OFFSET :count::integer - 1 LIMIT 1;
 
@@ -200,4 +225,4 @@ SELECT e.session_id, e.kind, e.number, g.status
 -- Makes a credit available whose generation is gone: its row points at nothing, and waits for its hour to end.
 UPDATE credits SET available_at = clock_timestamp()
  WHERE session_id = :session_id AND kind = :kind AND number = :number AND generation_id IS NULL
-   AND available_at > clock_timestamp();
+   AND available_at > clock_timestamp() AND available_at < 'infinity';

@@ -7,8 +7,9 @@ VALUES (:id, :user_id, :plan_id, :title, :untitled, now() + make_interval(mins =
 
 -- name: insert_purchase
 -- One purchase of a session; the same reference of the same checkout is stored once.
-INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
-VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference)
+INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference,
+                       image_credits_per_hour, video_credits_per_hour)
+VALUES (:id, :session_id, :user_id, :plan_id, :amount, :currency, :checkout, :reference, :image, :video)
 ON CONFLICT (checkout, reference) DO NOTHING
 RETURNING id;
 
@@ -41,6 +42,24 @@ UPDATE user_sessions
    SET expires_at = greatest(clock_timestamp(), expires_at - make_interval(mins => :minutes::integer))
  WHERE id = :session_id AND status <> 'deleted' AND expires_at > clock_timestamp()
 RETURNING id;
+
+-- name: void_purchase
+-- Notes that a purchase was taken back, in its session.
+UPDATE purchases SET taken_back = true WHERE id = :purchase_id AND session_id = :session_id AND NOT taken_back RETURNING id;
+
+-- name: rights_left
+-- What the purchases of a session give that were not taken back: the plan of the largest of them, and the most credits. No row
+-- where there are none, as in a session whose only purchase was taken back: its time has ended.
+SELECT (array_agg(p.plan_id ORDER BY g.image DESC, g.video DESC, p.id DESC))[1] AS plan_id, max(g.image) AS image, max(g.video) AS video
+  FROM purchases p JOIN session_config c ON c.id = p.plan_id
+ CROSS JOIN LATERAL (SELECT coalesce(p.image_credits_per_hour, c.image_credits_per_hour) AS image,
+                            coalesce(p.video_credits_per_hour, c.video_credits_per_hour) AS video) AS g
+ WHERE p.session_id = :session_id AND NOT p.taken_back
+HAVING count(*) > 0;
+
+-- name: set_plan
+-- The plan by which a session goes on.
+UPDATE user_sessions SET plan_id = :plan_id WHERE id = :session_id;
 
 -- name: count_open
 -- How many sessions of a user are open, and the seconds until the next of them ends.

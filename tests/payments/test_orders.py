@@ -423,6 +423,51 @@ async def test_a_refunded_extension_leaves_the_time_that_was_there(database, til
     assert (await database.run_system(sessions.find, session)).expires_at == before
 
 
+async def limits(database, session):
+    found = await database.run_system(sessions.find, session)
+    return found.plan_id, found.credits.image.limit, found.credits.video.limit
+
+
+async def test_a_refunded_extension_on_a_larger_plan_takes_its_credits_back_until_it_is_bought_again(
+    database, till, emulator, ada
+):
+    first = await placed(database, till, ada, plan="flash")
+    emulator.pay(first.gateway_id)
+    session = (await till.settle(first)).granted_session_id
+    await database.run_system(credits.grant_extra, session, "image", 3, "a present")
+    flash = await limits(database, session)
+    extensions = []
+    for _ in range(2):
+        order = await placed(database, till, ada, plan="pro", session=session)
+        emulator.pay(order.gateway_id)
+        extensions.append(await till.settle(order))
+    pro = await limits(database, session)
+    assert (flash, pro) == (("flash", 8 + 3, 2), ("pro", 15 + 3, 5))
+    # One of two is given back: what the other one gives stays.
+    await till.refund(extensions[0], 9900)
+    assert await limits(database, session) == pro
+    await run_sql(
+        database,
+        "UPDATE credits SET available_at = now() + interval '1 h' WHERE session_id = $1 AND kind = 'image' AND number < 6",
+        session,
+    )
+    await till.refund(extensions[1], 9900)
+    assert await limits(database, session) == flash
+    # What was used in this hour stays used.
+    assert (await database.run_system(sessions.find, session)).credits.image.left == 8 + 3 - 5
+    again = await placed(database, till, ada, plan="pro", session=session)
+    emulator.pay(again.gateway_id)
+    again = await till.settle(again)
+    assert await limits(database, session) == pro
+    [rows] = await run_sql(
+        database, "SELECT count(*) AS n FROM credits WHERE session_id = $1 AND kind = 'image'", session
+    )
+    assert rows["n"] == 18
+    # The first plan is given back: the session goes on by what is still paid for.
+    await till.refund(await database.run_system(service.find, first.id), 4900)
+    assert await limits(database, session) == pro
+
+
 async def test_money_of_an_account_that_is_closed_goes_back_by_itself(database, till, emulator, ada):
     order = await placed(database, till, ada)
     await database.run_system(erasure.close_account, ada)
