@@ -7,7 +7,6 @@ from functools import partial
 
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from chatserver import config as configuration
@@ -20,7 +19,6 @@ from chatserver.app.composition import fallback_chain, open_state, payment_proce
 from chatserver.app.entrances import API, COMMANDS, PAGES, SERVER_EVENTS
 from chatserver.app.ticker import Ticker
 from chatserver.config import Config
-from chatserver.identity.viewer import Viewer
 from chatserver.monitoring import health
 from chatserver.monitoring.processes import ProcessKind
 from chatserver.realtime import endpoint
@@ -40,21 +38,19 @@ class WebApplication:
 
     def __init__(self, state: State, site: Site, work: AsyncExitStack) -> None:
         self._state, self._work = state, work
-        self._http = http_application(state, site, self._identify)
+        identify = request_identity.ViewerFinder(state.database, state.config).identify
+        self._http = http_application(state, site, identify)
         is_own = partial(is_own_origin, state.config)
         self._admin = AdminChannel(
             state.database, state.hub, self._http.state.health.check, fallback_chain(state), is_own
         )
         sockets = self._admin.beside(endpoint.build(state.hub, COMMANDS, state, is_own))
-        self._sockets = middleware.websocket_stack(sockets, state.config, self._identify)
+        self._sockets = middleware.websocket_stack(sockets, state.config, identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Sockets bypass the HTTP middleware, which would keep their request in memory for hours.
         app = self._sockets if scope["type"] == "websocket" else self._http
         await app(scope, receive, send)
-
-    async def _identify(self, connection: HTTPConnection) -> Viewer | None:
-        return await request_identity.identify(self._state.database, self._state.config, connection)
 
     async def drain(self) -> None:
         """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""

@@ -28,7 +28,7 @@ from chatserver.users.models import (
     Visitor,
 )
 from chatserver.users.password_reset import begin_reset, change_password, find_reset, reset_password
-from chatserver.users.request_identity import identify, visitor
+from chatserver.users.request_identity import visitor
 from chatserver.users.service import (
     get,
     is_active,
@@ -66,7 +66,6 @@ __all__ = [
     "find",
     "find_reset",
     "get",
-    "identify",
     "is_active",
     "join_by_name",
     "keep_account",

@@ -1,17 +1,19 @@
 """The user who sends a request or opens a websocket, by an API token or by the cookie of a sign-in.
 
-One indexed query for each request and no cache, so that an ended sign-in or revoked token stops working at once.
+One indexed look for each request and no cache, so that an ended sign-in or revoked token stops working at once.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from chatserver.config import Config
-from chatserver.database import Database, Row, Transaction
+from chatserver.database import Database, Transaction
 from chatserver.identity.viewer import Viewer, bearer_token, current_viewer
 from chatserver.net import ip_addresses
+from chatserver.runtime.batching import Batcher
 from chatserver.users import device_cookies, sign_ins, tokens
 from chatserver.users.models import Visitor
 from chatserver.web import cookies
@@ -30,30 +32,49 @@ _SENT_BY_CLIENTS = {
 }  # fmt: skip
 
 
-async def identify(database: Database, config: Config, connection: HTTPConnection) -> Viewer | None:
-    """The viewer of a request, or None. A Bearer token, where one counts, counts alone: a cookie makes no bad one good."""
+# A credential as it was sent, by the hash of its secret.
+Presented = tuple[Literal["cookie", "token"], bytes]
+
+
+class ViewerFinder:
+    """Finds whose credentials these are: one indexed look for each, and one statement for all who come at once."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self._database, self._config = database, config
+        self._viewers = Batcher(self._find)
+
+    async def identify(self, connection: HTTPConnection) -> Viewer | None:
+        """The viewer of a request, or None; records the use of the credential."""
+        presented = _presented(self._config, connection)
+        return None if presented is None else await self._viewers.answer(presented)
+
+    async def _find(self, presented: Sequence[Presented]) -> Mapping[Presented, Viewer]:
+        return await self._database.run_single(viewers_of, presented)
+
+
+def _presented(config: Config, connection: HTTPConnection) -> Presented | None:
+    """A Bearer token, where one counts, counts alone: a cookie makes no bad one good."""
     token = bearer_token(connection)
     if token is not None:
-        return await database.run_single(viewer_of_token, token) if tokens.is_well_formed_api_token(token) else None
+        return ("token", tokens.digest(token)) if tokens.is_well_formed_api_token(token) else None
     cookie = cookies.read(connection, config, COOKIE)
-    if cookie is None or not tokens.is_well_formed(cookie):
-        return None
-    return await database.run_single(viewer_of_cookie, cookie)
+    return ("cookie", tokens.digest(cookie)) if cookie is not None and tokens.is_well_formed(cookie) else None
 
 
-async def viewer_of_cookie(tx: Transaction, token: str) -> Viewer | None:
-    """The user whose sign-in has this secret, or None; records its use."""
-    row = await tx.fetch_one("users.viewer_of_sign_in", token_hash=tokens.digest(token), idle_days=sign_ins.IDLE_DAYS)
-    return _viewer(row, "cookie")
-
-
-async def viewer_of_token(tx: Transaction, token: str) -> Viewer | None:
-    """The user who has this API token, or None; records its use."""
-    return _viewer(await tx.fetch_one("users.viewer_of_api_token", token_hash=tokens.digest(token)), "token")
-
-
-def _viewer(row: Row | None, via: Literal["cookie", "token"]) -> Viewer | None:
-    return None if row is None else Viewer(via=via, **row)
+async def viewers_of(tx: Transaction, presented: Sequence[Presented]) -> dict[Presented, Viewer]:
+    """The users whose credentials these are, without those that do not count; records their use."""
+    rows = await tx.fetch_all(
+        "users.viewers",
+        cookies=[digest for via, digest in presented if via == "cookie"],
+        tokens=[digest for via, digest in presented if via == "token"],
+        idle_days=sign_ins.IDLE_DAYS,
+    )
+    return {
+        (row["via"], row["token_hash"]): Viewer(
+            id=row["id"], name=row["name"], role=row["role"], via=row["via"], credential_id=row["credential_id"]
+        )
+        for row in rows
+    }
 
 
 def visitor(connection: HTTPConnection) -> Visitor:

@@ -84,13 +84,15 @@ UPDATE sign_ins SET ended_at = now()
                ORDER BY last_used_at DESC, id DESC OFFSET :kept)
 RETURNING id;
 
--- name: viewer_of_sign_in
--- The user of a sign-in cookie, where the sign-in is neither ended, nor idle for too long, nor too old.
-SELECT * FROM viewer_of_sign_in(:token_hash, :idle_days);
-
--- name: viewer_of_api_token
--- The user of an API token that is not revoked.
-SELECT * FROM viewer_of_api_token(:token_hash);
+-- name: viewers
+-- The users of these sign-ins' cookies and API tokens, as far as these count; records their use, in one order everywhere.
+SELECT 'cookie' AS via, w.hash AS token_hash, v.id, v.name, v.role, v.credential_id
+  FROM (SELECT hash FROM unnest(:cookies::bytea[]) AS sent(hash) ORDER BY hash) AS w,
+       LATERAL viewer_of_sign_in(w.hash, :idle_days) AS v
+ UNION ALL
+SELECT 'token', w.hash, v.id, v.name, v.role, v.credential_id
+  FROM (SELECT hash FROM unnest(:tokens::bytea[]) AS sent(hash) ORDER BY hash) AS w,
+       LATERAL viewer_of_api_token(w.hash) AS v;
 
 -- name: valid_credentials
 -- Which of these credentials (sign-ins or API tokens) are still valid.

@@ -14,10 +14,10 @@ from chatserver.messages.requests import CreateMessage
 from chatserver.realtime.events import More
 from chatserver.realtime.ports import Snapshot
 from chatserver.realtime.protocol import Close
-from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
 from tests.messages.histories import long_session
 from tests.support.people import make_session, run_sql
+from tests.users import accounts
 from tests.users.accounts import create_api_token, member, signed_in_user
 
 
@@ -28,7 +28,7 @@ async def ada(database):
 
 async def viewer_of(database, user):
     signed_in = await signed_in_user(database, user)
-    return await database.run_single(request_identity.viewer_of_cookie, signed_in.secret.token)
+    return await database.run_single(accounts.viewer_of_cookie, signed_in.secret.token)
 
 
 class InterruptedTransaction:

@@ -9,9 +9,9 @@ import pytest
 from chatserver import users
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotSignedIn
 from chatserver.privacy import erasure, export
-from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
 from tests.support.people import run_sql
+from tests.users import accounts
 from tests.users.accounts import PASSWORD, create_api_token, member, new_visitor, signed_in_user
 
 
@@ -148,8 +148,8 @@ async def test_one_who_left_is_nobody_at_once_everywhere(database, published):
     ada = await member(database)
     signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
     await delete_account(database, ada)
-    assert await database.run_single(request_identity.viewer_of_cookie, signed_in.secret.token) is None
-    assert await database.run_single(request_identity.viewer_of_token, token) is None
+    assert await database.run_single(accounts.viewer_of_cookie, signed_in.secret.token) is None
+    assert await database.run_single(accounts.viewer_of_token, token) is None
     assert SignInsEnded(user_id=ada.id, account_closed=True) in published.events(f"user:{ada.id}")
     with pytest.raises(BadCredentials):
         await signed_in_user(database, ada)

@@ -5,8 +5,9 @@ import uuid
 from typing import Any
 
 from chatserver import users
-from chatserver.database import Database
-from chatserver.users import authentication, email_addresses, passwords
+from chatserver.database import Database, Transaction
+from chatserver.identity.viewer import Viewer
+from chatserver.users import authentication, email_addresses, passwords, request_identity, tokens
 from chatserver.users.models import SignedIn, User, Visitor
 
 PASSWORD = "correct horse battery"
@@ -45,3 +46,17 @@ async def signed_in_user(database: Database, user: User, password: str = PASSWOR
 async def create_api_token(database: Database, user: User, name: str = "script") -> str:
     """An API token, as the settings page makes it."""
     return (await database.run_as(user.id, users.create_token, user.id, name)).token
+
+
+async def viewer_of_cookie(tx: Transaction, token: str) -> Viewer | None:
+    """Who a browser with this secret in its cookie is."""
+    return await _viewer_of(tx, ("cookie", tokens.digest(token)))
+
+
+async def viewer_of_token(tx: Transaction, token: str) -> Viewer | None:
+    """Who a program with this API token is."""
+    return await _viewer_of(tx, ("token", tokens.digest(token)))
+
+
+async def _viewer_of(tx: Transaction, presented: request_identity.Presented) -> Viewer | None:
+    return (await request_identity.viewers_of(tx, [presented])).get(presented)

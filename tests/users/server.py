@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.users.accounts import address
 
 def build(config: Config, database: Database) -> Starlette:
     site = templating.open_site(config, "a test's key")
-    identify = functools.partial(request_identity.identify, database, config)
+    identify = request_identity.ViewerFinder(database, config).identify
     app = Starlette(
         routes=[*routes.ROUTES, *code_routes.ROUTES, *pages.PAGES, *session_pages.PAGES, site.statics.route()],
         middleware=middleware.http_stack(config, identify),

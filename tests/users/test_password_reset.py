@@ -6,9 +6,9 @@ import pytest
 
 from chatserver import users
 from chatserver.errors import BadCredentials, Invalid, NotFound, RateLimited
-from chatserver.users import request_identity
 from chatserver.users.events import SignInsEnded
 from tests.support.people import run_sql
+from tests.users import accounts
 from tests.users.accounts import PASSWORD, create_api_token, member, new_visitor, signed_in_user
 
 NEW = "a quite different one"
@@ -19,7 +19,7 @@ async def changes(database, user, current=PASSWORD, new=NEW, **options):
 
 
 async def recognises(database, token):
-    verb = request_identity.viewer_of_token if token.startswith("cs_") else request_identity.viewer_of_cookie
+    verb = accounts.viewer_of_token if token.startswith("cs_") else accounts.viewer_of_cookie
     return await database.run_system(verb, token)
 
 

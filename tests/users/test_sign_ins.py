@@ -10,9 +10,10 @@ import pytest
 
 from chatserver import users
 from chatserver.errors import BadCredentials, Conflict, Invalid, NotAllowed, NotFound, SignUpClosed
-from chatserver.users import authentication, passwords, request_identity, sign_ins
+from chatserver.users import authentication, passwords, sign_ins
 from chatserver.users.events import SignInsEnded
 from tests.support.people import run_sql
+from tests.users import accounts
 from tests.users.accounts import PASSWORD, create_api_token, email, member, new_visitor, signed_in_user
 
 
@@ -23,7 +24,7 @@ async def joins(database, policy="open", issuer=None, **fields):
 
 
 async def recognises(database, token):
-    return await database.run_single(request_identity.viewer_of_cookie, token)
+    return await database.run_single(accounts.viewer_of_cookie, token)
 
 
 async def ages(database, sign_in_id, **columns):
@@ -153,7 +154,7 @@ async def test_a_banned_person_is_nobody_and_is_told_so_only_with_the_right_pass
     signed_in, token = await signed_in_user(database, ada), await create_api_token(database, ada)
     await database.run_system(users.ban, ada.id)
     assert await recognises(database, signed_in.secret.token) is None
-    assert await database.run_single(request_identity.viewer_of_token, token) is None
+    assert await database.run_single(accounts.viewer_of_token, token) is None
     assert published.events(f"user:{ada.id}")[-2] == SignInsEnded(user_id=ada.id, account_closed=True)
     with pytest.raises(BadCredentials):
         await signed_in_user(database, ada, password="wrong password")
@@ -161,7 +162,7 @@ async def test_a_banned_person_is_nobody_and_is_told_so_only_with_the_right_pass
         await signed_in_user(database, ada)
     await database.run_system(users.unban, ada.id)
     await signed_in_user(database, ada)
-    assert await database.run_single(request_identity.viewer_of_token, token) is not None
+    assert await database.run_single(accounts.viewer_of_token, token) is not None
 
 
 async def test_a_sign_in_that_was_checked_before_the_password_changed_opens_nothing(database):
@@ -213,13 +214,13 @@ async def test_use_is_noted_at_most_once_a_minute(database):
 async def test_a_token_has_no_end_but_its_revocation(database, published):
     ada = await member(database)
     token = await create_api_token(database, ada)
-    viewer = await database.run_single(request_identity.viewer_of_token, token)
+    viewer = await database.run_single(accounts.viewer_of_token, token)
     assert (viewer.id, viewer.via) == (ada.id, "token")
     assert token.startswith("cs_")
     [listed] = await database.run_as(ada.id, users.list_tokens, ada.id)
     assert listed.last_used_at is not None
     await database.run_as(ada.id, users.revoke_token, ada.id, listed.id)
-    assert await database.run_single(request_identity.viewer_of_token, token) is None
+    assert await database.run_single(accounts.viewer_of_token, token) is None
     assert published.events(f"user:{ada.id}")[-1].credential_ids == (listed.id,)
 
 
@@ -315,7 +316,7 @@ async def test_a_stranger_can_end_list_revoke_and_change_nothing(database):
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await database.run_as(eve.id, users.create_token, ada.id, "stolen")
     assert await recognises(database, signed_in.secret.token) is not None
-    assert await database.run_single(request_identity.viewer_of_token, token) is not None
+    assert await database.run_single(accounts.viewer_of_token, token) is not None
 
 
 @pytest.mark.parametrize(
