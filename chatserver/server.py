@@ -23,7 +23,7 @@ from chatserver.app.web_application import WebApplication, open_web_application
 from chatserver.config import Config
 from chatserver.database import command_line
 from chatserver.edge.connection_limits import ConnectionLimiter
-from chatserver.edge.limits import CONNECTIONS, HttpLimits
+from chatserver.edge.limits import ACCEPTED_AT_ONCE, CONNECTIONS, HttpLimits
 from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses
@@ -94,7 +94,9 @@ async def _serve(config: Config, role: ProcessRole, workers: int, listener: sock
 async def serve_socket(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     """One web process on a socket that is listening already."""
     async with open_web_application(config, with_worker=role is ProcessRole.all) as product:
-        await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=[listener])
+        # libuv accepts one connection of a handle in each iteration of the loop; all of these have one queue in the kernel.
+        handles = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
+        await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=handles)
 
 
 def _uvicorn_config(config: Config, product: WebApplication) -> uvicorn.Config:

@@ -29,7 +29,7 @@ from chatserver.sessions.events import SessionChanged
 # Messages of a snapshot that are read in one query, in bytes; the next part is read when these have been sent.
 CHUNK_BYTES = 250_000
 # Sockets whose rights and whose sessions' state are read together, and sessions whose messages are.
-OPENINGS_TOGETHER, PARTS_TOGETHER = 32, 8
+OPENINGS_TOGETHER, PARTS_TOGETHER = 16, 8
 # How long the messages after a seq are kept for other sockets that ask for the same while nothing changes: a storm's time.
 # The time until a picture is expected to be done, which they contain, is late by no more than this.
 KEPT_SECONDS = 2.0

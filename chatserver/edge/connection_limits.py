@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from chatserver.edge.limits import HttpLimits
+from chatserver.edge.upgrade_queue import UpgradeQueue
 from chatserver.identity.addresses import subnet_of
 from chatserver.runtime import metrics
 
@@ -74,6 +75,7 @@ class ConnectionLimiter:
         self.limits = limits or HttpLimits()
         self.headers = dict(headers or {})
         self.encoded_headers = [(name.lower().encode(), value.encode()) for name, value in self.headers.items()]
+        self.upgrades = UpgradeQueue()
         self._trusts = trusts
         self._groups: dict[str, dict[TrackedConnection, None]] = {}
         self._group_of: dict[TrackedConnection, str] = {}

@@ -279,6 +279,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.BAD_REQUEST)
             return
         self._is_over = True
+        # Nothing is read until it is this connection's turn.
+        self.transport.pause_reading()
+        self._limiter.upgrades.enter(self._upgrade)
+
+    def _upgrade(self) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.resume_reading()
         super().handle_websocket_upgrade()
         self._limiter.replace(self, self.transport.get_protocol())  # type: ignore[arg-type]
 

@@ -17,6 +17,11 @@ DISCARDED_BYTES = 2 * 1024 * 1024
 PIPELINED = 4
 # Open connections of one process, however many file descriptors it may open. An idle connection takes some 10 kB.
 CONNECTIONS = 16_384
+# Connections that are accepted in one iteration of the event loop, and handshakes of websockets that begin in one. A
+# handshake takes a third of a millisecond, and its way into the session as much again: where a thousand sockets come at
+# once, other requests are accepted ahead of their handshakes.
+ACCEPTED_AT_ONCE = 16
+UPGRADES_AT_ONCE = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ class ViewerFinder:
 
     def __init__(self, database: Database, config: Config) -> None:
         self._database, self._config = database, config
-        self._viewers = Batcher(self._find)
+        self._viewers = Batcher(self._find, most=16)
 
     async def identify(self, connection: HTTPConnection) -> Viewer | None:
         """The viewer of a request, or None; records the use of the credential."""

@@ -1,0 +1,28 @@
+"""The handshakes of websockets, a few in each iteration of the event loop: a thousand at once leave time for other work."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from chatserver.edge.limits import UPGRADES_AT_ONCE
+
+
+class UpgradeQueue:
+    """Connections that wait for their handshake, in the order in which they came; none of them is refused for waiting."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def enter(self, upgrade: Callable[[], None]) -> None:
+        """Calls `upgrade` when it is its turn, never at once."""
+        self._waiting.append(upgrade)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._admit_some)
+
+    def _admit_some(self) -> None:
+        try:
+            for _ in range(min(UPGRADES_AT_ONCE, len(self._waiting))):
+                self._waiting.popleft()()
+        finally:
+            if self._waiting:
+                asyncio.get_running_loop().call_soon(self._admit_some)
