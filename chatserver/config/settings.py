@@ -8,6 +8,7 @@ import dataclasses
 import os
 import re
 import secrets
+import tempfile
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -408,15 +409,39 @@ def secret_key(config: Config) -> str:
         return config.secret_key
     path = config.data_dir / "secret-key"
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        if path.is_file():
-            return path.read_text(encoding="utf-8").strip()
-        raise ConfigurationError(f"{path} cannot be made: {error.strerror}. Set DATA_DIR or SECRET_KEY.") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text(encoding="utf-8").strip()
+        return _kept_key(path) or _make_key(path)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigurationError(f"{path} cannot be made or read: {why}. Set DATA_DIR or SECRET_KEY.") from None
+
+
+def _kept_key(path: Path) -> str:
+    """The key of an earlier start; empty where there is none, or where one began and the disk was full."""
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    return key if len(key) >= _SHORTEST_SECRET else ""
+
+
+def _make_key(path: Path) -> str:
+    """A new key, which appears whole or not at all. Of processes that start at once, all use that of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, made = tempfile.mkstemp(prefix=".secret-key-", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(made, path)
+        except OSError:
+            # Another process has made one meanwhile; or what is there is no key, or the folder knows no links.
+            if not _kept_key(path):
+                os.replace(made, path)
+    finally:
+        Path(made).unlink(missing_ok=True)
+    return _kept_key(path)
 
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
@@ -455,6 +480,8 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
     if config.accent > 360:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
+    if config.secret_key:
+        _check_secrets("SECRET_KEY", (config.secret_key,))
     if config.smtp_url and not _MAILBOX.fullmatch(config.mail_from):
         raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
     if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):

@@ -62,7 +62,16 @@ def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
     if kind is Path:
         return _parse_path(name, text)
     assert not isinstance(kind, types.UnionType)
-    return _key(name, text) if field.name in _KEYS else text
+    if field.name in _KEYS:
+        return _key(name, text)
+    if field.name not in _OF_SEVERAL_LINES and _LINE_BREAK.search(text):
+        raise ConfigurationError(f"{name} holds a line break or another control character; it is one line.")
+    return text
+
+
+# Texts for models and receipts, and PEM. Others stand in headers, titles, addresses and subjects of mail.
+_OF_SEVERAL_LINES = ("chat_system_prompt", "seller_address", "c2pa_certificate", "c2pa_key")
+_LINE_BREAK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _parse_path(name: str, text: str) -> Path:

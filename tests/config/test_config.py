@@ -1,8 +1,10 @@
 """Configuration is read once, checked, and shown without its secrets."""
 
+import errno
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,12 @@ ROOT = Path(__file__).resolve().parents[2]
         ({"IMAGE_BASE_URL": "https://ada@h"}, "IMAGE_BASE_URL takes no name"),
         ({"HF_ROUTER_URL": "https://:geheim@h"}, "HF_ROUTER_URL takes no name"),
         ({"CHAT_BASE_URL": "http://h:99999/v1"}, "CHAT_BASE_URL names no host"),
-        ({"CHAT_BASE_URL": "http://h/v1\nX: y"}, "CHAT_BASE_URL names no host"),
+        ({"CHAT_BASE_URL": "http://h/v1\nX: y"}, "CHAT_BASE_URL holds a line break"),
+        ({"HF_BILL_TO": "ada\nX-Other: geheim"}, "HF_BILL_TO holds a line break"),
+        ({"SITE_NAME": "Pictures\rBcc: geheim"}, "SITE_NAME holds a line break"),
+        ({"IMAGE_MODEL": "a/geheim\x1b[2J"}, "IMAGE_MODEL holds a line break or another control character"),
+        ({"SELLER_NAME": "geheim\u2028x"}, "SELLER_NAME holds a line break"),
+        ({"SECRET_KEY": "x"}, "SECRET_KEY must be set, each with at least 8 characters."),
         ({"PUBLIC_URL": "pictures.example.org"}, "PUBLIC_URL must start with http: or https:."),
     ],
 )
@@ -49,7 +56,9 @@ def test_a_wrong_value_is_one_clear_line_that_names_it(environment, words):
 
 
 def test_secrets_are_masked_when_shown():
-    loaded = config.load({"HF_TOKEN": "hf_geheim", "DATABASE_URL": "postgresql://u:geheim@h/d", "SECRET_KEY": "geheim"})
+    loaded = config.load(
+        {"HF_TOKEN": "hf_geheim", "DATABASE_URL": "postgresql://u:geheim@h/d", "SECRET_KEY": "geheim-geheim"}
+    )
     assert loaded.huggingface_api_key == "hf_geheim"
     assert "geheim" not in str(config.settings(loaded))
 
@@ -81,6 +90,33 @@ def test_the_secret_key_is_made_once_and_kept_private(tmp_path):
     assert len(key) >= 43
     assert config.secret_key(loaded) == key
     assert (tmp_path / "data" / "secret-key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("left", ["", "\n", "abc"])
+def test_a_key_that_a_full_disk_has_cut_is_made_again(tmp_path, left):
+    loaded = config.load({"DATA_DIR": str(tmp_path)})
+    (tmp_path / "secret-key").write_text(left)
+    key = config.secret_key(loaded)
+    assert len(key) >= 43
+    assert config.secret_key(loaded) == key
+    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == ["secret-key"]
+
+
+def test_a_full_disk_leaves_no_half_of_a_key(tmp_path, monkeypatch):
+    def is_full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", is_full)
+    with pytest.raises(ConfigurationError, match="No space left on device"):
+        config.secret_key(config.load({"DATA_DIR": str(tmp_path)}))
+    assert os.listdir(tmp_path) == []
+
+
+def test_many_that_start_at_once_use_one_key(tmp_path):
+    loaded = config.load({"DATA_DIR": str(tmp_path / "data")})
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(lambda _: config.secret_key(loaded), range(64)))) == 1
 
 
 def test_the_readme_lists_every_setting_as_it_is():
@@ -152,7 +188,7 @@ def test_a_value_in_no_encoding_is_one_line():
     ],
 )
 def test_the_configuration_is_the_same_in_every_locale(locale, tmp_path):
-    (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=data\nSECRET_KEY=geheim\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("HF_BILL_TO=Müller\nDATA_DIR=data\nSECRET_KEY=geheim-geheim\n", encoding="utf-8")
     program = (
         "import os; from chatserver import cli, config; from chatserver.config import env_file;"
         "env_file.load(); loaded = config.load();"
