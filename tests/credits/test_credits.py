@@ -100,6 +100,27 @@ async def test_exhausted_says_when_enough_will_be_free(database, ada):
     assert refusal.value.details["left"] == 0
 
 
+async def test_a_credit_that_was_taken_back_while_a_picture_was_made_with_it_does_not_return_with_its_end(
+    database, ada
+):
+    session = await make_session(database, ada, "flash")
+    message = await create(database, ada, session, count=2)
+    await database.run_system(credits.take_back, session, image=1, video=0)
+    now = await balance(database, ada, session)
+    assert (now.limit, now.left, now.held) == (1, 0, 1)
+    assert await database.run_system(credits.check) == []
+    for generation in message.generations:
+        await database.run_as(ada, generations.cancel, generation.id)
+    now = await balance(database, ada, session)
+    assert (now.limit, now.left, now.held) == (1, 1, 0)
+    with pytest.raises(CreditsExhausted):
+        await create(database, ada, session, count=2)
+    assert await database.run_system(credits.check) == []
+    await database.run_system(credits.grant, session, image=8, video=2)
+    assert (await balance(database, ada, session)).left == 8
+    assert await database.run_system(credits.check) == []
+
+
 async def test_a_cancelled_generation_gives_its_credit_back_once(database, ada):
     session = await make_session(database, ada)
     message = await create(database, ada, session)
