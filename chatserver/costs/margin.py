@@ -99,7 +99,7 @@ RatesOfDay = Callable[[date], Rates]
 def margins(
     base: str,
     revenue: Iterable[Revenue],
-    spent: Iterable[Spending],
+    spent: Sequence[Spending],
     spent_by_day: Iterable[DaySpending],
     rates: RatesOfDay,
 ) -> Margins:
@@ -130,6 +130,9 @@ def margins(
         made[part.plan_id, name] = made.get((part.plan_id, name), 0) + part.done
     for of_day in spent_by_day:
         _include(of_day, rates, line(days, of_day.day.isoformat()))
+    for name in {f"{part.provider} {part.model}".strip() for part in spent if part.kind == "reply"}:
+        # Nothing is sold by the reply: which part of a price is for it nobody can say.
+        models[name].revenue.include(None)
     for (plan_id, name), done in made.items():
         if done:
             earned = plans[plan_id].revenue.exact

@@ -10,6 +10,8 @@ from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import context_window, finish_reason, service
 from chatserver.messages.events import ReplyPart
 from chatserver.providers.base import Turn
+from chatserver.statistics import service as statistics
+from chatserver.statistics.models import ReplyCall
 
 # Times that one reply is begun; after that it stays failed.
 MAX_ATTEMPTS = 3
@@ -131,9 +133,17 @@ async def renew(tx: Transaction, reply: ReplyJob) -> bool:
 
 
 async def finish(
-    tx: Transaction, reply: ReplyJob, text: str, html: str, *, failed: bool, tokens: tuple[int, int]
+    tx: Transaction,
+    reply: ReplyJob,
+    text: str,
+    html: str,
+    *,
+    failed: bool,
+    tokens: tuple[int, int],
+    call: ReplyCall | None = None,
 ) -> None:
-    """The whole reply, ended; `tokens` read and written are counted for the session."""
+    """The whole reply, ended; `tokens` read and written are counted for the session. `call` is kept for the operator's
+    figures, where a model was asked."""
     tokens_in, tokens_out = tokens
     await tx.execute("sessions.count_tokens", session_id=reply.session_id, tokens_in=tokens_in, tokens_out=tokens_out)
     seq = await sessions.next_seq(tx, reply.session_id)
@@ -148,6 +158,8 @@ async def finish(
     )
     if row is None:
         raise LeaseLost
+    if call is not None:
+        await statistics.record_reply(tx, reply.session_id, call)
     await service.announce(tx, row)
 
 

@@ -7,6 +7,7 @@ also heals a delta that was lost.
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -32,6 +33,7 @@ from chatserver.providers.base import (
     Usage,
 )
 from chatserver.providers.redaction import log_fields
+from chatserver.statistics.models import ReplyCall
 
 # A save a second heals soon and costs little.
 SAVE_SECONDS = 1.0
@@ -75,6 +77,9 @@ class ReplyWriter:
         # People know the text of an attempt before, or may not know the last save: then the message is announced whole.
         self._announces_whole = reply.attempt > 1
         self._usage: Usage | None = None
+        # By the monotonic clock: when the model was asked, and when its first text came.
+        self._asked_at: float | None = None
+        self._first_text_at: float | None = None
         self._cut = False
         self._was_stopped = reply.stopped is not None
         self._stopped = asyncio.Event()
@@ -137,12 +142,14 @@ class ReplyWriter:
     async def _read(self) -> None:
         request = ChatRequest(turns=self._turns, model=self.reply.model, for_admin=self.reply.for_admin)
         steps = cast(AsyncGenerator[ChatChunk, None], self._parts.chat.reply(request))
+        self._asked_at = time.monotonic()
         async with asyncio.timeout(self._parts.config.chat_seconds), contextlib.aclosing(steps):
             async for step in steps:
                 match step:
                     case Usage():
                         self._usage = step
                     case TextDelta(text):
+                        self._first_text_at = self._first_text_at or time.monotonic()
                         self._written.append(_UNSTORABLE.sub("\ufffd", text))
                     case Retracted():
                         await self._take_back()
@@ -196,8 +203,32 @@ class ReplyWriter:
         html = await self._written.render_whole(self._written.text.strip())
         with contextlib.suppress(LeaseLost):
             await self._lease.insist(
-                replies.finish, self.reply, text, html, failed=error is not None, tokens=self._tokens()
+                replies.finish,
+                self.reply,
+                text,
+                html,
+                failed=error is not None,
+                tokens=self._tokens(),
+                call=self._call(error),
             )
+
+    def _call(self, error: ChatserverError | None) -> ReplyCall | None:
+        """What is kept of the request to the model; None where it was not asked."""
+        if self._asked_at is None:
+            return None
+        chat, (tokens_in, tokens_out) = self._parts.chat, self._tokens()
+        first = self._first_text_at
+        return ReplyCall(
+            provider=chat.name,
+            model=self.reply.model or chat.model(),
+            outcome="failed" if error is not None else "stopped" if self._was_stopped else "done",
+            error_code=None if error is None else error.code,
+            first_token=None if first is None else first - self._asked_at,
+            seconds=time.monotonic() - self._asked_at,
+            tokens_in=tokens_in,
+            tokens_out=tokens_out,
+            tokens_are_counted=self._usage is not None,
+        )
 
     def _noted(self, error: ChatserverError | None) -> str:
         text = self._written.text.strip()

@@ -145,6 +145,21 @@ async def _credits(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
     return [tuple(row.values()) for row in await tx.fetch_all("statistics.credits", **read)]
 
 
+async def _replies(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
+    rows = await tx.fetch_all("statistics.replies", start=span.start, end=span.end, limit=MOST_ROWS)
+    return [_of_replies(row) for row in rows]
+
+
+def _of_replies(row: Row) -> tuple[Cell, ...]:
+    times = [share for name in ("first_token", "seconds") for share in row[name] or (None, None)]
+    counts = [row[name] for name in ("replies", "done", "failed", "stopped")]
+    cost = None if row["cost"] is None else Decimal(f"{row['cost'].normalize():f}")
+    return (
+        *(row["provider"], row["model"], *counts, *(None if share is None else round(share, 2) for share in times)),
+        *(row["tokens_in"], row["tokens_out"], cost, row["currency"], row["unknown"]),
+    )
+
+
 def _rows_of(statement: str) -> _Read:
     """The rows of a statement that takes a period."""
 
@@ -167,6 +182,15 @@ TABLES: dict[str, _Table] = {
         _by_model,
     ),
     "errors": ("What went wrong", ("whose fault", "error", "provider", "calls", "last"), _errors),
+    "replies": (
+        "Replies of the assistant",
+        (
+            *("service", "model", "replies", "done", "failed", "stopped"),
+            *("first words, median", "first words, 95 %", "whole reply, median", "whole reply, 95 %"),
+            *("tokens read", "tokens written", "known cost", "currency", "of unknown cost"),
+        ),
+        _replies,
+    ),
     "credits": ("Credits", ("plan", "kind", "held", "spent", "returned", "given"), _credits),
     "sold": (
         "Sold",

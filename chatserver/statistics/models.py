@@ -9,6 +9,21 @@ Outcome = Literal["done", "failed", "cancelled"]
 Blame = Literal["provider", "ours", "user"]
 
 
+class ReplyCall(Struct, frozen=True, kw_only=True):
+    """One reply that was asked of a model, to its end. Seconds from the request: `first_token` until the first text (None:
+    there was none), `seconds` to the end. `tokens_are_counted`: by the service; otherwise they are estimated."""
+
+    provider: str
+    model: str
+    outcome: Literal["done", "failed", "stopped"]
+    first_token: float | None
+    seconds: float
+    tokens_in: int
+    tokens_out: int
+    tokens_are_counted: bool
+    error_code: str | None = None
+
+
 class ProviderCall(Struct, frozen=True, kw_only=True):
     """One call of a provider that has ended. Times are seconds: `queued` at the provider, `loading` until it began,
     `rendering` until it ended; `width` and `height` are pixels, as asked for or, where it is

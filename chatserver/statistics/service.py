@@ -7,12 +7,12 @@ not.
 from collections.abc import Sequence
 from typing import Literal
 
-from chatserver import rollups
+from chatserver import ids, rollups
 from chatserver.costs import service as costs
 from chatserver.costs.models import BilledCall
 from chatserver.database import Transaction
 from chatserver.statistics.blame import blame_of
-from chatserver.statistics.models import ProviderCall
+from chatserver.statistics.models import ProviderCall, ReplyCall
 
 # What the column holds; a larger cost is a mistaken price, and never a reason to lose a picture.
 _LARGEST_COST = 10**12
@@ -55,6 +55,33 @@ async def record(
             currency=None if cost is None else cost.currency,
             price_id=None if cost is None else cost.price_id,
         )
+
+
+async def record_reply(tx: Transaction, session_id: str, call: ReplyCall) -> None:
+    """Keeps one reply with its cost at the price of now; of tokens that are estimated the cost is unknown."""
+    tokens = call.tokens_in + call.tokens_out if call.tokens_are_counted else None
+    billed = BilledCall(
+        provider=call.provider, model=call.model, kind="reply", tokens=tokens, error_code=call.error_code
+    )
+    cost = await costs.cost_now(tx, billed)
+    if cost is not None and cost.amount >= _LARGEST_COST:
+        cost = None
+    await tx.execute(
+        "statistics.record_reply",
+        id=ids.new(),
+        session_id=session_id,
+        provider=call.provider,
+        model=call.model,
+        outcome=call.outcome,
+        error_code=call.error_code,
+        first_token=call.first_token,
+        seconds=call.seconds,
+        tokens_in=call.tokens_in,
+        tokens_out=call.tokens_out,
+        cost=None if cost is None else cost.amount,
+        currency=None if cost is None else cost.currency,
+        price_id=None if cost is None else cost.price_id,
+    )
 
 
 async def record_lost(tx: Transaction, generation_id: str) -> None:

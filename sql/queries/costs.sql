@@ -63,16 +63,15 @@ SELECT p.label::date AS day, e.plan_id, e.currency,
 -- name: spent
 -- What calls of providers cost by period (the labels are days), plan, model and currency; `done` of them made something.
 SELECT label::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, kind, currency, sum(cost) AS cost,
-       sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
-       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done
-  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+       sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown, sum(done)::bigint AS done
+  FROM costs_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6;
 
 -- name: spent_by_day
 -- The same by day (the labels) and currency only.
 SELECT label::date AS day, currency, sum(cost) AS cost, sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
-       coalesce(sum(calls) FILTER (WHERE outcome = 'done'), 0)::bigint AS done
-  FROM attempts_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+       sum(done)::bigint AS done
+  FROM costs_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY label, currency;
 
 -- name: sales

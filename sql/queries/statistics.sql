@@ -112,6 +112,26 @@ SELECT plan_id AS plan, count(*) AS sessions, round(avg(images_generated), 2) AS
        round(avg(videos_generated), 2) AS videos
   FROM user_sessions WHERE expires_at >= :start AND expires_at < :end GROUP BY plan_id ORDER BY plan_id;
 
+-- name: record_reply
+-- Keeps one reply, with the plan of its session.
+INSERT INTO reply_calls (id, plan_id, provider, model, outcome, error_code, first_token, seconds, tokens_in, tokens_out, cost,
+                         currency, price_id)
+SELECT :id, (SELECT plan_id FROM user_sessions WHERE id = :session_id), :provider, :model, :outcome, :error_code,
+       :first_token, :seconds, :tokens_in, :tokens_out, :cost, :currency, :price_id;
+
+-- name: replies
+-- The replies of a period by service and model. The times are medians and 95 %, the whole of those that were done; a cost in several
+-- currencies is not summed up.
+SELECT provider, model, count(*) AS replies, count(*) FILTER (WHERE outcome = 'done') AS done,
+       count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'stopped') AS stopped,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_token) AS first_token,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE outcome = 'done') AS seconds,
+       sum(tokens_in)::bigint AS tokens_in, sum(tokens_out)::bigint AS tokens_out,
+       CASE WHEN count(DISTINCT currency) <= 1 THEN sum(cost) END AS cost, coalesce(min(currency), '') AS currency,
+       count(*) FILTER (WHERE cost IS NULL) AS unknown
+  FROM reply_calls WHERE ended_at >= :start AND ended_at < :end
+ GROUP BY provider, model ORDER BY replies DESC, provider, model LIMIT :limit;
+
 -- Calls ----------------------------------------------------------------------------------------------------------------
 
 -- name: call_ended_at

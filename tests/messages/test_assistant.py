@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 
+import asyncpg
 import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from chatserver import ids, messages
+from chatserver import costs, ids, messages
 from chatserver.config import load
+from chatserver.costs import margin
+from chatserver.costs.models import NewPrice
 from chatserver.errors import BadParameters, ProviderDown, Truncated
 from chatserver.generations import deletion
 from chatserver.jobs.events import JobsWaiting
@@ -22,7 +28,10 @@ from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import ReplyWriter
 from chatserver.messages.requests import CreateMessage
 from chatserver.providers.base import LengthLimitReached, Retracted, TextDelta, Usage
+from chatserver.statistics import figures
+from chatserver.statistics.figures import Span
 from chatserver.web import templating
+from tests.costs.prices import GRACE
 from tests.markdown.test_parser import undirected
 from tests.messages.histories import draft
 from tests.support.people import add_member, make_session, make_user, run_sql
@@ -549,3 +558,77 @@ async def test_code_of_a_model_that_takes_too_long_has_no_colours(parts):
     message, _ = await writes(parts, "**Look**\n\n", '```ansys\n"' + "\\" * 100, "\n```\n")
     assert message.status == "done"
     assert "<strong>Look</strong>" in message.html and "\\" * 100 in message.html and "code-" not in message.html
+
+
+# What the operator sees of it -------------------------------------------------------------------------------------------
+
+
+class Thinking(asyncio.Event):
+    """A model that takes 0.3 seconds until it says something."""
+
+    async def wait(self):
+        await asyncio.sleep(0.3)
+
+
+@pytest.fixture
+async def forget_replies(postgres_server, database_url):
+    """Takes away what other tests have left; no role of the product may."""
+
+    async def forget_replies():
+        admin = await asyncpg.connect(postgres_server.admin_url_of(database_url))
+        await admin.execute("DELETE FROM reply_calls")
+        await admin.close()
+
+    return forget_replies
+
+
+async def figures_of_replies(database):
+    """The rows of the operator's figures and the cost in rupees, of the last hour."""
+    now = datetime.now(UTC)
+    span = Span(start=now - timedelta(hours=1), end=now + timedelta(hours=1), zone="Asia/Kolkata")
+    table = await database.run_system(figures.table, "replies", span)
+    margins = await database.run_system(margin.read, span.start, span.end, span.zone)
+    return [dict(zip(table.columns, row, strict=True)) for row in table.rows], margins
+
+
+async def test_the_operator_sees_how_fast_replies_begin_what_they_read_and_what_is_known_of_their_cost(
+    parts, forget_replies
+):
+    database = parts.database
+    await forget_replies()
+    await writes(parts, Thinking(), "hello ", "there", Usage(1000, 500))
+    [before], margins = await figures_of_replies(database)
+    assert 0.3 <= before["first words, median"] <= before["whole reply, median"] < PATIENCE_SECONDS
+    assert (before["tokens read"], before["tokens written"], before["known cost"]) == (1000, 500, None)
+    assert (margins.total.cost.unknown, margins.total.cost.known) == (1, 0)
+    price = NewPrice(provider="test", model="", kind="reply", unit="token", amount=Decimal("0.01"), currency="INR")
+    await database.run_system(costs.set_price, GRACE, price)
+    await writes(parts, "quick", Usage(90, 10))
+    await writes(parts, Usage(100, 0), ProviderDown())
+    await writes(parts, "not counted by the service")
+    await writes(parts, BadParameters())
+    [row], margins = await figures_of_replies(database)
+    assert [row[name] for name in ("replies", "done", "failed", "stopped", "of unknown cost")] == [5, 3, 2, 0, 2]
+    assert (row["known cost"], row["currency"]) == (2, "INR")
+    assert (margins.total.cost.known, margins.total.cost.unknown, margins.total.done) == (2, 2, 0)
+    assert [sum(line.cost.known for line in lines) for lines in (margins.days, margins.plans)] == [2, 2]
+    [model] = margins.models
+    assert (model.name, model.margin, model.loses) == ("test test-model", None, False)
+
+
+async def test_a_reply_that_is_stopped_is_told_apart_and_one_that_was_not_asked_for_is_not_kept(parts, database):
+    for asked_of_model, reply_of in ((True, None), (False, "what was saved")):
+        await asked(database)
+        parts.chat = Model("so far", asyncio.Event())
+        reply = replace(await claimed(database), stopped=reply_of)
+        count = "SELECT count(*) AS n FROM reply_calls WHERE outcome = 'stopped' AND cost IS NULL AND tokens_out > 0"
+        [before] = await run_sql(database, count)
+        writer = ReplyWriter(parts, reply)
+        writing = asyncio.create_task(writer.run())
+        if asked_of_model:
+            while not writer._written.text:
+                await asyncio.sleep(0.01)
+            writer.stop()
+        await asyncio.wait_for(writing, PATIENCE_SECONDS)
+        [after] = await run_sql(database, count)
+        assert after["n"] - before["n"] == asked_of_model
