@@ -101,6 +101,7 @@ async def all_is_as_before(url, person):
     owners = await connection.fetch(
         "SELECT proowner::regrole::text AS owner FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
     )
-    assert {row["owner"] for row in owners} == {"chatserver_worker"}
-    assert not await connection.fetchval("SELECT has_schema_privilege('chatserver_worker', 'public', 'CREATE')")
+    assert {row["owner"] for row in owners} == {"chatserver_web", "chatserver_worker"}
+    for role in ("chatserver_web", "chatserver_worker"):
+        assert not await connection.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
     await connection.close()
