@@ -73,8 +73,8 @@ MUTANTS = (
         (
             (
                 "chatserver/sessions/checkout.py",
-                "        await _count_free(tx, user_id)\n        await _require_quota(tx, user_id)\n    session_id",
-                "        await _require_quota(tx, user_id)\n        await _count_free(tx, user_id)\n    session_id",
+                "    await free_sessions.count(tx, user_id, network)\n    await _require_quota(tx, user_id)\n    return",
+                "    await _require_quota(tx, user_id)\n    await free_sessions.count(tx, user_id, network)\n    return",
             ),
         ),
         "tests/users/test_rate_limits.py::test_no_more_sessions_are_open_than_allowed_however_many_are_taken_at_once",
