@@ -145,7 +145,8 @@ def _paths() -> list[str]:
     person = "018f0000-0000-7000-8000-000000000007"
     simple = [section.path for section in layout.SECTIONS if section.path not in {"/admin/figures", "/admin/money"}]
     periods = [f"/admin/{page}?period={key}&zone={ZONE}" for page in ("figures", "money") for key in PERIODS]
-    return [*simple, f"/admin/people/{person}", "/admin/plans/pro", *periods]
+    calls = f"/admin/attempts?period=90d&zone={ZONE}&error=refused"
+    return [*simple, f"/admin/people/{person}", "/admin/plans/pro", calls, *periods]
 
 
 async def _page(product: products.Product, token: str, path: str) -> Measurement:
