@@ -2,8 +2,11 @@
 piece, whatever is in it.
 
 Nothing is compressed: pictures and clips are. `zipstream` writes the format and asks synchronously for the bytes of each
-file; a piece that was read asynchronously is laid before it for each step. Files that the store has not are named in
-`missing.txt` inside.
+file; a piece that was read asynchronously is laid before it for each step.
+
+What the store has not is no reason to break the archive. Files that are missing at the start are named in `missing.txt`
+inside. Each other file is opened before its entry begins: in the place of one that is gone by then there is a text named
+after it, as long as was announced.
 """
 
 import asyncio
@@ -26,6 +29,8 @@ _STATS_AT_ONCE = 16
 # How often a file is read on where the store failed in the middle of it.
 _RETRIES = 2
 _MISSING = "missing.txt"
+# What the name of a lost file is followed by, in its header and in the archive's directory.
+_LOST = ".missing.txt"
 
 # Called before each piece: raises where the archive may not go on.
 Check = Callable[[], Awaitable[None]]
@@ -72,36 +77,57 @@ class Archive:
         self._storage, self._files = storage, files
         self._piece = b""
         self.missing = missing
-        self._zip = zipstream.ZipStream(sized=True)
-        for file in files:
-            self._zip.add(self._pieces_of(file), file.name, size=file.size)
-        if missing:
-            lines = ["These files are missing from the file store:", "", *missing, ""]
-            self._zip.add("\n".join(lines), _MISSING)
-        self.size = len(self._zip)
+        self._missing_text = "\n".join(["These files are missing from the file store:", "", *missing, ""])
+        self.size = self._planned_size()
+
+    def _planned_size(self) -> int:
+        plan = zipstream.ZipStream(sized=True)
+        for file in self._files:
+            plan.add((), file.name, size=file.size)
+        if self.missing:
+            plan.add(self._missing_text, _MISSING)
+        return len(plan)
 
     async def chunks(self, check: Check | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes of the archive. `check` is awaited before each chunk and ends it by raising.
 
-        Raises StorageError where the store fails, or loses a file, after the archive has begun: the receiver has fewer
-        bytes than were announced, and knows it.
+        Raises StorageError where the store fails, or loses a file in the middle of it, after the archive has begun: the
+        receiver has fewer bytes than were announced, and knows it.
         """
+        archive = zipstream.ZipStream(sized=True)
         async with asyncio.timeout(MOST_SECONDS):
             for file in self._files:
-                entry = self._zip.file()
-                yield next(entry)  # its header
-                async with aclosing(self._read(file)) as pieces:
-                    async for piece in pieces:
+                async with aclosing(self._entry(archive, file)) as chunks:
+                    async for chunk in chunks:
                         if check is not None:
                             await check()
-                        self._piece = piece
-                        yield next(entry)
-                self._piece = b""
-                for rest in entry:
-                    yield rest
+                        yield chunk
             if check is not None:
                 await check()
-            for rest in self._zip.finalize():
+            if self.missing:
+                archive.add(self._missing_text, _MISSING)
+            for rest in archive.finalize():
+                yield rest
+
+    async def _entry(self, archive: zipstream.ZipStream, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
+        """The bytes of one entry: the file, or a text in its place."""
+        async with aclosing(self._read(file)) as pieces:
+            try:
+                first = await anext(pieces, b"")
+            except _Lost:
+                log.warning("archive.file_lost", key=file.key)
+                archive.add(_notice_of(file), f"{file.name}{_LOST}")
+                for chunk in archive.file():
+                    yield chunk
+                return
+            archive.add(self._pieces_of(file), file.name, size=file.size)
+            entry = archive.file()
+            yield next(entry)  # its header
+            self._piece = first
+            while self._piece:
+                yield next(entry)
+                self._piece = await anext(pieces, b"")
+            for rest in entry:
                 yield rest
 
     def _pieces_of(self, file: ArchiveFile) -> Iterator[bytes]:
@@ -114,7 +140,8 @@ class Archive:
             yield piece
 
     async def _read(self, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
-        """Exactly `file.size` bytes of a file; where the store fails it is read on from there."""
+        """Exactly `file.size` bytes of a file; where the store fails it is read on from there. Raises _Lost where the
+        store has fewer."""
         position, failures = 0, 0
         while position < file.size:
             try:
@@ -128,12 +155,23 @@ class Archive:
                 if failures > _RETRIES:
                     raise
             except KeyError:
-                raise _lost(file) from None
+                raise _Lost from None
             else:
                 if position < file.size:
-                    raise _lost(file)
+                    raise _Lost
 
 
-def _lost(file: ArchiveFile) -> StorageError:
-    log.error("archive.file_lost", key=file.key)
-    return StorageError("A file was removed while it was being packed.")
+class _Lost(StorageError):
+    """The store had the file when the archive began, and has it no more."""
+
+    def __init__(self) -> None:
+        super().__init__("A file was removed while it was being packed.")
+
+
+def _notice_of(file: ArchiveFile) -> bytes:
+    """What stands in the place of a lost file: with its longer name it is as long as was announced, mostly blank lines."""
+    room = file.size - 2 * len(_LOST)
+    text = f"{file.name} was removed while this archive was being made.\n".encode()
+    if room < len(text):
+        raise _Lost
+    return text.ljust(room, b"\n")
