@@ -28,10 +28,10 @@ from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
 from chatserver.web.site import site_of
 
-# The page opens with the newest messages, which fill some screens: sixty in words, or three batches of four pictures.
+# The page opens with the newest messages, which fill some screens: about thirty in words, or two batches of four pictures.
 # The rest comes while scrolling back, in larger pages. Bytes as `messages.shown_before` estimates them.
 MOST_MESSAGES = 60
-FIRST_BYTES = 50_000
+FIRST_BYTES = 30_000
 OLDER_BYTES = 150_000
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 BATCHES = 30
 MOST_NODES = 1_500
 # Some screens of pictures, so that scrolling back has something to show while it loads.
-LEAST_BATCHES = 3
+LEAST_BATCHES = 2
 
 # Goes to the very top, and tells where the message that the reader sees there is after the older ones have come.
 LOAD_OLDER = """async () => {
