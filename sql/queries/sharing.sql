@@ -2,19 +2,18 @@
 
 -- name: list
 -- A page of the user's links, the newest first, with how many files each shows and the first of them; or one of them.
+WITH page AS MATERIALIZED (
+  SELECT s.* FROM shares s
+   WHERE s.user_id = app_user_id() AND (:share_id::uuid IS NULL OR s.id = :share_id)
+     AND (:before::uuid IS NULL OR s.id < :before)
+   ORDER BY s.id DESC LIMIT :limit)
 SELECT s.id, s.kind, s.title, s.token_hash, s.album_id, s.session_id, s.downloads, s.prompts, s.preview,
        s.password_hash IS NOT NULL AS has_password, s.created_at, s.expires_at, s.last_used_at,
        CASE WHEN s.revoked_at IS NOT NULL THEN 'revoked' WHEN s.expires_at <= now() THEN 'expired'
-            WHEN shown.count = 0 AND s.album_id IS NULL AND s.session_id IS NULL THEN 'empty' ELSE 'open' END AS status,
-       shown.count, shown.cover_id
-  FROM shares s
- CROSS JOIN LATERAL (
-       SELECT (SELECT count(*) FROM share_pictures m WHERE m.share_id = s.id) AS count,
-              (SELECT m.asset_id FROM share_pictures m WHERE m.share_id = s.id
-                ORDER BY m.position, m.asset_id LIMIT 1) AS cover_id) AS shown
- WHERE s.user_id = app_user_id() AND (:share_id::uuid IS NULL OR s.id = :share_id)
-   AND (:before::uuid IS NULL OR s.id < :before)
- ORDER BY s.id DESC LIMIT :limit;
+            WHEN shown.number = 0 AND s.album_id IS NULL AND s.session_id IS NULL THEN 'empty' ELSE 'open' END AS status,
+       shown.number AS count, shown.first_id AS cover_id
+  FROM page s JOIN my_share_counts(ARRAY(SELECT id FROM page)) shown ON shown.share_id = s.id
+ ORDER BY s.id DESC;
 
 -- name: count_open
 -- How many links of the user are neither revoked nor expired.
