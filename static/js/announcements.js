@@ -1,5 +1,5 @@
-// Loads what shows the operator's announcements with the first of them; and what has become of one's payments.
-import { bus } from "./bus.js"
+// Loads what shows the operator's announcements with the first that comes, the first press, or the first that ends.
+import { secondsUntil } from "./helpers/time.js"
 import { socket } from "./socket.js"
 
 const element = document.querySelector("site-announcements")
@@ -8,5 +8,5 @@ const load = () => import(element.dataset.script)
 socket.on("announcements", ({ html }) => {
   if (html.trim() || element.firstElementChild) load().then(() => element.show(html))
 })
-socket.on("payment", ({ text }) => bus.emit("toast", { kind: "payment", text, stays: true }))
-if (element.firstElementChild) load()
+element.addEventListener("click", (event) => load().then(() => element.onClick(event)), { once: true })
+for (const { dataset } of element.querySelectorAll("[data-until]")) setTimeout(load, secondsUntil(dataset.until) * 1000)

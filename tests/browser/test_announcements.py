@@ -15,6 +15,7 @@ from tests.support.story import sign_up
 pytestmark = pytest.mark.browser
 
 LINE = "site-announcements .announcement"
+SCRIPTS = "performance.getEntriesByType('resource').some(({ name }) => name.includes('pages/announcements'))"
 
 
 @pytest.fixture
@@ -56,6 +57,9 @@ async def test_an_announcement_reaches_open_pages_and_is_dismissed_and_withdrawn
         await chat.reload()
         await chat.wait_for_selector(LIVE, state="attached")
         await expect(chat.locator(LINE)).to_have_text(["A second line"])
+        assert not await chat.evaluate(SCRIPTS), "the page stays light while its line only stands there"
+        await chat.locator(LINE).get_by_role("button", name="Dismiss").click()
+        await expect(chat.locator(LINE)).to_have_count(0)
         for each in (first, second):
             await operator.run_system(announcements.withdraw, COMMAND_LINE, each.id)
         await expect(chat.locator(LINE)).to_have_count(0)
