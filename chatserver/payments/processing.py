@@ -8,7 +8,7 @@ import structlog
 
 from chatserver.config import Config
 from chatserver.database import Database, Transaction
-from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, NotAllowed
+from chatserver.errors import Busy, ChatserverError, Conflict, GatewayFailed, NotAllowed, NotFound
 from chatserver.payments import service
 from chatserver.payments.base import BadSignature, Gateway
 from chatserver.payments.models import GatewayReport, Mode, PlanOrder
@@ -19,6 +19,9 @@ _AT_ONCE = 20
 _ROUNDS_BETWEEN_SWEEPS = 240
 # A gateway that reports waits some seconds for the answer; what takes longer, the reconciler does.
 REPORT_SECONDS = 5.0
+# The gateway is silent; or the account is being closed, or the session to extend was deleted or changed in this moment. None
+# is told to a gateway or to a person who looks: the order is due, and the reconciler asks again within a minute.
+_NOT_NOW = (GatewayFailed, Conflict, NotAllowed, NotFound)
 
 log = structlog.get_logger(__name__)
 
@@ -92,13 +95,13 @@ class PaymentProcessor:
         return await self._database.run_system(service.settle, order.id, answer, self.mode, by_mail=self._by_mail)
 
     async def look(self, order: PlanOrder) -> PlanOrder:
-        """`settle` for a page that somebody looks at: at most every two seconds; as it is where the gateway is silent."""
+        """`settle` for a page that somebody looks at: at most every two seconds; as it is where that fails now."""
         if not await self._database.run_system(service.claim_one, order.id):
             return order
         try:
             return await self.settle(order)
-        except GatewayFailed:
-            log.warning("payments.gateway_failed", gateway=order.gateway)
+        except _NOT_NOW as error:
+            log.warning("payments.not_settled", gateway=order.gateway, code=error.code)
             return order
 
     async def hear(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -118,9 +121,10 @@ class PaymentProcessor:
         try:
             async with asyncio.timeout(REPORT_SECONDS):
                 await self.settle(order)
-        except (GatewayFailed, TimeoutError):
-            # It is due: the reconciler asks again within a minute.
-            log.warning("payments.gateway_failed", gateway=name)
+        except TimeoutError:
+            log.warning("payments.not_settled", gateway=name, code="timeout")
+        except _NOT_NOW as error:
+            log.warning("payments.not_settled", gateway=name, code=error.code)
 
     async def refund(self, order: PlanOrder, amount: int) -> PlanOrder:
         """Gives money of an order back, and books it. Repeated before it is booked, it is done once."""

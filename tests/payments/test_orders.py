@@ -354,6 +354,25 @@ async def test_an_account_that_is_closed_in_the_middle_of_a_grant_has_its_money_
     assert emulator.money[order.id] == [4900, -4900]
 
 
+@pytest.mark.parametrize("refused", [Conflict, NotAllowed, NotFound])
+async def test_what_cannot_be_granted_now_is_no_error_of_a_report_or_a_page_and_is_granted_later(
+    database, till, emulator, ada, monkeypatch, refused
+):
+    order, grant = await placed(database, till, ada), service._grant
+    emulator.pay(order.gateway_id)
+
+    async def refuse(*_):
+        raise refused
+
+    monkeypatch.setattr(service, "_grant", refuse)
+    await till.hear(*emulator.report(order.gateway_id))
+    assert (await till.look(order)).state == "open"
+    with pytest.raises(refused):
+        await till.settle(order)
+    monkeypatch.setattr(service, "_grant", grant)
+    assert (await till.settle(order)).state == "fulfilled"
+
+
 async def test_an_address_that_somebody_comes_back_to_is_signed_for_their_own_order(database, till, emulator, ada):
     first, second = [await placed(database, till, ada, "razorpay") for _ in range(2)]
     queries = []
