@@ -155,6 +155,9 @@ async def take_back(tx: Transaction, session_id: str, purchase_id: str, minutes:
 
     Needs the worker role.
     """
+    # As when a session is extended: of two at once the second reads what the first has left.
+    await credits.lock(tx, session_id, "image")
+    await credits.lock(tx, session_id, "video")
     await tx.fetch_value("sessions.void_purchase", session_id=session_id, purchase_id=purchase_id)
     left = await tx.fetch_one("sessions.rights_left", session_id=session_id)
     if left is not None:

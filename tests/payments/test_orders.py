@@ -487,6 +487,33 @@ async def test_a_refunded_extension_on_a_larger_plan_takes_its_credits_back_unti
     assert await limits(database, session) == pro
 
 
+async def test_a_refund_waits_for_an_extension_that_is_bought_in_this_moment(database, till, emulator, ada):
+    first = await placed(database, till, ada)
+    emulator.pay(first.gateway_id)
+    session = (await till.settle(first)).granted_session_id
+    order = await placed(database, till, ada, plan="pro", session=session)
+    emulator.pay(order.gateway_id)
+    extension = await till.settle(order)
+    pro = await limits(database, session)
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def extend_slowly(tx):
+        await sessions.extend(tx, ada, session, "pro", checkout="manual")
+        begun.set()
+        await ended.wait()
+
+    bought = asyncio.create_task(database.run_system(extend_slowly))
+    await begun.wait()
+    back = asyncio.create_task(till.refund(extension, 9900))
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pg_blocking_pids(pid) <> '{}'"
+    while not await run_sql(database, waiting):
+        assert not back.done()
+        await asyncio.sleep(0.01)
+    ended.set()
+    await asyncio.gather(bought, back)
+    assert await limits(database, session) == pro
+
+
 async def test_money_of_an_account_that_is_closed_goes_back_by_itself(database, till, emulator, ada):
     order = await placed(database, till, ada)
     await database.run_system(erasure.close_account, ada)
