@@ -3,6 +3,7 @@
 Made only when asked for (`make screenshots`): fonts differ between machines, and the pictures would change for nothing.
 """
 
+import asyncio
 import contextlib
 import io
 import os
@@ -91,6 +92,29 @@ async def test_screenshots_of_making_a_batch(database_url, browser, tmp_path) ->
             await page.wait_for_function(VIEWED)
             await save(page, "lightbox")
         await chat.leaves()
+
+
+async def test_screenshots_of_the_operators_page(database_url, browser, tmp_path) -> None:
+    """An evening of three people at the door of the operator: pictures, and two that failed."""
+    async with products.running(tmp_path, DATABASE_URL=database_url, SKETCH_FAIL="impossible") as product:
+        ada, bob, operator = [await sign_up(product, name) for name in ("Ada", "Bob", "Grace")]
+        await operate(database_url, "users", "make-admin", operator.user["email"])
+        for person, plan in ((ada, "pro"), (bob, "flash")):
+            chat = await person.joins(await person.buys(plan, "Pictures for the hallway"))
+            for prompt in (LIGHTHOUSE, "an impossible staircase", "a red boat at dawn"):
+                await chat.sees_ended(await chat.generates(prompt, count=2, width=256, height=256))
+            await chat.leaves()
+        async with signed_in(browser, operator, viewport=WIDE, timezone_id="Europe/Berlin") as visitor:
+            page = await visitor.open("/admin")
+            await page.wait_for_selector("#admin-page[data-local-live]", state="attached")
+            await save(page, "admin")
+
+
+async def operate(database_url: str, *words: str) -> None:
+    """A command of the operator."""
+    environment = {**os.environ, "DATABASE_URL": database_url}
+    process = await asyncio.create_subprocess_exec(*products.COMMAND, *words, env=environment)
+    assert await process.wait() == 0
 
 
 async def save(page: Page, name: str) -> None:
