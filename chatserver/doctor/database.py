@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
-from chatserver.config import Config
+from chatserver.config import Config, values
 from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
@@ -45,7 +45,9 @@ async def _check(config: Config, url: str) -> list[Finding]:
         # In a transaction, so that a pooler does not change the backend between the parts of a query.
         async with connection.transaction():
             found = [reached, _schema(config, waiting), await _clock(connection)]
-            return found if waiting else [*found, await _roles(connection), await _security(connection)]
+            if waiting:
+                return found
+            return [*found, await _roles(connection), await _security(connection), await _plans(config, connection)]
 
 
 @asynccontextmanager
@@ -69,6 +71,26 @@ async def _reached(config: Config, url: str, connection: asyncpg.Connection) -> 
         words = "DATABASE_URL leads to a pooler in transaction mode, and nobody said so."
         return failure("database", words, "Set DATABASE_POOLER=yes.")
     return ok("database", f"Postgres {version} answers{', through a pooler in transaction mode' if pooled else ''}.")
+
+
+async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:
+    """Whether the plans that settings name are there: they are rows, which come and go without a start."""
+    known = {row["id"] for row in await connection.fetch("SELECT id FROM session_config")}
+    named = {
+        "DEFAULT_PLAN": [config.default_plan],
+        "TRIAL_PLAN": [config.trial_plan],
+        "PICTURE_MARK": config.picture_mark,
+    }
+    unknown = [
+        f"{setting} names {values.shown(plan)}"
+        for setting, plans in named.items()
+        for plan in plans
+        if plan and plan not in known and (setting, plan) != ("PICTURE_MARK", "all")
+    ]
+    if unknown:
+        mend = f"The plans are: {', '.join(sorted(known))} (chatserver plans list)."
+        return warning("plans", f"{'; '.join(unknown)}, which is no plan.", mend)
+    return ok("plans", "Every plan that a setting names is there.")
 
 
 def _schema(config: Config, waiting: list[str]) -> Finding:

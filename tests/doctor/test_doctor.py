@@ -34,6 +34,7 @@ NAMES = [
     "clock",
     "roles",
     "row security",
+    "plans",
     "storage",
     "redis",
     "disk",
@@ -270,6 +271,15 @@ async def test_a_table_without_row_security_and_a_missing_migration_are_found(en
     found = (await findings(environ, DATABASE_URL=url))["row security"]
     assert (found.status, "messages" in found.message) == ("failure", True)
     await postgres_server.drop_database(url)
+
+
+async def test_a_setting_that_names_no_plan_is_told_with_the_plans_that_there_are(environ) -> None:
+    settings = {"DEFAULT_PLAN": "flesh", "TRIAL_PLAN": "flash", "PICTURE_MARK": "pro,gold"}
+    found = (await findings(environ, **settings))["plans"]
+    assert found.status == "warning"
+    assert "DEFAULT_PLAN names 'flesh'; PICTURE_MARK names 'gold'" in found.message
+    assert "flash, flash-lite, pro" in found.mend
+    assert (await findings(environ, PICTURE_MARK="all"))["plans"].status == "ok"
 
 
 async def run(environ, *arguments):
