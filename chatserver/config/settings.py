@@ -463,12 +463,12 @@ def _report_hours(config: Config) -> dict[str, int]:
 
 
 def _parse_hours(part: str) -> tuple[str, int]:
-    kind, _, number = part.partition("=")
+    kind, number = (each.strip() for each in part.partition("=")[::2])
     if not (number.isascii() and number.isdigit() and len(number) <= 4 and 1 <= int(number) <= _MOST_REPORT_HOURS):
         raise ConfigurationError(
             f"REPORT_HOURS has {values.shown(part)}; it must be kind=hours, with hours from 1 to {_MOST_REPORT_HOURS}."
         )
-    return kind.strip(), int(number)
+    return kind, int(number)
 
 
 def _check(config: Config) -> None:

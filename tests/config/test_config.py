@@ -15,6 +15,7 @@ from chatserver.errors import ConfigurationError
 from chatserver.runtime.process_roles import ProcessRole
 from tests.support import readme
 
+DEFAULT_HOURS = config.load({}).hours_by_report_kind
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -137,6 +138,7 @@ def test_a_start_as_root_is_warned_of(monkeypatch, user, warnings):
     ("environment", "name", "value"),
     [
         ({"PORT": "8000 "}, "port", 8000),
+        ({"REPORT_HOURS": "sexual = 3 , spam=9"}, "hours_by_report_kind", {**DEFAULT_HOURS, "sexual": 3, "spam": 9}),
         ({"PORT": "\t8000\r\n"}, "port", 8000),
         ({"PORT": "\u00a08000\u2009"}, "port", 8000),
         ({"PORT": "٨٠٠٠"}, "port", 8000),
