@@ -65,7 +65,7 @@ def test_the_public_address_is_put_into_the_form_that_browsers_say(written):
         ("https://1.2.3.256", "names no host"),
         ("https://example.org:99999", "names no host"),
         ("https://example.org:eight", "names no host"),
-        ("https://exa\x00mple.org", "names no host"),
+        ("https://exa\x00mple.org", "control character"),
         ("pictures.example.org", "http: or https:"),
         ("ftp://example.org", "http: or https:"),
     ],
