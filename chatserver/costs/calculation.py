@@ -32,8 +32,11 @@ def cost_of(call: BilledCall, price: UnitPrice | None) -> Cost | None:
     """What one call costs, whether it succeeded or not; None where its price or what it is counted by is unknown."""
     if call.provider in FREE_PROVIDERS or call.error_code in UNBILLED_ERRORS:
         return Cost(amount=Decimal(0))
-    units = None if price is None else _units(call, price.unit)
-    if price is None or units is None:
+    if price is None:
+        return None
+    # Nothing a unit is nothing, however many there were.
+    units = _units(call, price.unit) if price.amount else Decimal(0)
+    if units is None:
         return None
     with localcontext(prec=_DIGITS):
         amount = (price.amount * units).quantize(_LEAST, ROUND_HALF_EVEN)

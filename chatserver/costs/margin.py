@@ -42,6 +42,7 @@ class DaySpending(Struct, frozen=True, kw_only=True):
     them is unknown."""
 
     day: date
+    kind: str
     currency: str | None
     cost: Decimal
     calls: int
@@ -55,16 +56,20 @@ class Spending(DaySpending, frozen=True, kw_only=True):
     plan_id: str
     provider: str
     model: str
-    kind: str
 
 
 class MarginLine:
-    """Revenue and cost of one day, plan or model. `revenue` and `cost` are sums in the base currency."""
+    """Revenue and cost of one day, plan or model. `revenue` and `cost` are sums in the base currency.
+
+    `done` counts pictures and clips. Of `unknown_replies` the cost is unknown: a reply that was stopped, whose tokens nobody
+    has counted, must not hide what everything else comes to.
+    """
 
     def __init__(self, name: str, currency: str) -> None:
         self.name = name
         self.revenue, self.refunds, self.cost = CostSum(currency), CostSum(currency), CostSum(currency)
-        self.sold = self.free = self.calls = self.done = 0
+        self.of_pictures = CostSum(currency)
+        self.sold = self.free = self.calls = self.done = self.unknown_replies = 0
 
     @property
     def margin(self) -> Decimal | None:
@@ -80,7 +85,8 @@ class MarginLine:
     @property
     def each(self) -> Decimal | None:
         """What one picture or clip that was made cost, failed calls included; None where that is unknown."""
-        return self.cost.exact / self.done if self.done and self.cost.exact is not None else None
+        cost = self.of_pictures.exact
+        return cost / self.done if self.done and cost is not None else None
 
 
 class Margins(Struct, frozen=True, kw_only=True):
@@ -127,7 +133,8 @@ def margins(
     for part in spent:
         name = f"{part.provider} {part.model}".strip()
         _include(part, rates, total, line(plans, part.plan_id), line(models, name))
-        made[part.plan_id, name] = made.get((part.plan_id, name), 0) + part.done
+        if part.kind != "reply":
+            made[part.plan_id, name] = made.get((part.plan_id, name), 0) + part.done
     for of_day in spent_by_day:
         _include(of_day, rates, line(days, of_day.day.isoformat()))
     for name in {f"{part.provider} {part.model}".strip() for part in spent if part.kind == "reply"}:
@@ -144,9 +151,15 @@ def _include(part: DaySpending, rates: RatesOfDay, *lines: MarginLine) -> None:
     known = part.calls - part.unknown
     cost = rates(part.day).convert(part.cost, part.currency) if known else Decimal(0)
     for line in lines:
-        line.calls, line.done = line.calls + part.calls, line.done + part.done
+        line.calls += part.calls
         line.cost.include(cost, known)
-        line.cost.include(None, part.unknown)
+        if part.kind == "reply":
+            line.unknown_replies += part.unknown
+            continue
+        line.done += part.done
+        for each in (line.cost, line.of_pictures):
+            each.include(None, part.unknown)
+        line.of_pictures.include(cost, known)
 
 
 def _sorted(lines: Mapping[str, MarginLine]) -> list[MarginLine]:

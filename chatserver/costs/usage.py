@@ -27,7 +27,7 @@ async def read(tx: Transaction, allowed: Sequence[tuple[str, int]], now: datetim
     cost, made = CostSum(rates.base), 0
     days = pieces.days(now - service.MONTH, now, zone)
     for part in await margin.spending(tx, margin.stretches(days, of_day)):
-        if part.provider not in FREE_PROVIDERS:
+        if part.provider not in FREE_PROVIDERS and part.kind != "reply":
             known = part.calls - part.unknown
             cost.include(of_day(part.day).convert(part.cost, part.currency) if known else Decimal(0), known)
             cost.include(None, part.unknown)

@@ -68,11 +68,11 @@ SELECT label::date AS day, coalesce(plan_id, '') AS plan_id, provider, model, ki
  GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6;
 
 -- name: spent_by_day
--- The same by day (the labels) and currency only.
-SELECT label::date AS day, currency, sum(cost) AS cost, sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
+-- The same by day (the labels), kind and currency only.
+SELECT label::date AS day, kind, currency, sum(cost) AS cost, sum(calls)::bigint AS calls, sum(calls - priced)::bigint AS unknown,
        sum(done)::bigint AS done
   FROM costs_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
- GROUP BY label, currency;
+ GROUP BY label, kind, currency;
 
 -- name: sales
 -- The newest sales that were paid for, with what of them was given back, and whose they are where the account still exists.

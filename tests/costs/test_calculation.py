@@ -35,6 +35,7 @@ SECONDS = st.floats(0, 10**6)
         (unit_price("0.1", "second", "video"), call("video", seconds=4.5, rendering=60), "0.45"),
         (unit_price("0.00000015", "token", "reply"), call("reply", tokens=2_000_000), "0.3"),
         (unit_price("0"), call(), "0"),
+        (unit_price("0", "token", "reply"), call("reply", tokens=None), "0"),
     ],
 )
 def test_a_call_costs_its_units_times_the_price(price, made, amount):

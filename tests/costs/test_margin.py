@@ -34,13 +34,13 @@ def sale(amount="99", refunded="0", plan="pro", currency="INR", day=DAY, sold=1,
     )
 
 
-def spent(cost="1", calls=1, unknown=0, done=1, model="m", plan="pro", currency="USD", day=DAY):
+def spent(cost="1", calls=1, unknown=0, done=1, model="m", plan="pro", currency="USD", day=DAY, kind="image"):
     return Spending(
         day=day,
         plan_id=plan,
         provider="huggingface",
         model=model,
-        kind="image",
+        kind=kind,
         currency=currency,
         cost=Decimal(cost),
         calls=calls,
@@ -72,6 +72,18 @@ def test_a_sum_with_unknown_parts_is_at_least_what_is_known():
     found = of([sale()], [spent("0.5", calls=2), spent("0", calls=3, unknown=3, currency=None)]).total
     assert (found.cost.words, found.margin, found.each, found.loses) == ("at least ₹44 (3 unknown)", None, None, False)
     assert of([sale()], [spent("2"), spent("0", calls=1, unknown=1, currency=None)]).total.loses
+
+
+def test_replies_of_unknown_cost_are_told_and_hide_nothing():
+    replies = [
+        spent("0.1", calls=4, done=3, kind="reply", model="chat"),
+        spent("0", calls=3, unknown=3, currency=None, kind="reply", model="chat"),
+    ]
+    found = of([sale()], [spent("0.5", calls=2, done=2), *replies])
+    total = found.total
+    assert (total.cost.exact, total.margin, total.unknown_replies) == (Decimal("52.8"), Decimal("46.2"), 3)
+    assert (total.calls, total.done, total.each) == (9, 2, 22)
+    assert {line.name: line.revenue.exact for line in found.models} == {"huggingface m": 99, "huggingface chat": None}
 
 
 def test_what_has_no_exchange_rate_is_unknown_and_not_nothing():
