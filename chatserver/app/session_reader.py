@@ -1,6 +1,7 @@
 """Reads sessions for the hub: its `SessionSource`, implemented by the features' queries."""
 
 import asyncio
+import contextvars
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -121,7 +122,9 @@ class SessionReader:
         place = (session_id, after)
         kept = self._kept.get(place)
         if kept is None or kept[0] != seq:
-            kept = self._kept[place] = (seq, asyncio.ensure_future(self._read_part(place)))
+            # Not in the context (the log's request_id) of the socket that happened to ask first.
+            reading = asyncio.create_task(self._read_part(place), context=contextvars.Context())
+            kept = self._kept[place] = (seq, reading)
             kept[1].add_done_callback(lambda reading: self._keep(place, reading))
         return await asyncio.shield(kept[1])
 

@@ -1,8 +1,9 @@
 """Questions that are asked at the same time are answered together, by one read for many: a storm costs few round trips."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from chatserver.errors import Busy, ChatserverError
 
@@ -38,28 +39,35 @@ class Batcher(Generic[K, V]):
         self._waiting.setdefault(question, []).append(result)
         self._count += 1
         if len(self._readers) < self._at_once:
-            reader = asyncio.create_task(self._answer_all())
+            # Not in the context (the log's request_id) of the one who happened to ask first.
+            reader = asyncio.create_task(self._answer_all(), context=contextvars.Context())
             self._readers.add(reader)
             reader.add_done_callback(self._readers.discard)
         return await result
 
     async def _answer_all(self) -> None:
-        while self._waiting:
-            asked = self._take()
-            try:
-                answers = await self._read(list(asked))
-            except ChatserverError as error:
-                _fail(asked, error)
-                _fail(self._take_all(), error)
-            except BaseException as error:
-                _fail(asked, error)
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                for question, futures in asked.items():
-                    for future in futures:
-                        if not future.done():
-                            future.set_result(answers.get(question))
+        try:
+            while self._waiting:
+                await self._answer_some(self._take())
+        finally:
+            # In the step that found nothing waiting: a question that is asked before the task is done starts another reader.
+            self._readers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_some(self, asked: "dict[K, list[asyncio.Future[V | None]]]") -> None:
+        try:
+            answers = await self._read(list(asked))
+        except ChatserverError as error:
+            _fail(asked, error)
+            _fail(self._take_all(), error)
+        except BaseException as error:
+            _fail(asked, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for question, futures in asked.items():
+                for future in futures:
+                    if not future.done():
+                        future.set_result(answers.get(question))
 
     def _take(self) -> dict[K, list[asyncio.Future[V | None]]]:
         """The questions that have waited for longest."""

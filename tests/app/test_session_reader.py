@@ -5,6 +5,7 @@ import collections
 import functools
 
 import pytest
+import structlog
 
 from chatserver import ids, messages, users
 from chatserver.app import session_reader
@@ -140,10 +141,11 @@ class CountingDatabase:
     """A database that counts what is read from it, by verb."""
 
     def __init__(self, database):
-        self._database, self.reads = database, collections.Counter()
+        self._database, self.reads, self.contexts = database, collections.Counter(), []
 
     async def run_reading(self, verb, *args):
         self.reads[verb.__name__] += 1
+        self.contexts.append(structlog.contextvars.get_contextvars())
         return await self._database.run_reading(verb, *args)
 
 
@@ -157,7 +159,9 @@ async def test_what_many_ask_at_once_is_read_and_drawn_once_and_each_is_told_who
     session, viewers = await crowd(database, 3)
     await say(database, session, "hello", "there")
     reader, drawn = SessionReader(counting := CountingDatabase(database)), []
-    snapshots = await asyncio.gather(*(reader.snapshot(viewer, session, 1) for viewer in viewers * 20))
+    with structlog.contextvars.bound_contextvars(request_id="the first one's"):
+        snapshots = await asyncio.gather(*(reader.snapshot(viewer, session, 1) for viewer in viewers * 20))
+    assert not any(counting.contexts)
     later = await reader.snapshot(viewers[0], session, 1)
     assert counting.reads["_parts"] == 1 and counting.reads["_openings"] <= 4
 

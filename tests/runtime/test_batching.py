@@ -1,6 +1,7 @@
 """What is asked at the same time is answered by one read, which never began before the question was asked."""
 
 import asyncio
+import contextvars
 
 import pytest
 
@@ -68,3 +69,29 @@ async def test_what_has_no_answer_is_none_and_an_error_reaches_all_who_wait_but_
     source.error = None
     source.gate.release()
     assert await batcher.answer("unknown") is None
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_who_asks_on_when_the_last_readers_have_just_ended_is_answered(at_once):
+    async def read(questions):
+        return {question: question for question in questions}
+
+    # Each reader ends in the same step of the loop as the others; the answers arrive before the ends of the readers do.
+    batcher = Batcher(read, most=1, at_once=at_once)
+
+    async def ask_on(who):
+        return [await batcher.answer((who, number)) for number in range(3)]
+
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*(ask_on(who) for who in range(at_once)))
+    assert answers == [[(who, number) for number in range(3)] for who in range(at_once)]
+
+
+async def test_a_read_knows_nothing_of_the_one_who_asked_first():
+    request = contextvars.ContextVar("request", default="nobody's")
+
+    async def read(questions):
+        return dict.fromkeys(questions, request.get())
+
+    request.set("the first one's")
+    assert await Batcher(read).answer("whose") == "nobody's"
