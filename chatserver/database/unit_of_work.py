@@ -106,9 +106,9 @@ class Database:
             # Behind a pooler the next transaction may run on a backend where nothing was prepared.
             statement_cache_size=0 if pooler else STATEMENT_CACHE,
             timeout=timing.unit_acquire,
-            init=prepare_connection,
+            init=prepare_connection if pooler else _prepare_as_system,
             reset=_skip_reset,
-            server_settings={"application_name": "chatserver", "timezone": "UTC", **({} if pooler else _AS_SYSTEM)},
+            server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )
 
     async def connect(self) -> None:
@@ -217,8 +217,9 @@ class Database:
             except (_NotCommitted, _OutcomeUnknown):
                 _cut(connection)
                 raise
-            except BaseException:
-                if role.begin is not None:
+            except BaseException as error:
+                # Cancelled in the middle of a single statement, the connection has to answer again or is cut.
+                if role.begin is not None or isinstance(error, asyncio.CancelledError):
                     await _roll_back(connection)
                 raise
             # Before the connection goes back, so that what was committed first is also announced first.
@@ -316,7 +317,8 @@ def _name(error: BaseException) -> str:
 _BEGIN = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
 # Its statements find rows by key whatever the values, so one generic plan serves: planning took longer than running.
 _BEGIN_AS_SYSTEM = f"{_BEGIN} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
-_AS_SYSTEM = {"role": "chatserver_worker", "plan_cache_mode": "force_generic_plan"}
+# Not at the start of a connection: a pooler in session mode refuses startup parameters that it does not know.
+_AS_SYSTEM = "SET ROLE chatserver_worker; SET plan_cache_mode = force_generic_plan"
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -337,6 +339,12 @@ async def prepare_connection(connection: "asyncpg.Connection") -> None:
     """Sets a new connection's codecs (uuid as str, jsonb as plain values) and synchronises the clock with the database."""
     async with connection.transaction():
         await _prepare(connection)
+
+
+async def _prepare_as_system(connection: "asyncpg.Connection") -> None:
+    """Prepares a connection that is the worker's whenever no transaction says otherwise."""
+    await prepare_connection(connection)
+    await connection.execute(_AS_SYSTEM)
 
 
 async def _prepare(connection: "asyncpg.Connection") -> None:

@@ -154,3 +154,22 @@ async def test_a_pooler_in_session_mode_needs_nothing(own_url, machines):
         [found] = [each for each in await doctor.run_checks(configuration.load({"DATABASE_URL": url}))
                    if each.name == "database"]  # fmt: skip
         assert found.status == "ok"
+        opened = Database(url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2)
+        await opened.connect()
+        try:
+            person = await sign_up(machines.web[0], "Olga")
+            # Over and over on the same connections: what one unit of work sets is not there in the next.
+            for _ in range(4):
+                assert await opened.run_reading(how_it_plans) == ("chatserver_worker", "force_generic_plan", "")
+                assert await opened.run_single(how_it_plans) == ("chatserver_worker", "force_generic_plan", "")
+                assert await opened.run_as(person.id, how_it_plans) == ("chatserver_web", "auto", person.id)
+                assert await opened.run_system(how_it_plans) == ("chatserver_worker", "force_generic_plan", "")
+        finally:
+            await opened.close()
+
+
+async def how_it_plans(tx):
+    return tuple(
+        await tx.connection.fetchrow("""SELECT current_user::text, current_setting('plan_cache_mode'),
+                                                        coalesce(current_setting('app.user_id', true), '')""")
+    )
