@@ -28,6 +28,8 @@ MOST_SECONDS = 16_000.0
 _STATS_AT_ONCE = 16
 # How often a file is read on where the store failed in the middle of it.
 _RETRIES = 2
+# Blank lines of one piece.
+_BLANK_BYTES = 64 * 1024
 _MISSING = "missing.txt"
 # What the name of a lost file is followed by, in its header and in the archive's directory.
 _LOST = ".missing.txt"
@@ -116,7 +118,8 @@ class Archive:
                 first = await anext(pieces, b"")
             except _Lost:
                 log.warning("archive.file_lost", key=file.key)
-                archive.add(_notice_of(file), f"{file.name}{_LOST}")
+                size, notice = _notice_of(file)
+                archive.add(notice, f"{file.name}{_LOST}", size=size)
                 for chunk in archive.file():
                     yield chunk
                 return
@@ -168,10 +171,18 @@ class _Lost(StorageError):
         super().__init__("A file was removed while it was being packed.")
 
 
-def _notice_of(file: ArchiveFile) -> bytes:
-    """What stands in the place of a lost file: with its longer name it is as long as was announced, mostly blank lines."""
+def _notice_of(file: ArchiveFile) -> tuple[int, Iterator[bytes]]:
+    """What stands in the place of a lost file, and its bytes: with its longer name it is as long as was announced, mostly
+    blank lines. Raises _Lost where there is no room for it."""
     room = file.size - 2 * len(_LOST)
     text = f"{file.name} was removed while this archive was being made.\n".encode()
     if room < len(text):
         raise _Lost
-    return text.ljust(room, b"\n")
+    return room, _filled(text, room)
+
+
+def _filled(text: bytes, size: int) -> Iterator[bytes]:
+    """A text and then blank lines, `size` bytes in all, in pieces: each is summed on the event loop."""
+    yield text
+    for start in range(len(text), size, _BLANK_BYTES):
+        yield b"\n" * min(_BLANK_BYTES, size - start)

@@ -106,6 +106,22 @@ async def test_a_file_that_is_lost_before_its_turn_is_named_in_its_place_and_not
     assert opened.read("third.png") == await store.get(third.key)
 
 
+async def test_what_stands_for_a_large_file_that_is_lost_comes_in_pieces_too(folder):
+    files = [await keep(folder, name, 3 * PIECE + 1) for name in ("here.png", "large.png")]
+    archive, chunks = await open_archive(folder, files), []
+    async for chunk in archive.chunks():
+        chunks.append(chunk)
+        await folder.delete(files[1].key)
+    assert max(len(chunk) for chunk in chunks) <= PIECE
+    data = b"".join(chunks)
+    assert len(data) == archive.size
+    opened = zipfile.ZipFile(io.BytesIO(data))
+    assert opened.testzip() is None
+    text = opened.read("large.png.missing.txt")
+    assert text.splitlines()[0] == b"large.png was removed while this archive was being made."
+    assert set(text.splitlines()[1:]) == {b""}
+
+
 async def test_a_file_that_is_removed_while_it_is_read_is_still_whole(folder):
     file = await keep(folder, "boat.png", 5 * PIECE)
     stored, archive, data = await folder.get(file.key), await open_archive(folder, [file]), b""
