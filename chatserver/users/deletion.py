@@ -12,6 +12,8 @@ async def close(tx: Transaction, user_id: str, name: str) -> None:
 
     NotSignedIn where there is no such account.
     """
+    # Before the account's row, as when a link is used.
+    await tx.execute("users.void_email_verifications", user_id=user_id)
     if await tx.fetch_value("users.close", id=user_id, name=name) is None:
         raise NotSignedIn
     # Announced before the ended sign-ins: a socket closes with the first reason that it gets.

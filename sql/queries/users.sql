@@ -253,6 +253,10 @@ UPDATE users SET status = :status WHERE id = :id AND status <> 'deleted' RETURNI
 
 -- Deletion -------------------------------------------------------------------------------------------------------
 
+-- name: void_email_verifications
+-- Removes the link by which an account verifies its address, with the address.
+DELETE FROM email_verifications WHERE user_id = :user_id;
+
 -- name: close
 -- Removes all personal data of an account; its address can be used again.
 UPDATE users SET status = 'deleted', name = :name, email = 'deleted-' || id || '@invalid', email_key = NULL, password_hash = NULL,

@@ -12,6 +12,7 @@ from chatserver.doctor import mail as doctor
 from chatserver.errors import AddressNotVerified, ConfigurationError, Invalid, NotFound, RateLimited
 from chatserver.mail import smtp
 from chatserver.mail.sender import MailSender
+from chatserver.privacy import erasure
 from chatserver.users import email_addresses, email_verification
 from chatserver.users.models import Visitor
 from tests.mail.servers import FROM, PASSWORD, settings, url
@@ -208,6 +209,15 @@ async def test_a_banned_account_and_one_that_is_closed_have_no_link(database, li
     assert await link_of(eve) is None
     with pytest.raises(NotFound):
         await database.run_system(email_verification.confirm, token)
+
+
+async def test_the_address_of_a_link_goes_with_its_account(database, link_of):
+    ada, eve = await make_user(database, "Ada"), await make_user(database, "Eve")
+    for user in (ada, eve):
+        await link_of(user)
+    await database.run_system(erasure.close_account, ada)
+    rows = await run_sql(database, "SELECT user_id FROM email_verifications WHERE user_id = ANY($1)", [ada, eve])
+    assert [str(row["user_id"]) for row in rows] == [eve]
 
 
 async def test_free_sessions_can_need_a_verified_address_but_not_of_accounts_from_before(database, limited, link_of):
