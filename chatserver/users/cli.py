@@ -74,7 +74,10 @@ def reset(email: Email) -> None:
 
 
 @app.command()
-def ban(email: Email, reason: Annotated[str, typer.Option(help="Why, for the audit log.")] = "") -> None:
+def ban(
+    email: Email,
+    reason: Annotated[str, typer.Option(help="Why, for the audit log; they read it when they try to sign in.")] = "",
+) -> None:
     """Ban an account: it is signed out everywhere and its tokens stop working. Its messages and files stay."""
     print(f"{command_line.run(_ban, email, reason).email} is banned.")
 
