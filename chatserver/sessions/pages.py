@@ -72,7 +72,7 @@ async def _plans_page(
         "extended": extended,
         "quota": await run(sessions.session_quota, viewer.id) if viewer else None,
         "free": await run(sessions.free_quotas, viewer.id, _network(request)) if viewer else [],
-        "must_verify": viewer is not None and await run(_must_verify, viewer.id),
+        "unverified": await run(_unverified, viewer.id) if viewer else None,
         "trial": await run(trials.offered, viewer.id if viewer else None, state.config.trial_plan, state.secret_key),
         "form": forms.Form(),
         "error": error,
@@ -83,11 +83,12 @@ async def _plans_page(
     return response
 
 
-async def _must_verify(tx: Transaction, user_id: str) -> bool:
-    """Whether somebody has yet to verify their address before they may have a free session."""
+async def _unverified(tx: Transaction, user_id: str) -> email_verification.AddressStatus | None:
+    """The address that somebody has yet to verify, or to give, before they may have a free session."""
     if not tx.limits.free_sessions_need_verified_address:
-        return False
-    return not (await email_verification.status(tx, user_id)).may_have_free_sessions
+        return None
+    address = await email_verification.status(tx, user_id)
+    return None if address.may_have_free_sessions else address
 
 
 async def _extended(request: Request, session_id: str | None) -> sessions.Session | None:

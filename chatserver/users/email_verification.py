@@ -9,6 +9,9 @@ from chatserver.users import email_addresses, tokens
 
 LINK_DAYS = 3
 _USED_OR_OLD = "This link has been used already, or is too old. Ask for a new one in your settings."
+_NO_ADDRESS = (
+    "Free sessions are for people with a verified e-mail address. Give your account an address in the settings first."
+)
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +44,9 @@ async def status(tx: Transaction, user_id: str) -> AddressStatus:
 
 async def require(tx: Transaction, user_id: str) -> None:
     """AddressNotVerified where the account has yet to verify its address. Needs the worker role."""
-    if not (await status(tx, user_id)).may_have_free_sessions:
-        raise AddressNotVerified
+    address = await status(tx, user_id)
+    if not address.may_have_free_sessions:
+        raise AddressNotVerified() if address.has_address else AddressNotVerified(_NO_ADDRESS)
 
 
 async def begin(tx: Transaction, user_id: str) -> str | None:

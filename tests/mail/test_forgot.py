@@ -5,6 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chatserver.mail.service import VERIFICATIONS
+from chatserver.text import normalization
+from chatserver.users import email_addresses, sign_in_throttling
+from chatserver.users.sign_in_throttling import AttemptCount
 from tests.mail.servers import FROM, PASSWORD, url
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
@@ -71,3 +75,22 @@ async def test_an_address_is_verified_by_the_link_of_the_sign_up_and_free_sessio
         assert "This address is verified" in (await browser.visit("/settings")).text
         assert (await browser.fills("/plans", "/sessions", plan_id="pro")).status == 303
     assert new not in product.output()
+
+
+async def test_a_guest_by_name_gives_an_address_first_and_keeps_the_account_whatever_was_sent_there(product, database):
+    async with opened(product) as browser:
+        fields = {"email": "by-name@example.org", "name": "Eike", "password": "a good long one"}
+        await browser.fills("/sign-up", "/sign-up", **fields)
+        nobody = "UPDATE users SET email = $1, email_key = $1, password_hash = NULL WHERE email = $2"
+        await run_sql(database, nobody, email_addresses.of_nobody(), fields["email"])
+        shown = (await browser.visit("/plans")).text
+        assert ('href="/settings#keep"' in shown, "Open the link" in shown) == (True, False)
+        refused = (await browser.fills("/plans", "/sessions", plan_id="pro")).text
+        assert refused.count("with a verified e-mail address") == refused.count("Give your account an address") == 1
+        # The sign-up has asked for one link already: after two more the next one has to wait.
+        count = AttemptCount(VERIFICATIONS, normalization.email_key(fields["email"]))
+        for _ in range(3):
+            refusal = await database.run_system(sign_in_throttling.count_attempts, [count])
+        assert refusal
+        kept = await browser.fills("/settings", "/settings/keep", email=fields["email"], password=fields["password"])
+        assert (kept.status, kept.headers["Location"]) == (303, "/settings#password")

@@ -230,8 +230,8 @@ async def test_free_sessions_can_need_a_verified_address_but_not_of_accounts_fro
         return await where.run_system(sessions.buy, user, "pro", None, checkout="instant")
 
     assert (await buys(database, ada)).status == (await buys(held, old)).status == "active"
-    for user in (ada, guest):
-        with pytest.raises(AddressNotVerified):
+    for user, words in ((ada, "Open the link"), (guest, "Give your account an address")):
+        with pytest.raises(AddressNotVerified, match=words):
             await buys(held, user)
     await database.run_system(email_verification.confirm, await link_of(ada))
     assert (await buys(held, ada)).status == "active"

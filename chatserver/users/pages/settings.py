@@ -1,6 +1,7 @@
 """The page of a user's settings: one form for each setting, all of which work without JavaScript."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.routing import Route
 from chatserver import ids, mail, sessions, users
 from chatserver.audit import service as audit
 from chatserver.database import Transaction
-from chatserver.errors import ChatserverError
+from chatserver.errors import ChatserverError, RateLimited
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
@@ -138,7 +139,9 @@ async def keep_account(request: Request) -> Response:
     except ChatserverError as error:
         return await own.page(refused={"keep": form_pages.refuse(form, error)}, error=error)
     if own.state.config.smtp_url:
-        await mail.ask_for_verification(own.state.database, own.viewer.id, request_identity.visitor(request))
+        # The account is kept already; another link can be asked for on this page.
+        with suppress(RateLimited):
+            await mail.ask_for_verification(own.state.database, own.viewer.id, request_identity.visitor(request))
     return own.done("The account is yours: you sign in with this address and password.", "password")
 
 
