@@ -323,12 +323,16 @@ async def test_what_takes_on_the_rights_of_its_owner_is_called_by_nobody_else_bu
     owners["viewer_of_api_token"] = "chatserver_worker"
     found = await admin.fetch(
         """SELECT oid, proname, proowner::regrole::text AS owner,
-                  EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0) AS is_public
+                  EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0) AS is_public,
+                  EXISTS (SELECT FROM aclexplode(proacl) JOIN pg_database ON datdba = grantee
+                           WHERE datname = current_database() AND privilege_type = 'EXECUTE') AS by_the_process
              FROM pg_proc WHERE proname = ANY($1::text[])""",
         list(owners),
     )
     assert {row["proname"]: row["owner"] for row in found} == owners
     assert not any(row["is_public"] for row in found)
+    # Without any role, and whatever it inherits.
+    assert all(row["by_the_process"] for row in found)
     for row in found:
         may = await admin.fetchval("SELECT has_function_privilege('chatserver_web', $1::oid, 'EXECUTE')", row["oid"])
         assert may == (row["owner"] == "chatserver_web")

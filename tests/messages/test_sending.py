@@ -5,11 +5,12 @@ import asyncio
 import msgspec
 import pytest
 
-from chatserver import ids, messages
+from chatserver import ids, messages, sessions
 from chatserver.database import StatementUndone
 from chatserver.errors import Invalid, NotFound, RateLimited, SessionExpired
 from chatserver.messages import sending
 from chatserver.messages.requests import CreateMessage
+from chatserver.privacy import session_deletion
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 # What differs between two messages that are the same.
@@ -151,3 +152,36 @@ async def test_p4_eight_at_once_with_one_key_say_it_once(database):
     )
     assert len({msgspec.json.encode(each) for each in said}) == 1
     assert len(await rows_of(database, session)) == 1
+
+
+@pytest.mark.parametrize("gone", ["member", "session"])
+async def test_who_is_removed_while_a_message_of_theirs_waits_is_told_that_there_is_no_session(database, gone):
+    owner, guest = await make_user(database, "Ada"), await make_user(database, "Bob")
+    session, request = await titled_session(database, owner, guest), CreateMessage("c", "hello")
+    waiting = []
+
+    async def remove(tx):
+        await tx.connection.execute("SELECT FROM user_sessions WHERE id = $1 FOR UPDATE", session)
+        waiting.append(asyncio.create_task(sending.send(database, guest, session, request, "")))
+        waiting.append(asyncio.create_task(by_the_verb(database, guest, session, client_id="d")))
+        async with asyncio.timeout(4):
+            while await tx.connection.fetchval(WAITING) < len(waiting):
+                await asyncio.sleep(0.01)
+        if gone == "member":
+            await sessions.remove_member(tx, session, guest)
+        else:
+            await session_deletion.delete_session(tx, owner, session)
+
+    await (database.run_as(owner, remove) if gone == "member" else database.run_system(remove))
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [NotFound] * 2
+    assert await rows_of(database, session) == []
+    assert (await counts_of(database, session, guest))[1:] == (0, [])
+
+
+# Who waits for this transaction, or for another who waits for it.
+WAITING = """WITH RECURSIVE waiting AS (
+               SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))
+               UNION
+               SELECT l.pid FROM pg_locks l JOIN waiting w ON NOT l.granted AND w.pid = ANY(pg_blocking_pids(l.pid)))
+             SELECT count(*) FROM waiting"""

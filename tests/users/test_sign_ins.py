@@ -211,6 +211,30 @@ async def test_use_is_noted_at_most_once_a_minute(database):
     assert await last_used() > before
 
 
+@pytest.mark.parametrize("table", ["sign_ins", "api_tokens"])
+async def test_nobody_waits_to_be_recognised_for_a_row_that_somebody_else_has_locked(database, table):
+    ada = await member(database)
+    cookie, token = (await signed_in_user(database, ada)).secret.token, await create_api_token(database, ada)
+    await run_sql(
+        database, f"UPDATE {table} SET last_used_at = now() - interval '2 minutes' WHERE user_id = $1", ada.id
+    )
+
+    async def lock(tx):
+        await tx.connection.execute(f"SELECT FROM {table} WHERE user_id = $1 FOR UPDATE", ada.id)
+        asked = [asyncio.create_task(recognises(database, cookie)),
+                 asyncio.create_task(database.run_single(accounts.viewer_of_token, token))]  # fmt: skip
+        _, waiting = await asyncio.wait(asked, timeout=3)
+        assert not waiting
+        return [task.result().id for task in asked]
+
+    assert await database.run_system(lock) == [ada.id] * 2
+    # Recorded by the next.
+    assert await database.run_single(accounts.viewer_of_token, token) is not None
+    assert await recognises(database, cookie) is not None
+    assert await run_sql(database, f"SELECT FROM {table} WHERE last_used_at > now() - interval '1 minute'"
+                                   " AND user_id = $1", ada.id)  # fmt: skip
+
+
 async def test_a_token_has_no_end_but_its_revocation(database, published):
     ada = await member(database)
     token = await create_api_token(database, ada)
@@ -229,7 +253,7 @@ async def test_recognising_somebody_is_one_query_by_an_index(database):
         await tx.connection.execute("SET LOCAL enable_seqscan = off")
         for name, count in (("viewer_of_sign_in", 2), ("viewer_of_api_token", 1)):
             source = await tx.connection.fetchval("SELECT prosrc FROM pg_proc WHERE proname = $1", name)
-            [query] = re.findall(r"SELECT .*?;", source, re.DOTALL)
+            query = re.search(r"SELECT .*?;", source, re.DOTALL)[0]
             query = re.sub(r"INTO .*?(?=FROM)", "", query, flags=re.DOTALL)
             query = query.replace("= hash", "= $1").replace("=> idle_days", "=> $2")
             rows = await tx.connection.fetch("EXPLAIN " + query, *[b"x", 14][:count])
