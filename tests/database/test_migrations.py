@@ -69,6 +69,34 @@ async def test_a_later_migration_is_applied_alone(empty_url, folder):
     assert await migrations.migrate(empty_url, folder) == ["0002_colour"]
 
 
+async def test_what_was_refunded_before_purchases_were_taken_back_is_taken_back(empty_url, tmp_path):
+    earlier = tmp_path / "earlier"
+    shutil.copytree(SHIPPED, earlier, ignore=lambda _, names: [name for name in names if name >= "0057"])
+    await migrations.migrate(empty_url, earlier)
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(
+            """
+            SET ROLE chatserver_worker;
+            INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada');
+            INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+            SELECT gen_random_uuid(), id, 'flash', 'Pictures', now() FROM users;
+            INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
+            SELECT gen_random_uuid(), id, user_id, 'flash', 49, 'INR', 'stripe', state
+              FROM user_sessions, unnest(ARRAY['refunded', 'fulfilled']) AS state;
+            INSERT INTO orders (id, gateway, mode, plan, amount, currency, state, purchase_id, expires_at)
+            SELECT id, 'stripe', 'live', '{}', 4900, 'INR', reference, id, now() FROM purchases;
+            RESET ROLE
+            """
+        )
+        await migrations.migrate(empty_url)
+        await connection.execute("SET ROLE chatserver_worker")
+        rows = await connection.fetch("SELECT reference FROM purchases WHERE taken_back")
+        assert [row["reference"] for row in rows] == ["refunded"]
+    finally:
+        await connection.close()
+
+
 async def test_a_broken_migration_leaves_nothing_and_names_file_and_reason(empty_url, folder):
     (folder / "0003_broken.sql").write_text("CREATE TABLE half (id integer);\nALTER TABLE nowhere ADD COLUMN x text")
     line = await refusal(empty_url, folder)
