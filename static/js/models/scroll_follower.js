@@ -1,14 +1,10 @@
 // Keeps a scrolling container at its end while the reader is there.
 const NEAR_PX = 100 // within this distance of the end, the reader follows
-// So long after a change of width, content shrinks and grows, and the browser scrolls with it.
-const SETTLING_MS = 1000
 
 export class ScrollFollower {
   #scroller
   #following = true
   #size = ""
-  #width = 0
-  #settledAt = 0
   #top = 0
   #checked = false
   #resize = new ResizeObserver(() => this.follow())
@@ -40,7 +36,6 @@ export class ScrollFollower {
 
   /** Scrolls to the end where the reader follows. */
   follow() {
-    this.#isSettling()
     if (this.#following) this.scrollToEnd()
     else this.#move()
   }
@@ -64,20 +59,12 @@ export class ScrollFollower {
 
   onScroll = () => {
     // A scroll event that comes with a change of size is not the reader's, unless it leads up: the content or the
-    // container grew. After a change of width it may have shrunk first, which leads up too.
-    const isUp = this.#scroller.scrollTop < this.#top && !this.#isSettling()
+    // container grew.
+    const isUp = this.#scroller.scrollTop < this.#top
     this.#top = this.#scroller.scrollTop
     if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()
     this.#following = this.#distance() <= NEAR_PX
     this.#move()
-  }
-
-  #isSettling() {
-    const { clientWidth } = this.#scroller
-    const now = performance.now()
-    if (this.#width !== clientWidth) this.#settledAt = now + SETTLING_MS
-    this.#width = clientWidth
-    return now < this.#settledAt
   }
 
   #move() {
