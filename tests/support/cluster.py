@@ -49,7 +49,10 @@ class Cluster:
     async def _start(self, *arguments: str, port: int = 0, wait: bool = True, **settings: str) -> Product:
         told = {**self.settings, **settings}
         lines = await Lines.laid(told if self._parting else {})
-        process = await products.start(self._folder(), *arguments, port=port, wait=wait, **{**told, **lines.settings})
+        # The processes of a cluster are one installation.
+        process = await products.start(
+            self._folder(), *arguments, port=port, wait=wait, shares_database=True, **{**told, **lines.settings}
+        )
         self._lines[process] = lines
         return process
 
