@@ -222,10 +222,10 @@ async def equal(database, start, end, zone):
     read = await database.run_system(rollups.attempts, days)
     by_day = await database.run_system(Transaction.fetch_all, "costs.spent_by_day", **read)
     summed = {}
-    for day, *_, currency, cost, number, unknown, done in calls:
-        so_far = summed.get((day, currency), (0, 0, 0, 0))
-        summed[day, currency] = tuple(map(sum, zip(so_far, (cost, number, unknown, done), strict=True)))
-    assert {(row["day"], row["currency"]): tuple(row.values())[2:] for row in by_day} == summed
+    for day, *_, kind, currency, cost, number, unknown, done in calls:
+        so_far = summed.get((day, kind, currency), (0, 0, 0, 0))
+        summed[day, kind, currency] = tuple(map(sum, zip(so_far, (cost, number, unknown, done), strict=True)))
+    assert {(row["day"], row["kind"], row["currency"]): tuple(row.values())[3:] for row in by_day} == summed
     read = await database.run_system(rollups.attempts, pieces.hours(span.start, span.end))
     hours = await database.run_system(
         Transaction.fetch_all, "costs.busiest_hour", provider="sketch", per_hour=2, **read
