@@ -70,7 +70,7 @@ async def offline(request: Request) -> Response:
 
 
 async def favicon(request: Request) -> Response:
-    return serve(request, site_of(request).statics.file("icons/favicon.ico"), fresh=False)
+    return await serve(request, site_of(request).statics.file("icons/favicon.ico"), fresh=False)
 
 
 async def robots(_: Request) -> Response:

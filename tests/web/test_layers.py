@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 
+import brotli
 import pytest
 import structlog
 from starlette.responses import PlainTextResponse
@@ -267,11 +268,15 @@ async def test_requests_at_work_are_bounded_by_the_clients_address_behind_a_prox
     assert (await asked("2001:db8::77"))[0] == 200
 
 
-async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -> None:
+async def _stylesheet(client: Client) -> str:
     async with client.get("/offline") as page:
         text = await page.text()
     start = text.index("/static/")
-    url = text[start : text.index('"', start)]
+    return text[start : text.index('"', start)]
+
+
+async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -> None:
+    url = await _stylesheet(client)
     async with client.get(url, headers={"Accept-Encoding": "identity"}) as answer:
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
@@ -283,6 +288,46 @@ async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -
         assert answer.headers["Cache-Control"] == "no-cache"
     async with client.get(url, headers={"Accept-Encoding": "gzip"}, auto_decompress=False) as answer:
         assert gzip.decompress(await answer.read()) == plain
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("br", "br"),
+        ("gzip, br;q=0", "gzip"),
+        ("brotli, zstd", None),
+        ("gzip;q=0.5 , BR;q=0.2", "br"),
+        ("identity", None),
+        (", ;q=1,,", None),
+    ],
+)
+async def test_static_files_come_in_the_smallest_encoding_that_is_accepted(
+    client: Client, accepted: str, encoding: str | None
+) -> None:
+    url = await _stylesheet(client)
+    async with client.get(url, headers={"Accept-Encoding": "identity"}) as answer:
+        plain = await answer.read()
+    async with client.get(url, headers={"Accept-Encoding": accepted}, auto_decompress=False) as answer:
+        assert answer.headers.get("Content-Encoding") == encoding
+        assert "Accept-Encoding" in answer.headers["Vary"]
+        body = await answer.read()
+    decompress = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+    assert decompress(body) == plain
+
+
+async def test_browsers_that_ask_for_a_file_at_once_and_go_away_leave_it_to_the_others(client: Client) -> None:
+    url = await _stylesheet(client)
+
+    async def asked() -> bytes:
+        async with client.get(url, headers={"Accept-Encoding": "br"}) as answer:
+            return await answer.read()
+
+    leaving = asyncio.create_task(asked())
+    others = [asyncio.create_task(asked()) for _ in range(5)]
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert len(set(await asyncio.gather(*others))) == 1
 
 
 @pytest.mark.parametrize(
