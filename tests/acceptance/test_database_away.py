@@ -4,14 +4,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import asyncpg
 import pytest
 
-from chatserver.database import embedded
+from tests.support import postgres
 from tests.support.cluster import Cluster
 from tests.support.conversation import talking
 
@@ -22,12 +20,8 @@ FROZEN_SECONDS = 10
 
 @pytest.fixture(scope="module")
 async def own_server():
-    """A server that may be killed: with fsync, as in production."""
-    with tempfile.TemporaryDirectory(prefix="chatserver-database-") as name:
-        Path(name).chmod(0o755)
-        postgres = await embedded.open_in(Path(name))
-        yield postgres
-        await postgres.stop()
+    async with postgres.durable_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +37,6 @@ async def machines(own_server, redis_server, tmp_path_factory):
         await cluster.close()
 
 
-def postmaster(server):
-    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
-
-
 async def all_answered(said):
     """Seconds until everybody got two more answers."""
     began, before = time.monotonic(), [len(own) for own in said]
@@ -54,16 +44,6 @@ async def all_answered(said):
         while any(len(own) < count + 2 for own, count in zip(said, before, strict=True)):
             await asyncio.sleep(0.02)
     return time.monotonic() - began
-
-
-async def crash(server):
-    os.kill(postmaster(server), signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
-    async with asyncio.timeout(20):
-        while server._server.alive():
-            await asyncio.sleep(0.01)
-    async with asyncio.timeout(20):
-        while not server._server.alive():
-            await asyncio.sleep(0.01)
 
 
 async def throw_out(server):
@@ -76,7 +56,7 @@ async def freeze(server):
     admin = await asyncpg.connect(server.admin_url)
     rows = await admin.fetch("SELECT pid FROM pg_stat_activity WHERE datname = 'chatserver'")
     await admin.close()
-    pids = [postmaster(server), *(row["pid"] for row in rows)]
+    pids = [postgres.postmaster(server), *(row["pid"] for row in rows)]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -90,7 +70,7 @@ async def freeze(server):
 async def test_p12_nothing_acknowledged_is_lost_and_the_pool_is_whole_again(machines, own_server):
     async with talking(machines, ["Ada", "Bob", "Cyd", "Dan"]) as (_, said):
         await all_answered(said)
-        for fault in (crash, throw_out, freeze):
+        for fault in (postgres.crash, throw_out, freeze):
             await fault(own_server)
             seconds = await all_answered(said)
             print(f"P12: {fault.__name__}: everybody was answered twice again after {seconds:.2f} s")

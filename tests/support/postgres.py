@@ -1,7 +1,10 @@
-"""One real Postgres for the whole test session, and a database of its own for each test module."""
+"""One real Postgres for the whole test session, and a database of its own for each test module; and servers that crash."""
 
+import asyncio
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -72,3 +75,31 @@ async def running_server() -> AsyncIterator[TestServer]:
         await postgres.stop()
         guard.dismiss()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def durable_server() -> AsyncIterator[embedded.EmbeddedPostgres]:
+    """A server that may be killed: with fsync, as in production. Its watch starts it again."""
+    with tempfile.TemporaryDirectory(prefix="chatserver-database-") as name:
+        Path(name).chmod(0o755)
+        postgres = await embedded.open_in(Path(name))
+        try:
+            yield postgres
+        finally:
+            await postgres.stop()
+
+
+def postmaster(server: embedded.EmbeddedPostgres) -> int:
+    """The id of the server's first process."""
+    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+
+async def crash(server: embedded.EmbeddedPostgres) -> None:
+    """Ends the server as a crash does and waits until its watch has started it again."""
+    os.kill(postmaster(server), signal.SIGQUIT)  # what `pg_ctl stop -m immediate` sends
+    async with asyncio.timeout(20):
+        while server._server.alive():
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while not server._server.alive():
+            await asyncio.sleep(0.01)
