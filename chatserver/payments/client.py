@@ -32,6 +32,11 @@ def require(response: HttpResponse) -> dict[str, Any]:
     return found
 
 
+def granted(response: HttpResponse) -> dict[str, Any]:
+    """The same for a question that the key may not be allowed to ask: an empty object where it is not."""
+    return {} if response.status in {401, 403} else require(response)
+
+
 def inner(found: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The object in a field, empty where there is none."""
     value = found.get(name)

@@ -81,6 +81,8 @@ class GatewayAnswer(Struct, frozen=True, kw_only=True):
     payment_id: str | None = None
     refunded: int = 0
     disputed: bool = False
+    # The bank has taken the money back.
+    lost: bool = False
 
 
 class GatewayReport(Struct, frozen=True, kw_only=True):

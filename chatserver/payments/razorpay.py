@@ -1,5 +1,8 @@
 """Razorpay: Payment Links (https://razorpay.com/docs/api/payments/payment-links)."""
 
+import asyncio
+import math
+import time
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +24,11 @@ _NAMED_BY = {
     "refund": "payment_id",
     "dispute": "payment_id",
 }
+# Disputes are listed for the whole account, not for a payment: the list is read again after an hour, and for each order that
+# is asked about until then it is there. An account with more disputes than these is one that hears of the newest.
+_DISPUTES_SECONDS = 3600.0
+_DISPUTES_PAGE = 100
+_MOST_PAGES = 10
 
 
 class Razorpay:
@@ -32,6 +40,9 @@ class Razorpay:
         self._key_secret, self._secrets, self._url = key_secret, secrets, url
         self._authorization = "Basic " + b64encode(f"{key_id}:{key_secret}".encode()).decode()
         self._http = HttpClient()
+        self._disputes: dict[str, bool] = {}
+        self._disputes_read = -math.inf
+        self._reading = asyncio.Lock()
 
     async def open_page(self, order: PlanOrder, origin: str) -> GatewayPage:
         """The link of an order; where it was made before, that one, as the reference may be used once."""
@@ -57,10 +68,12 @@ class Razorpay:
         return GatewayPage(client.text(found, "id"), client.text(found, "short_url"))
 
     async def ask(self, order: PlanOrder) -> GatewayAnswer:
-        """The link, and the payment of it that was captured."""
+        """The link, and the payment of it that was captured; of an order that was granted also its disputes."""
         found = client.require(await self._call("GET", f"{_LINKS}/{quote(order.gateway_id or '', safe='')}"))
         paid = found.get("status") == "paid"
         payment = await self._payment(found) if paid else {}
+        disputes = await self._read_disputes() if paid and order.state == "fulfilled" else {}
+        payment_id = client.text(payment, "id") if payment else None
         return GatewayAnswer(
             status="paid" if paid else "expired" if found.get("status") in {"expired", "cancelled"} else "open",
             order_id=str(found.get("reference_id")),
@@ -68,9 +81,31 @@ class Razorpay:
             currency=client.text(found, "currency").upper(),
             # The key decides: what is made with a key of test mode is not seen with one of live mode.
             is_live=None,
-            payment_id=client.text(payment, "id") if payment else None,
+            payment_id=payment_id,
             refunded=client.number(payment, "amount_refunded") if payment else 0,
+            disputed=payment_id in disputes,
+            lost=disputes.get(payment_id or "", False),
         )
+
+    async def _read_disputes(self) -> dict[str, bool]:
+        """The disputed payments of the account, and whether the bank has decided for the buyer, as of the last hour."""
+        async with self._reading:
+            if time.monotonic() - self._disputes_read >= _DISPUTES_SECONDS:
+                self._disputes = await self._list_disputes()
+                self._disputes_read = time.monotonic()
+        return self._disputes
+
+    async def _list_disputes(self) -> dict[str, bool]:
+        found: dict[str, bool] = {}
+        for page in range(_MOST_PAGES):
+            query = urlencode({"count": _DISPUTES_PAGE, "skip": page * _DISPUTES_PAGE})
+            disputes = client.objects(client.granted(await self._call("GET", f"/v1/disputes?{query}")), "items")
+            for dispute in disputes:
+                payment_id = str(dispute.get("payment_id"))
+                found[payment_id] = found.get(payment_id, False) or dispute.get("status") == "lost"
+            if len(disputes) < _DISPUTES_PAGE:
+                break
+        return found
 
     async def _payment(self, link: Mapping[str, Any]) -> dict[str, Any]:
         captured = [each for each in client.objects(link, "payments") if each.get("status") in {"captured", "refunded"}]

@@ -120,7 +120,8 @@ async def expire(tx: Transaction, order_id: str) -> None:
 
 
 async def sweep(tx: Transaction) -> None:
-    """Asks no more about orders of four months ago and unpaid ones of a week ago; deletes reports of a quarter ago."""
+    """Asks no more about orders of four months ago, disputed ones of ten months ago and unpaid ones of a week ago; deletes
+    reports of a quarter ago."""
     await tx.execute("payments.rest")
     await tx.execute("payments.sweep_events")
 
@@ -152,6 +153,8 @@ async def settle(
         await _tell_of_refund(tx, before, order, "went back to you", by_mail)
     if answer.disputed:
         await dispute(tx, order)
+    if answer.lost:
+        await lose(tx, order.id, by_mail=by_mail)
     if answer.status == "expired" and order.state == "open":
         await expire(tx, order.id)
     return await find(tx, order_id)
@@ -233,7 +236,7 @@ async def dispute(tx: Transaction, order: PlanOrder) -> None:
 async def lose(tx: Transaction, order_id: str, *, by_mail: bool = False) -> None:
     """The bank has taken the money of a disputed order back: it is booked, and its unused time ends, as after a refund.
 
-    Only the report says so: what is asked about an order does not. A dispute of a part counts as one of the whole.
+    A dispute of a part counts as one of the whole.
     """
     before = await _lock(tx, order_id)
     await report(tx, before.gateway, "dispute-lost", before.id)

@@ -46,12 +46,13 @@ class Stripe:
         return GatewayPage(client.text(found, "id"), client.text(found, "url"))
 
     async def ask(self, order: PlanOrder) -> GatewayAnswer:
-        """The Checkout Session with its payment and charge."""
+        """The Checkout Session with its payment and charge, and the disputes of one that is disputed."""
         expand = "expand[]=payment_intent.latest_charge"
         path = f"/v1/checkout/sessions/{quote(order.gateway_id or '', safe='')}?{expand}"
         found = client.require(await client.call(self._http, "GET", self._url + path, self._headers()))
         intent = client.inner(found, "payment_intent")
         charge = client.inner(intent, "latest_charge")
+        disputed = charge.get("disputed") is True
         paid, expired = found.get("payment_status") == "paid", found.get("status") == "expired"
         return GatewayAnswer(
             status="paid" if paid else "expired" if expired else "open",
@@ -61,8 +62,15 @@ class Stripe:
             is_live=found.get("livemode") is True,
             payment_id=client.text(intent, "id") if intent else None,
             refunded=client.number(charge, "amount_refunded") if charge else 0,
-            disputed=charge.get("disputed") is True,
+            disputed=disputed,
+            lost=disputed and await self._is_lost(client.text(intent, "id")),
         )
+
+    async def _is_lost(self, payment_id: str) -> bool:
+        """Whether the bank has decided a dispute for the buyer. A key that may not read disputes knows of none."""
+        url = f"{self._url}/v1/disputes?{urlencode({'payment_intent': payment_id})}"
+        found = client.granted(await client.call(self._http, "GET", url, self._headers()))
+        return any(dispute.get("status") == "lost" for dispute in client.objects(found, "data"))
 
     async def refund(self, order: PlanOrder, amount: int, key: str) -> None:
         """Gives money of the payment back."""

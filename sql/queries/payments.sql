@@ -100,10 +100,11 @@ RETURNING *;
 UPDATE orders SET disputed = true WHERE id = :id AND NOT disputed RETURNING id;
 
 -- name: rest
--- Orders of long ago are asked about no more, and those that nobody has paid within a week.
+-- Orders of long ago are asked about no more, and those that nobody has paid within a week. A bank may take months to decide.
 UPDATE orders SET ask_at = NULL
  WHERE ask_at IS NOT NULL
-   AND created_at < clock_timestamp() - CASE WHEN state = 'expired' THEN interval '7 days' ELSE interval '120 days' END;
+   AND created_at < clock_timestamp() - CASE WHEN state = 'expired' THEN interval '7 days'
+                                                     WHEN disputed THEN interval '300 days' ELSE interval '120 days' END;
 
 -- name: add_event
 -- What a gateway reported; what was refused of one order once.

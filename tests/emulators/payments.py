@@ -52,6 +52,8 @@ class PaymentEmulator:
         self.pages: dict[str, dict[str, Any]] = {}  # by the page's id, as the service shows it
         self.payments: dict[str, dict[str, Any]] = {}  # by the payment's id
         self.answers: dict[str, dict[str, Any]] = {}  # by idempotency key
+        self.disputes: dict[str, str] = {}  # statuses, by the payment's id
+        self.hides_disputes = False  # as from a key that may not read them
         self.is_down = False
         self.loses_answers = False  # what is asked for is done, and nobody hears of it
         self.calls: list[str] = []
@@ -103,8 +105,14 @@ class PaymentEmulator:
     def give_back(self, page_id: str, amount: int) -> None:
         self._give_back(self.payment_of(page_id), amount)
 
+    def dispute(self, page_id: str, status: str) -> None:
+        payment = self.payment_of(page_id)
+        payment["disputed"] = True
+        self.disputes[payment["id"]] = status
+
     def lose(self, page_id: str) -> None:
         """The bank takes back what is left; a dispute is no refund, so the payment does not say so."""
+        self.dispute(page_id, "lost")
         order_id = self.payment_of(page_id)["order"]
         self.money[order_id].append(-sum(self.money[order_id]))
 
@@ -223,6 +231,21 @@ class PaymentEmulator:
     async def list_payments(self, _: web.Request) -> web.Response:
         return web.json_response({"entity": "collection", "count": 0, "items": []})
 
+    async def list_disputes(self, request: web.Request) -> web.Response:
+        """Stripe's are of one payment, Razorpay's of the account, in pages."""
+        if self.hides_disputes:
+            raise web.HTTPForbidden(text='{"error": {"message": "The key does not have the required permissions"}}')
+        if "payment_intent" in request.query:
+            status = self.disputes.get(request.query["payment_intent"])
+            return web.json_response({"object": "list", "data": [] if status is None else [{"status": status}]})
+        found = [
+            {"payment_id": payment_id, "status": status, "entity": "dispute"}
+            for payment_id, status in self.disputes.items()
+            if payment_id.startswith("pay_")
+        ]
+        skip, count = int(request.query["skip"]), int(request.query["count"])
+        return web.json_response({"entity": "collection", "items": found[skip : skip + count]})
+
     async def refund_payment(self, request: web.Request) -> web.Response:
         fields, key = await request.json(), request.headers.get("X-Refund-Idempotency") or self._new("key")
         if key not in self.answers:
@@ -263,7 +286,10 @@ class PaymentEmulator:
             self.calls.append(f"{request.method} {request.path}")
             if self.is_down:
                 raise web.HTTPServiceUnavailable
-            if request.headers.get("Authorization") != _key_of(request.path):
+            expected = _key_of(request.path)
+            if request.path == "/v1/disputes":
+                expected = _key_of("/v1/checkout" if "payment_intent" in request.query else "/v1/payments")
+            if request.headers.get("Authorization") != expected:
                 raise web.HTTPUnauthorized(text='{"error": {"message": "Invalid API key"}}')
             answer: web.StreamResponse = await handler(request)
             if self.loses_answers:
@@ -280,6 +306,7 @@ class PaymentEmulator:
                 web.post("/v1/payment_links", self.make_link),
                 web.get("/v1/payment_links", self.list_links),
                 web.get("/v1/payment_links/{id}", self.show_link),
+                web.get("/v1/disputes", self.list_disputes),
                 web.get("/v1/payments", self.list_payments),
                 web.get("/v1/payments/{id}", self.show_payment),
                 web.post("/v1/payments/{id}/refund", self.refund_payment),

@@ -16,7 +16,7 @@ from chatserver.config import load
 from chatserver.costs import margin
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import user_channel
-from chatserver.payments import auditor, service
+from chatserver.payments import auditor, razorpay, service
 from chatserver.payments.base import BadSignature
 from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
@@ -564,6 +564,73 @@ async def test_a_dispute_that_is_lost_is_booked_once_ends_the_time_and_is_told(
     [told] = [event.text for event in published.events(user_channel(ada)) if isinstance(event, PaymentNotice)]
     assert told == "₹49 for Flash was taken back by your bank. Its unused time has ended."
     assert await run_sql(database, "SELECT FROM mail_queue") == []
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_dispute_of_which_no_report_comes_is_found_by_the_daily_question(
+    database, till, emulator, ada, gateway, monkeypatch
+):
+    monkeypatch.setattr(razorpay, "_DISPUTES_SECONDS", 0)
+    reconciler, order = PaymentReconciler(till, database), await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    emulator.dispute(order.gateway_id, "needs_response")
+    due = "UPDATE orders SET ask_at = now() WHERE id = $1"
+    await run_sql(database, due, order.id)
+    await reconciler.run_once()
+    found = await database.run_system(service.find, order.id)
+    assert (found.state, found.disputed) == ("fulfilled", True)
+    emulator.lose(order.gateway_id)
+    for _ in range(2):
+        await run_sql(database, due, order.id)
+        await reconciler.run_once()
+    found = await database.run_system(service.find, order.id)
+    assert (found.state, found.refunded) == ("refunded", 4900)
+    assert (await database.run_system(sessions.find, order.granted_session_id)).status == "expired"
+    assert await outcomes(database, order) == ["disputed", "dispute-lost"]
+
+
+async def test_the_disputes_of_an_account_are_listed_once_an_hour_for_all_its_orders(database, till, emulator, ada):
+    await till.gateways["razorpay"].ask(await placed(database, till, ada, "razorpay"))
+    orders = []
+    for _ in range(3):
+        order = await placed(database, till, ada, "razorpay")
+        emulator.pay(order.gateway_id)
+        orders.append(await till.settle(order))
+    emulator.calls.clear()
+    await asyncio.gather(*(till.settle(order) for order in orders * 2))
+    assert emulator.calls.count("GET /v1/disputes") == 1
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_key_that_may_not_read_disputes_settles_orders_all_the_same(
+    database, till, emulator, ada, gateway, monkeypatch
+):
+    monkeypatch.setattr(emulator, "hides_disputes", True)
+    order = await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    order = await till.settle(order)
+    emulator.dispute(order.gateway_id, "lost")
+    emulator.give_back(order.gateway_id, 4900)
+    assert (await till.settle(order)).state == "refunded"
+
+
+async def test_an_order_of_long_ago_is_asked_about_while_its_dispute_may_be_open(database, till, emulator, ada):
+    orders = [await placed(database, till, ada) for _ in range(2)]
+    for order in orders:
+        emulator.pay(order.gateway_id)
+        await till.settle(order)
+    await run_sql(database, "UPDATE orders SET disputed = true WHERE id = $1", orders[0].id)
+    ids_of_both = [order.id for order in orders]
+    for days, asked in ((119, {True}), (299, {True, False}), (301, {False})):
+        await run_sql(
+            database,
+            f"UPDATE orders SET created_at = now() - interval '{days} days' WHERE id = ANY($1::uuid[])",
+            ids_of_both,
+        )
+        await database.run_system(service.sweep)
+        rows = await run_sql(database, "SELECT ask_at FROM orders WHERE id = ANY($1::uuid[])", ids_of_both)
+        assert {row["ask_at"] is not None for row in rows} == asked
 
 
 async def test_who_gets_money_back_is_told_in_their_tabs_and_by_mail_each_time_once(database, emulator, published):
