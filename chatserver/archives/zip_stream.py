@@ -5,8 +5,8 @@ Nothing is compressed: pictures and clips are. `zipstream` writes the format and
 file; a piece that was read asynchronously is laid before it for each step.
 
 What the store has not is no reason to break the archive. Files that are missing at the start are named in `missing.txt`
-inside. Each other file is opened before its entry begins: in the place of one that is gone by then there is a text named
-after it, as long as was announced.
+inside. Each other file is opened before its entry begins: in the place of one that is gone by then, or that the receiver may
+not have any more, there is a text named after it, as long as was announced.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ _MISSING = "missing.txt"
 # What the name of a lost file is followed by, in its header and in the archive's directory.
 _LOST = ".missing.txt"
 
-# Called before each piece: raises where the archive may not go on.
-Check = Callable[[], Awaitable[None]]
+# Asked before each piece of a file, by its storage key: whether the receiver may still have it.
+IsAllowed = Callable[[str], Awaitable[bool]]
 
 log = structlog.get_logger(__name__)
 
@@ -90,30 +90,28 @@ class Archive:
             plan.add(self._missing_text, _MISSING)
         return len(plan)
 
-    async def chunks(self, check: Check | None = None) -> AsyncGenerator[bytes, None]:
-        """The bytes of the archive. `check` is awaited before each chunk and ends it by raising.
+    async def chunks(self, is_allowed: IsAllowed | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes of the archive.
 
-        Raises StorageError where the store fails, or loses a file in the middle of it, after the archive has begun: the
+        Raises StorageError where the store fails, loses a file in the middle of it, or it is not allowed any more: the
         receiver has fewer bytes than were announced, and knows it.
         """
         archive = zipstream.ZipStream(sized=True)
         async with asyncio.timeout(MOST_SECONDS):
             for file in self._files:
-                async with aclosing(self._entry(archive, file)) as chunks:
+                async with aclosing(self._entry(archive, file, is_allowed)) as chunks:
                     async for chunk in chunks:
-                        if check is not None:
-                            await check()
                         yield chunk
-            if check is not None:
-                await check()
             if self.missing:
                 archive.add(self._missing_text, _MISSING)
             for rest in archive.finalize():
                 yield rest
 
-    async def _entry(self, archive: zipstream.ZipStream, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
+    async def _entry(
+        self, archive: zipstream.ZipStream, file: ArchiveFile, is_allowed: IsAllowed | None
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes of one entry: the file, or a text in its place."""
-        async with aclosing(self._read(file)) as pieces:
+        async with aclosing(self._allowed_pieces(file, is_allowed)) as pieces:
             try:
                 first = await anext(pieces, b"")
             except _Lost:
@@ -141,6 +139,14 @@ class Archive:
             assert piece, "the archive was read before its piece lay there"
             left -= len(piece)
             yield piece
+
+    async def _allowed_pieces(self, file: ArchiveFile, is_allowed: IsAllowed | None) -> AsyncGenerator[bytes, None]:
+        """The pieces of a file while it is allowed. Raises _Lost when it is not, before the piece in question."""
+        async with aclosing(self._read(file)) as pieces:
+            async for piece in pieces:
+                if is_allowed is not None and not await is_allowed(file.key):
+                    raise _Lost
+                yield piece
 
     async def _read(self, file: ArchiveFile) -> AsyncGenerator[bytes, None]:
         """Exactly `file.size` bytes of a file; where the store fails it is read on from there. Raises _Lost where the

@@ -177,7 +177,7 @@ async def download(request: Request) -> Response:
     if not files:
         raise NotFound
     name = f"{state.config.site_name.lower()}-{len(files)}-{clock.now().astimezone(_zone(request)):%Y-%m-%d}.zip"
-    return await archiving.respond(_parts(state), state.config.picture_mark, files, name)
+    return await archiving.respond(_parts(state), state.config.picture_mark, viewer.id, files, name)
 
 
 async def download_message(request: Request) -> Response:
@@ -186,7 +186,7 @@ async def download_message(request: Request) -> Response:
     message_id = ids.parse(request.path_params["message_id"])
     prompt, files = await state.database.run_as(viewer.id, gallery.files_of_message, message_id)
     name = readable_name(prompt, message_id, ".zip", fallback="pictures")
-    return await archiving.respond(_parts(state), state.config.picture_mark, files, name)
+    return await archiving.respond(_parts(state), state.config.picture_mark, viewer.id, files, name)
 
 
 def _parts(state: State) -> FileParts:

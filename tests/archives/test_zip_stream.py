@@ -8,7 +8,7 @@ import pytest
 
 from chatserver import storage as storages
 from chatserver.archives import ArchiveFile, open_archive
-from chatserver.errors import NotFound, StorageError
+from chatserver.errors import StorageError
 from chatserver.storage.filesystem import FolderStorage
 
 PIECE = 256 * 1024
@@ -42,8 +42,8 @@ async def keep(store, name: str, size: int) -> ArchiveFile:
     return ArchiveFile(name, key, size)
 
 
-async def packed(archive, check=None) -> bytes:
-    return b"".join([chunk async for chunk in archive.chunks(check)])
+async def packed(archive, is_allowed=None) -> bytes:
+    return b"".join([chunk async for chunk in archive.chunks(is_allowed)])
 
 
 @pytest.mark.parametrize("store", ["folder", "bucket"], indirect=True)
@@ -76,19 +76,34 @@ async def test_an_empty_archive_is_a_zip_too(folder):
     assert zipfile.ZipFile(io.BytesIO(data)).namelist() == []
 
 
-async def test_a_check_ends_it_between_two_chunks(folder):
-    file, checks = await keep(folder, "long.png", 5 * PIECE), []
+async def test_a_file_that_is_forbidden_in_the_middle_of_it_ends_the_archive(folder):
+    file, asked = await keep(folder, "long.png", 5 * PIECE), []
 
-    async def revoked_after_two() -> None:
-        checks.append(True)
-        if len(checks) > 2:
-            raise NotFound
+    async def twice(key: str) -> bool:
+        asked.append(key)
+        return len(asked) <= 2
 
     archive, received = await open_archive(folder, [file]), 0
-    with pytest.raises(NotFound):
-        async for _ in archive.chunks(revoked_after_two):
+    with pytest.raises(StorageError):
+        async for _ in archive.chunks(twice):
             received += 1
-    assert received == 2  # the header and a piece
+    assert received == 3  # the header and two pieces
+    assert set(asked) == {file.key}
+
+
+async def test_a_file_that_is_forbidden_before_its_turn_is_named_in_its_place(folder):
+    files = [await keep(folder, name, PIECE) for name in ("first.png", "hidden.png", "third.png")]
+
+    async def is_allowed(key: str) -> bool:
+        return key != files[1].key
+
+    archive = await open_archive(folder, files)
+    data = await packed(archive, is_allowed)
+    assert archive.size == len(data)
+    opened = zipfile.ZipFile(io.BytesIO(data))
+    assert opened.testzip() is None
+    assert opened.namelist() == ["first.png", "hidden.png.missing.txt", "third.png"]
+    assert await folder.get(files[1].key) not in data
 
 
 @pytest.mark.parametrize("store", ["folder", "bucket"], indirect=True)

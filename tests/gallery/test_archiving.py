@@ -14,6 +14,7 @@ from chatserver.imaging.processor import ImageProcessor
 from chatserver.provenance.sealer import open_sealer
 from chatserver.storage.filesystem import FolderStorage
 from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture
+from tests.support.people import run_sql
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +48,35 @@ async def test_an_archive_has_the_files_or_their_marked_copies_and_names_what_is
     assert {file.id for file in files} == {each.id for each in made}
     assert await database.run_as(here.mallory, gallery.files, [each.id for each in made]) == []
     by_name = {file.filename: file for file in files}
-    plain = await packed(await archiving.respond(parts, [], files, "all.zip"))
+    plain = await packed(await archiving.respond(parts, [], here.ada, files, "all.zip"))
     for name, file in by_name.items():
         assert plain.read(name) == await parts.storage.get(file.storage_key)
-    marked = await packed(await archiving.respond(parts, [delivery.ALL_PLANS], files, "all.zip"))
+    marked = await packed(await archiving.respond(parts, [delivery.ALL_PLANS], here.ada, files, "all.zip"))
     for name, file in by_name.items():
         same = marked.read(name) == await parts.storage.get(file.storage_key)
         assert same is (file.kind == "video"), name
     lost = by_name[made[2].filename]
     await parts.storage.delete(lost.storage_key)
-    some = await packed(await archiving.respond(parts, [], files, "all.zip"))
+    some = await packed(await archiving.respond(parts, [], here.ada, files, "all.zip"))
     assert lost.filename in some.read("missing.txt").decode()
     assert set(some.namelist()) == {*by_name, "missing.txt"} - {lost.filename}
+
+
+async def test_what_is_hidden_or_deleted_while_an_archive_is_sent_is_left_out_from_then_on(database, parts):
+    here = await SessionFiles.fill(database, parts.storage)
+    made = [await here.create_file(picture(number)) for number in (1, 2, 3)]
+    files = await database.run_as(here.ada, gallery.files, [each.id for each in made])
+    response = await archiving.respond(parts, [], here.ada, files, "all.zip")
+    hidden, deleted = files[1], files[2]
+    data = [await anext(response.body_iterator)]  # the first one's header
+    await run_sql(database, "UPDATE assets SET status = 'hidden' WHERE id = $1", hidden.id)
+    await run_sql(database, "UPDATE assets SET status = 'deleted' WHERE id = $1", deleted.id)
+    data += [chunk async for chunk in response.body_iterator]
+    whole = b"".join(data)
+    assert int(response.headers["content-length"]) == len(whole)
+    archive = zipfile.ZipFile(io.BytesIO(whole))
+    assert archive.namelist() == [
+        files[0].filename,
+        f"{hidden.filename}.missing.txt",
+        f"{deleted.filename}.missing.txt",
+    ]
