@@ -187,7 +187,7 @@ async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Ma
     """The margins from `start` to `end`, in days of a time zone. Needs the worker role."""
     base, rates = await rates_by_day(tx, ZoneInfo(zone))
     days = pieces.days(start, end, ZoneInfo(zone))
-    by_day = await tx.fetch_all("costs.spent_by_day", **await rollups.attempts(tx, days))
+    by_day = await tx.fetch_all("costs.spent_by_day", **await rollups.costs(tx, days))
     spent = await spending(tx, stretches(days, rates))
     return margins(base, await _revenue(tx, days), spent, [_from(DaySpending, row) for row in by_day], rates)
 
@@ -222,7 +222,7 @@ _date = date.fromisoformat
 
 async def spending(tx: Transaction, periods: Sequence[Labelled]) -> list[Spending]:
     """What calls of providers cost in some periods, which are called by a day."""
-    read = await rollups.attempts(tx, periods)
+    read = await rollups.costs(tx, periods)
     return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", **read)]
 
 

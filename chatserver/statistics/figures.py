@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -145,17 +146,41 @@ async def _credits(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
     return [tuple(row.values()) for row in await tx.fetch_all("statistics.credits", **read)]
 
 
+# Median and 95 % of the first words and of the whole reply, by service and model.
+_ReplyTimes = dict[tuple[str, str], tuple[_Shares, _Shares]]
+_NO_REPLY_TIMES: tuple[_Shares, _Shares] = ((None, None), (None, None))
+
+
 async def _replies(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
-    rows = await tx.fetch_all("statistics.replies", start=span.start, end=span.end, limit=MOST_ROWS)
-    return [_of_replies(row) for row in rows]
+    read = await rollups.replies(tx, span.start, span.end)
+    rows = await tx.fetch_all("statistics.replies", limit=MOST_ROWS, **read)
+    is_exact = sum(row["replies"] for row in rows) <= EXACT_CALLS
+    times = await (_exact_reply_times if is_exact else _reply_times)(tx, span)
+    return [_of_replies(row, times) for row in rows]
 
 
-def _of_replies(row: Row) -> tuple[Cell, ...]:
-    times = [share for name in ("first_token", "seconds") for share in row[name] or (None, None)]
+async def _exact_reply_times(tx: Transaction, span: Span) -> _ReplyTimes:
+    rows = await tx.fetch_all("statistics.exact_reply_times", start=span.start, end=span.end)
+    return {(row["provider"], row["model"]): _of_each(row, lambda shares: shares or (None, None)) for row in rows}
+
+
+async def _reply_times(tx: Transaction, span: Span) -> _ReplyTimes:
+    read = await rollups.reply_times(tx, span.start, span.end)
+    rows = await tx.fetch_all("statistics.reply_histograms", **read)
+    return {(row["provider"], row["model"]): _of_each(row, _shares) for row in rows}
+
+
+def _of_each(row: Row, shares: Callable[[Any], _Shares]) -> tuple[_Shares, _Shares]:
+    return shares(row["first_token"]), shares(row["seconds"])
+
+
+def _of_replies(row: Row, times: _ReplyTimes) -> tuple[Cell, ...]:
+    of_each = times.get((row["provider"], row["model"]), _NO_REPLY_TIMES)
+    seconds = [share for shares in of_each for share in shares]
     counts = [row[name] for name in ("replies", "done", "failed", "stopped")]
     cost = None if row["cost"] is None else Decimal(f"{row['cost'].normalize():f}")
     return (
-        *(row["provider"], row["model"], *counts, *(None if share is None else round(share, 2) for share in times)),
+        *(row["provider"], row["model"], *counts, *(None if share is None else round(share, 2) for share in seconds)),
         *(row["tokens_in"], row["tokens_out"], cost, row["currency"], row["unknown"]),
     )
 

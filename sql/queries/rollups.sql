@@ -3,7 +3,7 @@
 -- name: changed_buckets
 -- The quarters of an hour in a period whose rows have changed since they were summed up.
 SELECT DISTINCT bucket FROM rollup_marks
- WHERE subject = :subject AND bucket > :start::timestamptz - interval '15 minutes' AND bucket < :stop::timestamptz
+ WHERE subject = ANY(:subjects::text[]) AND bucket > :start::timestamptz - interval '15 minutes' AND bucket < :stop::timestamptz
  ORDER BY bucket;
 
 -- name: lock
@@ -42,6 +42,17 @@ WITH RECURSIVE quarters (bucket) AS (
 INSERT INTO rollup_marks (subject, bucket)
 SELECT 'credits', bucket FROM quarters WHERE bucket IS NOT NULL
  UNION SELECT 'credits', bucket FROM credit_rollups WHERE grain = :grain;
+
+-- name: mark_replies
+-- Marks every quarter of an hour that has replies, or sums of replies.
+WITH RECURSIVE quarters (bucket) AS (
+  SELECT quarter_of(min(ended_at)) FROM reply_calls
+   UNION ALL
+  SELECT (SELECT quarter_of(min(ended_at)) FROM reply_calls WHERE ended_at >= q.bucket + interval '15 minutes')
+    FROM quarters q WHERE q.bucket IS NOT NULL)
+INSERT INTO rollup_marks (subject, bucket)
+SELECT 'replies', bucket FROM quarters WHERE bucket IS NOT NULL
+ UNION SELECT 'replies', bucket FROM reply_rollups WHERE grain = :grain;
 
 -- name: remove_attempts
 -- Removes the sums of calls of some buckets.
@@ -99,3 +110,27 @@ INSERT INTO credit_rollups (grain, bucket, plan_id, kind, held, spent, returned,
 SELECT :grain::integer, label::timestamptz, plan_id, kind, sum(held), sum(spent), sum(returned), sum(given)
   FROM credits_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY label, plan_id, kind;
+
+-- name: remove_replies
+-- Removes the sums of replies of some buckets.
+DELETE FROM reply_rollups WHERE grain = :grain AND bucket = ANY(:buckets::timestamptz[]);
+
+-- name: add_replies
+-- Sums up replies; each piece is labelled with its bucket.
+INSERT INTO reply_rollups (grain, bucket, plan_id, provider, model, outcome, error_code, currency, replies, priced, cost, tokens_in,
+                           tokens_out)
+SELECT :grain::integer, label::timestamptz, plan_id, provider, model, outcome, error_code, currency, sum(replies), sum(priced),
+       sum(cost), sum(tokens_in), sum(tokens_out)
+  FROM replies_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY label, plan_id, provider, model, outcome, error_code, currency;
+
+-- name: remove_reply_times
+-- Removes the histograms of replies of some buckets.
+DELETE FROM reply_time_rollups WHERE grain = :grain AND bucket = ANY(:buckets::timestamptz[]);
+
+-- name: add_reply_times
+-- Adds up histograms of replies; each piece is labelled with its bucket.
+INSERT INTO reply_time_rollups (grain, bucket, provider, model, first_token, seconds)
+SELECT :grain::integer, label::timestamptz, provider, model, sum(first_token), sum(seconds)
+  FROM reply_times_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY label, provider, model;

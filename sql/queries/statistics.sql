@@ -120,17 +120,28 @@ SELECT :id, (SELECT plan_id FROM user_sessions WHERE id = :session_id), :provide
        :first_token, :seconds, :tokens_in, :tokens_out, :cost, :currency, :price_id;
 
 -- name: replies
--- The replies of a period by service and model. The times are medians and 95 %, the whole of those that were done; a cost in several
--- currencies is not summed up.
-SELECT provider, model, count(*) AS replies, count(*) FILTER (WHERE outcome = 'done') AS done,
-       count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'stopped') AS stopped,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_token) AS first_token,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE outcome = 'done') AS seconds,
+-- The replies of a period by service and model; a cost in several currencies is not summed up.
+SELECT provider, model, sum(replies)::bigint AS replies,
+       coalesce(sum(replies) FILTER (WHERE outcome = 'done'), 0)::bigint AS done,
+       coalesce(sum(replies) FILTER (WHERE outcome = 'failed'), 0)::bigint AS failed,
+       coalesce(sum(replies) FILTER (WHERE outcome = 'stopped'), 0)::bigint AS stopped,
        sum(tokens_in)::bigint AS tokens_in, sum(tokens_out)::bigint AS tokens_out,
-       CASE WHEN count(DISTINCT currency) <= 1 THEN sum(cost) END AS cost, coalesce(min(currency), '') AS currency,
-       count(*) FILTER (WHERE cost IS NULL) AS unknown
-  FROM reply_calls WHERE ended_at >= :start AND ended_at < :end
+       CASE WHEN count(DISTINCT currency) <= 1 THEN sum(cost) FILTER (WHERE priced > 0) END AS cost,
+       coalesce(min(currency), '') AS currency, sum(replies - priced)::bigint AS unknown
+  FROM replies_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
  GROUP BY provider, model ORDER BY replies DESC, provider, model LIMIT :limit;
+
+-- name: exact_reply_times
+-- The seconds to the first text of the replies of a period, and of those done to the end, by service and model: median and 95 %.
+SELECT provider, model, percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_token) AS first_token,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE outcome = 'done') AS seconds
+  FROM reply_calls WHERE ended_at >= :start AND ended_at < :end GROUP BY provider, model;
+
+-- name: reply_histograms
+-- The same of a period with many replies, as histograms.
+SELECT provider, model, sum(first_token)::text AS first_token, sum(seconds)::text AS seconds
+  FROM reply_times_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ GROUP BY provider, model;
 
 -- Calls ----------------------------------------------------------------------------------------------------------------
 

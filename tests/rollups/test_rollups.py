@@ -58,8 +58,23 @@ SELECT blame, error_code, provider, count(*), max(ended_at) FROM generation_atte
  WHERE ended_at >= $1 AND ended_at < $2 AND blame IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 4 DESC, 2, 3"""
 SPENT = """
 SELECT (ended_at AT TIME ZONE $3::text)::date, coalesce(plan_id, ''), provider, model, kind, currency,
-       coalesce(sum(cost), 0), count(*), count(*) FILTER (WHERE cost IS NULL), count(*) FILTER (WHERE outcome = 'done')
-  FROM generation_attempts WHERE ended_at >= $1 AND ended_at < $2 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"""
+       coalesce(sum(cost), 0), count(*), count(*) FILTER (WHERE cost IS NULL), count(*) FILTER (WHERE is_made)
+  FROM (SELECT ended_at, plan_id, provider, model, kind, currency, cost, outcome = 'done' AS is_made FROM generation_attempts
+         UNION ALL
+        SELECT ended_at, plan_id, provider, model, 'reply', currency, cost, false FROM reply_calls) AS calls
+ WHERE ended_at >= $1 AND ended_at < $2 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"""
+REPLIES = """
+SELECT provider, model, count(*), count(*) FILTER (WHERE outcome = 'done'), count(*) FILTER (WHERE outcome = 'failed'),
+       count(*) FILTER (WHERE outcome = 'stopped'), sum(tokens_in)::bigint, sum(tokens_out)::bigint,
+       CASE WHEN count(DISTINCT currency) <= 1 THEN sum(cost) END, coalesce(min(currency), ''),
+       count(*) FILTER (WHERE cost IS NULL)
+  FROM reply_calls WHERE ended_at >= $1 AND ended_at < $2 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
+REPLY_TIMES = """
+SELECT provider, model,
+       coalesce(percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY first_token), ARRAY[NULL, NULL]::float8[])
+       || coalesce(percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) FILTER (WHERE outcome = 'done'),
+                   ARRAY[NULL, NULL]::float8[])
+  FROM reply_calls WHERE ended_at >= $1 AND ended_at < $2 GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2"""
 BUSIEST = """
 SELECT coalesce(max(calls), 0), count(*) FILTER (WHERE calls >= 2)
   FROM (SELECT count(*) AS calls FROM generation_attempts WHERE provider = 'sketch' AND ended_at >= $1 AND ended_at < $2
@@ -77,6 +92,10 @@ ADD = """
 INSERT INTO generation_attempts (id, attempt, user_id, plan_id, kind, provider, model, started_at, ended_at, waited, loading,
                                  rendering, duration, outcome, error_code, blame, cost, currency)
 VALUES ($1, 1, $2, $3, $4, $5, 'm', $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"""
+ADD_REPLY = """
+INSERT INTO reply_calls (id, plan_id, provider, model, ended_at, outcome, error_code, first_token, seconds, tokens_in,
+                         tokens_out, cost, currency)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"""
 HELD = """
 INSERT INTO credit_entries (session_id, kind, number, generation_id, action, created_at)
 VALUES ($1, $2, 1, gen_random_uuid(), $3, $4)"""
@@ -113,6 +132,7 @@ class History:
         self.days = [datetime(each.year, each.month, each.day, tzinfo=UTC) for each in changes]
         self.people = [str(uuid.uuid4()) for _ in range(4)]
         self.rows = []
+        self.replies = []
 
     def moment(self):
         day = self.chance.choice(self.days)
@@ -160,6 +180,39 @@ class History:
             row = self.rows.pop(self.chance.randrange(len(self.rows)))
             await self.admin.execute("DELETE FROM generation_attempts WHERE id = $1", row)
 
+    async def reply(self):
+        cost = self.chance.choice([None, Decimal("0.002"), Decimal("1.000000000001")])
+        outcome = self.chance.choice(["done", "done", "failed", "stopped"])
+        row = (
+            str(uuid.uuid4()),
+            self.chance.choice(["pro", "flash", None]),
+            self.chance.choice(["sketch", "huggingface"]),
+            self.chance.choice(["m", "writer"]),
+            self.moment(),
+            outcome,
+            "provider-down" if outcome == "failed" else None,
+            self.chance.choice([None, self.chance.random()]),
+            self.chance.expovariate(0.1),
+            self.chance.randrange(3_000),
+            self.chance.randrange(600),
+            cost,
+            None if cost is None else self.chance.choice(["USD", "USD", "EUR"]),
+        )
+        await run_sql(self.database, ADD_REPLY, *row)
+        self.replies.append(row[0])
+
+    async def change_reply(self):
+        if self.replies:
+            row = self.chance.choice(self.replies)
+            await self.admin.execute(
+                "UPDATE reply_calls SET ended_at = $2, cost = 7, currency = 'INR' WHERE id = $1", row, self.moment()
+            )
+
+    async def remove_reply(self):
+        if self.replies:
+            row = self.replies.pop(self.chance.randrange(len(self.replies)))
+            await self.admin.execute("DELETE FROM reply_calls WHERE id = $1", row)
+
     async def forget(self):
         await self.database.run_system(statistics.forget_user, self.chance.choice(self.people))
 
@@ -180,7 +233,7 @@ class History:
 
     async def end_early(self):
         with pytest.raises(ProcessEnded):
-            await self.database.run_system(end_after, self.chance.randrange(12))
+            await self.database.run_system(end_after, self.chance.randrange(30))
             raise ProcessEnded
 
     async def rebuild(self):
@@ -210,8 +263,7 @@ async def equal(database, start, end, zone):
     times = {row[:3]: row[3] for row in await expected(TIMES)}
     for row in models:
         for seen, seconds in zip(row[9:], times.get(row[:3], [None] * 6), strict=True):
-            # To within 1 %, and then rounded.
-            assert seen == (None if seconds is None else pytest.approx(seconds, abs=0.01 * seconds + 0.015))
+            assert seen == near(seconds)
     faults = {"provider": "the provider's", "user": "the user's"}
     assert await table("errors") == [(faults[row[0]], *row[1:]) for row in await expected(ERRORS)]
     days = pieces.days(span.start, span.end, ZoneInfo(zone))
@@ -219,7 +271,7 @@ async def equal(database, start, end, zone):
     calls = await expected(SPENT, zone)
     names = ("day", "plan_id", "provider", "model", "kind", "currency", "cost", "calls", "unknown", "done")
     assert [tuple(getattr(each, name) for name in names) for each in spent] == calls
-    read = await database.run_system(rollups.attempts, days)
+    read = await database.run_system(rollups.costs, days)
     by_day = await database.run_system(Transaction.fetch_all, "costs.spent_by_day", **read)
     summed = {}
     for day, *_, kind, currency, cost, number, unknown, done in calls:
@@ -236,9 +288,19 @@ async def equal(database, start, end, zone):
     longest = await database.run_system(Transaction.fetch_all, "costs.longest_seconds", **called, **read)
     assert [tuple(row) for row in longest] == await expected(LONGEST)
     assert await table("credits") == await expected(CREDITS)
+    replies = await table("replies")
+    assert [row[:6] + row[10:] for row in replies] == await expected(REPLIES)
+    for row, (*_, seconds) in zip(replies, await expected(REPLY_TIMES), strict=True):
+        assert list(row[6:10]) == [near(each) for each in seconds]
 
 
-STEPS = ("add", "add", "add", "add", "hold", "hold", "change", "remove", "forget", "change_plan", "roll_up", "roll_up",
+def near(seconds):
+    """To within 1 %, and then rounded."""
+    return None if seconds is None else pytest.approx(seconds, abs=0.01 * seconds + 0.015)
+
+
+STEPS = ("add", "add", "add", "add", "reply", "reply", "reply",
+         "hold", "hold", "change", "change_reply", "remove", "remove_reply", "forget", "change_plan", "roll_up", "roll_up",
          "roll_all_up", "end_early", "rebuild", "check", "check")  # fmt: skip
 
 
