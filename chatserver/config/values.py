@@ -51,8 +51,9 @@ def parse(field: "dataclasses.Field[Any]", kind: Any, text: str) -> Any:
             raise ConfigurationError(f"{name} is {shown(text)}; it must be one of: {', '.join(choices)}.")
         return text.lower()
     if typing.get_origin(kind) is tuple:
-        # Hosts, networks and providers are all case-insensitive.
-        return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+        parts = tuple(part.strip() for part in text.split(",") if part.strip())
+        # Hosts, networks, plans and providers are all case-insensitive; secrets are not.
+        return parts if field.metadata["secret"] else tuple(part.lower() for part in parts)
     if kind is bool:
         return _parse_bool(name, text)
     if kind is int:

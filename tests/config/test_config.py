@@ -71,6 +71,12 @@ def test_a_key_is_taken_as_it_is_meant(written):
     assert config.load({"HF_TOKEN": written}).huggingface_api_key == "hf_x"
 
 
+def test_secrets_keep_their_capitals_also_where_there_are_two():
+    two = config.load({"STRIPE_WEBHOOK_SECRETS": "whsec_AbCdEfGh, whsec_XyZ", "RAZORPAY_WEBHOOK_SECRETS": "AbCdEfGh"})
+    assert two.stripe_webhook_secrets == ("whsec_AbCdEfGh", "whsec_XyZ")
+    assert two.razorpay_webhook_secrets == ("AbCdEfGh",)
+
+
 def test_ways_to_pay_are_named_once_each_in_the_order_of_the_setting():
     assert config.load({}).checkout == ("instant",)
     assert config.load({"CHECKOUT": "Manual, instant,manual"}).checkout == ("manual", "instant")

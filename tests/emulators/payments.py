@@ -18,8 +18,8 @@ from typing import Any
 
 from aiohttp import web
 
-STRIPE_KEY, STRIPE_SECRET = "sk_test_emulated", "whsec_emulated_secret"
-RAZORPAY_ID, RAZORPAY_KEY, RAZORPAY_SECRET = "rzp_test_emulated", "emulated-key-secret", "emulated-webhook-secret"
+STRIPE_KEY, STRIPE_SECRET = "sk_test_Emulated", "whsec_Emulated_Secret"
+RAZORPAY_ID, RAZORPAY_KEY, RAZORPAY_SECRET = "rzp_test_Emulated", "Emulated-Key-Secret", "Emulated-Webhook-Secret"
 SETTINGS = {
     "PAYMENTS_MODE": "test",
     "STRIPE_SECRET_KEY": STRIPE_KEY,
