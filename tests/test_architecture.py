@@ -16,7 +16,7 @@ LAYERS = [
     {"net"},
     {"config"},
     {"runtime", "limits", "events"},
-    {"ids", "validation", "text", "identity"},
+    {"currencies", "ids", "validation", "text", "identity"},
     {"processes"},
     {"database", "markdown", "imaging"},
     {"provenance"},

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal, cast, get_args
 
+from chatserver import currencies
 from chatserver.costs.calculation import FREE_PROVIDERS
 from chatserver.costs.models import BilledKind, NewPrice, Unit
 from chatserver.errors import Invalid
@@ -21,7 +22,6 @@ UNITS: Mapping[BilledKind, tuple[Unit, ...]] = {
 # A price times the units of the longest call still fits its column.
 _AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FLAT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
@@ -74,11 +74,8 @@ def flat_amount(text: str) -> Decimal | None:
 
 
 def currency(text: str) -> str:
-    """The three letters of ISO 4217, in capitals."""
-    code = text.strip().upper()
-    if not _CURRENCY.fullmatch(code):
-        raise Invalid.field("currency", "must be the three letters of ISO 4217, such as USD")
-    return code
+    """The three letters of a currency of ISO 4217, in capitals."""
+    return currencies.checked(text, "USD")
 
 
 def moment(text: str) -> datetime | None:

@@ -13,7 +13,8 @@ from chatserver.plans.models import Plan
 
 Mode = Literal["test", "live"]
 OrderState = Literal["open", "expired", "paid", "fulfilled", "refunded"]
-# Currencies without a smaller unit, and those whose unit has a thousand parts, which the books cannot hold.
+# Currencies that gateways take without a smaller unit (ISK has none in ISO 4217, and is sent with two decimals), and those
+# whose unit has a thousand parts, which the books cannot hold.
 _WHOLE = frozenset(
     {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
 )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from chatserver import audit
+from chatserver import audit, currencies
 from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
@@ -91,7 +91,6 @@ NAME_LENGTH, MODEL_LENGTH = 40, 200
 RESERVED_IDS = frozenset({"new", "preview"})
 # What the schema allows: ids for use in URLs, and the least and greatest numbers.
 _ID = re.compile(r"[a-z0-9-]{1,40}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _RANGES = {
     "minutes": (1, 525_600),
     "image_credits_per_hour": (0, 1000),
@@ -107,10 +106,11 @@ def check(plan: Plan) -> Plan:
     """The plan with its texts on one line. Raises Invalid, with the field, for a setting that the schema does not allow."""
     if not _ID.fullmatch(plan.id) or plan.id in RESERVED_IDS:
         raise Invalid.field("id", "must be 1 to 40 of a–z, 0–9 and -")
-    if not _CURRENCY.fullmatch(plan.price.currency):
-        raise Invalid.field("currency", "must be the three letters of ISO 4217, such as INR")
+    currency = currencies.checked(plan.price.currency, "INR")
     if not 0 <= plan.price.amount < 10**8:
         raise Invalid.field("price", "must be 0 to 99,999,999")
+    if not currencies.fits(plan.price.amount, currency):
+        raise Invalid.field("price", f"must be whole: {currency} has no smaller unit")
     for field, (least, most) in _RANGES.items():
         if not least <= getattr(plan, field) <= most:
             raise Invalid.field(field, f"must be {least} to {most:,}")
