@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import NoReturn
 
-import msgspec
 import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,19 +21,17 @@ from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.identity.viewer import Viewer, current_viewer
-from chatserver.realtime import protocol
+from chatserver.realtime import page_socket
 from chatserver.realtime.endpoint import IsOwnOrigin
 from chatserver.realtime.hub import Hub
+from chatserver.realtime.page_socket import PageSocket
 from chatserver.realtime.protocol import Close
-from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
 from chatserver.reports import service as reports
 
 PATH = "/ws/admin"
 COMPARE_SECONDS = 2.0
 # Pages that one admin may have open at once, in one process.
 MOST_SOCKETS = 10
-# A page is pinged so often, and is gone when it has not answered for so long.
-PING_SECONDS, SILENT_SECONDS = 20.0, 60.0
 
 # The parts that pages show.
 PARTS = ("work", "acts", "checks", "health", "reports")
@@ -42,36 +39,6 @@ PARTS = ("work", "acts", "checks", "health", "reports")
 Marks = dict[str, Hashable]
 
 log = structlog.get_logger(__name__)
-
-
-class AdminSocket:
-    """One listening page. It has nothing to say: whatever it sends closes it."""
-
-    def __init__(self, viewer: Viewer, transport: Transport) -> None:
-        self.viewer, self.transport = viewer, transport
-        self.closed = asyncio.Event()
-        transport.attach(self)
-
-    def send_parts(self, parts: Sequence[str]) -> None:
-        """Says that these parts have changed."""
-        self.transport.write(
-            protocol.array_frame([msgspec.json.encode({"type": "admin.changed", "parts": list(parts)})])
-        )
-
-    def text_received(self, text: str) -> None:  # noqa: ARG002
-        self.transport.close(Close.BAD_FRAME, "nothing is taken here")
-
-    def binary_received(self) -> None:
-        self.transport.close(Close.BAD_FRAME, "nothing is taken here")
-
-    def pause_writing(self) -> None:
-        # It gets some bytes in two seconds: whoever does not read them is gone.
-        self.transport.close(Close.TOO_SLOW, protocol.retry_reason(COMPARE_SECONDS))
-
-    def resume_writing(self) -> None: ...
-
-    def connection_lost(self) -> None:
-        self.closed.set()
 
 
 class AdminChannel:
@@ -87,7 +54,7 @@ class AdminChannel:
     ) -> None:
         self._database, self._hub, self._check_health, self._chain = database, hub, check_health, chain
         self._is_own_origin = is_own_origin
-        self._sockets: set[AdminSocket] = set()
+        self._sockets: set[PageSocket] = set()
         self._marks: Marks = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[NoReturn] | None = None
@@ -103,36 +70,28 @@ class AdminChannel:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Decided first: once it is accepted, the request's headers are given up.
-        refusal, viewer = self._refusal(scope), current_viewer(HTTPConnection(scope))
-        # A close code reaches the client only after the handshake, so refused ones are accepted too.
-        await receive()
-        await send({"type": "websocket.accept"})
-        transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
+        viewer = current_viewer(HTTPConnection(scope))
+        refusal = page_socket.refusal(scope, self._hub, self._is_own_origin)
+        transport = await page_socket.accept(scope, receive, send)
+        if refusal is None and viewer is not None:
+            refusal = self._refusal(viewer)
         if refusal is not None or viewer is None:
-            transport.close(*(refusal or (Close.NOT_SIGNED_IN, "not signed in")))
+            transport.close(*(refusal or page_socket.NOT_SIGNED_IN))
         else:
-            await self._listen_to(AdminSocket(viewer, transport))
+            await self._listen_to(PageSocket(viewer, transport))
         await transport.wait_closed()
 
-    def _refusal(self, scope: Scope) -> tuple[Close, str] | None:
-        connection = HTTPConnection(scope)
-        origin, viewer = connection.headers.get("origin"), current_viewer(connection)
-        if origin is not None and not self._is_own_origin(scope, origin):
-            return Close.BAD_ORIGIN, "bad origin"
-        if viewer is None or viewer.via != "cookie":
-            return Close.NOT_SIGNED_IN, "not signed in"
+    def _refusal(self, viewer: Viewer) -> page_socket.Refusal | None:
         if viewer.role != "admin":
             return Close.NO_SESSION, "not an admin"
-        if self._hub.draining:
-            return Close.RESTARTING, "restarting"
         if sum(socket.viewer.id == viewer.id for socket in self._sockets) >= MOST_SOCKETS:
-            return Close.FLOODING, protocol.retry_reason(30)
+            return page_socket.TOO_MANY
         return None
 
-    async def _listen_to(self, socket: AdminSocket) -> None:
+    async def _listen_to(self, socket: PageSocket) -> None:
         self._sockets.add(socket)
         # What changed between the page and its socket: it is fetched once more.
-        socket.send_parts(PARTS)
+        socket.send(_changed(PARTS))
         self._begin()
         try:
             await socket.closed.wait()
@@ -154,8 +113,6 @@ class AdminChannel:
         self._task, self._unlisten, self._marks = None, None, {}
 
     async def _compare(self) -> NoReturn:
-        loop = asyncio.get_running_loop()
-        pinged = loop.time()
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), COMPARE_SECONDS)
@@ -166,9 +123,8 @@ class AdminChannel:
                 log.warning("admin.database_busy")
             except Exception:
                 log.exception("admin.compare_failed")
-            if loop.time() - pinged >= PING_SECONDS:
-                pinged = loop.time()
-                self._ping(pinged)
+            for socket in list(self._sockets):
+                socket.keep_alive()
 
     async def _compare_once(self) -> None:
         credentials = [socket.viewer.credential_id for socket in self._sockets]
@@ -184,19 +140,17 @@ class AdminChannel:
         self._marks = marks
         if changed:
             for socket in self._sockets:
-                socket.send_parts(changed)
-
-    def _ping(self, now: float) -> None:
-        for socket in list(self._sockets):
-            if now - socket.transport.received_at > SILENT_SECONDS:
-                socket.transport.abort()
-            else:
-                socket.transport.ping()
+                socket.send(_changed(changed))
 
     def close_sockets(self) -> None:
         """Closes all sockets with 1012: the process ends."""
         for socket in list(self._sockets):
             socket.transport.close(Close.RESTARTING, "restarting")
+
+
+def _changed(parts: Sequence[str]) -> dict[str, object]:
+    """Says that these parts have changed."""
+    return {"type": "admin.changed", "parts": list(parts)}
 
 
 async def _read(tx: Transaction, chain: FallbackChain, credential_ids: list[str]) -> tuple[Marks, set[str], set[str]]:

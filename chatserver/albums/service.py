@@ -8,6 +8,7 @@ from chatserver import ids
 from chatserver.albums import requests
 from chatserver.albums.models import Album, AlbumPicture, AlbumPicturesPage, AlbumsPage
 from chatserver.albums.requests import ChangeAlbum, CreateAlbum
+from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.users import rate_limits
@@ -42,9 +43,10 @@ async def create(tx: Transaction, wanted: CreateAlbum) -> Album:
     if await tx.fetch_value("albums.count_of_user") >= MOST_ALBUMS:
         raise Conflict(f"You have {MOST_ALBUMS} albums, which is as many as one person may have.")
     album_id = ids.new()
-    await tx.execute("albums.insert", id=album_id, name=name, description=description)
+    user_id = await tx.fetch_value("albums.insert", id=album_id, name=name, description=description)
     if asset_ids:
         await _add(tx, album_id, asset_ids)
+        assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, album_id)
 
@@ -68,8 +70,10 @@ async def change(tx: Transaction, album_id: str, wanted: ChangeAlbum) -> Album:
 
 async def delete(tx: Transaction, album_id: str) -> None:
     """Deletes an album; its files stay. Links that follow it end."""
-    if await tx.fetch_value("albums.delete", album_id=album_id) is None:
+    user_id = await tx.fetch_value("albums.delete", album_id=album_id)
+    if user_id is None:
         raise NotFound
+    assets.announce_changes(tx, [user_id])
 
 
 async def list_pictures(tx: Transaction, album_id: str, *, after: str | None = None) -> AlbumPicturesPage:
@@ -86,8 +90,9 @@ async def add_pictures(tx: Transaction, album_id: str, asset_ids: list[str]) -> 
     Files that were deleted meanwhile are left out; NotFound where none of them is the user's. Conflict where it is full.
     """
     wanted = requests.file_ids(asset_ids)
-    await _lock(tx, album_id)
+    user_id = await _lock(tx, album_id)
     await _add(tx, album_id, wanted)
+    assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, album_id)
 
@@ -95,8 +100,9 @@ async def add_pictures(tx: Transaction, album_id: str, asset_ids: list[str]) -> 
 async def remove_pictures(tx: Transaction, album_id: str, asset_ids: list[str]) -> Album:
     """Takes files out of an album; they stay where they were made. Files that are not in it change nothing."""
     wanted = requests.file_ids(asset_ids)
-    await _lock(tx, album_id)
-    await tx.fetch_value("albums.remove", album_id=album_id, asset_ids=wanted)
+    user_id = await _lock(tx, album_id)
+    if await tx.fetch_value("albums.remove", album_id=album_id, asset_ids=wanted):
+        assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, album_id)
 
@@ -119,9 +125,12 @@ async def delete_of_user(tx: Transaction, user_id: str) -> None:
     await tx.execute("albums.delete_of_user", user_id=user_id)
 
 
-async def _lock(tx: Transaction, album_id: str) -> None:
-    if await tx.fetch_value("albums.lock", album_id=album_id) is None:
+async def _lock(tx: Transaction, album_id: str) -> str:
+    """Locks an album; whose it is."""
+    user_id: str | None = await tx.fetch_value("albums.lock", album_id=album_id)
+    if user_id is None:
         raise NotFound
+    return user_id
 
 
 async def _add(tx: Transaction, album_id: str, asset_ids: list[str]) -> None:

@@ -9,7 +9,7 @@ from chatserver.api import documents
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
-from chatserver.assets.events import FavoritesChanged
+from chatserver.assets.events import FavoritesChanged, PicturesChanged
 from chatserver.audit.events import OperatorActed
 from chatserver.codes import routes as code_routes
 from chatserver.credits.events import CreditsChanged
@@ -61,6 +61,7 @@ BROKER_EVENTS = (
     StatsChanged,
     SignInsEnded,
     FavoritesChanged,
+    PicturesChanged,
     PaymentNotice,
     JobsWaiting,
     OperatorActed,

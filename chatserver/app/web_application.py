@@ -19,6 +19,7 @@ from chatserver.app.composition import fallback_chain, open_state, payment_proce
 from chatserver.app.entrances import API, COMMANDS, PAGES, SERVER_EVENTS
 from chatserver.app.ticker import Ticker
 from chatserver.config import Config
+from chatserver.gallery.updates import GalleryChannel
 from chatserver.monitoring import health
 from chatserver.monitoring.processes import ProcessKind
 from chatserver.realtime import endpoint
@@ -44,7 +45,9 @@ class WebApplication:
         self._admin = AdminChannel(
             state.database, state.hub, self._http.state.health.check, fallback_chain(state), is_own
         )
-        sockets = self._admin.beside(endpoint.build(state.hub, COMMANDS, state, is_own))
+        self._gallery = GalleryChannel(state.database, state.hub, is_own)
+        sessions = endpoint.build(state.hub, COMMANDS, state, is_own)
+        sockets = self._admin.beside(self._gallery.beside(sessions))
         self._sockets = middleware.websocket_stack(sockets, state.config, identify)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +59,7 @@ class WebApplication:
         """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""
         self._state.hub.draining = True
         self._admin.close_sockets()
+        self._gallery.close_sockets()
         await asyncio.gather(self._work.aclose(), self._state.hub.drain())
 
     async def close(self) -> None:

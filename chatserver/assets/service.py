@@ -1,15 +1,17 @@
 """Files and their rows: a row is staged, its bytes are stored, then the transaction that ends the generation shows it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from chatserver import ids
 from chatserver.assets import favorites
+from chatserver.assets.events import PicturesChanged
 from chatserver.assets.filenames import readable_name
 from chatserver.assets.keys import EXTENSIONS, base_key, thumbnail_key
 from chatserver.assets.models import Asset, FileOrigin, StagedFile, StoredFile
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound
+from chatserver.events import user_channel
 from chatserver.imaging.protocol import Clip, Picture
 
 # The file name where no word of the prompt can be spelled in ASCII.
@@ -54,8 +56,22 @@ async def stage(tx: Transaction, generation_id: str, attempt: int, file: Picture
 
 async def store(tx: Transaction, asset_id: str) -> None:
     """Shows a staged asset, whose bytes are stored by now. Conflict where the sweeper has taken it as abandoned."""
-    if await tx.fetch_value("assets.store", asset_id=asset_id) is None:
+    if not await store_if_staged(tx, asset_id):
         raise Conflict("This file was given up.")
+
+
+async def store_if_staged(tx: Transaction, asset_id: str) -> bool:
+    """Shows an asset where it is staged, and says whether it was."""
+    user_id = await tx.fetch_value("assets.store", asset_id=asset_id)
+    if user_id is not None:
+        announce_changes(tx, [user_id])
+    return user_id is not None
+
+
+def announce_changes(tx: Transaction, user_ids: Iterable[str]) -> None:
+    """Tells the open galleries of these users to look again."""
+    for user_id in set(user_ids):
+        tx.announce(user_channel(user_id), PicturesChanged(user_id=user_id))
 
 
 async def find(tx: Transaction, asset_id: str) -> Asset:
@@ -124,34 +140,42 @@ async def hide(tx: Transaction, asset_id: str) -> None:
 
     Needs the worker role, as all of these.
     """
-    if await tx.fetch_value("assets.hide", asset_id=asset_id, hidden_with=None) is None:
+    rows = await tx.fetch_all("assets.hide", asset_id=asset_id, hidden_with=None)
+    if not rows:
         raise Conflict("This is hidden already, or was deleted meanwhile.")
+    _announce(tx, rows)
 
 
 async def unhide(tx: Transaction, asset_id: str) -> None:
     """Shows a hidden file again where it was. Conflict where it is not hidden."""
-    if await tx.fetch_value("assets.unhide", asset_id=asset_id) is None:
+    rows = await tx.fetch_all("assets.unhide", asset_id=asset_id)
+    if not rows:
         raise Conflict("This is not hidden, or was deleted meanwhile.")
+    _announce(tx, rows)
 
 
 async def hide_of_message(tx: Transaction, message_id: str) -> list[str]:
     """Hides the files of a message with it; the ids of their generations."""
-    return [row["generation_id"] for row in await tx.fetch_all("assets.hide_of_message", message_id=message_id)]
+    rows = await tx.fetch_all("assets.hide_of_message", message_id=message_id)
+    _announce(tx, rows)
+    return [row["generation_id"] for row in rows]
 
 
 async def unhide_of_message(tx: Transaction, message_id: str) -> list[str]:
     """Shows the files again that were hidden with a message; the ids of their generations."""
-    return [row["generation_id"] for row in await tx.fetch_all("assets.unhide_with", message_id=message_id)]
+    rows = await tx.fetch_all("assets.unhide_with", message_id=message_id)
+    _announce(tx, rows)
+    return [row["generation_id"] for row in rows]
 
 
 async def delete_of_generations(tx: Transaction, generation_ids: Sequence[str]) -> None:
     """Hands the files of these generations to the sweeper. Needs the worker role."""
-    await tx.execute("assets.delete_of_generations", generation_ids=list(generation_ids))
+    _announce(tx, await tx.fetch_all("assets.delete_of_generations", generation_ids=list(generation_ids)))
 
 
 async def delete_of_session(tx: Transaction, session_id: str) -> None:
     """Hands the files of a session to the sweeper. Needs the worker role."""
-    await tx.execute("assets.delete_of_session", session_id=session_id)
+    _announce(tx, await tx.fetch_all("assets.delete_of_session", session_id=session_id))
 
 
 async def delete_of_user(tx: Transaction, user_id: str) -> None:
@@ -160,7 +184,12 @@ async def delete_of_user(tx: Transaction, user_id: str) -> None:
     Needs the worker role.
     """
     await favorites.remove_of_user(tx, user_id)
-    await tx.execute("assets.delete_of_user", user_id=user_id)
+    _announce(tx, await tx.fetch_all("assets.delete_of_user", user_id=user_id))
+
+
+def _announce(tx: Transaction, files: Sequence[Row]) -> None:
+    """Announces that these files have come or gone, to whom they belong and whose favourites they are."""
+    announce_changes(tx, (user_id for row in files for user_id in (row["user_id"], *row["marked_by"])))
 
 
 async def _find(tx: Transaction, asset_id: str) -> Row:

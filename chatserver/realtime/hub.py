@@ -64,6 +64,7 @@ class Hub:
         )
         self._channels: dict[str, Channel] = {}
         self._listeners: dict[str, list[EventListener]] = {}
+        self._missed_listeners: dict[str, list[Callable[[], None]]] = {}
         self._scheduled: list[Channel] = []
         self._gap_tasks: dict[Channel, asyncio.Task[None]] = {}
         self._unlisten: dict[Connection, list[Callable[[], None]]] = {}
@@ -117,15 +118,26 @@ class Hub:
         if found is not None:
             found.broadcast(event)
 
-    def listen(self, channel: str, listener: EventListener) -> Callable[[], None]:
-        """Calls `listener(event)` for each event of a channel. Returns a function that ends that."""
+    def listen(
+        self, channel: str, listener: EventListener, *, missed: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        """Calls `listener(event)` for each event of a channel, and `missed()` where the broker may have lost some.
+
+        Returns a function that ends that.
+        """
         listeners = self._listeners.setdefault(channel, [])
         listeners.append(listener)
+        if missed is not None:
+            self._missed_listeners.setdefault(channel, []).append(missed)
         if len(listeners) == 1:
             self._broker.subscribe(channel)
 
         def unlisten() -> None:
             listeners.remove(listener)
+            if missed is not None:
+                self._missed_listeners[channel].remove(missed)
+                if not self._missed_listeners[channel]:
+                    del self._missed_listeners[channel]
             if not listeners and self._listeners.get(channel) is listeners:
                 del self._listeners[channel]
                 self._broker.unsubscribe(channel)
@@ -162,6 +174,8 @@ class Hub:
         return event
 
     def _check_for_gap(self, name: str) -> None:
+        for missed in tuple(self._missed_listeners.get(name, ())):
+            missed()
         channel = self._channels.get(name)
         if channel is not None:
             self._report_gap(channel, check=True)

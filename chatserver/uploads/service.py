@@ -139,7 +139,7 @@ def _columns(membership: Membership, upload: VerifiedUpload) -> dict[str, object
 async def show(tx: Transaction, session_id: str, asset_id: str) -> UploadAnswer:
     """Shows an upload, whose bytes are stored by now, where a twin has not done so; Conflict where it was given up."""
     membership = await _uploader_membership(tx, session_id)
-    await tx.execute("assets.store", asset_id=asset_id)
+    await assets.store_if_staged(tx, asset_id)
     try:
         asset = await assets.find(tx, asset_id)
     except NotFound:
@@ -211,4 +211,4 @@ async def delete(tx: Transaction, viewer_id: str, asset_id: str) -> None:
         raise NotFound
     if not (row["uploaded"] or row["owns"]):
         raise NotAllowed("Only who uploaded it or the owner of the session may delete it.")
-    await tx.execute("uploads.delete", asset_id=asset_id)
+    assets.announce_changes(tx, [await tx.fetch_value("uploads.delete", asset_id=asset_id)])

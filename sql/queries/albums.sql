@@ -19,11 +19,12 @@ SELECT count(*) FROM albums WHERE user_id = app_user_id();
 
 -- name: insert
 -- A new album of the user.
-INSERT INTO albums (id, user_id, name, description) VALUES (:id, app_user_id(), :name, :description);
+INSERT INTO albums (id, user_id, name, description) VALUES (:id, app_user_id(), :name, :description)
+RETURNING user_id;
 
 -- name: lock
 -- Locks one of the user's albums until COMMIT, so that concurrent changes of its order and size follow each other.
-SELECT id FROM albums WHERE id = :album_id AND user_id = app_user_id() FOR UPDATE;
+SELECT user_id FROM albums WHERE id = :album_id AND user_id = app_user_id() FOR UPDATE;
 
 -- name: change
 -- Changes what is not NULL of an album.
@@ -38,7 +39,7 @@ SELECT EXISTS (SELECT FROM album_assets m WHERE m.album_id = :album_id AND m.ass
 
 -- name: delete
 -- Deletes an album; its files stay.
-DELETE FROM albums WHERE id = :album_id AND user_id = app_user_id() RETURNING id;
+DELETE FROM albums WHERE id = :album_id AND user_id = app_user_id() RETURNING user_id;
 
 -- name: pictures
 -- A page of an album's files in its order, after a place in it.

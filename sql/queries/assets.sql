@@ -26,7 +26,7 @@ SELECT hue FROM assets
 
 -- name: store
 -- Shows an asset, whose bytes are stored now. No row where the sweeper has removed it as abandoned.
-UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' RETURNING id;
+UPDATE assets SET status = 'stored' WHERE id = :asset_id AND status = 'staged' RETURNING user_id;
 
 -- name: find
 -- One stored file, and whether it is a favourite of this transaction's user.
@@ -94,23 +94,25 @@ SELECT asset_id AS id, created_at FROM favorites WHERE user_id = :user_id AND as
 
 -- name: hide
 -- Hides a stored file, with a message where one is given; no row where it is not stored. An upload may be sent again.
-UPDATE assets SET status = 'hidden', hidden_with = :hidden_with, client_id = NULL
- WHERE id = :asset_id AND status = 'stored' RETURNING id;
+UPDATE assets a SET status = 'hidden', hidden_with = :hidden_with, client_id = NULL
+ WHERE id = :asset_id AND status = 'stored'
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: hide_of_message
 -- Hides the stored files of a message with it.
 UPDATE assets a SET status = 'hidden', hidden_with = :message_id
   FROM generations g WHERE g.id = a.generation_id AND g.message_id = :message_id AND a.status = 'stored'
-RETURNING a.id, a.generation_id;
+RETURNING a.generation_id, a.user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: unhide
 -- Shows a hidden file again; no row where it is not hidden.
-UPDATE assets SET status = 'stored', hidden_with = NULL WHERE id = :asset_id AND status = 'hidden' RETURNING id;
+UPDATE assets a SET status = 'stored', hidden_with = NULL WHERE id = :asset_id AND status = 'hidden'
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: unhide_with
 -- Shows again what was hidden with a message.
-UPDATE assets SET status = 'stored', hidden_with = NULL WHERE hidden_with = :message_id AND status = 'hidden'
-RETURNING id, generation_id;
+UPDATE assets a SET status = 'stored', hidden_with = NULL WHERE hidden_with = :message_id AND status = 'hidden'
+RETURNING generation_id, user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: find_hidden_too
 -- One file as an operator sees it, also while it is hidden.
@@ -147,25 +149,28 @@ SELECT storage_key, thumbnail_key, bytes FROM assets WHERE user_id = :user_id AN
 
 -- name: delete_of_generations
 -- Marks the files of these generations for the sweeper; their rows keep only the storage keys.
-UPDATE assets
+UPDATE assets a
    SET status = 'deleted', generation_id = NULL, filename = '', placeholder = '', sha256 = '',
        fingerprint = NULL, client_id = NULL, request_hash = NULL
- WHERE generation_id = ANY(:generation_ids::uuid[]);
+ WHERE generation_id = ANY(:generation_ids::uuid[])
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: delete_of_session
 -- Marks every file of a session for the sweeper; the rows keep only the storage keys.
-UPDATE assets
+UPDATE assets a
    SET status = 'deleted', generation_id = NULL, filename = '', placeholder = '', sha256 = '',
        fingerprint = NULL, client_id = NULL, request_hash = NULL
- WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL);
+ WHERE session_id = :session_id AND (status <> 'deleted' OR generation_id IS NOT NULL)
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: delete_of_user
 -- Marks every file of a user, and every file in the user's sessions, for the sweeper.
-UPDATE assets
+UPDATE assets a
    SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL
  WHERE status <> 'deleted'
-   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id));
+   AND (user_id = :user_id OR session_id IN (SELECT s.id FROM user_sessions s WHERE s.user_id = :user_id))
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 
 -- name: export
 -- A page of a user's files, for the export.

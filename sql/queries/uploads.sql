@@ -46,4 +46,5 @@ SELECT a.user_id = u.id AS uploaded, s.user_id = u.id AS owns
 UPDATE assets
    SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL
- WHERE id = :asset_id;
+ WHERE id = :asset_id
+RETURNING user_id;

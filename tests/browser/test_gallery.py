@@ -2,9 +2,10 @@
 
 import io
 import zipfile
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
@@ -128,6 +129,89 @@ async def test_what_happens_elsewhere_arrives_and_what_is_deleted_can_be_taken_b
         await page.reload()  # leaving the page sends what was not taken back
         await expect(shots(page)).to_have_count(7)
         await chat.leaves()
+
+
+async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_is_looked_at(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        first = await chat.sees_ended(await chat.generates("a first boat", count=4, **SMALL))
+        await expect(shots(page)).to_have_count(4)
+        await chat.sees_ended(await chat.generates("more boats", count=4, **SMALL))
+        await expect(shots(page)).to_have_count(8)
+        await page.set_viewport_size({"width": 320, "height": 420})
+        asked = watch_questions(page)
+        looked_at = first["generations"][0]["assets"][0]["id"]
+        await page.locator(f"#picture_{looked_at}").scroll_into_view_if_needed()
+        await page.wait_for_function("() => scrollY > 100")
+        top = await top_of(page, looked_at)
+        await chat.sees_ended(await chat.generates("a late arrival", **SMALL))
+        await expect(shots(page)).to_have_count(9)
+        await expect(page.locator('[data-slot="news"]')).to_have_text("1 new picture")
+        assert await top_of(page, looked_at) == top
+        await chat.asks("generation.delete", generation_id=first["generations"][3]["id"])
+        await expect(shots(page)).to_have_count(8)
+        assert await top_of(page, looked_at) == top
+        album = (await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": [looked_at]}))["album"]["id"]
+        lines: list[WebSocketRoute] = []
+        await page.route_web_socket("**/ws/gallery", lambda line: passed_on(line, lines))
+        # In an album's list; hidden, it asks nothing and has no connection; back in sight it asks once.
+        await page.goto(f"{product.url}/gallery?album={album}")
+        await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        await expect(shots(page)).to_have_count(1)
+        await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": [first["generations"][1]["assets"][0]["id"]]})
+        await expect(shots(page)).to_have_count(2)
+        await show(page, False)
+        await expect(page.locator("gallery-view[data-live]")).to_have_count(0)
+        asked.clear()
+        await ada.call("POST", f"/albums/{album}/pictures/remove", {"asset_ids": [looked_at]})
+        await chat.asks("asset.favorite", asset_id=first["generations"][1]["assets"][0]["id"], on=True)
+        assert asked == []
+        await show(page, True)
+        await expect(shots(page)).to_have_count(1)
+        await expect(shots(page)).to_have_attribute("data-favorite", "")
+        assert asked == ["/gallery/state"]
+        # A lost connection comes back, and what was missed is asked for once.
+        asked.clear()
+        await lines[-1].close(code=1012)
+        await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": [looked_at]})
+        await expect(shots(page)).to_have_count(2)
+        assert asked == ["/gallery/state"]
+        await ada.call("DELETE", f"/albums/{album}")
+        await expect(page.get_by_role("heading", name="No match")).to_be_visible()
+    await chat.leaves()
+
+
+def passed_on(line: WebSocketRoute, lines: list[WebSocketRoute]) -> None:
+    line.connect_to_server()
+    lines.append(line)
+
+
+async def top_of(page: Page, asset_id: str) -> float:
+    box = await page.locator(f"#picture_{asset_id}").bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def watch_questions(page: Page) -> list[str]:
+    """The paths at which a gallery asks what fits now, as they come."""
+    asked: list[str] = []
+    page.on("request", lambda sent: asked.append(urlsplit(sent.url).path) if "/gallery/state" in sent.url else None)
+    return asked
+
+
+async def show(page: Page, shown: bool) -> None:
+    """Puts the tab out of sight, or back."""
+    await page.evaluate(
+        """(shown) => {
+          Object.defineProperty(document, 'hidden', { configurable: true, get: () => !shown })
+          document.dispatchEvent(new Event('visibilitychange'))
+        }""",
+        shown,
+    )
 
 
 async def test_on_a_phone_it_fits_and_the_chat_has_all_files_of_a_message_in_one(owner, browser) -> None:

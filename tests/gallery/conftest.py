@@ -1,7 +1,10 @@
 import pytest
 
+from tests.acceptance.conftest import product
 from tests.gallery.pictures import Pictures
 from tests.support.people import make_session, make_user
+
+__all__ = ["product"]
 
 
 @pytest.fixture(scope="module")

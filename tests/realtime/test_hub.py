@@ -94,6 +94,18 @@ async def test_a_broker_that_may_have_missed_something_makes_the_hub_look(server
         assert (await ada.hears("message", seq=1))["message"]["text"] == "missed"
 
 
+async def test_a_listener_learns_that_the_broker_may_have_missed_something(server: HubServer) -> None:
+    missed: list[str] = []
+    unlisten = await server.do(
+        lambda: server.hub.listen("user:ada", lambda _: None, missed=lambda: missed.append("ada"))
+    )
+    await server.do(lambda: server.broker.lost("user:bob"))
+    await server.do(lambda: server.broker.lost("user:ada"))
+    await server.do(unlisten)
+    await server.do(lambda: server.broker.lost("user:ada"))
+    assert missed == ["ada"]
+
+
 async def test_repeated_announcements_are_heard_once(server: HubServer) -> None:
     session = await server.session("ada")
     async with server.joins("ada", session) as ada:

@@ -6,12 +6,13 @@ import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
+import { ChangeSocket } from "../models/change_socket.js"
 import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
 const MOST_SHOWN = 96
 const AHEAD = "800px"
-const STATE_EVERY_MS = 5000
+const ASK_AGAIN_MS = 5000
 const PLACE_AFTER_MS = 250
 const DELETED_AT_ONCE = 50
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
@@ -24,7 +25,9 @@ export class GalleryView extends HTMLElement {
   #observer = null
   #busy = false
   #placing = null
-  #timer = null
+  #socket = null
+  #isDue = false
+  #asking = false
   #leaving = new Set()
 
   connectedCallback() {
@@ -36,10 +39,13 @@ export class GalleryView extends HTMLElement {
     this.addEventListener("submit", this.onSubmit)
     document.addEventListener("keydown", this.onShortcut)
     document.addEventListener("picture-shown", this.onPictureShown)
-    document.addEventListener("visibilitychange", this.#refresh)
     addEventListener("scroll", this.onScroll, { passive: true })
     bus.on("delete-pictures", (ids) => this.#delete(ids))
-    this.#timer = setInterval(this.#refresh, STATE_EVERY_MS)
+    this.#socket = new ChangeSocket("/ws/gallery", {
+      onEvents: (events) => events.length && this.#heard(),
+      onState: (live) => setFlag(this, "data-live", live),
+    })
+    this.#socket.start()
     if (!this.list) return
     this.#observer = new IntersectionObserver((entries) => entries.forEach((each) => this.#onEnd(each)), {
       rootMargin: AHEAD,
@@ -50,10 +56,9 @@ export class GalleryView extends HTMLElement {
   }
 
   disconnectedCallback() {
-    clearInterval(this.#timer)
+    this.#socket.stop()
     document.removeEventListener("keydown", this.onShortcut)
     document.removeEventListener("picture-shown", this.onPictureShown)
-    document.removeEventListener("visibilitychange", this.#refresh)
     removeEventListener("scroll", this.onScroll)
   }
 
@@ -90,19 +95,21 @@ export class GalleryView extends HTMLElement {
     if (isIntersecting && !target.hidden) this.#extend(target.dataset.slot)
   }
 
-  /** Fetches what follows at one end ("newer" or "older"); returns whether there was something. */
+  /** Fetches what follows at one end ("newer" or "older"); returns how many pictures there were. */
   async #extend(end) {
     const pictures = [...this.querySelectorAll("gallery-picture")]
-    if (this.#busy || !pictures.length) return false
+    if (this.#busy || !pictures.length) return 0
     this.#busy = true
     const beyond = end === "older" ? pictures.at(-1) : pictures[0]
     const name = end === "older" ? "before" : "newer"
     const fresh = await this.#fetch({ [name]: beyond.dataset.asset })
     if (!fresh) {
       this.#busy = false
-      return false
+      this.#refreshWhenFree()
+      return 0
     }
     const nodes = [...fresh.children]
+    const count = fresh.querySelectorAll("gallery-picture").length
     slot(this, end).hidden = !fresh.dataset[end]
     // What is put below moves nothing; the rest is done in tasks of their own, so that scrolling goes on between them.
     if (end === "older") this.#append(nodes)
@@ -114,7 +121,8 @@ export class GalleryView extends HTMLElement {
     this.#busy = false
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
-    return nodes.length > 0
+    this.#refreshWhenFree()
+    return count
   }
 
   async #fetch(place) {
@@ -192,37 +200,110 @@ export class GalleryView extends HTMLElement {
 
   // What happens elsewhere -----------------------------------------------------------------------------------------
 
-  #refresh = async () => {
-    const pictures = this.#pictures
-    if (document.hidden || this.#busy || this.#leaving.size) return
-    const query = new URLSearchParams(this.dataset.query)
-    if (pictures.length) query.set("from", pictures.at(-1).dataset.asset)
-    const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
-    if (!answer?.ok) return
-    const { asset_ids: ids, favorites, complete } = await answer.json()
-    if (!this.list) return ids.length && location.reload() // the first of them
-    if (!pictures.length) return
-    const [there, marked] = [new Set(ids), new Set(favorites)]
-    const newest = pictures[0].dataset.asset
-    this.#keepingPlace(() => {
-      for (const picture of this.#pictures) {
-        const { asset } = picture.dataset
-        if (!there.has(asset) && (complete || asset < ids.at(-1))) this.#remove(picture)
-        else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
-      }
-    })
-    if (slot(this, "newer").hidden && ids.some((id) => id > newest)) this.#arrive()
+  #heard() {
+    this.#isDue = true
+    this.#refreshWhenFree()
   }
 
-  // New pictures are put above, and told of where they are not in sight.
+  // One question at a time, and none while the list is made longer. One without an answer is asked again.
+  async #refreshWhenFree() {
+    if (!this.#isDue || this.#asking || this.#busy) return
+    this.#isDue = false
+    this.#asking = true
+    if (!(await this.#refresh())) setTimeout(() => this.#heard(), ASK_AGAIN_MS)
+    this.#asking = false
+    this.#refreshWhenFree()
+  }
+
+  /** Whether all that it takes was answered. */
+  async #refresh() {
+    const shown = [...this.querySelectorAll("gallery-picture")]
+    const query = new URLSearchParams(this.dataset.query)
+    // Where nothing older is beyond the list, what fits again may be older than all of it.
+    if (shown.length && !slot(this, "older").hidden) query.set("from", shown.at(-1).dataset.asset)
+    const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
+    if (!answer?.ok) return false
+    const { asset_ids: ids, favorites, complete } = await answer.json()
+    if (shown.length) this.#keepingPlace(() => this.#compareWith(ids, new Set(favorites), complete))
+    if (!this.querySelector("gallery-picture")) this.#startAgain(ids.length > 0)
+    if (!shown.length) return true
+    const [known, newest] = [new Set(shown.map((each) => each.dataset.asset)), shown[0].dataset.asset]
+    const between = ids.filter((id) => id < newest && !known.has(id))
+    if (between.length && !(await this.#fillIn(between.reverse()))) return false
+    return slot(this, "newer").hidden && ids.some((id) => id > newest) ? this.#arrive() : true
+  }
+
+  #compareWith(ids, marked, complete) {
+    const there = new Set(ids)
+    for (const picture of this.#pictures) {
+      const { asset } = picture.dataset
+      if (!there.has(asset) && (complete || asset < ids.at(-1))) {
+        this.#count(-1)
+        this.#remove(picture)
+      } else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
+    }
+  }
+
+  // The first picture of all has come, or the last of those here has gone: from the newest on, or an empty page's words.
+  #startAgain(any) {
+    if (!this.list && !any) return
+    if (document.querySelector("dialog[open]")) return
+    location.replace(this.dataset.query ? `/gallery?${this.dataset.query}` : "/gallery")
+  }
+
+  #count(change) {
+    this.dataset.total = Math.max(Number(this.dataset.total) + change, 0)
+  }
+
+  // Pictures that fit again, the newest first, among those that are shown: of an album, favourites. Whether all came.
+  async #fillIn(missing) {
+    const wanted = new Set(missing)
+    while (wanted.size) {
+      const [next] = wanted
+      const fresh = await this.#fetch({ at: next })
+      if (!fresh) return false
+      const nodes = [...fresh.querySelectorAll("gallery-picture")].filter((each) => wanted.has(each.dataset.asset))
+      this.#keepingPlace(() => nodes.forEach((node) => this.#insert(node, fresh)))
+      for (const id of [next, ...nodes.map((node) => node.dataset.asset)]) wanted.delete(id)
+    }
+    this.#adopt()
+    document.dispatchEvent(new CustomEvent("pictures-changed"))
+    return true
+  }
+
+  // Before the next older one, below the heading of its day, which comes along where it is the first of its day.
+  #insert(picture, fresh) {
+    const { asset, day } = picture.dataset
+    if (document.getElementById(picture.id)) return
+    const heading = fresh.querySelector(`.shots__day[data-day="${day}"]`)
+    const next = [...this.querySelectorAll("gallery-picture")].find((each) => each.dataset.asset < asset)
+    const before = next?.dataset.day === day ? next : this.#headingOf(next)
+    if (!this.list.querySelector(`.shots__day[data-day="${day}"]`)) this.list.insertBefore(heading, before)
+    this.list.insertBefore(picture, before)
+    this.#count(1)
+  }
+
+  #headingOf(picture) {
+    const day = picture?.previousElementSibling
+    return day?.matches(".shots__day") ? day : (picture ?? null)
+  }
+
+  // New pictures are put above, and told of where they are not in sight. Whether they could be fetched.
   async #arrive() {
-    const known = this.#pictures.length
-    if (!(await this.#extend("newer"))) return
-    const added = this.#pictures.length - known
-    const news = slot(this, "news")
-    if (scrollY < 80 || added <= 0) return
-    setText(news, added === 1 ? "1 new picture" : `${added} new pictures`)
-    news.hidden = false
+    if (this.#busy) {
+      this.#isDue = true // the list is being made longer: once that is done
+      return true
+    }
+    const added = await this.#extend("newer")
+    if (!added) return false
+    this.#count(added)
+    this.#showSelection()
+    if (scrollY >= 80) {
+      const news = slot(this, "news")
+      setText(news, added === 1 ? "1 new picture" : `${added} new pictures`)
+      news.hidden = false
+    }
+    return true
   }
 
   onPictureShown = ({ target }) => {
@@ -431,7 +512,7 @@ export class GalleryView extends HTMLElement {
   #gone(id) {
     const picture = document.getElementById(`picture_${id}`)
     if (picture) this.#remove(picture)
-    this.dataset.total = Math.max(Number(this.dataset.total) - 1, 0)
+    this.#count(-1)
   }
 
   #remove(picture) {

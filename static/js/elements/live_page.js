@@ -1,15 +1,13 @@
 // <live-page id data-parts="work acts"> around what an operator's page shows: where one of these parts changes it is
 // fetched again, at most once in two seconds and only while somebody sees it.
+import { setFlag } from "../helpers/dom.js"
 import { morph } from "../helpers/morph.js"
-import { reconnectDelay } from "../models/backoff.js"
+import { ChangeSocket } from "../models/change_socket.js"
 
 const LEAST_MS = 2000
-const [FINAL, BAD_ORIGIN] = [4500, 4503] // from the first on the page is not for whoever is signed in now
 
 export class LivePage extends HTMLElement {
   #socket = null
-  #timer = null
-  #attempts = 0
   #fetchedAt = performance.now()
   #fetching = null
   #isDue = false
@@ -17,35 +15,22 @@ export class LivePage extends HTMLElement {
   connectedCallback() {
     if (!this.dataset.parts) return
     document.addEventListener("visibilitychange", this.#seen)
-    this.#connect()
+    this.#socket = new ChangeSocket("/ws/admin", {
+      onEvents: this.#receive,
+      onState: (live) => setFlag(this, "data-local-live", live),
+    })
+    this.#socket.start()
   }
 
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.#seen)
-    clearTimeout(this.#timer)
     clearTimeout(this.#fetching)
-    this.#socket?.close()
+    this.#socket?.stop()
   }
 
-  #connect = () => {
-    if (!this.isConnected) return
-    const socket = (this.#socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/ws/admin`))
-    socket.onmessage = this.#heard
-    socket.onopen = () => {
-      this.#attempts = 0
-      this.dataset.localLive = ""
-    }
-    socket.onclose = ({ code, reason }) => {
-      delete this.dataset.localLive
-      if (code === BAD_ORIGIN) return
-      if (code >= FINAL) return location.reload()
-      this.#timer = setTimeout(this.#connect, reconnectDelay(code, reason, this.#attempts++))
-    }
-  }
-
-  #heard = ({ data }) => {
+  #receive = (events) => {
     const shown = this.dataset.parts.split(" ")
-    if (!JSON.parse(data).some(({ parts }) => parts?.some((part) => shown.includes(part)))) return
+    if (!events.some(({ parts }) => parts?.some((part) => shown.includes(part)))) return
     this.#isDue = true
     this.#seen()
   }
