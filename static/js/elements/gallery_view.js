@@ -244,7 +244,7 @@ export class GalleryView extends HTMLElement {
     }
   }
 
-  // The first picture of all has come, or the last of those here has gone: from the newest on, or an empty page's words.
+  // The first picture of all has come, or the last one here has gone: from the newest on, or an empty page's words.
   #startAgain(any) {
     if (!this.list && !any) return
     if (document.querySelector("dialog[open]")) return
