@@ -1,7 +1,10 @@
 """A product that is forked ends, is killed and is told what it is told like one that is executed (tests/support)."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -41,3 +44,15 @@ async def test_what_is_read_at_the_start_of_an_interpreter_has_one(tmp_path):
     command = await products.start(tmp_path, "version", wait=False, PYTHONUTF8="1")
     assert not isinstance(command.process, fork_server.ForkedProcess)
     assert await command.process.wait() == 0
+
+
+async def test_a_start_imports_nothing_of_the_product(tmp_path, database_url):
+    """What the fork server has not imported, each of some hundred starts does."""
+    ask = "import sys; from tests.support import fork_server; fork_server._import_product(); print(*sys.modules)"
+    imported = set(
+        subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    )
+    async with products.running(tmp_path, DATABASE_URL=database_url, PYTHONPROFILEIMPORTTIME="1") as product:
+        needed = set(re.findall(r"^import time:.*\| +(chatserver\S*)$", product.output(), re.MULTILINE))
+    assert len(needed) > 100
+    assert needed <= imported, needed - imported

@@ -167,12 +167,16 @@ class _Server:
 
 def _import_product() -> None:
     """Everything that a start would import, and some of what comes later."""
+    import databases.backends.postgres  # noqa: F401
+    import typer._adapters  # noqa: F401
     import uvicorn.lifespan.off
     import uvicorn.loops.uvloop
-    import uvicorn.protocols.http.httptools_impl  # noqa: F401
+    import uvicorn.protocols.http.httptools_impl
+    import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401
 
     import chatserver.brokers.redis
     import chatserver.cli
+    import chatserver.server  # which the command line imports for those that serve
     import chatserver.storage.s3  # noqa: F401
 
     gc.collect()
