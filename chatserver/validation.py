@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from chatserver.errors import Invalid
+from chatserver.text import visibility
 
 T = TypeVar("T", bound=Struct)
 
@@ -23,6 +24,11 @@ def single_line(field: str, text: str, longest: int) -> str:
     return _bounded(field, text, longest)
 
 
+def optional_line(field: str, text: str | None, longest: int) -> str:
+    """Like `single_line`; empty for None and for a text in which there is nothing to see."""
+    return "" if _is_empty(field, text) else single_line(field, text or "", longest)
+
+
 def paragraphs(field: str, text: str, longest: int) -> str:
     """A text of any lines and 1–`longest` characters: a message, a prompt."""
     text = trimmed(text)
@@ -31,8 +37,8 @@ def paragraphs(field: str, text: str, longest: int) -> str:
 
 
 def optional_paragraphs(field: str, text: str | None, longest: int) -> str | None:
-    """Like `paragraphs`; None for None and for an empty text."""
-    return None if text is None or not text.strip() else paragraphs(field, text, longest)
+    """Like `paragraphs`; None for None and for a text in which there is nothing to see."""
+    return None if _is_empty(field, text) else paragraphs(field, text or "", longest)
 
 
 def trimmed(text: str) -> str:
@@ -43,6 +49,12 @@ def trimmed(text: str) -> str:
 def visible(text: str) -> str:
     """The text with a space in place of each control character and bidirectional mark."""
     return "".join(" " if _is_control(character) else character for character in text)
+
+
+def _is_empty(field: str, text: str | None) -> bool:
+    """Whether there is nothing to see in an optional text. Raises Invalid where it cannot be stored."""
+    _refuse_unreadable(field, text or "")
+    return not visibility.is_visible(text or "")
 
 
 def _is_control(character: str) -> bool:
@@ -89,8 +101,8 @@ def _unstorable(value: Any) -> str | None:
 
 
 def _bounded(field: str, text: str, longest: int) -> str:
-    if not text:
-        raise Invalid.field(field, "must not be empty")
     if len(text) > longest:
         raise Invalid.field(field, f"must be at most {longest:,} characters long, not {len(text):,}")
+    if not visibility.is_visible(text):
+        raise Invalid.field(field, "must not be empty")
     return text

@@ -19,7 +19,7 @@ from chatserver.sessions.models import Session
 from chatserver.users import sign_in_throttling, tokens
 from chatserver.users.models import Visitor
 from chatserver.users.sign_in_throttling import AttemptCount, AttemptLimit
-from chatserver.validation import single_line
+from chatserver.validation import optional_line
 
 # The way to pay, as purchases and the setting CHECKOUT name it.
 CHECKOUT = "codes"
@@ -47,7 +47,7 @@ async def make(tx: Transaction, actor: Actor, order: CodeOrder) -> MadeCodes:
     if not 1 <= order.count <= MOST_AT_ONCE:
         raise Invalid.field("count", f"must be 1 to {MOST_AT_ONCE}")
     amount, expires_at = parse_price(order.price), parse_expiry(order.expires, clock.now())
-    note = single_line("note", order.note, NOTE_LENGTH) if order.note.strip() else ""
+    note = optional_line("note", order.note, NOTE_LENGTH)
     batch_id, made = ids.new(), tuple(spelling.new() for _ in range(order.count))
     sold = {
         "batch_id": batch_id,

@@ -10,7 +10,7 @@ from chatserver import currencies
 from chatserver.costs.calculation import FREE_PROVIDERS
 from chatserver.costs.models import BilledKind, NewPrice, Unit
 from chatserver.errors import Invalid
-from chatserver.validation import single_line
+from chatserver.validation import optional_line, single_line
 
 LONGEST_PROVIDER, LONGEST_MODEL = 60, 200
 # What can be counted of each kind of work.
@@ -34,7 +34,7 @@ def new_price(given: Mapping[str, str]) -> NewPrice:
     kind = _kind(given.get("kind", ""))
     return NewPrice(
         provider=provider,
-        model=single_line("model", model, LONGEST_MODEL) if model.strip() else "",
+        model=optional_line("model", model, LONGEST_MODEL),
         kind=kind,
         unit=_unit(kind, given.get("unit", "")),
         amount=amount("amount", given.get("amount", "")),

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from chatserver.errors import Invalid, PlanTooSmall
 from chatserver.providers.recipe import LARGEST_CLIP, Change, Recipe
 from chatserver.sessions.models import Membership
-from chatserver.validation import optional_paragraphs, paragraphs, single_line
+from chatserver.validation import optional_line, optional_paragraphs, paragraphs
 
 Number = TypeVar("Number", int, float)
 
@@ -77,7 +77,7 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
     recipe = Recipe(
         prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
         negative_prompt=optional_paragraphs("negative_prompt", request.negative_prompt, PROMPT_LENGTH),
-        style=single_line("style", request.style, STYLE_LENGTH) if request.style else None,
+        style=optional_line("style", request.style, STYLE_LENGTH) or None,
         width=width,
         height=height,
         steps=_within("steps", request.steps, 1, MOST_STEPS),

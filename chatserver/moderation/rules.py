@@ -16,7 +16,7 @@ from chatserver.database import Row, Transaction
 from chatserver.database.records import Record
 from chatserver.errors import Conflict, Invalid, NotFound, PromptNotAllowed
 from chatserver.moderation.matching import STAR, Term, WordsOfText, term_of
-from chatserver.validation import single_line
+from chatserver.validation import optional_line, single_line
 
 MOST_RULES = 50
 MOST_TERMS = 50
@@ -153,7 +153,7 @@ def check(terms: str, chosen: Sequence[str], message: str) -> RuleWish:
     return RuleWish(
         terms=_terms(terms),
         plans=sorted(set(chosen)),
-        message=single_line("message", message, MESSAGE_LENGTH) if message.strip() else DEFAULT_MESSAGE,
+        message=optional_line("message", message, MESSAGE_LENGTH) or DEFAULT_MESSAGE,
     )
 
 

@@ -11,7 +11,7 @@ from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import Invalid
 from chatserver.plans.models import Offer, Plan, Price
-from chatserver.validation import single_line
+from chatserver.validation import optional_line, single_line
 
 
 async def list_plans(tx: Transaction) -> list[Plan]:
@@ -115,5 +115,5 @@ def check(plan: Plan) -> Plan:
         if not least <= getattr(plan, field) <= most:
             raise Invalid.field(field, f"must be {least} to {most:,}")
     name = single_line("name", plan.name, NAME_LENGTH)
-    chat_model = single_line("chat_model", plan.chat_model, MODEL_LENGTH) if plan.chat_model.strip() else ""
+    chat_model = optional_line("chat_model", plan.chat_model, MODEL_LENGTH)
     return msgspec.structs.replace(plan, name=name, chat_model=chat_model)

@@ -14,7 +14,7 @@ from chatserver.plans.models import Plan
 from chatserver.sessions import free_sessions, service, titles
 from chatserver.sessions.members import add_member
 from chatserver.sessions.models import Session, SessionQuota
-from chatserver.validation import single_line
+from chatserver.validation import optional_line
 from chatserver.web import filters
 
 # The way to pay by which a session is granted at once and costs nothing.
@@ -67,14 +67,14 @@ async def sell(
     `purchase_id` names the purchase; None: a new id.
     """
     session_id = ids.new()
-    untitled = not (title and title.strip())
+    chosen = optional_line("title", title, titles.LONGEST)
     await tx.execute(
         "sessions.insert",
         id=session_id,
         user_id=user_id,
         plan_id=plan.id,
-        title=titles.DEFAULT if untitled else single_line("title", title or "", titles.LONGEST),
-        untitled=untitled,
+        title=chosen or titles.DEFAULT,
+        untitled=not chosen,
         minutes=plan.minutes,
     )
     await add_member(tx, session_id, user_id, "owner")

@@ -5,7 +5,7 @@ import re
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Membership, Session
-from chatserver.text import graphemes
+from chatserver.text import graphemes, visibility
 from chatserver.users import rate_limits
 from chatserver.validation import single_line, visible
 
@@ -60,7 +60,7 @@ async def replace_automatic_title(tx: Transaction, session_id: str, deleted_text
 
 def _is_descriptive(text: str, *, prompt: bool) -> bool:
     title = shorten(text)
-    return bool(title) and (prompt or len(title) >= _SHORTEST_TEXT)
+    return visibility.is_visible(title) and (prompt or len(title) >= _SHORTEST_TEXT)
 
 
 def shorten(text: str) -> str:

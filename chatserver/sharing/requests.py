@@ -45,7 +45,7 @@ class ChangeShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 def title(text: str | None) -> str:
     """The title of a link as it is stored; empty where there is none. Raises Invalid."""
-    return validation.single_line("title", text, TITLE_LENGTH) if text and text.strip() else ""
+    return validation.optional_line("title", text, TITLE_LENGTH)
 
 
 def days(count: int | None) -> int | None:

@@ -6,7 +6,7 @@ import re
 from chatserver.database import Transaction
 from chatserver.errors import Invalid, NotFound
 from chatserver.styles.models import Style
-from chatserver.validation import single_line
+from chatserver.validation import optional_line, single_line
 
 NAME_LENGTH, WORDS_LENGTH = 40, 300
 # The composer shows them all at once.
@@ -28,9 +28,7 @@ async def find(tx: Transaction, name: str) -> Style | None:
 def check(style: Style) -> Style:
     """The style with its texts trimmed; Invalid for one that is too long or holds no words."""
     words = {field: getattr(style, field) for field in ("before", "after", "without")}
-    checked = {
-        field: single_line(f"--{field}", text, WORDS_LENGTH) if text.strip() else "" for field, text in words.items()
-    }
+    checked = {field: optional_line(f"--{field}", text, WORDS_LENGTH) for field, text in words.items()}
     if not any(checked.values()):
         raise Invalid.field("--after", "or another option must say what the style is")
     return Style(name=single_line("name", style.name, NAME_LENGTH), **checked)

@@ -13,7 +13,7 @@ LONGEST_NAME = 80
 
 def check_name(text: str) -> str:
     """The name of a token, cleaned; it may be empty. Invalid, with field `name`, for one too long or of several lines."""
-    return validation.single_line("name", text, LONGEST_NAME) if text.strip() else ""
+    return validation.optional_line("name", text, LONGEST_NAME)
 
 
 async def create_token(tx: Transaction, user_id: str, name: str) -> Secret:

@@ -14,7 +14,7 @@ from idna.core import valid_contextj
 
 from chatserver import validation
 from chatserver.errors import Invalid
-from chatserver.text import confusables
+from chatserver.text import confusables, visibility
 
 LONGEST = 80
 NAMELESS = "No name"
@@ -22,8 +22,8 @@ NAMELESS = "No name"
 MOST_MARKS = 4
 _JOINERS = "\u200c\u200d"
 _EMOJI_STYLE, _KEYCAP, _BLACK_FLAG = "\ufe0f", "\u20e3", "\U0001f3f4"
-# Characters that fonts draw as nothing, whatever their Unicode category.
-_BLANKS = frozenset("\u2800\ufffc\ufffd\U0001d159")
+# Stands for what could not be decoded: nothing that anybody is called.
+_REPLACEMENT = "\ufffd"
 # Scripts that are used together in one word: the highly restrictive profile of UTS 39.
 _COMBINABLE = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
@@ -95,7 +95,7 @@ def _is_visible(name: str) -> bool:
 
 
 def _is_blank(character: str) -> bool:
-    return character in confusables.INVISIBLE or character in _BLANKS
+    return visibility.is_blank(character) or character == _REPLACEMENT
 
 
 def _is_hidden(name: str, index: int) -> bool:

@@ -10,8 +10,9 @@ from tests.support.story import sign_up
 
 ID = "01a204b7-c5bc-73e6-b354-76f2cd69906b"
 NUL, SURROGATE = "a\x00b", "a\ud800b"
+NOTHING_TO_SEE = "\u200b\u3164\ufe0f\u2060"
 
-TEXT = ["", "   \n", NUL, SURROGATE, 7, 1.5, True, [], {}, None]
+TEXT = ["", "   \n", NOTHING_TO_SEE, NUL, SURROGATE, 7, 1.5, True, [], {}, None]
 CLIENT_ID = ["", "x" * 65, "a b", "ä", NUL, 7, None, []]
 WHOLE = ["5", 1.5, [], {}, True, 10**30]
 NAMES = ["", "x", ID, 7, None, []]

@@ -54,3 +54,18 @@ async def test_the_assistant_and_the_owner_are_known_by_their_roles(product, ada
     assert (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"][0]["author"]["role"] == "owner"
     assert json.dumps(reply["author"]).count("assistant") == 2
     await chat.leaves()
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\u3164", "\u2800", "\ufe0f\u00ad"], ids=ascii)
+async def test_a_title_or_a_name_of_an_album_with_nothing_to_see_is_refused_with_its_field(product, ada, text):
+    session = await ada.buys(title=text)
+    assert session["title"] == "New session"
+    album = (await ada.call("POST", "/albums", {"name": "Boats"}))["album"]
+    for method, path, field in (
+        ("PATCH", f"/sessions/{session['id']}", "title"),
+        ("POST", "/albums", "name"),
+        ("PATCH", f"/albums/{album['id']}", "name"),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            await ada.call(method, path, {field: text})
+        assert (refusal.value.status, refusal.value.error["details"]["field"]) == (422, field), path
