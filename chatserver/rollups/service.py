@@ -37,9 +37,9 @@ async def times(tx: Transaction, start: datetime, stop: datetime) -> dict[str, l
     return await _pieces(tx, ["attempts"], [("", start, stop)], TIME_GRAINS)
 
 
-async def replies(tx: Transaction, start: datetime, stop: datetime) -> dict[str, list[Any]]:
-    """The parameters of `replies_in` for a period."""
-    return await _pieces(tx, ["replies"], [("", start, stop)], GRAINS)
+async def replies(tx: Transaction, periods: Sequence[Labelled]) -> dict[str, list[Any]]:
+    """The parameters of `replies_in` for some periods, in order."""
+    return await _pieces(tx, ["replies"], periods, GRAINS)
 
 
 async def reply_times(tx: Transaction, start: datetime, stop: datetime) -> dict[str, list[Any]]:

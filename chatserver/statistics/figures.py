@@ -152,7 +152,7 @@ _NO_REPLY_TIMES: tuple[_Shares, _Shares] = ((None, None), (None, None))
 
 
 async def _replies(tx: Transaction, span: Span) -> list[tuple[Cell, ...]]:
-    read = await rollups.replies(tx, span.start, span.end)
+    read = await rollups.replies(tx, [("", span.start, span.end)])
     rows = await tx.fetch_all("statistics.replies", limit=MOST_ROWS, **read)
     is_exact = sum(row["replies"] for row in rows) <= EXACT_CALLS
     times = await (_exact_reply_times if is_exact else _reply_times)(tx, span)

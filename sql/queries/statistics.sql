@@ -101,9 +101,12 @@ SELECT plan_id AS plan, kind, sum(held)::bigint AS held, sum(spent)::bigint AS s
  GROUP BY plan_id, kind ORDER BY plan_id, kind;
 
 -- name: sold
--- What was sold in a period by plan: new sessions and more time, with what was paid.
-SELECT plan_id AS plan, checkout, count(*) AS purchases, count(DISTINCT session_id) AS sessions, sum(amount) AS amount, currency
-  FROM purchases WHERE created_at >= :start AND created_at < :end
+-- What was sold in a period by plan: new sessions and more time, with what was paid. Sessions are grouped first, by hashing, since
+-- count(DISTINCT) sorts.
+SELECT plan_id AS plan, checkout, sum(purchases)::bigint AS purchases, count(*) AS sessions, sum(amount) AS amount, currency
+  FROM (SELECT plan_id, checkout, currency, session_id, count(*) AS purchases, sum(amount) AS amount
+          FROM purchases WHERE created_at >= :start AND created_at < :end
+         GROUP BY plan_id, checkout, currency, session_id) AS of_sessions
  GROUP BY plan_id, checkout, currency ORDER BY plan_id, checkout, currency;
 
 -- name: per_session
@@ -170,5 +173,31 @@ SELECT id, started_at, ended_at, kind, provider, model, outcome, error_code AS e
    AND (:kind::text IS NULL OR kind = :kind) AND (:provider::text IS NULL OR provider = :provider)
    AND (:model::text IS NULL OR model = :model) AND (:outcome::text IS NULL OR outcome = :outcome)
    AND (:error::text IS NULL OR error_code = :error) AND (:blame::text IS NULL OR blame = :blame)
+   AND (:plan::text IS NULL OR plan_id = :plan)
+ ORDER BY ended_at DESC, id DESC LIMIT :limit;
+
+-- name: reply_ended_at
+-- When a reply ended.
+SELECT ended_at FROM reply_calls WHERE id = :id;
+
+-- name: days_of_replies
+-- The days (labels) that have replies which fit.
+SELECT label AS day, sum(replies)::bigint AS calls
+  FROM replies_in(:grains::integer[], :starts::timestamptz[], :stops::timestamptz[], :labels::text[])
+ WHERE (:provider::text IS NULL OR provider = :provider) AND (:model::text IS NULL OR model = :model)
+   AND (:outcome::text IS NULL OR outcome = :outcome) AND (:error::text IS NULL OR error_code = :error)
+   AND (:plan::text IS NULL OR plan_id = :plan)
+ GROUP BY label;
+
+-- name: reply_rows
+-- The newest replies of a day that fit, those older than one of them where it is given.
+SELECT id, ended_at, provider, model, outcome, error_code AS error, plan_id AS plan, first_token AS first_words, seconds, tokens_in,
+       tokens_out, cost, currency
+  FROM reply_calls
+ WHERE ended_at >= :start::timestamptz AND ended_at < :stop::timestamptz
+   AND (:before::uuid IS NULL
+        OR (ended_at, id) < (SELECT b.ended_at, b.id FROM reply_calls b WHERE b.id = :before::uuid))
+   AND (:provider::text IS NULL OR provider = :provider) AND (:model::text IS NULL OR model = :model)
+   AND (:outcome::text IS NULL OR outcome = :outcome) AND (:error::text IS NULL OR error_code = :error)
    AND (:plan::text IS NULL OR plan_id = :plan)
  ORDER BY ended_at DESC, id DESC LIMIT :limit;

@@ -71,7 +71,8 @@ FILTERS = {
     "until",
 }
 PERIOD = {"period", "zone"}
-ATTEMPT_FILTERS = {*PERIOD, "kind", "provider", "model", "outcome", "error", "blame", "plan"}
+REPLY_FILTERS = {*PERIOD, "day", "provider", "model", "outcome", "error", "plan"}
+ATTEMPT_FILTERS = {*PERIOD, "day", "kind", "provider", "model", "outcome", "error", "blame", "plan"}
 QUERIES = {
     "GET /admin": PERIOD,
     "GET /admin/work": PERIOD,
@@ -87,6 +88,8 @@ QUERIES = {
     "GET /admin/codes": PERIOD | {"before"},
     "GET /admin/attempts": {*ATTEMPT_FILTERS, "before"},
     "GET /admin/attempts.csv": ATTEMPT_FILTERS,
+    "GET /admin/replies": {*REPLY_FILTERS, "before"},
+    "GET /admin/replies.csv": REPLY_FILTERS,
     "GET /admin/audit": {"action", "actor", "target", "before"},
     "GET /admin/audit.csv": {"action", "actor", "target"},
     "GET /settings/readings": {"before"},

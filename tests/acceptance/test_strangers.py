@@ -195,6 +195,8 @@ ROUTES: dict[str, Case] = {
     "GET /admin/figures": Case(403, 303),
     "GET /admin/attempts": Case(403, 303),
     "GET /admin/attempts.csv": Case(403, 303),
+    "GET /admin/replies": Case(403, 303),
+    "GET /admin/replies.csv": Case(403, 303),
     "GET /admin/figures/tables/{table}.csv": Case(403, 303),
     "GET /admin/money": Case(403, 303),
     "POST /admin/money/prices": Case(403, 303, body={}),

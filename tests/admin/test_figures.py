@@ -2,9 +2,19 @@
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
 
 from tests.admin.test_admin_pages import operator as operator
+from tests.support.people import run_sql
 from tests.support.story import sign_up
+
+REPLY = """
+INSERT INTO reply_calls (id, ended_at, plan_id, provider, model, outcome, error_code, first_token, seconds, tokens_in,
+                         tokens_out, cost, currency)
+VALUES (gen_random_uuid(), $1, 'pro', 'service', $2, $3, $4, $5, $6, $7, $8, $9, $10)"""
 
 
 async def test_what_was_made_is_on_the_page_and_in_its_files(operator, product):
@@ -35,7 +45,7 @@ async def test_figures_lead_to_the_calls_behind_them(operator, product):
     assert len(links) >= 6
     for link in links:
         assert (await operator.visit(link)).status == 200, link
-    [model] = [link for link in links if "provider=sketch" in link and "kind=image" in link]
+    [model] = [link for link in links if "?kind=image&provider=sketch" in link]
     text = (await operator.visit(model)).text
     assert "sketch" in text and "nothing" in text
     for secret in ("an owl", ada.id, "@example.org"):
@@ -44,3 +54,51 @@ async def test_figures_lead_to_the_calls_behind_them(operator, product):
     assert lines[0].startswith("id,started_at,ended_at,kind,provider,model,outcome,error,blame,plan")
     assert ",image,sketch," in lines[1] and ",done,,,pro," in lines[1]
     assert "Nothing that fits" in (await operator.visit("/admin/attempts?provider=nobody")).text
+
+
+async def test_replies_lead_to_their_rows_which_have_no_word_of_them(operator, database):
+    row = (now := datetime.now(UTC), "writer", "done", None, 0.5, 2.0, 1234, 77, Decimal("0.002"), "USD")
+    await run_sql(database, REPLY, *row)
+    await run_sql(database, REPLY, now, "writer", "failed", "provider-down", None, 9.0, 10, 0, None, None)
+    text = (await operator.visit("/admin/figures?period=7d")).text
+    links = {html.unescape(each) for each in re.findall(r'href="(/admin/replies\?[^"]*)"', text)}
+    outcomes = ("", "&outcome=done", "&outcome=failed")
+    assert links == {f"/admin/replies?provider=service&model=writer{each}&period=7d" for each in outcomes}
+    shown = {link: (await operator.visit(link)).text for link in links}
+    assert sorted(("1234" in text, "provider-down" in text) for text in shown.values()) == [
+        (False, True), (True, False), (True, True),
+    ]  # fmt: skip
+    lines = (await operator.visit("/admin/replies.csv?provider=service&outcome=done&period=7d")).text.splitlines()
+    assert lines[0].startswith("id,ended_at,provider,model,outcome,error,plan,first_words,seconds,tokens_in,tokens_out")
+    assert len(lines) == 2 and ",service,writer,done,,pro,0.5,2.0,1234,77,0.002" in lines[1]
+    today, before = now.date().isoformat(), (now - timedelta(days=1)).date().isoformat()
+    for day, is_there in ((today, True), (before, False)):
+        text = (await operator.visit(f"/admin/replies?period=7d&provider=service&day={day}")).text
+        assert (f"<option selected>{day}" in text, "Nothing that fits" in text) == (True, not is_there)
+
+
+@pytest.mark.parametrize("page", ["/admin", "/admin/figures", "/admin/money"])
+async def test_every_figure_leads_to_what_is_behind_it(operator, database, page):
+    await run_sql(database, REPLY, datetime.now(UTC), "writer", "done", None, 0.5, 2.0, 9, 9, None, None)
+    text = (await operator.visit(page)).text
+    figures = re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", text, re.DOTALL)
+    assert len(figures) >= 4
+    for name, value in figures:
+        link = re.match(r'<a class="link" href="([^"]*)"', value)
+        assert link, f"{name} on {page} leads nowhere"
+        address, _, part = html.unescape(link[1]).partition("#")
+        answer = text if not address else (await operator.visit(address)).text
+        assert not part or f'id="{part}"' in answer, (name, link[1])
+
+
+async def test_each_day_leads_to_its_calls(operator, product):
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    await chat.sees_ended(await chat.generates("a hen", width=64, height=64))
+    await chat.leaves()
+    for page in ("/admin/figures", "/admin/money"):
+        text = (await operator.visit(f"{page}?period=7d")).text
+        links = [html.unescape(each) for each in re.findall(r'href="(/admin/attempts\?day=[^"]*)"', text)]
+        today = max(links)
+        assert f"day={datetime.now(UTC).date()}" in today
+        assert "<td>sketch</td>" in (await operator.visit(today)).text

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     *("/admin", "/admin/work", "/admin/figures", "/admin/money", "/admin/people", "/admin/plans", "/admin/plans/pro"),
     *("/admin/announcements", "/admin/audit", "/admin/rules", "/admin/reports"),
-    *("/admin/attempts?period=7d", "/settings", "/forgot"),
+    *("/admin/attempts?period=7d", "/admin/replies?period=7d", "/settings", "/forgot"),
 )
 
 

@@ -9,9 +9,9 @@ import pytest
 from chatserver import rollups
 from chatserver.statistics import calls
 from chatserver.statistics.blame import blame_of
-from chatserver.statistics.calls import CallFilter
+from chatserver.statistics.calls import CallFilter, ReplyFilter
 from chatserver.statistics.figures import Span
-from tests.rollups.test_rollups import ADD, EVER
+from tests.rollups.test_rollups import ADD, ADD_REPLY, EVER
 from tests.support.people import run_sql
 
 END = datetime(2031, 3, 31, 5, tzinfo=UTC)
@@ -67,3 +67,27 @@ async def test_pages_have_every_call_that_fits_once_the_newest_first(database, k
         if len(seen) > 20 and limit == 1:
             break
     assert seen == (expected[: len(seen)] if limit == 1 else expected)
+
+
+async def test_replies_have_pages_as_calls_do(database):
+    chance, made = random.Random(6), []
+    for number in range(90):
+        reply = {
+            "id": str(uuid.uuid4()), "plan": chance.choice(["pro", "flash"]), "provider": "service",
+            "model": chance.choice(["m", "writer"]), "at": END - timedelta(days=chance.randrange(11), hours=1),
+            "outcome": chance.choice(["done", "stopped"]), "error": None, "first_words": 1.0, "seconds": 2.0,
+            "tokens_in": 3, "tokens_out": 4, "cost": None, "currency": None,
+        }  # fmt: skip
+        await run_sql(database, ADD_REPLY, *reply.values())
+        made.append(reply)
+        if number == 45:
+            while await database.run_system(rollups.roll_up_next, EVER):
+                pass
+    for wanted in ({}, {"model": "writer", "outcome": "stopped"}, {"plan": "pro"}, {"error": "refused"}):
+        fits = [each for each in made if SPAN.start <= each["at"] and wanted.items() <= each.items()]
+        expected = [each["id"] for each in sorted(fits, key=lambda each: (each["at"], each["id"]), reverse=True)]
+        seen, before = [], None
+        while page := await database.run_system(calls.reply_page, ReplyFilter(**wanted), SPAN, before, 7):
+            seen += [str(reply.id) for reply in page]
+            before = page[-1].id
+        assert seen == expected

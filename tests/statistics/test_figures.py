@@ -14,7 +14,7 @@ from chatserver.admin import charts
 from chatserver.statistics import figures
 from chatserver.statistics.blame import blame_of
 from chatserver.statistics.figures import Span
-from tests.support.people import run_sql
+from tests.support.people import make_session, make_user, run_sql
 
 # A year of its own, so that no other test's calls are counted.
 END = datetime(2031, 3, 31, 5, tzinfo=UTC)
@@ -100,6 +100,21 @@ async def test_models_have_their_rates_and_times_and_errors_their_blame(database
     assert sorted((key, len(list(group))) for key, group in itertools.groupby(expected)) == sorted(
         (row[:3], row[3]) for row in errors.rows
     )
+
+
+async def test_a_session_that_was_bought_twice_counts_once_with_both_its_purchases(database):
+    ada = await make_user(database, "Ada")
+    for paid in ([49, 50], [49]):
+        session = await make_session(database, ada, "pro")
+        for amount in paid:
+            await run_sql(
+                database,
+                """INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, created_at)
+                   VALUES (gen_random_uuid(), $1, $2, 'pro', $3, 'INR', 'manual', $4)""",
+                *(session, ada, Decimal(amount), START),
+            )
+    table = await database.run_system(figures.table, "sold", Span(start=START, end=END, zone="UTC"))
+    assert table.rows == [("pro", "manual", 3, 2, 148, "INR")]
 
 
 def test_bars_stand_on_each_other_and_the_highest_fills_the_chart():
