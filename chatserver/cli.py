@@ -5,6 +5,7 @@ Every command is thin: it opens what it needs, calls one verb and prints. An err
 """
 
 import difflib
+import errno
 import io
 import os
 import sys
@@ -33,6 +34,7 @@ from chatserver.runtime.process_roles import ProcessRole
 from chatserver.sessions import cli as sessions_cli
 from chatserver.styles import cli as styles_cli
 from chatserver.users import cli as users_cli
+from chatserver.validation import visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
@@ -55,13 +57,37 @@ def main() -> None:
     """The console script."""
     _print_in_any_locale()
     try:
-        app()
+        _run()
     except ConfigurationError as error:
-        _complain(error)
+        _complain(error.message)
         sys.exit(2)
     except ChatserverError as error:
-        _complain(error)
+        _complain(error.message)
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE:
+            raise
+        _discard_output()
+        _complain(f"The output could not be written: {error.strerror}.")
+        sys.exit(1)
+
+
+# What writing to a full disk, a full quota and a device that fails raises.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
+
+
+def _run() -> None:
+    try:
+        app()
+    finally:
+        # Here, since what Python itself writes at its end fails without a word that anybody understands.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Lets what could not be written go nowhere: Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_in_any_locale() -> None:
@@ -78,8 +104,15 @@ def read_env_file(context: typer.Context) -> None:
         _suggest(context.obj, word)
 
 
-def _complain(error: ChatserverError) -> None:
-    print(f"chatserver: {error.message}", file=sys.stderr)
+# An error may repeat what was typed, of whatever length.
+_LONGEST_COMPLAINT = 1000
+
+
+def _complain(message: str) -> None:
+    """One line, also where it repeats an argument of several."""
+    line = " ".join(visible(message).split())
+    shown = line if len(line) <= _LONGEST_COMPLAINT else f"{line[:_LONGEST_COMPLAINT]}…"
+    print(f"chatserver: {shown}", file=sys.stderr)
 
 
 @app.command()

@@ -47,7 +47,7 @@ async def add(tx: Transaction, actor: Actor, text: str, until: str) -> SiteAnnou
 async def withdraw(tx: Transaction, actor: Actor, announcement_id: str) -> None:
     """Ends an announcement. NotFound where it is over already, or never was."""
     if await tx.fetch_value("announcements.withdraw", id=announcement_id) is None:
-        raise NotFound
+        raise NotFound("There is no announcement with this id, or it is over.")
     await audit.record(tx, actor, "announcement.withdrawn", "announcement", announcement_id)
 
 

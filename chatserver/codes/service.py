@@ -117,7 +117,7 @@ def _end(text: str, now: datetime) -> datetime | None:
 async def revoke(tx: Transaction, actor: Actor, code_or_batch_id: str) -> int:
     """Withdraws a code, or all of a batch, that nobody has redeemed; how many. NotFound for neither; Conflict for none."""
     if not await tx.fetch_value("codes.exists", id=code_or_batch_id):
-        raise NotFound
+        raise NotFound("There is no code and no batch of codes with this id.")
     revoked = len(await tx.fetch_all("codes.revoke", id=code_or_batch_id))
     if not revoked:
         raise Conflict("None of it can be withdrawn: what is redeemed stays, and what is withdrawn is withdrawn.")
@@ -209,7 +209,7 @@ async def of_batch(tx: Transaction, batch_id: str) -> list[IssuedCode]:
         IssuedCode.from_row(row) for row in await tx.fetch_all("codes.of_batch", batch_id=batch_id, limit=MOST_AT_ONCE)
     ]
     if not found:
-        raise NotFound
+        raise NotFound("There is no batch of codes with this id.")
     return found
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,8 @@ from chatserver.errors import ChatserverError, Invalid
 MOST_BYTES, MOST_PRICES = 2_000_000, 10_000
 NAMES = ("provider", "model", "kind", "unit", "amount", "currency", "valid_from")
 _NEEDED = ("provider", "kind", "unit", "amount", "currency")
+# With which spreadsheets write CSV in countries where a comma stands before decimals.
+_SEPARATOR = re.compile(r"[;\t|]")
 
 
 def read(data: bytes) -> list[NewPrice]:
@@ -40,6 +43,8 @@ def read(data: bytes) -> list[NewPrice]:
 
 def _require_names(line: int, names: list[str]) -> None:
     for name in names:
+        if len(names) == 1 and (found := _SEPARATOR.search(name)):
+            raise Invalid(f"Line {line}: values have commas between them, and no {found[0]!r}.")
         if name not in NAMES:
             raise Invalid(f"Line {line}: {name[:40]!r} is none of {', '.join(NAMES)}.")
     if missing := [name for name in _NEEDED if name not in names]:

@@ -44,6 +44,8 @@ GOOD = "huggingface,image,picture,0.04,USD\n"
         (HEAD, 1, "no prices"),
         ("provider,kind\n", 1, "unit, amount, currency are missing"),
         ("provider,kind,unit,amount,currency,colour\n", 1, "colour"),
+        (HEAD.replace(",", ";") + GOOD.replace(",", ";"), 1, "commas between them, and no ';'"),
+        (HEAD.replace(",", "\t"), 1, "commas between them"),
         ("provider,kind,unit,amount,currency,kind\n", 1, "twice"),
         (HEAD + GOOD + "huggingface,image,picture,1,000,USD\n", 3, "6 values"),
         (HEAD + "\n\n" + "huggingface,image,picture,free,USD\n", 4, "amount must be a number"),

@@ -1,0 +1,38 @@
+"""What every command of the operator has in common: an error is one line, whatever was typed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def typed(folder, *arguments, output=subprocess.PIPE):
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "chatserver", *arguments],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT)},
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=90,
+    )
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("--help",), ("config",)])
+def test_output_that_a_full_disk_does_not_take_is_one_line_and_a_failure(tmp_path, arguments):
+    with open("/dev/full", "w") as full:
+        ended = typed(tmp_path, *arguments, output=full)
+    assert ended.returncode == 1
+    assert ended.stderr == "chatserver: The output could not be written: No space left on device.\n"
+
+
+def test_an_error_that_repeats_what_was_typed_is_one_line_of_bounded_length(tmp_path):
+    for name in ("no such\nfile\r\x1b[31m", "x" * 9000):
+        ended = typed(tmp_path, "prices", "import", name)
+        assert (ended.returncode, ended.stderr.count("\n"), len(ended.stderr) < 1100) == (1, 1, True)
+        assert "\x1b" not in ended.stderr
