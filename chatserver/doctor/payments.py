@@ -32,10 +32,14 @@ async def check(config: Config) -> list[Finding]:
 async def _keys(gateway: Gateway, config: Config) -> Finding:
     try:
         await gateway.verify_keys()
+        reads_disputes = await gateway.may_read_disputes()
     except GatewayFailed as error:
         status = error.details.get("status")
         said = f"{gateway.label} refuses our key" if status in {401, 403} else f"{gateway.label} does not answer"
         return failure(gateway.name, f"{said}.", f"Look at the {gateway.label} settings (docs/payments.md).")
+    if not reads_disputes:
+        words = f"{gateway.label}'s key may not read disputes: one that is lost is found only where its report comes."
+        return warning(gateway.name, words, "Let the key read Disputes (docs/payments.md).")
     return ok(gateway.name, f"{gateway.label} takes our key ({config.payments_mode} mode).")
 
 

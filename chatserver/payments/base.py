@@ -43,6 +43,10 @@ class Gateway(Protocol):
         """Raises GatewayFailed where the keys are not accepted."""
         ...
 
+    async def may_read_disputes(self) -> bool:
+        """Whether the keys may read disputes, without which one that is lost is found only by its report."""
+        ...
+
     def read_report(self, headers: Mapping[str, str], body: bytes) -> GatewayReport:
         """A report of the gateway. Raises BadSignature unless it is signed for us, within its time."""
         ...

@@ -123,6 +123,10 @@ class Razorpay:
         """Asks for the newest payment."""
         client.require(await self._call("GET", "/v1/payments?count=1"))
 
+    async def may_read_disputes(self) -> bool:
+        """Asks for the newest dispute."""
+        return not client.is_forbidden(await self._call("GET", "/v1/disputes?count=1"))
+
     def read_report(self, headers: Mapping[str, str], body: bytes) -> GatewayReport:
         """An event, signed in the header X-Razorpay-Signature. The scheme has no time."""
         if not base.is_signed(self._secrets, body, [headers.get("x-razorpay-signature", "")]):

@@ -81,6 +81,11 @@ class Stripe:
         url = self._url + "/v1/checkout/sessions?limit=1"
         client.require(await client.call(self._http, "GET", url, self._headers()))
 
+    async def may_read_disputes(self) -> bool:
+        """Asks for the newest dispute; a restricted key may have been made without that right."""
+        url = self._url + "/v1/disputes?limit=1"
+        return not client.is_forbidden(await client.call(self._http, "GET", url, self._headers()))
+
     def read_report(self, headers: Mapping[str, str], body: bytes) -> GatewayReport:
         """An event, signed in the header Stripe-Signature: `t=<seconds>,v1=<digits>`, several of the latter."""
         parts = [part.strip().partition("=")[::2] for part in headers.get("stripe-signature", "").split(",")]

@@ -63,6 +63,13 @@ async def test_what_is_wrong_is_said_with_its_mend(environ, settings, name, stat
     assert found[name].mend
 
 
+async def test_a_key_that_may_not_read_disputes_is_a_warning(environ, emulator, monkeypatch):
+    monkeypatch.setattr(emulator, "hides_disputes", True)
+    found = await findings(environ)
+    for gateway in ("stripe", "razorpay"):
+        assert (found[gateway].status, "may not read disputes" in found[gateway].message) == ("warning", True)
+
+
 @pytest.mark.parametrize("secret", ["", "   ", "short", "long-enough-one,"])
 async def test_a_missing_or_blank_secret_is_refused_before_anything_is_asked(environ, emulator, secret):
     calls = len(emulator.calls)

@@ -235,15 +235,15 @@ class PaymentEmulator:
         """Stripe's are of one payment, Razorpay's of the account, in pages."""
         if self.hides_disputes:
             raise web.HTTPForbidden(text='{"error": {"message": "The key does not have the required permissions"}}')
-        if "payment_intent" in request.query:
-            status = self.disputes.get(request.query["payment_intent"])
+        if "count" not in request.query:
+            status = self.disputes.get(request.query.get("payment_intent", ""))
             return web.json_response({"object": "list", "data": [] if status is None else [{"status": status}]})
         found = [
             {"payment_id": payment_id, "status": status, "entity": "dispute"}
             for payment_id, status in self.disputes.items()
             if payment_id.startswith("pay_")
         ]
-        skip, count = int(request.query["skip"]), int(request.query["count"])
+        skip, count = int(request.query.get("skip", "0")), int(request.query["count"])
         return web.json_response({"entity": "collection", "items": found[skip : skip + count]})
 
     async def refund_payment(self, request: web.Request) -> web.Response:
@@ -288,7 +288,7 @@ class PaymentEmulator:
                 raise web.HTTPServiceUnavailable
             expected = _key_of(request.path)
             if request.path == "/v1/disputes":
-                expected = _key_of("/v1/checkout" if "payment_intent" in request.query else "/v1/payments")
+                expected = _key_of("/v1/payments" if "count" in request.query else "/v1/checkout")
             if request.headers.get("Authorization") != expected:
                 raise web.HTTPUnauthorized(text='{"error": {"message": "Invalid API key"}}')
             answer: web.StreamResponse = await handler(request)
