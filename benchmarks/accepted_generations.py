@@ -18,7 +18,7 @@ from benchmarks.report import Measurement
 from chatserver import credits, ids
 from chatserver.database import Database, embedded, load_queries, migrations
 from chatserver.events import Announcement
-from chatserver.generations import service as generations
+from chatserver.generations import creation
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.runtime import paths
@@ -66,7 +66,7 @@ async def _of_the_verb(database: Database) -> Measurement:
         owners[await make_session(database, user, "pro")] = user
 
     async def accept(session_id: str) -> None:
-        await database.run_as(owners[session_id], generations.create, session_id, _request(), CHOICES)
+        await creation.create(database, owners[session_id], session_id, _request(), CHOICES)
 
     return await _rate("accepted a second, the verb on 200 sessions", database, list(owners), accept)
 

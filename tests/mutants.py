@@ -118,15 +118,44 @@ MUTANTS = (
         "the credits' lock before the look for a twin",
         (
             (
-                "sql/migrations/0055_entering_sessions.sql",
+                "sql/migrations/0060_waiting_for_rows.sql",
                 "      PERFORM number FROM credits\n"
                 "       WHERE session_id = entered AND kind = credit_kind ORDER BY number FOR UPDATE;\n"
                 "    END IF;\n"
                 "    SELECT newest_message_id INTO newest FROM user_sessions WHERE id = entered FOR UPDATE;\n",
-                "      NULL;\n    END IF;\n",
+                "      NULL;\n    END IF;\n"
+                "    SELECT newest_message_id INTO newest FROM user_sessions WHERE id = entered;\n",
             ),
         ),
         "tests/credits/test_credits.py",
+    ),
+    Mutant(
+        "credits enough, where a generation is accepted in one statement",
+        (("sql/migrations/0063_creating_at_once.sql", "  IF held < total THEN\n", "  IF held < 0 THEN\n"),),
+        "tests/generations/test_creation.py",
+    ),
+    Mutant(
+        "the count of waiting pictures after the wait for the budget's row, in the same statement",
+        (
+            (
+                "sql/migrations/0063_creating_at_once.sql",
+                "  IF NOT FOUND OR NOT count_in_budget(made_by, 'pictures', most, seconds) THEN\n",
+                "  SELECT count(*) INTO queued FROM generations WHERE user_id = made_by AND status = 'queued';\n"
+                "  IF said.seq IS NULL OR NOT count_in_budget(made_by, 'pictures', most, seconds) THEN\n",
+            ),
+            (
+                "sql/migrations/0063_creating_at_once.sql",
+                "  SELECT version INTO rules FROM prompt_rules_version;\n"
+                "  SELECT count(*) INTO queued FROM generations WHERE user_id = made_by AND status = 'queued';\n",
+                "  SELECT version INTO rules FROM prompt_rules_version;\n",
+            ),
+        ),
+        "tests/generations/test_creation.py::test_what_began_to_wait_while_another_wish_was_counted_is_counted_too",
+    ),
+    Mutant(
+        "the rules of prompts that hold, where a generation is accepted in one statement",
+        (("sql/migrations/0063_creating_at_once.sql", "  IF rules IS DISTINCT FROM known_rules OR (", "  IF ("),),
+        "tests/generations/test_creation.py",
     ),
     Mutant(
         "the shield around a unit of work",

@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +13,7 @@ from chatserver.assets import favorites
 from chatserver.assets.events import FavoritesChanged
 from chatserver.credits.events import CreditsChanged
 from chatserver.database import Database, Row, Transaction
+from chatserver.database.records import with_times
 from chatserver.errors import NotFound
 from chatserver.events import Event
 from chatserver.identity.viewer import Viewer
@@ -194,9 +194,9 @@ async def _openings(tx: Transaction, requests: Sequence[AccessRequest]) -> dict[
 def _states(
     tx: Transaction, found: Mapping[str, Sequence[Row]]
 ) -> dict[str, tuple[int, msgspec.Raw, ClientLimits, tuple[SharedEvent, ...]]]:
-    rows = [_with_times(row, "started_at", "expires_at") for row in found["sessions"]]
+    rows = [with_times(row, "started_at", "expires_at") for row in found["sessions"]]
     balances = credits.balances_from(
-        [row["id"] for row in rows], [_with_times(row, "next_at") for row in found["balances"]]
+        [row["id"] for row in rows], [with_times(row, "next_at") for row in found["balances"]]
     )
     stats = sessions.stats_from(found["stats"])
     states = {}
@@ -220,11 +220,6 @@ def _limits(tx: Transaction, plan: Row) -> ClientLimits:
         max_size=plan["max_size"],
         max_count=plan["max_count"],
     )
-
-
-def _with_times(row: Row, *names: str) -> Row:
-    """A row that came as JSON, with its moments read."""
-    return {**row, **{name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}}
 
 
 # Messages -------------------------------------------------------------------------------------------------------------

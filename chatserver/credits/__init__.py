@@ -5,6 +5,7 @@ from chatserver.credits.reconciler import Discrepancy, check
 from chatserver.credits.service import (
     Hold,
     announce,
+    announce_balances,
     balances,
     balances_from,
     balances_of,
@@ -30,6 +31,7 @@ __all__ = [
     "Hold",
     "Kind",
     "announce",
+    "announce_balances",
     "balances",
     "balances_from",
     "balances_of",

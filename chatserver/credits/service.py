@@ -144,7 +144,12 @@ def balances_from(session_ids: Sequence[str], rows: Sequence[Row]) -> dict[str, 
 
 async def announce(tx: Transaction, session_id: str) -> None:
     """Announces the session's balances as they are after this transaction."""
-    tx.announce(session_channel(session_id), CreditsChanged.of(await balances(tx, session_id)))
+    announce_balances(tx, session_id, await balances(tx, session_id))
+
+
+def announce_balances(tx: Transaction, session_id: str, now: Balances) -> None:
+    """Announces the session's balances, which the caller has just read under their lock."""
+    tx.announce(session_channel(session_id), CreditsChanged.of(now))
 
 
 async def came_free(tx: Transaction, session_ids: Sequence[str], since: datetime | None) -> tuple[datetime, list[str]]:

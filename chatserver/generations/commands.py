@@ -1,7 +1,7 @@
 """The websocket commands of generations."""
 
 from chatserver import ids
-from chatserver.generations import deletion, prompt_improvement
+from chatserver.generations import creation, deletion, prompt_improvement
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation
@@ -13,11 +13,8 @@ from chatserver.state import State
 
 
 async def create(state: State, caller: Caller, command: CreateGeneration) -> dict[str, Message]:
-    viewer_id = caller.viewer.id
-    message = await state.database.run_as(
-        viewer_id, generations.create, caller.session_id, command, model_choices(state.providers)
-    )
-    return {"message": message}
+    choices = model_choices(state.providers)
+    return {"message": await creation.create(state.database, caller.viewer.id, caller.session_id, command, choices)}
 
 
 async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:

@@ -1,10 +1,11 @@
 """What people ask to be made, as decoded at the entrances and checked against the plan."""
 
 import secrets
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
+from chatserver import ids
 from chatserver.errors import Invalid, PlanTooSmall
 from chatserver.providers.recipe import LARGEST_CLIP, Change, Recipe
 from chatserver.sessions.models import Membership
@@ -63,17 +64,29 @@ class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
     generation_id: str
 
 
-def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ...]:
-    """The recipe of each picture or clip that is asked for, as the plan allows; Invalid or PlanTooSmall otherwise."""
+class PlanSizes(Protocol):
+    """What a plan allows of one request: pictures at once, and pixels a side. A membership has those of its session."""
+
+    @property
+    def plan_name(self) -> str: ...
+    @property
+    def max_count(self) -> int: ...
+    @property
+    def max_size(self) -> int: ...
+
+
+def check(request: CreateGeneration, plan: PlanSizes) -> tuple[Recipe, ...]:
+    """The recipe of each picture or clip that is asked for, as the plan allows. Raises Invalid, PlanTooSmall,
+    and NotFound for a source that is no id."""
     if not 1 <= request.count <= 4:
         raise Invalid.field("count", "must be 1 to 4")
-    if request.count > membership.max_count:
+    if request.count > plan.max_count:
         raise PlanTooSmall(
-            f"{membership.plan_name} makes at most {membership.max_count} at once.",
-            details={"field": "count", "max": membership.max_count},
+            f"{plan.plan_name} makes at most {plan.max_count} at once.",
+            details={"field": "count", "max": plan.max_count},
         )
     change = _change(request)
-    width, height = _size(request, membership)
+    width, height = _size(request, plan)
     recipe = Recipe(
         prompt=paragraphs("prompt", request.prompt, PROMPT_LENGTH),
         negative_prompt=optional_paragraphs("negative_prompt", request.negative_prompt, PROMPT_LENGTH),
@@ -82,7 +95,7 @@ def check(request: CreateGeneration, membership: Membership) -> tuple[Recipe, ..
         height=height,
         steps=_within("steps", request.steps, 1, MOST_STEPS),
         guidance=_within("guidance", request.guidance, 0, MOST_GUIDANCE),
-        source_asset_id=request.source_asset_id,
+        source_asset_id=None if request.source_asset_id is None else ids.parse(request.source_asset_id),
         change=change,
         strength=_within("strength", request.strength, 0, 1),
         seed=(seeds := _seeds(request))[0],
@@ -124,17 +137,17 @@ def _change(request: CreateGeneration) -> Change | None:
     return change
 
 
-def _size(request: CreateGeneration, membership: Membership) -> tuple[int, int]:
-    default = min(512, membership.max_size)
+def _size(request: CreateGeneration, plan: PlanSizes) -> tuple[int, int]:
+    default = min(512, plan.max_size)
     width = default if request.width is UNSET else request.width
     height = default if request.height is UNSET else request.height
     for field, side in (("width", width), ("height", height)):
         if side < SMALLEST or side % GRAIN:
             raise Invalid.field(field, f"must be at least {SMALLEST} pixels and a multiple of {GRAIN}")
-        if side > membership.max_size:
+        if side > plan.max_size:
             raise PlanTooSmall(
-                f"{membership.plan_name} makes pictures of up to {membership.max_size} pixels a side.",
-                details={"field": field, "max": membership.max_size},
+                f"{plan.plan_name} makes pictures of up to {plan.max_size} pixels a side.",
+                details={"field": field, "max": plan.max_size},
             )
         if request.kind == "video" and side > LARGEST_CLIP:
             raise Invalid.field(field, f"must be at most {LARGEST_CLIP} pixels for a clip")

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.generations import deletion, sources
+from chatserver.generations import creation, deletion, sources
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
@@ -25,11 +25,8 @@ class GenerationAnswer(Struct, frozen=True):
 
 
 async def create_generation(request: ApiRequest, body: CreateGeneration) -> CreatedAnswer:
-    session_id = request.id("session_id")
-    run = request.state.database.run_as
-    return CreatedAnswer(
-        await run(request.viewer.id, generations.create, session_id, body, model_choices(request.state.providers))
-    )
+    session_id, choices = request.id("session_id"), model_choices(request.state.providers)
+    return CreatedAnswer(await creation.create(request.state.database, request.viewer.id, session_id, body, choices))
 
 
 async def cancel_generation(request: ApiRequest) -> GenerationAnswer:

@@ -236,8 +236,12 @@ async def _require_allowed(
     tx: Transaction, membership: Membership, recipe: Recipe, rules_version: str | None = None
 ) -> None:
     """Raises PromptNotAllowed where a rule of the operator's refuses what the person wrote."""
-    texts = rules.PromptTexts(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, style=recipe.style)
-    await rules.require_allowed(tx, membership.plan_id, texts, rules_version)
+    await rules.require_allowed(tx, membership.plan_id, texts_of(recipe), rules_version)
+
+
+def texts_of(recipe: Recipe) -> rules.PromptTexts:
+    """What a person has written of a recipe."""
+    return rules.PromptTexts(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, style=recipe.style)
 
 
 async def _require_place(tx: Transaction, count: int, waiting: int) -> None:
@@ -291,7 +295,7 @@ async def _in_style(tx: Transaction, recipes: tuple[Recipe, ...]) -> tuple[Recip
 async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:
     if asset_id is None:
         return
-    if await _source(tx, session_id, ids.parse(asset_id)) is None:
+    if await _source(tx, session_id, asset_id) is None:
         raise Invalid.field("source_asset_id", "names no picture of this session, and none of yours")
 
 
@@ -311,24 +315,40 @@ async def _enqueue(
     first: int,
 ) -> list[Row]:
     """Stores one waiting generation for each recipe, holds their credits, and wakes the workers. Returns their rows."""
-    generation_ids = [ids.new() for _ in recipes]
-    rows = [
+    added = await tx.fetch_all(
+        "generations.insert",
+        rows=[
+            {
+                **row,
+                "message_id": message_id,
+                "session_id": membership.session_id,
+                "user_id": membership.user_id,
+                "parent_id": parent_id,
+            }
+            for row in rows_of(kind, recipes, choice, first)
+        ],
+    )
+    await credits.hold(tx, membership.session_id, kind, [row["id"] for row in added])
+    await credits.announce(tx, membership.session_id)
+    announce_jobs(tx)
+    return added
+
+
+def rows_of(kind: Kind, recipes: Sequence[Recipe], choice: ModelChoice, first: int) -> list[dict[str, Any]]:
+    """New generations by the names of their columns, numbered from `first`; without their message and who asked."""
+    return [
         {
-            "id": generation_id,
-            "message_id": message_id,
-            "session_id": membership.session_id,
-            "user_id": membership.user_id,
-            "parent_id": parent_id,
+            "id": ids.new(),
             "kind": kind,
-            "number": first + index,
+            "number": number,
             "provider": choice.provider,
             "model": choice.model,
             **structs.asdict(recipe),
         }
-        for index, (generation_id, recipe) in enumerate(zip(generation_ids, recipes, strict=True))
+        for number, recipe in enumerate(recipes, start=first)
     ]
-    added = await tx.fetch_all("generations.insert", rows=rows)
-    await credits.hold(tx, membership.session_id, kind, generation_ids)
-    await credits.announce(tx, membership.session_id)
+
+
+def announce_jobs(tx: Transaction) -> None:
+    """Wakes the workers: generations are waiting."""
     tx.announce(JOBS_CHANNEL, JobsWaiting(kind="generation"))
-    return added

@@ -107,6 +107,11 @@ class _KnownRules:
             self._version = version
         return self._rules
 
+    def version_that_allows(self, texts: "PromptTexts") -> str | None:
+        if not self._version or _first_refusing(self._rules, texts) is not None:
+            return None
+        return self._version
+
 
 _known = _KnownRules()
 
@@ -122,14 +127,25 @@ async def require_allowed(tx: Transaction, plan_id: str, texts: PromptTexts, ver
         raise PromptNotAllowed(rule.message, details={"field": field})
 
 
+def version_that_allows(texts: PromptTexts) -> str | None:
+    """The version of the rules that this process has read, where none of them refuses a prompt on any plan.
+
+    It allows nothing where another version holds meanwhile: who asks compares it in the transaction.
+    """
+    return _known.version_that_allows(texts)
+
+
 def refusal(rules: Sequence[EnforcedRule], plan_id: str, texts: PromptTexts) -> tuple[EnforcedRule, str] | None:
     """The first rule that refuses what is asked for in a session of a plan, with the field that it is about."""
-    applying = [rule for rule in rules if rule.applies_to(plan_id)]
-    if not applying:
+    return _first_refusing([rule for rule in rules if rule.applies_to(plan_id)], texts)
+
+
+def _first_refusing(rules: Sequence[EnforcedRule], texts: PromptTexts) -> tuple[EnforcedRule, str] | None:
+    if not rules:
         return None
     written = {field: text for field in texts.__struct_fields__ if (text := getattr(texts, field))}
     words = {field: WordsOfText(text) for field, text in written.items()}
-    return next(((rule, field) for rule in applying for field in words if rule.refuses(words[field])), None)
+    return next(((rule, field) for rule in rules for field in words if rule.refuses(words[field])), None)
 
 
 # The operator's acts --------------------------------------------------------------------------------------------------

@@ -57,22 +57,7 @@ SELECT number FROM credits WHERE session_id = :session_id AND kind = :kind ORDER
 
 -- name: hold
 -- Holds one free credit for each generation; fewer rows than generations means that there were not enough.
-WITH wanted AS (
-  SELECT id, ordinality FROM unnest(:generation_ids::uuid[]) WITH ORDINALITY AS w(id, ordinality)
-), free AS (
-  SELECT number, row_number() OVER (ORDER BY available_at, number) AS ordinality
-    FROM credits
-   WHERE session_id = :session_id AND kind = :kind AND available_at <= clock_timestamp()
-), held AS (
-  UPDATE credits c
-     SET generation_id = wanted.id, available_at = clock_timestamp() + interval '1 hour'
-    FROM free JOIN wanted USING (ordinality)
-   WHERE c.session_id = :session_id AND c.kind = :kind AND c.number = free.number
-  RETURNING c.session_id, c.kind, c.number, c.generation_id
-)
-INSERT INTO credit_entries (session_id, kind, number, generation_id, action)
-SELECT session_id, kind, number, generation_id, 'hold' FROM held
-RETURNING generation_id;
+SELECT generation_id FROM hold_credits(:session_id, :kind, :generation_ids) AS held (generation_id);
 
 -- name: free_count
 -- How many credits of one kind are free now.
@@ -102,18 +87,8 @@ ON CONFLICT DO NOTHING
 RETURNING generation_id;
 
 -- name: balances
--- By session and kind: credits owned, free, and held by unfinished generations, and when the next is available. Generations
--- are looked up one by one by key: a join scanned the whole table, which grows.
-SELECT c.session_id, c.kind,
-       count(*) AS owned,
-       count(*) FILTER (WHERE c.available_at <= clock_timestamp()) AS free,
-       count(*) FILTER (WHERE c.available_at > clock_timestamp()
-                          AND (SELECT g.status FROM generations g WHERE g.id = c.generation_id)
-                              IN ('queued', 'model-loading', 'rendering')) AS held,
-       min(c.available_at) FILTER (WHERE c.available_at > clock_timestamp()) AS next_at
-  FROM credits c
- WHERE c.session_id = ANY(:session_ids::uuid[]) AND c.available_at < 'infinity'
- GROUP BY c.session_id, c.kind;
+-- By session and kind: credits owned, free, and held by unfinished generations, and when the next is available.
+SELECT * FROM credit_balances WHERE session_id = ANY(:session_ids::uuid[]);
 
 -- name: nth_free_at
 -- When `count` credits of one kind will be available together; NULL where the session owns fewer.

@@ -2,14 +2,14 @@
 
 -- name: insert
 -- New generations, queued, from rows of the columns' names; as `messages.generations_of` reads them.
-INSERT INTO generations (id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
-                         seed, width, height, steps, guidance, source_asset_id, change, strength,
-                         enlargement, style_before, style_after, style_without, provider, model)
-SELECT id, message_id, session_id, user_id, parent_id, kind, number, prompt, negative_prompt, style,
-       seed, width, height, steps, guidance, source_asset_id, change, strength,
-       enlargement, style_before, style_after, style_without, provider, model
-  FROM jsonb_populate_recordset(NULL::generations, :rows::jsonb)
-RETURNING *, false AS credit_returned, NULL::float8 AS eta_seconds;
+SELECT *, false AS credit_returned, NULL::float8 AS eta_seconds FROM add_generations(:rows);
+
+-- name: create_at_once
+-- A message with its waiting generations and their credits, in a transaction of its own: its generations, as
+-- `messages.generations_of` reads them, each with the message and the session's balances; no row where it takes the verb.
+SELECT (made).*, false AS credit_returned, NULL::float8 AS eta_seconds, message, balances
+  FROM create_at_once(:user_id, :session_id, :message_id, :client_id, :request_hash, :kind, :text, :rows, :rules_version,
+                      :most, :seconds, :most_waiting);
 
 -- name: find
 -- One generation.

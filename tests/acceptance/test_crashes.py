@@ -14,7 +14,8 @@ from tests.support.story import SessionSocket, sign_up
 from tests.support.swift import KEYS
 
 SAY = "chatserver.messages.sending.say_at_once"
-MAKE = "chatserver.generations.service.create"
+MAKE = "chatserver.generations.creation.create_at_once"
+MAKE_FIRST = "chatserver.generations.service.create"  # the first of a process, which has read no rules of prompts
 QUEUE = "chatserver.generations.queue"
 
 # Step of a web process → whether what it was asked for is stored when it dies.
@@ -22,9 +23,12 @@ WEB_STEPS = {
     f"before-commit:{SAY}": False,
     f"after-commit:{SAY}": True,
     f"fan-out:{SAY}": True,
-    f"before-commit:{MAKE}": False,  # the credits were held, the rows inserted
+    f"before-commit:{MAKE}": False,
     f"after-commit:{MAKE}": True,
     f"fan-out:{MAKE}": True,
+    f"before-commit:{MAKE_FIRST}": False,  # the credits were held, the rows inserted
+    f"after-commit:{MAKE_FIRST}": True,
+    f"fan-out:{MAKE_FIRST}": True,
 }
 # Step of a worker → the attempt that brings it to its end afterwards.
 WORKER_STEPS = {
@@ -54,7 +58,7 @@ async def machines(database_url, redis_server, swift, tmp_path_factory):
 async def ask(person, session, node, step, client_id):
     """What dies at the step, over HTTP: a text, or a picture."""
     person.product = node
-    if step.endswith(MAKE):
+    if step.endswith((MAKE, MAKE_FIRST)):
         body = {"client_id": client_id, "kind": "image", "prompt": step, "width": 64, "height": 64}
         return (await person.call("POST", f"/sessions/{session['id']}/generations", body))["message"]
     body = {"client_id": client_id, "text": step}
@@ -74,6 +78,8 @@ async def crash_a_node(machines, step, is_stored):
     session = await ada.buys("flash", title="Crashes")  # the first words in another would be its title
     other = await ada.joins(session)
     client_id = str(uuid.uuid4())
+    if step.endswith(MAKE):
+        await ask(ada, await ada.buys("flash", title="Before"), failing, step, client_id)
     with pytest.raises(aiohttp.ClientError):
         await ask(ada, session, failing, step, client_id)
     assert await failing.process.wait() == -9
@@ -86,7 +92,7 @@ async def crash_a_node(machines, step, is_stored):
         assert again["id"] == told["id"]
     stored = (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"]
     assert [message["text"] for message in stored if message["author"]["kind"] == "user"] == [step]
-    assert (await ada.credits(session))["image"]["left"] == (7 if step.endswith(MAKE) else 8)
+    assert (await ada.credits(session))["image"]["left"] == (8 if step.endswith(SAY) else 7)
     await other.leaves()
 
 

@@ -318,9 +318,9 @@ async def test_the_policies_look_a_users_sessions_up_once_a_query(database, admi
 
 
 async def test_what_takes_on_the_rights_of_its_owner_is_called_by_nobody_else_but_the_process(database, admin):
-    """`say_at_once` is given its user, and two others recognise one: the web role may not call what is not its own."""
-    owners = {"say_at_once": "chatserver_web", "viewer_of_sign_in": "chatserver_worker"}
-    owners["viewer_of_api_token"] = "chatserver_worker"
+    """Two are given their user, and two others recognise one: the web role may not call what is not its own."""
+    owners = dict.fromkeys(["say_at_once", "create_at_once"], "chatserver_web")
+    owners |= dict.fromkeys(["viewer_of_sign_in", "viewer_of_api_token"], "chatserver_worker")
     found = await admin.fetch(
         """SELECT oid, proname, proowner::regrole::text AS owner,
                   EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0) AS is_public,

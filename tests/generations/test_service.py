@@ -18,7 +18,7 @@ from chatserver.errors import (
     ProviderDown,
     SessionExpired,
 )
-from chatserver.generations import deletion, queue
+from chatserver.generations import creation, deletion, queue
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
@@ -45,7 +45,7 @@ def request(**fields):
 
 
 async def ask(database, user, session, choices=CHOICES, **fields):
-    return await database.run_as(user, generations.create, session, request(**fields), choices)
+    return await creation.create(database, user, session, request(**fields), choices)
 
 
 async def retry(database, user, generation, choices=CHOICES):

@@ -10,7 +10,7 @@ from chatserver.audit import COMMAND_LINE, Actor
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditFilter
 from chatserver.errors import Conflict, Invalid, NotFound, PromptNotAllowed
-from chatserver.generations import prompt_improvement, queue
+from chatserver.generations import creation, prompt_improvement, queue
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
@@ -63,7 +63,7 @@ async def tried(database, rule_id):
 
 async def ask(database, user, session, prompt="a red boat", **fields):
     usual = {"client_id": str(uuid.uuid4()), "kind": "image", "prompt": prompt, "width": 64, "height": 64}
-    return await database.run_as(user, generations.create, session, CreateGeneration(**{**usual, **fields}), CHOICES)
+    return await creation.create(database, user, session, CreateGeneration(**{**usual, **fields}), CHOICES)
 
 
 async def finished(database, message):

@@ -6,7 +6,7 @@ import pytest
 
 from chatserver import messages, styles
 from chatserver.errors import Invalid, NotFound
-from chatserver.generations import service as generations
+from chatserver.generations import creation
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.styles.models import Style
@@ -25,7 +25,7 @@ async def ada(database):
 async def ask(database, ada, **fields):
     session = await make_session(database, ada)
     wish = CreateGeneration(client_id=str(uuid.uuid4()), kind="image", prompt="a boat", width=64, height=64, **fields)
-    message = await database.run_as(ada, generations.create, session, wish, CHOICES)
+    message = await creation.create(database, ada, session, wish, CHOICES)
     return session, message.generations[0]
 
 

@@ -13,7 +13,7 @@ from chatserver.errors import (
     TooManySessions,
     TooManyWaiting,
 )
-from chatserver.generations import prompt_improvement
+from chatserver.generations import creation, prompt_improvement
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
@@ -209,7 +209,7 @@ async def ask(database, user, session, client_id=None, **fields):
     request = CreateGeneration(
         client_id=client_id or ids.new(), kind="image", prompt="a boat", **{"width": 64, "height": 64, **fields}
     )
-    return await database.run_as(user, generations.create, session, request, CHOICES)
+    return await creation.create(database, user, session, request, CHOICES)
 
 
 async def test_no_more_of_a_persons_pictures_wait_than_allowed_over_all_sessions_at_once(database, limited, ada):
