@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from chatserver.imaging.protocol import Provenance
+from tests.support import zeros
 
 
 def provenance(**fields) -> Provenance:
@@ -69,9 +70,7 @@ def frames(count: int) -> bytes:
 
 def bomb(width: int, height: int) -> bytes:
     """A valid PNG of one colour: few bytes, very many pixels."""
-    packer = zlib.compressobj(1)
-    rows = [packer.compress(bytes(width * 3 + 1)) for _ in range(height)]
-    pixels = b"".join(rows) + packer.flush()
+    pixels = zeros.zlib_stream((width * 3 + 1) * height)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 

@@ -1,7 +1,6 @@
 """The files of the emulated models: deterministic pictures and clips, and malicious files."""
 
 import functools
-import gzip
 import hashlib
 import io
 import struct
@@ -11,6 +10,8 @@ from fractions import Fraction
 import av
 import numpy
 from PIL import Image, ImageDraw, ImageOps
+
+from tests.support import zeros
 
 
 @functools.lru_cache(maxsize=64)
@@ -43,9 +44,7 @@ def clip(prompt: str, seed: int | None, frames: int = 12, width: int = 160, heig
 @functools.lru_cache(maxsize=4)
 def pixel_bomb(width: int = 20_000, height: int = 20_000) -> bytes:
     """A small PNG of very many black pixels (one bit each)."""
-    packer = zlib.compressobj(1)
-    row = bytes(1 + (width + 7) // 8)
-    data = b"".join([packer.compress(row * 100) for _ in range(height // 100)]) + packer.flush()
+    data = zeros.zlib_stream((1 + (width + 7) // 8) * height)
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
@@ -53,12 +52,7 @@ def pixel_bomb(width: int = 20_000, height: int = 20_000) -> bytes:
 @functools.lru_cache(maxsize=2)
 def gzip_bomb(megabytes: int = 200) -> bytes:
     """Zeros behind a PNG's first bytes, packed a thousand to one."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9) as packed:
-        packed.write(b"\x89PNG\r\n\x1a\n")
-        for _ in range(megabytes):
-            packed.write(bytes(1024 * 1024))
-    return buffer.getvalue()
+    return zeros.gzip_stream(b"\x89PNG\r\n\x1a\n", megabytes * 1024 * 1024)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
