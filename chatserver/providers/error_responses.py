@@ -41,7 +41,8 @@ MODEL_GONE = re.compile(
 )
 _BUSY = re.compile(r"overloaded|too many requests|rate.?limit", re.I)
 _KEY = re.compile(r"\b(hf_|sk-|api_|key_)\w{6,}|bearer|authorization", re.I)
-_MARKUP = re.compile(r"[<>{}\x00-\x08\x0b-\x1f\x7f]")
+# Markup, control characters, marks of direction, and lone surrogates, which no database and no socket takes.
+_MARKUP = re.compile("[<>{}\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 # Statuses that decide alone, whatever the body holds.
 _BY_STATUS: dict[int, type[ProviderError]] = {

@@ -312,7 +312,19 @@ async def test_without_a_token_nothing_is_called(huggingface: Emulator, make: Ma
     assert huggingface.seen == []
 
 
-@pytest.mark.parametrize("secret", ["Bearer abc", "your key hf_abcdefghijkl is wrong", "<b>bold</b>", "x" * 201, "{}"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "Bearer abc",
+        "your key hf_abcdefghijkl is wrong",
+        "<b>bold</b>",
+        "x" * 201,
+        "{}",
+        "cut \ud83d",
+        "a\u202eb",
+        "a\x9bb",
+    ],
+)
 async def test_what_a_service_says_is_not_passed_on_when_it_may_harm(huggingface: Emulator, make: Make, secret: str):
     huggingface.script("text-to-image", [Fail(500, {"error": secret})])
     with pytest.raises(ProviderError) as raised:

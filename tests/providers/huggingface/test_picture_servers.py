@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from PIL import Image
 
-from chatserver.errors import BadParameters, ProviderDown, ProviderError, WrongAddress
+from chatserver.errors import BadBytes, BadParameters, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers import service_urls
 from chatserver.providers.http import HttpResponse
 from chatserver.providers.service_urls import ServiceUrl
@@ -363,6 +363,13 @@ async def test_of_an_address_that_is_not_trusted_the_log_alone_says_what_to_set(
     with structlog.testing.capture_logs() as logged, pytest.raises(ProviderError, match=r"does not trust\.$"):
         await finished(own(huggingface, make), request())
     assert [words in line["mend"] for line in logged if line["event"] == "huggingface.result_url_refused"] == [True]
+
+
+@pytest.mark.parametrize("url", ["http://[", "//[::1", "https://[x]/a.png", "http://a]b/a.png"])
+async def test_an_address_that_cannot_be_read_is_the_services_fault(huggingface: Emulator, make: Make, url: str):
+    huggingface.script("text-to-image", [Json({"data": [{"url": url}]})])
+    with pytest.raises(BadBytes):
+        await finished(own(huggingface, make), request())
 
 
 async def test_an_error_in_a_pictures_place_keeps_its_words(huggingface: Emulator, make: Make):

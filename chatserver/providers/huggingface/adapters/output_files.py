@@ -86,9 +86,15 @@ def _reported_error(document: Any) -> ProviderError:
 async def _bytes_of(call: InferenceCall, candidate: _Candidate) -> bytes:
     if not candidate.is_url or _is_data(candidate.text):
         return checked_type(await decode_base64(candidate.text, call.max_file_bytes), call.request.kind)
-    # A self-hosted server may give a path on itself.
-    url = urljoin(f"{call.base}/", candidate.text) if call.self_hosted else candidate.text
-    return await call.results.fetch(url, call.request.kind, call.deadline)
+    return await call.results.fetch(_address(call, candidate.text), call.request.kind, call.deadline)
+
+
+def _address(call: InferenceCall, text: str) -> str:
+    """The URL of a file. A self-hosted server may give a path on itself."""
+    try:
+        return urljoin(f"{call.base}/", text) if call.self_hosted else text
+    except ValueError as error:
+        raise BadBytes("The picture service pointed to an address that cannot be read.") from error
 
 
 def _candidates(document: Any, depth: int = 0) -> Iterator[_Candidate]:
