@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from chatserver.errors import InvalidToken, NoPermission, ProviderDown, ProviderError, WrongAddress
-from chatserver.providers.error_responses import MODEL_GONE, message_of
+from chatserver.providers.error_responses import MAX_MESSAGE, MODEL_GONE, message_of
 from chatserver.providers.http import HttpResponse
 
 _VERSION = re.compile(r"/v\d+\w*$")
@@ -97,7 +97,7 @@ class ServiceUrl:
         return f"see whether the server runs at {without_credentials(url)} ({self.setting})."
 
     def _redirected(self, url: str, location: str) -> WrongAddress:
-        target = without_credentials(urljoin(url, location)) if location else "nowhere"
+        target = _target(url, location)
         # A redirect to the same call shows which base URL would be correct: all before the call's path, or the host alone.
         path = urlsplit(url).path
         call = next(_CALL.finditer(path))[0] if self.own else path
@@ -137,6 +137,17 @@ def without_credentials(url: str) -> str:
     """A URL as people may read it: without user name, password and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads, as people may read it. A service may send anything there, of any length."""
+    if not location:
+        return "nowhere"
+    try:
+        target = without_credentials(urljoin(url, location))
+    except ValueError:
+        return "an address that cannot be read"
+    return "".join(character if character.isprintable() else "?" for character in target[:MAX_MESSAGE])
 
 
 def is_html(body: bytes) -> bool:

@@ -5,6 +5,7 @@ import io
 import json
 import textwrap
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from PIL import Image
 from chatserver.errors import BadBytes, BadParameters, ProviderDown, ProviderError, WrongAddress
 from chatserver.providers import service_urls
 from chatserver.providers.http import HttpResponse
+from chatserver.providers.huggingface.adapters import polling, replicate
 from chatserver.providers.service_urls import ServiceUrl
 from tests.emulators.huggingface import Emulator, Fail, Json, Outcome, Queue, Raw, pictures
 from tests.emulators.huggingface.outcomes import HTML, Call
@@ -295,6 +297,24 @@ def test_where_an_address_leads_says_the_base_that_is_right(address: str, url: s
     meant = ServiceUrl("IT", "this", "http://example.org", own=address == "own")
     error = meant.protocol_error(url, HttpResponse(308, {"Location": location}, b""))
     assert error is not None and f"Set IT to {right}" in error.message
+
+
+@pytest.mark.parametrize("location", ["http://[", "//[x]/", "http://a/\udcff\u202e", "http://a/" + "x" * 9000])
+def test_where_an_address_leads_is_told_in_words_that_can_be_stored(location: str):
+    meant = ServiceUrl("IT", "this", "http://example.org", own=True)
+    error = meant.protocol_error("http://a.lan/v1/images", HttpResponse(308, {"Location": location}, b""))
+    assert error is not None and error.message.isprintable() and len(error.message) < 1000
+
+
+@pytest.mark.parametrize("address", ["http://[", "//[::1", None, 5, [], {}, "x"])
+def test_a_job_whose_address_cannot_be_read_is_the_services_fault(address: object):
+    with pytest.raises(BadBytes):
+        polling.routed(SimpleNamespace(base="http://router"), address)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [[], {}, None, 5])
+def test_a_state_of_any_type_is_no_fault_of_ours(status: object):
+    replicate._check({"status": status})
 
 
 async def test_in_a_container_localhost_is_explained(make: Make, monkeypatch: pytest.MonkeyPatch):

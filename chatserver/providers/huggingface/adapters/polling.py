@@ -52,7 +52,10 @@ def document(answer: HttpResponse) -> dict[str, Any]:
 
 def routed(call: InferenceCall, address: Any) -> str:
     """The path of a URL that the service gave, below our own base URL: its host is never called."""
-    path = urlsplit(address).path if isinstance(address, str) else ""
+    try:
+        path = urlsplit(address).path if isinstance(address, str) else ""
+    except ValueError:
+        path = ""
     if not path.startswith("/"):
         raise BadBytes("The picture service did not say where to ask for the result.")
     return f"{call.base}{path}"

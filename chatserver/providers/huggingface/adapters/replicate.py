@@ -76,7 +76,7 @@ async def _next_state(poll: StatusPoll) -> dict[str, Any]:
 
 
 def _check(prediction: dict[str, Any]) -> None:
-    if prediction.get("status") in {"failed", "canceled", "aborted"}:
+    if prediction.get("status") in ("failed", "canceled", "aborted"):
         raise error_from_text(message_in(prediction))
 
 

@@ -31,7 +31,8 @@ async def updates(call: InferenceCall) -> AsyncGenerator[ProviderUpdate, None]:
                 task = _task(document(outcome))
             else:
                 yield outcome
-    poll = StatusPoll(call, routed(call, (task.get("urls") or {}).get("get")))
+    urls = task.get("urls")
+    poll = StatusPoll(call, routed(call, urls.get("get") if isinstance(urls, dict) else None))
     last: ProviderUpdate | None = None
     while (update := _update(task)) is not None:
         if update != last:
