@@ -56,7 +56,9 @@ def check(password: str, *, email: str = "", name: str = "") -> str:
     """The password in the spelling that is hashed, never trimmed; Invalid, with field `password`, where it is refused."""
     if any("\ud800" <= character <= "\udfff" for character in password):
         raise Invalid.field("password", "must be valid Unicode")
-    password = normalization.password(password)
+    # Normalizing takes a time that grows with the square of the marks: what is too long in any form stays as it is.
+    if len(password) <= _LONGEST_TYPED:
+        password = normalization.password(password)
     if len(password) < SHORTEST:
         raise Invalid.field("password", f"must be at least {SHORTEST} characters long")
     if len(password) > LONGEST:
