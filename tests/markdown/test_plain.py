@@ -64,3 +64,12 @@ def test_whatever_is_repeated_it_is_looked_through_once(unit):
     plain.is_plain(text)
     plain.draw(text)
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("mark", ["`", "~"])
+@pytest.mark.parametrize("end", ["a`", " x`", "a``"])
+def test_a_line_that_begins_like_a_fence_and_is_none_is_looked_through_once(mark, end):
+    text = mark * 50_000 + end
+    began = time.process_time()
+    assert mark * 50_000 in plain.draw(f"{text}\n{text}")
+    assert time.process_time() - began < 1.0
