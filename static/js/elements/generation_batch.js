@@ -2,6 +2,7 @@
 // leads through it with the arrow keys, and gives the tiles what the prompt leaves of the stream's height.
 import { bus } from "../bus.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { inFirstFrame } from "../helpers/first_frame.js"
 import { isComposing } from "../helpers/keys.js"
 import { everySecond } from "../helpers/time.js"
 import { describeBatch } from "../models/progress.js"
@@ -18,14 +19,15 @@ function measureWaiting() {
   waiting.clear()
   const cut = batches.map((batch) => batch.isCut)
   batches.forEach((batch, index) => batch.offerWhole(cut[index]))
-  const heights = batches.map((batch) => batch.promptHeight)
-  batches.forEach((batch, index) => batch.leaveHeight(heights[index]))
+  const heights = batches.map((batch) => [batch.promptHeight, batch.heightLeft])
+  batches.forEach((batch, index) => batch.leaveHeight(...heights[index]))
 }
 
 export class GenerationBatch extends HTMLElement {
   #subscriptions = []
   #unsubscribe = null
   #measured = ""
+  #styled = false
   #message = null
 
   connectedCallback() {
@@ -127,15 +129,25 @@ export class GenerationBatch extends HTMLElement {
     return slot(this, "stacks").offsetTop - slot(this, "text").offsetTop
   }
 
-  /** Leaves the prompt its height. Through the CSSOM, as the content security policy allows no style attributes. */
-  leaveHeight(pixels) {
-    this.#measured = slot(this, "text").textContent
-    this.style.setProperty("--prompt", `${pixels}px`)
+  /** The height in pixels that the styles leave the prompt now. */
+  get heightLeft() {
+    return parseFloat(getComputedStyle(this).getPropertyValue("--prompt"))
   }
 
+  /**
+   * Leaves the prompt its height, where the styles leave it another: most prompts have one line. Through the CSSOM, as
+   * the content security policy allows no style attributes.
+   */
+  leaveHeight(pixels, left) {
+    this.#measured = slot(this, "text").textContent
+    if (pixels !== left) this.style.setProperty("--prompt", `${pixels}px`)
+    this.#styled = this.style.length > 0
+  }
+
+  // A newer rendering has no style of its own.
   #measure() {
-    if (this.#measured === slot(this, "text").textContent && this.style.length) return
-    if (!waiting.size) queueMicrotask(measureWaiting)
+    if (this.#measured === slot(this, "text").textContent && this.#styled === this.style.length > 0) return
+    if (!waiting.size) inFirstFrame(() => queueMicrotask(measureWaiting))
     waiting.add(this)
   }
 

@@ -2,6 +2,7 @@
 // A moment in the reader's own time zone and language. One shared timer updates those that count from now.
 import { onDateChange } from "../helpers/date_change.js"
 import { setText } from "../helpers/dom.js"
+import { inFirstFrame } from "../helpers/first_frame.js"
 import { callEach } from "../helpers/listeners.js"
 import { formatTime, resetFormats } from "../helpers/time_format.js"
 
@@ -15,7 +16,9 @@ export class LocalTime extends HTMLElement {
   static observedAttributes = ["data-style"]
 
   connectedCallback() {
-    this.show()
+    // Those of messages are shown before these are laid out, and not again after it.
+    if (this.closest("chat-message")) this.show()
+    else inFirstFrame(() => this.show())
     if (COUNTING.has(this.dataset.style)) start(this)
   }
 

@@ -2,6 +2,7 @@
 // the price on the button. While a question of one's own is being answered the button stops the answer.
 import { bus } from "../bus.js"
 import { setText, slot } from "../helpers/dom.js"
+import { inFirstFrame } from "../helpers/first_frame.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
 import { lengthProblem } from "../helpers/text.js"
@@ -59,7 +60,7 @@ export class MessageComposer extends HTMLElement {
     this.#restore()
     // A link to a message leads there, and the cursor would lead away.
     // To focus lays the page out, which the other elements are still about to change.
-    queueMicrotask(() => this.#focusAtFirst())
+    inFirstFrame(() => queueMicrotask(() => this.#focusAtFirst()))
   }
 
   #focusAtFirst() {

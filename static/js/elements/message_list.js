@@ -3,6 +3,7 @@
 import { bus } from "../bus.js"
 import { onDateChange } from "../helpers/date_change.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { inFirstFrame } from "../helpers/first_frame.js"
 import { groupMessage } from "../models/grouping.js"
 import { ScrollFollower } from "../models/scroll_follower.js"
 import { pendingMessage } from "../pending.js"
@@ -40,10 +41,11 @@ export class MessageList extends HTMLElement {
     this.addEventListener("click", this.onClick)
     addEventListener("hashchange", this.onHashChange)
     this.#groupAll()
-    this.#follower.scrollToEnd()
+    // Scrolls to the end, too, once all of it is laid out.
     this.#follower.observe(this.messages, this.scroller)
     this.#older.observe(slot(this, "older"))
-    this.onHashChange()
+    // Behind the batches, which are measured behind all other work.
+    inFirstFrame(() => queueMicrotask(this.onHashChange))
   }
 
   disconnectedCallback() {
@@ -75,7 +77,6 @@ export class MessageList extends HTMLElement {
     message.scrollIntoView({ block: "center" })
     setFlag(message, "data-local-linked", true)
     setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
-    await null // until every element of the page listens
     if (place.file) bus.emit("open-picture", place)
   }
 

@@ -4,7 +4,6 @@ import { formatDuration } from "../helpers/time.js"
 import { setUsualDurations } from "../models/usual_duration.js"
 import { socket } from "../socket.js"
 
-const number = new Intl.NumberFormat()
 
 export class SessionStats extends HTMLElement {
   #unsubscribe = null
@@ -20,10 +19,10 @@ export class SessionStats extends HTMLElement {
   #show(stats) {
     const usual = stats.median_seconds ?? null
     setUsualDurations(stats.usual)
-    for (const name of ["images", "videos", "messages"]) setText(slot(this, name), number.format(stats[name]))
-    setText(slot(this, "tokens"), `${number.format(stats.tokens_in)} in · ${number.format(stats.tokens_out)} out`)
+    for (const name of ["images", "videos", "messages"]) setText(slot(this, name), stats[name].toLocaleString())
+    setText(slot(this, "tokens"), `${stats.tokens_in.toLocaleString()} in · ${stats.tokens_out.toLocaleString()} out`)
     setText(slot(this, "usual"), usual ? formatDuration(usual) : "not known yet")
-    setText(slot(this, "queue"), stats.queue_length ? number.format(stats.queue_length) : "empty")
+    setText(slot(this, "queue"), stats.queue_length ? stats.queue_length.toLocaleString() : "empty")
   }
 }
 

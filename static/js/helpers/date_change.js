@@ -1,11 +1,13 @@
 // Notices that times read differently: at midnight, after a sleep, when the reader's time zone or clock was changed,
 // and when the server's time became known.
+import { inFirstFrame } from "./first_frame.js"
 import { callEach } from "./listeners.js"
 import { now } from "./time.js"
 
 const CHECK_MS = 15_000
 const listeners = new Set()
-let known = today()
+let known = ""
+inFirstFrame(() => (known = today()))
 
 /** Calls back when the date or the time zone has changed; returns a function that unsubscribes. */
 export function onDateChange(listener) {
@@ -14,7 +16,7 @@ export function onDateChange(listener) {
 }
 
 function check() {
-  if (known === today()) return
+  if (!known || known === today()) return
   known = today()
   callEach(listeners)
 }

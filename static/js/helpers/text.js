@@ -1,7 +1,6 @@
 // Texts by characters as people see them, never cut inside one, and each in its own direction.
-const number = new Intl.NumberFormat("en")
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/
-const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
+let segmenter = null // made at its first use, as that is slow
 
 /** The length as the server counts it, in code points: "🦊" is one, and two code units. */
 export function countCodePoints(text) {
@@ -13,24 +12,33 @@ export function lengthProblem(text, most) {
   if (text.length <= most) return ""
   const over = countCodePoints(text.trim()) - most
   const characters = over === 1 ? "character" : "characters"
-  return over > 0 ? `${number.format(over)} ${characters} too many: at most ${number.format(most)}.` : ""
+  return over > 0 ? `${inEnglish(over)} ${characters} too many: at most ${inEnglish(most)}.` : ""
+}
+
+function inEnglish(number) {
+  return number.toLocaleString("en")
 }
 
 /** The first letter of a person's name, in upper case. */
 export function initial(name) {
-  const [first] = graphemes.segment(name)
+  const [first] = graphemes(name)
   return first?.segment.toLocaleUpperCase() ?? ""
 }
 
 /** At most `most` visible characters, the last of them an ellipsis where something was cut. */
 export function truncate(text, most) {
-  const all = [...graphemes.segment(text)]
+  const all = [...graphemes(text)]
   return all.length > most
     ? `${all
         .slice(0, most - 1)
         .map((each) => each.segment)
         .join("")}…`
     : text
+}
+
+function graphemes(text) {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" })
+  return segmenter.segment(text)
 }
 
 /** A name or title for use inside a sentence: its direction does not affect the text around it. */

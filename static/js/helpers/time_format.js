@@ -13,7 +13,7 @@ const UNITS = [
   ["minute", 60],
 ]
 const DAY_MS = 86_400_000
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" })
+let relative = null
 const formats = new Map()
 
 /**
@@ -62,6 +62,7 @@ function formatDay(date) {
 }
 
 function formatRelative(date) {
+  relative ??= new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" })
   const seconds = (date - now()) / 1000
   for (const [unit, size] of UNITS) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit)
