@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 UV ?= uv
 AUDITED ?= requirements/run.lock
 
+# The programs that the tests start by the hundred are compiled once, also where the environment says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test check format lock bench screenshots pictures soak mutants audit clean help
 .DEFAULT_GOAL := run
 
