@@ -128,7 +128,7 @@ async def test_what_is_chosen_is_told_with_forced_colours(emulated_product, emul
             page = await visitor.open_session(session)
             await page.wait_for_selector('generation-card[data-status="rendering"]')
             await page.click('.composer__mode[data-mode="image"]')
-            seen, alike = await _choices(page)
+            seen, alike = await choices_of(page)
     finally:
         await chat.asks("generation.cancel", generation_id=making["generations"][0]["id"])
         await chat.sees_ended(making)
@@ -138,7 +138,7 @@ async def test_what_is_chosen_is_told_with_forced_colours(emulated_product, emul
     assert seen >= CHOICES, CHOICES - seen
 
 
-async def _choices(page: Page) -> tuple[set[str], list[str]]:
+async def choices_of(page: Page) -> tuple[set[str], list[str]]:
     """The kinds of choice on a page, and those of which one cannot see what is chosen."""
     seen: set[str] = set()
     alike: list[str] = []
