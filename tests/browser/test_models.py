@@ -224,3 +224,53 @@ async def test_a_number_is_read_as_it_is_typed(page, typed, number) -> None:
 async def test_no_character_is_cut_in_the_middle(page) -> None:
     body = "return [...x.map(m.initial), m.truncate('👍🏽'.repeat(5), 3), m.countCodePoints('🦊')]"
     assert await run(page, "helpers/text", body, ["👩‍👩‍👧 Lee", "🇮🇳", "élan"]) == ["👩‍👩‍👧", "🇮🇳", "É", "👍🏽👍🏽…", 1]
+
+
+# A stream at the end of its content; `inner` is a batch, which gives itself its height when its width has changed.
+FOLLOWED = """
+  const frame = () => new Promise(requestAnimationFrame)
+  const box = (parent, style) => {
+    const made = parent.appendChild(document.createElement("div"))
+    Object.assign(made.style, style)
+    return made
+  }
+  document.body.replaceChildren()
+  const scroller = box(document.body, { height: "400px", width: "600px", overflow: "auto" })
+  const content = box(scroller, {})
+  box(content, { height: "2000px" })
+  const inner = box(content, { height: "900px" })
+  const follower = new m.ScrollFollower(scroller, () => {})
+  follower.observe(content, scroller)
+  new ResizeObserver(() => scroller.clientWidth < 400 && (inner.style.height = "867px")).observe(inner)
+  // Ends between two frames: scroll events of the next come before its layout.
+  const settled = async () => {
+    for (let each = 0; each < 4; each++) await frame()
+    await new Promise((resolve) => setTimeout(resolve))
+  }
+  const distance = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight
+  await settled()
+  const before = distance()
+  CHANGE
+  await settled()
+  return [before, distance(), follower.following]"""
+NARROWER = "scroller.style.width = '300px'; inner.style.height = '400px'"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        NARROWER,
+        # The layout is asked for in between: the browser has moved the stream up before anything is told.
+        f"{NARROWER}; scroller.scrollTop; inner.style.height = '867px'",
+        f"{NARROWER}; scroller.scrollTop; await frame(); inner.style.height = '867px'",
+        "scroller.style.height = '900px'; scroller.scrollTop; scroller.style.height = '300px'",
+    ],
+    ids=["narrower", "asked", "a frame between", "higher and lower"],
+)
+async def test_the_end_is_followed_in_whatever_order_sizes_change(page, change) -> None:
+    assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", change)) == [0, 0, True]
+
+
+async def test_a_reader_who_scrolls_up_while_the_content_grows_leaves_the_end(page) -> None:
+    change = "scroller.scrollTop -= 500; await frame(); inner.style.height = '1200px'"
+    assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", change)) == [0, 800, False]

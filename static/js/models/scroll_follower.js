@@ -5,6 +5,7 @@ export class ScrollFollower {
   #scroller
   #following = true
   #size = ""
+  #view = ""
   #top = 0
   #checked = false
   #resize = new ResizeObserver(() => this.follow())
@@ -43,7 +44,9 @@ export class ScrollFollower {
   scrollToEnd(behavior = "instant") {
     this.#following = true
     this.#size = this.#measure()
+    this.#view = this.#viewport()
     this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior })
+    this.#top = this.#scroller.scrollTop
   }
 
   /**
@@ -58,9 +61,9 @@ export class ScrollFollower {
   }
 
   onScroll = () => {
-    // A scroll event that comes with a change of size is not the reader's, unless it leads up: the content or the
-    // container grew.
-    const isUp = this.#scroller.scrollTop < this.#top
+    // A scroll event that comes with a change of size is not the reader's, unless it leads up while the view has kept
+    // its size: when a view changes, the browser itself moves what is beyond the end up.
+    const isUp = this.#scroller.scrollTop < this.#top && this.#view === this.#viewport()
     this.#top = this.#scroller.scrollTop
     if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()
     this.#following = this.#distance() <= NEAR_PX
@@ -76,7 +79,11 @@ export class ScrollFollower {
     return scrollHeight - scrollTop - clientHeight
   }
 
+  #viewport() {
+    return `${this.#scroller.clientWidth} by ${this.#scroller.clientHeight}`
+  }
+
   #measure() {
-    return `${this.#scroller.clientHeight} of ${this.#scroller.scrollHeight}`
+    return `${this.#viewport()} of ${this.#scroller.scrollHeight}`
   }
 }
