@@ -64,11 +64,16 @@ def main() -> None:
     except ChatserverError as error:
         _complain(error.message)
         sys.exit(1)
+    except BrokenPipeError:
+        # Whoever reads has had enough, as `| head` has.
+        _discard_output()
+        sys.exit(1)
     except OSError as error:
         if error.errno not in _UNWRITABLE:
             raise
         _discard_output()
-        _complain(f"The output could not be written: {error.strerror}.")
+        where = f" ({error.filename})" if error.filename else ""
+        _complain(f"Writing failed: {error.strerror}{where}.")
         sys.exit(1)
 
 

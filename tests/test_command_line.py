@@ -28,7 +28,15 @@ def test_output_that_a_full_disk_does_not_take_is_one_line_and_a_failure(tmp_pat
     with open("/dev/full", "w") as full:
         ended = typed(tmp_path, *arguments, output=full)
     assert ended.returncode == 1
-    assert ended.stderr == "chatserver: The output could not be written: No space left on device.\n"
+    assert ended.stderr == "chatserver: Writing failed: No space left on device.\n"
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = typed(tmp_path, "config", output=writing)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")
 
 
 def test_an_error_that_repeats_what_was_typed_is_one_line_of_bounded_length(tmp_path):

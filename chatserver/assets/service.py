@@ -143,7 +143,7 @@ async def hide(tx: Transaction, asset_id: str) -> None:
     rows = await tx.fetch_all("assets.hide", asset_id=asset_id, hidden_with=None)
     if not rows:
         raise Conflict("This is hidden already, or was deleted meanwhile.")
-    _announce(tx, rows)
+    announce_files(tx, rows)
 
 
 async def unhide(tx: Transaction, asset_id: str) -> None:
@@ -151,31 +151,31 @@ async def unhide(tx: Transaction, asset_id: str) -> None:
     rows = await tx.fetch_all("assets.unhide", asset_id=asset_id)
     if not rows:
         raise Conflict("This is not hidden, or was deleted meanwhile.")
-    _announce(tx, rows)
+    announce_files(tx, rows)
 
 
 async def hide_of_message(tx: Transaction, message_id: str) -> list[str]:
     """Hides the files of a message with it; the ids of their generations."""
     rows = await tx.fetch_all("assets.hide_of_message", message_id=message_id)
-    _announce(tx, rows)
+    announce_files(tx, rows)
     return [row["generation_id"] for row in rows]
 
 
 async def unhide_of_message(tx: Transaction, message_id: str) -> list[str]:
     """Shows the files again that were hidden with a message; the ids of their generations."""
     rows = await tx.fetch_all("assets.unhide_with", message_id=message_id)
-    _announce(tx, rows)
+    announce_files(tx, rows)
     return [row["generation_id"] for row in rows]
 
 
 async def delete_of_generations(tx: Transaction, generation_ids: Sequence[str]) -> None:
     """Hands the files of these generations to the sweeper. Needs the worker role."""
-    _announce(tx, await tx.fetch_all("assets.delete_of_generations", generation_ids=list(generation_ids)))
+    announce_files(tx, await tx.fetch_all("assets.delete_of_generations", generation_ids=list(generation_ids)))
 
 
 async def delete_of_session(tx: Transaction, session_id: str) -> None:
     """Hands the files of a session to the sweeper. Needs the worker role."""
-    _announce(tx, await tx.fetch_all("assets.delete_of_session", session_id=session_id))
+    announce_files(tx, await tx.fetch_all("assets.delete_of_session", session_id=session_id))
 
 
 async def delete_of_user(tx: Transaction, user_id: str) -> None:
@@ -184,11 +184,14 @@ async def delete_of_user(tx: Transaction, user_id: str) -> None:
     Needs the worker role.
     """
     await favorites.remove_of_user(tx, user_id)
-    _announce(tx, await tx.fetch_all("assets.delete_of_user", user_id=user_id))
+    announce_files(tx, await tx.fetch_all("assets.delete_of_user", user_id=user_id))
 
 
-def _announce(tx: Transaction, files: Sequence[Row]) -> None:
-    """Announces that these files have come or gone, to whom they belong and whose favourites they are."""
+def announce_files(tx: Transaction, files: Sequence[Row]) -> None:
+    """Announces that these files have come or gone, to whom they belong and whose favourites they are.
+
+    Each row has `user_id` and `marked_by`, the ids of those who marked it.
+    """
     announce_changes(tx, (user_id for row in files for user_id in (row["user_id"], *row["marked_by"])))
 
 

@@ -32,11 +32,6 @@ def require(response: HttpResponse) -> dict[str, Any]:
     return found
 
 
-def granted(response: HttpResponse) -> dict[str, Any]:
-    """The same for a question that the key may not be allowed to ask: an empty object where it is not."""
-    return {} if is_forbidden(response) else require(response)
-
-
 def is_forbidden(response: HttpResponse) -> bool:
     """Whether the key may not ask this."""
     return response.status in {401, 403}

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
+import structlog
 
 from chatserver.errors import GatewayFailed
 from chatserver.payments import base, client
@@ -29,6 +30,10 @@ _NAMED_BY = {
 _DISPUTES_SECONDS = 3600.0
 _DISPUTES_PAGE = 100
 _MOST_PAGES = 10
+# How soon it is tried again after a failure, which is no reason not to say what is known of an order.
+_RETRY_SECONDS = 300.0
+
+log = structlog.get_logger(__name__)
 
 
 class Razorpay:
@@ -41,7 +46,7 @@ class Razorpay:
         self._authorization = "Basic " + b64encode(f"{key_id}:{key_secret}".encode()).decode()
         self._http = HttpClient()
         self._disputes: dict[str, bool] = {}
-        self._disputes_read = -math.inf
+        self._disputes_due = -math.inf
         self._reading = asyncio.Lock()
 
     async def open_page(self, order: PlanOrder, origin: str) -> GatewayPage:
@@ -88,18 +93,25 @@ class Razorpay:
         )
 
     async def _read_disputes(self) -> dict[str, bool]:
-        """The disputed payments of the account, and whether the bank has decided for the buyer, as of the last hour."""
+        """The disputed payments of the account, and whether the bank has decided for the buyer, as of the last hour; what
+        was read before, where the list cannot be read."""
         async with self._reading:
-            if time.monotonic() - self._disputes_read >= _DISPUTES_SECONDS:
-                self._disputes = await self._list_disputes()
-                self._disputes_read = time.monotonic()
+            if time.monotonic() >= self._disputes_due:
+                # Set before the list is asked for: who asks about an order may be ended by a deadline of its own.
+                self._disputes_due = time.monotonic() + _RETRY_SECONDS
+                try:
+                    self._disputes = await self._list_disputes()
+                except GatewayFailed as error:
+                    log.warning("payments.disputes_not_read", gateway="razorpay", error=error.code)
+                else:
+                    self._disputes_due = time.monotonic() + _DISPUTES_SECONDS
         return self._disputes
 
     async def _list_disputes(self) -> dict[str, bool]:
         found: dict[str, bool] = {}
         for page in range(_MOST_PAGES):
             query = urlencode({"count": _DISPUTES_PAGE, "skip": page * _DISPUTES_PAGE})
-            disputes = client.objects(client.granted(await self._call("GET", f"/v1/disputes?{query}")), "items")
+            disputes = client.objects(client.require(await self._call("GET", f"/v1/disputes?{query}")), "items")
             for dispute in disputes:
                 payment_id = str(dispute.get("payment_id"))
                 found[payment_id] = found.get(payment_id, False) or dispute.get("status") == "lost"

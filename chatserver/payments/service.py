@@ -153,7 +153,7 @@ async def settle(
         await _tell_of_refund(tx, before, order, "went back to you", by_mail)
     if answer.disputed:
         await dispute(tx, order)
-    if answer.lost:
+    if answer.lost and order.refunded < order.amount:
         await lose(tx, order.id, by_mail=by_mail)
     if answer.status == "expired" and order.state == "open":
         await expire(tx, order.id)

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import structlog
+
+from chatserver.errors import GatewayFailed
 from chatserver.payments import base, client
 from chatserver.payments.base import BadSignature
 from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport, PlanOrder
@@ -16,6 +19,8 @@ VERSION = "2024-06-20"
 TOLERANCE_SECONDS = 300
 # Signatures of a header that are looked at: Stripe sends one for each secret.
 _MOST_SIGNATURES = 5
+
+log = structlog.get_logger(__name__)
 
 
 class Stripe:
@@ -67,9 +72,13 @@ class Stripe:
         )
 
     async def _is_lost(self, payment_id: str) -> bool:
-        """Whether the bank has decided a dispute for the buyer. A key that may not read disputes knows of none."""
+        """Whether the bank has decided a dispute for the buyer; not now, where disputes cannot be read."""
         url = f"{self._url}/v1/disputes?{urlencode({'payment_intent': payment_id})}"
-        found = client.granted(await client.call(self._http, "GET", url, self._headers()))
+        try:
+            found = client.require(await client.call(self._http, "GET", url, self._headers()))
+        except GatewayFailed as error:
+            log.warning("payments.disputes_not_read", gateway="stripe", error=error.code)
+            return False
         return any(dispute.get("status") == "lost" for dispute in client.objects(found, "data"))
 
     async def refund(self, order: PlanOrder, amount: int, key: str) -> None:

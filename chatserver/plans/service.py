@@ -116,4 +116,5 @@ def check(plan: Plan) -> Plan:
             raise Invalid.field(field, f"must be {least} to {most:,}")
     name = single_line("name", plan.name, NAME_LENGTH)
     chat_model = optional_line("chat_model", plan.chat_model, MODEL_LENGTH)
-    return msgspec.structs.replace(plan, name=name, chat_model=chat_model)
+    price = Price(plan.price.amount, currency)
+    return msgspec.structs.replace(plan, name=name, chat_model=chat_model, price=price)

@@ -211,4 +211,4 @@ async def delete(tx: Transaction, viewer_id: str, asset_id: str) -> None:
         raise NotFound
     if not (row["uploaded"] or row["owns"]):
         raise NotAllowed("Only who uploaded it or the owner of the session may delete it.")
-    assets.announce_changes(tx, [await tx.fetch_value("uploads.delete", asset_id=asset_id)])
+    assets.announce_files(tx, await tx.fetch_all("uploads.delete", asset_id=asset_id))

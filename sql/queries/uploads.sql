@@ -43,8 +43,8 @@ SELECT a.user_id = u.id AS uploaded, s.user_id = u.id AS owns
 
 -- name: delete
 -- Marks an upload for the sweeper; its row keeps only the storage keys.
-UPDATE assets
+UPDATE assets a
    SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL
  WHERE id = :asset_id
-RETURNING user_id;
+RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;

@@ -64,7 +64,7 @@ async def test_what_is_wrong_is_said_with_its_mend(environ, settings, name, stat
 
 
 async def test_a_key_that_may_not_read_disputes_is_a_warning(environ, emulator, monkeypatch):
-    monkeypatch.setattr(emulator, "hides_disputes", True)
+    monkeypatch.setattr(emulator, "disputes_status", 403)
     found = await findings(environ)
     for gateway in ("stripe", "razorpay"):
         assert (found[gateway].status, "may not read disputes" in found[gateway].message) == ("warning", True)

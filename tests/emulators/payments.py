@@ -53,7 +53,7 @@ class PaymentEmulator:
         self.payments: dict[str, dict[str, Any]] = {}  # by the payment's id
         self.answers: dict[str, dict[str, Any]] = {}  # by idempotency key
         self.disputes: dict[str, str] = {}  # statuses, by the payment's id
-        self.hides_disputes = False  # as from a key that may not read them
+        self.disputes_status = 200  # 403 as for a key that may not read them
         self.is_down = False
         self.loses_answers = False  # what is asked for is done, and nobody hears of it
         self.calls: list[str] = []
@@ -233,8 +233,9 @@ class PaymentEmulator:
 
     async def list_disputes(self, request: web.Request) -> web.Response:
         """Stripe's are of one payment, Razorpay's of the account, in pages."""
-        if self.hides_disputes:
-            raise web.HTTPForbidden(text='{"error": {"message": "The key does not have the required permissions"}}')
+        if self.disputes_status != 200:
+            text = '{"error": {"message": "The key does not have the required permissions"}}'
+            return web.Response(status=self.disputes_status, text=text, content_type="application/json")
         if "count" not in request.query:
             status = self.disputes.get(request.query.get("payment_intent", ""))
             return web.json_response({"object": "list", "data": [] if status is None else [{"status": status}]})

@@ -602,11 +602,12 @@ async def test_the_disputes_of_an_account_are_listed_once_an_hour_for_all_its_or
     assert emulator.calls.count("GET /v1/disputes") == 1
 
 
+@pytest.mark.parametrize("status", [403, 404, 503])
 @pytest.mark.parametrize("gateway", GATEWAYS)
-async def test_a_key_that_may_not_read_disputes_settles_orders_all_the_same(
-    database, till, emulator, ada, gateway, monkeypatch
+async def test_orders_are_settled_where_disputes_cannot_be_read(
+    database, till, emulator, ada, gateway, status, monkeypatch
 ):
-    monkeypatch.setattr(emulator, "hides_disputes", True)
+    monkeypatch.setattr(emulator, "disputes_status", status)
     order = await placed(database, till, ada, gateway)
     emulator.pay(order.gateway_id)
     order = await till.settle(order)

@@ -205,13 +205,15 @@ export class GalleryView extends HTMLElement {
     this.#refreshWhenFree()
   }
 
-  // One question at a time, and none while the list is made longer. One without an answer is asked again.
+  // One question at a time, and none while the list is made longer or pictures are being deleted, which ends with one.
+  // One without an answer is asked again.
   async #refreshWhenFree() {
-    if (!this.#isDue || this.#asking || this.#busy) return
+    if (!this.#isDue || this.#asking || this.#busy || this.#leaving.size) return
     this.#isDue = false
     this.#asking = true
-    if (!(await this.#refresh())) setTimeout(() => this.#heard(), ASK_AGAIN_MS)
+    const answered = await this.#refresh().catch(() => false)
     this.#asking = false
+    if (!answered) setTimeout(() => this.#heard(), ASK_AGAIN_MS)
     this.#refreshWhenFree()
   }
 
@@ -220,11 +222,12 @@ export class GalleryView extends HTMLElement {
     const shown = [...this.querySelectorAll("gallery-picture")]
     const query = new URLSearchParams(this.dataset.query)
     // Where nothing older is beyond the list, what fits again may be older than all of it.
-    if (shown.length && !slot(this, "older").hidden) query.set("from", shown.at(-1).dataset.asset)
+    const from = shown.length && !slot(this, "older").hidden ? shown.at(-1).dataset.asset : ""
+    if (from) query.set("from", from)
     const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
     if (!answer?.ok) return false
     const { asset_ids: ids, favorites, complete } = await answer.json()
-    if (shown.length) this.#keepingPlace(() => this.#compareWith(ids, new Set(favorites), complete))
+    if (shown.length) this.#keepingPlace(() => this.#compareWith(ids, new Set(favorites), complete, from))
     if (!this.querySelector("gallery-picture")) this.#startAgain(ids.length > 0)
     if (!shown.length) return true
     const [known, newest] = [new Set(shown.map((each) => each.dataset.asset)), shown[0].dataset.asset]
@@ -233,9 +236,10 @@ export class GalleryView extends HTMLElement {
     return slot(this, "newer").hidden && ids.some((id) => id > newest) ? this.#arrive() : true
   }
 
-  #compareWith(ids, marked, complete) {
+  // Those that are older than what was asked for have come meanwhile, and the answer does not speak of them.
+  #compareWith(ids, marked, complete, from) {
     const there = new Set(ids)
-    for (const picture of this.#pictures) {
+    for (const picture of this.#pictures.filter((each) => each.dataset.asset >= from)) {
       const { asset } = picture.dataset
       if (!there.has(asset) && (complete || asset < ids.at(-1))) {
         this.#count(-1)
@@ -247,7 +251,7 @@ export class GalleryView extends HTMLElement {
   // The first picture of all has come, or the last one here has gone: from the newest on, or an empty page's words.
   #startAgain(any) {
     if (!this.list && !any) return
-    if (document.querySelector("dialog[open]")) return
+    if (this.#leaving.size || document.querySelector("dialog[open]")) return
     location.replace(this.dataset.query ? `/gallery?${this.dataset.query}` : "/gallery")
   }
 
@@ -489,6 +493,7 @@ export class GalleryView extends HTMLElement {
     for (const id of ids) this.#leaving.delete(id)
     this.#hideLeaving()
     this.#showSelection()
+    if (!this.#leaving.size) this.#heard()
   }
 
   async #sendDeletion(ids) {

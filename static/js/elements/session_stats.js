@@ -4,7 +4,6 @@ import { formatDuration } from "../helpers/time.js"
 import { setUsualDurations } from "../models/usual_duration.js"
 import { socket } from "../socket.js"
 
-
 export class SessionStats extends HTMLElement {
   #unsubscribe = null
 

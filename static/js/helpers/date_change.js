@@ -6,8 +6,13 @@ import { now } from "./time.js"
 
 const CHECK_MS = 15_000
 const listeners = new Set()
+const startedHidden = document.hidden
 let known = ""
-inFirstFrame(() => (known = today()))
+// A tab in the background has its first frame when it is shown, which may be on another day than its times were drawn.
+inFirstFrame(() => {
+  known = today()
+  if (startedHidden) callEach(listeners)
+})
 
 /** Calls back when the date or the time zone has changed; returns a function that unsubscribes. */
 export function onDateChange(listener) {
