@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import NoReturn
 
 import structlog
-from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from chatserver import users
 from chatserver.admin import overview, work
@@ -20,11 +19,11 @@ from chatserver.audit.events import ADMIN_CHANNEL
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
 from chatserver.generations.provider_limits import FallbackChain
-from chatserver.identity.viewer import Viewer, current_viewer
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime import page_socket
 from chatserver.realtime.endpoint import IsOwnOrigin
 from chatserver.realtime.hub import Hub
-from chatserver.realtime.page_socket import PageSocket
+from chatserver.realtime.page_socket import PageEndpoint, PageSocket, Refusal
 from chatserver.realtime.protocol import Close
 from chatserver.reports import service as reports
 
@@ -53,7 +52,7 @@ class AdminChannel:
         is_own_origin: IsOwnOrigin,
     ) -> None:
         self._database, self._hub, self._check_health, self._chain = database, hub, check_health, chain
-        self._is_own_origin = is_own_origin
+        self._endpoint = PageEndpoint(PATH, hub, is_own_origin, self._refusal, self._listen_to)
         self._sockets: set[PageSocket] = set()
         self._marks: Marks = {}
         self._wake = asyncio.Event()
@@ -62,26 +61,9 @@ class AdminChannel:
 
     def beside(self, others: ASGIApp) -> ASGIApp:
         """The websocket application: this channel at its path, and `others` at all others."""
+        return self._endpoint.beside(others)
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await (self._serve if scope["path"] == PATH else others)(scope, receive, send)
-
-        return app
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Decided first: once it is accepted, the request's headers are given up.
-        viewer = current_viewer(HTTPConnection(scope))
-        refusal = page_socket.refusal(scope, self._hub, self._is_own_origin)
-        transport = await page_socket.accept(scope, receive, send)
-        if refusal is None and viewer is not None:
-            refusal = self._refusal(viewer)
-        if refusal is not None or viewer is None:
-            transport.close(*(refusal or page_socket.NOT_SIGNED_IN))
-        else:
-            await self._listen_to(PageSocket(viewer, transport))
-        await transport.wait_closed()
-
-    def _refusal(self, viewer: Viewer) -> page_socket.Refusal | None:
+    def _refusal(self, viewer: Viewer) -> Refusal | None:
         if viewer.role != "admin":
             return Close.NO_SESSION, "not an admin"
         if sum(socket.viewer.id == viewer.id for socket in self._sockets) >= MOST_SOCKETS:

@@ -9,20 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import structlog
-from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from chatserver import users
 from chatserver.assets.events import FavoritesChanged, PicturesChanged
 from chatserver.database import Database
 from chatserver.errors import ChatserverError
 from chatserver.events import Event, user_channel
-from chatserver.identity.viewer import current_viewer
+from chatserver.identity.viewer import Viewer
 from chatserver.realtime import page_socket
 from chatserver.realtime.endpoint import IsOwnOrigin
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import ACCESS_CHECK_BATCH, EPHEMERAL_SECONDS
-from chatserver.realtime.page_socket import PageSocket
+from chatserver.realtime.page_socket import PageEndpoint, PageSocket, Refusal
 from chatserver.realtime.protocol import CLOSE_REASONS, Close
 
 PATH = "/ws/gallery"
@@ -78,35 +77,19 @@ class GalleryChannel:
     """The open galleries of this process."""
 
     def __init__(self, database: Database, hub: Hub, is_own_origin: IsOwnOrigin) -> None:
-        self._database, self._hub, self._is_own_origin = database, hub, is_own_origin
+        self._database, self._hub = database, hub
+        self._endpoint = PageEndpoint(PATH, hub, is_own_origin, self._refusal, self._listen_to)
         self._readers: dict[str, Reader] = {}
         self._unlisten: dict[str, Callable[[], None]] = {}
         self._task: asyncio.Task[NoReturn] | None = None
 
     def beside(self, others: ASGIApp) -> ASGIApp:
         """The websocket application: this channel at its path, and `others` at all others."""
+        return self._endpoint.beside(others)
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await (self._serve if scope["path"] == PATH else others)(scope, receive, send)
-
-        return app
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Decided first: once it is accepted, the request's headers are given up.
-        viewer = current_viewer(HTTPConnection(scope))
-        refusal = page_socket.refusal(scope, self._hub, self._is_own_origin)
-        transport = await page_socket.accept(scope, receive, send)
-        if refusal is None and viewer is not None and self._is_full(viewer.id):
-            refusal = page_socket.TOO_MANY
-        if refusal is not None or viewer is None:
-            transport.close(*(refusal or page_socket.NOT_SIGNED_IN))
-        else:
-            await self._listen_to(PageSocket(viewer, transport))
-        await transport.wait_closed()
-
-    def _is_full(self, user_id: str) -> bool:
-        reader = self._readers.get(user_id)
-        return reader is not None and len(reader.sockets) >= MOST_SOCKETS
+    def _refusal(self, viewer: Viewer) -> Refusal | None:
+        reader = self._readers.get(viewer.id)
+        return page_socket.TOO_MANY if reader is not None and len(reader.sockets) >= MOST_SOCKETS else None
 
     async def _listen_to(self, socket: PageSocket) -> None:
         reader = self._join(socket)

@@ -4,10 +4,11 @@ For people with a browser's sign-in. Such a socket has no channel in the hub: wh
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chatserver.identity.viewer import Viewer, current_viewer
 from chatserver.realtime import protocol
@@ -68,20 +69,49 @@ class PageSocket:
         self.closed.set()
 
 
-def refusal(scope: Scope, hub: Hub, is_own_origin: IsOwnOrigin) -> Refusal | None:
-    """Why this page is refused, None where it is not. To be asked before `accept`, which gives up the headers."""
-    connection = HTTPConnection(scope)
-    origin, viewer = connection.headers.get("origin"), current_viewer(connection)
-    if origin is not None and not is_own_origin(scope, origin):
-        return Close.BAD_ORIGIN, "bad origin"
-    if viewer is None or viewer.via != "cookie":
-        return NOT_SIGNED_IN
-    return (Close.RESTARTING, "restarting") if hub.draining else None
+class PageEndpoint:
+    """Where such pages connect: `GET <path>`. `refuse` says why a viewer may not, beyond what holds for all; `listen` has
+    the socket until it is closed."""
 
+    def __init__(
+        self,
+        path: str,
+        hub: Hub,
+        is_own_origin: IsOwnOrigin,
+        refuse: Callable[[Viewer], Refusal | None],
+        listen: Callable[[PageSocket], Awaitable[None]],
+    ) -> None:
+        self._path, self._hub, self._is_own_origin = path, hub, is_own_origin
+        self._refuse, self._listen = refuse, listen
 
-async def accept(scope: Scope, receive: Receive, send: Send) -> Transport:
-    """Accepts a socket, also a refused one: a close code reaches the client only after the handshake."""
-    await receive()
-    await send({"type": "websocket.accept"})
-    transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
-    return transport
+    def beside(self, others: ASGIApp) -> ASGIApp:
+        """The websocket application: this endpoint at its path, and `others` at all others."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await (self._serve if scope["path"] == self._path else others)(scope, receive, send)
+
+        return app
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Decided first: once it is accepted, the request's headers are given up.
+        connection = HTTPConnection(scope)
+        viewer, refusal = current_viewer(connection), self._refusal_of_request(connection)
+        # A close code reaches the client only after the handshake, so refused ones are accepted too.
+        await receive()
+        await send({"type": "websocket.accept"})
+        transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
+        if refusal is None and viewer is not None:
+            refusal = self._refuse(viewer)
+        if refusal is not None or viewer is None:
+            transport.close(*(refusal or NOT_SIGNED_IN))
+        else:
+            await self._listen(PageSocket(viewer, transport))
+        await transport.wait_closed()
+
+    def _refusal_of_request(self, connection: HTTPConnection) -> Refusal | None:
+        origin, viewer = connection.headers.get("origin"), current_viewer(connection)
+        if origin is not None and not self._is_own_origin(connection.scope, origin):
+            return Close.BAD_ORIGIN, "bad origin"
+        if viewer is None or viewer.via != "cookie":
+            return NOT_SIGNED_IN
+        return (Close.RESTARTING, "restarting") if self._hub.draining else None

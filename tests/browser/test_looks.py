@@ -11,8 +11,7 @@ from tests.browser.test_focus import choices_of
 from tests.browser.test_widths import WORD, named
 from tests.emulators import payments
 from tests.imaging import samples
-from tests.support import ports
-from tests.support import product as products
+from tests.support import shop as shops
 from tests.support.axe import complaints_about
 from tests.support.browser import signed_in, visiting
 from tests.support.focus import walk
@@ -50,20 +49,15 @@ async def emulator():
 @pytest.fixture(scope="module")
 async def shop(database_url, emulator, tmp_path_factory):
     """A product with payments and mail."""
-    port = ports.reserve()
-    settings = {
-        **payments.SETTINGS,
-        "DATABASE_URL": database_url,
-        "STRIPE_API_URL": emulator.url,
-        "RAZORPAY_API_URL": emulator.url,
-        "CHECKOUT": "stripe,razorpay",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "TIMING": "payment_poll=3",
-        "SMTP_URL": "smtp://127.0.0.1:1",
-        "MAIL_FROM": "pictures@example.org",
-    }
-    async with products.running(tmp_path_factory.mktemp("looks"), port=port, **settings) as running:
-        yield running
+    async with shops.running(
+        tmp_path_factory.mktemp("looks"),
+        database_url,
+        emulator.url,
+        TIMING="payment_poll=3",
+        SMTP_URL="smtp://127.0.0.1:1",
+        MAIL_FROM="pictures@example.org",
+    ) as product:
+        yield product
 
 
 async def look(page: Page, where: str, *, new: bool = True) -> list[str]:

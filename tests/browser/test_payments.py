@@ -5,8 +5,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.emulators import payments
-from tests.support import ports
-from tests.support import product as products
+from tests.support import shop as shops
 from tests.support.axe import complaints_about
 from tests.support.browser import LIVE, PHONE, signed_in
 from tests.support.people import make_session, run_sql
@@ -23,18 +22,13 @@ async def emulator():
 
 @pytest.fixture(scope="module")
 async def shop(database_url, emulator, tmp_path_factory):
-    port = ports.reserve()
-    settings = {
-        **payments.SETTINGS,
-        "DATABASE_URL": database_url,
-        "STRIPE_API_URL": emulator.url,
-        "RAZORPAY_API_URL": emulator.url,
-        "CHECKOUT": "stripe,razorpay",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "TIMING": "payment_poll=3",
-    }
-    async with products.running(tmp_path_factory.mktemp("shop"), port=port, **settings) as running:
-        yield running
+    async with shops.running(
+        tmp_path_factory.mktemp("shop"),
+        database_url,
+        emulator.url,
+        TIMING="payment_poll=3",
+    ) as product:
+        yield product
 
 
 async def reports(shop, name, headers, body):

@@ -6,8 +6,7 @@ import aiohttp
 import pytest
 
 from tests.emulators import payments
-from tests.support import ports
-from tests.support import product as products
+from tests.support import shop as shops
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
 from tests.support.story import sign_up
@@ -21,17 +20,12 @@ async def emulator():
 
 @pytest.fixture(scope="module")
 async def shop(database_url, emulator, tmp_path_factory):
-    port = ports.reserve()
-    settings = {
-        **payments.SETTINGS,
-        "DATABASE_URL": database_url,
-        "STRIPE_API_URL": emulator.url,
-        "RAZORPAY_API_URL": emulator.url,
-        "CHECKOUT": "stripe,razorpay",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "TAX_PERCENT": "18",
-    }
-    async with products.running(tmp_path_factory.mktemp("shop"), port=port, **settings) as product:
+    async with shops.running(
+        tmp_path_factory.mktemp("shop"),
+        database_url,
+        emulator.url,
+        TAX_PERCENT="18",
+    ) as product:
         yield product
 
 
