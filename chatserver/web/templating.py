@@ -6,7 +6,7 @@ exactly one object and nothing of the viewer.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -49,8 +49,16 @@ def _transforms(config: Config) -> dict[str, Transform]:
     return transforms
 
 
+class _Environment(jinja2.Environment):
+    """All globals are set before the first template is loaded: each template has them in one dictionary."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        # Each import that is drawn compares these names with the caller's, which a ChainMap does in Python, one by one.
+        return {**self.globals, **(d or {})}
+
+
 def _environment(config: Config, statics: Statics) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(paths.TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
