@@ -217,7 +217,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
         super().data_received(piece)
-        if self._is_over:
+        # The parser, or a callback of it, may have refused the request already: nothing is written after that answer.
+        if self._is_over or self._phase is Phase.discarding:
             return
         if self.headers is not None and len(self.headers) > limits.HEADER_COUNT:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -400,13 +401,18 @@ async def test_refusals_below_the_application_have_the_headers_of_every_answer(r
         await server.until(lambda: server.limiter.count == 0)
 
 
-async def test_no_request_is_run_whose_headers_are_too_many() -> None:
+async def test_no_request_is_run_whose_headers_are_too_many(caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as (server, application):
         reader, writer = await call(server)
         many = b"".join(b"x-%d: y\r\n" % number for number in range(limits.HEADER_COUNT + 1))
         writer.write(b"POST /echo HTTP/1.1\r\nHost: h\r\n" + many + b"\r\n")
-        assert (await read_all(reader)).startswith(b"HTTP/1.1 431")
+        answer = await read_all(reader)
+        assert answer.startswith(b"HTTP/1.1 431")
+        assert answer.count(b"HTTP/1.1") == 1
         assert application.asked == 0
+        writer.close()
+        await server.until(lambda: server.limiter.count == 0)
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 async def test_a_class_that_comes_all_at_once_is_served_or_hears_why_not() -> None:
