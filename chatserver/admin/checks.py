@@ -73,7 +73,7 @@ class Checks:
             return _of_books(await self._database.run_system(credits.check))
         if kind == "sweep":
             swept = await sweep(self._database, self._storage)
-            return "clean", {name: getattr(swept, name) for name in swept.__struct_fields__}
+            return "found" if swept.kept else "clean", {name: getattr(swept, name) for name in swept.__struct_fields__}
         report = await audit_store(self._database, self._storage)
         lists = {"missing": report.missing, "wrong_sizes": report.wrong_sizes, "orphans": report.orphans}
         counts = {"rows": report.rows, "objects": report.objects, **{name: len(keys) for name, keys in lists.items()}}

@@ -10,7 +10,7 @@ from chatserver import audit, storage
 from chatserver import config as configuration
 from chatserver.assets.audit import audit_store
 from chatserver.assets.migration import MigrationReport, migrate
-from chatserver.assets.models import AuditReport
+from chatserver.assets.models import AuditReport, SweepReport
 from chatserver.assets.sweeper import sweep
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
@@ -41,9 +41,15 @@ def check(
     remove: Annotated[
         bool, typer.Option("--remove", help="First remove what nobody can reach, as the hourly sweep does.")
     ] = False,
+    remove_all: Annotated[
+        bool,
+        typer.Option(
+            "--remove-all", help="The same, also where bytes without a row are much of the store, as after a restore."
+        ),
+    ] = False,
 ) -> None:
     """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
-    report = asyncio.run(_check(remove))
+    report = asyncio.run(_check(remove or remove_all, however_many=remove_all))
     print(f"{report.rows} files, {report.objects} objects.")
     _show("Rows without their bytes", report.missing)
     _show("Of a wrong size", report.wrong_sizes)
@@ -53,12 +59,13 @@ def check(
     raise typer.Exit(0 if report.is_consistent else 1)
 
 
-async def _check(remove: bool) -> AuditReport:
+async def _check(remove: bool, *, however_many: bool) -> AuditReport:
     async with command_line.open_config() as config, command_line.open_database(config) as database:
         store = await storage.open_storage(config)
         try:
             if remove:
-                swept = await sweep(database, store)
+                swept = await sweep(database, store, however_many=however_many)
+                _show_kept(swept)
                 await database.run_system(
                     audit.record,
                     COMMAND_LINE,
@@ -73,6 +80,14 @@ async def _check(remove: bool) -> AuditReport:
                 return await audit_store(database, store, lambda: progress.advance(task))
         finally:
             await store.close()
+
+
+def _show_kept(swept: SweepReport) -> None:
+    if swept.kept:
+        print(
+            f"{swept.kept} objects have no row, which is much of the store: nothing of them was removed. If this is the "
+            "right database, `chatserver storage check --remove-all` removes them."
+        )
 
 
 def _show(what: str, keys: list[str]) -> None:
@@ -96,7 +111,8 @@ def copy_store(
 
 
 async def _copy(source: str, target: str) -> MigrationReport:
-    from_store, to_store = await storage.open_url(source), await storage.open_url(target)
+    from_store = await storage.open_source(source)
+    to_store = await storage.open_url(target)
     try:
         await to_store.create()
         total = 0

@@ -118,10 +118,14 @@ class FileOrigin(Struct, frozen=True):
 
 
 class SweepReport(Struct, frozen=True, kw_only=True):
-    """Counts of what a sweep removed: rows with their objects, objects without a row, unfinished uploads."""
+    """Counts of what a sweep removed: rows with their objects, objects without a row, unfinished uploads.
+
+    `kept` counts the objects without a row that were left alone, since they are too much of the store.
+    """
 
     rows: int = 0
     objects: int = 0
+    kept: int = 0
     unfinished: int = 0
 
 

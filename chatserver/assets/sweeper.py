@@ -2,7 +2,8 @@
 
 Several processes may sweep at once, as every step may be repeated. A row is marked first, then its objects are deleted,
 then the row; after a crash in between the next sweep goes on. An object without a row is deleted only where its key has the
-form of this product's keys, and it is too old for a row to be about to name it.
+form of this product's keys, and it is too old for a row to be about to name it; and only while such objects are few. Where
+they are much of the store, the database is not the one that the store belongs to, and nothing of it is removed.
 """
 
 import asyncio
@@ -24,6 +25,12 @@ T = TypeVar("T")
 
 # Longer than any attempt: the longest deadline of a generation is an hour, and files are staged near its end.
 GRACE_SECONDS = 3600.0
+# Crashes leave a few objects without a row. More than so many, and more than this share of the store, are those of another
+# database: DATABASE_URL is wrong or missing, or an older backup was restored.
+FEW_ORPHANS = 8
+LARGEST_SHARE = 0.1
+# Objects removed in one sweep at most; the next one goes on.
+MOST_REMOVED = 10_000
 # Rows or objects in one transaction.
 BATCH = 200
 # The intervals of removing deleted files, and of the sweep of the whole store.
@@ -53,7 +60,7 @@ class Sweeper:
     async def _sweep_once(self, whole: bool) -> None:
         try:
             if whole:
-                log.info("storage.swept", **_counts(await sweep(self._database, self._storage)))
+                _log(await sweep(self._database, self._storage))
             else:
                 await sweep_rows(self._database, self._storage)
         except (Busy, StorageError) as error:
@@ -62,16 +69,31 @@ class Sweeper:
             log.exception("storage.sweep_failed")
 
 
-def _counts(swept: SweepReport) -> dict[str, int]:
-    return {name: getattr(swept, name) for name in swept.__struct_fields__}
+def _log(swept: SweepReport) -> None:
+    log.info("storage.swept", **{name: getattr(swept, name) for name in swept.__struct_fields__})
+    if swept.kept:
+        log.error("storage.of_another_database", objects=swept.kept)
 
 
-async def sweep(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> SweepReport:
-    """Removes all unreachable rows and objects; `grace` is the age in seconds from which staged ones count as abandoned."""
+async def sweep(
+    database: Database, storage: Storage, *, grace: float = GRACE_SECONDS, however_many: bool = False
+) -> SweepReport:
+    """Removes all unreachable rows and objects; `grace` is the age in seconds from which staged ones count as abandoned.
+
+    Objects without a row are kept where they are too much of the store, but for `however_many`.
+    """
     before = clock.now() - timedelta(seconds=grace)
     rows = await sweep_rows(database, storage, grace=grace)
-    objects = await _sweep_objects(database, storage, before)
-    return SweepReport(rows=rows, objects=objects, unfinished=await storage.remove_unfinished(before))
+    removable, count, total = await _removable(database, storage, before)
+    kept = 0 if however_many or count <= max(FEW_ORPHANS, LARGEST_SHARE * total) else count
+    for orphan in [] if kept else removable:
+        await storage.delete(orphan.key)
+    return SweepReport(
+        rows=rows,
+        objects=0 if kept else len(removable),
+        kept=kept,
+        unfinished=await storage.remove_unfinished(before),
+    )
 
 
 async def sweep_rows(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> int:
@@ -99,14 +121,15 @@ async def _remove(tx: Transaction, asset_ids: list[str]) -> None:
     await tx.execute("assets.remove", asset_ids=asset_ids)
 
 
-async def _sweep_objects(database: Database, storage: Storage, before: datetime) -> int:
-    removed = 0
+async def _removable(database: Database, storage: Storage, before: datetime) -> tuple[list[StoredObject], int, int]:
+    """Old objects without a row, at most MOST_REMOVED; how many there are, and of how many objects of this product."""
+    removable, count, total = list[StoredObject](), 0, 0
     async for batch in batched(storage.walk(), BATCH):
-        old = [each for each in batch if each.modified < before and is_ours(each.key)]
-        for orphan in await orphans(database, old):
-            await storage.delete(orphan.key)
-            removed += 1
-    return removed
+        ours = [each for each in batch if is_ours(each.key)]
+        found = await orphans(database, [each for each in ours if each.modified < before])
+        removable += found[: MOST_REMOVED - len(removable)]
+        count, total = count + len(found), total + len(ours)
+    return removable, count, total
 
 
 async def orphans(database: Database, objects: list[StoredObject]) -> list[StoredObject]:

@@ -4,11 +4,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from chatserver.config import Config
+from chatserver.errors import NotFound
 from chatserver.storage.address import folder_of, s3_address
 from chatserver.storage.base import Storage, StoredObject
 from chatserver.storage.filesystem import FolderStorage
 
-__all__ = ["Storage", "StoredObject", "create_storage", "open_storage", "open_url"]
+__all__ = ["Storage", "StoredObject", "create_storage", "open_source", "open_storage", "open_url"]
 
 
 async def open_storage(config: Config) -> Storage:
@@ -20,12 +21,23 @@ async def open_storage(config: Config) -> Storage:
 
 async def open_url(url: str) -> Storage:
     """The storage at a URL like STORAGE_URL. A folder is created; buckets only by `create`."""
-    if urlsplit(url).scheme == "s3":
+    if _is_s3(url):
         # Its library takes half a second and 20 MB to import, which a folder does not need.
         from chatserver.storage.s3 import S3Storage
 
         return await S3Storage.open(s3_address(url))
     return await _open_folder(folder_of(url))
+
+
+async def open_source(url: str) -> Storage:
+    """The storage at a URL, to be copied from. NotFound where it names a folder that is not there: it was mistyped."""
+    if not _is_s3(url) and not (folder := folder_of(url)).is_dir():
+        raise NotFound(f"There is no folder {folder} to copy from.")
+    return await open_url(url)
+
+
+def _is_s3(url: str) -> bool:
+    return urlsplit(url).scheme == "s3"
 
 
 async def _open_folder(path: Path) -> FolderStorage:

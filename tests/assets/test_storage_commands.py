@@ -1,5 +1,7 @@
 """`chatserver storage create | check | copy`, as the operator types them."""
 
+import os
+
 import pytest
 
 from chatserver import storage
@@ -48,6 +50,29 @@ async def test_the_operator_creates_compares_and_moves_the_store(operator, datab
     assert (status, "Of a wrong size: 1" in said) == (1, True), said
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in said
     await store.close()
+
+
+async def test_a_database_that_knows_little_of_the_store_removes_nothing_unasked(operator, database, tmp_path):
+    folder = f"file:{tmp_path}/files"
+    store = await storage.open_url(folder)
+    session_files = await SessionFiles.fill(database, store)
+    for index in range(11):
+        await session_files.create_file(picture(10 + index))
+    await run_sql(database, "DELETE FROM assets")
+    for path in store.root.rglob("*"):
+        os.utime(path, (0, 0))
+    status, said = await operator("check", "--remove", STORAGE_URL=folder)
+    assert (status, "22 objects have no row" in said, "Bytes without a row: 22" in said) == (1, True, True), said
+    status, said = await operator("check", "--remove-all", STORAGE_URL=folder)
+    assert (status, "0 files, 0 objects." in said) == (0, True), said
+    await store.close()
+
+
+async def test_a_copy_of_what_is_not_there_is_refused_and_makes_nothing(operator, tmp_path):
+    status, said = await operator("copy", f"file:{tmp_path}/fils", f"file:{tmp_path}/new")
+    assert (status, said) == (1, f"chatserver: There is no folder {tmp_path}/fils to copy from.\n")
+    assert not (tmp_path / "fils").exists()
+    assert not (tmp_path / "new").exists()
 
 
 async def test_a_wrong_address_is_one_line(operator):

@@ -10,6 +10,7 @@ import pytest
 
 from chatserver import ids, storage
 from chatserver.assets import service as assets
+from chatserver.assets import sweeper
 from chatserver.assets.audit import audit_store
 from chatserver.assets.keys import all_keys, base_of, is_ours
 from chatserver.assets.migration import migrate
@@ -99,6 +100,37 @@ async def test_bytes_without_a_row_go_when_no_row_can_be_on_its_way(fresh):
     assert not (await audit_store(fresh.database, fresh.storage)).is_consistent
     assert (await sweep(fresh.database, fresh.storage, grace=-2)).objects == 2
     assert await keys(fresh) == []
+
+
+@on_both
+async def test_a_store_of_another_database_loses_nothing_until_the_operator_says_so(fresh):
+    for index in range(12):
+        await fresh.create_file(picture(20 + index))
+    await run_sql(fresh.database, "DELETE FROM assets")
+    before = await keys(fresh)
+    swept = await sweep(fresh.database, fresh.storage, grace=-2)
+    assert (swept.objects, swept.kept) == (0, 24)
+    assert await keys(fresh) == before
+    swept = await sweep(fresh.database, fresh.storage, grace=-2, however_many=True)
+    assert (swept.objects, swept.kept) == (24, 0)
+    assert await keys(fresh) == []
+
+
+async def test_what_crashes_left_in_a_large_store_goes_however_much_it_is(fresh, monkeypatch):
+    monkeypatch.setattr(sweeper, "FEW_ORPHANS", 1)
+    for index in range(12):
+        asset = await fresh.create_file(picture(40 + index))
+    await run_sql(fresh.database, "DELETE FROM assets WHERE id = $1", asset.id)
+    swept = await sweep(fresh.database, fresh.storage, grace=-2)
+    assert (swept.objects, swept.kept, len(await keys(fresh))) == (2, 0, 22)
+
+
+async def test_a_long_list_of_what_crashes_left_is_removed_in_parts(fresh, monkeypatch):
+    monkeypatch.setattr(sweeper, "MOST_REMOVED", 3)
+    for index in range(2):
+        await fresh.create_file(picture(60 + index))
+    await run_sql(fresh.database, "DELETE FROM assets")
+    assert [(await sweep(fresh.database, fresh.storage, grace=-2)).objects for _ in range(3)] == [3, 1, 0]
 
 
 async def test_what_somebody_else_put_there_is_never_touched(fresh):
