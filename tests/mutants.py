@@ -158,8 +158,14 @@ MUTANTS = (
         "tests/generations/test_creation.py",
     ),
     Mutant(
-        "the shield around a unit of work",
-        (("chatserver/database/unit_of_work.py", "await asyncio.shield(unit)", "await unit"),),
+        "the independence of a unit of work from its caller",
+        (
+            (
+                "chatserver/database/unit_of_work.py",
+                "return await answer\n",
+                "await task\n        return await answer\n",
+            ),
+        ),
         "tests/database/test_unit_of_work.py::test_a_closed_tab_does_not_undo_what_it_asked_for",
     ),
     Mutant(

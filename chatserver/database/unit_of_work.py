@@ -1,9 +1,9 @@
 """The unit of work: one transaction in a task of its own, as the web role for one user or as the worker role.
 
 `run_as` makes a task, takes a connection, BEGINs as the web role with the user set for row-level security, calls
-`verb(tx, …)`, COMMITs, and only then publishes what the verb announced. The caller waits under a shield: its
-cancellation never leaves a transaction open or a pool slot taken (with `databases`' own transactions 1,500 cancelled
-tasks emptied a pool of five permanently). `run_system` does the same as the worker role, which sees every row.
+`verb(tx, …)`, COMMITs, and only then publishes what the verb announced. The caller waits for the answer and not for the
+task: its cancellation never leaves a transaction open or a pool slot taken (with `databases`' own transactions 1,500
+cancelled tasks emptied a pool of five permanently). `run_system` does the same as the worker role, which sees every row.
 
 Results come from `fetch_*` with RETURNING, never from `execute`.
 """
@@ -14,6 +14,7 @@ import random
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import asyncpg
@@ -22,6 +23,7 @@ import msgspec
 import structlog
 
 from chatserver.config.timing import DEFAULT_TIMING, Timing
+from chatserver.database.kept_connections import KeptConnections, is_closed
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy
@@ -94,7 +96,7 @@ class Database:
         self._reading = _Role(_BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
-        self._units: set[asyncio.Task[Any]] = set()
+        self._units: set[asyncio.Task[None]] = set()
         self._database = databases.Database(
             url,
             # `databases` reads host, port, names and password; asyncpg reads sslmode and other options from here.
@@ -110,6 +112,7 @@ class Database:
             reset=_skip_reset,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )
+        self._connections = KeptConnections(self._database)
 
     async def connect(self) -> None:
         """Opens the pool. Raises asyncpg's errors and OSError where the server cannot be reached."""
@@ -123,6 +126,7 @@ class Database:
             await asyncio.wait(
                 self._units, timeout=self.timing.unit_acquire + self.timing.unit_deadline + ROLLBACK_SECONDS
             )
+        await self._connections.close()
         await self._database.disconnect()
 
     async def run_as(
@@ -159,73 +163,127 @@ class Database:
     async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= MAX_UNITS:
             raise Busy(retry_after=self.timing.unit_acquire)
-        unit = asyncio.create_task(self._unit(role, verb, args, kwargs))
-        self._units.add(unit)
-        unit.add_done_callback(self._forget)
-        return await asyncio.shield(unit)
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._answer(_Unit(role, verb, args, kwargs, answer)))
+        self._units.add(task)
+        task.add_done_callback(self._units.discard)
+        # The cancellation of the caller ends with this future and does not reach the task.
+        return await answer
 
-    def _forget(self, unit: "asyncio.Task[Any]") -> None:
-        self._units.discard(unit)
-        if not unit.cancelled():
-            unit.exception()  # retrieved here in case the caller was cancelled
+    async def _answer(self, unit: "_Unit") -> None:
+        """Runs a unit of work to its end. The answer is given once it is known: what follows a COMMIT changes nothing."""
+        try:
+            await self._within_deadline(unit)
+        except BaseException as error:
+            unit.fail(error)
+            if not isinstance(error, Exception):
+                raise
 
-    async def _unit(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _within_deadline(self, unit: "_Unit") -> None:
+        await self._acquire_slot()
+        try:
+            async with asyncio.timeout(self.timing.unit_deadline):
+                await self._retried(unit)
+        except TimeoutError as error:
+            log.warning("database.deadline_exceeded", verb=unit.verb.__qualname__)
+            raise Busy(retry_after=2) from error
+        finally:
+            self._slots.release()
+
+    async def _acquire_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()  # at once, without a timer
+            return
         try:
             async with asyncio.timeout(self.timing.unit_acquire):
                 await self._slots.acquire()
         except TimeoutError:
             raise Busy(retry_after=1) from None
-        try:
-            async with asyncio.timeout(self.timing.unit_deadline):
-                return await self._retried(role, verb, args, kwargs)
-        except TimeoutError as error:
-            log.warning("database.deadline_exceeded", verb=verb.__qualname__)
-            raise Busy(retry_after=2) from error
-        finally:
-            self._slots.release()
 
-    async def _retried(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _retried(self, unit: "_Unit") -> None:
         for attempt in range(1, RETRIES + 1):
             try:
-                return await self._attempt(role, verb, args, kwargs)
+                await self._attempt(unit)
             except (_NotCommitted, *RETRYABLE) as error:
                 if attempt == RETRIES:
-                    log.warning("database.retries_exhausted", verb=verb.__qualname__, error=_name(error))
+                    log.warning("database.retries_exhausted", verb=unit.verb.__qualname__, error=_name(error))
                     raise Busy(retry_after=1) from error
             except _OutcomeUnknown as error:
-                log.warning("database.outcome_unknown", verb=verb.__qualname__, error=_name(error))
+                log.warning("database.outcome_unknown", verb=unit.verb.__qualname__, error=_name(error))
                 raise Busy(retry_after=2) from error
+            else:
+                return
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
-        raise AssertionError("unreachable")
 
-    async def _attempt(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
-        async with _connection(self._database) as connection:
-            tx = Transaction(connection, role.queries, self._limits, self.timing)
+    async def _attempt(self, unit: "_Unit") -> None:
+        async with self._connection() as connection:
+            tx = Transaction(connection, unit.role.queries, self._limits, self.timing)
             try:
-                if role.begin is None:
-                    failpoints.at_verb("before-commit", verb)
-                    with _connection_loss_as(_NotCommitted, connection), _undoing():
-                        result = await verb(tx, *args, **kwargs)
-                else:
-                    with _connection_loss_as(_NotCommitted, connection):
-                        await connection.execute(role.begin)
-                        result = await verb(tx, *args, **kwargs)
-                    failpoints.at_verb("before-commit", verb)
-                    with _connection_loss_as(_OutcomeUnknown, connection):
-                        await _commit(connection)
-                failpoints.at_verb("after-commit", verb)
+                result = await _committed(unit, tx)
             except (_NotCommitted, _OutcomeUnknown):
                 _cut(connection)
                 raise
             except BaseException as error:
                 # Cancelled in the middle of a single statement, the connection has to answer again or is cut.
-                if role.begin is not None or isinstance(error, asyncio.CancelledError):
+                if unit.role.begin is not None or isinstance(error, asyncio.CancelledError):
                     await _roll_back(connection)
                 raise
-            # Before the connection goes back, so that what was committed first is also announced first.
+            # The caller goes on in the loop's next iteration, in which what is published here is sent: together with its
+            # own reply. Published before the connection goes back, so that what was committed first is announced first.
+            unit.succeed(result)
             self._publisher.publish(tx.announcements)
-            failpoints.at_verb("fan-out", verb)
-            return result
+            failpoints.at_verb("fan-out", unit.verb)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> "AsyncIterator[asyncpg.Connection]":
+        with _connection_loss_as(_NotCommitted):
+            kept = await self._connections.acquire()
+        try:
+            yield kept.connection
+        finally:
+            await self._connections.release(kept)
+
+
+async def _committed(unit: "_Unit", tx: Transaction) -> Any:
+    """What the verb returned, once it is stored."""
+    begin, verb = unit.role.begin, unit.verb
+    if begin is None:
+        failpoints.at_verb("before-commit", verb)
+        with _connection_loss_as(_NotCommitted, tx.connection), _undoing():
+            result = await verb(tx, *unit.args, **unit.kwargs)
+    else:
+        with _connection_loss_as(_NotCommitted, tx.connection):
+            await tx.connection.execute(begin)
+            result = await verb(tx, *unit.args, **unit.kwargs)
+        failpoints.at_verb("before-commit", verb)
+        with _connection_loss_as(_OutcomeUnknown, tx.connection):
+            await _commit(tx.connection)
+    failpoints.at_verb("after-commit", verb)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Unit:
+    """One unit of work: the role and the verb that it runs, and the future for which its caller waits."""
+
+    role: "_Role"
+    verb: Callable[..., Awaitable[Any]]
+    args: Any
+    kwargs: Any
+    answer: "asyncio.Future[Any]"
+
+    def succeed(self, result: Any) -> None:
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """Has no effect after `succeed`, and where the caller has gone."""
+        if self.answer.done():
+            return
+        if isinstance(error, asyncio.CancelledError):
+            self.answer.cancel()
+        else:
+            self.answer.set_exception(error)
 
 
 class _Role(NamedTuple):
@@ -252,7 +310,7 @@ def _connection_loss_as(meaning: type[Exception], connection: "asyncpg.Connectio
         raise meaning from error
     except asyncpg.InterfaceError as error:
         # On an open connection it is a mistake of ours, such as a wrong number or type of arguments.
-        if connection is not None and not _is_closed(connection):
+        if connection is not None and not is_closed(connection):
             raise
         raise meaning from error
 
@@ -265,17 +323,6 @@ def _undoing() -> Iterator[None]:
         if error.sqlstate == UNDONE:
             raise StatementUndone from error
         raise
-
-
-@contextlib.asynccontextmanager
-async def _connection(database: databases.Database) -> "AsyncIterator[asyncpg.Connection]":
-    pooled = database.connection()
-    with _connection_loss_as(_NotCommitted):
-        await pooled.__aenter__()
-    try:
-        yield pooled.raw_connection
-    finally:
-        await pooled.__aexit__()
 
 
 async def _commit(connection: "asyncpg.Connection") -> None:
@@ -295,19 +342,9 @@ async def _roll_back(connection: "asyncpg.Connection") -> None:
             raise
 
 
-# asyncpg releases a connection that died by itself; our proxy of it then raises InterfaceError at every call.
-
-
 def _cut(connection: "asyncpg.Connection") -> None:
     with contextlib.suppress(asyncpg.InterfaceError):
         connection.terminate()
-
-
-def _is_closed(connection: "asyncpg.Connection") -> bool:
-    try:
-        return bool(connection.is_closed())
-    except asyncpg.InterfaceError:
-        return True
 
 
 def _name(error: BaseException) -> str:
