@@ -71,7 +71,9 @@ def unreadable(text: str) -> str | None:
     # Postgres stores no NUL, and UTF-8 has no lone surrogates; both would fail later and with a worse message.
     if "\x00" in text:
         return "must not contain the character NUL"
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return "must be valid Unicode"
     return None
 

@@ -34,9 +34,8 @@ def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
     shown = day if style in {"date", "day"} else f"{day}, {value:%H:%M} UTC"
     if style == "left":
         shown = f"until {shown}"
-    return Markup('<local-time data-style="{}"><time datetime="{}">{}</time></local-time>').format(
-        style, iso(value), shown
-    )
+    # Nothing in it has to be escaped; `Markup.format` would take longer than all the rest.
+    return Markup(f'<local-time data-style="{style}"><time datetime="{iso(value)}">{shown}</time></local-time>')  # noqa: S704
 
 
 def iso(value: datetime) -> str:
