@@ -29,7 +29,7 @@ from chatserver.generations import cli as providers_cli
 from chatserver.payments import cli as payments_cli
 from chatserver.plans import cli as plans_cli
 from chatserver.rollups import cli as rollups_cli
-from chatserver.runtime import logs, tables
+from chatserver.runtime import logs, tables, termination
 from chatserver.runtime.process_roles import ProcessRole
 from chatserver.sessions import cli as sessions_cli
 from chatserver.styles import cli as styles_cli
@@ -56,6 +56,7 @@ app.command("doctor")(doctor_cli.run)
 def main() -> None:
     """The console script."""
     _print_in_any_locale()
+    termination.interrupt_on_all()
     try:
         _run()
     except ConfigurationError as error:

@@ -28,7 +28,7 @@ from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
 from chatserver.net import ip_addresses
 from chatserver.realtime import limits
-from chatserver.runtime import file_descriptors, logs, loop_lag
+from chatserver.runtime import file_descriptors, logs, loop_lag, termination
 from chatserver.runtime.process_roles import ProcessRole
 from chatserver.web.headers import security_headers
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 def serve(config: Config, *, role: ProcessRole, workers: int) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ConfigurationError where it cannot start."""
+    """Serves until a signal ends it. Raises ConfigurationError where it cannot start."""
     if role is ProcessRole.worker:
         work(config)
         return
@@ -52,7 +52,7 @@ def serve(config: Config, *, role: ProcessRole, workers: int) -> None:
 
 
 def work(config: Config) -> None:
-    """Works on generations and replies until SIGTERM or SIGINT."""
+    """Works on generations and replies until a signal ends it."""
     _warn_of_root()
     uvloop.run(_work(config))
 
@@ -135,7 +135,7 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT end `serve`; a second one cuts what is left."""
+        """A signal that asks for the end ends `serve`; a second one cuts what is left."""
         with _signals(self._ask_to_exit):
             yield
 
@@ -156,13 +156,16 @@ class DrainingServer(uvicorn.Server):
 @contextlib.contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop)
+    before = {number: signal.getsignal(number) for number in termination.signals()}
+    for number in before:
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(signum)
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            # What is still to be closed is not killed by a second signal.
+            signal.signal(number, handler)
 
 
 async def _work(config: Config) -> None:
@@ -189,7 +192,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
 
 
 async def _supervise(config: Config, role: ProcessRole, workers: int, listener: socket.socket) -> None:
-    """Keeps `workers` web processes running on one socket; a process that dies is replaced, SIGTERM ends all."""
+    """Keeps `workers` web processes running on one socket; a process that dies is replaced, a signal ends all."""
     stop = asyncio.Event()
     with _signals(stop.set):
         await _supervise_until(stop, config, role, workers, listener)

@@ -104,6 +104,12 @@ async def test_whatever_is_wrong_is_said_in_one_line_that_names_it(database_url,
     assert file.read_text() == "in the way"
 
 
+async def test_a_terminal_that_is_closed_ends_the_server_as_a_stop_does(database_url, tmp_path):
+    product = await products.start(tmp_path, program=products.COMMAND, DATABASE_URL=database_url)
+    product.process.send_signal(signal.SIGHUP)
+    assert await asyncio.wait_for(product.process.wait(), COMMAND_SECONDS) == 0, product.output()
+
+
 async def test_two_web_processes_need_redis(database_url, tmp_path):
     ended = await run(tmp_path, "serve", "--port", "0", "--workers", "2", DATABASE_URL=database_url)
     says_one_clear_line(ended, "REDIS_URL")

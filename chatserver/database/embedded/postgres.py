@@ -79,7 +79,7 @@ async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> 
     """The server below `data_dir`; where it has to be started, with `settings` of Postgres that override ours."""
     try:
         server = Server(paths.choose(data_dir), settings or {})
-        await asyncio.to_thread(server.open)
+        await _open(server)
     except OSError as error:
         raise ConfigurationError(f"{data_dir} cannot hold the embedded Postgres: {_reason(error)}.") from error
     postgres = EmbeddedPostgres(server)
@@ -89,6 +89,18 @@ async def open_in(data_dir: Path, settings: Mapping[str, str] | None = None) -> 
         await postgres.stop()
         raise
     return postgres
+
+
+async def _open(server: Server) -> None:
+    """Opens it in a thread, which goes on where we are cancelled: then it is closed again before that is heard of."""
+    opening = asyncio.create_task(asyncio.to_thread(server.open))
+    try:
+        await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(ConfigurationError, OSError):
+            await opening
+        await asyncio.to_thread(server.close)
+        raise
 
 
 async def _prepare(admin_url: str) -> None:

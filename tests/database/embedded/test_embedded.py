@@ -130,6 +130,24 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("credits check", signal.SIGTERM), ("credits check", signal.SIGINT), ("serve", signal.SIGHUP)],
+)
+async def test_whatever_asks_a_command_to_end_stops_the_server_that_it_is_starting(module_folder, command, number):
+    """A server that is left running would write on in a folder that is copied as a stopped one."""
+    async with running(module_folder):
+        pass
+    pid_file = module_folder / "postgres" / "data" / "postmaster.pid"
+    environ = {"PATH": os.environ["PATH"], "ENV_FILE": "", "DATA_DIR": str(module_folder), "PORT": "0"}
+    with subprocess.Popen([sys.executable, "-m", "chatserver", *command.split()], env=environ) as process:
+        while not pid_file.exists() and process.poll() is None:
+            await asyncio.sleep(0.001)
+        process.send_signal(number)
+    assert process.returncode == 130
+    assert not pid_file.exists()
+
+
 async def test_after_kill_9_of_the_product_its_server_is_adopted_and_stopped(module_folder):
     process = subprocess.Popen(
         [sys.executable, "-c", RUN_FOR_EVER, str(module_folder)], stdout=subprocess.PIPE, text=True

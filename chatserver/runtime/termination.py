@@ -1,0 +1,25 @@
+"""The signals that ask a process to end: SIGTERM, Ctrl+C (SIGINT), and SIGHUP, which a terminal sends when it is closed."""
+
+import signal
+from types import FrameType
+
+
+def signals() -> tuple[signal.Signals, ...]:
+    """Those that end this process; without SIGHUP under `nohup`."""
+    ignores_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGTERM, signal.SIGINT) if ignores_terminal else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def interrupt_on_all() -> None:
+    """Lets each of them end a command as Ctrl+C does: what it has opened is closed, the embedded Postgres is stopped."""
+    for number in signals():
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    # asyncio's, while a loop runs. A shell lets its background jobs ignore Ctrl+C.
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)
