@@ -164,13 +164,13 @@ class Database:
         if len(self._units) >= MAX_UNITS:
             raise Busy(retry_after=self.timing.unit_acquire)
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._answer(_Unit(role, verb, args, kwargs, answer)))
+        task = asyncio.create_task(self._run_to_end(_Unit(role, verb, args, kwargs, answer)))
         self._units.add(task)
         task.add_done_callback(self._units.discard)
         # The cancellation of the caller ends with this future and does not reach the task.
         return await answer
 
-    async def _answer(self, unit: "_Unit") -> None:
+    async def _run_to_end(self, unit: "_Unit") -> None:
         """Runs a unit of work to its end. The answer is given once it is known: what follows a COMMIT changes nothing."""
         try:
             await self._within_deadline(unit)
