@@ -43,6 +43,31 @@ async def test_a_picture_goes_through_its_stages_in_the_message_and_costs_one_cr
         await expect(page.locator("live-region")).to_have_text("Picture ready.")
 
 
+# How many messages the stream shows as waiting in the moment in which one is written to the socket.
+NOTE_WAITING = """() => {
+  const { send } = WebSocket.prototype
+  window.waiting = []
+  WebSocket.prototype.send = function (data) {
+    const { type } = JSON.parse(data)
+    if (type.endsWith('.create')) waiting.push([type, document.querySelectorAll('[data-local-pending]').length])
+    send.call(this, data)
+  }
+}"""
+
+
+async def test_what_is_sent_is_on_its_way_before_the_page_shows_it(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await page.evaluate(NOTE_WAITING)
+        await say(page, "hello there")
+        await expect(page.locator("chat-message[data-author-kind=user]:not([data-local-pending])")).to_have_count(1)
+        await ask_for_a_picture(page, "a lighthouse in a storm")
+        await expect(page.locator("generation-card[id^=generation_]")).to_be_visible()
+        assert await page.evaluate("waiting") == [["message.create", 0], ["generation.create", 0]]
+
+
 async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(browser, tmp_path) -> None:
     running = await products.start(tmp_path)
     port = int(running.url.rsplit(":", 1)[1])
@@ -117,6 +142,10 @@ async def test_a_reader_further_up_is_not_moved_but_told(product, browser) -> No
         await page.click(".stream__new")
         await expect(page.locator("chat-message").last).to_be_in_viewport()
         await expect(page.locator(".stream__new")).to_be_hidden()
+        await scroller.evaluate("s => { s.scrollTop = 200 }")
+        await say(page, "and an answer")
+        await expect(page.locator("chat-message").last).to_contain_text("and an answer")
+        await expect(page.locator("chat-message").last).to_be_in_viewport()
         await chat.leaves()
 
 

@@ -12,7 +12,7 @@ MARKDOWN = "A **list**:\n\n- one\n- two\n\n```python\nprint('hello')\n```\n\n| a
 # The stream as lines, without what differs in time or in memory: blob addresses, seconds, a picture's way in.
 STREAM = """() => {
   const passing = '[data-slot="preview"], [data-slot="words"], [data-slot="stage"], [data-slot="bar"]'
-  const own = ['data-local-loaded', 'data-local-alone', 'style']
+  const own = ['data-local-loaded', 'data-local-far', 'style']
   const line = ({ name, value }) => `${name}=${value}`
   const lines = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? [node.data.trim()] : []

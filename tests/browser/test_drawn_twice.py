@@ -38,7 +38,7 @@ HEAR_ALL_AGAIN = "() => { for (const again of [...heard, ...[...heard].reverse()
 # the way in of an image, sizes.
 OUTLINE = """() => {
   const PATCHED = ['data-eta', 'data-position', 'data-fraction', 'data-step', 'data-steps', 'value']
-  const OWN = ['data-local-loaded', 'data-local-answered', 'data-local-alone', 'style']
+  const OWN = ['data-local-loaded', 'data-local-answered', 'data-local-far', 'style']
   const MOVING = ['preview', 'words', 'stage', 'bar'].map((name) => `[data-slot="${name}"]`).join()
   const outline = (node, depth) => {
     const pad = '  '.repeat(depth)

@@ -8,7 +8,7 @@ import { morph } from "../helpers/morph.js"
 import { lengthProblem } from "../helpers/text.js"
 import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
-import { viewer } from "../helpers/viewer.js"
+import { isOwn, viewer } from "../helpers/viewer.js"
 import { DeltaBuffer } from "../models/delta_buffer.js"
 import { parse } from "../rendering.js"
 import { socket } from "../socket.js"
@@ -46,7 +46,7 @@ export class ChatMessage extends HTMLElement {
 
   /** Called when it is connected, and after a newer rendering was put in its place. */
   rendered() {
-    setFlag(this, "data-local-mine", this.dataset.authorKind === "user" && this.dataset.authorId === viewer())
+    setFlag(this, "data-local-mine", isOwn(this))
     const asked = document.getElementById(`message_${this.dataset.replyTo}`)
     if (asked) setFlag(this, "data-local-answers-me", asked.dataset.authorId === viewer())
     this.#tellStreaming(this.dataset.status === "streaming")

@@ -36,7 +36,7 @@ export class GenerationBatch extends HTMLElement {
     this.addEventListener("keydown", this.onKeydown)
     addEventListener("resize", this.onResize)
     this.#message = this.closest("chat-message")
-    this.#message.addEventListener("contentvisibilityautostatechange", this.onResize)
+    this.#message.addEventListener("contentvisibilityautostatechange", this.onVisibility)
     this.rendered()
   }
 
@@ -44,7 +44,7 @@ export class GenerationBatch extends HTMLElement {
     this.#unsubscribe()
     this.#stopWatching()
     removeEventListener("resize", this.onResize)
-    this.#message.removeEventListener("contentvisibilityautostatechange", this.onResize)
+    this.#message.removeEventListener("contentvisibilityautostatechange", this.onVisibility)
   }
 
   /** Called when it is connected, and after a newer rendering was put in its place. */
@@ -104,6 +104,8 @@ export class GenerationBatch extends HTMLElement {
     this.#measure()
   }
 
+  onVisibility = ({ skipped }) => skipped || this.onResize()
+
   get #cards() {
     return [...this.querySelectorAll("generation-card:not([data-local-behind])")]
   }
@@ -121,7 +123,7 @@ export class GenerationBatch extends HTMLElement {
 
   /** Offers to show the whole prompt, or not. */
   offerWhole(cut) {
-    slot(this, "stacks").previousElementSibling.hidden = !cut
+    setFlag(slot(this, "stacks").previousElementSibling, "hidden", !cut)
   }
 
   /** The height above the tiles in pixels. */
@@ -147,8 +149,10 @@ export class GenerationBatch extends HTMLElement {
   // A newer rendering has no style of its own.
   #measure() {
     if (this.#measured === slot(this, "text").textContent && this.#styled === this.style.length > 0) return
-    if (!waiting.size) inFirstFrame(() => queueMicrotask(measureWaiting))
     waiting.add(this)
+    // What was just asked for is measured in the frame that shows it: the keyboard does not wait for a layout.
+    if (this.closest("[data-local-pending]")) requestAnimationFrame(measureWaiting)
+    else inFirstFrame(() => queueMicrotask(measureWaiting))
   }
 
   #watch() {

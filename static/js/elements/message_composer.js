@@ -132,8 +132,8 @@ export class MessageComposer extends HTMLElement {
   #sendText() {
     const text = this.#text
     if (!text || this.#closed || this.#lengthProblem) return
-    this.#clear(text)
     socket.send("message.create", { client_id: newId(), text }).catch(() => {})
+    this.#clear(text)
   }
 
   // Without enough credits the prompt waits, and is sent when they are back.
@@ -142,8 +142,8 @@ export class MessageComposer extends HTMLElement {
     if (problems.length) this.#refuse(problems)
     else if (deferred) this.#defer(request)
     else {
-      this.#clearPrompt(request)
       socket.send("generation.create", { client_id: newId(), ...request }).catch(() => {})
+      this.#clearPrompt(request)
     }
   }
 

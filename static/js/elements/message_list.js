@@ -4,6 +4,7 @@ import { bus } from "../bus.js"
 import { onDateChange } from "../helpers/date_change.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { inFirstFrame } from "../helpers/first_frame.js"
+import { isOwn } from "../helpers/viewer.js"
 import { groupMessage } from "../models/grouping.js"
 import { ScrollFollower } from "../models/scroll_follower.js"
 import { pendingMessage } from "../pending.js"
@@ -12,6 +13,8 @@ import { socket } from "../socket.js"
 
 const MOST_PAGES_FOR_A_LINK = 60
 const LINKED_MS = 2500
+const NEAR_END = 3 // so many messages at the end are always laid out
+const MARK_MS = 1000
 const STRANDED = {
   lost: "Not sent: the connection broke three times while this was on its way.",
   old: "Not sent: this waited for more than a day.",
@@ -23,6 +26,7 @@ export class MessageList extends HTMLElement {
   #unread = 0
   #screens = 0
   #fetching = null
+  #marking = null
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
   connectedCallback() {
@@ -52,6 +56,7 @@ export class MessageList extends HTMLElement {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     this.#follower.disconnect()
     this.#older.disconnect()
+    clearTimeout(this.#marking)
     removeEventListener("hashchange", this.onHashChange)
   }
 
@@ -82,10 +87,11 @@ export class MessageList extends HTMLElement {
 
   /** Puts the rendered message of an event of type `message` into the stream. */
   receive({ html }) {
-    this.#follower.check()
     const fresh = parse(html).firstElementChild
     const known = document.getElementById(fresh.id)
     const isNew = !known
+    const isNews = isNew && !isOwn(fresh)
+    if (isNews) this.#follower.check()
     bus.emit("message-received", fresh)
     // A change of a message that is not loaded comes with its page.
     const first = this.dataset.before && this.querySelector("chat-message")
@@ -94,9 +100,8 @@ export class MessageList extends HTMLElement {
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
     this.#groupAround(message)
-    if (isNew && !message.hasAttribute("data-local-alone")) this.#keepAlone(null)
     socket.confirm(clientId)
-    if (isNew && !this.#follower.following && !message.hasAttribute("data-local-mine")) this.#countUnread(1)
+    if (isNews && !this.#follower.following) this.#countUnread(1)
     if (isNew && authorKind !== "user" && status === "done") {
       bus.emit("reply-completed", { author: message.getAttribute("aria-label") })
     }
@@ -158,15 +163,7 @@ export class MessageList extends HTMLElement {
     if (!message) return
     this.messages.append(message)
     this.#groupAround(message)
-    this.#keepAlone(command.prompt ? message : null)
-    this.#follower.scrollToEnd()
-  }
-
-  // Pictures that were just asked for have the whole view, with their prompt at its top, so that nothing moves while
-  // they are made; until something follows.
-  #keepAlone(message) {
-    for (const other of this.messages.querySelectorAll("[data-local-alone]")) setFlag(other, "data-local-alone", false)
-    if (message) setFlag(message, "data-local-alone", true)
+    this.#follower.join()
   }
 
   // A stranded command keeps its place, with the reason and what can be done. If its message exists, it was not lost.
@@ -197,7 +194,20 @@ export class MessageList extends HTMLElement {
     if (next) this.#groupAround(next)
   }
 
+  // All but the last ones.
+  #markFar() {
+    const messages = [...this.messages.querySelectorAll(":scope > chat-message")]
+    messages.forEach((message, index) => setFlag(message, "data-local-far", index < messages.length - NEAR_END))
+  }
+
+  // To mark one costs layouts, which are no part of showing the message that comes after it.
+  #markFarSoon() {
+    clearTimeout(this.#marking)
+    this.#marking = setTimeout(() => this.#markFar(), MARK_MS)
+  }
+
   #groupAll() {
+    this.#markFar()
     let previous = null
     for (const message of this.messages.querySelectorAll(":scope > chat-message")) {
       groupMessage(message, previous)
@@ -206,6 +216,7 @@ export class MessageList extends HTMLElement {
   }
 
   #groupAround(message) {
+    this.#markFarSoon()
     for (const each of [message, message.nextElementSibling]) {
       const previous = each?.previousElementSibling
       if (each) groupMessage(each, previous?.localName === "chat-message" ? previous : null)

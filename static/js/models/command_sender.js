@@ -98,8 +98,8 @@ export class CommandSender {
 
   #enqueue(entry) {
     this.#outbox.put(this.#session, this.#queue.add(entry))
+    this.flush() // the server works on it while the page shows it
     bus.emit("command-sent", entry.command)
-    this.flush()
   }
 
   #restore(entry) {

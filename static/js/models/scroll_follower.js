@@ -35,6 +35,11 @@ export class ScrollFollower {
     this.#following = false
   }
 
+  /** Follows again: the frame that shows what was just inserted also scrolls to it. Nothing is laid out before that. */
+  join() {
+    this.#following = true
+  }
+
   /** Scrolls to the end where the reader follows. */
   follow() {
     if (this.#following) this.scrollToEnd()
