@@ -1,13 +1,14 @@
 """Limits of a request's body: its size, and the time that it may take to arrive."""
 
 import asyncio
+import contextlib
 import re
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatserver.errors import Malformed, TooLarge
+from chatserver.errors import ChatserverError, Malformed, TooLarge
 
 # Larger than any body of the API (256 KiB) or form (64 KiB), which have their own limits.
 MAX_BYTES = 1024 * 1024
@@ -33,10 +34,27 @@ class BodyLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._most(scope["path"])
-        self._check_content_length(Headers(scope=scope).get("content-length", "0"), most)
+        most, headers = self._most(scope["path"]), Headers(scope=scope)
+        self._check_content_length(headers.get("content-length", "0"), most)
         body = _Body(receive, most, self._max_seconds)
-        await self._app(scope, body.receive, send)
+        if most > self._max_bytes and "expect" not in headers:
+            await self._answer_behind(body, scope, send)
+        else:
+            await self._app(scope, body.receive, send)
+
+    async def _answer_behind(self, body: "_Body", scope: Scope, send: Send) -> None:
+        """Holds an answer back until the file has arrived: browsers read none before, and one that was cut meanwhile
+        tells its sender of a broken line, and not that there is no room for the picture."""
+
+        async def send_behind(message: Message) -> None:
+            await body.read_rest()
+            await send(message)
+
+        try:
+            await self._app(scope, body.receive, send_behind)
+        except ChatserverError:
+            await body.read_rest()
+            raise
 
     def _most(self, path: str) -> int:
         most = MAX_UPLOAD_BYTES if _UPLOADS_OF_SESSION.fullmatch(path) else self._max_bytes
@@ -73,3 +91,9 @@ class _Body:
         if self._left < 0:
             raise TooLarge
         return message
+
+    async def read_rest(self) -> None:
+        """Reads what has not been read, within the limits, and drops it."""
+        with contextlib.suppress(HTTPException, TooLarge):
+            while not self._is_complete and self._left >= 0:
+                await self.receive()

@@ -185,6 +185,26 @@ async def test_who_may_not_upload_is_refused_before_the_body_is_read(client, fil
         assert (found, answer["error"]["code"]) == (status, code)
 
 
+async def test_a_refusal_is_sent_when_the_picture_has_arrived_and_not_into_its_sending(client, files):
+    """A browser hears of nothing but a broken line where it is cut while it sends."""
+    session, data = await a_session(files), bytes(3_000_000)
+    for who in (files.mallory, ""):
+        reader, writer = await asyncio.open_connection("localhost", client._base_url.port)
+        writer.write(
+            f"POST /api/v1/sessions/{session}/uploads?client_id=late HTTP/1.1\r\n"
+            f"Host: localhost:{client._base_url.port}\r\nAuthorization: Bearer {who}\r\nConnection: close\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n".encode()
+            + data[:-1]
+        )
+        await writer.drain()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.5)
+        writer.write(data[-1:])
+        answer = await reader.read()
+        assert answer.split()[1] == (b"404" if who else b"401")
+        writer.close()
+
+
 async def test_members_see_an_upload_strangers_do_not_and_two_may_delete_it(client, files):
     heidi = await make_user(files.database, "Heidi")
     session = await a_session(files, guests=(files.grace, heidi), guests_may_generate=True)
