@@ -1,14 +1,16 @@
 """The gallery in a browser: found by words, chosen, compared, packed, deleted and taken back; by mouse, thumb and keys."""
 
+import asyncio
 import io
 import zipfile
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page, WebSocketRoute, expect
+from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
+from tests.support.long_session import fill
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -16,6 +18,17 @@ pytestmark = pytest.mark.browser
 SMALL = {"width": 64, "height": 64}
 DOM_NODES = "() => document.querySelectorAll('*').length"
 MOST_DOM_NODES = 800
+LARGE, BATCHES = {"width": 2560, "height": 1440}, 60
+SCROLL_TO_THE_END = "() => scrollTo(0, document.documentElement.scrollHeight)"
+# Scrolls on until there is nothing older, and back until this picture is in sight.
+ALL_OF_IT = """() => {
+  scrollTo(0, document.documentElement.scrollHeight)
+  return document.querySelector('gallery-view [data-slot=older]').hidden
+}"""
+BACK_TO = """(asset) => {
+  scrollTo(0, 0)
+  return document.getElementById(`picture_${asset}`)?.getBoundingClientRect().bottom > 0
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +196,40 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         await ada.call("DELETE", f"/albums/{album}")
         await expect(page.get_by_role("heading", name="No match")).to_be_visible()
     await chat.leaves()
+
+
+async def test_on_a_large_screen_all_pictures_are_reached_and_none_moves_while_more_come(
+    emulated_product, emulated_database_url, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    await fill(emulated_database_url, ada, await ada.buys("pro"), BATCHES)
+    async with signed_in(browser, ada, viewport=LARGE, service_workers="block") as visitor:
+        page = await visitor.open("/gallery")
+        newest = await shots(page).first.get_attribute("data-asset")
+        held, let_go = asyncio.Event(), asyncio.Event()
+        await page.route("**/gallery/pictures?*", lambda route: hold(route, held, let_go))
+        await page.evaluate(SCROLL_TO_THE_END)
+        await asyncio.wait_for(held.wait(), 30)
+        # The end of the list is in sight, and above all of it stands what a browser would keep in its place.
+        await page.evaluate(SCROLL_TO_THE_END)
+        count = await shots(page).count()
+        last = await shots(page).last.get_attribute("data-asset")
+        place = await top_of(page, last)
+        let_go.set()
+        await page.wait_for_function(
+            "(count) => document.querySelectorAll('gallery-picture').length !== count", arg=count
+        )
+        assert await top_of(page, last) == place
+        await page.wait_for_function(ALL_OF_IT)
+        oldest = await shots(page).last.get_attribute("data-asset")
+        assert newest != oldest
+        await page.wait_for_function(BACK_TO, arg=newest)
+
+
+async def hold(route: Route, held: asyncio.Event, let_go: asyncio.Event) -> None:
+    held.set()
+    await let_go.wait()
+    await route.continue_()
 
 
 def passed_on(line: WebSocketRoute, lines: list[WebSocketRoute]) -> None:

@@ -10,12 +10,20 @@ import { ChangeSocket } from "../models/change_socket.js"
 import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
-const MOST_SHOWN = 96
-const AHEAD = "800px"
+const MOST_SHOWN = 80
+// Pixels beyond the view: what is nearer than AHEAD is fetched, and what is nearer than KEPT stays, so that nothing leaves
+// that would be fetched again, however many pictures a screen shows.
+const AHEAD = 800
+const KEPT = AHEAD + 200
 const ASK_AGAIN_MS = 5000
 const PLACE_AFTER_MS = 250
 const DELETED_AT_ONCE = 50
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
+
+const isFar = (node) => {
+  const { top, bottom } = node.getBoundingClientRect()
+  return bottom < -KEPT || top > innerHeight + KEPT
+}
 
 const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
@@ -48,7 +56,7 @@ export class GalleryView extends HTMLElement {
     this.#socket.start()
     if (!this.list) return
     this.#observer = new IntersectionObserver((entries) => entries.forEach((each) => this.#onEnd(each)), {
-      rootMargin: AHEAD,
+      rootMargin: `${AHEAD}px`,
     })
     this.#startAtPlace()
     this.#watchEnds()
@@ -108,6 +116,7 @@ export class GalleryView extends HTMLElement {
       this.#refreshWhenFree()
       return 0
     }
+    if (end === "newer" && fresh.dataset.newer) this.#trim(fresh)
     const nodes = [...fresh.children]
     const count = fresh.querySelectorAll("gallery-picture").length
     slot(this, end).hidden = !fresh.dataset[end]
@@ -145,12 +154,26 @@ export class GalleryView extends HTMLElement {
     this.list.prepend(...nodes)
   }
 
+  // Of a day that goes on above, whole rows are put in front: what is there stays in its column.
+  #trim(fresh) {
+    const [first, second] = fresh.querySelectorAll(".shots__day")
+    const shown = this.#pictures
+    if (second || !shown.length || first.dataset.day !== shown[0].dataset.day || this.dataset.grid === "ratio") return
+    const columns = shown.findIndex((each) => each.offsetTop !== shown[0].offsetTop)
+    const pictures = [...fresh.querySelectorAll("gallery-picture")]
+    if (columns > 0 && columns < pictures.length) {
+      for (const each of pictures.slice(0, pictures.length % columns)) each.remove()
+    }
+  }
+
   // Whole days or parts of them leave at the other end; the heading of a part stays.
   #shorten(end) {
     const pictures = [...this.querySelectorAll("gallery-picture")]
-    const spare = pictures.length - MOST_SHOWN
-    if (spare <= 0) return
-    const gone = end === "older" ? pictures.slice(0, spare) : pictures.slice(-spare)
+    const spare = Math.max(pictures.length - MOST_SHOWN, 0)
+    const gone = (end === "older" ? pictures : pictures.reverse()).slice(0, spare).filter(isFar)
+    // Whole rows: what follows stays in its column.
+    while (end === "older" && gone.length && !this.#beginsRow(pictures[gone.length])) gone.pop()
+    if (!gone.length) return
     for (const picture of gone) picture.remove()
     // The heading of a day of which something is left is the last of those that now stand before it.
     for (const day of [...this.list.querySelectorAll(".shots__day")]) {
@@ -158,6 +181,10 @@ export class GalleryView extends HTMLElement {
       if (!next || next.matches(".shots__day")) day.remove()
     }
     slot(this, end === "older" ? "newer" : "older").hidden = false
+  }
+
+  #beginsRow(picture) {
+    return picture.previousElementSibling?.offsetTop !== picture.offsetTop
   }
 
   // What is being looked at stays where it is, whatever comes or goes above it.
