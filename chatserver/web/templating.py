@@ -75,13 +75,13 @@ def _environment(config: Config, statics: Statics) -> jinja2.Environment:
 
 def dom_id(thing: Any, prefix: str = "") -> str:
     """The id of an object's node: "message_<id>", "generation_<id>". Nothing else makes such ids."""
-    noun = _noun(type(thing))
+    noun = _noun(type(thing).__name__)
     return f"{prefix}_{noun}_{thing.id}" if prefix else f"{noun}_{thing.id}"
 
 
 @cache
-def _noun(kind: type) -> str:
-    return _CAPITAL.sub("_", kind.__name__).lower()
+def _noun(name: str) -> str:
+    return _CAPITAL.sub("_", name).lower()
 
 
 def _icons(statics: Statics) -> Any:

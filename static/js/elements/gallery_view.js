@@ -11,8 +11,8 @@ import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
 const MOST_SHOWN = 80
-// Pixels beyond the view: what is nearer than AHEAD is fetched, and what is nearer than KEPT stays, so that nothing leaves
-// that would be fetched again, however many pictures a screen shows.
+// Pixels beyond the view: what is nearer than AHEAD is fetched, and what is nearer than KEPT stays, so that nothing
+// leaves that would be fetched again, however many pictures a screen shows.
 const AHEAD = 800
 const KEPT = AHEAD + 200
 const ASK_AGAIN_MS = 5000
