@@ -118,12 +118,25 @@ class PictureList(Struct, frozen=True):
 class GalleryState(Struct, frozen=True):
     """The ids of the pictures from one on towards the newest, oldest first, and which of them are favourites.
 
-    `complete`: they reach up to the newest.
+    `complete`: they reach up to the newest. `days` has how many pictures that fit each of their days has, `months` the
+    months with pictures that fit.
     """
 
     asset_ids: list[str]
     favorites: list[str]
     complete: bool
+    days: dict[date, int]
+    months: list[MonthCount]
+
+
+class GalleryChanges(Struct, frozen=True):
+    """What an open gallery is told of the pictures from one on: as `GalleryState`, `months` drawn for its rail."""
+
+    asset_ids: list[str]
+    favorites: list[str]
+    complete: bool
+    days: dict[date, int]
+    months: str
 
 
 class ChosenPictures(Struct, frozen=True):

@@ -1,5 +1,6 @@
 """The pages of the gallery, and the fragments of which its script makes it longer."""
 
+import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,7 @@ from chatserver.errors import Invalid, NotFound
 from chatserver.gallery import archiving
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import GalleryFilters
-from chatserver.gallery.models import ChosenPictures, MonthCount, PicturesChunk
+from chatserver.gallery.models import ChosenPictures, GalleryChanges, MonthCount, PicturesChunk
 from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
@@ -48,6 +49,7 @@ async def show_gallery(request: Request) -> Response:
         "filters": filters,
         "chunk": page.chunk,
         "months": page.months,
+        "year": page.chunk.pictures[0].day.year if page.chunk.pictures else None,
         "total": sum(month.number for month in page.months),
         "anything": bool(page.months) or not filters.chosen,
         "zone": zone.key,
@@ -149,13 +151,23 @@ def _shown(value: object) -> str:
 
 
 async def show_state(request: Request) -> Response:
-    """Which pictures fit now, from one on, and which of them are favourites."""
+    """Which pictures fit now, from one on, which of them are favourites, and how many there are of each day and month.
+
+    `year`: the one that is looked at, of which the rail has months also where it is long ago.
+    """
     viewer, state, zone = require_viewer(request), _state(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     given = request.query_params.get("from")
     first = ids.parse(given, "from") if given else gallery.BEFORE_ALL
-    found = await state.database.run_as(viewer.id, gallery.state, filters, zone, first)
-    return json_response(found)
+    today = clock.now().astimezone(zone).date()
+    found = await state.database.run_as(viewer.id, gallery.state, filters, zone, first, today)
+    year = _year_of(request.query_params.get("year", ""))
+    rail = templating.draw(site_of(request), "gallery/_months.html", filters=filters, months=found.months, year=year)
+    return json_response(GalleryChanges(found.asset_ids, found.favorites, found.complete, found.days, rail))
+
+
+def _year_of(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{4}", text, re.ASCII) else None
 
 
 async def show_ids(request: Request) -> Response:

@@ -49,7 +49,7 @@ async def chunk(
     shown = found[:CHUNK]
     pictures = await _pictures(tx, shown, zone)
     more = len(found) > CHUNK
-    days = await _days(tx, wanted, pictures, zone)
+    days = await _days(tx, wanted, {picture.day for picture in pictures}, zone)
     if newer is not None:
         return PicturesChunk(pictures=pictures, newer=more, older=True, days=days)
     beyond = bool(before and shown) and bool(await _ids(tx, wanted, newer=shown[0], limit=1))
@@ -72,10 +72,8 @@ def _day_of(id_: str, zone: ZoneInfo) -> date:
     return time_bounds.moment_of(id_).astimezone(zone).date()
 
 
-async def _days(
-    tx: Transaction, wanted: dict[str, Any], pictures: Sequence[GalleryPicture], zone: ZoneInfo
-) -> dict[date, int]:
-    days = sorted({picture.day for picture in pictures})
+async def _days(tx: Transaction, wanted: dict[str, Any], shown: set[date], zone: ZoneInfo) -> dict[date, int]:
+    days = sorted(shown)
     if not days:
         return {}
     # From midnight to midnight: every other place between the bounds is a day that is shown.
@@ -180,11 +178,18 @@ async def details(tx: Transaction, asset_id: str, zone: ZoneInfo) -> PictureDeta
     return PictureDetails(picture=picture, generation=generation, sessions=sessions)
 
 
-async def state(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, first: str) -> GalleryState:
-    """The ids from `first` on that fit now, the oldest first and at most STATE, and the favourites of them."""
-    found = await _ids(tx, filters.conditions(zone), newer=time_bounds.preceding(first), limit=STATE + 1)
+async def state(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, first: str, today: date) -> GalleryState:
+    """The ids from `first` on that fit now, the oldest first and at most STATE, the favourites of them, and the counts."""
+    wanted = filters.conditions(zone)
+    found = await _ids(tx, wanted, newer=time_bounds.preceding(first), limit=STATE + 1)
     shown = found[:STATE]
-    return GalleryState(shown, sorted(await favorites.marked(tx, shown)), complete=len(found) <= STATE)
+    return GalleryState(
+        shown,
+        sorted(await favorites.marked(tx, shown)),
+        complete=len(found) <= STATE,
+        days=await _days(tx, wanted, {_day_of(each, zone) for each in shown}, zone),
+        months=await months(tx, filters, zone, today),
+    )
 
 
 async def select_ids(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo) -> list[str]:

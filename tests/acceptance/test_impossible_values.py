@@ -99,7 +99,7 @@ QUERIES = {
     "GET /gallery/pictures": FILTERS | {"at", "before", "month", "newer"},
     "GET /gallery/filters": FILTERS,
     "GET /gallery/ids": FILTERS,
-    "GET /gallery/state": FILTERS | {"from"},
+    "GET /gallery/state": FILTERS | {"from", "year"},
     "GET /gallery/compare": {"first", "second"},
     "GET /sign-up": {"next"},
     "GET /sign-in": {"next"},

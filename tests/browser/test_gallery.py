@@ -29,6 +29,11 @@ BACK_TO = """(asset) => {
   scrollTo(0, 0)
   return document.getElementById(`picture_${asset}`)?.getBoundingClientRect().bottom > 0
 }"""
+# Requests that outlive their page cannot be held back by a route.
+WITHOUT_KEEPALIVE = """{
+  const ask = window.fetch
+  window.fetch = (address, options) => ask(address, { ...options, keepalive: false })
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,9 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         await expect(shots(page)).to_have_count(8)
         await page.set_viewport_size({"width": 320, "height": 420})
         asked = watch_questions(page)
-        looked_at = first["generations"][0]["assets"][0]["id"]
+        # The oldest stands last in its row, and stays there; a batch is finished in any order.
+        boats = sorted(first["generations"], key=lambda each: each["assets"][0]["id"])
+        looked_at = boats[0]["assets"][0]["id"]
         await page.locator(f"#picture_{looked_at}").scroll_into_view_if_needed()
         await page.wait_for_function("() => scrollY > 100")
         top = await top_of(page, looked_at)
@@ -165,7 +172,7 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         await expect(shots(page)).to_have_count(9)
         await expect(page.locator('[data-slot="news"]')).to_have_text("1 new picture")
         assert await top_of(page, looked_at) == top
-        await chat.asks("generation.delete", generation_id=first["generations"][3]["id"])
+        await chat.asks("generation.delete", generation_id=boats[3]["id"])
         await expect(shots(page)).to_have_count(8)
         assert await top_of(page, looked_at) == top
         album = (await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": [looked_at]}))["album"]["id"]
@@ -175,13 +182,13 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         await page.goto(f"{product.url}/gallery?album={album}")
         await expect(page.locator("gallery-view[data-live]")).to_be_attached()
         await expect(shots(page)).to_have_count(1)
-        await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": [first["generations"][1]["assets"][0]["id"]]})
+        await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": [boats[1]["assets"][0]["id"]]})
         await expect(shots(page)).to_have_count(2)
         await show(page, False)
         await expect(page.locator("gallery-view[data-live]")).to_have_count(0)
         asked.clear()
         await ada.call("POST", f"/albums/{album}/pictures/remove", {"asset_ids": [looked_at]})
-        await chat.asks("asset.favorite", asset_id=first["generations"][1]["assets"][0]["id"], on=True)
+        await chat.asks("asset.favorite", asset_id=boats[1]["assets"][0]["id"], on=True)
         assert asked == []
         await show(page, True)
         await expect(shots(page)).to_have_count(1)
@@ -232,9 +239,148 @@ async def hold(route: Route, held: asyncio.Event, let_go: asyncio.Event) -> None
     await route.continue_()
 
 
-def passed_on(line: WebSocketRoute, lines: list[WebSocketRoute]) -> None:
-    line.connect_to_server()
+async def test_the_counts_of_days_and_months_follow_what_comes_and_goes(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    made = await chat.sees_ended(await chat.generates("a first boat", count=3, **SMALL))
+    async with signed_in(browser, ada, timezone_id="UTC") as visitor:
+        page = await visitor.open("/gallery")
+        await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        await counts_are(page, 3)
+        await shots(page).first.locator(".shot__select").click()
+        await shots(page).last.locator(".shot__select").click()
+        await page.keyboard.press("Delete")
+        await counts_are(page, 1)
+        await page.click('.toast [data-action="undo"]')
+        await counts_are(page, 3)
+        await chat.sees_ended(await chat.generates("a late arrival", **SMALL))
+        await counts_are(page, 4)
+        await chat.asks("generation.delete", generation_id=made["generations"][1]["id"])
+        await counts_are(page, 3)
+        await page.locator(".months__month").focus()
+        await page.keyboard.press("Control+a")
+        await expect(page.locator('.selection [data-slot="count"]')).to_have_text("3 selected")
+        await page.keyboard.press("Delete")
+        await expect(page.locator(".shots__day")).to_be_hidden()
+        await expect(page.locator(".months__month")).to_be_hidden()
+        await page.click('.toast [data-action="undo"]')
+        await counts_are(page, 3)
+    await chat.leaves()
+
+
+async def counts_are(page: Page, number: int) -> None:
+    await expect(page.locator(".shots__count")).to_have_text(f"{number} picture{'s' if number > 1 else ''}")
+    await expect(page.locator(".months__month .tabular")).to_have_text(str(number))
+
+
+async def test_a_gallery_does_not_load_itself_again_in_the_middle_of_a_long_deletion(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    await fill(product.environment["DATABASE_URL"], ada, session, 30)
+    lines: list[WebSocketRoute] = []
+    told, may_go_on = asyncio.Event(), asyncio.Event()
+    sent: list[list[str]] = []
+
+    async def hold_back(route: Route) -> None:
+        # The first 100 are more than the page shows; the others wait until the page was told that those are gone.
+        sent.append(route.request.post_data_json["asset_ids"])
+        if len(sent) == 3:
+            await may_go_on.wait()
+        await route.continue_()
+
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.context.new_page()
+        await page.route_web_socket("**/ws/gallery", lambda line: passed_on(line, lines, told))
+        await page.add_init_script(WITHOUT_KEEPALIVE)
+        await page.route("**/pictures/deletions", hold_back)
+        await page.goto(f"{product.url}/gallery")
+        await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        await shots(page).first.locator("a").focus()
+        await page.keyboard.press("Control+a")
+        await expect(page.locator('.selection [data-slot="count"]')).to_have_text("120 selected")
+        asked, loaded = watch_questions(page), []
+        page.on("domcontentloaded", lambda shown: loaded.append(shown.url))
+        told.clear()
+        await page.keyboard.press("Delete")
+        await until(lambda: len(sent) == 3)
+        await expect(shots(page)).to_have_count(0)
+        await asyncio.wait_for(told.wait(), 30)
+        # What the frame had made the page do is done by the time that another answer has come to it.
+        for _ in range(3):
+            await page.evaluate("() => fetch('/gallery/ids').then((answer) => answer.json())")
+        assert (asked, loaded) == ([], [])
+        may_go_on.set()
+        await expect(page.get_by_role("heading", name="No pictures yet")).to_be_visible()
+        assert sorted(map(len, sent)) == [20, 50, 50]
+        assert (await ada.call("GET", "/pictures"))["pictures"] == []
+
+
+async def until(holds) -> None:
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_the_pages_of_albums_take_over_what_is_changed_elsewhere_and_move_nothing(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    batches = [await chat.sees_ended(await chat.generates("boats", count=4, **SMALL)) for _ in range(2)]
+    made = [each for batch in batches for each in batch["generations"]]
+    files = [each["assets"][0]["id"] for each in made]
+    album = (await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": files[:6]}))["album"]["id"]
+    pictures = f"/albums/{album}/pictures"
+    async with signed_in(browser, ada, viewport={"width": 320, "height": 420}) as visitor:
+        page, cards = await visitor.open(f"/albums/{album}"), await visitor.open("/albums")
+        for each, live in ((page, "album-editor"), (cards, "album-list")):
+            await each.bring_to_front()
+            await expect(each.locator(f"{live}[data-live]")).to_be_attached()
+        await page.bring_to_front()
+        shown = page.locator(".album-picture")
+        last = page.locator(f'[data-asset="{files[5]}"]')
+        await last.scroll_into_view_if_needed()
+        await last.locator("a").focus()
+        await page.wait_for_function("() => scrollY > 100")
+        before = await last.bounding_box()
+        await ada.call("POST", pictures, {"asset_ids": files[6:]})
+        await expect(shown).to_have_count(8)
+        await ada.call("PATCH", f"/albums/{album}", {"name": "Ships", "cover_id": files[2]})
+        await expect(page.get_by_role("heading", name="Ships")).to_be_attached()
+        await expect(page.locator("[data-cover]")).to_have_attribute("data-asset", files[2])
+        await chat.asks("generation.delete", generation_id=made[7]["id"])
+        await ada.call("POST", f"{pictures}/remove", {"asset_ids": [files[6]]})
+        await expect(shown).to_have_count(6)
+        await expect(page.locator('[data-slot="count"]')).to_have_text("6 pictures and clips")
+        assert await last.bounding_box() == before
+        await expect(last.locator("a")).to_be_focused()
+        await ada.call("POST", f"{pictures}/move", {"asset_id": files[4], "before": files[0]})
+        await expect(shown.first).to_have_attribute("data-asset", files[4])
+        await expect(cards.locator(".album-card")).to_contain_text(["Ships"])
+        await ada.call("POST", "/albums", {"name": "Empty"})
+        await expect(cards.locator(".album-card a")).to_have_text(["Empty", "Ships"])
+        await ada.call("POST", f"{pictures}/remove", {"asset_ids": files[:6]})
+        await expect(page.get_by_role("heading", name="Nothing in it yet")).to_be_visible()
+        await expect(page.get_by_role("button", name="Share")).to_be_hidden()
+        visitor.announce("404")
+        await ada.call("DELETE", f"/albums/{album}")
+        await page.wait_for_url("**/albums")
+        await expect(cards.locator(".album-card a")).to_have_text(["Empty"])
+    await chat.leaves()
+
+
+def passed_on(line: WebSocketRoute, lines: list[WebSocketRoute], told: asyncio.Event | None = None) -> None:
+    """Lets a connection through; `told` is set with every frame that the page is sent."""
+    server = line.connect_to_server()
     lines.append(line)
+    if told is None:
+        return
+
+    def deliver(message: str | bytes) -> None:
+        line.send(message)
+        told.set()
+
+    server.on_message(deliver)
 
 
 async def top_of(page: Page, asset_id: str) -> float:

@@ -119,8 +119,12 @@ async def test_pages_follow_each_other_both_ways_without_a_gap_or_a_repetition(d
             if not chunk.newer:
                 break
         assert up == newest_first
-    state = await database.run_as(grace, gallery.state, GalleryFilters(), UTC_ZONE, newest_first[10])
+    today = date(2026, 12, 24)
+    state = await database.run_as(grace, gallery.state, GalleryFilters(), UTC_ZONE, newest_first[10], today)
     assert state.asset_ids == newest_first[:11][::-1]
+    assert sum(month.number for month in state.months) == len(newest_first)
+    shown = (await database.run_as(grace, gallery.chunk, GalleryFilters(), UTC_ZONE)).days
+    assert state.days.items() <= shown.items()
     page = await database.run_as(grace, gallery.listed, GalleryFilters(), UTC_ZONE, None, 3)
     rest = await database.run_as(grace, gallery.listed, GalleryFilters(), UTC_ZONE, page.next, 3)
     assert [each.asset.id for each in (*page.pictures, *rest.pictures)] == newest_first[:6]

@@ -4,9 +4,11 @@ import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
+import { keepPlace, topmost } from "../helpers/lists.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { ChangeSocket } from "../models/change_socket.js"
+import { PictureCounts } from "../models/picture_counts.js"
 import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
@@ -29,6 +31,7 @@ const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
 export class GalleryView extends HTMLElement {
   #selection = null
+  #counts = null
   #anchor = null
   #observer = null
   #busy = false
@@ -41,6 +44,7 @@ export class GalleryView extends HTMLElement {
   connectedCallback() {
     this.#tellZone()
     this.list = slot(this, "list")
+    this.#counts = new PictureCounts(this)
     this.#selection = new PictureSelection(() => this.#showSelection(), history.state?.selected)
     this.addEventListener("click", this.onClick)
     this.addEventListener("keydown", this.onKeydown)
@@ -106,7 +110,7 @@ export class GalleryView extends HTMLElement {
   /** Fetches what follows at one end ("newer" or "older"); returns how many pictures there were. */
   async #extend(end) {
     const pictures = [...this.querySelectorAll("gallery-picture")]
-    if (this.#busy || !pictures.length) return 0
+    if (this.#busy || !pictures.length || this.#isEmptied(pictures)) return 0
     this.#busy = true
     const beyond = end === "older" ? pictures.at(-1) : pictures[0]
     const name = end === "older" ? "before" : "newer"
@@ -126,12 +130,18 @@ export class GalleryView extends HTMLElement {
     await nextTask()
     this.#keepingPlace(() => this.#shorten(end))
     await nextTask()
+    this.#hideLeaving()
     this.#adopt()
     this.#busy = false
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
     this.#refreshWhenFree()
     return count
+  }
+
+  // Where all are being deleted, and more than these, nothing that is fetched is seen, and both ends stay in sight.
+  #isEmptied(pictures) {
+    return this.#leaving.size > pictures.length && pictures.every((each) => this.#leaving.has(each.dataset.asset))
   }
 
   async #fetch(place) {
@@ -189,15 +199,11 @@ export class GalleryView extends HTMLElement {
 
   // What is being looked at stays where it is, whatever comes or goes above it.
   #keepingPlace(change) {
-    const anchor = this.#topmost()
-    const before = anchor?.getBoundingClientRect().top
-    change()
-    if (anchor?.isConnected) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" })
+    keepPlace(this.#pictures, change)
   }
 
   #topmost() {
-    const edge = document.querySelector(".header").offsetHeight
-    return this.#pictures.find((each) => each.getBoundingClientRect().bottom > edge)
+    return topmost(this.#pictures)
   }
 
   // The address ----------------------------------------------------------------------------------------------------
@@ -219,8 +225,8 @@ export class GalleryView extends HTMLElement {
   }
 
   #showMonth(month) {
-    for (const link of this.querySelectorAll("[data-month]")) {
-      if (link.dataset.month === month) link.setAttribute("aria-current", "true")
+    for (const link of this.querySelectorAll("[data-span]")) {
+      if (month.startsWith(link.dataset.span)) link.setAttribute("aria-current", "true")
       else link.removeAttribute("aria-current")
     }
   }
@@ -251,10 +257,13 @@ export class GalleryView extends HTMLElement {
     // Where nothing older is beyond the list, what fits again may be older than all of it.
     const from = shown.length && !slot(this, "older").hidden ? shown.at(-1).dataset.asset : ""
     if (from) query.set("from", from)
+    if (shown.length) query.set("year", (this.#topmost() ?? shown[0]).dataset.day.slice(0, 4))
     const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
     if (!answer?.ok) return false
-    const { asset_ids: ids, favorites, complete } = await answer.json()
+    const { asset_ids: ids, favorites, complete, days, months } = await answer.json()
+    this.#counts.take(days, months)
     if (shown.length) this.#keepingPlace(() => this.#compareWith(ids, new Set(favorites), complete, from))
+    this.#showSelection()
     if (!this.querySelector("gallery-picture")) this.#startAgain(ids.length > 0)
     if (!shown.length) return true
     const [known, newest] = [new Set(shown.map((each) => each.dataset.asset)), shown[0].dataset.asset]
@@ -268,10 +277,8 @@ export class GalleryView extends HTMLElement {
     const there = new Set(ids)
     for (const picture of this.#pictures.filter((each) => each.dataset.asset >= from)) {
       const { asset } = picture.dataset
-      if (!there.has(asset) && (complete || asset < ids.at(-1))) {
-        this.#count(-1)
-        this.#remove(picture)
-      } else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
+      if (!there.has(asset) && (complete || asset < ids.at(-1))) this.#remove(picture)
+      else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
     }
   }
 
@@ -280,10 +287,6 @@ export class GalleryView extends HTMLElement {
     if (!this.list && !any) return
     if (this.#leaving.size || document.querySelector("dialog[open]")) return
     location.replace(this.dataset.query ? `/gallery?${this.dataset.query}` : "/gallery")
-  }
-
-  #count(change) {
-    this.dataset.total = Math.max(Number(this.dataset.total) + change, 0)
   }
 
   // Pictures that fit again, the newest first, among those that are shown: of an album, favourites. Whether all came.
@@ -311,7 +314,6 @@ export class GalleryView extends HTMLElement {
     const before = next?.dataset.day === day ? next : this.#headingOf(next)
     if (!this.list.querySelector(`.shots__day[data-day="${day}"]`)) this.list.insertBefore(heading, before)
     this.list.insertBefore(picture, before)
-    this.#count(1)
   }
 
   #headingOf(picture) {
@@ -327,8 +329,6 @@ export class GalleryView extends HTMLElement {
     }
     const added = await this.#extend("newer")
     if (!added) return false
-    this.#count(added)
-    this.#showSelection()
     if (scrollY >= 80) {
       const news = slot(this, "news")
       setText(news, added === 1 ? "1 new picture" : `${added} new pictures`)
@@ -377,7 +377,8 @@ export class GalleryView extends HTMLElement {
     bar.hidden = size === 0
     setFlag(this, "data-selecting", size > 0)
     setText(slot(bar, "count"), `${size.toLocaleString()} selected`)
-    const total = Number(this.dataset.total)
+    this.#counts.show(this.#leaving)
+    const total = this.#counts.total - this.#leaving.size
     setText(slot(bar, "all"), `Select all ${total.toLocaleString()}`)
     slot(bar, "all").hidden = size >= total
     bar.querySelector('[data-action="compare"]').hidden = size !== 2
@@ -398,8 +399,11 @@ export class GalleryView extends HTMLElement {
     const answer = await fetch(`/gallery/ids?${this.dataset.query}`).catch(() => null)
     if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
     const { asset_ids: ids } = await answer.json()
-    this.#selection.set(ids, true)
-    const total = Number(this.dataset.total)
+    this.#selection.set(
+      ids.filter((id) => !this.#leaving.has(id)),
+      true,
+    )
+    const { total } = this.#counts
     if (ids.length < total) this.#say(`The newest ${ids.length.toLocaleString()} are selected, as many as go at once.`)
   }
 
@@ -543,8 +547,9 @@ export class GalleryView extends HTMLElement {
 
   #gone(id) {
     const picture = document.getElementById(`picture_${id}`)
+    this.#counts.remove(id)
+    this.#leaving.delete(id)
     if (picture) this.#remove(picture)
-    this.#count(-1)
   }
 
   #remove(picture) {
