@@ -25,22 +25,26 @@ async def list_own(request: Request) -> Response:
 
 
 async def show(request: Request) -> Response:
-    """GET /albums/{album_id}: its pictures in their order; `?after=<id>` continues."""
+    """GET /albums/{album_id}: its pictures in their order; `?after=<id>` continues, from the start where it is gone."""
     state, viewer, after = _state(request), require_viewer(request), request.query_params.get("after")
     album_id = ids.parse(request.path_params["album_id"])
-    album, page = await state.database.run_as(viewer.id, _read, album_id, ids.parse(after, "after") if after else None)
+    after = ids.parse(after, "after") if after else None
+    album, page, first = await state.database.run_as(viewer.id, _read, album_id, after)
     context = {
         "album": album,
         "page": page,
-        "first": not after,
+        "first": first,
         "longest_name": requests.NAME_LENGTH,
         "longest_description": requests.DESCRIPTION_LENGTH,
     }
     return templating.render(request, "albums/show.html", context)
 
 
-async def _read(tx: Transaction, album_id: str, after: str | None) -> tuple[Album, AlbumPicturesPage]:
-    return await albums.find(tx, album_id), await albums.list_pictures(tx, album_id, after=after)
+async def _read(tx: Transaction, album_id: str, after: str | None) -> tuple[Album, AlbumPicturesPage, bool]:
+    if after is not None and not await albums.holds(tx, album_id, after):
+        after = None
+    page = await albums.list_pictures(tx, album_id, after=after)
+    return await albums.find(tx, album_id), page, after is None
 
 
 def _state(request: Request) -> State:

@@ -46,16 +46,16 @@ async def create(tx: Transaction, wanted: CreateAlbum) -> Album:
     user_id = await tx.fetch_value("albums.insert", id=album_id, name=name, description=description)
     if asset_ids:
         await _add(tx, album_id, asset_ids)
-        assets.announce_changes(tx, [user_id])
+    assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, album_id)
 
 
 async def change(tx: Transaction, album_id: str, wanted: ChangeAlbum) -> Album:
     """Changes name, description or cover. Invalid for a cover that is not in the album."""
-    await _lock(tx, album_id)
+    user_id = await _lock(tx, album_id)
     cover_id = None if wanted.cover_id is None else ids.parse(wanted.cover_id, "cover_id")
-    if cover_id is not None and not await tx.fetch_value("albums.holds", album_id=album_id, asset_id=cover_id):
+    if cover_id is not None and not await holds(tx, album_id, cover_id):
         raise Invalid.field("cover_id", "must be a file of the album")
     await tx.execute(
         "albums.change",
@@ -64,6 +64,7 @@ async def change(tx: Transaction, album_id: str, wanted: ChangeAlbum) -> Album:
         description=None if wanted.description is None else requests.description(wanted.description),
         cover_id=cover_id,
     )
+    assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, album_id)
 
@@ -82,6 +83,12 @@ async def list_pictures(tx: Transaction, album_id: str, *, after: str | None = N
     rows = await tx.fetch_all("albums.pictures", album_id=album_id, after=after, limit=PICTURES_PAGE + 1)
     pictures = tuple(AlbumPicture.from_row(row) for row in rows[:PICTURES_PAGE])
     return AlbumPicturesPage(pictures, pictures[-1].id if len(rows) > PICTURES_PAGE else None)
+
+
+async def holds(tx: Transaction, album_id: str, asset_id: str) -> bool:
+    """Whether a file is in one of the user's albums."""
+    held: bool = await tx.fetch_value("albums.holds", album_id=album_id, asset_id=asset_id)
+    return held
 
 
 async def add_pictures(tx: Transaction, album_id: str, asset_ids: list[str]) -> Album:
@@ -111,12 +118,13 @@ async def move_picture(tx: Transaction, album_id: str, asset_id: str, before: st
     """Puts a file of an album before another one, or at its end. Invalid where one of them is not in it."""
     asset_id = ids.parse(asset_id, "asset_id")
     before = None if before is None else ids.parse(before, "before")
-    await _lock(tx, album_id)
+    user_id = await _lock(tx, album_id)
     for field, each in (("asset_id", asset_id), ("before", before)):
-        if each is not None and not await tx.fetch_value("albums.holds", album_id=album_id, asset_id=each):
+        if each is not None and not await holds(tx, album_id, each):
             raise Invalid.field(field, "must be a file of the album")
     if asset_id != before:
         await tx.execute("albums.move", album_id=album_id, asset_id=asset_id, before=before)
+        assets.announce_changes(tx, [user_id])
     await rate_limits.consume(tx, rate_limits.CHANGES)
 
 

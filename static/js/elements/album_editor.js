@@ -1,28 +1,38 @@
 // <album-editor data-album data-name>: the page of an album: its name, order, cover, and what is taken out of it.
+// What is changed elsewhere is taken over, and moves nothing that is looked at.
 import { call } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { keepPlace, matchList } from "../helpers/lists.js"
+import { morph } from "../helpers/morph.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
+import { PageRefresher } from "../models/page_refresher.js"
 
 export class AlbumEditor extends HTMLElement {
   #cancelDeletion = null
+  #refresher = new PageRefresher(this, (fresh) => this.#take(fresh))
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
     slot(this, "form").addEventListener("submit", this.onSubmit)
+    this.#refresher.start()
+  }
+
+  disconnectedCallback() {
+    this.#refresher.stop()
   }
 
   onClick = (event) => {
     const button = event.target.closest("[data-action]")
     const act = button && this.#actions[button.dataset.action]
-    if (act) attempt(this, () => act(button, button.closest("[data-asset]")))
+    if (act) this.#attempt(() => act(button, button.closest("[data-asset]")))
   }
 
   onSubmit = (event) => {
     event.preventDefault()
     const [name, description] = ["#album-name", "#album-description"].map((each) => this.querySelector(each).value)
-    attempt(this, async () => {
+    this.#attempt(async () => {
       const { album } = await call("PATCH", this.#path, { name, description })
       this.dataset.name = album.name
       setText(slot(this, "name"), album.name)
@@ -30,6 +40,23 @@ export class AlbumEditor extends HTMLElement {
       slot(this, "description").hidden = !album.description
       this.#showForm(false)
     })
+  }
+
+  #attempt(change) {
+    return this.#refresher.during(() => attempt(this, change))
+  }
+
+  #take(fresh) {
+    if (!fresh) return location.replace("/albums")
+    this.dataset.name = fresh.dataset.name
+    for (const name of ["name", "description", "count", "empty"]) morph(slot(this, name), slot(fresh, name))
+    const isEmpty = !slot(fresh, "empty").hidden
+    for (const name of ["share", "arrange"]) this.querySelector(`[data-action="${name}"]`).hidden = isEmpty
+    // Where the picture has gone after which this page begins, the answer is another page.
+    if (fresh.hasAttribute("data-first") !== this.hasAttribute("data-first")) return
+    const pictures = slot(this, "pictures")
+    keepPlace([...pictures.children], () => matchList(pictures, slot(fresh, "pictures")))
+    morph(slot(this, "pager"), slot(fresh, "pager"))
   }
 
   #actions = {
@@ -106,7 +133,7 @@ export class AlbumEditor extends HTMLElement {
   }
 
   #sendDeletion = () =>
-    attempt(this, async () => {
+    this.#attempt(async () => {
       slot(this, "gone").hidden = true
       await call("DELETE", this.#path, undefined, { keepalive: true })
       location.assign("/albums")

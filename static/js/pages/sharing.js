@@ -2,6 +2,7 @@
 // asked for.
 import "../elements/album_dialog.js"
 import "../elements/album_editor.js"
+import "../elements/album_list.js"
 import "../elements/copy_button.js"
 import "../elements/new_album.js"
 import "../elements/report_dialog.js"
