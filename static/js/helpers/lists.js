@@ -1,7 +1,7 @@
 // Lists whose items have ids, changed into what the server draws now.
 import { morph } from "./morph.js"
 
-/** Makes the children of a list those of `fresh`: what stays is changed in place, and moved only where the order is new. */
+/** Makes the children of a list those of `fresh`: what stays is changed in place, and moved where its place is new. */
 export function matchList(list, fresh) {
   const wanted = [...fresh.children]
   const ids = new Set(wanted.map(({ id }) => id))

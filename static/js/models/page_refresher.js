@@ -1,5 +1,5 @@
 // Keeps a page of one's pictures as it is now: told that something has changed, it asks for the page again, and the
-// element takes over what is different. One question at a time, none while the element is busy with a change of its own.
+// element takes over what is different. One question at a time, and none during a change of the element's own.
 import { ChangeSocket } from "./change_socket.js"
 import { parse } from "../rendering.js"
 

@@ -39,7 +39,7 @@ export class PictureCounts {
 
   /** A picture is deleted. */
   remove(id) {
-    for (const number of this.#numbersOf(this.#dayOf(id))) number.dataset.number = Math.max(number.dataset.number - 1, 0)
+    for (const { dataset } of this.#numbersOf(this.#dayOf(id))) dataset.number = Math.max(dataset.number - 1, 0)
     this.#view.dataset.total = Math.max(this.total - 1, 0)
   }
 
