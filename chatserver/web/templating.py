@@ -89,9 +89,7 @@ def _icons(statics: Statics) -> Any:
     def icon(name: str) -> Markup:
         """A symbol of static/icons/icons.svg; silent to screen readers: the words stand beside it or on the button."""
         url = statics.url("icons/icons.svg")
-        return Markup('<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>').format(
-            url, name
-        )
+        return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>').format(url, name)
 
     return icon
 
