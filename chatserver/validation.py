@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from chatserver.errors import Invalid
-from chatserver.text import visibility
+from chatserver.text import marks, visibility
 
 T = TypeVar("T", bound=Struct)
 
@@ -21,6 +21,8 @@ def single_line(field: str, text: str, longest: int) -> str:
     _refuse_unreadable(field, text)
     if any(_is_control(character) for character in text):
         raise Invalid.field(field, "must not contain control characters")
+    if marks.has_surplus(text[: longest + 1]):
+        raise Invalid.field(field, "has too many marks on one letter")
     return _bounded(field, text, longest)
 
 

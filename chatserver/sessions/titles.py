@@ -5,7 +5,7 @@ import re
 from chatserver.database import Transaction
 from chatserver.sessions import service
 from chatserver.sessions.models import Membership, Session
-from chatserver.text import graphemes, visibility
+from chatserver.text import graphemes, marks, visibility
 from chatserver.users import rate_limits
 from chatserver.validation import single_line, visible
 
@@ -69,7 +69,8 @@ def shorten(text: str) -> str:
     >>> shorten("a **red** fox\\nin the snow")
     'A red fox in the snow'
     """
-    title = " ".join(_MARKS.sub(" ", _ENDS.sub("", visible(text[: 10 * _AUTOMATIC_LENGTH]))).split())
+    beginning = marks.without_surplus(visible(text[: 10 * _AUTOMATIC_LENGTH]))
+    title = " ".join(_MARKS.sub(" ", _ENDS.sub("", beginning)).split())
     if len(title) > _AUTOMATIC_LENGTH:
         title = _cut(title) + "…"
     title = title.rstrip(" .,;:-")

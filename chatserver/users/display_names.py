@@ -4,7 +4,6 @@
 """
 
 import functools
-import itertools
 import re
 import unicodedata
 from pathlib import Path
@@ -14,12 +13,10 @@ from idna.core import valid_contextj
 
 from chatserver import validation
 from chatserver.errors import Invalid
-from chatserver.text import confusables, visibility
+from chatserver.text import confusables, marks, visibility
 
 LONGEST = 80
 NAMELESS = "No name"
-# UTS 39 §5.4: no more marks on one letter, and none twice in a row.
-MOST_MARKS = 4
 _JOINERS = "\u200c\u200d"
 _EMOJI_STYLE, _KEYCAP, _BLACK_FLAG = "\ufe0f", "\u20e3", "\U0001f3f4"
 # Stands for what could not be decoded: nothing that anybody is called.
@@ -68,7 +65,7 @@ def check_site(name: str, site_name: str) -> str:
 def shown(name: str) -> str:
     """An unchecked name as others see it: without invisible characters, and marked where it looks like a role."""
     kept = "".join(character for index, character in enumerate(name) if not _is_hidden(name, index))
-    readable = " ".join(_without_surplus_marks(unicodedata.normalize("NFC", kept)).split())
+    readable = " ".join(marks.without_surplus(unicodedata.normalize("NFC", kept)).split())
     if not _is_visible(readable):
         return NAMELESS
     return f"{readable} (member)" if reserved_word(readable) else readable
@@ -83,9 +80,9 @@ def _visibility_problem(name: str) -> str | None:
         return "must not be empty"
     if any(_is_hidden(name, index) for index in range(len(name))):
         return "must not contain invisible characters"
-    if _is_mark(name[0]):
+    if marks.is_mark(name[0]):
         return "must not begin with a mark that belongs to a letter"
-    if _without_surplus_marks(name) != name:
+    if marks.without_surplus(name) != name:
         return "has too many marks on one letter"
     return None
 
@@ -124,19 +121,6 @@ def _joins(name: str, index: int) -> bool:
 
 def _is_symbol(character: str) -> bool:
     return unicodedata.category(character) in {"So", "Sk", "Sm"}
-
-
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character) in {"Mn", "Me"}
-
-
-def _without_surplus_marks(name: str) -> str:
-    """The name with at most MOST_MARKS different marks on one letter."""
-    kept: list[str] = []
-    for is_mark, run in itertools.groupby(name, _is_mark):
-        characters = list(run)
-        kept += [mark for mark, _ in itertools.groupby(characters)][:MOST_MARKS] if is_mark else characters
-    return "".join(kept)
 
 
 # Scripts ----------------------------------------------------------------------------------------------------------

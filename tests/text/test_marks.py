@@ -42,6 +42,27 @@ def test_a_text_of_marks_costs_what_another_of_its_length_costs(call, text):
     assert time.process_time() - began < 1.0
 
 
+@pytest.mark.parametrize(
+    "text", ["a" + "\u0301" * 5, "x" * 20 + "\u20dd\u0489\u0301\u0302\u0303", "ก" + "\u0e49" * 100], ids=ascii
+)
+def test_a_line_whose_marks_cover_the_lines_around_it_is_refused(text):
+    for check in (validation.single_line, validation.optional_line):
+        with pytest.raises(Invalid, match="too many marks on one letter"):
+            check("title", text, 120)
+
+
+@pytest.mark.parametrize("text", ["שָּׁ֑לוֹם", "Tiê\u0301ng Viê\u0323t", "ก้ำ", "1\ufe0f\u20e3", "ཀྲྀཾ"], ids=ascii)
+def test_letters_of_languages_keep_their_marks(text):
+    assert validation.single_line("title", text, 120) == text
+    assert titles.shorten(text) == text
+
+
+def test_a_title_made_of_words_with_dozens_of_marks_shows_the_words():
+    assert titles.shorten("**Z" + "\u0301\u0302" * 60 + "alg" + "\u0489" * 60 + "o** is here") == (
+        "Z\u0301\u0302\u0301\u0302alg\u0489o is here"
+    )
+
+
 async def test_a_typed_password_of_marks_is_a_wrong_one_at_once():
     began = time.process_time()
     assert await passwords.matching(None, MARKS) is None
