@@ -46,7 +46,9 @@ class Config:
     database_url: str = _setting(
         "", "postgresql://… of your own Postgres (15 or newer); empty runs the embedded one in DATA_DIR.", secret=True
     )
-    database_pool: int = _setting(10, "Connections to Postgres that one process keeps at most.", minimum=2)
+    database_pool: int = _setting(
+        10, "Connections to Postgres that one process keeps at most.", minimum=2, maximum=1000
+    )
     database_pooler: bool = _setting(
         False,
         "DATABASE_URL leads to a pooler in transaction mode (PgBouncer): no prepared statements are kept, and nothing is "
@@ -374,7 +376,9 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         text = values.text_of(field, environ)
         if text is not None:
             given[field.name] = values.parse(field, hints[field.name], text)
-    given.update({name: value for name, value in overrides.items() if value is not None})
+    for name, value in overrides.items():
+        if value is not None:
+            given[name] = values.in_utf8(name.upper(), value) if isinstance(value, str) else value
     config = Config(**given)
     _check(config)
     return config

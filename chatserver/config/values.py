@@ -23,13 +23,13 @@ def names(field: "dataclasses.Field[Any]") -> tuple[str, ...]:
 def text_of(field: "dataclasses.Field[Any]", environ: Mapping[str, str]) -> str | None:
     """The trimmed value of a setting's first variable that is not empty, or None. Raises ConfigurationError."""
     for name in names(field):
-        text = _in_utf8(name, environ.get(name, "")).strip()
+        text = in_utf8(name, environ.get(name, "")).strip()
         if text:
             return text
     return None
 
 
-def _in_utf8(name: str, text: str) -> str:
+def in_utf8(name: str, text: str) -> str:
     """A variable decoded as UTF-8, whatever the locale (LC_ALL=C, Latin-1) has decoded it as."""
     if text.isascii():
         return text

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar
 
+import asyncpg
+
 from chatserver import config as configuration
 from chatserver.config import Config
 from chatserver.database import Database, Transaction, embedded, load_queries, migrations
+from chatserver.errors import Invalid
 from chatserver.events import Announcement
 from chatserver.runtime import logs, paths
 
@@ -67,13 +70,16 @@ async def open_database(config: Config) -> AsyncIterator[Database]:
 
 
 def run(verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs one verb as the worker role, from the command line."""
+    """Runs one verb as the worker role, from the command line. Raises Invalid for a value that no column holds."""
 
     async def once() -> R:
         async with open_config() as config, open_database(config) as database:
             return await database.run_system(verb, *args, **kwargs)
 
-    return asyncio.run(once())
+    try:
+        return asyncio.run(once())
+    except asyncpg.DataError:
+        raise Invalid("One of the values is no readable text, or a number that is too large.") from None
 
 
 def run_on_url(work: Callable[[str], Awaitable[R]]) -> R:

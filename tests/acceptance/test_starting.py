@@ -288,6 +288,8 @@ async def test_a_wrong_command_is_one_line_too(home):
         "plans set flash --images 100000": "image_credits",
         "plans set Bad/Id --name x": "id",
         "sessions grant nobody@example.org pro": "account",
+        "users list --limit 99999999999999999999": "too large",
+        "styles remove \udcff": "no readable text",
     }
     ended = await asyncio.gather(*(run(home, *command.split()) for command in cases))
     for words, each in zip(cases.values(), ended, strict=True):

@@ -183,6 +183,16 @@ def test_a_port_of_the_command_line_is_judged_too():
         config.load({}, port=-1)
 
 
+def test_more_connections_than_a_pool_can_prepare_are_refused():
+    with pytest.raises(ConfigurationError, match="DATABASE_POOL is 2147483647; it must be at most 1000"):
+        config.load({"DATABASE_POOL": "2147483647"})
+
+
+def test_a_host_of_the_command_line_that_is_no_text_is_one_line():
+    with pytest.raises(ConfigurationError, match="HOST is not UTF-8 text"):
+        config.load({}, host="\udcff\udcfe")
+
+
 def test_a_value_in_no_encoding_is_one_line():
     with pytest.raises(ConfigurationError, match="SITE_NAME is not UTF-8 text"):
         config.load({"SITE_NAME": b"B\xfccher".decode(errors="surrogateescape")})
