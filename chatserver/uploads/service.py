@@ -57,7 +57,7 @@ async def receive(
     """Takes a picture into a session; the same answer for the same client_id and bytes.
 
     What would refuse it is asked before `read` reads the body. Raises Invalid for what is no picture, PlanTooSmall where the
-    quota is used up, Conflict for other bytes under the same client_id, RateLimited, and Busy.
+    quota is used up, NotAllowed for what the operator has hidden, Conflict for other bytes under the same client_id, RateLimited, and Busy.
     """
     run = parts.database.run_as
     known = await run(viewer_id, admit, session_id, request.client_id)
@@ -109,10 +109,18 @@ async def stage(tx: Transaction, session_id: str, upload: VerifiedUpload) -> Row
         if repeated["status"] == "stored" or repeated["sha256"] == upload.picture.sha256:
             return repeated
         await tx.execute("uploads.give_up", asset_id=repeated["id"])
+    await _require_shown(tx, session_id, upload)
     await _require_place(tx, membership)
     row = await tx.fetch_one("uploads.stage", **_columns(membership, upload))
     assert row is not None
     return row
+
+
+async def _require_shown(tx: Transaction, session_id: str, upload: VerifiedUpload) -> None:
+    """What was hidden does not come back by being sent again. Raises NotAllowed."""
+    sent = {"request_hash": upload.request_hash, "sha256": upload.picture.sha256}
+    if await tx.fetch_value("uploads.is_hidden", session_id=session_id, **sent):
+        raise NotAllowed("The operator has hidden this picture. It cannot be sent again.")
 
 
 def _columns(membership: Membership, upload: VerifiedUpload) -> dict[str, object]:

@@ -6,6 +6,10 @@ SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND 
   FROM assets a
  WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id AND status <> 'deleted';
 
+-- name: is_hidden
+-- Whether the operator has hidden this upload: it was sent before, by this transaction's user or into this session.
+SELECT upload_is_hidden(:session_id, :request_hash, :sha256);
+
 -- name: count
 -- How many uploads this transaction's user keeps in a session, with those under way.
 SELECT count(*) FROM assets

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from chatserver import ids
+from chatserver.assets import service as assets
 from chatserver.assets.audit import audit_store
 from chatserver.assets.sweeper import sweep_rows
 from chatserver.privacy import erasure, session_deletion
@@ -113,6 +114,40 @@ async def test_one_that_a_crash_interrupted_is_taken_when_it_is_sent_again(clien
     assert again["asset"]["id"] != first["asset"]["id"]
     assert await status_of(client, again["asset"]["url"], files.ada) == 200
     assert again["quota"]["used"] == 1
+
+
+async def test_what_the_operator_has_hidden_does_not_come_back_by_being_sent_again(client, files):
+    session, elsewhere, key = (
+        await a_session(files, guests=(files.grace,), guests_may_generate=True),
+        await a_session(files),
+        ids.new(),
+    )
+    bobs = await make_session(files.database, files.grace)
+    data, others = samples.picture("PNG", (33, 21)), samples.picture("PNG", (21, 33))
+    _, taken = await upload(client, files.ada, session, data, key)
+    await files.database.run_system(assets.hide, taken["asset"]["id"])
+    # The answer was lost, the picture is chosen anew, in another session or by another member, or from another file.
+    for who, where, sent, client_id in (
+        (files.ada, session, data, key),
+        (files.ada, elsewhere, data, None),
+        (files.grace, session, data, None),
+        (files.ada, session, packed_otherwise(data), None),
+    ):
+        status, answer = await upload(client, who, where, sent, client_id)
+        assert (status, answer["error"]["code"]) == (403, "not-allowed")
+        assert "hidden" in answer["error"]["message"]
+    assert (await upload(client, files.ada, session, others))[0] == 201
+    assert (await upload(client, files.grace, bobs, data))[0] == 201, "of others' sessions one learns nothing"
+    await files.database.run_system(assets.unhide, taken["asset"]["id"])
+    assert (await upload(client, files.ada, session, data))[0] == 201
+
+
+def packed_otherwise(png: bytes) -> bytes:
+    """Another file of the same pixels."""
+    changed = io.BytesIO()
+    Image.open(io.BytesIO(png)).save(changed, "PNG", compress_level=0)
+    assert changed.getvalue() != png
+    return changed.getvalue()
 
 
 async def test_the_plan_bounds_how_many_a_person_keeps_even_of_a_dozen_at_once(client, files):
