@@ -1,12 +1,21 @@
 """Pages and states with the longest names that there are, and with nothing on them: axe, every width, forced colours."""
 
+import io
 import os
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from playwright.async_api import FilePayload, Page, expect
+from PIL import Image
+from playwright.async_api import FilePayload, Locator, Page, expect
 
+from chatserver.audit import Actor
+from chatserver.config import Config
+from chatserver.database import Database
+from chatserver.moderation import rules
+from chatserver.moderation.rules import RuleWish
+from chatserver.reports import service as reports
+from chatserver.reports.models import KINDS
 from tests.browser.test_focus import choices_of
 from tests.browser.test_widths import WORD, named
 from tests.emulators import payments
@@ -15,7 +24,7 @@ from tests.support import shop as shops
 from tests.support.axe import complaints_about
 from tests.support.browser import signed_in, visiting
 from tests.support.focus import walk
-from tests.support.people import make_session, run_sql
+from tests.support.people import add_member, make_session, make_user, run_sql
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -197,6 +206,72 @@ async def test_the_gallery_its_albums_and_what_a_stranger_sees_of_them(shop, bro
             await expect(page.locator(".verdict")).to_be_visible()
             found += await look(page, f"/verify, {where}")
     assert not found, "\n".join(found)
+
+
+async def test_switches_and_the_slider_of_two_pictures_are_seen_in_the_dark_and_with_forced_colours(
+    shop, browser, ada, made
+) -> None:
+    first, second, *_ = [picture["id"] for picture in made[1]]
+    async with signed_in(browser, ada, color_scheme="dark", reduced_motion="reduce") as visitor:
+        page = await visitor.open(f"/gallery/compare?first={first}&second={second}")
+        track = await pixels(page.locator(".compare__range input"))
+        assert sum(track.getpixel((track.width - 8, track.height // 2))) < 384, "a white track in the dark"
+        await page.emulate_media(forced_colors="active", color_scheme="dark", reduced_motion="reduce")
+        stage = await pixels(page.locator(".compare__stage"))
+        middle = stage.crop((stage.width // 2 - 1, 0, stage.width // 2 + 1, stage.height))
+        assert {colour for _, colour in middle.getcolors()} == {(255, 255, 255)}, "the line between the two pictures"
+        await page.goto(f"{shop.url}/gallery")
+        await page.locator(".shot__select").first.click()
+        await page.click('.selection [data-action="share"]')
+        switch = page.locator("share-dialog").get_by_role("switch").first
+        on = await pixels(switch)
+        await switch.click()
+        off = await pixels(switch)
+        assert len(on.getcolors(10_000)) > 1
+        assert len(off.getcolors(10_000)) > 1
+        assert on.tobytes() != off.tobytes()
+
+
+async def pixels(part: Locator) -> Image.Image:
+    return Image.open(io.BytesIO(await part.screenshot())).convert("RGB")
+
+
+async def test_what_operators_decide_with_many_rows_and_the_longest_words(shop, database, browser, ada) -> None:
+    session = {"id": await make_session(database, ada.id, "pro")}
+    chat = await ada.joins(session)
+    message = await chat.sees_ended(await chat.generates(WORD, count=4, **SMALL))
+    await chat.leaves()
+    pictures = [generation["assets"][0]["id"] for generation in message["generations"]]
+    grace = await named(shop, "G" * 80)
+    await run_sql(database, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    await report_and_decide(
+        database, Actor(id=grace.id, name=grace.name, address="2001:db8::1"), session["id"], pictures
+    )
+    found: list[str] = []
+    async with signed_in(browser, grace) as operator:
+        page = await operator.open("/admin")
+        for path in ("/reports", "/reports?state=decided", "/rules", "/audit"):
+            found += await visit(page, f"/admin{path}", f"/admin{path}, full")
+    assert not found, "\n".join(found)
+
+
+async def report_and_decide(database: Database, operator: Actor, session_id: str, pictures: list[str]) -> None:
+    """Twelve people report three pictures in long words, of which one is hidden; twelve rules; and what comes of both."""
+    for number in range(12):
+        reporter = await make_user(database, f"{LONG[:78]}{number:02}")
+        await add_member(database, session_id, reporter)
+        for picture in pictures[:3]:
+            wanted = ("picture", picture, KINDS[number % len(KINDS)], f"{WORD[:300]} {number}", reporter)
+            await database.run_as(reporter, reports.report, *wanted, Config().hours_by_report_kind)
+    await database.run_system(reports.decide, operator, pictures[0], "hide", WORD[:400], "")
+    for number in range(12):
+        wish = RuleWish(terms=[f"{WORD[:60]}{number}", "red boat", "kite", "sea"], plans=["pro"], message=WORD[:290])
+        await database.run_system(rules.add, operator, wish)
+    await run_sql(
+        database,
+        """UPDATE prompt_rules SET enabled = true, tried_at = now(), tried_since = now() - interval '30 days',
+                  tried_all = true, tried_prompts = 123456, tried_refused = 1234 WHERE terms[1] LIKE '%1'""",
+    )
 
 
 async def test_purchases_and_the_operators_pages(shop, emulator, database, browser, ada) -> None:
