@@ -11,13 +11,17 @@ import pytest
 import redis.asyncio
 from PIL import Image
 
+from tests.support import page_sockets
 from tests.support import product as products
 from tests.support.cluster import Cluster
 from tests.support.conversation import talking
-from tests.support.story import Refusal, SessionSocket, sign_up
+from tests.support.page_visits import opened
+from tests.support.story import ApiUser, Refusal, SessionSocket, sign_up
 
 # Four processes are enough for all who share them.
 pytestmark = pytest.mark.xdist_group("cluster")
+
+CHANGED = {"type": "gallery.changed"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,6 +76,32 @@ async def test_the_story_with_its_tabs_on_different_machines(cluster):
     await shows_presence(one, {"Ada": 2})
     for chat in (one, other):
         await chat.leaves()
+
+
+async def test_what_happens_at_one_machine_reaches_a_gallery_that_is_open_at_the_other(cluster):
+    first, second = cluster.web
+    ada = await sign_up(first, "Ada")
+    chat = await ada.joins(await ada.buys("flash"))
+    there = ApiUser(second, ada.user, ada.token, ada.password)
+    async with opened(there) as browser, page_sockets.connect(browser, "/ws/gallery") as socket:
+        assert await page_sockets.next_events(socket) == [CHANGED], "what was missed before"
+        made = await chat.sees_ended(await chat.generates("a boat", width=64, height=64))
+        assert await page_sockets.next_events(socket) == [CHANGED]
+        asset = made["generations"][0]["assets"][0]["id"]
+        async with browser.client.get("/gallery/state") as answer:
+            assert (await answer.json())["asset_ids"] == [asset]
+        await chat.asks("generation.delete", generation_id=made["generations"][0]["id"])
+        await becomes_empty(browser, socket)
+    await chat.leaves()
+
+
+async def becomes_empty(browser, socket):
+    """Looks again as often as it is told to."""
+    while True:
+        assert await page_sockets.next_events(socket) == [CHANGED]
+        async with browser.client.get("/gallery/state") as answer:
+            if not (await answer.json())["asset_ids"]:
+                return
 
 
 async def test_p10_a_killed_node_loses_nothing_and_its_tabs_come_back_elsewhere_in_time(cluster):
