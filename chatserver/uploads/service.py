@@ -57,7 +57,8 @@ async def receive(
     """Takes a picture into a session; the same answer for the same client_id and bytes.
 
     What would refuse it is asked before `read` reads the body. Raises Invalid for what is no picture, PlanTooSmall where the
-    quota is used up, NotAllowed for what the operator has hidden, Conflict for other bytes under the same client_id, RateLimited, and Busy.
+    quota is used up, NotAllowed for what the operator has hidden, Conflict for other bytes under the same client_id,
+    RateLimited, and Busy.
     """
     run = parts.database.run_as
     known = await run(viewer_id, admit, session_id, request.client_id)
