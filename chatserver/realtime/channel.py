@@ -37,6 +37,7 @@ class Channel:
         "_queue",
         "_replies",
         "_report_gap",
+        "_roster",
         "_schedule_flush",
         "_subscribers",
         "_throttle",
@@ -62,6 +63,7 @@ class Channel:
         self._is_ending = False
         self._subscribers = {form: Subscribers(encoder) for form, encoder in encoders.items()}
         self._connections: dict[Connection, None] = {}
+        self._roster = presence.Roster()
         self._loop = asyncio.get_running_loop()
         self._throttle = Throttle()
         self._queue: list[Envelope] = []
@@ -86,14 +88,19 @@ class Channel:
         """From now on presence lists its user, under the name of the membership, which is unique in the session."""
         request = connection.request
         connection.request = replace(request, viewer=replace(request.viewer, name=name))
-        connection.is_present = True
-        self._schedule_presence(presence.JOIN_DELAY_SECONDS)
+        # It may have left while its session was read.
+        if connection in self._connections:
+            connection.is_present = True
+            self._roster.join(connection.request.viewer)
+            self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
     def remove(self, connection: Connection) -> None:
         if connection in self._connections:
             del self._connections[connection]
             self._subscribers[connection.request.subprotocol].discard(connection)
-            self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
+            if connection.is_present:
+                self._roster.leave(connection.request.viewer)
+                self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
 
     def readiness_changed(self, connection: Connection) -> None:
         if connection not in self._connections:
@@ -114,7 +121,7 @@ class Channel:
 
     def presence(self) -> Presence:
         """The users of the session, in this process and in the others."""
-        return presence.of(self._connections, self._cluster.users(self.session_id))
+        return Presence(users=self._roster.users(self._cluster.users(self.session_id)))
 
     def remote_users_changed(self) -> None:
         """The users that another process has in the session have changed."""
@@ -130,7 +137,7 @@ class Channel:
         self._presence_timer, self._presence_at = None, self._loop.time()
         if self._connections:
             self.broadcast(self.presence())
-            self._cluster.report_users(self.session_id, presence.of(self._connections).users)
+            self._cluster.report_users(self.session_id, self._roster.users())
 
     # Events -------------------------------------------------------------------------------------------------------
 
