@@ -48,9 +48,9 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         files = opened(await storage.open_storage(config))
         pictures, markdown = opened(ImageProcessor()), opened(MarkdownRenderer())
         # Child processes take as long to import as all of this; nothing needs them before the first message or picture.
-        await stack.enter_async_context(_concurrently(_start_children(markdown, pictures)))
+        await stack.enter_async_context(concurrently(_start_children(markdown, pictures)))
         # Loaded in advance: the first name to be checked would otherwise block the event loop.
-        await stack.enter_async_context(_concurrently(asyncio.to_thread(confusables.prototypes)))
+        await stack.enter_async_context(concurrently(asyncio.to_thread(confusables.prototypes)))
         by_name = {name: opened(provider) for name, provider in providers.open_providers(config).items()}
         chat = opened(providers.open_chat(config) or BuiltInGuide())
         await hub.start(SessionReader(database))
@@ -110,7 +110,7 @@ async def _start_children(markdown: MarkdownRenderer, pictures: ImageProcessor) 
 
 
 @asynccontextmanager
-async def _concurrently(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+async def concurrently(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
     """Runs a coroutine while the block runs, and cancels it at the end of the block."""
     task = asyncio.create_task(work)
     try:

@@ -15,11 +15,12 @@ from chatserver.admin.updates import AdminChannel
 from chatserver.announcements.board import AnnouncementBoard
 from chatserver.api import documents
 from chatserver.app.background import background_tasks, reporting, running_worker
-from chatserver.app.composition import fallback_chain, open_state, payment_processor
+from chatserver.app.composition import concurrently, fallback_chain, open_state, payment_processor
 from chatserver.app.entrances import API, COMMANDS, PAGES, SERVER_EVENTS
 from chatserver.app.ticker import Ticker
 from chatserver.config import Config
 from chatserver.gallery.updates import GalleryChannel
+from chatserver.messages import rendering
 from chatserver.monitoring import health
 from chatserver.monitoring.processes import ProcessKind
 from chatserver.realtime import endpoint
@@ -81,6 +82,7 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
     site = templating.open_site(config, configuration.secret_key(config), board.current)
     kind: ProcessKind = "all" if with_worker else "web"
     async with (
+        concurrently(asyncio.to_thread(rendering.Drawing(site).load_templates)),
         open_state(config, site) as state,
         reporting(state, kind),
         background_tasks(_ticker(state, board).run),

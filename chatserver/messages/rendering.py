@@ -65,6 +65,12 @@ class Drawing:
         """A message's fragment."""
         return DrawnMessage(seq=seq, target=dom_id(message), html=self._message.render(message=message))
 
+    def load_templates(self) -> None:
+        """Draws a message of each kind for nobody. May run in a thread: the first ones that are drawn on the event loop
+        would block it for a twentieth of a second, while their templates are compiled."""
+        for message in (pending().text, pending().image):
+            self.draw(message, 0)
+
     def _draw_part(self, part: ReplyPart, unfinished: str) -> DrawnPart:
         drawn = self._open.open_block(*plain.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
         return DrawnPart(

@@ -35,6 +35,15 @@ def site() -> Site:
     return templating.open_site(config.load({}), "secret")
 
 
+def test_once_they_are_loaded_no_message_has_templates_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = templating.open_site(config.load({}), "secret")
+    drawing = Drawing(fresh)
+    drawing.load_templates()
+    monkeypatch.setattr(fresh.environment, "compile", None)
+    for message in (rendering.pending().text, rendering.pending().image):
+        assert drawing.draw(message, 1).html
+
+
 class Page(HTMLParser):
     """The elements of a fragment, and whatever in it could run."""
 
