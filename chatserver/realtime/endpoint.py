@@ -4,6 +4,7 @@ A pure ASGI application, mounted outside the HTTP middleware; its own middleware
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
@@ -140,10 +141,9 @@ def _after(query: bytes) -> int | None:
 
 
 async def _serve(hub: Hub, connection: Connection) -> None:
-    request = connection.request
+    began = time.monotonic()
     hub.admission.add(connection)
     connection.transport.attach(connection)
-    log.info("connection.opened", connection=connection.id, session=request.session_id, user=request.viewer.id)
     try:
         await _synchronize(hub, connection)
         await connection.closed
@@ -151,7 +151,19 @@ async def _serve(hub: Hub, connection: Connection) -> None:
         connection.close(Close.RESTARTING, "restarting")
         hub.leave(connection)
         hub.admission.remove(connection)
-        log.info("connection.closed", connection=connection.id)
+        _log_end(connection, time.monotonic() - began)
+
+
+def _log_end(connection: Connection, seconds: float) -> None:
+    # One line a socket, at its end: a line costs as much as the rest of the endpoint, and a thousand may open at once.
+    request = connection.request
+    log.info(
+        "connection.closed",
+        connection=connection.id,
+        session=request.session_id,
+        user=request.viewer.id,
+        seconds=round(seconds, 1),
+    )
 
 
 async def _synchronize(hub: Hub, connection: Connection) -> None:
