@@ -19,8 +19,8 @@ PIPELINED = 4
 CONNECTIONS = 16_384
 # Connections that are accepted in one iteration of the event loop, and handshakes of websockets that begin in one. A
 # handshake takes a third of a millisecond, and its way into the session as much again: where a thousand sockets come at
-# once, other requests are accepted ahead of their handshakes.
-ACCEPTED_AT_ONCE = 16
+# once, other requests are accepted ahead of their handshakes, of which one begins at a time while more of them come.
+ACCEPTED_AT_ONCE = 32
 UPGRADES_AT_ONCE = 3
 
 
