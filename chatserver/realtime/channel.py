@@ -91,7 +91,7 @@ class Channel:
         # It may have left while its session was read.
         if connection in self._connections:
             connection.is_present = True
-            self._roster.join(connection.request.viewer)
+            self._roster.arrive(connection.request.viewer)
             self._schedule_presence(presence.JOIN_DELAY_SECONDS)
 
     def remove(self, connection: Connection) -> None:
@@ -99,7 +99,7 @@ class Channel:
             del self._connections[connection]
             self._subscribers[connection.request.subprotocol].discard(connection)
             if connection.is_present:
-                self._roster.leave(connection.request.viewer)
+                self._roster.depart(connection.request.viewer)
                 self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
 
     def readiness_changed(self, connection: Connection) -> None:

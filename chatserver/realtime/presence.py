@@ -22,12 +22,12 @@ class Roster:
     def __init__(self) -> None:
         self._users: dict[str, PresentUser] = {}
 
-    def join(self, viewer: Viewer) -> None:
+    def arrive(self, viewer: Viewer) -> None:
         """One more socket of this user, who now has the name that it brings."""
         user = self._users.get(viewer.id)
         self._users[viewer.id] = PresentUser(viewer.id, viewer.name, 1 + (user.connections if user else 0))
 
-    def leave(self, viewer: Viewer) -> None:
+    def depart(self, viewer: Viewer) -> None:
         """One socket less of this user; the last one takes the user along."""
         user = self._users[viewer.id]
         if user.connections > 1:

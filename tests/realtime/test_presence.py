@@ -10,7 +10,7 @@ def viewer(name):
 def roster(*names):
     made = Roster()
     for name in names:
-        made.join(viewer(name))
+        made.arrive(viewer(name))
     return made
 
 
@@ -24,9 +24,9 @@ def test_users_are_listed_in_the_order_in_which_they_came_with_the_number_of_the
 
 def test_a_user_leaves_with_the_last_socket():
     here = roster("Ada", "Bob", "Ada")
-    here.leave(viewer("Ada"))
+    here.depart(viewer("Ada"))
     assert listed(here.users()) == [("ada", "Ada", 1), ("bob", "Bob", 1)]
-    here.leave(viewer("Ada"))
+    here.depart(viewer("Ada"))
     assert listed(here.users()) == [("bob", "Bob", 1)]
 
 
