@@ -185,7 +185,7 @@ class Channel:
 
     def _append(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
-            if envelope.event is not None and envelope.event.durable_seq() is not None:
+            if self._throttle.is_holding and envelope.event is not None and envelope.event.durable_seq() is not None:
                 self._queue += self._throttle.pop_all(self._loop.time())
             self._queue.append(envelope)
         if envelopes:

@@ -37,6 +37,8 @@ from chatserver.realtime.protocol import JSON, Close
 log = structlog.get_logger(__name__)
 
 EventListener = Callable[[Any], None]
+# What other processes report of themselves.
+_NODE_REPORTS = (NodePresence, NodeUsage)
 
 
 class Hub:
@@ -156,7 +158,7 @@ class Hub:
             if event is None:
                 return
             envelope = Envelope(envelope.channel, envelope.data, event)
-        if isinstance(envelope.event, NodePresence | NodeUsage):
+        if isinstance(envelope.event, _NODE_REPORTS):
             self._cluster.receive(envelope.event)
             return
         if channel is not None:
