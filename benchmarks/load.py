@@ -20,6 +20,8 @@ SERVERS = Path(__file__).resolve().parent / "servers"
 PATIENCE_SECONDS = 90.0
 # Handshakes under way at once.
 AT_ONCE = 50
+# Bytes of an event with the array around it.
+PAYLOAD = 202
 # How an event is counted in what is received: once in each, and in no frame's header.
 MARK = b'"~'
 # What a server says of itself before a socket counts as open.
@@ -150,13 +152,16 @@ def _take_other_core() -> None:
 
 
 @contextlib.contextmanager
-def running(*names: str) -> Iterator[dict[str, Server]]:
-    """Starts the named servers: ours, library, floor, socketio_rooms, node_ws. What cannot run here is left out."""
+def running(*names: str, payload: int = PAYLOAD) -> Iterator[dict[str, Server]]:
+    """Starts the named servers: ours, library, floor, socketio_rooms, node_ws. What cannot run here is left out.
+
+    `payload` is the size of the events of the floor.
+    """
     servers: dict[str, Server] = {}
     with tempfile.TemporaryDirectory() as folder:
         try:
             for name in names:
-                command = _command(name, Path(folder))
+                command = _command(name, Path(folder), payload)
                 if command:
                     servers[name] = Server(name, command)
             yield servers
@@ -165,10 +170,10 @@ def running(*names: str) -> Iterator[dict[str, Server]]:
                 server.close()
 
 
-def _command(name: str, folder: Path) -> list[str]:
+def _command(name: str, folder: Path, payload: int) -> list[str]:
     """How to start a server; empty where what it needs is not installed."""
     if name == "floor":
-        return _floor(folder)
+        return _floor(folder, payload)
     if name == "node_ws":
         return _node()
     if name == "socketio_rooms" and importlib.util.find_spec("socketio") is None:
@@ -184,11 +189,11 @@ def _node() -> list[str]:
     return [node, str(SERVERS / "node_ws.cjs")]
 
 
-def _floor(folder: Path) -> list[str]:
+def _floor(folder: Path, payload: int) -> list[str]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         print("!! No C compiler here: the floor is NOT measured, and goals that name it are not judged.", flush=True)
         return []
     program = folder / "floor"
     subprocess.run([compiler, "-O2", "-o", str(program), str(SERVERS / "floor.c")], check=True)
-    return [str(program)]
+    return [str(program), str(payload)]

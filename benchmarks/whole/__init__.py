@@ -26,7 +26,7 @@ import uvloop
 from benchmarks.report import Measurement
 from benchmarks.whole.house import opened
 
-SCENARIOS = ("message", "connect", "storm", "http_generation")
+SCENARIOS = ("message", "delivery", "connect", "storm", "http_generation")
 
 
 def run() -> list[Measurement]:

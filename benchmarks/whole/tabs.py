@@ -94,6 +94,25 @@ class Opened:
         epoll.close()
         return count
 
+    def receive(self, words: bytes) -> int:
+        """Reads until each tab has these words; the bytes of all of them, up to the ends of what was read."""
+        count, epoll = 0, select.epoll()
+        heard: dict[int, bytes] = dict.fromkeys(self._sockets, b"")
+        for number in heard:
+            epoll.register(number, select.EPOLLIN)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while heard:
+            assert time.monotonic() < deadline, f"{len(heard)} tabs did not hear of it"
+            for number, _ in epoll.poll(1):
+                data = self._sockets[number].recv(1 << 20)
+                count += len(data)
+                heard[number] += data
+                if words in heard[number]:
+                    epoll.unregister(number)
+                    del heard[number]
+        epoll.close()
+        return count
+
     def close(self) -> None:
         for sock in self._sockets.values():
             sock.close()
