@@ -102,6 +102,8 @@ class Server:
         if not self.data.exists():
             self._make_data_folder()
         self._check_version()
+        self._check_access()
+        self._restore_empty_folders()
         # Written at each start: older versions of this program wrote lines for the network.
         (self.data / "pg_hba.conf").write_text(HOST_BASED_AUTHENTICATION, encoding="utf-8")
         self._make_socket_folder()
@@ -152,6 +154,29 @@ class Server:
             raise ConfigurationError(
                 f"{self.data} was made by Postgres {version}, and ours is {MAJOR_VERSION}; see docs/database.md."
             )
+
+    def _check_access(self) -> None:
+        """Raises ConfigurationError for a folder that was copied without its owner or its mode: Postgres accepts neither."""
+        status, account = self.data.stat(), self.paths.account
+        uid, gid = (account.uid, account.gid) if account else (os.geteuid(), os.getegid())
+        if status.st_uid != uid:
+            raise ConfigurationError(
+                f"{self.data} belongs to another account, as in a copy made without its owners. As root: "
+                f"`chown -R {uid}:{gid} {self.paths.folder}`."
+            )
+        if status.st_mode & _FORBIDDEN_MODE:
+            raise ConfigurationError(
+                f"{self.data} is open to other accounts, which Postgres refuses: `chmod -R go= {self.paths.folder}`."
+            )
+
+    def _restore_empty_folders(self) -> None:
+        """Makes the folders that Postgres expects and that many programs for copies leave out, since they are empty."""
+        missing = [name for name in _OFTEN_EMPTY if not (self.data / name).is_dir()]
+        for name in missing:
+            (self.data / name).mkdir(mode=0o700)
+            self.paths.give_to_account(self.data / name)
+        if missing:
+            log.warning("embedded_postgres.folders_restored", folders=missing)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -219,6 +244,26 @@ _INITDB = (
     "--locale-provider=builtin",
     "--locale=C.UTF-8",
     "--no-instructions",
+)
+
+
+# What Postgres accepts of neither its group nor others: the group may read, if it must.
+_FORBIDDEN_MODE = 0o027
+_OFTEN_EMPTY = (
+    "pg_commit_ts",
+    "pg_dynshmem",
+    "pg_logical/mappings",
+    "pg_logical/snapshots",
+    "pg_notify",
+    "pg_replslot",
+    "pg_serial",
+    "pg_snapshots",
+    "pg_stat",
+    "pg_stat_tmp",
+    "pg_tblspc",
+    "pg_twophase",
+    "pg_wal/archive_status",
+    "pg_wal/summaries",
 )
 
 

@@ -213,6 +213,35 @@ async def test_a_broken_folder_is_refused_with_what_postgres_says(module_folder)
         assert await ask(postgres.url) == 1
 
 
+async def test_a_copy_without_its_modes_or_owners_is_refused_with_the_command_that_mends_it(module_folder):
+    async with running(module_folder):
+        pass
+    data = module_folder / "postgres" / "data"
+    owner = data.stat()
+    data.chmod(0o755)
+    with pytest.raises(ConfigurationError, match=f"`chmod -R go= {data.parent}`"):
+        await embedded.open_in(module_folder)
+    data.chmod(0o700)
+    if os.geteuid() == 0:
+        os.chown(data, 0, 0)
+        with pytest.raises(ConfigurationError, match=f"`chown -R {owner.st_uid}:{owner.st_gid} {data.parent}`"):
+            await embedded.open_in(module_folder)
+        os.chown(data, owner.st_uid, owner.st_gid)
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url) == 1
+
+
+async def test_a_copy_without_its_empty_folders_starts_with_everything(module_folder):
+    async with running(module_folder) as postgres:
+        await ask(postgres.url, "CREATE TABLE kept AS SELECT 7 AS number")
+    for folder, folders, files in os.walk(module_folder / "postgres" / "data", topdown=False):
+        if not (folders or files):
+            Path(folder).rmdir()
+    async with running(module_folder) as postgres:
+        assert await ask(postgres.url, "SELECT number FROM kept") == 7
+        await ask(postgres.url, "DROP TABLE kept")
+
+
 async def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot hold the embedded Postgres") as refusal:
