@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from tests.browser.test_admin import as_worker
 from tests.support import product as products
 from tests.support.axe import complaints_about
-from tests.support.browser import PHONE, signed_in, visiting
+from tests.support.browser import PHONE, TEXT, say, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -125,3 +125,36 @@ async def test_a_guest_reports_a_picture_and_it_is_gone_for_everybody_until_it_i
         await shared.reload()
         await expect(shared.locator("main img").first).to_be_visible()
     assert found == []
+
+
+async def test_a_prompt_that_a_rule_refuses_stays_in_the_composer_costs_nothing_and_says_why(
+    reported_product, database_url, browser
+) -> None:
+    why = "No dragons on this site."
+    await as_worker(
+        database_url,
+        """INSERT INTO prompt_rules (id, terms, message, enabled, tried_at)
+           VALUES (gen_random_uuid(), '{dragon*}', $1, true, now())""",
+        why,
+    )
+    cyd = await sign_up(reported_product, "Cyd")
+    session = await cyd.buys("flash")
+    async with signed_in(browser, cyd, announced="403") as visitor:
+        page = await visitor.open_session(session)
+        await page.click('.composer__mode[data-mode="image"]')
+        send = page.locator(".composer__send")
+        await expect(send).to_have_text("Create 1 · 1 of 8 credits")
+        await say(page, "two Dragons over a harbour")
+        problem = page.get_by_role("alert").filter(has_text=why)
+        await expect(problem).to_be_visible()
+        await expect(page.locator(TEXT)).to_have_value("two Dragons over a harbour")
+        await expect(page.locator(TEXT)).to_be_focused()
+        await expect(page.locator("generation-card")).to_have_count(0)
+        await page.reload()
+        await expect(page.locator(TEXT)).to_have_value("two Dragons over a harbour")
+        await expect(send).to_have_text("Create 1 · 1 of 8 credits")
+        # Put in other words, it is made.
+        await say(page, "two kites over a harbour")
+        await expect(page.locator("generation-card .tile__open")).to_be_visible()
+        await expect(problem).to_be_hidden()
+        await expect(page.locator(TEXT)).to_have_value("")
