@@ -6,6 +6,7 @@ from chatserver.config import load
 from chatserver.doctor import payments as doctor
 from chatserver.errors import ConfigurationError
 from tests.emulators import payments
+from tests.support import shop
 from tests.support.people import run_sql
 
 NAMES = [f"{gateway}{part}" for gateway in ("stripe", "razorpay") for part in ("", " webhook", " reports")]
@@ -20,11 +21,8 @@ async def emulator():
 @pytest.fixture
 def environ(emulator, database_url):
     return {
-        **payments.SETTINGS,
-        "CHECKOUT": "stripe,razorpay",
+        **shop.settings_of(emulator.url),
         "DATABASE_URL": database_url,
-        "STRIPE_API_URL": emulator.url,
-        "RAZORPAY_API_URL": emulator.url,
         "PUBLIC_URL": "https://pictures.example",
     }
 

@@ -8,7 +8,7 @@ import aiohttp
 from chatserver import credits
 from chatserver.payments import auditor
 from tests.emulators import payments
-from tests.support import ports
+from tests.support import ports, shop
 from tests.support import product as products
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
@@ -22,9 +22,8 @@ async def test_an_order_survives_the_kill_of_a_product(own_database, own_databas
     port = ports.reserve()
     async with payments.running() as emulator:
         settings = {
-            **payments.SETTINGS,
+            **shop.settings_of(emulator.url),
             "DATABASE_URL": own_database_url,
-            "STRIPE_API_URL": emulator.url,
             "CHECKOUT": "stripe",
             "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "TIMING": "payment_poll=1",

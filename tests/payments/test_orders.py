@@ -22,6 +22,7 @@ from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
 from chatserver.privacy import erasure
 from tests.emulators import payments
+from tests.support import shop
 from tests.support.people import make_session, make_user, run_sql
 
 GATEWAYS = ("stripe", "razorpay")
@@ -34,8 +35,7 @@ async def emulator():
 
 
 def configured(emulator, **more):
-    settings = {**payments.SETTINGS, "STRIPE_API_URL": emulator.url, "RAZORPAY_API_URL": emulator.url}
-    return load({"CHECKOUT": "stripe,razorpay", **settings, **more})
+    return load({**shop.settings_of(emulator.url), **more})
 
 
 @pytest.fixture

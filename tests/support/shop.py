@@ -9,6 +9,12 @@ from tests.support import ports
 from tests.support import product as products
 
 
+def settings_of(emulator_url: str) -> dict[str, str]:
+    """What a product is told to sell by Stripe and Razorpay at an emulator's address."""
+    urls = {"STRIPE_API_URL": emulator_url, "RAZORPAY_API_URL": emulator_url}
+    return {**payments.SETTINGS, **urls, "CHECKOUT": "stripe,razorpay"}
+
+
 @asynccontextmanager
 async def running(
     folder: Path, database_url: str, emulator_url: str, **settings: str
@@ -16,11 +22,8 @@ async def running(
     """The product in a folder, with Stripe and Razorpay at an emulator's address; `settings` come on top."""
     port = ports.reserve()
     common = {
-        **payments.SETTINGS,
+        **settings_of(emulator_url),
         "DATABASE_URL": database_url,
-        "STRIPE_API_URL": emulator_url,
-        "RAZORPAY_API_URL": emulator_url,
-        "CHECKOUT": "stripe,razorpay",
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
     async with products.running(folder, port=port, **(common | settings)) as product:
