@@ -58,7 +58,7 @@ def format_of(data: bytes) -> str:
     except pictures.UnknownFormat:
         raise Unreadable(f"It is no {kinds} picture.") from None
     if found not in NAMES:
-        raise Unreadable(f"It is a {found} picture. {kinds} can be uploaded.")
+        raise Unreadable(f"It is {'an' if found == 'AVIF' else 'a'} {found} picture. {kinds} can be uploaded.")
     return found
 
 

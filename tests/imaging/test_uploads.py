@@ -123,7 +123,7 @@ async def test_what_hides_behind_a_picture_is_left_behind_or_refused(processor):
         (samples.picture("GIF"), "It is a GIF picture. PNG, JPEG, WebP or HEIC can be uploaded."),
         (samples.picture("BMP"), "BMP"),
         (samples.picture("TIFF"), "TIFF"),
-        (samples.picture("AVIF"), "AVIF"),
+        (samples.picture("AVIF"), "It is an AVIF picture"),
         (samples.noise("JPEG")[:-2000], "not a whole picture"),
         (samples.noise("PNG")[:-2000], "cut"),
         (samples.noise("WEBP")[:-2000], "cut"),
