@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 
 import structlog
 
-from chatserver.assets.keys import all_keys, is_ours, possible_rows
+from chatserver.assets.keys import all_keys, is_ours, is_probe, possible_rows
 from chatserver.assets.models import StagedFile, SweepReport
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy, StorageError
@@ -128,7 +128,9 @@ async def _removable(database: Database, storage: Storage, before: datetime) -> 
         ours = [each for each in batch if is_ours(each.key)]
         found = await orphans(database, [each for each in ours if each.modified < before])
         removable += found[: MOST_REMOVED - len(removable)]
-        count, total = count + len(found), total + len(ours)
+        # What interrupted checks of the store left says nothing of whose it is.
+        count += sum(not is_probe(each.key) for each in found)
+        total += len(ours)
     return removable, count, total
 
 

@@ -125,6 +125,13 @@ async def test_what_crashes_left_in_a_large_store_goes_however_much_it_is(fresh,
     assert (swept.objects, swept.kept, len(await keys(fresh))) == (2, 0, 22)
 
 
+async def test_what_interrupted_checks_left_goes_however_much_it_is(fresh):
+    for _ in range(9):
+        await fresh.storage.put(f"probe/{ids.new()}", b"probe", "text/plain")
+    swept = await sweep(fresh.database, fresh.storage, grace=-2)
+    assert (swept.objects, swept.kept) == (9, 0)
+
+
 async def test_a_long_list_of_what_crashes_left_is_removed_in_parts(fresh, monkeypatch):
     monkeypatch.setattr(sweeper, "MOST_REMOVED", 3)
     for index in range(2):
