@@ -316,6 +316,23 @@ async def test_a_gallery_does_not_load_itself_again_in_the_middle_of_a_long_dele
         assert (await ada.call("GET", "/pictures"))["pictures"] == []
 
 
+async def test_of_a_page_that_is_left_all_that_was_deleted_goes_and_not_only_the_first(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    await fill(product.environment["DATABASE_URL"], ada, await ada.buys("pro"), 30)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        await shots(page).first.locator("a").focus()
+        await page.keyboard.press("Control+a")
+        await expect(page.locator('.selection [data-slot="count"]')).to_have_text("120 selected")
+        visitor.announce("404")  # a page may just be about to load what is deleted
+        await page.keyboard.press("Delete")
+        await page.goto(f"{product.url}/albums")
+        async with asyncio.timeout(30):
+            while (await ada.call("GET", "/pictures"))["pictures"]:
+                await asyncio.sleep(0.2)
+
+
 async def until(holds) -> None:
     async with asyncio.timeout(30):
         while not holds():

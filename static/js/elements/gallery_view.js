@@ -27,6 +27,8 @@ const isFar = (node) => {
   return bottom < -KEPT || top > innerHeight + KEPT
 }
 
+const inParts = (all, size) => (all.length ? [all.slice(0, size), ...inParts(all.slice(size), size)] : [])
+
 const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
 export class GalleryView extends HTMLElement {
@@ -505,7 +507,7 @@ export class GalleryView extends HTMLElement {
     for (const id of ids) this.#leaving.add(id)
     this.#keepingPlace(() => this.#hideLeaving())
     this.#selection.set(ids, false)
-    const cancel = afterUndoPeriod(() => this.#sendDeletion(ids))
+    const cancel = afterUndoPeriod((leaving) => this.#sendDeletion(ids, leaving))
     const undo = () => {
       cancel()
       this.#comeBack(ids)
@@ -527,22 +529,27 @@ export class GalleryView extends HTMLElement {
     if (!this.#leaving.size) this.#heard()
   }
 
-  async #sendDeletion(ids) {
+  // One request after the other; of a page that is left all at once, as it will not see the first answer.
+  async #sendDeletion(ids, leaving) {
     bus.emit("toast-withdrawn", "deletion")
     let refused = 0
     try {
-      for (let start = 0; start < ids.length; start += DELETED_AT_ONCE) {
-        const some = ids.slice(start, start + DELETED_AT_ONCE)
-        const report = await call("POST", "/pictures/deletions", { asset_ids: some }, { keepalive: true })
-        refused += report.refused
-        for (const id of report.deleted) this.#gone(id)
-        this.#comeBack(some)
-      }
+      const parts = inParts(ids, DELETED_AT_ONCE)
+      if (leaving) return await Promise.all(parts.map((some) => this.#requestDeletion(some)))
+      for (const some of parts) refused += await this.#requestDeletion(some)
     } catch (error) {
       this.#comeBack(ids)
       return this.#say(error.message, true)
     }
     if (refused) this.#say("What others made can be deleted only by them and by the owner of the session.", true)
+  }
+
+  /** How many others may delete only. */
+  async #requestDeletion(ids) {
+    const report = await call("POST", "/pictures/deletions", { asset_ids: ids }, { keepalive: true })
+    for (const id of report.deleted) this.#gone(id)
+    this.#comeBack(ids)
+    return report.refused
   }
 
   #gone(id) {

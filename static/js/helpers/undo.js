@@ -1,7 +1,7 @@
 const UNDO_MS = 5000
 
 /**
- * Runs an action after five seconds, in which it can be undone, or at once when the page is left.
+ * Runs an action after five seconds, in which it can be undone, or at once when the page is left, which it is told.
  * @returns {() => void} a function that cancels it
  */
 export function afterUndoPeriod(action) {
@@ -9,9 +9,9 @@ export function afterUndoPeriod(action) {
     clearTimeout(timer)
     removeEventListener("pagehide", run)
   }
-  const run = () => {
+  const run = (leaving) => {
     cancel()
-    action()
+    action(Boolean(leaving))
   }
   const timer = setTimeout(run, UNDO_MS)
   addEventListener("pagehide", run, { once: true })
