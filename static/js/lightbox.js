@@ -36,4 +36,4 @@ bus.on("formats-menu", (asked) => load().then(() => find("picture-menu").showFor
 bus.on("report", (subject) => load().then(() => find("picture-menu").open("report", subject)))
 bus.on("picture-removed", (card) => loading && find("picture-viewer").leave?.(card))
 addEventListener("popstate", followHistory)
-followHistory()
+customElements.whenDefined("chat-room").then(followHistory) // all cards are set up before it

@@ -8,10 +8,12 @@ import { Transport } from "./models/transport.js"
 
 export class Socket {
   #events = new Emitter()
+  #session
   #transport
   #commands
 
-  constructor(outbox, viewerId) {
+  constructor(outbox, viewerId, session) {
+    this.#session = session
     this.#transport = new Transport(viewerId, {
       onOpen: () => this.#commands.flush(),
       onEvent: (event) => this.#receive(event),
@@ -19,7 +21,7 @@ export class Socket {
       onState: (state) => bus.emit("connection-state", state),
       onClosed: (code) => bus.emit("connection-closed", { code }),
     })
-    this.#commands = new CommandSender(outbox, this.#transport)
+    this.#commands = new CommandSender(outbox, this.#transport, session)
   }
 
   /** One of connecting, live, reconnecting, offline, crowded, stopped. */
@@ -37,11 +39,11 @@ export class Socket {
     return this.#commands.pending
   }
 
-  /** Connects to a session and sends what an earlier page left in the outbox. */
-  start({ session, after }) {
+  /** Connects to the session, and sends what this page has queued and an earlier one has left in the outbox. */
+  start(after) {
     const origin = location.origin.replace(/^http/, "ws")
-    this.#transport.open(`${origin}/ws/sessions/${session}`, after)
-    return this.#commands.start(session)
+    this.#transport.open(`${origin}/ws/sessions/${this.#session}`, after)
+    return this.#commands.start()
   }
 
   /** Listens to one type of server event; returns a function that unsubscribes. */
@@ -80,5 +82,7 @@ export class Socket {
   }
 }
 
+const session = document.querySelector("chat-room")?.dataset.session
+
 /** The connection of this page. */
-export const socket = new Socket(new Outbox(viewer()), viewer())
+export const socket = new Socket(new Outbox(viewer()), viewer(), session)

@@ -68,6 +68,41 @@ async def test_what_is_sent_is_on_its_way_before_the_page_shows_it(product, brow
         assert await page.evaluate("waiting") == [["message.create", 0], ["generation.create", 0]]
 
 
+# Sends words in the moment in which the composer answers, and notes whether the stream is set up by then.
+SEND_AT_ONCE = """customElements.whenDefined('message-composer').then(() => {
+  window.streamWasThere = Boolean(customElements.get('message-list'))
+  document.querySelector('#composer-text').value = 'as early as can be'
+  document.querySelector('message-composer form').requestSubmit()
+})"""
+
+# Whether the browser keeps a command that has no answer.
+IS_KEPT = """() => new Promise((done) => {
+  const opening = indexedDB.open(`outbox of ${document.querySelector('meta[name="viewer-id"]').content}`, 1)
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction('commands').objectStore('commands').count()
+    counting.onsuccess = () => { opening.result.close(); done(counting.result === 1) }
+  }
+})"""
+
+
+async def test_one_can_write_before_the_stream_is_set_up_and_nothing_of_it_is_lost(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.context.new_page()
+        await page.add_init_script(SEND_AT_ONCE)
+        await page.route_web_socket("**/ws/sessions/**", lambda _: None)  # opens, and says nothing
+        await page.goto(f"{product.url}/sessions/{session['id']}")
+        await expect(page.locator("chat-message[data-local-pending]")).to_contain_text("as early as can be")
+        assert await page.evaluate("streamWasThere") is False
+        await page.wait_for_function(IS_KEPT)
+        await page.close()
+        again = await visitor.open_session(session)
+        stored = again.locator("chat-message[data-author-kind=user]:not([data-local-pending])")
+        await expect(stored).to_contain_text("as early as can be")
+        await expect(stored).to_have_count(1)
+
+
 async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(browser, tmp_path) -> None:
     running = await products.start(tmp_path)
     port = int(running.url.rsplit(":", 1)[1])

@@ -190,11 +190,11 @@ async def test_a_listener_that_throws_stops_neither_the_others_nor_the_rest_of_a
       const heard = [], reported = []
       addEventListener('error', (event) => { event.preventDefault(); reported.push(event.message) })
       window.WebSocket = class { constructor() { window.line = this } send() {} close() {} }
-      const socket = new m.Socket({ all: async () => [], put() {}, remove() {} }, 'ada')
+      const socket = new m.Socket({ all: async () => [], put() {}, remove() {} }, 'ada', 's')
       socket.on('stats', () => { throw new Error('a fault of a listener') })
       socket.on('stats', () => heard.push('stats'))
       socket.on('message', ({ seq }) => heard.push(seq))
-      socket.start({ session: 's', after: 0 })
+      socket.start(0)
       line.onmessage({ data: JSON.stringify([
         { type: 'welcome', you: { id: 'ada' }, now: new Date().toISOString() },
         { type: 'stats' }, { type: 'message', seq: 7 }]) })

@@ -1,6 +1,7 @@
 // <chat-message>: one message. A streamed reply grows at its end; its author can stop, copy or delete it.
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
+import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
@@ -301,4 +302,4 @@ function codeBeside(button) {
   return button.closest("pre").querySelector("code").textContent
 }
 
-customElements.define("chat-message", ChatMessage)
+defineLater("stream", "chat-message", ChatMessage)

@@ -1,6 +1,7 @@
 // <chat-room>: the chat page as a whole. Starts the connection, keeps the permissions and the status, and handles the
 // keyboard shortcuts.
 import { bus } from "../bus.js"
+import { defineLater } from "../helpers/defining.js"
 import { isEditable } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { readStored, writeStored } from "../helpers/storage.js"
@@ -40,7 +41,7 @@ export class ChatRoom extends HTMLElement {
       side.addEventListener("toggle", this.onToggle)
       wide.addEventListener("change", () => wide.matches && side.hidePopover())
     }
-    socket.start({ session: this.dataset.session, after: Number(this.dataset.seq) })
+    socket.start(Number(this.dataset.seq))
   }
 
   disconnectedCallback() {
@@ -136,4 +137,4 @@ export class ChatRoom extends HTMLElement {
   }
 }
 
-customElements.define("chat-room", ChatRoom)
+defineLater("stream", "chat-room", ChatRoom)

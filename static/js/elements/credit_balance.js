@@ -1,4 +1,5 @@
 // <credit-balance data-kind>: one kind's credits as a ring and in words, with the time until the next one.
+import { defineLater } from "../helpers/defining.js"
 import { slot, setText } from "../helpers/dom.js"
 import { everySecond, formatClock, formatDuration, secondsUntil } from "../helpers/time.js"
 import { socket } from "../socket.js"
@@ -44,4 +45,4 @@ export class CreditBalance extends HTMLElement {
   }
 }
 
-customElements.define("credit-balance", CreditBalance)
+defineLater("beside", "credit-balance", CreditBalance)

@@ -1,6 +1,7 @@
 // <generation-batch>: the pictures or clips of a message with their prompt and one foot. Says how far the batch is,
 // leads through it with the arrow keys, and gives the tiles what the prompt leaves of the stream's height.
 import { bus } from "../bus.js"
+import { defineLater } from "../helpers/defining.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { inFirstFrame } from "../helpers/first_frame.js"
 import { isComposing } from "../helpers/keys.js"
@@ -184,4 +185,4 @@ export class GenerationBatch extends HTMLElement {
   }
 }
 
-customElements.define("generation-batch", GenerationBatch)
+defineLater("stream", "generation-batch", GenerationBatch)

@@ -1,6 +1,7 @@
 // <generation-card>: one picture or clip, from its request on: progress, preview, the finished file and its actions.
 import { bus } from "../bus.js"
 import { isFavorite, setFavorite } from "../favorites.js"
+import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -296,4 +297,4 @@ export class GenerationCard extends HTMLElement {
   }
 }
 
-customElements.define("generation-card", GenerationCard)
+defineLater("stream", "generation-card", GenerationCard)

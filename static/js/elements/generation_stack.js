@@ -1,5 +1,6 @@
 // <generation-stack>: the versions of one picture, of which one is shown: the newest until another is selected.
 import { bus } from "../bus.js"
+import { defineLater } from "../helpers/defining.js"
 import { setFlag } from "../helpers/dom.js"
 
 const ENDED = ["failed", "cancelled"]
@@ -59,4 +60,4 @@ export class GenerationStack extends HTMLElement {
   }
 }
 
-customElements.define("generation-stack", GenerationStack)
+defineLater("stream", "generation-stack", GenerationStack)

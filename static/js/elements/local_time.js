@@ -1,6 +1,7 @@
 // <local-time data-style="datetime|date|clock|day|relative|left|moment"><time datetime="…Z">…</time></local-time>
 // A moment in the reader's own time zone and language. One shared timer updates those that count from now.
 import { onDateChange } from "../helpers/date_change.js"
+import { defineLater } from "../helpers/defining.js"
 import { setText } from "../helpers/dom.js"
 import { inFirstFrame } from "../helpers/first_frame.js"
 import { callEach } from "../helpers/listeners.js"
@@ -70,4 +71,4 @@ onDateChange(() => {
   for (const element of document.querySelectorAll("local-time")) element.show?.()
 })
 
-customElements.define("local-time", LocalTime)
+defineLater("stream", "local-time", LocalTime)

@@ -2,6 +2,7 @@
 // ones.
 import { bus } from "../bus.js"
 import { onDateChange } from "../helpers/date_change.js"
+import { defineLater } from "../helpers/defining.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { inFirstFrame } from "../helpers/first_frame.js"
 import { isOwn } from "../helpers/viewer.js"
@@ -45,6 +46,7 @@ export class MessageList extends HTMLElement {
     this.addEventListener("click", this.onClick)
     addEventListener("hashchange", this.onHashChange)
     this.#groupAll()
+    for (const command of socket.pending) this.#showPending(command) // sent before the stream was set up
     // Scrolls to the end, too, once all of it is laid out.
     this.#follower.observe(this.messages, this.scroller)
     this.#older.observe(slot(this, "older"))
@@ -238,4 +240,4 @@ export class MessageList extends HTMLElement {
   }
 }
 
-customElements.define("message-list", MessageList)
+defineLater("stream", "message-list", MessageList)

@@ -2,6 +2,7 @@
 // current one changes by the events of its own stream.
 import { bus } from "../bus.js"
 import { webpUrl } from "../helpers/blobs.js"
+import { defineLater } from "../helpers/defining.js"
 import { setText, slot } from "../helpers/dom.js"
 import { initial } from "../helpers/text.js"
 import { now } from "../helpers/time.js"
@@ -102,4 +103,4 @@ function describe({ status, expires, queued, rendering, unread }, current) {
   return { text: ended ? "ended" : formatTime(new Date(expires), "left"), news: false }
 }
 
-customElements.define("session-list", SessionList)
+defineLater("beside", "session-list", SessionList)

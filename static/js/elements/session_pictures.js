@@ -3,6 +3,7 @@
 // does.
 import { bus } from "../bus.js"
 import { isFavorite } from "../favorites.js"
+import { defineLater } from "../helpers/defining.js"
 import { slot } from "../helpers/dom.js"
 import { parse } from "../rendering.js"
 
@@ -151,4 +152,4 @@ function newItem(card, message) {
   return item
 }
 
-customElements.define("session-pictures", SessionPictures)
+defineLater("beside", "session-pictures", SessionPictures)

@@ -20,19 +20,19 @@ export class CommandError extends Error {
 export class CommandSender {
   #outbox
   #transport
-  #session = ""
+  #session
   #queue = new CommandQueue()
   #stranded = new Map()
 
-  constructor(outbox, transport) {
+  constructor(outbox, transport, session) {
     this.#outbox = outbox
     this.#transport = transport
+    this.#session = session
   }
 
   /** Takes over what an earlier page of this session left in the outbox. */
-  async start(session) {
-    this.#session = session
-    for (const entry of await this.#outbox.all(session)) this.#restore(entry)
+  async start() {
+    for (const entry of await this.#outbox.all(this.#session)) this.#restore(entry)
   }
 
   /** The commands without an answer so far. */
