@@ -10,6 +10,7 @@ import pytest
 
 from chatserver import config, doctor
 from chatserver.doctor import certificate as doctor_certificate
+from chatserver.doctor import machine
 from chatserver.imaging import processor
 from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
@@ -48,6 +49,25 @@ def environ(huggingface, database_url, tmp_path):
     """A configuration in which everything works."""
     port = str(ports.reserve())
     return huggingface.environment(DATABASE_URL=database_url, DATA_DIR=str(tmp_path / "data"), PORT=port)
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What the doctor has found of child processes, for each kind of them."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _children_asked_once(told, monkeypatch):
+    """Each start of one is a quarter of a second of a processor, and this machine does not change its mind."""
+    ask = machine._children
+
+    async def ask_once():
+        if processor.Pool not in told:
+            told[processor.Pool] = await ask()
+        return told[processor.Pool]
+
+    monkeypatch.setattr(machine, "_children", ask_once)
 
 
 async def findings(environ, **settings):
