@@ -25,6 +25,7 @@ LONGEST = (
     "tests/test_documented_commands.py",
     "tests/providers/test_diffusers.py",
     "tests/browser/test_story.py",
+    "tests/browser/test_looks.py",
     "tests/acceptance/test_huggingface.py",
     "tests/acceptance/test_history.py",
     "tests/acceptance/test_starting.py",
@@ -36,6 +37,10 @@ LONGEST = (
     "tests/browser/test_chat_page.py",
     "tests/browser/test_drawn_twice.py",
     "tests/browser/test_accessibility.py",
+    "tests/browser/test_admin.py",
+    "tests/browser/test_payments.py",
+    "tests/browser/test_sharing.py",
+    "tests/browser/test_focus.py",
 )
 
 
