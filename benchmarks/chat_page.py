@@ -24,7 +24,6 @@ async def open_house(**settings: str) -> AsyncIterator[tuple[Product, Browser]]:
     with tempfile.TemporaryDirectory(prefix="chatserver-bench-") as folder:
         async with products.running(Path(folder), **{**HURRIED, **settings}) as product, chromium() as browser:
             yield product, browser
-            await product.stop()
 
 
 async def somebody(product: Product, browser: Browser) -> tuple[ApiUser, dict[str, Any], Any]:

@@ -192,9 +192,12 @@ async def _is_ready(client: aiohttp.ClientSession, url: str) -> bool:
 
 @contextlib.asynccontextmanager
 async def running(data_dir: Path, *arguments: str, **settings: Any) -> AsyncIterator[Product]:
-    """The product for the length of a block; killed at its end."""
+    """The product for the length of a block; killed at its end, but for one that has a Postgres of its own to stop."""
     product = await start(data_dir, *arguments, **settings)
     try:
         yield product
     finally:
+        if "DATABASE_URL" not in product.environment:
+            with contextlib.suppress(AssertionError):
+                await product.stop()
         await product.kill()
