@@ -45,7 +45,7 @@ def test_nothing_outlives_a_run_that_is_killed(tmp_path):
         time.sleep(0.05)
     pids = [int(pid) for pid in (tmp_path / "started").read_text().split()]
     started = {psutil.Process(pid) for pid in pids}
-    below = {each for process in started for each in process.children(recursive=True)}
+    below = {each for process in (*started, psutil.Process(run.pid)) for each in process.children(recursive=True)}
     assert sum(each.name() == "postgres" and each.ppid() in pids for each in below) == 2
     run.send_signal(signal.SIGKILL)
     run.wait()

@@ -259,18 +259,24 @@ class Pool:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         limits = (self._limits.memory_bytes, self._limits.cpu_seconds, self._limits.niceness)
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "chatserver.processes.bootstrap",
-            self._module,
-            *(str(limit) for limit in limits),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(self._variables, self._limits.threads),
-            start_new_session=True,  # so that Ctrl+C reaches the parent only, which ends its jobs first
-        )
+        environment = _environment(self._variables, self._limits.threads)
+        return await spawn(self._module, [str(limit) for limit in limits], environment)
+
+
+async def spawn(module: str, arguments: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
+    """Executes a child's module with pipes to its standard streams."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "chatserver.processes.bootstrap",
+        module,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+        start_new_session=True,  # so that Ctrl+C reaches the parent only, which ends its jobs first
+    )
 
 
 async def _log_stderr(stderr: asyncio.StreamReader, pid: int) -> None:

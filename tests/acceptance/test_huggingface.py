@@ -85,7 +85,9 @@ async def installations(emulator, postgres_server, tmp_path_factory):
             environ = {**emulator.environment(), **WIDE, "HF_PROVIDER": provider, "DATABASE_URL": url}
             environ |= models if provider == "auto" else {}
             environ |= IMPATIENT if patience else {}
-            installation = await stack.enter_async_context(products.running(tmp_path_factory.mktemp(name), **environ))
+            # Executed, so that its child processes are below it, whose memory is measured.
+            running = products.running(tmp_path_factory.mktemp(name), program=products.COMMAND, **environ)
+            installation = await stack.enter_async_context(running)
             return name, installation, url
 
         for model, provider in SEVERAL.items():

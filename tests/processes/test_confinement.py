@@ -18,7 +18,7 @@ from chatserver.processes.pool import ChildDied, Pool, ProcessLimits
 from chatserver.providers.base import Finished
 from chatserver.providers.sketch.provider import Sketch
 from tests.imaging import samples
-from tests.support.product import running
+from tests.support.product import COMMAND, running
 from tests.support.recipes import provider_request
 from tests.support.story import sign_up
 
@@ -75,7 +75,7 @@ async def test_a_child_of_the_server_holds_its_pipes_and_neither_the_listening_s
     database_url, tmp_path
 ):
     settings = {"DATABASE_URL": database_url, "WORKER_CONCURRENCY": "3"}
-    async with running(tmp_path, **settings) as product:
+    async with running(tmp_path, program=COMMAND, **settings) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
         chat = await ada.joins(session)

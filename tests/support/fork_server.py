@@ -2,8 +2,9 @@
 
 A forked product is `python -m chatserver …` in everything that a test can see from outside: a process id, signals, an exit
 code, its own environment and output. It is not in what an interpreter or the loader reads when it starts, in the
-environment that /proc shows, and in memory that it shares with its parent: tests of those start the program itself
-(`products.start(…, program=products.COMMAND)`), and so does whoever sets a variable of theirs (`needs_exec`).
+environment that /proc shows, in memory that it shares with its parent, and in whose children its own child processes are,
+which are forks too (`forked_children`): tests of those start the program itself (`products.start(…,
+program=products.COMMAND)`), and so does whoever sets a variable of theirs (`needs_exec`).
 """
 
 import asyncio
@@ -18,10 +19,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+Forward = Callable[[bytes, list[int]], None]
+
 _MESSAGE_BYTES = 1 << 20
+# A channel and three streams.
+_DESCRIPTORS = 4
+# The descriptor over which a forked product asks for its child processes.
+CHILDREN = 3
 # For what still runs when the tests have ended, before it is killed.
 STOP_SECONDS = 20.0
 # What Python, the loader and the allocator read before the program runs.
@@ -81,13 +88,9 @@ class ForkServer:
     async def start(self, arguments: Sequence[str], environment: Mapping[str, str], output: Any) -> ForkedProcess:
         """`chatserver ARGUMENTS` in this environment and our working folder; both its streams go to the file `output`."""
         request = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            socket.send_fds(self._open(), [json.dumps(request).encode()], [theirs.fileno(), output.fileno()])
-        ours.setblocking(False)
-        pid = await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES)
-        assert pid, "the fork server has ended; what it says stands in this test's output"
-        return ForkedProcess(int(pid), ours)
+        with open(os.devnull, "rb") as nothing:
+            streams = [nothing.fileno(), output.fileno(), output.fileno()]
+            return ForkedProcess(*await ask_for_fork(self._open(), request, streams))
 
     def _open(self) -> socket.socket:
         if self._control is None:
@@ -103,44 +106,71 @@ class ForkServer:
             self._process.wait()
 
 
+async def ask_for_fork(
+    server: socket.socket, request: dict[str, Any], streams: Sequence[int]
+) -> tuple[int, socket.socket]:
+    """The id of a fork that has these three streams, and the channel on which its end is told."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        socket.send_fds(server, [json.dumps(request).encode()], [theirs.fileno(), *streams])
+    ours.setblocking(False)
+    pid = await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES)
+    assert pid, "the fork server has ended; what it says stands in this test's output"
+    return int(pid), ours
+
+
 # The other side -------------------------------------------------------------------------------------------------------
 
 
-class _Server:
-    """Forks for each request and says how each fork ended. Single-threaded, as whoever forks has to be."""
+class Server:
+    """Forks for each request and says how each fork ended. Single-threaded, as whoever forks has to be.
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
+    `forwards`, where it is given, takes what comes over the second socket, which every fork inherits as CHILDREN.
+    """
+
+    def __init__(self, control: socket.socket, forwards: Forward | None = None) -> None:
+        self._control, self._forwards = control, forwards
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         self._pids: dict[int, int] = {}
+        if forwards:
+            self._asked, self._ask = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._selector.register(self._asked, selectors.EVENT_READ)
 
     def serve(self) -> dict[str, Any] | None:
         """Returns the request in each fork; None in the server itself, when nobody asks any more."""
         while True:
             for key, _ in self._selector.select():
+                if key.data is not None:
+                    self._tell_end(key.fd, key.data)
+                    continue
+                message, descriptors, _, _ = socket.recv_fds(key.fileobj, _MESSAGE_BYTES, _DESCRIPTORS)
+                if not message:
+                    self._end_all()
+                    return None
                 if key.fileobj is self._control:
-                    message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 2)
-                    if not message:
-                        self._end_all()
-                        return None
                     if (request := self._fork(json.loads(message), *descriptors)) is not None:
                         return request
                 else:
-                    self._tell_end(key.fd, key.data)
+                    self._forwards(message, descriptors)
+                    for descriptor in descriptors:
+                        os.close(descriptor)
 
-    def _fork(self, request: dict[str, Any], channel: int, output: int) -> dict[str, Any] | None:
+    def _fork(self, request: dict[str, Any], channel: int, *streams: int) -> dict[str, Any] | None:
         pid = os.fork()
         if pid == 0:
-            for stream in (1, 2):
-                os.dup2(output, stream)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+            if self._forwards:
+                os.dup2(self._ask.fileno(), CHILDREN, inheritable=False)
             self._selector.close()
-            os.closerange(3, 1 << 20)
+            os.closerange(CHILDREN + bool(self._forwards), 1 << 20)
             return request
-        os.close(output)
+        for stream in streams:
+            os.close(stream)
         told = socket.socket(fileno=channel)
-        told.send(str(pid).encode())
+        with contextlib.suppress(OSError):  # who asked may have been killed
+            told.send(str(pid).encode())
         pidfd = os.pidfd_open(pid)
         self._pids[pidfd] = pid
         self._selector.register(pidfd, selectors.EVENT_READ, told)
@@ -161,7 +191,7 @@ class _Server:
             deadline = time.monotonic() + seconds
             while self._pids and time.monotonic() < deadline:
                 for key, _ in self._selector.select(timeout=0.1):
-                    if key.fileobj is not self._control:
+                    if key.data is not None:
                         self._tell_end(key.fd, key.data)
 
 
@@ -185,11 +215,14 @@ def _import_product() -> None:
 
 def main() -> None:
     """The server until its end; then, in each fork, the product."""
+    from tests.support import forked_children
+
     control = socket.socket(fileno=os.dup(0))
     _import_product()
-    request = _Server(control).serve()
+    request = Server(control, forked_children.Templates().forward).serve()
     if request is None:
         return
+    forked_children.use(socket.socket(fileno=CHILDREN))
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
