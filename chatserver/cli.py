@@ -9,48 +9,89 @@ import errno
 import io
 import os
 import sys
-from typing import Annotated
+from typing import Any
 
-import typer
+import click
 
 from chatserver import __version__
 from chatserver import config as configuration
-from chatserver.announcements import cli as announcements_cli
-from chatserver.assets import cli as storage_cli
-from chatserver.codes import cli as codes_cli
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
-from chatserver.costs import cli as costs_cli
-from chatserver.credits import cli as credits_cli
-from chatserver.database import command_line, migrations
-from chatserver.doctor import cli as doctor_cli
 from chatserver.errors import ChatserverError, ConfigurationError
-from chatserver.generations import cli as providers_cli
-from chatserver.payments import cli as payments_cli
-from chatserver.plans import cli as plans_cli
-from chatserver.rollups import cli as rollups_cli
-from chatserver.runtime import logs, tables, termination
+from chatserver.runtime import tables, termination
+from chatserver.runtime.command_groups import CommandGroup
 from chatserver.runtime.process_roles import ProcessRole
-from chatserver.sessions import cli as sessions_cli
-from chatserver.styles import cli as styles_cli
-from chatserver.users import cli as users_cli
 from chatserver.validation import visible
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(users_cli.app, name="users", help="Accounts: list, add, make-admin, reset, ban.")
-app.add_typer(sessions_cli.app, name="sessions", help="Sessions: list, grant.")
-app.add_typer(plans_cli.app, name="plans", help="Plans: what sessions cost and give.")
-app.add_typer(codes_cli.app, name="codes", help="Codes, each good for one session: make, list, revoke.")
-app.add_typer(costs_cli.app, name="prices", help="What providers charge: list, set, import.")
-app.add_typer(rollups_cli.app, name="statistics", help="The operator's figures: rebuild their sums.")
-app.add_typer(styles_cli.app, name="styles", help="Styles of pictures: list, add, remove.")
-app.add_typer(credits_cli.app, name="credits", help="Credits: prove that the books agree.")
-app.add_typer(payments_cli.app, name="payments", help="Payments: prove that orders and books agree.")
-app.add_typer(providers_cli.app, name="providers", help="Picture providers: how they stand; pause, resume.")
-app.add_typer(storage_cli.app, name="storage", help="Files: create the store, compare it with the rows, copy it.")
-app.add_typer(announcements_cli.app, name="announcements", help="Announcements: list, withdraw.")
-app.command("announce")(announcements_cli.announce)
-app.command("doctor")(doctor_cli.run)
+# The features' commands, as the program's help lists them.
+_FEATURES = {
+    "users": "Accounts: list, add, make-admin, reset, ban.",
+    "sessions": "Sessions: list, grant.",
+    "plans": "Plans: what sessions cost and give.",
+    "codes": "Codes, each good for one session: make, list, revoke.",
+    "prices": "What providers charge: list, set, import.",
+    "statistics": "The operator's figures: rebuild their sums.",
+    "styles": "Styles of pictures: list, add, remove.",
+    "credits": "Credits: prove that the books agree.",
+    "payments": "Payments: prove that orders and books agree.",
+    "providers": "Picture providers: how they stand; pause, resume.",
+    "storage": "Files: create the store, compare it with the rows, copy it.",
+    "announcements": "Announcements: list, withdraw.",
+}
+
+
+class _RootGroup(CommandGroup):
+    """All commands. Ctrl+C ends each of them without a word, by the exit code that a shell gives to it."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
+
+
+class _LazyGroup(click.Command):
+    """Stands for the commands of a feature, which are imported when one of them is typed: `version` needs no database."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(name, help=sentence)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        group = _import_group(self.name)
+        group.help = self.help
+        return group.make_context(info_name, args, parent, **extra)
+
+
+def _import_group(name: str | None) -> click.Group:
+    group: click.Group
+    match name:
+        case "users":
+            from chatserver.users.cli import group
+        case "sessions":
+            from chatserver.sessions.cli import group
+        case "plans":
+            from chatserver.plans.cli import group
+        case "codes":
+            from chatserver.codes.cli import group
+        case "prices":
+            from chatserver.costs.cli import group
+        case "statistics":
+            from chatserver.rollups.cli import group
+        case "styles":
+            from chatserver.styles.cli import group
+        case "credits":
+            from chatserver.credits.cli import group
+        case "payments":
+            from chatserver.payments.cli import group
+        case "providers":
+            from chatserver.generations.cli import group
+        case "storage":
+            from chatserver.assets.cli import group
+        case "announcements":
+            from chatserver.announcements.cli import group
+    return group
 
 
 def main() -> None:
@@ -102,9 +143,12 @@ def _print_in_any_locale() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-@app.callback()
-def read_env_file(context: typer.Context) -> None:
+@click.group(cls=_RootGroup)
+@click.pass_context
+def app(context: click.Context) -> None:
     """Runs chatserver. Settings: environment variables, then the file .env of the working folder (ENV_FILE)."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False
     context.obj = env_file.load()
     for word in context.obj.lines:
         _suggest(context.obj, word)
@@ -122,14 +166,26 @@ def _complain(message: str) -> None:
 
 
 @app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="The address to listen on (HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="The port to listen on (PORT).")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Web processes; more than one needs REDIS_URL.")] = 1,
-    role: Annotated[ProcessRole, typer.Option(help="web, worker, or both in one process.")] = ProcessRole.all,
-) -> None:
+@click.option("--host", help="The address to listen on (HOST).")
+@click.option("--port", type=int, help="The port to listen on (PORT).")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Web processes; more than one needs REDIS_URL.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(ProcessRole),
+    default=ProcessRole.all,
+    show_default=True,
+    help="web, worker, or both in one process.",
+)
+def serve(host: str | None, port: int | None, workers: int, role: ProcessRole) -> None:
     """Serve the pages, the API and the websocket, and (unless --role web) work on generations too."""
     from chatserver import server
+    from chatserver.runtime import logs
 
     config = configuration.load(host=host, port=port)
     logs.configure(config)
@@ -140,6 +196,7 @@ def serve(
 def worker() -> None:
     """Work on generations and replies, beside `serve --role web`."""
     from chatserver import server
+    from chatserver.runtime import logs
 
     config = configuration.load()
     logs.configure(config)
@@ -147,19 +204,46 @@ def worker() -> None:
 
 
 @app.command()
-def migrate(
-    status: Annotated[bool, typer.Option("--status", help="Only show what is applied and what is not.")] = False,
-) -> None:
+@click.option("--status", is_flag=True, help="Only show what is applied and what is not.")
+def migrate(status: bool) -> None:
     """Bring the database to this version's schema. Safe to run twice, and from two places at once."""
-    found = command_line.run_on_url(migrations.status if status else _migrate_and_list)
+    from chatserver.database import command_line, migrations
+
+    async def bring(url: str) -> list[migrations.Migration]:
+        if not status:
+            await migrations.migrate(url)
+        return await migrations.status(url)
+
+    found = command_line.run_on_url(bring)
     rows = [(f"{each.version:04}", each.name, "applied" if each.applied_at else "pending") for each in found]
     tables.show(("version", "name", "state"), rows)
 
 
-@app.command(name="config")
-def show_config(context: typer.Context) -> None:
+@app.command()
+@click.argument("text", help="One line of at most 300 characters.")
+@click.option(
+    "--until", default="1d", show_default=True, help="90m, 6h, 2d, or an ISO 8601 time (UTC without an offset)."
+)
+def announce(text: str, until: str) -> None:
+    """Show a line on all open pages. A time such as 2026-11-30T18:00Z in it is shown in each reader's own zone."""
+    from chatserver.announcements import cli
+
+    cli.announce(text, until)
+
+
+@app.command()
+@click.option("--json", is_flag=True, help="For programs: {ok, findings}.")
+def doctor(json: bool) -> None:
+    """Check everything that chatserver depends on: token, models, database, storage, Redis, disk, clock, port."""
+    from chatserver.doctor import cli
+
+    cli.run(json=json)
+
+
+@app.command("config")
+@click.pass_obj
+def show_config(file: EnvFile) -> None:
     """Print every setting with its value (secrets masked), where it came from, and what it is for."""
-    file: EnvFile = context.obj
     names = configuration.variables()
     rows = [
         (name, value or "–", _origin(file, names[name]), sentence)
@@ -195,6 +279,5 @@ def version() -> None:
     print(__version__)
 
 
-async def _migrate_and_list(url: str) -> list[migrations.Migration]:
-    await migrations.migrate(url)
-    return await migrations.status(url)
+for _name, _sentence in _FEATURES.items():
+    app.add_command(_LazyGroup(_name, _sentence))

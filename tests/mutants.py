@@ -13,8 +13,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from chatserver.runtime import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 # What a copy needs; node_modules, data and the like stay where they are.
@@ -208,18 +207,16 @@ MUTANTS = (
 
 
 def main(names: list[str]) -> int:
-    table = Table("taken out", "test", "result", "seconds")
-    lived = 0
+    rows = []
     for mutant in MUTANTS:
         if names and not any(name in mutant.name for name in names):
             continue
         began = time.monotonic()
         result = judge(mutant)
-        lived += result != "red"
-        table.add_row(mutant.name, mutant.test, result, f"{time.monotonic() - began:.0f}")
+        rows.append((mutant.name, mutant.test, result, f"{time.monotonic() - began:.0f}"))
         print(f"{result}: {mutant.name}", flush=True)
-    Console(width=160).print(table)
-    return 1 if lived else 0
+    tables.show(("taken out", "test", "result", "seconds"), rows)
+    return int(any(result != "red" for _, _, result, _ in rows))
 
 
 def judge(mutant: Mutant) -> str:

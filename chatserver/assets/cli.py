@@ -1,10 +1,10 @@
 """`chatserver storage …`: the operator creates, audits and copies the file store."""
 
 import asyncio
-from typing import Annotated
+import itertools
+import sys
 
-import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+import click
 
 from chatserver import audit, storage
 from chatserver import config as configuration
@@ -15,19 +15,15 @@ from chatserver.assets.sweeper import sweep
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
 from chatserver.runtime import logs
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(no_args_is_help=True)
+group = CommandGroup()
 
 # Keys printed of each kind of difference.
 SHOWN = 20
 
 
-@app.callback()
-def group() -> None:
-    """Files: create the store, compare it with the rows, copy it."""
-
-
-@app.command()
+@group.command()
 def create() -> None:
     """Make the folder or the buckets of STORAGE_URL where they are missing."""
     config = configuration.load()
@@ -36,18 +32,14 @@ def create() -> None:
         print(f"{name} is there.")
 
 
-@app.command()
-def check(
-    remove: Annotated[
-        bool, typer.Option("--remove", help="First remove what nobody can reach, as the hourly sweep does.")
-    ] = False,
-    remove_all: Annotated[
-        bool,
-        typer.Option(
-            "--remove-all", help="The same, also where bytes without a row are much of the store, as after a restore."
-        ),
-    ] = False,
-) -> None:
+@group.command()
+@click.option("--remove", is_flag=True, help="First remove what nobody can reach, as the hourly sweep does.")
+@click.option(
+    "--remove-all",
+    is_flag=True,
+    help="The same, also where bytes without a row are much of the store, as after a restore.",
+)
+def check(remove: bool, remove_all: bool) -> None:
     """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
     report = asyncio.run(_check(remove or remove_all, however_many=remove_all))
     print(f"{report.rows} files, {report.objects} objects.")
@@ -56,7 +48,7 @@ def check(
     _show("Bytes without a row", report.orphans)
     _show("Not ours, left alone", report.foreign)
     print("Rows and bytes agree." if report.is_consistent else "Rows and bytes do not agree.")
-    raise typer.Exit(0 if report.is_consistent else 1)
+    sys.exit(0 if report.is_consistent else 1)
 
 
 async def _check(remove: bool, *, however_many: bool) -> AuditReport:
@@ -75,9 +67,9 @@ async def _check(remove: bool, *, however_many: bool) -> AuditReport:
                     rows=swept.rows,
                     objects=swept.objects,
                 )
-            with _progress() as progress:
-                task = progress.add_task("Comparing", total=None)
-                return await audit_store(database, store, lambda: progress.advance(task))
+            # Of an unknown length: the store is listed once.
+            with click.progressbar(itertools.count(), label="Comparing", show_pos=True) as progress:
+                return await audit_store(database, store, lambda: progress.update(1))
         finally:
             await store.close()
 
@@ -99,11 +91,10 @@ def _show(what: str, keys: list[str]) -> None:
             print(f"  … and {len(keys) - SHOWN} more")
 
 
-@app.command(name="copy")
-def copy_store(
-    source: Annotated[str, typer.Argument(help="Where the files are, in the form of STORAGE_URL.")],
-    target: Annotated[str, typer.Argument(help="Where they shall be too.")],
-) -> None:
+@group.command("copy")
+@click.argument("source", help="Where the files are, in the form of STORAGE_URL.")
+@click.argument("target", help="Where they shall be too.")
+def copy_store(source: str, target: str) -> None:
     """Copy every file to another store. May be stopped and started again; nothing is copied twice."""
     logs.configure(configuration.load())
     copied = asyncio.run(_copy(source, target))
@@ -118,19 +109,12 @@ async def _copy(source: str, target: str) -> MigrationReport:
         total = 0
         async for _ in from_store.walk():
             total += 1
-        with _progress() as progress:
-            task = progress.add_task("Copying", total=total)
+        with click.progressbar(length=total, label="Copying", show_pos=True) as progress:
             return await migrate(
                 from_store,
                 to_store,
-                lambda each: progress.update(task, completed=each.copied + each.present + each.foreign),
+                lambda each: progress.update(each.copied + each.present + each.foreign - progress.pos),
             )
     finally:
         await from_store.close()
         await to_store.close()
-
-
-def _progress() -> Progress:
-    return Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    )

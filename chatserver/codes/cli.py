@@ -1,8 +1,6 @@
 """`chatserver codes …`: the operator makes, lists and withdraws codes."""
 
-from typing import Annotated
-
-import typer
+import click
 
 from chatserver import codes, ids
 from chatserver import config as configuration
@@ -10,45 +8,35 @@ from chatserver.audit import COMMAND_LINE
 from chatserver.codes.models import CodeOrder
 from chatserver.database import command_line
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(invoke_without_command=True)
-
-
-@app.callback()
-def group(context: typer.Context) -> None:
-    """Show the codes (also `list`)."""
-    if context.invoked_subcommand is None:
-        list_batches()
+group = CommandGroup(default="list")
 
 
-@app.command("make")
-def make(
-    plan: Annotated[str, typer.Option(help="The plan's id: flash-lite, flash or pro.")],
-    expires: Annotated[str, typer.Option(help="A date (its end, in UTC), a time, or a duration such as 90d.")],
-    count: Annotated[int, typer.Option(help="How many, at most 500.")] = 1,
-    price: Annotated[
-        str, typer.Option(help="What each was sold for, in the plan's currency; nothing if left out.")
-    ] = "",
-    note: Annotated[str, typer.Option(help="For your own list: what they are for.")] = "",
-) -> None:
+@group.command()
+@click.option("--plan", required=True, help="The plan's id: flash-lite, flash or pro.")
+@click.option("--expires", required=True, help="A date (its end, in UTC), a time, or a duration such as 90d.")
+@click.option("--count", default=1, show_default=True, help="How many, at most 500.")
+@click.option("--price", default="", help="What each was sold for, in the plan's currency; nothing if left out.")
+@click.option("--note", default="", help="For your own list: what they are for.")
+def make(plan: str, expires: str, count: int, price: str, note: str) -> None:
     """Make codes, each good for one session, and print them: they are shown once."""
     order = CodeOrder(plan_id=plan, count=count, expires=expires, price=price, note=note)
     made = command_line.run(codes.make, COMMAND_LINE, order)
     for code in made.codes:
         print(code)
-    typer.echo(
+    click.echo(
         f"{len(made.codes)} for {made.plan_name}, good until {made.expires_at:%Y-%m-%d %H:%M} UTC, batch {made.batch_id}. "
         f"They are not shown again. As links: {configuration.load().origin}/redeem/…",
         err=True,
     )
     if codes.CHECKOUT not in configuration.load().checkout:
-        typer.echo("CHECKOUT does not name codes: nobody can redeem them before it does.", err=True)
+        click.echo("CHECKOUT does not name codes: nobody can redeem them before it does.", err=True)
 
 
-@app.command("list")
-def list_batches(
-    batch: Annotated[str, typer.Option(help="The id of a batch, to show its codes one by one.")] = "",
-) -> None:
+@group.command("list")
+@click.option("--batch", default="", help="The id of a batch, to show its codes one by one.")
+def list_batches(batch: str) -> None:
     """What became of the codes, by batch. The codes themselves are stored nowhere."""
     if batch:
         _list_codes(ids.parse(batch, "batch"))
@@ -96,10 +84,9 @@ def _list_codes(batch_id: str) -> None:
     tables.show(("id", "state", "redeemed (UTC)", "by"), rows)
 
 
-@app.command("revoke")
-def revoke(
-    code_or_batch: Annotated[str, typer.Argument(help="The id of a code or of a batch, from the list.")],
-) -> None:
+@group.command()
+@click.argument("code_or_batch", help="The id of a code or of a batch, from the list.")
+def revoke(code_or_batch: str) -> None:
     """Withdraw a code, or all of a batch, that nobody has redeemed."""
     revoked = command_line.run(codes.revoke, COMMAND_LINE, ids.parse(code_or_batch, "code_or_batch"))
     print(f"{revoked} withdrawn.")

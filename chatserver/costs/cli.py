@@ -1,9 +1,8 @@
 """`chatserver prices …`: the operator lists, sets and imports what providers charge."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from chatserver import costs
 from chatserver.audit import COMMAND_LINE
@@ -12,21 +11,19 @@ from chatserver.costs.service import PriceLine
 from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 from chatserver.validation import visible
 
-app = typer.Typer(invoke_without_command=True)
+group = CommandGroup(default="list")
 
 
-@app.callback()
-def group(context: typer.Context) -> None:
-    """Show the prices (also `list`)."""
-    if context.invoked_subcommand is None:
-        list_prices()
-
-
-@app.command("list")
+@group.command("list")
 def list_prices() -> None:
     """The newest prices of providers, superseded ones too."""
+    _show()
+
+
+def _show() -> None:
     columns = ("provider", "model", "kind", "price", "unit", "valid from", "state")
     tables.show(columns, [_row(line) for line in command_line.run(costs.list_prices)])
 
@@ -39,25 +36,23 @@ def _row(line: PriceLine) -> tuple[str, ...]:
     return visible(price.provider), visible(price.model or "any other"), price.kind, amount, price.unit, start, state
 
 
-@app.command("set")
-def set_price(
-    provider: Annotated[str, typer.Argument(help="As in PROVIDERS, such as huggingface.")],
-    amount: Annotated[str, typer.Argument(help="Such as 0.04.")],
-    currency: Annotated[str, typer.Argument(help="ISO 4217, such as USD.")],
-    model: Annotated[str, typer.Option(help="The model; without it, every one that has no price of its own.")] = "",
-    kind: Annotated[str, typer.Option(help="image, video or reply.")] = "image",
-    unit: Annotated[str, typer.Option(help="picture, megapixel, second or token.")] = "picture",
-    valid_from: Annotated[str, typer.Option(help="A date or time of ISO 8601; without it, now.")] = "",
-) -> None:
+@group.command("set")
+@click.argument("provider", help="As in PROVIDERS, such as huggingface.")
+@click.argument("amount", help="Such as 0.04.")
+@click.argument("currency", help="ISO 4217, such as USD.")
+@click.option("--model", default="", help="The model; without it, every one that has no price of its own.")
+@click.option("--kind", default="image", show_default=True, help="image, video or reply.")
+@click.option("--unit", default="picture", show_default=True, help="picture, megapixel, second or token.")
+@click.option("--valid-from", default="", help="A date or time of ISO 8601; without it, now.")
+def set_price(**given: str) -> None:
     """Set what a provider charges from now or a given time on. What was made before keeps its cost."""
-    given = {"provider": provider, "model": model, "kind": kind, "unit": unit, "amount": amount, "currency": currency}
-    price = checks.new_price({**given, "valid_from": valid_from})
-    command_line.run(costs.set_price, COMMAND_LINE, price)
-    list_prices()
+    command_line.run(costs.set_price, COMMAND_LINE, checks.new_price(given))
+    _show()
 
 
-@app.command("import")
-def import_file(file: Annotated[Path, typer.Argument(help="CSV with a line of names, or JSON.")]) -> None:
+@group.command("import")
+@click.argument("file", type=click.Path(path_type=Path), help="CSV with a line of names, or JSON.")
+def import_file(file: Path) -> None:
     """Import prices from a file: all of them, or none where one is wrong."""
     prices = price_file.read(_data(file))
     new = command_line.run(costs.import_prices, COMMAND_LINE, prices)

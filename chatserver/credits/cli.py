@@ -1,23 +1,19 @@
 """`chatserver credits …`: the operator checks the ledger."""
 
-import typer
+import sys
 
 from chatserver import credits
 from chatserver.database import command_line
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Credits."""
+group = CommandGroup()
 
 
-@app.command()
+@group.command()
 def check() -> None:
     """Prove that books, rows and counters agree; exit code 1 and a line each where they do not."""
     found = command_line.run(credits.check)
     for discrepancy in found:
         print(f"{discrepancy.what}: {discrepancy.where}")
     print("The books agree." if not found else f"{len(found)} discrepancies.")
-    raise typer.Exit(1 if found else 0)
+    sys.exit(1 if found else 0)

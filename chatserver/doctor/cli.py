@@ -1,23 +1,21 @@
 """`chatserver doctor`: prints the findings, and ends with 1 where something does not work."""
 
 import asyncio
-from typing import Annotated
+import sys
 
+import click
 import msgspec
-import typer
-from rich.console import Console
-from rich.markup import escape
 
 from chatserver import config as configuration
 from chatserver import doctor
 from chatserver.doctor.findings import Finding
 from chatserver.runtime import logs
 
-_SIGNS = {"ok": "[green]ok     [/]", "warning": "[yellow]warning[/]", "failure": "[red]failure[/]"}
+_COLORS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 
-def run(json: Annotated[bool, typer.Option("--json", help="For programs: {ok, findings}.")] = False) -> None:
-    """Check everything that chatserver depends on: token, models, database, storage, Redis, disk, clock, port."""
+def run(*, json: bool) -> None:
+    """Prints what every check found, one a line; or all as JSON, {ok, findings}."""
     config = configuration.load()
     logs.configure(config)
     findings = asyncio.run(doctor.run_checks(config))
@@ -26,12 +24,12 @@ def run(json: Annotated[bool, typer.Option("--json", help="For programs: {ok, fi
         print(msgspec.json.encode({"ok": well, "findings": findings}).decode())
     else:
         _print(findings)
-    raise typer.Exit(0 if well else 1)
+    sys.exit(0 if well else 1)
 
 
 def _print(findings: list[Finding]) -> None:
-    out = Console(soft_wrap=True)
     for finding in findings:
-        out.print(f"{_SIGNS[finding.status]}  {finding.name}: {escape(finding.message)}", highlight=False)
+        sign = click.style(f"{finding.status:7}", fg=_COLORS[finding.status])
+        click.echo(f"{sign}  {finding.name}: {finding.message}")
         if finding.mend:
-            out.print(f"         → {escape(finding.mend)}", highlight=False)
+            click.echo(f"         → {finding.mend}")

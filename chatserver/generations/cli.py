@@ -1,8 +1,6 @@
 """The operator's commands for providers: their limits and state for all workers, and the kill switch."""
 
-from typing import Annotated
-
-import typer
+import click
 
 from chatserver import config as configuration
 from chatserver.admin import providers
@@ -13,21 +11,19 @@ from chatserver.errors import Invalid
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import LimitReport, ProviderLimits
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(invoke_without_command=True)
-Name = Annotated[str, typer.Argument(help="A provider of PROVIDERS: huggingface, sketch, …")]
-
-
-@app.callback()
-def group(context: typer.Context) -> None:
-    """Show the providers (also `list`)."""
-    if context.invoked_subcommand is None:
-        list_providers()
+group = CommandGroup(default="list")
+_name = click.argument("name", help="A provider of PROVIDERS: huggingface, sketch, …")
 
 
-@app.command("list")
+@group.command("list")
 def list_providers() -> None:
     """Every provider in its order of fall-back: its state, how busy it is, and its limits."""
+    _show()
+
+
+def _show() -> None:
     config = configuration.load()
     reports = command_line.run(provider_limits.reports)
     rows = [
@@ -55,14 +51,16 @@ def _of(count: int, limit: int | None) -> str:
     return str(count) if limit is None else f"{count} of {limit}"
 
 
-@app.command()
-def pause(name: Name) -> None:
+@group.command()
+@_name
+def pause(name: str) -> None:
     """Stop asking a provider: new work goes to the next of PROVIDERS, or waits and says so. What runs goes on."""
     _switch(name, paused=True)
 
 
-@app.command()
-def resume(name: Name) -> None:
+@group.command()
+@_name
+def resume(name: str) -> None:
     """Ask it again, at once, also where its breaker was open."""
     _switch(name, paused=False)
 
@@ -72,4 +70,4 @@ def _switch(name: str, *, paused: bool) -> None:
     if name not in known:
         raise Invalid.field("NAME", f"must be one of: {', '.join(known)}")
     command_line.run(providers.pause, COMMAND_LINE, name, paused=paused)
-    list_providers()
+    _show()

@@ -1,23 +1,19 @@
 """`chatserver payments …`: the operator checks orders against the books."""
 
-import typer
+import sys
 
 from chatserver.database import command_line
 from chatserver.payments import auditor
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """Payments."""
+group = CommandGroup()
 
 
-@app.command()
+@group.command()
 def check() -> None:
     """Prove that orders, purchases and revenue agree; exit code 1 and a line each where they do not."""
     found = command_line.run(auditor.check)
     for discrepancy in found:
         print(f"{discrepancy.what}: {discrepancy.where}")
     print("Orders and books agree." if not found else f"{len(found)} discrepancies.")
-    raise typer.Exit(1 if found else 0)
+    sys.exit(1 if found else 0)

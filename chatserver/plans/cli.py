@@ -1,10 +1,10 @@
 """`chatserver plans …`: the operator lists and changes plans."""
 
 import re
-from typing import Annotated
+from typing import Any
 
+import click
 import msgspec
-import typer
 
 from chatserver import plans
 from chatserver.audit import COMMAND_LINE
@@ -12,20 +12,18 @@ from chatserver.database import command_line
 from chatserver.errors import Invalid
 from chatserver.plans.models import Plan, Price
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(invoke_without_command=True)
-
-
-@app.callback()
-def group(context: typer.Context) -> None:
-    """Show the plans (also `list`)."""
-    if context.invoked_subcommand is None:
-        list_plans()
+group = CommandGroup(default="list")
 
 
-@app.command("list")
+@group.command("list")
 def list_plans() -> None:
     """Every plan, also those no longer on offer."""
+    _show()
+
+
+def _show() -> None:
     columns = ("id", "name", "price", "minutes", "images/h", "videos/h", "size", "at once", "uploads", "on offer")
     tables.show(columns, [_row(plan) for plan in command_line.run(plans.list_all)])
 
@@ -45,44 +43,35 @@ def _row(plan: Plan) -> tuple[str, ...]:
     )
 
 
-@app.command("set")
-def set_plan(
-    plan_id: Annotated[str, typer.Argument(help="The plan's id: flash-lite, flash, pro, or a new one.")],
-    name: Annotated[str | None, typer.Option()] = None,
-    price: Annotated[str | None, typer.Option(help="Such as 49 or 9.50.")] = None,
-    currency: Annotated[str | None, typer.Option(help="ISO 4217, such as INR.")] = None,
-    minutes: Annotated[int | None, typer.Option(min=1)] = None,
-    images: Annotated[int | None, typer.Option(min=0, help="Image credits an hour.")] = None,
-    videos: Annotated[int | None, typer.Option(min=0, help="Video credits an hour.")] = None,
-    size: Annotated[int | None, typer.Option(min=64, help="The largest side in pixels.")] = None,
-    at_once: Annotated[int | None, typer.Option(min=1, max=4, help="Pictures at once.")] = None,
-    uploads: Annotated[
-        int | None, typer.Option(min=0, max=1000, help="Pictures that one person may keep uploaded in a session.")
-    ] = None,
-    chat_model: Annotated[str | None, typer.Option(help="The assistant's model on this plan.")] = None,
-    available: Annotated[bool | None, typer.Option("--on-offer/--withdrawn")] = None,
-) -> None:
+@group.command("set")
+@click.argument("plan_id", help="The plan's id: flash-lite, flash, pro, or a new one.")
+@click.option("--name")
+@click.option("--price", help="Such as 49 or 9.50.")
+@click.option("--currency", help="ISO 4217, such as INR.")
+@click.option("--minutes", type=click.IntRange(min=1))
+@click.option("--images", "image_credits_per_hour", type=click.IntRange(min=0), help="Image credits an hour.")
+@click.option("--videos", "video_credits_per_hour", type=click.IntRange(min=0), help="Video credits an hour.")
+@click.option("--size", "max_size", type=click.IntRange(min=64), help="The largest side in pixels.")
+@click.option("--at-once", "max_count", type=click.IntRange(1, 4), help="Pictures at once.")
+@click.option(
+    "--uploads",
+    "max_uploads",
+    type=click.IntRange(0, 1000),
+    help="Pictures that one person may keep uploaded in a session.",
+)
+@click.option("--chat-model", help="The assistant's model on this plan.")
+@click.option("--on-offer/--withdrawn", "available", default=None)
+def set_plan(plan_id: str, price: str | None, currency: str | None, **changes: Any) -> None:
     """Change a plan, or add one; what is left out stays. Running sessions keep the credits they were sold with."""
     known = {plan.id: plan for plan in command_line.run(plans.list_all)}
-    base = known.get(plan_id) or _blank(plan_id, name, len(known))
-    changes = {
-        "name": name,
-        "minutes": minutes,
-        "image_credits_per_hour": images,
-        "video_credits_per_hour": videos,
-        "max_size": size,
-        "max_count": at_once,
-        "max_uploads": uploads,
-        "chat_model": chat_model,
-        "available": available,
-    }
+    base = known.get(plan_id) or _blank(plan_id, changes["name"], len(known))
     new_price = Price(
         base.price.amount if price is None else _amount(price),
         base.price.currency if currency is None else currency.upper(),
     )
     kept = {field: value for field, value in changes.items() if value is not None}
     command_line.run(plans.save, COMMAND_LINE, msgspec.structs.replace(base, price=new_price, **kept))
-    list_plans()
+    _show()
 
 
 def _amount(text: str) -> float:

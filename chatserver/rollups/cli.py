@@ -2,21 +2,15 @@
 
 import asyncio
 
-import typer
-
 from chatserver import rollups
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
+from chatserver.runtime.command_groups import CommandGroup
 
-app = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def group() -> None:
-    """The sums behind the operator's figures."""
+group = CommandGroup()
 
 
-@app.command("rebuild")
+@group.command()
 def rebuild() -> None:
     """Sum everything up again from the rows. The pages stay right meanwhile, and may be slow."""
     print(f"Summed up again, {asyncio.run(_rebuild())} steps.")

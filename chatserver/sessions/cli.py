@@ -1,25 +1,23 @@
 """`chatserver sessions …`: the operator grants and lists sessions."""
 
-from typing import Annotated
-
-import typer
+import click
 
 from chatserver import sessions, users
 from chatserver.admin import people
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import Transaction, command_line
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 from chatserver.sessions.models import Session
 
-app = typer.Typer(no_args_is_help=True)
+group = CommandGroup()
 
 
-@app.command("grant")
-def grant(
-    email: Annotated[str, typer.Argument(help="Whose account.")],
-    plan: Annotated[str, typer.Argument(help="The plan's id: flash-lite, flash or pro.")],
-    title: Annotated[str | None, typer.Option(help="The session's title.")] = None,
-) -> None:
+@group.command()
+@click.argument("email", help="Whose account.")
+@click.argument("plan", help="The plan's id: flash-lite, flash or pro.")
+@click.option("--title", help="The session's title.")
+def grant(email: str, plan: str, title: str | None) -> None:
     """Give somebody a session, as CHECKOUT=manual needs; it appears in their list at once."""
     session = command_line.run(_grant, email, plan, title)
     print(
@@ -27,7 +25,7 @@ def grant(
     )
 
 
-@app.command("list")
+@group.command("list")
 def list_recent() -> None:
     """The newest hundred sessions of everybody."""
     columns = ("id", "owner", "plan", "status", "ends (UTC)", "images", "clips", "messages")

@@ -1,9 +1,8 @@
 """`chatserver styles …`: the operator lists, adds and removes styles of pictures."""
 
 import asyncio
-from typing import Annotated
 
-import typer
+import click
 
 from chatserver import audit, config, styles
 from chatserver.audit import COMMAND_LINE
@@ -13,48 +12,46 @@ from chatserver.providers.base import Finished, ProviderRequest
 from chatserver.providers.recipe import Recipe
 from chatserver.providers.sketch.provider import Sketch
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 from chatserver.styles.models import Style
 from chatserver.styles.service import check
 
 # What every sample shows, as the built-in painter paints it.
 PROMPT, SEED, SIDE = "a harbour with sailing boats and a lighthouse at sunset", 11, 256
 
-app = typer.Typer(invoke_without_command=True)
+group = CommandGroup(default="list")
 
 
-@app.callback()
-def group(context: typer.Context) -> None:
-    """Show the styles (also `list`)."""
-    if context.invoked_subcommand is None:
-        list_styles()
-
-
-@app.command("list")
+@group.command("list")
 def list_styles() -> None:
     """Every style, with the words that it puts around a prompt."""
+    _show()
+
+
+def _show() -> None:
     columns = ("name", "before", "after", "leave out")
     found = command_line.run(styles.list_styles)
     tables.show(columns, [(each.name, each.before, each.after, each.without) for each in found])
 
 
-@app.command("add")
-def add_style(
-    name: Annotated[str, typer.Argument(help="Its name, as people choose it.")],
-    before: Annotated[str, typer.Option(help="Words before the prompt.")] = "",
-    after: Annotated[str, typer.Option(help="Words after the prompt.")] = "",
-    without: Annotated[str, typer.Option(help="Words to leave out.")] = "",
-) -> None:
+@group.command("add")
+@click.argument("name", help="Its name, as people choose it.")
+@click.option("--before", default="", help="Words before the prompt.")
+@click.option("--after", default="", help="Words after the prompt.")
+@click.option("--without", default="", help="Words to leave out.")
+def add_style(name: str, before: str, after: str, without: str) -> None:
     """Add a style, or replace the one of this name. The built-in painter paints its sample, as far as it can."""
     style = check(Style(name=name, before=before, after=after, without=without))
     command_line.run(_add, style, asyncio.run(_sample(style)))
-    list_styles()
+    _show()
 
 
-@app.command("remove")
+@group.command("remove")
+@click.argument("name")
 def remove_style(name: str) -> None:
     """Remove a style. Pictures that were made with it stay as they are."""
     command_line.run(_remove, name)
-    list_styles()
+    _show()
 
 
 async def _add(tx: Transaction, style: Style, sample: bytes) -> None:

@@ -5,9 +5,8 @@ The first account of a new installation is an ordinary member: the operator beco
 
 import asyncio
 import secrets
-from typing import Annotated
 
-import typer
+import click
 
 from chatserver import audit, users
 from chatserver import config as configuration
@@ -15,16 +14,18 @@ from chatserver.admin import people
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import Transaction, command_line
 from chatserver.runtime import tables
+from chatserver.runtime.command_groups import CommandGroup
 from chatserver.users import display_names, email_addresses, passwords
 from chatserver.users.models import AccountSummary, ApiToken, User
 from chatserver.users.password_reset import RESET_MINUTES
 
-app = typer.Typer(no_args_is_help=True, help="Accounts.")
-Email = Annotated[str, typer.Argument(help="The address of the account.")]
+group = CommandGroup()
+_email = click.argument("email", help="The address of the account.")
 
 
-@app.command(name="list")
-def list_users(limit: Annotated[int, typer.Option(min=1, help="So many, the newest.")] = 100) -> None:
+@group.command("list")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="So many, the newest.")
+def list_users(limit: int) -> None:
     """List the accounts, newest first."""
     columns = ("e-mail", "name", "role", "status", "sessions", "since", "last seen")
     tables.show(columns, [_row(one) for one in command_line.run(users.list_users, limit=limit)])
@@ -35,14 +36,17 @@ def _row(one: AccountSummary) -> tuple[str, ...]:
     return one.email, one.name, one.role, one.status, str(one.sessions), f"{one.created_at:%Y-%m-%d}", seen
 
 
-@app.command()
-def add(
-    email: Email,
-    name: Annotated[str, typer.Option(help="The name that others see.")] = "",
-    password: Annotated[
-        str, typer.Option(envvar="CHATSERVER_PASSWORD", help="The password; made and printed when absent.")
-    ] = "",
-) -> None:
+@group.command()
+@_email
+@click.option("--name", default="", help="The name that others see.")
+@click.option(
+    "--password",
+    default="",
+    envvar="CHATSERVER_PASSWORD",
+    show_envvar=True,
+    help="The password; made and printed when absent.",
+)
+def add(email: str, name: str, password: str) -> None:
     """Add an account, whatever SIGN_UP says."""
     address = email_addresses.check(email)
     shown = display_names.check_site(
@@ -53,43 +57,48 @@ def add(
     print(f"Added {user.email}." if password else f"Added {user.email} with the password {chosen}")
 
 
-@app.command(name="make-admin")
-def make_admin(email: Email) -> None:
+@group.command("make-admin")
+@_email
+def make_admin(email: str) -> None:
     """Make an account an admin."""
     print(f"{command_line.run(_set_role, email, 'admin').email} is an admin now.")
 
 
-@app.command(name="make-member")
-def make_member(email: Email) -> None:
+@group.command("make-member")
+@_email
+def make_member(email: str) -> None:
     """Make an admin a member again."""
     print(f"{command_line.run(_set_role, email, 'member').email} is a member now.")
 
 
-@app.command()
-def reset(email: Email) -> None:
+@group.command()
+@_email
+def reset(email: str) -> None:
     """Print a link with which a new password can be set, once and for a quarter of an hour."""
     token = command_line.run(_begin_reset, email)
     print(f"{configuration.load().origin}/reset/{token}")
     print(f"It works once, for {RESET_MINUTES} minutes. Only its owner should have it.")
 
 
-@app.command()
-def ban(
-    email: Email,
-    reason: Annotated[str, typer.Option(help="Why, for the audit log; they read it when they try to sign in.")] = "",
-) -> None:
+@group.command()
+@_email
+@click.option("--reason", default="", help="Why, for the audit log; they read it when they try to sign in.")
+def ban(email: str, reason: str) -> None:
     """Ban an account: it is signed out everywhere and its tokens stop working. Its messages and files stay."""
     print(f"{command_line.run(_ban, email, reason).email} is banned.")
 
 
-@app.command()
-def unban(email: Email) -> None:
+@group.command()
+@_email
+def unban(email: str) -> None:
     """Lift a ban."""
     print(f"{command_line.run(_unban, email).email} may sign in again.")
 
 
-@app.command()
-def tokens(email: Email, revoke: Annotated[bool, typer.Option("--revoke", help="Revoke all of them.")] = False) -> None:
+@group.command()
+@_email
+@click.option("--revoke", is_flag=True, help="Revoke all of them.")
+def tokens(email: str, revoke: bool) -> None:
     """List the API tokens of an account, or revoke them all."""
     rows = []
     for token in command_line.run(_tokens, email, revoke):

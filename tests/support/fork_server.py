@@ -198,7 +198,6 @@ class Server:
 def _import_product() -> None:
     """Everything that a start would import, and some of what comes later."""
     import databases.backends.postgres  # noqa: F401
-    import typer._adapters  # noqa: F401
     import uvicorn.lifespan.off
     import uvicorn.loops.uvloop
     import uvicorn.protocols.http.httptools_impl
