@@ -9,6 +9,7 @@ from chatserver.events import session_channel
 from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import context_window, finish_reason, service
 from chatserver.messages.events import ReplyPart
+from chatserver.messages.models import Message
 from chatserver.providers.base import Turn
 from chatserver.statistics import service as statistics
 from chatserver.statistics.models import ReplyCall
@@ -100,7 +101,7 @@ async def save(tx: Transaction, reply: ReplyJob, draft: Draft, whole: bool) -> b
     else:
         part = part_of(seq, reply, draft)
         if draft.growth.to_programs:
-            part = replace(part, message=await service.whole(tx, row))
+            part = replace(part, message=in_words(await service.whole(tx, row)))
         tx.announce(session_channel(reply.session_id), part)
     return bool(row["stopped"])
 
@@ -120,6 +121,11 @@ def part_of(seq: int, reply: ReplyJob, draft: Draft) -> ReplyPart:
         shown=draft.shown,
         tail=growth.tail,
     )
+
+
+def in_words(message: Message) -> Message:
+    """A message while it streams, as programs get it: with its text, of which nothing is drawn yet."""
+    return replace(message, html="", closed=0, open="", shown=0)
 
 
 async def renew(tx: Transaction, reply: ReplyJob) -> bool:

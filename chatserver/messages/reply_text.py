@@ -17,11 +17,14 @@ from chatserver.messages.events import Delta
 from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Growth, ReplyJob
 
-# Thirty deltas a second look smooth. A delta carries a hundred bytes besides its text, so that one of less than a few words
-# waits for more of them; pages show them one after another.
+# Thirty deltas a second look smooth. A delta carries a hundred bytes besides its text, so that one of less than some words
+# waits for more of them; pages show them one after another until the next one is due.
 DELTA_SECONDS = 1 / 30
-ENOUGH_CHARACTERS = 32
-LONGEST_DELTA_SECONDS = 0.25
+ENOUGH_CHARACTERS = 56
+# The wait doubles from the first delta on, behind which nothing is left to be shown. At its longest one delta of a slow
+# reply goes between two saves, each of which publishes what there is.
+FIRST_WAIT_SECONDS = 1 / 15
+LONGEST_WAIT_SECONDS = 0.55
 # The open block is rendered anew when it has grown by these shares of its length: of itself, and where a line of it has
 # ended, with which it may be finished, be a list's next item or a table's next row.
 GROWTH = 1 / 2
@@ -45,6 +48,7 @@ class ReplyText:
         self._published = 0  # characters that deltas have carried
         self._offset = 0  # the same in UTF-16 code units
         self._published_at = 0.0
+        self._wait = FIRST_WAIT_SECONDS  # for the next delta, where too little comes to send one sooner
         self._timer: asyncio.TimerHandle | None = None
         self._saved: Draft | None = None
         self._told_whole = 0  # characters when programs got the whole message last
@@ -63,10 +67,10 @@ class ReplyText:
         self.text, self._published = text, len(text)
 
     def append(self, text: str) -> None:
-        """More of the answer; it is published at once, or with what comes within the next thirtieth of a second."""
+        """More of the answer; it is published at once, or with what comes next: some words, or all within half a second."""
         self.text += text
         is_enough = len(self.text) - self._published >= ENOUGH_CHARACTERS
-        wait = self._published_at + (DELTA_SECONDS if is_enough else LONGEST_DELTA_SECONDS) - time.monotonic()
+        wait = self._published_at + (DELTA_SECONDS if is_enough else self._wait) - time.monotonic()
         if wait <= 0:
             self.send_delta()
         elif self._timer is None or is_enough:
@@ -94,6 +98,8 @@ class ReplyText:
         self._publisher.publish([Announcement(session_channel(self.reply.session_id), event)])
         self._published += len(text)
         self._offset += utf16_length(text)
+        if self._published_at:
+            self._wait = min(2 * self._wait, LONGEST_WAIT_SECONDS)
         self._published_at = time.monotonic()
 
     async def draft(self) -> Draft:

@@ -1,5 +1,6 @@
 """The page's plain classes, run where they live: imported as modules in Chromium."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -31,12 +32,34 @@ async def run(page: Any, module: str, body: str, argument: Any = None) -> Any:
         ([[0, "Hello"], [9, "later"]], 5, ""),
         ([[0, "Hello"], [9, "later"]], 9, "later"),
         ([[0, "Hello"], [9, "later"]], 11, "ter"),
+        ([[0, "Hello"], [9, "later"], [14, " on"]], 9, "later on"),
+        ([[0, "Hello"], [9, "later"], [5, " or "]], 0, "Hello or later"),
+        ([[0, "Hello"], [9, "later"], [3, "lo or late"]], 0, "Hello or later"),
+        ([[9, "later"], [5, " or later on"]], 5, " or later on"),
         ([], 3, ""),
     ],
 )
 async def test_pieces_of_a_reply_are_joined_whatever_is_doubled_or_missing(page, pieces, length, expected) -> None:
     body = "const b = new m.DeltaBuffer(); x[0].forEach((p) => b.add(...p)); return b.textAfter(x[1])"
     assert await run(page, "models/delta_buffer", body, [pieces, length]) == expected
+
+
+async def test_words_that_come_together_are_shown_until_the_next_ones_are_due(page) -> None:
+    body = """
+      const text = new m.GradualText()
+      text.add(1000)
+      const first = text.lengthAt(1016, 5, 0)
+      text.add(1500) // 40 more, half a second after the first ones
+      const frames = [...Array(32).keys()].map((frame) => text.lengthAt(1500 + 16 * frame, 45, 0))
+      text.add(9000) // 40 more after a long silence
+      const late = text.lengthAt(9300, 85, 0)
+      return [first, frames, late, text.lengthAt(9600, 85, 0), text.lengthAt(9616, 90, 150)]"""
+    first, frames, late, later, drawn = await run(page, "models/gradual_text", body)
+    assert first == 5
+    assert max(after - before for before, after in itertools.pairwise([first, *frames])) <= 3
+    assert frames[15] < 30 < frames[31] <= 45
+    assert 60 <= late <= 70
+    assert (later, drawn) == (85, 150)
 
 
 @pytest.mark.parametrize(

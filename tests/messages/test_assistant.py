@@ -173,6 +173,15 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(parts):
     await until(is_saved)
     assert saved[0].html == '<p dir="auto">First <strong>block</strong> 😀.</p>\n'
     assert saved[0].closed == utf16_length("First **block** 😀.\n\n")
+    # Programs get the message for it, in words.
+    told = saved[0].for_programs().message
+    assert (told.text, told.html, told.closed, told.open, told.shown) == (
+        "First **block** 😀.\n\nSecond, still",
+        "",
+        0,
+        "",
+        0,
+    )
     more.set()
     await asyncio.wait_for(task, PATIENCE_SECONDS)
     assert rebuilt(parts.publisher.events(f"session:{session}")) == "First **block** 😀.\n\nSecond, still growing."

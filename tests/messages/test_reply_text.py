@@ -1,5 +1,6 @@
 """A reply while it grows: whatever a page is told of it adds up to what a page sees that is drawn from the database."""
 
+import itertools
 import json
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from chatserver import config, ids
-from chatserver.events import Event
+from chatserver.events import Event, encode
+from chatserver.messages import reply_text
 from chatserver.messages.events import MessageChanged, ReplyPart
 from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
@@ -116,6 +118,72 @@ async def test_programs_get_the_whole_message_at_first_and_each_time_it_is_four_
     written, recorder = ReplyText(reply(), Recorder(), markdown), Recorder()
     drafts = [draft async for draft in writes(written, ["1234567890"] * 100, recorder, every=1)]
     assert [len(draft.text) for draft in drafts if draft.growth.to_programs] == [10, 40, 160, 640]
+
+
+class Clock:
+    """The time and the timers of a loop, which pass only in a test."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.timers: list[Timer] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def get_running_loop(self) -> "Clock":
+        return self
+
+    def call_later(self, wait, call) -> "Timer":
+        self.timers.append(Timer(self.now + wait, call))
+        return self.timers[-1]
+
+    def pass_until(self, moment: float) -> None:
+        while due := [timer for timer in self.timers if timer.at <= moment and not timer.is_cancelled]:
+            timer = min(due, key=lambda each: each.at)
+            self.timers.remove(timer)
+            self.now = timer.at
+            timer.call()
+        self.now = moment
+
+
+class Timer:
+    def __init__(self, at: float, call) -> None:
+        self.at, self.call, self.is_cancelled = at, call, False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+class Timed(Recorder):
+    """When each delta was published."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.moments: list[float] = []
+
+    def publish(self, announcements) -> None:
+        super().publish(announcements)
+        self.moments.append(self.clock.now)
+
+
+@pytest.mark.parametrize(("pause", "bytes_a_token"), [(0.003, 14), (0.02, 13), (0.05, 14)])
+def test_deltas_wait_for_enough_words_and_never_long(markdown, monkeypatch, pause, bytes_a_token) -> None:
+    clock = Clock()
+    for name in ("time", "asyncio"):
+        monkeypatch.setattr(reply_text, name, clock)
+    heard = Timed(clock)
+    written = ReplyText(reply(), heard, markdown)
+    for number in range(600):
+        clock.pass_until(1000 + pause * number)
+        written.append("four")
+    clock.pass_until(2000)
+    assert "".join(delta.text for delta in heard) == "four" * 600
+    # The first words at once, the next ones soon, all within half a second, and no more than thirty deltas a second.
+    waits = [after - before for before, after in itertools.pairwise(heard.moments)]
+    assert heard.moments[0] == 1000
+    assert waits[0] < 0.15
+    assert all(1 / 31 < wait <= 0.55 + pause for wait in waits)
+    assert sum(len(encode(delta)) for delta in heard) <= bytes_a_token * 600
 
 
 @pytest.mark.parametrize("open_block", [UNSET, "<p>more<span data-tail></span></p>"])

@@ -11,6 +11,7 @@ import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { isOwn, viewer } from "../helpers/viewer.js"
 import { DeltaBuffer } from "../models/delta_buffer.js"
+import { GradualText } from "../models/gradual_text.js"
 import { parse } from "../rendering.js"
 import { socket } from "../socket.js"
 
@@ -27,7 +28,9 @@ export class ChatMessage extends HTMLElement {
   #isSlow = false
   #drawn = "" // the words of the tail as the server drew them, which are in no block yet
   #shown = null
-  #revealed = 0 // code units of the text that are to be seen
+  #gradual = null
+  #part = null // which is drawn when its words are to be seen
+  #partAt = 0
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -200,8 +203,8 @@ export class ChatMessage extends HTMLElement {
   #startStreaming() {
     const tail = this.querySelector("[data-tail]")
     // Rendered empty, the reply starts again: what came before was the model's thinking, or of another attempt.
-    if (!tail?.textContent && tail?.dataset.offset === "0") [this.#buffer, this.#revealed] = [null, 0]
-    this.#buffer ??= new DeltaBuffer()
+    if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
+    if (!this.#buffer) [this.#buffer, this.#gradual] = [new DeltaBuffer(), new GradualText()]
     if (!this.#stopWaiting) {
       const since = Date.parse(slot(this, "waiting").dataset.since)
       this.#heardAt = slot(this, "text").textContent.trim() ? now().getTime() : since
@@ -223,7 +226,7 @@ export class ChatMessage extends HTMLElement {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     this.#stopWaiting?.()
     this.#subscriptions = []
-    this.#buffer = this.#stopWaiting = null
+    this.#buffer = this.#stopWaiting = this.#part = null
     cancelAnimationFrame(this.#frame)
     this.#frame = 0
   }
@@ -238,16 +241,28 @@ export class ChatMessage extends HTMLElement {
   }
 
   #receive({ offset, text }) {
+    const isNew = offset + text.length > this.#buffer.end
     this.#buffer.add(offset, text)
+    if (isNew) this.#gradual.add(performance.now())
     this.#heardAt = now().getTime()
     this.#showWaitingTime()
-    this.#frame ||= requestAnimationFrame(() => this.#writeTail())
+    this.#frame ||= requestAnimationFrame(this.#writeTail)
+  }
+
+  // What is drawn of a part is shown when its words are, which have just come as a delta.
+  #grow(part) {
+    this.#drawPart()
+    ;[this.#part, this.#partAt] = [part, this.#gradual.until]
+    if (part.target) this.#frame ||= requestAnimationFrame(this.#writeTail)
+    else this.#drawPart()
   }
 
   // Finished blocks are put before the open one. Those that do not follow what is here come with the message.
-  #grow(part) {
+  #drawPart() {
+    const part = this.#part
+    this.#part = null
+    if (!part || part.seq <= Number(this.dataset.seq)) return
     const text = slot(this, "text")
-    if (part.seq <= Number(this.dataset.seq)) return
     if (part.target && part.before !== Number(text.dataset.closed)) return
     this.dataset.seq = part.seq
     if (!part.target) return this.#receive(part)
@@ -259,17 +274,15 @@ export class ChatMessage extends HTMLElement {
   }
 
   // One write per frame, however many deltas have come.
-  #writeTail() {
+  #writeTail = (at = performance.now()) => {
     this.#frame = 0
+    if (this.#part && at >= this.#partAt) this.#drawPart()
     const tail = this.querySelector("[data-tail]")
     if (!tail) return
     const offset = Number(tail.dataset.offset)
-    let text = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
-    // Words that come several at a time are shown one after another.
-    const missing = offset + text.length - this.#revealed
-    this.#revealed = Math.max(this.#revealed + Math.ceil(missing / 8), offset + this.#drawn.length)
-    text = text.slice(0, this.#revealed - offset)
-    if (missing > 1) this.#frame = requestAnimationFrame(() => this.#writeTail())
+    const all = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
+    const text = all.slice(0, this.#gradual.lengthAt(at, offset + all.length, offset + this.#drawn.length) - offset)
+    if (this.#part || text.length < all.length) this.#frame ||= requestAnimationFrame(this.#writeTail)
     if (text === this.#shown) return
     this.#shown = text
     showGrowing(tail, text)
