@@ -1,9 +1,12 @@
 // The one place that puts rendered messages into the page: an upsert by id, so that repeated events change nothing.
+import { complete } from "./completing.js"
 import { morph } from "./helpers/morph.js"
 
-/** The body of an HTML text. */
+/** The body of an HTML text, with complete messages. */
 export function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html").body
+  const { body } = new DOMParser().parseFromString(html, "text/html")
+  complete(body)
+  return body
 }
 
 /**

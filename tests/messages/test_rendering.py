@@ -12,7 +12,7 @@ from chatserver.generations.models import Stage
 from chatserver.markdown import parser
 from chatserver.messages import rendering
 from chatserver.messages.events import MessageChanged
-from chatserver.messages.models import Message
+from chatserver.messages.models import Author, Message
 from chatserver.messages.rendering import Drawing
 from chatserver.web import templating
 from chatserver.web.site import Site
@@ -102,6 +102,38 @@ def test_a_message_is_drawn_in_every_status(site: Site, status: str) -> None:
     page = draw(site, message)
     assert page.tags[0][1]["id"] == f"message_{message.id}"
     assert ("Some words" in page.text) == (status != "deleted")
+
+
+def test_what_is_alike_in_all_messages_stands_in_a_template_of_the_page(site: Site) -> None:
+    texts = [
+        samples.message("Some words", status=status, author=author, withheld=withheld)
+        for status in ("streaming", "done", "failed", "deleted")
+        for author in (samples.author(), samples.ASSISTANT, samples.author(kind="system"))
+        for withheld in (None, "Not here.")
+    ]
+    made = [samples.pictures(samples.generation(status)) for status in STATUSES]
+    clip = samples.pictures(samples.generation("done", kind="video", assets=(samples.clip(),)))
+    drawn = [draw(site, message) for message in (*texts, *made, clip)]
+    page = Page(templating.draw(site, "sessions/_placeholders.html", pending=rendering.pending()))
+    templates = {attributes["id"] for tag, attributes in page.tags if tag == "template"}
+    named = {
+        attributes["data-completed-by"]
+        for each in (*drawn, page)
+        for _, attributes in each.tags
+        if "data-completed-by" in attributes
+    }
+    assert named <= templates
+    assert {each for each in templates if each and each.startswith(("tools_", "tile_"))} <= named
+    for each in drawn:
+        actions = {attributes.get("data-action") for _, attributes in each.tags}
+        assert not actions & {"delete", "report", "copy-text", "copy-link", "undo", "favorite", "menu", "stop"}
+
+
+@pytest.mark.parametrize("author", [samples.author(), samples.ASSISTANT], ids=lambda author: author.kind)
+@pytest.mark.parametrize("status", ["streaming", "done"])
+def test_a_drawn_message_takes_little_besides_its_words(site: Site, status: str, author: Author) -> None:
+    drawn = Drawing(site).draw(samples.message("Hello", status=status, author=author), 1)
+    assert len(drawn.html) < 1_300
 
 
 def test_a_failure_says_what_happened_that_the_credit_is_back_what_to_do_and_a_code(site: Site) -> None:

@@ -1,5 +1,6 @@
 // <chat-message>: one message. A streamed reply grows at its end; its author can stop, copy or delete it.
 import { bus } from "../bus.js"
+import { complete } from "../completing.js"
 import { call } from "../helpers/api.js"
 import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
@@ -33,6 +34,7 @@ export class ChatMessage extends HTMLElement {
   #partAt = 0
 
   connectedCallback() {
+    complete(this)
     this.addEventListener("click", this.onClick)
     this.rendered()
   }
@@ -206,7 +208,7 @@ export class ChatMessage extends HTMLElement {
     if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
     if (!this.#buffer) [this.#buffer, this.#gradual] = [new DeltaBuffer(), new GradualText()]
     if (!this.#stopWaiting) {
-      const since = Date.parse(slot(this, "waiting").dataset.since)
+      const since = Date.parse(this.dataset.created)
       this.#heardAt = slot(this, "text").textContent.trim() ? now().getTime() : since
       this.#stopWaiting = everySecond(() => this.#showWaitingTime())
     }

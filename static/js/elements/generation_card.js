@@ -1,5 +1,6 @@
 // <generation-card>: one picture or clip, from its request on: progress, preview, the finished file and its actions.
 import { bus } from "../bus.js"
+import { complete } from "../completing.js"
 import { isFavorite, setFavorite } from "../favorites.js"
 import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
@@ -26,6 +27,7 @@ export class GenerationCard extends HTMLElement {
   #unsubscribe = null
 
   connectedCallback() {
+    complete(this) // it may be set up before its message is
     const preview = slot(this, "preview")
     this.#preview = preview && new Preview(preview)
     this.addEventListener("click", this.onClick)
