@@ -54,6 +54,11 @@ def is_plain(text: str) -> bool:
     return not _MARKS.search(text) and not _STARTS.search(text)
 
 
+def is_words(text: str) -> bool:
+    """Whether text in the middle of a line looks as it is written: nothing in it is more than words, and no line ends."""
+    return "\n" not in text and not _MARKS.search(text)
+
+
 def draw(text: str) -> str:
     """Paragraphs, line breaks and fenced blocks; everything else as it is written."""
     return "".join(_blocks(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))

@@ -4,7 +4,7 @@
 Fragments know nothing of who looks at them.
 """
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chatserver import events
 from chatserver.events import Event
@@ -23,18 +23,18 @@ class DrawnMessage(Event, frozen=True, kw_only=True, tag="message"):
     html: str
 
 
-class DrawnPart(Event, frozen=True, kw_only=True, tag="part"):
+class DrawnPart(Event, frozen=True, kw_only=True, omit_defaults=True, tag="part"):
     """The growth of a reply whose open block was drawn anew, as `chat.v1.html` carries it.
 
     `html` belongs before the open block of the message `target`, where that has blocks for `before` code units, and `open`
-    takes the place of the open block.
+    into it, in place of what it has. Without `html` no block was finished, and with it blocks cover `closed` code units.
     """
 
     seq: int
     target: str
     before: int
-    closed: int
-    html: str
+    closed: int | UnsetType = UNSET
+    html: str = ""
     open: str
 
 
@@ -72,12 +72,12 @@ class Drawing:
             self.draw(message, 0)
 
     def _draw_part(self, part: ReplyPart, unfinished: str) -> DrawnPart:
-        drawn = self._open.open_block(*plain.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
+        drawn = self._open.inside(*plain.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
         return DrawnPart(
             seq=part.seq,
             target=f"message_{part.message_id}",
             before=part.before,
-            closed=part.closed,
+            closed=part.closed if part.html else UNSET,
             html=part.html,
             open=str(drawn),
         )

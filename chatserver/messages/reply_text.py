@@ -132,6 +132,8 @@ class ReplyText:
         """Whether enough was written since the last rendering to render again."""
         rendered, length = self._rendered - self._closed, len(text) - self._closed
         seen = max(self._rendered - 4, 0)  # half of such an end may have been there
+        if self._open and plain.is_words(text[self._shown :]):
+            return False  # they look in their place as they will when they are drawn
         if self._open.startswith("<pre"):
             return length > rendered and bool(_CODE_ENDS.search(text, seen))
         if self._open.startswith("<div") and _TABLE_ENDS.search(text, seen):

@@ -31,7 +31,7 @@ def paint(boat):
 
 ## The end
 
-And a last line."""
+And a last line, which takes as long to be written as a table needs to be seen before the reply has ended."""
 
 # In each frame: where each block begins and ends in the reply, and how high the whole is.
 WATCH = """() => {

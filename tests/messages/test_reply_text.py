@@ -55,7 +55,9 @@ class Page:
             self.text = (units[: told["offset"] * 2] + told["text"].encode("utf-16-le")).decode("utf-16-le")
             return
         assert told["before"] == self.closed
-        self.html, self.closed, self.open = self.html + told["html"], told["closed"], told["open"]
+        self.open = told["open"]
+        if "html" in told:
+            self.html, self.closed = self.html + told["html"], told["closed"]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +114,13 @@ async def test_what_is_sent_and_rendered_grows_with_the_length_of_a_reply(markdo
             page.hear(event, drawing)
         sent[length] = page.bytes
     assert sent[16_000] < 5 * sent[4_000]
+
+
+async def test_a_block_is_not_drawn_again_for_words_that_look_the_same_behind_it(markdown) -> None:
+    pieces = ["Some *words* are drawn,", *[" more and more of them follow"] * 20, " until **one**", " is marked."]
+    written = ReplyText(reply(), Recorder(), markdown)
+    redrawn = [draft.growth.is_redrawn async for draft in writes(written, pieces, Recorder(), every=1)]
+    assert redrawn == [True, *[False] * 20, True, False]
 
 
 async def test_programs_get_the_whole_message_at_first_and_each_time_it_is_four_times_as_long(markdown) -> None:

@@ -269,9 +269,13 @@ export class ChatMessage extends HTMLElement {
     this.dataset.seq = part.seq
     if (!part.target) return this.#receive(part)
     const open = text.querySelector("[data-open]")
-    open.before(...parse(part.html).childNodes)
-    morph(open, parse(part.open).firstElementChild)
-    text.dataset.closed = part.closed
+    if (part.html) {
+      open.before(...parse(part.html).childNodes)
+      text.dataset.closed = part.closed
+    }
+    const drawn = open.cloneNode(false)
+    drawn.append(...parse(part.open).childNodes)
+    morph(open, drawn)
     this.rendered()
   }
 

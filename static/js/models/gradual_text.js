@@ -17,7 +17,7 @@ export class GradualText {
     this.#cameAt = at
   }
 
-  /** How many of `length` code units are to be seen in the frame `at`; those that are drawn, `least`, are in any case. */
+  /** How many of `length` code units are to be seen in the frame `at`: at `least` those that are drawn. */
   lengthAt(at, length, least) {
     const passed = Math.max(at - this.#framedAt, 1)
     const share = passed / (passed + Math.max(this.until - at, 0))
