@@ -50,7 +50,8 @@ class StaticFile:
     gzipped: bytes | None
     content_type: str
     hash: str
-    _brotli: "asyncio.Task[bytes] | None" = field(default=None, repr=False)
+    brotlied: bytes | None = field(default=None, repr=False)
+    _compressing: "asyncio.Task[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
     def from_content(cls, content: bytes, suffix: str) -> "StaticFile":
@@ -58,14 +59,21 @@ class StaticFile:
         gzipped = gzip.compress(content, mtime=0) if suffix in _COMPRESSED else None
         return cls(content, gzipped, TYPES[suffix], hashlib.sha256(content).hexdigest()[:12])
 
+    def compress(self) -> bytes:
+        """The content in Brotli, which is kept."""
+        self.brotlied = brotli.compress(self.content, brotli.MODE_TEXT)
+        return self.brotlied
+
     async def encoded(self, accepted: str) -> tuple[bytes, str | None]:
         """The body and its Content-Encoding for a browser that sent `accepted` as Accept-Encoding."""
         encodings = set(_ENCODING.findall(accepted.lower()))
         if self.gzipped is not None and "br" in encodings:
-            if self._brotli is None:
-                self._brotli = asyncio.create_task(asyncio.to_thread(brotli.compress, self.content, brotli.MODE_TEXT))
+            if self.brotlied is not None:
+                return self.brotlied, "br"
+            if self._compressing is None:
+                self._compressing = asyncio.create_task(asyncio.to_thread(self.compress))
             # Shielded: a browser that goes away ends its own request, not the work that others wait for.
-            return await asyncio.shield(self._brotli), "br"
+            return await asyncio.shield(self._compressing), "br"
         if self.gzipped is not None and "gzip" in encodings:
             return self.gzipped, "gzip"
         return self.content, None

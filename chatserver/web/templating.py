@@ -33,18 +33,24 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 def open_site(config: Config, secret_key: str, announcements: Callable[[], Sequence[Any]] = tuple) -> Site:
     """Reads static files and templates. Call it once, at the start. `announcements` gives what every page shows now."""
-    statics = Statics(paths.STATIC, _transforms(config))
-    return Site(config, secret_key, statics, _environment(config, statics), announcements)
+    settings = tuple((name, getattr(config, name)) for name in _SITE_SETTINGS)
+    environment = _environment(config.accent, bool(config.smtp_url), settings)
+    return Site(config, secret_key, _statics(config.accent), environment, announcements)
 
 
-def _transforms(config: Config) -> dict[str, Transform]:
+@cache
+def _statics(accent: int) -> Statics:
+    return Statics(paths.STATIC, _transforms(accent))
+
+
+def _transforms(accent: int) -> dict[str, Transform]:
     """Scripts and stylesheet of the pages are bundled with their imports; the stylesheet has the accent's hue."""
     scripts = [paths.STATIC / "js/app.js", *paths.STATIC.glob("js/pages/*.js")]
     transforms: dict[str, Transform] = {
         path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
     }
     transforms["css/app.css"] = lambda path: (
-        f"{bundle.stylesheet(path)}\n@layer tokens {{ :root:not([data-accent]) {{ --accent-hue: {config.accent}; }} }}\n"
+        f"{bundle.stylesheet(path)}\n@layer tokens {{ :root:not([data-accent]) {{ --accent-hue: {accent}; }} }}\n"
     )
     return transforms
 
@@ -57,7 +63,8 @@ class _Environment(jinja2.Environment):
         return {**self.globals, **(d or {})}
 
 
-def _environment(config: Config, statics: Statics) -> jinja2.Environment:
+@cache
+def _environment(accent: int, sends_mail: bool, settings: tuple[tuple[str, str], ...]) -> jinja2.Environment:
     environment = _Environment(
         loader=jinja2.FileSystemLoader(paths.TEMPLATES),
         autoescape=True,
@@ -67,9 +74,9 @@ def _environment(config: Config, statics: Statics) -> jinja2.Environment:
         auto_reload=False,
     )
     environment.filters.update(filters.FILTERS)
-    environment.globals.update(dom_id=dom_id, static_url=statics.url, icon=_icons(statics), accent=config.accent)
-    environment.globals["sends_mail"] = bool(config.smtp_url)
-    environment.globals.update({name: getattr(config, name) for name in _SITE_SETTINGS})
+    statics = _statics(accent)
+    environment.globals.update(dom_id=dom_id, static_url=statics.url, icon=_icons(statics), accent=accent)
+    environment.globals.update(settings, sends_mail=sends_mail)
     return environment
 
 

@@ -1,4 +1,4 @@
-"""Starts the product by forks of one process that has imported it, so that a start costs no import.
+"""Starts the product by forks of one process that has imported it and read its pages, so that a start costs neither.
 
 A forked product is `python -m chatserver …` in everything that a test can see from outside: a process id, signals, an exit
 code, its own environment and output. It is not in what an interpreter or the loader reads when it starts, in the
@@ -208,8 +208,17 @@ def _import_product() -> None:
     import chatserver.server  # which the command line imports for those that serve
     import chatserver.storage.s3  # noqa: F401
 
-    gc.collect()
-    gc.freeze()  # or the first collection of each fork would copy it all
+
+def _open_site() -> None:
+    """What a product of the usual settings reads, compiles and compresses for its pages, so that its forks find it done."""
+    from chatserver.config import Config
+    from chatserver.web import templating
+
+    site = templating.open_site(Config(), "")
+    for name in site.environment.list_templates():
+        site.environment.get_template(name)
+    for name in ("css/app.css", "js/app.js"):
+        site.statics.file(name).compress()
 
 
 def main() -> None:
@@ -218,6 +227,9 @@ def main() -> None:
 
     control = socket.socket(fileno=os.dup(0))
     _import_product()
+    _open_site()
+    gc.collect()
+    gc.freeze()  # or the first collection of each fork would copy it all
     request = Server(control, forked_children.Templates().forward).serve()
     if request is None:
         return
