@@ -1,5 +1,6 @@
 """How costs grow: of a delivery with the number of sockets, of a page of the stream with the number of messages, of the
-gallery with the number of pictures. Each size beside the smallest, in one interleaved run.
+gallery with the number of pictures, of a command with the sessions of one person. Each size beside the smallest, in one
+interleaved run.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import aiohttp
 import asyncpg
@@ -26,6 +28,7 @@ from tests.support.people import make_session, make_user, run_sql
 
 SOCKETS = (100, 1_000, 10_000)
 ROWS = (100, 100_000)
+SESSIONS = (1, 10_000)
 # Deliveries of one measurement, whatever the room's size.
 DELIVERIES = 60_000
 ROUNDS = 15
@@ -54,6 +57,15 @@ SELECT id, session_id, user_id, id, 'image', 'stored', 'image/png', 512, 512, 10
   FROM generations WHERE session_id = $1
 """
 
+_SESSIONS = """
+WITH made AS (
+  INSERT INTO user_sessions (id, user_id, plan_id, title, untitled, expires_at)
+  SELECT uuidv7((n - $2::int) * interval '1 second'), $1, 'pro', 'Session ' || n, false, now() + interval '1 day'
+    FROM generate_series(2, $2::int) n
+  RETURNING id
+)
+INSERT INTO session_members (session_id, user_id, role) SELECT id, $1, 'owner' FROM made
+"""
 
 # What is asked for, as somebody with such a past.
 _PATHS = {
@@ -67,6 +79,18 @@ _PATHS = {
     "the list of sessions": "/sessions",
 }
 
+# The same of somebody with so many sessions; what has a body is posted, with a client_id of its own.
+_COMMANDS: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "a message, by the sessions of its author": ("/api/v1/sessions/{past.talk}/messages", {"text": "a few words"}),
+    "an accepted generation, by the sessions of its author": (
+        "/api/v1/sessions/{past.talk}/generations",
+        {"kind": "image", "prompt": "a red boat", "width": 64, "height": 64},
+    ),
+    "history page of 50 messages, by the reader's sessions": ("/api/v1/sessions/{past.talk}/messages?limit=50", None),
+    "the chat page, by the reader's sessions": ("/sessions/{past.talk}", None),
+    "the list of sessions, by their number": ("/sessions", None),
+}
+
 
 class Unheard:
     """A publisher for rows that no client reads yet."""
@@ -76,7 +100,8 @@ class Unheard:
 
 @dataclass(frozen=True)
 class Past:
-    """Somebody with a session of so many messages, and another with one message and so many pictures."""
+    """Somebody with a session of so many messages, and another with one message and so many pictures; or with so many
+    sessions."""
 
     rows: int
     token: str  # for the API
@@ -128,14 +153,27 @@ async def _rows() -> list[Measurement]:
         await database.connect()
         try:
             pasts = [await _past(database, server.admin_url_of(url), rows) for rows in ROWS]
+            members = [await _member(database, server.admin_url_of(url), count) for count in SESSIONS]
         finally:
             await database.close()
         with tempfile.TemporaryDirectory() as folder:
             async with products.running(Path(folder), "serve", "--role", "web", DATABASE_URL=url) as product:
-                return await _compare(product, pasts)
+                questions = [_Question(name, path, None) for name, path in _PATHS.items()]
+                found = [await _compare(product, pasts, each) for each in questions]
+                questions = [_Question(name, *asked) for name, asked in _COMMANDS.items()]
+                return found + [await _compare(product, members, each) for each in questions]
 
 
-async def _past(database: Database, admin_url: str, rows: int) -> Past:
+class _Question(NamedTuple):
+    """What is asked for; it is posted where it has a body."""
+
+    name: str
+    path: str
+    body: dict[str, Any] | None
+
+
+async def _somebody(database: Database) -> tuple[str, str, str]:
+    """The id, the API token and the sign-in of somebody new."""
     owner, token, sign_in = await make_user(database), tokens.new_api_token(), tokens.new()
     statement = "INSERT INTO api_tokens (id, user_id, token_hash) VALUES ($1, $2, $3)"
     await run_sql(database, statement, ids.new(), owner, tokens.digest(token))
@@ -143,6 +181,11 @@ async def _past(database: Database, admin_url: str, rows: int) -> Past:
         "INSERT INTO sign_ins (id, user_id, token_hash, expires_at) VALUES ($1, $2, $3, now() + interval '1 day')"
     )
     await run_sql(database, statement, ids.new(), owner, tokens.digest(sign_in))
+    return owner, token, sign_in
+
+
+async def _past(database: Database, admin_url: str, rows: int) -> Past:
+    owner, token, sign_in = await _somebody(database)
     talk, pictures = [await make_session(database, owner, "pro") for _ in range(2)]
     admin = await asyncpg.connect(admin_url)
     async with admin.transaction():
@@ -156,34 +199,38 @@ async def _past(database: Database, admin_url: str, rows: int) -> Past:
     return Past(rows, token, sign_in, talk, pictures)
 
 
-async def _compare(product: products.Product, pasts: list[Past]) -> list[Measurement]:
-    return [await _one(product, pasts, name, path) for name, path in _PATHS.items()]
+async def _member(database: Database, admin_url: str, count: int) -> Past:
+    owner, token, sign_in = await _somebody(database)
+    talk = await make_session(database, owner, "pro")
+    admin = await asyncpg.connect(admin_url)
+    await admin.execute(_SESSIONS, owner, count)
+    await admin.execute("UPDATE user_sessions SET untitled = false WHERE id = $1", talk)
+    await admin.execute("ANALYZE")
+    await admin.close()
+    return Past(count, token, sign_in, talk, talk)
 
 
-async def _one(product: products.Product, pasts: list[Past], name: str, path: str) -> Measurement:
-    """One address, asked for in turn by each; the medians in milliseconds."""
+async def _compare(product: products.Product, pasts: list[Past], question: _Question) -> Measurement:
+    """One question, asked in turn by each; the medians in milliseconds."""
     took: dict[int, list[float]] = {past.rows: [] for past in pasts}
-    async with aiohttp.ClientSession() as client:
+    async with aiohttp.ClientSession(product.url) as client:
         for _ in range(ROUNDS):
             for past in pasts:
-                took[past.rows].append(
-                    await _ask(
-                        client,
-                        product.url + path.format(past=past, near=past.rows - 10, middle=past.rows // 2),
-                        past,
-                    )
-                )
-    few, many = (statistics.median(took[rows]) for rows in ROWS)
-    measured = f"{many:.1f} ms with {ROWS[1]:,}"
+                took[past.rows].append(await _ask(client, question, past))
+    few, many = (statistics.median(times) for times in took.values())
+    least, most = took
+    measured = f"{many:.1f} ms with {most:,}"
     return Measurement(
-        name, measured, "flat", many <= FLAT * few, f"{few:.1f} ms with {ROWS[0]} ({many / few:.2f} × it)"
+        question.name, measured, "flat", many <= FLAT * few, f"{few:.1f} ms with {least} ({many / few:.2f} × it)"
     )
 
 
-async def _ask(client: aiohttp.ClientSession, url: str, past: Past) -> float:
-    began = time.perf_counter()
+async def _ask(client: aiohttp.ClientSession, question: _Question, past: Past) -> float:
+    path = question.path.format(past=past, near=past.rows - 10, middle=past.rows // 2)
     headers = {"Authorization": f"Bearer {past.token}", "Cookie": f"{request_identity.COOKIE}={past.sign_in}"}
-    async with client.get(url, headers=headers) as answer:
-        body = await answer.read()
-        assert answer.status == 200, body
+    body = None if question.body is None else {"client_id": ids.new(), **question.body}
+    began = time.perf_counter()
+    async with client.request("GET" if body is None else "POST", path, headers=headers, json=body) as answer:
+        said = await answer.read()
+        assert answer.status in {200, 201, 202}, said
     return (time.perf_counter() - began) * 1000

@@ -55,7 +55,8 @@ RETURNING asset_id;
 -- name: is_member
 -- Whether the user is in a session that is not deleted.
 SELECT EXISTS (SELECT FROM user_sessions s
-                WHERE s.id = :session_id AND s.status <> 'deleted' AND s.id IN (SELECT my_sessions()));
+                WHERE s.id = :session_id AND s.status <> 'deleted'
+                  AND EXISTS (SELECT FROM joined_sessions j WHERE j.session_id = s.id));
 
 -- name: album_name
 -- The name of one of the user's albums.
