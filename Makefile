@@ -32,7 +32,8 @@ architecture:
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
 javascript:
-	@if node --version >/dev/null 2>&1; then find static -name '*.js' -print0 | xargs -0 -n 1 node --check; \
+	@if node --version >/dev/null 2>&1; then \
+	  find static -name '*.js' -print0 | xargs -0 node --experimental-vm-modules --no-warnings .ci/javascript.mjs; \
 	else echo "node is absent: the browser tests check the JavaScript"; fi
 
 format: $(VENV)/.test
