@@ -24,7 +24,7 @@ from chatserver.mail import pages as mail_pages
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
-from chatserver.messages.events import Delta, MessageChanged, PlainPart, ReplyPart
+from chatserver.messages.events import Delta, MessageChanged, PlainPart, ReplyEnded, ReplyPart
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.payments import pages as payment_pages
@@ -52,6 +52,7 @@ from chatserver.web import app_shell
 # The events of the features that brokers carry between processes, and that the hub decodes.
 BROKER_EVENTS = (
     MessageChanged,
+    ReplyEnded,
     ReplyPart,
     Delta,
     Progress,
@@ -71,7 +72,7 @@ BROKER_EVENTS = (
 SERVER_EVENTS = (
     Welcome,
     PlainPart,
-    *(event for event in BROKER_EVENTS if event is not ReplyPart),
+    *(event for event in BROKER_EVENTS if event not in (ReplyEnded, ReplyPart)),
     SummariesChanged,
     AnnouncementsChanged,
     Presence,

@@ -1,6 +1,6 @@
 """What the stream announces."""
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from chatserver.events import Event
 from chatserver.messages.models import Message
@@ -14,6 +14,22 @@ class MessageChanged(Event, frozen=True, kw_only=True, tag="message"):
 
     def durable_seq(self) -> int | None:
         return self.seq
+
+
+class SentBlocks(Struct, frozen=True):
+    """The blocks of a reply that parts have carried: `closed` code units of its text, `length` characters of its HTML."""
+
+    closed: int
+    length: int
+
+
+class ReplyEnded(MessageChanged, frozen=True, kw_only=True, tag="reply.ended"):
+    """A reply has ended, of which pages have the blocks that were `sent`. Programs get the whole message."""
+
+    sent: SentBlocks
+
+    def for_programs(self) -> Event:
+        return MessageChanged(seq=self.seq, message=self.message)
 
 
 class Delta(Event, frozen=True, kw_only=True, tag="delta"):

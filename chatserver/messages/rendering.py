@@ -5,22 +5,27 @@ Fragments know nothing of who looks at them.
 """
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from chatserver import events
 from chatserver.events import Event
 from chatserver.markdown import plain
-from chatserver.messages.events import MessageChanged, ReplyPart
+from chatserver.messages.events import MessageChanged, ReplyEnded, ReplyPart
 from chatserver.messages.models import Message
 from chatserver.web.site import Site
 from chatserver.web.templating import dom_id
 
 
 class DrawnMessage(Event, frozen=True, kw_only=True, tag="message"):
-    """A message as `chat.v1.html` carries it: `html` takes the place of the node with the id `target`."""
+    """A message as `chat.v1.html` carries it: `html` takes the place of the node with the id `target`.
+
+    With `before` the blocks that cover so many code units are left out of its text: the node has them.
+    """
 
     seq: int
     target: str
     html: str
+    before: int | UnsetType = UNSET
 
 
 class DrawnPart(Event, frozen=True, kw_only=True, omit_defaults=True, tag="part"):
@@ -55,6 +60,8 @@ class Drawing:
 
     def encode(self, event: Event) -> bytes:
         """One event in the form of `chat.v1.html`: messages drawn, all others as JSON for the elements they concern."""
+        if isinstance(event, ReplyEnded):
+            return events.encode(self._draw_end(event))
         if isinstance(event, MessageChanged):
             return events.encode(self.draw(event.message, event.seq))
         if isinstance(event, ReplyPart):
@@ -64,6 +71,10 @@ class Drawing:
     def draw(self, message: Message, seq: int) -> DrawnMessage:
         """A message's fragment."""
         return DrawnMessage(seq=seq, target=dom_id(message), html=self._message.render(message=message))
+
+    def _draw_end(self, event: ReplyEnded) -> DrawnMessage:
+        rest = replace(event.message, html=event.message.html[event.sent.length :])
+        return replace(self.draw(rest, event.seq), before=event.sent.closed)
 
     def load_templates(self) -> None:
         """Draws a message of each kind for nobody. May run in a thread: the first ones that are drawn on the event loop

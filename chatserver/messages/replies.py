@@ -8,7 +8,7 @@ from chatserver.database import Transaction
 from chatserver.events import session_channel
 from chatserver.jobs.lease import LeaseLost
 from chatserver.messages import context_window, finish_reason, service
-from chatserver.messages.events import ReplyPart
+from chatserver.messages.events import ReplyEnded, ReplyPart, SentBlocks
 from chatserver.messages.models import Message
 from chatserver.providers.base import Turn
 from chatserver.statistics import service as statistics
@@ -147,9 +147,10 @@ async def finish(
     failed: bool,
     tokens: tuple[int, int],
     call: ReplyCall | None = None,
+    sent: SentBlocks | None = None,
 ) -> None:
     """The whole reply, ended; `tokens` read and written are counted for the session. `call` is kept for the operator's
-    figures, where a model was asked."""
+    figures, where a model was asked. `sent` are the blocks of `html` that pages have, where they have any."""
     tokens_in, tokens_out = tokens
     await tx.execute("sessions.count_tokens", session_id=reply.session_id, tokens_in=tokens_in, tokens_out=tokens_out)
     seq = await sessions.next_seq(tx, reply.session_id)
@@ -166,7 +167,11 @@ async def finish(
         raise LeaseLost
     if call is not None:
         await statistics.record_reply(tx, reply.session_id, call)
-    await service.announce(tx, row)
+    if sent is None:
+        await service.announce(tx, row)
+        return
+    ended = ReplyEnded(seq=seq, message=await service.whole(tx, row), sent=sent)
+    tx.announce(session_channel(reply.session_id), ended)
 
 
 async def give_back(tx: Transaction, reply: ReplyJob) -> None:

@@ -13,7 +13,7 @@ from chatserver.database import Publisher
 from chatserver.events import Announcement, session_channel
 from chatserver.markdown import plain
 from chatserver.markdown.renderer import MarkdownRenderer
-from chatserver.messages.events import Delta
+from chatserver.messages.events import Delta, SentBlocks
 from chatserver.messages.models import utf16_length
 from chatserver.messages.replies import Draft, Growth, ReplyJob
 
@@ -154,6 +154,13 @@ class ReplyText:
         self._closed += drawn.length
         self._open = drawn.open if plain.fits(drawn.open, text) else ""
         self._shown = self._closed + (len(plain.decided(rest[drawn.length :])) if self._open else 0)
+
+    def blocks_sent(self, html: str) -> SentBlocks | None:
+        """The blocks that pages have of the ended reply's HTML, where that begins with them."""
+        saved = self._saved
+        if saved is None or not saved.html or not html.startswith(saved.html):
+            return None
+        return SentBlocks(saved.closed, len(saved.html))
 
     async def render_whole(self, text: str) -> str:
         """The HTML of the ended reply, whose `text` is the written one without surrounding spaces, perhaps with a note.

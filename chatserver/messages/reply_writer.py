@@ -210,6 +210,7 @@ class ReplyWriter:
                 failed=error is not None,
                 tokens=self._tokens(),
                 call=self._call(error),
+                sent=None if self._announces_whole else self._written.blocks_sent(html),
             )
 
     def _call(self, error: ChatserverError | None) -> ReplyCall | None:

@@ -46,6 +46,11 @@ export class Socket {
     return this.#commands.start()
   }
 
+  /** Connects again, and hears once more what came after `seq`: what has come of it does not fit to the page. */
+  resume(seq) {
+    this.#transport.resume(seq)
+  }
+
   /** Listens to one type of server event; returns a function that unsubscribes. */
   on(type, listener) {
     return this.#events.on(type, listener)

@@ -82,6 +82,26 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
             await expect(each.locator("chat-message")).to_have_count(2)
 
 
+@pytest.mark.parametrize("has_lost_blocks", [False, True])
+async def test_an_ended_reply_is_whole_also_where_the_page_has_lost_blocks(
+    emulated_product, emulator, browser, has_lost_blocks
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    emulator.script("chat", [Stream("First *block* of it.\n\nSecond one.\n\n" + "and so on " * 12, pause=0.1)])
+    async with signed_in(browser, ada) as seat:
+        page = await seat.open_session(session)
+        await say(page, "tell me")
+        text = page.locator(f"{REPLY} .message__text")
+        await expect(text.locator(":scope > p")).to_have_count(2)
+        if has_lost_blocks:
+            await text.evaluate("(node) => { node.firstElementChild.remove(); node.dataset.closed = 1 }")
+        await expect(page.locator(REPLY)).to_have_attribute("data-status", "done", timeout=30_000)
+        words = ["First block of it.", "Second one.", ("and so on " * 12).strip()]
+        await expect(text.locator(":scope > p")).to_have_text(words)
+        assert await text.locator("em").all_inner_texts() == ["block"]
+
+
 # The stream grows faster than a busy machine draws it.
 @pytest.mark.alone
 async def test_a_stopped_reply_says_so_and_the_way_to_the_newest_is_there(emulated_product, emulator, browser) -> None:

@@ -22,7 +22,7 @@ from chatserver.generations import deletion
 from chatserver.jobs.events import JobsWaiting
 from chatserver.messages import finish_reason, replies, reply_writer
 from chatserver.messages.assistant import Assistant
-from chatserver.messages.events import Delta, MessageChanged, ReplyPart
+from chatserver.messages.events import Delta, MessageChanged, ReplyPart, SentBlocks
 from chatserver.messages.models import utf16_length
 from chatserver.messages.rendering import Drawing
 from chatserver.messages.reply_writer import ReplyWriter
@@ -188,6 +188,10 @@ async def test_finished_blocks_are_drawn_while_the_rest_is_written(parts):
     done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert (done.status, done.closed) == ("done", 0)
     assert done.html.startswith(saved[0].html)
+    # Pages have the finished block; programs get the whole.
+    ended = parts.publisher.events(f"session:{session}")[-1]
+    assert ended.sent == SentBlocks(saved[0].closed, len(saved[0].html))
+    assert ended.for_programs() == MessageChanged(seq=done.seq, message=done)
 
 
 async def test_what_the_service_counted_is_added_to_the_session(parts):

@@ -11,7 +11,7 @@ from chatserver.credits.events import CreditsChanged
 from chatserver.generations.models import Stage
 from chatserver.markdown import parser
 from chatserver.messages import rendering
-from chatserver.messages.events import MessageChanged
+from chatserver.messages.events import MessageChanged, ReplyEnded, SentBlocks
 from chatserver.messages.models import Author, Message
 from chatserver.messages.rendering import Drawing
 from chatserver.web import templating
@@ -134,6 +134,16 @@ def test_what_is_alike_in_all_messages_stands_in_a_template_of_the_page(site: Si
 def test_a_drawn_message_takes_little_besides_its_words(site: Site, status: str, author: Author) -> None:
     drawn = Drawing(site).draw(samples.message("Hello", status=status, author=author), 1)
     assert len(drawn.html) < 1_300
+
+
+def test_an_ended_reply_is_drawn_without_the_blocks_that_pages_have(site: Site) -> None:
+    message = samples.message("One\n\nTwo", author=samples.ASSISTANT, html="<p>One</p>\n<p>Two</p>\n")
+    event = ReplyEnded(seq=2, message=message, sent=SentBlocks(closed=5, length=11))
+    drawn = msgspec.json.decode(Drawing(site).encode(event))
+    assert drawn["before"] == 5
+    assert "<p>Two</p>" in drawn["html"]
+    assert "One" not in drawn["html"]
+    assert event.for_programs() == MessageChanged(seq=2, message=message)
 
 
 def test_a_failure_says_what_happened_that_the_credit_is_back_what_to_do_and_a_code(site: Site) -> None:

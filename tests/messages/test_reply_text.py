@@ -99,6 +99,23 @@ async def test_at_every_cut_the_parts_add_up_to_what_is_stored(markdown, drawing
         assert draft.closed <= draft.shown <= utf16_length(draft.text)
         # The open block, and the words behind it, are the rest of the text: nothing is shown twice or left out.
         assert f'data-offset="{draft.shown}"' in page.open or not draft.open
+    html = await written.render_whole(text.strip())
+    sent = written.blocks_sent(html)
+    if sent is None:
+        assert not page.html
+    else:
+        assert (page.html, page.closed) == (html[: sent.length], sent.closed)
+
+
+async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
+    written = ReplyText(reply(), Recorder(), markdown)
+    async for _ in writes(
+        written, ["One [link] here.\n\n", "Two.\n\n", "[link]: https://example.org"], Recorder(), every=1
+    ):
+        pass
+    html = await written.render_whole(written.text)
+    assert "<a " in html
+    assert written.blocks_sent(html) is None
 
 
 @pytest.mark.parametrize("block", BLOCKS)

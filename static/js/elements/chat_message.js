@@ -41,6 +41,7 @@ export class ChatMessage extends HTMLElement {
 
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
+    this.#drawPart()
     this.#stopStreaming()
     this.#tellStreaming(false)
   }
@@ -62,6 +63,22 @@ export class ChatMessage extends HTMLElement {
     // Elements of a message that has just been inserted may not be upgraded yet; they show themselves when they are.
     const parts = "generation-stack, generation-card, generation-batch, local-time"
     for (const part of this.querySelectorAll(parts)) part.rendered?.()
+  }
+
+  /**
+   * Completes a newer rendering of the ended reply, which comes without the blocks that cover `before` code units, by
+   * those that are here. Returns false where they are not.
+   */
+  completes(fresh, before) {
+    if (Number(fresh.dataset.seq) <= Number(this.dataset.seq)) return true
+    this.#drawPart()
+    const [text, place] = [slot(this, "text"), slot(fresh, "text")]
+    if (!place) return true // hidden by the operator
+    if (Number(text?.dataset.closed) !== before) return false
+    const drawn = text.cloneNode(true)
+    for (const added of drawn.querySelectorAll("[data-added], [data-open]")) added.remove()
+    place.prepend(...drawn.childNodes)
+    return true
   }
 
   // Only who asked can stop a reply from the composer.

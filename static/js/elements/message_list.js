@@ -88,9 +88,11 @@ export class MessageList extends HTMLElement {
   }
 
   /** Puts the rendered message of an event of type `message` into the stream. */
-  receive({ html }) {
+  receive({ html, before }) {
     const fresh = parse(html).firstElementChild
     const known = document.getElementById(fresh.id)
+    const isWhole = before === undefined || fresh.hidden || known?.completes(fresh, before)
+    if (!isWhole) return socket.resume(Number(fresh.dataset.seq) - 1)
     const isNew = !known
     const isNews = isNew && !isOwn(fresh)
     if (isNews) this.#follower.check()

@@ -55,6 +55,12 @@ export class Transport {
     return this.state === "live" && this.#socket.readyState === WebSocket.OPEN
   }
 
+  /** Connects again, and hears once more what came after `seq`. */
+  resume(seq) {
+    this.after = seq
+    this.#drop()
+  }
+
   /** Writes a command to the open connection. */
   write(command) {
     this.#socket.send(JSON.stringify(command))
@@ -86,10 +92,12 @@ export class Transport {
 
   #receive(data) {
     this.#receivedAt = Date.now()
+    const socket = this.#socket
     for (const event of JSON.parse(data)) {
       if (event.type === "welcome") this.#welcome(event)
       if (this.state === "stopped") return
       this.#handlers.onEvent(event)
+      if (socket !== this.#socket) return // it is told once more
       if (event.type === "message" || event.type === "part") this.after = Math.max(this.after, event.seq)
     }
   }
