@@ -30,7 +30,7 @@ async def somebody(product: Product, browser: Browser) -> tuple[ApiUser, dict[st
     """A person, a session of theirs, and the cookies of their browser."""
     person = await sign_up(product, "Ada")
     session = await person.buys("pro")
-    async with signed_in(browser, person) as visitor:
+    async with signed_in(browser, person, service_workers="allow") as visitor:
         return person, session, await visitor.context.storage_state()
 
 

@@ -57,7 +57,7 @@ async def _run(command: list[str]) -> list[Measurement]:
 
 async def _cookies(product: Product, browser: Browser, person: ApiUser, session: dict[str, Any]) -> str:
     """The header of a browser that has signed in and seen the page, for which the thumbnails are made."""
-    async with signed_in(browser, person) as visitor:
+    async with signed_in(browser, person, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await page.wait_for_selector(LIVE, state="attached")
         await page.wait_for_load_state("networkidle")

@@ -58,7 +58,7 @@ async def test_from_last_months_picture_to_a_stranger_on_a_phone_and_gone(produc
     await chat.leaves()
     url = postgres_server.admin_url_of(product.environment["DATABASE_URL"])
     old = await make_older(url, message["generations"][0])
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         # Found by words, under the heading of its own day.
         page = await visitor.open("/gallery")
         await expect(page.locator("gallery-picture")).to_have_count(2)

@@ -95,7 +95,7 @@ async def test_from_the_front_door_to_a_picture_on_the_disk(slow_product, browse
 async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(slow_product, browser) -> None:
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await ask_for_pictures(page, "a lighthouse in a storm")
         bar = page.locator(f'{CARD}[data-status="rendering"] [data-slot="bar"]')
@@ -115,7 +115,7 @@ async def test_a_guest_joins_by_the_link_and_sees_the_picture_appear(slow_produc
     ada = await sign_up(slow_product, "Ada")
     session = await ada.buys()
     async with (
-        signed_in(browser, ada) as owner,
+        signed_in(browser, ada, service_workers="allow") as owner,
         visiting(slow_product, browser, viewport=PHONE, has_touch=True) as guest,
     ):
         page = await owner.open_session(session)
@@ -148,7 +148,7 @@ async def test_a_guest_joins_by_the_link_and_sees_the_picture_appear(slow_produc
 async def test_out_of_credits_one_press_lets_the_prompt_run_when_one_is_back(endless_product, browser) -> None:
     ada = await sign_up(endless_product, "Ada")
     session = await ada.buys("flash-lite")
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         for number in ("first", "second", "third"):
             await ask_for_pictures(page, f"the {number} boat")
@@ -172,7 +172,7 @@ async def test_out_of_credits_one_press_lets_the_prompt_run_when_one_is_back(end
 async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tried_again(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await ask_for_pictures(page, f"an {DRILL} staircase")
         card = page.locator(CARD).first
@@ -192,7 +192,7 @@ async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tri
 async def test_a_cancelled_picture_gives_its_credit_back(endless_product, browser) -> None:
     ada = await sign_up(endless_product, "Ada")
     session = await ada.buys()
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await ask_for_pictures(page, "a mistake")
         card = page.locator(CARD)
@@ -206,7 +206,7 @@ async def test_a_cancelled_picture_gives_its_credit_back(endless_product, browse
 async def test_another_version_stands_beside_the_first(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with signed_in(browser, ada) as visitor:
+    async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await ask_for_pictures(page, "a forest at night")
         await wait_for_pictures(page, 1)
@@ -227,7 +227,7 @@ async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(own_d
     try:
         ada = await sign_up(running, "Ada")
         session = await ada.buys()
-        async with signed_in(browser, ada) as visitor:
+        async with signed_in(browser, ada, service_workers="allow") as visitor:
             visitor.announce("WebSocket connection to .* failed")
             page = await visitor.open_session(session)
             await ask_for_pictures(page, "a lighthouse in a storm")

@@ -34,7 +34,7 @@ async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product
 async def test_who_looks_elsewhere_is_told_by_the_service_worker(product) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()
-    async with chromium(whole=True) as browser, signed_in(browser, ada) as visitor:
+    async with chromium(whole=True) as browser, signed_in(browser, ada, service_workers="allow") as visitor:
         await visitor.context.grant_permissions(["notifications"])
         page = await visitor.open_session(session)
         await page.evaluate("navigator.serviceWorker.ready")

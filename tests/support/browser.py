@@ -128,8 +128,11 @@ async def visiting(product: Product, browser: Browser, announced: str = "", **se
 
 @contextlib.asynccontextmanager
 async def signed_in(browser: Browser, person: ApiUser, **settings: Any) -> AsyncIterator[Visitor]:
-    """A browser context in which this person, who has an account, has signed in."""
-    async with visiting(person.product, browser, **settings) as visitor:
+    """A browser context in which this person, who has an account, has signed in.
+
+    The service worker, which each new context would install anew, is there only for `service_workers="allow"`.
+    """
+    async with visiting(person.product, browser, **{"service_workers": "block", **settings}) as visitor:
         visitor.person = person
         await sign_in(visitor.context, person)
         yield visitor
