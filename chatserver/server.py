@@ -4,33 +4,23 @@ The first process starts the embedded Postgres (where DATABASE_URL is empty) and
 """
 
 import asyncio
-import contextlib
 import multiprocessing
 import multiprocessing.context
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
-import uvicorn
 import uvloop
 
-from chatserver.app.background import reporting, running_worker
-from chatserver.app.composition import open_state
-from chatserver.app.web_application import WebApplication, open_web_application
 from chatserver.config import Config
 from chatserver.database import command_line
-from chatserver.edge.connection_limits import ConnectionLimiter
-from chatserver.edge.limits import ACCEPTED_AT_ONCE, CONNECTIONS, HttpLimits
-from chatserver.edge.websocket_protocol import uvicorn_settings
 from chatserver.errors import ConfigurationError
-from chatserver.net import ip_addresses
 from chatserver.realtime import limits
-from chatserver.runtime import file_descriptors, logs, loop_lag, termination
+from chatserver.runtime import file_descriptors, logs, termination
 from chatserver.runtime.process_roles import ProcessRole
-from chatserver.web.headers import security_headers
 
 # Requests still under way after the drain have this long; then they are cut.
 SHUTDOWN_SECONDS = 10
@@ -82,110 +72,43 @@ def _listen(config: Config) -> socket.socket:
 
 
 async def _serve(config: Config, role: ProcessRole, workers: int, listener: socket.socket) -> None:
+    # Several web processes import it each.
+    importing = asyncio.create_task(asyncio.to_thread(_import_web_server)) if workers == 1 else None
     async with command_line.database_url(config) as url:
         await command_line.prepare(config, url)
         config = replace(config, database_url=url, port=listener.getsockname()[1])
-        if workers > 1:
+        if importing is None:
             await _supervise(config, role, workers, listener)
         else:
+            serve_socket = await importing
             await serve_socket(config, role, listener)
 
 
-async def serve_socket(config: Config, role: ProcessRole, listener: socket.socket) -> None:
-    """One web process on a socket that is listening already."""
-    async with open_web_application(config, with_worker=role is ProcessRole.all) as product:
-        # libuv accepts one connection of a handle in each iteration of the loop; all of these have one queue in the kernel.
-        handles = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
-        await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=handles)
+def _import_web_server() -> Callable[[Config, ProcessRole, socket.socket], Awaitable[None]]:
+    """What serves the pages, two thirds of all that is imported: in a thread, while the embedded Postgres starts."""
+    from chatserver.app import web_server
+
+    return web_server.serve
 
 
-def _uvicorn_config(config: Config, product: WebApplication) -> uvicorn.Config:
-    return uvicorn.Config(
-        product,
-        **uvicorn_settings(_connection_limiter(config)),
-        lifespan="off",
-        loop="uvloop",
-        access_log=False,
-        log_config=None,
-        date_header=True,
-        backlog=file_descriptors.backlog(),
-    )
+def _import_worker() -> Callable[[Config, asyncio.Event], Awaitable[None]]:
+    from chatserver.app import worker_process
 
-
-def _connection_limiter(config: Config) -> ConnectionLimiter:
-    http_limits = HttpLimits(
-        connections_per_address=config.connections_per_address + config.sockets_per_address,
-        connections=min(file_descriptors.connection_limit(), CONNECTIONS),
-    )
-    trusted = [ip_addresses.setting("TRUSTED_PROXIES", text) for text in config.trusted_proxies]
-
-    def trusts(text: str) -> bool:
-        address = ip_addresses.address_of(text)
-        return address is not None and any(address in network for network in trusted)
-
-    return ConnectionLimiter(http_limits, trusts=trusts, headers=security_headers(config))
-
-
-class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which drains the product's websockets before it closes anything."""
-
-    def __init__(self, config: uvicorn.Config, product: WebApplication) -> None:
-        super().__init__(config)
-        self._product = product
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """A signal that asks for the end ends `serve`; a second one cuts what is left."""
-        with _signals(self._ask_to_exit):
-            yield
-
-    def _ask_to_exit(self) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._product.announce_start()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._product.drain()
-        await super().shutdown(sockets)
-
-
-@contextlib.contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in termination.signals()}
-    for number in before:
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            loop.remove_signal_handler(number)
-            # What is still to be closed is not killed by a second signal.
-            signal.signal(number, handler)
+    return worker_process.work
 
 
 async def _work(config: Config) -> None:
     stop = asyncio.Event()
-    with _signals(stop.set):
+    with termination.handled(stop.set):
         await _work_until(config, stop)
 
 
 async def _work_until(config: Config, stop: asyncio.Event) -> None:
+    importing = asyncio.create_task(asyncio.to_thread(_import_worker))
     async with command_line.database_url(config) as url:
         await command_line.prepare(config, url)
-        opened = replace(config, database_url=url)
-        async with (
-            open_state(opened) as state,
-            reporting(state, "worker"),
-            running_worker(state),
-        ):
-            log.info("worker.started", concurrency=config.worker_concurrency)
-            with loop_lag.monitored():
-                await stop.wait()
+        run_worker = await importing
+        await run_worker(replace(config, database_url=url), stop)
 
 
 # Several web processes ----------------------------------------------------------------------------------------------
@@ -194,7 +117,7 @@ async def _work_until(config: Config, stop: asyncio.Event) -> None:
 async def _supervise(config: Config, role: ProcessRole, workers: int, listener: socket.socket) -> None:
     """Keeps `workers` web processes running on one socket; a process that dies is replaced, a signal ends all."""
     stop = asyncio.Event()
-    with _signals(stop.set):
+    with termination.handled(stop.set):
         await _supervise_until(stop, config, role, workers, listener)
 
 
@@ -236,7 +159,7 @@ async def _serve_under_parent(config: Config, role: ProcessRole, listener: socke
     assert parent is not None
     # Without this the children of a killed supervisor would keep the port from the next one.
     asyncio.get_running_loop().add_reader(parent.sentinel, _follow_parent, parent.sentinel)
-    await serve_socket(config, role, listener)
+    await _import_web_server()(config, role, listener)
 
 
 def _follow_parent(sentinel: int) -> None:

@@ -95,6 +95,8 @@ LAZY_IMPORTS = {
     "chatserver.provenance.sealer:operators_certificate": "its library takes 0.1 s, which only C2PA_CERTIFICATE needs",
     "chatserver.providers:open_chat": "the HTTP client takes 14 MB, which the built-in guide does not need",
     "chatserver.providers:_open_huggingface": "the HTTP client takes 14 MB, which local providers do not need",
+    "chatserver.server:_import_web_server": "it is imported in a thread, while the embedded Postgres starts",
+    "chatserver.server:_import_worker": "it is imported in a thread, while the embedded Postgres starts",
     "chatserver.storage:open_url": "the S3 library takes half a second and 20 MB, which a folder does not need",
 }
 IMPORT_FUNCTIONS = {"import_module", "__import__"}

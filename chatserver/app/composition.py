@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+import chatserver.database.backend  # noqa: F401
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
 from chatserver.announcements import rendering as announcement_rendering

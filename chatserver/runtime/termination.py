@@ -1,6 +1,9 @@
 """The signals that ask a process to end: SIGTERM, Ctrl+C (SIGINT), and SIGHUP, which a terminal sends when it is closed."""
 
+import asyncio
+import contextlib
 import signal
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 
@@ -15,6 +18,22 @@ def interrupt_on_all() -> None:
     for number in signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+
+
+@contextlib.contextmanager
+def handled(stop: Callable[[], None]) -> Iterator[None]:
+    """Each of them calls `stop`, for the length of the block, within a running event loop."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in signals()}
+    for number in before:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            # What is still to be closed is not killed by a second signal.
+            signal.signal(number, handler)
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:

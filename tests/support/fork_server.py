@@ -203,6 +203,8 @@ def _import_product() -> None:
     import uvicorn.protocols.http.httptools_impl
     import uvicorn.protocols.websockets.websockets_sansio_impl  # noqa: F401
 
+    import chatserver.app.web_server
+    import chatserver.app.worker_process
     import chatserver.brokers.redis
     import chatserver.cli
     import chatserver.server  # which the command line imports for those that serve
