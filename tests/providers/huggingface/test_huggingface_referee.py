@@ -16,7 +16,6 @@ from huggingface_hub.errors import BadRequestError, HfHubHTTPError, InferenceTim
 from huggingface_hub.hf_api import InferenceProviderMapping
 from huggingface_hub.inference._providers import _common, get_provider_helper, hf_inference
 from huggingface_hub.utils import _http
-from openai import AsyncOpenAI
 from PIL import Image, UnidentifiedImageError
 
 from chatserver.providers.base import ProviderRequest
@@ -310,6 +309,8 @@ def test_our_variations_are_asked_for_as_the_official_client_does(
 
 async def test_the_official_client_of_openai_edits_pictures_here_as_we_do(official: Emulator):
     """The emulator speaks `/v1/images/edits` as that client does, and our form has its fields."""
+    from openai import AsyncOpenAI  # a second of a processor, which no worker that only collects this has to spend
+
     official.reset()
     theirs = AsyncOpenAI(base_url=f"{official.url}/v1", api_key="k", max_retries=0)
     answer = await theirs.images.edit(
