@@ -102,6 +102,31 @@ async def test_an_ended_reply_is_whole_also_where_the_page_has_lost_blocks(
         assert await text.locator("em").all_inner_texts() == ["block"]
 
 
+async def test_what_is_written_while_the_page_goes_to_the_newest_is_shown_too(
+    emulated_product, emulator, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    emulator.script("chat", [Stream("three\n\n" * 100, pause=0)])
+    async with signed_in(browser, ada, viewport=PHONE) as seat:
+        page = await seat.open_session(session)
+        await say(page, "count")
+        await expect(page.locator(REPLY)).to_have_attribute("data-status", "done")
+        scroller, newest = page.locator(".stream__scroll"), page.locator(".stream__new")
+        await scroller.evaluate("(node) => node.scrollTo(0, 0)")
+        await expect(newest).to_be_visible()
+        # More comes once it is under way, in a frame of its own.
+        await scroller.evaluate(
+            """(node) => node.addEventListener("scroll", () => requestAnimationFrame(() => {
+                 node.querySelector("chat-message:last-of-type .message__text").append(
+                   ...Array.from({ length: 60 }, () => Object.assign(document.createElement("p"), { textContent: "more" })))
+               }), { once: true })"""
+        )
+        await newest.click()
+        await expect(scroller.get_by_text("more").last).to_be_in_viewport()
+        await expect(newest).to_be_hidden()
+
+
 # The stream grows faster than a busy machine draws it.
 @pytest.mark.alone
 async def test_a_stopped_reply_says_so_and_the_way_to_the_newest_is_there(emulated_product, emulator, browser) -> None:

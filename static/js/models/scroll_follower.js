@@ -8,6 +8,7 @@ export class ScrollFollower {
   #view = ""
   #top = 0
   #checked = false
+  #gliding = false // on the way to the end: what is further away meanwhile is not left by the reader
   #resize = new ResizeObserver(() => this.follow())
 
   /** `onMove` is called with how many screens the end is away, when the reader scrolls or the content grows. */
@@ -15,6 +16,7 @@ export class ScrollFollower {
     this.#scroller = scroller
     this.onMove = onMove
     scroller.addEventListener("scroll", this.onScroll, { passive: true })
+    scroller.addEventListener("scrollend", this.#land, { passive: true })
   }
 
   /** Follows changes of the size of these elements. */
@@ -32,7 +34,7 @@ export class ScrollFollower {
 
   /** Stops following, as the reader is taken elsewhere. */
   leave() {
-    this.#following = false
+    this.#following = this.#gliding = false
   }
 
   /** Follows again: the frame that shows what was just inserted also scrolls to it. Nothing is laid out before that. */
@@ -48,6 +50,7 @@ export class ScrollFollower {
 
   scrollToEnd(behavior = "instant") {
     this.#following = true
+    this.#gliding = behavior === "smooth"
     this.#size = this.#measure()
     this.#view = this.#viewport()
     this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior })
@@ -70,9 +73,18 @@ export class ScrollFollower {
     // its size: when a view changes, the browser itself moves what is beyond the end up.
     const isUp = this.#scroller.scrollTop < this.#top && this.#view === this.#viewport()
     this.#top = this.#scroller.scrollTop
+    if (this.#gliding && !isUp) return this.#move()
+    this.#gliding = false
     if (this.#following && !isUp && this.#size !== this.#measure()) return this.follow()
     this.#following = this.#distance() <= NEAR_PX
     this.#move()
+  }
+
+  // The reader may have stopped it halfway.
+  #land = () => {
+    if (!this.#gliding) return
+    this.#gliding = false
+    this.onScroll()
   }
 
   #move() {
