@@ -115,24 +115,49 @@ def run() -> list[Measurement]:
     return [*_sockets(), *asyncio.run(_rows())]
 
 
+class _Room(NamedTuple):
+    """One session with so many sockets: CPU µs of a delivery, kB of memory for each that came last, CPU ms to open one."""
+
+    delivery: float
+    kilobytes: float
+    opening: float
+
+
 def _sockets() -> list[Measurement]:
-    costs = {}
     with running("ours") as servers:
-        for size in SOCKETS:
-            servers["ours"].fill(1, size - len(servers["ours"].sockets))
-            servers["ours"].settle()
-            costs[size] = statistics.median(_delivery(servers["ours"], size) for _ in range(3))
-    least = costs[SOCKETS[0]]
+        rooms = {size: _room(servers["ours"], size) for size in SOCKETS}
     return [
-        Measurement(
-            f"a delivery to {size:,} sockets",
-            f"{cost:.1f} µs CPU",
-            "flat" if size != SOCKETS[0] else "–",
-            cost <= FLAT * least if size != SOCKETS[0] else None,
-            f"{cost / least:.2f} × that to {SOCKETS[0]}",
+        row
+        for size in SOCKETS
+        for row in (
+            _beside_the_least(
+                f"a delivery to {size:,} sockets", "µs CPU", {each: rooms[each].delivery for each in SOCKETS}, size
+            ),
+            _beside_the_least(
+                f"memory of a socket, of {size:,}", "kB", {each: rooms[each].kilobytes for each in SOCKETS}, size
+            ),
+            _beside_the_least(
+                f"opening a socket, of {size:,}", "ms CPU", {each: rooms[each].opening for each in SOCKETS}, size
+            ),
         )
-        for size, cost in costs.items()
     ]
+
+
+def _room(server: Server, size: int) -> _Room:
+    more, memory, cpu = size - len(server.sockets), server.resident_bytes(), server.cpu_seconds()
+    server.fill(1, more)
+    server.settle()
+    kilobytes, opening = (server.resident_bytes() - memory) / more / 1024, (server.cpu_seconds() - cpu) / more * 1e3
+    return _Room(statistics.median(_delivery(server, size) for _ in range(3)), kilobytes, opening)
+
+
+def _beside_the_least(scenario: str, unit: str, costs: dict[int, float], size: int) -> Measurement:
+    least, cost = costs[SOCKETS[0]], costs[size]
+    if size == SOCKETS[0]:
+        return Measurement(scenario, f"{cost:.2g} {unit}", "–", None)
+    return Measurement(
+        scenario, f"{cost:.2g} {unit}", "flat", cost <= FLAT * least, f"{cost / least:.2f} × that of {SOCKETS[0]}"
+    )
 
 
 def _delivery(server: Server, size: int) -> float:
