@@ -226,7 +226,7 @@ async def test_on_a_large_screen_all_pictures_are_reached_and_none_moves_while_m
         await page.wait_for_function(
             "(count) => document.querySelectorAll('gallery-picture').length !== count", arg=count
         )
-        assert await top_of(page, last) == place
+        assert abs(await top_of(page, last) - place) < 1  # a browser rounds to parts of a pixel
         await page.wait_for_function(ALL_OF_IT)
         oldest = await shots(page).last.get_attribute("data-asset")
         assert newest != oldest

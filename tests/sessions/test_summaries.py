@@ -281,7 +281,8 @@ async def test_with_a_thousand_sessions_the_list_and_the_search_cost_what_they_c
             costs.append(await cost(database, name.split()[0], user, **values))
         (few, _), (many, milliseconds) = costs
         print(f"{name}: {many} pages and {milliseconds:.1f} ms with 1,000 sessions, {few} pages with 250")
-        # A search that finds nothing looks at the newest 2,000 messages, wherever they are stored, and at no others.
-        assert many <= (2_100 if name.endswith("nothing") else 1.5 * few + 50), (name, costs)
+        # A search that finds nothing looks at the newest 2,000 messages, wherever they are stored, and at no others; the
+        # right to see one is three pages of an index.
+        assert many <= (4 * 2_100 if name.endswith("nothing") else 1.5 * few + 50), (name, costs)
     # A user's name for a list is not a way around the rows' own policies.
     assert await run_sql_as(database, ada, "SELECT FROM session_reads WHERE user_id = $1", bob) == []
