@@ -21,7 +21,7 @@ SCRIPTS = "performance.getEntriesByType('resource').some(({ name }) => name.incl
 def frames_received(page):
     """What the page's sockets receive from now on."""
     frames = []
-    page.on("websocket", lambda socket: socket.on("framereceived", frames.append))
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(str(frame))))
     return frames
 
 
