@@ -49,6 +49,19 @@ def test_together():
     time.sleep(0.5)
     say("together")
 """
+# pytest puts what shares a parameter side by side, across the tests that are alone.
+PARAMETERS = """
+@pytest.fixture(scope="session", params=[1, 2])
+def shared(request):
+    return request.param
+
+@pytest.mark.alone
+def test_alone_with_a_parameter(shared):
+    say("alone")
+
+def test_together_with_a_parameter(shared):
+    say("together")
+"""
 CRASH = """
 def test_that_ends_its_worker():
     say("crash")
@@ -74,6 +87,12 @@ def test_what_is_alone_comes_when_all_others_have_ended(tmp_path):
     output, said = run(tmp_path, MODULE, MODULE, MODULE)
     assert "9 passed" in output.splitlines()[-1], output
     assert said == ["together"] * 3 + ["alone"] * 6
+
+
+def test_what_is_alone_comes_last_also_where_tests_share_parameters(tmp_path):
+    output, said = run(tmp_path, MODULE + PARAMETERS, MODULE)
+    assert "10 passed" in output.splitlines()[-1], output
+    assert said == ["together"] * 4 + ["alone"] * 6
 
 
 def test_what_ends_its_worker_fails_once_and_all_others_run_once(tmp_path):

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,10 @@ class Groups:
             self._path = Path(tempfile.mkdtemp(prefix="chatserver-groups-")) / "groups"
         node.workerinput["groups"] = str(self._path)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    # Around the others: pytest itself puts tests beside each other that share a parameter of a fixture.
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, None, None]:
+        yield
         if self._is_worker:
             order = {group: number for number, group in enumerate(in_order(dict.fromkeys(map(group_of, items))))}
             items.sort(key=lambda item: order[group_of(item)])
