@@ -8,7 +8,7 @@ import pytest
 
 from chatserver import config as configuration
 from chatserver import doctor
-from chatserver.database import Database, load_queries, migrations
+from chatserver.database import Database, load_queries, migrations, pgbouncer
 from chatserver.database.command_line import NullPublisher
 from chatserver.runtime import paths
 from tests.support.cluster import Cluster
@@ -146,6 +146,25 @@ async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(mach
     # No lock of ours stayed behind with a connection of the pooler.
     async with asyncio.timeout(10):
         assert await migrations.migrate(own_url) == []
+
+
+async def test_a_pooler_is_detected_however_busy_it_is(pooled_url):
+    one, other, *busy = [await asyncpg.connect(pooled_url, statement_cache_size=0) for _ in range(6)]
+    working = [asyncio.create_task(keep_busy(each)) for each in busy]
+    try:
+        assert [await pgbouncer.is_between(one, other) for _ in range(100)] == [True] * 100
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+        for connection in (one, other, *busy):
+            connection.terminate()
+
+
+async def keep_busy(connection):
+    while True:
+        async with connection.transaction():
+            await connection.execute("SELECT 1")
 
 
 async def test_a_pooler_in_session_mode_needs_nothing(own_url, machines):
