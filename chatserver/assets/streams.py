@@ -34,11 +34,14 @@ class WhileOpen(Response):
             await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 return sending.result()
+            # Before the response is given up, whose storage may take a moment.
+            is_cut = _cut(scope)
         finally:
             for task in (sending, watching):
                 task.cancel()
             await asyncio.gather(sending, watching, return_exceptions=True)
-        await _cut(scope, receive)
+        if is_cut:
+            await _wait_for_disconnect(receive)
         raise ClientDisconnect
 
     async def _wait_for_end(self) -> None:
@@ -48,12 +51,15 @@ class WhileOpen(Response):
                 return
 
 
-async def _cut(scope: Scope, receive: Receive) -> None:
-    """Ends the connection at once: closing it would first send what its buffer holds."""
+def _cut(scope: Scope) -> bool:
+    """Ends the connection at once, where the server can: closing it would first send what its buffer holds."""
     cut = scope.get("extensions", {}).get(CUT)
-    if cut is None:
-        return
-    cut("share-ended")
+    if cut is not None:
+        cut("share-ended")
+    return cut is not None
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_CUT_SECONDS):
             while (await receive())["type"] != "http.disconnect":

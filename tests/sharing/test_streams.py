@@ -157,7 +157,8 @@ async def _ends_while_it_is_sent(shop, what, end, read):
 async def _read(shop, path, begun, headers=None):
     """(Bytes received, when the connection ended) of somebody who reads 2 MB a second."""
     received = 0
-    client = aiohttp.ClientSession(shop.product.url, read_bufsize=2**16)
+    connector = aiohttp.TCPConnector(socket_factory=_socket_that_holds_little)
+    client = aiohttp.ClientSession(shop.product.url, connector=connector, read_bufsize=2**16)
     async with client, client.get(path, headers=headers) as answer:
         assert (answer.status, int(answer.headers["Content-Length"]) >= BYTES) == (200, True)
         with contextlib.suppress(aiohttp.ClientError, ConnectionError):
@@ -166,6 +167,14 @@ async def _read(shop, path, begun, headers=None):
                 begun.set()
                 await asyncio.sleep(2**16 / 2**21)
     return received, time.monotonic()
+
+
+def _socket_that_holds_little(address):
+    """Or the reader's kernel holds seconds of what was sent before the end, all of which is read before the end is seen."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    return made
 
 
 async def _stand_still(shop, path, begun):
