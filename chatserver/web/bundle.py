@@ -5,8 +5,10 @@ forms that we use (`import { a, b as c } from "./x.js"`, `import "./x.js"`, `exp
 refuses every other one when the server starts.
 """
 
+import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 _CSS_IMPORT = re.compile(r'@import url\("([^"]+)"\) layer\(([\w-]+)\);')
 _CSS_COMMENT = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
@@ -28,19 +30,33 @@ def stylesheet(path: Path) -> str:
     return _CSS_COMMENT.sub("", _CSS_IMPORT.sub(inline, _text(path)))
 
 
-def javascript(path: Path) -> str:
-    """One script of a module and its imports, each once and after its dependencies. Raises ValueError."""
-    linker = _Linker()
-    linker.link(path.resolve(), ())
-    return "\n".join(linker.parts)
+class Scripts:
+    """Links scripts. A module that several of them import is read once."""
+
+    def __init__(self) -> None:
+        self._modules: dict[Path, _Module] = {}
+
+    def javascript(self, path: Path) -> str:
+        """One script of a module and its imports, each once and after its dependencies. Raises ValueError."""
+        linker = _Linker(self._modules)
+        linker.link(path.resolve(), ())
+        return "\n".join(linker.parts)
+
+
+class _Module(NamedTuple):
+    """A module as it is linked: its imports (names, and from where), its other lines without comments and indentation."""
+
+    imports: list[tuple[str, Path]]
+    body: str
+    exports: list[str]
 
 
 class _Linker:
     """Modules in the order in which they run; each is the body of a function, so that its names are local to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: dict[Path, _Module]) -> None:
         self.parts: list[str] = []
-        self._names: dict[Path, str] = {}
+        self._modules, self._names = modules, dict[Path, str]()
 
     def link(self, path: Path, importers: tuple[Path, ...]) -> str:
         """Links a module after its imports; returns the name of the constant that has its exports."""
@@ -48,20 +64,29 @@ class _Linker:
             raise ValueError(f"{path.name} imports itself by way of {', '.join(each.name for each in importers)}")
         if path in self._names:
             return self._names[path]
-        body = _IMPORT.sub(lambda match: self._bind(path, match, importers), _text(path))
-        exports = [match[2] for match in _EXPORT.finditer(body)]
-        body = _EXPORT.sub(r"\1 \2", body)
-        _refuse_unknown(path, body)
-        _refuse_long_texts(path, body)
+        if path not in self._modules:
+            self._modules[path] = _read(path)
+        module = self._modules[path]
+        linked = [(names, self.link(imported, (*importers, path))) for names, imported in module.imports]
+        lines = [f"const {{{names}}} = {name}" for names, name in linked if names]
         name = self._names[path] = f"module{len(self._names)}"
-        returned = f"return {{ {', '.join(exports)} }}\n" if exports else ""
-        body = _INDENT.sub("", _JS_COMMENT.sub("", body)).strip()
-        self.parts.append(f"const {name} = (() => {{\n{body}\n{returned}}})();")
+        returned = [f"return {{ {', '.join(module.exports)} }}"] if module.exports else []
+        body = "\n".join([*lines, module.body, *returned])
+        self.parts.append(f"const {name} = (() => {{\n{body}\n}})();")
         return name
 
-    def _bind(self, path: Path, match: re.Match[str], importers: tuple[Path, ...]) -> str:
-        name = self.link((path.parent / match[2]).resolve(), (*importers, path))
-        return f"const {{{match[1].replace(' as ', ': ')}}} = {name}" if match[1] else ""
+
+def _read(path: Path) -> _Module:
+    text = _text(path)
+    imports = [
+        (match[1].replace(" as ", ": ") if match[1] else "", Path(os.path.normpath(path.parent / match[2])))
+        for match in _IMPORT.finditer(text)
+    ]
+    exports = [match[2] for match in _EXPORT.finditer(text)]
+    body = _EXPORT.sub(r"\1 \2", _IMPORT.sub("", text))
+    _refuse_unknown(path, body)
+    _refuse_long_texts(path, body)
+    return _Module(imports, _INDENT.sub("", _JS_COMMENT.sub("", body)).strip(), exports)
 
 
 def _refuse_unknown(path: Path, body: str) -> None:

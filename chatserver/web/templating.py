@@ -46,9 +46,8 @@ def _statics(accent: int) -> Statics:
 def _transforms(accent: int) -> dict[str, Transform]:
     """Scripts and stylesheet of the pages are bundled with their imports; the stylesheet has the accent's hue."""
     scripts = [paths.STATIC / "js/app.js", *paths.STATIC.glob("js/pages/*.js")]
-    transforms: dict[str, Transform] = {
-        path.relative_to(paths.STATIC).as_posix(): bundle.javascript for path in scripts
-    }
+    link = bundle.Scripts().javascript
+    transforms: dict[str, Transform] = {path.relative_to(paths.STATIC).as_posix(): link for path in scripts}
     transforms["css/app.css"] = lambda path: (
         f"{bundle.stylesheet(path)}\n@layer tokens {{ :root:not([data-accent]) {{ --accent-hue: {accent}; }} }}\n"
     )

@@ -32,7 +32,7 @@ def test_a_module_stands_before_whoever_imports_it_and_only_once(tmp_path: Path)
         a='import { b } from "./b.js"\nexport const a = b + 1\n',
         b="export const b = 1\n",
     )
-    script = bundle.javascript(app)
+    script = bundle.Scripts().javascript(app)
     assert script.count("const b = 1") == 1
     assert script.index("const b = 1") < script.index("const a = b + 1") < script.index("console.log")
 
@@ -45,21 +45,21 @@ def test_linked_modules_keep_their_names_apart(tmp_path: Path) -> None:
         a='const name = "a"\nexport function tell() {\n  return name\n}\nexport class Unused {}\n',
         b='// a whole line of words\nconst name = "b"\nconsole.log(name)\n',
     )
-    assert run(bundle.javascript(app)) == "b\na app\n"
+    assert run(bundle.Scripts().javascript(app)) == "b\na app\n"
 
 
 def test_lines_lose_their_indentation_and_a_text_of_several_lines_is_refused(tmp_path: Path) -> None:
     one = "const one = `${[1]\n    .map((each) => each)\n    .join()} and more`\n"
-    script = bundle.javascript(write(tmp_path, app=f"function run() {{\n  return 1\n}}\n{one}"))
+    script = bundle.Scripts().javascript(write(tmp_path, app=f"function run() {{\n  return 1\n}}\n{one}"))
     assert "\nreturn 1\n" in script and "\n.map(" in script
     with pytest.raises(ValueError, match="text of several lines"):
-        bundle.javascript(write(tmp_path, app="const two = `a\n  b`\n"))
+        bundle.Scripts().javascript(write(tmp_path, app="const two = `a\n  b`\n"))
 
 
 def test_imports_in_a_circle_are_refused(tmp_path: Path) -> None:
     app = write(tmp_path, app='import "./a.js"\n', a='import "./app.js"\n')
     with pytest.raises(ValueError, match="imports itself"):
-        bundle.javascript(app)
+        bundle.Scripts().javascript(app)
 
 
 @pytest.mark.parametrize(
@@ -68,16 +68,16 @@ def test_imports_in_a_circle_are_refused(tmp_path: Path) -> None:
 def test_a_form_that_the_linker_does_not_know_is_refused(tmp_path: Path, line: str) -> None:
     app = write(tmp_path, app=f"{line}\n", a="export const a = 1\n")
     with pytest.raises(ValueError, match="does not know"):
-        bundle.javascript(app)
+        bundle.Scripts().javascript(app)
 
 
 def test_a_missing_module_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        bundle.javascript(write(tmp_path, app='import "./nowhere.js"\n'))
+        bundle.Scripts().javascript(write(tmp_path, app='import "./nowhere.js"\n'))
 
 
 def test_comments_of_whole_lines_are_left_out_of_scripts(tmp_path: Path) -> None:
-    text = bundle.javascript(
+    text = bundle.Scripts().javascript(
         write(
             tmp_path, app="// why\nconst a = 1\n/**\n * what\n */\nclass B {\n  /** how */\n  c() {}\n}\n/** end */\n"
         )
@@ -97,7 +97,7 @@ def test_a_stylesheet_carries_its_imports_in_their_layers(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("entry", ["js/app.js", "js/pages/common.js"])
 def test_our_own_entries_link(entry: str) -> None:
-    script = bundle.javascript(paths.STATIC / entry)
+    script = bundle.Scripts().javascript(paths.STATIC / entry)
     assert "customElements.define" in script
     if NODE:
         checked = subprocess.run(
