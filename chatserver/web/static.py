@@ -1,7 +1,7 @@
-"""Static files: read, bundled, hashed and gzipped once at the start, then served from memory.
+"""Static files: read, bundled and hashed once at the start, then served from memory.
 
-Brotli at its highest level makes them a seventh smaller than gzip and takes a second for all of them, so that each is
-compressed so when a browser first asks for it, in a thread. Browsers accept Brotli over TLS and from localhost only.
+Each is compressed when a browser first asks for it, in a thread: no start waits for files that nobody reads. Brotli at its
+highest level makes them a seventh smaller than gzip; browsers accept it over TLS and from localhost only.
 
 `url("css/app.css")` is `/static/<hash of its content>/css/app.css`, which browsers cache permanently; the same file
 under another hash (an older page, a module's relative import) is served with `no-cache`.
@@ -44,39 +44,50 @@ Transform = Callable[[Path], str]
 
 @dataclass
 class StaticFile:
-    """One file as served. `hash` is of its content; `gzipped` is None where compressing gains nothing."""
+    """One file as served. `hash` is of its content; `compressible` says whether compressing gains anything."""
 
     content: bytes
-    gzipped: bytes | None
     content_type: str
     hash: str
-    brotlied: bytes | None = field(default=None, repr=False)
-    _compressing: "asyncio.Task[bytes] | None" = field(default=None, repr=False)
+    compressible: bool
+    _compressed: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _compressing: dict[str, "asyncio.Task[bytes]"] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_content(cls, content: bytes, suffix: str) -> "StaticFile":
         """A file with this content and suffix (`.css`)."""
-        gzipped = gzip.compress(content, mtime=0) if suffix in _COMPRESSED else None
-        return cls(content, gzipped, TYPES[suffix], hashlib.sha256(content).hexdigest()[:12])
+        return cls(content, TYPES[suffix], hashlib.sha256(content).hexdigest()[:12], suffix in _COMPRESSED)
 
-    def compress(self) -> bytes:
-        """The content in Brotli, which is kept."""
-        self.brotlied = brotli.compress(self.content, brotli.MODE_TEXT)
-        return self.brotlied
+    def compress(self, encoding: str) -> bytes:
+        """The content in an encoding, which is kept."""
+        self._compressed[encoding] = _COMPRESSORS[encoding](self.content)
+        return self._compressed[encoding]
 
     async def encoded(self, accepted: str) -> tuple[bytes, str | None]:
         """The body and its Content-Encoding for a browser that sent `accepted` as Accept-Encoding."""
-        encodings = set(_ENCODING.findall(accepted.lower()))
-        if self.gzipped is not None and "br" in encodings:
-            if self.brotlied is not None:
-                return self.brotlied, "br"
-            if self._compressing is None:
-                self._compressing = asyncio.create_task(asyncio.to_thread(self.compress))
-            # Shielded: a browser that goes away ends its own request, not the work that others wait for.
-            return await asyncio.shield(self._compressing), "br"
-        if self.gzipped is not None and "gzip" in encodings:
-            return self.gzipped, "gzip"
-        return self.content, None
+        encodings = set(_ENCODING.findall(accepted.lower())) if self.compressible else set()
+        encoding = next((name for name in _COMPRESSORS if name in encodings), None)
+        if encoding is None:
+            return self.content, None
+        if encoding in self._compressed:
+            return self._compressed[encoding], encoding
+        if encoding not in self._compressing:
+            self._compressing[encoding] = asyncio.create_task(asyncio.to_thread(self.compress, encoding))
+        # Shielded: a browser that goes away ends its own request, not the work that others wait for.
+        return await asyncio.shield(self._compressing[encoding]), encoding
+
+
+def _brotlied(content: bytes) -> bytes:
+    compressed: bytes = brotli.compress(content, brotli.MODE_TEXT)
+    return compressed
+
+
+def _gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+# By their names in Accept-Encoding, the better one first.
+_COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {"br": _brotlied, "gzip": _gzipped}
 
 
 class Statics:

@@ -220,7 +220,7 @@ def _open_site() -> None:
     for name in site.environment.list_templates():
         site.environment.get_template(name)
     for name in ("css/app.css", "js/app.js"):
-        site.statics.file(name).compress()
+        site.statics.file(name).compress("br")
 
 
 def main() -> None:
