@@ -28,7 +28,6 @@ from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import SocketLimits
 from chatserver.runtime import paths
 from chatserver.state import State
-from chatserver.text import confusables
 from chatserver.web import templating
 from chatserver.web.site import Site
 
@@ -50,8 +49,6 @@ async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[
         pictures, markdown = opened(ImageProcessor()), opened(MarkdownRenderer())
         # Child processes take as long to import as all of this; nothing needs them before the first message or picture.
         await stack.enter_async_context(concurrently(_start_children(markdown, pictures)))
-        # Loaded in advance: the first name to be checked would otherwise block the event loop.
-        await stack.enter_async_context(concurrently(asyncio.to_thread(confusables.prototypes)))
         by_name = {name: opened(provider) for name, provider in providers.open_providers(config).items()}
         chat = opened(providers.open_chat(config) or BuiltInGuide())
         await hub.start(SessionReader(database))

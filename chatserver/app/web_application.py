@@ -26,11 +26,15 @@ from chatserver.monitoring.processes import ProcessKind
 from chatserver.realtime import endpoint
 from chatserver.runtime import gc_tuning, loop_lag
 from chatserver.state import State
+from chatserver.text import confusables
 from chatserver.users import request_identity
 from chatserver.web import errors, middleware, templating
 from chatserver.web.authentication import Identify
 from chatserver.web.hosts import is_own_origin
 from chatserver.web.site import Site
+
+# Whoever has waited for the start is answered first.
+WARM_UP_AFTER_SECONDS = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -82,12 +86,12 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
     site = templating.open_site(config, configuration.secret_key(config), board.current)
     kind: ProcessKind = "all" if with_worker else "web"
     async with (
-        concurrently(asyncio.to_thread(rendering.Drawing(site).load_templates)),
         open_state(config, site) as state,
         reporting(state, kind),
         background_tasks(_ticker(state, board).run),
         AsyncExitStack() as closing,
         AsyncExitStack() as work,
+        concurrently(_warm_up(site)),
     ):
         if with_worker:
             await work.enter_async_context(running_worker(state))
@@ -97,6 +101,13 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
         gc_tuning.freeze()
         with loop_lag.monitored():
             yield product
+
+
+async def _warm_up(site: Site) -> None:
+    """Loads in threads what the first message and the first name to be checked would otherwise block the event loop for."""
+    await asyncio.sleep(WARM_UP_AFTER_SECONDS)
+    await asyncio.to_thread(rendering.Drawing(site).load_templates)
+    await asyncio.to_thread(confusables.prototypes)
 
 
 def _ticker(state: State, board: AnnouncementBoard) -> Ticker:
