@@ -18,7 +18,7 @@ from chatserver import config as configuration
 from chatserver.config import env_file
 from chatserver.config.env_file import EnvFile
 from chatserver.errors import ChatserverError, ConfigurationError
-from chatserver.runtime import tables, termination
+from chatserver.runtime import gc_tuning, tables, termination
 from chatserver.runtime.command_groups import CommandGroup
 from chatserver.runtime.process_roles import ProcessRole
 from chatserver.validation import visible
@@ -184,6 +184,7 @@ def _complain(message: str) -> None:
 )
 def serve(host: str | None, port: int | None, workers: int, role: ProcessRole) -> None:
     """Serve the pages, the API and the websocket, and (unless --role web) work on generations too."""
+    gc_tuning.pause()
     from chatserver import server
     from chatserver.runtime import logs
 
@@ -195,6 +196,7 @@ def serve(host: str | None, port: int | None, workers: int, role: ProcessRole) -
 @app.command()
 def worker() -> None:
     """Work on generations and replies, beside `serve --role web`."""
+    gc_tuning.pause()
     from chatserver import server
     from chatserver.runtime import logs
 

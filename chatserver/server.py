@@ -19,7 +19,7 @@ from chatserver.config import Config
 from chatserver.database import command_line
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
-from chatserver.runtime import file_descriptors, logs, termination
+from chatserver.runtime import file_descriptors, gc_tuning, logs, termination
 from chatserver.runtime.process_roles import ProcessRole
 
 # Requests still under way after the drain have this long; then they are cut.
@@ -124,6 +124,7 @@ async def _supervise(config: Config, role: ProcessRole, workers: int, listener: 
 async def _supervise_until(
     stop: asyncio.Event, config: Config, role: ProcessRole, workers: int, listener: socket.socket
 ) -> None:
+    gc_tuning.freeze()
     context = multiprocessing.get_context("spawn")
     children = [_spawn(context, config, role, listener) for _ in range(workers)]
     while not stop.is_set():
@@ -150,6 +151,7 @@ def _spawn(
 
 
 def _serve_in_child(config: Config, role: ProcessRole, listener: socket.socket) -> None:
+    gc_tuning.pause()
     logs.configure(config)
     uvloop.run(_serve_under_parent(config, role, listener))
 
