@@ -1,7 +1,7 @@
 """The composition root: opens the parts of every kind of process, in the order in which they depend on each other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -9,8 +9,7 @@ from typing import Any, Protocol, TypeVar
 import chatserver.database.backend  # noqa: F401
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
-from chatserver.announcements import rendering as announcement_rendering
-from chatserver.app.entrances import BROKER_EVENTS
+from chatserver.app.events import BROKER_EVENTS
 from chatserver.app.session_reader import SessionReader
 from chatserver.brokers import Broker
 from chatserver.config import Config
@@ -19,30 +18,28 @@ from chatserver.generations import provider_limits
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.limits import Limits
 from chatserver.markdown.renderer import MarkdownRenderer
-from chatserver.messages.rendering import Drawing
 from chatserver.payments.processing import PaymentProcessor, open_gateways
 from chatserver.provenance.sealer import open_sealer
 from chatserver.providers.built_in_guide import BuiltInGuide
-from chatserver.realtime import protocol
+from chatserver.realtime.connection import Encoder
 from chatserver.realtime.hub import Hub
 from chatserver.realtime.limits import SocketLimits
 from chatserver.runtime import paths
 from chatserver.state import State
-from chatserver.web import templating
-from chatserver.web.site import Site
 
 PartT = TypeVar("PartT", bound="_Closable")
 
 
 @asynccontextmanager
-async def open_state(config: Config, site: Site | None = None) -> AsyncIterator[State]:
-    """Opens every part for the length of the block. `config.database_url` is that of a migrated database."""
+async def open_state(config: Config, forms: Mapping[str, Encoder] | None = None) -> AsyncIterator[State]:
+    """Opens every part for the length of the block. `config.database_url` is that of a migrated database; `forms` are the
+    hub's, which a process without pages does without."""
     secret_key = configuration.secret_key(config)
     async with AsyncExitStack() as stack:
         opened = partial(_opened, stack)
         sealer = opened(open_sealer(config, secret_key))
         broker = opened(brokers.open_broker(config))
-        hub = _hub(config, broker, site or templating.open_site(config, secret_key), secret_key)
+        hub = _hub(config, broker, forms, secret_key)
         database = opened(_database(config, hub))
         await database.connect()
         files = opened(await storage.open_storage(config))
@@ -78,15 +75,14 @@ def _opened(stack: AsyncExitStack, part: PartT) -> PartT:
     return part
 
 
-def _hub(config: Config, broker: Broker, site: Site, secret_key: str) -> Hub:
-    drawing = announcement_rendering.drawing(site, Drawing(site).encode)
+def _hub(config: Config, broker: Broker, forms: Mapping[str, Encoder] | None, secret_key: str) -> Hub:
     limits = SocketLimits(
         sockets_per_user=config.sockets_per_user,
         sockets_per_address=config.sockets_per_address,
         commands_per_10_seconds=config.commands_per_10_seconds,
         commands_per_minute=6 * config.commands_per_10_seconds,
     )
-    return Hub(broker, BROKER_EVENTS, {protocol.HTML: drawing}, limits, secret_key)
+    return Hub(broker, BROKER_EVENTS, forms, limits, secret_key)
 
 
 def _database(config: Config, hub: Hub) -> Database:

@@ -1,42 +1,30 @@
-"""What people and programs come in by: the routes of the API and of the pages, the commands of the websocket, and the
-events that are sent to them."""
+"""What people and programs come in by: the routes of the API and of the pages, and the commands of the websocket."""
 
 from chatserver.admin import pages as admin_pages
 from chatserver.albums import pages as album_pages
 from chatserver.albums import routes as album_routes
-from chatserver.announcements.events import AnnouncementsChanged
 from chatserver.api import documents
 from chatserver.assets import commands as asset_commands
 from chatserver.assets import pages as asset_pages
 from chatserver.assets import routes as asset_routes
-from chatserver.assets.events import FavoritesChanged, PicturesChanged
-from chatserver.audit.events import OperatorActed
 from chatserver.codes import routes as code_routes
-from chatserver.credits.events import CreditsChanged
 from chatserver.gallery import pages as gallery_pages
 from chatserver.gallery import routes as gallery_routes
 from chatserver.generations import commands as generation_commands
 from chatserver.generations import pages as generation_pages
 from chatserver.generations import routes as generation_routes
-from chatserver.generations.events import Progress
-from chatserver.jobs.events import JobsWaiting
 from chatserver.mail import pages as mail_pages
 from chatserver.messages import commands as message_commands
 from chatserver.messages import pages as message_pages
 from chatserver.messages import routes as message_routes
-from chatserver.messages.events import Delta, MessageChanged, PlainPart, ReplyEnded, ReplyPart
 from chatserver.monitoring import health
 from chatserver.monitoring import pages as monitoring_pages
 from chatserver.payments import pages as payment_pages
-from chatserver.payments.events import PaymentNotice
 from chatserver.plans import routes as plan_routes
-from chatserver.realtime.events import CommandReply, More, Presence, Typing, Welcome
 from chatserver.reports import routes as report_routes
-from chatserver.reports.events import ReportMade
 from chatserver.sessions import commands as session_commands
 from chatserver.sessions import pages as session_pages
 from chatserver.sessions import routes as session_routes
-from chatserver.sessions.events import SessionChanged, SessionDeleted, StatsChanged, SummariesChanged
 from chatserver.sharing import pages as sharing_pages
 from chatserver.sharing import routes as sharing_routes
 from chatserver.styles import pages as style_pages
@@ -44,42 +32,9 @@ from chatserver.uploads import pages as upload_pages
 from chatserver.uploads import routes as upload_routes
 from chatserver.users import pages as user_pages
 from chatserver.users import routes as user_routes
-from chatserver.users.events import SignInsEnded
 from chatserver.verification import pages as verification_pages
 from chatserver.verification import routes as verification_routes
 from chatserver.web import app_shell
-
-# The events of the features that brokers carry between processes, and that the hub decodes.
-BROKER_EVENTS = (
-    MessageChanged,
-    ReplyEnded,
-    ReplyPart,
-    Delta,
-    Progress,
-    CreditsChanged,
-    SessionChanged,
-    SessionDeleted,
-    StatsChanged,
-    SignInsEnded,
-    FavoritesChanged,
-    PicturesChanged,
-    PaymentNotice,
-    JobsWaiting,
-    OperatorActed,
-    ReportMade,
-)
-# Everything that a client may receive.
-SERVER_EVENTS = (
-    Welcome,
-    PlainPart,
-    *(event for event in BROKER_EVENTS if event not in (ReplyEnded, ReplyPart)),
-    SummariesChanged,
-    AnnouncementsChanged,
-    Presence,
-    Typing,
-    More,
-    CommandReply,
-)
 
 API = [
     *user_routes.ROUTES,

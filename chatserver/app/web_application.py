@@ -12,18 +12,21 @@ from starlette.types import Receive, Scope, Send
 from chatserver import config as configuration
 from chatserver.admin.checks import Checks
 from chatserver.admin.updates import AdminChannel
+from chatserver.announcements import rendering as announcement_rendering
 from chatserver.announcements.board import AnnouncementBoard
 from chatserver.api import documents
 from chatserver.app.background import background_tasks, reporting, running_worker
 from chatserver.app.composition import concurrently, fallback_chain, open_state, payment_processor
-from chatserver.app.entrances import API, COMMANDS, PAGES, SERVER_EVENTS
+from chatserver.app.entrances import API, COMMANDS, PAGES
+from chatserver.app.events import SERVER_EVENTS
 from chatserver.app.ticker import Ticker
 from chatserver.config import Config
 from chatserver.gallery.updates import GalleryChannel
 from chatserver.messages import rendering
 from chatserver.monitoring import health
 from chatserver.monitoring.processes import ProcessKind
-from chatserver.realtime import endpoint
+from chatserver.realtime import endpoint, protocol
+from chatserver.realtime.connection import Encoder
 from chatserver.runtime import gc_tuning, loop_lag
 from chatserver.state import State
 from chatserver.text import confusables
@@ -86,7 +89,7 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
     site = templating.open_site(config, configuration.secret_key(config), board.current)
     kind: ProcessKind = "all" if with_worker else "web"
     async with (
-        open_state(config, site) as state,
+        open_state(config, {protocol.HTML: _drawing(site)}) as state,
         reporting(state, kind),
         background_tasks(_ticker(state, board).run),
         AsyncExitStack() as closing,
@@ -101,6 +104,10 @@ async def open_web_application(config: Config, *, with_worker: bool) -> AsyncIte
         gc_tuning.freeze()
         with loop_lag.monitored():
             yield product
+
+
+def _drawing(site: Site) -> Encoder:
+    return announcement_rendering.drawing(site, rendering.Drawing(site).encode)
 
 
 async def _warm_up(site: Site) -> None:
