@@ -13,7 +13,7 @@ import contextlib
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -92,6 +92,7 @@ class Database:
         # A plan depends on the role, because of row-level security: with separate statements neither role makes Postgres
         # plan again what the other one has just run on the same connection.
         self._worker_queries = {name: query.commented("worker") for name, query in queries.items()}
+        self._single = _Role(None, self._queries)
         # Reading needs no BEGIN where the connection is the worker's already. Behind a pooler it may not be.
         self._reading = _Role(_BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
@@ -143,7 +144,7 @@ class Database:
         The statement calls a function of Postgres that belongs to a role, and takes the user with it. Where the connection
         is lost it runs again, so a second time must do no harm. Raises Busy, and StatementUndone.
         """
-        return await self._shielded(_Role(None, self._queries), verb, args, kwargs)
+        return await self._shielded(self._single, verb, args, kwargs)
 
     async def run_system(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
@@ -216,32 +217,30 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
 
     async def _attempt(self, unit: "_Unit") -> None:
-        async with self._connection() as connection:
-            tx = Transaction(connection, unit.role.queries, self._limits, self.timing)
-            try:
-                result = await _committed(unit, tx)
-            except (_NotCommitted, _OutcomeUnknown):
-                _cut(connection)
-                raise
-            except BaseException as error:
-                # Cancelled in the middle of a single statement, the connection has to answer again or is cut.
-                if unit.role.begin is not None or isinstance(error, asyncio.CancelledError):
-                    await _roll_back(connection)
-                raise
-            # The caller goes on in the loop's next iteration, in which what is published here is sent: together with its
-            # own reply. Published before the connection goes back, so that what was committed first is announced first.
-            unit.succeed(result)
-            self._publisher.publish(tx.announcements)
-            failpoints.at_verb("fan-out", unit.verb)
-
-    @contextlib.asynccontextmanager
-    async def _connection(self) -> "AsyncIterator[asyncpg.Connection]":
-        with _connection_loss_as(_NotCommitted):
+        with _ConnectionLoss(_NotCommitted):
             kept = await self._connections.acquire()
         try:
-            yield kept.connection
+            await self._run_on(kept.connection, unit)
         finally:
             await self._connections.release(kept)
+
+    async def _run_on(self, connection: "asyncpg.Connection", unit: "_Unit") -> None:
+        tx = Transaction(connection, unit.role.queries, self._limits, self.timing)
+        try:
+            result = await _committed(unit, tx)
+        except (_NotCommitted, _OutcomeUnknown):
+            _cut(connection)
+            raise
+        except BaseException as error:
+            # Cancelled in the middle of a single statement, the connection has to answer again or is cut.
+            if unit.role.begin is not None or isinstance(error, asyncio.CancelledError):
+                await _roll_back(connection)
+            raise
+        # The caller goes on in the loop's next iteration, in which what is published here is sent: together with its
+        # own reply. Published before the connection goes back, so that what was committed first is announced first.
+        unit.succeed(result)
+        self._publisher.publish(tx.announcements)
+        failpoints.at_verb("fan-out", unit.verb)
 
 
 async def _committed(unit: "_Unit", tx: Transaction) -> Any:
@@ -249,17 +248,26 @@ async def _committed(unit: "_Unit", tx: Transaction) -> Any:
     begin, verb = unit.role.begin, unit.verb
     if begin is None:
         failpoints.at_verb("before-commit", verb)
-        with _connection_loss_as(_NotCommitted, tx.connection), _undoing():
-            result = await verb(tx, *unit.args, **unit.kwargs)
+        with _ConnectionLoss(_NotCommitted, tx.connection):
+            result = await _single(unit, tx)
     else:
-        with _connection_loss_as(_NotCommitted, tx.connection):
+        with _ConnectionLoss(_NotCommitted, tx.connection):
             await tx.connection.execute(begin)
             result = await verb(tx, *unit.args, **unit.kwargs)
         failpoints.at_verb("before-commit", verb)
-        with _connection_loss_as(_OutcomeUnknown, tx.connection):
+        with _ConnectionLoss(_OutcomeUnknown, tx.connection):
             await _commit(tx.connection)
     failpoints.at_verb("after-commit", verb)
     return result
+
+
+async def _single(unit: "_Unit", tx: Transaction) -> Any:
+    try:
+        return await unit.verb(tx, *unit.args, **unit.kwargs)
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == UNDONE:
+            raise StatementUndone from error
+        raise
 
 
 @dataclass(frozen=True, eq=False)
@@ -302,27 +310,28 @@ class _OutcomeUnknown(Exception):
     """The connection was lost between COMMIT and its answer."""
 
 
-@contextlib.contextmanager
-def _connection_loss_as(meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> Iterator[None]:
-    try:
-        yield
-    except UNREACHABLE as error:
-        raise meaning from error
-    except asyncpg.InterfaceError as error:
+class _ConnectionLoss:
+    """Raises the loss of a connection within its block as `meaning`.
+
+    A class and no generator, because it is entered twice in each unit of work: `contextlib` takes three times as long.
+    """
+
+    __slots__ = ("_connection", "_meaning")
+
+    def __init__(self, meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> None:
+        self._meaning, self._connection = meaning, connection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (isinstance(error, UNREACHABLE) or self._is_closed_by(error)):
+            raise self._meaning from error
+
+    def _is_closed_by(self, error: BaseException) -> bool:
+        if not isinstance(error, asyncpg.InterfaceError):
+            return False
         # On an open connection it is a mistake of ours, such as a wrong number or type of arguments.
-        if connection is not None and not is_closed(connection):
-            raise
-        raise meaning from error
-
-
-@contextlib.contextmanager
-def _undoing() -> Iterator[None]:
-    try:
-        yield
-    except asyncpg.PostgresError as error:
-        if error.sqlstate == UNDONE:
-            raise StatementUndone from error
-        raise
+        return self._connection is None or is_closed(self._connection)
 
 
 async def _commit(connection: "asyncpg.Connection") -> None:
