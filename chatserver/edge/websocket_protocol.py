@@ -15,8 +15,9 @@ from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from chatserver.edge import connection_limits
@@ -57,6 +58,17 @@ class TolerantServerProtocol(ServerProtocol):
     """
 
     headers: Mapping[str, str]
+    # Whether all bytes so far are parsed and the next ones begin a message.
+    is_between_messages = False
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        # Nearly all messages come whole. The library takes a chain of generators through five of their parts.
+        text = whole_text(data) if self.is_between_messages else None
+        if text is not None and (self.max_message_size is None or len(text) <= self.max_message_size):
+            self.events.append(Frame(Opcode.TEXT, text))
+            return
+        self.is_between_messages = False
+        super().receive_data(data)
 
     def send_response(self, response: Response) -> None:
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
@@ -68,6 +80,19 @@ class TolerantServerProtocol(ServerProtocol):
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None
         super().recv_frame(frame)
+        self.is_between_messages = not self.reader.buffer and self.current_size is None and self.state is State.OPEN
+
+
+def whole_text(data: bytes | bytearray) -> bytes | None:
+    """The payload, where the data is exactly one message of a client: one masked text frame of at most 64 KiB."""
+    if len(data) < 6 or data[0] != 0x81 or data[1] < 0x80:
+        return None
+    length, start = data[1] & 0x7F, 2
+    if length == 126:
+        length, start = int.from_bytes(data[2:4]), 4
+    if length == 127 or len(data) != start + 4 + length:
+        return None
+    return apply_mask(data[start + 4 :], data[start : start + 4])
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):

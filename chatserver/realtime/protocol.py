@@ -107,22 +107,15 @@ class CommandFrame(Struct, frozen=True):
 
 def decode(text: str) -> CommandFrame:
     """Decodes one text of a client. Raises BadFrame where it is not a JSON object; other errors become the `fault`."""
-    parser = _StrictJson()
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=parser.pairs,
-            parse_constant=parser.constant,
-            parse_int=parser.integer,
-            parse_float=parser.number,
-        )
+        value, fault = _strict_json.decode(text)
     except RecursionError:
         return CommandFrame("", "", {}, Malformed("That is nested too deeply."))
     except ValueError:
         raise BadFrame from None
     if not isinstance(value, dict):
         raise BadFrame
-    return _command_frame(value, parser.fault)
+    return _command_frame(value, fault)
 
 
 def _command_frame(value: dict[str, Any], fault: ChatserverError | None) -> CommandFrame:
@@ -139,34 +132,48 @@ def _command_frame(value: dict[str, Any], fault: ChatserverError | None) -> Comm
 
 
 class _StrictJson:
-    """Rejects what Python's parser accepts: repeated keys, NaN, infinite and very long numbers. `fault`: the first error."""
+    """Rejects what Python's parser accepts: repeated keys, NaN, infinite and very long numbers."""
 
     def __init__(self) -> None:
-        self.fault: ChatserverError | None = None
+        self._fault: ChatserverError | None = None
+        self._decoder = json.JSONDecoder(
+            object_pairs_hook=self._pairs,
+            parse_constant=self._constant,
+            parse_int=self._integer,
+            parse_float=self._number,
+        )
+
+    def decode(self, text: str) -> tuple[Any, ChatserverError | None]:
+        """The value, and the first error in it. Raises ValueError, and RecursionError."""
+        self._fault = None
+        return self._decoder.decode(text), self._fault
 
     def _reject(self, why: str) -> None:
-        self.fault = self.fault or Malformed(why)
+        self._fault = self._fault or Malformed(why)
 
-    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
             self._reject("A field is given twice.")
         return value
 
-    def constant(self, name: str) -> None:
+    def _constant(self, name: str) -> None:
         self._reject(f"{name} is no JSON number.")
 
-    def integer(self, digits: str) -> int:
+    def _integer(self, digits: str) -> int:
         if len(digits) > MAX_DIGITS:
             self._reject("A number is too long.")
             return 0
         return int(digits)
 
-    def number(self, digits: str) -> float:
+    def _number(self, digits: str) -> float:
         value = float(digits)
         if not math.isfinite(value):
             self._reject("A number is too large.")
         return value
+
+
+_strict_json = _StrictJson()
 
 
 def _find_fault(fields: dict[str, Any]) -> ChatserverError | None:
