@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from chatserver import events
 from chatserver.events import Event
 from chatserver.markdown import plain
+from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged, ReplyEnded, ReplyPart
-from chatserver.messages.models import Message
+from chatserver.messages.models import Author, Message
 from chatserver.web.site import Site
 from chatserver.web.templating import dom_id
 
@@ -79,7 +80,11 @@ class Drawing:
     def load_templates(self) -> None:
         """Draws a message of each kind for nobody. May run in a thread: the first ones that are drawn on the event loop
         would block it for a twentieth of a second, while their templates are compiled."""
-        for message in (pending().text, pending().image):
+        assistant = Author(id="", name="", kind="assistant", role="assistant", hue=0)
+        reply = replace(pending().text, author=assistant, versions=2)
+        streaming = replace(reply, status="streaming")
+        stopped = replace(reply, text=finish_reason.ended("", finish_reason.STOPPED))
+        for message in (pending().text, pending().image, streaming, stopped):
             self.draw(message, 0)
 
     def _draw_part(self, part: ReplyPart, unfinished: str) -> DrawnPart:
