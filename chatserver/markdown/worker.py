@@ -1,6 +1,6 @@
 """The rendering child: one text in, one or two answers out, within a budget of CPU time that the kernel enforces."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import msgspec
 
@@ -27,7 +27,7 @@ _WARM_UP = (
 _decoder = msgspec.msgpack.Decoder(Draw)
 
 
-def work(task: bytes) -> Iterator[bytes]:
+def work(task: bytes) -> Generator[bytes, None, bytes | None]:
     """Answers a Draw with a Drawn, and with a second one where code got its colours."""
     draw = _decoder.decode(task)
     time_limit = TimeLimit(BUDGET_SECONDS * (1 + len(draw.text) // (BUDGET_CHARACTERS + 1)), WALL_SECONDS)
@@ -43,16 +43,18 @@ def work(task: bytes) -> Iterator[bytes]:
         unfinished = ""
     if not plain.fits(html, text):
         html, known = plain.draw(text), []
-    yield msgspec.msgpack.encode(Drawn(html, length, unfinished))
+    drawn = msgspec.msgpack.encode(Drawn(html, length, unfinished))
     if not known:
-        return
+        return drawn
+    yield drawn
     lacking = [language for language in known if not highlighting.is_loaded(language)]
     if lacking and draw.may_retire:
         forking.retire(lacking[:NEW_LANGUAGES])
     with time_limit:
         html = document.draw(highlighting.colour)
-    if plain.fits(html, text):
-        yield msgspec.msgpack.encode(Drawn(html, length, unfinished))
+    if not plain.fits(html, text):
+        return None
+    return msgspec.msgpack.encode(Drawn(html, length, unfinished))
 
 
 def warm_up() -> None:

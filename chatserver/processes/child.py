@@ -1,8 +1,8 @@
 """The child's side of `processes`: reads tasks from stdin, writes answers to stdout, ends with its parent.
 
 A frame is four bytes of length, one byte of kind and the body. To the parent: READY once (a msgpack `Confinement`), then for
-each task any number of ANSWER and one END or FAILED (a msgpack `Failure`). To the child: TASK, and STOP for the current
-task, which work that can end early checks with `stop_requested()`.
+each task any number of ANSWER and one END (with the last answer, or empty) or FAILED (a msgpack `Failure`). To the child:
+TASK, and STOP for the current task, which work that can end early checks with `stop_requested()`.
 """
 
 import os
@@ -24,6 +24,7 @@ READY, ANSWER, END, FAILED = b"r", b"a", b"e", b"f"
 TASK, STOP = b"t", b"s"
 HEADER = struct.Struct(">Ic")
 
+# What is yielded is sent at once. What a generator returns is its last answer: it wakes the parent once, not twice.
 Work = Callable[[bytes], Iterator[bytes]]
 
 _stop = threading.Event()
@@ -89,12 +90,13 @@ def _serve(work: Work, task: bytes, answers: BinaryIO, cpu_seconds: int) -> None
     if cpu_seconds:
         _allow_cpu(cpu_seconds)
     try:
-        for answer in work(task):
-            _write(answers, ANSWER, answer)
+        working = work(task)
+        while True:
+            _write(answers, ANSWER, next(working))
+    except StopIteration as end:
+        _write(answers, END, end.value or b"")
     except Exception as error:  # noqa: BLE001  the parent is told of any exception
         _write(answers, FAILED, msgspec.msgpack.encode(Failure(type(error).__name__, str(error))))
-    else:
-        _write(answers, END)
 
 
 def _allow_cpu(seconds: int) -> None:
@@ -105,7 +107,7 @@ def _allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, hard))
 
 
-def _write(answers: BinaryIO, kind: bytes, body: bytes = b"") -> None:
+def _write(answers: BinaryIO, kind: bytes, body: bytes) -> None:
     try:
         answers.write(HEADER.pack(len(body), kind) + body)
         answers.flush()

@@ -98,6 +98,8 @@ class Child:
                 continue
             self.idle = True
             if kind == END:
+                if body:
+                    yield body
                 return
             assert kind == FAILED
             raise TaskFailed(msgspec.msgpack.decode(body, type=Failure))
@@ -123,8 +125,7 @@ class Child:
 
     async def _send(self, kind: bytes, body: bytes) -> None:
         try:
-            self._stdin.write(HEADER.pack(len(body), kind))
-            self._stdin.write(body)
+            self._stdin.write(HEADER.pack(len(body), kind) + body)
             await self._stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             raise ChildDied from None
