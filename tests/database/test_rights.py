@@ -13,8 +13,8 @@ NOBODYS = {"session_config", "styles", "schema_migrations"}
 # What the operator has written for everybody: the web role reads it, and does nothing else.
 EVERYBODYS = {"prompt_rules", "prompt_rules_version"}
 ROLES = ("chatserver_web", "chatserver_worker")
-# What policies ask: they show what concerns the user alone, and read past the policies that ask them.
-ASKED_BY_POLICIES = {"joined_sessions", "known_people"}
+# What policies ask, and what each command reads first: they show what concerns the user alone, and read past all policies.
+PAST_POLICIES = {"joined_sessions", "known_people", "my_memberships"}
 
 # One row of Ada's in every table that the web role can touch; a table that is missing here fails the tests below.
 ROWS = {
@@ -130,7 +130,7 @@ async def test_the_working_roles_own_no_table_and_bypass_nothing(admin):
         powers = ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolreplication", "rolcanlogin")
         assert not any(row[power] for power in powers)
         owned = "SELECT relname FROM pg_class WHERE relowner = $1::text::regrole"
-        assert {row[0] for row in await admin.fetch(owned, role)} <= ASKED_BY_POLICIES
+        assert {row[0] for row in await admin.fetch(owned, role)} <= PAST_POLICIES
         assert not await admin.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role)
         belongs = "SELECT pg_has_role($1, r.oid, 'MEMBER') FROM pg_roles r WHERE r.rolname = ANY($2)"
         others = [other for other in (*ROLES, "chatserver", "postgres") if other != role]
@@ -142,14 +142,17 @@ async def test_views_run_with_the_rights_of_who_asks(admin):
         "SELECT relname FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace"
         " AND NOT coalesce(reloptions @> '{security_invoker=true}', false)"
     )
-    assert {row["relname"] for row in rows} == ASKED_BY_POLICIES
+    assert {row["relname"] for row in rows} == PAST_POLICIES
 
 
-async def test_what_policies_ask_shows_only_what_concerns_the_user(database, world):
+async def test_what_reads_past_policies_shows_only_what_concerns_the_user(database, world):
     ada, bob, session = world
     assert [row[0] for row in await people.run_sql_as(database, ada, "SELECT * FROM joined_sessions")] == [session]
     assert [row[0] for row in await people.run_sql_as(database, ada, "SELECT * FROM known_people")] == [ada]
-    for view, column in (("joined_sessions", "session_id"), ("known_people", "user_id")):
+    memberships = await people.run_sql_as(database, ada, "SELECT user_id, session_id FROM my_memberships")
+    assert [tuple(row) for row in memberships] == [(ada, session)]
+    columns = (("joined_sessions", "session_id"), ("known_people", "user_id"), ("my_memberships", "owner_id"))
+    for view, column in columns:
         assert await people.run_sql_as(database, bob, f"SELECT * FROM {view}") == []
         # An expression that fails on a row that it is not to see would say what stands in it.
         assert await people.run_sql_as(database, bob, f"SELECT FROM {view} WHERE {column}::text::integer = 1") == []
