@@ -133,7 +133,8 @@ async def _supervise_until(
                 log.warning("web.process_died", exit_code=child.exitcode)
                 children[index] = _spawn(context, config, role, listener)
         try:
-            await asyncio.wait_for(stop.wait(), 1)
+            async with asyncio.timeout(1):
+                await stop.wait()
         except TimeoutError:
             continue
     for child in children:

@@ -97,7 +97,8 @@ class AdminChannel:
     async def _compare(self) -> NoReturn:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), COMPARE_SECONDS)
+                async with asyncio.timeout(COMPARE_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 await self._compare_once()

@@ -93,7 +93,8 @@ class RedisBroker:
     async def close(self) -> None:
         """Sends what is queued, within FLUSH_SECONDS, and ends."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._publisher.idle.wait(), FLUSH_SECONDS)
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await self._publisher.idle.wait()
         tasks = set(self._tasks)
         while tasks:
             # Repeatedly: while it connects, redis-py can turn a cancellation into another exception.

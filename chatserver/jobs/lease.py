@@ -89,7 +89,8 @@ class Lease:
     ) -> None:
         while not surrender or self.age < self._timing.lease_surrender:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), interval())
+                async with asyncio.timeout(interval()):
+                    await self._wake.wait()
             self._wake.clear()
             if self._revoked:
                 break

@@ -67,8 +67,10 @@ class JobRunner(Generic[J]):
                 # Before the claim: a job that is queued in the middle of it causes another one.
                 self._wake.clear()
                 await self._claim_free()
+                # Not `asyncio.wait_for`, which loses a cancellation that comes with a notification (in Python 3.11).
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+                    async with asyncio.timeout(self._poll_seconds):
+                        await self._wake.wait()
         finally:
             await self._give_back()
 

@@ -118,5 +118,6 @@ class Admission:
 async def _close_for_restart(connection: Connection, seconds: float) -> None:
     # A command that runs is answered first, if it ends in time.
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(connection.inbox.wait_idle(), seconds)
+        async with asyncio.timeout(seconds):
+            await connection.inbox.wait_idle()
     connection.close(Close.RESTARTING, "restarting")

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+import pytest
+
 from chatserver.errors import Busy
 from chatserver.jobs.events import JobsWaiting
 from chatserver.jobs.runner import JobRunner
@@ -123,6 +125,19 @@ async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once():
     await until(lambda: queue.taken == [job])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_stop_that_comes_with_a_notification_ends_it(turns):
+    queue = Queue()
+    made = JobRunner("generation", queue.claim, concurrency=1, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
+    running = asyncio.create_task(made.run())
+    await until(lambda: queue.looks == 1)
+    made.notify(JobsWaiting(kind="generation"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert await asyncio.wait({running}, timeout=PATIENCE_SECONDS) == ({running}, set())
 
 
 async def test_it_looks_for_its_own_kind_and_stops_only_the_job_that_is_named():
