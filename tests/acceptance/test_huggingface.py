@@ -7,7 +7,6 @@ go at the same time, each told to the emulator by its prompt.
 import asyncio
 import contextlib
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -58,6 +57,8 @@ SEVERAL = {
     "emulated/edit": "wavespeed",
     "emulated/video": "replicate",
 }
+# The installation whose memory is measured.
+MEASURED = "hf-inference"
 # For a picture whose worker a busy machine has held up beyond its lease, too: it is done again after that.
 PATIENCE_SECONDS = 150
 MIB = 1024 * 1024
@@ -86,7 +87,8 @@ async def installations(emulator, postgres_server, tmp_path_factory):
             environ |= models if provider == "auto" else {}
             environ |= IMPATIENT if patience else {}
             # Executed, so that its child processes are below it, whose memory is measured.
-            running = products.running(tmp_path_factory.mktemp(name), program=products.COMMAND, **environ)
+            program = products.COMMAND if name == MEASURED else None
+            running = products.running(tmp_path_factory.mktemp(name), program=program, **environ)
             installation = await stack.enter_async_context(running)
             return name, installation, url
 
@@ -423,7 +425,7 @@ async def test_bombs_and_endless_bodies_cost_bounded_memory(installations, emula
         Case("picture of 400 megapixels", "bad-bytes", Raw(pictures.pixel_bomb(), "image/png")),
         Case("packed bomb", "bad-bytes", Raw(pictures.gzip_bomb(), "image/png", headers={"Content-Encoding": "gzip"})),
     ]
-    installation = installations["hf-inference"]
+    installation = installations[MEASURED]
     watching = asyncio.create_task(peak_of(installation.process.pid))
     before = memory_of(installation.process.pid)
     found = await play(installation, emulator, cases)
@@ -549,13 +551,10 @@ async def test_the_plans_model_the_window_and_a_better_prompt(installations, emu
 
 async def command(folder: Path, environ, *arguments):
     """Runs one command of the operator; its output."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "chatserver", *arguments, env={**environ, "COLUMNS": "160"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
+    started = products.start(folder, *arguments, wait=False, shares_database=True, **{**environ, "COLUMNS": "160"})
+    ended = await started
+    assert await ended.process.wait() == 0, ended.output()
+    return ended.output()
 
 
 async def test_two_worker_processes_keep_to_one_set_of_limits(emulator, database_url, database, tmp_path) -> None:
