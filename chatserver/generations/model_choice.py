@@ -23,11 +23,12 @@ ENLARGED_BY_NOBODY = (
 
 def model_choices(providers: Mapping[str, Provider]) -> ModelChoices:
     """The choice for each task that is done here. `providers` are in the order of fall-back."""
+    offers = [(provider, tasks_of(provider)) for provider in reversed(list(providers.values()))]
     return {
         task: ModelChoice(provider.name, provider.model(kind_of(task), change_of(task)))
         for task in TASKS
-        for provider in reversed(list(providers.values()))
-        if task in tasks_of(provider)
+        for provider, tasks in offers
+        if task in tasks
     }
 
 

@@ -1,6 +1,7 @@
 """Parses IP addresses and networks into one form, however a socket, a proxy or an operator writes them."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from chatserver.errors import ConfigurationError
@@ -15,8 +16,12 @@ _LONGEST = 64
 
 def address_of(text: str) -> Address | None:
     """The address in a text, or None. IPv4-mapped IPv6 becomes IPv4; a zone (`%eth0`) is dropped."""
-    if len(text) > _LONGEST:
-        return None
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+# A client asks again, and a proxy asks for all of them.
+@lru_cache(1024)
+def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

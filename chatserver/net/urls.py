@@ -7,6 +7,7 @@ dot or slash. `Config` normalises its settings once; headers of browsers are nor
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import idna
@@ -91,6 +92,8 @@ def origin_of(text: str) -> str | None:
     return _origin(parts)
 
 
+# Requests name the same few hosts again and again.
+@lru_cache(64)
 def authority_of(text: str) -> tuple[str, int | None] | None:
     """Normalised host and port of a `Host` header; None where it is invalid."""
     parts = _split(f"//{text}")

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatserver.config import Config
@@ -18,7 +17,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
         self._app = app
-        self._headers = security_headers(config)
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in security_headers(config).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -27,9 +26,8 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                names = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in self._headers if each[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
