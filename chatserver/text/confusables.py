@@ -4,9 +4,10 @@ Two texts look alike where their `keys` have an element in common.
 """
 
 import functools
-import json
 import unicodedata
 from importlib import resources
+
+import msgspec
 
 # Characters that most fonts do not show at all, beside those of category Cf (Default_Ignorable_Code_Point).
 _IGNORED = (
@@ -34,26 +35,29 @@ def _skeleton(text: str) -> str:
     return unicodedata.normalize("NFD", "".join(table.get(each, each) for each in unicodedata.normalize("NFD", text)))
 
 
+class _Confusable(msgspec.Struct, gc=False):
+    """An entry of the table: a character (or several) that looks like another."""
+
+    c: str
+
+
 @functools.cache
 def prototypes() -> dict[str, str]:
     """The prototype (one or more characters) of each confusable character. Loaded once, in about 50 ms."""
-    packaged = resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text(encoding="utf-8")
+    packaged = resources.files("confusable_homoglyphs").joinpath("confusables.json").read_bytes()
     # The table maps a character to its prototype and back; right-to-left characters are wrapped in marks.
-    table = {
-        _unwrapped(one): [_unwrapped(other["c"]) for other in others] for one, others in json.loads(packaged).items()
-    }
-    lesser = {one: others[0] for one, others in table.items() if len(one) == 1 and _is_lesser(one, others, table)}
+    entries = msgspec.json.decode(packaged, type=dict[str, list[_Confusable]])
+    table = {_unwrapped(one): (_unwrapped(others[0].c), len(others)) for one, others in entries.items()}
+    lesser = {one: other for one, (other, _) in table.items() if len(one) == 1 and _is_lesser(one, table)}
     # In the table some prototypes are small capitals.
     capitals = _small_capitals()
     return {one: capitals.get(other, other) for one, other in lesser.items()} | capitals
 
 
-def _is_lesser(one: str, others: list[str], table: dict[str, list[str]]) -> bool:
+def _is_lesser(one: str, table: dict[str, tuple[str, int]]) -> bool:
     """Whether this is not the prototype. A prototype has several confusables; of two characters, either will do."""
-    other = others[0]
-    if len(others) > 1:
-        return False
-    return len(table[other]) > 1 or len(other) > 1 or other < one
+    other, number = table[one]
+    return number == 1 and (table[other][1] > 1 or len(other) > 1 or other < one)
 
 
 def _unwrapped(text: str) -> str:
