@@ -17,7 +17,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
 from chatserver.edge import connection_limits
@@ -70,6 +70,12 @@ class TolerantServerProtocol(ServerProtocol):
         self.is_between_messages = False
         super().receive_data(data)
 
+    def forget_handshake(self) -> None:
+        """Goes on with a new parser: that of the handshake, which has come whole and alone, would keep the request."""
+        assert not self.reader.buffer
+        self.parser = Protocol.parse(self)
+        next(self.parser)
+
     def send_response(self, response: Response) -> None:
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             for name, value in self.headers.items():
@@ -93,6 +99,15 @@ def whole_text(data: bytes | bytearray) -> bytes | None:
     if length == 127 or len(data) != start + 4 + length:
         return None
     return apply_mask(data[start + 4 :], data[start : start + 4])
+
+
+class _Unreceived:
+    """Takes what ASGI's `receive` would give, where a listener is in its place. A queue was a seventh of an idle socket."""
+
+    def put_nowait(self, message: object) -> None: ...
+
+
+_UNRECEIVED = _Unreceived()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -159,6 +174,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
+            cast(TolerantServerProtocol, self.conn).forget_handshake()
             self.scope["extensions"][EXTENSION] = cast(Any, self)
             # Nothing is read from a client before it is accepted.
             self.transport.pause_reading()
@@ -270,7 +286,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def attach(self, listener: TransportListener) -> None:
         """Passes every message to `listener` from now on, in place of ASGI's `receive`."""
-        self._listener = listener
+        self._listener, self.queue = listener, cast(Any, _UNRECEIVED)
 
     def ping(self) -> None:
         """Sends a ping. Any input counts as an answer."""
