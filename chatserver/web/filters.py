@@ -13,6 +13,11 @@ from chatserver.text import graphemes
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left", "moment"]
 _SYMBOLS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "KRW": "₩", "BRL": "R$"}
+# Each message shows two times, and `strftime` asks the C library for the names.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 # The accents of static/css/accents.css are so far apart.
 ACCENT_DEGREES = 15
@@ -30,8 +35,8 @@ class Amount(Protocol):
 def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
     """A `<time>` inside the element that localises it; without JavaScript it shows UTC."""
     value = value.astimezone(UTC)
-    day = f"{value.day} {value:%B %Y}"
-    shown = day if style in {"date", "day"} else f"{day}, {value:%H:%M} UTC"
+    day = f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+    shown = day if style in {"date", "day"} else f"{day}, {value.hour:02}:{value.minute:02} UTC"
     if style == "left":
         shown = f"until {shown}"
     # Nothing in it has to be escaped; `Markup.format` would take longer than all the rest.
@@ -40,7 +45,7 @@ def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
 
 def iso(value: datetime) -> str:
     """RFC 3339 in UTC, to the second, with Z."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def price(value: Amount) -> str:
