@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -41,11 +40,9 @@ class Ended:
 
 
 async def run(data_dir: Path, *arguments: str, **settings: str) -> Ended:
-    """Runs `chatserver …` to its end."""
+    """Executes `chatserver …` to its end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "chatserver",
+        *products.COMMAND,
         *arguments,
         env={**products.environment(data_dir, **settings), "COLUMNS": "300"},
         stdout=subprocess.PIPE,
@@ -53,6 +50,18 @@ async def run(data_dir: Path, *arguments: str, **settings: str) -> Ended:
     )
     out, err = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
     return Ended(process.returncode or 0, out, err)
+
+
+async def run_fork(data_dir: Path, *arguments: str, **settings: str) -> Ended:
+    """The same as a fork, for what is not about the start of the program itself."""
+    assert products.fork_server is not None
+    environment = {**products.environment(data_dir, **settings), "COLUMNS": "300"}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = await products.fork_server.start(arguments, environment, out, err)
+        code = await asyncio.wait_for(process.wait(), COMMAND_SECONDS)
+        for file in (out, err):
+            file.seek(0)  # what the fork wrote moved our place too
+        return Ended(code, out.read(), err.read())
 
 
 def says_one_clear_line(ended: Ended, *words: str) -> None:
@@ -96,7 +105,9 @@ async def test_whatever_is_wrong_is_said_in_one_line_that_names_it(database_url,
     data_dirs = [tmp_path / str(number) for number in range(len(cases))]
     for some in range(0, len(cases), 4):
         names = list(cases)[some : some + 4]
-        runs = [run(data_dirs[some + n], "serve", **{"PORT": "0", **cases[name][0]}) for n, name in enumerate(names)]
+        runs = [
+            run_fork(data_dirs[some + n], "serve", **{"PORT": "0", **cases[name][0]}) for n, name in enumerate(names)
+        ]
         for name, ended in zip(names, await asyncio.gather(*runs), strict=True):
             says_one_clear_line(ended, *cases[name][1])
             assert "canarypassword" not in repr(ended), name
@@ -132,7 +143,7 @@ async def test_it_allows_itself_more_sockets_than_a_shell_gives(database_url, tm
 async def test_a_store_that_is_away_is_named_without_its_keys(database_url, tmp_path):
     away = "s3://bucket?endpoint=http://127.0.0.1:9&region=us-east-1"
     keys = {"AWS_ACCESS_KEY_ID": "canaryid", "AWS_SECRET_ACCESS_KEY": "canarykey"}
-    ended = await run(tmp_path, "storage", "check", DATABASE_URL=database_url, STORAGE_URL=away, **keys)
+    ended = await run_fork(tmp_path, "storage", "check", DATABASE_URL=database_url, STORAGE_URL=away, **keys)
     says_one_clear_line(ended)
     assert "canary" not in repr(ended)
 
@@ -158,7 +169,7 @@ async def test_the_configuration_is_shown_without_its_secrets(tmp_path):
         "REDIS_URL": "redis://:canary-5@h",
         "STORAGE_URL": "s3://bucket?endpoint=https://canary-6:canary-7@h",
     }
-    ended = await run(tmp_path, "config", SITE_NAME="Pictures", **secrets)
+    ended = await run_fork(tmp_path, "config", SITE_NAME="Pictures", **secrets)
     shown = ended.out + "".join(ended.complaints)
     assert "canary" not in shown
     if ended.code == 0:
@@ -252,7 +263,7 @@ async def test_the_operators_commands_work_beside_a_running_server_and_leave_it_
         session = await ada.buys("flash")
         email = ada.user["email"]
         told = [
-            await run(home, *command.split())
+            await run_fork(home, *command.split())
             for command in (
                 "plans set flash --price 59 --images 9",
                 f"sessions grant {email} pro",
@@ -272,12 +283,12 @@ async def test_the_operators_commands_work_beside_a_running_server_and_leave_it_
         # A ban from the command line reaches the sockets of the running server by its own look.
         ben = await sign_up(product, "Ben")
         chat = await ben.joins(await ben.buys("flash"))
-        assert (await run(home, "users", "ban", ben.user["email"])).code == 0
+        assert (await run_fork(home, "users", "ban", ben.user["email"])).code == 0
         assert await chat.is_closed(patience=15) == 4512
         with pytest.raises(Refusal):
             await ben.call("GET", "/sessions")
         await chat.leaves()
-        refused = await run(home, "users", "ban", email)
+        refused = await run_fork(home, "users", "ban", email)
         assert (refused.code, "the only admin" in " ".join(refused.complaints)) == (1, True)
         assert await product.stop() == 0
     assert postgres_of(home) == []
@@ -291,7 +302,7 @@ async def test_a_wrong_command_is_one_line_too(home):
         "users list --limit 99999999999999999999": "too large",
         "styles remove \udcff": "no readable text",
     }
-    ended = await asyncio.gather(*(run(home, *command.split()) for command in cases))
+    ended = await asyncio.gather(*(run_fork(home, *command.split()) for command in cases))
     for words, each in zip(cases.values(), ended, strict=True):
         says_one_clear_line(each)
         assert words in each.complaints[0].lower(), each

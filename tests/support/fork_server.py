@@ -85,11 +85,14 @@ class ForkServer:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def start(self, arguments: Sequence[str], environment: Mapping[str, str], output: Any) -> ForkedProcess:
-        """`chatserver ARGUMENTS` in this environment and our working folder; both its streams go to the file `output`."""
+    async def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], output: Any, complaints: Any = None
+    ) -> ForkedProcess:
+        """`chatserver ARGUMENTS` in this environment and our working folder; both its streams go to the file `output`, or
+        what it complains of to the file `complaints`."""
         request = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
         with open(os.devnull, "rb") as nothing:
-            streams = [nothing.fileno(), output.fileno(), output.fileno()]
+            streams = [nothing.fileno(), output.fileno(), (complaints or output).fileno()]
             return ForkedProcess(*await ask_for_fork(self._open(), request, streams))
 
     def _open(self) -> socket.socket:
