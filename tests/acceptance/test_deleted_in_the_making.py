@@ -140,9 +140,9 @@ async def test_an_answer_to_what_is_deleted_is_not_written_on(postgres_server, t
 
 
 @pytest.fixture
-async def own_product(tmp_path):
+async def own_product(own_database_url, tmp_path):
     """Another one, in which no other test's pictures are under way."""
-    async with products.running(tmp_path, SKETCH_PACE="60") as process:
+    async with products.running(tmp_path, DATABASE_URL=own_database_url, SKETCH_PACE="60") as process:
         yield process
 
 

@@ -9,9 +9,10 @@ from tests.support.product import running
 from tests.support.story import sign_up
 
 
-async def test_a_picture_that_nothing_here_can_change_has_no_button_for_it(tmp_path):
+async def test_a_picture_that_nothing_here_can_change_has_no_button_for_it(database_url, tmp_path):
     with contextlib.closing(Emulator().start()) as emulator:
-        async with running(tmp_path, **emulator.environment(IMAGE_EDIT_MODEL="none")) as product:
+        settings = emulator.environment(IMAGE_EDIT_MODEL="none")
+        async with running(tmp_path, DATABASE_URL=database_url, **settings) as product:
             ada = await sign_up(product, "Ada")
             session = await ada.buys()
             chat = await ada.joins(session)

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import PHONE, choose, signed_in
 from tests.support.story import sign_up
@@ -103,9 +104,10 @@ async def test_one_can_write_before_the_stream_is_set_up_and_nothing_of_it_is_lo
         await expect(stored).to_have_count(1)
 
 
-async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(browser, tmp_path) -> None:
-    running = await products.start(tmp_path)
-    port = int(running.url.rsplit(":", 1)[1])
+async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_reload(
+    own_database_url, browser, tmp_path
+) -> None:
+    running = await products.start(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url)
     try:
         ada = await sign_up(running, "Ada")
         session = await ada.buys()
@@ -118,15 +120,14 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_after_a_rel
             await expect(page.locator("[data-local-pending] .message__offline")).to_be_visible()
             await expect(page.locator("[data-local-pending] .message__sending")).to_be_hidden()
             await expect(page.locator(".connection")).to_contain_text("1 waiting to be sent")
-            running = await products.start(tmp_path, port=port)
+            await running.start_again()
             await page.reload()
             await page.wait_for_selector('chat-message[data-author-kind="assistant"]')
             assert await page.locator("chat-message", has_text="written into the void").count() == 1
             assert await page.locator("[data-local-pending]").count() == 0
             visitor.complaints.clear()  # the browser itself reports every refused connection
     finally:
-        # Its own Postgres, which outlives a kill, ends with it.
-        await running.stop()
+        await running.kill()
 
 
 async def test_words_and_settings_survive_a_reload(product, browser) -> None:

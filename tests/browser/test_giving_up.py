@@ -125,9 +125,9 @@ async def test_what_is_written_while_the_connection_closes_waits_for_the_next_on
 
 
 async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not_a_fourth_time(
-    browser, tmp_path
+    own_database_url, browser, tmp_path
 ) -> None:
-    server = await products.start(tmp_path, port=ports.reserve())
+    server = await products.start(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url)
     try:
         ada = await sign_up(server, "Ada")
         session = await ada.buys()
@@ -153,5 +153,4 @@ async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not
             await expect(page.locator(TEXTS)).to_have_text(["alive"])
             visitor.complaints.clear()  # the browser itself reports every refused connection
     finally:
-        # Its own Postgres, which outlives a kill, ends with it.
-        await server.stop()
+        await server.kill()
