@@ -15,14 +15,17 @@ run: $(VENV)/.run            ## start the product on http://localhost:8000
 	@exec $(BIN)/chatserver serve
 
 # What CI runs too: nothing is run twice, and nothing is left out. See docs/testing.md.
+test: CHECKS = types javascript
 test: $(VENV)/.test system-packages check   ## every check and every test
 	@.ci/diffusers $(BIN)/python
 	@$(BIN)/python -m pytest -n auto
 
+# The architecture is tests of the suite too, with which `test` runs them.
+CHECKS = types architecture javascript
 check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's syntax
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(MAKE) --no-print-directory --output-sync -j2 types architecture javascript
+	@$(MAKE) --no-print-directory --output-sync -j2 $(CHECKS)
 
 .PHONY: types architecture javascript
 types:
