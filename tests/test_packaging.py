@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def build_wheel(folder):
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    # By what is locked to build it, which has to be what pyproject.toml asks for; otherwise pip fetches that anew.
+    here = ["--no-build-isolation", "--check-build-dependencies", "--no-index", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", *here, "--wheel-dir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     [wheel] = folder.glob("chatserver-*.whl")
     return wheel
