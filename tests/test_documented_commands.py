@@ -4,12 +4,14 @@ What would take an engine, a cluster, gigabytes or the suite itself is held as f
 """
 
 import asyncio
+import importlib.metadata
 import os
 import re
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import aiohttp
@@ -131,6 +133,22 @@ class Copy:
         return process.returncode, output.decode(errors="replace")
 
 
+def lend_what_is_locked(folder):
+    """An environment in which most of requirements/run.lock, and nothing else, is installed: copied from our own, for which
+    requirements/test.lock was installed in the same way. pip looks for the hashed wheel of each among all that were ever
+    published, for half a minute of a processor; here it does so for requirements/build.lock and for what differs."""
+    subprocess.run(["make", f"PYTHON={sys.executable}", ".venv/bin/python"], cwd=folder, check=True)
+    site = next((folder / ".venv" / "lib").glob("python3.*")) / "site-packages"
+    locked = set(re.findall(r"(?m)^([\w.-]+)==([\w.]+)", (folder / "requirements" / "run.lock").read_text()))
+    for installed in importlib.metadata.distributions():
+        name = re.sub(r"[-_.]+", "-", installed.name).lower()
+        if (name, installed.version) in locked:
+            for path in installed.files:
+                if path.parts[0] != ".." and path.locate().is_file():
+                    (site / path).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path.locate(), site / path)
+
+
 @pytest.fixture(scope="module")
 async def copy(tmp_path_factory):
     """The copy, served by `make run` itself, which sets everything up first."""
@@ -146,6 +164,7 @@ async def copy(tmp_path_factory):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     folder.parent.chmod(0o755)
+    lend_what_is_locked(folder)
     fresh = Copy(folder)
     served = await fresh.start("make run", '"web.started"', SETUP_SECONDS)
     try:
