@@ -45,9 +45,13 @@ async def emulated_database_url(postgres_server):
 
 @pytest.fixture(scope="session")
 async def emulated_product(emulated_database_url, emulator, tmp_path_factory):
-    """`chatserver serve` with the emulated services, one picture at a time: each stage lasts as long as a test wants."""
+    """`chatserver serve` with the emulated services, one picture at a time: each stage lasts as long as a test wants. It
+    holds nobody to a budget either."""
     settings = emulator.environment(
-        DATABASE_URL=emulated_database_url, WORKER_CONCURRENCY="1", HF_REQUESTS_PER_HOUR="1000"
+        DATABASE_URL=emulated_database_url,
+        WORKER_CONCURRENCY="1",
+        HF_REQUESTS_PER_HOUR="1000",
+        COMMANDS_PER_10_SECONDS="0",
     )
     async with products.running(tmp_path_factory.mktemp("emulated"), **settings) as running:
         yield running

@@ -16,7 +16,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
 from tests.support.browser import LIVE, Visitor, say, signed_in
-from tests.support.story import Refusal, SessionSocket, sign_up
+from tests.support.story import SessionSocket, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -80,26 +80,12 @@ class Stage:
 
     async def paint(self, prompt: str, **fields: Any) -> dict[str, Any]:
         wanted = {"client_id": str(uuid.uuid4()), "kind": "image", "prompt": prompt, **SMALL, **fields}
-        message: dict[str, Any] = (await self.asks("generation.create", **wanted))["message"]
+        message: dict[str, Any] = (await self.chat.asks("generation.create", **wanted))["message"]
         return message
-
-    async def says(self, text: str) -> dict[str, Any]:
-        message: dict[str, Any] = (await self.asks("message.create", client_id=str(uuid.uuid4()), text=text))["message"]
-        return message
-
-    async def asks(self, command: str, **fields: Any) -> Any:
-        """As the owner, who does more here in ten seconds than a person may."""
-        while True:
-            try:
-                return await self.chat.asks(command, **fields)
-            except Refusal as refusal:
-                if refusal.code != "rate-limited":
-                    raise
-                await asyncio.sleep(refusal.error["retry_after"])
 
     async def cancel(self, message: dict[str, Any]) -> None:
         for generation in message["generations"]:
-            await self.asks("generation.cancel", generation_id=generation["id"])
+            await self.chat.asks("generation.cancel", generation_id=generation["id"])
         await self.chat.sees_ended(message)
 
     async def reaches(self, message: dict[str, Any], status: str) -> None:
@@ -192,15 +178,15 @@ async def one_writes_on_the_page_itself(stage: Stage) -> None:
 
 @lasting
 async def a_message_is_deleted(stage: Stage) -> None:
-    said = await stage.says("soon gone")
-    await stage.asks("message.delete", message_id=said["id"])
+    said = await stage.chat.says("soon gone")
+    await stage.chat.asks("message.delete", message_id=said["id"])
     await stage.chat.sees(lambda each: each["id"] == said["id"] and each["status"] == "deleted")
 
 
 @contextlib.asynccontextmanager
 async def the_assistant_is_writing(stage: Stage) -> AsyncIterator[None]:
     stage.emulator.script("chat", [Stream("One two three. " * 400, pause=0.05)])
-    await stage.says("@assistant tell me a long story")
+    await stage.chat.says("@assistant tell me a long story")
     reply = await stage.chat.sees(lambda each: each["status"] == "streaming")
     tail = f"#message_{reply['id']} [data-slot='text']"
     for page in (stage.live, stage.doubled):
@@ -208,13 +194,13 @@ async def the_assistant_is_writing(stage: Stage) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await stage.asks("message.stop", message_id=reply["id"])
+        await stage.chat.asks("message.stop", message_id=reply["id"])
         await stage.chat.sees(lambda each: each["id"] == reply["id"] and each["status"] == "done")
 
 
 @lasting
 async def the_assistant_has_answered(stage: Stage) -> None:
-    asked = await stage.says("@assistant show me some Markdown")
+    asked = await stage.chat.says("@assistant show me some Markdown")
     await stage.chat.sees(
         lambda each: each["author"]["kind"] == "assistant" and each["status"] == "done" and each["id"] > asked["id"]
     )
@@ -277,7 +263,7 @@ async def a_picture_was_cancelled(stage: Stage) -> None:
 @lasting
 async def another_version_was_made(stage: Stage) -> None:
     done = await stage.chat.sees_ended(await stage.paint("first version"))
-    await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
+    await stage.chat.asks("generation.retry", generation_id=done["generations"][0]["id"])
     await stage.chat.sees(
         lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done", "done"]
     )
@@ -286,14 +272,14 @@ async def another_version_was_made(stage: Stage) -> None:
 @lasting
 async def one_of_several_pictures_is_deleted(stage: Stage) -> None:
     done = await stage.chat.sees_ended(await stage.paint("three of them", count=3))
-    await stage.asks("generation.retry", generation_id=done["generations"][0]["id"])
+    await stage.chat.asks("generation.retry", generation_id=done["generations"][0]["id"])
     done = await stage.chat.sees(
         lambda each: each["id"] == done["id"] and [g["status"] for g in each["generations"]] == ["done"] * 4
     )
     for gone in done["generations"][:2]:
         # A page may just be about to load it.
         stage.visitor.announce(rf"404.*/files/{gone['assets'][0]['id']}/")
-        await stage.asks("generation.delete", generation_id=gone["id"])
+        await stage.chat.asks("generation.delete", generation_id=gone["id"])
     await stage.chat.sees(lambda each: each["id"] == done["id"] and len(each["generations"]) == 2)
 
 
@@ -301,7 +287,7 @@ async def one_of_several_pictures_is_deleted(stage: Stage) -> None:
 async def a_picture_became_a_favourite(stage: Stage) -> None:
     done = await stage.chat.sees_ended(await stage.paint("the best one"))
     asset = done["generations"][0]["assets"][0]
-    await stage.asks("asset.favorite", asset_id=asset["id"], on=True)
+    await stage.chat.asks("asset.favorite", asset_id=asset["id"], on=True)
     await stage.fresh.reload()
     for page in (stage.live, stage.doubled, stage.fresh):
         star = page.locator(f'[data-asset="{asset["id"]}"] .tile__favorite')
