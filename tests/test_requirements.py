@@ -22,6 +22,21 @@ def test_every_requirement_is_pinned_with_its_hashes_and_tells_no_address(lock):
     assert "://" not in text
 
 
+def hashes_of(name):
+    """By requirement (`aiohttp==3.14.5`)."""
+    text = (ROOT / "requirements" / name).read_text()
+    requirements = re.findall(r"(?m)^(\S+==\S+) \\\n((?: +--hash=\S+(?: \\)?\n)+)", text)
+    return {requirement: set(hashes.replace("\\", "").split()) for requirement, hashes in requirements}
+
+
+def test_what_runs_is_locked_to_the_bytes_that_the_tests_have_installed():
+    # `make test` has installed these; the fresh environment of test_documented_commands.py copies them.
+    tested, runs = hashes_of("test.lock"), hashes_of("run.lock")
+    common = runs.keys() & tested.keys()
+    assert len(common) > 0.8 * len(runs) > 20
+    assert {each for each in common if runs[each] != tested[each]} == set()
+
+
 def test_everything_that_the_makefile_installs_is_held_to_its_hashes():
     installs = re.findall(r"pip install .*", (ROOT / "Makefile").read_text())
     # The checkout itself has no hash; nothing is fetched for it.
