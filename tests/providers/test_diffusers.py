@@ -21,9 +21,11 @@ from PIL import Image
 from chatserver import config
 from chatserver.doctor import local_model
 from chatserver.errors import BlackedOut, ConfigurationError, ModelGone, ProviderDown, ProviderError
+from chatserver.processes import pool
 from chatserver.providers import open_providers
 from chatserver.providers.base import Finished, Loading, ProviderRequest, Queued, Rendering
 from chatserver.providers.diffusers import Diffusers, models, provider
+from tests.support import forked_children
 from tests.support.product import running
 from tests.support.recipes import provider_request
 from tests.support.story import sign_up
@@ -39,6 +41,17 @@ def surroundings():
         for name in SECRETS:
             patch.setenv(name, "canary")
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imported_once(surroundings):
+    """The pipeline's processes are forks of one that has imported torch, which takes seconds of a processor. The product,
+    below, executes its own."""
+    template = forked_children.Template()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "spawn", template.spawn)
+        yield
+    template.close()
 
 
 @pytest.fixture(scope="module")

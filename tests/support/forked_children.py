@@ -53,6 +53,23 @@ def use(server: socket.socket) -> None:
     pool.spawn = spawn
 
 
+class Template:
+    """One template of the tests' own: `spawn` takes the place of `pool.spawn`, for a single module and environment."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+
+    async def spawn(self, module: str, arguments: list[str], environment: dict[str, str]) -> ForkedChild:
+        if self._socket is None:
+            self._socket = _open_template(module, environment)
+        return await _start(self._socket, {"arguments": arguments})
+
+    def close(self) -> None:
+        """Ends it and its forks."""
+        if self._socket is not None:
+            self._socket.close()
+
+
 async def _start(server: socket.socket, request: dict[str, Any]) -> ForkedChild:
     (stdin, to_stdin), (from_stdout, stdout), (from_stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
     try:
