@@ -149,20 +149,21 @@ async def test_without_the_setting_it_says_what_to_set_and_migrates_nothing(mach
 
 
 async def test_a_pooler_is_detected_however_busy_it_is(pooled_url):
-    one, other, *busy = [await asyncpg.connect(pooled_url, statement_cache_size=0) for _ in range(6)]
-    working = [asyncio.create_task(keep_busy(each)) for each in busy]
+    one, other, *others = [await asyncpg.connect(pooled_url, statement_cache_size=0) for _ in range(6)]
+    enough = asyncio.Event()
+    working = asyncio.gather(*(keep_busy(each, enough) for each in others))
     try:
         assert [await pgbouncer.is_between(one, other) for _ in range(100)] == [True] * 100
     finally:
-        for task in working:
-            task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
-        for connection in (one, other, *busy):
-            connection.terminate()
+        # None is cut off in its transaction, which would take a backend of the pooler's along.
+        enough.set()
+        await working
+        for connection in (one, other, *others):
+            await connection.close()
 
 
-async def keep_busy(connection):
-    while True:
+async def keep_busy(connection, enough):
+    while not enough.is_set():
         async with connection.transaction():
             await connection.execute("SELECT 1")
 
