@@ -19,6 +19,7 @@ from chatserver import ids, users
 from chatserver.app import entrances, web_application
 from chatserver.config import Config
 from chatserver.web import templating
+from tests.support import keep_alive
 from tests.support.people import run_sql
 from tests.support.story import Refusal, sign_up
 from tests.users.server import Browser
@@ -338,7 +339,9 @@ class Asker:
     def __init__(self, product, person=None) -> None:
         self.product, self.person = product, person
         jar = aiohttp.CookieJar(unsafe=True)
-        self.client = aiohttp.ClientSession(product.url, cookie_jar=jar, headers={"Accept": "text/html"})
+        self.client = aiohttp.ClientSession(
+            product.url, cookie_jar=jar, headers={"Accept": "text/html"}, connector=keep_alive.connector()
+        )
         self.browser = Browser(self.client)
         self.csrf = ""
 

@@ -10,6 +10,7 @@ from multidict import CIMultiDict
 from chatserver.imaging import clips
 from tests.assets.session_files import SessionFiles
 from tests.imaging import samples
+from tests.support import keep_alive
 from tests.support.story import sign_up
 
 PROMPT, SEED = "a canaryprompt harbour at dusk", 424242
@@ -39,7 +40,9 @@ class Visitor:
     """Somebody without an account, in one browser."""
 
     def __init__(self, product) -> None:
-        self.client = aiohttp.ClientSession(product.url, cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self.client = aiohttp.ClientSession(
+            product.url, cookie_jar=aiohttp.CookieJar(unsafe=True), connector=keep_alive.connector()
+        )
 
     async def opens(self, path: str, method: str = "GET", **headers: str) -> Answer:
         sent = {"Accept": "text/html", "Accept-Encoding": "identity", **headers}

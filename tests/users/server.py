@@ -19,6 +19,7 @@ from chatserver.sessions import pages as session_pages
 from chatserver.state import State
 from chatserver.users import pages, request_identity, routes
 from chatserver.web import errors, middleware, templating
+from tests.support import keep_alive
 from tests.users.accounts import address
 
 
@@ -51,7 +52,7 @@ class AccountServer:
     async def browser(self, **headers: str) -> "Browser":
         jar = aiohttp.CookieJar(unsafe=True)
         sent = {"X-Forwarded-For": address(), "Accept": "text/html", **headers}
-        client = aiohttp.ClientSession(self.url, cookie_jar=jar, headers=sent)
+        client = aiohttp.ClientSession(self.url, cookie_jar=jar, headers=sent, connector=keep_alive.connector())
         return Browser(await self._closing.enter_async_context(client))
 
 
