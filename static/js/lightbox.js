@@ -27,7 +27,7 @@ function followHistory() {
   const { picture } = history.state ?? {}
   const card = picture && document.getElementById(picture)
   if (card?.file) open(card)
-  else if (loading) find("picture-viewer").close?.()
+  else if (loading) find("picture-viewer").onEntryLeft?.()
 }
 
 bus.on("open-picture", open)

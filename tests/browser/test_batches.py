@@ -70,6 +70,23 @@ TAP_TWICE = """(link) => {
     link.dispatchEvent(new PointerEvent('click', { pointerType: 'touch', bubbles: true, cancelable: true }))
   }
 }"""
+# Holds the next close event of the lightbox back, as a slow frame does, until the function that it leaves is called.
+HOLD_CLOSE = """() => {
+  const hold = (event) => {
+    if (!event.target.matches?.('dialog.viewer')) return
+    event.stopImmediatePropagation()
+    removeEventListener('close', hold, true)
+    window.releaseClose = () => event.target.dispatchEvent(new Event('close'))
+  }
+  addEventListener('close', hold, true)
+}"""
+# Another picture is opened while the browser is still on its way back from the entry of the first.
+REOPEN_WHILE_LEAVING = """() => {
+  const viewer = document.querySelector('dialog.viewer'), cards = document.querySelectorAll('generation-card[data-asset]')
+  viewer.addEventListener('close', () => cards[1].querySelector('.tile__open').click(), { once: true })
+  addEventListener('popstate', () => (window.wentBack = true), { once: true })
+  viewer.querySelector('[data-action="close"]').click()
+}"""
 # What lies over the picture or clip in the lightbox.
 COVERED = """() => {
   const dialog = document.querySelector('dialog.viewer'), box = (node) => node.getBoundingClientRect()
@@ -271,6 +288,39 @@ async def test_the_lightbox_walks_through_pictures_and_clips_and_covers_none(pag
     await expect(viewer).to_be_hidden()
     await page.wait_for_function("() => !history.state?.picture")
     assert page.url == address
+
+
+async def test_back_and_forward_in_quick_succession_leave_the_lightbox_open(page: Page) -> None:
+    address = page.url
+    await page.locator(".tile__open").first.click()
+    viewer = page.locator(VIEWER)
+    await expect(viewer).to_be_visible()
+    await page.evaluate(HOLD_CLOSE)
+    await page.go_back()
+    await page.wait_for_function("() => window.releaseClose")
+    await page.go_forward()
+    await expect(viewer).to_be_visible()
+    await page.evaluate("() => window.releaseClose()")
+    await expect(viewer).to_be_visible()
+    assert await viewer.locator("img.viewer__picture").get_attribute("src")
+    await page.go_back()
+    await expect(viewer).to_be_hidden()
+    assert page.url == address
+
+
+async def test_a_picture_opened_while_the_lightbox_closes_stays_open(page: Page) -> None:
+    address = page.url
+    await page.locator(".tile__open").first.click()
+    viewer = page.locator(VIEWER)
+    await expect(viewer.locator('[data-slot="count"]')).to_contain_text("1 of")
+    await page.evaluate(REOPEN_WHILE_LEAVING)
+    await page.wait_for_function("() => window.wentBack")
+    await expect(viewer.locator('[data-slot="count"]')).to_contain_text("2 of")
+    await expect(viewer).to_be_visible()
+    assert await page.evaluate("() => Boolean(history.state?.picture)")
+    await page.go_back()
+    await expect(viewer).to_be_hidden()
+    assert page.url == address and not await page.evaluate("() => Boolean(history.state?.picture)")
 
 
 async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: Gallery, browser) -> None:

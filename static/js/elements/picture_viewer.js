@@ -19,6 +19,7 @@ export class PictureViewer extends HTMLElement {
   #card = null
   #opener = null
   #zoom = null
+  #leaving = false // the browser is on its way back from the entry of the history
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -43,9 +44,7 @@ export class PictureViewer extends HTMLElement {
   open(card) {
     if (!this.dialog.open) {
       this.#opener = document.activeElement
-      const entry = { ...history.state, picture: card.id }
-      if (history.state?.picture) history.replaceState(entry, "")
-      else history.pushState(entry, "")
+      if (!history.state?.picture) history.pushState({ ...history.state, picture: card.id }, "")
       this.dialog.showModal()
     }
     this.#show(card)
@@ -55,18 +54,29 @@ export class PictureViewer extends HTMLElement {
     this.dialog.close()
   }
 
+  /** The page is at an entry of the history that names no picture. Opened anew on the way there, it stays open. */
+  onEntryLeft() {
+    const reopened = this.#leaving && this.dialog.open
+    this.#leaving = false
+    if (reopened) history.pushState({ ...history.state, picture: this.#card.id }, "")
+    else this.close()
+  }
+
   /** Closes where it shows this card, which somebody deleted. */
   leave(card) {
     if (card === this.#card && this.dialog.open) this.close()
   }
 
+  // The event comes with a later frame: until then, Forward may have opened it again.
   onClose = () => {
+    if (this.dialog.open) return
     this.picture.removeAttribute("src")
     this.clip.removeAttribute("src")
     slot(this, "strip").replaceChildren()
     if (this.#opener?.isConnected && this.#opener.checkVisibility()) this.#opener.focus({ preventScroll: true })
     else this.#card.focusPicture()
-    if (history.state?.picture) history.back()
+    this.#leaving = Boolean(history.state?.picture)
+    if (this.#leaving) history.back()
   }
 
   // Esc resets the zoom first; the next one closes.
