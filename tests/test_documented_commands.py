@@ -5,6 +5,7 @@ What would take an engine, a cluster, gigabytes or the suite itself is held as f
 
 import asyncio
 import importlib.metadata
+import itertools
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import aiohttp
@@ -132,6 +134,19 @@ class Copy:
         output, _ = await asyncio.wait_for(process.communicate(), seconds)
         return process.returncode, output.decode(errors="replace")
 
+    async def fork(self, line, seconds=120):
+        """The same of a line of `chatserver` alone, without the 0.7 s of CPU in which the program is imported."""
+        words = shlex.split(line)
+        assignments = list(itertools.takewhile(lambda word: re.match(r"[A-Z_]+=", word), words))
+        settings = dict(assignment.split("=", 1) for assignment in assignments)
+        program, *arguments = words[len(assignments) :]
+        assert Path(program).name == "chatserver"
+        with tempfile.TemporaryFile() as output:
+            process = await products.fork_server.start(arguments, self.environ(**settings), output, folder=self.folder)
+            code = await asyncio.wait_for(process.wait(), seconds)
+            output.seek(0)
+            return code, output.read().decode(errors="replace")
+
 
 def lend_what_is_locked(folder):
     """An environment in which most of requirements/run.lock, and nothing else, is installed: copied from our own, for which
@@ -203,20 +218,21 @@ async def test_the_two_commands_serve_and_the_operators_commands_look_at_the_sam
 @pytest.mark.timeout(SETUP_SECONDS + 180)
 async def test_every_command_of_the_operator_does_what_it_says(copy):
     for email in (EMAIL, "guest@example.org"):
-        await copy.run(f"chatserver users add {email}")
+        await copy.fork(f"chatserver users add {email}")
     lines = [command for command in of_kind("run") if not command.startswith(("chatserver users add", "echo"))]
     assert len(lines) > 15
     gate = asyncio.Semaphore(2)
 
     async def typed(command):
+        line = completed(command)
         async with gate:
-            return command, await copy.run(completed(command))
+            return command, await (copy.run(line) if "&&" in line else copy.fork(line))
 
     for command, (code, output) in await asyncio.gather(*map(typed, lines)):
         assert code == 0, f"{command} ({COMMANDS[command]}):\n{output}"
     for command in of_kind("run"):
         if command.startswith("chatserver users add"):
-            code, output = await copy.run(completed(command).replace(EMAIL, f"{len(command)}@example.org"))
+            code, output = await copy.fork(completed(command).replace(EMAIL, f"{len(command)}@example.org"))
             assert code == 0, f"{command}:\n{output}"
 
 

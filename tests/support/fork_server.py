@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 Forward = Callable[[bytes, list[int]], None]
@@ -86,11 +87,16 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str], output: Any, complaints: Any = None
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        output: Any,
+        complaints: Any = None,
+        folder: Path | None = None,
     ) -> ForkedProcess:
-        """`chatserver ARGUMENTS` in this environment and our working folder; both its streams go to the file `output`, or
-        what it complains of to the file `complaints`."""
-        request = {"arguments": arguments, "environment": dict(environment), "folder": os.getcwd()}
+        """`chatserver ARGUMENTS` in this environment and working folder, ours if none is given; both its streams go to
+        the file `output`, or what it complains of to the file `complaints`."""
+        request = {"arguments": arguments, "environment": dict(environment), "folder": str(folder or Path.cwd())}
         with open(os.devnull, "rb") as nothing:
             streams = [nothing.fileno(), output.fileno(), (complaints or output).fileno()]
             return ForkedProcess(*await ask_for_fork(self._open(), request, streams))
