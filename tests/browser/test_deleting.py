@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
+from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, release_answer
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -92,6 +93,53 @@ async def test_a_page_that_is_left_in_the_five_seconds_deletes_all_the_same(prod
         async with asyncio.timeout(GONE / 1000):
             while (await ada.call("GET", "/sessions"))["sessions"]:
                 await asyncio.sleep(0.1)
+
+
+async def test_a_session_is_deleted_under_its_own_name_and_not_after_it_was_taken_back(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    kept, other = [(await ada.buys("flash", title))["id"] for title in ("To be kept", "To go")]
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/sessions")
+        dialog = page.locator("#deletion")
+        await hold_answers(page, "/api/v1/sessions/")
+        await hold_undo_periods(page)
+        keep, go = [page.locator(f'[data-session="{each}"][data-action="delete-session"]') for each in (kept, other)]
+        # On a slow line one presses again, and another one: what comes late is not shown for what was pressed last.
+        await keep.click()
+        await go.click()
+        await release_answer(page, 1)
+        await expect(dialog).to_contain_text("To go")
+        await release_answer(page, 0)
+        await expect(dialog.locator('[data-slot="name"]')).to_have_text("To go")
+        await dialog.locator('[data-action="close-dialog"]').click()
+        await keep.click()
+        await go.click()
+        await release_answer(page, 2)
+        await expect(dialog).to_be_hidden()
+        await release_answer(page, 3)
+        await expect(dialog.locator('[data-slot="name"]')).to_have_text("To go")
+        await dialog.locator('[data-action="close-dialog"]').click()
+        # Nor does an answer to the first of two presses take the undo away.
+        await keep.dblclick()
+        await release_answer(page, 5)
+        await dialog.locator("button[type=submit]").click()
+        await release_answer(page, 4)
+        await expect(page.locator('[data-action="undo-session"]')).to_be_visible()
+        # Taken back in the last moment: the five seconds end before the dialog's close event comes.
+        await page.evaluate("""() => {
+          document.querySelector('[data-action="undo-session"]').click()
+          for (const end of window.periods.values()) end()
+        }""")
+        await expect(dialog).to_be_hidden()
+        assert await count_of_requests(page) == 6
+        # Once the deletion is on its way, nothing offers to take it back.
+        await keep.click()
+        await release_answer(page, 6)
+        await dialog.locator("button[type=submit]").click()
+        await page.evaluate("() => window.periods.forEach((end) => end())")
+        await expect(page.locator('[data-action="undo-session"]')).to_be_disabled()
+        await page.evaluate("() => window.held[7].release()")
+        await expect(page.locator(".session-card")).to_have_count(1)
 
 
 async def test_one_picture_is_deleted_where_it_stands_and_everyone_sees_it_go(product, browser) -> None:

@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import say, signed_in
+from tests.support.late_answers import count_of_requests, hold_answers, release_answer
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -121,6 +122,37 @@ async def test_a_guest_leaves_comes_back_and_is_sent_away_for_good(product, brow
         await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
         await guest.goto(f"{product.url}/invite/{code}")
         await expect(guest.locator("h1")).to_have_text("This invite link no longer works")
+
+
+async def test_who_is_sent_away_is_who_was_meant_however_late_the_answers_come(product, browser) -> None:
+    ada, bob, carol = await sign_up(product, "Ada"), await sign_up(product, "Bob"), await sign_up(product, "Carol")
+    session = await ada.buys()
+    code = await ada.invites(session)
+    await bob.accepts(code)
+    await carol.accepts(code)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        dialog = page.locator("#remove-member")
+        await hold_answers(page, f"DELETE /api/v1/sessions/{session['id']}")
+        await page.click('[aria-label="Send Bob away"]')
+        await page.evaluate(
+            "() => { const { form } = document.querySelector('#remove-member [type=submit]');"
+            " form.requestSubmit(); form.requestSubmit() }"
+        )
+        assert await count_of_requests(page) == 1
+        # Bob's invite link is being ended while Carol is asked about, and let off.
+        await page.click("#remove-member [data-action=close-dialog]")
+        await page.click('[aria-label="Send Carol away"]')
+        await expect(dialog.locator("h2")).to_have_text("Send Carol away?")
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+        await expect(page.locator('.member [aria-label="Send Bob away"]')).to_have_count(0)
+        await expect(page.locator("toast-notice")).to_contain_text("Bob is out.")
+        await expect(dialog.locator("h2")).to_have_text("Send Carol away?")
+        await expect(dialog).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".member")).to_have_count(2)
+        assert await count_of_requests(page) == 2
 
 
 async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(product, browser) -> None:

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in, visiting
+from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, release_answer
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -231,3 +232,127 @@ async def test_what_is_selected_in_the_gallery_goes_into_an_album_and_into_a_lin
         await expect(page.locator("gallery-picture").first).to_be_visible()
     links = (await ada.call("GET", "/shares"))["shares"]
     assert [(each["kind"], each["count"]) for each in links] == [("selection", 3)]
+
+
+# Opens a dialog as its buttons do. On a slow line it is closed, and opened for something else, before its answers come.
+OPEN = """([name, subject]) => {
+  document.querySelector(`${name}-dialog dialog`).close()
+  document.querySelector(`${name}-dialog`).open(subject)
+}"""
+
+
+async def test_a_dialog_shows_nothing_of_what_it_was_about_before(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    message = await chat.sees_ended(await chat.generates(PROMPT, count=2, width=64, height=64))
+    await chat.leaves()
+    first, second = [generation["assets"][0]["id"] for generation in message["generations"]]
+    shares = [
+        (await ada.call("POST", "/shares", {"kind": "picture", "asset_ids": [asset], "title": title}))["share"]["id"]
+        for asset, title in ((first, "The first"), (second, "The second"))
+    ]
+    held = (await ada.call("POST", "/albums", {"name": "Held", "asset_ids": [first]}))["album"]["id"]
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        await page.locator("gallery-picture a").first.click()
+        await page.get_by_role("group", name="Actions").get_by_role("button", name="Share").click()
+        dialog = page.locator("share-dialog dialog")
+        await hold_answers(page, "POST /api/v1/shares")
+        await dialog.get_by_role("button", name="Make the link").click()
+        await page.evaluate(OPEN, ["share", {"assets": [first, second]}])
+        await release_answer(page, 0)
+        await expect(dialog.get_by_role("heading")).to_have_text("Share 2 pictures and clips")
+        await dialog.get_by_role("button", name="Make the link").click()
+        await release_answer(page, 1)
+        await expect(dialog.get_by_label("Link", exact=True)).to_have_value(re.compile("/s/"))
+
+        await hold_answers(page, "GET /api/v1/shares/")
+        for share in shares:
+            await page.evaluate(OPEN, ["share", {"share": share}])
+        await release_answer(page, 1)
+        await expect(dialog.get_by_label("Title")).to_have_value("The second")
+        await release_answer(page, 0)
+        await expect(dialog.get_by_label("Title")).to_have_value("The second")
+        await page.keyboard.press("Escape")
+
+        await page.route("**/reports", lambda route: route.fulfill(json={"already": False}))
+        await hold_answers(page, "/reports")
+        report = page.locator("report-dialog dialog")
+        await page.evaluate(OPEN, ["report", {"assets": [first]}])
+        await report.locator("[data-slot=submit]").click()
+        await page.evaluate(OPEN, ["report", {"assets": [second]}])
+        await release_answer(page, 0)
+        await expect(report.locator("[data-slot=submit]")).to_be_enabled()
+        await page.keyboard.press("Escape")
+
+        await hold_answers(page, "/api/v1/albums")
+        albums = page.locator("album-dialog dialog")
+        rows = albums.locator("[data-album]")
+        for asset in (first, second):
+            await page.evaluate(OPEN, ["album", {"assets": [asset]}])
+        await release_answer(page, 1)
+        await expect(rows).to_have_attribute("aria-pressed", "false")
+        await release_answer(page, 0)
+        await expect(rows).to_have_attribute("aria-pressed", "false")
+        # Enter twice makes one album, and what comes of it is not told of another picture.
+        await albums.get_by_label("Name of a new album").fill("New")
+        for _ in range(2):
+            await page.keyboard.press("Enter")
+        assert await count_of_requests(page) == 3
+        await page.evaluate(OPEN, ["album", {"assets": [first]}])
+        await release_answer(page, 3)
+        await release_answer(page, 2)
+        assert held in [await row.get_attribute("data-album") for row in await rows.all()]
+        await expect(albums.locator("[data-slot=told]")).to_be_empty()
+    assert len((await ada.call("GET", "/albums"))["albums"]) == 2
+
+
+async def test_what_is_pressed_twice_is_done_once_and_in_the_order_of_the_presses(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    message = await chat.sees_ended(await chat.generates(PROMPT, count=3, width=64, height=64))
+    await chat.leaves()
+    assets = [generation["assets"][0]["id"] for generation in message["generations"]]
+    await ada.call("POST", "/shares", {"kind": "picture", "asset_ids": assets[:1]})
+    async with signed_in(browser, ada) as visitor:
+        # A double click is no answer to whether a link is to be revoked for good.
+        page = await visitor.open("/shares")
+        await hold_answers(page, "DELETE /api/v1/shares")
+        await page.get_by_role("button", name="Revoke").dblclick()
+        assert await count_of_requests(page) == 0
+        await page.get_by_role("button", name="Revoke for good").evaluate("(b) => { b.click(); b.click() }")
+        assert await count_of_requests(page) == 1
+        await release_answer(page, 0)
+        await expect(page.locator("share-row .badge")).to_have_text("Revoked")
+        await expect(page.locator("share-row [data-slot=problem]")).to_be_hidden()
+
+        await page.goto(f"{product.url}/albums")
+        await hold_answers(page, "POST /api/v1/albums")
+        await page.locator("new-album input").fill("Once")
+        for _ in range(2):
+            await page.keyboard.press("Enter")
+        assert await count_of_requests(page) == 1
+        await page.evaluate("() => window.held[0].release()")
+        await page.wait_for_url("**/albums/*")
+        album = page.url.rsplit("/", 1)[1]
+        await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": assets})
+        pictures = page.locator(".album-picture")
+        await expect(pictures).to_have_count(3)
+        last = await pictures.last.get_attribute("data-asset")
+        await page.get_by_role("button", name="Arrange").click()
+        await hold_answers(page, "/pictures/move")
+        for _ in range(2):
+            await page.locator(f'[data-asset="{last}"]').get_by_role("button", name="Move forward").click()
+        await expect(pictures.first).to_have_attribute("data-asset", last or "")
+        assert await count_of_requests(page) == 1
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+        await page.reload()
+        await expect(pictures.first).to_have_attribute("data-asset", last or "")
+
+        # Undo takes every press back.
+        await hold_undo_periods(page)
+        await page.get_by_role("button", name="Delete this album").click()
+        await page.get_by_role("button", name="Delete this album").click()
+        await page.get_by_role("button", name="Undo").click()
+        assert await page.evaluate("() => window.periods.size") == 0

@@ -160,6 +160,7 @@ async def test_a_page_from_the_back_forward_cache_goes_where_somebody_else_has_s
         page = await opens(visitor, ada, session)
         async with page.expect_navigation():
             await page.evaluate("""() => {
+              dispatchEvent(new Event('beforeunload')) // left a moment ago
               localStorage.setItem('viewer', 'somebody-else')
               dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))
             }""")

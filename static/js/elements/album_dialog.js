@@ -3,8 +3,9 @@ import { call } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
 
 export class AlbumDialog extends HTMLElement {
-  #assets = []
+  #assets = [] // another array each time that it is opened
   #next = null
+  #making = new WeakSet() // the pictures of which a new album is on its way
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -18,31 +19,40 @@ export class AlbumDialog extends HTMLElement {
     this.#next = null
     slot(this, "albums").replaceChildren()
     this.#tell("")
-    await this.#load()
-    this.dialog.showModal()
+    await this.#load(assets)
+    if (assets === this.#assets) this.dialog.showModal()
   }
 
   onClick = (event) => {
     const button = event.target.closest("[data-action]")
     if (button?.dataset.action === "close" || event.target === this.dialog) this.dialog.close()
-    if (button?.dataset.action === "more") this.#try(() => this.#load())
-    if (button?.dataset.action === "choose") this.#try(() => this.#choose(button))
+    if (button?.dataset.action === "more") this.#try((assets) => this.#load(assets))
+    if (button?.dataset.action === "choose") this.#try((assets) => this.#choose(button, assets))
   }
 
   onSubmit = (event) => {
     event.preventDefault()
-    const field = this.querySelector("#album-new")
-    this.#try(async () => {
-      const { album } = await call("POST", "/albums", { name: field.value, asset_ids: this.#assets })
-      field.value = ""
-      slot(this, "albums").prepend(this.#row({ ...album, holds: true }))
-      this.#tell(`Added to “${album.name}”.`)
-    })
+    const assets = this.#assets
+    if (this.#making.has(assets)) return
+    this.#making.add(assets)
+    this.#try(() => this.#make(assets)).finally(() => this.#making.delete(assets))
   }
 
-  async #load() {
-    const one = this.#assets.length === 1 ? `&asset_id=${this.#assets[0]}` : ""
-    const page = await call("GET", `/albums?before=${this.#next ?? ""}${one}`)
+  async #make(assets) {
+    const field = this.querySelector("#album-new")
+    const { album } = await call("POST", "/albums", { name: field.value, asset_ids: assets })
+    if (assets !== this.#assets) return ""
+    field.value = ""
+    slot(this, "albums").prepend(this.#row({ ...album, holds: true }))
+    return `Added to “${album.name}”.`
+  }
+
+  // Once the dialog is about other pictures, or this page of albums is there already, its answer is left aside.
+  async #load(assets) {
+    const next = this.#next
+    const one = assets.length === 1 ? `&asset_id=${assets[0]}` : ""
+    const page = await call("GET", `/albums?before=${next ?? ""}${one}`)
+    if (assets !== this.#assets || next !== this.#next) return
     slot(this, "albums").append(...page.albums.map((album) => this.#row(album)))
     this.#next = page.next
     slot(this, "more").hidden = !page.next
@@ -58,27 +68,26 @@ export class AlbumDialog extends HTMLElement {
     return row
   }
 
-  async #choose(button) {
+  async #choose(button, assets) {
     const holds = button.getAttribute("aria-pressed") === "true"
     const path = `/albums/${button.dataset.album}/pictures${holds ? "/remove" : ""}`
-    const { album } = await call("POST", path, { asset_ids: this.#assets })
+    const { album } = await call("POST", path, { asset_ids: assets })
     button.setAttribute("aria-pressed", String(!holds))
     setText(slot(button, "count"), String(album.count))
-    this.#tell(`${holds ? "Taken out of" : "Added to"} “${album.name}”.`)
+    return `${holds ? "Taken out of" : "Added to"} “${album.name}”.`
   }
 
+  // What an action says of its end is not told of other pictures.
   async #try(action) {
+    const assets = this.#assets
     this.#tell("")
-    try {
-      await action()
-    } catch (error) {
-      slot(this, "problem").hidden = false
-      setText(slot(this, "problem"), error.message)
-    }
+    const [words, problem] = await action(assets).then((said) => [said], ({ message }) => ["", message])
+    if (assets === this.#assets) this.#tell(words ?? "", problem)
   }
 
-  #tell(words) {
-    slot(this, "problem").hidden = true
+  #tell(words, problem = "") {
+    slot(this, "problem").hidden = !problem
+    setText(slot(this, "problem"), problem)
     setText(slot(this, "told"), words)
   }
 }

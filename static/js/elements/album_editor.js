@@ -8,9 +8,11 @@ import { morph } from "../helpers/morph.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { PageRefresher } from "../models/page_refresher.js"
+import { Turns } from "../models/turns.js"
 
 export class AlbumEditor extends HTMLElement {
   #cancelDeletion = null
+  #turns = new Turns()
   #refresher = new PageRefresher(this, (fresh) => this.#take(fresh))
 
   connectedCallback() {
@@ -76,6 +78,10 @@ export class AlbumEditor extends HTMLElement {
     return `/albums/${this.dataset.album}`
   }
 
+  #call(method, path, body) {
+    return this.#turns.take(() => call(method, `${this.#path}${path}`, body))
+  }
+
   #arrange(button) {
     const on = button.getAttribute("aria-pressed") !== "true"
     button.setAttribute("aria-pressed", String(on))
@@ -91,11 +97,11 @@ export class AlbumEditor extends HTMLElement {
   // Two neighbours change places: at once in the page, and back where the server refuses it.
   async #move(button, item, before) {
     if (!item || !before) return
-    const list = item.parentElement
+    const [list, move] = [item.parentElement, { asset_id: item.dataset.asset, before: before.dataset.asset }]
     list.insertBefore(item, before)
     button.focus()
     try {
-      await call("POST", `${this.#path}/pictures/move`, { asset_id: item.dataset.asset, before: before.dataset.asset })
+      await this.#call("POST", "/pictures/move", move)
       const place = [...list.children].indexOf(button.closest("[data-asset]")) + 1
       setText(slot(this, "told"), `Now number ${place} of this page.`)
     } catch (error) {
@@ -105,13 +111,13 @@ export class AlbumEditor extends HTMLElement {
   }
 
   async #choose(item) {
-    await call("PATCH", this.#path, { cover_id: item.dataset.asset })
+    await this.#call("PATCH", "", { cover_id: item.dataset.asset })
     for (const each of item.parentElement.children) setFlag(each, "data-cover", each === item)
     setText(slot(this, "told"), "This is the cover now.")
   }
 
   async #remove(item) {
-    const { album } = await call("POST", `${this.#path}/pictures/remove`, { asset_ids: [item.dataset.asset] })
+    const { album } = await this.#call("POST", "/pictures/remove", { asset_ids: [item.dataset.asset] })
     const neighbour = item.nextElementSibling ?? item.previousElementSibling
     item.remove()
     if (neighbour) neighbour.querySelector('[data-action="remove"]').focus()
@@ -121,6 +127,7 @@ export class AlbumEditor extends HTMLElement {
   }
 
   #delete() {
+    this.#cancelDeletion?.() // pressed once more
     slot(this, "gone").hidden = false
     this.querySelector('[data-action="undo"]').focus()
     this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)

@@ -3,18 +3,24 @@ import { call } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
 
 export class NewAlbum extends HTMLElement {
+  #isMaking = false // or leading to it
+
   connectedCallback() {
+    addEventListener("pageshow", () => (this.#isMaking = false)) // Back again
     slot(this, "form").addEventListener("submit", this.onSubmit)
   }
 
   onSubmit = async (event) => {
     event.preventDefault()
+    if (this.#isMaking) return
+    this.#isMaking = true
     const problem = slot(this, "problem")
     problem.hidden = true
     try {
       const { album } = await call("POST", "/albums", { name: this.querySelector("input").value })
       location.assign(`/albums/${album.id}`)
     } catch (error) {
+      this.#isMaking = false
       problem.hidden = false
       setText(problem, error.message)
     }

@@ -7,7 +7,8 @@ import { viewer } from "../helpers/viewer.js"
 
 export class RemoveMember extends HTMLElement {
   #unsubscribe = null
-  #member = ""
+  #member = null // whom the dialog asks about
+  #sent = new Set() // the ids of those whose removal is on its way
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -25,24 +26,32 @@ export class RemoveMember extends HTMLElement {
     if (event.target.closest('[data-action="leave-session"]')) this.#open({ id: viewer(), name: "" })
   }
 
-  // The invite link first: otherwise a removed guest could come back through it.
+  // Until the answers are here, the dialog may have been closed, and be asking about somebody else.
   onSubmit = async (event) => {
     event.preventDefault()
-    const { session } = document.querySelector("chat-room").dataset
-    try {
-      if (slot(this, "links")?.checked) await call("DELETE", `/sessions/${session}/invites`)
-      await call("DELETE", `/sessions/${session}/members/${this.#member}`)
-    } catch (error) {
-      return this.#showProblem(error.message)
-    }
-    if (this.#member === viewer()) return location.reload() // the server then shows that one has left
-    this.dialog.close()
-    bus.emit("toast", { kind: "remove-member", text: `${isolate(slot(this, "name").textContent)} is out.` })
+    const member = this.#member
+    if (this.#sent.has(member.id)) return
+    this.#sent.add(member.id)
+    const error = await this.#remove(member.id).catch((problem) => problem)
+    this.#sent.delete(member.id)
+    const isShown = member === this.#member && this.dialog.open
+    if (error && isShown) return this.#showProblem(error.message)
+    if (error) return bus.emit("toast", { kind: "remove-member", text: error.message, problem: true })
+    if (member.id === viewer()) return location.reload() // the server then shows that one has left
+    if (isShown) this.dialog.close()
+    bus.emit("toast", { kind: "remove-member", text: `${isolate(member.name)} is out.` })
   }
 
-  #open({ id, name }) {
-    this.#member = id
-    if (name) setText(slot(this, "name"), name)
+  // The invite link first: otherwise a removed guest could come back through it.
+  async #remove(id) {
+    const { session } = document.querySelector("chat-room").dataset
+    if (slot(this, "links")?.checked) await call("DELETE", `/sessions/${session}/invites`)
+    await call("DELETE", `/sessions/${session}/members/${id}`)
+  }
+
+  #open(member) {
+    this.#member = member
+    if (member.name) setText(slot(this, "name"), member.name)
     this.#showProblem("")
     this.dialog.showModal()
   }

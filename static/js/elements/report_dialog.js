@@ -17,6 +17,7 @@ export class ReportDialog extends HTMLElement {
     this.#path = message ? `/messages/${message}/reports` : `/assets/${assets[0]}/reports`
     setText(slot(this, "heading"), message ? "Report this message" : "Report this picture")
     this.form.reset()
+    slot(this, "submit").disabled = false
     this.#show("", "")
     this.dialog.showModal()
   }
@@ -25,19 +26,17 @@ export class ReportDialog extends HTMLElement {
     if (event.target.closest('[data-action="close"]') || event.target === this.dialog) this.dialog.close()
   }
 
+  // Until the answer is here, the dialog may have been closed, and be about something else.
   onSubmit = async (event) => {
     event.preventDefault()
-    const fields = this.form.elements
-    const button = slot(this, "submit")
-    button.disabled = true
-    try {
-      const { already } = await call("POST", this.#path, { kind: fields.kind.value, words: fields.words.value })
-      const words = already ? "You have reported it already." : "Thank you."
-      this.#show(`${words} The operator will look at it.`, "")
-    } catch (error) {
-      this.#show("", error.message)
-    }
-    button.disabled = false
+    const [path, { kind, words }] = [this.#path, this.form.elements]
+    slot(this, "submit").disabled = true
+    const report = call("POST", path, { kind: kind.value, words: words.value })
+    const { already, error } = await report.catch((problem) => ({ error: problem }))
+    if (path !== this.#path) return
+    slot(this, "submit").disabled = false
+    if (error) return this.#show("", error.message)
+    this.#show(`${already ? "You have reported it already." : "Thank you."} The operator will look at it.`, "")
   }
 
   #show(done, problem) {

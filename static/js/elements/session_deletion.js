@@ -8,6 +8,7 @@ import { afterUndoPeriod } from "../helpers/undo.js"
 export class SessionDeletion extends HTMLElement {
   #session = ""
   #opener = null
+  #asked = 0
   #cancelDeletion = null
 
   connectedCallback() {
@@ -28,22 +29,25 @@ export class SessionDeletion extends HTMLElement {
     if (closes || event.target === this.dialog) this.dialog.close()
   }
 
-  // Fetched when it opens: credits and time have changed since the page was rendered.
+  // Fetched when it opens: credits and time have changed since the page was rendered. What was pressed last counts.
   async #open(button) {
-    this.#session = button.dataset.session
+    const asked = ++this.#asked
+    const { session: id } = button.dataset
+    const { session, error } = await call("GET", `/sessions/${id}`).catch((problem) => ({ error: problem }))
+    if (asked !== this.#asked) return
+    this.#session = id
     this.#opener = button
-    this.#showProblem("")
-    setText(slot(this, "name"), "")
+    this.#showProblem(error?.message ?? "")
+    setText(slot(this, "name"), session?.title ?? "")
     slot(this, "lost").hidden = true
-    try {
-      const { session } = await call("GET", `/sessions/${this.#session}`)
-      setText(slot(this, "name"), session.title)
-      this.#showLoss(session)
-    } catch (error) {
-      this.#showProblem(error.message)
-    }
+    if (session) this.#showLoss(session)
+    this.#undo.disabled = false
     setFlag(this, "data-local-leaving", false)
     this.dialog.showModal()
+  }
+
+  get #undo() {
+    return this.querySelector('[data-action="undo-session"]')
   }
 
   #showLoss({ status, expires_at, credits: { image, video } }) {
@@ -58,7 +62,7 @@ export class SessionDeletion extends HTMLElement {
   onSubmit = (event) => {
     event.preventDefault()
     setFlag(this, "data-local-leaving", true)
-    this.querySelector('[data-action="undo-session"]').focus()
+    this.#undo.focus()
     this.#cancelDeletion = afterUndoPeriod(this.#sendDeletion)
   }
 
@@ -70,12 +74,16 @@ export class SessionDeletion extends HTMLElement {
     this.#opener?.focus()
   }
 
+  // Once the dialog is closed, its event is on the way.
   #sendDeletion = async () => {
+    if (!this.dialog.open) return
     this.#cancelDeletion = null
+    this.#undo.disabled = true
     try {
       await call("DELETE", `/sessions/${this.#session}`, undefined, { keepalive: true })
       location.assign("/sessions")
     } catch (error) {
+      this.#undo.disabled = false
       setFlag(this, "data-local-leaving", false)
       this.#showProblem(error.message)
     }

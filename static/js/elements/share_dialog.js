@@ -16,10 +16,12 @@ export class ShareDialog extends HTMLElement {
     this.dialog.addEventListener("close", this.onClose)
   }
 
-  /** Shows the form for a subject (helpers/sharing.js). */
+  /** Shows the form for a subject (helpers/sharing.js). An answer that is late is not shown for the next subject. */
   async open(subject) {
     this.#subject = subject
-    this.#share = subject.share ? (await call("GET", `/shares/${subject.share}`)).share : null
+    const share = subject.share ? (await call("GET", `/shares/${subject.share}`)).share : null
+    if (subject !== this.#subject) return
+    this.#share = share
     this.#fill()
     this.dialog.showModal()
   }
@@ -36,15 +38,14 @@ export class ShareDialog extends HTMLElement {
 
   onSubmit = async (event) => {
     event.preventDefault()
+    const subject = this.#subject
     this.#showProblem("")
-    const button = slot(this, "submit")
-    button.disabled = true
-    try {
-      this.#showDone(await this.#send())
-    } catch (error) {
-      this.#showProblem(error.message)
-    }
-    button.disabled = false
+    slot(this, "submit").disabled = true
+    const made = await this.#send().catch((error) => ({ error }))
+    if (subject !== this.#subject) return
+    slot(this, "submit").disabled = false
+    if (made.error) this.#showProblem(made.error.message)
+    else this.#showDone(made)
   }
 
   #fill() {
@@ -52,6 +53,7 @@ export class ShareDialog extends HTMLElement {
     this.form.reset()
     this.form.hidden = false
     slot(this, "done").hidden = true
+    slot(this, "submit").disabled = false
     this.#showProblem("")
     setText(slot(this, "heading"), share ? "Change the link" : `Share ${this.#what()}`)
     setText(slot(this, "submit"), share ? "Save" : "Make the link")

@@ -18,6 +18,7 @@ export class ShareRow extends HTMLElement {
   }
 
   onClick = (event) => {
+    if (event.detail > 1) return // a double click is one press
     const button = event.target.closest("[data-action]")
     if (button?.dataset.action === "change") attempt(this, () => openSharing("share", { share: this.dataset.share }))
     if (button?.dataset.action === "revoke") this.#revoke(button)
@@ -34,13 +35,15 @@ export class ShareRow extends HTMLElement {
       }, ASKED_MS)
       return
     }
-    attempt(this, async () => {
+    button.disabled = true
+    const revoked = attempt(this, async () => {
       await call("DELETE", `/shares/${this.dataset.share}`)
       this.dataset.status = "revoked"
       slot(this, "status").hidden = false
       setText(slot(this, "status"), "Revoked")
       this.querySelector(".share-row__tools").remove()
     })
+    revoked.then(() => (button.disabled = false))
   }
 }
 

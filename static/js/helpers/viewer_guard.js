@@ -13,7 +13,7 @@ export function guardViewer() {
   if (currentViewer() !== viewer()) closeNotifications().catch(() => {})
   notifyOtherTabs()
   addEventListener("storage", (event) => (event.key === KEY || event.key === null) && check())
-  addEventListener("pageshow", (event) => event.persisted && check())
+  addEventListener("pageshow", ({ persisted }) => persisted && checkAgain())
   addEventListener("beforeunload", () => (leavingAt = Date.now()))
   document.addEventListener("visibilitychange", check)
 }
@@ -23,6 +23,12 @@ function check() {
   if (current === undefined || current === viewer() || Date.now() - leavingAt < LEAVING_MS) return
   document.documentElement.hidden = true
   location.reload()
+}
+
+// Back from the back-forward cache, it is not being left any more.
+function checkAgain() {
+  leavingAt = 0
+  check()
 }
 
 /** The person for whom the last page was rendered: null for nobody, undefined where the browser stores nothing. */

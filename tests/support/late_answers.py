@@ -1,0 +1,63 @@
+"""What a slow network does: answers of the server that reach a page late and in another order, and undo periods that end
+when a test says so. Both are held within the page, so that no clock decides what comes first."""
+
+from playwright.async_api import Page
+
+_HOLD = """(words) => {
+  const ask = window.fetch
+  window.held = []
+  window.fetch = async (address, options) => {
+    if (!`${options?.method ?? 'GET'} ${address}`.includes(words)) return ask(address, options)
+    let release
+    const gate = new Promise((resolve) => (release = resolve))
+    const answering = ask(address, options).then(async (answer) => new Response((await answer.text()) || null, answer))
+    window.held.push({ answering, release })
+    await gate
+    return answering
+  }
+}"""
+# What the page makes of it is done in the tasks that follow.
+_RELEASE = """async (number) => {
+  await window.held[number].answering
+  window.held[number].release()
+  for (let task = 0; task < 3; task++) await new Promise((next) => setTimeout(next))
+}"""
+_HOLD_PERIODS = """() => {
+  const [set, clear] = [window.setTimeout, window.clearTimeout]
+  window.periods = new Map()
+  window.setTimeout = (action, ms, ...rest) => {
+    const timer = set(ms === 5000 ? () => {} : action, ms, ...rest)
+    if (ms === 5000) window.periods.set(timer, action)
+    return timer
+  }
+  window.clearTimeout = (timer) => {
+    window.periods.delete(timer)
+    clear(timer)
+  }
+}"""
+
+
+async def hold_answers(page: Page, words: str) -> None:
+    """From here on, answers to requests with these words in `METHOD address` wait for their `release_answer`."""
+    await page.evaluate(_HOLD, words)
+
+
+async def requests_held(page: Page, count: int) -> None:
+    """Waits until so many such requests were made."""
+    await page.wait_for_function("(count) => window.held.length >= count", arg=count)
+
+
+async def count_of_requests(page: Page) -> int:
+    count: int = await page.evaluate("() => window.held.length")
+    return count
+
+
+async def release_answer(page: Page, number: int) -> None:
+    """Lets the answer to the request with this number, from 0 on, through to the page."""
+    await requests_held(page, number + 1)
+    await page.evaluate(_RELEASE, number)
+
+
+async def hold_undo_periods(page: Page) -> None:
+    """From here on no period of five seconds ends; `window.periods` has those that run, by the ids of their timers."""
+    await page.evaluate(_HOLD_PERIODS)
