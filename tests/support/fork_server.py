@@ -2,9 +2,9 @@
 
 A forked product is `python -m chatserver …` in everything that a test can see from outside: a process id, signals, an exit
 code, its own environment and output. It is not in what an interpreter or the loader reads when it starts, in the
-environment that /proc shows, in memory that it shares with its parent, and in whose children its own child processes are,
-which are forks too (`forked_children`): tests of those start the program itself (`products.start(…,
-program=products.COMMAND)`), and so does whoever sets a variable of theirs (`needs_exec`).
+environment that /proc shows, in memory that it shares with its parent, in whose children its own child processes are,
+which are forks too (`forked_children`), and in what a password's hash costs (`quick_passwords`): tests of those start the
+program itself (`products.start(…, program=products.COMMAND)`), and so does whoever sets a variable of theirs (`needs_exec`).
 """
 
 import asyncio
@@ -220,6 +220,14 @@ def _import_product() -> None:
     import chatserver.storage.s3  # noqa: F401
 
 
+def _hash_passwords_quickly() -> None:
+    from chatserver.users import passwords
+    from tests.support import quick_passwords
+
+    for name, value in quick_passwords.ATTRIBUTES.items():
+        setattr(passwords, name, value)
+
+
 def _open_site() -> None:
     """What a product of the usual settings reads, compiles and compresses for its pages, so that its forks find it done."""
     from chatserver.config import Config
@@ -238,6 +246,7 @@ def main() -> None:
 
     control = socket.socket(fileno=os.dup(0))
     _import_product()
+    _hash_passwords_quickly()
     _open_site()
     gc.collect()
     gc.freeze()  # or the first collection of each fork would copy it all

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import uuid
 
-import argon2
 import pytest
 
 from chatserver import config, sessions, users
@@ -15,17 +14,16 @@ from chatserver.limits import Limits
 from chatserver.privacy import erasure
 from chatserver.runtime import paths
 from chatserver.users import authentication, email_addresses, passwords, sign_in_throttling
+from tests.support import quick_passwords
 from tests.support.people import make_session, make_user, run_sql
 from tests.users.accounts import PASSWORD, address, email, member, new_visitor, signed_in_user
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quick_passwords():
-    """Hundreds are compared here; what that costs a guesser is told by test_passwords.py."""
-    quick = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+def hashed_quickly():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_HASHER", quick)
-        patch.setattr(passwords, "DUMMY_HASH", quick.hash("nobody's password"))
+        for name, value in quick_passwords.ATTRIBUTES.items():
+            patch.setattr(passwords, name, value)
         yield
 
 
