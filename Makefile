@@ -15,7 +15,7 @@ run: $(VENV)/.run            ## start the product on http://localhost:8000
 	@exec $(BIN)/chatserver serve
 
 # What CI runs too: nothing is run twice, and nothing is left out. See docs/testing.md.
-test: CHECKS = types javascript
+test: CHECKS = types javascript collection
 test: $(VENV)/.test system-packages check   ## every check and every test
 	@.ci/diffusers $(BIN)/python
 	@$(BIN)/python -m pytest -n auto
@@ -27,7 +27,7 @@ check: $(VENV)/.test         ## ruff, mypy, the architecture, JavaScript's synta
 	@$(BIN)/ruff check .
 	@$(MAKE) --no-print-directory --output-sync -j2 $(CHECKS)
 
-.PHONY: types architecture javascript
+.PHONY: types architecture javascript collection
 types:
 	@$(BIN)/mypy
 
@@ -38,6 +38,10 @@ javascript:
 	@if node --version >/dev/null 2>&1; then \
 	  find static -name '*.js' -print0 | xargs -0 node --experimental-vm-modules --no-warnings .ci/javascript.mjs; \
 	else echo "node is absent: the browser tests check the JavaScript"; fi
+
+# What each worker of the tests would compile is compiled once, beside the types, which leave a core free.
+collection:
+	@collected=$$($(BIN)/python -m pytest --collect-only -q -p no:cacheprovider) || { echo "$$collected"; exit 1; }
 
 format: $(VENV)/.test
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
