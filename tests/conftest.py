@@ -4,6 +4,7 @@ import contextlib
 import os
 
 import pytest
+from hypothesis import settings
 
 from chatserver.config import Timing
 from chatserver.database import Database, load_queries
@@ -16,6 +17,10 @@ from tests.support.swift import running_swift
 
 # What a busy machine delays is no `busy`, but where a test is about that.
 PATIENT = Timing(unit_deadline=60.0, unit_acquire=60.0)
+
+# Hypothesis calls an example of more than 0.2 s a failure, which a busy machine makes of any.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_configure(config):
