@@ -16,6 +16,7 @@ from chatserver.database import Database, embedded
 from chatserver.database import unit_of_work as module
 from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
+from tests.support.postgres import crash, postmaster
 
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),
@@ -59,10 +60,6 @@ async def stored(tx):
     return {row["id"] for row in await tx.fetch_all("test.all")}
 
 
-def postmaster(server):
-    return int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
-
-
 async def until_whole(database, limit):
     """Waits until as many units at once succeed as the pool has connections."""
     began = time.monotonic()
@@ -72,16 +69,6 @@ async def until_whole(database, limit):
             return time.monotonic() - began
         assert all(isinstance(result, (set, Busy)) for result in results), results
         assert time.monotonic() - began < limit, results
-
-
-async def is_back(server):
-    """Waits until the server that was started again takes connections, which is where P12 begins to count."""
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError):
-                await (await asyncpg.connect(server.admin_url)).close()
-                return
-            await asyncio.sleep(0.02)
 
 
 async def write_until_stopped(database, first, acknowledged, stopped):
@@ -102,11 +89,7 @@ async def test_an_immediate_crash_under_load_loses_nothing_acknowledged(own_serv
         async with asyncio.timeout(60):
             while len(acknowledged) < before + 200:
                 await asyncio.sleep(0.01)
-        os.kill(postmaster(own_server), signal.SIGQUIT)
-        async with asyncio.timeout(60):
-            while own_server._server.alive():
-                await asyncio.sleep(0.01)
-    await is_back(own_server)
+        await crash(own_server)
     await until_whole(database, 5)
     stopped.set()
     await asyncio.gather(*writers)
@@ -173,14 +156,22 @@ def impatient(monkeypatch):
     monkeypatch.setattr(module, "_BEGIN_AS_SYSTEM", begin)
 
 
+async def ended(tx):
+    """Waits until Postgres has ended the connection."""
+    while not tx.connection.is_closed():
+        await asyncio.sleep(0.01)
+
+
 async def test_a_transaction_that_falls_silent_is_ended_by_postgres_and_runs_again(database, monkeypatch):
     impatient(monkeypatch)
     tries = []
 
     async def fall_silent_once(tx):
+        if tries:
+            await tx.connection.execute("SET LOCAL idle_in_transaction_session_timeout = '1min'")
         tries.append(await add(tx, -3 + len(tries)))
         if len(tries) == 1:
-            await asyncio.sleep(0.5)
+            await ended(tx)
         return await add(tx, -1)
 
     assert await database.run_system(fall_silent_once) == -1
@@ -192,7 +183,7 @@ async def test_a_commit_after_a_silence_is_an_unknown_outcome(database, monkeypa
 
     async def fall_silent(tx):
         await add(tx, -9)
-        await asyncio.sleep(0.5)
+        await ended(tx)
 
     with pytest.raises(Busy):
         await database.run_system(fall_silent)
