@@ -5,6 +5,7 @@ import pytest
 
 from chatserver.database import Database
 from chatserver.database.queries import compile_query
+from tests.conftest import PATIENT
 
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id, number) VALUES (:id, :number) RETURNING id"),
@@ -33,7 +34,7 @@ async def admin(postgres_server, database_url):
 async def small(admin, database_url, _recorder):
     """A pool of three over an empty table."""
     await admin.execute("TRUNCATE things")
-    opened = Database(database_url, QUERIES, _recorder, pool=3)
+    opened = Database(database_url, QUERIES, _recorder, pool=3, timing=PATIENT)
     await opened.connect()
     yield opened
     await opened.close()

@@ -155,8 +155,8 @@ async def test_what_takes_too_long_is_rolled_back_and_busy(small, admin, monkeyp
         await add(tx, 1)
         await sleep(tx, 30)
 
-    monkeypatch.setattr(small, "timing", Timing(unit_deadline=0.2))
-    with pytest.raises(Busy):
+    with monkeypatch.context() as impatient, pytest.raises(Busy):
+        impatient.setattr(small, "timing", Timing(unit_deadline=0.2))
         await small.run_system(add_and_sleep)
     assert await small.run_system(count) == 0
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
