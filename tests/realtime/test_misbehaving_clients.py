@@ -24,6 +24,13 @@ async def server():
         yield opened
 
 
+@pytest.fixture(scope="module")
+async def patient():
+    """A server that closes nobody while a test looks at what a paused socket has."""
+    async with HubServer(SocketLimits(sockets_per_user=100, sockets_per_address=1000, send_seconds=60.0)) as opened:
+        yield opened
+
+
 async def open_pair(server: HubServer, session: str, **options: int) -> tuple[RawClient, Connection]:
     """A raw client and its connection in the server."""
     before = set(await server.do(lambda: server.hub.admission.connections()))
@@ -93,20 +100,20 @@ def is_cut(client: RawClient) -> bool:
     return bool(watch.poll(0))
 
 
-async def test_a_client_that_reads_again_gets_what_waited_with_numbers_merged(server: HubServer) -> None:
-    session = await server.session("ada")
-    slow, connection = await open_pair(server, session, receive_bytes=4096)
-    await server.say(session, *["x" * 20_000] * 18)
-    await server.until(lambda: connection.transport.is_paused)
+async def test_a_client_that_reads_again_gets_what_waited_with_numbers_merged(patient: HubServer) -> None:
+    session = await patient.session("ada")
+    slow, connection = await open_pair(patient, session, receive_bytes=4096)
+    await patient.say(session, *["x" * 20_000] * 18)
+    await patient.until(lambda: connection.transport.is_paused)
     for value in range(5):
-        await server.publish(session, Level(name="n", value=value))
+        await patient.publish(session, Level(name="n", value=value))
         await asyncio.sleep(limits.EPHEMERAL_SECONDS)
-    await server.say(session, "last")
+    await patient.say(session, "last")
     assert connection.outbox is not None
     reading = asyncio.create_task(slow.read_to_end())
-    await server.until(lambda: connection.outbox is None)
-    await server.say(session, "live")
-    await server.until(lambda: b'"live"' in slow.received)
+    await patient.until(lambda: connection.outbox is None)
+    await patient.say(session, "live")
+    await patient.until(lambda: b'"live"' in slow.received)
     slow.close()
     reading.cancel()
     assert slow.received.count(b'"name":"n"') == 1
@@ -115,11 +122,11 @@ async def test_a_client_that_reads_again_gets_what_waited_with_numbers_merged(se
     assert order == sorted(order)
 
 
-async def test_a_client_that_is_too_slow_for_much_is_told_to_come_back(server: HubServer) -> None:
-    session = await server.session("ada")
-    slow, connection = await open_pair(server, session, receive_bytes=4096)
+async def test_a_client_that_is_too_slow_for_much_is_told_to_come_back(patient: HubServer) -> None:
+    session = await patient.session("ada")
+    slow, connection = await open_pair(patient, session, receive_bytes=4096)
     for _ in range(60):
-        await server.say(session, "x" * 20_000)
+        await patient.say(session, "x" * 20_000)
     assert connection.is_closed
     assert await slow.close_code() == 4408
 
