@@ -217,8 +217,9 @@ class HubServer:
         self.broker = RecordingBroker()
         self.ran: list[str] = []
         self._ready = threading.Event()
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        # Listened on from here on, or the system might give the port to somebody else.
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
 
     async def __aenter__(self) -> "HubServer":
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)
@@ -240,14 +241,12 @@ class HubServer:
         app = endpoint.build(self.hub, COMMANDS, self, lambda _, origin: origin == "https://ours.example")
         config = uvicorn.Config(
             _Authenticator(app, self.app),
-            host="127.0.0.1",
-            port=self.port,
             log_config=None,
             lifespan="off",
             **self.settings,
         )
         self.uvicorn = uvicorn.Server(config)
-        serving = asyncio.create_task(self.uvicorn.serve())
+        serving = asyncio.create_task(self.uvicorn.serve([self._listener]))
         while not self.uvicorn.started:
             await asyncio.sleep(0.01)
         self._ready.set()
