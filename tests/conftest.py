@@ -1,6 +1,7 @@
 """What every test can ask for: a real Postgres, a database of the module's own, and what was announced."""
 
 import contextlib
+import gc
 import os
 
 import pytest
@@ -26,6 +27,13 @@ settings.load_profile("patient")
 def pytest_configure(config):
     config.pluginmanager.register(promises.Summary())
     config.pluginmanager.register(scheduling.Groups(config))
+
+
+def pytest_collection_finish():
+    """Keeps what the 7,000 tests are made of out of every later collection: one would take 0.24 s of a test's processor
+    time, and some tests are about a tenth of a second of it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers():
