@@ -31,6 +31,7 @@ from chatserver.storage.base import Storage
 from chatserver.uploads import routes as upload_routes
 from chatserver.verification import routes as verification_routes
 from chatserver.web import errors, middleware, templating
+from tests.support import keep_alive
 from tests.support.people import make_session, make_user, run_sql
 
 SECRET_KEY = "a test's key"
@@ -168,7 +169,9 @@ async def serving(database: Database, storage: Storage, **settings: Any) -> Asyn
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        async with aiohttp.ClientSession(f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar()) as client:
+        async with aiohttp.ClientSession(
+            f"http://localhost:{port}", cookie_jar=aiohttp.DummyCookieJar(), connector=keep_alive.connector()
+        ) as client:
             yield client
     finally:
         server.should_exit = True

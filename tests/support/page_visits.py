@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
+from tests.support import keep_alive
 from tests.support.product import Product
 from tests.support.story import ApiUser
 from tests.users.server import Browser
@@ -15,7 +16,10 @@ async def opened(who: ApiUser | Product) -> AsyncIterator[Browser]:
     """The browser of somebody who has signed in; of a product, that of a visitor."""
     person, product = (who, who.product) if isinstance(who, ApiUser) else (None, who)
     jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(product.url, cookie_jar=jar, headers={"Accept": "text/html"}) as client:
+    headers = {"Accept": "text/html"}
+    async with aiohttp.ClientSession(
+        product.url, cookie_jar=jar, headers=headers, connector=keep_alive.connector()
+    ) as client:
         browser = Browser(client)
         if person is not None:
             login = {"email": person.user["email"], "password": person.password}
