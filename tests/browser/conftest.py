@@ -55,3 +55,10 @@ async def emulated_product(emulated_database_url, emulator, tmp_path_factory):
     )
     async with products.running(tmp_path_factory.mktemp("emulated"), **settings) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_script_of_an_earlier_test(request):
+    """What an earlier test has scripted and not used up would hang the next picture, or be said as the next reply."""
+    if "emulated_product" in request.fixturenames:
+        request.getfixturevalue("emulator").reset()

@@ -16,7 +16,8 @@ async def test_a_row_ends_while_one_looks_and_leads_to_its_picture(emulated_prod
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
     chat = await ada.joins(session)
-    emulator.script("text-to-image", [Queue(steps=10_000)])
+    # Both: the second is begun as soon as the first is cancelled.
+    emulator.script("text-to-image", [Queue(steps=10_000) for _ in range(2)])
     made = await chat.generates("a quiet lake", count=2, **SMALL)
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open("/history")
