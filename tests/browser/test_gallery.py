@@ -58,6 +58,11 @@ def shots(page: Page):
     return page.locator("gallery-picture")
 
 
+async def is_set_up(page: Page) -> None:
+    """The pictures stand in a page before its script hears of keys and clicks."""
+    await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+
+
 async def saved(download) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(open(await download.path(), "rb").read()))
 
@@ -73,6 +78,7 @@ async def test_by_keyboard_alone_one_finds_marks_compares_and_downloads(owner, b
         await page.keyboard.press("Enter")
         await expect(shots(page)).to_have_count(5)
         assert "q=harb" in page.url
+        await is_set_up(page)
         await page.keyboard.press("Tab")  # past the button of the search
         await shots(page).first.locator("a").focus()
         await page.keyboard.press(".")

@@ -71,6 +71,7 @@ async def test_from_last_months_picture_to_a_stranger_on_a_phone_and_gone(produc
         await page.get_by_role("searchbox").fill("")
         await page.keyboard.press("Enter")
         await expect(page.locator("gallery-picture")).to_have_count(2)
+        await page.wait_for_load_state()  # its script hears of presses
         for each in await page.locator("gallery-picture .shot__select").all():
             await each.click()
         await page.get_by_role("button", name="Compare").click()
@@ -106,6 +107,7 @@ async def test_from_last_months_picture_to_a_stranger_on_a_phone_and_gone(produc
         await expect(page.locator("album-dialog dialog").get_by_role("status")).to_have_text("Added to “Lights”.")
         page = await visitor.open("/albums")
         await page.get_by_role("link", name="Lights").click()
+        await page.wait_for_load_state()
         await page.get_by_role("button", name="Share").click()
         dialog = page.locator("share-dialog dialog")
         await dialog.get_by_role("button", name="Make the link").click()

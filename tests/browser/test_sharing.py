@@ -63,6 +63,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
         await shot(page, "albums")
         await page.get_by_role("link", name="Sea and sky").click()
         await expect(page.locator(".album-picture")).to_have_count(2)
+        await page.wait_for_load_state()  # its script hears of presses
         await page.get_by_role("button", name="Arrange").click()
         await page.locator(f'[data-asset="{assets[1]}"]').get_by_role("button", name="Move forward").click()
         await expect(page.locator("[data-slot=told]")).to_have_text("Now number 1 of this page.")
