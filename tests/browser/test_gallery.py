@@ -10,6 +10,7 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
+from tests.support.late_answers import hold_undo_periods
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -141,6 +142,7 @@ async def test_what_happens_elsewhere_arrives_and_what_is_deleted_can_be_taken_b
         await expect(viewer).to_contain_text("a late arrival")
         await page.keyboard.press("ArrowRight")
         await expect(viewer.locator('[data-slot="count"]')).to_have_text("2 of 8")
+        await hold_undo_periods(page)
         await page.keyboard.press("ArrowLeft")
         await viewer.locator('[data-action="remove"]').click()
         await expect(page.locator("gallery-picture:visible")).to_have_count(7)
@@ -253,6 +255,7 @@ async def test_the_counts_of_days_and_months_follow_what_comes_and_goes(product,
     async with signed_in(browser, ada, timezone_id="UTC") as visitor:
         page = await visitor.open("/gallery")
         await expect(page.locator("gallery-view[data-live]")).to_be_attached()
+        await hold_undo_periods(page)
         await counts_are(page, 3)
         await shots(page).first.locator(".shot__select").click()
         await shots(page).last.locator(".shot__select").click()

@@ -1,5 +1,7 @@
 """What people read where they have as much as one person may: what happened, what to do, and when it goes on."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -9,6 +11,10 @@ from tests.support.browser import TEXT, ask_for_pictures, say, signed_in
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
+
+# Rounded to minutes, of which a busy machine takes some.
+NEARLY_TWO_HOURS = re.compile(r"ends in (2 h|1 h 5\d min)")
+NEARLY_AN_HOUR = re.compile(r"I can answer you again in (1 h|5\d min)")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +44,7 @@ async def test_who_has_as_many_sessions_as_one_may_reads_so_on_the_plans_page(st
         await page.get_by_role("button", name="Start Flash", exact=True).click()
         refused = page.get_by_role("alert")
         await expect(refused).to_contain_text("You have 2 open sessions, and 2 is the most for one person.")
-        await expect(refused).to_contain_text("ends in 2 h")
+        await expect(refused).to_contain_text(NEARLY_TWO_HOURS)
         assert not await complaints_about(page, "no more sessions")
 
 
@@ -69,5 +75,5 @@ async def test_the_assistant_says_until_when_it_does_not_answer_and_what_was_sai
         await expect(page.locator("chat-message", has_text="And what about tomorrow?")).to_have_count(1)
         answer = page.locator('chat-message[data-status="failed"]')
         await expect(answer).to_contain_text("You have had as many replies as one person may have in an hour (1).")
-        await expect(answer).to_contain_text("I can answer you again in 1 h")
+        await expect(answer).to_contain_text(NEARLY_AN_HOUR)
         await expect(answer).not_to_contain_text("broke off")
