@@ -185,7 +185,14 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         assert await top_of(page, looked_at) == top
         album = (await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": [looked_at]}))["album"]["id"]
         lines: list[WebSocketRoute] = []
-        await page.route_web_socket("**/ws/gallery", lambda line: passed_on(line, lines))
+        may_connect = asyncio.Event()
+        may_connect.set()
+
+        async def connect(line: WebSocketRoute) -> None:
+            await may_connect.wait()
+            passed_on(line, lines)
+
+        await page.route_web_socket("**/ws/gallery", connect)
         # In an album's list; hidden, it asks nothing and has no connection; back in sight it asks once.
         await page.goto(f"{product.url}/gallery?album={album}")
         await expect(page.locator("gallery-view[data-live]")).to_be_attached()
@@ -204,8 +211,10 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         assert asked == ["/gallery/state"]
         # A lost connection comes back, and what was missed is asked for once.
         asked.clear()
+        may_connect.clear()
         await lines[-1].close(code=1012)
         await ada.call("POST", f"/albums/{album}/pictures", {"asset_ids": [looked_at]})
+        may_connect.set()
         await expect(shots(page)).to_have_count(2)
         assert asked == ["/gallery/state"]
         await ada.call("DELETE", f"/albums/{album}")

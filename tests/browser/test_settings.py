@@ -14,9 +14,10 @@ IN_VIEW = """(each) => {
 }"""
 
 
-async def is_in_view(place: Locator) -> bool:
+async def is_in_view(place: Locator) -> None:
+    """A page scrolls to its fragment, or to what has the focus, in a frame after it is there."""
     await expect(place).to_be_visible()
-    return bool(await place.evaluate(IN_VIEW))
+    await place.page.wait_for_function(IN_VIEW, arg=await place.element_handle())
 
 
 async def test_a_token_a_notice_and_a_mistake_are_in_view(product, browser) -> None:
@@ -29,15 +30,15 @@ async def test_a_token_a_notice_and_a_mistake_are_in_view(product, browser) -> N
 
         await page.fill("[name=token_name]", "My script")
         await page.click("text=Make a token")
-        assert await is_in_view(page.locator("#new-token"))
+        await is_in_view(page.locator("#new-token"))
 
         await page.fill("[name=current_password]", "not the right one")
         await page.fill("[name=new_password]", "a good long one")
         await page.click("text=Change password")
         await expect(page.locator("[name=current_password]")).to_be_focused()
-        assert await is_in_view(page.locator(".field__error:visible"))
+        await is_in_view(page.locator(".field__error:visible"))
 
         await page.locator("[aria-labelledby=tokens] .button--danger").first.click()
         await expect(page).to_have_url(f"{product.url}/settings#tokens")
-        assert await is_in_view(page.locator("#tokens"))
-        assert await is_in_view(page.locator("[aria-labelledby=tokens] .notice"))
+        await is_in_view(page.locator("#tokens"))
+        await is_in_view(page.locator("[aria-labelledby=tokens] .notice"))

@@ -92,7 +92,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
         await expect(field).to_have_value(re.compile(rf"{product.url}/s/[\w-]{{32}}"))
         link = await field.input_value()
         await dialog.get_by_role("button", name="Copy").click()
-        assert await page.evaluate("navigator.clipboard.readText()") == link
+        await page.wait_for_function("async (link) => (await navigator.clipboard.readText()) === link", arg=link)
         found += await complaints_about(page, "a link that was made")
         await shot(page, "share-done")
 
@@ -123,6 +123,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
 
             # "Use this prompt" leads a stranger to sign up, with the prompt.
             await phone.get_by_role("button", name="Use this prompt").tap()
+            await phone.wait_for_url("**/start")
             await expect(phone.locator("main")).to_contain_text(PROMPT)
             await expect(phone.get_by_role("heading", level=1)).to_be_visible()
             await shot(phone, "stranger-signs-up")
