@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import DRILL
+from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import PHONE, TEXT, ask_for_pictures, fill_sign_up, newcomer, say, signed_in, visiting
 from tests.support.story import sign_up
@@ -223,7 +224,7 @@ async def test_another_version_stands_beside_the_first(product, browser) -> None
 
 async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(own_database_url, browser, tmp_path) -> None:
     settings = {"DATABASE_URL": own_database_url, "SKETCH_PACE": "4"}
-    running = await products.start(tmp_path, **settings)
+    running = await products.start(tmp_path, port=ports.reserve(), **settings)
     try:
         ada = await sign_up(running, "Ada")
         session = await ada.buys()
@@ -235,7 +236,7 @@ async def test_a_killed_server_comes_back_and_the_same_picture_is_finished(own_d
             message = await page.locator("chat-message").get_attribute("id")
             await running.kill()
             await expect(page.locator(".connection")).to_have_attribute("data-state", "reconnecting", timeout=20_000)
-            running = await products.start(tmp_path, port=int(running.url.rsplit(":", 1)[1]), **settings)
+            await running.start_again()
             await expect(page.locator(".connection")).to_have_attribute("data-state", "live", timeout=40_000)
             await wait_for_pictures(page, 1)
             assert await page.locator("chat-message").get_attribute("id") == message
