@@ -1,6 +1,7 @@
 """The story with Hugging Face's pictures and assistant, against the emulator: loading, places, steps, code, a stop."""
 
 import re
+import threading
 
 import pytest
 from playwright.async_api import Page, expect
@@ -103,13 +104,17 @@ async def test_a_slow_answer_says_what_one_waits_for_takes_its_thoughts_back_and
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
         thoughts = "They want numbers. " * 6 + "</think>\n\nOne, two, three,"
-        emulator.script("chat", [Stream(text=thoughts, loading=4.0, pause=0.1, finish="length"), Stream(text="four.")])
+        begins, answers = threading.Event(), threading.Event()
+        slow = Stream(text=thoughts, waits={"": begins, "</think>": answers}, pause=0.1, finish="length")
+        emulator.script("chat", [slow, Stream(text="four.")])
         await say(page, "count, please")
         reply = page.locator('chat-message[data-author-kind="assistant"]').last
         waiting = reply.locator(".message__waiting")
-        await expect(waiting).to_contain_text(re.compile(r"Thinking,\s+[2-9] s"), timeout=10_000)
+        await expect(waiting).to_contain_text(re.compile(r"Thinking,\s+([2-9]|\d\d) s"))
+        begins.set()
         await expect(reply.locator(".message__text")).to_contain_text("They want numbers.")
         await expect(waiting).to_be_hidden()
+        answers.set()
         await expect(reply).to_have_attribute("data-status", "done", timeout=20_000)
         written = await reply.locator(".message__text").inner_text()
         assert written.startswith("One, two, three,")
@@ -152,9 +157,11 @@ async def test_an_offered_prompt_is_made_with_one_press_and_a_prompt_is_improved
         await toast.get_by_role("button", name="Undo").click()
         await expect(page.locator(TEXT)).to_have_value("a hill")
         await expect(toast).to_be_hidden()
-        emulator.script("chat", [Stream(text="A hill of marble", loading=2.0)])
+        improves = threading.Event()
+        emulator.script("chat", [Stream(text="A hill of marble", waits={"": improves})])
         await improve.click()
         await expect(page.get_by_text("Improving …")).to_be_visible()
+        improves.set()
         await expect(page.locator(TEXT)).to_have_value("A hill of marble")
         await expect(page.get_by_text("Improving …")).to_have_count(0)
         # What was sent cannot be undone any more.

@@ -1,5 +1,7 @@
 """Replies that break off, are stopped, or are asked for again, and words that are sent again: as people see them."""
 
+import threading
+
 import pytest
 from playwright.async_api import expect
 
@@ -88,7 +90,9 @@ async def test_an_ended_reply_is_whole_also_where_the_page_has_lost_blocks(
 ) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    emulator.script("chat", [Stream("First *block* of it.\n\nSecond one.\n\n" + "and so on " * 12, pause=0.1)])
+    looked = threading.Event()
+    written = "First *block* of it.\n\nSecond one.\n\n" + "and so on " * 12 + "at last"
+    emulator.script("chat", [Stream(written, pause=0.1, waits={"last": looked})])
     async with signed_in(browser, ada) as seat:
         page = await seat.open_session(session)
         await say(page, "tell me")
@@ -96,8 +100,9 @@ async def test_an_ended_reply_is_whole_also_where_the_page_has_lost_blocks(
         await expect(text.locator(":scope > p")).to_have_count(2)
         if has_lost_blocks:
             await text.evaluate("(node) => { node.firstElementChild.remove(); node.dataset.closed = 1 }")
+        looked.set()
         await expect(page.locator(REPLY)).to_have_attribute("data-status", "done", timeout=30_000)
-        words = ["First block of it.", "Second one.", ("and so on " * 12).strip()]
+        words = ["First block of it.", "Second one.", "and so on " * 12 + "at last"]
         await expect(text.locator(":scope > p")).to_have_text(words)
         assert await text.locator("em").all_inner_texts() == ["block"]
 

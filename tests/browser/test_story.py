@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import DRILL
+from tests.emulators.huggingface import Queue
 from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import PHONE, TEXT, ask_for_pictures, fill_sign_up, newcomer, say, signed_in, visiting
@@ -93,9 +94,13 @@ async def test_from_the_front_door_to_a_picture_on_the_disk(slow_product, browse
         assert PROMPT in str(picture.text)
 
 
-async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(slow_product, browser) -> None:
-    ada = await sign_up(slow_product, "Ada")
+async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(
+    emulated_product, emulator, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys()
+    picture = Queue(steps=30)
+    emulator.script("text-to-image", [picture])
     async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
         await ask_for_pictures(page, "a lighthouse in a storm")
@@ -107,6 +112,7 @@ async def test_a_reload_in_mid_render_keeps_the_progress_and_gets_the_picture(sl
         await expect(page.locator(CARD)).to_have_attribute("data-status", "rendering")
         assert await page.locator(CARD).get_attribute("data-fraction") is not None
         assert float(await page.locator(CARD).get_attribute("data-fraction") or 0) >= before - 0.25
+        picture.steps = 0  # it is done
         await wait_for_pictures(page, 1)
         await is_drawn(page, f"{CARD} img.tile__picture")
         await expect(page.locator(WORDS)).to_contain_text("7 of 8 left")

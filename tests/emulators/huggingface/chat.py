@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,10 +46,13 @@ class Stream(Outcome):
     finish: str = "stop"
     # What the model needs until it begins: nothing is sent, not even a status.
     loading: float = 0.0
+    # Words before which it waits until a test has set the event; before "" as it does while it loads.
+    waits: Mapping[str, threading.Event] = field(default_factory=dict)
     first: list[Any] = field(default_factory=list)
 
     async def answer(self, call: Call) -> web.StreamResponse:
         await asyncio.sleep(self.loading)
+        await self._wait_before("")
         if self.whole:
             message = {"role": "assistant", "content": self.text}
             return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}], "usage": _USAGE})
@@ -55,6 +60,9 @@ class Stream(Outcome):
         response = web.StreamResponse(headers=headers)
         await response.prepare(call.request)
         for line in self._lines():
+            for words in self.waits:
+                if words and words in line:
+                    await self._wait_before(words)
             await self._send(response, line)
             await asyncio.sleep(self.pause)
         if self.ending == "hangs":
@@ -64,6 +72,12 @@ class Stream(Outcome):
             await asyncio.sleep(0.1)
             return await Reset().answer(call)
         return response
+
+    async def _wait_before(self, words: str) -> None:
+        event = self.waits.get(words)
+        async with asyncio.timeout(60):
+            while event is not None and not event.is_set():
+                await asyncio.sleep(0.01)
 
     def _lines(self) -> list[str]:
         words = [word + " " for word in self.text.split(" ")]
