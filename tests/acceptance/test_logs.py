@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import subprocess
 import sys
 import textwrap
 
@@ -270,3 +271,23 @@ async def test_errors_that_nobody_catches_and_other_libraries_go_the_same_way(fo
         log = "\n".join(json.loads(line)["event"] for line in log.splitlines())
     assert "a warning about /invite/…" in log
     assert "Exception at /reset/…" in log
+
+
+FULL = """
+    import logging
+    import structlog
+    from chatserver import config
+    from chatserver.runtime import logs
+    logs.configure(config.load({"LOG_FORMAT": "json"}))
+    for _ in range(3):
+        structlog.get_logger().warning("process.full")
+        logging.getLogger("starlette").warning("full")
+    print("it goes on")
+"""
+
+
+def test_a_log_that_cannot_be_written_stops_nothing():
+    with open("/dev/full", "wb") as full:
+        program = [sys.executable, "-c", textwrap.dedent(FULL)]
+        ended = subprocess.run(program, stdout=subprocess.PIPE, stderr=full, env={**os.environ, "ENV_FILE": ""})
+    assert ended.stdout == b"it goes on\n"
