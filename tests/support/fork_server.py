@@ -45,10 +45,10 @@ def needs_exec(environment: Mapping[str, str]) -> bool:
 class ForkedProcess:
     """One fork: what tests use of `asyncio.subprocess.Process`."""
 
-    def __init__(self, pid: int, channel: socket.socket) -> None:
+    def __init__(self, pid: int, pidfd: int, channel: socket.socket) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._pidfd = os.pidfd_open(pid)
+        self._pidfd = pidfd
         self._channel, self._ended = channel, asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(channel, self._read_end)
@@ -117,15 +117,25 @@ class ForkServer:
 
 async def ask_for_fork(
     server: socket.socket, request: dict[str, Any], streams: Sequence[int]
-) -> tuple[int, socket.socket]:
-    """The id of a fork that has these three streams, and the channel on which its end is told."""
+) -> tuple[int, int, socket.socket]:
+    """The id of a fork that has these three streams, a descriptor of it, and the channel on which its end is told."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         socket.send_fds(server, [json.dumps(request).encode()], [theirs.fileno(), *streams])
     ours.setblocking(False)
-    pid = await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES)
+    await _readable(ours)
+    pid, descriptors, _, _ = socket.recv_fds(ours, _MESSAGE_BYTES, 1)
     assert pid, "the fork server has ended; what it says stands in this test's output"
-    return int(pid), ours
+    return int(pid), descriptors[0], ours
+
+
+async def _readable(channel: socket.socket) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(channel, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(channel)
 
 
 # The other side -------------------------------------------------------------------------------------------------------
@@ -177,10 +187,10 @@ class Server:
             return request
         for stream in streams:
             os.close(stream)
-        told = socket.socket(fileno=channel)
+        told, pidfd = socket.socket(fileno=channel), os.pidfd_open(pid)
         with contextlib.suppress(OSError):  # who asked may have been killed
-            told.send(str(pid).encode())
-        pidfd = os.pidfd_open(pid)
+            # The descriptor too: by the time at which the id is read it may be nobody's any more.
+            socket.send_fds(told, [str(pid).encode()], [pidfd])
         self._pids[pidfd] = pid
         self._selector.register(pidfd, selectors.EVENT_READ, told)
         return None
