@@ -21,7 +21,7 @@ from tests.assets.session_files import SECRET_KEY, serving
 from tests.imaging import samples
 from tests.support.people import run_sql
 
-TODAY = datetime.now(UTC).date().isoformat()
+MADE_AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +59,15 @@ async def made(session_files, processor):
     image = clouds()
     sealer = open_sealer(Config(), SECRET_KEY)
     try:
-        picture = await processor.verify_picture(encoded(image), samples.provenance(made_at=datetime.now(UTC)))
-        data = await sealer.seal(picture.data, "image/png", samples.provenance(made_at=datetime.now(UTC)))
+        picture = await processor.verify_picture(encoded(image), samples.provenance(made_at=MADE_AT))
+        data = await sealer.seal(picture.data, "image/png", samples.provenance(made_at=MADE_AT))
     finally:
         await sealer.close()
     sealed = replace(picture, data=data, sha256=hashlib.sha256(data).hexdigest())
-    return image, await session_files.create_file(sealed), data
+    asset = await session_files.create_file(sealed)
+    finished = "UPDATE generations SET finished_at = $2 WHERE id = (SELECT generation_id FROM assets WHERE id = $1)"
+    await run_sql(session_files.database, finished, asset.id, MADE_AT)
+    return image, asset, data
 
 
 async def verdict(client: aiohttp.ClientSession, data: bytes):
@@ -76,7 +79,7 @@ async def test_a_file_as_it_was_downloaded_is_certainly_from_here_by_its_manifes
     _, asset, data = made
     status, found = await verdict(client, data)
     assert (status, found["made_here"], found["certainty"], found["evidence"]) == (200, True, "certain", "manifest")
-    assert (found["made_on"], found["source"]) == (TODAY, "trainedAlgorithmicMedia")
+    assert (found["made_on"], found["source"]) == ("2026-11-22", "trainedAlgorithmicMedia")
     for extension in (".jpg", ".webp"):
         headers = {"Authorization": f"Bearer {session_files.ada}"}
         async with client.get(asset.url.replace(".png", extension), headers=headers) as answer:
@@ -106,7 +109,7 @@ COPIES = {
 async def test_a_copy_that_was_saved_anew_is_almost_certainly_from_here(client, made, name):
     _, found = await verdict(client, COPIES[name](made[0]))
     assert (found["made_here"], found["evidence"], found["certainty"]) == (True, "fingerprint", "almost-certain"), found
-    assert (found["made_on"], found["changed"]) == (TODAY, False)
+    assert (found["made_on"], found["changed"]) == ("2026-11-22", False)
 
 
 async def test_a_picture_cropped_by_a_hundredth_is_likely_or_almost_certainly_from_here(client, made):
