@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from chatserver.config import Config
 from chatserver.database import embedded
@@ -73,15 +74,17 @@ def lives(pid):
 
 async def test_a_new_folder_is_quickly_served_and_an_old_one_more_quickly(module_folder):
     took = []
-    for _ in range(2):
-        began = time.monotonic()
-        async with running(module_folder) as postgres:
-            took.append(time.monotonic() - began)
-            assert await ask(postgres.url) == 1
-            pid = pid_of(postgres)
-        assert not lives(pid)
+    with capture_logs() as lines:
+        for _ in range(2):
+            began = time.monotonic()
+            async with running(module_folder) as postgres:
+                took.append(time.monotonic() - began)
+                assert await ask(postgres.url) == 1
+                pid = pid_of(postgres)
+            assert not lives(pid)
     print(f"new folder {took[0]:.2f} s (goal 3), existing {took[1]:.2f} s (goal 1)")
-    assert took[1] < took[0]
+    # What makes the difference, whatever else the machine does.
+    assert [line["event"] for line in lines].count("embedded_postgres.created") == 1
 
 
 async def test_the_products_role_is_no_superuser_and_owns_its_database(module_folder):
