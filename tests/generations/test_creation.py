@@ -262,7 +262,7 @@ async def test_what_began_to_wait_while_another_wish_was_counted_is_counted_too(
     async def ask_meanwhile(tx):
         await tx.connection.execute("SELECT FROM budgets WHERE user_id = $1 FOR UPDATE", ada)
         waiting.append(asyncio.create_task(at_once(few, ada, other, request())))
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(30):
             while await tx.connection.fetchval(WAITING) < 1:
                 await asyncio.sleep(0.01)
         await service.create(tx, one, request(), CHOICES)
@@ -346,7 +346,7 @@ async def test_who_is_removed_while_a_wish_of_theirs_waits_is_told_that_there_is
         await tx.connection.execute("SELECT FROM user_sessions WHERE id = $1 FOR UPDATE", session)
         waiting.append(asyncio.create_task(creation.create(database, bob, session, request(), CHOICES)))
         waiting.append(asyncio.create_task(by_the_verb(database, bob, session, request())))
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(30):
             while await tx.connection.fetchval(WAITING) < len(waiting):
                 await asyncio.sleep(0.01)
         if gone == "member":

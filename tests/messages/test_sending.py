@@ -164,7 +164,7 @@ async def test_who_is_removed_while_a_message_of_theirs_waits_is_told_that_there
         await tx.connection.execute("SELECT FROM user_sessions WHERE id = $1 FOR UPDATE", session)
         waiting.append(asyncio.create_task(sending.send(database, guest, session, request, "")))
         waiting.append(asyncio.create_task(by_the_verb(database, guest, session, client_id="d")))
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(30):
             while await tx.connection.fetchval(WAITING) < len(waiting):
                 await asyncio.sleep(0.01)
         if gone == "member":
