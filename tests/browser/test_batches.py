@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Hang
 from tests.support.browser import LIVE, PHONE, Visitor, ask_for_pictures, signed_in
+from tests.support.late_answers import hold_undo_periods, release_undo_periods
 from tests.support.product import Product
 from tests.support.story import ApiUser, SessionSocket, sign_up
 
@@ -321,6 +322,27 @@ async def test_a_picture_opened_while_the_lightbox_closes_stays_open(page: Page)
     await page.go_back()
     await expect(viewer).to_be_hidden()
     assert page.url == address and not await page.evaluate("() => Boolean(history.state?.picture)")
+
+
+async def test_undo_has_the_focus_where_a_picture_is_deleted_that_one_walked_to(page: Page) -> None:
+    await page.locator(".tile__open").first.click()
+    viewer = page.locator(VIEWER)
+    await expect(viewer).to_be_visible()
+    await page.keyboard.press("ArrowRight")
+    await expect(viewer.locator('[data-slot="count"]')).to_contain_text("2 of")
+    # The focus that the lightbox gives back comes with its close event, in a later frame.
+    await page.evaluate("""() => document.querySelector('dialog.viewer').addEventListener(
+      'close', () => (window.viewerClosed = true), { once: true })""")
+    await hold_undo_periods(page)
+    await viewer.locator('[data-action="remove"]').click()
+    await page.wait_for_function("() => window.viewerClosed")
+    await expect(page.locator('[data-action="keep"]')).to_be_focused()
+    # Of what is leaving already, a second deletion would outlive the undo of the first.
+    await page.evaluate("() => document.querySelector('generation-card[data-local-leaving]').run('remove')")
+    await expect(page.locator('[data-action="keep"]')).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.locator('[data-action="keep"]')).to_have_count(0)
+    await release_undo_periods(page)
 
 
 async def test_on_a_phone_it_is_swiped_and_a_double_tap_marks_a_favourite(room: Gallery, browser) -> None:

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from tests.support import ports
 from tests.support import product as products
 from tests.support.browser import PHONE, choose, signed_in
+from tests.support.late_answers import hold_answers, hold_undo_periods, release_answer, requests_held
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -157,6 +158,14 @@ async def test_a_deleted_message_can_be_brought_back_for_five_seconds(product, b
         await page.click(f'#message_{first["id"]} [data-action="undo"]')
         await expect(page.locator(f"#message_{second['id']}")).to_have_attribute("data-status", "deleted")
         await expect(page.locator(f"#message_{first['id']}")).to_contain_text("keep me")
+        # Once the deletion is on its way, nothing offers to take it back.
+        await hold_undo_periods(page)
+        await page.hover(f"#message_{first['id']}")
+        await page.click(f'#message_{first["id"]} [data-action="delete"]')
+        assert not await page.evaluate("""() => {
+          window.periods.forEach((end) => end())
+          return document.querySelector('[data-local-leaving] [data-action="undo"]').checkVisibility()
+        }""")
         await chat.leaves()
 
 
@@ -222,6 +231,17 @@ async def test_older_messages_load_above_and_a_link_leads_to_one_of_them(product
         await expect(page.locator(f"#message_{oldest['id']}")).to_be_in_viewport()
         texts = await page.locator("chat-message .message__text").all_text_contents()
         assert [each.strip() for each in texts] == [f"number {number}" for number in range(75)]
+        # Who goes on to another one, while the messages up to the first are on their way, stays there.
+        page = await visitor.open_session(session)
+        newest = await page.locator("chat-message").last.get_attribute("id")
+        await hold_answers(page, "/messages?before=")
+        await page.evaluate("(id) => (location.hash = id)", f"message_{oldest['id']}")
+        await requests_held(page, 1)
+        await page.evaluate("(id) => (location.hash = id)", newest)
+        await expect(page.locator(f"#{newest}")).to_have_attribute("data-local-linked", "")
+        await release_answer(page, 0)
+        await expect(page.locator(f"#message_{oldest['id']}")).to_be_attached()
+        await expect(page.locator(f"#{newest}")).to_be_in_viewport()
 
 
 async def test_a_guest_sees_pictures_appear_and_is_told_why_they_may_not_make_any(product, browser) -> None:

@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 from chatserver import ids
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, TEXT, signed_in
+from tests.support.late_answers import hold_answers, release_answer, requests_held
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -174,7 +175,16 @@ async def test_the_sessions_pictures_follow_the_stream_and_lead_into_it(
         await page.click("[data-action=favorites]")
         await expect(pictures).to_have_count(1)
         await expect(pictures).to_have_attribute("data-message", message_ids[0])
+        # What is no favourite any more does not come back with an answer from before.
+        await hold_answers(page, "/pictures?")
+        for on in (True, False):
+            await room.asks("asset.favorite", asset_id=made["generations"][0]["assets"][0]["id"], on=on)
+            await requests_held(page, 1 if on else 2)
+        await release_answer(page, 1)
+        await release_answer(page, 0)
+        await expect(pictures).to_have_count(1)
         await page.click("[data-action=favorites]")
+        await release_answer(page, 2)
         await expect(pictures).to_have_count(24)
         await expect(pictures.first).to_have_attribute("data-message", made["id"])
 

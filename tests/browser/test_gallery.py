@@ -10,7 +10,7 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
-from tests.support.late_answers import hold_undo_periods
+from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, release_answer
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -155,6 +155,57 @@ async def test_what_happens_elsewhere_arrives_and_what_is_deleted_can_be_taken_b
         await page.reload()  # leaving the page sends what was not taken back
         await expect(shots(page)).to_have_count(7)
         await chat.leaves()
+
+
+async def test_answers_that_come_late_and_periods_that_end_undo_nothing_that_was_done_since(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("four boats", count=4, **SMALL))
+    await chat.leaves()
+    first, second, third, _ = sorted((each["assets"][0]["id"] for each in made["generations"]), reverse=True)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        # What was chosen in the filters stays where they were asked for twice.
+        await hold_answers(page, "/gallery/filters")
+        await page.evaluate("""() => {
+          for (let press = 0; press < 2; press++) document.querySelector('[data-action="filters"]').click()
+        }""")
+        filters = page.locator("dialog.gallery__filters")
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+        await page.evaluate("() => document.querySelector('[data-action=\"filters\"]').click()")
+        chosen = filters.locator("select").first
+        await chosen.select_option(index=1)
+        await release_answer(page, 2)
+        await expect(chosen).not_to_have_value("")
+        await page.keyboard.press("Escape")
+
+        # A favourite and none again: the server hears it in this order.
+        await hold_answers(page, "/pictures/favorites")
+        await page.focus(f"#picture_{first} a")
+        for _ in range(2):
+            await page.keyboard.press(".")
+        await expect(page.locator("gallery-picture[data-favorite]")).to_have_count(0)
+        assert await count_of_requests(page) == 1
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+
+        # The end of one deletion's five seconds leaves the undo of the next.
+        await hold_undo_periods(page)
+        for asset in (first, second):
+            await page.focus(f"#picture_{asset} a")
+            await page.keyboard.press("Space")
+            await page.keyboard.press("Delete")
+        await page.evaluate("() => [...window.periods.values()][0]()")
+        await expect(page.locator(f"#picture_{first}")).to_have_count(0)
+        await page.click('.toast [data-action="undo"]')
+        await expect(page.locator(f"#picture_{second}")).to_be_visible()
+
+        # Who looks closely at what is deleted elsewhere looks at it no longer.
+        await page.click(f"#picture_{third} a")
+        await expect(page.locator("dialog.viewer")).to_be_visible()
+        await ada.call("POST", "/pictures/deletions", {"asset_ids": [third]})
+        await expect(page.locator("dialog.viewer")).to_be_hidden()
 
 
 async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_is_looked_at(product, browser) -> None:

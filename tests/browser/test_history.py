@@ -5,6 +5,7 @@ from playwright.async_api import expect
 
 from tests.emulators.huggingface import Queue
 from tests.support.browser import signed_in
+from tests.support.late_answers import hold_undo_periods
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -23,8 +24,13 @@ async def test_a_row_ends_while_one_looks_and_leads_to_its_picture(emulated_prod
         page = await visitor.open("/history")
         rows = page.locator(".history-batch > li")
         await expect(rows).to_have_count(2)
+        # What is being deleted is not replaced: its Undo would go with it.
+        await hold_undo_periods(page)
+        await rows.first.locator('[data-action="delete"]').click()
         for generation in made["generations"]:
             await chat.asks("generation.cancel", generation_id=generation["id"])
+        await expect(rows.last).to_have_attribute("data-status", "cancelled")
+        await rows.first.locator('[data-action="undo"]').click()
         await expect(page.locator('.history-batch > li[data-status="cancelled"]')).to_have_count(2)
         emulator.reset()
         await chat.sees_ended(await chat.generates("a red kite", **SMALL))

@@ -138,6 +138,8 @@ async def test_late_progress_of_another_stage_or_attempt_is_not_meant(page) -> N
         ('<p title="x" data-local-y="1">a</p>', '<p id="z">a</p>', '<p data-local-y="1" id="z">a</p>'),
         ("<i data-local>kept</i>", "<i data-local>drawn</i>", "<i data-local>kept</i>"),
         ("<b>1</b><i data-added></i>", "<b>2</b><u>3</u>", "<b>2</b><u>3</u><i data-added></i>"),
+        ("<b>1</b><i data-added></i><u>2</u>", "<b>3</b><u>4</u>", "<b>3</b><i data-added></i><u>4</u>"),
+        ("<b>1</b><i data-added></i>", "<u>2</u>", "<u>2</u><i data-added></i>"),
         ("<details open><p>a</p></details>", "<details><p>b</p></details>", '<details open=""><p>b</p></details>'),
         ('<p id="a">1</p><p id="b">2</p>', '<p id="b">3</p><p id="a">4</p>', '<p id="b">3</p><p id="a">4</p>'),
         ("<ul><li>1</li><li>2</li><li>3</li></ul>", "<ul><li>1</li></ul>", "<ul><li>1</li></ul>"),
@@ -157,6 +159,19 @@ async def test_nodes_with_ids_stay_themselves_when_others_come_between(page) -> 
       const node = make('<p id="a"></p><p id="b"></p>'); const [a, b] = node.children
       m.morph(node, make('<p id="new"></p><p id="a"></p><p id="b"></p>'))
       return node.children[1] === a && node.children[2] === b"""
+    assert await run(page, "helpers/morph", body) is True
+
+
+async def test_what_stays_is_not_moved_where_what_stood_before_it_goes(page) -> None:
+    body = """
+      const make = (html) => new DOMParser().parseFromString(`<div>${html}</div>`, 'text/html').body.firstChild
+      const node = document.body.appendChild(make('<p id="a"></p><button id="b"></button>'))
+      const button = node.lastChild
+      button.focus()
+      m.morph(node, make('<button id="b" title="newer"></button>'))
+      const kept = node.firstChild === button && document.activeElement === button && button.title === 'newer'
+      node.remove()
+      return kept"""
     assert await run(page, "helpers/morph", body) is True
 
 

@@ -11,6 +11,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from tests.imaging import samples
 from tests.support.browser import PHONE, TEXT, Visitor, say, signed_in
+from tests.support.late_answers import hold_answers, release_answer
 from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
@@ -120,6 +121,20 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
         await give(page, "paste", data, name, mime)
         await expect(page.locator(TOAST)).to_contain_text(words)
     assert await page.evaluate(SOURCE) == pasted
+    # What was asked for last is taken, whichever answer comes last; and a choice that was made before the answer stays.
+    await hold_answers(page, "/assets/")
+    use = "(asset) => void document.querySelector('source-chooser').use({ use: 'variation', asset })"
+    for asset in (dropped, filed):
+        await page.evaluate(use, asset)
+    await release_answer(page, 1)
+    assert await chosen(page, pasted) == filed
+    await release_answer(page, 0)
+    assert await page.evaluate(SOURCE) == filed
+    await hold_answers(page, "/sources?")
+    await page.click(CHIP)
+    await page.locator('[name="source-change"][value="edit"]').check()
+    await release_answer(page, 0)
+    await expect(page.locator('[name="source-change"][value="edit"]')).to_be_checked()
     await page.close()
 
 

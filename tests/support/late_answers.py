@@ -34,6 +34,7 @@ _HOLD_PERIODS = """() => {
     window.periods.delete(timer)
     clear(timer)
   }
+  window.releasePeriods = () => Object.assign(window, { setTimeout: set, clearTimeout: clear })
 }"""
 
 
@@ -43,8 +44,9 @@ async def hold_answers(page: Page, words: str) -> None:
 
 
 async def requests_held(page: Page, count: int) -> None:
-    """Waits until so many such requests were made."""
+    """Waits until so many such requests were made, and their answers are held."""
     await page.wait_for_function("(count) => window.held.length >= count", arg=count)
+    await page.evaluate("async () => void (await Promise.all(window.held.map(({ answering }) => answering)))")
 
 
 async def count_of_requests(page: Page) -> int:
@@ -61,3 +63,8 @@ async def release_answer(page: Page, number: int) -> None:
 async def hold_undo_periods(page: Page) -> None:
     """From here on no period of five seconds ends; `window.periods` has those that run, by the ids of their timers."""
     await page.evaluate(_HOLD_PERIODS)
+
+
+async def release_undo_periods(page: Page) -> None:
+    """Later ones end by themselves again, for a page that serves other tests too."""
+    await page.evaluate("() => void window.releasePeriods()")

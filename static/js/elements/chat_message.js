@@ -154,9 +154,11 @@ export class ChatMessage extends HTMLElement {
     const wrong = text.trim() ? lengthProblem(text, 8000) : "Write something first."
     problem.hidden = !wrong
     setText(problem, wrong)
-    if (wrong) return
+    const form = event.target
+    if (wrong || form.ariaBusy === "true") return
+    form.ariaBusy = "true" // sent once
     const fields = { client_id: newId(), message_id: this.dataset.id, text }
-    socket.send("message.edit", fields).then(() => this.#endEdit(), () => {})
+    socket.send("message.edit", fields).then(() => this.#endEdit(), () => (form.ariaBusy = null))
   }
 
   #endEdit() {
@@ -182,10 +184,12 @@ export class ChatMessage extends HTMLElement {
     this.querySelector('[data-action="delete"]').focus()
   }
 
+  // It cannot be undone any more, however long the answer takes.
   #sendDeletion = () => {
+    setFlag(this, "data-local-gone", true)
     socket
       .send("message.delete", { message_id: this.dataset.id })
-      .finally(() => setFlag(this, "data-local-leaving", false))
+      .finally(() => ["data-local-leaving", "data-local-gone"].forEach((name) => setFlag(this, name, false)))
       .catch(() => {})
   }
 

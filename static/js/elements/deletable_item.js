@@ -30,11 +30,15 @@ export class DeletableItem extends HTMLElement {
     this.querySelector('[data-action="delete"]').focus()
   }
 
+  // It cannot be undone any more, however long the answer takes.
   #sendDeletion = async () => {
+    const undo = this.querySelector('[data-action="undo"]')
+    undo.hidden = true
     try {
       await call("DELETE", this.dataset.path, undefined, { keepalive: true })
       this.closest("li").remove()
     } catch (error) {
+      undo.hidden = false
       setText(slot(this, "leaving"), error.message)
     }
   }

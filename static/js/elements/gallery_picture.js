@@ -2,12 +2,15 @@
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { copyText, setFlag } from "../helpers/dom.js"
+import { Turns } from "../models/turns.js"
 import { parse } from "../rendering.js"
 
 const OFFERED = ["favorite", "copy-prompt", "copy-link", "reveal", "remove"]
 const OFFERED_IF_MINE = ["share", "album"]
 
 export class GalleryPicture extends HTMLElement {
+  #turns = new Turns()
+
   /** The finished file as the viewer shows it. */
   get file() {
     const image = this.querySelector("img")
@@ -72,7 +75,7 @@ export class GalleryPicture extends HTMLElement {
     const on = !this.favorite
     this.favorite = on
     try {
-      await call("POST", "/pictures/favorites", { asset_ids: [this.dataset.asset], on })
+      await this.#turns.take(() => call("POST", "/pictures/favorites", { asset_ids: [this.dataset.asset], on }))
     } catch (error) {
       this.favorite = !on
       bus.emit("toast", { kind: "favorite", text: error.message, problem: true })

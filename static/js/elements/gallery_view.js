@@ -42,6 +42,8 @@ export class GalleryView extends HTMLElement {
   #isDue = false
   #asking = false
   #leaving = new Set()
+  #offered = null // the pictures whose deletion can be undone by the toast
+  #filtersAsked = 0
 
   connectedCallback() {
     this.#tellZone()
@@ -514,6 +516,7 @@ export class GalleryView extends HTMLElement {
     }
     const text = ids.length === 1 ? "Deleted." : `${ids.length.toLocaleString()} deleted.`
     bus.emit("toast", { kind: "deletion", text, undo })
+    this.#offered = ids
   }
 
   #hideLeaving() {
@@ -531,7 +534,7 @@ export class GalleryView extends HTMLElement {
 
   // One request after the other; of a page that is left all at once, as it will not see the first answer.
   async #sendDeletion(ids, leaving) {
-    bus.emit("toast-withdrawn", "deletion")
+    if (ids === this.#offered) bus.emit("toast-withdrawn", "deletion")
     let refused = 0
     try {
       const parts = inParts(ids, DELETED_AT_ONCE)
@@ -563,13 +566,16 @@ export class GalleryView extends HTMLElement {
     const day = picture.previousElementSibling
     const next = picture.nextElementSibling
     picture.remove()
+    bus.emit("picture-removed", picture)
     if (day?.matches(".shots__day") && (!next || next.matches(".shots__day"))) day.remove()
     this.#adopt()
   }
 
+  // Asked for twice, they are drawn once: what was chosen in them stays.
   async #openFilters() {
-    const dialog = slot(this, "filters")
+    const [dialog, asked] = [slot(this, "filters"), ++this.#filtersAsked]
     const answer = await fetch(`/gallery/filters?${this.dataset.query}`).catch(() => null)
+    if (asked !== this.#filtersAsked || dialog.open) return
     if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
     dialog.replaceChildren(...parse(await answer.text()).children)
     dialog.showModal()

@@ -43,6 +43,7 @@ export class GenerationCard extends HTMLElement {
     this.#stopWatching()
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#tap)
+    this.#tap = null
     this.#preview?.hide()
     queueMicrotask(() => this.isConnected || bus.emit("picture-removed", this)) // not where it only moves
   }
@@ -198,6 +199,7 @@ export class GenerationCard extends HTMLElement {
   }
 
   #delete() {
+    if (this.hasAttribute("data-local-leaving")) return
     this.append(document.importNode(document.getElementById("picture_undo").content, true))
     setFlag(this, "data-local-leaving", true)
     this.querySelector('[data-action="keep"]').focus()
@@ -211,7 +213,9 @@ export class GenerationCard extends HTMLElement {
     else this.querySelector('[data-action="remove"]')?.focus()
   }
 
+  // It cannot be undone any more, however long the answer takes.
   #sendDeletion = () => {
+    this.querySelector('[data-action="keep"]')?.remove()
     socket.send("generation.delete", { generation_id: this.dataset.id }).catch(() => this.#showAgain())
   }
 

@@ -25,9 +25,9 @@ export class LiveHistory extends HTMLElement {
     for (const row of waiting) this.#replace(row, page.getElementById(row.id))
   }
 
-  // A row that has moved to another page is left as it is.
+  // A row that has moved to another page is left as it is, and one that is being deleted keeps its Undo.
   #replace(row, fresh) {
-    if (!fresh || fresh.dataset.status === row.dataset.status) return
+    if (!fresh || fresh.dataset.status === row.dataset.status || row.querySelector("[data-local-leaving]")) return
     const hadFocus = row.contains(document.activeElement)
     row.replaceWith(document.adoptNode(fresh))
     if (hadFocus) fresh.querySelector("a").focus({ preventScroll: true })

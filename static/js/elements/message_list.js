@@ -72,11 +72,13 @@ export class MessageList extends HTMLElement {
 
   // #message_<id> or #generation_<id> in the address: older pages are fetched until it is there; a picture is opened.
   onHashChange = async () => {
-    const id = decodeURIComponent(location.hash.slice(1))
+    const { hash } = location
+    const id = decodeURIComponent(hash.slice(1))
     if (!/^(message|generation)_/.test(id)) return
     for (let page = 0; page < MOST_PAGES_FOR_A_LINK && !document.getElementById(id); page++) {
       if (!(await this.#fetchOlder())) break
     }
+    if (hash !== location.hash) return // another one was followed meanwhile
     const place = document.getElementById(id)
     const message = place?.closest("chat-message")
     if (!message) return bus.emit("toast", { kind: "link", text: "That message is not in this session." })

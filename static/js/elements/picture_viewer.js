@@ -73,10 +73,15 @@ export class PictureViewer extends HTMLElement {
     this.picture.removeAttribute("src")
     this.clip.removeAttribute("src")
     slot(this, "strip").replaceChildren()
-    if (this.#opener?.isConnected && this.#opener.checkVisibility()) this.#opener.focus({ preventScroll: true })
-    else this.#card.focusPicture()
+    if ([document.body, this.#opener].includes(document.activeElement)) this.#returnFocus()
     this.#leaving = Boolean(history.state?.picture)
     if (this.#leaving) history.back()
+  }
+
+  // Where nothing else has taken it since, such as the Undo of what was deleted.
+  #returnFocus() {
+    if (this.#opener?.isConnected && this.#opener.checkVisibility()) this.#opener.focus({ preventScroll: true })
+    else this.#card.focusPicture()
   }
 
   // Esc resets the zoom first; the next one closes.

@@ -10,6 +10,7 @@ import { parse } from "../rendering.js"
 export class SessionPictures extends HTMLElement {
   #unsubscribe = null
   #fetching = false
+  #asked = 0
   #seqs = new Map()
   #more = null
 
@@ -102,14 +103,14 @@ export class SessionPictures extends HTMLElement {
     if (this.dataset.next && !this.#fetching) this.#fetch(this.dataset.next)
   }
 
-  // The answer to a question about the other filter is left aside.
+  // Only the newest question's answer is taken: an earlier one is about the other filter, or the list as it was.
   async #fetch(before) {
+    const asked = ++this.#asked
     this.#fetching = true
-    const favorites = this.#onlyFavorites
-    const query = new URLSearchParams({ before, favorites: favorites ? "yes" : "" })
+    const query = new URLSearchParams({ before, favorites: this.#onlyFavorites ? "yes" : "" })
     const answer = await fetch(`${location.pathname}/pictures?${query}`).catch(() => null)
     const page = answer?.ok && parse(await answer.text()).firstElementChild
-    if (favorites !== this.#onlyFavorites) return
+    if (asked !== this.#asked) return
     this.#fetching = false
     if (!page) return
     const fresh = [...page.children].filter((item) => !this.#has(item.dataset.picture))

@@ -12,6 +12,7 @@ const OF_A_PHONE = /\.hei[cf]$/i
 
 export class SourceChooser extends HTMLElement {
   #asked = 0
+  #wanted = 0 // what was asked for last is what the composer is filled from
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -26,11 +27,12 @@ export class SourceChooser extends HTMLElement {
   /** Shows what there is to choose from, as it is now. */
   async fill() {
     const asked = ++this.#asked
-    const { source, change, strength } = this.#chosen
+    const { source } = this.#chosen
     const answer = await fetch(`${location.pathname}/sources?${new URLSearchParams({ asset_id: source })}`)
     const body = answer.ok ? parse(await answer.text()) : null
     if (asked !== this.#asked) return
     if (!body) return source ? this.#lose() : this.hidePopover()
+    const { change, strength } = this.#chosen // meanwhile, too
     this.replaceChildren(...body.childNodes)
     this.#mark("source-change", change)
     this.#mark("source-strength", strength)
@@ -49,7 +51,9 @@ export class SourceChooser extends HTMLElement {
 
   /** Fills the composer from a picture of any session: `use` is variation, edit, prompt, seed or everything. */
   async use({ use, asset }) {
+    const wanted = ++this.#wanted
     const found = await call("GET", `/assets/${asset}`).catch(({ message }) => this.say(message))
+    if (wanted !== this.#wanted) return
     if (found && (found.generation || NEED_NO_GENERATION.has(use))) FILLINGS[use]?.(found, this)
   }
 
@@ -114,10 +118,12 @@ export class SourceChooser extends HTMLElement {
   async #upload(file) {
     if (this.matches(":popover-open")) this.hidePopover()
     if (file.size > MOST_BYTES) return this.say(`${file.name} has ${megabytes(file.size)} MB. At most 10 can be sent.`)
+    const wanted = ++this.#wanted
     this.emit("compose", { mode: "image" })
     setFlag(this, "data-local-busy", true)
     this.say(`Uploading ${file.name} …`)
     const taken = await send(file).catch(({ message }) => this.say(message))
+    if (wanted !== this.#wanted) return
     setFlag(this, "data-local-busy", false)
     if (!taken) return
     this.emit("toast-withdrawn", "files")

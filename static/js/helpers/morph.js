@@ -30,20 +30,27 @@ function matchAttributes(old, fresh) {
   }
 }
 
+// What goes is removed first, and what was added is passed by, so that what stays need not be moved, which would take
+// the focus away and stop a video.
 function matchChildren(old, fresh) {
-  const rest = [...old.childNodes].filter((node) => !node.dataset || !("added" in node.dataset))
+  const rest = [...old.childNodes].filter((node) => !isAdded(node))
   let place = rest[0] ?? null
-  for (const wanted of [...fresh.childNodes]) {
-    const known = take(rest, wanted)
-    if (!known) {
-      old.insertBefore(wanted, place)
-      continue
-    }
-    if (known === place) place = place.nextSibling
-    else old.insertBefore(known, place)
-    morph(known, wanted)
-  }
+  const pairs = [...fresh.childNodes].map((wanted) => [take(rest, wanted), wanted])
+  while (rest.includes(place)) place = place.nextSibling
   for (const node of rest) node.remove()
+  for (const [known, wanted] of pairs) {
+    const isNext = known && known === passAdded(place, known)
+    if (!isNext) old.insertBefore(known ?? wanted, place)
+    else place = known.nextSibling
+    if (known) morph(known, wanted)
+  }
+}
+
+const isAdded = (node) => node.dataset !== undefined && "added" in node.dataset
+
+function passAdded(place, known) {
+  while (place && place !== known && isAdded(place)) place = place.nextSibling
+  return place
 }
 
 // Takes the child to be changed into `wanted`: the one with the same id, otherwise the next of its kind without an id.
