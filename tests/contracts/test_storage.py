@@ -176,8 +176,11 @@ async def test_the_same_key_put_many_times_at_once_is_one_of_them(store, folder)
 # A busy Swift lists what was deleted for a while.
 @pytest.mark.alone
 async def test_the_check_passes_and_leaves_nothing(store):
+    # The product's own buckets are those of the other modules' products, too: one that was killed, or slow, in the middle
+    # of a check has left its probe.
+    before = await keys(store, "probe")
     await store.check()
-    assert await keys(store, "probe") == []
+    assert await keys(store, "probe") == before
 
 
 async def test_creating_again_changes_nothing(store, folder):
