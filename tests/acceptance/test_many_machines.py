@@ -172,7 +172,7 @@ async def test_p18_sockets_and_commands_are_bounded_over_all_nodes(cluster):
     await shows_presence(chats[0], {"Ada": 5})
     sixth = SessionSocket(ada, session["id"], cluster.web[0], "chat.v1.json")
     with contextlib.suppress(ConnectionRefusedError):
-        await sixth.connect(patience=1)
+        await sixth.connect()
     assert await sixth.is_closed() == 4429
     assert all(chat.close_code is None for chat in chats)
     refused = await refusals(chats[:2])
@@ -195,7 +195,7 @@ async def test_p18_sockets_of_an_address_are_bounded_over_all_nodes(cluster, red
         late, session = people[10], sessions[10]
         one_more = SessionSocket(late, session["id"], cluster.web[0], "chat.v1.json")
         with contextlib.suppress(ConnectionRefusedError):
-            await one_more.connect(patience=1)
+            await one_more.connect()
         assert await one_more.is_closed() == 4429
         assert all(chat.close_code is None for chat in chats)
         late.headers = {"X-Forwarded-For": "203.0.113.8"}
