@@ -175,7 +175,9 @@ class SessionSocket:
             while not look():
                 left = deadline - time.monotonic()
                 try:
-                    await asyncio.wait_for(self._arrived.wait(), max(left, 0))
+                    # No `wait_for`, which forgets that it was cancelled where something arrives at the same moment.
+                    async with asyncio.timeout(max(left, 0)):
+                        await self._arrived.wait()
                 except TimeoutError:
                     last, types = self.events[-1:], [event["type"] for event in self.events[-12:]]
                     raise AssertionError(f"{what}; the last were {types}, {last}, closed: {self.close_code}") from None
