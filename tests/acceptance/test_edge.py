@@ -66,8 +66,8 @@ async def flood(product, count, asks):
 
 
 async def is_served(product, address, seconds=20):
-    """Somebody at that address asks how the product is, and for a page, on connections of their own. Who is refused because all
-    are at work, as they are until their answers are stuck, asks again."""
+    """Somebody at that address asks how the product is, and for a page, on connections of their own. Who is refused because
+    all are at work, as they are until their answers are stuck, asks again."""
     connector = aiohttp.TCPConnector(local_addr=(address, 0), force_close=True)
     timeout = aiohttp.ClientTimeout(total=seconds)
     async with aiohttp.ClientSession(product.url, connector=connector, timeout=timeout) as client:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support import access_checks
 from tests.support import product as products
 from tests.support.people import run_sql
 from tests.support.story import Refusal, sign_up
@@ -30,6 +31,7 @@ async def test_p17_a_guest_who_is_banned_in_mid_render_is_gone_and_the_picture_c
     await bob.accepts(await ada.invites(session))
     await ada.call("PATCH", f"/sessions/{session['id']}", {"guests_may_generate": True})
     chat, guest = await ada.joins(session), await bob.joins(session)
+    await access_checks.has_passed(slow_product, database)
     message = await render(guest)
     await run_sql(database, "UPDATE users SET status = 'banned' WHERE id = $1", bob.id)
     with pytest.raises(Refusal) as refusal:

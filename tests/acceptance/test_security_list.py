@@ -13,6 +13,7 @@ import pytest
 
 from chatserver.web.headers import REPORTS_PATH
 from tests.acceptance.test_strangers import ROUTES, Asker
+from tests.support import access_checks
 from tests.support import product as products
 from tests.support.people import run_sql, run_sql_as
 from tests.support.story import Refusal, sign_up
@@ -283,6 +284,7 @@ async def test_6_and_27_rights_are_checked_with_each_command(product, database):
     await bob.accepts(await ada.invites(session))
     chat = await bob.joins(session)
     await chat.says("I am in")
+    await access_checks.has_passed(product, database)
     await run_sql(database, "UPDATE session_members SET left_at = now() WHERE user_id = $1", bob.id)
     with pytest.raises(Refusal) as refusal:
         await chat.says("Am I still?")

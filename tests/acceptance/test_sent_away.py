@@ -9,6 +9,7 @@ from chatserver import sessions, users
 from chatserver.errors import ChatserverError
 from chatserver.privacy.erasure import close_account
 from tests.acceptance.test_strangers import Asker
+from tests.support import access_checks
 from tests.support.people import make_session, make_user
 from tests.support.story import Refusal, call, sign_up
 
@@ -71,9 +72,10 @@ async def test_a_guest_who_left_comes_back_and_one_who_left_to_escape_it_is_kept
     await is_refused(ada.call("DELETE", f"/sessions/{session['id']}/members/{ada.id}"), 404, "not-found")
 
 
-async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way(product, ada, bob, chat):
+async def test_a_guest_sent_away_reads_writes_and_spends_nothing_more_by_any_way(product, database, ada, bob, chat):
     session, _, generation = chat
     here = await bob.joins(session)
+    await access_checks.has_passed(product, database)
     await sends_away(ada, session, bob)
     for asking in (
         here.says("one more thing"),
