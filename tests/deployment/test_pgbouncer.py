@@ -11,6 +11,7 @@ from chatserver import doctor
 from chatserver.database import Database, load_queries, migrations, pgbouncer
 from chatserver.database.command_line import NullPublisher
 from chatserver.runtime import paths
+from tests.conftest import PATIENT
 from tests.support.cluster import Cluster
 from tests.support.pgbouncer import running_pgbouncer
 from tests.support.story import sign_up
@@ -81,7 +82,9 @@ async def tell_the_story(person):
 @pytest.fixture
 async def database(machines, pooled_url):
     """The unit of work through the pooler, with more connections to it than it has itself."""
-    opened = Database(pooled_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=8, pooler=True)
+    opened = Database(
+        pooled_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=8, timing=PATIENT, pooler=True
+    )
     await opened.connect()
     yield opened
     await opened.close()
