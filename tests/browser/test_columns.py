@@ -144,6 +144,26 @@ async def test_the_search_finds_sessions_messages_and_actions_by_keyboard_alone(
         await expect(page.locator(f"#message_{message['id']}")).to_be_in_viewport()
 
 
+async def test_an_answer_that_comes_late_leaves_what_the_arrows_have_selected(emulated_product, browser) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro", "Here")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        keys, options = page.keyboard, page.locator(".finder__option")
+        selected = page.locator('.finder__option[aria-selected="true"]')
+        await keys.press("Control+k")
+        await expect(selected).to_have_text("Here")
+        await hold_answers(page, "/search?q=theme")
+        await keys.type("theme")
+        await expect(options).to_have_text(["Here", "Light theme", "Dark theme", "Theme of the system"])
+        for name in ("Light theme", "Dark theme"):
+            await keys.press("ArrowDown")
+            await expect(selected).to_have_text(name)
+        await release_answer(page, 0)
+        await expect(options).to_have_count(3)
+        await expect(selected).to_have_text("Dark theme")
+
+
 async def test_the_sessions_pictures_follow_the_stream_and_lead_into_it(
     emulated_product, emulated_database_url, browser
 ) -> None:

@@ -9,6 +9,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1 }
 class FinderPanel extends HTMLElement {
   #timer = null
   #asked = 0
+  #walked = "" // the choice that the arrow keys have come to
 
   connectedCallback() {
     this.addEventListener("input", () => this.#search(PAUSE_MS))
@@ -32,6 +33,7 @@ class FinderPanel extends HTMLElement {
 
   #search(pause) {
     const query = this.#field.value.trim()
+    this.#walked = ""
     this.#fill("actions", this.#actions(query))
     this.#select(this.#options[0])
     clearTimeout(this.#timer)
@@ -46,8 +48,9 @@ class FinderPanel extends HTMLElement {
     const { sessions = [], messages = [], error } = found
     this.#fill("sessions", sessions.map((each) => this.#session(each)))
     this.#fill("messages", messages.map((each) => this.#message(each)))
-    this.#select(this.#options[0])
-    const none = this.#options.length ? "" : "Nothing has all of these words."
+    const options = this.#options
+    this.#select(options.find(({ dataset: { choice } }) => choice === this.#walked) ?? options[0])
+    const none = options.length ? "" : "Nothing has all of these words."
     setText(slot(this, "none"), error ? error.message : none)
   }
 
@@ -97,7 +100,9 @@ class FinderPanel extends HTMLElement {
     if (!(event.key in STEPS)) return
     event.preventDefault()
     const options = this.#options
-    this.#select(options.at((options.indexOf(selected) + STEPS[event.key]) % options.length))
+    const option = options.at((options.indexOf(selected) + STEPS[event.key]) % options.length)
+    this.#walked = option?.dataset.choice
+    this.#select(option)
   }
 
   #choose(option, event) {
