@@ -439,6 +439,7 @@ async def test_nothing_moves_from_the_order_to_the_picture_and_nothing_of_a_stag
         foot = page.locator(".batch__words")
         await expect(foot).to_have_text("1 loading, 3 queued")
         await expect(page.locator('[data-slot="words"] >> visible=true')).not_to_have_text(["model"])
+        await emulator.has_given("text-to-image")
 
         # One is cancelled alone, and becomes a line; the others come.
         first = page.locator("generation-card").first
@@ -452,6 +453,7 @@ async def test_nothing_moves_from_the_order_to_the_picture_and_nothing_of_a_stag
         emulator.script("text-to-image", [Hang(60.0)])
         await ask_for_pictures(page, "a quiet pier", count=2)
         await expect(page.locator("generation-batch").last.locator("generation-card[id^=generation_]")).to_have_count(2)
+        await emulator.has_given("text-to-image")
         await page.locator('[data-action="cancel-all"]').click()
         await expect(page.locator('generation-card[data-status="cancelled"]')).to_have_count(3)
         for again in (False, True):

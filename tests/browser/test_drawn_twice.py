@@ -83,6 +83,14 @@ class Stage:
         message: dict[str, Any] = (await self.chat.asks("generation.create", **wanted))["message"]
         return message
 
+    async def paint_without_end(self, prompt: str) -> dict[str, Any]:
+        """A picture that the service was asked for, and of which it says nothing until it is cancelled."""
+        self.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
+        message = await self.paint(prompt)
+        await self.reaches(message, "model-loading")
+        await self.emulator.has_given("text-to-image")
+        return message
+
     async def cancel(self, message: dict[str, Any]) -> None:
         for generation in message["generations"]:
             await self.chat.asks("generation.cancel", generation_id=generation["id"])
@@ -208,9 +216,7 @@ async def the_assistant_has_answered(stage: Stage) -> None:
 
 @contextlib.asynccontextmanager
 async def a_picture_is_queued(stage: Stage) -> AsyncIterator[None]:
-    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
-    first = await stage.paint("the one before")
-    await stage.reaches(first, "model-loading")
+    first = await stage.paint_without_end("the one before")
     second = await stage.paint("the one that waits", count=2)
     try:
         yield
@@ -221,9 +227,7 @@ async def a_picture_is_queued(stage: Stage) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def a_model_is_loading(stage: Stage) -> AsyncIterator[None]:
-    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
-    message = await stage.paint("slow to begin")
-    await stage.reaches(message, "model-loading")
+    message = await stage.paint_without_end("slow to begin")
     try:
         yield
     finally:
@@ -254,9 +258,7 @@ async def a_picture_failed(stage: Stage) -> None:
 
 @lasting
 async def a_picture_was_cancelled(stage: Stage) -> None:
-    stage.emulator.script("text-to-image", [Hang(ENDLESS_SECONDS)])
-    message = await stage.paint("not after all")
-    await stage.reaches(message, "model-loading")
+    message = await stage.paint_without_end("not after all")
     await stage.cancel(message)
 
 

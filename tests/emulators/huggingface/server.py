@@ -19,6 +19,7 @@ from tests.emulators.huggingface.jobs import Running
 from tests.emulators.huggingface.outcomes import Call, Fail, Ok, Outcome
 
 TOKEN = "hf_emulated_token_of_ada"
+PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ class Emulator:
     def script(self, exchange: str, outcomes: Iterable[Outcome]) -> None:
         """The outcomes of the next calls of an exchange, in order; afterwards the directives of the prompt decide again."""
         self._scripts.setdefault(exchange, deque()).extend(outcomes)
+
+    async def has_given(self, exchange: str) -> None:
+        """Waits until calls have got all that was scripted: what is cancelled before that leaves its outcome to others."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._scripts.get(exchange):
+                await asyncio.sleep(0.01)
 
     def wish(self, prompt: str, outcome: Outcome, file: Outcome | None = None) -> None:
         """The outcome of every call with this prompt, and of every fetch of its file: for many errors at the same time."""
