@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.emulators.huggingface import Hang
-from tests.support.browser import LIVE, PHONE, Visitor, ask_for_pictures, signed_in
+from tests.support.browser import LIVE, PHONE, Visitor, ask_for_pictures, is_at_its_end, signed_in
 from tests.support.late_answers import hold_undo_periods, release_undo_periods
 from tests.support.product import Product
 from tests.support.story import ApiUser, SessionSocket, sign_up
@@ -241,6 +241,7 @@ async def test_a_favourite_is_found_again_in_the_history(room: Gallery, visit: V
     await room.socket.asks("asset.favorite", asset_id=chosen["id"], on=True)
     history = await visit.open("/history")
     await history.get_by_role("link", name="Favourites").click()
+    await history.wait_for_url("**/history?favorite=true")
     await expect(history.locator(".history-row")).not_to_have_count(len(BATCHES))
     assert chosen["thumbnail_url"] in await history.locator("main").inner_html()
     shown = await history.locator(".history-row").count()
@@ -433,6 +434,7 @@ async def test_nothing_moves_from_the_order_to_the_picture_and_nothing_of_a_stag
         emulator.script("text-to-image", [Hang(60.0)])
         await ask_for_pictures(page, "a lighthouse", count=4)
         await expect(page.locator("generation-card[id^=generation_]")).to_have_count(4)
+        await is_at_its_end(page)
         before = await page.evaluate(PLACES)
         assert 0 <= before["prompt"] - before["scroller"] <= 110
         assert len(before["tiles"]) == 4
@@ -470,6 +472,7 @@ async def test_nothing_moves_from_the_order_to_the_picture_and_nothing_of_a_stag
 
         await ask_for_pictures(page, "a red boat", count=4)
         await expect(page.locator("[data-local-pending]")).to_have_count(0)
+        await is_at_its_end(page)
         before = await page.evaluate(PLACES)
         last = page.locator("generation-batch").last
         await expect(last.locator('generation-card[data-status="done"]')).to_have_count(4)

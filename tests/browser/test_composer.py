@@ -44,6 +44,7 @@ STANDING = """(setting) => {
 }"""
 GROUNDS = """(selectors) => new Set(
   selectors.map((each) => getComputedStyle(document.querySelector(each)).backgroundColor)).size"""
+ALL_SAMPLES = """() => [...document.querySelectorAll('#setting-style img')].every((each) => each.naturalWidth > 0)"""
 STANDS = {"above": True, "near": True, "inside": True}
 
 
@@ -122,6 +123,8 @@ async def test_each_chip_opens_its_choices_above_it_and_shows_what_was_chosen(pr
             await page.click(f"[data-setting={setting}]")
             await expect(page.locator(f"#setting-{setting} input").first).to_be_visible()
             assert await page.evaluate(STANDING, setting) == STANDS, setting
+            if setting == "style":
+                await page.wait_for_function(ALL_SAMPLES)  # they are asked for in a frame that shows them
             await page.keyboard.press("Escape")
         # The pictures of the styles came when they were first shown.
         assert len(asked) == 17

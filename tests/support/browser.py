@@ -177,6 +177,14 @@ async def fill_sign_up(page: Page, name: str) -> None:
     await page.wait_for_url(lambda url: "sign-up" not in url and "invite" not in url)
 
 
+async def is_at_its_end(page: Page) -> None:
+    """The stream is laid out and has scrolled to its newest message. That is a frame's work, and a page may be live, or
+    have heard more, before the frame comes."""
+    await page.wait_for_function(
+        "(s) => s.scrollHeight - s.scrollTop - s.clientHeight < 2", arg=await page.query_selector(".stream__scroll")
+    )
+
+
 async def say(page: Page, text: str) -> None:
     """Writes into the composer and presses Enter."""
     await page.fill(TEXT, text)
