@@ -20,7 +20,7 @@ SMALL = {"width": 64, "height": 64}
 # Where the pictures of these pages go that a person looks at; without it none is taken.
 SHOTS = os.environ.get("SCREENSHOTS")
 # Five seconds of undo, and what a busy machine may add.
-GONE = 15_000
+GONE = 35_000
 
 
 async def shot(page: Page, name: str) -> None:
