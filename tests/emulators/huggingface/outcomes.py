@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,18 @@ class Ok(Outcome):
 
 
 Slow = Ok
+
+
+@dataclass
+class Held(Outcome):
+    """The successful response, once it is let go."""
+
+    let_go: threading.Event
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        while not self.let_go.is_set():
+            await asyncio.sleep(0.01)
+        return await call.succeed(call)
 
 
 @dataclass

@@ -20,7 +20,7 @@ QUICK = {
     "query_seconds": 5.0,
     "poll_seconds": 0.01,
     "max_poll_errors": 3,
-    "held_call_seconds": 0.05,
+    "held_call_seconds": 2.0,
 }
 
 

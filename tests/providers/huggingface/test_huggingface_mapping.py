@@ -2,16 +2,13 @@
 
 import asyncio
 import threading
-from dataclasses import dataclass
 
 import pytest
-from aiohttp import web
 
 from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited, WrongAddress
 from chatserver.providers.huggingface.token_identity import parsed
-from tests.emulators.huggingface import Emulator, Fail, Json, Ok, Outcome, Raw
+from tests.emulators.huggingface import Emulator, Fail, Held, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
-from tests.emulators.huggingface.outcomes import Call
 from tests.providers.huggingface.requests import Make, finished, request, updates_of
 from tests.support.loop_watch import LOOP_SECONDS, watching
 
@@ -90,18 +87,6 @@ async def test_a_hub_that_limits_us_names_the_end_of_its_window(huggingface: Emu
     with pytest.raises(ProviderRateLimited) as raised:
         await updates_of(make(), request())
     assert raised.value.retry_after == 55
-
-
-@dataclass
-class Held(Outcome):
-    """The successful response, once it is let go."""
-
-    let_go: threading.Event
-
-    async def answer(self, call: Call) -> web.StreamResponse:
-        while not self.let_go.is_set():
-            await asyncio.sleep(0.01)
-        return await call.succeed(call)
 
 
 async def test_a_slow_hub_delays_only_those_who_wait_for_it(huggingface: Emulator, make: Make):

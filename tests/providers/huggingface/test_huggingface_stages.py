@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import threading
 
 import pytest
 from PIL import Image
@@ -15,12 +16,12 @@ from tests.emulators.huggingface import (
     Emulator,
     Fail,
     Hang,
+    Held,
     Json,
     Ok,
     Prediction,
     Queue,
     Reset,
-    Slow,
     Task,
     pictures,
 )
@@ -116,9 +117,17 @@ async def test_the_token_goes_to_the_router_and_not_to_the_file_hosts(huggingfac
     assert "x-hf-bill-to" not in fetched.headers
 
 
+def loads(seconds: float) -> Json:
+    return Json({"error": "Model emulated/model is currently loading", "estimated_time": seconds}, 503)
+
+
 async def test_a_model_that_loads_says_how_long_and_then_renders(huggingface: Emulator, make: Make):
-    huggingface.script("text-to-image", [ModelLoads(0.3), Slow(0.15)])
-    steps = await updates_of(make(hf_provider="hf-inference"), request())
+    let_go, steps = threading.Event(), []
+    huggingface.script("text-to-image", [loads(0.4), loads(0.2), Held(let_go)])
+    async for step in make({"held_call_seconds": 1.0}, hf_provider="hf-inference").generate(request()):
+        steps.append(step)
+        if isinstance(step, Rendering):
+            let_go.set()
     etas = [step.eta_seconds for step in steps if isinstance(step, Loading)]
     assert len(etas) >= 2
     assert etas == sorted(etas, reverse=True)
