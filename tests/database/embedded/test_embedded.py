@@ -141,12 +141,19 @@ async def test_whatever_asks_a_command_to_end_stops_the_server_that_it_is_starti
     """A server that is left running would write on in a folder that is copied as a stopped one."""
     async with running(module_folder):
         pass
-    pid_file = module_folder / "postgres" / "data" / "postmaster.pid"
+    data = module_folder / "postgres" / "data"
+    pid_file, settings = data / "postmaster.pid", data / "postgresql.auto.conf"
     environ = {"PATH": os.environ["PATH"], "ENV_FILE": "", "DATA_DIR": str(module_folder), "PORT": "0"}
-    with subprocess.Popen([sys.executable, "-m", "chatserver", *command.split()], env=environ) as process:
-        while not pid_file.exists() and process.poll() is None:
-            await asyncio.sleep(0.001)
-        process.send_signal(number)
+    kept = settings.read_text()
+    # The command's first connection takes so many seconds: it would have ended before a busy machine had sent the signal.
+    settings.write_text(f"{kept}pre_auth_delay = 5\n")
+    try:
+        with subprocess.Popen([sys.executable, "-m", "chatserver", *command.split()], env=environ) as process:
+            while not pid_file.exists() and process.poll() is None:
+                await asyncio.sleep(0.001)
+            process.send_signal(number)
+    finally:
+        settings.write_text(kept)
     assert process.returncode == 130
     assert not pid_file.exists()
 
