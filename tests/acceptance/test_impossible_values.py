@@ -12,6 +12,7 @@ from chatserver.api.endpoint import Endpoint
 from chatserver.app import entrances
 from chatserver.runtime import paths
 from tests.acceptance.test_strangers import ROUTES, Asker
+from tests.support import keep_alive
 from tests.support.people import run_sql
 from tests.support.story import sign_up
 
@@ -127,7 +128,8 @@ async def asker(product, database):
     asker = await Asker(product, ada).signs_in()
     asker.session = await ada.buys("pro")
     # Without a jar: what an answer sets is not sent with the next question.
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as asker.plain_client:
+    jar, connector = aiohttp.DummyCookieJar(), keep_alive.connector()
+    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector) as asker.plain_client:
         yield asker
     await asker.client.close()
     lines = [json.loads(line) for line in product.output().splitlines()]
