@@ -239,7 +239,8 @@ async def refusals(chats):
 async def lose_workers(cluster, postgres_server, swift, folder):
     """Two jobs, whose workers are killed and frozen; a third worker has to find out by their leases."""
     url = await postgres_server.create_database()
-    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "40", "TIMING": "lease=12,reap=1"}
+    # Slower than a third worker can be to start.
+    slow = {"WORKER_CONCURRENCY": "1", "SKETCH_PACE": "120", "TIMING": "lease=12,reap=1"}
     own = {"DATABASE_URL": url, "STORAGE_URL": swift.url("lost-workers")}
     machines = Cluster(folder, **{**cluster.settings, **own, **slow})
     try:

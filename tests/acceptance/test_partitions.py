@@ -37,7 +37,8 @@ async def machines(database_url, redis_server, swift, tmp_path_factory):
     cluster = Cluster(tmp_path_factory.mktemp("parted"), parting=True, **settings)
     try:
         assert (await cluster.run("storage", "create"))[0] == 0
-        await asyncio.gather(cluster.start(web=2, workers=0), cluster.add_worker(SKETCH_PACE="40"))
+        # Slower than another worker can be to start.
+        await asyncio.gather(cluster.start(web=2, workers=0), cluster.add_worker(SKETCH_PACE="120"))
         yield cluster
     finally:
         await cluster.close()
