@@ -29,7 +29,8 @@ class LostCommit(Proxy):
     ) -> None:
         has_words = False
         while piece := await reader.read(65536):
-            has_words = has_words or WORDS.encode() in piece
+            # Another unit of work may come next on a line that was asked for the words in one statement first.
+            has_words = WORDS.encode() in piece or (has_words and b"BEGIN" not in piece)
             if has_words and b"COMMIT" in piece and self.cut != "never":
                 how, self.cut, self.cuts = self.cut, "never", self.cuts + 1
                 if how == "before":
