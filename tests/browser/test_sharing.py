@@ -147,6 +147,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
             await expect(page.locator("share-row")).not_to_contain_text("with prompts")
             await expect(page.get_by_role("link", name="The sea")).to_be_visible()
             await expect(page.locator("share-row")).to_contain_text("Ends")
+            await page.wait_for_load_state()
             await page.get_by_role("button", name="Revoke").click()
             await page.get_by_role("button", name="Revoke for good").click()
             await expect(page.locator("share-row .badge")).to_have_text("Revoked")
@@ -182,6 +183,7 @@ async def test_a_password_is_asked_once_and_a_prompt_comes_into_ones_own_session
         await page.keyboard.press("Enter")
         await page.locator(".shared-tile").click()
         await shot(page, "picture-wide")
+        await page.wait_for_load_state()  # its script keeps the prompt
         await page.get_by_role("button", name="Use this prompt in “Graces session”").click()
         await page.wait_for_url(f"**/sessions/{session['id']}*")
         await expect(page.locator("#composer-text")).to_have_value(PROMPT)
