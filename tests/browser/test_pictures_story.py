@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from chatserver.runtime import clock
 from tests.gallery.pictures import id_at
-from tests.support.browser import LIVE, PHONE, TEXT, signed_in, visiting
+from tests.support.browser import LIVE, PAINTING_MS, PHONE, TEXT, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -85,7 +85,7 @@ async def test_from_last_months_picture_to_a_stranger_on_a_phone_and_gone(produc
         await expect(page.locator(TEXT)).to_have_value("a lighthouse by the sea")
         await page.press(TEXT, "Enter")
         varied = page.locator(".batch:has(.batch__source) generation-card")
-        await expect(varied).to_have_attribute("data-status", "done")
+        await expect(varied).to_have_attribute("data-status", "done", timeout=PAINTING_MS)
 
         # Made larger: a version beside it, in its size.
         await varied.hover()
@@ -93,7 +93,7 @@ async def test_from_last_months_picture_to_a_stranger_on_a_phone_and_gone(produc
         await page.locator('.picture-menu [data-action="enlarge"]:visible').first.click()
         await expect(page.locator(".batch:has(.batch__source) .strip__size")).to_have_count(1)
         newest = page.locator(".batch:has(.batch__source) generation-card:not([data-local-behind])")
-        await expect(newest).to_have_attribute("data-status", "done")
+        await expect(newest).to_have_attribute("data-status", "done", timeout=PAINTING_MS)
         larger = await newest.get_attribute("data-asset")
         assert larger is not None
 

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 from tests.browser.test_admin import as_worker
 from tests.support import product as products
 from tests.support.axe import complaints_about
-from tests.support.browser import PHONE, TEXT, say, signed_in, visiting
+from tests.support.browser import PAINTING_MS, PHONE, TEXT, say, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -155,6 +155,6 @@ async def test_a_prompt_that_a_rule_refuses_stays_in_the_composer_costs_nothing_
         await expect(send).to_have_text("Create 1 · 1 of 8 credits")
         # Put in other words, it is made.
         await say(page, "two kites over a harbour")
-        await expect(page.locator("generation-card .tile__open")).to_be_visible()
+        await expect(page.locator("generation-card .tile__open")).to_be_visible(timeout=PAINTING_MS)
         await expect(problem).to_be_hidden()
         await expect(page.locator(TEXT)).to_have_value("")

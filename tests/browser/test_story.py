@@ -11,7 +11,17 @@ from tests.browser.conftest import DRILL
 from tests.emulators.huggingface import Queue
 from tests.support import ports
 from tests.support import product as products
-from tests.support.browser import PHONE, TEXT, ask_for_pictures, fill_sign_up, newcomer, say, signed_in, visiting
+from tests.support.browser import (
+    PAINTING_MS,
+    PHONE,
+    TEXT,
+    ask_for_pictures,
+    fill_sign_up,
+    newcomer,
+    say,
+    signed_in,
+    visiting,
+)
 from tests.support.story import sign_up
 from tests.support.watching import record_statuses, statuses_of
 
@@ -19,8 +29,6 @@ pytestmark = pytest.mark.browser
 
 PROMPT = "a beautiful sunset over mountains"
 STAGES = ["queued", "model-loading", "rendering", "done"]
-# Two pictures at once on a machine that has other things to do.
-PAINTING_MS = 90_000
 RING = '#details credit-balance[data-kind="image"] [data-slot="number"]'
 WORDS = '#details credit-balance[data-kind="image"] [data-slot="words"]'
 CARD = "generation-card[id^=generation_]"

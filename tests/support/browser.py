@@ -38,6 +38,8 @@ ARGUMENTS = [
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 # As long as playwright waits for everything else; five seconds are too few beside a busy process.
 expect.set_options(timeout=30_000)
+# Pictures that are painted beside everything else that a machine has to do.
+PAINTING_MS = 90_000
 LIVE = '.connection[data-state="live"]'
 TEXT = "#composer-text"
 
