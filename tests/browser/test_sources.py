@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.async_api import FilePayload, Page, expect
 
 from tests.imaging import samples
-from tests.support.browser import PHONE, TEXT, Visitor, say, signed_in
+from tests.support.browser import PAINTING_MS, PHONE, TEXT, Visitor, say, signed_in
 from tests.support.late_answers import hold_answers, release_answer
 from tests.support.story import ApiUser, sign_up
 
@@ -157,7 +157,7 @@ async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Vi
     assert (fields["change"], fields["strength"], fields["ratio"], fields["size"]) == ("variation", "0.3", "4:3", "512")
     await page.press(TEXT, "Enter")
     varied = page.locator(".batch:has(.batch__source) generation-card[data-status=done]")
-    await expect(varied).to_have_count(1)
+    await expect(varied).to_have_count(1, timeout=PAINTING_MS)
     assert await page.evaluate(SOURCE) == ""
     await expect(page.locator(".batch__source")).to_have_text("Varied from this picture")
     # From the result to the source, and back.
@@ -178,7 +178,7 @@ async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Vi
     await say(page, "make it night")
     await expect(page.locator(".batch__source")).to_have_count(2)
     await expect(page.locator(".batch__source").last).to_have_text("Edited from this picture")
-    await expect(page.locator(".batch:has(.batch__source) generation-card[data-status=done]")).to_have_count(2)
+    await expect(varied).to_have_count(2, timeout=PAINTING_MS)
     answer = await prepared.ada.call("GET", f"/assets/{await varied.first.get_attribute('data-asset')}")
     assert answer["source"]["id"] == prepared.asset["id"]
     assert [each["origin"] for each in answer["results"]] == ["generation"]
@@ -217,7 +217,7 @@ async def test_what_made_a_picture_is_used_again_here_and_in_another_session(
     await page.goto(f"{visit.product.url}/sessions/{prepared.other['id']}?use=edit&from={prepared.asset['id']}")
     await page.wait_for_function(f"() => {SOURCE}")
     await say(page, "in the snow")
-    await expect(page.locator("generation-card[data-status=done]")).to_have_count(1)
+    await expect(page.locator("generation-card[data-status=done]")).to_have_count(1, timeout=PAINTING_MS)
     await page.click(".batch__source")
     await page.wait_for_url(f"**/sessions/{prepared.session['id']}#generation_{prepared.picture['id']}")
     await page.close()
