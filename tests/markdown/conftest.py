@@ -2,13 +2,10 @@
 
 import pytest
 
-from chatserver.markdown.renderer import MarkdownRenderer
+from tests.markdown.running import running_renderer
 
 
 @pytest.fixture(scope="module")
 async def renderer():
-    """One with a warm child."""
-    opened = MarkdownRenderer()
-    await opened.start()
-    yield opened
-    await opened.close()
+    async with running_renderer() as opened:
+        yield opened
