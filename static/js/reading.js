@@ -10,8 +10,14 @@ let told = 0
 let timer = null
 
 for (const type of ["message", "part"]) socket.on(type, ({ seq }) => see(seq))
-bus.on("connection-state", (state) => state === "live" && see(socket.after))
+bus.on("connection-state", (state) => state === "live" && seeAgain())
 document.addEventListener("visibilitychange", () => (document.hidden ? tell() : see(socket.after)))
+
+// What was told last may have been lost with the connection.
+function seeAgain() {
+  told = 0
+  see(socket.after)
+}
 
 function see(seq) {
   if (document.hidden) return

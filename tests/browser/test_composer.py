@@ -251,6 +251,15 @@ async def test_without_credits_a_prompt_waits_and_can_be_edited_and_the_next_pla
         await expect(page.locator("[data-setting=ratio]")).to_have_text("2:3")
         await page.press(TEXT, "Alt+ArrowUp")
         await expect(page.locator(TEXT)).to_have_value("a blue fox")
+        # What another tab has just taken back neither waits here any more nor comes back for a press on what is left.
+        await page.press(TEXT, "Enter")
+        await expect(deferred).to_contain_text("a blue fox")
+        await page.evaluate("""() => {
+          localStorage.removeItem(Object.keys(localStorage).find((key) => key.includes(':armed:')))
+          document.querySelector('[data-action="edit-deferred"]').click()
+        }""")
+        await expect(deferred).to_be_hidden()
+        await expect(page.locator(TEXT)).to_have_value("")
     await chat.leaves()
 
 

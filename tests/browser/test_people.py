@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import say, signed_in
-from tests.support.late_answers import count_of_requests, hold_answers, release_answer
+from tests.support.late_answers import count_of_requests, hold_answers, release_answer, requests_held
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -175,7 +175,7 @@ async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(pr
         await page.click(".bar [data-action=invite]")
         await expect(page.locator("removed-list li")).to_contain_text("Bob")
         assert not await complaints_about(page, "inviting with somebody sent away")
-        await page.click("removed-list [data-action=readmit]")
+        await page.locator("removed-list [data-action=readmit]").evaluate("(b) => { b.click(); b.click() }")
         await expect(page.locator("removed-list [role=status]")).to_contain_text("Bob may come in again")
         await expect(page.locator("removed-list li")).to_have_count(0)
         await guest.goto(f"{product.url}/invite/{code}")
@@ -191,6 +191,24 @@ async def test_an_invite_link_leads_to_where_its_owner_is_and_says_if_nobody_els
         await page.click(".bar [data-action=invite]")
         await expect(page.locator("#invite-url")).to_have_value(re.compile(f"^{re.escape(product.url)}/invite/"))
         await expect(page.locator("#invite .notice")).to_contain_text("opens on this machine only")
+        # The server hears what was switched, and how it was named, in the order of the presses.
+        await hold_answers(page, "/invites")
+        await page.locator("#invite [data-slot=guests]").evaluate("(box) => { box.click(); box.click() }")
+        await requests_held(page, 1)
+        assert await count_of_requests(page) == 1
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+        await page.keyboard.press("Escape")
+        await hold_answers(page, "PATCH")
+        for title in ("One", "Two"):
+            await page.click(RENAME)
+            await page.fill(FIELD, title)
+            await page.keyboard.press("Enter")
+        await requests_held(page, 1)
+        assert await count_of_requests(page) == 1
+        await release_answer(page, 0)
+        await release_answer(page, 1)
+        await is_called("Two", page)
 
 
 async def test_who_speaks_and_as_what_is_seen_where_a_message_is_read(product, browser) -> None:

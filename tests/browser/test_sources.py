@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from tests.imaging import samples
 from tests.support.browser import PAINTING_MS, PHONE, TEXT, Visitor, say, signed_in
-from tests.support.late_answers import hold_answers, release_answer
+from tests.support.late_answers import hold_answers, release_answer, requests_held
 from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
@@ -96,6 +97,17 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await page.click(REMOVE)
     assert await chosen(page, pasted) == ""
     await expect(page.locator(CHIP)).to_have_text("Picture")
+    # No picture is made without the one that is still on its way.
+    await hold_answers(page, "/uploads")
+    await give(page, "paste", png("olive"))
+    await say(page, "made of olives")
+    await expect(page.locator(".composer__problem")).to_have_text("The picture is still being uploaded.")
+    await release_answer(page, 0)
+    olive = await chosen(page)
+    await expect(page.locator(SEND)).to_have_text(re.compile("^Vary"))
+    await page.click(REMOVE)
+    assert await chosen(page, olive) == ""
+    await page.reload()
     await give(page, "dragover", png("navy"))
     await expect(page.locator("source-chooser")).to_have_attribute("data-local-over", "")
     await give(page, "drop", png("navy"))
@@ -108,8 +120,8 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await page.reload()
     assert await chosen(page) == filed
     await page.click(CHIP)
-    await expect(page.locator(".source__upload")).to_have_count(3)
-    await expect(page.locator("source-chooser")).to_contain_text("3 of 50 uploads in this session")
+    await expect(page.locator(".source__upload")).to_have_count(4)
+    await expect(page.locator("source-chooser")).to_contain_text("4 of 50 uploads in this session")
     await page.click(f'[data-asset="{pasted}"]')
     assert await chosen(page, filed) == pasted
     # What is no picture, too large or broken is said, and the picture that was chosen stays.
@@ -135,6 +147,18 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await page.locator('[name="source-change"][value="edit"]').check()
     await release_answer(page, 0)
     await expect(page.locator('[name="source-change"][value="edit"]')).to_be_checked()
+    # An upload that another choice has overtaken changes nothing of it, and nothing seems to be on its way after it.
+    await page.keyboard.press("Escape")
+    await hold_answers(page, "/uploads?")
+    await give(page, "paste", png("teal"))
+    await requests_held(page, 1)
+    await page.evaluate(use, pasted)
+    await release_answer(page, 1)
+    assert await chosen(page, filed) == pasted
+    await expect(page.locator("source-chooser")).to_have_attribute("data-local-busy", "")
+    await release_answer(page, 0)
+    await expect(page.locator("source-chooser")).not_to_have_attribute("data-local-busy", "")
+    assert await page.evaluate(SOURCE) == pasted
     await page.close()
 
 

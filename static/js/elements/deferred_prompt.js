@@ -36,8 +36,10 @@ export class DeferredPrompt extends HTMLElement {
     if (action === "cancel-deferred") this.#set(null)
   }
 
+  // Another tab may have sent or cancelled it in the last second.
   #edit() {
-    const { kind, prompt, settings } = this.#store.value
+    const { kind, prompt, settings } = this.#store.value ?? {}
+    if (!kind) return this.#show()
     this.#set(null)
     bus.emit("compose", { mode: kind, text: prompt, settings })
   }

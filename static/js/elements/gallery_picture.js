@@ -33,6 +33,11 @@ export class GalleryPicture extends HTMLElement {
     return this.hasAttribute("data-mine")
   }
 
+  /** Whether its session is on another page than this one. */
+  get isElsewhere() {
+    return true
+  }
+
   /** Whether it is a favourite. */
   get favorite() {
     return this.hasAttribute("data-favorite")

@@ -2,10 +2,12 @@
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { slot } from "../helpers/dom.js"
+import { Turns } from "../models/turns.js"
 import { socket } from "../socket.js"
 
 export class InvitePanel extends HTMLElement {
   #subscriptions = []
+  #turns = new Turns()
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -36,9 +38,10 @@ export class InvitePanel extends HTMLElement {
     code.hidden = false
   }
 
-  onChange = async (event) => {
-    const box = event.target
-    if (!(await this.#update({ guests_may_generate: box.checked }))) box.checked = !box.checked
+  onChange = async ({ target: box }) => {
+    const wanted = box.checked
+    const taken = await this.#turns.take(() => this.#update({ guests_may_generate: wanted }))
+    if (!taken && box.checked === wanted) box.checked = !wanted
   }
 
   async #update(fields) {

@@ -32,6 +32,7 @@ export class MessageComposer extends HTMLElement {
   #answers = new Set() // the replies to own questions that are being written, by id
   #typedAt = -TYPING_EVERY_MS
   #members = 1
+  #uploading = false
 
   connectedCallback() {
     this.room = this.closest("chat-room")
@@ -51,6 +52,7 @@ export class MessageComposer extends HTMLElement {
       bus.on("deferred-prompt-changed", () => this.#show()),
       bus.on("reply-streaming", (reply) => this.#followAnswer(reply)),
       bus.on("escape", () => this.#escape()),
+      bus.on("uploading", (on) => this.#setUploading(on)),
     ]
     this.addEventListener("click", this.onClick)
     this.form.addEventListener("submit", this.onSubmit)
@@ -170,6 +172,7 @@ export class MessageComposer extends HTMLElement {
     return new Quote(this.#settings.request(mode, this.#text), {
       expired: status === "expired",
       mayGenerate: mayGenerate === "yes",
+      uploading: this.#uploading,
       balance: this.#balances[mode],
       maxCount: Number(maxCount),
       plan,
@@ -321,6 +324,12 @@ export class MessageComposer extends HTMLElement {
 
   #setBalances(balances) {
     this.#balances = balances
+    this.#show()
+  }
+
+  #setUploading(on) {
+    this.#uploading = on
+    this.#showProblem("")
     this.#show()
   }
 

@@ -135,7 +135,8 @@ export class PictureViewer extends HTMLElement {
     album: () => this.#share("album"),
     report: () => this.#share("report"),
     remove: () => this.#leaveFor(() => this.#card.run("remove")),
-    reveal: () => this.#leaveFor(() => this.#card.reveal()),
+    // Going back in the history, as closing does, would stop the way to another page.
+    reveal: () => (this.#card.isElsewhere ? this.#card.reveal() : this.#leaveFor(() => this.#card.reveal())),
   }
 
   // The sizes of the page's menu, filled for this card.

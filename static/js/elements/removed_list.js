@@ -15,7 +15,7 @@ export class RemovedList extends HTMLElement {
   onClick = (event) => {
     if (event.target.closest('[data-action="invite"]')) this.#show()
     const button = event.target.closest('[data-action="readmit"]')
-    if (button) this.#readmit(button.closest("[data-person]"))
+    if (button) this.#readmit(button)
   }
 
   async #show() {
@@ -25,11 +25,14 @@ export class RemovedList extends HTMLElement {
     this.hidden = !removals.length
   }
 
-  async #readmit(row) {
+  async #readmit(button) {
+    const row = button.closest("[data-person]")
     const name = slot(row, "name").textContent
+    button.disabled = true // readmitted once
     try {
       await call("DELETE", `${location.pathname}/removals/${row.dataset.person}`)
     } catch (error) {
+      button.disabled = false
       return setText(slot(this, "done"), error.message)
     }
     row.remove()

@@ -4,8 +4,11 @@ import { call } from "../helpers/api.js"
 import { slot, setText } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
 import { lengthProblem } from "../helpers/text.js"
+import { Turns } from "../models/turns.js"
 
 export class SessionTitle extends HTMLElement {
+  #turns = new Turns()
+
   connectedCallback() {
     this.form = slot(this, "form")
     this.field = this.querySelector("input")
@@ -46,10 +49,11 @@ export class SessionTitle extends HTMLElement {
     if (!title || title === before) return
     this.show(title)
     try {
-      await call("PATCH", `/sessions/${this.dataset.session}`, { title })
+      await this.#turns.take(() => call("PATCH", `/sessions/${this.dataset.session}`, { title }))
     } catch (error) {
+      if (slot(this, "title").textContent !== title) return // it was named anew since
       this.show(before)
-      this.#open(title, error.message)
+      this.#open(this.form.hidden ? title : this.field.value, error.message)
     }
   }
 

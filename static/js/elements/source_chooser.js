@@ -13,6 +13,7 @@ const OF_A_PHONE = /\.hei[cf]$/i
 export class SourceChooser extends HTMLElement {
   #asked = 0
   #wanted = 0 // what was asked for last is what the composer is filled from
+  #uploads = 0 // that are on their way
 
   connectedCallback() {
     this.addEventListener("click", this.onClick)
@@ -120,14 +121,20 @@ export class SourceChooser extends HTMLElement {
     if (file.size > MOST_BYTES) return this.say(`${file.name} has ${megabytes(file.size)} MB. At most 10 can be sent.`)
     const wanted = ++this.#wanted
     this.emit("compose", { mode: "image" })
-    setFlag(this, "data-local-busy", true)
+    this.#countUploads(1)
     this.say(`Uploading ${file.name} …`)
     const taken = await send(file).catch(({ message }) => this.say(message))
-    if (wanted !== this.#wanted) return
-    setFlag(this, "data-local-busy", false)
+    this.#countUploads(-1)
     if (!taken) return
-    this.emit("toast-withdrawn", "files")
-    takeAsSource({ asset: taken.asset }, this)
+    if (!this.#uploads) this.emit("toast-withdrawn", "files")
+    if (wanted === this.#wanted) takeAsSource({ asset: taken.asset }, this)
+  }
+
+  // Until the last has come, the composer makes no picture without it.
+  #countUploads(more) {
+    this.#uploads += more
+    setFlag(this, "data-local-busy", this.#uploads)
+    this.emit("uploading", this.#uploads > 0)
   }
 }
 

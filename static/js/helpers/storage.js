@@ -6,10 +6,11 @@ const fallback = new Map()
 
 /** A stored value, or null. */
 export function readStored(key) {
+  if (fallback.has(key)) return fallback.get(key)
   try {
-    return JSON.parse(localStorage.getItem(ownKey(key))) ?? fallback.get(key) ?? null
+    return JSON.parse(localStorage.getItem(ownKey(key)))
   } catch {
-    return fallback.get(key) ?? null
+    return null
   }
 }
 
@@ -20,6 +21,7 @@ export function writeStored(key, value) {
   try {
     if (value === null) localStorage.removeItem(ownKey(key))
     else localStorage.setItem(ownKey(key), JSON.stringify(value))
+    fallback.delete(key) // other tabs may change it
   } catch {
     // the fallback has it
   }

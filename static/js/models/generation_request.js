@@ -48,9 +48,9 @@ export function priceLabel({ kind, count, change }, left) {
 }
 
 /** Everything that prevents a request, in words; missing credits excepted, as they come back by themselves. */
-export function problems(request, { expired, mayGenerate, balance, maxCount, plan }) {
+export function problems(request, { expired, mayGenerate, balance, maxCount, plan, uploading }) {
   const { kind, prompt, count } = request
-  const all = []
+  const all = uploading && kind === "image" ? ["The picture is still being uploaded."] : []
   if (expired) all.push("This session's time is up.")
   else if (!mayGenerate) all.push("The owner has not allowed guests to generate.")
   if (balance.limit === 0) all.push(`${plan} has no ${kind} credits.`)

@@ -6,7 +6,7 @@ import { priceLabel, problems } from "./generation_request.js"
 export class Quote {
   /**
    * @param {object} request the fields of `generation.create`
-   * @param {object} context `expired`, `mayGenerate`, `balance` of the request's kind, `maxCount` and `plan`
+   * @param {object} context `expired`, `mayGenerate`, `balance` of the request's kind, `maxCount`, `plan`, `uploading`
    */
   constructor(request, context) {
     this.request = request
