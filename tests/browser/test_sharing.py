@@ -148,6 +148,7 @@ async def test_from_a_picture_to_an_album_to_a_stranger_on_a_phone_and_gone(prod
             await expect(page.get_by_role("link", name="The sea")).to_be_visible()
             await expect(page.locator("share-row")).to_contain_text("Ends")
             await page.wait_for_load_state()
+            await hold_undo_periods(page)  # the second press counts for five seconds
             await page.get_by_role("button", name="Revoke").click()
             await page.get_by_role("button", name="Revoke for good").click()
             await expect(page.locator("share-row .badge")).to_have_text("Revoked")
@@ -322,6 +323,7 @@ async def test_what_is_pressed_twice_is_done_once_and_in_the_order_of_the_presse
         # A double click is no answer to whether a link is to be revoked for good.
         page = await visitor.open("/shares")
         await hold_answers(page, "DELETE /api/v1/shares")
+        await hold_undo_periods(page)
         await page.get_by_role("button", name="Revoke").dblclick()
         assert await count_of_requests(page) == 0
         await page.get_by_role("button", name="Revoke for good").evaluate("(b) => { b.click(); b.click() }")
