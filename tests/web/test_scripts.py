@@ -14,8 +14,10 @@ WIRE = set(re.findall(r'\((?:User)?Event, [^)]*tag="([\w.-]+)"', PYTHON))
 
 
 def page_events(verb: str) -> set[str]:
-    """The types of `bus.on(…)` or `bus.emit(…)`."""
-    return set(re.findall(rf'\bbus\.{verb}\(\s*"([\w-]+)"', ALL))
+    """The types of `bus.on(…)` or `bus.emit(…)`, and those that the page of the source chooser passes on to the bus."""
+    [chooser] = [text for path, text in SCRIPTS.items() if path.name == "source_chooser.js"]
+    passed_on = re.findall(r'\bthis\.emit\(\s*"([\w-]+)"', chooser) if verb == "emit" else []
+    return {*re.findall(rf'\bbus\.{verb}\(\s*"([\w-]+)"', ALL), *passed_on}
 
 
 def test_elements_listen_to_the_socket_for_events_of_the_server_only() -> None:
