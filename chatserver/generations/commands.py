@@ -1,12 +1,14 @@
 """The websocket commands of generations."""
 
+from msgspec import structs
+
 from chatserver import ids
 from chatserver.generations import creation, deletion, prompt_improvement
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation
 from chatserver.generations.prompt_improvement import ImprovedPrompt, ImprovePrompt
-from chatserver.generations.requests import CreateGeneration, EnlargeGeneration, GenerationOnly
+from chatserver.generations.requests import CreateGeneration, EnlargeGeneration, GenerationOnly, RetryGeneration
 from chatserver.messages.models import Message
 from chatserver.realtime.ports import Caller, Command
 from chatserver.state import State
@@ -22,19 +24,16 @@ async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[
     return {"generation": await state.database.run_as(caller.viewer.id, generations.cancel, generation_id)}
 
 
-async def retry(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Generation]:
-    generation_id = ids.parse(command.generation_id)
-    return {
-        "generation": await state.database.run_as(
-            caller.viewer.id, generations.retry, generation_id, model_choices(state.providers)
-        )
-    }
+async def retry(state: State, caller: Caller, command: RetryGeneration) -> dict[str, Generation]:
+    request = structs.replace(command, generation_id=ids.parse(command.generation_id))
+    run, choices = state.database.run_as, model_choices(state.providers)
+    return {"generation": await run(caller.viewer.id, generations.retry, request, choices)}
 
 
 async def enlarge(state: State, caller: Caller, command: EnlargeGeneration) -> dict[str, Generation]:
-    generation_id, choices = ids.parse(command.generation_id), model_choices(state.providers)
-    run = state.database.run_as
-    return {"generation": await run(caller.viewer.id, generations.enlarge, generation_id, command.side, choices)}
+    request = structs.replace(command, generation_id=ids.parse(command.generation_id))
+    run, choices = state.database.run_as, model_choices(state.providers)
+    return {"generation": await run(caller.viewer.id, generations.enlarge, request, choices)}
 
 
 async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Message]:
@@ -49,7 +48,7 @@ async def improve(state: State, caller: Caller, command: ImprovePrompt) -> Impro
 COMMANDS = [
     Command("generation.create", CreateGeneration, create),
     Command("generation.cancel", GenerationOnly, cancel),
-    Command("generation.retry", GenerationOnly, retry),
+    Command("generation.retry", RetryGeneration, retry),
     Command("generation.enlarge", EnlargeGeneration, enlarge),
     Command("generation.delete", GenerationOnly, delete),
     Command("prompt.improve", ImprovePrompt, improve, concurrent=True),

@@ -45,21 +45,36 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     strength: float | None = None
 
 
+class RetryGeneration(Struct, frozen=True, forbid_unknown_fields=True):
+    """A new version of an ended generation. `client_id` makes a repetition harmless."""
+
+    generation_id: str
+    client_id: str | None = None
+
+
+class Retry(Struct, frozen=True, forbid_unknown_fields=True):
+    """The same in the API, which names the generation in the path."""
+
+    client_id: str | None = None
+
+
 class EnlargeGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A larger version of a finished picture; `side` is its longest side in pixels."""
+    """A larger version of a finished picture; `side` is its longest side in pixels. `client_id` as for `RetryGeneration`."""
 
     generation_id: str
     side: int
+    client_id: str | None = None
 
 
 class Enlarge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How large: the longest side in pixels."""
+    """How large: the longest side in pixels. `client_id` as for `RetryGeneration`."""
 
     side: int
+    client_id: str | None = None
 
 
 class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):
-    """A command about one generation: cancel it, or try again."""
+    """A command about one generation: cancel or delete it."""
 
     generation_id: str
 

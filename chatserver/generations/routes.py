@@ -7,7 +7,7 @@ from chatserver.generations import creation, deletion, sources
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
-from chatserver.generations.requests import CreateGeneration, Enlarge
+from chatserver.generations.requests import CreateGeneration, Enlarge, EnlargeGeneration, Retry, RetryGeneration
 from chatserver.generations.sources import AssetDetails
 from chatserver.messages.models import Message
 
@@ -35,16 +35,15 @@ async def cancel_generation(request: ApiRequest) -> GenerationAnswer:
 
 
 async def retry_generation(request: ApiRequest) -> GenerationAnswer:
-    run, generation_id = request.state.database.run_as, request.id("generation_id")
-    return GenerationAnswer(
-        await run(request.viewer.id, generations.retry, generation_id, model_choices(request.state.providers))
-    )
+    wanted = RetryGeneration(request.id("generation_id"), request.query(Retry).client_id)
+    run, choices = request.state.database.run_as, model_choices(request.state.providers)
+    return GenerationAnswer(await run(request.viewer.id, generations.retry, wanted, choices))
 
 
 async def enlarge_generation(request: ApiRequest, body: Enlarge) -> GenerationAnswer:
-    generation_id, choices = request.id("generation_id"), model_choices(request.state.providers)
-    run = request.state.database.run_as
-    return GenerationAnswer(await run(request.viewer.id, generations.enlarge, generation_id, body.side, choices))
+    wanted = EnlargeGeneration(generation_id=request.id("generation_id"), side=body.side, client_id=body.client_id)
+    run, choices = request.state.database.run_as, model_choices(request.state.providers)
+    return GenerationAnswer(await run(request.viewer.id, generations.enlarge, wanted, choices))
 
 
 async def delete_generation(request: ApiRequest) -> None:
@@ -87,6 +86,7 @@ ROUTES = [
         "/generations/{generation_id}/retry",
         retry_generation,
         summary="Make a new version of an ended one",
+        query=Retry,
         answer=GenerationAnswer,
         status=202,
     ),

@@ -22,10 +22,18 @@ from chatserver.generations.models import (
     ModelChoices,
     task_of,
 )
-from chatserver.generations.requests import PROMPT_LENGTH, CreateGeneration, check, larger_size, new_seed
+from chatserver.generations.requests import (
+    PROMPT_LENGTH,
+    CreateGeneration,
+    EnlargeGeneration,
+    RetryGeneration,
+    check,
+    larger_size,
+    new_seed,
+)
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
-from chatserver.messages.requests import digest
+from chatserver.messages.requests import check_client_id, digest
 from chatserver.moderation import rules
 from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
@@ -63,17 +71,22 @@ async def create(tx: Transaction, session_id: str, request: CreateGeneration, ch
         request_hash=digest(request),
     )
     row = await messages.add_silently(tx, membership, new)
-    made = await _enqueue(tx, membership, new.id, request.kind, recipes, choice, parent_id=None, first=1)
+    made = await _enqueue(tx, membership, new.id, request.kind, rows_of(request.kind, recipes, choice, 1))
     return await messages.announce(tx, row, made)
 
 
-async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> Generation:
-    """A new version of an ended generation with a new seed (the same one after a failure), under the same message."""
+async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices) -> Generation:
+    """A new version of an ended generation with a new seed (the same one after a failure), under the same message; the same
+    version for the same client_id."""
+    generation_id = request.generation_id
     row = await _find(tx, generation_id)
     membership = await _creator_membership(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, membership.session_id, row["kind"])
+    repeated = await _repeated(tx, membership, request)
+    if repeated is not None:
+        return repeated
     await _lock_shown(tx, generation_id)
     if row["source_asset_id"] and await _source(tx, membership.session_id, row["source_asset_id"]) is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
@@ -86,13 +99,32 @@ async def retry(tx: Transaction, generation_id: str, choices: ModelChoices) -> G
         # With another seed it is another picture, at the size of this one.
         recipe = structs.replace(recipe, seed=new_seed(), enlargement=None)
     choice = _choice(choices, task_of(row["kind"], recipe.change, recipe.enlargement))
-    [new_id] = await _add_version(tx, membership, row, recipe, choice)
-    return await find(tx, new_id)
+    return await _add_version(tx, membership, row, recipe, choice, request)
+
+
+async def _repeated(
+    tx: Transaction, membership: Membership, request: RetryGeneration | EnlargeGeneration
+) -> Generation | None:
+    """The version made before with this client_id; Conflict where that was another. The caller holds the credits' lock."""
+    if request.client_id is None:
+        return None
+    client_id = check_client_id(request.client_id)
+    row = await tx.fetch_one("generations.by_client_id", session_id=membership.session_id, client_id=client_id)
+    if row is None:
+        return None
+    if row["request_hash"] != digest(request):
+        raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
+    return await find(tx, row["id"])
 
 
 async def _add_version(
-    tx: Transaction, membership: Membership, row: Row, recipe: Recipe, choice: ModelChoice
-) -> list[str]:
+    tx: Transaction,
+    membership: Membership,
+    row: Row,
+    recipe: Recipe,
+    choice: ModelChoice,
+    request: RetryGeneration | EnlargeGeneration,
+) -> Generation:
     """Stores a waiting version of the generation `row`, for a credit. The caller holds the locks."""
     await _require_allowed(tx, membership, recipe)
     number = await tx.fetch_value("generations.next_number", message_id=row["message_id"])
@@ -102,22 +134,29 @@ async def _add_version(
     waiting = await tx.fetch_value("generations.count_waiting", user_id=membership.user_id)
     await _require_place(tx, 1, waiting)
     await credits.require(tx, membership.session_id, row["kind"], 1)
-    added = await _enqueue(
-        tx, membership, row["message_id"], row["kind"], [recipe], choice, parent_id=row["id"], first=number
-    )
+    [new] = rows_of(row["kind"], [recipe], choice, number)
+    new |= {"parent_id": row["id"]}
+    if request.client_id is not None:
+        new |= {"client_id": request.client_id, "request_hash": f"\\x{digest(request).hex()}"}
+    [added] = await _enqueue(tx, membership, row["message_id"], row["kind"], [new])
     await messages.touch(tx, row["message_id"])
-    return [each["id"] for each in added]
+    return await find(tx, added["id"])
 
 
-async def enlarge(tx: Transaction, generation_id: str, side: int, choices: ModelChoices) -> Generation:
+async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelChoices) -> Generation:
     """A larger version of a finished picture, under the same message: drawn again from its seed by the provider that made
-    it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations."""
+    it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations. The same version
+    for the same client_id."""
+    generation_id = request.generation_id
     row = await _find(tx, generation_id)
     membership = await _creator_membership(tx, row["session_id"])
     if row["kind"] != "image" or row["status"] != "done":
         raise Conflict("Only a finished picture can be made larger.")
-    width, height = larger_size(row["width"], row["height"], side, membership)
+    width, height = larger_size(row["width"], row["height"], request.side, membership)
     await credits.lock(tx, membership.session_id, "image")
+    repeated = await _repeated(tx, membership, request)
+    if repeated is not None:
+        return repeated
     await _lock_shown(tx, generation_id)
     asset = await tx.fetch_one("generations.picture_of", generation_id=generation_id)
     if asset is None:
@@ -130,8 +169,7 @@ async def enlarge(tx: Transaction, generation_id: str, side: int, choices: Model
     await sessions.lock(tx, membership.session_id)
     if await tx.fetch_value("generations.active_child", generation_id=generation_id) is not None:
         raise Conflict("Another version of this picture is being made. Ask again when it is there.")
-    [new_id] = await _add_version(tx, membership, row, recipe, choice)
-    return await find(tx, new_id)
+    return await _add_version(tx, membership, row, recipe, choice, request)
 
 
 def _enlarged(recipe: Recipe, made_by: str, asset_id: str, choices: ModelChoices) -> Recipe:
@@ -304,30 +342,11 @@ async def _source(tx: Transaction, session_id: str, asset_id: str) -> Row | None
 
 
 async def _enqueue(
-    tx: Transaction,
-    membership: Membership,
-    message_id: str,
-    kind: Kind,
-    recipes: Sequence[Recipe],
-    choice: ModelChoice,
-    *,
-    parent_id: str | None,
-    first: int,
+    tx: Transaction, membership: Membership, message_id: str, kind: Kind, new: list[dict[str, Any]]
 ) -> list[Row]:
-    """Stores one waiting generation for each recipe, holds their credits, and wakes the workers. Returns their rows."""
-    added = await tx.fetch_all(
-        "generations.insert",
-        rows=[
-            {
-                **row,
-                "message_id": message_id,
-                "session_id": membership.session_id,
-                "user_id": membership.user_id,
-                "parent_id": parent_id,
-            }
-            for row in rows_of(kind, recipes, choice, first)
-        ],
-    )
+    """Stores new generations (`rows_of`), holds their credits, and wakes the workers. Returns their rows."""
+    owners = {"message_id": message_id, "session_id": membership.session_id, "user_id": membership.user_id}
+    added = await tx.fetch_all("generations.insert", rows=[{**row, **owners} for row in new])
     await credits.hold(tx, membership.session_id, kind, [row["id"] for row in added])
     await credits.announce(tx, membership.session_id)
     announce_jobs(tx)

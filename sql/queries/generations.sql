@@ -27,6 +27,11 @@ SELECT count(*) FROM generations WHERE user_id = :user_id AND status = 'queued';
 -- The number of the next version in a message.
 SELECT coalesce(max(number), 0) + 1 FROM generations WHERE message_id = :message_id;
 
+-- name: by_client_id
+-- The version that the user asked for before with this client_id.
+SELECT id, request_hash FROM generations
+ WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id;
+
 -- name: active_child
 -- A version of this generation that has not ended: pressing the button twice makes one.
 SELECT id FROM generations

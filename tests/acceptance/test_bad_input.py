@@ -40,8 +40,11 @@ COMMANDS = {
         },
     ),
     "generation.cancel": ({"generation_id": ID}, {"generation_id": NAMES}),
-    "generation.retry": ({"generation_id": ID}, {"generation_id": NAMES}),
-    "generation.enlarge": ({"generation_id": ID, "side": 512}, {"generation_id": NAMES, "side": WHOLE}),
+    "generation.retry": ({"generation_id": ID, "client_id": "v"}, {"generation_id": NAMES, "client_id": [7, [], True]}),
+    "generation.enlarge": (
+        {"generation_id": ID, "side": 512, "client_id": "l"},
+        {"generation_id": NAMES, "side": WHOLE, "client_id": [7, [], True]},
+    ),
     "generation.delete": ({"generation_id": ID}, {"generation_id": NAMES}),
     "asset.favorite": ({"asset_id": ID, "on": True}, {"asset_id": NAMES, "on": [1, "yes", None, []]}),
     "message.delete": ({"message_id": ID}, {"message_id": NAMES}),

@@ -50,3 +50,30 @@ async def test_p6_different_clicks_at_two_machines_spend_exactly_what_there_is(t
     assert sorted(outcomes.values()) == [1, 1, 1]
     balance = await tabs[0].person.credits({"id": tabs[0].session_id})
     assert balance["image"]["left"] == 0
+
+
+async def test_p6_another_and_a_larger_version_that_are_asked_for_twice_are_made_once(cluster):
+    first, second = cluster.web
+    ada = await sign_up(first, "Ada")
+    session = await ada.buys("pro")
+    tabs = [await ada.joins(session, product=node) for node in (first, second)]
+    small = (await tabs[0].sees_ended(await tabs[0].generates("a kite", width=64, height=64)))["generations"][0]["id"]
+    for name, fields in (("retry", {}), ("enlarge", {"side": 128})):
+        client_id = str(uuid.uuid4())
+        fields = {"generation_id": small, "client_id": client_id, **fields}
+        told = await asyncio.gather(*(tab.asks(f"generation.{name}", **fields) for tab in tabs))
+        made = {each["generation"]["id"] for each in told}
+        await tabs[0].sees(
+            lambda message, new=made: {g["id"] for g in message["generations"] if g["status"] == "done"} >= new
+        )
+        # The answer was lost, and the command comes once more when the version is there: over HTTP, too.
+        made.add((await tabs[1].asks(f"generation.{name}", **fields))["generation"]["id"])
+        if name == "retry":
+            answer = await ada.call("POST", f"/generations/{small}/retry?client_id={client_id}")
+        else:
+            answer = await ada.call("POST", f"/generations/{small}/enlarge", {"side": 128, "client_id": client_id})
+        made.add(answer["generation"]["id"])
+        assert len(made) == 1, name
+    assert (await ada.credits(session))["image"]["left"] == 15 - 3
+    for tab in tabs:
+        await tab.leaves()

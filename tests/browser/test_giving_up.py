@@ -154,3 +154,54 @@ async def test_a_server_that_was_killed_under_a_command_is_told_it_again_but_not
             visitor.complaints.clear()  # the browser itself reports every refused connection
     finally:
         await server.kill()
+
+
+class LineLostOnce:
+    """Stands before the server's sockets, and breaks the line on which a command was sent, with its answer; the next one is
+    let through when a test says so."""
+
+    def __init__(self, command: str) -> None:
+        self._command = command
+        self.sent, self.may_return = asyncio.Event(), asyncio.Event()
+
+    async def carry(self, route: WebSocketRoute) -> None:
+        if self.sent.is_set():
+            await self.may_return.wait()
+        server = route.connect_to_server()
+
+        def hear(frame: str | bytes) -> None:
+            server.send(frame)
+            if self._command in str(frame):
+                self.sent.set()
+
+        def tell(frame: str | bytes) -> None:
+            if not self.sent.is_set() or self.may_return.is_set():
+                route.send(frame)
+            else:
+                self._closing = asyncio.ensure_future(route.close(code=1012))
+
+        route.on_message(hear)
+        server.on_message(tell)
+
+
+async def test_a_version_whose_answer_is_lost_is_made_once_for_one_credit(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    chat, line = await ada.joins(session), LineLostOnce("generation.retry")
+    await chat.sees_ended(await chat.generates("a red boat", width=64, height=64))
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.context.new_page()
+        await page.route_web_socket("**/ws/sessions/**", line.carry)
+        await page.goto(f"{product.url}/sessions/{session['id']}")
+        await page.wait_for_selector(LIVE, state="attached")
+        await page.locator(".tile__open").hover()
+        another = page.locator("generation-card").first.locator('[data-action="retry"]')
+        await another.click()
+        # The page asks once more when the version is there already.
+        made = await chat.sees(lambda message: [each["status"] for each in message["generations"]] == ["done", "done"])
+        await expect(another).to_have_attribute("aria-disabled", "true")
+        line.may_return.set()
+        await expect(another).not_to_have_attribute("aria-disabled", "true")
+        left = (await ada.credits(session))["image"]["left"]
+        assert (left, len(chat.messages[made["id"]]["generations"])) == (6, 2)
+    await chat.leaves()

@@ -22,7 +22,7 @@ from chatserver.generations import creation, deletion, queue
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
-from chatserver.generations.requests import CreateGeneration
+from chatserver.generations.requests import CreateGeneration, EnlargeGeneration, RetryGeneration
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
 from tests.support.people import add_member, make_session, make_user, run_sql
@@ -48,8 +48,8 @@ async def ask(database, user, session, choices=CHOICES, **fields):
     return await creation.create(database, user, session, request(**fields), choices)
 
 
-async def retry(database, user, generation, choices=CHOICES):
-    return await database.run_as(user, generations.retry, generation.id, choices)
+async def retry(database, user, generation, choices=CHOICES, client_id=None):
+    return await database.run_as(user, generations.retry, RetryGeneration(generation.id, client_id), choices)
 
 
 async def cancel(database, user, generation):
@@ -260,8 +260,9 @@ async def test_a_change_waits_for_a_provider_that_makes_it(database, ada):
 # Larger ------------------------------------------------------------------------------------------------------------
 
 
-async def enlarge(database, user, generation, side, choices=REDRAWN):
-    return await database.run_as(user, generations.enlarge, generation.id, side, choices)
+async def enlarge(database, user, generation, side, choices=REDRAWN, client_id=None):
+    request = EnlargeGeneration(generation_id=generation.id, side=side, client_id=client_id)
+    return await database.run_as(user, generations.enlarge, request, choices)
 
 
 async def done_picture(database, user, session, **fields):
@@ -350,6 +351,45 @@ async def test_when_the_time_is_up_nothing_new_is_begun_but_what_runs_may_be_can
     with pytest.raises(SessionExpired):
         await retry(database, ada, failed.generations[0])
     assert (await cancel(database, ada, message.generations[0])).status == "cancelled"
+
+
+# Versions that are asked for again, since the answer was lost -----------------------------------------------------------
+
+
+async def test_a_version_that_is_asked_for_again_is_made_once_for_one_credit(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    asks = (
+        lambda: retry(database, ada, small, client_id="another"),
+        lambda: enlarge(database, ada, small, 128, client_id="larger"),
+    )
+    for ask_again in asks:
+        before = await left(database, ada, session)
+        first, second = await asyncio.gather(ask_again(), ask_again())
+        await bring_to(database, first, "done")
+        third = await ask_again()
+        assert first.id == second.id == third.id
+        assert (third.status, await left(database, ada, session)) == ("done", before - 1)
+    # Without the key, or with another, it is another version.
+    assert len({(await retry(database, ada, small, client_id=key)).id for key in ("another", None)}) == 2
+
+
+async def test_the_key_of_a_version_is_its_makers_and_stands_for_nothing_else(database, ada, bob):
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    small = await done_picture(database, ada, session)
+    adas = await retry(database, ada, small, client_id="key")
+    await bring_to(database, adas, "done")
+    bobs = await retry(database, bob, small, client_id="key")
+    assert bobs.id != adas.id
+    before = await left(database, ada, session)
+    with pytest.raises(Conflict, match="used for something else"):
+        await retry(database, ada, adas, client_id="key")
+    with pytest.raises(Conflict, match="used for something else"):
+        await enlarge(database, ada, small, 128, client_id="key")
+    for wrong in ("", "x" * 65, "two words", "é"):
+        with pytest.raises(Invalid):
+            await retry(database, ada, adas, client_id=wrong)
+    assert await left(database, ada, session) == before
 
 
 # Guests -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, RateLimit
 from chatserver.events import session_channel
 from chatserver.generations import deletion
 from chatserver.generations import service as generations
-from chatserver.generations.requests import CreateGeneration
+from chatserver.generations.requests import CreateGeneration, RetryGeneration
 from chatserver.messages import search
 from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
@@ -197,7 +197,7 @@ async def test_a_hidden_picture_is_gone_everywhere_and_comes_back_as_it_was(
         )
         await database.run_as(ada, generations.create, session, request, changing)
     with pytest.raises(Conflict, match="operator has hidden"):
-        await database.run_as(ada, generations.retry, generation, CHOICES)
+        await database.run_as(ada, generations.retry, RetryGeneration(generation), CHOICES)
     entry = await newest_act(database)
     assert (entry.action, entry.target_id, entry.reason, entry.subject_id) == ("picture.hidden", asset, WHY, ada)
     assert (await database.run_system(reports.told, ada, None))[0][0].reason == WHY

@@ -4,6 +4,7 @@ import { complete } from "../completing.js"
 import { isFavorite, setFavorite } from "../favorites.js"
 import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
+import { newId } from "../helpers/ids.js"
 import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { Preview } from "../models/preview.js"
@@ -141,7 +142,7 @@ export class GenerationCard extends HTMLElement {
     open: (_, event) => this.#open(event),
     cancel: (button) => this.#send(button, "generation.cancel"),
     retry: (button) => this.#retry(button),
-    enlarge: (button) => this.#send(button, "generation.enlarge", { side: Number(button.dataset.side) }),
+    enlarge: (button) => this.#makeVersion(button, "generation.enlarge", { side: Number(button.dataset.side) }),
     remove: () => this.#delete(),
     keep: () => this.#undoDeletion(),
     favorite: () => setFavorite(this.dataset.asset, !this.favorite),
@@ -188,6 +189,11 @@ export class GenerationCard extends HTMLElement {
     this.querySelector(".tile__clip")?.remove()
   }
 
+  // One version and one credit, however often the command is sent before its answer comes.
+  #makeVersion(button, type, fields) {
+    return this.#send(button, type, { client_id: newId(), ...fields })
+  }
+
   async #send(button, type, fields = {}) {
     button?.setAttribute("aria-disabled", "true")
     try {
@@ -227,10 +233,10 @@ export class GenerationCard extends HTMLElement {
   // Before the limit lifts, a click schedules the retry for that time.
   #retry(button) {
     const wait = button?.dataset.notBefore ? secondsUntil(button.dataset.notBefore) : 0
-    if (wait <= 0) return this.#send(button, "generation.retry")
+    if (wait <= 0) return this.#makeVersion(button, "generation.retry")
     clearTimeout(this.#retryTimer)
     const delay = wait * 1000 + Math.random() * RETRY_JITTER_MS
-    this.#retryTimer = setTimeout(() => this.#send(button, "generation.retry"), delay)
+    this.#retryTimer = setTimeout(() => this.#makeVersion(button, "generation.retry"), delay)
     button.setAttribute("aria-disabled", "true")
     setText(slot(button, "retry"), `Tries again at ${formatClock(button.dataset.notBefore)}`)
   }
