@@ -84,13 +84,13 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
     await credits.lock(tx, membership.session_id, row["kind"])
-    repeated = await _repeated(tx, membership, request)
-    if repeated is not None:
-        return repeated
     await _lock_shown(tx, generation_id)
     if row["source_asset_id"] and await _source(tx, membership.session_id, row["source_asset_id"]) is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
     await sessions.lock(tx, membership.session_id)
+    repeated = await _repeated(tx, membership, request)
+    if repeated is not None:
+        return repeated
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await find(tx, child)
@@ -105,7 +105,7 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
 async def _repeated(
     tx: Transaction, membership: Membership, request: RetryGeneration | EnlargeGeneration
 ) -> Generation | None:
-    """The version made before with this client_id; Conflict where that was another. The caller holds the credits' lock."""
+    """The version made before with this client_id; Conflict where that was another. The caller holds the session's lock."""
     if request.client_id is None:
         return None
     client_id = check_client_id(request.client_id)
@@ -154,9 +154,6 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
         raise Conflict("Only a finished picture can be made larger.")
     width, height = larger_size(row["width"], row["height"], request.side, membership)
     await credits.lock(tx, membership.session_id, "image")
-    repeated = await _repeated(tx, membership, request)
-    if repeated is not None:
-        return repeated
     await _lock_shown(tx, generation_id)
     asset = await tx.fetch_one("generations.picture_of", generation_id=generation_id)
     if asset is None:
@@ -167,6 +164,9 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     if recipe.source_asset_id and await _source(tx, membership.session_id, recipe.source_asset_id) is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
     await sessions.lock(tx, membership.session_id)
+    repeated = await _repeated(tx, membership, request)
+    if repeated is not None:
+        return repeated
     if await tx.fetch_value("generations.active_child", generation_id=generation_id) is not None:
         raise Conflict("Another version of this picture is being made. Ask again when it is there.")
     return await _add_version(tx, membership, row, recipe, choice, request)

@@ -386,6 +386,16 @@ async def test_the_key_of_a_version_is_its_makers_and_stands_for_nothing_else(da
         await retry(database, ada, adas, client_id="key")
     with pytest.raises(Conflict, match="used for something else"):
         await enlarge(database, ada, small, 128, client_id="key")
+    # Nor at the same moment, under the other credits of the session.
+    clip = (await ask(database, ada, session, kind="video")).generations[0]
+    await cancel(database, ada, clip)
+    told = await asyncio.gather(
+        *(retry(database, ada, each, client_id="both") for each in (adas, clip)), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in told) == ["Conflict", "Generation"]
+    for each in told:
+        if not isinstance(each, Conflict):
+            await cancel(database, ada, each)
     for wrong in ("", "x" * 65, "two words", "é"):
         with pytest.raises(Invalid):
             await retry(database, ada, adas, client_id=wrong)
