@@ -179,6 +179,7 @@ async def test_answers_that_come_late_and_periods_that_end_undo_nothing_that_was
         await release_answer(page, 2)
         await expect(chosen).not_to_have_value("")
         await page.keyboard.press("Escape")
+        await expect(filters).to_be_hidden()  # before, nothing else can have the focus
 
         # A favourite and none again: the server hears it in this order.
         await hold_answers(page, "/pictures/favorites")
