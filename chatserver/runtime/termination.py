@@ -15,6 +15,10 @@ def signals() -> tuple[signal.Signals, ...]:
 
 def interrupt_on_all() -> None:
     """Lets each of them end a command as Ctrl+C does: what it has opened is closed, the embedded Postgres is stopped."""
+    # A shell lets the background jobs of a script ignore Ctrl+C. With that ignored, asyncio would cancel nothing for the
+    # others either, and what a command has started would be left running.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in signals():
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
@@ -37,7 +41,7 @@ def handled(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _interrupt(_: int, frame: FrameType | None) -> None:
-    # asyncio's, while a loop runs. A shell lets its background jobs ignore Ctrl+C.
+    # asyncio's, while a loop runs.
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler):
         raise KeyboardInterrupt

@@ -133,11 +133,23 @@ asyncio.run(main())
 """
 
 
+def take_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def ignore_interrupts():
+    """As a shell has its background jobs do that of a script."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("begun", [take_interrupts, ignore_interrupts])
 @pytest.mark.parametrize(
     ("command", "number"),
     [("credits check", signal.SIGTERM), ("credits check", signal.SIGINT), ("serve", signal.SIGHUP)],
 )
-async def test_whatever_asks_a_command_to_end_stops_the_server_that_it_is_starting(module_folder, command, number):
+async def test_whatever_asks_a_command_to_end_stops_the_server_that_it_is_starting(
+    module_folder, command, number, begun
+):
     """A server that is left running would write on in a folder that is copied as a stopped one."""
     async with running(module_folder):
         pass
@@ -148,7 +160,8 @@ async def test_whatever_asks_a_command_to_end_stops_the_server_that_it_is_starti
     # The command's first connection takes so many seconds: it would have ended before a busy machine had sent the signal.
     settings.write_text(f"{kept}pre_auth_delay = 5\n")
     try:
-        with subprocess.Popen([sys.executable, "-m", "chatserver", *command.split()], env=environ) as process:
+        program = [sys.executable, "-m", "chatserver", *command.split()]
+        with subprocess.Popen(program, env=environ, preexec_fn=begun) as process:
             while not pid_file.exists() and process.poll() is None:
                 await asyncio.sleep(0.001)
             process.send_signal(number)
