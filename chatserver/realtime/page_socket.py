@@ -45,6 +45,8 @@ class PageSocket:
 
     def keep_alive(self) -> None:
         """Pings the page where that is due, and aborts the socket of a page that is gone. To be called often."""
+        if self.closed.is_set():
+            return
         now = asyncio.get_running_loop().time()
         if now - self.transport.received_at > SILENT_SECONDS:
             self.transport.abort()
