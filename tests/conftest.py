@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import settings
@@ -16,7 +17,7 @@ from tests.support import postgres, product, promises, scheduling
 from tests.support.fork_server import ForkServer
 from tests.support.swift import running_swift
 
-# What a busy machine delays is no `busy`, but where a test is about that.
+# What a busy machine delays is no `busy`, but where a test is about that: here, and in every product that is started.
 PATIENT = Timing(unit_deadline=60.0, unit_acquire=60.0)
 
 # Hypothesis calls an example of more than 0.2 s a failure, which a busy machine makes of any.
@@ -27,6 +28,15 @@ settings.load_profile("patient")
 def pytest_configure(config):
     config.pluginmanager.register(promises.Summary())
     config.pluginmanager.register(scheduling.Groups(config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    """A failed test says also what the products warned of meanwhile: which 503 it was, and that a machine stood still."""
+    report = yield
+    if report.failed and (told := product.warnings_since(datetime.fromtimestamp(call.start, UTC))):
+        report.sections.append(("what the products warned of", told))
+    return report
 
 
 def pytest_collection_finish():
@@ -44,7 +54,7 @@ def pytest_xdist_auto_num_workers():
 @pytest.fixture(scope="session", autouse=True)
 def fork_server():
     """Products start as forks of a process that has imported them; it starts with the first of them."""
-    product.fork_server = ForkServer()
+    product.fork_server, product.timing = ForkServer(), str(PATIENT)
     yield
     product.fork_server.close()
     product.fork_server = None

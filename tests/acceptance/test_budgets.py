@@ -15,7 +15,6 @@ import pytest
 from msgspec import Struct
 
 from tests.acceptance.test_strangers import Asker, the_application
-from tests.conftest import PATIENT
 from tests.support.people import run_sql
 from tests.support.product import running
 from tests.support.story import Refusal, sign_up
@@ -164,7 +163,6 @@ async def product(database_url, tmp_path_factory):
         "FREE_SESSIONS_PER_DAY": "3",
         "EXPORTS_PER_HOUR": "1",
         "WAITING_PICTURES_PER_USER": "0",
-        "TIMING": str(PATIENT),
     }
     async with running(tmp_path_factory.mktemp("product"), DATABASE_URL=database_url, **settings) as process:
         yield process

@@ -6,10 +6,15 @@ import itertools
 import signal
 from pathlib import Path
 
+from chatserver.config.timing import DEFAULT_TIMING
 from tests.support import ports
 from tests.support import product as products
 from tests.support.lines import Lines
 from tests.support.product import Product
+
+
+# The product's own: these tests part it from its database, and people hear of that in time.
+DEADLINES = f"unit_deadline={DEFAULT_TIMING.unit_deadline:g},unit_acquire={DEFAULT_TIMING.unit_acquire:g}"
 
 
 class Cluster:
@@ -19,6 +24,7 @@ class Cluster:
 
     def __init__(self, folder: Path, *, parting: bool = False, **settings: str) -> None:
         self.folder, self.settings = folder, {"SECRET_KEY": "one-key-for-all-machines", **settings}
+        self.settings["TIMING"] = ",".join(filter(None, (DEADLINES, settings.get("TIMING"))))
         self._parting = parting
         self._lines: dict[Product, Lines] = {}
         self.web: list[Product] = []

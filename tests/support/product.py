@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,17 @@ from tests.support.fork_server import ForkedProcess, ForkServer, needs_exec
 
 # A loaded machine with two cores needs some seconds to import and to connect.
 START_SECONDS = 60.0
+# Of one product, in the report of a failed test.
+MOST_WARNINGS = 20
+WARNING = re.compile(r'"level": ?"(warning|error|critical)"')
 COMMAND = (sys.executable, "-m", "chatserver")
 Process = asyncio.subprocess.Process | ForkedProcess
 Launch = Callable[[int], Awaitable[tuple[Process, Path]]]
 
 # Where the tests start it from; without one each start is an interpreter of its own, as in the benchmarks.
 fork_server: ForkServer | None = None
+# The TIMING that tests tell it first, of which a start may set each part anew; none in the benchmarks.
+timing = ""
 # What these tests have started on each database.
 _started: dict[str, "list[Product]"] = {}
 
@@ -82,7 +90,8 @@ class Product:
 def environment(data_dir: Path, **settings: str) -> dict[str, str]:
     """A clean environment for the product: nothing of the machine's own settings but what Python needs, and no `.env`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "ENV_FILE": "", "DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings}
+    told = {"TIMING": ",".join(filter(None, (timing, settings.get("TIMING"))))}
+    return {**kept, "ENV_FILE": "", "DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **settings, **told}
 
 
 async def start(
@@ -149,6 +158,24 @@ async def _launch(
                 preexec_fn=bound.to_this_process(signal.SIGTERM),
             )
     return process, log
+
+
+def warnings_since(moment: datetime) -> str:
+    """What the products of these tests have warned of since then: the latest lines of each."""
+    told = []
+    for product in itertools.chain(*_started.values()):
+        with contextlib.suppress(OSError):  # its folder is gone
+            lines = [line for line in product.output().splitlines() if _warns(line, moment)]
+            told += [f"{product.url} {line}" for line in lines[-MOST_WARNINGS:]]
+    return "\n".join(told)
+
+
+def _warns(line: str, moment: datetime) -> bool:
+    if not WARNING.search(line):
+        return False
+    with contextlib.suppress(ValueError, KeyError):
+        return datetime.fromisoformat(json.loads(line)["timestamp"]) >= moment
+    return True
 
 
 async def wait_for_line(product: Product, words: str, times: int = 1) -> None:
