@@ -20,11 +20,10 @@ from chatserver.messages.replies import Draft, Growth, ReplyJob
 # Thirty deltas a second look smooth. A delta carries a hundred bytes besides its text, so that one of less than some words
 # waits for more of them; pages show them one after another until the next one is due.
 DELTA_SECONDS = 1 / 30
-ENOUGH_CHARACTERS = 56
-# The wait doubles from the first delta on, behind which nothing is left to be shown. At its longest one delta of a slow
-# reply goes between two saves, each of which publishes what there is.
+ENOUGH_CHARACTERS = 64
+# The wait doubles from the first delta on, behind which nothing is left to be shown.
 FIRST_WAIT_SECONDS = 1 / 15
-LONGEST_WAIT_SECONDS = 0.55
+LONGEST_WAIT_SECONDS = 0.8
 # The open block is rendered anew when it has grown by these shares of its length: of itself, and where a line of it has
 # ended, with which it may be finished, be a list's next item or a table's next row.
 GROWTH = 1 / 2
@@ -62,12 +61,17 @@ class ReplyText:
         self._rendered = 0  # characters when it was rendered last
         self._is_renderable = True  # until its blocks take too long to render
 
+    @property
+    def published(self) -> str:
+        """What deltas have carried."""
+        return self.text[: self._published]
+
     def resume(self, text: str) -> None:
         """Begins with a text that was saved, and that people have seen."""
         self.text, self._published = text, len(text)
 
     def append(self, text: str) -> None:
-        """More of the answer; it is published at once, or with what comes next: some words, or all within half a second."""
+        """More of the answer; it is published at once, or with what comes next: some words, or all within 0.8 s."""
         self.text += text
         is_enough = len(self.text) - self._published >= ENOUGH_CHARACTERS
         wait = self._published_at + (DELTA_SECONDS if is_enough else self._wait) - time.monotonic()
@@ -103,9 +107,8 @@ class ReplyText:
         self._published_at = time.monotonic()
 
     async def draft(self) -> Draft:
-        """The text as it now is, published, with its finished blocks and the open one rendered."""
-        self.send_delta()
-        text = self.text
+        """The text that is published, with its finished blocks and the open one rendered."""
+        text = self.published
         redrawn = self._is_renderable and self._has_grown(text)
         if redrawn:
             await self._render(text)

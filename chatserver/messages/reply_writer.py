@@ -173,7 +173,7 @@ class ReplyWriter:
 
     async def _save(self) -> None:
         """Saves what is new, or renews the lease where that is due; finds out whether somebody pressed stop elsewhere."""
-        if self._written.text != self._saved_text:
+        if self._written.published != self._saved_text:
             async with self._saving:
                 stopped = await self._save_draft()
         elif self._lease.is_due:

@@ -52,8 +52,8 @@ async def test_words_that_come_together_are_shown_until_the_next_ones_are_due(pa
       text.add(1500) // 40 more, half a second after the first ones
       const frames = [...Array(32).keys()].map((frame) => text.lengthAt(1500 + 16 * frame, 45, 0))
       text.add(9000) // 40 more after a long silence
-      const late = text.lengthAt(9300, 85, 0)
-      return [first, frames, late, text.lengthAt(9600, 85, 0), text.lengthAt(9616, 90, 150)]"""
+      const late = text.lengthAt(9400, 85, 0)
+      return [first, frames, late, text.lengthAt(9800, 85, 0), text.lengthAt(9816, 90, 150)]"""
     first, frames, late, later, drawn = await run(page, "models/gradual_text", body)
     assert first == 5
     assert max(after - before for before, after in itertools.pairwise([first, *frames])) <= 3

@@ -554,10 +554,11 @@ async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(pa
     ada, _ = await asked(parts.database)
     reply, parts.chat = await claimed(parts.database), Model()
     writer = ReplyWriter(parts, reply)
-    writer._written.text = "\n\n  Some **words**.\n\n"
+    writer._written.append("\n\n  Some **words**.\n\n")
     await writer._written.draft()
     assert writer._written._html == '<p dir="auto">Some <strong>words</strong>.</p>\n'
-    writer._written.text += "[" * 60_000 + "\n\nThe **end**.\n\nMore"
+    writer._written.append("[" * 60_000 + "\n\nThe **end**.\n\nMore")
+    writer._written.send_delta()
     await writer._written.draft()
     assert not writer._written._is_renderable
     await writer._finish(None)

@@ -74,6 +74,7 @@ async def writes(written: ReplyText, pieces: list[str], recorder: Recorder, ever
     for number, piece in enumerate(pieces, start=1):
         written.append(piece)
         if number % every == 0 or number == len(pieces):
+            written.send_delta()
             draft = await written.draft()
             recorder.append(part_of(number, written.reply, draft))
             written.mark_saved(draft)
@@ -105,6 +106,15 @@ async def test_at_every_cut_the_parts_add_up_to_what_is_stored(markdown, drawing
         assert not page.html
     else:
         assert (page.html, page.closed) == (html[: sent.length], sent.closed)
+
+
+async def test_what_is_saved_is_what_people_have_and_a_save_sends_no_words_by_itself(markdown) -> None:
+    recorder = Recorder()
+    written = ReplyText(reply(), recorder, markdown)
+    written.append("Heard.")
+    written.append(" Not yet.")
+    assert (await written.draft()).text == "Heard."
+    assert [event.text for event in recorder] == ["Heard."]
 
 
 async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
@@ -192,7 +202,7 @@ class Timed(Recorder):
         self.moments.append(self.clock.now)
 
 
-@pytest.mark.parametrize(("pause", "bytes_a_token"), [(0.003, 14), (0.02, 13), (0.05, 14)])
+@pytest.mark.parametrize(("pause", "bytes_a_token"), [(0.003, 11), (0.02, 12), (0.05, 12)])
 def test_deltas_wait_for_enough_words_and_never_long(markdown, monkeypatch, pause, bytes_a_token) -> None:
     clock = Clock()
     for name in ("time", "asyncio"):
@@ -204,11 +214,11 @@ def test_deltas_wait_for_enough_words_and_never_long(markdown, monkeypatch, paus
         written.append("four")
     clock.pass_until(2000)
     assert "".join(delta.text for delta in heard) == "four" * 600
-    # The first words at once, the next ones soon, all within half a second, and no more than thirty deltas a second.
+    # The first words at once, the next ones soon, all within 0.8 s, and no more than thirty deltas a second.
     waits = [after - before for before, after in itertools.pairwise(heard.moments)]
     assert heard.moments[0] == 1000
     assert waits[0] < 0.15
-    assert all(1 / 31 < wait <= 0.55 + pause for wait in waits)
+    assert all(1 / 31 < wait <= 0.8 + pause for wait in waits)
     assert sum(len(encode(delta)) for delta in heard) <= bytes_a_token * 600
 
 

@@ -1,6 +1,6 @@
 // How much of a streamed reply is to be seen: words that come several at a time are shown one after another, until the
 // next ones are due, which is after as long as these took to come.
-const LONGEST_MS = 600 // what comes after a longer silence is not shown more slowly
+const LONGEST_MS = 800 // what comes after a longer silence is not shown more slowly
 
 export class GradualText {
   #shown = 0 // code units
