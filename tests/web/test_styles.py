@@ -62,3 +62,38 @@ def test_every_class_of_a_selector_is_written_by_a_template() -> None:
         name for selector in _SELECTOR.findall(all_styles()) for name in re.findall(r"\.([a-z][\w-]*)", selector)
     }
     assert {name for name in classes - written if not name.startswith("code-")} == set()
+
+
+def test_what_moves_without_end_is_moved_by_the_compositor() -> None:
+    """Anything else is computed, laid out or painted again in each frame, by the thread that has to answer."""
+    keyframes = dict(re.findall(r"@keyframes ([\w-]+) \{((?:[^{}]*\{[^{}]*\})*)", all_styles()))
+    endless = set(re.findall(r"animation: ([\w-]+) [^;]*\binfinite\b", all_styles()))
+    assert endless >= {"breathe", "shimmer"}
+    animated = {name: set(re.findall(r"([\w-]+):", keyframes[name])) for name in endless}
+    assert {
+        name: properties - {"opacity", "translate", "scale", "rotate"} for name, properties in animated.items()
+    } == {name: set() for name in endless}
+
+
+def test_what_a_has_decides_about_the_elements_below_it_names_them() -> None:
+    """With `:has(…) :not(img)` whatever is inserted anywhere styles all below its ancestors anew: the whole stream."""
+    vague = [
+        selector
+        for selectors in _SELECTOR.findall(all_styles())
+        for selector in _split(selectors.strip(), ",")
+        for *above, last in [_split(selector.strip(), " \n>~+")]
+        if any(":has(" in each for each in above) and not re.search(r"^[a-z]|[.#\[]", re.sub(r":not\(.*\)", "", last))
+    ]
+    assert vague == []
+
+
+def _split(text: str, separators: str) -> list[str]:
+    """The parts of a selector between the separators that stand in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character in separators and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part for part in parts if part]

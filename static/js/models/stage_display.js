@@ -66,7 +66,9 @@ export class StageDisplay {
     const bar = slot(this.#card, "bar")
     const known = status === "rendering" && fraction >= 0
     bar.hidden = !known
-    if (known) bar.value = fraction
+    if (!known) return
+    bar.value = fraction
+    bar.style.setProperty("--done", fraction)
   }
 
   // Whole: with what is waited for, or what is usual.
