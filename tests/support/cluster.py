@@ -12,7 +12,6 @@ from tests.support import product as products
 from tests.support.lines import Lines
 from tests.support.product import Product
 
-
 # The product's own: these tests part it from its database, and people hear of that in time.
 DEADLINES = f"unit_deadline={DEFAULT_TIMING.unit_deadline:g},unit_acquire={DEFAULT_TIMING.unit_acquire:g}"
 
