@@ -101,9 +101,12 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await hold_answers(page, "/uploads")
     await give(page, "paste", png("olive"))
     await say(page, "made of olives")
-    await expect(page.locator(".composer__problem")).to_have_text("The picture is still being uploaded.")
+    problem, hint = page.locator(".composer__problem"), page.locator(".composer__hint")
+    await expect(problem).to_have_text("The picture is still being uploaded.")
+    await expect(hint).to_have_text("Esc goes back to words")
     await release_answer(page, 0)
     olive = await chosen(page)
+    await expect(problem).to_be_hidden()
     await expect(page.locator(SEND)).to_have_text(re.compile("^Vary"))
     await page.click(REMOVE)
     assert await chosen(page, olive) == ""

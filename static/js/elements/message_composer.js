@@ -33,6 +33,7 @@ export class MessageComposer extends HTMLElement {
   #typedAt = -TYPING_EVERY_MS
   #members = 1
   #uploading = false
+  #obstacle = "" // why a prompt was not sent, for as long as that holds
 
   connectedCallback() {
     this.room = this.closest("chat-room")
@@ -141,8 +142,11 @@ export class MessageComposer extends HTMLElement {
   // Without enough credits the prompt waits, and is sent when they are back.
   #create() {
     const { request, problems, deferred } = this.#quote()
-    if (problems.length) this.#refuse(problems)
-    else if (deferred) this.#defer(request)
+    if (problems.length) {
+      this.#refuse(problems)
+      this.#obstacle = problems.join(" ")
+      this.#show()
+    } else if (deferred) this.#defer(request)
     else {
       socket.send("generation.create", { client_id: newId(), ...request }).catch(() => {})
       this.#clearPrompt(request)
@@ -247,16 +251,19 @@ export class MessageComposer extends HTMLElement {
 
   #showQuote() {
     const quote = this.#quote()
+    if (this.#obstacle && this.#obstacle !== quote.problems.join(" ")) this.#showProblem("") // it has passed
     slot(this, "settings").show(quote.request)
     this.#showButton(quote.label, quote.problems, quote.deferred ? "defer" : "create")
     this.#showHint(quote.obstacles.join(" "), "Esc goes back to words")
     this.#showOffer(quote.lacksCredits ? this.mode : null)
   }
 
-  // Beside the button: what is wrong with what was typed or chosen, otherwise what the keys do.
+  // Beside the button: what is wrong with what was typed or chosen, unless it is said above it; otherwise what the keys
+  // do.
   #showHint(problem, hint) {
-    setText(slot(this, "hint"), problem || hint)
-    this.toggleAttribute("data-problem", Boolean(problem))
+    const news = problem === slot(this, "problem").textContent ? "" : problem
+    setText(slot(this, "hint"), news || hint)
+    this.toggleAttribute("data-problem", Boolean(news))
   }
 
   #showOffer(kind) {
@@ -346,6 +353,7 @@ export class MessageComposer extends HTMLElement {
   }
 
   #showProblem(problem) {
+    this.#obstacle = ""
     slot(this, "problem").hidden = !problem
     setText(slot(this, "problem"), problem)
   }
