@@ -160,3 +160,24 @@ async def test_the_box_of_the_landing_page_types_its_sample_and_stops_for_whoeve
         assert not await complaints_about(page, "the form of the first picture")
         await page.click("button[name=has_account]")
         await expect(page.locator("[name=email]")).to_be_focused()
+
+
+async def test_a_second_press_on_start_buys_no_second_session(product, browser) -> None:
+    """The page is not left here, as if the server were slow: playwright does nothing on a page that is being left."""
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/plans")
+        await page.evaluate("""() => {
+          window.prevented = []
+          addEventListener('submit', (event) => {
+            prevented.push(event.defaultPrevented)
+            event.preventDefault()
+          })
+        }""")
+        start = page.get_by_role("button", name="Start Flash", exact=True)
+        await start.dblclick()
+        await page.get_by_role("button", name="Start Flash Lite", exact=True).click()
+        assert await page.evaluate("prevented") == [False, True, False]
+        await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+        await start.click()  # back from the session: on purpose
+        assert await page.evaluate("prevented") == [False, True, False, False]

@@ -15,9 +15,11 @@ import "../elements/theme_switch.js"
 import "../elements/typed_sample.js"
 import "../elements/waiting_prompt.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
+import { guardSubmits } from "../helpers/submit_guard.js"
 import { guardViewer } from "../helpers/viewer_guard.js"
 import { adoptPrompt } from "../helpers/waiting_prompt.js"
 
 adoptPrompt()
+guardSubmits()
 guardViewer()
 installServiceWorker()
