@@ -394,9 +394,9 @@ async def _prepare_as_system(connection: "asyncpg.Connection") -> None:
 
 
 async def _prepare(connection: "asyncpg.Connection") -> None:
-    asked = time.monotonic()
+    asked = time.monotonic_ns()
     told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    clock.synchronise(told + (time.monotonic() - asked) / 2)
+    clock.synchronise(told, asked, time.monotonic_ns())
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "jsonb",

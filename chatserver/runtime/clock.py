@@ -10,10 +10,15 @@ from datetime import UTC, datetime
 _offset_ns: int | None = None  # the database's time minus the monotonic clock
 
 
-def synchronise(seconds: float) -> None:
-    """Sets the clock to the database's time, in seconds since 1970."""
+def synchronise(seconds: float, asked_ns: int, answered_ns: int) -> None:
+    """Sets the clock by the database's time, in seconds since 1970, which it was between two moments of the monotonic clock.
+
+    A clock that agrees stays as it is: an answer that came late, as after a stall, tells little.
+    """
     global _offset_ns
-    _offset_ns = int(seconds * 1_000_000_000) - time.monotonic_ns()
+    told_ns = int(seconds * 1_000_000_000)
+    least, most = told_ns - answered_ns, told_ns - asked_ns
+    _offset_ns = (least + most) // 2 if _offset_ns is None else min(max(_offset_ns, least), most)
 
 
 def time_ns() -> int:
