@@ -18,6 +18,7 @@ TOPICS = (
     "page_load",
     "lighthouse",
     "press_to_queued",
+    "browser_work",
     "accepted_generations",
     "start_up",
     "growth",

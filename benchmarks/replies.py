@@ -6,10 +6,8 @@ the end of the reply: deltas, parts, the whole message, and whatever else the se
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +15,7 @@ import psutil
 import uvloop
 
 from benchmarks.report import Measurement
+from benchmarks.servers.prose_model import running_model
 from benchmarks.token_streams import ends
 from tests.support import postgres
 from tests.support import product as products
@@ -35,7 +34,7 @@ def run() -> list[Measurement]:
 
 
 async def _measure() -> list[Measurement]:
-    async with _model() as url, postgres.running_server() as server:
+    async with running_model() as url, postgres.running_server() as server:
         settings = {"DATABASE_URL": await server.create_database(), "CHAT_BASE_URL": url, "CHAT_MODEL": "prose"}
         with tempfile.TemporaryDirectory() as folder:
             async with products.running(Path(folder), **settings) as product:
@@ -46,18 +45,6 @@ async def _measure() -> list[Measurement]:
                     for form in FORMS
                     for tokens, pause in REPLIES
                 ]
-
-
-@contextlib.asynccontextmanager
-async def _model() -> AsyncIterator[str]:
-    command = ("-m", "benchmarks.servers.prose_model")
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}/v1"
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def _reply(person: ApiUser, session_id: str, form: str, tokens: int, pause: int) -> Measurement:

@@ -17,13 +17,16 @@ import { parse } from "../rendering.js"
 import { socket } from "../socket.js"
 
 const SLOW_SECONDS = 2
+const WRITE_EVERY_MS = 60 // and until the next frame
 const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".prose .math--display": "Formula" }
 
 export class ChatMessage extends HTMLElement {
   #buffer = null
   #subscriptions = []
   #stopWaiting = null
+  #timer = 0 // until the next write may begin
   #frame = 0
+  #wroteAt = 0
   #cancelDeletion = null
   #heardAt = 0
   #isSlow = false
@@ -250,8 +253,7 @@ export class ChatMessage extends HTMLElement {
     this.#stopWaiting?.()
     this.#subscriptions = []
     this.#buffer = this.#stopWaiting = this.#part = null
-    cancelAnimationFrame(this.#frame)
-    this.#frame = 0
+    this.#cancelWrite()
   }
 
   #showWaitingTime() {
@@ -269,14 +271,14 @@ export class ChatMessage extends HTMLElement {
     if (isNew) this.#gradual.add(performance.now())
     this.#heardAt = now().getTime()
     this.#showWaitingTime()
-    this.#frame ||= requestAnimationFrame(this.#writeTail)
+    this.#writeSoon()
   }
 
   // What is drawn of a part is shown when its words are, which have just come as a delta.
   #grow(part) {
     this.#drawPart()
     ;[this.#part, this.#partAt] = [part, this.#gradual.until]
-    if (part.target) this.#frame ||= requestAnimationFrame(this.#writeTail)
+    if (part.target) this.#writeSoon()
     else this.#drawPart()
   }
 
@@ -300,16 +302,28 @@ export class ChatMessage extends HTMLElement {
     this.rendered()
   }
 
-  // One write per frame, however many deltas have come.
+  // In the next frame, but not in each of them, as each write lays the message out.
+  #writeSoon() {
+    const wait = this.#wroteAt + WRITE_EVERY_MS - performance.now()
+    this.#timer ||= setTimeout(() => (this.#frame = requestAnimationFrame(this.#writeTail)), Math.max(wait, 0))
+  }
+
+  #cancelWrite() {
+    clearTimeout(this.#timer)
+    cancelAnimationFrame(this.#frame)
+    this.#timer = 0
+  }
+
   #writeTail = (at = performance.now()) => {
-    this.#frame = 0
+    this.#cancelWrite()
+    this.#wroteAt = performance.now()
     if (this.#part && at >= this.#partAt) this.#drawPart()
     const tail = this.querySelector("[data-tail]")
     if (!tail) return
     const offset = Number(tail.dataset.offset)
     const all = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
     const text = all.slice(0, this.#gradual.lengthAt(at, offset + all.length, offset + this.#drawn.length) - offset)
-    if (this.#part || text.length < all.length) this.#frame ||= requestAnimationFrame(this.#writeTail)
+    if (this.#part || text.length < all.length) this.#writeSoon()
     if (text === this.#shown) return
     this.#shown = text
     showGrowing(tail, text)
