@@ -4,6 +4,7 @@ A picture that waits, one that is being made, and a reply that is written, each 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import psutil
@@ -86,9 +87,9 @@ def _cpu_seconds() -> dict[str, float]:
     """CPU of the browser's processes so far, by kind."""
     seconds: dict[str, float] = {}
     for process in psutil.Process().children(recursive=True):
-        for argument in process.cmdline():
-            if argument.startswith("--type="):
-                times = process.cpu_times()
-                kind = argument.removeprefix("--type=")
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            types = [each.removeprefix("--type=") for each in process.cmdline() if each.startswith("--type=")]
+            times = process.cpu_times()
+            for kind in types[:1]:
                 seconds[kind] = seconds.get(kind, 0) + times.user + times.system
     return seconds
