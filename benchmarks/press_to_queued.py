@@ -1,7 +1,8 @@
-"""From the press of Enter to `queued` on the screen, in Chromium: the placeholder, and the picture that is stored.
+"""From the press of Enter to `queued` on the screen, in Chromium: what is seen first, and the picture that is stored.
 
-What is stored has been through the socket, the transaction with its credit, and the drawing that every tab gets. Both are
-taken at the first frame that shows them.
+What is seen first is the placeholder, or the stored picture where the server has answered by then. What is stored has been
+through the socket, the transaction with its credit, and the drawing that every tab gets. Both are taken at the first frame
+that shows them.
 """
 
 import asyncio
@@ -39,7 +40,10 @@ _MEASURE = """() => {
 def run() -> list[Measurement]:
     """Some presses, one after the other."""
     times = asyncio.run(_run())
-    results = [_judge(name, [each[name] for each in times if name in each]) for name in ("placeholder", "stored")]
+    results = [
+        _judge("what is seen first", [min(each.values()) for each in times]),
+        _judge("stored", [each["stored"] for each in times]),
+    ]
     for each in results:
         print(f"  {each.row()}", flush=True)
     return results

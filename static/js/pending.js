@@ -5,6 +5,11 @@ import { viewer } from "./helpers/viewer.js"
 
 const TEMPLATES = { "message.create": () => "pending_text", "generation.create": ({ kind }) => `pending_${kind}` }
 
+/** Whether a command makes a message, which is shown until it is stored. */
+export function makesMessage(command) {
+  return command.type in TEMPLATES
+}
+
 /** A pending message for a command, or null where the command makes no message. */
 export function pendingMessage(command) {
   const template = TEMPLATES[command.type]?.(command)

@@ -3,12 +3,20 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.support import ports
 from tests.support import product as products
-from tests.support.browser import PHONE, choose, is_at_its_end, signed_in
-from tests.support.late_answers import hold_answers, hold_undo_periods, release_answer, requests_held
+from tests.support.browser import LIVE, PHONE, choose, is_at_its_end, signed_in
+from tests.support.late_answers import (
+    PLACEHOLDER_MS,
+    end_periods,
+    hold_answers,
+    hold_periods,
+    hold_undo_periods,
+    release_answer,
+    requests_held,
+)
 from tests.support.story import sign_up
 from tests.support.watching import record_statuses, statuses_of
 
@@ -71,6 +79,31 @@ async def test_what_is_sent_is_on_its_way_before_the_page_shows_it(product, brow
         await ask_for_a_picture(page, "a lighthouse in a storm")
         await expect(page.locator("generation-card[id^=generation_]")).to_be_visible()
         assert await page.evaluate("waiting") == [["message.create", 0], ["generation.create", 0]]
+
+
+async def test_a_placeholder_is_shown_where_the_answer_takes_longer_than_a_frame(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        waiting = page.locator("[data-local-pending]")
+        await hold_periods(page, PLACEHOLDER_MS)
+        await say(page, "answered at once")
+        await expect(page.locator("chat-message[data-author-kind=user]:not([data-local-pending])")).to_have_count(1)
+        assert await end_periods(page) == 0
+        await expect(waiting).to_have_count(0)
+        slow = await visitor.context.new_page()
+        await slow.route_web_socket("**/ws/sessions/**", keep_messages)
+        await slow.goto(page.url)
+        await slow.wait_for_selector(LIVE, state="attached")
+        await say(slow, "on its way for long")
+        await expect(slow.locator("[data-local-pending]")).to_contain_text("on its way for long")
+
+
+def keep_messages(line: WebSocketRoute) -> None:
+    """A line on which what people write does not arrive."""
+    server = line.connect_to_server()
+    line.on_message(lambda words: None if '"message.create"' in words else server.send(words))
 
 
 # Sends words in the moment in which the composer answers, and notes whether the stream is set up by then.

@@ -8,6 +8,7 @@ from playwright.async_api import expect
 from tests.support import product as products
 from tests.support.axe import complaints_about
 from tests.support.browser import TEXT, ask_for_pictures, say, signed_in
+from tests.support.late_answers import PLACEHOLDER_MS, end_periods, hold_periods
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -56,12 +57,15 @@ async def test_a_prompt_that_cannot_wait_comes_back_with_the_reason_and_its_cred
         for number, status in enumerate(("rendering", "queued")):
             await ask_for_pictures(page, f"boat number {number}")
             await expect(page.locator(f'generation-card[data-status="{status}"]')).to_have_count(1)
+        await hold_periods(page, PLACEHOLDER_MS)
         await ask_for_pictures(page, "the boat that is too many")
         problem = page.locator(".composer__problem")
         await expect(problem).to_contain_text("1 of your pictures and clips are waiting already, and 1 is the most")
         await expect(problem).to_contain_text("No credit was used")
         await expect(page.locator(TEXT)).to_have_value("the boat that is too many")
         assert (await ada.credits(session))["image"]["left"] == 13
+        assert await end_periods(page) == 0
+        await expect(page.locator("[data-local-pending]")).to_have_count(0)
 
 
 async def test_the_assistant_says_until_when_it_does_not_answer_and_what_was_said_stays(strict, browser) -> None:

@@ -3,6 +3,9 @@ when a test says so. Both are held within the page, so that no clock decides wha
 
 from playwright.async_api import Page
 
+# How long the stream waits for an answer before it shows a placeholder (message_list.js).
+PLACEHOLDER_MS = 16
+
 _HOLD = """(words) => {
   const ask = window.fetch
   window.held = []
@@ -22,12 +25,12 @@ _RELEASE = """async (number) => {
   window.held[number].release()
   for (let task = 0; task < 3; task++) await new Promise((next) => setTimeout(next))
 }"""
-_HOLD_PERIODS = """() => {
+_HOLD_PERIODS = """(length) => {
   const [set, clear] = [window.setTimeout, window.clearTimeout]
   window.periods = new Map()
   window.setTimeout = (action, ms, ...rest) => {
-    const timer = set(ms === 5000 ? () => {} : action, ms, ...rest)
-    if (ms === 5000) window.periods.set(timer, action)
+    const timer = set(ms === length ? () => {} : action, ms, ...rest)
+    if (ms === length) window.periods.set(timer, action)
     return timer
   }
   window.clearTimeout = (timer) => {
@@ -62,7 +65,18 @@ async def release_answer(page: Page, number: int) -> None:
 
 async def hold_undo_periods(page: Page) -> None:
     """From here on no period of five seconds ends; `window.periods` has those that run, by the ids of their timers."""
-    await page.evaluate(_HOLD_PERIODS)
+    await hold_periods(page, 5000)
+
+
+async def hold_periods(page: Page, milliseconds: int) -> None:
+    """The same for timers of so many milliseconds."""
+    await page.evaluate(_HOLD_PERIODS, milliseconds)
+
+
+async def end_periods(page: Page) -> int:
+    """Ends those that run, and says how many they were."""
+    count: int = await page.evaluate("() => [...window.periods.values()].map((act) => act()).length")
+    return count
 
 
 async def release_undo_periods(page: Page) -> None:

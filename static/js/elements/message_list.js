@@ -8,7 +8,7 @@ import { inFirstFrame } from "../helpers/first_frame.js"
 import { isOwn } from "../helpers/viewer.js"
 import { groupMessage } from "../models/grouping.js"
 import { ScrollFollower } from "../models/scroll_follower.js"
-import { pendingMessage } from "../pending.js"
+import { makesMessage, pendingMessage } from "../pending.js"
 import { parse, placeOf, upsert } from "../rendering.js"
 import { socket } from "../socket.js"
 
@@ -16,6 +16,7 @@ const MOST_PAGES_FOR_A_LINK = 60
 const LINKED_MS = 2500
 const NEAR_END = 3 // so many messages at the end are always laid out
 const MARK_MS = 1000
+const PLACEHOLDER_MS = 16 // a server nearby has answered by then, and the message itself is shown without a detour
 const STRANDED = {
   lost: "Not sent: the connection broke three times while this was on its way.",
   old: "Not sent: this waited for more than a day.",
@@ -28,6 +29,7 @@ export class MessageList extends HTMLElement {
   #screens = 0
   #fetching = null
   #marking = null
+  #expected = new Map() // the timers of commands whose placeholders are not shown yet, by client id
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
   connectedCallback() {
@@ -36,7 +38,7 @@ export class MessageList extends HTMLElement {
     this.#follower = new ScrollFollower(this.scroller, (screens) => this.#showWayDown(screens))
     this.#subscriptions = [
       socket.on("message", (event) => this.receive(event)),
-      bus.on("command-sent", (command) => this.#showPending(command)),
+      bus.on("command-sent", (command) => this.#expect(command)),
       bus.on("command-accepted", (command) => this.#markAnswered(command)),
       bus.on("command-refused", ({ command }) => this.#removePending(command)),
       bus.on("command-stranded", (event) => this.#showStranded(event)),
@@ -59,6 +61,7 @@ export class MessageList extends HTMLElement {
     this.#follower.disconnect()
     this.#older.disconnect()
     clearTimeout(this.#marking)
+    this.#expected.forEach(clearTimeout)
     removeEventListener("hashchange", this.onHashChange)
   }
 
@@ -161,7 +164,21 @@ export class MessageList extends HTMLElement {
     requestAnimationFrame(() => requestAnimationFrame(measured))
   }
 
+  #expect(command) {
+    if (!makesMessage(command)) return
+    this.#follower.join()
+    if (socket.state !== "live") return this.#showPending(command)
+    const show = setTimeout(() => this.#showPending(command), PLACEHOLDER_MS)
+    this.#expected.set(command.client_id, show)
+  }
+
+  #stopExpecting(clientId) {
+    clearTimeout(this.#expected.get(clientId))
+    this.#expected.delete(clientId)
+  }
+
   #showPending(command) {
+    this.#stopExpecting(command.client_id)
     const known = command.client_id && this.#find(command)
     if (known) setFlag(known, "data-local-stranded", false)
     if (known || !command.client_id) return
@@ -186,10 +203,12 @@ export class MessageList extends HTMLElement {
 
   // The rendered message follows the answer at once, or came before; only then is the pending one left over.
   #markAnswered({ client_id: clientId }) {
+    this.#stopExpecting(clientId)
     if (clientId) document.getElementById(`pending_${clientId}`)?.setAttribute("data-local-answered", "")
   }
 
   #removePending({ client_id: clientId }) {
+    this.#stopExpecting(clientId)
     const message = clientId && document.getElementById(`pending_${clientId}`)
     if (message) this.#remove(message)
   }
