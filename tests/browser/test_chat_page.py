@@ -7,7 +7,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.support import ports
 from tests.support import product as products
-from tests.support.browser import LIVE, PHONE, choose, is_at_its_end, signed_in
+from tests.support.browser import LIVE, PHONE, TEXT, choose, is_at_its_end, say, signed_in
 from tests.support.late_answers import (
     PLACEHOLDER_MS,
     end_periods,
@@ -22,20 +22,12 @@ from tests.support.watching import record_statuses, statuses_of
 
 pytestmark = pytest.mark.browser
 
-TEXT = "#composer-text"
-
-
-async def say(page: Page, text: str) -> None:
-    await page.fill(TEXT, text)
-    await page.press(TEXT, "Enter")
-
 
 async def ask_for_a_picture(page: Page, prompt: str) -> None:
     if await page.get_attribute("message-composer", "data-mode") != "image":
         await page.click('.composer__mode[data-mode="image"]')
     await choose(page, "size", "512")
-    await page.fill(TEXT, prompt)
-    await page.press(TEXT, "Enter")
+    await say(page, prompt)
 
 
 async def test_a_picture_goes_through_its_stages_in_the_message_and_costs_one_credit(product, browser) -> None:

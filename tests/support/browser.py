@@ -20,6 +20,7 @@ from playwright.async_api import (
 )
 
 from chatserver.web.headers import REPORTS_PATH
+from tests.support.late_answers import PLACEHOLDER_MS
 from tests.support.product import Product
 from tests.support.story import ApiUser
 
@@ -188,9 +189,10 @@ async def is_at_its_end(page: Page) -> None:
 
 
 async def say(page: Page, text: str) -> None:
-    """Writes into the composer and presses Enter."""
+    """Writes into the composer and presses Enter. What is shown of it, a placeholder or the message, is there then."""
     await page.fill(TEXT, text)
     await page.press(TEXT, "Enter")
+    await page.evaluate("(wait) => new Promise((shown) => setTimeout(shown, wait))", PLACEHOLDER_MS + 1)
 
 
 async def choose(page: Page, setting: str, value: str) -> None:

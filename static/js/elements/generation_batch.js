@@ -3,7 +3,7 @@
 import { bus } from "../bus.js"
 import { defineLater } from "../helpers/defining.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
-import { inFirstFrame } from "../helpers/first_frame.js"
+import { inFirstFrame, inNextFrame } from "../helpers/first_frame.js"
 import { isComposing } from "../helpers/keys.js"
 import { everySecond } from "../helpers/time.js"
 import { describeBatch } from "../models/progress.js"
@@ -151,9 +151,9 @@ export class GenerationBatch extends HTMLElement {
   #measure() {
     if (this.#measured === slot(this, "text").textContent && this.#styled === this.style.length > 0) return
     waiting.add(this)
-    // What was just asked for is measured in the frame that shows it: the keyboard does not wait for a layout.
-    if (this.closest("[data-local-pending]")) requestAnimationFrame(measureWaiting)
-    else inFirstFrame(() => queueMicrotask(measureWaiting))
+    // The newest one is measured in the frame that shows it: nothing else waits for its layout.
+    const soon = this.closest("chat-message")?.nextElementSibling ? inFirstFrame : inNextFrame
+    soon(() => queueMicrotask(measureWaiting))
   }
 
   #watch() {

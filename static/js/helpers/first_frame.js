@@ -22,3 +22,8 @@ export function inFirstFrame(task) {
   if (waiting) waiting.push(task)
   else task()
 }
+
+/** Calls back in the first frame; after that in the next one. */
+export function inNextFrame(task) {
+  inFirstFrame(waiting ? task : () => requestAnimationFrame(task))
+}
