@@ -181,11 +181,14 @@ async def test_answers_that_come_late_and_periods_that_end_undo_nothing_that_was
         await page.keyboard.press("Escape")
         await expect(filters).to_be_hidden()  # before, nothing else can have the focus
 
-        # A favourite and none again: the server hears it in this order.
+        # A favourite and none again: the server hears it in this order, and what it tells meanwhile takes nothing back.
         await hold_answers(page, "/pictures/favorites")
         await page.focus(f"#picture_{first} a")
-        for _ in range(2):
-            await page.keyboard.press(".")
+        async with page.expect_response("**/gallery/state*") as told:
+            for _ in range(2):
+                await page.keyboard.press(".")
+        assert (await (await told.value).json())["favorites"] == [first]
+        await page.evaluate("() => new Promise((next) => setTimeout(next))")
         await expect(page.locator("gallery-picture[data-favorite]")).to_have_count(0)
         assert await count_of_requests(page) == 1
         await release_answer(page, 0)

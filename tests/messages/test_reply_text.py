@@ -108,15 +108,6 @@ async def test_at_every_cut_the_parts_add_up_to_what_is_stored(markdown, drawing
         assert (page.html, page.closed) == (html[: sent.length], sent.closed)
 
 
-async def test_what_is_saved_is_what_people_have_and_a_save_sends_no_words_by_itself(markdown) -> None:
-    recorder = Recorder()
-    written = ReplyText(reply(), recorder, markdown)
-    written.append("Heard.")
-    written.append(" Not yet.")
-    assert (await written.draft()).text == "Heard."
-    assert [event.text for event in recorder] == ["Heard."]
-
-
 async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
     written = ReplyText(reply(), Recorder(), markdown)
     async for _ in writes(
@@ -202,11 +193,27 @@ class Timed(Recorder):
         self.moments.append(self.clock.now)
 
 
-@pytest.mark.parametrize(("pause", "bytes_a_token"), [(0.003, 11), (0.02, 12), (0.05, 12)])
-def test_deltas_wait_for_enough_words_and_never_long(markdown, monkeypatch, pause, bytes_a_token) -> None:
+def stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """For replies: their time passes, and their timers end, only when the test says so."""
     clock = Clock()
     for name in ("time", "asyncio"):
         monkeypatch.setattr(reply_text, name, clock)
+    return clock
+
+
+async def test_what_is_saved_is_what_people_have_and_a_save_sends_no_words_by_itself(markdown, monkeypatch) -> None:
+    stop_the_clock(monkeypatch)
+    recorder = Recorder()
+    written = ReplyText(reply(), recorder, markdown)
+    written.append("Heard.")
+    written.append(" Not yet.")
+    assert (await written.draft()).text == "Heard."
+    assert [event.text for event in recorder] == ["Heard."]
+
+
+@pytest.mark.parametrize(("pause", "bytes_a_token"), [(0.003, 11), (0.02, 12), (0.05, 12)])
+def test_deltas_wait_for_enough_words_and_never_long(markdown, monkeypatch, pause, bytes_a_token) -> None:
+    clock = stop_the_clock(monkeypatch)
     heard = Timed(clock)
     written = ReplyText(reply(), heard, markdown)
     for number in range(600):

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def _warns(line: str, moment: datetime) -> bool:
     if not WARNING.search(line):
         return False
     with contextlib.suppress(ValueError, KeyError):
-        return datetime.fromisoformat(json.loads(line)["timestamp"]) >= moment
+        return moment <= datetime.fromisoformat(json.loads(line)["timestamp"]) <= datetime.now(UTC)
     return True
 
 

@@ -75,6 +75,11 @@ export class GalleryPicture extends HTMLElement {
     location.assign(`${this.link.href}?download`)
   }
 
+  /** Whether the server has not heard yet what was made of it here. */
+  get isChanging() {
+    return this.#turns.isBusy
+  }
+
   /** Makes it a favourite, or no longer. */
   async toggleFavorite() {
     const on = !this.favorite

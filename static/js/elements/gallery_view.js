@@ -282,7 +282,7 @@ export class GalleryView extends HTMLElement {
     for (const picture of this.#pictures.filter((each) => each.dataset.asset >= from)) {
       const { asset } = picture.dataset
       if (!there.has(asset) && (complete || asset < ids.at(-1))) this.#remove(picture)
-      else if (picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
+      else if (!picture.isChanging && picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
     }
   }
 
