@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from benchmarks.chat_page import open_house, somebody
 from benchmarks.report import Measurement
-from benchmarks.servers.prose_model import running_model
+from benchmarks.servers.clock_model import running
 from tests.support.browser import LIVE, TEXT
 
 SECONDS = 10
@@ -29,7 +29,7 @@ def run() -> list[Measurement]:
 
 async def _run() -> list[Measurement]:
     results = []
-    async with running_model() as url:
+    async with running("prose_model") as url:
         chat = {"CHAT_BASE_URL": url, "CHAT_MODEL": "prose"}
         for name, scenario, settings in (
             ("nothing happens", _nothing, {}),

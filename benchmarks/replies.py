@@ -15,7 +15,7 @@ import psutil
 import uvloop
 
 from benchmarks.report import Measurement
-from benchmarks.servers.prose_model import running_model
+from benchmarks.servers.clock_model import running
 from benchmarks.token_streams import ends
 from tests.support import postgres
 from tests.support import product as products
@@ -34,7 +34,7 @@ def run() -> list[Measurement]:
 
 
 async def _measure() -> list[Measurement]:
-    async with running_model() as url, postgres.running_server() as server:
+    async with running("prose_model") as url, postgres.running_server() as server:
         settings = {"DATABASE_URL": await server.create_database(), "CHAT_BASE_URL": url, "CHAT_MODEL": "prose"}
         with tempfile.TemporaryDirectory() as folder:
             async with products.running(Path(folder), **settings) as product:

@@ -6,14 +6,12 @@ thirty deltas a second (which alone holds a token for up to 33 ms), and deliveri
 """
 
 import asyncio
-import contextlib
 import json
 import statistics
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import uvloop
 
 from benchmarks import crowd
 from benchmarks.report import Measurement
+from benchmarks.servers.clock_model import running
 from tests.support import postgres
 from tests.support import product as products
 from tests.support.story import ApiUser
@@ -40,23 +39,12 @@ def run() -> list[Measurement]:
 
 
 async def _measure() -> Measurement:
-    async with _model() as url, postgres.running_server() as server:
+    rate = (str(TOKENS_A_SECOND), str(SECONDS))
+    async with running("clock_model", *rate) as url, postgres.running_server() as server:
         settings = {"DATABASE_URL": await server.create_database(), "CHAT_BASE_URL": url, "CHAT_MODEL": "clock"}
         with tempfile.TemporaryDirectory() as folder:
             async with products.running(Path(folder), **settings, **crowd.SETTINGS) as product:
                 return await _streams(product)
-
-
-@contextlib.asynccontextmanager
-async def _model() -> AsyncIterator[str]:
-    command = ("-m", "benchmarks.servers.clock_model", str(TOKENS_A_SECOND), str(SECONDS))
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}/v1"
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def _streams(product: products.Product) -> Measurement:

@@ -4,15 +4,30 @@ It prints its port, then serves until it is killed. Each token is the millisecon
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
+from collections.abc import AsyncIterator
 
 import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 HEADERS = {"Content-Type": "text/event-stream"}
+
+
+@contextlib.asynccontextmanager
+async def running(name: str, *arguments: str) -> AsyncIterator[str]:
+    """A model of this folder in a process of its own, and its address for CHAT_BASE_URL."""
+    command = ("-m", f"benchmarks.servers.{name}", *arguments)
+    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(await process.stdout.readline())}/v1"
+    finally:
+        process.kill()
+        await process.wait()
 
 
 async def main(tokens_a_second: int, seconds: int) -> None:

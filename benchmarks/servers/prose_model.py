@@ -7,9 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import re
-import sys
 import time
-from collections.abc import AsyncIterator
 
 import uvloop
 from aiohttp import web
@@ -36,19 +34,6 @@ def period(long: int, short: int) -> float:
 """
 # A token is a word or a part of one, with the blank before it.
 TOKENS = re.findall(r"\s*(?:\w{1,6}|[^\w\s]+)|\s+", PROSE)
-
-
-@contextlib.asynccontextmanager
-async def running_model() -> AsyncIterator[str]:
-    """The model in a process of its own, and its address for CHAT_BASE_URL."""
-    command = ("-m", "benchmarks.servers.prose_model")
-    process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}/v1"
-    finally:
-        process.kill()
-        await process.wait()
 
 
 async def main() -> None:
