@@ -92,6 +92,10 @@ def _center(selector: str) -> str:
 
 # Firefox ----------------------------------------------------------------------------------------------------------
 
+# What Gecko says of a file that was on its way through the service worker when its page was left, or of such an icon.
+# What a worker does wrong, it says in other words: "passed an Error Response", "a promise that rejected".
+_OF_A_PAGE_LEFT = "A ServiceWorker intercepted the request and encountered an unexpected error."
+
 
 @contextlib.asynccontextmanager
 async def firefox(folder: Path) -> AsyncIterator["Firefox"]:
@@ -135,8 +139,9 @@ class Firefox:
                 answer.set_result(message)
 
     def _hear(self, entry: dict[str, Any]) -> None:
-        if entry.get("level") == "error":
-            self.complaints.append(str(entry.get("text")))
+        text = str(entry.get("text"))
+        if entry.get("level") == "error" and not text.endswith(_OF_A_PAGE_LEFT):
+            self.complaints.append(text)
 
     async def ask(self, method: str, **params: Any) -> Any:
         number = next(self._numbers)
