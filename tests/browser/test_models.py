@@ -312,3 +312,63 @@ async def test_the_end_is_followed_in_whatever_order_sizes_change(page, change) 
 async def test_a_reader_who_scrolls_up_while_the_content_grows_leaves_the_end(page) -> None:
     change = "scroller.scrollTop -= 500; await frame(); inner.style.height = '1200px'"
     assert await run(page, "models/scroll_follower", FOLLOWED.replace("CHANGE", change)) == [0, 800, False]
+
+
+# Fingers on a picture of the lightbox. `moved` is how far it was drawn and how large it is; `way` is how it was swiped.
+TOUCHED = """
+  const [stage, picture] = ["div", "img"].map((name) => document.createElement(name))
+  stage.append(picture)
+  stage.setPointerCapture = () => {} // there are no such pointers
+  let way = null
+  new m.Zoom(stage, picture, (swiped) => (way = swiped))
+  const point = (pointerType, buttons) => (type, pointerId, clientX, isPrimary = false) => picture.dispatchEvent(
+    new PointerEvent(type, { pointerType, buttons, pointerId, isPrimary, clientX, clientY: 0, bubbles: true }))
+  const [touch, mouse, hover] = [point("touch", 1), point("mouse", 1), point("mouse", 0)]
+  const moved = () => ["--x", "--zoom"].map((name) => Number.parseFloat(picture.style.getPropertyValue(name)))
+  const pinch = () => {
+    touch("pointerdown", 1, -50, true)
+    touch("pointerdown", 2, 50)
+    touch("pointermove", 2, 150) // twice as far from the first, around 50
+  }
+"""
+
+
+@pytest.mark.parametrize("heard", [[], [1], [2]], ids=["neither", "the first", "the second"])
+async def test_a_finger_that_was_lifted_unheard_is_no_part_of_the_next_drag(page, heard) -> None:
+    body = """
+      pinch()
+      for (const each of x) touch("pointerup", each, 0)
+      touch("pointerdown", 3, 0, true)
+      touch("pointermove", 3, 30)
+      return moved()"""
+    assert await run(page, "models/zoom", TOUCHED + body, heard) == [-20, 2]
+
+
+async def test_a_finger_after_one_that_was_lifted_unheard_swipes(page) -> None:
+    body = """
+      touch("pointerdown", 1, 0, true)
+      touch("pointerdown", 2, 300, true)
+      touch("pointermove", 2, 200)
+      touch("pointerup", 2, 200)
+      return way"""
+    assert await run(page, "models/zoom", TOUCHED + body) == "left"
+
+
+async def test_a_finger_that_is_captured_elsewhere_pinches_no_more(page) -> None:
+    body = """
+      pinch()
+      touch("lostpointercapture", 2, 150)
+      touch("pointermove", 1, -20)
+      return moved()"""
+    assert await run(page, "models/zoom", TOUCHED + body) == [-20, 2]
+
+
+async def test_a_mouse_whose_release_was_unheard_draws_nothing(page) -> None:
+    body = """
+      pinch()
+      for (const each of [1, 2]) touch("pointerup", each, 0)
+      mouse("pointerdown", 9, 0, true)
+      hover("pointermove", 9, 30, true)
+      hover("pointermove", 9, 60, true)
+      return moved()"""
+    assert await run(page, "models/zoom", TOUCHED + body) == [-50, 2]

@@ -23,7 +23,7 @@ export class Zoom {
     stage.addEventListener("dblclick", this.#double)
     stage.addEventListener("pointerdown", this.#down)
     stage.addEventListener("pointermove", this.#move)
-    for (const type of ["pointerup", "pointercancel"]) stage.addEventListener(type, this.#up)
+    for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) stage.addEventListener(type, this.#up)
   }
 
   /** Shows the whole picture; returns whether it was zoomed in. */
@@ -60,6 +60,8 @@ export class Zoom {
   #down = (event) => {
     const isClip = event.target.localName === "video"
     if (isClip && event.target.getBoundingClientRect().bottom - event.clientY < CONTROLS_PX) return
+    // No other is down then: what is still noted ended unheard, as where the lightbox closed under a finger.
+    if (event.isPrimary) this.#pointers.clear()
     this.#pointers.set(event.pointerId, event)
     if (!isClip) this.#stage.setPointerCapture(event.pointerId)
     this.#spread = this.#distance()
@@ -69,13 +71,14 @@ export class Zoom {
   #move = (event) => {
     const before = this.#pointers.get(event.pointerId)
     if (!before) return
+    if (!event.buttons) return this.#up(event) // a mouse that was released elsewhere, such as in its menu
     this.#pointers.set(event.pointerId, event)
     if (this.#pointers.size === 2) this.#pinch()
     else if (this.#scale > 1 || this.#from) this.#drag(event.clientX - before.clientX, event.clientY - before.clientY)
   }
 
   #up = (event) => {
-    this.#pointers.delete(event.pointerId)
+    if (!this.#pointers.delete(event.pointerId)) return
     this.#spread = this.#distance()
     const from = this.#from
     this.#from = null
