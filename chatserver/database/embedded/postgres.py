@@ -58,8 +58,12 @@ class EmbeddedPostgres:
     async def _monitor_server(self) -> None:
         while True:
             await asyncio.sleep(MONITOR_SECONDS)
-            if not self._server.alive():
-                await self._restart()
+            try:
+                if not self._server.alive():
+                    await self._restart()
+            except Exception:
+                # Whatever failed, such as opening the lock file where there is no descriptor left, may work the next time.
+                log.exception("embedded_postgres.monitor_failed")
 
     async def _restart(self) -> None:
         log.warning("embedded_postgres.died")

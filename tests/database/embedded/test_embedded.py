@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -198,6 +199,25 @@ async def test_after_kill_9_of_the_server_itself_it_comes_back(module_folder):
                     break
                 await asyncio.sleep(0.05)
         assert pid_of(postgres) != pid
+
+
+async def test_it_comes_back_even_where_a_check_of_it_failed_before(module_folder, monkeypatch):
+    async with running(module_folder) as postgres:
+        is_alive, failures = postgres._server.alive, [OSError(errno.EMFILE, "Too many open files"), RuntimeError()]
+
+        def alive():
+            if failures:
+                raise failures.pop()
+            return is_alive()
+
+        monkeypatch.setattr(postgres._server, "alive", alive)
+        with capture_logs() as lines:
+            os.kill(pid_of(postgres), signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while "embedded_postgres.restarted" not in [line["event"] for line in lines]:
+                    await asyncio.sleep(0.05)
+        assert [line["event"] for line in lines].count("embedded_postgres.monitor_failed") == 2
+        assert await ask(postgres.url) == 1
 
 
 async def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(module_folder):
