@@ -59,8 +59,12 @@ class Worker:
 
     async def _keep_reaping(self) -> None:
         while True:
-            with contextlib.suppress(Busy):
-                await self._reap()
+            try:
+                with contextlib.suppress(Busy):
+                    await self._reap()
+            except Exception:
+                # Without it the generations of dead workers would wait for the end of this process.
+                log.exception("worker.reaper_failed")
             await asyncio.sleep(self._timing.reap)
 
     async def _reap(self) -> None:
