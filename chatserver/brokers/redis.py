@@ -123,6 +123,8 @@ class RedisBroker:
                     await part.run(connection)
             except (OSError, RedisError) as error:
                 log.warning("broker.redis_away", part=type(part).__name__, error=type(error).__name__)
+            except Exception:
+                log.exception("broker.connection_failed", part=type(part).__name__)
             part.disconnected()
             await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(pause * 2, MAX_PAUSE_SECONDS)

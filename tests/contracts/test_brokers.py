@@ -5,6 +5,7 @@ import time
 
 import pytest
 from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from chatserver import brokers
 from chatserver.brokers import publisher
@@ -218,6 +219,22 @@ async def kill_subscribers(server):
         "redis-cli", "-p", str(server.port), "CLIENT", "KILL", "TYPE", "pubsub", stdout=asyncio.subprocess.DEVNULL
     )
     await process.wait()
+
+
+@pytest.mark.parametrize(("half", "method"), [("_subscriber", "_handle"), ("_publisher", "_pop")])
+async def test_an_unforeseen_error_costs_one_connection_and_is_logged(pair, monkeypatch, half, method):
+    part = getattr(pair[0].broker, half)
+    works, failures = getattr(part, method), [LookupError()]
+
+    def fails_once(*arguments):
+        if failures:
+            raise failures.pop()
+        return works(*arguments)
+
+    monkeypatch.setattr(part, method, fails_once)
+    with capture_logs() as lines:
+        await connected(*pair)
+    assert [line["event"] for line in lines] == ["broker.connection_failed"]
 
 
 async def test_a_process_starts_without_redis_and_joins_later(redis_again):
