@@ -6,8 +6,10 @@ from collections import deque
 import structlog
 from redis.asyncio.connection import AbstractConnection
 
-# A batch that Redis does not acknowledge within this time is given up, and the connection with it.
+# A batch that Redis does not acknowledge within this time is given up, and the connection with it. It passes in turns, and
+# while the event loop is blocked only one of them does: what arrived meanwhile is read after the timers.
 SEND_SECONDS = 0.25
+SEND_TURNS = 5
 MAX_BATCH = 256
 # The queue holds some seconds of a busy server. Beyond it the oldest events are dropped; durable ones are found by `seq`.
 MAX_QUEUE_BYTES = 16 * 1024 * 1024
@@ -51,12 +53,20 @@ class RedisPublisher:
         while True:
             await self._not_empty.wait()
             batch = [self._pop() for _ in range(min(len(self._queue), MAX_BATCH))]
-            async with asyncio.timeout(SEND_SECONDS):
-                commands = connection.pack_commands([("PUBLISH", *message) for message in batch])
-                await connection.send_packed_command(commands, check_health=False)
-                for _ in batch:
-                    await connection.read_response()
+            async with asyncio.timeout(None) as deadline:
+                self._begin_turn(deadline, SEND_TURNS)
+                try:
+                    await _send(connection, batch)
+                finally:
+                    self._turn.cancel()
             self._update_idle()
+
+    def _begin_turn(self, deadline: asyncio.Timeout, left: int) -> None:
+        loop = asyncio.get_running_loop()
+        if left:
+            self._turn = loop.call_later(SEND_SECONDS / SEND_TURNS, self._begin_turn, deadline, left - 1)
+        else:
+            deadline.reschedule(loop.time())
 
     def _pop(self) -> tuple[bytes, bytes]:
         message = self._queue.popleft()
@@ -67,6 +77,14 @@ class RedisPublisher:
         if not self._queue:
             self._not_empty.clear()
             self.idle.set()
+
+
+async def _send(connection: AbstractConnection, batch: list[tuple[bytes, bytes]]) -> None:
+    """Sends a batch, and waits until Redis has acknowledged all of it."""
+    commands = connection.pack_commands([("PUBLISH", *message) for message in batch])
+    await connection.send_packed_command(commands, check_health=False)
+    for _ in batch:
+        await connection.read_response()
 
 
 def _cost(channel: bytes, payload: bytes) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
@@ -219,6 +220,28 @@ async def kill_subscribers(server):
         "redis-cli", "-p", str(server.port), "CLIENT", "KILL", "TYPE", "pubsub", stdout=asyncio.subprocess.DEVNULL
     )
     await process.wait()
+
+
+async def test_a_blocked_event_loop_drops_nothing_that_is_on_its_way_to_others(pair, redis_again, monkeypatch):
+    here, there = pair
+    send, behind = AbstractConnection.send_packed_command, ["behind"]
+
+    def block():
+        redis_again.thaw()
+        time.sleep(2 * publisher.SEND_SECONDS)
+
+    async def block_once(*arguments, **options):
+        await send(*arguments, **options)
+        if behind:
+            here.say(behind.pop())
+            # In the loop's next turn the acknowledgement is waited for.
+            asyncio.get_running_loop().call_soon(block)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", block_once)
+    redis_again.freeze()
+    here.say("sent")
+    await there.hears("behind")
+    assert there.heard() == ["sent", "behind"]
 
 
 @pytest.mark.parametrize(("half", "method"), [("_subscriber", "_handle"), ("_publisher", "_pop")])
