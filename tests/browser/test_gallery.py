@@ -30,6 +30,8 @@ BACK_TO = """(asset) => {
   scrollTo(0, 0)
   return document.getElementById(`picture_${asset}`)?.getBoundingClientRect().bottom > 0
 }"""
+# The pictures of an album as they stand in its page.
+ORDER = "() => [...document.querySelectorAll('.album-picture')].map(({ dataset }) => dataset.asset)"
 # Requests that outlive their page cannot be held back by a route.
 WITHOUT_KEEPALIVE = """{
   const ask = window.fetch
@@ -463,6 +465,51 @@ async def test_the_pages_of_albums_take_over_what_is_changed_elsewhere_and_move_
         await page.wait_for_url("**/albums")
         await expect(cards.locator(".album-card a")).to_have_text(["Empty"])
     await chat.leaves()
+
+
+@pytest.mark.parametrize("refused", [{0, 1}, {0}, {1}], ids=["both", "the first", "the second"])
+async def test_pictures_of_an_album_stand_in_the_servers_order_where_it_refuses_moves(
+    product, browser, refused
+) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("boats", count=4, **SMALL))
+    await chat.leaves()
+    files = [each["assets"][0]["id"] for each in made["generations"]]
+    album = (await ada.call("POST", "/albums", {"name": "Boats", "asset_ids": files}))["album"]["id"]
+    asked: list[Route] = []
+    answered: list[int] = []
+    may_answer = asyncio.Event()
+
+    async def answer(route: Route) -> None:
+        number = len(asked)
+        asked.append(route)
+        await may_answer.wait()
+        if number in refused:
+            await route.fulfill(status=409, json={"error": {"message": "Not now."}})
+        else:
+            await route.continue_()
+
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce("409")
+        page = await visitor.context.new_page()
+        # Nothing is told of what has changed, so that the page does not ask for the order anew.
+        await page.route_web_socket("**/ws/gallery", lambda line: None)
+        await page.route("**/pictures/move", answer)
+        page.on("response", lambda got: answered.append(got.status) if got.url.endswith("/move") else None)
+        await page.goto(f"{product.url}/albums/{album}")
+        await page.wait_for_load_state()
+        await page.get_by_role("button", name="Arrange").click()
+        third = page.locator(f'[data-asset="{files[2]}"]').get_by_role("button", name="Move forward")
+        await third.click()
+        await third.click()
+        assert await page.evaluate(ORDER) == [files[each] for each in (2, 0, 1, 3)]
+        may_answer.set()
+        await until(lambda: len(answered) == 2)
+        await expect(page.locator("album-editor [data-slot=problem]")).to_have_text("Not now.")
+        stored = [each["id"] for each in (await ada.call("GET", f"/albums/{album}/pictures"))["pictures"]]
+        await page.wait_for_function(f"(stored) => ({ORDER})().join() === stored.join()", arg=stored)
+        await expect(third).to_be_focused()
 
 
 def passed_on(line: WebSocketRoute, lines: list[WebSocketRoute], told: asyncio.Event | None = None) -> None:

@@ -372,3 +372,19 @@ async def test_a_mouse_whose_release_was_unheard_draws_nothing(page) -> None:
       hover("pointermove", 9, 60, true)
       return moved()"""
     assert await run(page, "models/zoom", TOUCHED + body) == [-50, 2]
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [([0], ["cba"]), ([1], ["bac"]), ([2], ["cab"]), ([0, 2], ["cba", "cab"]), ([0, 1, 2], ["cba", "bac", "abc"])],
+)
+async def test_an_order_without_a_refused_move_has_those_that_were_made_and_those_that_wait(
+    page, refused, expected
+) -> None:
+    body = """
+      const moves = new m.PendingMoves()
+      const all = [["c", "b", "abc"], ["c", "a", "acb"], ["b", "a", "cab"]]
+        .map(([item, next, shown]) => moves.add(item, next, [...shown]))
+      return all.map((move, number) => (x.includes(number) ? moves.refuse(move).join("") : moves.accept(move)))
+        .filter(Boolean)"""
+    assert await run(page, "models/pending_moves", body, refused) == expected

@@ -3,16 +3,18 @@
 import { call } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
-import { keepPlace, matchList } from "../helpers/lists.js"
+import { arrange, keepPlace, matchList } from "../helpers/lists.js"
 import { morph } from "../helpers/morph.js"
 import { openSharing } from "../helpers/sharing.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { PageRefresher } from "../models/page_refresher.js"
+import { PendingMoves } from "../models/pending_moves.js"
 import { Turns } from "../models/turns.js"
 
 export class AlbumEditor extends HTMLElement {
   #cancelDeletion = null
   #turns = new Turns()
+  #moves = new PendingMoves()
   #refresher = new PageRefresher(this, (fresh) => this.#take(fresh))
 
   connectedCallback() {
@@ -94,18 +96,21 @@ export class AlbumEditor extends HTMLElement {
     else this.querySelector('[data-action="edit"]').focus()
   }
 
-  // Two neighbours change places: at once in the page, and back where the server refuses it.
+  // Two neighbours change places: at once in the page. Where the server refuses it, the order is the server's again,
+  // with the moves that it has not answered.
   async #move(button, item, before) {
     if (!item || !before) return
-    const [list, move] = [item.parentElement, { asset_id: item.dataset.asset, before: before.dataset.asset }]
+    const list = item.parentElement
+    const move = this.#moves.add(item, before, [...list.children])
     list.insertBefore(item, before)
     button.focus()
     try {
-      await this.#call("POST", "/pictures/move", move)
+      await this.#call("POST", "/pictures/move", { asset_id: item.dataset.asset, before: before.dataset.asset })
+      this.#moves.accept(move)
       const place = [...list.children].indexOf(button.closest("[data-asset]")) + 1
       setText(slot(this, "told"), `Now number ${place} of this page.`)
     } catch (error) {
-      list.insertBefore(before, item)
+      arrange(list, this.#moves.refuse(move))
       throw error
     }
   }

@@ -15,6 +15,17 @@ export function matchList(list, fresh) {
   }
 }
 
+/** Puts children of a list in an order, without those that have left it. What has the focus keeps it. */
+export function arrange(list, order) {
+  const focused = document.activeElement
+  let place = list.firstElementChild
+  for (const child of order.filter((each) => each.parentElement === list)) {
+    if (child === place) place = place.nextElementSibling
+    else list.insertBefore(child, place)
+  }
+  focused.focus({ preventScroll: true })
+}
+
 /** Does what changes a page, and scrolls so that the topmost of these nodes that is in sight stays where it is. */
 export function keepPlace(nodes, change) {
   const anchor = topmost(nodes)
