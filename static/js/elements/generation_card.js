@@ -42,11 +42,15 @@ export class GenerationCard extends HTMLElement {
     this.removeEventListener("click", this.onClick)
     this.#unsubscribe()
     this.#stopWatching()
+    queueMicrotask(() => this.isConnected || this.#leave()) // not where it only moves
+  }
+
+  #leave() {
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#tap)
     this.#tap = null
     this.#preview?.hide()
-    queueMicrotask(() => this.isConnected || bus.emit("picture-removed", this)) // not where it only moves
+    bus.emit("picture-removed", this)
   }
 
   /** Whether it is done, failed or cancelled. */

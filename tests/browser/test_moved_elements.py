@@ -1,0 +1,96 @@
+"""What an element has begun goes on where it only moves in the page, and ends where it is taken out of it. The elements are
+put into an empty page, whose timers end when a test says so."""
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+# `end()` ends the timers that run, and `running()` counts them.
+TIMERS = """
+  const timers = new Map()
+  window.setTimeout = (act) => (timers.set(timers.size + 1, act), timers.size)
+  window.clearTimeout = (timer) => timers.set(timer, null)
+  const running = () => [...timers.values()].filter(Boolean).length
+  const end = () => timers.forEach((act, timer) => (timers.set(timer, null), act?.()))
+  const task = () => new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = resolve
+    port2.postMessage(null)
+  })
+  const put = (html) => {
+    document.body.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes)
+    return document.body.firstElementChild
+  }
+"""
+
+
+@pytest.fixture
+async def page(product, browser):
+    opened = await browser.new_page()
+    await opened.goto(f"{product.url}/offline")
+    yield opened
+    await opened.close()
+
+
+async def run(page: Any, element: str, body: str, argument: Any = None) -> Any:
+    """The value of a function body in which `x` is the argument, once the element is defined."""
+    script = f"async (x) => {{ await import('/static/any/js/elements/{element}.js'); {TIMERS} {body} }}"
+    return await page.evaluate(script, argument)
+
+
+# A picture that failed at a limit, with what it sends and opens. It moves as a newer drawing of its message moves it.
+FAILED = """
+  const [{ socket }, { bus }] = await Promise.all(["socket", "bus"].map((each) => import(`/static/any/js/${each}.js`)))
+  const sent = [], opened = []
+  socket.send = async (type) => sent.push(type)
+  bus.on("open-picture", (card) => opened.push(card.dataset.id))
+  const lifts = new Date(Date.now() + 60_000).toISOString()
+  const card = put(`<generation-card data-id="7" data-status="failed"><a data-action="open" href="#"></a>
+    <button data-action="retry" data-not-before="${lifts}"><span data-slot="retry"></span></button></generation-card>`)
+  const button = card.querySelector("button")
+  const move = () => card.parentElement.append(card)
+"""
+
+
+async def test_a_retry_that_waits_for_a_limit_is_made_where_its_picture_has_moved(page) -> None:
+    body = """
+      button.click()
+      move()
+      await task()
+      const waiting = [sent.length, button.getAttribute("aria-disabled")]
+      end()
+      await task()
+      return [...waiting, ...sent, button.getAttribute("aria-disabled")]"""
+    assert await run(page, "generation_card", FAILED + body) == [0, "true", "generation.retry", None]
+
+
+async def test_a_retry_that_waits_for_a_limit_ends_with_its_picture(page) -> None:
+    body = "button.click(); card.remove(); await task(); const left = running(); end(); return [left, sent.length]"
+    assert await run(page, "generation_card", FAILED + body) == [0, 0]
+
+
+@pytest.mark.parametrize(("goes", "expected"), [("move()", ["7"]), ("card.remove()", [])], ids=["moved", "removed"])
+async def test_a_tap_opens_its_picture_where_that_has_moved_before_it_was_known_to_be_one(page, goes, expected) -> None:
+    body = f"""
+      const tap = new PointerEvent("click", {{ pointerType: "touch", bubbles: true, cancelable: true }})
+      card.querySelector("a").dispatchEvent(tap)
+      {goes}
+      await task()
+      end()
+      return opened"""
+    assert await run(page, "generation_card", FAILED + body) == expected
+
+
+@pytest.mark.parametrize(("goes", "hidden"), [("move()", False), ("card.remove()", True)], ids=["moved", "removed"])
+async def test_a_preview_stays_with_its_picture(page, goes, hidden) -> None:
+    body = f"""
+      const card = put('<generation-card data-status="rendering"><img data-slot="preview"></generation-card>')
+      const preview = card.firstElementChild
+      Object.assign(preview, {{ src: "data:,", hidden: false }}) // as progress does
+      const move = () => card.parentElement.append(card)
+      {goes}
+      await task()
+      return preview.hidden"""
+    assert await run(page, "generation_card", body) is hidden
