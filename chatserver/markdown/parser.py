@@ -37,7 +37,7 @@ _MARK = "\ufdd0"
 # Lines as the parser divides them, the last one with or without its end.
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 # Blocks that an empty line closes.
-_CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open"}
+_CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open", "table_open", "blockquote_open"}
 
 # HTML that models write because Markdown has no mark for it: a line break (in a table's cell there is no other way), and
 # four tags around a few words. Every other tag is shown as text.
@@ -93,7 +93,7 @@ def closed_length(text: str) -> int:
     """How many characters of a text still being written make finished blocks. It only grows with the text.
 
     Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
-    change with its next line, except for a paragraph or a heading with an empty line behind it.
+    change with its next line, except for code behind whose fence it stands, and what an empty line ends.
     """
     # A \r at the very end may be half of a \r\n.
     whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
@@ -101,9 +101,18 @@ def closed_length(text: str) -> int:
     blocks = [token for token in _blocks("".join(lines)) if token.level == 0 and token.nesting >= 0]
     if not blocks:
         return 0
-    is_over = blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n")
+    is_over = _has_closing_fence(blocks[-1]) or (
+        blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n")
+    )
     starts = [token.map[0] for token in blocks if token.map is not None]
     return sum(map(len, lines if is_over else lines[: starts[-1]]))
+
+
+def _has_closing_fence(block: Token) -> bool:
+    """Whether a block is fenced code with both of its fences: it has two lines more than its content."""
+    return (
+        block.type == "fence" and block.map is not None and block.map[1] - block.map[0] == block.content.count("\n") + 2
+    )
 
 
 def _blocks(text: str) -> list[Token]:

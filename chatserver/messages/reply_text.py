@@ -134,15 +134,20 @@ class ReplyText:
     def _has_grown(self, text: str) -> bool:
         """Whether enough was written since the last rendering to render again."""
         rendered, length = self._rendered - self._closed, len(text) - self._closed
-        seen = max(self._rendered - 4, 0)  # half of such an end may have been there
-        if self._open and plain.is_words(text[self._shown :]):
+        unseen = text[self._shown :]  # with the end of code or of a table, as long as nothing decided follows it
+        if self._open and plain.is_words(unseen):
             return False  # they look in their place as they will when they are drawn
-        if self._open.startswith("<pre"):
-            return length > rendered and bool(_CODE_ENDS.search(text, seen))
-        if self._open.startswith("<div") and _TABLE_ENDS.search(text, seen):
+        if self._is_inside("pre"):
+            return length > rendered and bool(_CODE_ENDS.search(unseen))
+        if self._is_inside("div") and _TABLE_ENDS.search(unseen):
             return length > rendered
         share = GROWTH_WITH_LINE if "\n" in text[self._rendered :] else GROWTH
         return length > rendered * (1 + share)
+
+    def _is_inside(self, tag: str) -> bool:
+        """Whether the next words belong into an open block of this tag: code is a pre, a table stands in a div."""
+        before, _ = plain.open_parts(self._open)
+        return before.startswith(f"<{tag}") and f"</{tag}>" not in before
 
     async def _render(self, text: str) -> None:
         """Adds the blocks that are finished by now, and renders the one that is not."""
@@ -153,10 +158,11 @@ class ReplyText:
             # What follows stays plain until the end, when the whole is rendered once more.
             self._is_renderable, self._open, self._shown = False, "", self._closed
             return
+        finished = drawn.length if drawn.html else 0  # empty lines alone go with the block behind them
         self._html += drawn.html
-        self._closed += drawn.length
+        self._closed += finished
         self._open = drawn.open if plain.fits(drawn.open, text) else ""
-        self._shown = self._closed + (len(plain.decided(rest[drawn.length :])) if self._open else 0)
+        self._shown = self._closed + (len(plain.decided(rest[finished:])) if self._open else 0)
 
     def blocks_sent(self, html: str) -> SentBlocks | None:
         """The blocks that pages have of the ended reply's HTML, where that begins with them."""

@@ -1,6 +1,7 @@
 """A reply while it is written looks as it will when it is whole: nothing that is there already moves."""
 
 import itertools
+import threading
 
 import pytest
 from playwright.async_api import expect
@@ -31,7 +32,7 @@ def paint(boat):
 
 ## The end
 
-And a last line, which takes as long to be written as a table needs to be seen before the reply has ended."""
+And a last line, before whose end the test sees what is above."""
 
 # In each frame: where each block begins and ends in the reply, and how high the whole is.
 WATCH = """() => {
@@ -61,17 +62,19 @@ WATCH = """() => {
 async def test_a_reply_grows_without_moving_what_is_there(emulated_product, emulator, browser) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    emulator.script("chat", [Stream(TEXT, pause=0.08)])
+    seen_as_itself = threading.Event()
+    emulator.script("chat", [Stream(TEXT, pause=0.08, waits={"sees": seen_as_itself})])
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
         await page.evaluate(WATCH)
         await say(page, "Tell me")
         reply = page.locator('chat-message[data-author-kind="assistant"]')
+        for kind in ("p", "ul", "pre", "table"):
+            await expect(reply.locator(f".message__text {kind}").first).to_be_visible()
+        seen_as_itself.set()
         await expect(reply).to_have_attribute("data-status", "done", timeout=60_000)
         seen = await page.evaluate("window.seen")
         final = seen[-1]["blocks"]
-        # Every kind of block was seen as itself before the end.
-        assert {name for frame in seen[:-5] for name, _, _ in frame["blocks"]} >= {"p", "ul", "pre", "div"}
         moved = [
             (frame["blocks"][place], final[place])
             for frame in seen

@@ -108,6 +108,16 @@ async def test_at_every_cut_the_parts_add_up_to_what_is_stored(markdown, drawing
         assert (page.html, page.closed) == (html[: sent.length], sent.closed)
 
 
+@pytest.mark.parametrize("block", BLOCKS)
+async def test_wherever_a_save_cuts_the_text_the_next_one_draws_what_follows_a_block(markdown, block) -> None:
+    text = block + "Words **behind** it.\n\nAnd more of them, which are on their way"
+    for cut in range(1, len(text)):
+        written = ReplyText(reply(), Recorder(), markdown)
+        drafts = [each async for each in writes(written, [text[:cut], text[cut:]], Recorder(), every=1)]
+        behind = drafts[-1].html + drafts[-1].open
+        assert "<strong>behind</strong>" in behind, text[max(cut - 20, 0) : cut]
+
+
 async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
     written = ReplyText(reply(), Recorder(), markdown)
     async for _ in writes(
