@@ -218,6 +218,10 @@ class Hub:
                 except ChatserverError as error:
                     log.warning("hub.gap_unread", channel=channel.name, error=error.code)
                     await asyncio.sleep(GAP_RETRY_SECONDS)
+                except Exception:
+                    # Nothing else reads it: what comes after the gap would wait for the next change.
+                    log.exception("hub.gap_unread", channel=channel.name)
+                    await asyncio.sleep(GAP_RETRY_SECONDS)
         finally:
             del self._gap_tasks[channel]
 

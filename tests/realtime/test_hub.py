@@ -3,8 +3,11 @@
 import asyncio
 import json
 
+import pytest
+from structlog.testing import capture_logs
+
 from chatserver.brokers.base import Envelope
-from chatserver.events import Announcement
+from chatserver.events import Announcement, Event
 from tests.support.hub_server import HubServer, Level, Piece
 
 
@@ -125,6 +128,27 @@ async def test_a_gap_that_no_message_fills_is_passed(server: HubServer) -> None:
         await ada.hears("message", seq=6)
         await server.say(session, "seven")
         await ada.hears("message", seq=7)
+
+
+async def test_a_gap_is_read_again_after_an_unforeseen_error(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await server.session("ada")
+    read, failures = server.source.changes, [LookupError()]
+
+    async def fail_once(session_id: str, after: int) -> list[Event]:
+        if failures:
+            raise failures.pop()
+        return await read(session_id, after)
+
+    monkeypatch.setattr(server.source, "changes", fail_once)
+    async with server.joins("ada", session) as ada:
+        await server.do(lambda: server.source.store(session, "lost"))
+        with capture_logs() as lines:
+            await server.say(session, "here")
+            await ada.hears("message", seq=2)
+    assert ada.texts == ["lost", "here"]
+    assert "hub.gap_unread" in [line["event"] for line in lines]
 
 
 async def test_a_gap_that_is_longer_than_what_is_read_at_once_is_read_on(server: HubServer) -> None:
