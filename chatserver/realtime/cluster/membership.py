@@ -100,7 +100,11 @@ class ClusterMembership:
 
     async def _run(self) -> None:
         while True:
-            self._tick()
+            try:
+                self._tick()
+            except Exception:
+                # Without heartbeats the others would take this process for dead.
+                log.exception("cluster.tick_failed")
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     def _tick(self) -> None:
