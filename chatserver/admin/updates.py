@@ -106,8 +106,7 @@ class AdminChannel:
                 log.warning("admin.database_busy")
             except Exception:
                 log.exception("admin.compare_failed")
-            for socket in list(self._sockets):
-                socket.keep_alive()
+            page_socket.keep_alive(list(self._sockets))
 
     async def _compare_once(self) -> None:
         credentials = [socket.viewer.credential_id for socket in self._sockets]

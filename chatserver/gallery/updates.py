@@ -130,8 +130,7 @@ class GalleryChannel:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             sockets = self._sockets()
-            for socket in sockets:
-                socket.keep_alive()
+            page_socket.keep_alive(sockets)
             try:
                 for start in range(0, len(sockets), ACCESS_CHECK_BATCH):
                     await self._close_signed_out(sockets[start : start + ACCESS_CHECK_BATCH])

@@ -4,9 +4,10 @@ For people with a browser's sign-in. Such a socket has no channel in the hub: wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
+import structlog
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,6 +24,8 @@ PING_SECONDS, SILENT_SECONDS = 20.0, 60.0
 SLOW_SECONDS, TOO_MANY_SECONDS = 2.0, 30.0
 # Scripts do not see pings: a frame without events shows a page that its connection is alive.
 _NOTHING = protocol.array_frame([])
+
+log = structlog.get_logger(__name__)
 
 Refusal = tuple[Close, str]
 NOT_SIGNED_IN: Refusal = (Close.NOT_SIGNED_IN, "not signed in")
@@ -69,6 +72,15 @@ class PageSocket:
 
     def connection_lost(self) -> None:
         self.closed.set()
+
+
+def keep_alive(sockets: Iterable[PageSocket]) -> None:
+    """Keeps each alive. An error of one is logged: whoever calls goes on with the others, and calls again."""
+    for socket in sockets:
+        try:
+            socket.keep_alive()
+        except Exception:
+            log.exception("page_socket.failed")
 
 
 class PageEndpoint:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from typing import Protocol
 
+import structlog
 from starlette.types import Receive, Send
 
 from chatserver.realtime.limits import BUFFER_BYTES, CLOSE_SECONDS
@@ -11,6 +12,8 @@ from chatserver.realtime.protocol import payload_of
 
 # The key in `scope["extensions"]` under which edge/websocket_protocol.py publishes the socket's Transport.
 EXTENSION = "chatserver.transport"
+
+log = structlog.get_logger(__name__)
 
 
 class TransportListener(Protocol):
@@ -141,11 +144,14 @@ class AsgiTransport:
                 self._listener.resume_writing()
 
     async def _read(self) -> None:
-        while (message := await self._receive())["type"] == "websocket.receive":
-            if self._listener is not None and (text := message.get("text")) is not None:
-                self._listener.text_received(text)
-            elif self._listener is not None:
-                self._listener.binary_received()
+        try:
+            while (message := await self._receive())["type"] == "websocket.receive":
+                if self._listener is not None and (text := message.get("text")) is not None:
+                    self._listener.text_received(text)
+                elif self._listener is not None:
+                    self._listener.binary_received()
+        except Exception:
+            log.exception("transport.read_failed")
         self._disconnect()
 
     def _disconnect(self) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from chatserver.realtime.limits import SocketLimits
+from chatserver.realtime.transport import AsgiTransport, TransportListener
 from tests.realtime.raw import open_raw
 from tests.support.hub_server import HubServer
 
@@ -57,3 +60,22 @@ async def test_leaving_is_noticed(server: HubServer) -> None:
         await ada.sends(json.dumps({"type": "ping", "ref": "1"}))
         await ada.hears("reply")
     await server.until(lambda: not server.hub.admission.connections())
+
+
+async def test_a_server_that_fails_to_receive_has_lost_the_socket() -> None:
+    lost = asyncio.Event()
+
+    class Listener:
+        def connection_lost(self) -> None:
+            lost.set()
+
+    async def receive() -> Any:
+        raise RuntimeError
+
+    async def send(_: Any) -> None: ...
+
+    with capture_logs() as lines:
+        AsgiTransport(receive, send).attach(cast(TransportListener, Listener()))
+        async with asyncio.timeout(20):
+            await lost.wait()
+    assert [line["event"] for line in lines] == ["transport.read_failed"]

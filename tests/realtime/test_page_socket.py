@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime import page_socket
@@ -38,3 +39,22 @@ async def test_nothing_is_written_to_a_page_behind_its_close(monkeypatch: pytest
     socket.keep_alive()
     socket.send({"type": "admin.changed"})
     assert len(line.written) == (0 if closed else 3)
+
+
+def test_an_error_of_one_page_ends_nothing_for_the_others() -> None:
+    """Who keeps them alive also looks after their rights, in one task for all of a process."""
+    kept = []
+
+    class Page:
+        def __init__(self, failure: Exception | None = None) -> None:
+            self.failure = failure
+
+        def keep_alive(self) -> None:
+            if self.failure is not None:
+                raise self.failure
+            kept.append(self)
+
+    pages = [Page(), Page(OSError()), Page()]
+    with capture_logs() as lines:
+        page_socket.keep_alive(cast(list[PageSocket], pages))
+    assert (len(kept), [line["event"] for line in lines]) == (2, ["page_socket.failed"])
