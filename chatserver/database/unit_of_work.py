@@ -26,7 +26,7 @@ from chatserver.config.timing import DEFAULT_TIMING, Timing
 from chatserver.database.kept_connections import KeptConnections, is_closed
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
-from chatserver.errors import Busy
+from chatserver.errors import Busy, ChatserverError
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.runtime import clock, failpoints
 
@@ -285,10 +285,11 @@ class _Unit:
             self.answer.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        """Has no effect after `succeed`, and where the caller has gone."""
+        """Is at most logged after `succeed`, and where the caller has gone."""
         if self.answer.done():
-            return
-        if isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, ChatserverError | asyncio.CancelledError):
+                log.error("database.unit_failed", verb=self.verb.__qualname__, exc_info=error)
+        elif isinstance(error, asyncio.CancelledError):
             self.answer.cancel()
         else:
             self.answer.set_exception(error)

@@ -4,6 +4,7 @@ import time
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from chatserver.config import Timing
 from chatserver.database import unit_of_work as module
@@ -63,6 +64,18 @@ async def test_announcements_wait_for_the_commit(small, admin, published):
 
     await small.run_system(watch)
     assert len(published) == 1
+
+
+async def test_an_error_after_the_commit_is_logged_and_changes_nothing(small, published, monkeypatch):
+    def fail(_):
+        raise LookupError
+
+    monkeypatch.setattr(published, "publish", fail)
+    with capture_logs() as lines:
+        assert await small.run_system(add, 7) == 7
+        await asyncio.gather(*small._units)
+    assert [(line["event"], line["verb"]) for line in lines] == [("database.unit_failed", "add")]
+    assert await small.run_system(count) == 1
 
 
 async def test_a_swallowed_error_is_not_a_success(small, published):
