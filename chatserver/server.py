@@ -4,6 +4,7 @@ The first process starts the embedded Postgres (where DATABASE_URL is empty) and
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import multiprocessing.context
 import os
@@ -11,6 +12,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import uvloop
@@ -24,6 +26,8 @@ from chatserver.runtime.process_roles import ProcessRole
 
 # Requests still under way after the drain have this long; then they are cut.
 SHUTDOWN_SECONDS = 10
+# How often it is seen whether every web process runs.
+SUPERVISE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -126,21 +130,35 @@ async def _supervise_until(
 ) -> None:
     gc_tuning.freeze()
     context = multiprocessing.get_context("spawn")
-    children = [_spawn(context, config, role, listener) for _ in range(workers)]
-    while not stop.is_set():
-        for index, child in enumerate(children):
-            if not child.is_alive():
-                log.warning("web.process_died", exit_code=child.exitcode)
-                children[index] = _spawn(context, config, role, listener)
-        try:
-            async with asyncio.timeout(1):
-                await stop.wait()
-        except TimeoutError:
+    children: list[multiprocessing.context.SpawnProcess] = []
+    spawn = partial(_spawn, context, config, role, listener)
+    try:
+        while len(children) < workers:
+            children.append(spawn())
+        while not stop.is_set():
+            _replace_dead(children, spawn)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SUPERVISE_SECONDS):
+                    await stop.wait()
+    finally:
+        for child in children:
+            child.terminate()
+        for child in children:
+            await asyncio.to_thread(child.join, 2 * SHUTDOWN_SECONDS)
+
+
+def _replace_dead(
+    children: list[multiprocessing.context.SpawnProcess], spawn: Callable[[], multiprocessing.context.SpawnProcess]
+) -> None:
+    for index, child in enumerate(children):
+        if child.is_alive():
             continue
-    for child in children:
-        child.terminate()
-    for child in children:
-        await asyncio.to_thread(child.join, 2 * SHUTDOWN_SECONDS)
+        log.warning("web.process_died", exit_code=child.exitcode)
+        try:
+            children[index] = spawn()
+        except OSError as error:
+            # The machine has no process or memory left for it; the others go on, and the next time it may have.
+            log.error("web.process_not_started", error=error.strerror)
 
 
 def _spawn(
