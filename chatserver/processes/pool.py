@@ -261,7 +261,12 @@ class Pool:
     async def _spawn(self) -> asyncio.subprocess.Process:
         limits = (self._limits.memory_bytes, self._limits.cpu_seconds, self._limits.niceness)
         environment = _environment(self._variables, self._limits.threads)
-        return await spawn(self._module, [str(limit) for limit in limits], environment)
+        try:
+            return await spawn(self._module, [str(limit) for limit in limits], environment)
+        except OSError as error:
+            # The machine has no process, no memory or no descriptor left for it.
+            log.error("child.not_started", module=self._module, error=error.strerror)
+            raise ChildDied from error
 
 
 async def spawn(module: str, arguments: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:
