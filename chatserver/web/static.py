@@ -73,6 +73,8 @@ class StaticFile:
             return self._compressed[encoding], encoding
         if encoding not in self._compressing:
             self._compressing[encoding] = asyncio.create_task(asyncio.to_thread(self.compress, encoding))
+            # What failed, as where no thread could be started, is tried again for the next browser.
+            self._compressing[encoding].add_done_callback(lambda _: self._compressing.pop(encoding))
         # Shielded: a browser that goes away ends its own request, not the work that others wait for.
         return await asyncio.shield(self._compressing[encoding]), encoding
 
