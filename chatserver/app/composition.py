@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+import structlog
+
 import chatserver.database.backend  # noqa: F401
 from chatserver import brokers, providers, storage
 from chatserver import config as configuration
@@ -28,6 +30,8 @@ from chatserver.runtime import paths
 from chatserver.state import State
 
 PartT = TypeVar("PartT", bound="_Closable")
+
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -105,13 +109,19 @@ async def _start_children(markdown: MarkdownRenderer, pictures: ImageProcessor) 
 
 @asynccontextmanager
 async def concurrently(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
-    """Runs a coroutine while the block runs, and cancels it at the end of the block."""
+    """Runs a coroutine while the block runs, and cancels it at the end of the block. Its failure is only logged."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_log_failure)
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _log_failure(task: "asyncio.Task[object]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background.failed", job=getattr(task.get_coro(), "__qualname__", "job"), exc_info=error)
 
 
 def payment_processor(state: State) -> PaymentProcessor:
