@@ -3,25 +3,39 @@
 import { bus } from "./bus.js"
 import { socket } from "./socket.js"
 
-const marked = new Set()
+const marked = new Set() // as the page shows them
+const stored = new Set() // as the server has them
+const latest = new Map() // the last press of each file
 
 /** Whether a file is a favourite. */
 export function isFavorite(asset) {
   return marked.has(asset)
 }
 
-/** Makes a file a favourite, or no longer: at once on the page, and back where the server refuses. */
-export function setFavorite(asset, on) {
-  change([asset], on)
-  socket.send("asset.favorite", { asset_id: asset, on }).catch(() => change([asset], !on))
+/** Makes a file a favourite, or no longer: at once on the page, and as the server has it where that refuses. */
+export async function setFavorite(asset, on) {
+  const press = {}
+  latest.set(asset, press)
+  show([asset], on)
+  try {
+    await socket.send("asset.favorite", { asset_id: asset, on })
+    put(stored, [asset], on)
+  } catch {
+    if (latest.get(asset) === press) show([asset], stored.has(asset))
+  }
 }
 
-function change(assets, on) {
-  for (const asset of assets) on ? marked.add(asset) : marked.delete(asset)
+function show(assets, on) {
+  put(marked, assets, on)
   bus.emit("favorites-changed")
 }
 
+function put(favorites, assets, on) {
+  for (const asset of assets) on ? favorites.add(asset) : favorites.delete(asset)
+}
+
 socket.on("favorites", ({ asset_ids: assets, on, whole }) => {
-  if (whole) marked.clear()
-  change(assets, on)
+  if (whole) for (const favorites of [stored, marked]) favorites.clear()
+  put(stored, assets, on)
+  show(assets, on)
 })

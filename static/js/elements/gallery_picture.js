@@ -10,6 +10,7 @@ const OFFERED_IF_MINE = ["share", "album"]
 
 export class GalleryPicture extends HTMLElement {
   #turns = new Turns()
+  #stored = false // whether the server has it as a favourite, while that is being changed here
 
   /** The finished file as the viewer shows it. */
   get file() {
@@ -80,14 +81,16 @@ export class GalleryPicture extends HTMLElement {
     return this.#turns.isBusy
   }
 
-  /** Makes it a favourite, or no longer. */
+  /** Makes it a favourite, or no longer: at once, and as the server has it where that refuses the last of several. */
   async toggleFavorite() {
     const on = !this.favorite
+    if (!this.isChanging) this.#stored = this.favorite
     this.favorite = on
     try {
       await this.#turns.take(() => call("POST", "/pictures/favorites", { asset_ids: [this.dataset.asset], on }))
+      this.#stored = on
     } catch (error) {
-      this.favorite = !on
+      if (!this.isChanging) this.favorite = this.#stored
       bus.emit("toast", { kind: "favorite", text: error.message, problem: true })
     }
   }

@@ -8,11 +8,15 @@ import { socket } from "../socket.js"
 export class InvitePanel extends HTMLElement {
   #subscriptions = []
   #turns = new Turns()
+  #allowed = false // whether guests may generate, as the server has it
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
+    this.#allowed = slot(this, "guests").defaultChecked
     this.#subscriptions = [
-      socket.on("session", ({ session }) => (slot(this, "guests").checked = session.guests_may_generate)),
+      socket.on("session", ({ session }) => {
+        this.#allowed = slot(this, "guests").checked = session.guests_may_generate
+      }),
       bus.on("invite", () => this.#open()),
     ]
     document.addEventListener("click", this.onClick)
@@ -41,7 +45,8 @@ export class InvitePanel extends HTMLElement {
   onChange = async ({ target: box }) => {
     const wanted = box.checked
     const taken = await this.#turns.take(() => this.#update({ guests_may_generate: wanted }))
-    if (!taken && box.checked === wanted) box.checked = !wanted
+    if (taken) this.#allowed = wanted
+    else if (!this.#turns.isBusy) box.checked = this.#allowed
   }
 
   async #update(fields) {

@@ -8,10 +8,12 @@ import { Turns } from "../models/turns.js"
 
 export class SessionTitle extends HTMLElement {
   #turns = new Turns()
+  #stored = "" // as the server has it
 
   connectedCallback() {
     this.form = slot(this, "form")
     this.field = this.querySelector("input")
+    this.#stored = slot(this, "title").textContent
     if (!this.form) return // for guests
     this.addEventListener("click", this.onClick)
     this.addEventListener("keydown", this.onKeydown)
@@ -37,7 +39,7 @@ export class SessionTitle extends HTMLElement {
     this.#button.focus()
   }
 
-  // The new title is shown at once; when the server refuses it, the old one is restored, with the reason.
+  // The new title is shown at once; when the server refuses it, the one that it has is restored, with the reason.
   onSave = async (event) => {
     event.preventDefault()
     if (this.form.hidden) return
@@ -47,18 +49,20 @@ export class SessionTitle extends HTMLElement {
     this.#close()
     if (event.type === "submit") this.#button.focus()
     if (!title || title === before) return
-    this.show(title)
+    setText(slot(this, "title"), title)
     try {
       await this.#turns.take(() => call("PATCH", `/sessions/${this.dataset.session}`, { title }))
+      this.#stored = title
     } catch (error) {
-      if (slot(this, "title").textContent !== title) return // it was named anew since
-      this.show(before)
+      if (this.#turns.isBusy) return // it was named anew since
+      setText(slot(this, "title"), this.#stored)
       this.#open(this.form.hidden ? title : this.field.value, error.message)
     }
   }
 
   /** Shows a title that was changed elsewhere. */
   show(title) {
+    this.#stored = title
     setText(slot(this, "title"), title)
   }
 

@@ -94,3 +94,65 @@ async def test_a_preview_stays_with_its_picture(page, goes, hidden) -> None:
       await task()
       return preview.hidden"""
     assert await run(page, "generation_card", body) is hidden
+
+
+# What is asked of the server waits for `answers(refused)`, which refuses the requests of these numbers; returned is what
+# was `shown()` after each answer.
+ASKED = """
+  const asked = []
+  const ask = () => new Promise((resolve, reject) => asked.push({ resolve, reject: () => reject(new Error("Not now.")) }))
+  window.fetch = async () => {
+    const taken = await ask().then(() => true, () => false)
+    return Response.json(taken ? {} : { error: { message: "Not now." } }, { status: taken ? 200 : 409 })
+  }
+  const answers = async (refused) => {
+    const seen = []
+    for (let number = 0; number < 3; number++) {
+      while (!asked[number]) await task()
+      asked[number][refused.includes(number) ? "reject" : "resolve"]()
+      for (let tasks = 0; tasks < 3; tasks++) await task()
+      seen.push(shown())
+    }
+    return seen
+  }
+"""
+# Each is off, and is pressed three times before anything is answered.
+PRESSED = {
+    "favorites": """
+      const { socket } = await import("/static/any/js/socket.js")
+      const { isFavorite, setFavorite } = await import("/static/any/js/favorites.js")
+      socket.send = ask
+      const shown = () => isFavorite("7")
+      for (const on of [true, false, true]) setFavorite("7", on)""",
+    "gallery_picture": """
+      const picture = put('<gallery-picture><a href="#"></a><button></button></gallery-picture>')
+      const shown = () => picture.favorite
+      for (let press = 0; press < 3; press++) picture.toggleFavorite()""",
+    "invite_panel": """
+      const box = put(`<invite-panel><dialog><p data-slot="problem"></p><input type="checkbox" data-slot="guests">
+        </dialog></invite-panel>`).querySelector("input")
+      const shown = () => box.checked
+      for (let press = 0; press < 3; press++) box.click()""",
+    "session_title": """
+      const title = put(`<session-title><span data-slot="title">off</span><button data-action="rename"></button>
+        <form data-slot="form"><input data-most="9"><p data-slot="problem"></p></form></session-title>`)
+      const [words, form, field] = ["span", "form", "input"].map((name) => title.querySelector(name))
+      const shown = () => words.textContent === "on"
+      for (const name of ["on", "off", "on"]) {
+        Object.assign(form, { hidden: false })
+        field.value = name
+        form.dispatchEvent(new Event("submit", { cancelable: true }))
+      }""",
+}
+
+
+@pytest.mark.parametrize(
+    ("refused", "expected"), [([0], True), ([0, 1, 2], False), ([0, 2], False), ([1, 2], True), ([2], False)]
+)
+@pytest.mark.parametrize("element", PRESSED)
+async def test_what_is_refused_is_shown_as_the_server_has_it_once_nothing_else_is_on_its_way(
+    page, element, refused, expected
+) -> None:
+    # Favourites are no element, and every page has the one of titles.
+    module = element if element in ("gallery_picture", "invite_panel") else "generation_card"
+    assert await run(page, module, f"{ASKED} {PRESSED[element]}; return answers(x)", refused) == [True, True, expected]
