@@ -7,13 +7,16 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-# `end()` ends the timers that run, and `running()` counts them.
+# `end()` ends the timers that run, or those of at most so many milliseconds; `running()` counts them.
 TIMERS = """
   const timers = new Map()
-  window.setTimeout = (act) => (timers.set(timers.size + 1, act), timers.size)
-  window.clearTimeout = (timer) => timers.set(timer, null)
-  const running = () => [...timers.values()].filter(Boolean).length
-  const end = () => timers.forEach((act, timer) => (timers.set(timer, null), act?.()))
+  let last = 0
+  window.setTimeout = (act, ms) => (timers.set(++last, { act, ms }), last)
+  window.clearTimeout = (timer) => timers.delete(timer)
+  const running = () => timers.size
+  const end = (most = Infinity) => {
+    for (const [timer, { act, ms }] of [...timers]) if (ms <= most && timers.delete(timer)) act()
+  }
   const task = () => new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = resolve
@@ -94,6 +97,61 @@ async def test_a_preview_stays_with_its_picture(page, goes, hidden) -> None:
       await task()
       return preview.hidden"""
     assert await run(page, "generation_card", body) is hidden
+
+
+# Something that an element does later: how it is begun, and whether it was done.
+LATER = {
+    "connection_status": """
+      const [{ bus }, { socket }] = await Promise.all(["bus", "socket"].map((each) => import(`/static/any/js/${each}.js`)))
+      const element = put("<connection-status><p data-slot='words'></p></connection-status>")
+      const done = () => element.dataset.state === socket.state
+      bus.emit("connection-state", socket.state)""",
+    "live_page": """
+      window.fetch = async () => new Response('<live-page id="page" data-parts="work">newer</live-page>')
+      window.WebSocket = class { constructor() { window.line = this } close() {} }
+      const element = put('<live-page id="page" data-parts="work">older</live-page>')
+      const done = () => element.textContent === "newer"
+      line.onmessage({ data: '[{ "parts": ["work"] }]' })""",
+    "plan_editor": """
+      window.fetch = async () => new Response('<p data-slot="preview">newer</p>')
+      const element = put('<plan-editor><form></form><p data-slot="preview">older</p></plan-editor>')
+      const done = () => element.textContent === "newer"
+      element.dispatchEvent(new Event("input"))""",
+    "typing_notice": """
+      const { bus } = await import("/static/any/js/bus.js")
+      const element = put("<typing-notice><p data-slot='words'></p></typing-notice>")
+      const done = () => element.dataset.shown === "no"
+      bus.emit("member-joined", { name: "Bob" })""",
+}
+
+
+@pytest.mark.parametrize("goes", ["moved", "removed"])
+@pytest.mark.parametrize("element", LATER)
+async def test_what_an_element_does_later_is_done_where_it_has_moved_and_not_where_it_is_gone(
+    page, element, goes
+) -> None:
+    go = "document.body.append(element)" if goes == "moved" else "element.remove()"
+    body = f"{LATER[element]}; {go}; await task(); end(10_000); for (let n = 0; n < 5; n++) await task(); return done()"
+    assert await run(page, element, body) is (goes == "moved")
+
+
+# A button says something else for a while.
+SAYS = {
+    "copy_button": '<copy-button data-text="x"><button>Usual</button></copy-button>',
+    "share_row": '<share-row><button data-action="revoke"><i></i>Usual</button></share-row>',
+}
+
+
+@pytest.mark.parametrize("element", SAYS)
+async def test_a_button_that_has_moved_says_what_it_usually_says_in_the_end(page, element) -> None:
+    body = """
+      const element = put(x), button = element.querySelector("button")
+      button.click()
+      while (button.textContent === "Usual") await task()
+      document.body.append(element)
+      end()
+      return button.textContent"""
+    assert await run(page, element, body, SAYS[element]) == "Usual"
 
 
 # What is asked of the server waits for `answers(refused)`, which refuses the requests of these numbers; returned is what

@@ -1,7 +1,7 @@
 // <connection-status>: the state of the connection. Reconnecting and offline are shown after three seconds, with the
 // number of commands that wait.
 import { bus } from "../bus.js"
-import { setText, slot } from "../helpers/dom.js"
+import { setText, slot, unlessMoved } from "../helpers/dom.js"
 import { socket } from "../socket.js"
 
 const DELAY_MS = 3000 // most interruptions are shorter
@@ -23,7 +23,7 @@ export class ConnectionStatus extends HTMLElement {
 
   disconnectedCallback() {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
-    clearTimeout(this.#timer)
+    unlessMoved(this, () => clearTimeout(this.#timer))
   }
 
   #onState() {

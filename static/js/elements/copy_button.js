@@ -13,7 +13,6 @@ export class CopyButton extends HTMLElement {
 
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
-    clearTimeout(this.#timer)
   }
 
   onClick = async () => {

@@ -3,7 +3,7 @@ import { bus } from "../bus.js"
 import { complete } from "../completing.js"
 import { isFavorite, setFavorite } from "../favorites.js"
 import { defineLater } from "../helpers/defining.js"
-import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
+import { copyText, setFlag, setText, slot, unlessMoved } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { everySecond, formatClock, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -42,7 +42,7 @@ export class GenerationCard extends HTMLElement {
     this.removeEventListener("click", this.onClick)
     this.#unsubscribe()
     this.#stopWatching()
-    queueMicrotask(() => this.isConnected || this.#leave()) // not where it only moves
+    unlessMoved(this, () => this.#leave())
   }
 
   #leave() {

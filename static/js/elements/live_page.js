@@ -1,6 +1,6 @@
 // <live-page id data-parts="work acts"> around what an operator's page shows: where one of these parts changes it is
 // fetched again, at most once in two seconds and only while somebody sees it.
-import { setFlag } from "../helpers/dom.js"
+import { setFlag, unlessMoved } from "../helpers/dom.js"
 import { morph } from "../helpers/morph.js"
 import { ChangeSocket } from "../models/change_socket.js"
 
@@ -24,7 +24,7 @@ export class LivePage extends HTMLElement {
 
   disconnectedCallback() {
     document.removeEventListener("visibilitychange", this.#seen)
-    clearTimeout(this.#fetching)
+    unlessMoved(this, () => clearTimeout(this.#fetching))
     this.#socket?.stop()
   }
 

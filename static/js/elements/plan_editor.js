@@ -1,5 +1,5 @@
 // <plan-editor data-preview> around the form of a plan and what is said of it: fetched again while somebody types.
-import { slot } from "../helpers/dom.js"
+import { slot, unlessMoved } from "../helpers/dom.js"
 import { morph } from "../helpers/morph.js"
 
 const PAUSE_MS = 300
@@ -14,7 +14,7 @@ export class PlanEditor extends HTMLElement {
 
   disconnectedCallback() {
     this.removeEventListener("input", this.#wait)
-    clearTimeout(this.#timer)
+    unlessMoved(this, () => clearTimeout(this.#timer))
   }
 
   #wait = () => {

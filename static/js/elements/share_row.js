@@ -13,10 +13,6 @@ export class ShareRow extends HTMLElement {
     this.addEventListener("click", this.onClick)
   }
 
-  disconnectedCallback() {
-    clearTimeout(this.#timer)
-  }
-
   onClick = (event) => {
     if (event.detail > 1) return // a double click is one press
     const button = event.target.closest("[data-action]")

@@ -1,7 +1,7 @@
 // <typing-notice>: who is typing now, and who has just joined. A name disappears five seconds after its last typing
 // event.
 import { bus } from "../bus.js"
-import { setText, slot } from "../helpers/dom.js"
+import { setText, slot, unlessMoved } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
 import { socket } from "../socket.js"
@@ -24,8 +24,7 @@ export class TypingNotice extends HTMLElement {
 
   disconnectedCallback() {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
-    clearTimeout(this.#joinedTimer)
-    this.#timers.forEach((timer) => clearTimeout(timer))
+    unlessMoved(this, () => [this.#joinedTimer, ...this.#timers.values()].forEach(clearTimeout))
   }
 
   #greet(name) {

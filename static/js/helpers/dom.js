@@ -13,6 +13,11 @@ export function setFlag(element, name, on) {
   element.toggleAttribute(name, Boolean(on))
 }
 
+/** Called for an element that is disconnected, ends what it has begun: unless it only moves in the page. */
+export function unlessMoved(element, end) {
+  queueMicrotask(() => element.isConnected || end())
+}
+
 /** Whether the person is typing into a field, so that single letters are not shortcuts. */
 export function isEditable(target) {
   return target.matches?.("input, textarea, select, [contenteditable]") ?? false
