@@ -154,6 +154,28 @@ async def test_a_button_that_has_moved_says_what_it_usually_says_in_the_end(page
     assert await run(page, element, body, SAYS[element]) == "Usual"
 
 
+async def test_of_two_fingers_on_pictures_that_are_compared_the_first_one_draws_them(page) -> None:
+    body = """
+      const compared = put(`<compare-pictures><div data-slot="stage"><p></p></div><input data-slot="range">
+        </compare-pictures>`)
+      const stage = compared.firstElementChild
+      stage.firstElementChild.style.width = "400px"
+      stage.setPointerCapture = () => {} // there are no such pointers
+      compared.dispatchEvent(new KeyboardEvent("keydown", { key: "+" }))
+      const finger = (type, pointerId, clientX) => {
+        stage.dispatchEvent(new PointerEvent(type, { pointerId, clientX, isPrimary: pointerId === 1 }))
+        return stage.style.getPropertyValue("--x")
+      }
+      finger("pointerdown", 1, 0)
+      finger("pointerdown", 2, 100)
+      const both = [finger("pointermove", 1, 10), finger("pointermove", 2, 90)]
+      finger("pointerup", 2, 90)
+      const one = finger("pointermove", 1, 20)
+      finger("lostpointercapture", 1, 20)
+      return [...both, one, finger("pointermove", 1, 30)]"""
+    assert await run(page, "compare_pictures", body) == ["10px", "10px", "20px", "20px"]
+
+
 # What is asked of the server waits for `answers(refused)`, which refuses the requests of these numbers; returned is what
 # was `shown()` after each answer.
 ASKED = """

@@ -20,8 +20,8 @@ export class ComparePictures extends HTMLElement {
     this.stage.addEventListener("wheel", this.onWheel, { passive: false })
     this.stage.addEventListener("pointerdown", this.onDown)
     this.stage.addEventListener("pointermove", this.onMove)
-    this.stage.addEventListener("pointerup", this.onUp)
-    this.stage.addEventListener("pointercancel", this.onUp)
+    const ends = ["pointerup", "pointercancel", "lostpointercapture"]
+    for (const type of ends) this.stage.addEventListener(type, this.onUp)
     this.onRange()
   }
 
@@ -65,21 +65,22 @@ export class ComparePictures extends HTMLElement {
     this.#zoomTo(this.#zoom * Math.exp(-event.deltaY / 300))
   }
 
+  // Of several fingers the first one moves the pictures.
   onDown = (event) => {
-    if (event.button) return
+    if (event.button || !event.isPrimary) return
     this.stage.setPointerCapture(event.pointerId)
-    this.#from = { x: event.clientX, y: event.clientY }
+    this.#from = event
     event.preventDefault()
   }
 
   onMove = (event) => {
-    if (!this.#from) return
-    this.#moveBy(event.clientX - this.#from.x, event.clientY - this.#from.y)
-    this.#from = { x: event.clientX, y: event.clientY }
+    if (event.pointerId !== this.#from?.pointerId) return
+    this.#moveBy(event.clientX - this.#from.clientX, event.clientY - this.#from.clientY)
+    this.#from = event
   }
 
-  onUp = () => {
-    this.#from = null
+  onUp = ({ pointerId }) => {
+    if (pointerId === this.#from?.pointerId) this.#from = null
   }
 
   #zoomTo(zoom) {
