@@ -179,7 +179,7 @@ MUTANTS = (
     ),
     Mutant(
         "the database's clock",
-        (("chatserver/database/unit_of_work.py", "    clock.synchronise(", "    _ = ("),),
+        (("chatserver/database/connection_setup.py", "    clock.synchronise(", "    _ = ("),),
         "tests/acceptance/test_clocks.py",
     ),
     Mutant(

@@ -12,23 +12,23 @@ import asyncio
 import contextlib
 import random
 import re
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import asyncpg
 import databases
-import msgspec
 import structlog
 
 from chatserver.config.timing import DEFAULT_TIMING, Timing
-from chatserver.database.kept_connections import KeptConnections, is_closed
+from chatserver.database.connection_loss import ConnectionLoss, NotCommitted, OutcomeUnknown
+from chatserver.database.connection_setup import prepare_as_system, prepare_connection, skip_reset
+from chatserver.database.kept_connections import KeptConnections
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy, ChatserverError
 from chatserver.limits import UNLIMITED, Limits
-from chatserver.runtime import clock, failpoints
+from chatserver.runtime import failpoints
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,19 +47,6 @@ MAX_UNITS = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
-# The database is gone or refuses connections. Before COMMIT was sent nothing can be stored, so the verb runs again; after
-# that the outcome is unknown and Busy is raised: a retry with the same client_id resolves it.
-UNREACHABLE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    # A connection that has received the server's last message, but not yet the end of the stream.
-    asyncpg.InternalClientError,
-)
 # What a function of ours raises to undo what it has begun.
 UNDONE = "CS001"
 
@@ -109,8 +96,8 @@ class Database:
             # Behind a pooler the next transaction may run on a backend where nothing was prepared.
             statement_cache_size=0 if pooler else STATEMENT_CACHE,
             timeout=timing.unit_acquire,
-            init=prepare_connection if pooler else _prepare_as_system,
-            reset=_skip_reset,
+            init=prepare_connection if pooler else prepare_as_system,
+            reset=skip_reset,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )
         self._connections = KeptConnections(self._database)
@@ -205,11 +192,11 @@ class Database:
         for attempt in range(1, RETRIES + 1):
             try:
                 await self._attempt(unit)
-            except (_NotCommitted, *RETRYABLE) as error:
+            except (NotCommitted, *RETRYABLE) as error:
                 if attempt == RETRIES:
                     log.warning("database.retries_exhausted", verb=unit.verb.__qualname__, error=_name(error))
                     raise Busy(retry_after=1) from error
-            except _OutcomeUnknown as error:
+            except OutcomeUnknown as error:
                 log.warning("database.outcome_unknown", verb=unit.verb.__qualname__, error=_name(error))
                 raise Busy(retry_after=2) from error
             else:
@@ -217,7 +204,7 @@ class Database:
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
 
     async def _attempt(self, unit: "_Unit") -> None:
-        with _ConnectionLoss(_NotCommitted):
+        with ConnectionLoss(NotCommitted):
             kept = await self._connections.acquire()
         try:
             await self._run_on(kept.connection, unit)
@@ -228,7 +215,7 @@ class Database:
         tx = Transaction(connection, unit.role.queries, self._limits, self.timing)
         try:
             result = await _committed(unit, tx)
-        except (_NotCommitted, _OutcomeUnknown):
+        except (NotCommitted, OutcomeUnknown):
             _cut(connection)
             raise
         except BaseException as error:
@@ -248,14 +235,14 @@ async def _committed(unit: "_Unit", tx: Transaction) -> Any:
     begin, verb = unit.role.begin, unit.verb
     if begin is None:
         failpoints.at_verb("before-commit", verb)
-        with _ConnectionLoss(_NotCommitted, tx.connection):
+        with ConnectionLoss(NotCommitted, tx.connection):
             result = await _single(unit, tx)
     else:
-        with _ConnectionLoss(_NotCommitted, tx.connection):
+        with ConnectionLoss(NotCommitted, tx.connection):
             await tx.connection.execute(begin)
             result = await verb(tx, *unit.args, **unit.kwargs)
         failpoints.at_verb("before-commit", verb)
-        with _ConnectionLoss(_OutcomeUnknown, tx.connection):
+        with ConnectionLoss(OutcomeUnknown, tx.connection):
             await _commit(tx.connection)
     failpoints.at_verb("after-commit", verb)
     return result
@@ -303,38 +290,6 @@ class _Role(NamedTuple):
     queries: Mapping[str, Query]
 
 
-class _NotCommitted(Exception):
-    """The connection was lost before COMMIT was sent; the error is the cause."""
-
-
-class _OutcomeUnknown(Exception):
-    """The connection was lost between COMMIT and its answer."""
-
-
-class _ConnectionLoss:
-    """Raises the loss of a connection within its block as `meaning`.
-
-    A class and no generator, because it is entered twice in each unit of work: `contextlib` takes three times as long.
-    """
-
-    __slots__ = ("_connection", "_meaning")
-
-    def __init__(self, meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> None:
-        self._meaning, self._connection = meaning, connection
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and (isinstance(error, UNREACHABLE) or self._is_closed_by(error)):
-            raise self._meaning from error
-
-    def _is_closed_by(self, error: BaseException) -> bool:
-        if not isinstance(error, asyncpg.InterfaceError):
-            return False
-        # On an open connection it is a mistake of ours, such as a wrong number or type of arguments.
-        return self._connection is None or is_closed(self._connection)
-
-
 async def _commit(connection: "asyncpg.Connection") -> None:
     # Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: the verb has swallowed an error.
     if await connection.execute("COMMIT") != "COMMIT":
@@ -364,8 +319,6 @@ def _name(error: BaseException) -> str:
 _BEGIN = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
 # Its statements find rows by key whatever the values, so one generic plan serves: planning took longer than running.
 _BEGIN_AS_SYSTEM = f"{_BEGIN} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
-# Not at the start of a connection: a pooler in session mode refuses startup parameters that it does not know.
-_AS_SYSTEM = "SET ROLE chatserver_worker; SET plan_cache_mode = force_generic_plan"
 _UUID = re.compile(r"[0-9a-f-]{36}")
 
 
@@ -375,33 +328,4 @@ def _begin_as_user(user: str) -> str:
         raise ValueError("not a user's id")
     return (
         f"{_BEGIN} chatserver_web; SET LOCAL plan_cache_mode = auto; SELECT set_config('app.user_id', '{user}', true)"
-    )
-
-
-async def _skip_reset(_: "asyncpg.Connection") -> None:
-    """Replaces asyncpg's reset and its round trip: a unit of work sets nothing that outlives its transaction."""
-
-
-async def prepare_connection(connection: "asyncpg.Connection") -> None:
-    """Sets a new connection's codecs (uuid as str, jsonb as plain values) and synchronises the clock with the database."""
-    async with connection.transaction():
-        await _prepare(connection)
-
-
-async def _prepare_as_system(connection: "asyncpg.Connection") -> None:
-    """Prepares a connection that is the worker's whenever no transaction says otherwise."""
-    await prepare_connection(connection)
-    await connection.execute(_AS_SYSTEM)
-
-
-async def _prepare(connection: "asyncpg.Connection") -> None:
-    asked = time.monotonic_ns()
-    told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    clock.synchronise(told, asked, time.monotonic_ns())
-    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: msgspec.json.encode(value).decode(),
-        decoder=msgspec.json.decode,
     )

@@ -1,0 +1,51 @@
+"""The loss of a connection in the middle of a unit of work, by what it means for the transaction."""
+
+import asyncpg
+
+from chatserver.database.kept_connections import is_closed
+
+# The database is gone or refuses connections. Before COMMIT was sent nothing can be stored, so the verb runs again; after
+# that the outcome is unknown and Busy is raised: a retry with the same client_id resolves it.
+UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    # A connection that has received the server's last message, but not yet the end of the stream.
+    asyncpg.InternalClientError,
+)
+
+
+class NotCommitted(Exception):
+    """The connection was lost before COMMIT was sent; the error is the cause."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection was lost between COMMIT and its answer."""
+
+
+class ConnectionLoss:
+    """Raises the loss of a connection within its block as `meaning`.
+
+    A class and no generator, because it is entered twice in each unit of work: `contextlib` takes three times as long.
+    """
+
+    __slots__ = ("_connection", "_meaning")
+
+    def __init__(self, meaning: type[Exception], connection: "asyncpg.Connection | None" = None) -> None:
+        self._meaning, self._connection = meaning, connection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and (isinstance(error, UNREACHABLE) or self._is_closed_by(error)):
+            raise self._meaning from error
+
+    def _is_closed_by(self, error: BaseException) -> bool:
+        if not isinstance(error, asyncpg.InterfaceError):
+            return False
+        # On an open connection it is a mistake of ours, such as a wrong number or type of arguments.
+        return self._connection is None or is_closed(self._connection)
