@@ -23,7 +23,7 @@ from chatserver.archives import ArchiveFile, open_archive
 from chatserver.database import Database, Transaction, load_queries, time_bounds
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import UTC_ZONE, GalleryFilters
-from chatserver.generations import service as generations
+from chatserver.generations import history
 from chatserver.runtime import paths
 from chatserver.storage.filesystem import FolderStorage
 from chatserver.users import request_identity, tokens
@@ -174,10 +174,10 @@ async def _pages(database: Database, owner: str) -> list[Measurement]:
 async def _words(database: Database, few: str, many: str) -> list[Measurement]:
     measured = []
     for words in _WORDS:
-        filters, query = GalleryFilters(q=words), generations.HistoryQuery(q=words, limit=30)
+        filters, query = GalleryFilters(q=words), history.HistoryQuery(q=words, limit=30)
         for where, verb, args in (
             ("gallery", gallery.chunk, (filters, UTC_ZONE)),
-            ("history", generations.history, (query,)),
+            ("history", history.read, (query,)),
         ):
             costs = [await _median(database, person, verb, *args) for person in (few, many)]
             flat = costs[1] <= max(FLAT * costs[0], costs[0] + NOISE_MS)

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from chatserver import ids, messages
 from chatserver.errors import NotFound
+from chatserver.generations import history, sources
 from chatserver.generations import service as generations
-from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.state import State
@@ -41,7 +41,7 @@ async def show_history(request: Request) -> Response:
     """One's own generations, newest first, by kind, status, favourites and words."""
     viewer = require_viewer(request)
     filters = _filters(request)
-    query = generations.HistoryQuery(
+    query = history.HistoryQuery(
         kind=filters.kind or None,
         status=filters.status or None,
         favorite=True if filters.favorite else None,
@@ -49,7 +49,7 @@ async def show_history(request: Request) -> Response:
         before=request.query_params.get("before"),
         limit=PAGE,
     )
-    page = await _state(request).database.run_as(viewer.id, generations.history, query)
+    page = await _state(request).database.run_as(viewer.id, history.read, query)
     context = {
         "filters": filters,
         "batches": _batches(page.generations),

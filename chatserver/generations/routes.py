@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.generations import creation, deletion, sources
+from chatserver.generations import creation, deletion, history, sources
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
@@ -59,8 +59,8 @@ async def delete_asset(request: ApiRequest) -> None:
 
 
 async def show_history(request: ApiRequest) -> History:
-    query = request.query(generations.HistoryQuery)
-    return await request.state.database.run_as(request.viewer.id, generations.history, query)
+    query = request.query(history.HistoryQuery)
+    return await request.state.database.run_as(request.viewer.id, history.read, query)
 
 
 ROUTES = [
@@ -119,7 +119,7 @@ ROUTES = [
         "/generations",
         show_history,
         summary="One's own generations, the newest first",
-        query=generations.HistoryQuery,
+        query=history.HistoryQuery,
         answer=History,
     ),
 ]

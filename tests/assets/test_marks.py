@@ -14,7 +14,7 @@ from chatserver.assets import service as assets
 from chatserver.assets.events import FavoritesChanged
 from chatserver.errors import NotFound
 from chatserver.events import user_channel
-from chatserver.generations import service as generations
+from chatserver.generations import history
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime.ports import Caller
 from chatserver.users import tokens
@@ -167,9 +167,7 @@ async def test_the_history_tells_favourites_from_the_rest(session_files):
         await session_files.database.run_as(reader, assets.favorite, marked.id, True)
 
     async def found(reader, **query):
-        page = await session_files.database.run_as(
-            reader, generations.history, generations.HistoryQuery(limit=200, **query)
-        )
+        page = await session_files.database.run_as(reader, history.read, history.HistoryQuery(limit=200, **query))
         return {asset.id for generation in page.generations for asset in generation.assets}
 
     assert marked.id in await found(session_files.ada, favorite=True)
@@ -187,8 +185,8 @@ async def test_favourites_come_newest_first_and_page_by_page(session_files):
         await session_files.database.run_as(session_files.ada, assets.favorite, asset.id, True)
     seen, before = [], None
     while len(seen) < len(made):
-        query = generations.HistoryQuery(favorite=True, before=before, limit=2)
-        page = await session_files.database.run_as(session_files.ada, generations.history, query)
+        query = history.HistoryQuery(favorite=True, before=before, limit=2)
+        page = await session_files.database.run_as(session_files.ada, history.read, query)
         seen += [asset.id for generation in page.generations for asset in generation.assets]
         before = page.next
     assert seen[: len(made)] == [asset.id for asset in reversed(made)]

@@ -18,7 +18,7 @@ from chatserver.errors import (
     ProviderDown,
     SessionExpired,
 )
-from chatserver.generations import creation, deletion, queue
+from chatserver.generations import creation, deletion, history, queue
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
@@ -578,7 +578,7 @@ async def test_the_history_is_ones_own_and_comes_page_by_page(database, ada, bob
     await ask(database, bob, session, prompt="bob's boat")
     seen, before = [], None
     while True:
-        page = await database.run_as(ada, generations.history, generations.HistoryQuery(before=before, limit=2))
+        page = await database.run_as(ada, history.read, history.HistoryQuery(before=before, limit=2))
         seen += [each.prompt for each in page.generations]
         before = page.next
         if before is None:
@@ -601,17 +601,15 @@ async def test_the_history_is_searched_by_words_as_they_are(database, ada):
         "' | !(:*": [],
     }
     for words, found in searches.items():
-        page = await database.run_as(ada, generations.history, generations.HistoryQuery(q=words))
+        page = await database.run_as(ada, history.read, history.HistoryQuery(q=words))
         assert [each.prompt for each in page.generations] == found, words
-    one = await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", limit=1))
-    rest = await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", before=one.next))
+    one = await database.run_as(ada, history.read, history.HistoryQuery(q="off", limit=1))
+    rest = await database.run_as(ada, history.read, history.HistoryQuery(q="off", before=one.next))
     assert [each.prompt for each in (*one.generations, *rest.generations)] == ["500 off", "50% off"]
-    assert (
-        await database.run_as(ada, generations.history, generations.HistoryQuery(q="off", status="done"))
-    ).generations == ()
+    assert (await database.run_as(ada, history.read, history.HistoryQuery(q="off", status="done"))).generations == ()
     bob = await make_user(database, "Bob")
-    assert (await database.run_as(bob, generations.history, generations.HistoryQuery(q="off"))).generations == ()
+    assert (await database.run_as(bob, history.read, history.HistoryQuery(q="off"))).generations == ()
     with pytest.raises(NotFound):
-        await database.run_as(ada, generations.history, generations.HistoryQuery(before="nonsense"))
-    other = await database.run_as(ada, generations.history, generations.HistoryQuery(session_id=ids.new()))
+        await database.run_as(ada, history.read, history.HistoryQuery(before="nonsense"))
+    other = await database.run_as(ada, history.read, history.HistoryQuery(session_id=ids.new()))
     assert other.generations == ()
