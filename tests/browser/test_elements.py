@@ -176,6 +176,35 @@ async def test_of_two_fingers_on_pictures_that_are_compared_the_first_one_draws_
     assert await run(page, "compare_pictures", body) == ["10px", "10px", "20px", "20px"]
 
 
+# What is done once, for each element: `done` counts it.
+ONCE = {
+    "gallery_view": """
+      const { bus } = await import("/static/any/js/bus.js")
+      window.WebSocket = class { close() {} }
+      const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+      const element = put(`<gallery-view data-zone="${timeZone}" data-total="9"><div data-slot="selection">
+        <i data-slot="count"></i><i data-slot="all"></i><i data-action="compare"></i></div></gallery-view>
+        <p class="header"></p>`)
+      bus.on("toast", () => done++)
+      const act = () => bus.emit("delete-pictures", ["7"])""",
+    "picture_viewer": """
+      const element = put(`<picture-viewer><dialog><div data-slot="stage"><img data-slot="picture"></div>
+        <video data-slot="clip"></video><button data-action="panel"></button><p data-slot="panel"></p>
+        </dialog></picture-viewer>`)
+      const stage = element.querySelector("div")
+      stage.setPointerCapture = () => {} // there is no such pointer
+      element.close = () => done++
+      const finger = (type, clientY) => stage.dispatchEvent(new PointerEvent(type, { clientY, isPrimary: true }))
+      const act = () => { finger("pointerdown", 0); finger("pointerup", 200) }""",
+}
+
+
+@pytest.mark.parametrize("element", ONCE)
+async def test_an_element_that_has_moved_does_once_what_it_is_told_once(page, element) -> None:
+    body = f"let done = 0; {ONCE[element]}; document.body.append(element); act(); return done"
+    assert await run(page, element, body) == 1
+
+
 # What is asked of the server waits for `answers(refused)`, which refuses the requests of these numbers; returned is what
 # was `shown()` after each answer.
 ASKED = """

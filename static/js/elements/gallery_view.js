@@ -38,6 +38,7 @@ export class GalleryView extends HTMLElement {
   #observer = null
   #busy = false
   #placing = null
+  #unsubscribe = null
   #socket = null
   #isDue = false
   #asking = false
@@ -56,7 +57,7 @@ export class GalleryView extends HTMLElement {
     document.addEventListener("keydown", this.onShortcut)
     document.addEventListener("picture-shown", this.onPictureShown)
     addEventListener("scroll", this.onScroll, { passive: true })
-    bus.on("delete-pictures", (ids) => this.#delete(ids))
+    this.#unsubscribe = bus.on("delete-pictures", (ids) => this.#delete(ids))
     this.#socket = new ChangeSocket("/ws/gallery", {
       onEvents: (events) => events.length && this.#heard(),
       onState: (live) => setFlag(this, "data-live", live),
@@ -73,6 +74,8 @@ export class GalleryView extends HTMLElement {
 
   disconnectedCallback() {
     this.#socket.stop()
+    this.#observer?.disconnect()
+    this.#unsubscribe()
     document.removeEventListener("keydown", this.onShortcut)
     document.removeEventListener("picture-shown", this.onPictureShown)
     removeEventListener("scroll", this.onScroll)

@@ -25,14 +25,19 @@ export class PictureViewer extends HTMLElement {
     this.dialog = this.querySelector("dialog")
     this.picture = slot(this, "picture")
     this.clip = slot(this, "clip")
-    this.#zoom = new Zoom(slot(this, "stage"), this.picture, (way) => this.#onSwipe(way))
+    this.#zoom ??= new Zoom(slot(this, "stage"), this.picture, (way) => this.#onSwipe(way))
     this.dialog.addEventListener("close", this.onClose)
     this.dialog.addEventListener("keydown", this.onKeydown)
     this.dialog.addEventListener("cancel", this.onCancel)
     this.addEventListener("click", this.onClick)
-    document.addEventListener("favorite-shown", () => this.#card && this.#showFavorite())
-    document.addEventListener("pictures-changed", () => this.dialog.open && this.#showStrip())
+    document.addEventListener("favorite-shown", this.onFavoriteShown)
+    document.addEventListener("pictures-changed", this.onPicturesChanged)
     this.#showPanel(ROOMY.matches)
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("favorite-shown", this.onFavoriteShown)
+    document.removeEventListener("pictures-changed", this.onPicturesChanged)
   }
 
   /** The card whose file is shown. */
@@ -83,6 +88,10 @@ export class PictureViewer extends HTMLElement {
     if (this.#opener?.isConnected && this.#opener.checkVisibility()) this.#opener.focus({ preventScroll: true })
     else this.#card.focusPicture()
   }
+
+  onFavoriteShown = () => this.#card && this.#showFavorite()
+
+  onPicturesChanged = () => this.dialog.open && this.#showStrip()
 
   // Esc resets the zoom first; the next one closes.
   onCancel = (event) => {
