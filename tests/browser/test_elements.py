@@ -205,6 +205,21 @@ async def test_an_element_that_has_moved_does_once_what_it_is_told_once(page, el
     assert await run(page, element, body) == 1
 
 
+async def test_a_menu_opens_by_a_key_where_a_press_on_its_button_ended_elsewhere(page) -> None:
+    body = """
+      const menu = put(`<picture-menu><div popover data-slot="actions"></div>
+        <div popover data-slot="formats"><a href="#"></a><i data-slot="rows"></i></div></picture-menu>`)
+      const button = document.body.appendChild(document.createElement("button"))
+      button.addEventListener("click", () => menu.showFormats({ cards: [], button }))
+      const popover = menu.lastElementChild
+      button.click()
+      button.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }))
+      popover.hidePopover() // as the browser does at a press outside
+      button.click() // as a key does
+      return popover.matches(":popover-open")"""
+    assert await run(page, "picture_menu", body) is True
+
+
 # What is asked of the server waits for `answers(refused)`, which refuses the requests of these numbers; returned is what
 # was `shown()` after each answer.
 ASKED = """

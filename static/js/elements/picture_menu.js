@@ -15,10 +15,12 @@ export class PictureMenu extends HTMLElement {
     this.formats = slot(this, "formats")
     this.addEventListener("click", this.onClick)
     document.addEventListener("pointerdown", this.onPointerdown, true)
+    document.addEventListener("click", this.onAnyClick, true)
   }
 
   disconnectedCallback() {
     document.removeEventListener("pointerdown", this.onPointerdown, true)
+    document.removeEventListener("click", this.onAnyClick, true)
   }
 
   /** Shows what can be done with a card's file, beside a button. */
@@ -71,6 +73,11 @@ export class PictureMenu extends HTMLElement {
   // A press on the button of an open menu closes it; the click that follows does not open it again.
   onPointerdown = (event) => {
     this.#pressed = this.#button?.contains(event.target) && Boolean(this.querySelector(":popover-open"))
+  }
+
+  // That of a key follows no press: what was pressed last ended without a click.
+  onAnyClick = ({ detail }) => {
+    if (!detail) this.#pressed = false
   }
 
   #row(card) {
