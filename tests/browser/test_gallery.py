@@ -10,7 +10,13 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
-from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, release_answer
+from tests.support.late_answers import (
+    count_of_requests,
+    hold_answers,
+    hold_undo_periods,
+    release_answer,
+    requests_held,
+)
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -565,3 +571,34 @@ async def test_on_a_phone_it_fits_and_the_chat_has_all_files_of_a_message_in_one
         assert download.suggested_filename.startswith("quiet-harbour")
         archive = await saved(download)
         assert archive.testzip() is None and len(archive.namelist()) == 4
+
+
+async def test_what_has_gone_is_selected_no_longer_and_a_selection_that_was_ended_does_not_come_back(
+    product, browser
+) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("four boats", count=4, **SMALL))
+    await chat.leaves()
+    boats = [each["assets"][0]["id"] for each in made["generations"]]
+    await ada.call("POST", "/pictures/favorites", {"asset_ids": boats[:3], "on": True})
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery?favorite=yes")
+        await is_set_up(page)
+        for asset in boats[:3]:
+            await page.click(f"#picture_{asset} button")
+        count = page.locator('.selection [data-slot="count"]')
+        await expect(count).to_have_text("3 selected")
+        # In another tab one is deleted, and another is no favourite any more: nothing is done to what is not seen.
+        await ada.call("POST", "/pictures/deletions", {"asset_ids": [boats[0]]})
+        await expect(count).to_have_text("2 selected")
+        await ada.call("POST", "/pictures/favorites", {"asset_ids": [boats[1]], "on": False})
+        await expect(count).to_have_text("1 selected")
+        assert await page.evaluate("() => history.state.selected") == [boats[2]]
+        # A selection of all that is late does not follow on its end.
+        await hold_answers(page, "/gallery/ids")
+        await page.keyboard.press("Control+a")
+        await requests_held(page, 1)
+        await page.keyboard.press("Escape")
+        await release_answer(page, 0)
+        await expect(page.locator(".selection")).to_be_hidden()

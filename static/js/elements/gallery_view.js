@@ -45,6 +45,7 @@ export class GalleryView extends HTMLElement {
   #leaving = new Set()
   #offered = null // the pictures whose deletion can be undone by the toast
   #filtersAsked = 0
+  #allAsked = 0 // for all to be selected; a selection that ends since drops the answer
 
   connectedCallback() {
     this.#tellZone()
@@ -265,12 +266,15 @@ export class GalleryView extends HTMLElement {
     const from = shown.length && !slot(this, "older").hidden ? shown.at(-1).dataset.asset : ""
     if (from) query.set("from", from)
     if (shown.length) query.set("year", (this.#topmost() ?? shown[0]).dataset.day.slice(0, 4))
+    const selected = this.#selection.ids
     const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
     if (!answer?.ok) return false
     const { asset_ids: ids, favorites, complete, days, months } = await answer.json()
     this.#counts.take(days, months)
-    if (shown.length) this.#keepingPlace(() => this.#compareWith(ids, new Set(favorites), complete, from))
-    this.#showSelection()
+    const there = new Set(ids)
+    const isGone = (id) => id >= from && !there.has(id) && (complete || id < ids.at(-1))
+    if (shown.length) this.#keepingPlace(() => this.#compareWith(isGone, new Set(favorites), from))
+    this.#selection.set(selected.filter(isGone), false) // nothing is done to what cannot be seen
     if (!this.querySelector("gallery-picture")) this.#startAgain(ids.length > 0)
     if (!shown.length) return true
     const [known, newest] = [new Set(shown.map((each) => each.dataset.asset)), shown[0].dataset.asset]
@@ -280,11 +284,10 @@ export class GalleryView extends HTMLElement {
   }
 
   // Those that are older than what was asked for have come meanwhile, and the answer does not speak of them.
-  #compareWith(ids, marked, complete, from) {
-    const there = new Set(ids)
+  #compareWith(isGone, marked, from) {
     for (const picture of this.#pictures.filter((each) => each.dataset.asset >= from)) {
       const { asset } = picture.dataset
-      if (!there.has(asset) && (complete || asset < ids.at(-1))) this.#remove(picture)
+      if (isGone(asset)) this.#remove(picture)
       else if (!picture.isChanging && picture.favorite !== marked.has(asset)) picture.favorite = marked.has(asset)
     }
   }
@@ -403,7 +406,9 @@ export class GalleryView extends HTMLElement {
   }
 
   async #selectAll() {
+    const asked = ++this.#allAsked
     const answer = await fetch(`/gallery/ids?${this.dataset.query}`).catch(() => null)
+    if (asked !== this.#allAsked) return
     if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
     const { asset_ids: ids } = await answer.json()
     this.#selection.set(
@@ -414,9 +419,14 @@ export class GalleryView extends HTMLElement {
     if (ids.length < total) this.#say(`The newest ${ids.length.toLocaleString()} are selected, as many as go at once.`)
   }
 
+  #endSelection() {
+    this.#allAsked++
+    this.#selection.clear()
+  }
+
   #actions = {
     "select-all": () => this.#selectAll(),
-    clear: () => this.#selection.clear(),
+    clear: () => this.#endSelection(),
     favorite: () => this.#favorite(),
     compare: () => this.#compare(),
     album: () => this.#openSharing("album"),
@@ -476,7 +486,7 @@ export class GalleryView extends HTMLElement {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && this.list) {
       event.preventDefault()
       this.#selectAll()
-    } else if (event.key === "Escape" && this.#selection.size) this.#selection.clear()
+    } else if (event.key === "Escape") this.#endSelection()
     else if (event.key === "Delete" && this.#selection.size) this.#delete(this.#selection.ids)
   }
 
@@ -511,6 +521,7 @@ export class GalleryView extends HTMLElement {
   #delete(ids) {
     for (const id of ids) this.#leaving.add(id)
     this.#keepingPlace(() => this.#hideLeaving())
+    this.#allAsked++
     this.#selection.set(ids, false)
     const cancel = afterUndoPeriod((leaving) => this.#sendDeletion(ids, leaving))
     const undo = () => {
