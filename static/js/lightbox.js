@@ -2,6 +2,8 @@
 // the history names: after Forward, and after a reload.
 import { bus } from "./bus.js"
 
+const LEAVING = "[data-leaving], [data-local-leaving]"
+
 let loading = null
 
 const find = (name) => document.querySelector(name)
@@ -23,10 +25,11 @@ async function open(card) {
   if (card.isConnected) find("picture-viewer").open(card)
 }
 
+// Not what is being deleted: it would be deleted there once more, and undone once.
 function followHistory() {
   const { picture } = history.state ?? {}
   const card = picture && document.getElementById(picture)
-  if (card?.file) open(card)
+  if (card?.file && !card.matches(LEAVING)) open(card)
   else if (loading) find("picture-viewer").onEntryLeft?.()
 }
 

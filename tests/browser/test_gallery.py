@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import re
 import zipfile
 from urllib.parse import urlsplit
 
@@ -602,3 +603,38 @@ async def test_what_has_gone_is_selected_no_longer_and_a_selection_that_was_ende
         await page.keyboard.press("Escape")
         await release_answer(page, 0)
         await expect(page.locator(".selection")).to_be_hidden()
+
+
+async def test_the_lightbox_shows_no_details_of_another_picture_and_nothing_that_is_being_deleted(
+    product, browser
+) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("two boats", count=2, **SMALL))
+    await chat.leaves()
+    first, second = sorted((each["assets"][0]["id"] for each in made["generations"]), reverse=True)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/gallery")
+        await is_set_up(page)
+        viewer = page.locator("dialog.viewer")
+        links = viewer.locator(".downloads a")
+        await page.click(f"#picture_{first} a")
+        await expect(links.first).to_have_attribute("href", re.compile(first))
+        # With an answer that is late, nothing leads to the file of the one before.
+        await hold_answers(page, f"/gallery/pictures/{second}")
+        await page.keyboard.press("ArrowRight")
+        await requests_held(page, 1)
+        await expect(links).to_have_count(0)
+        await release_answer(page, 0)
+        await expect(links.first).to_have_attribute("href", re.compile(second))
+        # Forward leads to no picture that is being deleted.
+        await hold_undo_periods(page)
+        await viewer.locator('[data-action="remove"]').click()
+        await expect(page.locator(f"#picture_{second}")).to_be_hidden()
+        await page.wait_for_function("() => !history.state.picture")
+        await page.go_forward()
+        await page.wait_for_function("() => history.state.picture")
+        await page.evaluate("() => new Promise((next) => setTimeout(next))")
+        await expect(viewer).to_be_hidden()
+        await page.click('.toast [data-action="undo"]')
+        await expect(page.locator(f"#picture_{second}")).to_be_visible()

@@ -210,8 +210,9 @@ export class PictureViewer extends HTMLElement {
     this.querySelector(".viewer__larger").hidden = sizes.hidden
   }
 
-  // A card of the gallery has its details from the server.
+  // A card of the gallery has its details from the server: until they are here, those of another are not shown for it.
   async #showDetails(card) {
+    slot(this, "details").replaceChildren()
     const details = await card.cloneDetails()
     if (card === this.#card) slot(this, "details").replaceChildren(...details)
   }
