@@ -363,6 +363,16 @@ async def test_a_finger_that_is_captured_elsewhere_pinches_no_more(page) -> None
     assert await run(page, "models/zoom", TOUCHED + body) == [-20, 2]
 
 
+async def test_a_finger_that_the_picture_hands_over_to_the_stage_goes_on(page) -> None:
+    body = """
+      pinch()
+      stage.hasPointerCapture = () => true
+      touch("lostpointercapture", 2, 150)
+      touch("pointermove", 2, 350) // twice as far again, around 150
+      return moved()"""
+    assert await run(page, "models/zoom", TOUCHED + body) == [-250, 4]
+
+
 async def test_a_mouse_whose_release_was_unheard_draws_nothing(page) -> None:
     body = """
       pinch()

@@ -20,8 +20,9 @@ export class ComparePictures extends HTMLElement {
     this.stage.addEventListener("wheel", this.onWheel, { passive: false })
     this.stage.addEventListener("pointerdown", this.onDown)
     this.stage.addEventListener("pointermove", this.onMove)
-    const ends = ["pointerup", "pointercancel", "lostpointercapture"]
-    for (const type of ends) this.stage.addEventListener(type, this.onUp)
+    this.stage.addEventListener("pointerup", this.onUp)
+    this.stage.addEventListener("pointercancel", this.onUp)
+    this.stage.addEventListener("lostpointercapture", this.onLose)
     this.onRange()
   }
 
@@ -82,6 +83,9 @@ export class ComparePictures extends HTMLElement {
   onUp = ({ pointerId }) => {
     if (pointerId === this.#from?.pointerId) this.#from = null
   }
+
+  // Not where what a finger touches, which has it at first, hands it over to the stage.
+  onLose = (event) => this.stage.hasPointerCapture(event.pointerId) || this.onUp(event)
 
   #zoomTo(zoom) {
     const before = this.#zoom

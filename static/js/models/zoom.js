@@ -23,7 +23,8 @@ export class Zoom {
     stage.addEventListener("dblclick", this.#double)
     stage.addEventListener("pointerdown", this.#down)
     stage.addEventListener("pointermove", this.#move)
-    for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) stage.addEventListener(type, this.#up)
+    for (const type of ["pointerup", "pointercancel"]) stage.addEventListener(type, this.#up)
+    stage.addEventListener("lostpointercapture", this.#lose)
   }
 
   /** Shows the whole picture; returns whether it was zoomed in. */
@@ -86,6 +87,9 @@ export class Zoom {
     this.reset()
     if (event.type === "pointerup") this.#swipe(event.clientX - from.clientX, event.clientY - from.clientY)
   }
+
+  // Not where what a finger touches, which has it at first, hands it over to the stage.
+  #lose = (event) => this.#stage.hasPointerCapture(event.pointerId) || this.#up(event)
 
   #swipe(x, y) {
     if (Math.abs(x) > SWIPE_PX && Math.abs(x) > 1.5 * Math.abs(y)) this.onSwipe(x < 0 ? "left" : "right")
