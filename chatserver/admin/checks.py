@@ -21,6 +21,8 @@ from chatserver.storage.base import Storage
 
 # A check that takes longer is given up.
 LONGEST_SECONDS = 900.0
+# The wait before a database that is away is asked again.
+RETRY_SECONDS = 1.0
 # Findings of one kind that are kept to be shown.
 SHOWN = 20
 
@@ -66,7 +68,21 @@ class Checks:
         except Exception:
             log.exception("check.failed", kind=kind)
             outcome, findings = "failed", {"why": "It failed; the log says why."}
-        await self._database.run_system(_end, check_id, outcome, findings)
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await self._store_outcome(check_id, outcome, findings)
+        except Exception:
+            log.exception("check.not_stored", kind=kind, outcome=outcome)
+
+    async def _store_outcome(self, check_id: str, outcome: Outcome, findings: dict[str, Any]) -> None:
+        """A database that is away is asked again: until then the check counts as running, and no other may begin."""
+        while True:
+            try:
+                await self._database.run_system(_end, check_id, outcome, findings)
+            except Busy:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     async def _findings(self, kind: CheckKind) -> tuple[Outcome, dict[str, Any]]:
         if kind == "books":

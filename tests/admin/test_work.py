@@ -8,7 +8,7 @@ from chatserver import credits
 from chatserver.admin import checks, providers, work
 from chatserver.admin.checks import Checks
 from chatserver.audit import Actor
-from chatserver.errors import Conflict, NotFound
+from chatserver.errors import Busy, Conflict, NotFound
 from chatserver.generations import provider_limits, queue
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.jobs import worker_ids
@@ -217,6 +217,22 @@ async def test_a_check_runs_once_at_a_time_and_its_findings_are_kept(database, a
     assert (await ended(database, "books")).outcome == "clean"
     running.start(await database.run_system(checks.begin, GRACE, "sweep"), "sweep")
     assert (await ended(database, "sweep")).findings["objects"] == 0
+
+
+async def test_what_a_check_found_is_kept_when_the_database_answers_again(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "RETRY_SECONDS", 0.001)
+    run_system, refusals = database.run_system, [Busy(), Busy()]
+
+    async def run(verb, *args):
+        if verb is checks._end and refusals:
+            raise refusals.pop()
+        return await run_system(verb, *args)
+
+    started = await database.run_system(checks.begin, GRACE, "books")
+    monkeypatch.setattr(database, "run_system", run)
+    Checks(database, FolderStorage(tmp_path)).start(started, "books")
+    async with asyncio.timeout(20):
+        assert (await ended(database, "books")).outcome == "clean"
 
 
 async def ended(database, kind):
