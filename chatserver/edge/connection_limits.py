@@ -177,7 +177,10 @@ class ConnectionLimiter:
         self._timer = None
         now = loop.time()
         for connection in [*self._group_of, *self._refused]:
-            connection.check_deadlines(now)
+            try:
+                connection.check_deadlines(now)
+            except Exception:
+                log.exception("connection.check_failed")
         if self._group_of or self._refused:
             self._schedule_check()
 
