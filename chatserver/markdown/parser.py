@@ -93,7 +93,7 @@ def closed_length(text: str) -> int:
     """How many characters of a text still being written make finished blocks. It only grows with the text.
 
     Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
-    change with its next line, except for code behind whose fence it stands, and what an empty line ends.
+    change with its next line, except for code or mathematics behind whose end it stands, and what an empty line ends.
     """
     # A \r at the very end may be half of a \r\n.
     whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
@@ -101,15 +101,15 @@ def closed_length(text: str) -> int:
     blocks = [token for token in _blocks("".join(lines)) if token.level == 0 and token.nesting >= 0]
     if not blocks:
         return 0
-    is_over = _has_closing_fence(blocks[-1]) or (
-        blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n")
-    )
+    is_over = _has_end(blocks[-1]) or (blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n"))
     starts = [token.map[0] for token in blocks if token.map is not None]
     return sum(map(len, lines if is_over else lines[: starts[-1]]))
 
 
-def _has_closing_fence(block: Token) -> bool:
-    """Whether a block is fenced code with both of its fences: it has two lines more than its content."""
+def _has_end(block: Token) -> bool:
+    """Whether a block has an end of its own: fenced code then has two lines more than its content."""
+    if block.type == "mathematics_block":
+        return bool(block.meta["closed"])
     return (
         block.type == "fence" and block.map is not None and block.map[1] - block.map[0] == block.content.count("\n") + 2
     )

@@ -31,6 +31,9 @@ GROWTH_WITH_LINE = 1 / 8
 # Programs get the whole message each time it is so many times as long, and its growth in between.
 WHOLE_GROWTH = 4
 # The words of a block of code look the same before they are rendered. What follows it, or a table, is not shown before.
+# Only fenced code goes on until a fence: indented code ends without a mark, and mathematics, which look like code while
+# they are written, with their own.
+_FENCED = re.compile(r"(?:[ \t\r]*\n)*+ {0,3}(?:`{3}|~{3})")
 _CODE_ENDS = re.compile(r"\n[ \t]*(?:`{3}|~{3})")
 _TABLE_ENDS = re.compile(r"\n[ \t]*\n")
 
@@ -137,7 +140,7 @@ class ReplyText:
         unseen = text[self._shown :]  # with the end of code or of a table, as long as nothing decided follows it
         if self._open and plain.is_words(unseen):
             return False  # they look in their place as they will when they are drawn
-        if self._is_inside("pre"):
+        if self._is_inside("pre") and _FENCED.match(text, self._closed):
             return length > rendered and bool(_CODE_ENDS.search(unseen))
         if self._is_inside("div") and _TABLE_ENDS.search(unseen):
             return length > rendered

@@ -17,7 +17,17 @@ def test_one_long_line_is_looked_through_once(unit) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("one\r", 0), ("one\r\ntwo", 0), ("one\r\rtwo", 5), ("one\n\ntwo", 5), ("one\n\n", 5), ("one\r\n\r\n# t", 7)],
+    [
+        ("one\r", 0),
+        ("one\r\ntwo", 0),
+        ("one\r\rtwo", 5),
+        ("one\n\ntwo", 5),
+        ("one\n\n", 5),
+        ("one\r\n\r\n# t", 7),
+        ("$$\nx\n", 0),
+        ("$$\nx$$\n", 7),
+        ("\\[\nx\n\\]\n", 8),
+    ],
 )
 def test_whole_lines_alone_decide(text, expected) -> None:
     assert parser.closed_length(text) == expected

@@ -31,6 +31,11 @@ BLOCKS = [
     "> quoted\n> twice\n\n",
     "## A heading\n\n",
     "$$x^2$$\n\n",
+    "$$\nx^2 + y^2\n= z^2\n$$\n\n",
+    "\\[\nx^2 + y^2\n\\]\n\n",
+    "So:\n\n    indented\n    ```\n    ```\n\n",
+    "````\n```\n\n```\n````\n\n",
+    "~~~ask\nWhy?\n~~~\n\n",
     "---\n\n",
 ]
 
