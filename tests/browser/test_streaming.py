@@ -3,6 +3,7 @@
 import itertools
 import threading
 
+import asyncpg
 import pytest
 from playwright.async_api import expect
 
@@ -89,3 +90,40 @@ async def test_a_reply_grows_without_moving_what_is_there(emulated_product, emul
             if after["height"] <= before["height"] - 12
         ]
         assert shrunk == []
+
+
+async def test_a_reply_that_another_worker_begins_again_shows_nothing_of_the_attempt_before(
+    emulated_product, emulated_database_url, emulator, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    ends = threading.Event()
+    emulator.script(
+        "chat",
+        [
+            Stream(
+                "Words of the first attempt, more than the second one has, which nobody reads. X", waits={"X": ends}
+            ),
+            Stream("Another **beginning**. X", waits={"X": ends}),
+        ],
+    )
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await say(page, "Tell me")
+        words = page.locator('chat-message[data-author-kind="assistant"] .message__text')
+        await expect(words).to_contain_text("nobody reads.")
+        await lose_writer(emulated_database_url, session["id"])
+        await expect(words.locator("strong")).to_be_visible()
+        await expect(words).to_have_text("Another beginning.")
+        ends.set()
+        await expect(words).to_have_text("Another beginning. X")
+
+
+async def lose_writer(database_url: str, session_id: str) -> None:
+    """Whoever writes the session's reply has lost it, as if its lease had run out."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "UPDATE messages SET attempt = attempt + 1, lease_until = NULL WHERE session_id = $1 AND status = 'streaming'",
+        session_id,
+    )
+    await connection.close()

@@ -56,6 +56,11 @@ export class ChatMessage extends HTMLElement {
 
   /** Called when it is connected, and after a newer rendering was put in its place. */
   rendered() {
+    if (this.#beginsAgain()) this.#buffer = null
+    this.#complete()
+  }
+
+  #complete() {
     setFlag(this, "data-local-mine", isOwn(this))
     const asked = document.getElementById(`message_${this.dataset.replyTo}`)
     if (asked) setFlag(this, "data-local-answers-me", asked.dataset.authorId === viewer())
@@ -226,10 +231,18 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
+  // With fewer words than have come, or with others, the reply begins again: what came before was the model's thinking,
+  // or of another attempt. Words that are only ahead of what is rendered come once more with the next part.
+  #beginsAgain() {
+    const tail = this.querySelector("[data-tail]")
+    if (!tail || !this.#buffer) return false
+    const [offset, words] = [Number(tail.dataset.offset), tail.textContent]
+    if (this.#buffer.end <= offset + words.length) return false
+    return !words || !this.#buffer.textAfter(offset).startsWith(words)
+  }
+
   #startStreaming() {
     const tail = this.querySelector("[data-tail]")
-    // Rendered empty, the reply starts again: what came before was the model's thinking, or of another attempt.
-    if (!tail?.textContent && tail?.dataset.offset === "0") this.#buffer = null
     if (!this.#buffer) [this.#buffer, this.#gradual] = [new DeltaBuffer(), new GradualText()]
     if (!this.#stopWaiting) {
       const since = Date.parse(this.dataset.created)
@@ -299,7 +312,7 @@ export class ChatMessage extends HTMLElement {
     const drawn = open.cloneNode(false)
     drawn.append(...parse(part.open).childNodes)
     morph(open, drawn)
-    this.rendered()
+    this.#complete()
   }
 
   // In the next frame, but not in each of them, as each write lays the message out.
