@@ -1,6 +1,7 @@
 """A reply while it is written looks as it will when it is whole: nothing that is there already moves."""
 
 import itertools
+import re
 import threading
 
 import asyncpg
@@ -90,6 +91,65 @@ async def test_a_reply_grows_without_moving_what_is_there(emulated_product, emul
             if after["height"] <= before["height"] - 12
         ]
         assert shrunk == []
+
+
+WRITTEN = r"""$$
+x^2 + y^2
+$$
+
+Behind **mathematics**.
+
+```ask
+Why?
+How?
+ Whence?
+```
+
+```
+A box
+|  |
+|  |
+| signs 🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅🌅
+```"""
+
+# Frames in which half an emoji is in sight, which browsers show as a sign that something is wrong.
+WATCH_HALVES = """() => {
+  window.halves = 0
+  const look = () => {
+    const text = document.querySelector('chat-message[data-author-kind="assistant"] .message__text')
+    window.halves += text && !text.textContent.isWellFormed()
+    requestAnimationFrame(look)
+  }
+  look()
+}"""
+
+
+async def test_what_is_written_is_seen_as_it_is_meant_while_the_rest_is_on_its_way(
+    emulated_product, emulator, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    session = await ada.buys("pro")
+    waits = {word: threading.Event() for word in ("Whence", "signs")}
+    emulator.script("chat", [Stream(WRITTEN, waits=waits)])
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await page.evaluate(WATCH_HALVES)
+        await say(page, "Tell me")
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        code, questions = reply.locator("pre > code"), reply.locator(".ask")
+        await expect(reply.locator("math")).to_be_visible()
+        await expect(reply.locator(".message__text strong")).to_have_text("mathematics")
+        # Of questions that are half written there is none to press.
+        await expect(code).to_have_text(re.compile(r"^Why\?\nHow\?\s*$"))
+        await expect(code).to_be_visible()
+        assert await questions.count() == 0
+        waits["Whence"].set()
+        await expect(questions).to_have_text(["Why?", "How?", "Whence?"])
+        await expect(code.last).to_have_text(re.compile(r"\|  \|\n\|  \|"))
+        waits["signs"].set()
+        await expect(reply).to_have_attribute("data-status", "done")
+        await expect(questions).to_have_text(["Why?", "How?", "Whence?"])
+        assert await page.evaluate("window.halves") == 0
 
 
 async def test_a_reply_that_another_worker_begins_again_shows_nothing_of_the_attempt_before(

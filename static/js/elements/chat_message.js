@@ -212,7 +212,7 @@ export class ChatMessage extends HTMLElement {
     for (const block of this.querySelectorAll("pre")) {
       if (block.querySelector("[data-added]")) continue
       if ("ask" in block.dataset && this.dataset.authorKind === "assistant") {
-        this.#addQuestions(block)
+        if (!block.closest("[data-open]")) this.#addQuestions(block)
         continue
       }
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
@@ -221,7 +221,7 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
-  // Each line becomes a button in place of the code.
+  // Each line becomes a button in place of the code, once all of them are written.
   #addQuestions(block) {
     const template = document.getElementById("ask_button")
     for (const line of block.textContent.trim().split("\n")) {
@@ -335,7 +335,8 @@ export class ChatMessage extends HTMLElement {
     if (!tail) return
     const offset = Number(tail.dataset.offset)
     const all = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
-    const text = all.slice(0, this.#gradual.lengthAt(at, offset + all.length, offset + this.#drawn.length) - offset)
+    const length = this.#gradual.lengthAt(at, offset + all.length, offset + this.#drawn.length) - offset
+    const text = all.slice(0, length).replace(HALF_EMOJI, "")
     if (this.#part || text.length < all.length) this.#writeSoon()
     if (text === this.#shown) return
     this.#shown = text
@@ -345,13 +346,15 @@ export class ChatMessage extends HTMLElement {
 
 // The beginnings of marks are not shown: with the next letters they become a list, a heading, or the end of code.
 const HALF_MARK = /^[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)$/
+const HALF_FENCE = /^[ \t]*(?:``*|~+)$/ // in code all other marks are its own
+const HALF_EMOJI = /[\ud800-\udbff]$/
 const CODE_ENDS = /\n[`~]{3,}[ \t]*(?:\n|$)/
 
 // Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when
 // drawn.
 function showGrowing(tail, text) {
-  const words = withoutHalfMarks(text.trimEnd())
   const box = tail.closest("pre, td, th")
+  const words = withoutHalves(text.trimEnd(), box?.localName === "pre" ? HALF_FENCE : HALF_MARK)
   const paragraphs = words.split(box?.localName === "pre" ? CODE_ENDS : /\n{2,}/)
   if (box) paragraphs.length = 1 // what follows code or a table is shown when it is drawn
   if (tail.closest("td, th")) paragraphs[0] = paragraphs[0].trimStart()
@@ -359,9 +362,9 @@ function showGrowing(tail, text) {
   tail.replaceChildren(...paragraphs.flatMap((each, index) => (index ? [gap(), each] : [each])))
 }
 
-function withoutHalfMarks(words) {
+function withoutHalves(words, half) {
   const begin = () => words.lastIndexOf("\n") + 1
-  while (HALF_MARK.test(words.slice(begin()))) words = words.slice(0, begin()).trimEnd()
+  while (half.test(words.slice(begin()))) words = words.slice(0, begin()).trimEnd()
   return words
 }
 
