@@ -31,8 +31,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^`]*)")
 
 # Lines with the line ends behind them.
 _LINES = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+\Z")
-# A line that may yet become something else than it looks like: a fence, an item, a rule, a heading, a row.
-_HALF_MARK = re.compile(r"[ \t]*(?:\|[ \t|:-]*|(?:`+\w*|~+\w*|[-*+>#|=$]+|[0-9]{1,9}[.)])[ \t]*)")
+# A line that may yet become something else than it looks like: a fence, an item, a rule, a heading, a row. Blanks may be
+# what stands before one.
+_HALF_MARK = re.compile(r"[ \t]*(?:\|[ \t|:-]*|(?:`+\w*|~+\w*|[-*+>#|=$]+|[0-9]{1,9}[.)])[ \t]*)?")
 
 
 def decided(text: str) -> str:

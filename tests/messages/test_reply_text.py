@@ -34,6 +34,7 @@ BLOCKS = [
     "$$\nx^2 + y^2\n= z^2\n$$\n\n",
     "\\[\nx^2 + y^2\n\\]\n\n",
     "So:\n\n    indented\n    ```\n    ```\n\n",
+    "So:\n\n  ```\n  code\n  ```\n\n",
     "````\n```\n\n```\n````\n\n",
     "~~~ask\nWhy?\n~~~\n\n",
     "---\n\n",
