@@ -38,6 +38,8 @@ _MARK = "\ufdd0"
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 # Blocks that an empty line closes.
 _CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open", "table_open", "blockquote_open"}
+_LISTS = {"bullet_list_open", "ordered_list_open"}
+_NO_ITEM = re.compile(plain.NO_ITEM)
 
 # HTML that models write because Markdown has no mark for it: a line break (in a table's cell there is no other way), and
 # four tags around a few words. Every other tag is shown as text.
@@ -92,8 +94,9 @@ def draw_open(text: str) -> str:
 def closed_length(text: str) -> int:
     """How many characters of a text still being written make finished blocks. It only grows with the text.
 
-    Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold. What the last block is may
-    change with its next line, except for code or mathematics behind whose end it stands, and what an empty line ends.
+    Half a line decides nothing: `#` may become a heading or a word, `***` a rule or bold; but whatever it becomes, it may
+    have ended a list. What the last block is may change with its next line, except for code or mathematics behind whose end
+    it stands, and what an empty line ends.
     """
     # A \r at the very end may be half of a \r\n.
     whole = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
@@ -101,9 +104,14 @@ def closed_length(text: str) -> int:
     blocks = [token for token in _blocks("".join(lines)) if token.level == 0 and token.nesting >= 0]
     if not blocks:
         return 0
-    is_over = _has_end(blocks[-1]) or (blocks[-1].type in _CLOSED_BY_EMPTY_LINE and not lines[-1].strip(" \t\r\n"))
+    is_over = _has_end(blocks[-1]) or (not lines[-1].strip(" \t\r\n") and _is_ended(blocks[-1], text[whole:]))
     starts = [token.map[0] for token in blocks if token.map is not None]
     return sum(map(len, lines if is_over else lines[: starts[-1]]))
+
+
+def _is_ended(block: Token, half_line: str) -> bool:
+    """Whether a block is ended by an empty line and the half of one behind that."""
+    return block.type in _CLOSED_BY_EMPTY_LINE or (block.type in _LISTS and _NO_ITEM.match(half_line) is not None)
 
 
 def _has_end(block: Token) -> bool:

@@ -17,6 +17,8 @@ OPEN_END = "<span data-tail></span>"
 # takes eight times its length, a table of short cells six times, a formula of one fraction fifteen times.
 SLACK_BYTES = 2_000
 BYTES_FOR_EACH = 20
+# What a list does not go on with when an empty line stands before it: no blank, and nothing that may become an item.
+NO_ITEM = r"(?:[^\s\d*+-]|[*+-]\S|\d+[^\d.)])"
 # Characters of a block's language that are shown.
 _LABEL_LENGTH = 20
 

@@ -35,7 +35,10 @@ WHOLE_GROWTH = 4
 # they are written, with their own.
 _FENCED = re.compile(r"(?:[ \t\r]*\n)*+ {0,3}(?:`{3}|~{3})")
 _CODE_ENDS = re.compile(r"\n[ \t]*(?:`{3}|~{3})")
-_TABLE_ENDS = re.compile(r"\n[ \t]*\n")
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_LIST_ENDS = re.compile(rf"\n[ \t]*\n{plain.NO_ITEM}")
+# Blocks that an empty line ends, and lists, are drawn once more at their ends, with which they are finished.
+_ENDED_BY_EMPTY_LINE = ("div", "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote")
 
 
 _NOTHING = Draft("", "", 0, "", 0, Growth(0, "", 0, "", False, "", False))
@@ -142,15 +145,21 @@ class ReplyText:
             return False  # they look in their place as they will when they are drawn
         if self._is_inside("pre") and _FENCED.match(text, self._closed):
             return length > rendered and bool(_CODE_ENDS.search(unseen))
-        if self._is_inside("div") and _TABLE_ENDS.search(unseen):
+        if self._is_over(unseen):
             return length > rendered
         share = GROWTH_WITH_LINE if "\n" in text[self._rendered :] else GROWTH
         return length > rendered * (1 + share)
 
+    def _is_over(self, unseen: str) -> bool:
+        """Whether the open block has ended before its next words do: it is drawn once more, as a finished one."""
+        if self._open.startswith(("<ul", "<ol")):
+            return bool(_LIST_ENDS.search(unseen))
+        return bool(_EMPTY_LINE.search(unseen)) and any(map(self._is_inside, _ENDED_BY_EMPTY_LINE))
+
     def _is_inside(self, tag: str) -> bool:
         """Whether the next words belong into an open block of this tag: code is a pre, a table stands in a div."""
         before, _ = plain.open_parts(self._open)
-        return before.startswith(f"<{tag}") and f"</{tag}>" not in before
+        return before.startswith((f"<{tag}>", f"<{tag} ")) and f"</{tag}>" not in before
 
     async def _render(self, text: str) -> None:
         """Adds the blocks that are finished by now, and renders the one that is not."""

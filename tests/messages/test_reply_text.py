@@ -124,6 +124,14 @@ async def test_wherever_a_save_cuts_the_text_the_next_one_draws_what_follows_a_b
         assert "<strong>behind</strong>" in behind, text[max(cut - 20, 0) : cut]
 
 
+@pytest.mark.parametrize("block", [PARAGRAPH * 40, LIST.strip() * 10, TABLE.strip() * 10, "> quoted\n" * 100])
+async def test_the_first_words_behind_a_long_block_are_drawn_with_the_next_save(markdown, block) -> None:
+    pieces = [block.strip(), "\n\n**Words** be"]
+    drafts = [each async for each in writes(ReplyText(reply(), Recorder(), markdown), pieces, Recorder(), every=1)]
+    assert drafts[-1].closed > len(block) // 2
+    assert drafts[-1].open.startswith('<p dir="auto"><strong>Words</strong> be')
+
+
 async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
     written = ReplyText(reply(), Recorder(), markdown)
     async for _ in writes(
