@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in, visiting
-from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, release_answer
+from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, lose_answers, release_answer
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -362,3 +362,16 @@ async def test_what_is_pressed_twice_is_done_once_and_in_the_order_of_the_presse
         await page.get_by_role("button", name="Delete this album").click()
         await page.get_by_role("button", name="Undo").click()
         assert await page.evaluate("() => window.periods.size") == 0
+
+
+async def test_an_answer_that_breaks_off_is_told_in_words_for_people(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/albums")
+        await expect(page.locator("album-list[data-live]")).to_be_attached()
+        await lose_answers(page, "POST /api/v1/albums", "cut")
+        await page.fill("new-album input", "Boats")
+        await page.press("new-album input", "Enter")
+        await expect(page.locator('new-album [data-slot="problem"]')).to_have_text(
+            "The server cannot be reached right now. Please try again."
+        )

@@ -1,5 +1,8 @@
-"""What a slow network does: answers of the server that reach a page late and in another order, and undo periods that end
-when a test says so. Both are held within the page, so that no clock decides what comes first."""
+"""What a slow or failing network does: answers of the server that reach a page late, in another order, broken off or not
+at all, and undo periods that end when a test says so. All is done within the page, so that no clock decides what comes
+first."""
+
+from typing import Literal
 
 from playwright.async_api import Page
 
@@ -24,6 +27,18 @@ _RELEASE = """async (number) => {
   await window.held[number].answering
   window.held[number].release()
   for (let task = 0; task < 3; task++) await new Promise((next) => setTimeout(next))
+}"""
+_LOSE = """([words, how]) => {
+  const ask = window.fetch
+  window.lost = 0
+  window.loseNone = () => (window.fetch = ask)
+  window.fetch = async (address, options) => {
+    if (!`${options?.method ?? 'GET'} ${address}`.includes(words)) return ask(address, options)
+    window.lost += 1
+    if (how === 'refused') return new Response('{}', { status: 503 })
+    if (how === 'away') throw new TypeError('Failed to fetch')
+    return new Response(new ReadableStream({ start: (body) => body.error(new TypeError('network error')) }))
+  }
 }"""
 _HOLD_PERIODS = """(length) => {
   const [set, clear] = [window.setTimeout, window.clearTimeout]
@@ -61,6 +76,27 @@ async def release_answer(page: Page, number: int) -> None:
     """Lets the answer to the request with this number, from 0 on, through to the page."""
     await requests_held(page, number + 1)
     await page.evaluate(_RELEASE, number)
+
+
+# How an answer is lost: there is none, it is a refusal for now, or it breaks off behind its head.
+Loss = Literal["away", "refused", "cut"]
+
+
+async def lose_answers(page: Page, words: str, how: Loss) -> None:
+    """From here on, requests with these words in `METHOD address` are answered so, until `lose_none`."""
+    await page.evaluate(_LOSE, [words, how])
+
+
+async def answers_lost(page: Page, count: int = 1) -> None:
+    """Waits until so many were lost, and the page has done what it makes of that."""
+    await page.wait_for_function("(count) => window.lost >= count", arg=count)
+    await page.evaluate(
+        "async () => { for (let task = 0; task < 3; task++) await new Promise((next) => setTimeout(next)) }"
+    )
+
+
+async def lose_none(page: Page) -> None:
+    await page.evaluate("() => void window.loseNone()")
 
 
 async def hold_undo_periods(page: Page) -> None:

@@ -1,3 +1,5 @@
+const UNREACHABLE = "The server cannot be reached right now. Please try again."
+
 /**
  * Calls the HTTP API as the signed-in person.
  * @param {boolean} options.keepalive sends the request even while the page is being left
@@ -10,8 +12,9 @@ export async function call(method, path, body, { keepalive = false } = {}) {
     headers: { "Content-Type": "application/json" },
     body: body && JSON.stringify(body),
   }).catch(() => null)
-  if (!answer) throw new Error("The server cannot be reached right now. Please try again.")
-  const value = answer.status === 204 ? null : await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Error(value.error?.message ?? "That did not work. Please try again.")
+  if (!answer) throw new Error(UNREACHABLE)
+  const value = answer.status === 204 ? null : await answer.json().catch(() => undefined) // it broke off, or is no JSON
+  if (!answer.ok) throw new Error(value?.error?.message ?? "That did not work. Please try again.")
+  if (value === undefined) throw new Error(UNREACHABLE)
   return value
 }
