@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 from tests.support import product as products
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, ask_for_pictures, signed_in
+from tests.support.late_answers import answers_lost, lose_answers, lose_none
 from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
@@ -103,6 +104,25 @@ async def test_an_operator_pauses_and_resumes_releases_a_hold_and_is_demoted_whi
         await overview.goto(f"{admin_product.url}/admin")
         await as_worker(database_url, "UPDATE users SET role = 'member' WHERE id = $1", grace.id)
         await expect(overview.locator("main")).to_contain_text("for the operator of this site")
+
+
+@pytest.mark.parametrize("how", ["away", "refused", "cut"])
+async def test_a_page_that_could_not_be_fetched_again_shows_what_has_changed_all_the_same(
+    admin_product, database_url, browser, how
+) -> None:
+    grace = await sign_up(admin_product, "Grace")
+    await as_worker(database_url, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    async with signed_in(browser, grace) as operator:
+        page, other = [await operator.open("/admin/work") for _ in range(2)]
+        await page.bring_to_front()
+        await expect(page.locator("live-page[data-local-live]")).to_be_attached()
+        await lose_answers(page, "/admin/work", how)
+        await press(other, "Pause", "#providers")
+        await answers_lost(page)
+        await lose_none(page)
+        await expect(page.locator("#providers button", has_text="Resume")).to_be_attached()
+        await press(other, "Resume", "#providers")
+        await expect(page.locator("#providers button", has_text="Resume")).to_have_count(0)
 
 
 async def leave_a_hold(database_url: str, ada: ApiUser, session: dict) -> None:

@@ -12,9 +12,13 @@ from playwright.async_api import Page, Route, WebSocketRoute, expect
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in
 from tests.support.late_answers import (
+    answers_lost,
     count_of_requests,
+    end_periods,
     hold_answers,
     hold_undo_periods,
+    lose_answers,
+    lose_none,
     release_answer,
     requests_held,
 )
@@ -638,3 +642,23 @@ async def test_the_lightbox_shows_no_details_of_another_picture_and_nothing_that
         await expect(viewer).to_be_hidden()
         await page.click('.toast [data-action="undo"]')
         await expect(page.locator(f"#picture_{second}")).to_be_visible()
+
+
+@pytest.mark.parametrize("how", ["away", "refused", "cut"])
+async def test_what_could_not_be_fetched_is_asked_for_again_where_one_has_come_to_the_end(
+    emulated_product, emulated_database_url, browser, how
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    await fill(emulated_database_url, ada, await ada.buys("pro"), 12)
+    async with signed_in(browser, ada, viewport={"width": 320, "height": 420}) as visitor:
+        page = await visitor.open("/gallery")
+        await is_set_up(page)
+        await hold_undo_periods(page)
+        await lose_answers(page, "/gallery/pictures?", how)
+        await page.evaluate(SCROLL_TO_THE_END)
+        await answers_lost(page)
+        await lose_none(page)
+        await expect(shots(page)).to_have_count(32)
+        await page.wait_for_function("() => window.periods.size")
+        await end_periods(page)
+        await expect(shots(page)).to_have_count(48)

@@ -4,6 +4,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.browser import LIVE, TEXT, signed_in
+from tests.support.late_answers import (
+    answers_lost,
+    end_periods,
+    hold_undo_periods,
+    lose_answers,
+    lose_none,
+)
 from tests.support.long_session import fill
 from tests.support.story import sign_up
 
@@ -32,6 +39,7 @@ LOAD_OLDER = """async () => {
 COUNT_SHIFTS = """window.moved = 0
 new PerformanceObserver((list) => list.getEntries().forEach((each) => (window.moved += each.value)))
   .observe({ type: 'layout-shift', buffered: true })"""
+TO_THE_TOP = "() => document.querySelector('message-list [data-slot=scroll]').scrollTo(0, 0)"
 ORDER = "() => [...document.querySelectorAll('chat-message')].map((each) => each.dataset.id)"
 
 
@@ -74,6 +82,36 @@ async def test_a_long_session_opens_with_its_newest_screens_and_loads_the_rest_w
             assert abs(then - placed) <= 2
         assert (await page.evaluate(ORDER))[:-1] == message_ids
         await _find_in_page(page, "a harbour 3", message_ids[3])
+
+
+@pytest.mark.parametrize("how", ["away", "refused", "cut"])
+async def test_earlier_messages_and_pictures_that_could_not_be_fetched_are_asked_for_again(
+    emulated_product, emulated_database_url, browser, how
+) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))
+    message_ids = await fill(emulated_database_url, ada, session, BATCHES)
+    await ada.call("PUT", f"/assets/{await _picture(ada, session, message_ids[0])}/favorite")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        messages, pictures = page.locator("chat-message"), page.locator("session-pictures li")
+        loaded = await messages.count()
+        await hold_undo_periods(page)
+        await lose_answers(page, "/messages?before=", how)
+        await page.evaluate(TO_THE_TOP)
+        await answers_lost(page)
+        await lose_none(page)
+        await page.wait_for_function("() => window.periods.size")
+        await end_periods(page)
+        await page.wait_for_function("(few) => document.querySelectorAll('chat-message').length > few", arg=loaded)
+        # Of the favourites, too, which the list was emptied for.
+        await lose_answers(page, "/pictures?", how)
+        await page.click("[data-action=favorites]")
+        await answers_lost(page)
+        await lose_none(page)
+        await end_periods(page)
+        await expect(pictures).to_have_count(1)
 
 
 async def _picture(user, session, message_id: str) -> str:

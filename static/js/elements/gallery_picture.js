@@ -2,6 +2,7 @@
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { copyText, setFlag } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { Turns } from "../models/turns.js"
 import { parse } from "../rendering.js"
 
@@ -67,8 +68,8 @@ export class GalleryPicture extends HTMLElement {
 
   /** Its settings and its download links, as the server has them. */
   async cloneDetails() {
-    const answer = await fetch(`/gallery/pictures/${this.dataset.asset}`).catch(() => null)
-    return answer?.ok ? [...parse(await answer.text()).children] : []
+    const details = await fetchText(`/gallery/pictures/${this.dataset.asset}`)
+    return details ? [...parse(details).children] : []
   }
 
   /** Downloads the file. */

@@ -3,6 +3,7 @@
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
 import { openSharing } from "../helpers/sharing.js"
@@ -105,6 +106,7 @@ export class GalleryView extends HTMLElement {
 
   // Both ends ------------------------------------------------------------------------------------------------------
 
+  // Observed anew, they tell that one is in sight still: after what was too short, or did not come.
   #watchEnds() {
     this.#observer.disconnect()
     this.#observer.observe(slot(this, "newer"))
@@ -126,6 +128,7 @@ export class GalleryView extends HTMLElement {
     if (!fresh) {
       this.#busy = false
       this.#refreshWhenFree()
+      setTimeout(() => this.#watchEnds(), ASK_AGAIN_MS)
       return 0
     }
     if (end === "newer" && fresh.dataset.newer) this.#trim(fresh)
@@ -155,8 +158,8 @@ export class GalleryView extends HTMLElement {
   async #fetch(place) {
     const query = new URLSearchParams(this.dataset.query)
     for (const [name, value] of Object.entries(place)) query.set(name, value)
-    const answer = await fetch(`/gallery/pictures?${query}`).catch(() => null)
-    return answer?.ok ? parse(await answer.text()).firstElementChild : null
+    const text = await fetchText(`/gallery/pictures?${query}`)
+    return text && parse(text).firstElementChild
   }
 
   #append(nodes) {
@@ -407,10 +410,10 @@ export class GalleryView extends HTMLElement {
 
   async #selectAll() {
     const asked = ++this.#allAsked
-    const answer = await fetch(`/gallery/ids?${this.dataset.query}`).catch(() => null)
+    const answer = await fetchText(`/gallery/ids?${this.dataset.query}`)
     if (asked !== this.#allAsked) return
-    if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
-    const { asset_ids: ids } = await answer.json()
+    if (!answer) return this.#say("That did not work. Please try again.", true)
+    const { asset_ids: ids } = JSON.parse(answer)
     this.#selection.set(
       ids.filter((id) => !this.#leaving.has(id)),
       true,
@@ -588,10 +591,10 @@ export class GalleryView extends HTMLElement {
   // Asked for twice, they are drawn once: what was chosen in them stays.
   async #openFilters() {
     const [dialog, asked] = [slot(this, "filters"), ++this.#filtersAsked]
-    const answer = await fetch(`/gallery/filters?${this.dataset.query}`).catch(() => null)
+    const form = await fetchText(`/gallery/filters?${this.dataset.query}`)
     if (asked !== this.#filtersAsked || dialog.open) return
-    if (!answer?.ok) return this.#say("That did not work. Please try again.", true)
-    dialog.replaceChildren(...parse(await answer.text()).children)
+    if (!form) return this.#say("That did not work. Please try again.", true)
+    dialog.replaceChildren(...parse(form).children)
     dialog.showModal()
   }
 

@@ -1,5 +1,6 @@
 // <live-history> around the rows of the history: while something in it is under way and the page is seen, its rows are
 // fetched again and those that have changed are replaced.
+import { fetchText } from "../helpers/fetching.js"
 
 const EVERY_MS = 3000
 const UNDER_WAY = ["queued", "model-loading", "rendering"].map((status) => `[data-status="${status}"][id]`).join()
@@ -19,9 +20,9 @@ export class LiveHistory extends HTMLElement {
     const waiting = [...this.querySelectorAll(UNDER_WAY)]
     if (!waiting.length) return clearInterval(this.#timer)
     if (document.hidden) return
-    const response = await fetch(location.href).catch(() => null)
-    if (!response?.ok) return
-    const page = new DOMParser().parseFromString(await response.text(), "text/html")
+    const text = await fetchText(location.href)
+    if (!text) return
+    const page = new DOMParser().parseFromString(text, "text/html")
     for (const row of waiting) this.#replace(row, page.getElementById(row.id))
   }
 

@@ -42,18 +42,21 @@ export class LivePage extends HTMLElement {
 
   #update = async () => {
     this.#isDue = false
-    await this.#fetch()
+    const isAnswered = await this.#fetch().catch(() => false)
+    if (!isAnswered) this.#isDue = true
     this.#fetchedAt = performance.now()
     this.#fetching = null
     this.#seen()
   }
 
+  // Whether there was an answer; without one it is asked again.
   async #fetch() {
-    const response = await fetch(location.href).catch(() => null)
-    if (!response?.ok) return
+    const response = await fetch(location.href)
+    if (response.status === 429 || response.status >= 500) return false
     const page = new DOMParser().parseFromString(await response.text(), "text/html")
     const fresh = page.getElementById(this.id)
     if (fresh) morph(this, document.adoptNode(fresh))
+    return true
   }
 }
 

@@ -4,6 +4,7 @@ import { bus } from "../bus.js"
 import { onDateChange } from "../helpers/date_change.js"
 import { defineLater } from "../helpers/defining.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { inFirstFrame } from "../helpers/first_frame.js"
 import { isOwn } from "../helpers/viewer.js"
 import { groupMessage } from "../models/grouping.js"
@@ -14,6 +15,7 @@ import { socket } from "../socket.js"
 
 const MOST_PAGES_FOR_A_LINK = 60
 const LINKED_MS = 2500
+const ASK_AGAIN_MS = 5000
 const NEAR_END = 3 // so many messages at the end are always laid out
 const MARK_MS = 1000
 const PLACEHOLDER_MS = 16 // a server nearby has answered by then, and the message itself is shown without a detour
@@ -29,6 +31,7 @@ export class MessageList extends HTMLElement {
   #screens = 0
   #fetching = null
   #marking = null
+  #asking = null
   #expected = new Map() // the timers of commands whose placeholders are not shown yet, by client id
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
@@ -51,7 +54,7 @@ export class MessageList extends HTMLElement {
     for (const command of socket.pending) this.#showPending(command) // sent before the stream was set up
     // Scrolls to the end, too, once all of it is laid out.
     this.#follower.observe(this.messages, this.scroller)
-    this.#older.observe(slot(this, "older"))
+    this.#watchOlder()
     // Behind the batches, which are measured behind all other work.
     inFirstFrame(() => queueMicrotask(this.onHashChange))
   }
@@ -61,6 +64,7 @@ export class MessageList extends HTMLElement {
     this.#follower.disconnect()
     this.#older.disconnect()
     clearTimeout(this.#marking)
+    clearTimeout(this.#asking)
     this.#expected.forEach(clearTimeout)
     removeEventListener("hashchange", this.onHashChange)
   }
@@ -84,12 +88,18 @@ export class MessageList extends HTMLElement {
     if (hash !== location.hash) return // another one was followed meanwhile
     const place = document.getElementById(id)
     const message = place?.closest("chat-message")
-    if (!message) return bus.emit("toast", { kind: "link", text: "That message is not in this session." })
+    if (!message) return this.#tellMissing()
     this.#follower.leave()
     message.scrollIntoView({ block: "center" })
     setFlag(message, "data-local-linked", true)
     setTimeout(() => setFlag(message, "data-local-linked", false), LINKED_MS)
     if (place.file) bus.emit("open-picture", place)
+  }
+
+  #tellMissing() {
+    const isElsewhere = !this.dataset.before
+    const text = isElsewhere ? "That message is not in this session." : "That message cannot be loaded right now."
+    bus.emit("toast", { kind: "link", text })
   }
 
   /** Puts the rendered message of an event of type `message` into the stream. */
@@ -127,6 +137,12 @@ export class MessageList extends HTMLElement {
     button?.focus()
   }
 
+  // Observed anew, it tells that the beginning is in sight still.
+  #watchOlder() {
+    this.#older.disconnect()
+    this.#older.observe(slot(this, "older"))
+  }
+
   // Inserts the page of messages before the first one without moving the reader. Resolves with whether there was one.
   #fetchOlder() {
     if (!this.dataset.before) return Promise.resolve(false)
@@ -135,9 +151,12 @@ export class MessageList extends HTMLElement {
   }
 
   async #fetchPage() {
-    const response = await fetch(`${location.pathname}/messages?before=${this.dataset.before}`).catch(() => null)
-    if (!response?.ok) return false
-    const page = parse(await response.text()).firstElementChild
+    const text = await fetchText(`${location.pathname}/messages?before=${this.dataset.before}`)
+    if (!text) {
+      this.#asking = setTimeout(() => this.#watchOlder(), ASK_AGAIN_MS)
+      return false
+    }
+    const page = parse(text).firstElementChild
     this.#keepPosition(() => {
       for (const message of [...page.children]) upsert(this.messages, message)
       this.#groupAll()

@@ -1,5 +1,6 @@
 // <plan-editor data-preview> around the form of a plan and what is said of it: fetched again while somebody types.
 import { slot, unlessMoved } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { morph } from "../helpers/morph.js"
 
 const PAUSE_MS = 300
@@ -27,9 +28,9 @@ export class PlanEditor extends HTMLElement {
     const number = ++this.#asked
     const fields = new FormData(this.querySelector("form"))
     for (const name of ["csrf_token", "seen"]) fields.delete(name)
-    const response = await fetch(`${this.dataset.preview}?${new URLSearchParams(fields)}`).catch(() => null)
-    if (!response?.ok || number !== this.#asked) return
-    const page = new DOMParser().parseFromString(await response.text(), "text/html")
+    const text = await fetchText(`${this.dataset.preview}?${new URLSearchParams(fields)}`)
+    if (!text || number !== this.#asked) return
+    const page = new DOMParser().parseFromString(text, "text/html")
     morph(slot(this, "preview"), document.adoptNode(slot(page, "preview")))
   }
 }

@@ -5,13 +5,17 @@ import { bus } from "../bus.js"
 import { isFavorite } from "../favorites.js"
 import { defineLater } from "../helpers/defining.js"
 import { slot } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { parse } from "../rendering.js"
+
+const ASK_AGAIN_MS = 5000
 
 export class SessionPictures extends HTMLElement {
   #unsubscribe = null
   #fetching = false
   #asked = 0
   #seqs = new Map()
+  #timer = null
   #more = null
 
   connectedCallback() {
@@ -33,6 +37,7 @@ export class SessionPictures extends HTMLElement {
   disconnectedCallback() {
     this.#unsubscribe()
     this.#more.disconnect()
+    clearTimeout(this.#timer)
     this.removeEventListener("click", this.onClick)
   }
 
@@ -103,17 +108,19 @@ export class SessionPictures extends HTMLElement {
     if (this.dataset.next && !this.#fetching) this.#fetch(this.dataset.next)
   }
 
-  // Only the newest question's answer is taken: an earlier one is about the other filter, or the list as it was.
+  // Only the newest question's answer is taken: an earlier one is about the other filter, or the list as it was. A
+  // question without an answer is asked again.
   async #fetch(before) {
     const asked = ++this.#asked
+    clearTimeout(this.#timer)
     this.#fetching = true
     const query = new URLSearchParams({ before, favorites: this.#onlyFavorites ? "yes" : "" })
-    const answer = await fetch(`${location.pathname}/pictures?${query}`).catch(() => null)
-    const page = answer?.ok && parse(await answer.text()).firstElementChild
+    const text = await fetchText(`${location.pathname}/pictures?${query}`)
     if (asked !== this.#asked) return
+    if (!text) return (this.#timer = setTimeout(() => this.#fetch(before), ASK_AGAIN_MS))
     this.#fetching = false
-    if (!page) return
-    const fresh = [...page.children].filter((item) => !this.#has(item.dataset.picture))
+    const page = parse(text).firstElementChild
+    const fresh = [...page.children].filter(({ dataset }) => !this.#has(dataset.picture))
     this.list.append(...fresh)
     this.dataset.next = page.dataset.next
     this.#watchEnd()
