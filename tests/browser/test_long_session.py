@@ -7,9 +7,12 @@ from tests.support.browser import LIVE, TEXT, signed_in
 from tests.support.late_answers import (
     answers_lost,
     end_periods,
+    hold_answers,
     hold_undo_periods,
     lose_answers,
     lose_none,
+    release_answer,
+    requests_held,
 )
 from tests.support.long_session import fill
 from tests.support.story import sign_up
@@ -112,6 +115,35 @@ async def test_earlier_messages_and_pictures_that_could_not_be_fetched_are_asked
         await lose_none(page)
         await end_periods(page)
         await expect(pictures).to_have_count(1)
+
+
+async def test_an_older_page_that_is_late_shows_nothing_that_was_deleted_meanwhile(
+    emulated_product, emulated_database_url, browser
+) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))
+    message_ids = await fill(emulated_database_url, ada, session, BATCHES)
+    room = await ada.joins(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        first = await page.locator("chat-message").first.get_attribute("data-id")
+        older, of_older_pictures = message_ids[message_ids.index(first) - 1], message_ids[-8]
+        await hold_answers(page, "?before=")
+        await page.evaluate(TO_THE_TOP)
+        await requests_held(page, 1)
+        await page.locator(".pictures__scroll").evaluate("(each) => each.scrollTo(0, 1e6)")
+        await requests_held(page, 2)
+        for gone in (older, of_older_pictures):
+            await room.asks("message.delete", message_id=gone)
+        await room.says("the end")
+        await expect(page.locator("chat-message").last).to_contain_text("the end")
+        for number in range(2):
+            await release_answer(page, number)
+        await expect(page.locator(f"#message_{older}")).to_have_attribute("data-status", "deleted")
+        await expect(page.locator(f'session-pictures [data-message="{message_ids[-9]}"]')).to_have_count(4)
+        await expect(page.locator(f'session-pictures [data-message="{of_older_pictures}"]')).to_have_count(0)
+    await room.leaves()
 
 
 async def _picture(user, session, message_id: str) -> str:

@@ -32,6 +32,7 @@ export class MessageList extends HTMLElement {
   #fetching = null
   #marking = null
   #asking = null
+  #overtaking = new Map() // events that have come since an older page was asked for, by the messages that it may have
   #expected = new Map() // the timers of commands whose placeholders are not shown yet, by client id
   #older = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#fetchOlder())
 
@@ -103,7 +104,8 @@ export class MessageList extends HTMLElement {
   }
 
   /** Puts the rendered message of an event of type `message` into the stream. */
-  receive({ html, before }) {
+  receive(event) {
+    const { html, before } = event
     const fresh = parse(html).firstElementChild
     const known = document.getElementById(fresh.id)
     const isWhole = before === undefined || fresh.hidden || known?.completes(fresh, before)
@@ -114,7 +116,10 @@ export class MessageList extends HTMLElement {
     bus.emit("message-received", fresh)
     // A change of a message that is not loaded comes with its page.
     const first = this.dataset.before && this.querySelector("chat-message")
-    if (isNew && first && placeOf(fresh) < placeOf(first)) return socket.confirm(fresh.dataset.clientId)
+    if (isNew && first && placeOf(fresh) < placeOf(first)) {
+      if (this.#fetching) this.#overtaking.set(fresh.id, event)
+      return socket.confirm(fresh.dataset.clientId)
+    }
     if (fresh.hidden) return known && this.#removeVersion(known)
     const message = upsert(this.messages, fresh)
     const { clientId, authorKind, status } = message.dataset
@@ -151,6 +156,7 @@ export class MessageList extends HTMLElement {
   }
 
   async #fetchPage() {
+    this.#overtaking.clear()
     const text = await fetchText(`${location.pathname}/messages?before=${this.dataset.before}`)
     if (!text) {
       this.#asking = setTimeout(() => this.#watchOlder(), ASK_AGAIN_MS)
@@ -159,6 +165,7 @@ export class MessageList extends HTMLElement {
     const page = parse(text).firstElementChild
     this.#keepPosition(() => {
       for (const message of [...page.children]) upsert(this.messages, message)
+      for (const [id, event] of this.#overtaking) if (document.getElementById(id)) this.receive(event)
       this.#groupAll()
       this.dataset.before = page.dataset.before
       slot(this, "older").hidden = !page.dataset.before

@@ -15,6 +15,7 @@ export class SessionPictures extends HTMLElement {
   #fetching = false
   #asked = 0
   #seqs = new Map()
+  #followed = new Map() // what the messages show of which the stream has told during a question: sets of files, by id
   #timer = null
   #more = null
 
@@ -72,6 +73,7 @@ export class SessionPictures extends HTMLElement {
     const cards = [...message.querySelectorAll("generation-card[data-asset]")]
     const wanted = cards.filter((card) => !this.#onlyFavorites || isFavorite(card.dataset.asset))
     const kept = new Set(wanted.map((card) => card.dataset.asset))
+    this.#followed.set(id, kept)
     for (const item of this.list.querySelectorAll(`[data-message="${CSS.escape(id)}"]`)) {
       if (!kept.has(item.dataset.picture)) item.remove()
     }
@@ -113,6 +115,7 @@ export class SessionPictures extends HTMLElement {
   async #fetch(before) {
     const asked = ++this.#asked
     clearTimeout(this.#timer)
+    this.#followed.clear()
     this.#fetching = true
     const query = new URLSearchParams({ before, favorites: this.#onlyFavorites ? "yes" : "" })
     const text = await fetchText(`${location.pathname}/pictures?${query}`)
@@ -120,7 +123,7 @@ export class SessionPictures extends HTMLElement {
     if (!text) return (this.#timer = setTimeout(() => this.#fetch(before), ASK_AGAIN_MS))
     this.#fetching = false
     const page = parse(text).firstElementChild
-    const fresh = [...page.children].filter(({ dataset }) => !this.#has(dataset.picture))
+    const fresh = [...page.children].filter(({ dataset }) => !this.#has(dataset.picture) && !this.#isOvertaken(dataset))
     this.list.append(...fresh)
     this.dataset.next = page.dataset.next
     this.#watchEnd()
@@ -131,6 +134,11 @@ export class SessionPictures extends HTMLElement {
   #watchEnd() {
     this.#more.disconnect()
     this.#more.observe(slot(this, "more"))
+  }
+
+  // Whether a message has lost this picture since the page was asked for.
+  #isOvertaken({ message, picture }) {
+    return this.#followed.get(message)?.has(picture) === false
   }
 
   #has(id) {
