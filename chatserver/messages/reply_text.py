@@ -6,6 +6,7 @@ length, so that what is rendered and sent of a reply grows with its length, and 
 """
 
 import asyncio
+import io
 import re
 import time
 
@@ -50,6 +51,8 @@ class ReplyText:
     def __init__(self, reply: ReplyJob, publisher: Publisher, markdown: MarkdownRenderer) -> None:
         self.reply, self._publisher, self._markdown = reply, publisher, markdown
         self.text = ""
+        # Pages and the rules below know one end of a line, models two. Half of one waits for the other.
+        self._line_ends = io.IncrementalNewlineDecoder(None, translate=True)
         self._published = 0  # characters that deltas have carried
         self._offset = 0  # the same in UTF-16 code units
         self._published_at = 0.0
@@ -78,7 +81,7 @@ class ReplyText:
 
     def append(self, text: str) -> None:
         """More of the answer; it is published at once, or with what comes next: some words, or all within 0.8 s."""
-        self.text += text
+        self.text += self._line_ends.decode(text)
         is_enough = len(self.text) - self._published >= ENOUGH_CHARACTERS
         wait = self._published_at + (DELTA_SECONDS if is_enough else self._wait) - time.monotonic()
         if wait <= 0:
@@ -90,6 +93,7 @@ class ReplyText:
     def clear(self) -> None:
         """Forgets the text so far. The caller saves the empty draft, so that people see the message empty."""
         self.text, self._published, self._offset, self._saved, self._told_whole = "", 0, 0, None, 0
+        self._line_ends.reset()
         self._forget_rendering()
 
     def cancel_timer(self) -> None:

@@ -132,6 +132,16 @@ async def test_the_first_words_behind_a_long_block_are_drawn_with_the_next_save(
     assert drafts[-1].open.startswith('<p dir="auto"><strong>Words</strong> be')
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+async def test_a_reply_whose_lines_end_as_on_windows_is_one_with_ordinary_lines(markdown, size) -> None:
+    text = TABLE + "Words **behind** it.\n\nAnd more"
+    theirs = text.replace("\n", "\r\n")
+    pieces = [theirs[at : at + size] for at in range(0, len(theirs), size)]
+    written = ReplyText(reply(), Recorder(), markdown)
+    drafts = [each async for each in writes(written, pieces, Recorder(), every=5)]
+    assert drafts[-1].text == text
+
+
 async def test_blocks_that_the_whole_reply_draws_differently_are_sent_again(markdown) -> None:
     written = ReplyText(reply(), Recorder(), markdown)
     async for _ in writes(
