@@ -114,6 +114,23 @@ MUTANTS = (
         "tests/credits/test_settlement.py",
     ),
     Mutant(
+        "the keys of deleted versions",
+        (("sql/queries/generations.sql", "FROM removed WHERE client_id IS NOT NULL", "FROM removed WHERE false"),),
+        "tests/generations/test_service.py::test_a_version_that_was_deleted_is_not_made_again_for_another_credit",
+    ),
+    Mutant(
+        "the lock of the session before the keys of what is deleted in it",
+        (
+            (
+                "chatserver/generations/deletion.py",
+                "    await sessions.lock(tx, session_id)\n    await tx.execute(",
+                "    await tx.execute(",
+            ),
+        ),
+        "tests/generations/test_service.py"
+        "::test_a_picture_and_a_clip_deleted_at_the_same_moment_never_wait_for_each_other",
+    ),
+    Mutant(
         "the credits' lock before the look for a twin",
         (
             (

@@ -4,7 +4,7 @@ Needs the worker role, as authors may delete what is theirs after they have left
 transaction itself queries whether the viewer may. Locks are taken in the order credits, generations, assets, session.
 """
 
-from chatserver import credits, messages
+from chatserver import credits, messages, sessions
 from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed, NotFound
@@ -23,7 +23,7 @@ async def delete_message(tx: Transaction, viewer_id: str, message_id: str) -> Me
     if row["kind"] != "text":
         await credits.lock(tx, row["session_id"], row["kind"])
         made = await tx.fetch_all("generations.of_message", message_id=message_id)
-        await _remove(tx, [generation["id"] for generation in made])
+        await _remove(tx, row["session_id"], [generation["id"] for generation in made])
     return await messages.erase(tx, row)
 
 
@@ -45,7 +45,7 @@ async def delete(tx: Transaction, viewer_id: str, generation_id: str) -> Message
     if len(made) == 1 and (row["owns"] or row["wrote"]):
         return await delete_message(tx, viewer_id, row["message_id"])
     await tx.execute("generations.adopt", generation_id=generation_id, parent_id=row["parent_id"])
-    await _remove(tx, [generation_id])
+    await _remove(tx, row["session_id"], [generation_id])
     return await messages.touch(tx, row["message_id"])
 
 
@@ -60,9 +60,12 @@ async def delete_asset(tx: Transaction, viewer_id: str, asset_id: str) -> None:
         await delete(tx, viewer_id, row["generation_id"])
 
 
-async def _remove(tx: Transaction, generation_ids: list[str]) -> None:
+async def _remove(tx: Transaction, session_id: str, generation_ids: list[str]) -> None:
     cancelled = await cancellation.cancel_all(tx, generation_ids)
     await assets.delete_of_generations(tx, generation_ids)
+    # Before the keys that are kept, which refer to the session: two deletions would share its row, and then each wait for
+    # the other to lock it.
+    await sessions.lock(tx, session_id)
     await tx.execute("generations.remove", generation_ids=generation_ids)
-    for session_id in cancellation.sessions_of(cancelled):
+    if cancelled:
         await credits.announce(tx, session_id)

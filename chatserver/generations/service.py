@@ -101,13 +101,18 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
 async def _repeated(
     tx: Transaction, membership: Membership, request: RetryGeneration | EnlargeGeneration
 ) -> Generation | None:
-    """The version made before with this client_id; Conflict where that was another. The caller holds the session's lock."""
+    """The version made before with this client_id; Conflict where that was another, NotFound where it was deleted since.
+
+    The caller holds the session's lock.
+    """
     if request.client_id is None:
         return None
     client_id = check_client_id(request.client_id)
     row = await tx.fetch_one("generations.by_client_id", session_id=membership.session_id, client_id=client_id)
     if row is None:
         return None
+    if row["id"] is None:
+        raise NotFound("This version was deleted.")
     if row["request_hash"] != digest(request):
         raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
     return await find(tx, row["id"])

@@ -58,7 +58,7 @@ async def receive(
 
     What would refuse it is asked before `read` reads the body. Raises Invalid for what is no picture, PlanTooSmall where the
     quota is used up, NotAllowed for what the operator has hidden, Conflict for other bytes under the same client_id,
-    RateLimited, and Busy.
+    NotFound where what was sent under it was deleted since, RateLimited, and Busy.
     """
     run = parts.database.run_as
     known = await run(viewer_id, admit, session_id, request.client_id)
@@ -76,10 +76,13 @@ async def receive(
 
 
 async def admit(tx: Transaction, session_id: str, client_id: str) -> str | None:
-    """The id of the stored upload that has this client_id already; otherwise counts this one, or refuses it."""
+    """The id of the stored upload that has this client_id already; otherwise counts this one, or refuses it.
+
+    NotFound where that upload was deleted since.
+    """
     membership = await _uploader_membership(tx, session_id)
     check_client_id(client_id)
-    repeated = await tx.fetch_one("uploads.repeated", session_id=session_id, client_id=client_id)
+    repeated = await _find_repeated(tx, session_id, client_id)
     if repeated is not None and repeated["status"] == "stored":
         known: str = repeated["id"]
         return known
@@ -89,10 +92,18 @@ async def admit(tx: Transaction, session_id: str, client_id: str) -> str | None:
     return None
 
 
+async def _find_repeated(tx: Transaction, session_id: str, client_id: str) -> Row | None:
+    """The upload that the user sent before with this client_id; NotFound where it was deleted since."""
+    row = await tx.fetch_one("uploads.repeated", session_id=session_id, client_id=client_id)
+    if row is not None and row["id"] is None:
+        raise NotFound("This upload was deleted.")
+    return row
+
+
 async def repeat(tx: Transaction, session_id: str, client_id: str, request_hash: bytes) -> UploadAnswer:
     """The first answer again; Conflict where other bytes were sent this time, NotFound where it was deleted since."""
     membership = await _uploader_membership(tx, session_id)
-    row = await tx.fetch_one("uploads.repeated", session_id=session_id, client_id=client_id)
+    row = await _find_repeated(tx, session_id, client_id)
     if row is None:
         raise NotFound
     _require_same(row, request_hash)
@@ -104,7 +115,7 @@ async def stage(tx: Transaction, session_id: str, upload: VerifiedUpload) -> Row
     membership = await _uploader_membership(tx, session_id)
     # Uploads of one session come one after the other, so that the quota is exact and a twin is seen.
     await sessions.lock(tx, session_id)
-    repeated = await tx.fetch_one("uploads.repeated", session_id=session_id, client_id=upload.client_id)
+    repeated = await _find_repeated(tx, session_id, upload.client_id)
     if repeated is not None:
         _require_same(repeated, upload.request_hash)
         if repeated["status"] == "stored" or repeated["sha256"] == upload.picture.sha256:
@@ -119,7 +130,7 @@ async def stage(tx: Transaction, session_id: str, upload: VerifiedUpload) -> Row
 
 async def _require_shown(tx: Transaction, session_id: str, upload: VerifiedUpload) -> None:
     """What was hidden does not come back by being sent again. Raises NotAllowed."""
-    sent = {"request_hash": upload.request_hash, "sha256": upload.picture.sha256}
+    sent = {"client_id": upload.client_id, "request_hash": upload.request_hash, "sha256": upload.picture.sha256}
     if await tx.fetch_value("uploads.is_hidden", session_id=session_id, **sent):
         raise NotAllowed("The operator has hidden this picture. It cannot be sent again.")
 

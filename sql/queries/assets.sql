@@ -93,9 +93,8 @@ SELECT asset_id AS id, created_at FROM favorites WHERE user_id = :user_id AND as
  ORDER BY asset_id LIMIT :limit;
 
 -- name: hide
--- Hides a stored file, with a message where one is given; no row where it is not stored. An upload that
--- is sent again under its client_id is looked for by its bytes.
-UPDATE assets a SET status = 'hidden', hidden_with = :hidden_with, client_id = NULL
+-- Hides a stored file, with a message where one is given; no row where it is not stored.
+UPDATE assets a SET status = 'hidden', hidden_with = :hidden_with
  WHERE id = :asset_id AND status = 'stored'
 RETURNING user_id, ARRAY(SELECT f.user_id FROM favorites f WHERE f.asset_id = a.id) AS marked_by;
 

@@ -28,9 +28,12 @@ SELECT count(*) FROM generations WHERE user_id = :user_id AND status = 'queued';
 SELECT coalesce(max(number), 0) + 1 FROM generations WHERE message_id = :message_id;
 
 -- name: by_client_id
--- The version that the user asked for before with this client_id.
+-- The version that the user asked for before with this client_id; a row without an id where it was deleted.
 SELECT id, request_hash FROM generations
- WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id;
+ WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id
+UNION ALL
+SELECT NULL, NULL FROM deleted_client_ids
+ WHERE session_id = :session_id AND user_id = app_user_id() AND kind = 'version' AND client_id = :client_id;
 
 -- name: active_child
 -- A version of this generation that has not ended: pressing the button twice makes one.
@@ -356,8 +359,13 @@ UPDATE generations g SET prompt = kept.prompt, negative_prompt = kept.negative_p
 SELECT id FROM generations WHERE message_id = :message_id ORDER BY id FOR UPDATE;
 
 -- name: remove
--- Removes these generations, with prompts and settings. The ledger of credits keeps their ids.
-DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]);
+-- Removes these generations, with prompts and settings. The ledger of credits keeps their ids, `deleted_client_ids` their keys.
+WITH removed AS (
+  DELETE FROM generations WHERE id = ANY(:generation_ids::uuid[]) RETURNING session_id, user_id, client_id
+)
+INSERT INTO deleted_client_ids (session_id, user_id, kind, client_id)
+SELECT session_id, user_id, 'version', client_id FROM removed WHERE client_id IS NOT NULL
+    ON CONFLICT DO NOTHING;
 
 -- name: export
 -- A page of a user's generations, for the export.

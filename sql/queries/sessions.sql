@@ -430,7 +430,8 @@ RETURNING id;
 SELECT id FROM user_sessions WHERE status = 'deleted' AND emptied_at IS NULL ORDER BY deleted_at LIMIT 1;
 
 -- name: mark_purged
--- Marks a deleted session as empty.
+-- Marks a deleted session as empty. Nobody sends it a command again, so the keys of what was deleted in it go too.
+WITH forgotten AS (DELETE FROM deleted_client_ids WHERE session_id = :session_id)
 UPDATE user_sessions SET emptied_at = now() WHERE id = :session_id AND status = 'deleted';
 
 -- name: delete_of_user

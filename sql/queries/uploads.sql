@@ -1,14 +1,20 @@
 -- Uploads: pictures that people bring into a session. Their rows are assets without a generation.
 
 -- name: repeated
--- The upload that this transaction's user made with this client_id in this session.
+-- The upload that this transaction's user made with this client_id in this session; a row without an id where it was deleted.
 SELECT a.*, EXISTS (SELECT FROM favorites f WHERE f.user_id = app_user_id() AND f.asset_id = a.id) AS is_favorite
-  FROM assets a
- WHERE session_id = :session_id AND user_id = app_user_id() AND client_id = :client_id AND status <> 'deleted';
+  FROM (SELECT) AS one
+  LEFT JOIN assets a ON a.session_id = :session_id AND a.user_id = app_user_id() AND a.client_id = :client_id
+                    AND a.status <> 'deleted'
+ WHERE a.id IS NOT NULL
+    OR EXISTS (SELECT FROM deleted_client_ids d
+                WHERE d.session_id = :session_id AND d.user_id = app_user_id() AND d.kind = 'upload'
+                  AND d.client_id = :client_id);
 
 -- name: is_hidden
--- Whether the operator has hidden this upload: it was sent before, by this transaction's user or into this session.
-SELECT upload_is_hidden(:session_id, :request_hash, :sha256);
+-- Whether the operator has hidden this upload: it was sent before, by this transaction's user or into this session, or what this
+-- client_id stands for.
+SELECT upload_is_hidden(:session_id, :client_id, :request_hash, :sha256);
 
 -- name: count
 -- How many uploads this transaction's user keeps in a session, with those under way.
@@ -46,7 +52,12 @@ SELECT a.user_id = u.id AS uploaded, s.user_id = u.id AS owns
         OR EXISTS (SELECT 1 FROM session_members o WHERE o.session_id = s.id AND o.user_id = u.id AND o.left_at IS NULL));
 
 -- name: delete
--- Marks an upload for the sweeper; its row keeps only the storage keys.
+-- Marks an upload for the sweeper; its row keeps only the storage keys, and `deleted_client_ids` its client_id.
+WITH kept AS (
+  INSERT INTO deleted_client_ids (session_id, user_id, kind, client_id)
+  SELECT session_id, user_id, 'upload', client_id FROM assets WHERE id = :asset_id AND client_id IS NOT NULL
+      ON CONFLICT DO NOTHING
+)
 UPDATE assets a
    SET status = 'deleted', filename = '', placeholder = '', sha256 = '', fingerprint = NULL,
        client_id = NULL, request_hash = NULL

@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from tests.support.story import Refusal, sign_up
+from tests.imaging import samples
+from tests.support.story import ApiUser, Refusal, sign_up
 
 # Four processes are enough for all who share them.
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -77,3 +78,58 @@ async def test_p6_another_and_a_larger_version_that_are_asked_for_twice_are_made
     assert (await ada.credits(session))["image"]["left"] == 15 - 3
     for tab in tabs:
         await tab.leaves()
+
+
+async def outcome(asked):
+    """What a command led to, or the code of its refusal."""
+    try:
+        return await asked
+    except Refusal as refusal:
+        return refusal.code
+
+
+async def test_p4_a_version_that_is_deleted_at_one_machine_is_not_made_again_at_another(cluster):
+    first, second = cluster.web
+    ada = await sign_up(first, "Ada")
+    session = await ada.buys("pro")
+    tabs = [await ada.joins(session, product=node) for node in (first, second)]
+    small = (await tabs[0].sees_ended(await tabs[0].generates("a kite", width=64, height=64)))["generations"][0]["id"]
+    for name, fields in (("retry", {}), ("enlarge", {"side": 128})):
+        command, key = f"generation.{name}", str(uuid.uuid4())
+        fields = {"generation_id": small, "client_id": key, **fields}
+        version = (await tabs[0].asks(command, **fields))["generation"]["id"]
+        await tabs[0].sees(
+            lambda message, new=version: new in {g["id"] for g in message["generations"] if g["status"] == "done"}
+        )
+        paid = (await ada.credits(session))["image"]["left"]
+        _, at_once = await asyncio.gather(
+            tabs[0].asks("generation.delete", generation_id=version), outcome(tabs[1].asks(command, **fields))
+        )
+        assert at_once == "not-found" or at_once["generation"]["id"] == version
+        assert [await outcome(tab.asks(command, **fields)) for tab in tabs] == ["not-found"] * 2
+        path, body = f"/generations/{small}/{name}", None
+        if name == "retry":
+            path += f"?client_id={key}"
+        else:
+            body = {"side": 128, "client_id": key}
+        assert await outcome(ada.call("POST", path, body)) == "not-found"
+        assert (await ada.credits(session))["image"]["left"] == paid
+    message = (await ada.call("GET", f"/sessions/{session['id']}/messages"))["messages"][-1]
+    assert [each["id"] for each in message["generations"]] == [small]
+    for tab in tabs:
+        await tab.leaves()
+
+
+async def test_p4_an_upload_that_is_deleted_at_one_machine_does_not_come_back_at_another(cluster):
+    first, second = cluster.web
+    ada = await sign_up(first, "Ada")
+    session, key, picture = await ada.buys("pro"), str(uuid.uuid4()), samples.picture("PNG")
+    elsewhere = ApiUser(second, ada.user, ada.token, ada.password)
+    asset = (await ada.uploads(session, picture, key))["asset"]
+    _, at_once = await asyncio.gather(
+        ada.call("DELETE", f"/assets/{asset['id']}"), outcome(elsewhere.uploads(session, picture, key))
+    )
+    assert at_once == "not-found" or at_once["asset"]["id"] == asset["id"]
+    assert [await outcome(who.uploads(session, picture, key)) for who in (ada, elsewhere)] == ["not-found"] * 2
+    page = await ada.call("GET", f"/uploads?session_id={session['id']}")
+    assert (page["uploads"], page["quota"]["used"]) == ([], 0)

@@ -41,6 +41,8 @@ ROWS = {
     "albums": "(id, user_id, name, cover_id) SELECT $1, $2, 'Ada''s secrets', id FROM assets",
     "album_assets": """(album_id, asset_id, position)
                        SELECT b.id, a.id, 1 FROM albums b, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
+    "deleted_client_ids": """(session_id, user_id, kind, client_id)
+                             SELECT $3::uuid, $2::uuid, 'version', 'c' WHERE $1::uuid IS NOT NULL""",
     "favorites": "(asset_id, user_id, session_id) SELECT a.id, $2, $3 FROM assets a WHERE $1::uuid IS NOT NULL",
     "shares": """(id, user_id, kind, title, token_hash, downloads, prompts, preview, password_hash)
                  VALUES ($1, $2, 'picture', 'Ada''s secrets', '\\x01', true, true, true, 'x')""",

@@ -7,6 +7,7 @@ import pytest
 
 from chatserver import credits, ids, messages, sessions
 from chatserver.assets import service as assets
+from chatserver.database import unit_of_work
 from chatserver.errors import (
     Conflict,
     CreditsExhausted,
@@ -25,6 +26,7 @@ from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.generations.requests import CreateGeneration, EnlargeGeneration, RetryGeneration
 from chatserver.imaging.protocol import Picture
 from chatserver.messages.requests import CreateMessage
+from chatserver.privacy import erasure, session_deletion
 from tests.support.people import add_member, make_session, make_user, run_sql
 
 PICTURE = Picture(
@@ -372,6 +374,94 @@ async def test_a_version_that_is_asked_for_again_is_made_once_for_one_credit(dat
         assert (third.status, await left(database, ada, session)) == ("done", before - 1)
     # Without the key, or with another, it is another version.
     assert len({(await retry(database, ada, small, client_id=key)).id for key in ("another", None)}) == 2
+
+
+async def test_a_version_that_was_deleted_is_not_made_again_for_another_credit(database, ada, bob):
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    small = await done_picture(database, ada, session)
+    asks = (
+        lambda who: retry(database, who, small, client_id="another"),
+        lambda who: enlarge(database, who, small, 128, client_id="larger"),
+    )
+    for ask_again in asks:
+        version = await ask_again(ada)
+        await bring_to(database, version, "done")
+        before = await left(database, ada, session)
+        # Deleted by the owner of the session, or whoever asked for it: the key is that of whoever asked.
+        await database.run_system(deletion.delete, ada, version.id)
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                await ask_again(ada)
+        assert await left(database, ada, session) == before
+        bobs = await ask_again(bob)
+        await cancel(database, bob, bobs)
+        await database.run_system(deletion.delete, ada, bobs.id)
+        with pytest.raises(NotFound):
+            await ask_again(bob)
+        assert await left(database, ada, session) == before
+    await cancel(database, ada, await retry(database, ada, small, client_id="another-wish"))
+
+
+async def test_a_version_that_is_deleted_and_asked_for_at_the_same_moment_is_made_once(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    for number in range(6):
+        key = f"both-{number}"
+        version = await retry(database, ada, small, client_id=key)
+        await cancel(database, ada, version)
+        before = await left(database, ada, session)
+        again = [retry(database, ada, small, client_id=key) for _ in range(2)]
+        told = await asyncio.gather(
+            again[0], database.run_system(deletion.delete, ada, version.id), again[1], return_exceptions=True
+        )
+        for each in (told[0], told[2]):
+            assert isinstance(each, NotFound) or each.id == version.id, each
+        assert await left(database, ada, session) == before
+
+
+async def test_a_picture_and_a_clip_deleted_at_the_same_moment_never_wait_for_each_other(database, ada, monkeypatch):
+    session = await make_session(database, ada, "pro")
+    made = []
+    for kind in ("image", "video"):
+        first = (await ask(database, ada, session, kind=kind)).generations[0]
+        await cancel(database, ada, first)
+        await cancel(database, ada, await retry(database, ada, first, client_id=f"another-{kind}"))
+        made.append(first.message_id)
+    monkeypatch.setattr(unit_of_work, "RETRIES", 1)  # a deadlock is not tried again
+    changing, both_wait = asyncio.Event(), asyncio.Event()
+
+    async def change(tx):
+        await tx.fetch_value("sessions.next_seq", session_id=session)
+        changing.set()
+        await both_wait.wait()
+
+    change = asyncio.create_task(database.run_system(change))
+    await changing.wait()
+    deletions = [asyncio.create_task(database.run_system(deletion.delete_message, ada, each)) for each in made]
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pg_blocking_pids(pid) <> '{}'"
+    while len(await run_sql(database, waiting)) < len(deletions):
+        await asyncio.sleep(0.02)
+    both_wait.set()
+    await asyncio.gather(change, *deletions)
+
+
+async def test_the_keys_of_what_was_deleted_go_with_the_session_and_with_the_account(database, ada, bob):
+    kept = "SELECT client_id FROM deleted_client_ids WHERE session_id = $1 ORDER BY client_id"
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    small = await done_picture(database, ada, session)
+    for who, key in ((ada, "adas"), (bob, "bobs")):
+        version = await retry(database, who, small, client_id=key)
+        await cancel(database, who, version)
+        await database.run_system(deletion.delete, who, version.id)
+    assert [row["client_id"] for row in await run_sql(database, kept, session)] == ["adas", "bobs"]
+    await database.run_system(erasure.close_account, bob)
+    while await database.run_system(erasure.remove_closed_account):
+        pass
+    assert [row["client_id"] for row in await run_sql(database, kept, session)] == ["adas"]
+    await database.run_system(session_deletion.delete_session, ada, session)
+    while await database.run_system(session_deletion.purge_session, session):
+        pass
+    assert await run_sql(database, kept, session) == []
 
 
 async def test_the_key_of_a_version_is_its_makers_and_stands_for_nothing_else(database, ada, bob):

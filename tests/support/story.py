@@ -46,9 +46,9 @@ class ApiUser:
             async with client.get(self.product.url + path, headers=sent) as answer:
                 return answer.status, dict(answer.headers), await answer.read()
 
-    async def uploads(self, session: dict[str, Any], data: bytes) -> Any:
+    async def uploads(self, session: dict[str, Any], data: bytes, client_id: str | None = None) -> Any:
         """Brings a picture into a session; the answer's JSON. Raises Refusal."""
-        address = f"{self.product.url}/api/v1/sessions/{session['id']}/uploads?client_id={uuid.uuid4()}"
+        address = f"{self.product.url}/api/v1/sessions/{session['id']}/uploads?client_id={client_id or uuid.uuid4()}"
         headers = {"Authorization": f"Bearer {self.token}"}
         async with aiohttp.ClientSession(headers=headers) as client, client.post(address, data=data) as answer:
             value = await answer.json()

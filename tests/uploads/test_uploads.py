@@ -142,6 +142,53 @@ async def test_what_the_operator_has_hidden_does_not_come_back_by_being_sent_aga
     assert (await upload(client, files.ada, session, data))[0] == 201
 
 
+async def test_what_was_hidden_and_is_shown_again_is_what_its_key_stands_for(client, files):
+    session, key, data = await a_session(files), ids.new(), samples.picture("PNG", (35, 22))
+    _, taken = await upload(client, files.ada, session, data, key)
+    await files.database.run_system(assets.hide, taken["asset"]["id"])
+    for sent in (data, samples.picture("PNG", (22, 35))):
+        status, answer = await upload(client, files.ada, session, sent, key)
+        assert (status, answer["error"]["code"]) == (403, "not-allowed")
+    await files.database.run_system(assets.unhide, taken["asset"]["id"])
+    assert await upload(client, files.ada, session, data, key) == (201, taken)
+
+
+async def test_what_was_deleted_does_not_come_back_by_being_sent_once_more(client, files):
+    session = await a_session(files, guests=(files.grace,), guests_may_generate=True)
+    key, data = ids.new(), samples.picture("PNG")
+    counted = "SELECT cardinality(times) FROM budgets WHERE kind = 'uploads' AND user_id = $1"
+    # Deleted by whoever uploaded it, and by the owner of the session: the key is that of whoever uploaded it.
+    for who, by in ((files.ada, files.ada), (files.grace, files.ada)):
+        _, taken = await upload(client, who, session, data, key)
+        assert (await call(client, "DELETE", f"/assets/{taken['asset']['id']}", by))[0] == 204
+        before = await run_sql(files.database, counted, who)
+        for sent in (data, samples.picture("JPEG")):
+            status, answer = await upload(client, who, session, sent, key)
+            assert (status, answer["error"]["code"]) == (404, "not-found")
+        await sweep_rows(files.database, files.storage)
+        assert (await upload(client, who, session, data, key))[0] == 404
+        assert await run_sql(files.database, counted, who) == before
+        page = (await call(client, "GET", "/uploads", who, session_id=session))[1]
+        assert (page["uploads"], page["quota"]["used"]) == ([], 0)
+    assert (await upload(client, files.ada, session, data))[0] == 201
+
+
+async def test_what_is_deleted_and_sent_once_more_at_the_same_moment_is_gone(client, files):
+    session, data = await a_session(files), samples.picture("PNG")
+    for _ in range(4):
+        key = ids.new()
+        _, taken = await upload(client, files.ada, session, data, key)
+        (first, _), deleted, (second, _) = await asyncio.gather(
+            upload(client, files.ada, session, data, key),
+            call(client, "DELETE", f"/assets/{taken['asset']['id']}", files.ada),
+            upload(client, files.ada, session, data, key),
+        )
+        assert deleted[0] == 204
+        assert {first, second} <= {201, 404}
+        page = (await call(client, "GET", "/uploads", files.ada, session_id=session))[1]
+        assert (page["uploads"], page["quota"]["used"]) == ([], 0)
+
+
 def packed_otherwise(png: bytes) -> bytes:
     """Another file of the same pixels."""
     changed = io.BytesIO()
