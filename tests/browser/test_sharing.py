@@ -10,7 +10,14 @@ from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
 from tests.support.browser import PHONE, signed_in, visiting
-from tests.support.late_answers import count_of_requests, hold_answers, hold_undo_periods, lose_answers, release_answer
+from tests.support.late_answers import (
+    count_of_requests,
+    hold_answers,
+    hold_undo_periods,
+    lose_answers,
+    release_answer,
+    requests_held,
+)
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -375,3 +382,25 @@ async def test_an_answer_that_breaks_off_is_told_in_words_for_people(product, br
         await expect(page.locator('new-album [data-slot="problem"]')).to_have_text(
             "The server cannot be reached right now. Please try again."
         )
+
+
+async def test_a_link_that_is_changed_behind_a_closed_dialog_is_listed_as_it_is(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("a red boat", width=64, height=64))
+    await chat.leaves()
+    source = {"kind": "picture", "asset_ids": [made["generations"][0]["assets"][0]["id"]]}
+    await ada.call("POST", "/shares", {"title": "Boats", **source})
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/shares")
+        await page.click('share-row [data-action="change"]')
+        dialog = page.locator("share-dialog dialog")
+        await expect(dialog).to_be_visible()
+        await hold_answers(page, "PATCH /api/v1/shares")
+        await dialog.locator('[name="title"]').fill("Ships")
+        await dialog.locator('[data-slot="submit"]').click()
+        await requests_held(page, 1)
+        await dialog.locator('[data-action="close"]').first.click()
+        await expect(dialog).to_be_hidden()
+        await page.evaluate("() => void window.held[0].release()")
+        await expect(page.locator(".share-row__name")).to_contain_text("Ships")

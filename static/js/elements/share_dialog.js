@@ -7,6 +7,7 @@ const DEFAULT_DAYS = "30"
 export class ShareDialog extends HTMLElement {
   #subject = null
   #share = null
+  #isListOld = false // a link was changed that the page, which the server has drawn, lists
 
   connectedCallback() {
     this.dialog = this.querySelector("dialog")
@@ -32,17 +33,18 @@ export class ShareDialog extends HTMLElement {
   }
 
   onClose = () => {
-    // The list of links is drawn by the server.
-    if (this.#share && !slot(this, "done").hidden) location.reload()
+    if (this.#isListOld) location.reload()
   }
 
   onSubmit = async (event) => {
     event.preventDefault()
-    const subject = this.#subject
+    const [subject, changes] = [this.#subject, Boolean(this.#share)]
     this.#showProblem("")
     slot(this, "submit").disabled = true
     const made = await this.#send().catch((error) => ({ error }))
+    if (changes && !made.error) this.#isListOld = true
     if (subject !== this.#subject) return
+    if (!this.dialog.open) return this.onClose()
     slot(this, "submit").disabled = false
     if (made.error) this.#showProblem(made.error.message)
     else this.#showDone(made)
