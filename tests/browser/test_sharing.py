@@ -404,3 +404,18 @@ async def test_a_link_that_is_changed_behind_a_closed_dialog_is_listed_as_it_is(
         await expect(dialog).to_be_hidden()
         await page.evaluate("() => void window.held[0].release()")
         await expect(page.locator(".share-row__name")).to_contain_text("Ships")
+
+
+async def test_a_session_with_a_long_title_does_not_widen_a_shared_picture_on_a_phone(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro", "Donaudampfschifffahrt" * 3))
+    made = await chat.sees_ended(await chat.generates("a red boat", width=64, height=64))
+    await chat.leaves()
+    asset = made["generations"][0]["assets"][0]["id"]
+    wanted = {"kind": "picture", "asset_ids": [asset], "prompts": True}
+    path = (await ada.call("POST", "/shares", wanted))["share"]["path"]
+    async with signed_in(browser, ada, viewport=PHONE) as visitor:
+        page = await visitor.open(f"{path}/{asset}")
+        await expect(page.get_by_role("button", name="Use this prompt in")).to_be_visible()
+        assert await page.evaluate("() => document.documentElement.scrollWidth") == PHONE["width"]
+        await shot(page, "long-title")
