@@ -105,6 +105,11 @@ How?
  Whence?
 ```
 
+```prompt
+a red boat
+ at anchor
+```
+
 ```
 A box
 |  |
@@ -129,7 +134,7 @@ async def test_what_is_written_is_seen_as_it_is_meant_while_the_rest_is_on_its_w
 ) -> None:
     ada = await sign_up(emulated_product, "Ada")
     session = await ada.buys("pro")
-    waits = {word: threading.Event() for word in ("Whence", "signs")}
+    waits = {word: threading.Event() for word in ("Whence", "anchor", "signs")}
     emulator.script("chat", [Stream(WRITTEN, waits=waits)])
     async with signed_in(browser, ada) as visitor:
         page = await visitor.open_session(session)
@@ -145,6 +150,12 @@ async def test_what_is_written_is_seen_as_it_is_meant_while_the_rest_is_on_its_w
         assert await questions.count() == 0
         waits["Whence"].set()
         await expect(questions).to_have_text(["Why?", "How?", "Whence?"])
+        # Nor has a half prompt a button that would send it.
+        prompt, make = reply.locator("pre[data-prompt] > code"), reply.locator("pre[data-prompt] button")
+        await expect(prompt).to_have_text(re.compile(r"^a red boat\s+at\s*$"))
+        assert await make.count() == 0
+        waits["anchor"].set()
+        await expect(make).not_to_have_count(0)
         await expect(code.last).to_have_text(re.compile(r"\|  \|\n\|  \|"))
         waits["signs"].set()
         await expect(reply).to_have_attribute("data-status", "done")

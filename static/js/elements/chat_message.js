@@ -211,8 +211,10 @@ export class ChatMessage extends HTMLElement {
     }
     for (const block of this.querySelectorAll("pre")) {
       if (block.querySelector("[data-added]")) continue
+      // What can be pressed is offered when all of it is written.
+      if (("ask" in block.dataset || "prompt" in block.dataset) && block.closest("[data-open]")) continue
       if ("ask" in block.dataset && this.dataset.authorKind === "assistant") {
-        if (!block.closest("[data-open]")) this.#addQuestions(block)
+        this.#addQuestions(block)
         continue
       }
       for (const id of "prompt" in block.dataset ? ["prompt_make", "code_copy"] : ["code_copy"]) {
@@ -221,7 +223,7 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
-  // Each line becomes a button in place of the code, once all of them are written.
+  // Each line becomes a button in place of the code.
   #addQuestions(block) {
     const template = document.getElementById("ask_button")
     for (const line of block.textContent.trim().split("\n")) {
@@ -348,7 +350,7 @@ export class ChatMessage extends HTMLElement {
 const HALF_MARK = /^[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)$/
 const HALF_FENCE = /^[ \t]*(?:``*|~+)$/ // in code all other marks are its own
 const HALF_EMOJI = /[\ud800-\udbff]$/
-const CODE_ENDS = /\n[`~]{3,}[ \t]*(?:\n|$)/
+const CODE_ENDS = /\n {0,3}[`~]{3,}[ \t]*(?:\n|$)/
 
 // Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when
 // drawn.
