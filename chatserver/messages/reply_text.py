@@ -68,7 +68,7 @@ class ReplyText:
         self._open = ""  # the HTML of the block that is being written
         self._shown = 0  # characters that both cover
         self._rendered = 0  # characters when it was rendered last
-        self._is_renderable = True  # until its blocks take too long to render
+        self._failed = False  # the last rendering, which took too long or had no child
 
     @property
     def published(self) -> str:
@@ -119,7 +119,7 @@ class ReplyText:
     async def draft(self) -> Draft:
         """The text that is published, with its finished blocks and the open one rendered."""
         text = self.published
-        redrawn = self._is_renderable and self._has_grown(text)
+        redrawn = self._has_grown(text)
         if redrawn:
             await self._render(text)
         saved = self._saved or _NOTHING
@@ -144,6 +144,8 @@ class ReplyText:
     def _has_grown(self, text: str) -> bool:
         """Whether enough was written since the last rendering to render again."""
         rendered, length = self._rendered - self._closed, len(text) - self._closed
+        if self._failed:
+            return length >= 2 * rendered  # so that a text that always fails costs little
         unseen = text[self._shown :]  # with the end of code or of a table, as long as nothing decided follows it
         if self._open and plain.is_words(unseen):
             return False  # they look in their place as they will when they are drawn
@@ -170,9 +172,9 @@ class ReplyText:
         self._rendered = len(text)
         rest = text[self._closed :]
         drawn = await self._markdown.render_finished(rest, self.reply.message_id)
-        if drawn is None or not plain.fits(self._html + drawn.html, text):
-            # What follows stays plain until the end, when the whole is rendered once more.
-            self._is_renderable, self._open, self._shown = False, "", self._closed
+        self._failed = drawn is None or not plain.fits(self._html + drawn.html, text)
+        if drawn is None or self._failed:
+            self._open, self._shown = "", self._closed  # what follows is plain
             return
         finished = drawn.length if drawn.html else 0  # empty lines alone go with the block behind them
         self._html += drawn.html

@@ -562,7 +562,7 @@ async def test_a_reply_with_a_bomb_keeps_the_blocks_that_were_drawn_before_it(pa
     writer._written.append("[" * 60_000 + "\n\nThe **end**.\n\nMore")
     writer._written.send_delta()
     await writer._written.draft()
-    assert not writer._written._is_renderable
+    assert writer._written._failed
     await writer._finish(None)
     done = await parts.database.run_as(ada, messages.find, reply.message_id)
     assert done.status == "done"

@@ -175,6 +175,25 @@ async def test_a_block_is_not_drawn_again_for_words_that_look_the_same_behind_it
     assert redrawn == [True, *[False] * 20, True, False]
 
 
+class FailsOnce:
+    """A renderer whose child dies with the first text."""
+
+    def __init__(self, markdown) -> None:
+        self._markdown, self.asked = markdown, 0
+
+    async def render_finished(self, text: str, owner: str):
+        self.asked += 1
+        return None if self.asked == 1 else await self._markdown.render_finished(text, owner)
+
+
+async def test_what_could_not_be_drawn_is_tried_again_when_there_is_twice_as_much(markdown) -> None:
+    markdown = FailsOnce(markdown)
+    written = ReplyText(reply(), Recorder(), markdown)
+    pieces = ["Some **words**.\n\n", "And more.\n\n", "Then the rest.\n\n", "And its end."]
+    drafts = [(bool(draft.html), markdown.asked) async for draft in writes(written, pieces, Recorder(), every=1)]
+    assert drafts == [(False, 1), (False, 1), (True, 2), (True, 3)]
+
+
 async def test_programs_get_the_whole_message_at_first_and_each_time_it_is_four_times_as_long(markdown) -> None:
     written, recorder = ReplyText(reply(), Recorder(), markdown), Recorder()
     drafts = [draft async for draft in writes(written, ["1234567890"] * 100, recorder, every=1)]
