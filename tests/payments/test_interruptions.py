@@ -123,7 +123,7 @@ async def recover(till, emulator, order):
     """What the person does: the page of payment once more, and paying there, if they have not."""
     order = await till.open_page(order)
     emulator.pay(order.gateway_id)
-    assert len([page for page in emulator.pages.values() if page["client_reference_id"] == order.id]) == 1
+    assert emulator.page_of(order.id) == order.gateway_id
 
 
 async def agrees(database, till, emulator, order):
