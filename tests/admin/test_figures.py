@@ -57,23 +57,24 @@ async def test_figures_lead_to_the_calls_behind_them(operator, product):
 
 
 async def test_replies_lead_to_their_rows_which_have_no_word_of_them(operator, database):
-    row = (now := datetime.now(UTC), "writer", "done", None, 0.5, 2.0, 1234, 77, Decimal("0.002"), "USD")
+    row = (now := datetime.now(UTC), "novelist", "done", None, 0.5, 2.0, 1234, 77, Decimal("0.002"), "USD")
     await run_sql(database, REPLY, *row)
-    await run_sql(database, REPLY, now, "writer", "failed", "provider-down", None, 9.0, 10, 0, None, None)
+    await run_sql(database, REPLY, now, "novelist", "failed", "provider-down", None, 9.0, 10, 0, None, None)
     text = (await operator.visit("/admin/figures?period=7d")).text
-    links = {html.unescape(each) for each in re.findall(r'href="(/admin/replies\?[^"]*)"', text)}
+    links = {html.unescape(each) for each in re.findall(r'href="(/admin/replies\?[^"]*novelist[^"]*)"', text)}
     outcomes = ("", "&outcome=done", "&outcome=failed")
-    assert links == {f"/admin/replies?provider=service&model=writer{each}&period=7d" for each in outcomes}
+    assert links == {f"/admin/replies?provider=service&model=novelist{each}&period=7d" for each in outcomes}
     shown = {link: (await operator.visit(link)).text for link in links}
     assert sorted(("1234" in text, "provider-down" in text) for text in shown.values()) == [
         (False, True), (True, False), (True, True),
     ]  # fmt: skip
-    lines = (await operator.visit("/admin/replies.csv?provider=service&outcome=done&period=7d")).text.splitlines()
+    own = "provider=service&model=novelist&period=7d"
+    lines = (await operator.visit(f"/admin/replies.csv?{own}&outcome=done")).text.splitlines()
     assert lines[0].startswith("id,ended_at,provider,model,outcome,error,plan,first_words,seconds,tokens_in,tokens_out")
-    assert len(lines) == 2 and ",service,writer,done,,pro,0.5,2.0,1234,77,0.002" in lines[1]
+    assert len(lines) == 2 and ",service,novelist,done,,pro,0.5,2.0,1234,77,0.002" in lines[1]
     today, before = now.date().isoformat(), (now - timedelta(days=1)).date().isoformat()
     for day, is_there in ((today, True), (before, False)):
-        text = (await operator.visit(f"/admin/replies?period=7d&provider=service&day={day}")).text
+        text = (await operator.visit(f"/admin/replies?{own}&day={day}")).text
         assert (f"<option selected>{day}" in text, "Nothing that fits" in text) == (True, not is_there)
 
 

@@ -80,8 +80,11 @@ async def test_a_rule_is_tried_before_it_holds_and_then_holds_on_every_entrance(
     await chat.generates("a kraken")
     deleted = await press(operator, page, "delete")
     assert (deleted.path, "is deleted" in deleted.text) == (PATH, True)
+    rule = page.path.partition("?")[0].rpartition("/")[2]
     acts = await run_sql(
-        database, "SELECT action FROM audit_entries WHERE actor = 'Grace' AND action LIKE 'rule.%' ORDER BY id"
+        database,
+        "SELECT action FROM audit_entries WHERE actor = 'Grace' AND action LIKE 'rule.%' AND target_id = $1",
+        rule,
     )
     assert {row["action"] for row in acts} == {
         "rule.added", "rule.tried", "rule.switched_on", "rule.switched_off", "rule.deleted",
