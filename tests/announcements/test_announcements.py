@@ -54,12 +54,14 @@ def test_a_moment_within_the_text_is_the_readers():
 
 
 async def test_what_is_announced_is_shown_until_it_is_withdrawn_and_both_are_logged(database):
+    older = await database.run_system(announcements.newest)
     made = await database.run_system(announcements.add, COMMAND_LINE, " Maintenance\nat six ", "6h")
     assert await database.run_system(announcements.current) == (made,)
     assert made.text == "Maintenance at six"
     await database.run_system(announcements.withdraw, COMMAND_LINE, made.id)
     assert await database.run_system(announcements.current) == ()
-    assert [each.id for each in await database.run_system(announcements.newest)] == [made.id]
+    newest = await database.run_system(announcements.newest)
+    assert [each.id for each in newest] == [made.id, *(each.id for each in older)]
     with pytest.raises(NotFound):
         await database.run_system(announcements.withdraw, COMMAND_LINE, made.id)
     rows = await run_sql(

@@ -228,18 +228,22 @@ async def call(database, user, *, ago="0 s", cost=None, currency=None, outcome="
 
 
 async def test_failed_calls_cost_too_and_what_is_built_in_is_no_part_of_the_advice(database):
+    async def last_month():
+        return await database.run_system(usage.read, [("huggingface", 3)], datetime.now(UTC), ZoneInfo("UTC"))
+
     ada = await make_user(database, "Ada")
     await database.run_system(costs.set_rate, GRACE, "USD", Decimal(100), datetime(2026, 1, 1, tzinfo=UTC))
-    before = await today(database)
+    before, earlier = await today(database), await last_month()
     await call(database, ada, cost=Decimal("0.02"), currency="USD")
     await call(database, ada, cost=Decimal("0.02"), currency="USD", outcome="failed")
     await call(database, ada)
     await call(database, ada, cost=Decimal(0), provider="sketch")
     await call(database, ada, ago="31 days", cost=Decimal(5), currency="USD")
-    after = await today(database)
-    assert (after.cost.known - before.cost.known, after.cost.unknown, after.calls) == (4, 1, 4)
-    seen = await database.run_system(usage.read, [("huggingface", 3)], datetime.now(UTC), ZoneInfo("UTC"))
-    assert (seen.cost, seen.unknown, seen.made, seen.currency) == (4, 1, 2, "INR")
+    after, seen = await today(database), await last_month()
+    assert (after.cost.known - before.cost.known, after.cost.unknown - before.cost.unknown) == (4, 1)
+    assert after.calls - before.calls == 4
+    assert (seen.cost - earlier.cost, seen.unknown - earlier.unknown, seen.made - earlier.made) == (4, 1, 2)
+    assert seen.currency == "INR"
     assert (seen.allowances[0].per_hour, seen.allowances[0].most >= 2) == (3, True)
 
 
