@@ -18,7 +18,7 @@ from chatserver.generations import history
 from chatserver.identity.viewer import Viewer
 from chatserver.realtime.ports import Caller
 from chatserver.users import tokens
-from tests.assets.session_files import picture, serving
+from tests.assets.session_files import SessionFiles, picture, serving
 from tests.support.people import run_sql
 
 
@@ -43,14 +43,16 @@ async def test_a_mark_is_ones_own_and_told_to_ones_own_sockets_once(session_file
 
 
 async def test_a_socket_is_told_ones_own_marks_also_where_it_is_opened_together_with_others(session_files):
-    database, asset = session_files.database, await session_files.create_file(picture(1))
-    await database.run_as(session_files.grace, assets.favorite, asset.id, True)
+    database = session_files.database
+    others = await SessionFiles.fill(database, session_files.storage)  # whose only mark is this test's
+    asset = await others.create_file(picture(1))
+    await database.run_as(others.grace, assets.favorite, asset.id, True)
     viewers = [
         Viewer(id=each, name="x", role="member", via="token", credential_id=await token_of(database, each))
-        for each in (session_files.ada, session_files.grace)
+        for each in (others.ada, others.grace)
     ]
     reader = SessionReader(database)
-    opened = [reader.snapshot(viewer, session_files.session_id, None) for viewer in viewers * 10]
+    opened = [reader.snapshot(viewer, others.session_id, None) for viewer in viewers * 10]
     told = [snapshot.state[-1] for snapshot in await asyncio.gather(*opened)]
     nothing, own = (FavoritesChanged(user_id=each.id, asset_ids=(), on=True, whole=True) for each in viewers)
     assert told == [nothing, structs.replace(own, asset_ids=(asset.id,))] * 10

@@ -22,7 +22,9 @@ async def found(database, viewer, **filters) -> list[str]:
     return await database.run_as(viewer, gallery.select_ids, chosen, UTC_ZONE)
 
 
-async def test_each_filter_finds_what_fits_and_they_combine(database, ada, pictures):
+async def test_each_filter_finds_what_fits_and_they_combine(database):
+    ada = await make_user(database, "Ada")
+    pictures = Pictures(database, await make_session(database, ada))
     boat = await pictures.make(ada, "a red boat", style="oil", seed=77)
     clip = await pictures.make(ada, "a red kite", kind="video", width=128, model="Motion")
     tall = await pictures.make(ada, "Лодка у 富士山", height=128, moment=MADE - timedelta(days=40))
