@@ -15,8 +15,8 @@ from tests.support.story import Refusal, sign_up
 SLOW = {"SKETCH_PACE": "4"}
 
 
-async def test_p1_what_was_answered_ok_survives_a_kill(database_url, tmp_path):
-    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=database_url) as product:
+async def test_p1_what_was_answered_ok_survives_a_kill(own_database_url, tmp_path):
+    async with products.running(tmp_path, port=ports.reserve(), DATABASE_URL=own_database_url) as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys()
         said = []

@@ -26,7 +26,7 @@ class Away(Outcome):
         return await Fail(503).answer(call)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def emulator():
     running = Emulator().start()
     yield running
@@ -34,14 +34,14 @@ def emulator():
 
 
 @pytest.fixture
-def settings(emulator, database_url):
-    """The breaker as it comes: five failures in thirty seconds, thirty seconds of rest."""
+def settings(emulator, own_database_url):
+    """The breaker as it comes, with nothing counted yet: five failures in thirty seconds, thirty seconds of rest."""
     return {
         **emulator.environment(),
         "HF_PROVIDER": "hf-inference",
         "HF_CONCURRENCY": "4",
         "WORKER_CONCURRENCY": "2",
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": own_database_url,
     }
 
 
@@ -98,7 +98,7 @@ def ended(message):
 
 
 async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_ends_done_or_released(
-    machines, emulator, database
+    machines, emulator, own_database
 ):
     ada = await sign_up(machines.web[0], "Ada")
     session = await ada.buys("pro")
@@ -107,7 +107,7 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
     for prompt in (*prompts, "a late hill"):
         emulator.wish(prompt, Away())
     hills = [await chat.generates(prompt, width=64, height=64) for prompt in prompts]
-    rest = await opens(database, emulator, FAILURES)
+    rest = await opens(own_database, emulator, FAILURES)
     assert rest > REST_SECONDS - 10
     # Neither could have counted five by itself.
     assert all("provider.failed" in worker.output() for worker in machines.workers)
@@ -118,8 +118,8 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
     assert len(emulator.calls("make")) == asked, "nobody calls while the breaker is open"
     # Trials that fail: one call each, a longer rest after each; the job that was tried three times ends.
     for trial in range(1, 3):
-        await pass_time(database, 300)
-        longer = await opens(database, emulator, asked + trial)
+        await pass_time(own_database, 300)
+        longer = await opens(own_database, emulator, asked + trial)
         assert longer > rest * 1.5
         assert len(emulator.calls("make")) == asked + trial
         await is_told_to_wait(chat, late, longer)
@@ -131,23 +131,21 @@ async def test_p14_a_breaker_opens_for_all_workers_waits_are_honest_and_work_end
     # It is back: one trial, then all that waited.
     for prompt in (*prompts, "a late hill"):
         emulator.wish(prompt, Ok())
-    await pass_time(database, 300)
+    await pass_time(own_database, 300)
     rest = [await chat.sees_ended(message) for message in (*hills[1:], late)]
     assert [ended(message) for message in rest] == ["done"] * FAILURES
-    assert (await limit_report(database)).state == "open"
+    assert (await limit_report(own_database)).state == "open"
     credits = (await ada.credits(session))["image"]
     assert (credits["left"], credits["held"]) == (credits["limit"] - FAILURES, 0)
     await chat.leaves()
     await machines.check()
 
 
-async def test_p14_with_a_next_provider_nobody_waits(settings, emulator, database, tmp_path):
-    await run_sql(database, "DELETE FROM provider_gates")
+async def test_p14_with_a_next_provider_nobody_waits(settings, emulator, own_database, tmp_path):
     async with products.running(tmp_path, **settings, PROVIDERS="huggingface,sketch") as product:
         ada = await sign_up(product, "Ada")
         session = await ada.buys("pro")
         chat = await ada.joins(session)
-        emulator.reset()
         prompts = [f"dale {number}" for number in range(FAILURES)]
         for prompt in prompts:
             emulator.wish(prompt, Away())
@@ -155,7 +153,7 @@ async def test_p14_with_a_next_provider_nobody_waits(settings, emulator, databas
         for message in [await chat.sees_ended(dale) for dale in dales]:
             [generation] = message["generations"]
             assert (ended(message), generation["provider"], generation["stage"]["attempt"]) == ("done", "sketch", 1)
-        assert (await limit_report(database)).state == "closed"
+        assert (await limit_report(own_database)).state == "closed"
         asked = len(emulator.calls("make"))
         late = await chat.sees_ended(await chat.generates("a late dale", width=64, height=64))
         assert (ended(late), late["generations"][0]["provider"]) == ("done", "sketch")

@@ -103,9 +103,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-async def unhurried(database_url, tmp_path_factory):
+async def unhurried(own_database_url, tmp_path_factory):
     """A server on which one person may say two hundred things in a second."""
-    settings = {"DATABASE_URL": database_url, "COMMANDS_PER_10_SECONDS": "0", "REPLIES_PER_HOUR": "0"}
+    settings = {"DATABASE_URL": own_database_url, "COMMANDS_PER_10_SECONDS": "0", "REPLIES_PER_HOUR": "0"}
     async with products.running(tmp_path_factory.mktemp("unhurried"), **settings) as process:
         yield process
 
