@@ -67,7 +67,7 @@ class Prepared:
         self.asset = picture["assets"][0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def prepared(product: Any) -> Prepared:
     ada = await sign_up(product, "Ada")
     session, other = await ada.buys("pro", "Lighthouses"), await ada.buys("pro", "Elsewhere")
@@ -78,7 +78,7 @@ async def prepared(product: Any) -> Prepared:
     return Prepared(ada, session, other, message["generations"][0])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def visit(browser: Any, prepared: Prepared) -> AsyncIterator[Visitor]:
     async with signed_in(browser, prepared.ada) as visitor:
         yield visitor
@@ -167,8 +167,6 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
 
 async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Visitor, prepared: Prepared) -> None:
     page = await visit.open_session(prepared.session)
-    await page.evaluate("() => localStorage.clear()")
-    await page.reload()
     card = page.locator(f'generation-card[data-id="{prepared.picture["id"]}"]')
     await card.hover()
     await card.locator("[data-use=variation]").click()
@@ -217,8 +215,6 @@ async def test_what_made_a_picture_is_used_again_here_and_in_another_session(
     visit: Visitor, prepared: Prepared
 ) -> None:
     page = await visit.open_session(prepared.session)
-    await page.evaluate("() => localStorage.clear()")
-    await page.reload()
     card = page.locator(f'generation-card[data-id="{prepared.picture["id"]}"]')
 
     async def use(what: str) -> None:
@@ -253,6 +249,11 @@ async def test_what_made_a_picture_is_used_again_here_and_in_another_session(
 async def test_who_may_not_see_the_source_sees_that_there_is_one(browser: Any, prepared: Prepared) -> None:
     bob = await sign_up(prepared.ada.product, "Bob")
     await bob.accepts(await prepared.ada.invites(prepared.other))
+    chat = await prepared.ada.joins(prepared.other)
+    await chat.sees_ended(
+        await chat.generates("in the snow", source_asset_id=prepared.asset["id"], change="edit", width=64, height=64)
+    )
+    await chat.leaves()
     async with signed_in(browser, bob) as visitor:
         visitor.announce(f"404 GET .*/files/{prepared.asset['id']}/", "status of 404")
         page = await visitor.open_session(prepared.other)
