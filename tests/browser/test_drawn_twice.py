@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.emulators.huggingface import Emulator, Hang, Queue, Stream
+from tests.emulators.huggingface import Emulator, Fail, Hang, Queue, Stream
 from tests.support.browser import LIVE, Visitor, say, signed_in
 from tests.support.story import SessionSocket, sign_up
 
@@ -252,7 +252,9 @@ async def pictures_are_done(stage: Stage) -> None:
 
 @lasting
 async def a_picture_failed(stage: Stage) -> None:
-    ended = await stage.chat.sees_ended(await stage.paint("refused [fail 402]"))
+    # Not by a directive of the prompt, which the assistant reads too.
+    stage.emulator.script("text-to-image", [Fail(402)])
+    ended = await stage.chat.sees_ended(await stage.paint("refused"))
     assert ended["generations"][0]["status"] == "failed"
 
 
