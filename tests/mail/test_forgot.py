@@ -34,8 +34,11 @@ async def test_a_person_asks_for_a_link_and_sets_a_new_password_with_it(product,
         assert all("is on its way" in answer for answer in answers)
         while await run_sql(database, "SELECT FROM mail_queue"):
             pass
-        [_, sent] = sorted(mailbox.mails, key=lambda mail: "/reset/" in mail.get_content())
-        assert (sent["To"], sent["From"]) == (ada.user["email"], FROM)
+        # Of her address, which is to be verified, and of the password; what other tests have asked for may come between.
+        own = [mail for mail in mailbox.mails if mail["To"] == ada.user["email"]]
+        [_, sent] = sorted(own, key=lambda mail: "/reset/" in mail.get_content())
+        assert sent["From"] == FROM
+        assert "nobody@example.org" not in [mail["To"] for mail in mailbox.mails]
         [link] = [word for word in sent.get_content().split() if "/reset/" in word]
         page = await browser.visit(urlsplit(link).path)
         [(action, form)] = [each for each in page.forms.items() if "password" in each[1]]
@@ -63,8 +66,9 @@ async def test_an_address_is_verified_by_the_link_of_the_sign_up_and_free_sessio
         assert ["on its way" in answer for answer in answers] == [True, True, False, False]
         while await run_sql(database, "SELECT FROM mail_queue"):
             pass
-        assert [sent["To"] for sent in mailbox.mails] == [email] * 3
-        *old, new = [re.search("/verify-email/[^ \\n]+", sent.get_content())[0] for sent in mailbox.mails]
+        own = [sent for sent in mailbox.mails if sent["To"] == email]
+        assert len(own) == 3
+        *old, new = [re.search("/verify-email/[^ \\n]+", sent.get_content())[0] for sent in own]
         for path in (*old, "/verify-email/%00", "/verify-email/" + "x" * 5000):
             assert (await browser.visit(path)).status == 404
         assert email in (await browser.visit(new)).text

@@ -143,7 +143,7 @@ async def test_stopping_the_server_says_restarting() -> None:
 
 @pytest.mark.parametrize("code", [4501, 4504, 4512])
 async def test_a_socket_whose_welcome_ends_while_it_opens_hears_the_same_code_as_an_open_one(
-    server: HubServer, code: int
+    server: HubServer, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = await server.session("ada")
 
@@ -151,5 +151,7 @@ async def test_a_socket_whose_welcome_ends_while_it_opens_hears_the_same_code_as
         server.source.after_read = None
         raise NotFound
 
-    await server.do(lambda: server.source.__dict__.update(after_read=ends, _close_code=lambda *_: Close(code)))
+    # Taken back afterwards: it is the end of everybody's welcome.
+    monkeypatch.setattr(server.source, "_close_code", lambda *_: Close(code))
+    await server.do(lambda: setattr(server.source, "after_read", ends))
     assert (await (await server.dial("ada", session)).closes())[0] == code
