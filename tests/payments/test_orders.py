@@ -5,6 +5,7 @@ import asyncio
 import random
 import time
 from decimal import Decimal
+from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -16,7 +17,7 @@ from chatserver.config import load
 from chatserver.costs import margin
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import user_channel
-from chatserver.payments import auditor, razorpay, service
+from chatserver.payments import auditor, razorpay, service, stripe
 from chatserver.payments.base import BadSignature
 from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
@@ -216,13 +217,16 @@ async def test_an_order_of_test_mode_is_not_granted_on_a_live_installation(datab
     await till.settle(order)
 
 
-async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(database, till, emulator, ada):
+async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(database, till, emulator, ada, monkeypatch):
     order = await placed(database, till, ada)
     emulator.pay(order.gateway_id)
     calls, before = len(emulator.calls), await bad_signatures(database)
     name, headers, body = emulator.report(order.gateway_id)
-    old = emulator.report(order.gateway_id, at=time.time() - 301)
-    future = emulator.report(order.gateway_id, at=time.time() + 301)
+    # The clock stands still: what is too new by a second would be good in the next one.
+    now = time.time()
+    monkeypatch.setattr(stripe, "time", SimpleNamespace(time=lambda: float(int(now))))
+    old = emulator.report(order.gateway_id, at=now - 301)
+    future = emulator.report(order.gateway_id, at=now + 301)
     # Of another gateway, of another secret, changed, without a signature, too old, too new.
     forged = payments.hexadecimal("", b"0." + body)
     wrong = [
