@@ -3,6 +3,8 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from chatserver.messages.pages import MOST_MESSAGES
+from tests.emulators.huggingface import Stream
 from tests.support.browser import LIVE, TEXT, signed_in
 from tests.support.late_answers import (
     answers_lost,
@@ -85,6 +87,30 @@ async def test_a_long_session_opens_with_its_newest_screens_and_loads_the_rest_w
             assert abs(then - placed) <= 2
         assert (await page.evaluate(ORDER))[:-1] == message_ids
         await _find_in_page(page, "a harbour 3", message_ids[3])
+
+
+async def test_a_reply_whose_question_comes_with_an_older_page_can_be_asked_for_again(
+    emulated_product, emulator, browser
+) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))  # among several the assistant is silent unless it is asked
+    emulator.script("chat", [Stream("Yes.")])
+    room = await ada.joins(session)
+    await room.says("@assistant shall we?")
+    await room.sees(lambda message: message["author"]["kind"] == "assistant" and message["status"] == "done")
+    for number in range(MOST_MESSAGES - 1):
+        await room.says(str(number))
+    await room.leaves()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        reply = page.locator('chat-message[data-author-kind="assistant"]')
+        question = page.locator("chat-message", has_text="shall we?")
+        await expect(reply).to_be_attached()
+        await expect(question).not_to_be_attached()
+        await page.evaluate(TO_THE_TOP)
+        await expect(question).to_be_attached()
+        await expect(reply).to_have_attribute("data-local-answers-me", "")
 
 
 @pytest.mark.parametrize("how", ["away", "refused", "cut"])

@@ -60,10 +60,15 @@ export class ChatMessage extends HTMLElement {
     this.#complete()
   }
 
-  #complete() {
-    setFlag(this, "data-local-mine", isOwn(this))
+  /** Called when what it replies to may have come into the page after it, too. */
+  showWhomItAnswers() {
     const asked = document.getElementById(`message_${this.dataset.replyTo}`)
     if (asked) setFlag(this, "data-local-answers-me", asked.dataset.authorId === viewer())
+  }
+
+  #complete() {
+    setFlag(this, "data-local-mine", isOwn(this))
+    this.showWhomItAnswers()
     this.#tellStreaming(this.dataset.status === "streaming")
     this.#addButtons()
     if (this.dataset.status === "streaming") this.#startStreaming()

@@ -166,6 +166,7 @@ export class MessageList extends HTMLElement {
     this.#keepPosition(() => {
       for (const message of [...page.children]) upsert(this.messages, message)
       for (const [id, event] of this.#overtaking) if (document.getElementById(id)) this.receive(event)
+      for (const message of this.messages.querySelectorAll("chat-message[data-reply-to]")) message.showWhomItAnswers?.()
       this.#groupAll()
       this.dataset.before = page.dataset.before
       slot(this, "older").hidden = !page.dataset.before
