@@ -212,6 +212,7 @@ async def test_the_sessions_pictures_follow_the_stream_and_lead_into_it(
         await expect(pictures).to_have_count(24)
         await expect(pictures.first).to_have_attribute("data-message", made["id"])
 
+        visitor.announce_deletion(made["generations"][0]["assets"][0]["id"])
         await room.asks("generation.delete", generation_id=made["generations"][0]["id"])
         await expect(pictures.first).to_have_attribute("data-message", message_ids[-1])
 

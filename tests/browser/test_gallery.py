@@ -227,7 +227,7 @@ async def test_answers_that_come_late_and_periods_that_end_undo_nothing_that_was
         # Who looks closely at what is deleted elsewhere looks at it no longer.
         await page.click(f"#picture_{third} a")
         await expect(page.locator("dialog.viewer")).to_be_visible()
-        visitor.announce(f"404.*/assets/{third}")  # it may just be about to load what that was made from
+        visitor.announce_deletion(third)
         await ada.call("POST", "/pictures/deletions", {"asset_ids": [third]})
         await expect(page.locator("dialog.viewer")).to_be_hidden()
 
@@ -255,6 +255,7 @@ async def test_what_happens_elsewhere_arrives_by_itself_and_moves_nothing_that_i
         await expect(shots(page)).to_have_count(9)
         await expect(page.locator('[data-slot="news"]')).to_have_text("1 new picture")
         assert await top_of(page, looked_at) == top
+        visitor.announce_deletion(boats[3]["assets"][0]["id"])
         await chat.asks("generation.delete", generation_id=boats[3]["id"])
         await expect(shots(page)).to_have_count(8)
         assert await top_of(page, looked_at) == top
@@ -349,6 +350,7 @@ async def test_the_counts_of_days_and_months_follow_what_comes_and_goes(product,
         await counts_are(page, 3)
         await chat.sees_ended(await chat.generates("a late arrival", **SMALL))
         await counts_are(page, 4)
+        visitor.announce_deletion(made["generations"][1]["assets"][0]["id"])
         await chat.asks("generation.delete", generation_id=made["generations"][1]["id"])
         await counts_are(page, 3)
         await page.locator(".months__month").focus()
@@ -459,6 +461,7 @@ async def test_the_pages_of_albums_take_over_what_is_changed_elsewhere_and_move_
         await ada.call("PATCH", f"/albums/{album}", {"name": "Ships", "cover_id": files[2]})
         await expect(page.get_by_role("heading", name="Ships")).to_be_attached()
         await expect(page.locator("[data-cover]")).to_have_attribute("data-asset", files[2])
+        visitor.announce_deletion(files[7])
         await chat.asks("generation.delete", generation_id=made[7]["id"])
         await ada.call("POST", f"{pictures}/remove", {"asset_ids": [files[6]]})
         await expect(shown).to_have_count(6)
@@ -597,6 +600,7 @@ async def test_what_has_gone_is_selected_no_longer_and_a_selection_that_was_ende
         count = page.locator('.selection [data-slot="count"]')
         await expect(count).to_have_text("3 selected")
         # In another tab one is deleted, and another is no favourite any more: nothing is done to what is not seen.
+        visitor.announce_deletion(boats[0])
         await ada.call("POST", "/pictures/deletions", {"asset_ids": [boats[0]]})
         await expect(count).to_have_text("2 selected")
         await ada.call("POST", "/pictures/favorites", {"asset_ids": [boats[1]], "on": False})

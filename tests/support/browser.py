@@ -86,6 +86,10 @@ class Visitor:
         """Complaints that this test is about."""
         self._announced += [re.compile(pattern) for pattern in patterns]
 
+    def announce_deletion(self, asset_id: str) -> None:
+        """A file that is deleted elsewhere, which a page may just be about to load, with what is told of it."""
+        self.announce(f"404.*{asset_id}")
+
     async def open(self, path: str) -> Page:
         """A new tab."""
         page = await self.context.new_page()
