@@ -15,7 +15,9 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from chatserver.markdown import extensions, mathematics, plain
+from chatserver.markdown import extensions, growing, mathematics, plain
+from chatserver.markdown.growing import BlockEnd
+from chatserver.markdown.protocol import OpenBlock
 
 # (code, language) to the code as HTML with colours; None for a block that gets none.
 Colour = Callable[[str, str], str | None]
@@ -39,7 +41,6 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 # Blocks that an empty line closes.
 _CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open", "table_open", "blockquote_open"}
 _LISTS = {"bullet_list_open", "ordered_list_open"}
-_NO_ITEM = re.compile(plain.NO_ITEM)
 
 # HTML that models write because Markdown has no mark for it: a line break (in a table's cell there is no other way), and
 # four tags around a few words. Every other tag is shown as text.
@@ -61,6 +62,11 @@ class Document:
         fences = (token for token in _walk(self._tokens) if token.type == "fence")
         return list(dict.fromkeys(language for token in fences if (language := _language(token))))
 
+    def block_with(self, words: str) -> Token:
+        """The token that begins the outermost block in which these words stand first."""
+        end = next(at for at, token in enumerate(self._tokens) if words in token.content)
+        return next(token for token in reversed(self._tokens[: end + 1]) if token.level == 0)
+
     def draw(self, colour: Colour | None = None) -> str:
         """As sanitised HTML: blocks with their directions, links, MathML, code (with `code-*` classes by `colour`); no
         pictures."""
@@ -75,20 +81,30 @@ def render(text: str, colour: Colour | None = None, scope: str = "") -> str:
     return Document(text, scope).draw(colour)
 
 
-def draw_open(text: str) -> str:
-    """The block that is still being written, as sanitised HTML with `plain.OPEN_END` where its next words belong.
+def draw_open(text: str) -> OpenBlock:
+    """The block that is still being written, sanitised.
 
-    Empty where it has no such place: there is nothing in it yet, or its last words are no words (a half address).
+    Not drawn where its next words have no place: there is nothing in it yet, or its last words are none (a half address).
     """
-    written = plain.decided(text).replace(_MARK, "")
+    written = growing.decided(text).replace(_MARK, "")
     if not written.strip():
-        return ""
+        return OpenBlock()
     # Behind the end of a table's row there is no place but the next row.
     for between in ("", "\n"):
-        before, mark, after = render(f"{written}{between}{_MARK}").partition(_MARK)
+        document = Document(f"{written}{between}{_MARK}")
+        before, mark, after = document.draw().partition(_MARK)
         if mark and _MARK not in after and before.rfind("<") <= before.rfind(">"):
-            return before + plain.OPEN_END + after
-    return ""
+            return OpenBlock(before + growing.OPEN_END + after, _end_of(document.block_with(_MARK)))
+    return OpenBlock()
+
+
+def _end_of(block: Token) -> BlockEnd:
+    """What ends a block that is still being written."""
+    if block.type == "fence":
+        return "fence"
+    if block.type in _CLOSED_BY_EMPTY_LINE:
+        return "empty line"
+    return "no item" if block.type in _LISTS else "unknown"
 
 
 def closed_length(text: str) -> int:
@@ -111,7 +127,9 @@ def closed_length(text: str) -> int:
 
 def _is_ended(block: Token, half_line: str) -> bool:
     """Whether a block is ended by an empty line and the half of one behind that."""
-    return block.type in _CLOSED_BY_EMPTY_LINE or (block.type in _LISTS and _NO_ITEM.match(half_line) is not None)
+    return block.type in _CLOSED_BY_EMPTY_LINE or (
+        block.type in _LISTS and growing.NO_ITEM.match(half_line) is not None
+    )
 
 
 def _has_end(block: Token) -> bool:

@@ -11,14 +11,10 @@ from collections.abc import Iterator
 # A fenced block of these languages is an offer: the page adds a button to a prompt that makes the picture, and of the
 # assistant's `ask` it makes a button of each line, which asks it.
 OFFERS = ("prompt", "ask")
-# Where the words that follow an open block are to be written.
-OPEN_END = "<span data-tail></span>"
 # The bound on rendered HTML: so many bytes, and so many for each of the text. Code with a colour on every other word
 # takes eight times its length, a table of short cells six times, a formula of one fraction fifteen times.
 SLACK_BYTES = 2_000
 BYTES_FOR_EACH = 20
-# What a list does not go on with when an empty line stands before it: no blank, and nothing that may become an item.
-NO_ITEM = r"(?:[^\s\d*+-]|[*+-]\S|\d+[^\d.)])"
 # Characters of a block's language that are shown.
 _LABEL_LENGTH = 20
 
@@ -29,27 +25,6 @@ _MARKS = re.compile(r"[\\`*_\[\]<>&~|$]|://|[^\S\n ]|[\x00-\x09\x0b-\x1f\x7f]")
 _STARTS = re.compile(r"(?:^|\n)(?:[ #+\-=:]|[0-9]{1,9}[.)])| (?:\n|$)")
 # The marks of a fence are taken once and for all: with fewer of them nothing else would match, but in a quadratic time.
 _FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)([^`]*)")
-
-
-# Lines with the line ends behind them.
-_LINES = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+\Z")
-# A line that may yet become something else than it looks like: a fence, an item, a rule, a heading, a row. Blanks may be
-# what stands before one.
-_HALF_MARK = re.compile(r"[ \t]*(?:\|[ \t|:-]*|(?:`+\w*|~+\w*|[-*+>#|=$]+|[0-9]{1,9}[.)])[ \t]*)?")
-
-
-def decided(text: str) -> str:
-    """A growing text without what decides nothing at its end: line ends, and last lines that are only halves of marks."""
-    lines = _LINES.findall(text)
-    while lines and _HALF_MARK.fullmatch(lines[-1].rstrip("\r\n")):
-        lines.pop()
-    return "".join(lines).rstrip("\r\n")
-
-
-def open_parts(drawn: str) -> tuple[str, str]:
-    """The HTML of an open block, before and after the place of its next words."""
-    before, _, after = drawn.partition(OPEN_END)
-    return before, after
 
 
 def is_plain(text: str) -> bool:

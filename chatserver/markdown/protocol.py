@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from chatserver.markdown.growing import BlockEnd
+
 
 class Draw(Struct, frozen=True):
     """A text to render; with `growing`, only its finished blocks: more of it is still being written.
@@ -16,13 +18,22 @@ class Draw(Struct, frozen=True):
     may_retire: bool = True
 
 
+class OpenBlock(Struct, frozen=True):
+    """The block that is still being written, as it would be drawn if nothing followed, and what ends it.
+
+    `html` has `growing.OPEN_END` where its next words belong; it is empty where the block cannot be drawn.
+    """
+
+    html: str = ""
+    end: BlockEnd = "unknown"
+
+
 class Drawn(Struct, frozen=True):
     """HTML, and how many characters of the text it covers. The first answer has no colours yet; a second one has.
 
-    Of a growing text `open` is the rest as it would be drawn if nothing followed (`parser.draw_open`); empty where it cannot
-    be drawn.
+    `open` is the rest of a growing text.
     """
 
     html: str
     length: int
-    open: str = ""
+    open: OpenBlock = OpenBlock()

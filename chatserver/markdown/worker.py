@@ -6,7 +6,7 @@ import msgspec
 
 from chatserver.markdown import highlighting, parser, plain
 from chatserver.markdown.parser import Document
-from chatserver.markdown.protocol import Draw, Drawn
+from chatserver.markdown.protocol import Draw, Drawn, OpenBlock
 from chatserver.processes import forking
 from chatserver.processes.forking import TimeLimit
 
@@ -38,9 +38,9 @@ def work(task: bytes) -> Generator[bytes, None, bytes | None]:
         html = document.draw()
         known = [language for language in document.languages if highlighting.knows(language)]
         rest = draw.text[length:]
-        unfinished = parser.draw_open(rest) if draw.growing else ""
-    if not plain.fits(unfinished, rest):
-        unfinished = ""
+        unfinished = parser.draw_open(rest) if draw.growing else OpenBlock()
+    if not plain.fits(unfinished.html, rest):
+        unfinished = OpenBlock()
     if not plain.fits(html, text):
         html, known = plain.draw(text), []
     drawn = msgspec.msgpack.encode(Drawn(html, length, unfinished))

@@ -10,7 +10,7 @@ from msgspec import Struct
 from chatserver.database import Row
 from chatserver.generations.models import LONG_AGO, Generation, Stack
 from chatserver.identity import colours
-from chatserver.markdown import plain as markdown
+from chatserver.markdown import growing, plain
 from chatserver.messages import finish_reason
 
 AuthorKind = Literal["user", "assistant", "system"]
@@ -96,7 +96,7 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def open_parts(self) -> tuple[str, str]:
         """The HTML of the open block, before and after the place of its next words."""
-        return markdown.open_parts(self.open)
+        return growing.open_parts(self.open)
 
     @property
     def ending(self) -> finish_reason.Ending | None:
@@ -106,7 +106,7 @@ class Message(Struct, frozen=True, kw_only=True):
     @property
     def is_describable(self) -> bool:
         """Whether this is a whole reply in a few plain words, of which one may have a picture made."""
-        return self.status == "done" and len(self.text) <= LONGEST_DESCRIPTION and markdown.is_plain(self.text)
+        return self.status == "done" and len(self.text) <= LONGEST_DESCRIPTION and plain.is_plain(self.text)
 
     @property
     def order(self) -> tuple[str, str]:

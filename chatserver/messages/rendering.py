@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from chatserver import events
 from chatserver.events import Event
-from chatserver.markdown import plain
+from chatserver.markdown import growing
 from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged, ReplyEnded, ReplyPart
 from chatserver.messages.models import Author, Message
@@ -88,7 +88,7 @@ class Drawing:
             self.draw(message, 0)
 
     def _draw_part(self, part: ReplyPart, unfinished: str) -> DrawnPart:
-        drawn = self._open.inside(*plain.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
+        drawn = self._open.inside(*growing.open_parts(unfinished), part.shown, part.tail)  # type: ignore[attr-defined]
         return DrawnPart(
             seq=part.seq,
             target=f"message_{part.message_id}",

@@ -7,12 +7,12 @@ length, so that what is rendered and sent of a reply grows with its length, and 
 
 import asyncio
 import io
-import re
 import time
 
 from chatserver.database import Publisher
 from chatserver.events import Announcement, session_channel
-from chatserver.markdown import plain
+from chatserver.markdown import growing, plain
+from chatserver.markdown.protocol import OpenBlock
 from chatserver.markdown.renderer import MarkdownRenderer
 from chatserver.messages.events import Delta, SentBlocks
 from chatserver.messages.models import utf16_length
@@ -31,16 +31,6 @@ GROWTH = 1 / 2
 GROWTH_WITH_LINE = 1 / 8
 # Programs get the whole message each time it is so many times as long, and its growth in between.
 WHOLE_GROWTH = 4
-# The words of a block of code look the same before they are rendered. What follows it, or a table, is not shown before.
-# Only fenced code goes on until a fence: indented code ends without a mark, and mathematics, which look like code while
-# they are written, with their own.
-_FENCED = re.compile(r"(?:[ \t\r]*\n)*+ {0,3}(?:`{3}|~{3})")
-_CODE_ENDS = re.compile(r"\n[ \t]*(?:`{3}|~{3})")
-_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
-_LIST_ENDS = re.compile(rf"\n[ \t]*\n{plain.NO_ITEM}")
-# Blocks that an empty line ends, and lists, are drawn once more at their ends, with which they are finished.
-_ENDED_BY_EMPTY_LINE = ("div", "p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote")
-
 
 _NOTHING = Draft("", "", 0, "", 0, Growth(0, "", 0, "", False, "", False))
 
@@ -65,7 +55,7 @@ class ReplyText:
     def _forget_rendering(self) -> None:
         self._closed = 0  # characters of the finished blocks
         self._html = ""  # of the finished blocks
-        self._open = ""  # the HTML of the block that is being written
+        self._open = OpenBlock()
         self._shown = 0  # characters that both cover
         self._rendered = 0  # characters when it was rendered last
         self._failed = False  # the last rendering, which took too long or had no child
@@ -133,7 +123,7 @@ class ReplyText:
             tail=text[self._shown :],
             to_programs=len(text) >= WHOLE_GROWTH * self._told_whole,
         )
-        return Draft(text, self._html, utf16_length(text[: self._closed]), self._open, shown, growth)
+        return Draft(text, self._html, utf16_length(text[: self._closed]), self._open.html, shown, growth)
 
     def mark_saved(self, draft: Draft) -> None:
         """People have this draft: the next one tells what it has grown by."""
@@ -147,25 +137,14 @@ class ReplyText:
         if self._failed:
             return length >= 2 * rendered  # so that a text that always fails costs little
         unseen = text[self._shown :]  # with the end of code or of a table, as long as nothing decided follows it
-        if self._open and plain.is_words(unseen):
+        if self._open.html and plain.is_words(unseen):
             return False  # they look in their place as they will when they are drawn
-        if self._is_inside("pre") and _FENCED.match(text, self._closed):
-            return length > rendered and bool(_CODE_ENDS.search(unseen))
-        if self._is_over(unseen):
-            return length > rendered
+        if growing.is_ended(self._open.end, unseen):
+            return length > rendered  # the block is drawn once more, as a finished one
+        if self._open.end == "fence":
+            return False  # code looks in its place as it will when it is drawn, whatever is in it
         share = GROWTH_WITH_LINE if "\n" in text[self._rendered :] else GROWTH
         return length > rendered * (1 + share)
-
-    def _is_over(self, unseen: str) -> bool:
-        """Whether the open block has ended before its next words do: it is drawn once more, as a finished one."""
-        if self._open.startswith(("<ul", "<ol")):
-            return bool(_LIST_ENDS.search(unseen))
-        return bool(_EMPTY_LINE.search(unseen)) and any(map(self._is_inside, _ENDED_BY_EMPTY_LINE))
-
-    def _is_inside(self, tag: str) -> bool:
-        """Whether the next words belong into an open block of this tag: code is a pre, a table stands in a div."""
-        before, _ = plain.open_parts(self._open)
-        return before.startswith((f"<{tag}>", f"<{tag} ")) and f"</{tag}>" not in before
 
     async def _render(self, text: str) -> None:
         """Adds the blocks that are finished by now, and renders the one that is not."""
@@ -174,13 +153,13 @@ class ReplyText:
         drawn = await self._markdown.render_finished(rest, self.reply.message_id)
         self._failed = drawn is None or not plain.fits(self._html + drawn.html, text)
         if drawn is None or self._failed:
-            self._open, self._shown = "", self._closed  # what follows is plain
+            self._open, self._shown = OpenBlock(), self._closed  # what follows is plain
             return
         finished = drawn.length if drawn.html else 0  # empty lines alone go with the block behind them
         self._html += drawn.html
         self._closed += finished
-        self._open = drawn.open if plain.fits(drawn.open, text) else ""
-        self._shown = self._closed + (len(plain.decided(rest[finished:])) if self._open else 0)
+        self._open = drawn.open if plain.fits(drawn.open.html, text) else OpenBlock()
+        self._shown = self._closed + (len(growing.decided(rest[finished:])) if self._open.html else 0)
 
     def blocks_sent(self, html: str) -> SentBlocks | None:
         """The blocks that pages have of the ended reply's HTML, where that begins with them."""

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chatserver.markdown import parser, plain
+from chatserver.markdown import growing, parser
 
 
 @pytest.mark.parametrize("unit", ["word ", "a", "\\", "[", "*", "> ", "`", "|", "\r"])
@@ -53,13 +53,13 @@ def test_whole_lines_alone_decide(text, expected) -> None:
     ],
 )
 def test_no_beginning_of_a_growing_text_shows_its_marks(text, mark) -> None:
-    drawn = [parser.draw_open(text[parser.closed_length(text[:length]) : length]) for length in range(len(text))]
+    drawn = [parser.draw_open(text[parser.closed_length(text[:length]) : length]).html for length in range(len(text))]
     assert [each for each in drawn if mark in each] == []
 
 
 def test_a_long_run_of_half_marks_is_looked_through_once() -> None:
     began = time.process_time()
-    assert plain.decided("word\n" + "-\n" * 50_000) == "word"
+    assert growing.decided("word\n" + "-\n" * 50_000) == "word"
     assert time.process_time() - began < 0.5
 
 
@@ -69,5 +69,43 @@ def test_a_last_line_that_is_a_long_run_is_looked_through_once(begins, run) -> N
     # Models that fill up a cell of a table with blanks do not know when to stop.
     text = f"word\n{begins}{run * (20_000 // len(run))}é!"
     began = time.process_time()
-    assert plain.decided(text) == text
+    assert growing.decided(text) == text
     assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("Some words", "empty line"),
+        ("# A heading of", "empty line"),
+        ("> quoted\n\n> twice", "empty line"),
+        ("| a | b |\n|---|---|\n| one |\n", "empty line"),
+        ("- one\n- two", "no item"),
+        ("1. one\n\n   more of it", "no item"),
+        ("Words\n- and an item", "no item"),
+        ("~~~ask\nWhy?\n", "fence"),
+        ("- one\n\n  ```\n  code", "no item"),
+        ("    indented\n    ```\n", "unknown"),
+        ("$$\nx^2\n", "unknown"),
+        ("", "unknown"),
+    ],
+)
+def test_the_block_being_written_says_what_ends_it(text, end) -> None:
+    assert parser.draw_open(text).end == end
+
+
+@pytest.mark.parametrize(
+    ("end", "following", "is_ended"),
+    [
+        ("fence", " more\n\n", False),
+        ("fence", "\n  ```", True),
+        ("empty line", "\n", False),
+        ("empty line", "\n \nNext", True),
+        ("no item", "\n\n- three", False),
+        ("no item", "\n\n3", False),
+        ("no item", "\n\nWords", True),
+        ("unknown", "\n\n```\n\n", False),
+    ],
+)
+def test_what_follows_ends_a_block_of_its_kind(end, following, is_ended) -> None:
+    assert growing.is_ended(end, following) is is_ended

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatserver.markdown import highlighting, parser, plain
+from chatserver.markdown import growing, highlighting, parser
 from chatserver.messages.models import utf16_length
 from chatserver.runtime import paths
 
@@ -268,21 +268,21 @@ def test_what_is_no_formula_is_shown_as_it_was_written(tex):
     ],
 )
 def test_the_block_being_written_is_drawn_with_a_place_for_its_next_words(text, drawn):
-    assert undirected(parser.draw_open(text)).replace(plain.OPEN_END, "@") == drawn
+    assert undirected(parser.draw_open(text).html).replace(growing.OPEN_END, "@") == drawn
 
 
 def test_a_table_being_written_looks_like_one():
     for text in ("| a | b |\n|---|---|\n| 1 | 2 |\n", "| a | b |\n|---|---|\n| 1 | 2 |\n| 3"):
-        drawn = parser.draw_open(text)
-        assert drawn.count("<tr>") == 3 and f"{plain.OPEN_END}</td>" in drawn
+        drawn = parser.draw_open(text).html
+        assert drawn.count("<tr>") == 3 and f"{growing.OPEN_END}</td>" in drawn
 
 
 @settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_what_is_being_written_is_drawn_with_all_its_words_and_one_place_for_more(text):
-    drawn = parser.draw_open(text)
-    assert drawn.count(plain.OPEN_END) == (1 if drawn else 0)
-    for tag, attributes in read(drawn.replace(plain.OPEN_END, "")).tags:
+    drawn = parser.draw_open(text).html
+    assert drawn.count(growing.OPEN_END) == (1 if drawn else 0)
+    for tag, attributes in read(drawn.replace(growing.OPEN_END, "")).tags:
         assert tag in parser.TAGS and set(attributes) <= ATTRIBUTES
 
 
