@@ -36,6 +36,8 @@ _WORD = re.compile(r"[\W_]+")
 def check(text: str) -> str:
     """The name as it is stored; Invalid, with field `name` and the reason, where it is not accepted."""
     name = unicodedata.normalize("NFC", validation.single_line("name", text, LONGEST))
+    # NFC writes some letters of Hindi and Hebrew as two characters.
+    name = validation.single_line("name", name, LONGEST)
     if why := _visibility_problem(name) or _script_problem(name):
         raise Invalid.field("name", why)
     if word := reserved_word(name):

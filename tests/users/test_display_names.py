@@ -61,6 +61,13 @@ def test_a_name_that_pretends_is_refused_with_its_field(name):
     assert refusal.value.details["field"] == "name" and refusal.value.details["why"]
 
 
+@pytest.mark.parametrize(("letter", "fits"), [("e\u0301", 40), ("\u0958", 40), ("\ufb2e", 40), ("x", 80)])
+def test_the_length_of_a_name_is_that_of_what_is_stored(letter, fits):
+    assert len(display_names.check(letter * fits)) <= display_names.LONGEST
+    with pytest.raises(Invalid, match="at most 80 characters"):
+        display_names.check(letter * (fits + 1))
+
+
 @pytest.mark.parametrize("name", PEOPLE)
 def test_people_of_all_countries_are_called_as_they_are(name):
     assert display_names.check(display_names.check(name)) == display_names.check(name)
