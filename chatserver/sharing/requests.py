@@ -5,6 +5,7 @@ from msgspec import UNSET, Struct, UnsetType
 from chatserver import validation
 from chatserver.errors import Invalid
 from chatserver.sharing.models import ShareKind
+from chatserver.text import normalization
 from chatserver.users import passwords
 
 TITLE_LENGTH = 120
@@ -61,6 +62,8 @@ async def password_hash(text: str | None) -> str | None:
         return None
     if why := validation.unreadable(text):
         raise Invalid.field("password", why)
-    if not SHORTEST_PASSWORD <= len(text) <= passwords.LONGEST:
+    # NFC, in which it is compared, writes some letters as two characters.
+    lengths = (len(text), len(normalization.password(text[: passwords.LONGEST])))
+    if min(lengths) < SHORTEST_PASSWORD or max(lengths) > passwords.LONGEST:
         raise Invalid.field("password", f"must be {SHORTEST_PASSWORD} to {passwords.LONGEST} characters long")
     return await passwords.hashed(text)

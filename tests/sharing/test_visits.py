@@ -13,8 +13,9 @@ from starlette.requests import Request
 
 from chatserver import ids, users
 from chatserver.config import Config
-from chatserver.errors import NotFound
+from chatserver.errors import Invalid, NotFound
 from chatserver.privacy import erasure
+from chatserver.sharing import requests
 from chatserver.sharing.pages import visits as visit_pages
 from chatserver.users import passwords
 from chatserver.web import templating
@@ -350,6 +351,15 @@ async def test_links_go_with_their_makers_account(gallery, stranger):
 
 
 # Passwords --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("letter", "fits"), [("\u0958", 128), ("é", 256)])
+async def test_every_password_that_a_link_may_have_opens_it(letter, fits):
+    stored = await requests.password_hash(letter * fits)
+    assert await passwords.matches(stored, letter * fits)
+    for number in (fits + 1, 2):
+        with pytest.raises(Invalid, match="4 to 256 characters"):
+            await requests.password_hash(letter * number)
 
 
 async def test_a_password_is_asked_once_per_browser_and_stands_in_no_address(gallery, product, stranger):
