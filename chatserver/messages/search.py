@@ -1,5 +1,6 @@
 """The search over one's own sessions: titles, and what one has written or asked to be made."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -76,7 +77,9 @@ def excerpt(text: str, word: str) -> str:
     line = " ".join(text.split())
     if len(line) <= EXCERPT_LENGTH:
         return line
-    start = max(line.casefold().find(word.casefold()) - _LEAD, 0)
+    # Not found in the folded text, which may be longer: ß becomes ss.
+    found = re.search(re.escape(word), line, re.IGNORECASE)
+    start = max((found.start() if found else 0) - _LEAD, 0)
     start = min(start, len(line) - EXCERPT_LENGTH)
     cut = line[start : start + EXCERPT_LENGTH].strip()
     return f"{'…' if start else ''}{cut}{'…' if start + EXCERPT_LENGTH < len(line) else ''}"

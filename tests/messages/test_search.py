@@ -77,5 +77,6 @@ def test_an_excerpt_is_one_short_line_around_the_word():
     assert "harbour after" in line
     assert len(line) <= EXCERPT_LENGTH + 2
     assert (line[0], line[-1]) == ("…", "…")
+    assert "Harbour" in excerpt("ß" * 200 + " Harbour " + "ß" * 200, "harbour")
     assert excerpt("the harbour " * 30 + "end", "end").endswith("the harbour end")
     assert excerpt("x" * 500, "nowhere").startswith("xxx")
