@@ -74,6 +74,10 @@ class ChatserverError(Exception):
         return error
 
 
+class Superseded(Exception):
+    """What a transaction was to change has been changed by another one. It is no fault, and no client is told of it."""
+
+
 class Malformed(ChatserverError):
     """That could not be read: it is not what this address takes."""
 

@@ -26,7 +26,7 @@ from chatserver.database.connection_setup import prepare_as_system, prepare_conn
 from chatserver.database.kept_connections import KeptConnections
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
-from chatserver.errors import Busy, ChatserverError
+from chatserver.errors import Busy, ChatserverError, Superseded
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.runtime import failpoints
 
@@ -274,7 +274,7 @@ class _Unit:
     def fail(self, error: BaseException) -> None:
         """Is at most logged after `succeed`, and where the caller has gone."""
         if self.answer.done():
-            if not isinstance(error, ChatserverError | asyncio.CancelledError):
+            if not isinstance(error, ChatserverError | Superseded | asyncio.CancelledError):
                 log.error("database.unit_failed", verb=self.verb.__qualname__, exc_info=error)
         elif isinstance(error, asyncio.CancelledError):
             self.answer.cancel()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from chatserver.database import Database, Transaction
-from chatserver.errors import Busy
+from chatserver.errors import Busy, Superseded
 
 # The wait before a database that is away is asked again.
 RETRY_SECONDS = 1.0
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class LeaseLost(Exception):
+class LeaseLost(Superseded):
     """This attempt is no longer ours: somebody cancelled the job, or another worker took it over."""
 
 

@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from chatserver.config import Timing
 from chatserver.database import unit_of_work as module
-from chatserver.errors import Busy
+from chatserver.errors import Busy, NotFound
 from chatserver.events import Event
+from chatserver.jobs.lease import LeaseLost
 from tests.support import people
 
 
@@ -76,6 +77,24 @@ async def test_an_error_after_the_commit_is_logged_and_changes_nothing(small, pu
         await asyncio.gather(*small._units)
     assert [(line["event"], line["verb"]) for line in lines] == [("database.unit_failed", "add")]
     assert await small.run_system(count) == 1
+
+
+@pytest.mark.parametrize(("error", "logged"), [(LookupError, 1), (LeaseLost, 0), (NotFound, 0)])
+async def test_an_error_that_nobody_waits_for_is_logged_unless_it_is_an_answer(small, error, logged):
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def fail(_):
+        begun.set()
+        await over.wait()
+        raise error
+
+    with capture_logs() as lines:
+        waiting = asyncio.create_task(small.run_system(fail))
+        await begun.wait()
+        waiting.cancel()
+        over.set()
+        await asyncio.gather(waiting, *small._units, return_exceptions=True)
+    assert [line["event"] for line in lines] == logged * ["database.unit_failed"]
 
 
 async def test_a_swallowed_error_is_not_a_success(small, published):
