@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 import PIL
 from msgspec.structs import replace
-from PIL import AvifImagePlugin, Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import AvifImagePlugin, Image, ImageCms, PngImagePlugin
 
 from chatserver.imaging import marks, size_limits, xmp
 from chatserver.imaging.fingerprints import fingerprint
@@ -45,8 +45,18 @@ FORMATS = frozenset(MAGIC.values()) | {"AVIF"}
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Modules of Pillow that load GUI toolkits, or print when they are imported.
 _UNWANTED = frozenset({"ImageTk", "ImageQt", "ImageGrab", "ImageShow", "_tkinter_finder", "report", "__main__"})
-# The EXIF tag of the orientation.
+# The EXIF tag of the orientation, and what turns a picture upright by its value. ImageOps.exif_transpose also writes the
+# other tags anew, and fails where one of them is broken.
 _ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # Pillow's name of the text chunk that holds XMP in a PNG.
 _XMP_CHUNK = "XML:com.adobe.xmp"
 WARM_UP = Provenance(
@@ -156,6 +166,8 @@ def decode(data: bytes, image_format: str | None = None) -> Image.Image:
             return _normalized(image)
     except Unreadable:
         raise
+    except Image.DecompressionBombError:
+        raise Unreadable(size_limits.too_many(size_limits.MAX_PIXELS)) from None
     except MemoryError:
         raise Unreadable("It needs more memory than a picture may.") from None
     except Exception as error:  # noqa: BLE001  Pillow raises a dozen types of exception for broken files
@@ -231,13 +243,22 @@ def _check_limits(image: Image.Image) -> None:
 
 
 def _normalized(image: Image.Image) -> Image.Image:
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     if upright.mode.startswith("I"):
         upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     transparent = upright.has_transparency_data
     coloured = _in_srgb(upright, "RGBA" if transparent else "RGB")
     # A copy without `info`, which holds profiles, comments and places.
     return Image.frombytes(coloured.mode, coloured.size, coloured.tobytes())
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF data says. Broken data is ignored, as programs that show pictures do."""
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # noqa: BLE001  as in `decode`
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _in_srgb(image: Image.Image, mode: str) -> Image.Image:

@@ -29,11 +29,16 @@ MAX_CLIP_SECONDS = 180.0
 MAX_SHRINKING, MAX_ENLARGEMENT, FIXED_SIZE_SIDE, MAX_ASPECT_CHANGE = 8, 4, 4096, 4
 
 
+def too_many(max_pixels: int) -> str:
+    """That a size has more pixels than are taken, in a sentence."""
+    return f"It has more than {max_pixels / 1_000_000:.0f} million pixels."
+
+
 def problem(size: Size, *, max_pixels: int = MAX_PIXELS, max_side: int = MAX_SIDE) -> str | None:
     """Why a size (width, height in pixels) is refused whatever was requested, in a sentence; None where it is accepted."""
     width, height = size
     if width * height > max_pixels:
-        return f"It has more than {max_pixels / 1_000_000:.0f} million pixels."
+        return too_many(max_pixels)
     if max(size) > max_side or min(size) < MIN_SIDE:
         return f"It is {width} × {height} pixels: a side is {MIN_SIDE} to {max_side}."
     if max(size) > MAX_ASPECT_RATIO * min(size):

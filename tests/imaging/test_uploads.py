@@ -1,6 +1,7 @@
 """A picture from outside becomes a clean PNG, upright and without anything else of its file, or is refused in words."""
 
 import io
+import struct
 import subprocess
 import sys
 import zipfile
@@ -79,6 +80,20 @@ async def test_a_picture_that_was_taken_sideways_is_upright(processor, orientati
     assert (kept.width, kept.height) == ((48, 32) if orientation == 3 else (32, 48))
     assert max(opened(kept.data).getpixel(corner)) < 60
     assert max(opened(kept.thumbnail).convert("RGB").getpixel(corner)) < 60
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+async def test_broken_exif_data_makes_no_picture_unreadable(processor, kind):
+    # A camera's name that is a number, beside the orientation; and no EXIF data at all.
+    entries = struct.pack("<HHHIIHHII", 2, 0x010F, 3, 1, 7, ORIENTATION, 3, 1, 6)
+    for data, size in ((b"II*\0\x08\0\0\0" + entries + bytes(4), (32, 48)), (b"rubbish and rubbish", (48, 32))):
+        kept = await processor.verify_upload(samples.picture(kind, exif=b"Exif\0\0" + data))
+        assert (kept.width, kept.height) == size
+
+
+async def test_a_picture_of_too_many_pixels_is_refused_in_these_words(processor):
+    for side in (5_001, 60_000):
+        assert "more than 25 million pixels" in await refusal_of(processor, samples.lying_png(side, side))
 
 
 async def test_a_picture_in_the_colours_of_print_or_of_sixteen_bits_is_one_of_the_screen(processor):
