@@ -255,7 +255,7 @@ def _normalized(image: Image.Image) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     """The picture turned as its EXIF data says. Broken data is ignored, as programs that show pictures do."""
     try:
-        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001  as in `decode`
         return image
     return image if turn is None else image.transpose(turn)
