@@ -311,8 +311,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.transport.resume_reading()
-        super().handle_websocket_upgrade()
-        self._limiter.replace(self, self.transport.get_protocol())  # type: ignore[arg-type]
+        self.connections.discard(self)
+        protocol = cast(Any, self.ws_protocol_class)(
+            config=self.config, server_state=self.server_state, app_state=self.app_state
+        )
+        protocol.connection_made(self.transport)
+        # uvicorn writes the request out again for its protocol to parse, a tenth of a connect.
+        protocol.request_received(self.scope["method"], self.url, self.scope["headers"])
+        self.transport.set_protocol(protocol)
+        self._limiter.replace(self, protocol)
 
     # Responses ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHeaderValue
 from websockets.frames import Frame, Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.http11 import Request, Response
 from websockets.protocol import Protocol, State
@@ -101,6 +103,17 @@ def whole_text(data: bytes | bytearray) -> bytes | None:
     return apply_mask(data[start + 4 :], data[start : start + 4])
 
 
+def handshake_of(method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> Request:
+    """The library's request, of one that is parsed already.
+
+    Raises ValueError for what the library would not parse: a body, a target that is not ASCII.
+    """
+    fields = Headers((name.decode("ascii"), value.strip(b" \t").decode("latin-1")) for name, value in headers)
+    if "Transfer-Encoding" in fields or not set(fields.get_all("Content-Length")) <= {"0"}:
+        raise ValueError("a handshake has no body")
+    return Request(target.decode("ascii"), fields, method)
+
+
 class _Unreceived:
     """Takes what ASGI's `receive` would give, where a listener is in its place. A queue was a seventh of an idle socket."""
 
@@ -171,6 +184,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # The handshake ------------------------------------------------------------------------------------------------
 
+    def request_received(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        """Begins the handshake with the request that the connection's HTTP protocol has parsed."""
+        try:
+            request = handshake_of(method, target, headers)
+        except (ValueError, InvalidHeaderValue):
+            self._refuse_handshake()
+        else:
+            self.handle_connect(request)
+        if self.close_sent or self.transport.is_closing():
+            self._arm_close_deadline()
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.close_sent:
@@ -180,9 +204,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
 
     def _refuse_handshake(self) -> None:
-        """The library could not parse the handshake. It answers only where the headers are too long."""
-        answer = b"".join(self.conn.data_to_send()) or self._limiter.error_response(HTTPStatus.BAD_REQUEST)
-        self.transport.write(answer)
+        self.transport.write(self._limiter.error_response(HTTPStatus.BAD_REQUEST))
         self.close_sent = self.handshake_complete = True
         self._stop_deadline()
         self._discard_input()
@@ -218,8 +240,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
         else:
             self._parse_in_slices(data)
-        if not self.handshake_initiated:
-            self._refuse_handshake()
         if self.close_sent or self.transport.is_closing():
             self._arm_close_deadline()
 

@@ -71,7 +71,7 @@ async def _say(send: Any, status: int, body: bytes) -> None:
 async def serving(**bounds: Any) -> AsyncIterator[tuple[HubServer, Application]]:
     """A server with these limits."""
     application = Application()
-    async with HubServer(http=HttpLimits(**bounds), app=application) as server:
+    async with HubServer(http_limits=HttpLimits(**bounds), app=application) as server:
         application.release = asyncio.Event()
         yield server, application
         await server.do(lambda: application.release.set())
@@ -370,6 +370,7 @@ async def test_sockets_that_are_let_in_are_counted_and_never_cut_for_others(serv
 # Responses below the application ------------------------------------------------------------------------------------
 
 WS = b"GET /ws/sessions/x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+KEY = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 REFUSED = {
     b"no http\r\n\r\n": 400,
     b"GET / HTTP/1.1\nHost: h\n\n": 400,
@@ -381,14 +382,18 @@ REFUSED = {
     b"GET /broken HTTP/1.1\r\nHost: h\r\n\r\n": 500,
     WS + b"\r\n": 400,
     WS + b"Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n": 400,
-    WS + b"Cookie: " + b"y" * 9000 + b"\r\n\r\n": 431,
+    WS + b"Cookie: " + b"y" * 40_000 + b"\r\n\r\n": 431,
     WS.replace(b"/sessions/x", b"/sessions/" + b"y" * 8180) + b"\r\n": 414,
-    WS.replace(b"/ws/", b"/no/")
-    + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n": 403,
+    WS.replace(b"GET", b"POST") + KEY + b"\r\n": 405,
+    WS.replace(b"sessions/x", b"\xc3\xa9") + KEY + b"\r\n": 400,
+    WS + KEY + b"Content-Length: 5\r\n\r\nhello": 400,
+    WS + KEY + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
+    # A cookie that the pages are served with.
+    WS.replace(b"/ws/", b"/no/") + KEY + b"Cookie: " + b"y" * 9000 + b"\r\n\r\n": 403,
 }
 
 
-@pytest.mark.parametrize("request_", REFUSED, ids=lambda request: request[:60].decode())
+@pytest.mark.parametrize("request_", REFUSED, ids=lambda request: request[:60].decode("latin-1"))
 async def test_refusals_below_the_application_have_the_headers_of_every_answer(request_: bytes) -> None:
     async with serving() as (server, _):
         reader, writer = await call(server)

@@ -1,4 +1,4 @@
-"""The same behaviour behind a server without the product's protocol class, through plain ASGI."""
+"""The same behaviour behind a server without the product's protocol classes, through plain ASGI."""
 
 import asyncio
 import json
@@ -17,7 +17,8 @@ from tests.support.hub_server import HubServer
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[HubServer]:
     bounds = SocketLimits(sockets_per_user=100, sockets_per_address=1000, send_seconds=2.0)
-    async with HubServer(bounds, ws="websockets-sansio", ws_ping_interval=20, ws_ping_timeout=20) as opened:
+    plain = {"http": "httptools", "ws": "websockets-sansio", "ws_ping_interval": 20, "ws_ping_timeout": 20}
+    async with HubServer(bounds, **plain) as opened:
         yield opened
 
 

@@ -224,7 +224,7 @@ async def test_a_dead_peer_is_found_by_its_silence() -> None:
 
 
 async def test_two_hundred_slow_headers_are_cut_and_not_felt() -> None:
-    async with HubServer(http=HttpLimits(header_seconds=1.0)) as server:
+    async with HubServer(http_limits=HttpLimits(header_seconds=1.0)) as server:
         slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(200)]
         for _, writer in slow:
             writer.write(b"GET /ws/sessions/x HTTP/1.1\r\nHost: h\r\nX-Slow: ")

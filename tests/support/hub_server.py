@@ -205,12 +205,16 @@ class HubServer:
     """The server. `do` runs code in its event loop; `app` answers HTTP in place of a bare "ok"."""
 
     def __init__(
-        self, bounds: SocketLimits | None = None, http: HttpLimits | None = None, app: Any = None, **settings: Any
+        self,
+        bounds: SocketLimits | None = None,
+        http_limits: HttpLimits | None = None,
+        app: Any = None,
+        **settings: Any,
     ) -> None:
         self.bounds = bounds or SocketLimits(
             sockets_per_user=100, sockets_per_address=1000, commands_per_10_seconds=200, commands_per_minute=2000
         )
-        self.limiter = ConnectionLimiter(http, headers={"X-Frame-Options": "DENY"})
+        self.limiter = ConnectionLimiter(http_limits, headers={"X-Frame-Options": "DENY"})
         self.settings = {**uvicorn_settings(self.limiter), **settings}
         self.app = app
         self.source = MemorySource()
