@@ -11,11 +11,12 @@ MOST_AT_ONCE = 5_000
 
 
 class CreateAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Make an album, with files of one's own in it if wanted."""
+    """Make an album, with files of one's own in it if wanted. `client_id` makes a repetition harmless."""
 
     name: str
     description: str = ""
     asset_ids: list[str] = []
+    client_id: str | None = None
 
 
 class ChangeAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

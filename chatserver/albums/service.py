@@ -1,7 +1,7 @@
 """Albums: making, changing and deleting them, their files and the order of these. For their owner only.
 
 An album that is another's is not found, like one that does not exist; so is a file that another has made. Lock order: the
-album, then the rate limit.
+album, then the rate limit; of an album that is made, its idempotency key before both.
 """
 
 from chatserver import ids
@@ -11,7 +11,7 @@ from chatserver.albums.requests import ChangeAlbum, CreateAlbum
 from chatserver.assets import service as assets
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, Invalid, NotFound
-from chatserver.users import rate_limits
+from chatserver.users import idempotency, rate_limits
 
 # Albums, and files of an album, on one page.
 PAGE, PICTURES_PAGE = 24, 60
@@ -35,14 +35,19 @@ async def find(tx: Transaction, album_id: str) -> Album:
 
 
 async def create(tx: Transaction, wanted: CreateAlbum) -> Album:
-    """A new album with the files that are named. Conflict for more than MOST_ALBUMS, NotFound where no such file is one's
-    own."""
+    """A new album with the files that are named, or the one that was made under the same client_id.
+
+    Conflict for more than MOST_ALBUMS; NotFound where no such file is one's own, and where that album was deleted since.
+    """
+    album_id = ids.new()
+    made = await idempotency.claim(tx, "album", wanted.client_id, wanted, album_id)
+    if made is not None:
+        return await find(tx, made)
     name, description = requests.name(wanted.name), requests.description(wanted.description)
     asset_ids = requests.file_ids(wanted.asset_ids)
     # Counted without a lock: the rate limit bounds by how many concurrent requests may exceed it.
     if await tx.fetch_value("albums.count_of_user") >= MOST_ALBUMS:
         raise Conflict(f"You have {MOST_ALBUMS} albums, which is as many as one person may have.")
-    album_id = ids.new()
     user_id = await tx.fetch_value("albums.insert", id=album_id, name=name, description=description)
     if asset_ids:
         await _add(tx, album_id, asset_ids)

@@ -14,10 +14,10 @@ from chatserver.generations.model_choice import refusal
 from chatserver.generations.models import ModelChoice, ModelChoices
 from chatserver.generations.requests import CreateGeneration, check
 from chatserver.messages.models import Message
-from chatserver.messages.requests import check_client_id, digest
 from chatserver.moderation import rules
 from chatserver.providers.recipe import Recipe
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id, digest
 
 
 class _AnyPlan(Struct, frozen=True):

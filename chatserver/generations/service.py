@@ -30,12 +30,12 @@ from chatserver.generations.requests import (
 )
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages.models import Message
-from chatserver.messages.requests import check_client_id, digest
 from chatserver.moderation import rules
 from chatserver.providers.base import Kind, Task
 from chatserver.providers.recipe import Recipe
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id, digest
 
 # How much of a picture that is enlarged the model may change: what is missing in it, and not what it shows.
 ENLARGING_STRENGTH = 0.2

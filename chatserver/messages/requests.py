@@ -1,17 +1,11 @@
 """What people ask of the stream, as decoded at the entrances; the same fields over HTTP and the websocket."""
 
-import hashlib
-
-import msgspec
 from msgspec import Struct
 
-from chatserver.errors import Invalid
 from chatserver.validation import trimmed
 
 # Longest text of one message, in characters.
 TEXT_LENGTH = 8_000
-# A client_id is the client's own key for a command: a UUID as a rule, never longer than this.
-CLIENT_ID_LENGTH = 64
 
 
 class CreateMessage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,17 +65,3 @@ class MessageOnly(Struct, frozen=True, forbid_unknown_fields=True):
 def kept_text(request: CreateMessage | EditMessage) -> str:
     """The text as it will be stored, where it is not refused: it is drawn before."""
     return trimmed(request.text)[:TEXT_LENGTH]
-
-
-def check_client_id(client_id: str) -> str:
-    """A client_id of 1–64 printable characters without spaces; Invalid otherwise."""
-    if not 1 <= len(client_id) <= CLIENT_ID_LENGTH:
-        raise Invalid.field("client_id", f"must be 1 to {CLIENT_ID_LENGTH} characters long")
-    if not client_id.isascii() or not client_id.isprintable() or " " in client_id:
-        raise Invalid.field("client_id", "must be printable ASCII without spaces")
-    return client_id
-
-
-def digest(request: Struct) -> bytes:
-    """Tells a repeated request from a different one with the same client_id."""
-    return hashlib.sha256(type(request).__name__.encode() + msgspec.json.encode(request)).digest()

@@ -5,8 +5,9 @@ from chatserver.database import Database, StatementUndone, Transaction
 from chatserver.errors import Invalid
 from chatserver.messages import service
 from chatserver.messages.models import Message
-from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
+from chatserver.messages.requests import TEXT_LENGTH, CreateMessage
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id, digest
 from chatserver.validation import paragraphs
 
 

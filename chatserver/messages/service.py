@@ -17,9 +17,10 @@ from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 from chatserver.messages import finish_reason
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import AuthorKind, Message, MessageKind
-from chatserver.messages.requests import TEXT_LENGTH, CreateMessage, check_client_id, digest
+from chatserver.messages.requests import TEXT_LENGTH, CreateMessage
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id, digest
 from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import paragraphs
 

@@ -11,10 +11,11 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.messages import service
 from chatserver.messages.models import Message
-from chatserver.messages.requests import TEXT_LENGTH, EditMessage, RegenerateReply, check_client_id, digest
+from chatserver.messages.requests import TEXT_LENGTH, EditMessage, RegenerateReply
 from chatserver.messages.service import NewMessage, StreamPlace
 from chatserver.sessions.models import Membership
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id, digest
 from chatserver.validation import paragraphs
 
 # The most versions of one message.

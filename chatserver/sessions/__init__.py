@@ -16,6 +16,7 @@ from chatserver.sessions.checkout import (
     sell,
     sell_extension,
     session_quota,
+    take,
     take_back,
 )
 from chatserver.sessions.deletion import (
@@ -43,6 +44,7 @@ from chatserver.sessions.models import (
     Membership,
     Removal,
     Session,
+    SessionOrder,
     SessionSummary,
 )
 from chatserver.sessions.service import (
@@ -76,6 +78,7 @@ __all__ = [
     "Membership",
     "Removal",
     "Session",
+    "SessionOrder",
     "SessionSummary",
     "active_membership",
     "allow_guests",
@@ -139,6 +142,7 @@ __all__ = [
     "stats_from",
     "summaries_of",
     "sweep_free_sessions",
+    "take",
     "take_back",
     "was_deleted",
     "was_removed",

@@ -13,7 +13,8 @@ from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, TooManySe
 from chatserver.plans.models import Plan
 from chatserver.sessions import free_sessions, service, titles
 from chatserver.sessions.members import add_member
-from chatserver.sessions.models import Session, SessionQuota
+from chatserver.sessions.models import Session, SessionOrder, SessionQuota
+from chatserver.users import idempotency
 from chatserver.validation import optional_line
 from chatserver.web import filters
 
@@ -44,12 +45,19 @@ async def buy(
 
 
 async def give(
-    tx: Transaction, user_id: str, plan: Plan, title: str | None = None, *, reference: str | None, network: str
+    tx: Transaction,
+    user_id: str,
+    plan: Plan,
+    title: str | None = None,
+    *,
+    reference: str | None,
+    network: str,
+    session_id: str | None = None,
 ) -> Session:
     """Creates a session free of charge, within the limits of `buy`; also on a plan that is not on offer."""
     await free_sessions.count(tx, user_id, network)
     await _require_quota(tx, user_id)
-    return await sell(tx, user_id, plan, title, checkout=INSTANT, reference=reference)
+    return await sell(tx, user_id, plan, title, checkout=INSTANT, reference=reference, session_id=session_id)
 
 
 async def sell(
@@ -61,12 +69,13 @@ async def sell(
     checkout: str,
     reference: str | None,
     purchase_id: str | None = None,
+    session_id: str | None = None,
 ) -> Session:
     """Creates a session on a plan as it was sold: its minutes, credits and price may differ from those of today.
 
-    `purchase_id` names the purchase; None: a new id.
+    `purchase_id` and `session_id` name the purchase and the session; None: a new id.
     """
-    session_id = ids.new()
+    session_id = session_id or ids.new()
     chosen = optional_line("title", title, titles.LONGEST)
     await tx.execute(
         "sessions.insert",
@@ -101,6 +110,21 @@ async def find_bought(tx: Transaction, user_id: str, *, checkout: str, reference
         "sessions.bought_by_reference", user_id=user_id, checkout=checkout, reference=reference
     )
     return None if session_id is None else await service.find(tx, session_id)
+
+
+async def take(tx: Transaction, user_id: str, order: SessionOrder, *, network: str) -> Session:
+    """What somebody takes for themselves (`INSTANT`), or what they have taken under the same client_id.
+
+    Raises what `buy` and `extend` raise; NotFound where that session was deleted since.
+    """
+    session_id = order.session_id or ids.new()
+    taken = await idempotency.claim(tx, "session", order.client_id, order, session_id, user_id=user_id)
+    if taken is not None:
+        return await service.find(tx, taken)
+    if order.session_id is not None:
+        return await extend(tx, user_id, order.session_id, order.plan_id, checkout=INSTANT, network=network)
+    plan = await _plan_on_offer(tx, order.plan_id)
+    return await give(tx, user_id, plan, order.title, reference=None, network=network, session_id=session_id)
 
 
 async def extend(

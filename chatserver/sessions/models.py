@@ -32,6 +32,18 @@ def _hue(stored: int | None, user_id: str) -> int:
     return colours.hue_of(user_id) if stored is None else stored
 
 
+class SessionOrder(Struct, frozen=True, kw_only=True):
+    """What somebody takes for themselves: a new session with a title, or more time of the one with the id `session_id`.
+
+    `client_id` makes a repetition harmless.
+    """
+
+    plan_id: str
+    session_id: str | None = None
+    title: str | None = None
+    client_id: str | None = None
+
+
 class Session(Struct, frozen=True, kw_only=True):
     """A session as its members see it."""
 

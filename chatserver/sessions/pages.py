@@ -103,22 +103,20 @@ async def buy(request: Request) -> Response:
     """Buys or extends a session and redirects to it; a limit reached is shown on the page of plans."""
     form = await forms.read(request)
     sessions.require_instant(_state(request).config.checkout)
-    plan_id, session_id = form.text("plan_id"), form.text("session_id")
+    order = sessions.SessionOrder(
+        plan_id=form.text("plan_id"),
+        session_id=ids.parse(form.text("session_id")) if form.text("session_id") else None,
+        title=form.text("title"),
+        client_id=form.text("client_id") or None,
+    )
+    viewer, run = require_viewer(request), _state(request).database.run_system
     try:
-        session = await _sell(request, plan_id, session_id, form.text("title"))
+        session = await run(sessions.take, viewer.id, order, network=_network(request))
     except (RateLimited, AddressNotVerified) as error:
         if not errors.wants_html(request):
             raise
-        return await _plans_page(request, await _extended(request, session_id), error)
+        return await _plans_page(request, await _extended(request, order.session_id), error)
     return forms.redirect(request, f"/sessions/{session.id}")
-
-
-async def _sell(request: Request, plan_id: str, session_id: str, title: str) -> sessions.Session:
-    viewer, state = require_viewer(request), _state(request)
-    run, how = state.database.run_system, {"checkout": sessions.INSTANT, "network": _network(request)}
-    if session_id:
-        return await run(sessions.extend, viewer.id, ids.parse(session_id), plan_id, **how)
-    return await run(sessions.buy, viewer.id, plan_id, title, **how)
 
 
 def _network(request: Request) -> str:

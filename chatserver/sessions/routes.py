@@ -7,22 +7,24 @@ from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.database import Transaction
 from chatserver.generations import cancellation
 from chatserver.privacy import session_deletion
-from chatserver.sessions.models import Removal, Session
+from chatserver.sessions.models import Removal, Session, SessionOrder
 from chatserver.users import request_identity
 from chatserver.web.hosts import link_origin
 
 
 class NewSession(Struct, frozen=True, forbid_unknown_fields=True):
-    """Buy a session on a plan."""
+    """Buy a session on a plan. `client_id` makes a repetition harmless."""
 
     plan_id: str
     title: str | None = None
+    client_id: str | None = None
 
 
 class Extension(Struct, frozen=True, forbid_unknown_fields=True):
-    """Buy more time for a session."""
+    """Buy more time for a session. `client_id` makes a repetition harmless."""
 
     plan_id: str
+    client_id: str | None = None
 
 
 class Changes(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,16 +77,19 @@ class CreditsAnswer(Struct, frozen=True):
 
 async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer:
     sessions.require_instant(request.state.config.checkout)
-    how = {"checkout": sessions.INSTANT, "network": _network(request)}
-    buy = request.state.database.run_system
-    return SessionAnswer(await buy(sessions.buy, request.viewer.id, body.plan_id, body.title, **how))
+    order = SessionOrder(plan_id=body.plan_id, title=body.title, client_id=body.client_id)
+    return SessionAnswer(await _carry_out(request, order))
 
 
 async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer:
     sessions.require_instant(request.state.config.checkout)
-    how = {"checkout": sessions.INSTANT, "network": _network(request)}
-    extend, session_id = request.state.database.run_system, request.id("session_id")
-    return SessionAnswer(await extend(sessions.extend, request.viewer.id, session_id, body.plan_id, **how))
+    order = SessionOrder(plan_id=body.plan_id, session_id=request.id("session_id"), client_id=body.client_id)
+    return SessionAnswer(await _carry_out(request, order))
+
+
+async def _carry_out(request: ApiRequest, order: SessionOrder) -> Session:
+    run = request.state.database.run_system
+    return await run(sessions.take, request.viewer.id, order, network=_network(request))
 
 
 def _network(request: ApiRequest) -> str:

@@ -17,7 +17,8 @@ SHORTEST_PASSWORD = 4
 class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make a link to a picture or selection (`asset_ids`), an album or one's own pictures of a session.
 
-    `follow`: it also shows what is added later. `days` until it ends, None: until it is revoked.
+    `follow`: it also shows what is added later. `days` until it ends, None: until it is revoked. `client_id` makes a
+    repetition harmless.
     """
 
     kind: ShareKind
@@ -31,6 +32,7 @@ class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     prompts: bool = False
     preview: bool = False
     password: str | None = None
+    client_id: str | None = None
 
 
 class ChangeShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ are hashed by the entrance (`requests.password_hash`), outside of the transactio
 
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from chatserver import ids
 from chatserver.albums import requests as album_requests
@@ -16,7 +16,7 @@ from chatserver.sharing import requests
 from chatserver.sharing.models import Share, SharesPage
 from chatserver.sharing.requests import ChangeShare, CreateShare
 from chatserver.sharing.tokens import digest, token_of
-from chatserver.users import rate_limits
+from chatserver.users import idempotency, rate_limits
 
 PAGE = 24
 # One person's open links, and the files of one link.
@@ -41,14 +41,22 @@ async def find(tx: Transaction, secret_key: str, share_id: str) -> Share:
 
 
 async def create(tx: Transaction, secret_key: str, wanted: CreateShare, password_hash: str | None) -> Share:
-    """A new link. NotFound where what it should show is not the user's, Invalid where it would show nothing, Conflict for
-    more than MOST_SHARES."""
+    """A new link, or the one that was made under the same client_id.
+
+    NotFound where what it should show is not the user's, and where that link was swept since; Invalid where it would show
+    nothing, Conflict for more than MOST_SHARES.
+    """
+    share_id = ids.new()
+    # Without the password, which its hash alone may know; whether there is one is kept.
+    kept = structs.replace(wanted, password="" if wanted.password else None)
+    made = await idempotency.claim(tx, "share", wanted.client_id, kept, share_id)
+    if made is not None:
+        return await find(tx, secret_key, made)
     if await tx.fetch_value("sharing.count_open") >= MOST_SHARES:
         raise Conflict(
             f"You have {MOST_SHARES} open links, which is as many as one person may have. Revoke some first."
         )
-    share_id, title = ids.new(), requests.title(wanted.title)
-    source = await _source(tx, wanted)
+    title, source = requests.title(wanted.title), await _source(tx, wanted)
     if wanted.kind == "album" and wanted.title is None:
         title = await tx.fetch_value("sharing.album_name", album_id=source["album_id"])
     followed = source if wanted.follow else {"album_id": None, "session_id": None}

@@ -21,12 +21,12 @@ from chatserver.database import Database, Row, Transaction
 from chatserver.errors import BadBytes, Conflict, GuestsMayNot, Invalid, NotAllowed, NotFound, PlanTooSmall
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Picture
-from chatserver.messages.requests import check_client_id
 from chatserver.sessions.models import Membership
 from chatserver.storage.base import Storage
 from chatserver.uploads.models import UploadAnswer, UploadQuota, UploadsPage
 from chatserver.uploads.requests import CreateUpload, ListUploads
 from chatserver.users import rate_limits
+from chatserver.users.idempotency import check_client_id
 
 MOST_LISTED = 200
 # The file name where no word of the sender's can be spelled in ASCII.

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from chatserver import ids
 from chatserver.config import Config
 from chatserver.identity.viewer import Viewer
 from chatserver.runtime import clock, paths
@@ -75,7 +76,8 @@ def _environment(accent: int, sends_mail: bool, settings: tuple[tuple[str, str],
     environment.filters.update(filters.FILTERS)
     statics = _statics(accent)
     environment.globals.update(dom_id=dom_id, static_url=statics.url, icon=_icons(statics), accent=accent)
-    environment.globals.update(settings, sends_mail=sends_mail)
+    # The key of a form that makes something: of each one that is drawn another.
+    environment.globals.update(settings, sends_mail=sends_mail, new_client_id=ids.new)
     return environment
 
 

@@ -43,6 +43,8 @@ ROWS = {
                        SELECT b.id, a.id, 1 FROM albums b, assets a WHERE a.user_id = $2 AND $1::uuid IS NOT NULL""",
     "deleted_client_ids": """(session_id, user_id, kind, client_id)
                              SELECT $3::uuid, $2::uuid, 'version', 'c' WHERE $1::uuid IS NOT NULL""",
+    "idempotency_keys": """(user_id, kind, client_id, request_hash, result_id)
+                           SELECT $2::uuid, 'album', 'c', '\\x01', $1::uuid""",
     "favorites": "(asset_id, user_id, session_id) SELECT a.id, $2, $3 FROM assets a WHERE $1::uuid IS NOT NULL",
     "shares": """(id, user_id, kind, title, token_hash, downloads, prompts, preview, password_hash)
                  VALUES ($1, $2, 'picture', 'Ada''s secrets', '\\x01', true, true, true, 'x')""",

@@ -85,6 +85,23 @@ async def test_buying_leads_into_the_session(client: Client, database: Database)
     assert (session.plan_id, session.status, session.credits.image.limit) == ("flash", "active", 8)
 
 
+async def test_a_form_that_is_sent_again_buys_once(client: Client, database: Database) -> None:
+    """As the browser does it for who reloads the page that did not come."""
+    ada = await make_user(database, "Ada")
+    _, text = await visit(client, "/plans", ada)
+    [key, other, *_] = re.findall(r'name="client_id" value="([^"]+)"', text)
+    assert key != other, "each form has its own"
+    first, again, more = [
+        await fill(client, "/plans", "/sessions", ada, plan_id="flash", client_id=each) for each in (key, key, other)
+    ]
+    assert first == again != more
+    session_id = first[1].rsplit("/", 1)[1]
+    page, form = f"/plans?session={session_id}", {"plan_id": "flash", "session_id": session_id, "client_id": "once"}
+    for _ in range(2):
+        await fill(client, page, "/sessions", ada, **form)
+    assert len(await run_sql(database, "SELECT FROM purchases WHERE session_id = $1", session_id)) == 2
+
+
 async def test_a_plan_that_does_not_exist_sells_nothing(client: Client, database: Database) -> None:
     ada = await make_user(database)
     status, text = await fill(client, "/plans", "/sessions", ada, plan_id="golden")
