@@ -384,6 +384,35 @@ async def test_an_answer_that_breaks_off_is_told_in_words_for_people(product, br
         )
 
 
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_is_made_and_not_heard_of_is_made_once(product, browser, times) -> None:
+    """The first loss is made up for by the page itself, the second by whoever presses again."""
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open("/albums")
+        await expect(page.locator("album-list[data-live]")).to_be_attached()
+        await lose_answers(page, "POST /api/v1/albums", "unheard", times)
+        await page.fill("new-album input", "Boats")
+        await page.press("new-album input", "Enter")
+        if times == 2:
+            await expect(page.locator('new-album [data-slot="problem"]')).to_be_visible()
+            await page.press("new-album input", "Enter")
+        await page.wait_for_url("**/albums/*-*")
+        assert len((await ada.call("GET", "/albums"))["albums"]) == 1
+
+        await expect(page.locator("album-editor[data-live]")).to_be_attached()
+        await lose_answers(page, "POST /api/v1/shares", "unheard", times)
+        await page.evaluate("() => document.querySelector('[data-action=share]').click()")  # hidden while it is empty
+        dialog = page.locator("share-dialog dialog")
+        await dialog.get_by_label("Also what is added later").check()
+        await dialog.get_by_role("button", name="Make the link").click()
+        if times == 2:
+            await expect(dialog.locator("[data-slot=problem]")).to_be_visible()
+            await dialog.get_by_role("button", name="Make the link").click()
+        await expect(dialog.get_by_label("Link", exact=True)).to_have_value(re.compile("/s/"))
+        assert len((await ada.call("GET", "/shares"))["shares"]) == 1
+
+
 async def test_a_link_that_is_changed_behind_a_closed_dialog_is_listed_as_it_is(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     chat = await ada.joins(await ada.buys("pro"))

@@ -28,15 +28,17 @@ _RELEASE = """async (number) => {
   window.held[number].release()
   for (let task = 0; task < 3; task++) await new Promise((next) => setTimeout(next))
 }"""
-_LOSE = """([words, how]) => {
+_LOSE = """([words, how, times]) => {
   const ask = window.fetch
   window.lost = 0
   window.loseNone = () => (window.fetch = ask)
   window.fetch = async (address, options) => {
-    if (!`${options?.method ?? 'GET'} ${address}`.includes(words)) return ask(address, options)
+    const isMeant = `${options?.method ?? 'GET'} ${address}`.includes(words)
+    if (!isMeant || window.lost === times) return ask(address, options)
+    if (how === 'unheard') await ask(address, options)
     window.lost += 1
     if (how === 'refused') return new Response('{}', { status: 503 })
-    if (how === 'away') throw new TypeError('Failed to fetch')
+    if (how === 'away' || how === 'unheard') throw new TypeError('Failed to fetch')
     return new Response(new ReadableStream({ start: (body) => body.error(new TypeError('network error')) }))
   }
 }"""
@@ -78,13 +80,14 @@ async def release_answer(page: Page, number: int) -> None:
     await page.evaluate(_RELEASE, number)
 
 
-# How an answer is lost: there is none, it is a refusal for now, or it breaks off behind its head.
-Loss = Literal["away", "refused", "cut"]
+# How an answer is lost: there is none, it is a refusal for now, it breaks off behind its head, or the server has done what
+# was asked for and nobody hears of it.
+Loss = Literal["away", "refused", "cut", "unheard"]
 
 
-async def lose_answers(page: Page, words: str, how: Loss) -> None:
-    """From here on, requests with these words in `METHOD address` are answered so, until `lose_none`."""
-    await page.evaluate(_LOSE, [words, how])
+async def lose_answers(page: Page, words: str, how: Loss, times: int = -1) -> None:
+    """From here on, requests with these words in `METHOD address` are answered so, until `lose_none`, or so many times."""
+    await page.evaluate(_LOSE, [words, how, times])
 
 
 async def answers_lost(page: Page, count: int = 1) -> None:

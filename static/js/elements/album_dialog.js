@@ -1,6 +1,7 @@
 // <album-dialog>: adds pictures to albums. Of one picture it shows which albums hold it, and takes it out again.
 import { call } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
+import { make } from "../helpers/making.js"
 
 export class AlbumDialog extends HTMLElement {
   #assets = [] // another array each time that it is opened
@@ -40,7 +41,7 @@ export class AlbumDialog extends HTMLElement {
 
   async #make(assets) {
     const field = this.querySelector("#album-new")
-    const { album } = await call("POST", "/albums", { name: field.value, asset_ids: assets })
+    const { album } = await make("/albums", { name: field.value, asset_ids: assets })
     if (assets !== this.#assets) return ""
     field.value = ""
     slot(this, "albums").prepend(this.#row({ ...album, holds: true }))

@@ -1,6 +1,6 @@
 // <new-album>: makes an album and leads to it.
-import { call } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
+import { make } from "../helpers/making.js"
 
 export class NewAlbum extends HTMLElement {
   #isMaking = false // or leading to it
@@ -17,7 +17,7 @@ export class NewAlbum extends HTMLElement {
     const problem = slot(this, "problem")
     problem.hidden = true
     try {
-      const { album } = await call("POST", "/albums", { name: this.querySelector("input").value })
+      const { album } = await make("/albums", { name: this.querySelector("input").value })
       location.assign(`/albums/${album.id}`)
     } catch (error) {
       this.#isMaking = false

@@ -1,6 +1,7 @@
 // <share-dialog>: makes a share link to pictures, an album or a session, or changes one; then shows its address.
 import { call } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
+import { make } from "../helpers/making.js"
 
 const DEFAULT_DAYS = "30"
 
@@ -101,7 +102,7 @@ export class ShareDialog extends HTMLElement {
       if (this.form.elements.no_password.checked) fields.password = ""
       return call("PATCH", `/shares/${this.#share.id}`, fields)
     }
-    return call("POST", "/shares", { ...fields, ...this.#source() })
+    return make("/shares", { ...fields, ...this.#source() })
   }
 
   #source() {

@@ -3,7 +3,8 @@ const UNREACHABLE = "The server cannot be reached right now. Please try again."
 /**
  * Calls the HTTP API as the signed-in person.
  * @param {boolean} options.keepalive sends the request even while the page is being left
- * @returns {Promise<object | null>} the answer's JSON, null for 204; rejects with an Error whose message is for people
+ * @returns {Promise<object | null>} the answer's JSON, null for 204; rejects with an Error whose message is for people,
+ *   and whose `status` is that of a refusal
  */
 export async function call(method, path, body, { keepalive = false } = {}) {
   const answer = await fetch(`/api/v1${path}`, {
@@ -14,7 +15,11 @@ export async function call(method, path, body, { keepalive = false } = {}) {
   }).catch(() => null)
   if (!answer) throw new Error(UNREACHABLE)
   const value = answer.status === 204 ? null : await answer.json().catch(() => undefined) // it broke off, or is no JSON
-  if (!answer.ok) throw new Error(value?.error?.message ?? "That did not work. Please try again.")
+  if (!answer.ok) throw refused(answer, value?.error)
   if (value === undefined) throw new Error(UNREACHABLE)
   return value
+}
+
+function refused({ status }, error) {
+  return Object.assign(new Error(error?.message ?? "That did not work. Please try again."), { status })
 }
