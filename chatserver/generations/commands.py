@@ -3,7 +3,7 @@
 from msgspec import structs
 
 from chatserver import ids
-from chatserver.generations import creation, deletion, prompt_improvement
+from chatserver.generations import creation, deletion, prompt_improvement, versions
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation
@@ -27,13 +27,13 @@ async def cancel(state: State, caller: Caller, command: GenerationOnly) -> dict[
 async def retry(state: State, caller: Caller, command: RetryGeneration) -> dict[str, Generation]:
     request = structs.replace(command, generation_id=ids.parse(command.generation_id))
     run, choices = state.database.run_as, model_choices(state.providers)
-    return {"generation": await run(caller.viewer.id, generations.retry, request, choices)}
+    return {"generation": await run(caller.viewer.id, versions.retry, request, choices)}
 
 
 async def enlarge(state: State, caller: Caller, command: EnlargeGeneration) -> dict[str, Generation]:
     request = structs.replace(command, generation_id=ids.parse(command.generation_id))
     run, choices = state.database.run_as, model_choices(state.providers)
-    return {"generation": await run(caller.viewer.id, generations.enlarge, request, choices)}
+    return {"generation": await run(caller.viewer.id, versions.enlarge, request, choices)}
 
 
 async def delete(state: State, caller: Caller, command: GenerationOnly) -> dict[str, Message]:

@@ -9,7 +9,7 @@ from chatserver import credits, ids, messages
 from chatserver.database import Database, StatementUndone, Transaction
 from chatserver.database.records import with_times
 from chatserver.errors import Invalid, NotFound, PlanTooSmall
-from chatserver.generations import service
+from chatserver.generations import enqueueing, service
 from chatserver.generations.model_choice import refusal
 from chatserver.generations.models import ModelChoice, ModelChoices
 from chatserver.generations.requests import CreateGeneration, check
@@ -62,7 +62,7 @@ def checked_request(request: CreateGeneration, choices: ModelChoices) -> Checked
     except (Invalid, NotFound, PlanTooSmall):
         return None
     task = recipes[0].change or request.kind
-    rules_version = rules.version_that_allows(service.texts_of(recipes[0]))
+    rules_version = rules.version_that_allows(enqueueing.texts_of(recipes[0]))
     if rules_version is None or refusal(choices, task) is not None:
         return None
     return CheckedRequest(request, recipes, choices[task], rules_version)
@@ -83,7 +83,7 @@ async def create_at_once(tx: Transaction, user_id: str, session_id: str, checked
         request_hash=digest(request),
         kind=request.kind,
         text=checked.recipes[0].prompt,
-        rows=service.rows_of(request.kind, checked.recipes, checked.choice, first=1),
+        rows=enqueueing.rows_of(request.kind, checked.recipes, checked.choice, first=1),
         rules_version=checked.rules_version,
         most=rate_limits.PICTURES.most(tx.limits),
         seconds=rate_limits.PICTURES.seconds,
@@ -93,5 +93,5 @@ async def create_at_once(tx: Transaction, user_id: str, session_id: str, checked
         return None
     balances = [with_times(row, "next_at") for row in msgspec.json.decode(rows[0]["balances"])]
     credits.announce_balances(tx, session_id, credits.balances_from([session_id], balances)[session_id])
-    service.announce_jobs(tx)
+    enqueueing.announce_jobs(tx)
     return await messages.announce(tx, with_times(msgspec.json.decode(rows[0]["message"]), "created_at"), rows)

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.generations import creation, deletion, history, sources
+from chatserver.generations import creation, deletion, history, sources, versions
 from chatserver.generations import service as generations
 from chatserver.generations.model_choice import model_choices
 from chatserver.generations.models import Generation, History
@@ -37,13 +37,13 @@ async def cancel_generation(request: ApiRequest) -> GenerationAnswer:
 async def retry_generation(request: ApiRequest) -> GenerationAnswer:
     wanted = RetryGeneration(request.id("generation_id"), request.query(Retry).client_id)
     run, choices = request.state.database.run_as, model_choices(request.state.providers)
-    return GenerationAnswer(await run(request.viewer.id, generations.retry, wanted, choices))
+    return GenerationAnswer(await run(request.viewer.id, versions.retry, wanted, choices))
 
 
 async def enlarge_generation(request: ApiRequest, body: Enlarge) -> GenerationAnswer:
     wanted = EnlargeGeneration(generation_id=request.id("generation_id"), side=body.side, client_id=body.client_id)
     run, choices = request.state.database.run_as, model_choices(request.state.providers)
-    return GenerationAnswer(await run(request.viewer.id, generations.enlarge, wanted, choices))
+    return GenerationAnswer(await run(request.viewer.id, versions.enlarge, wanted, choices))
 
 
 async def delete_generation(request: ApiRequest) -> None:
@@ -113,7 +113,13 @@ ROUTES = [
         summary="A file, how it was made, from which picture, and what was made from it",
         answer=AssetDetails,
     ),
-    Endpoint("DELETE", "/assets/{asset_id}", delete_asset, summary="The same, by the id of its file", status=204),
+    Endpoint(
+        "DELETE",
+        "/assets/{asset_id}",
+        delete_asset,
+        summary="Delete a file with its picture or clip, or an upload",
+        status=204,
+    ),
     Endpoint(
         "GET",
         "/generations",

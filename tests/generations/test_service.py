@@ -19,7 +19,7 @@ from chatserver.errors import (
     ProviderDown,
     SessionExpired,
 )
-from chatserver.generations import creation, deletion, history, queue
+from chatserver.generations import creation, deletion, history, queue, versions
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
@@ -51,7 +51,7 @@ async def ask(database, user, session, choices=CHOICES, **fields):
 
 
 async def retry(database, user, generation, choices=CHOICES, client_id=None):
-    return await database.run_as(user, generations.retry, RetryGeneration(generation.id, client_id), choices)
+    return await database.run_as(user, versions.retry, RetryGeneration(generation.id, client_id), choices)
 
 
 async def cancel(database, user, generation):
@@ -264,7 +264,7 @@ async def test_a_change_waits_for_a_provider_that_makes_it(database, ada):
 
 async def enlarge(database, user, generation, side, choices=REDRAWN, client_id=None):
     request = EnlargeGeneration(generation_id=generation.id, side=side, client_id=client_id)
-    return await database.run_as(user, generations.enlarge, request, choices)
+    return await database.run_as(user, versions.enlarge, request, choices)
 
 
 async def done_picture(database, user, session, **fields):

@@ -10,7 +10,7 @@ from chatserver.audit import COMMAND_LINE, Actor
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditFilter
 from chatserver.errors import Conflict, Invalid, NotFound, PromptNotAllowed
-from chatserver.generations import creation, prompt_improvement, queue
+from chatserver.generations import creation, prompt_improvement, queue, versions
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
@@ -131,8 +131,8 @@ async def test_what_was_made_before_is_not_made_again_against_a_rule(database, a
     asset = (await database.run_as(ada, generations.find, done)).assets[0].id
     await make_rule(database, "boat")
     for again in (
-        database.run_as(ada, generations.retry, RetryGeneration(done), CHOICES),
-        database.run_as(ada, generations.enlarge, EnlargeGeneration(generation_id=done, side=128), CHOICES),
+        database.run_as(ada, versions.retry, RetryGeneration(done), CHOICES),
+        database.run_as(ada, versions.enlarge, EnlargeGeneration(generation_id=done, side=128), CHOICES),
         ask(database, ada, session, source_asset_id=asset),
         ask(database, ada, session, source_asset_id=asset, change="edit"),
     ):

@@ -15,7 +15,7 @@ from chatserver.audit.models import AuditFilter
 from chatserver.config import Config
 from chatserver.errors import Conflict, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import session_channel
-from chatserver.generations import deletion
+from chatserver.generations import deletion, versions
 from chatserver.generations import service as generations
 from chatserver.generations.requests import CreateGeneration, RetryGeneration
 from chatserver.messages import search
@@ -197,7 +197,7 @@ async def test_a_hidden_picture_is_gone_everywhere_and_comes_back_as_it_was(
         )
         await database.run_as(ada, generations.create, session, request, changing)
     with pytest.raises(Conflict, match="operator has hidden"):
-        await database.run_as(ada, generations.retry, RetryGeneration(generation), CHOICES)
+        await database.run_as(ada, versions.retry, RetryGeneration(generation), CHOICES)
     entry = await newest_act(database)
     assert (entry.action, entry.target_id, entry.reason, entry.subject_id) == ("picture.hidden", asset, WHY, ada)
     assert (await database.run_system(reports.told, ada, None))[0][0].reason == WHY

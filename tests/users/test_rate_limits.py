@@ -14,7 +14,7 @@ from chatserver.errors import (
     TooManySessions,
     TooManyWaiting,
 )
-from chatserver.generations import creation, prompt_improvement
+from chatserver.generations import creation, prompt_improvement, versions
 from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration, RetryGeneration
@@ -238,7 +238,7 @@ async def test_a_place_is_free_again_when_one_has_ended_and_the_refusal_says_all
     await few.run_as(ada, generations.cancel, message.generations[0].id)
     await ask(few, ada, session, count=2)
     with pytest.raises(TooManyWaiting):
-        await few.run_as(ada, generations.retry, RetryGeneration(message.generations[0].id), CHOICES)
+        await few.run_as(ada, versions.retry, RetryGeneration(message.generations[0].id), CHOICES)
 
 
 async def test_a_guest_and_the_owner_have_places_of_their_own(database, limited, ada):
@@ -271,7 +271,7 @@ async def test_asking_and_trying_again_at_the_same_moment_never_wait_for_each_ot
     ended = [(await ask(few, ada, session)).generations[0].id for _ in range(4)]
     for each in ended:
         await few.run_as(ada, generations.cancel, each)
-    again = [few.run_as(ada, generations.retry, RetryGeneration(each), CHOICES) for each in ended]
+    again = [few.run_as(ada, versions.retry, RetryGeneration(each), CHOICES) for each in ended]
     done = await outcomes([*again, *(ask(few, ada, session) for _ in range(4))])
     assert done == ["Generation"] * 4 + ["Message"] * 4
 
