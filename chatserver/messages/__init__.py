@@ -3,27 +3,20 @@
 from chatserver.messages.deletion import disown, end_replies_of_session, erase, remove_of_session, require_deletable
 from chatserver.messages.export import export_page
 from chatserver.messages.models import Author, Message
-from chatserver.messages.requests import TEXT_LENGTH
-from chatserver.messages.service import (
+from chatserver.messages.reading import (
     PAGE,
-    NewMessage,
     Page,
-    add,
-    add_silently,
-    announce,
     beginning,
     changes,
     changes_of,
-    enter,
     find,
     following,
     newest,
     newest_of,
-    say,
     shown_before,
-    stop,
-    touch,
 )
+from chatserver.messages.requests import TEXT_LENGTH
+from chatserver.messages.service import NewMessage, add, add_silently, announce, enter, say, stop, touch
 
 __all__ = [
     "PAGE",

@@ -7,7 +7,7 @@ from chatserver import sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
-from chatserver.messages import service
+from chatserver.messages import reading, service
 from chatserver.messages.models import Message
 
 
@@ -37,7 +37,7 @@ async def erase(tx: Transaction, row: Row) -> Message:
             await service.touch(tx, other)
             _announce_ended(tx, [other])
     if await tx.fetch_value("messages.erase", message_id=message_id) is None:
-        return await service.find(tx, message_id)
+        return await reading.find(tx, message_id)
     await _end_replies(tx, message_id, was_streaming=row["status"] == "streaming")
     await sessions.replace_automatic_title(tx, row["session_id"], row["text"])
     return await service.touch(tx, message_id)

@@ -7,7 +7,7 @@ from chatserver import sessions
 from chatserver.database import Transaction
 from chatserver.events import session_channel
 from chatserver.jobs.lease import LeaseLost
-from chatserver.messages import context_window, finish_reason, service
+from chatserver.messages import context_window, finish_reason, reading, service
 from chatserver.messages.events import ReplyEnded, ReplyPart, SentBlocks
 from chatserver.messages.models import Message
 from chatserver.providers.base import Turn
@@ -101,7 +101,7 @@ async def save(tx: Transaction, reply: ReplyJob, draft: Draft, whole: bool) -> b
     else:
         part = part_of(seq, reply, draft)
         if draft.growth.to_programs:
-            part = replace(part, message=in_words(await service.whole(tx, row)))
+            part = replace(part, message=in_words(await reading.whole(tx, row)))
         tx.announce(session_channel(reply.session_id), part)
     return bool(row["stopped"])
 
@@ -170,7 +170,7 @@ async def finish(
     if sent is None:
         await service.announce(tx, row)
         return
-    ended = ReplyEnded(seq=seq, message=await service.whole(tx, row), sent=sent)
+    ended = ReplyEnded(seq=seq, message=await reading.whole(tx, row), sent=sent)
     tx.announce(session_channel(reply.session_id), ended)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the stream: say, change, read. Every durable change takes the session's next `seq`.
+"""The verbs that change the stream. Every durable change takes the session's next `seq`; what is there is read by `reading`.
 
 A verb that changed a message ends with `touch`, late in the transaction: it locks the session's row, stamps the message
 and announces it whole.
@@ -14,7 +14,7 @@ from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotFound, RateLimited
 from chatserver.events import session_channel
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
-from chatserver.messages import finish_reason
+from chatserver.messages import finish_reason, reading
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.models import AuthorKind, Message, MessageKind
 from chatserver.messages.requests import TEXT_LENGTH, CreateMessage
@@ -23,19 +23,6 @@ from chatserver.users import rate_limits
 from chatserver.users.idempotency import check_client_id, digest
 from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import paragraphs
-
-# Messages of a page, and those that a socket without `after` receives at first.
-PAGE = 200
-# The same in bytes, as they are sent: long messages make shorter pages. One is always there, whatever it takes.
-PAGE_BYTES = 1_000_000
-
-
-class Page(Struct, frozen=True):
-    """Messages in the order of `seq`; `seq` is the session's newest, `more` whether there are others beyond."""
-
-    messages: tuple[Message, ...]
-    seq: int
-    more: bool
 
 
 class NewMessage(Struct, frozen=True, kw_only=True):
@@ -118,7 +105,7 @@ class SessionEntry(Struct, frozen=True):
         # A deleted one keeps nothing that would tell what it said.
         if self.row["request_hash"] not in {request_hash, None}:
             raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
-        return await find(tx, self.row["repeated_id"])
+        return await reading.find(tx, self.row["repeated_id"])
 
 
 async def enter(
@@ -264,121 +251,15 @@ async def announce(tx: Transaction, row: Row, generations: Sequence[Row] | None 
 
     `generations` are the rows of its generations, where all have just been added: they are not read again.
     """
-    message = await whole(tx, row) if generations is None else Message.from_rows([row], generations, [], {})[0]
+    message = await reading.whole(tx, row) if generations is None else Message.from_rows([row], generations, [], {})[0]
     tx.announce(session_channel(message.session_id), MessageChanged(seq=message.seq, message=message))
-    return message
-
-
-async def whole(tx: Transaction, row: Row) -> Message:
-    """The message of a row, with all that is in it."""
-    [message] = await _whole(tx, [row])
     return message
 
 
 async def stop(tx: Transaction, message_id: str) -> Message:
     """Asks the assistant to stop writing a reply; what is written stays. By anyone in the session."""
-    message = await find(tx, message_id)
+    message = await reading.find(tx, message_id)
     await sessions.active_membership(tx, message.session_id)
     if await tx.fetch_value("messages.stop_reply", message_id=message_id) is not None:
         tx.announce(JOBS_CHANNEL, JobsWaiting(kind="reply", cancelled=message_id))
     return message
-
-
-async def find(tx: Transaction, message_id: str) -> Message:
-    """One message, whole; NotFound where it is not there or not yours."""
-    row = await tx.fetch_one("messages.find", message_id=message_id)
-    if row is None:
-        raise NotFound
-    return (await _whole(tx, [row]))[0]
-
-
-async def changes(tx: Transaction, session_id: str, after: int, most_bytes: int = PAGE_BYTES) -> tuple[Message, ...]:
-    """The messages that changed after `after`, in the order of their changes, as many as a page holds; then ask again."""
-    return await _whole(tx, await _changes(tx, session_id, after, PAGE, most_bytes))
-
-
-async def changes_of(
-    tx: Transaction, places: Sequence[tuple[str, int]], most_bytes: int
-) -> dict[tuple[str, int], list[Message]]:
-    """`changes` for each of several (session id, after). Needs the worker role."""
-    rows = await tx.fetch_all(
-        "messages.changes_of",
-        session_ids=[session_id for session_id, _ in places],
-        afters=[after for _, after in places],
-        limit=PAGE,
-        most_bytes=most_bytes,
-    )
-    found: dict[tuple[str, int], list[Message]] = {place: [] for place in places}
-    for row, message in zip(rows, await _whole(tx, rows), strict=True):
-        found[places[row["part"] - 1]].append(message)
-    return found
-
-
-async def newest(
-    tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE, most_bytes: int = PAGE_BYTES
-) -> Page:
-    """The messages that changed last (before `before`), in the order of their changes."""
-    session_row = await sessions.find(tx, session_id)
-    found, more = await newest_of(tx, session_id, before, limit, most_bytes)
-    return Page(found, session_row.seq, more)
-
-
-async def newest_of(
-    tx: Transaction, session_id: str, before: int | None = None, limit: int = PAGE, most_bytes: int = PAGE_BYTES
-) -> tuple[tuple[Message, ...], bool]:
-    """`newest` of a session that is known to exist: the messages, and whether others precede them."""
-    rows = await tx.fetch_all(
-        "messages.newest", session_id=session_id, before=before, limit=limit + 1, most_bytes=most_bytes
-    )
-    return await _whole(tx, list(reversed(rows[:limit]))), _are_more(rows, limit)
-
-
-async def shown_before(
-    tx: Transaction, session_id: str, before: str | None, limit: int, most_bytes: int
-) -> tuple[list[Message], bool]:
-    """The last messages (before that with the id `before`) in the order of the stream, and whether others precede them."""
-    rows = await tx.fetch_all(
-        "messages.shown_before", session_id=session_id, before=before, limit=limit + 1, most_bytes=most_bytes
-    )
-    return list(await _whole(tx, list(reversed(rows[:limit])))), _are_more(rows, limit)
-
-
-async def beginning(tx: Transaction, session_id: str) -> tuple[int, bool]:
-    """The seq of the first of the newest messages that make a page (0: there are none), and whether others precede it."""
-    row = await tx.fetch_one("messages.beginning", session_id=session_id, limit=PAGE, most_bytes=PAGE_BYTES)
-    return (row["seq"], row["more"]) if row is not None and row["seq"] is not None else (0, False)
-
-
-async def following(tx: Transaction, session_id: str, after: int, limit: int = PAGE) -> Page:
-    """The messages that changed after `after`, as a page."""
-    session_row = await sessions.find(tx, session_id)
-    rows = await _changes(tx, session_id, after, limit + 1, PAGE_BYTES)
-    return Page(await _whole(tx, rows[:limit]), session_row.seq, _are_more(rows, limit))
-
-
-async def _changes(tx: Transaction, session_id: str, after: int, limit: int, most_bytes: int) -> list[Row]:
-    return await tx.fetch_all(
-        "messages.changes", session_id=session_id, after=after, limit=limit, most_bytes=most_bytes
-    )
-
-
-def _are_more(rows: list[Row], limit: int) -> bool:
-    """Whether some of those that were found, one more than `limit`, are not on the page."""
-    return bool(rows) and min(len(rows), limit) < rows[0]["found"]
-
-
-async def _whole(tx: Transaction, rows: Sequence[Row]) -> tuple[Message, ...]:
-    pictured = [row["id"] for row in rows if row["kind"] != "text" and row["status"] != "deleted"]
-    generations = await tx.fetch_all("messages.generations_of", message_ids=pictured) if pictured else []
-    # Only what is done has files: what was just asked for, or is being made, costs no query for them.
-    done = [row["id"] for row in generations if row["status"] == "done"]
-    assets = await tx.fetch_all("generations.assets_of", generation_ids=done) if done else []
-    return Message.from_rows(rows, generations, assets, await _owners_of(tx, rows))
-
-
-async def _owners_of(tx: Transaction, rows: Sequence[Row]) -> dict[str, str]:
-    """The owners of the sessions in which something was said before roles were kept; what is said today needs none."""
-    session_ids = {row["session_id"] for row in rows if row["author_kind"] == "user" and row["author_role"] is None}
-    if not session_ids:
-        return {}
-    return {row["id"]: row["user_id"] for row in await tx.fetch_all("messages.owners", session_ids=list(session_ids))}

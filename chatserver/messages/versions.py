@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from chatserver import ids, sessions
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
-from chatserver.messages import service
+from chatserver.messages import reading, service
 from chatserver.messages.models import Message
 from chatserver.messages.requests import TEXT_LENGTH, EditMessage, RegenerateReply
 from chatserver.messages.service import NewMessage, StreamPlace
@@ -31,7 +31,7 @@ async def regenerate(tx: Transaction, message_id: str, request: RegenerateReply)
     replies = await tx.fetch_all("messages.replies_to", message_ids=[asked["id"]])
     client_id = check_client_id(request.client_id)
     if (repeated := next((each["id"] for each in replies if each["client_id"] == client_id), None)) is not None:
-        return await service.find(tx, repeated)
+        return await reading.find(tx, repeated)
     if asked["hidden"]:
         raise Conflict("Another version of the message that this answers is shown now.")
     _require_room(replies)
@@ -101,7 +101,7 @@ async def show(tx: Transaction, message_id: str, number: int) -> Message:
     for shown_id in sorted(shown):
         await _set_hidden(tx, shown_id, hidden=False)
     await _hide(tx, [each["id"] for each in (*versions, *replies) if each["id"] not in shown])
-    return await service.find(tx, wanted["id"])
+    return await reading.find(tx, wanted["id"])
 
 
 async def _find(tx: Transaction, message_id: str, kind: str | None = None) -> Row:
