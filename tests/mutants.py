@@ -213,7 +213,7 @@ MUTANTS = (
         "the end of a transaction that fell silent",
         (
             (
-                "chatserver/database/unit_of_work.py",
+                "chatserver/database/execution.py",
                 "SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; ",
                 "",
             ),

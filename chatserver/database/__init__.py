@@ -5,8 +5,9 @@
 SQL is called by name: `tx.fetch_one("credits.hold", session_id=…)` runs the query `hold` of `sql/queries/credits.sql`.
 """
 
+from chatserver.database.execution import StatementUndone
 from chatserver.database.queries import Query, load_queries
 from chatserver.database.transaction import Publisher, Row, Transaction
-from chatserver.database.unit_of_work import Database, StatementUndone
+from chatserver.database.unit_of_work import Database
 
 __all__ = ["Database", "Publisher", "Query", "Row", "StatementUndone", "Transaction", "load_queries"]

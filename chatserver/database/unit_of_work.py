@@ -9,24 +9,23 @@ Results come from `fetch_*` with RETURNING, never from `execute`.
 """
 
 import asyncio
-import contextlib
 import random
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 import databases
 import structlog
 
 from chatserver.config.timing import DEFAULT_TIMING, Timing
+from chatserver.database import execution
 from chatserver.database.connection_loss import ConnectionLoss, NotCommitted, OutcomeUnknown
 from chatserver.database.connection_setup import prepare_as_system, prepare_connection, skip_reset
+from chatserver.database.execution import BEGIN_AS_SYSTEM, ROLLBACK_SECONDS, Role, Unit, begin_as_user
 from chatserver.database.kept_connections import KeptConnections
 from chatserver.database.queries import Query
 from chatserver.database.transaction import Publisher, Transaction
-from chatserver.errors import Busy, ChatserverError, Superseded
+from chatserver.errors import Busy
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.runtime import failpoints
 
@@ -37,24 +36,13 @@ R = TypeVar("R")
 COMMAND_SHARE = 0.9
 # Prepared statements that one connection caches: enough for all of ours.
 STATEMENT_CACHE = 500
-# A connection that cannot roll back in this time is cut.
-ROLLBACK_SECONDS = 1.0
-# Postgres ends a transaction that is idle for so long. Every running process has ended its own by then; without this, one
-# whose network or power failed would keep its locks for hours.
-ABANDONED_SECONDS = Timing.unit_deadline + ROLLBACK_SECONDS
 # Units of work running or waiting at once; one more raises Busy at once instead of after `Timing.unit_acquire`.
 MAX_UNITS = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
-# What a function of ours raises to undo what it has begun.
-UNDONE = "CS001"
 
 log = structlog.get_logger(__name__)
-
-
-class StatementUndone(Exception):
-    """The function that a single statement calls has begun, and undone it all (SQLSTATE CS001): nothing is stored."""
 
 
 class Database:
@@ -79,9 +67,9 @@ class Database:
         # A plan depends on the role, because of row-level security: with separate statements neither role makes Postgres
         # plan again what the other one has just run on the same connection.
         self._worker_queries = {name: query.commented("worker") for name, query in queries.items()}
-        self._single = _Role(None, self._queries)
+        self._single = Role(None, self._queries)
         # Reading needs no BEGIN where the connection is the worker's already. Behind a pooler it may not be.
-        self._reading = _Role(_BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
+        self._reading = Role(BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
         self._units: set[asyncio.Task[None]] = set()
@@ -121,7 +109,7 @@ class Database:
         self, user_id: str, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs `verb(tx, …)` as the web role, which sees and changes only what this user may. Raises Busy."""
-        return await self._shielded(_Role(_begin_as_user(user_id), self._queries), verb, args, kwargs)
+        return await self._shielded(Role(begin_as_user(user_id), self._queries), verb, args, kwargs)
 
     async def run_single(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
@@ -137,7 +125,7 @@ class Database:
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs `verb(tx, …)` as the worker role, which sees every row (sign-in, claims, sweeps). Raises Busy."""
-        return await self._shielded(_Role(_BEGIN_AS_SYSTEM, self._worker_queries), verb, args, kwargs)
+        return await self._shielded(Role(BEGIN_AS_SYSTEM, self._worker_queries), verb, args, kwargs)
 
     async def run_reading(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
@@ -148,17 +136,17 @@ class Database:
         """
         return await self._shielded(self._reading, verb, args, kwargs)
 
-    async def _shielded(self, role: "_Role", verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
+    async def _shielded(self, role: Role, verb: Callable[..., Awaitable[R]], args: Any, kwargs: Any) -> R:
         if len(self._units) >= MAX_UNITS:
             raise Busy(retry_after=self.timing.unit_acquire)
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._run_to_end(_Unit(role, verb, args, kwargs, answer)))
+        task = asyncio.create_task(self._run_to_end(Unit(role, verb, args, kwargs, answer)))
         self._units.add(task)
         task.add_done_callback(self._units.discard)
         # The cancellation of the caller ends with this future and does not reach the task.
         return await answer
 
-    async def _run_to_end(self, unit: "_Unit") -> None:
+    async def _run_to_end(self, unit: Unit) -> None:
         """Runs a unit of work to its end. The answer is given once it is known: what follows a COMMIT changes nothing."""
         try:
             await self._within_deadline(unit)
@@ -167,7 +155,7 @@ class Database:
             if not isinstance(error, Exception):
                 raise
 
-    async def _within_deadline(self, unit: "_Unit") -> None:
+    async def _within_deadline(self, unit: Unit) -> None:
         await self._acquire_slot()
         try:
             async with asyncio.timeout(self.timing.unit_deadline):
@@ -188,7 +176,7 @@ class Database:
         except TimeoutError:
             raise Busy(retry_after=1) from None
 
-    async def _retried(self, unit: "_Unit") -> None:
+    async def _retried(self, unit: Unit) -> None:
         for attempt in range(1, RETRIES + 1):
             try:
                 await self._attempt(unit)
@@ -203,7 +191,7 @@ class Database:
                 return
             await asyncio.sleep(random.uniform(0, 0.04 * 2**attempt))  # noqa: S311
 
-    async def _attempt(self, unit: "_Unit") -> None:
+    async def _attempt(self, unit: Unit) -> None:
         with ConnectionLoss(NotCommitted):
             kept = await self._connections.acquire()
         try:
@@ -211,18 +199,9 @@ class Database:
         finally:
             await self._connections.release(kept)
 
-    async def _run_on(self, connection: "asyncpg.Connection", unit: "_Unit") -> None:
+    async def _run_on(self, connection: "asyncpg.Connection", unit: Unit) -> None:
         tx = Transaction(connection, unit.role.queries, self._limits, self.timing)
-        try:
-            result = await _committed(unit, tx)
-        except (NotCommitted, OutcomeUnknown):
-            _cut(connection)
-            raise
-        except BaseException as error:
-            # Cancelled in the middle of a single statement, the connection has to answer again or is cut.
-            if unit.role.begin is not None or isinstance(error, asyncio.CancelledError):
-                await _roll_back(connection)
-            raise
+        result = await execution.execute(unit, tx)
         # The caller goes on in the loop's next iteration, in which what is published here is sent: together with its
         # own reply. Published before the connection goes back, so that what was committed first is announced first.
         unit.succeed(result)
@@ -230,102 +209,5 @@ class Database:
         failpoints.at_verb("fan-out", unit.verb)
 
 
-async def _committed(unit: "_Unit", tx: Transaction) -> Any:
-    """What the verb returned, once it is stored."""
-    begin, verb = unit.role.begin, unit.verb
-    if begin is None:
-        failpoints.at_verb("before-commit", verb)
-        with ConnectionLoss(NotCommitted, tx.connection):
-            result = await _single(unit, tx)
-    else:
-        with ConnectionLoss(NotCommitted, tx.connection):
-            await tx.connection.execute(begin)
-            result = await verb(tx, *unit.args, **unit.kwargs)
-        failpoints.at_verb("before-commit", verb)
-        with ConnectionLoss(OutcomeUnknown, tx.connection):
-            await _commit(tx.connection)
-    failpoints.at_verb("after-commit", verb)
-    return result
-
-
-async def _single(unit: "_Unit", tx: Transaction) -> Any:
-    try:
-        return await unit.verb(tx, *unit.args, **unit.kwargs)
-    except asyncpg.PostgresError as error:
-        if error.sqlstate == UNDONE:
-            raise StatementUndone from error
-        raise
-
-
-@dataclass(frozen=True, eq=False)
-class _Unit:
-    """One unit of work: the role and the verb that it runs, and the future for which its caller waits."""
-
-    role: "_Role"
-    verb: Callable[..., Awaitable[Any]]
-    args: Any
-    kwargs: Any
-    answer: "asyncio.Future[Any]"
-
-    def succeed(self, result: Any) -> None:
-        if not self.answer.done():
-            self.answer.set_result(result)
-
-    def fail(self, error: BaseException) -> None:
-        """Is at most logged after `succeed`, and where the caller has gone."""
-        if self.answer.done():
-            if not isinstance(error, ChatserverError | Superseded | asyncio.CancelledError):
-                log.error("database.unit_failed", verb=self.verb.__qualname__, exc_info=error)
-        elif isinstance(error, asyncio.CancelledError):
-            self.answer.cancel()
-        else:
-            self.answer.set_exception(error)
-
-
-class _Role(NamedTuple):
-    """The database role of a unit of work: the statements that begin it (None: each of its own is a transaction by
-    itself), and its queries."""
-
-    begin: str | None
-    queries: Mapping[str, Query]
-
-
-async def _commit(connection: "asyncpg.Connection") -> None:
-    # Postgres answers COMMIT of a failed transaction with ROLLBACK and no error: the verb has swallowed an error.
-    if await connection.execute("COMMIT") != "COMMIT":
-        raise RuntimeError("the transaction had failed before its end, and nothing was stored")
-
-
-async def _roll_back(connection: "asyncpg.Connection") -> None:
-    """Rolls back; a connection that fails to is cut, so that the pool replaces it."""
-    try:
-        async with asyncio.timeout(ROLLBACK_SECONDS):
-            await connection.execute("ROLLBACK")
-    except BaseException as error:
-        _cut(connection)
-        if not isinstance(error, Exception):
-            raise
-
-
-def _cut(connection: "asyncpg.Connection") -> None:
-    with contextlib.suppress(asyncpg.InterfaceError):
-        connection.terminate()
-
-
 def _name(error: BaseException) -> str:
     return type(error.__cause__ or error).__name__
-
-
-_BEGIN = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = '{ABANDONED_SECONDS:g}s'; SET LOCAL ROLE"
-# Its statements find rows by key whatever the values, so one generic plan serves: planning took longer than running.
-_BEGIN_AS_SYSTEM = f"{_BEGIN} chatserver_worker; SET LOCAL plan_cache_mode = force_generic_plan"
-_UUID = re.compile(r"[0-9a-f-]{36}")
-
-
-def _begin_as_user(user: str) -> str:
-    # One round trip for all statements, which excludes parameters; hence the strict check of what is interpolated.
-    if not _UUID.fullmatch(user):
-        raise ValueError("not a user's id")
-    return (
-        f"{_BEGIN} chatserver_web; SET LOCAL plan_cache_mode = auto; SELECT set_config('app.user_id', '{user}', true)"
-    )

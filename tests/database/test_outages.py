@@ -12,8 +12,7 @@ import asyncpg
 import pytest
 
 from chatserver.config import Timing
-from chatserver.database import Database, embedded
-from chatserver.database import unit_of_work as module
+from chatserver.database import Database, embedded, execution, unit_of_work
 from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
 from tests.support.postgres import crash, postmaster
@@ -122,10 +121,10 @@ async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient, mo
     began = time.monotonic()
     try:
         units = (database.run_system(add, -1), database.run_reading(stored), database.run_single(stored))
-        async with asyncio.timeout(10 + module.ROLLBACK_SECONDS):
+        async with asyncio.timeout(10 + execution.ROLLBACK_SECONDS):
             results = await asyncio.gather(*units, return_exceptions=True)
         assert [type(result) for result in results] == [Busy] * 3
-        assert time.monotonic() - began < 10 + module.ROLLBACK_SECONDS
+        assert time.monotonic() - began < 10 + execution.ROLLBACK_SECONDS
     finally:
         for pid in connection_processes:
             with contextlib.suppress(ProcessLookupError):
@@ -151,9 +150,9 @@ async def test_an_unreachable_server_is_busy(tmp_path):
 
 def impatient(monkeypatch):
     """Postgres ends a silent transaction after a tenth of a second."""
-    begin = module._BEGIN_AS_SYSTEM.replace(f"'{module.ABANDONED_SECONDS:g}s'", "'100ms'")
+    begin = execution.BEGIN_AS_SYSTEM.replace(f"'{execution.ABANDONED_SECONDS:g}s'", "'100ms'")
     assert "100ms" in begin
-    monkeypatch.setattr(module, "_BEGIN_AS_SYSTEM", begin)
+    monkeypatch.setattr(unit_of_work, "BEGIN_AS_SYSTEM", begin)
 
 
 async def ended(tx):
