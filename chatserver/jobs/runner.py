@@ -9,8 +9,12 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+import structlog
+
 from chatserver.errors import Busy
 from chatserver.jobs.events import JobsKind, JobsWaiting
+
+log = structlog.get_logger(__name__)
 
 
 class RunnableJob(Protocol):
@@ -81,6 +85,10 @@ class JobRunner(Generic[J]):
             try:
                 jobs, self._left = await self._claim(self._concurrency - len(self._running))
             except Busy:
+                return
+            except Exception:
+                # The jobs under way go on, and those that wait are claimed at the next poll.
+                log.exception("jobs.claim_failed", kind=self._kind)
                 return
             for job in jobs:
                 self._start(job)

@@ -1,4 +1,4 @@
-"""A crew claims what waits, as much as it has concurrency for, misses no wake, and gives back what it has when it stops."""
+"""A runner claims what waits, up to its concurrency, misses no notification, and gives its jobs back when it stops."""
 
 import asyncio
 import contextlib
@@ -32,24 +32,22 @@ class Job:
 
 
 class Queue:
-    """Jobs that wait. `shut` is a gate that lets nothing through; `looks` counts the claims."""
+    """Jobs that wait; `claims` counts how often they were asked for."""
 
-    def __init__(self, *jobs, shut=False):
-        self.jobs, self.shut, self.looks, self.taken = list(jobs), shut, 0, []
+    def __init__(self, *jobs):
+        self.jobs, self.claims, self.taken = list(jobs), 0, []
 
     async def claim(self, free):
-        self.looks += 1
-        if self.shut:
-            return [], bool(self.jobs)
+        self.claims += 1
         taken, self.jobs = self.jobs[:free], self.jobs[free:]
         self.taken += taken
         return taken, bool(self.jobs)
 
 
 @contextlib.asynccontextmanager
-async def at_work(queue, concurrency=2):
+async def at_work(claim, concurrency=2, poll_seconds=POLL_SECONDS):
     made = JobRunner(
-        "generation", queue.claim, concurrency=concurrency, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS
+        "generation", claim, concurrency=concurrency, poll_seconds=poll_seconds, stop_seconds=PATIENCE_SECONDS
     )
     running = asyncio.create_task(made.run())
     try:
@@ -65,10 +63,10 @@ async def until(condition):
             await asyncio.sleep(0.001)
 
 
-async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next():
+async def test_it_has_as_many_jobs_as_its_concurrency_and_each_end_makes_room_for_the_next():
     jobs = [Job(str(number)) for number in range(5)]
     queue = Queue(*jobs)
-    async with at_work(queue) as made:
+    async with at_work(queue.claim) as made:
         for number, job in enumerate(jobs, 2):
             await until(lambda number=number: len(queue.taken) == min(number, len(jobs)))
             assert len(made) <= 2
@@ -76,55 +74,49 @@ async def test_it_has_as_many_jobs_as_hands_and_each_end_makes_room_for_the_next
         await until(lambda: len(made) == 0)
 
 
-async def test_an_end_looks_again_only_where_something_was_left():
+async def test_an_end_polls_again_only_where_something_was_left():
     job = Job("only")
     queue = Queue(job)
-    async with at_work(queue) as made:
+    async with at_work(queue.claim) as made:
         await until(lambda: queue.taken)
         job.ended.set()
         await until(lambda: len(made) == 0)
         await asyncio.sleep(0)
-        assert queue.looks == 1
+        assert queue.claims == 1
 
 
-async def test_what_ends_in_the_middle_of_a_look_that_finds_the_gates_shut_makes_another_look():
+async def test_a_job_that_ends_in_the_middle_of_a_claim_that_finds_no_permit_causes_another_claim():
     first, second = Job("first"), Job("second")
     queue = Queue(first)
 
     async def claim(free):
-        if queue.looks == 1:
-            # The gate is found shut; only then does the job end that holds its call.
-            queue.looks += 1
+        if queue.claims == 1:
+            # No permit is found; only then does the job end that holds it.
+            queue.claims += 1
             first.ended.set()
             await until(lambda: len(made) == 0)
             queue.jobs.append(second)
             return [], True
         return await queue.claim(free)
 
-    made = JobRunner("generation", claim, concurrency=2, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
-    running = asyncio.create_task(made.run())
-    await until(lambda: queue.taken == [first])
-    made.poll()
-    await until(lambda: queue.taken == [first, second])
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with at_work(claim) as made:
+        await until(lambda: queue.taken == [first])
+        made.poll()
+        await until(lambda: queue.taken == [first, second])
 
 
-async def test_what_is_queued_in_the_middle_of_a_look_is_found_at_once():
+async def test_what_is_queued_in_the_middle_of_a_claim_is_found_at_once():
     job, queue = Job("late"), Queue()
 
     async def claim(free):
         found = await queue.claim(free)
-        if queue.looks == 1:
+        if queue.claims == 1:
             queue.jobs.append(job)
             made.notify(JobsWaiting(kind="generation"))
         return found
 
-    made = JobRunner("generation", claim, concurrency=1, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
-    running = asyncio.create_task(made.run())
-    await until(lambda: queue.taken == [job])
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with at_work(claim, concurrency=1) as made:
+        await until(lambda: queue.taken == [job])
 
 
 @pytest.mark.parametrize("turns", range(6))
@@ -132,7 +124,7 @@ async def test_a_stop_that_comes_with_a_notification_ends_it(turns):
     queue = Queue()
     made = JobRunner("generation", queue.claim, concurrency=1, poll_seconds=POLL_SECONDS, stop_seconds=PATIENCE_SECONDS)
     running = asyncio.create_task(made.run())
-    await until(lambda: queue.looks == 1)
+    await until(lambda: queue.claims == 1)
     made.notify(JobsWaiting(kind="generation"))
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -140,41 +132,42 @@ async def test_a_stop_that_comes_with_a_notification_ends_it(turns):
     assert await asyncio.wait({running}, timeout=PATIENCE_SECONDS) == ({running}, set())
 
 
-async def test_it_looks_for_its_own_kind_and_stops_only_the_job_that_is_named():
+async def test_it_polls_for_its_own_kind_and_stops_only_the_job_that_is_named():
     ada, bob = Job("ada"), Job("bob")
     queue = Queue(ada, bob)
-    async with at_work(queue, concurrency=3) as made:
+    async with at_work(queue.claim, concurrency=3) as made:
         await until(lambda: len(made) == 2)
         made.notify(JobsWaiting(kind="reply"))
         await asyncio.sleep(0.01)
-        assert queue.looks == 1
+        assert queue.claims == 1
         made.notify(JobsWaiting(kind="generation", cancelled="ada"))
         await until(lambda: len(made) == 1)
         assert not bob.ended.is_set()
-        await until(lambda: queue.looks == 2)
+        await until(lambda: queue.claims == 2)
         made.notify(JobsWaiting())
-        await until(lambda: queue.looks == 3)
+        await until(lambda: queue.claims == 3)
 
 
-async def test_a_crew_that_is_stopped_gives_its_jobs_back():
+async def test_a_runner_that_is_stopped_gives_its_jobs_back():
     jobs = [Job("ada"), Job("bob")]
-    async with at_work(Queue(*jobs)) as made:
+    async with at_work(Queue(*jobs).claim) as made:
         await until(lambda: len(made) == 2)
     assert all(job.given_back for job in jobs)
 
 
-async def test_a_busy_database_is_asked_again_at_the_next_poll():
-    job = Job("ada")
-    queue = Queue(job)
+@pytest.mark.parametrize("error", [Busy, ZeroDivisionError])
+async def test_a_claim_that_fails_is_made_again_at_the_next_poll_and_no_job_is_given_back_for_it(error):
+    ada, bob = Job("ada"), Job("bob")
+    queue = Queue(ada)
 
     async def claim(free):
-        if queue.looks < 2:
-            queue.looks += 1
-            raise Busy
+        if queue.claims == 1:
+            queue.claims += 1
+            queue.jobs.append(bob)
+            raise error
         return await queue.claim(free)
 
-    made = JobRunner("generation", claim, concurrency=1, poll_seconds=0.01, stop_seconds=PATIENCE_SECONDS)
-    running = asyncio.create_task(made.run())
-    await until(lambda: queue.taken == [job])
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with at_work(claim, poll_seconds=0.01) as made:
+        await until(lambda: queue.taken == [ada, bob])
+        assert len(made) == 2
+        assert not ada.given_back
