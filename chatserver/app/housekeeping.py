@@ -4,19 +4,36 @@ Every step may be repeated, and several workers may run it at once.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import structlog
 
 from chatserver import rollups, sessions, users
-from chatserver.database import Database
+from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
 from chatserver.privacy import erasure, session_deletion
 from chatserver.sharing import service as sharing
 
+Step = Callable[[Transaction], Awaitable[object]]
+
 # Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour.
 ROUND_SECONDS = 60.0
 ROUNDS_BETWEEN_SWEEPS = 60
+# Each is taken again as long as it says that it has done something, which is then logged; None where it is not.
+_STEPS: tuple[tuple[Step, str | None], ...] = (
+    (erasure.remove_closed_account, "account.removed"),
+    (users.set_missing_email_keys, None),
+    (sessions.name_unnamed_members, "session.members_named"),
+    (session_deletion.purge_next_session, "session.emptied"),
+    # Last, since it may take long where everything is summed up again.
+    (rollups.roll_up_next, None),
+)
+_SWEEPS: tuple[tuple[Step, str | None], ...] = (
+    (users.sweep, None),
+    (sessions.sweep_free_sessions, None),
+    (sharing.sweep, None),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -33,23 +50,16 @@ class Housekeeping:
         while True:
             await asyncio.sleep(ROUND_SECONDS)
             round_number += 1
-            try:
-                await self._clean_up(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
-            except Busy:
-                log.warning("housekeeping.database_busy")
+            await self.clean_up(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
 
-    async def _clean_up(self, *, sweep: bool) -> None:
-        while await self._database.run_system(erasure.remove_closed_account):
-            log.info("account.removed")
-        await self._database.run_system(users.set_missing_email_keys)
-        while await self._database.run_system(sessions.name_unnamed_members):
-            log.info("session.members_named")
-        while await self._database.run_system(session_deletion.purge_next_session):
-            log.info("session.emptied")
-        # Last, since it may take long where everything is summed up again.
-        while await self._database.run_system(rollups.roll_up_next):
-            pass
-        if sweep:
-            await self._database.run_system(users.sweep)
-            await self._database.run_system(sessions.sweep_free_sessions)
-            await self._database.run_system(sharing.sweep)
+    async def clean_up(self, *, sweep: bool) -> None:
+        """One round. A step that fails is logged and tried again in the next one; those after it do not wait for it."""
+        for step, done in (*_STEPS, *(_SWEEPS if sweep else ())):
+            try:
+                while await self._database.run_system(step):
+                    if done is not None:
+                        log.info(done)
+            except Busy:
+                log.warning("housekeeping.database_busy", step=step.__name__)
+            except Exception:
+                log.exception("housekeeping.failed", step=step.__name__)

@@ -63,7 +63,7 @@ async def _give_up(tx: Transaction, user_id: str) -> None:
 async def remove_closed_account(tx: Transaction) -> bool:
     """Takes one step in removing one closed account; whether there was one. Needs the worker role.
 
-    Housekeeping calls it until it returns False, after each sweep of assets.
+    Housekeeping calls it once a minute until it returns False.
     """
     row = await tx.fetch_one("privacy.closed_account")
     if row is None:

@@ -399,7 +399,7 @@ async def test_a_session_that_a_process_left_half_emptied_is_emptied_by_the_next
         return await tx.connection.fetchval(count, session["id"])
 
     assert await database.run_system(delete) > 0
-    await Housekeeping(database)._clean_up(sweep=False)
+    await Housekeeping(database).clean_up(sweep=False)
     assert await database.run_system(lambda tx: tx.connection.fetchval(count, session["id"])) == 0
 
 
