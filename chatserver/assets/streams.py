@@ -9,10 +9,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from chatserver.edge.http_protocol import CUT
+from chatserver.errors import Busy
 
 # Seconds between two checks of a response that is being sent: a link that is revoked ends within a second. Smaller files are
 # sent before the first check, right after the one that allowed them.
 CHECK_SECONDS = 0.4
+# A database that is away for longer ends the response too: what has ended meanwhile cannot be known.
+UNKNOWN_SECONDS = 5.0
 # The most seconds until the server has noticed that its connection is cut.
 _CUT_SECONDS = 1.0
 
@@ -45,10 +48,17 @@ class WhileOpen(Response):
         raise ClientDisconnect
 
     async def _wait_for_end(self) -> None:
+        loop = asyncio.get_running_loop()
+        known_at = loop.time()
         while True:
             await asyncio.sleep(self._check_seconds)
-            if not await self._is_open():
-                return
+            try:
+                if not await self._is_open():
+                    return
+                known_at = loop.time()
+            except Busy:
+                if loop.time() - known_at > UNKNOWN_SECONDS:
+                    return
 
 
 def _cut(scope: Scope) -> bool:
