@@ -15,7 +15,7 @@ from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.jobs.lease import LeaseLost
-from chatserver.messages import replies, sending, service
+from chatserver.messages import reading, replies, sending, service
 from chatserver.messages.events import MessageChanged
 from chatserver.messages.requests import CreateMessage
 from chatserver.runtime import clock
@@ -307,7 +307,7 @@ async def test_pages_stop_at_a_number_of_bytes_and_hold_everything_once(database
     before, back = None, []
     while True:
         page = await database.run_as(ada, messages.newest, session, before)
-        assert 0 < weight(page.messages) <= service.PAGE_BYTES + 90_000
+        assert 0 < weight(page.messages) <= reading.PAGE_BYTES + 90_000
         back = [*(message.seq for message in page.messages), *back]
         before = page.messages[0].seq
         if not page.more:
@@ -316,7 +316,7 @@ async def test_pages_stop_at_a_number_of_bytes_and_hold_everything_once(database
     after, forth = 0, []
     while True:
         page = await database.run_as(ada, messages.following, session, after)
-        assert 0 < weight(page.messages) <= service.PAGE_BYTES + 90_000
+        assert 0 < weight(page.messages) <= reading.PAGE_BYTES + 90_000
         forth += [message.seq for message in page.messages]
         after = forth[-1]
         if not page.more:
