@@ -1,5 +1,5 @@
 """Tells the operator by e-mail (ALARM_EMAIL) what is wrong: a provider that is closed after faults, a database, broker or
-file store that does not answer, work that waits too long. Each worker looks; of one kind there is one e-mail an hour.
+file store that does not answer, work that waits too long. Each worker checks; of one kind there is one e-mail an hour.
 
 An alarm goes through the mail queue; one about the database, in which the queue is, is sent by the worker itself.
 """
@@ -21,7 +21,7 @@ from chatserver.mail.sender import alarm_words
 from chatserver.mail.service import ALARM_PAUSE_SECONDS
 from chatserver.web import filters
 
-LOOK_SECONDS = 30.0
+CHECK_SECONDS = 30.0
 # What a dependency is called to the operator.
 _NAMES = {"database": "The database", "broker": "The broker", "storage": "The file store"}
 
@@ -29,41 +29,41 @@ log = structlog.get_logger(__name__)
 
 
 class AlarmWatch:
-    """Looks until it is cancelled. `check` gives "ok", or what is wrong, for each dependency of this process."""
+    """Checks until it is cancelled. `check` gives "ok", or what is wrong, for each dependency of this process."""
 
     def __init__(self, database: Database, config: Config, check: Callable[[], Awaitable[Mapping[str, str]]]) -> None:
         self._database, self._config, self._check = database, config, check
         self._wrong: dict[str, str] = {}
-        self._database_told_at: float | None = None
+        self._database_alarm_sent_at: float | None = None
 
     async def run(self) -> NoReturn:
-        """Looks twice a minute. What fails is logged, and looked at again."""
+        """Checks twice a minute. What fails is logged, and tried again."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
             try:
-                await self.look()
+                await self.raise_due()
             except Busy:
                 log.warning("alarms.database_busy")
             except Exception:
                 log.exception("alarms.failed")
 
-    async def look(self) -> None:
+    async def raise_due(self) -> None:
         """Raises the alarms that are due. A dependency must be found wrong twice in a row: one slow answer is none."""
         found = {name: result for name, result in (await self._check()).items() if result != "ok"}
         lasting, self._wrong = {name: found[name] for name in found.keys() & self._wrong.keys()}, found
         if "database" in found:
             if "database" in lasting:
-                await self._tell_of_database()
+                await self._send_about_database()
             return
         alarms = {name: f"{_NAMES[name]} does not answer ({result})." for name, result in lasting.items()}
         raised = await self._database.run_system(_raise, self._config, alarms)
         for kind in raised:
             log.warning("alarm.raised", kind=kind)
 
-    async def _tell_of_database(self) -> None:
+    async def _send_about_database(self) -> None:
         """By this process itself: without the database processes cannot agree on who tells."""
         now = time.monotonic()
-        if self._database_told_at is not None and now - self._database_told_at < ALARM_PAUSE_SECONDS:
+        if self._database_alarm_sent_at is not None and now - self._database_alarm_sent_at < ALARM_PAUSE_SECONDS:
             return
         subject, text = alarm_words(self._config, f"{_NAMES['database']} does not answer.")
         try:
@@ -72,7 +72,7 @@ class AlarmWatch:
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             log.warning("mail.failed", error=type(error).__name__)
         else:
-            self._database_told_at = now
+            self._database_alarm_sent_at = now
             log.warning("alarm.raised", kind="database")
 
 

@@ -31,7 +31,7 @@ class Gateway(Protocol):
         """The page where an order is paid; the same one for the same order."""
         ...
 
-    async def ask(self, order: PlanOrder) -> GatewayAnswer:
+    async def fetch_status(self, order: PlanOrder) -> GatewayAnswer:
         """How an order that has a page stands."""
         ...
 

@@ -58,7 +58,7 @@ async def come_back(request: Request) -> Response:
     gateway = processor.gateways.get(order.gateway)
     if gateway is not None and not gateway.is_return_signed(order, request.query_params):
         await _state(request).database.run_system(service.report, order.gateway, "bad-return", order.id)
-    order = await processor.look(order)
+    order = await processor.refresh(order)
     if order.state == "fulfilled" and order.granted_session_id is not None:
         return forms.redirect(request, f"/sessions/{order.granted_session_id}")
     return forms.redirect(request, f"/orders/{order.id}?returned=1")
@@ -66,7 +66,7 @@ async def come_back(request: Request) -> Response:
 
 async def show(request: Request) -> Response:
     """GET /orders/{id}: how an order stands; once it is paid, its receipt."""
-    order = await _processor(request).look(await _own(request))
+    order = await _processor(request).refresh(await _own(request))
     returned = request.query_params.get("returned") == "1"
     if returned and order.state == "fulfilled" and order.granted_session_id is not None:
         return forms.redirect(request, f"/sessions/{order.granted_session_id}")
@@ -84,7 +84,7 @@ async def list_own(request: Request) -> Response:
     return _page(request, "payments/orders.html", {"orders": orders, "older": older})
 
 
-async def hear(request: Request) -> Response:
+async def receive_report(request: Request) -> Response:
     """POST /webhooks/{gateway}: a report of the gateway, signed over its bytes."""
     name, processor = request.path_params["gateway"], _processor(request)
     if name not in processor.gateways:
@@ -95,7 +95,7 @@ async def hear(request: Request) -> Response:
         if len(body) > REPORT_BYTES:
             raise TooLarge
     try:
-        await processor.hear(name, request.headers, bytes(body))
+        await processor.receive_report(name, request.headers, bytes(body))
     except BadSignature as error:
         return PlainTextResponse(error.message, error.status)
     return PlainTextResponse("ok")
@@ -130,5 +130,5 @@ PAGES = [
     Route("/orders/{order_id}", show, methods=["GET"]),
     Route("/orders/{order_id}/go", go, methods=["GET"]),
     Route("/orders/{order_id}/return", come_back, methods=["GET"]),
-    Route("/webhooks/{gateway}", hear, methods=["POST"]),
+    Route("/webhooks/{gateway}", receive_report, methods=["POST"]),
 ]

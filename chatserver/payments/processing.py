@@ -90,11 +90,11 @@ class PaymentProcessor:
         return settled
 
     async def _ask(self, gateway: Gateway, order: PlanOrder) -> PlanOrder:
-        answer = await gateway.ask(order)
+        answer = await gateway.fetch_status(order)
         failpoints.at("gateway-answer")
         return await self._database.run_system(service.settle, order.id, answer, self.mode, by_mail=self._by_mail)
 
-    async def look(self, order: PlanOrder) -> PlanOrder:
+    async def refresh(self, order: PlanOrder) -> PlanOrder:
         """`settle` for a page that somebody looks at: at most every two seconds; as it is where that fails now."""
         if not await self._database.run_system(service.claim_one, order.id):
             return order
@@ -104,7 +104,7 @@ class PaymentProcessor:
             log.warning("payments.not_settled", gateway=order.gateway, code=error.code)
             return order
 
-    async def hear(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def receive_report(self, name: str, headers: Mapping[str, str], body: bytes) -> None:
         """Takes a gateway's report: which order it is about is believed once it is signed, the rest is asked for.
 
         Raises BadSignature.
@@ -113,9 +113,9 @@ class PaymentProcessor:
         try:
             found = gateway.read_report(headers, body)
         except BadSignature:
-            await self._unsigned[name].note()
+            await self._unsigned[name].increment()
             raise
-        order = await self._database.run_system(_take, name, found, self._by_mail)
+        order = await self._database.run_system(_record_report, name, found, self._by_mail)
         if order is None:
             return
         try:
@@ -141,7 +141,7 @@ class PaymentProcessor:
             await gateway.close()
 
 
-async def _take(tx: Transaction, gateway: str, found: GatewayReport, by_mail: bool) -> PlanOrder | None:
+async def _record_report(tx: Transaction, gateway: str, found: GatewayReport, by_mail: bool) -> PlanOrder | None:
     """Notes a signed report, and finds its order; an account at a gateway may have others, of which we know nothing."""
     order = await service.find_of_gateway(tx, gateway, found.gateway_ids)
     if order is None:
@@ -162,7 +162,7 @@ class ReportCount:
     def __init__(self, database: Database, gateway: str) -> None:
         self._database, self._gateway, self._waiting, self._lock = database, gateway, 0, asyncio.Lock()
 
-    async def note(self) -> None:
+    async def increment(self) -> None:
         """One more. While others are written it waits with those that come meanwhile, and nobody waits for it."""
         self._waiting += 1
         if self._lock.locked():
@@ -207,3 +207,6 @@ class PaymentReconciler:
             log.warning("payments.database_busy")
         except ChatserverError as error:
             log.warning("payments.gateway_failed", gateway=order.gateway, code=error.code)
+        except Exception:
+            # The others are asked about all the same; this one is due again when its lease has run out.
+            log.exception("payments.not_settled", gateway=order.gateway, order=order.id)

@@ -72,7 +72,7 @@ class Razorpay:
             found = client.require(response)
         return GatewayPage(client.text(found, "id"), client.text(found, "short_url"))
 
-    async def ask(self, order: PlanOrder) -> GatewayAnswer:
+    async def fetch_status(self, order: PlanOrder) -> GatewayAnswer:
         """The link, and the payment of it that was captured; of an order that was granted also its disputes."""
         found = client.require(await self._call("GET", f"{_LINKS}/{quote(order.gateway_id or '', safe='')}"))
         paid = found.get("status") == "paid"

@@ -50,7 +50,7 @@ class Stripe:
         found = await self._post("/v1/checkout/sessions", fields, order.id)
         return GatewayPage(client.text(found, "id"), client.text(found, "url"))
 
-    async def ask(self, order: PlanOrder) -> GatewayAnswer:
+    async def fetch_status(self, order: PlanOrder) -> GatewayAnswer:
         """The Checkout Session with its payment and charge, and the disputes of one that is disputed."""
         expand = "expand[]=payment_intent.latest_charge"
         path = f"/v1/checkout/sessions/{quote(order.gateway_id or '', safe='')}?{expand}"

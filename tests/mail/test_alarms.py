@@ -55,7 +55,7 @@ async def sent(sender, mailbox):
 
 async def test_a_provider_that_is_closed_after_faults_is_told_of_once_an_hour(database, server, mailbox, quiet):
     watch, _, sender = watching(database, server)
-    await watch.look()
+    await watch.raise_due()
     assert await sent(sender, mailbox) == []
     await run_sql(
         database,
@@ -63,22 +63,22 @@ async def test_a_provider_that_is_closed_after_faults_is_told_of_once_an_hour(da
            VALUES ('huggingface', true, 'provider-down', false), ('other', false, 'x', false), ('mine', true, 'x', true)""",
     )
     for _ in range(3):
-        await watch.look()
+        await watch.raise_due()
     [subject] = await sent(sender, mailbox)
     assert subject == "chatserver: The provider huggingface is closed after faults (provider-down)."
     assert "https://pictures.example.org/admin/work" in mailbox.mails[0].get_content()
     await run_sql(database, "UPDATE alarms SET raised_at = now() - interval '59 min'")
-    await watch.look()
+    await watch.raise_due()
     assert await sent(sender, mailbox) == []
     await run_sql(database, "UPDATE alarms SET raised_at = now() - interval '61 min'")
-    await watch.look()
+    await watch.raise_due()
     assert len(await sent(sender, mailbox)) == 1
 
 
 async def test_of_many_workers_that_see_the_same_one_tells(database, server, mailbox, quiet):
     watches = [watching(database, server) for _ in range(4)]
     await run_sql(database, "INSERT INTO provider_gates (name, tripped) VALUES ('huggingface', true)")
-    await asyncio.gather(*(watch.look() for watch, _, _ in watches))
+    await asyncio.gather(*(watch.raise_due() for watch, _, _ in watches))
     assert len(await sent(watches[0][2], mailbox)) == 1
 
 
@@ -86,12 +86,12 @@ async def test_a_dependency_is_told_of_when_it_was_found_wrong_twice_in_a_row(da
     watch, dependencies, sender = watching(database, server)
     for found in ("slow", "ok", "failing"):
         dependencies.found = {**WELL, "storage": found}
-        await watch.look()
+        await watch.raise_due()
     assert await sent(sender, mailbox) == []
     dependencies.found = {**WELL, "storage": "failing", "broker": "slow"}
-    await watch.look()
+    await watch.raise_due()
     assert await sent(sender, mailbox) == ["chatserver: The file store does not answer (failing)."]
-    await watch.look()
+    await watch.raise_due()
     assert await sent(sender, mailbox) == ["chatserver: The broker does not answer (slow)."]
 
 
@@ -111,7 +111,7 @@ async def test_work_that_waits_too_long_is_told_of(database, server, mailbox, qu
         session,
         ada,
     )
-    await watch.look()
+    await watch.raise_due()
     [subject] = await sent(sender, mailbox)
     assert subject == "chatserver: 2 pictures or clips have waited for more than 5 min, the oldest for 12 min."
     assert "secret" not in mailbox.mails[0].as_string()
@@ -120,11 +120,11 @@ async def test_work_that_waits_too_long_is_told_of(database, server, mailbox, qu
 async def test_without_the_database_the_worker_tells_by_itself_and_once(database, server, mailbox, quiet):
     watch, dependencies, _ = watching(database, server)
     dependencies.found = {**WELL, "database": "failing"}
-    await watch.look()
+    await watch.raise_due()
     assert mailbox.mails == []
     mailbox.answers.append("451 later")
     for _ in range(4):
-        await watch.look()
+        await watch.raise_due()
     assert [each["Subject"] for each in mailbox.mails] == ["chatserver: The database does not answer."]
     assert await run_sql(database, "SELECT FROM mail_queue") == []
 

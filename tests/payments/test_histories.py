@@ -155,7 +155,7 @@ async def test_whatever_happens_to_orders_money_and_books_agree(database, till, 
         @precondition(lambda self: self.orders)
         @rule(data=st.data())
         def come_back(self, data):
-            self.heard(till.look(self.find(self.one(data))))
+            self.heard(till.refresh(self.find(self.one(data))))
 
         @precondition(lambda self: len(self.people) > 1)
         @rule(removed=st.booleans())
@@ -214,7 +214,7 @@ async def test_whatever_happens_to_orders_money_and_books_agree(database, till, 
             """One of the reports so far, however late; it may come once more. Those that never come are lost."""
             order = self.one(data, is_reported)
             report = data.draw(st.sampled_from(order.reports))
-            self.heard(till.hear(*report))
+            self.heard(till.receive_report(*report))
             if not again:
                 order.reports.remove(report)
 
@@ -263,7 +263,9 @@ async def test_whatever_happens_to_orders_money_and_books_agree(database, till, 
             order = self.one(data)
             found, report = self.find(order), emulator.report(order.page)
             wait(run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1 AND ask_at IS NOT NULL", order.id))
-            wait(together(till.hear(*report), till.settle(found), PaymentReconciler(till, database).run_once()))
+            wait(
+                together(till.receive_report(*report), till.settle(found), PaymentReconciler(till, database).run_once())
+            )
 
         @rule()
         def change_plans(self):

@@ -56,8 +56,8 @@ async def sell_and_give_back(database, till, user):
     """All that happens to the money of one order: placed, paid, reported, looked at, given back in part and as a whole."""
     order = await till.open_page(await database.run_system(service.place, user, "pro", None, "stripe", "test"))
     await _pay(order.gateway_url)
-    await till.hear("stripe", *_report_of(order))
-    order = await till.look(await database.run_system(service.find, order.id))
+    await till.receive_report("stripe", *_report_of(order))
+    order = await till.refresh(await database.run_system(service.find, order.id))
     order = await till.refund(order, 900)
     await till.refund(order, 9000)
 
@@ -151,7 +151,7 @@ async def test_a_database_that_throws_everybody_out_grants_once(
     ends = asyncio.create_task(throw_out(admin))
     outcomes = []
     for _ in range(3):
-        sides = [till.hear(*emulator.report(order.gateway_id)) for order in orders]
+        sides = [till.receive_report(*emulator.report(order.gateway_id)) for order in orders]
         sides += [till.settle(order) for order in orders] + [PaymentReconciler(till, database).run_once()]
         outcomes += await asyncio.gather(*sides, return_exceptions=True)
     ends.cancel()
@@ -178,7 +178,7 @@ async def test_a_database_that_crashes_in_the_middle_grants_once(emulator):
             emulator.pay(order.gateway_id)
         crashes, outcomes = asyncio.create_task(postgres.crash(server)), []
         while not crashes.done():
-            sides = [till.hear(*emulator.report(order.gateway_id)) for order in orders]
+            sides = [till.receive_report(*emulator.report(order.gateway_id)) for order in orders]
             outcomes += await asyncio.gather(*sides, *map(till.settle, orders), return_exceptions=True)
         await crashes
         # None, where each was tried again until the database was back.

@@ -97,7 +97,7 @@ async def test_reports_returns_and_the_reconciler_together_grant_once(database, 
     emulator.pay(order.gateway_id)
     await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
     reconciler = PaymentReconciler(till, database)
-    many = [till.hear(*emulator.report(order.gateway_id)) for _ in range(40)]
+    many = [till.receive_report(*emulator.report(order.gateway_id)) for _ in range(40)]
     many += [till.settle(order) for _ in range(40)] + [reconciler.run_once() for _ in range(20)]
     random.Random(1).shuffle(many)
     await asyncio.gather(*many)
@@ -106,7 +106,7 @@ async def test_reports_returns_and_the_reconciler_together_grant_once(database, 
     assert (paid.state, paid.purchase_id, paid.amount) == ("fulfilled", order.id, 4900)
     session = await database.run_system(sessions.find, paid.granted_session_id)
     assert (session.plan_id, session.credits.image.limit) == ("flash", 8)
-    await till.hear(*emulator.report(order.gateway_id))
+    await till.receive_report(*emulator.report(order.gateway_id))
     assert await granted(database, order) == (1, 1)
 
 
@@ -125,6 +125,22 @@ async def test_what_is_reported_by_nobody_is_found_within_a_minute(database, til
     await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
     await reconciler.run_once()
     assert await granted(database, order) == (1, 1)
+
+
+async def test_an_answer_that_nobody_expects_keeps_no_other_order_from_being_asked_about(
+    database, till, emulator, ada, monkeypatch
+):
+    odd, paid = await placed(database, till, ada, "stripe"), await placed(database, till, ada, "razorpay")
+    emulator.pay(paid.gateway_id)
+    await run_sql(database, "UPDATE orders SET ask_at = now() WHERE user_id = $1", ada)
+
+    async def answer_oddly(order):
+        raise KeyError(order.id)
+
+    monkeypatch.setattr(till.gateways["stripe"], "fetch_status", answer_oddly)
+    assert await PaymentReconciler(till, database).run_once() >= 2
+    assert await granted(database, paid) == (1, 1)
+    assert (await database.run_system(service.find, odd.id)).state == "open"
 
 
 async def test_a_page_is_made_once_and_again_after_the_gateway_was_down(database, till, emulator, ada):
@@ -177,7 +193,7 @@ async def test_paid_after_it_had_expired_is_granted_and_listed(database, till, e
     assert (await till.settle(order)).state == "expired"
     emulator.pages[order.gateway_id]["status"] = "open"
     emulator.pay(order.gateway_id)
-    await till.hear(*emulator.report(order.gateway_id))
+    await till.receive_report(*emulator.report(order.gateway_id))
     assert await granted(database, order) == (1, 1)
     assert await outcomes(database, order) == ["paid-late"]
 
@@ -198,7 +214,7 @@ async def test_what_is_not_the_orders_own_grants_nothing_and_is_listed(database,
     before = {name: page[name] for name in change}
     page.update(change)
     for _ in range(2):
-        await till.hear(*emulator.report(order.gateway_id))
+        await till.receive_report(*emulator.report(order.gateway_id))
     assert await granted(database, order) == (0, 0)
     assert await outcomes(database, order) == [outcome]
     page.update(before)
@@ -209,7 +225,7 @@ async def test_what_is_not_the_orders_own_grants_nothing_and_is_listed(database,
 async def test_an_order_of_test_mode_is_not_granted_on_a_live_installation(database, till, emulator, ada):
     order = await placed(database, till, ada)
     emulator.pay(order.gateway_id)
-    answer = await till.gateways["stripe"].ask(order)
+    answer = await till.gateways["stripe"].fetch_status(order)
     for claimed in (answer, msgspec.structs.replace(answer, is_live=True)):
         assert (await database.run_system(service.settle, order.id, claimed, "live")).state == "open"
     await run_sql(database, "UPDATE orders SET ask_at = now() WHERE id = $1", order.id)
@@ -241,7 +257,7 @@ async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(databa
     ]
     for report in wrong:
         with pytest.raises(BadSignature):
-            await till.hear(*report)
+            await till.receive_report(*report)
     assert len(emulator.calls) == calls
     assert await granted(database, order) == (0, 0)
     after = await bad_signatures(database)
@@ -261,7 +277,9 @@ async def test_a_flood_of_unsigned_reports_is_counted_by_one_unit_of_work_at_a_t
 
     monkeypatch.setattr(service, "count", counted)
     before = await bad_signatures(database)
-    refused = await asyncio.gather(*(till.hear("stripe", {}, b"{}") for _ in range(200)), return_exceptions=True)
+    refused = await asyncio.gather(
+        *(till.receive_report("stripe", {}, b"{}") for _ in range(200)), return_exceptions=True
+    )
     assert {type(each) for each in refused} == {BadSignature}
     after = await bad_signatures(database)
     assert (after["times"] - before["times"], most) == (200, 1)
@@ -295,7 +313,7 @@ async def test_a_signed_report_of_anything_is_one_of_no_order_and_never_a_fault(
     """An account at a gateway may sell other things too: what it reports of them is counted by the hour."""
     for body in STRANGE:
         try:
-            await till.hear(*signed(body, gateway))
+            await till.receive_report(*signed(body, gateway))
         except BadSignature as error:
             assert "not JSON" in error.message
     [row] = await run_sql(
@@ -313,7 +331,7 @@ async def test_an_amount_that_is_not_the_orders_own_number_grants_nothing(databa
         emulator.pay(order.gateway_id)
         page = emulator.pages[order.gateway_id]
         page[field], own = amount, page[field]
-        await till.hear(*emulator.report(order.gateway_id))
+        await till.receive_report(*emulator.report(order.gateway_id))
         assert await granted(database, order) == (0, 0)
         page[field] = own
         page["currency"] = page["currency"].swapcase()
@@ -376,8 +394,8 @@ async def test_what_cannot_be_granted_now_is_no_error_of_a_report_or_a_page_and_
         raise refused
 
     monkeypatch.setattr(service, "_grant", refuse)
-    await till.hear(*emulator.report(order.gateway_id))
-    assert (await till.look(order)).state == "open"
+    await till.receive_report(*emulator.report(order.gateway_id))
+    assert (await till.refresh(order)).state == "open"
     with pytest.raises(refused):
         await till.settle(order)
     monkeypatch.setattr(service, "_grant", grant)
@@ -404,7 +422,7 @@ async def test_both_secrets_hold_while_one_is_replaced(database, emulator, ada):
     till = PaymentProcessor(database, open_gateways(config), "test", "http://localhost")
     order = await placed(database, till, ada)
     emulator.pay(order.gateway_id)
-    await till.hear(*emulator.report(order.gateway_id))
+    await till.receive_report(*emulator.report(order.gateway_id))
     assert await granted(database, order) == (1, 1)
     await till.close()
 
@@ -417,7 +435,7 @@ async def test_a_refund_ends_the_unused_time_and_a_part_of_it_does_not(database,
     emulator.give_back(order.gateway_id, 1000)
     kind = "charge.refunded" if gateway == "stripe" else "refund.processed"
     for _ in range(3):
-        await till.hear(*emulator.report(order.gateway_id, kind))
+        await till.receive_report(*emulator.report(order.gateway_id, kind))
     part = await database.run_system(service.find, order.id)
     assert (part.state, part.refunded) == ("fulfilled", 1000)
     assert (await database.run_system(sessions.find, order.granted_session_id)).status == "active"
@@ -542,7 +560,7 @@ async def test_a_dispute_is_flagged_and_takes_nothing_away(database, till, emula
         order = await placed(database, till, ada, gateway)
         emulator.pay(order.gateway_id)
         order = await till.settle(order)
-        await till.hear(*emulator.report(order.gateway_id, kind))
+        await till.receive_report(*emulator.report(order.gateway_id, kind))
         found = await database.run_system(service.find, order.id)
         assert (found.disputed, found.state) == (True, "fulfilled")
 
@@ -560,12 +578,12 @@ async def test_a_dispute_that_is_lost_is_booked_once_ends_the_time_and_is_told(
     order = await till.settle(order)
     kind, changes = LOST[gateway]
     if changes:
-        await till.hear(*emulator.report(order.gateway_id, kind, status="won"))
+        await till.receive_report(*emulator.report(order.gateway_id, kind, status="won"))
         assert (await database.run_system(service.find, order.id)).state == "fulfilled"
     published.clear()
     emulator.lose(order.gateway_id)
     for _ in range(2):
-        await till.hear(*emulator.report(order.gateway_id, kind, **changes))
+        await till.receive_report(*emulator.report(order.gateway_id, kind, **changes))
     await till.close()
     lost = await database.run_system(service.find, order.id)
     assert (lost.state, lost.disputed, lost.refunded) == ("refunded", True, 4900)
@@ -602,7 +620,7 @@ async def test_a_dispute_of_which_no_report_comes_is_found_by_the_daily_question
 
 
 async def test_the_disputes_of_an_account_are_listed_once_an_hour_for_all_its_orders(database, till, emulator, ada):
-    await till.gateways["razorpay"].ask(await placed(database, till, ada, "razorpay"))
+    await till.gateways["razorpay"].fetch_status(await placed(database, till, ada, "razorpay"))
     orders = []
     for _ in range(3):
         order = await placed(database, till, ada, "razorpay")
