@@ -206,12 +206,18 @@ async def test_a_file_larger_than_any_picture_is_refused_unread(processor):
         await processor.verify_picture(bytes(processor_module.MAX_RESULT_BYTES + 1), PROVENANCE)
 
 
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
 async def test_a_child_that_dies_is_bad_bytes_and_the_next_picture_works():
     processor = ImageProcessor(size=1)
     try:
         await processor.start()
         task = asyncio.create_task(processor.verify_picture(samples.bomb(4900, 5000), PROVENANCE))
-        await asyncio.sleep(0.05)
+        await until(lambda: processor._pool.busy)
         os.kill(processor.pids[0], signal.SIGKILL)
         with pytest.raises(BadBytes):
             await task
@@ -245,7 +251,7 @@ async def test_a_full_queue_is_busy_for_downloads_but_not_for_results(monkeypatc
         tasks = [
             asyncio.create_task(processor.convert_picture(samples.picture(), "webp", PROVENANCE)) for _ in range(3)
         ]
-        await asyncio.sleep(0.05)
+        await until(lambda: processor._pool.waiting == 2)
         with pytest.raises(Busy):
             await processor.convert_picture(samples.picture(), "webp", PROVENANCE)
         result = asyncio.create_task(processor.verify_picture(samples.picture(), PROVENANCE))

@@ -352,15 +352,18 @@ async def test_a_page_that_would_close_too_soon_is_not_made(database, till, emul
         assert (await database.run_system(service.find, order.id)).state == "expired"
 
 
-async def test_receipts_of_each_mode_are_numbered_from_one_without_gaps(database, till, emulator, ada):
-    sold = await placed(database, till, ada)
+async def test_receipts_of_each_mode_are_numbered_from_one_without_gaps(own_database, emulator):
+    till = PaymentProcessor(own_database, open_gateways(configured(emulator)), "test", "http://localhost")
+    ada = await make_user(own_database, "Ada")
+    sold = await placed(own_database, till, ada)
     emulator.pay(sold.gateway_id)
     await till.settle(sold)
-    await run_sql(database, "UPDATE orders SET mode = 'live' WHERE receipt_number IS NOT NULL")
-    orders = [await placed(database, till, ada) for _ in range(3)]
+    await run_sql(own_database, "UPDATE orders SET mode = 'live' WHERE id = $1", sold.id)
+    orders = [await placed(own_database, till, ada) for _ in range(3)]
     for order in orders:
         emulator.pay(order.gateway_id)
     settled = await asyncio.gather(*(till.settle(order) for order in orders))
+    await till.close()
     assert sorted(order.receipt_number for order in settled) == [1, 2, 3]
 
 
