@@ -114,7 +114,7 @@ async def read_upload(request: Request, name: str) -> bytes:
         raise Malformed("This address takes a form with a file.")
     try:
         form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=4).parse()
-    except MultiPartException:
+    except (MultiPartException, UnicodeError):  # the latter from codecs that the sender may name, such as punycode
         raise Malformed("This form could not be read.") from None
     try:
         token, file = form.get(csrf.FIELD), form.get(name)

@@ -360,6 +360,24 @@ async def test_a_field_that_is_given_twice_is_refused_in_bodies_and_forms(asker)
     assert (status, error["details"]["field"]) == (400, "name")
 
 
+# After "multipart/form-data": what names no boundary, another one, or a codec that is for no text.
+MULTIPART = [
+    "", "; boundary=", "; boundary=y", "; boundary=" + "x" * 300, "; boundary=x; charset=nothing",
+    *(f"; boundary=x; charset={codec}" for codec in ("undefined", "punycode", "idna", "utf-16", "rot13", "zlib")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("parameters", MULTIPART, ids=[each[:40] for each in MULTIPART])
+async def test_no_form_with_a_file_is_a_fault(asker, parameters):
+    fields = {"csrf_token": asker.csrf.encode(), 'file"; filename="a.png': b"no picture"}
+    parts = [b'--x\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), value)
+             for name, value in fields.items()]  # fmt: skip
+    headers = {"Content-Type": f"multipart/form-data{parameters}"}
+    for body in (b"".join([*parts, b"--x--\r\n"]), b"".join(parts)[:-8], parts[0], b"--x\r\n", b"\0\xff"):
+        status, _ = await _asks(asker, "POST", "/verify", data=body, headers=headers)
+        assert 400 <= status < 500, (body[:300], status)
+
+
 # Headers ----------------------------------------------------------------------------------------------------------
 
 PAGE = "/history"
