@@ -5,6 +5,7 @@ Pure, and not bounded in time: some texts take seconds, so that only a process w
 are dropped and links carry `rel`, so that no text can make a browser fetch anything.
 """
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from markdown_it.token import Token
 from chatserver.markdown import extensions, growing, mathematics, plain
 from chatserver.markdown.growing import BlockEnd
 from chatserver.markdown.protocol import OpenBlock
+from chatserver.text import visibility
 
 # (code, language) to the code as HTML with colours; None for a block that gets none.
 Colour = Callable[[str, str], str | None]
@@ -41,6 +43,10 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 # Blocks that an empty line closes.
 _CLOSED_BY_EMPTY_LINE = {"paragraph_open", "heading_open", "table_open", "blockquote_open"}
 _LISTS = {"bullet_list_open", "ordered_list_open"}
+
+_TAG = re.compile(r"<[^>]*>")
+# Tags that are seen without a word in them.
+_SEEN_EMPTY = re.compile(r"<(?:blockquote|hr|input|li|pre|table)\b")
 
 # HTML that models write because Markdown has no mark for it: a line break (in a table's cell there is no other way), and
 # four tags around a few words. Every other tag is shown as text.
@@ -70,15 +76,20 @@ class Document:
     def draw(self, colour: Colour | None = None) -> str:
         """As sanitised HTML: blocks with their directions, links, MathML, code (with `code-*` classes by `colour`); no
         pictures."""
-        html = _markdown.renderer.render(self._tokens, _markdown.options, {**self._env, "colour": colour})
+        drawn = _markdown.renderer.render(self._tokens, _markdown.options, {**self._env, "colour": colour})
         return nh3.clean(
-            html, tags=TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer nofollow"
+            drawn, tags=TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer nofollow"
         )
 
 
 def render(text: str, colour: Colour | None = None, scope: str = "") -> str:
     """A text as sanitised HTML."""
     return Document(text, scope).draw(colour)
+
+
+def is_visible(drawn: str) -> bool:
+    """Whether there is anything to see in what was drawn: a text may have nothing but definitions of links in it."""
+    return _SEEN_EMPTY.search(drawn) is not None or visibility.is_visible(html.unescape(_TAG.sub("", drawn)))
 
 
 def draw_open(text: str) -> OpenBlock:

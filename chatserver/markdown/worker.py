@@ -41,7 +41,7 @@ def work(task: bytes) -> Generator[bytes, None, bytes | None]:
         unfinished = parser.draw_open(rest) if draw.growing else OpenBlock()
     if not plain.fits(unfinished.html, rest):
         unfinished = OpenBlock()
-    if not plain.fits(html, text):
+    if not plain.fits(html, text) or not (draw.growing or parser.is_visible(html)):
         html, known = plain.draw(text), []
     drawn = msgspec.msgpack.encode(Drawn(html, length, unfinished))
     if not known:

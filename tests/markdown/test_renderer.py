@@ -22,6 +22,21 @@ async def test_it_draws_what_the_parser_draws(renderer, text):
     assert await renderer.render(text, "ada") == parser.render(text.encode(errors="replace").decode())
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[Ada]: hello", "[12:30]: ok\n[12:31]: bye", "#", "&nbsp;", "&#8203; [](http://x)", "![](http://x)", "$\\\\$"],
+)
+async def test_a_text_that_would_be_drawn_as_nothing_is_shown_as_it_is_written(renderer, text):
+    assert await renderer.render(text, "ada") == plain.draw(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["***", "- ", "- [ ] ", "```\n```", "> ", "| |\n|-|", "$x$", "&#8203;!", "[a]: http://x\n[a]"]
+)
+async def test_what_is_seen_without_words_is_drawn(renderer, text):
+    assert await renderer.render(text, "ada") == parser.render(text)
+
+
 async def test_code_is_coloured_in_a_language_that_the_child_has_to_load_first(renderer):
     for language in ("python", "rust", "kotlin", "html"):
         drawn = await renderer.render(f"```{language}\nfor <b class='x'>\n```", "ada")
