@@ -8,6 +8,7 @@ resolution (which uses the default pool).
 import asyncio
 import contextlib
 import errno
+import io
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,17 +66,14 @@ class FolderStorage:
 
     async def read(self, key: str, start: int, length: int) -> AsyncGenerator[bytes, None]:
         """`length` bytes from `start`, in pieces; KeyError where there is none."""
-        descriptor = await self._guarded(_open, self._path(key), key)
-        try:
+        with await self._guarded(_open, self._path(key), key) as file:
             position, end = start, start + length
             while position < end:
-                piece = await self._guarded(os.pread, descriptor, min(PIECE_BYTES, end - position), position)
+                piece = await self._guarded(os.pread, file.fileno(), min(PIECE_BYTES, end - position), position)
                 if not piece:
                     return
                 yield piece
                 position += len(piece)
-        finally:
-            os.close(descriptor)
 
     async def stat(self, key: str) -> StoredObject | None:
         """Size and time of an object, or None."""
@@ -198,16 +196,17 @@ def _sync_folder(path: Path) -> None:
             os.close(descriptor)
 
 
-def _open(path: Path, key: str) -> int:
+def _open(path: Path, key: str) -> io.FileIO:
+    """The open file: not a number, as one whose reader has left meanwhile must be closed by its last reference."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0)
     except (FileNotFoundError, NotADirectoryError):
         raise KeyError(key) from None
 
 
 def _read_all(path: Path, key: str) -> bytes:
-    with open(_open(path, key), "rb") as file:
-        return file.read()
+    with _open(path, key) as file:
+        return file.readall()
 
 
 def _stat(path: Path, key: str) -> StoredObject | None:

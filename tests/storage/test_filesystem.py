@@ -10,6 +10,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from chatserver.errors import ConfigurationError, StorageError
@@ -163,3 +164,25 @@ async def test_a_folder_that_cannot_be_written_stops_the_start_with_one_line(tmp
     why = r"The folder .*file/files cannot be written: (Not a directory|File exists)\.$"
     with pytest.raises(ConfigurationError, match=why):
         await FolderStorage(tmp_path / "file" / "files").create()
+
+
+async def test_a_file_that_is_opened_after_its_reader_has_left_is_closed(tmp_path, monkeypatch):
+    store, begun, goes_on = FolderStorage(tmp_path), threading.Event(), threading.Event()
+    await store.put("a/1.png", b"x", "image/png")
+    open_at_once = os.open
+
+    def open_late(path, flags, *mode):
+        if str(path).endswith("1.png"):
+            begun.set()
+            assert goes_on.wait(60)
+        return open_at_once(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", open_late)
+    pieces = store.read("a/1.png", 0, 1)
+    reading = asyncio.create_task(anext(pieces))
+    await asyncio.to_thread(begun.wait, 60)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    goes_on.set()
+    await asyncio.to_thread(store._threads.shutdown)
+    assert str(tmp_path / "a" / "1.png") not in [each.path for each in psutil.Process().open_files()]
