@@ -48,17 +48,24 @@ class WhileOpen(Response):
         raise ClientDisconnect
 
     async def _wait_for_end(self) -> None:
-        loop = asyncio.get_running_loop()
-        known_at = loop.time()
-        while True:
-            await asyncio.sleep(self._check_seconds)
-            try:
-                if not await self._is_open():
+        with suppress(Busy):
+            while True:
+                await asyncio.sleep(self._check_seconds)
+                if not await until_answered(self._is_open):
                     return
-                known_at = loop.time()
-            except Busy:
-                if loop.time() - known_at > UNKNOWN_SECONDS:
-                    return
+
+
+async def until_answered(question: Callable[[], Awaitable[bool]]) -> bool:
+    """The answer of the database to what may be sent, asked again while it is away. Busy after UNKNOWN_SECONDS."""
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    while True:
+        try:
+            return await question()
+        except Busy:
+            if loop.time() - asked_at > UNKNOWN_SECONDS:
+                raise
+            await asyncio.sleep(CHECK_SECONDS)
 
 
 def _cut(scope: Scope) -> bool:

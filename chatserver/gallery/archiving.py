@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from starlette.responses import StreamingResponse
 
@@ -11,7 +12,7 @@ from chatserver.assets import delivery
 from chatserver.assets.delivery import FileParts
 from chatserver.assets.disposition import content_disposition
 from chatserver.assets.models import StoredFile
-from chatserver.assets.streams import CHECK_SECONDS
+from chatserver.assets.streams import CHECK_SECONDS, until_answered
 from chatserver.gallery import service as gallery
 
 
@@ -50,8 +51,12 @@ class ShownFiles:
         now = time.monotonic()
         if key == self._key and now - self._read_at < CHECK_SECONDS:
             return True
+        shown = await until_answered(partial(self._is_shown, self._asset_ids[key]))
         self._key, self._read_at = key, now
-        return bool(await self._database.run_as(self._viewer_id, gallery.files, [self._asset_ids[key]]))
+        return shown
+
+    async def _is_shown(self, asset_id: str) -> bool:
+        return bool(await self._database.run_as(self._viewer_id, gallery.files, [asset_id]))
 
 
 async def _file(parts: FileParts, marks: Sequence[str], file: StoredFile) -> ArchiveFile:

@@ -53,7 +53,8 @@ async def test_what_may_no_longer_be_sent_is_cut():
     assert b"last" not in download.sent
 
 
-async def test_a_database_that_does_not_answer_for_a_moment_cuts_nothing():
+async def test_a_database_that_does_not_answer_for_a_moment_cuts_nothing(monkeypatch):
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.001)
     download = Download(checks=4)
     await download.send(True, Busy(), Busy(), True)
     assert b"last" in download.sent
@@ -61,5 +62,6 @@ async def test_a_database_that_does_not_answer_for_a_moment_cuts_nothing():
 
 async def test_a_database_that_stays_away_ends_it_as_nobody_can_say_that_it_may_go_on(monkeypatch):
     monkeypatch.setattr(streams, "UNKNOWN_SECONDS", 0.05)
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.001)
     with pytest.raises(ClientDisconnect):
         await Download().send(Busy())

@@ -5,9 +5,10 @@ import zipfile
 
 import pytest
 
-from chatserver.assets import delivery
+from chatserver.assets import delivery, streams
 from chatserver.assets.delivery import FileParts
 from chatserver.config import Config
+from chatserver.errors import Busy
 from chatserver.gallery import archiving
 from chatserver.gallery import service as gallery
 from chatserver.imaging.processor import ImageProcessor
@@ -80,3 +81,21 @@ async def test_what_is_hidden_or_deleted_while_an_archive_is_sent_is_left_out_fr
         f"{hidden.filename}.missing.txt",
         f"{deleted.filename}.missing.txt",
     ]
+
+
+async def test_an_archive_goes_on_where_the_database_is_away_for_a_moment(database, parts, monkeypatch):
+    here = await SessionFiles.fill(database, parts.storage)
+    made = [await here.create_file(picture(number)) for number in (1, 2)]
+    files = await database.run_as(here.ada, gallery.files, [each.id for each in made])
+    response = await archiving.respond(parts, [], here.ada, files, "all.zip")
+    run_as, failures = database.run_as, [Busy(), Busy()]
+
+    async def be_away(*args):
+        if failures:
+            raise failures.pop()
+        return await run_as(*args)
+
+    monkeypatch.setattr(database, "run_as", be_away)
+    monkeypatch.setattr(streams, "CHECK_SECONDS", 0.001)
+    assert (await packed(response)).namelist() == [file.filename for file in files]
+    assert not failures
