@@ -28,9 +28,6 @@ async def record(
     In the transaction that ends the attempt, before the generation's row is changed: it says how long the job had waited.
     """
     for number, call in enumerate(calls):
-        cost = await costs.cost_now(tx, _billed(kind, call))
-        if cost is not None and cost.amount >= _LARGEST_COST:
-            cost = None
         await tx.execute(
             "statistics.record",
             id=call.id,
@@ -51,9 +48,7 @@ async def record(
             width=call.width,
             height=call.height,
             duration=call.duration,
-            cost=None if cost is None else cost.amount,
-            currency=None if cost is None else cost.currency,
-            price_id=None if cost is None else cost.price_id,
+            **await _cost_columns(tx, _billed(kind, call)),
         )
 
 
@@ -63,9 +58,6 @@ async def record_reply(tx: Transaction, session_id: str, call: ReplyCall) -> Non
     billed = BilledCall(
         provider=call.provider, model=call.model, kind="reply", tokens=tokens, error_code=call.error_code
     )
-    cost = await costs.cost_now(tx, billed)
-    if cost is not None and cost.amount >= _LARGEST_COST:
-        cost = None
     await tx.execute(
         "statistics.record_reply",
         id=ids.new(),
@@ -78,9 +70,7 @@ async def record_reply(tx: Transaction, session_id: str, call: ReplyCall) -> Non
         seconds=call.seconds,
         tokens_in=call.tokens_in,
         tokens_out=call.tokens_out,
-        cost=None if cost is None else cost.amount,
-        currency=None if cost is None else cost.currency,
-        price_id=None if cost is None else cost.price_id,
+        **await _cost_columns(tx, billed),
     )
 
 
@@ -98,6 +88,14 @@ async def forget_user(tx: Transaction, user_id: str) -> None:
     """Takes a deleted account and its generations out of the rows."""
     await rollups.forget_person(tx, user_id)
     await tx.execute("statistics.forget_user", user_id=user_id)
+
+
+async def _cost_columns(tx: Transaction, billed: BilledCall) -> dict[str, object]:
+    """What a call costs at the price of now, by the names of columns; None in each where that is unknown."""
+    cost = await costs.cost_now(tx, billed)
+    if cost is None or cost.amount >= _LARGEST_COST:
+        return {"cost": None, "currency": None, "price_id": None}
+    return {"cost": cost.amount, "currency": cost.currency, "price_id": cost.price_id}
 
 
 def _billed(kind: Literal["image", "video"], call: ProviderCall) -> BilledCall:

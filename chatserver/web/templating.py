@@ -1,8 +1,8 @@
 """Pages and fragments: the Jinja environment, what every template may call, and `render`.
 
-Every template may use `dom_id`, `static_url`, `icon` and the filters `time`, `price`, `size`, `duration`; a whole page
-also has `viewer`, `site_name`, `theme`, `path`, `now`, `notice` and `csrf_field()`. Fragments for everyone in a session take
-exactly one object and nothing of the viewer.
+Every template may use `dom_id`, `static_url`, `icon`, `new_client_id`, the settings of the site (`site_name`, …) and
+`filters.FILTERS`; a whole page also has `viewer`, `theme`, `path`, `now`, `notice`, `announcements` and `csrf_field()`.
+Fragments for everyone in a session take exactly one object and nothing of the viewer.
 """
 
 import re
@@ -82,7 +82,7 @@ def _environment(accent: int, sends_mail: bool, settings: tuple[tuple[str, str],
 
 
 def dom_id(thing: Any, prefix: str = "") -> str:
-    """The id of an object's node: "message_<id>", "generation_<id>". Nothing else makes such ids."""
+    """The id of an object's node: "message_<id>", "generation_<id>"; events and scripts find it by that name."""
     noun = _noun(type(thing).__name__)
     return f"{prefix}_{noun}_{thing.id}" if prefix else f"{noun}_{thing.id}"
 
