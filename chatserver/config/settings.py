@@ -377,7 +377,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         if text is not None:
             given[field.name] = values.parse(field, hints[field.name], text)
     for name, value in overrides.items():
-        if value is not None:
+        # Empty is as good as left out, as in the environment: an empty host would be every interface.
+        if value not in (None, ""):
             given[name] = values.in_utf8(name.upper(), value) if isinstance(value, str) else value
     config = Config(**given)
     _check(config)

@@ -188,6 +188,11 @@ def test_more_connections_than_a_pool_can_prepare_are_refused():
         config.load({"DATABASE_POOL": "2147483647"})
 
 
+def test_an_empty_host_of_the_command_line_is_the_default_and_not_every_interface():
+    assert config.load({}, host="").host == "127.0.0.1"
+    assert config.load({"HOST": "127.0.0.2"}, host="").host == "127.0.0.2"
+
+
 def test_a_host_of_the_command_line_that_is_no_text_is_one_line():
     with pytest.raises(ConfigurationError, match="HOST is not UTF-8 text"):
         config.load({}, host="\udcff\udcfe")
