@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from chatserver.config import values
 from chatserver.config.timing import Timing
@@ -392,8 +393,10 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 # A year.
 _MOST_REPORT_HOURS = 8760
-# User and password in the URL of any setting.
-_USER_INFO = re.compile(r"//[^/@\s]+@")
+# User and password in the URL of any setting: up to the last @, since a key that was typed by mistake may hold anything.
+_USER_INFO = re.compile(r"//\S*@")
+# The options of STORAGE_URL that are shown. Any other one may be a key, and stops the start.
+_SHOWN_OPTIONS = ("endpoint", "public_endpoint", "region", "path_style")
 
 
 def settings(config: Config) -> list[tuple[str, str, str]]:
@@ -404,8 +407,21 @@ def settings(config: Config) -> list[tuple[str, str, str]]:
         shown = ",".join(value) if isinstance(value, tuple) else str(value)
         if field.metadata["secret"] and shown:
             shown = "•••• (set)"
+        if field.name == "storage_url":
+            shown = _without_keys(shown)
         rows.append((field.name.upper(), _USER_INFO.sub("//••••@", shown), field.metadata["sentence"]))
     return rows
+
+
+def _without_keys(storage_url: str) -> str:
+    """STORAGE_URL without the value of an option that it does not have, where somebody may have put a key."""
+    address, mark, query = storage_url.partition("?")
+    options = [option.partition("=") for option in query.split("&")]
+    shown = [
+        f"{name}{equals}{unquote(value) if name in _SHOWN_OPTIONS else value and '••••'}"
+        for name, equals, value in options
+    ]
+    return f"{address}{mark}{'&'.join(shown)}"
 
 
 def secret_key(config: Config) -> str:

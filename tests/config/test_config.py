@@ -65,6 +65,26 @@ def test_secrets_are_masked_when_shown():
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "s3://ge:heim@bucket",
+        "s3://bucket?endpoint=https://ada:ge/heim@store.example.org",
+        "s3://bucket?endpoint=https%3A%2F%2Fada%3Age%2Fheim%40store.example.org",
+        "s3://bucket?endpoint=https://store.example.org&secret_key=ge/heim",
+    ],
+)
+def test_keys_that_were_typed_into_the_address_of_the_store_are_masked(url):
+    shown = {name: value for name, value, _ in config.settings(config.load({"STORAGE_URL": url}))}["STORAGE_URL"]
+    assert "heim" not in shown
+    assert "••••" in shown
+
+
+def test_the_address_of_the_store_is_shown_as_it_was_set():
+    url = "s3://bucket/prefix?endpoint=https://store.example.org:9000&region=eu-central-1&path_style=no"
+    assert url in str(config.settings(config.load({"STORAGE_URL": url})))
+
+
+@pytest.mark.parametrize(
     "written", ["hf_x", " hf_x \n", '"hf_x"', "'hf_x'", "Bearer hf_x", '"bearer hf_x"', "Authorization: Bearer hf_x"]
 )
 def test_a_key_is_taken_as_it_is_meant(written):
