@@ -324,7 +324,7 @@ class Config:
     metrics_token: str = _setting(
         "",
         "Whoever sends it as `Authorization: Bearer …` may read /metrics and the details of /readyz from elsewhere than "
-        "this machine.",
+        "this machine; at least eight characters.",
         secret=True,
     )
     worker_concurrency: int = _setting(2, "Generations that one worker process runs at once.", minimum=1)
@@ -501,8 +501,9 @@ def _check(config: Config) -> None:
         raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
     if config.accent > 360:
         raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
-    if config.secret_key:
-        _check_secrets("SECRET_KEY", (config.secret_key,))
+    for name in ("secret_key", "metrics_token"):
+        if 0 < len(getattr(config, name)) < _SHORTEST_SECRET:
+            raise ConfigurationError(f"{name.upper()} must have at least {_SHORTEST_SECRET} characters.")
     if config.smtp_url and not _MAILBOX.fullmatch(config.mail_from):
         raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
     if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):

@@ -82,8 +82,19 @@ def _parse_path(name: str, text: str) -> Path:
         raise ConfigurationError(
             f"{name} has letters that no file can have in this machine's locale. Set PYTHONUTF8=1, or LC_ALL=C.UTF-8."
         ) from None
+    if text[0] in "\"'" or re.match(r"file:|\w+://", text, re.IGNORECASE):
+        # It would be a folder of that name in the working folder, with an empty database in it.
+        raise ConfigurationError(f"{name} is {shown(text)}; it must be a folder, without quotation marks and `file:`.")
     # The bytes of the path as given, decoded by the locale.
-    return Path(os.fsdecode(text.encode())).expanduser()
+    return home_of(name, Path(os.fsdecode(text.encode())))
+
+
+def home_of(name: str, path: Path) -> Path:
+    """A path with the home folder that its ~ stands for. Raises ConfigurationError."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ConfigurationError(f"{name} begins with ~ and the name of a user who has no home folder here.") from None
 
 
 def _parse_bool(name: str, text: str) -> bool:

@@ -187,6 +187,8 @@ def engine(name: str, text: str, schemes: tuple[str, ...]) -> str:
         raise ConfigurationError(
             f"{name} cannot be read: in a password, # / ? @ : [ ] are written as %23 %2F %3F %40 %3A %5B %5D."
         ) from None
+    if not _bare_host(parts) and scheme.lower() in {"smtp", "smtps"}:
+        raise ConfigurationError(f"{name} names no host; it looks like smtp://user:password@mail.example.org:587.")
     # In place of the host there may be a percent-encoded folder of sockets, or several hosts separated by commas.
     plain = hosts and "," not in hosts and not hosts.startswith("%")
     return _with_host(text, parts) if plain else text

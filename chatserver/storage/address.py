@@ -1,10 +1,12 @@
 """Parses STORAGE_URL. A wrong one raises ConfigurationError with one line that says what is wrong."""
 
+import re
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
+from chatserver.config import values
 from chatserver.errors import ConfigurationError
 from chatserver.net import urls
 from chatserver.storage.keys import check_folder
@@ -34,7 +36,7 @@ def folder_of(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"} or not parts.path or parts.query:
         raise ConfigurationError("STORAGE_URL must name a folder of this machine, such as file:/srv/files.")
-    return Path(unquote(parts.path)).expanduser()
+    return values.home_of("STORAGE_URL", Path(unquote(parts.path)))
 
 
 def s3_address(url: str) -> S3Address:
@@ -58,7 +60,7 @@ def s3_address(url: str) -> S3Address:
         prefix=_prefix(parts),
         endpoint=endpoint,
         public_endpoint=_endpoint(options, "public_endpoint"),
-        region=options.get("region", "us-east-1"),
+        region=_region(options.get("region", "us-east-1")),
         path_style=_flag(options.get("path_style"), default=endpoint is not None),
     )
 
@@ -90,6 +92,13 @@ def _prefix(parts: SplitResult) -> str:
 def _endpoint(options: dict[str, str], name: str) -> str | None:
     value = options.get(name)
     return urls.base(f"STORAGE_URL's {name}", value) if value else None
+
+
+def _region(text: str) -> str:
+    # It becomes a part of Amazon's host name.
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise ConfigurationError("STORAGE_URL's region may hold letters, digits and `-` only, such as eu-central-1.")
+    return text
 
 
 def _flag(text: str | None, *, default: bool) -> bool:

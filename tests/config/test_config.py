@@ -44,7 +44,14 @@ ROOT = Path(__file__).resolve().parents[2]
         ({"SITE_NAME": "Pictures\rBcc: geheim"}, "SITE_NAME holds a line break"),
         ({"IMAGE_MODEL": "a/geheim\x1b[2J"}, "IMAGE_MODEL holds a line break or another control character"),
         ({"SELLER_NAME": "geheim\u2028x"}, "SELLER_NAME holds a line break"),
-        ({"SECRET_KEY": "x"}, "SECRET_KEY must be set, each with at least 8 characters."),
+        ({"SECRET_KEY": "x"}, "SECRET_KEY must have at least 8 characters."),
+        # Docker's and Kubernetes' env files keep quotation marks: this would be a token of two characters.
+        ({"METRICS_TOKEN": '""'}, "METRICS_TOKEN must have at least 8 characters."),
+        ({"DATA_DIR": "~geheim-nobody/data"}, "DATA_DIR begins with ~"),
+        ({"DATA_DIR": '"/srv/data"'}, "DATA_DIR is '\"/srv/data\"'; it must be a folder, without quotation marks"),
+        ({"DATA_DIR": "file:/srv/data"}, "DATA_DIR is 'file:/srv/data'; it must be a folder"),
+        ({"SMTP_URL": "smtp://", "MAIL_FROM": "ada@example.org"}, "SMTP_URL names no host"),
+        ({"SMTP_URL": "smtp://ada:geheim@:587", "MAIL_FROM": "ada@example.org"}, "SMTP_URL names no host"),
         ({"PUBLIC_URL": "pictures.example.org"}, "PUBLIC_URL must start with http: or https:."),
     ],
 )

@@ -30,6 +30,11 @@ def test_a_folder_that_is_none_stops_the_start(url):
         folder_of(url)
 
 
+def test_a_home_folder_of_nobody_stops_the_start():
+    with pytest.raises(ConfigurationError, match="STORAGE_URL begins with ~"):
+        folder_of("file:~no-such-user/files")
+
+
 def test_a_bucket_with_everything():
     url = "s3://pictures/some/where?endpoint=http://127.0.0.1:9000&region=eu-west-1&path_style=no"
     assert s3_address(url) == S3Address(
@@ -87,6 +92,7 @@ def test_the_pages_may_load_from_where_readers_are_sent(url, origins):
         ("s3://bucket?endpoint=ftp://x", "endpoint must start with http"),
         ("s3://bucket?path_style=perhaps", "path_style must be yes or no"),
         ("s3://bucket/../other", "prefix may hold"),
+        ("s3://bucket?region=eu central", "region may hold"),
     ],
 )
 def test_a_wrong_address_says_what_is_wrong_and_no_secret(url, why):
