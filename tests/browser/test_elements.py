@@ -252,6 +252,14 @@ PRESSED = {
       const picture = put('<gallery-picture><a href="#"></a><button></button></gallery-picture>')
       const shown = () => picture.favorite
       for (let press = 0; press < 3; press++) picture.toggleFavorite()""",
+    "gallery_favorites": """
+      const { markFavorites } = await import("/static/any/js/helpers/gallery_favorites.js")
+      await import("/static/any/js/elements/gallery_picture.js")
+      const picture = put('<gallery-picture><a href="#"></a><button></button></gallery-picture>')
+      const shown = () => picture.favorite
+      picture.toggleFavorite()
+      markFavorites(["7", "8"], [picture], false)
+      picture.toggleFavorite()""",
     "invite_panel": """
       const box = put(`<invite-panel><dialog><p data-slot="problem"></p><input type="checkbox" data-slot="guests">
         </dialog></invite-panel>`).querySelector("input")
@@ -277,6 +285,6 @@ PRESSED = {
 async def test_what_is_refused_is_shown_as_the_server_has_it_once_nothing_else_is_on_its_way(
     page, element, refused, expected
 ) -> None:
-    # Favourites are no element, and every page has the one of titles.
+    # Favourites are no elements, and every page has the one of titles.
     module = element if element in ("gallery_picture", "invite_panel") else "generation_card"
     assert await run(page, module, f"{ASKED} {PRESSED[element]}; return answers(x)", refused) == [True, True, expected]

@@ -200,6 +200,18 @@ async def test_breaks_that_the_server_or_the_persons_own_line_explain_are_nobody
     assert await run(page, "models/command_queue", WAITING + body) == ["a", "b"]
 
 
+async def test_what_is_asked_of_one_thing_waits_until_what_was_asked_of_it_before_is_answered(page) -> None:
+    """A press that the server asks to repeat would otherwise be done after the later one that has taken it back."""
+    body = """
+      const ask = (ref, type, of) => w.add({ command: { ref, type, ...of } })
+      const [boat, ship] = [{ asset_id: 'boat' }, { asset_id: 'ship' }]
+      ask('a', 'asset.favorite', boat); ask('b', 'asset.favorite', boat); ask('c', 'asset.favorite', ship); take()
+      take(); answer('c'); take(); answer('a'); take(); answer('b')
+      ask('d', 'message.show', { message_id: '1' }); ask('e', 'message.show', { message_id: '1' })
+      ask('f', 'message.stop', { message_id: '1' }); take(); answer('d'); take(); return log"""
+    assert await run(page, "models/command_queue", WAITING + body) == ["ac", "", "", "b", "df", "e"]
+
+
 async def test_what_is_said_after_a_refusal_for_now_is_not_heard_before_what_was_refused(page) -> None:
     body = """
       const say = (ref, type = 'message.create') => w.add({ command: { ref, type } })

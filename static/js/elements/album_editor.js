@@ -37,7 +37,7 @@ export class AlbumEditor extends HTMLElement {
     event.preventDefault()
     const [name, description] = ["#album-name", "#album-description"].map((each) => this.querySelector(each).value)
     this.#attempt(async () => {
-      const { album } = await call("PATCH", this.#path, { name, description })
+      const { album } = await this.#call("PATCH", "", { name, description })
       this.dataset.name = album.name
       setText(slot(this, "name"), album.name)
       setText(slot(this, "description"), album.description)

@@ -1,16 +1,15 @@
 // <gallery-picture>: one picture or clip of the gallery. The lightbox shows it as it shows the tiles of the chat page.
 import { bus } from "../bus.js"
-import { call } from "../helpers/api.js"
 import { copyText, setFlag } from "../helpers/dom.js"
 import { fetchText } from "../helpers/fetching.js"
-import { Turns } from "../models/turns.js"
+import { markFavorites } from "../helpers/gallery_favorites.js"
 import { parse } from "../rendering.js"
 
 const OFFERED = ["favorite", "copy-prompt", "copy-link", "reveal", "remove"]
 const OFFERED_IF_MINE = ["share", "album"]
 
 export class GalleryPicture extends HTMLElement {
-  #turns = new Turns()
+  #changes = 0 // that the server has not answered
   #stored = false // whether the server has it as a favourite, while that is being changed here
 
   /** The finished file as the viewer shows it. */
@@ -79,21 +78,26 @@ export class GalleryPicture extends HTMLElement {
 
   /** Whether the server has not heard yet what was made of it here. */
   get isChanging() {
-    return this.#turns.isBusy
+    return this.#changes > 0
   }
 
-  /** Makes it a favourite, or no longer: at once, and as the server has it where that refuses the last of several. */
-  async toggleFavorite() {
-    const on = !this.favorite
+  /** Makes it a favourite, or no longer. */
+  toggleFavorite() {
+    markFavorites([this.dataset.asset], [this], !this.favorite)
+  }
+
+  /** Shows it as a favourite, or no longer, while the server is told. */
+  beginChange(on) {
     if (!this.isChanging) this.#stored = this.favorite
+    this.#changes += 1
     this.favorite = on
-    try {
-      await this.#turns.take(() => call("POST", "/pictures/favorites", { asset_ids: [this.dataset.asset], on }))
-      this.#stored = on
-    } catch (error) {
-      if (!this.isChanging) this.favorite = this.#stored
-      bus.emit("toast", { kind: "favorite", text: error.message, problem: true })
-    }
+  }
+
+  /** The server has it so, or has refused it. */
+  endChange(on = this.#stored) {
+    this.#stored = on
+    this.#changes -= 1
+    if (!this.isChanging && this.favorite !== on) this.favorite = on
   }
 
   /** Does what the lightbox asks for. */

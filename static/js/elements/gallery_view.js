@@ -4,6 +4,7 @@ import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { fetchText } from "../helpers/fetching.js"
+import { markFavorites } from "../helpers/gallery_favorites.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
 import { openSharing } from "../helpers/sharing.js"
@@ -497,13 +498,8 @@ export class GalleryView extends HTMLElement {
     const ids = this.#selection.ids
     const shown = this.#pictures.filter((each) => each.selected)
     const on = !shown.length || shown.some((each) => !each.favorite)
-    try {
-      await call("POST", "/pictures/favorites", { asset_ids: ids, on })
-      for (const picture of shown) picture.favorite = on
-      this.#say(on ? "Marked as favourites." : "No favourites any more.")
-    } catch (error) {
-      this.#say(error.message, true)
-    }
+    const isTaken = await markFavorites(ids, shown, on)
+    if (isTaken) this.#say(on ? "Marked as favourites." : "No favourites any more.")
   }
 
   async #openSharing(name) {

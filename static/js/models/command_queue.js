@@ -55,9 +55,15 @@ function isReady(entry, earlier) {
   return !entry.inFlight && !entry.delayed && !isBehind(entry, earlier)
 }
 
-// A later command of the same type waits for one that the server asked to repeat: messages keep their order.
-function isBehind(entry, earlier) {
-  return earlier.some((other) => other.tries > 0 && other.command.type === entry.command.type)
+// A later command of the same type waits for one that the server asked to repeat: messages keep their order. About the same
+// thing it waits for any: the first may be refused for now when the second is done, and the last press is to count.
+function isBehind({ command }, earlier) {
+  const same = earlier.filter((other) => other.command.type === command.type)
+  return same.some((other) => other.tries > 0 || (subject(command) && subject(other.command) === subject(command)))
+}
+
+function subject({ asset_id: asset, generation_id: generation, message_id: message }) {
+  return asset ?? generation ?? message
 }
 
 /** Whether a command was lost with so many connections that it is not sent again. */
