@@ -668,3 +668,29 @@ async def test_what_could_not_be_fetched_is_asked_for_again_where_one_has_come_t
         await page.wait_for_function("() => window.periods.size")
         await end_periods(page)
         await expect(shots(page)).to_have_count(48)
+
+
+async def test_what_is_refused_for_good_is_asked_for_no_more_and_a_sign_in_that_has_ended_leads_to_the_next(
+    emulated_product, emulated_database_url, browser
+) -> None:
+    ada = await sign_up(emulated_product, "Ada")
+    await fill(emulated_database_url, ada, await ada.buys("pro"), 12)
+    async with signed_in(browser, ada, viewport={"width": 320, "height": 420}) as visitor:
+        # Where a proxy lets no websocket through, only the answers tell.
+        await visitor.context.route_web_socket("**/ws/gallery", lambda line: None)
+        page = await visitor.open("/gallery")
+        await expect(shots(page)).to_have_count(32)
+        visitor.announce("403", "401", "404.*thumbnail")  # who has signed out sees no file either
+        refuse = "**/gallery/pictures?**"
+        await page.route(refuse, lambda route: route.fulfill(status=403, json={}))
+        await hold_undo_periods(page)
+        await page.evaluate(SCROLL_TO_THE_END)
+        await expect(page.locator("toast-notice")).to_contain_text("not shown here any more")
+        assert await page.evaluate("() => window.periods.size") == 0
+
+        await page.unroute(refuse)
+        await page.goto(f"{ada.product.url}/gallery")
+        await expect(shots(page)).to_have_count(32)
+        await visitor.context.clear_cookies()
+        await page.evaluate(SCROLL_TO_THE_END)
+        await page.wait_for_url("**/sign-in?next=/gallery**")

@@ -175,6 +175,27 @@ async def test_what_stays_is_not_moved_where_what_stood_before_it_goes(page) -> 
     assert await run(page, "helpers/morph", body) is True
 
 
+@pytest.mark.parametrize(
+    ("status", "after", "expected"),
+    [
+        (503, None, 5000),
+        (503, "30", 30_000),
+        (429, "7", 7000),
+        (500, None, 5000),
+        (408, None, 5000),
+        *((status, None, None) for status in (403, 404, 410, 422)),
+    ],
+)
+async def test_a_question_is_asked_again_when_the_server_says_so_and_never_where_it_refuses_for_good(
+    page, status, after, expected
+) -> None:
+    body = """
+      const [status, after] = x, headers = after ? { 'Retry-After': after } : {}
+      window.fetch = async () => new Response('{}', { status, headers })
+      return m.fetchText('/anything')"""
+    assert await run(page, "helpers/fetching", body, [status, after]) == {"text": None, "again": expected}
+
+
 WAITING = """
   const w = new m.CommandQueue(), log = []
   const add = (ref) => w.add({ command: { ref } })

@@ -67,8 +67,8 @@ export class GalleryPicture extends HTMLElement {
 
   /** Its settings and its download links, as the server has them. */
   async cloneDetails() {
-    const details = await fetchText(`/gallery/pictures/${this.dataset.asset}`)
-    return details ? [...parse(details).children] : []
+    const { text } = await fetchText(`/gallery/pictures/${this.dataset.asset}`)
+    return text ? [...parse(text).children] : []
   }
 
   /** Downloads the file. */

@@ -3,7 +3,7 @@
 import { bus } from "../bus.js"
 import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
-import { fetchText } from "../helpers/fetching.js"
+import { ASK_AGAIN_MS, fetchText } from "../helpers/fetching.js"
 import { markFavorites } from "../helpers/gallery_favorites.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
@@ -19,7 +19,6 @@ const MOST_SHOWN = 80
 // leaves that would be fetched again, however many pictures a screen shows.
 const AHEAD = 800
 const KEPT = AHEAD + 200
-const ASK_AGAIN_MS = 5000
 const PLACE_AFTER_MS = 250
 const DELETED_AT_ONCE = 50
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
@@ -44,6 +43,7 @@ export class GalleryView extends HTMLElement {
   #socket = null
   #isDue = false
   #asking = false
+  #again = ASK_AGAIN_MS // when to ask once more; null where the last question was refused for good
   #leaving = new Set()
   #offered = null // the pictures whose deletion can be undone by the toast
   #filtersAsked = 0
@@ -129,7 +129,7 @@ export class GalleryView extends HTMLElement {
     if (!fresh) {
       this.#busy = false
       this.#refreshWhenFree()
-      setTimeout(() => this.#watchEnds(), ASK_AGAIN_MS)
+      this.#askAgain(() => this.#watchEnds())
       return 0
     }
     if (end === "newer" && fresh.dataset.newer) this.#trim(fresh)
@@ -159,8 +159,19 @@ export class GalleryView extends HTMLElement {
   async #fetch(place) {
     const query = new URLSearchParams(this.dataset.query)
     for (const [name, value] of Object.entries(place)) query.set(name, value)
-    const text = await fetchText(`/gallery/pictures?${query}`)
+    const text = await this.#ask(`/gallery/pictures?${query}`)
     return text && parse(text).firstElementChild
+  }
+
+  async #ask(address) {
+    const { text, again = ASK_AGAIN_MS } = await fetchText(address)
+    this.#again = again
+    return text
+  }
+
+  #askAgain(question) {
+    if (this.#again) setTimeout(question, this.#again)
+    else this.#say("These pictures are not shown here any more. Reload the page.", true)
   }
 
   #append(nodes) {
@@ -258,7 +269,7 @@ export class GalleryView extends HTMLElement {
     this.#asking = true
     const answered = await this.#refresh().catch(() => false)
     this.#asking = false
-    if (!answered) setTimeout(() => this.#heard(), ASK_AGAIN_MS)
+    if (!answered) this.#askAgain(() => this.#heard())
     this.#refreshWhenFree()
   }
 
@@ -271,9 +282,9 @@ export class GalleryView extends HTMLElement {
     if (from) query.set("from", from)
     if (shown.length) query.set("year", (this.#topmost() ?? shown[0]).dataset.day.slice(0, 4))
     const selected = this.#selection.ids
-    const answer = await fetch(`/gallery/state?${query}`).catch(() => null)
-    if (!answer?.ok) return false
-    const { asset_ids: ids, favorites, complete, days, months } = await answer.json()
+    const text = await this.#ask(`/gallery/state?${query}`)
+    if (!text) return false
+    const { asset_ids: ids, favorites, complete, days, months } = JSON.parse(text)
     this.#counts.take(days, months)
     const there = new Set(ids)
     const isGone = (id) => id >= from && !there.has(id) && (complete || id < ids.at(-1))
@@ -411,10 +422,10 @@ export class GalleryView extends HTMLElement {
 
   async #selectAll() {
     const asked = ++this.#allAsked
-    const answer = await fetchText(`/gallery/ids?${this.dataset.query}`)
+    const { text } = await fetchText(`/gallery/ids?${this.dataset.query}`)
     if (asked !== this.#allAsked) return
-    if (!answer) return this.#say("That did not work. Please try again.", true)
-    const { asset_ids: ids } = JSON.parse(answer)
+    if (!text) return this.#say("That did not work. Please try again.", true)
+    const { asset_ids: ids } = JSON.parse(text)
     this.#selection.set(
       ids.filter((id) => !this.#leaving.has(id)),
       true,
@@ -587,10 +598,10 @@ export class GalleryView extends HTMLElement {
   // Asked for twice, they are drawn once: what was chosen in them stays.
   async #openFilters() {
     const [dialog, asked] = [slot(this, "filters"), ++this.#filtersAsked]
-    const form = await fetchText(`/gallery/filters?${this.dataset.query}`)
+    const { text } = await fetchText(`/gallery/filters?${this.dataset.query}`)
     if (asked !== this.#filtersAsked || dialog.open) return
-    if (!form) return this.#say("That did not work. Please try again.", true)
-    dialog.replaceChildren(...parse(form).children)
+    if (!text) return this.#say("That did not work. Please try again.", true)
+    dialog.replaceChildren(...parse(text).children)
     dialog.showModal()
   }
 

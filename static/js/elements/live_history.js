@@ -7,6 +7,7 @@ const UNDER_WAY = ["queued", "model-loading", "rendering"].map((status) => `[dat
 
 export class LiveHistory extends HTMLElement {
   #timer = null
+  #notBefore = 0
 
   connectedCallback() {
     this.#timer = setInterval(this.#update, EVERY_MS)
@@ -19,8 +20,10 @@ export class LiveHistory extends HTMLElement {
   #update = async () => {
     const waiting = [...this.querySelectorAll(UNDER_WAY)]
     if (!waiting.length) return clearInterval(this.#timer)
-    if (document.hidden) return
-    const text = await fetchText(location.href)
+    if (document.hidden || performance.now() < this.#notBefore) return
+    const { text, again } = await fetchText(location.href)
+    if (again === null) return clearInterval(this.#timer)
+    if (again) this.#notBefore = performance.now() + again
     if (!text) return
     const page = new DOMParser().parseFromString(text, "text/html")
     for (const row of waiting) this.#replace(row, page.getElementById(row.id))

@@ -1,6 +1,7 @@
 // <live-page id data-parts="work acts"> around what an operator's page shows: where one of these parts changes it is
 // fetched again, at most once in two seconds and only while somebody sees it.
 import { setFlag, unlessMoved } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { morph } from "../helpers/morph.js"
 import { ChangeSocket } from "../models/change_socket.js"
 
@@ -8,7 +9,7 @@ const LEAST_MS = 2000
 
 export class LivePage extends HTMLElement {
   #socket = null
-  #fetchedAt = performance.now()
+  #notBefore = performance.now() + LEAST_MS
   #fetching = null
   #isDue = false
 
@@ -37,26 +38,22 @@ export class LivePage extends HTMLElement {
 
   #seen = () => {
     if (!this.#isDue || this.#fetching || document.hidden) return
-    this.#fetching = setTimeout(this.#update, Math.max(0, this.#fetchedAt + LEAST_MS - performance.now()))
+    this.#fetching = setTimeout(this.#update, Math.max(0, this.#notBefore - performance.now()))
   }
 
   #update = async () => {
     this.#isDue = false
-    const isAnswered = await this.#fetch().catch(() => false)
-    if (!isAnswered) this.#isDue = true
-    this.#fetchedAt = performance.now()
+    const { text, again } = await fetchText(location.href)
+    if (text) this.#take(new DOMParser().parseFromString(text, "text/html"))
+    if (again) this.#isDue = true
+    this.#notBefore = performance.now() + (again || LEAST_MS)
     this.#fetching = null
     this.#seen()
   }
 
-  // Whether there was an answer; without one it is asked again.
-  async #fetch() {
-    const response = await fetch(location.href)
-    if (response.status === 429 || response.status >= 500) return false
-    const page = new DOMParser().parseFromString(await response.text(), "text/html")
+  #take(page) {
     const fresh = page.getElementById(this.id)
     if (fresh) morph(this, document.adoptNode(fresh))
-    return true
   }
 }
 

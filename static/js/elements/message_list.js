@@ -15,7 +15,6 @@ import { socket } from "../socket.js"
 
 const MOST_PAGES_FOR_A_LINK = 60
 const LINKED_MS = 2500
-const ASK_AGAIN_MS = 5000
 const NEAR_END = 3 // so many messages at the end are always laid out
 const MARK_MS = 1000
 const PLACEHOLDER_MS = 16 // a server nearby has answered by then, and the message itself is shown without a detour
@@ -157,9 +156,9 @@ export class MessageList extends HTMLElement {
 
   async #fetchPage() {
     this.#overtaking.clear()
-    const text = await fetchText(`${location.pathname}/messages?before=${this.dataset.before}`)
+    const { text, again } = await fetchText(`${location.pathname}/messages?before=${this.dataset.before}`)
     if (!text) {
-      this.#asking = setTimeout(() => this.#watchOlder(), ASK_AGAIN_MS)
+      if (again) this.#asking = setTimeout(() => this.#watchOlder(), again)
       return false
     }
     const page = parse(text).firstElementChild

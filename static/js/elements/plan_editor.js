@@ -28,7 +28,7 @@ export class PlanEditor extends HTMLElement {
     const number = ++this.#asked
     const fields = new FormData(this.querySelector("form"))
     for (const name of ["csrf_token", "seen"]) fields.delete(name)
-    const text = await fetchText(`${this.dataset.preview}?${new URLSearchParams(fields)}`)
+    const { text } = await fetchText(`${this.dataset.preview}?${new URLSearchParams(fields)}`)
     if (!text || number !== this.#asked) return
     const page = new DOMParser().parseFromString(text, "text/html")
     morph(slot(this, "preview"), document.adoptNode(slot(page, "preview")))

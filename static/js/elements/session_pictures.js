@@ -8,8 +8,6 @@ import { slot } from "../helpers/dom.js"
 import { fetchText } from "../helpers/fetching.js"
 import { parse } from "../rendering.js"
 
-const ASK_AGAIN_MS = 5000
-
 export class SessionPictures extends HTMLElement {
   #unsubscribe = null
   #fetching = false
@@ -111,16 +109,16 @@ export class SessionPictures extends HTMLElement {
   }
 
   // Only the newest question's answer is taken: an earlier one is about the other filter, or the list as it was. A
-  // question without an answer is asked again.
+  // question without an answer is asked again, unless it was refused for good.
   async #fetch(before) {
     const asked = ++this.#asked
     clearTimeout(this.#timer)
     this.#followed.clear()
     this.#fetching = true
     const query = new URLSearchParams({ before, favorites: this.#onlyFavorites ? "yes" : "" })
-    const text = await fetchText(`${location.pathname}/pictures?${query}`)
+    const { text, again } = await fetchText(`${location.pathname}/pictures?${query}`)
     if (asked !== this.#asked) return
-    if (!text) return (this.#timer = setTimeout(() => this.#fetch(before), ASK_AGAIN_MS))
+    if (!text) return again && (this.#timer = setTimeout(() => this.#fetch(before), again))
     this.#fetching = false
     const page = parse(text).firstElementChild
     const fresh = [...page.children].filter(({ dataset }) => !this.#has(dataset.picture) && !this.#isOvertaken(dataset))

@@ -1,4 +1,6 @@
 // <sharing-dialogs>: fetches the dialogs "Share" and "Add to album" when one of them is first opened.
+import { fetchText } from "../helpers/fetching.js"
+
 export class SharingDialogs extends HTMLElement {
   #loading = null
 
@@ -10,12 +12,12 @@ export class SharingDialogs extends HTMLElement {
   }
 
   async #load() {
-    const answer = await fetch("/shares/dialogs").catch(() => null)
-    if (!answer?.ok) {
+    const { text } = await fetchText("/shares/dialogs")
+    if (!text) {
       this.#loading = null
       throw new Error("The server cannot be reached right now. Please try again.")
     }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html")
+    const page = new DOMParser().parseFromString(text, "text/html")
     this.append(...document.adoptNode(page.head).children, ...document.adoptNode(page.body).children)
   }
 }

@@ -55,8 +55,8 @@ function isReady(entry, earlier) {
   return !entry.inFlight && !entry.delayed && !isBehind(entry, earlier)
 }
 
-// A later command of the same type waits for one that the server asked to repeat: messages keep their order. About the same
-// thing it waits for any: the first may be refused for now when the second is done, and the last press is to count.
+// A later command of the same type waits for one that the server asked to repeat: messages keep their order. About the
+// same thing it waits for any: the first may be refused for now when the second is done, and the last press counts.
 function isBehind({ command }, earlier) {
   const same = earlier.filter((other) => other.command.type === command.type)
   return same.some((other) => other.tries > 0 || (subject(command) && subject(other.command) === subject(command)))

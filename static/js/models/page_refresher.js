@@ -1,9 +1,8 @@
 // Keeps a page of one's pictures as it is now: told that something has changed, it asks for the page again, and the
 // element takes over what is different. One question at a time, and none during a change of the element's own.
-import { ChangeSocket } from "./change_socket.js"
+import { ASK_AGAIN_MS, fetchText } from "../helpers/fetching.js"
 import { parse } from "../rendering.js"
-
-const ASK_AGAIN_MS = 5000
+import { ChangeSocket } from "./change_socket.js"
 
 export class PageRefresher {
   #element
@@ -16,6 +15,7 @@ export class PageRefresher {
   /**
    * @param {HTMLElement} element of which there is one in the page
    * @param {(fresh: HTMLElement | null) => void} take called with the element as it is drawn now; null where it is gone
+   *   or is not shown any more to who reads this
    */
   constructor(element, take) {
     this.#element = element
@@ -54,17 +54,12 @@ export class PageRefresher {
     if (!this.#isDue || this.#asking || this.#changes) return
     this.#isDue = false
     this.#asking = true
-    const fresh = await this.#ask().catch(() => undefined)
+    const { text, again = ASK_AGAIN_MS } = await fetchText(location.href)
+    const fresh = text && parse(text).querySelector(this.#element.localName)
     this.#asking = false
-    if (fresh === undefined) setTimeout(() => this.#heard(), ASK_AGAIN_MS)
+    if (again && !fresh) setTimeout(() => this.#heard(), again)
     else if (this.#changes) this.#isDue = true // the answer may be older than what is being changed
     else this.#take(fresh)
     this.#refresh()
-  }
-
-  async #ask() {
-    const answer = await fetch(location.href)
-    if (answer.status === 404) return null
-    return answer.ok ? (parse(await answer.text()).querySelector(this.#element.localName) ?? undefined) : undefined
   }
 }
