@@ -9,7 +9,7 @@ let loading = null
 async function ask(what, subject) {
   try {
     await (loading ??= import(chooser.dataset.script))
-    chooser[what](subject)
+    await chooser[what](subject)
   } catch {
     loading = null
     bus.emit("toast", { kind: "files", text: "The server cannot be reached right now. Please try again." })

@@ -12,7 +12,7 @@ from playwright.async_api import FilePayload, Page, expect
 
 from tests.imaging import samples
 from tests.support.browser import PAINTING_MS, PHONE, TEXT, Visitor, say, signed_in
-from tests.support.late_answers import hold_answers, release_answer, requests_held
+from tests.support.late_answers import Loss, hold_answers, lose_answers, release_answer, requests_held
 from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
@@ -163,6 +163,24 @@ async def test_a_picture_comes_by_paste_drop_and_file_dialog_and_goes_by_a_press
     await expect(page.locator("source-chooser")).not_to_have_attribute("data-local-busy", "")
     assert await page.evaluate(SOURCE) == pasted
     await page.close()
+
+
+@pytest.mark.parametrize("how", ["unheard", "cut"])
+async def test_an_upload_whose_answer_is_lost_is_sent_again_and_taken_once(
+    visit: Visitor, prepared: Prepared, how: Loss
+) -> None:
+    page = await visit.open_session(prepared.session)
+    await lose_answers(page, "/uploads?", how, 1)
+    await give(page, "paste", png("teal"))
+    taken = await chosen(page)
+    [upload] = (await prepared.ada.call("GET", "/uploads"))["uploads"]
+    assert upload["id"] == taken
+    # A server that does not answer for now has not lost the picture.
+    visit.announce("503")
+    await page.route("**/sources?**", lambda route: route.fulfill(status=503, json={}))
+    await page.click(CHIP)
+    await expect(page.locator(TOAST)).to_contain_text("cannot be reached right now")
+    assert await page.evaluate(SOURCE) == taken
 
 
 async def test_a_picture_is_varied_and_edited_and_both_know_each_other(visit: Visitor, prepared: Prepared) -> None:

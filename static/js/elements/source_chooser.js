@@ -1,8 +1,9 @@
 // <source-chooser>: the popover of the composer's picture. It uploads files, lets a picture be chosen, says what is
 // done to it, and fills the composer from a picture that was made before. What it chooses, the composer keeps.
 // It is loaded apart from the page, whose events it sends by way of sources.js.
-import { call } from "../helpers/api.js"
+import { ask, askTwice, call } from "../helpers/api.js"
 import { setFlag, slot } from "../helpers/dom.js"
+import { fetchText } from "../helpers/fetching.js"
 import { newId } from "../helpers/ids.js"
 import { parse } from "../rendering.js"
 
@@ -29,12 +30,13 @@ export class SourceChooser extends HTMLElement {
   async fill() {
     const asked = ++this.#asked
     const { source } = this.#chosen
-    const answer = await fetch(`${location.pathname}/sources?${new URLSearchParams({ asset_id: source })}`)
-    const body = answer.ok ? parse(await answer.text()) : null
+    const address = `${location.pathname}/sources?${new URLSearchParams({ asset_id: source })}`
+    const { text, again } = await fetchText(address)
     if (asked !== this.#asked) return
-    if (!body) return source ? this.#lose() : this.hidePopover()
+    if (again) throw new Error("no answer for now") // which sources.js tells
+    if (!text) return source ? this.#lose() : this.hidePopover()
     const { change, strength } = this.#chosen // meanwhile, too
-    this.replaceChildren(...body.childNodes)
+    this.replaceChildren(...parse(text).childNodes)
     this.#mark("source-change", change)
     this.#mark("source-strength", strength)
     this.#showStrengths(change)
@@ -139,18 +141,10 @@ export class SourceChooser extends HTMLElement {
 }
 
 // Again where the line broke: the same client_id is taken once.
-async function send(file) {
-  const query = new URLSearchParams({ client_id: newId(), name: file.name })
-  const address = `/api/v1${location.pathname}/uploads?${query}`
+function send(file) {
+  const path = `${location.pathname}/uploads?${new URLSearchParams({ client_id: newId(), name: file.name })}`
   const headers = { "Content-Type": "application/octet-stream" }
-  const post = () => fetch(address, { method: "POST", body: file, headers })
-  const answer = await post()
-    .catch(post)
-    .catch(() => null)
-  if (!answer) throw new Error("The picture could not be sent. Please try again.")
-  const value = await answer.json().catch(() => ({}))
-  if (!answer.ok) throw new Error(value.error?.message ?? "The picture could not be taken. Please try again.")
-  return value
+  return askTwice(() => ask(path, { method: "POST", body: file, headers }))
 }
 
 const source = (asset, change) => ({ source_asset_id: asset, change, strength: "" })

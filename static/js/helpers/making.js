@@ -1,6 +1,6 @@
 // Requests that make something. One whose answer was lost is sent again, by itself or with the next press, under the
 // key that it had: then it is made once.
-import { call } from "./api.js"
+import { askTwice, call } from "./api.js"
 import { newId } from "./ids.js"
 
 const unanswered = new Map() // keys, by what was asked for
@@ -10,9 +10,8 @@ export async function make(path, body) {
   const asked = `${path} ${JSON.stringify(body)}`
   const key = unanswered.get(asked) ?? newId()
   unanswered.set(asked, key)
-  const post = () => call("POST", path, { ...body, client_id: key })
   try {
-    const made = await post().catch((error) => (error.status ? Promise.reject(error) : post()))
+    const made = await askTwice(() => call("POST", path, { ...body, client_id: key }))
     unanswered.delete(asked)
     return made
   } catch (error) {
