@@ -5,7 +5,7 @@ from playwright.async_api import expect
 
 from tests.emulators.huggingface import Queue
 from tests.support.browser import signed_in
-from tests.support.late_answers import hold_undo_periods
+from tests.support.late_answers import end_periods, hold_undo_periods
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -39,3 +39,32 @@ async def test_a_row_ends_while_one_looks_and_leads_to_its_picture(emulated_prod
         await expect(page.locator("dialog.viewer")).to_be_visible()
         await expect(page.locator("dialog.viewer")).to_contain_text("a red kite")
     await chat.leaves()
+
+
+async def test_what_another_tab_has_deleted_goes_without_a_complaint(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    made = await chat.sees_ended(await chat.generates("two lakes", count=2, **SMALL))
+    await chat.leaves()
+    first, second = made["generations"]
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce("404")  # the second deletion, and pictures that a page is just about to load
+        page = await visitor.open("/history")
+        await hold_undo_periods(page)
+        row = page.locator(f"#row_generation_{first['id']}")
+        await row.locator('[data-action="delete"]').click()
+        await ada.call("DELETE", f"/generations/{first['id']}")
+        await end_periods(page)
+        await expect(row).to_have_count(0)
+
+        page = await visitor.open_session(session)
+        await hold_undo_periods(page)
+        card = page.locator(f"#generation_{second['id']}")
+        await card.hover()
+        await card.locator('[data-action="menu"]').click()
+        await page.locator('.picture-menu [data-action="remove"]').click()
+        await expect(card.locator('[data-action="keep"]')).to_be_visible()
+        await ada.call("DELETE", f"/generations/{second['id']}")
+        await expect(card).to_have_count(0)
+        assert await end_periods(page) == 0

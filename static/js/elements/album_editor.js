@@ -1,6 +1,6 @@
 // <album-editor data-album data-name>: the page of an album: its name, order, cover, and what is taken out of it.
 // What is changed elsewhere is taken over, and moves nothing that is looked at.
-import { call } from "../helpers/api.js"
+import { call, remove } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { arrange, keepPlace, matchList } from "../helpers/lists.js"
@@ -147,7 +147,7 @@ export class AlbumEditor extends HTMLElement {
   #sendDeletion = () =>
     this.#attempt(async () => {
       slot(this, "gone").hidden = true
-      await call("DELETE", this.#path, undefined, { keepalive: true })
+      await remove(this.#path, { keepalive: true })
       location.assign("/albums")
     })
 }

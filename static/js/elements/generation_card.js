@@ -45,7 +45,9 @@ export class GenerationCard extends HTMLElement {
     unlessMoved(this, () => this.#leave())
   }
 
+  // Deleted elsewhere, it is not deleted once more at the end of its undo period.
   #leave() {
+    this.#cancelDeletion?.()
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#tap)
     this.#tap = null

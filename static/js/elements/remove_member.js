@@ -1,6 +1,6 @@
 // <remove-member>: the dialog that asks before the owner removes a guest, or a guest leaves the session.
 import { bus } from "../bus.js"
-import { call } from "../helpers/api.js"
+import { remove } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 import { viewer } from "../helpers/viewer.js"
@@ -45,8 +45,8 @@ export class RemoveMember extends HTMLElement {
   // The invite link first: otherwise a removed guest could come back through it.
   async #remove(id) {
     const { session } = document.querySelector("chat-room").dataset
-    if (slot(this, "links")?.checked) await call("DELETE", `/sessions/${session}/invites`)
-    await call("DELETE", `/sessions/${session}/members/${id}`)
+    if (slot(this, "links")?.checked) await remove(`/sessions/${session}/invites`)
+    await remove(`/sessions/${session}/members/${id}`)
   }
 
   #open(member) {

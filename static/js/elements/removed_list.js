@@ -1,5 +1,5 @@
 // <removed-list>: the guests whom the owner has removed, shown in the invite dialog, where they can be readmitted.
-import { call } from "../helpers/api.js"
+import { call, remove } from "../helpers/api.js"
 import { setText, slot } from "../helpers/dom.js"
 import { isolate } from "../helpers/text.js"
 
@@ -30,7 +30,7 @@ export class RemovedList extends HTMLElement {
     const name = slot(row, "name").textContent
     button.disabled = true // readmitted once
     try {
-      await call("DELETE", `${location.pathname}/removals/${row.dataset.person}`)
+      await remove(`${location.pathname}/removals/${row.dataset.person}`)
     } catch (error) {
       button.disabled = false
       return setText(slot(this, "done"), error.message)

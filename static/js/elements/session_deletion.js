@@ -1,6 +1,6 @@
 // <session-deletion>: the dialog that asks before a session is deleted, says what is lost, and offers undo for five
 // seconds.
-import { call } from "../helpers/api.js"
+import { call, remove } from "../helpers/api.js"
 import { setFlag, slot, setText } from "../helpers/dom.js"
 import { formatDuration, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -80,7 +80,7 @@ export class SessionDeletion extends HTMLElement {
     this.#cancelDeletion = null
     this.#undo.disabled = true
     try {
-      await call("DELETE", `/sessions/${this.#session}`, undefined, { keepalive: true })
+      await remove(`/sessions/${this.#session}`, { keepalive: true })
       location.assign("/sessions")
     } catch (error) {
       this.#undo.disabled = false

@@ -1,5 +1,5 @@
 // <share-row data-share>: one of one's links, to be changed, or revoked: at the second press, as it cannot be undone.
-import { call } from "../helpers/api.js"
+import { remove } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
 import { setText, slot } from "../helpers/dom.js"
 import { openSharing } from "../helpers/sharing.js"
@@ -33,7 +33,7 @@ export class ShareRow extends HTMLElement {
     }
     button.disabled = true
     const revoked = attempt(this, async () => {
-      await call("DELETE", `/shares/${this.dataset.share}`)
+      await remove(`/shares/${this.dataset.share}`)
       this.dataset.status = "revoked"
       slot(this, "status").hidden = false
       setText(slot(this, "status"), "Revoked")
