@@ -101,7 +101,7 @@ async def _extended(request: Request, session_id: str | None) -> sessions.Sessio
 
 async def buy(request: Request) -> Response:
     """Buys or extends a session and redirects to it; a limit reached is shown on the page of plans."""
-    form = await forms.read(request)
+    viewer, run, form = require_viewer(request), _state(request).database.run_system, await forms.read(request)
     sessions.require_instant(_state(request).config.checkout)
     order = sessions.SessionOrder(
         plan_id=form.text("plan_id"),
@@ -109,7 +109,6 @@ async def buy(request: Request) -> Response:
         title=form.text("title"),
         client_id=form.text("client_id") or None,
     )
-    viewer, run = require_viewer(request), _state(request).database.run_system
     try:
         session = await run(sessions.take, viewer.id, order, network=_network(request))
     except (RateLimited, AddressNotVerified) as error:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -151,11 +151,10 @@ def wants_html(request: Request) -> bool:
 
 
 def sign_in_path(request: Request) -> str:
-    """The path of the sign-in page, which leads back to this page afterwards."""
-    if request.method != "GET":
-        return "/sign-in"
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return f"/sign-in?next={quote(here, safe='/')}"
+    """The path of the sign-in page, which leads back afterwards: to this page, or to the one whose form was sent."""
+    address = request.url if request.method == "GET" else urlsplit(request.headers.get("referer", ""))
+    here = address.path + (f"?{address.query}" if address.query else "")
+    return f"/sign-in?next={quote(here, safe='/')}" if here else "/sign-in"
 
 
 def _page(request: Request, error: ChatserverError) -> Response:
@@ -169,10 +168,10 @@ def _page(request: Request, error: ChatserverError) -> Response:
 
 
 def _may_be_for_members(request: Request, error: ChatserverError) -> bool:
-    """Whether a visitor who signs in may find at this address what they are refused now."""
+    """Whether a visitor who signs in may find what they are refused now: at this address, or with the form they sent."""
     # The page is also rendered where the request failed before anybody was identified.
     signed_in = getattr(request.state, "viewer", None) is not None
-    return request.method == "GET" and error.status in {403, 404} and not signed_in
+    return error.status in {403, 404} and not signed_in
 
 
 _TITLES = {

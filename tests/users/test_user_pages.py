@@ -115,6 +115,20 @@ async def test_one_who_needs_to_sign_in_comes_back_to_where_they_were(server, da
     assert answer.headers["Location"] == "/settings"
 
 
+async def test_a_form_whose_sender_was_signed_out_leads_to_the_sign_in_and_back_to_its_page(server, database):
+    ada = await member(database)
+    browser = await signs_in(server, ada)
+    form = (await browser.visit("/settings")).forms["/settings/name"]
+    out = (await browser.visit("/settings")).forms["/sign-out"]
+    browser.client.cookie_jar.clear()
+    page = f"{server.url}/settings?from=here"
+    answer = await browser.post("/settings/name", {**form, "name": "Augusta"}, Referer=page, Accept="text/html")
+    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in?next=/settings%3Ffrom%3Dhere")
+    # A sign-out that another tab was faster with is one, too.
+    answer = await browser.post("/sign-out", out, Accept="text/html")
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+
+
 async def test_one_who_is_in_is_not_asked_again(server, database):
     browser = await signs_in(server, await member(database))
     for page, leads_to in (

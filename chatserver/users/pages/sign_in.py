@@ -131,8 +131,10 @@ async def sign_in(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
+    """Ends the sign-in; for whom it has ended already, as in another tab, what this browser has of it."""
     state, viewer = _state(request), current_viewer(request)
-    await forms.read(request)
+    if viewer is not None:
+        await forms.read(request)
     if viewer is not None and viewer.via == "cookie":
         await state.database.run_as(viewer.id, users.sign_out, viewer)
     response = forms.redirect(request, "/", notice="You are signed out.")
