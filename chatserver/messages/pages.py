@@ -33,6 +33,8 @@ from chatserver.web.site import site_of
 MOST_MESSAGES = 60
 FIRST_BYTES = 30_000
 OLDER_BYTES = 150_000
+# Whether the reader has closed the column of the sessions; the page keeps it (static/js/elements/chat_room.js).
+COLLAPSED_COOKIE = "collapsed"
 
 
 class ChatPage(Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ async def show_session(request: Request) -> Response:
         ),
         "enlarging": enlarging(model_choices(state.providers)),
         "pending": rendering.pending(),
+        "collapsed": request.cookies.get(COLLAPSED_COOKIE) == "yes",
         "examples": examples,
         "local_only": hosts.is_loopback_origin(hosts.link_origin(state.config, request.scope)),
     }

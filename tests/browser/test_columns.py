@@ -40,6 +40,17 @@ INSERT INTO session_members (session_id, user_id, role) SELECT id, $1, 'owner' F
 """
 
 
+MANY = """
+WITH made AS (
+  INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+  SELECT id, $1, 'pro', 'Evening ' || n, now() + interval '1 hour'
+    FROM unnest($2::uuid[]) WITH ORDINALITY AS made (id, n) RETURNING id
+)
+INSERT INTO session_members (session_id, user_id, role) SELECT id, $1, 'owner' FROM made
+"""
+LISTED = "(list) => [...list.querySelectorAll('[data-session]')].map((each) => each.dataset.session)"
+
+
 async def run(database_url: str, statement: str, *values) -> None:
     connection = await asyncpg.connect(database_url)
     await connection.execute(statement, *values)
@@ -256,3 +267,29 @@ async def sheets_hold_the_focus(page: Page) -> None:
         await expect(sheet).to_be_visible()
         await page.mouse.click(200, 80) if side == "details" else await page.mouse.click(380, 400)
         await expect(sheet).to_be_hidden()
+
+
+async def test_the_list_stays_as_the_page_has_drawn_it(emulated_product, emulated_database_url, browser) -> None:
+    ada, bob = await sign_up(emulated_product, "Ada"), await sign_up(emulated_product, "Bob")
+    made = [ids.new() for _ in range(40)]
+    await run(emulated_database_url, MANY, ada.id, made)
+    async with signed_in(browser, ada) as visitor:
+        # The oldest one is listed, as it is the current one.
+        page = await visitor.open_session({"id": made[0]})
+        joined = await ada.accepts(await bob.invites(await bob.buys("flash")))
+        await expect(page.locator("session-list [data-session]")).to_have_count(25)
+        listed = await page.locator("session-list").evaluate(LISTED)
+        assert listed == [joined["id"], *reversed(made[-23:]), made[0]]
+
+
+async def test_a_column_that_was_closed_is_not_drawn_again(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("flash")
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        column = page.locator("#sessions")
+        for closed in (True, False):
+            await page.click('[data-action="toggle-sessions"]')
+            await expect(column).to_be_hidden() if closed else await expect(column).to_be_visible()
+            answer = await visitor.context.request.get(page.url)
+            assert ("data-local-collapsed" in await answer.text()) is closed

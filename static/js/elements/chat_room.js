@@ -4,13 +4,13 @@ import { bus } from "../bus.js"
 import { defineLater } from "../helpers/defining.js"
 import { isEditable } from "../helpers/dom.js"
 import { isComposing } from "../helpers/keys.js"
-import { readStored, writeStored } from "../helpers/storage.js"
 import { socket } from "../socket.js"
 
 // Wider than this a side is a column, else it is a popover above the stream: the list of sessions a drawer, the details
 // a sheet (static/css/room.css).
 const WIDE = matchMedia("(min-width: 75rem)")
 const SIDES = { sessions: WIDE, details: matchMedia("(min-width: 60rem)") }
+const YEAR_SECONDS = 31_536_000
 const RELOAD = new Set([4504, "viewer-changed"]) // the page is not for the person who is signed in now: fetch it again
 const CROWDED =
   "Too many tabs are open, yours or those of others behind your address. Close one, and this page connects by itself."
@@ -31,7 +31,6 @@ export class ChatRoom extends HTMLElement {
       bus.on("connection-state", (state) => this.#onState(state)),
       bus.on("shortcuts", () => this.#showShortcuts()),
     ]
-    this.toggleAttribute("data-local-collapsed", Boolean(readStored("sessions-collapsed")))
     this.addEventListener("click", this.onClick)
     document.addEventListener("click", this.onDialogClick)
     document.addEventListener("keydown", this.onKeydown)
@@ -110,9 +109,11 @@ export class ChatRoom extends HTMLElement {
     if (!document.querySelector("dialog[open]")) bus.emit("find")
   }
 
+  // A plain cookie, so that the server draws the next page so.
   #collapse(on) {
     this.toggleAttribute("data-local-collapsed", on)
-    writeStored("sessions-collapsed", on || null)
+    const secure = location.protocol === "https:" ? "; Secure" : ""
+    document.cookie = `collapsed=${on ? "yes" : ""}; Path=/; Max-Age=${on ? YEAR_SECONDS : 0}; SameSite=Lax${secure}`
   }
 
   #onState(state) {

@@ -11,6 +11,7 @@ import { socket } from "../socket.js"
 
 const TICK_MS = 15_000 // the time left is shown to the minute
 const MOST_UNREAD = 100 // the server counts no further
+const LISTED = 24 // the page lists no more, and the server sends the changes of all
 
 export class SessionList extends HTMLElement {
   #subscriptions = []
@@ -46,19 +47,25 @@ export class SessionList extends HTMLElement {
   #receive(summaries, removed) {
     for (const each of summaries) {
       const { id, title, status, expires_at: expires, cover, hue, queued, rendering, unread } = each
-      const row = this.#row(id) ?? this.#insert(id)
+      const row = this.#row(id) ?? this.#insert(id, status)
+      if (!row) continue
       this.#change(row, { title, status, expires, queued, rendering, unread })
       this.#showCover(row, cover, hue)
     }
     for (const id of removed) if (this.#row(id) !== this.#current) this.#row(id)?.parentElement.remove()
   }
 
-  // The newest comes first.
-  #insert(id) {
+  // Where the page would list it: those with time left first, then the newest. Nowhere where the page, which always
+  // lists the current one, would not.
+  #insert(id, status) {
+    const items = [...this.querySelectorAll("[data-session]")]
+    const after = items.filter((item) => comesBefore({ id, status }, item))
+    if (items.length >= LISTED && after.every((item) => item.contains(this.#current))) return null
     const item = document.importNode(document.getElementById("session_summary").content, true).firstElementChild
     item.dataset.session = id
     item.firstElementChild.href = `/sessions/${id}`
-    slot(this, "list").prepend(item)
+    const list = slot(this, "list")
+    list.insertBefore(item, after[0] ?? list.lastElementChild)
     return item.firstElementChild
   }
 
@@ -92,6 +99,12 @@ export class SessionList extends HTMLElement {
     row.dataset.news = words.news ? "yes" : "no"
     setText(slot(row, "state"), words.text)
   }
+}
+
+// Ids rise with the time.
+function comesBefore({ id, status }, item) {
+  const other = item.firstElementChild.dataset.status
+  return (status === "expired") === (other === "expired") ? id > item.dataset.session : other === "expired"
 }
 
 function describe({ status, expires, queued, rendering, unread }, current) {
