@@ -50,6 +50,7 @@ export class MessageList extends HTMLElement {
     ]
     this.addEventListener("click", this.onClick)
     addEventListener("hashchange", this.onHashChange)
+    this.#follower.hasBegun = this.querySelector("chat-message") !== null
     this.#groupAll()
     for (const command of socket.pending) this.#showPending(command) // sent before the stream was set up
     // Scrolls to the end, too, once all of it is laid out.
@@ -267,6 +268,7 @@ export class MessageList extends HTMLElement {
   }
 
   #groupAround(message) {
+    this.#follower.hasBegun = true
     this.#markFarSoon()
     for (const each of [message, message.nextElementSibling]) {
       const previous = each?.previousElementSibling

@@ -10,6 +10,8 @@ export class ScrollFollower {
   #checked = false
   #gliding = false // on the way to the end: what is further away meanwhile is not left by the reader
   #resize = new ResizeObserver(() => this.follow())
+  /** Before it has begun there is nothing to follow: what stands in its place is read from its top. */
+  hasBegun = false
 
   /** `onMove` is called with how many screens the end is away, when the reader scrolls or the content grows. */
   constructor(scroller, onMove) {
@@ -44,6 +46,7 @@ export class ScrollFollower {
 
   /** Scrolls to the end where the reader follows. */
   follow() {
+    if (!this.hasBegun) return
     if (this.#following) this.scrollToEnd()
     else this.#move()
   }
@@ -69,6 +72,7 @@ export class ScrollFollower {
   }
 
   onScroll = () => {
+    if (!this.hasBegun) return
     // A scroll event that comes with a change of size is not the reader's, unless it leads up while the view has kept
     // its size: when a view changes, the browser itself moves what is beyond the end up.
     const isUp = this.#scroller.scrollTop < this.#top && this.#view === this.#viewport()

@@ -1,0 +1,89 @@
+"""Windows as small as those of a phone on its side, of a page at 200 %, and of readers with large letters."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.test_columns import run
+from tests.support.browser import chromium, signed_in, visiting
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+# A phone on its side, and a window of 1280 × 800 at 200 %.
+LOW = ({"width": 844, "height": 390}, {"width": 640, "height": 400})
+LARGE_LETTERS = "--blink-settings=defaultFontSize=24"
+NARROW = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+# The lower side of each picture as it is drawn within its frame.
+LEAST_SIDES = """() => [...document.querySelectorAll('generation-card')].map((tile) => {
+  const { width, height } = tile.querySelector('.tile__frame').getBoundingClientRect()
+  const scale = Math.min(width / tile.dataset.width, height / tile.dataset.height)
+  return Math.round(Math.min(tile.dataset.width, tile.dataset.height) * scale)
+})"""
+# The text that is cut off at the end of its line in the bar, without the title.
+CUT = """() => [...document.querySelectorAll('.bar__chips *')].filter((each) => each.scrollWidth > each.clientWidth + 1
+  && each.clientWidth > 1 && getComputedStyle(each).overflowX !== 'visible').map((each) => each.textContent.trim())"""
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+async def test_pictures_are_seen_in_a_low_window(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    for count in (4, 2, 1):
+        await chat.sees_ended(await chat.generates("a quiet harbour " * 12, count=count, width=128, height=128))
+    await chat.leaves()
+    async with signed_in(browser, ada, viewport=LOW[0]) as visitor:
+        page = await visitor.open_session(session)
+        for size in LOW:
+            await page.set_viewport_size(size)
+            sides = await page.evaluate(LEAST_SIDES)
+            assert len(sides) == 7
+            assert min(sides) >= 100, (size, sides)
+
+
+async def test_what_an_empty_session_offers_is_read_from_its_top(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys("pro")
+    await bob.accepts(await ada.invites(session))
+    async with signed_in(browser, ada, viewport=LOW[1]) as visitor:
+        page = await visitor.open_session(session)
+        heading = page.get_by_role("heading", name="Say hello")
+        await expect(heading).to_be_in_viewport(ratio=1)
+        await page.click('.composer__mode[data-mode="image"]')
+        await expect(heading).to_be_in_viewport(ratio=1)
+        # The first message, and those after it, are followed.
+        chat = await bob.joins(session)
+        for words in ("first", "second\n\n" * 30, "third"):
+            await chat.says(words)
+            await expect(page.locator("chat-message", has_text=words.split()[0])).to_be_in_viewport()
+        await chat.leaves()
+
+
+async def fits(page: Page) -> None:
+    assert await page.evaluate(TOO_WIDE) <= 0, page.url
+
+
+async def test_large_letters_fit_on_a_phone(product) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    async with chromium(LARGE_LETTERS) as browser:
+        async with visiting(product, browser, **NARROW) as visitor:
+            for path in ("/", "/sign-up", "/start?plan=flash"):
+                await fits(await visitor.open(path))
+        async with signed_in(browser, ada, **NARROW) as visitor:
+            for path in ("/settings", "/plans", "/sessions", "/history"):
+                await fits(await visitor.open(path))
+            page = await visitor.open_session(session)
+            await fits(page)
+            assert await page.evaluate(CUT) == []
+
+
+async def test_the_credits_are_read_on_the_narrowest_phone(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    left = "UPDATE user_sessions SET expires_at = now() + interval '164 minutes' WHERE id = $1"
+    await run(product.environment["DATABASE_URL"], left, session["id"])
+    async with signed_in(browser, ada, **{**NARROW, "viewport": {"width": 320, "height": 640}}) as visitor:
+        page = await visitor.open_session(session)
+        await expect(page.locator(".bar credit-balance[data-kind=image]")).to_contain_text("15 of 15 left")
+        assert await page.evaluate(CUT) == []
