@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from chatserver.generations import examples
+from tests.browser.test_columns import run
 from tests.support import product as products
 from tests.support.axe import complaints_about
 from tests.support.browser import LIVE, PHONE, TEXT, say, signed_in, visiting
@@ -91,6 +92,13 @@ async def test_two_clicks_lead_from_the_landing_page_to_the_first_picture(produc
         await expect(page.locator(".prompt-make")).to_have_count(3)
         await page.click(".ask >> text=credits")
         await expect(page.locator('[data-author-kind="assistant"]').last).to_contain_text("rights to make one picture")
+
+        # Nothing is offered any more once the time is up.
+        end = "UPDATE user_sessions SET expires_at = now() - interval '1 second' WHERE id = $1"
+        await run(product.environment["DATABASE_URL"], end, page.url.rpartition("/")[2].partition("#")[0])
+        await page.reload()
+        await expect(page.locator("code", has_text="How do credits work?").first).to_be_visible()
+        await expect(page.locator(":is(.ask, .prompt-make):visible")).to_have_count(0)
 
 
 async def test_one_form_leads_a_guest_into_the_session(product, browser) -> None:
