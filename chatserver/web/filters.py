@@ -1,5 +1,6 @@
 """Jinja filters. Times are rendered in UTC, inside an element that converts them to the reader's time zone."""
 
+import math
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any, Literal, Protocol
 from markupsafe import Markup
 
 from chatserver.identity import colours
+from chatserver.runtime import clock
 from chatserver.text import graphemes
 
 TimeFormat = Literal["datetime", "date", "clock", "day", "relative", "left", "moment"]
@@ -33,14 +35,37 @@ class Amount(Protocol):
 
 
 def time(value: datetime, style: TimeFormat = "datetime") -> Markup:
-    """A `<time>` inside the element that localises it; without JavaScript it shows UTC."""
+    """A `<time>` inside the element that localises it; without JavaScript it shows UTC.
+
+    What counts from now is as long as the reader will have it: nothing on the page moves when it is localised.
+    """
     value = value.astimezone(UTC)
     day = f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
     shown = day if style in {"date", "day"} else f"{day}, {value.hour:02}:{value.minute:02} UTC"
-    if style == "left":
-        shown = f"until {shown}"
+    if style in {"relative", "left"}:
+        seconds = (value - clock.now()).total_seconds()
+        shown = _relative(seconds) if style == "relative" else _left(seconds)
     # Nothing in it has to be escaped; `Markup.format` would take longer than all the rest.
     return Markup(f'<local-time data-style="{style}"><time datetime="{iso(value)}">{shown}</time></local-time>')  # noqa: S704
+
+
+def _relative(seconds: float) -> str:
+    """5 min ago, in 2 days, yesterday, now."""
+    for unit, size in (("days", 86400), ("hr", 3600), ("min", 60)):
+        if abs(seconds) >= size:
+            count = round(seconds / size)
+            if unit == "days" and abs(count) == 1:
+                return "tomorrow" if count > 0 else "yesterday"
+            return f"in {count} {unit}" if count > 0 else f"{-count} {unit} ago"
+    return "now"
+
+
+def _left(seconds: float) -> str:
+    """1 h 12 min left, to the minute."""
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    if seconds <= 0:
+        return "time is up"
+    return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else []), "left"])
 
 
 def iso(value: datetime) -> str:

@@ -19,6 +19,7 @@ from chatserver.generations.models import ENDED, Generation, GenerationFault, St
 from chatserver.generations.pages import Filters
 from chatserver.identity.viewer import Viewer
 from chatserver.plans.models import Plan, Price
+from chatserver.runtime import clock
 from chatserver.sessions.models import Card, Cover, Invitation, Member, Session
 from chatserver.web import filters, forms, templating
 
@@ -348,8 +349,30 @@ def test_spans_are_read_in_two_units_at_most(seconds: float, text: str) -> None:
 
 
 def test_times_are_utc_for_machines_and_readable_without_scripts() -> None:
-    shown = filters.time(NOW.astimezone(), "relative")
+    shown = filters.time(NOW.astimezone(), "datetime")
     assert '<time datetime="2026-11-22T19:00:00Z">22 November 2026, 19:00 UTC</time>' in shown
+
+
+@pytest.mark.parametrize(
+    ("style", "seconds", "words"),
+    [
+        ("relative", 0, "now"),
+        ("relative", -59, "now"),
+        ("relative", -61, "1 min ago"),
+        ("relative", -2 * 3600, "2 hr ago"),
+        ("relative", -86400, "yesterday"),
+        ("relative", 3 * 86400, "in 3 days"),
+        ("left", 1, "1 min left"),
+        ("left", 3600, "1 h left"),
+        ("left", 72 * 60, "1 h 12 min left"),
+        ("left", -1, "time is up"),
+    ],
+)
+def test_what_counts_from_now_is_as_long_as_a_browser_will_write_it(
+    monkeypatch, style: filters.TimeFormat, seconds: int, words: str
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    assert f">{words}</time>" in filters.time(NOW + timedelta(seconds=seconds), style)
 
 
 def test_ids_of_nodes_have_one_author() -> None:
