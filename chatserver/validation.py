@@ -1,12 +1,15 @@
 """Validation of texts and numbers from clients. Raises Invalid with the name of the field and the reason."""
 
 import math
+import re
 import unicodedata
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from chatserver.errors import Invalid
+from chatserver.runtime import redaction
 from chatserver.text import marks, visibility
 
 T = TypeVar("T", bound=Struct)
@@ -78,6 +81,26 @@ def unreadable(text: str) -> str | None:
     except UnicodeEncodeError:
         return "must be valid Unicode"
     return None
+
+
+# In what msgspec says of a value: a field that is missing, or that there is none of; and the path of another one.
+_NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.+)`", re.DOTALL)
+_FIELD_OF_PATH = re.compile(r"`\$\.(\w+)")
+# The most of a client's own words in such a reason.
+_LONGEST_REASON = 200
+
+
+def misfit(error: msgspec.ValidationError) -> Invalid:
+    """The refusal of a command, body or query that does not fit its type, with the field."""
+    # Expected `int`, got `str` - at `$.width`; Object missing required field `width`
+    said, _, path = str(error).partition(" - at ")
+    why = redaction.printable(redaction.cut(said.replace("`", ""), _LONGEST_REASON))
+    if found := _NAMED_FIELD.fullmatch(said):
+        field = redaction.printable(redaction.cut(found[1], _LONGEST_REASON))
+        return Invalid(f"{why}.", details={"field": field, "why": why})
+    if found := _FIELD_OF_PATH.match(path):
+        return Invalid(f"{found[1]}: {why}.", details={"field": found[1], "why": why})
+    return Invalid(f"{why}.", details={"why": why})
 
 
 # The largest bigint of Postgres.

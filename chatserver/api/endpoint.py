@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from chatserver import ids, validation
 from chatserver.api import decoding
-from chatserver.errors import Invalid, Malformed, TooLarge
+from chatserver.errors import Malformed, TooLarge
 from chatserver.identity.viewer import Viewer, require_browser, require_viewer
 from chatserver.runtime import redaction
 from chatserver.state import State
@@ -132,7 +132,7 @@ def decode(data: bytes, kind: type[T]) -> T:
         # Of a repeated name parsers take the first or the last value, so it is refused.
         json.loads(data, object_pairs_hook=_refuse_repeated)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise validation.misfit(error) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise Malformed("The body is not valid JSON.") from None
     return validation.check(value)
@@ -150,11 +150,4 @@ def _convert(values: dict[str, str], kind: type[T]) -> T:
     try:
         return validation.check(msgspec.convert(values, kind, strict=False))
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
-
-
-def _invalid(error: msgspec.ValidationError) -> Invalid:
-    # msgspec says: Expected `int`, got `str` - at `$.width`
-    why, _, path = str(error).partition(" - at `$")
-    name = path.rstrip("`").lstrip(".")
-    return Invalid(str(error).replace("`", ""), details={"field": name, "why": why.replace("`", "")})
+        raise validation.misfit(error) from None

@@ -207,6 +207,4 @@ def body(fields: dict[str, Any], kind: type[Struct]) -> Struct:
     try:
         return validation.check(msgspec.convert(fields, kind))
     except msgspec.ValidationError as error:
-        # msgspec says: Expected `int`, got `str` - at `$.width`
-        why, _, path = str(error).replace("`", "").partition(" - at $")
-        raise Invalid(f"{why}.", details={"field": path.lstrip("."), "why": why}) from None
+        raise validation.misfit(error) from None

@@ -60,13 +60,20 @@ BUDGET = 17
 
 
 def cases():
+    """(command, body, the field that is wrong in it)"""
     for command, (body, fields) in COMMANDS.items():
-        yield command, {**body, "surprise": 1}
+        yield command, {**body, "surprise": 1}, "surprise"
         for field, values in fields.items():
             if field in body:
-                yield command, {name: value for name, value in body.items() if name != field}
+                yield command, {name: value for name, value in body.items() if name != field}, field
             for value in values:
-                yield command, {**body, field: value}
+                yield command, {**body, field: value}, field
+
+
+def names(error, field):
+    """Whether a refusal names the field, or, of a picture to change, one that it depends on."""
+    named = error.get("details", {}).get("field")
+    return error["code"] != "invalid" or named == field or {named, field} <= {"source_asset_id", "change", "strength"}
 
 
 async def post(person, path, text):
@@ -88,13 +95,13 @@ async def test_every_wrong_field_of_every_command_is_refused_and_nothing_is_stor
         session = await ada.buys("flash")
         chat = await ada.joins(session)
         before = await stored(ada, session)
-        for number, (command, body) in enumerate(some):
+        for number, (command, body, _) in enumerate(some):
             await chat.send(command, ref=str(number), **body)
-        for number, (command, body) in enumerate(some):
+        for number, (command, body, field) in enumerate(some):
             reply = await chat.hears(lambda event, ref=str(number): event["type"] == "reply" and event["ref"] == ref)
             assert not reply["ok"], (command, body)
             assert reply["error"]["code"] in STATUS, (command, body, reply)
-            assert reply["error"]["message"]
+            assert reply["error"]["message"] and names(reply["error"], field), (command, body, reply)
         await chat.asks("ping")
         assert await stored(ada, session) == before
         total += len(some)
@@ -115,10 +122,11 @@ def batches(iterable, size):
 async def test_the_same_over_http(product, ada, command, path):
     session = await ada.buys("flash")
     before = await stored(ada, session)
-    for name, body in cases():
+    for name, body, field in cases():
         if name != command:
             continue
         status, answer = await post(ada, path.format(session["id"]), json.dumps(body))
+        assert names(answer["error"], field), (body, answer)
         assert status == STATUS[answer["error"]["code"]], (body, answer)
     assert await stored(ada, session) == before
 
@@ -201,3 +209,10 @@ async def test_a_huge_body_is_too_large_and_a_wrong_id_is_nothing(ada):
     for path in ("/sessions/nonsense/messages", f"/sessions/{ID}/messages", "/sessions/%00/messages"):
         status, answer = await post(ada, path, '{"client_id": "c", "text": "a"}')
         assert (status, answer["error"]["code"]) == (404, "not-found")
+
+
+async def test_a_refusal_says_little_of_what_was_sent(ada):
+    for body, field in ((f'{{"{"x" * 100_000}": 1}}', "x" * 199), (f'{{"kind": "{"x" * 100_000}"}}', "kind")):
+        status, answer = await post(ada, f"/sessions/{ID}/generations", body)
+        assert (status, answer["error"]["details"]["field"][:199]) == (422, field)
+        assert len(json.dumps(answer)) < 2000
