@@ -116,10 +116,12 @@ def _choose_subprotocol(hub: Hub, offered: Sequence[str]) -> str:
 
 
 async def _accept(scope: Scope, receive: Receive, send: Send, decision: ConnectRequest | Rejected) -> Transport:
-    # A close code reaches the client only after the handshake, so rejected connections are accepted first.
+    # A close code reaches the client only after the handshake, so rejected connections are accepted first: a browser's with
+    # one of the subprotocols that it offers, as it takes a handshake without any for failed.
     await receive()
-    subprotocol = decision.subprotocol if isinstance(decision, ConnectRequest) and scope["subprotocols"] else None
-    await send({"type": "websocket.accept", "subprotocol": subprotocol})
+    offered: Sequence[str] = scope["subprotocols"]
+    chosen = decision.subprotocol if isinstance(decision, ConnectRequest) else next(iter(offered), None)
+    await send({"type": "websocket.accept", "subprotocol": chosen if offered else None})
     transport: Transport = scope["extensions"].get(EXTENSION) or AsgiTransport(receive, send)
     return transport
 

@@ -12,9 +12,13 @@ from chatserver.realtime.protocol import Close
 from tests.support.hub_server import HubServer
 
 
-async def test_who_has_not_signed_in_is_sent_to_do_so(server: HubServer) -> None:
+@pytest.mark.parametrize("offered", [None, ["chat.v1.html"], ["chat.v0"]])
+async def test_who_has_not_signed_in_is_sent_to_do_so(server: HubServer, offered: list[str] | None) -> None:
     session = await server.session("ada")
-    assert await (await server.dial("", session)).closes() == (4501, "not signed in")
+    caller = await server.dial("", session, subprotocols=offered)
+    # Otherwise browsers fail the handshake and never hear the code.
+    assert caller.socket.subprotocol == (offered and offered[0])
+    assert await caller.closes() == (4501, "not signed in")
 
 
 async def test_strangers_and_unknown_sessions_look_the_same(server: HubServer) -> None:
