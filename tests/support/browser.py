@@ -49,17 +49,21 @@ _HEAR_VIOLATIONS = """addEventListener('securitypolicyviolation', (event) =>
 
 
 @contextlib.asynccontextmanager
-async def chromium(*arguments: str, whole: bool = False) -> AsyncIterator[Browser]:
+async def chromium(*arguments: str, whole: bool = False, keeps_pages: bool = False) -> AsyncIterator[Browser]:
     """One browser without a head; `arguments` are added to its usual ones.
 
     It is Chromium's headless shell where that is installed, unless the test needs what is only in the `whole` browser:
-    notifications. With HEADED=1 it is the whole one, and in sight.
+    notifications, or that it `keeps_pages` that are left, to show them again on the way back. With HEADED=1 it is the whole
+    one, and in sight.
     """
-    headed = bool(os.environ.get("HEADED"))
+    headed, whole = bool(os.environ.get("HEADED")), whole or keeps_pages
     executable = HEADLESS_SHELL if Path(HEADLESS_SHELL).exists() and not whole and not headed else CHROMIUM
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=executable, args=[*ARGUMENTS, *arguments], headless=not headed
+            executable_path=executable,
+            args=[*ARGUMENTS, *arguments],
+            headless=not headed,
+            ignore_default_args=["--disable-back-forward-cache"] if keeps_pages else None,
         )
         yield browser
         await browser.close()

@@ -1,0 +1,102 @@
+"""Pages that the browser keeps when they are left, and shows on the way back as they were, whatever has happened since."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.browser import LIVE, chromium, signed_in
+from tests.support.story import sign_up
+
+pytestmark = pytest.mark.browser
+
+SMALL = {"width": 64, "height": 64}
+ELSEWHERE = "/verify"
+# A connection ends with the page, which the console tells.
+ENDED = "entered Back-Forward Cache"
+
+
+@pytest.fixture(scope="module")
+async def keeping() -> AsyncIterator[Browser]:
+    async with chromium(keeps_pages=True) as running:
+        yield running
+
+
+async def leave(page: Page, product: Any) -> None:
+    await page.evaluate("() => void (window.isKept = true)")
+    await page.goto(product.url + ELSEWHERE)
+
+
+async def come_back(page: Page) -> None:
+    """To the page that was kept."""
+    await page.evaluate("() => history.back()")
+    await page.wait_for_function("() => window.isKept")
+
+
+async def test_who_has_signed_out_does_not_see_it_again_on_the_way_back(product, keeping) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(keeping, ada) as visitor:
+        visitor.announce(ENDED)
+        chat, gallery = await visitor.open_session(session), await visitor.open("/gallery")
+        for page in (chat, gallery):
+            await leave(page, product)
+        settings = await visitor.open("/settings")
+        await settings.evaluate("() => document.querySelector('form[action=\"/sign-out\"]').requestSubmit()")
+        await expect(settings.get_by_text("You are signed out.")).to_be_visible()
+        for page, path in ((chat, f"/sessions/{session['id']}"), (gallery, "/gallery")):
+            await page.evaluate("() => history.back()")
+            await page.wait_for_url(f"**/sign-in?next={path}")
+
+
+async def test_a_chat_that_comes_back_connects_and_shows_what_was_deleted_and_said_since(product, keeping) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    made = await chat.sees_ended(await chat.generates("three boats", count=3, **SMALL))
+    first, second, _ = made["generations"]
+    async with signed_in(keeping, ada) as visitor:
+        visitor.announce(ENDED, "404.*/files/")  # which a page may just be about to load
+        page = await visitor.open_session(session)
+        cards = page.locator("generation-card")
+        await expect(cards).to_have_count(3)
+        # Left in the five seconds of an undo: it is deleted, and not offered any more.
+        await page.hover(f"#generation_{second['id']}")
+        await page.click(f"#generation_{second['id']} [data-action=menu]")
+        await page.click(".picture-menu [data-action=remove]")
+        await expect(page.locator("[data-action=keep]")).to_be_visible()
+        await leave(page, product)
+        await ada.call("DELETE", f"/generations/{first['id']}")
+        await chat.says("What have I missed?")
+        await come_back(page)
+        await expect(cards).to_have_count(1)
+        await expect(page.locator("[data-action=keep]")).to_have_count(0)
+        await expect(page.get_by_text("What have I missed?")).to_be_visible()
+        await expect(page.locator(LIVE)).to_be_attached()
+
+        # Where the sign-in has ended meanwhile, the page says so instead of trying for ever.
+        await leave(page, product)
+        await visitor.context.clear_cookies()
+        await come_back(page)
+        await expect(page.locator("toast-notice")).to_contain_text(
+            "You were signed out. Reload the page to sign in again."
+        )
+    await chat.leaves()
+
+
+async def test_a_history_that_is_left_in_the_five_seconds_has_no_undo_on_the_way_back(product, keeping) -> None:
+    ada = await sign_up(product, "Ada")
+    chat = await ada.joins(await ada.buys("pro"))
+    made = await chat.sees_ended(await chat.generates("two boats", count=2, **SMALL))
+    await chat.leaves()
+    async with signed_in(keeping, ada) as visitor:
+        page = await visitor.open("/history")
+        rows = page.locator(".history-batch > li")
+        await expect(rows).to_have_count(2)
+        row = page.locator(f"#row_generation_{made['generations'][0]['id']}")
+        await row.locator("[data-action=delete]").click()
+        await leave(page, product)
+        await come_back(page)
+        await expect(row).to_have_count(0)
+        await expect(rows).to_have_count(1)
