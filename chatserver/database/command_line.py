@@ -18,6 +18,9 @@ from chatserver.runtime import logs, paths
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# What reads or sums up everything may take so long: nobody waits for it but the operator, who can stop it.
+EVERYTHING_SECONDS = 6 * 3600.0
+
 
 class NullPublisher:
     """Publishes nothing: a command has no sockets. Running nodes find its changes by `seq` and by polling."""
@@ -57,23 +60,43 @@ async def open_config() -> AsyncIterator[Config]:
 
 
 @asynccontextmanager
-async def open_database(config: Config) -> AsyncIterator[Database]:
-    """The database of a configuration from `open_config`."""
+async def open_database(config: Config, *, deadline: float | None = None) -> AsyncIterator[Database]:
+    """The database of a configuration from `open_config`. A `deadline` (in seconds) is for units of work that take long:
+    they are rolled back where the command is stopped."""
     database = Database(
-        config.database_url, load_queries(paths.SQL / "queries"), NullPublisher(), pool=2, pooler=config.database_pooler
+        config.database_url,
+        load_queries(paths.SQL / "queries"),
+        NullPublisher(),
+        pool=2,
+        pooler=config.database_pooler,
+        timing=config.timing if deadline is None else replace(config.timing, unit_deadline=deadline),
     )
     await database.connect()
     try:
         yield database
     finally:
-        await database.close()
+        await database.close(at_once=deadline is not None)
 
 
 def run(verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs one verb as the worker role, from the command line. Raises Invalid for a value that no column holds."""
 
+    return _run(None, verb, *args, **kwargs)
+
+
+def run_on_everything(verb: Callable[[Transaction], Awaitable[R]]) -> R:
+    """Runs a verb that reads all there is, which may take longer than anything that people wait for."""
+    return _run(EVERYTHING_SECONDS, verb)
+
+
+def _run(
+    deadline: float | None,
+    verb: Callable[Concatenate[Transaction, P], Awaitable[R]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
     async def once() -> R:
-        async with open_config() as config, open_database(config) as database:
+        async with open_config() as config, open_database(config, deadline=deadline) as database:
             return await database.run_system(verb, *args, **kwargs)
 
     try:

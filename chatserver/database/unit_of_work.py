@@ -96,8 +96,11 @@ class Database:
         async with self._database.connection():
             log.debug("database.connected")
 
-    async def close(self) -> None:
-        """Waits for the units of work under way, then closes the pool."""
+    async def close(self, *, at_once: bool = False) -> None:
+        """Waits for the units of work under way, or rolls them back `at_once`, then closes the pool."""
+        if at_once:
+            for unit in self._units:
+                unit.cancel()
         if self._units:
             await asyncio.wait(
                 self._units, timeout=self.timing.unit_acquire + self.timing.unit_deadline + ROLLBACK_SECONDS

@@ -18,7 +18,10 @@ def rebuild() -> None:
 
 async def _rebuild() -> int:
     steps = 0
-    async with command_line.open_config() as config, command_line.open_database(config) as database:
+    async with (
+        command_line.open_config() as config,
+        command_line.open_database(config, deadline=command_line.EVERYTHING_SECONDS) as database,
+    ):
         await database.run_system(rollups.rebuild, COMMAND_LINE)
         while await database.run_system(rollups.roll_up_next):
             steps += 1
