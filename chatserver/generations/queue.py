@@ -200,12 +200,14 @@ async def lost(tx: Transaction) -> list[tuple[str, str, credits.Kind]]:
     return [(row["id"], row["session_id"], row["kind"]) for row in await tx.fetch_all("generations.lost")]
 
 
-async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credits.Kind) -> None:
-    """Takes up one lost job: back into the queue, or failed where its attempts or its time are used up."""
+async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credits.Kind) -> bool:
+    """Takes up one lost job: back into the queue, or failed where its attempts or its time are used up.
+
+    Returns False where it is not lost any more: another worker was first."""
     await credits.lock(tx, session_id, kind)
     row = await tx.fetch_one("generations.lock_lost", generation_id=generation_id)
     if row is None:
-        return
+        return False
     await statistics.record_lost(tx, generation_id)
     if row["too_late"] or not row["leased"]:
         await _fail(tx, generation_id, session_id, TimedOut())
@@ -216,6 +218,7 @@ async def reap(tx: Transaction, generation_id: str, session_id: str, kind: credi
             "generations.requeue", generation_id=generation_id, attempt=row["attempt"], faults=1, wait_seconds=0.0
         )
         await messages.touch(tx, row["message_id"])
+    return True
 
 
 async def _fail(

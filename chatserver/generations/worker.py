@@ -69,9 +69,9 @@ class Worker:
 
     async def _reap(self) -> None:
         for generation_id, session_id, kind in await self._database.run_system(queue.lost):
-            log.warning("generation.recovered", generation_id=generation_id)
             with contextlib.suppress(LeaseLost):
-                await self._database.run_system(queue.reap, generation_id, session_id, kind)
+                if await self._database.run_system(queue.reap, generation_id, session_id, kind):
+                    log.warning("generation.recovered", generation_id=generation_id)
         await self._database.run_system(provider_limits.prune)
         self._runner.poll()
 
