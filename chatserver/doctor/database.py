@@ -34,7 +34,8 @@ async def check(config: Config) -> list[Finding]:
         async with command_line.database_url(config) as url:
             return await _check(config, url)
     except ConfigurationError as error:
-        return [failure("database", error.message, "Look at DATABASE_URL and whether the server runs.")]
+        mend = "Look at DATABASE_URL and whether the server runs." if config.database_url else "Look at DATA_DIR."
+        return [failure("database", error.message, mend)]
 
 
 async def _check(config: Config, url: str) -> list[Finding]:

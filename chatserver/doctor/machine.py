@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import shutil
 import socket
 
@@ -70,7 +71,8 @@ async def _redis(config: Config) -> Finding:
 
 def _disk(config: Config) -> Finding:
     folder = config.data_dir.resolve()
-    while not folder.exists():
+    # Not `Path.exists`, which raises for what this user may not look into.
+    while not os.path.exists(folder):
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     words = f"{free / GIBIBYTE:.1f} GiB are free where DATA_DIR is."

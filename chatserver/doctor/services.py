@@ -1,5 +1,6 @@
 """The outside services: the token, its owner and permissions, and who serves the models in use."""
 
+import contextlib
 import hashlib
 import re
 import time
@@ -115,8 +116,10 @@ def _read_cache(config: Config) -> TokenIdentity | None:
 
 def _write_cache(config: Config, identity: TokenIdentity) -> TokenIdentity:
     file = _file(config)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.encode(CachedIdentity(_hash(config), time.time(), identity)))
+    # Where nothing can be written, the findings on database, storage and disk say so.
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(msgspec.json.encode(CachedIdentity(_hash(config), time.time(), identity)))
     return identity
 
 

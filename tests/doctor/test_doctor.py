@@ -118,6 +118,16 @@ async def test_each_thing_that_is_wrong_has_its_line_and_its_mend(
     assert "canary" not in found.message
 
 
+@pytest.mark.parametrize("folder", ["a file/data", "x" * 300])
+async def test_a_folder_that_cannot_be_is_what_to_look_at_and_stops_no_other_check(
+    huggingface, environ, tmp_path, folder
+) -> None:
+    (tmp_path / "a file").touch()
+    found = await findings(environ, DATABASE_URL="", DATA_DIR=str(tmp_path / folder))
+    assert (found["database"].status, found["database"].mend) == ("failure", "Look at DATA_DIR.")
+    assert {"identity", "storage", "disk", "children", "port"} <= found.keys()
+
+
 async def test_a_certificate_is_ok_until_a_month_before_its_end(environ) -> None:
     authority = Authority()
     for days, status, words in (
