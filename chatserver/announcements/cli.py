@@ -1,8 +1,10 @@
 """`chatserver announce …` and `chatserver announcements …`: the operator tells everybody something."""
 
+import uuid
+
 import click
 
-from chatserver import announcements, ids
+from chatserver import announcements
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import command_line
 from chatserver.runtime import clock, tables
@@ -30,10 +32,10 @@ def _state(shown: bool) -> str:
 
 
 @group.command()
-@click.argument("announcement_id")
-def withdraw(announcement_id: str) -> None:
+@click.argument("announcement_id", type=click.UUID, help="Its id, from the list.")
+def withdraw(announcement_id: uuid.UUID) -> None:
     """Take an announcement from all pages."""
-    command_line.run(announcements.withdraw, COMMAND_LINE, ids.parse(announcement_id, "announcement_id"))
+    command_line.run(announcements.withdraw, COMMAND_LINE, str(announcement_id))
     _show()
 
 

@@ -1,8 +1,10 @@
 """`chatserver codes …`: the operator makes, lists and withdraws codes."""
 
+import uuid
+
 import click
 
-from chatserver import codes, ids
+from chatserver import codes
 from chatserver import config as configuration
 from chatserver.audit import COMMAND_LINE
 from chatserver.codes.models import CodeOrder
@@ -35,11 +37,11 @@ def make(plan: str, expires: str, count: int, price: str, note: str) -> None:
 
 
 @group.command("list")
-@click.option("--batch", default="", help="The id of a batch, to show its codes one by one.")
-def list_batches(batch: str) -> None:
+@click.option("--batch", type=click.UUID, help="The id of a batch, to show its codes one by one.")
+def list_batches(batch: uuid.UUID | None) -> None:
     """What became of the codes, by batch. The codes themselves are stored nowhere."""
-    if batch:
-        _list_codes(ids.parse(batch, "batch"))
+    if batch is not None:
+        _list_codes(str(batch))
         return
     columns = (
         "batch",
@@ -85,8 +87,8 @@ def _list_codes(batch_id: str) -> None:
 
 
 @group.command()
-@click.argument("code_or_batch", help="The id of a code or of a batch, from the list.")
-def revoke(code_or_batch: str) -> None:
+@click.argument("code_or_batch", type=click.UUID, help="The id of a code or of a batch, from the list.")
+def revoke(code_or_batch: uuid.UUID) -> None:
     """Withdraw a code, or all of a batch, that nobody has redeemed."""
-    revoked = command_line.run(codes.revoke, COMMAND_LINE, ids.parse(code_or_batch, "code_or_batch"))
+    revoked = command_line.run(codes.revoke, COMMAND_LINE, str(code_or_batch))
     print(f"{revoked} withdrawn.")

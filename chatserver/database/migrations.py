@@ -164,7 +164,10 @@ async def _compare(connection: "asyncpg.Connection", files: list[Migration]) -> 
         return files
     rows = await connection.fetch("SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
     if len(rows) > len(files):
-        raise ConfigurationError(f"The database is newer than this program: it has {rows[len(files)]['name']}.")
+        raise ConfigurationError(
+            f"The database is newer than this program: it has {rows[len(files)]['name']}. Start the newer version, or "
+            "restore a backup from before it."
+        )
     compared = []
     for migration, row in zip(files, [*rows, *[None] * (len(files) - len(rows))], strict=True):
         compared.append(_check(migration, row))

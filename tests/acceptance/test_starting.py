@@ -308,6 +308,13 @@ async def test_a_wrong_command_is_one_line_too(home):
         assert words in each.complaints[0].lower(), each
 
 
+@pytest.mark.parametrize("command", ["codes list --batch", "codes revoke", "announcements withdraw"])
+async def test_what_is_no_id_is_said_to_be_none(home, command):
+    """A code itself, for one: "there is nothing here" would be taken for a code that was never made."""
+    ended = await run_fork(home, *command.split(), "P6WZ-5WC3-JZ0Z-65QZ")
+    assert (ended.code, "'P6WZ-5WC3-JZ0Z-65QZ' is not a valid UUID" in ended.complaints[-1]) == (2, True), ended
+
+
 async def test_after_a_kill_it_starts_again_in_the_same_folder_with_everything(home):
     product = await products.start(home, port=ports.reserve(), program=products.COMMAND)
     ada = await sign_up(product, "Ada")

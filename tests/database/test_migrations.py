@@ -123,7 +123,7 @@ async def test_a_gap_and_a_bad_name_are_refused(empty_url, folder):
 async def test_an_older_program_refuses_a_newer_database(empty_url, folder):
     await migrations.migrate(empty_url, folder)
     (folder / "0002_colour.sql").unlink()
-    assert "newer than this program: it has 0002_colour" in await refusal(empty_url, folder)
+    assert "newer than this program: it has 0002_colour. Start the newer version" in await refusal(empty_url, folder)
 
 
 async def test_a_busy_table_makes_a_migration_give_way_and_try_again(empty_url, folder, monkeypatch):
