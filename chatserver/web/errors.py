@@ -9,6 +9,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from chatserver.api.endpoint import PREFIX, json_response
@@ -64,7 +65,7 @@ class ErrorResponses:
             if started:
                 log.error("request.cut", error=type(error).__name__, exc_info=error)
                 raise
-            await _safe_response(Request(scope, receive), _as_chatserver_error(error))(scope, receive, send)
+            await _safe_response(Request(scope, receive), error)(scope, receive, send)
 
 
 def _is_disconnect(error: BaseException) -> bool:
@@ -74,13 +75,31 @@ def _is_disconnect(error: BaseException) -> bool:
     return isinstance(error, ClientDisconnect)
 
 
-def _safe_response(request: Request, error: ChatserverError) -> Response:
+def _safe_response(request: Request, error: Exception) -> Response:
     """The response for an error; JSON where the error page itself fails."""
+    known = _as_chatserver_error(error)
     try:
-        return respond(request, error)
+        response = respond(request, known)
     except Exception as failure:
         log.exception("request.error_page_failed", error=type(failure).__name__)
-        return json_response({"error": error.as_dict()}, error.status)
+        response = json_response({"error": known.as_dict()}, known.status)
+    return _with_headers(request, response, error)
+
+
+def _with_headers(request: Request, response: Response, error: Exception) -> Response:
+    """The response with the headers of an error of Starlette. That of a 405 names the methods of one route, and an address
+    may have several."""
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+        if error.status_code == MethodNotAllowed.status:
+            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods that the address of a request takes."""
+    routes = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
 class HandshakeErrors:
@@ -193,7 +212,7 @@ def title_of(error: ChatserverError) -> str:
 
 
 async def _handle(request: Request, error: Exception) -> Response:
-    return respond(request, _as_chatserver_error(error))
+    return _with_headers(request, respond(request, _as_chatserver_error(error)), error)
 
 
 # For Starlette's own exception middleware, which would otherwise respond with texts of its own.

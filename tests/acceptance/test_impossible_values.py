@@ -468,6 +468,15 @@ async def test_a_method_and_an_address_of_any_kind_is_no_fault(product, method, 
     assert 200 <= status < 500, status
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+async def test_a_method_that_an_address_does_not_take_is_told_which_it_takes(asker, product, accept):
+    several = f"/api/v1/sessions/{asker.session['id']}"
+    allowed = {"/settings": "GET, HEAD", several: "DELETE, GET, HEAD, PATCH", "/sign-out": "POST"}
+    for path, methods in allowed.items():
+        status, head = await _raw(product, "OPTIONS", path, {"Accept": accept, "Sec-Fetch-Site": "same-origin"})
+        assert (status, f"allow: {methods.lower()}\r\n" in f"{head.lower()}\r\n") == (405, True), head
+
+
 @pytest.mark.parametrize(
     ("address", "code"),
     [

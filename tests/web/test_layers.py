@@ -159,6 +159,7 @@ async def test_a_body_that_drips_too_slowly_is_given_up(monkeypatch: pytest.Monk
         async with slow.post("/body", data=drip()) as answer:
             arrived.set()
             assert answer.status == 408
+            assert answer.headers["Connection"] == "close", "what is left of the body is no request"
             assert (await answer.json())["error"]["code"] == "too-slow"
 
 
