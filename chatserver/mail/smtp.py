@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from chatserver.config import Config
+from chatserver.users.email_addresses import is_read_as_another
 from chatserver.validation import visible
 
 E = TypeVar("E", bound=Exception)
@@ -47,7 +48,10 @@ def server_of(config: Config) -> SmtpServer:
 
 
 def message(config: Config, to: str, subject: str, text: str) -> EmailMessage:
-    """An e-mail in plain text. Raises ValueError for a header with a line end, which would make another header."""
+    """An e-mail in plain text. Raises ValueError for a header with a line end, which would make another header, and for an
+    address that is read as another."""
+    if is_read_as_another(to):
+        raise ValueError("This address has an encoded word in it.")
     made = EmailMessage(policy=SMTP)
     made["From"] = config.mail_from
     made["To"] = to

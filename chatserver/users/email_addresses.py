@@ -24,7 +24,7 @@ def check(text: str) -> str:
         raise Invalid.field("email", "must not be empty")
     if len(text) > LONGEST_EMAIL:
         raise Invalid.field("email", f"must be at most {LONGEST_EMAIL} characters long")
-    if not is_valid(text):
+    if not is_valid(text) or is_read_as_another(text):
         raise Invalid.field("email", "does not look like an e-mail address")
     return text
 
@@ -42,6 +42,11 @@ def is_of_nobody(email: str) -> bool:
 def is_valid(text: str) -> bool:
     """Whether a text could be the address of an account."""
     return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None and _is_visible(text)
+
+
+def is_read_as_another(text: str) -> bool:
+    """Whether an address has an encoded word in it (RFC 2047), for which an e-mail goes to what it stands for."""
+    return "=?" in text
 
 
 def _is_visible(text: str) -> bool:

@@ -1,8 +1,12 @@
 """E-mail against a real SMTP server: what it refuses, how often one may ask, and what is never told or logged."""
 
 import asyncio
+import contextlib
 
 import pytest
+from aiosmtplib.email import extract_recipients
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from chatserver import config as configuration
@@ -130,6 +134,32 @@ def test_no_header_can_be_added(server, line_end):
     assert b"\nBcc:" not in made
     with pytest.raises(ValueError, match="line"):
         smtp.message(config, f"ada@example.org{line_end}Bcc: eve@example.org", "A", "text")
+
+
+@pytest.mark.parametrize("address", ["=?utf-8?q?ada?=@example.org", "=?utf-8?q??=@example.org", "a@=?utf-8?q?b?=.org"])
+async def test_nothing_is_sent_to_an_address_that_is_read_as_another(database, server, mailbox, asks, address):
+    # Of an account from before such an address was refused.
+    await make_user(database, "Eve", email=address)
+    await database.run_system(mail.tell_of_payment, address, "Thank you.", "/orders/7")
+    sender = MailSender(database, settings(server), first_pause=0)
+    with capture_logs() as log:
+        while await sender.send_next():
+            pass
+    assert [(each["event"], each["final"]) for each in log if each["event"].startswith("mail.")] == [
+        ("mail.failed", True)
+    ]
+    assert mailbox.mails == [] and await waiting(database) == 0
+
+
+_SIGNS = st.text(st.characters(codec="utf-8") | st.sampled_from("=?_%'`.!#&*+/{}|~^-"), min_size=1, max_size=12)
+
+
+@given(_SIGNS, _SIGNS, _SIGNS)
+def test_an_email_goes_to_the_very_address_of_an_account(local, domain, top):
+    with contextlib.suppress(Invalid):
+        address = email_addresses.check(f"{local}@{domain}.{top}")
+        made = smtp.message(Config(mail_from=FROM), address, "A", "text")
+        assert extract_recipients(made) == [address]
 
 
 def test_a_password_leaves_this_machine_encrypted_only_and_is_in_no_text(server):
