@@ -1,34 +1,30 @@
 // <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened
 // at the other, so that the page stays small; the address says which picture is on top: Back and a reload lead there.
 import { bus } from "../bus.js"
-import { call } from "../helpers/api.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { ASK_AGAIN_MS, fetchText } from "../helpers/fetching.js"
 import { markFavorites } from "../helpers/gallery_favorites.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
 import { openSharing } from "../helpers/sharing.js"
-import { afterUndoPeriod } from "../helpers/undo.js"
 import { ChangeSocket } from "../models/change_socket.js"
+import { GalleryList } from "../models/gallery_list.js"
 import { PictureCounts } from "../models/picture_counts.js"
+import { PictureDeletion } from "../models/picture_deletion.js"
 import { PictureSelection } from "../models/picture_selection.js"
 import { parse } from "../rendering.js"
 
-const MOST_SHOWN = 80
 // Pixels beyond the view: what is nearer than AHEAD is fetched, and what is nearer than KEPT stays, so that nothing
 // leaves that would be fetched again, however many pictures a screen shows.
 const AHEAD = 800
 const KEPT = AHEAD + 200
 const PLACE_AFTER_MS = 250
-const DELETED_AT_ONCE = 50
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
 const isFar = (node) => {
   const { top, bottom } = node.getBoundingClientRect()
   return bottom < -KEPT || top > innerHeight + KEPT
 }
-
-const inParts = (all, size) => (all.length ? [all.slice(0, size), ...inParts(all.slice(size), size)] : [])
 
 const nextTask = () => new Promise((resolve) => setTimeout(resolve))
 
@@ -44,14 +40,19 @@ export class GalleryView extends HTMLElement {
   #isDue = false
   #asking = false
   #again = ASK_AGAIN_MS // when to ask once more; null where the last question was refused for good
-  #leaving = new Set()
-  #offered = null // the pictures whose deletion can be undone by the toast
+  #shots = null // the list's pictures; null where there is no list
+  #deletion = new PictureDeletion({
+    deleted: (id) => this.#gone(id),
+    kept: () => this.#comeBack(),
+    failed: (words) => this.#say(words, true),
+  })
   #filtersAsked = 0
   #allAsked = 0 // for all to be selected; a selection that ends since drops the answer
 
   connectedCallback() {
     this.#tellZone()
     this.list = slot(this, "list")
+    if (this.list) this.#shots = new GalleryList(this.list)
     this.#counts = new PictureCounts(this)
     this.#selection = new PictureSelection(() => this.#showSelection(), history.state?.selected)
     this.addEventListener("click", this.onClick)
@@ -82,6 +83,11 @@ export class GalleryView extends HTMLElement {
     document.removeEventListener("keydown", this.onShortcut)
     document.removeEventListener("picture-shown", this.onPictureShown)
     removeEventListener("scroll", this.onScroll)
+  }
+
+  // The ids of the pictures that are being deleted.
+  get #leaving() {
+    return this.#deletion.leaving
   }
 
   get #pictures() {
@@ -120,7 +126,7 @@ export class GalleryView extends HTMLElement {
 
   /** Fetches what follows at one end ("newer" or "older"); returns how many pictures there were. */
   async #extend(end) {
-    const pictures = [...this.querySelectorAll("gallery-picture")]
+    const pictures = this.#shots?.pictures ?? []
     if (this.#busy || !pictures.length || this.#isEmptied(pictures)) return 0
     this.#busy = true
     const beyond = end === "older" ? pictures.at(-1) : pictures[0]
@@ -132,13 +138,13 @@ export class GalleryView extends HTMLElement {
       this.#askAgain(() => this.#watchEnds())
       return 0
     }
-    if (end === "newer" && fresh.dataset.newer) this.#trim(fresh)
+    if (end === "newer" && fresh.dataset.newer && this.dataset.grid !== "ratio") this.#shots.trim(fresh, this.#pictures)
     const nodes = [...fresh.children]
     const count = fresh.querySelectorAll("gallery-picture").length
     slot(this, end).hidden = !fresh.dataset[end]
     // What is put below moves nothing; the rest is done in tasks of their own, so that scrolling goes on between them.
-    if (end === "older") this.#append(nodes)
-    else this.#keepingPlace(() => this.#prepend(nodes))
+    if (end === "older") this.#shots.append(nodes)
+    else this.#keepingPlace(() => this.#shots.prepend(nodes))
     await nextTask()
     this.#keepingPlace(() => this.#shorten(end))
     await nextTask()
@@ -174,50 +180,8 @@ export class GalleryView extends HTMLElement {
     else this.#say("These pictures are not shown here any more. Reload the page.", true)
   }
 
-  #append(nodes) {
-    const last = [...this.list.querySelectorAll(".shots__day")].at(-1)
-    if (last?.dataset.day === nodes[0]?.dataset.day) nodes.shift()
-    this.list.append(...nodes)
-  }
-
-  #prepend(nodes) {
-    const first = this.list.firstElementChild
-    const days = nodes.filter((node) => node.matches(".shots__day"))
-    if (first && first.dataset.day === days.at(-1)?.dataset.day) first.remove()
-    this.list.prepend(...nodes)
-  }
-
-  // Of a day that goes on above, whole rows are put in front: what is there stays in its column.
-  #trim(fresh) {
-    const [first, second] = fresh.querySelectorAll(".shots__day")
-    const shown = this.#pictures
-    if (second || !shown.length || first.dataset.day !== shown[0].dataset.day || this.dataset.grid === "ratio") return
-    const columns = shown.findIndex((each) => each.offsetTop !== shown[0].offsetTop)
-    const pictures = [...fresh.querySelectorAll("gallery-picture")]
-    if (columns > 0 && columns < pictures.length) {
-      for (const each of pictures.slice(0, pictures.length % columns)) each.remove()
-    }
-  }
-
-  // Whole days or parts of them leave at the other end; the heading of a part stays.
   #shorten(end) {
-    const pictures = [...this.querySelectorAll("gallery-picture")]
-    const spare = Math.max(pictures.length - MOST_SHOWN, 0)
-    const gone = (end === "older" ? pictures : pictures.reverse()).slice(0, spare).filter(isFar)
-    // Whole rows: what follows stays in its column.
-    while (end === "older" && gone.length && !this.#beginsRow(pictures[gone.length])) gone.pop()
-    if (!gone.length) return
-    for (const picture of gone) picture.remove()
-    // The heading of a day of which something is left is the last of those that now stand before it.
-    for (const day of [...this.list.querySelectorAll(".shots__day")]) {
-      const next = day.nextElementSibling
-      if (!next || next.matches(".shots__day")) day.remove()
-    }
-    slot(this, end === "older" ? "newer" : "older").hidden = false
-  }
-
-  #beginsRow(picture) {
-    return picture.previousElementSibling?.offsetTop !== picture.offsetTop
+    if (this.#shots.shorten(end, isFar)) slot(this, end === "older" ? "newer" : "older").hidden = false
   }
 
   // What is being looked at stays where it is, whatever comes or goes above it.
@@ -322,28 +286,12 @@ export class GalleryView extends HTMLElement {
       const fresh = await this.#fetch({ at: next })
       if (!fresh) return false
       const nodes = [...fresh.querySelectorAll("gallery-picture")].filter((each) => wanted.has(each.dataset.asset))
-      this.#keepingPlace(() => nodes.forEach((node) => this.#insert(node, fresh)))
+      this.#keepingPlace(() => nodes.forEach((node) => this.#shots.insert(node, fresh)))
       for (const id of [next, ...nodes.map((node) => node.dataset.asset)]) wanted.delete(id)
     }
     this.#adopt()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
     return true
-  }
-
-  // Before the next older one, below the heading of its day, which comes along where it is the first of its day.
-  #insert(picture, fresh) {
-    const { asset, day } = picture.dataset
-    if (document.getElementById(picture.id)) return
-    const heading = fresh.querySelector(`.shots__day[data-day="${day}"]`)
-    const next = [...this.querySelectorAll("gallery-picture")].find((each) => each.dataset.asset < asset)
-    const before = next?.dataset.day === day ? next : this.#headingOf(next)
-    if (!this.list.querySelector(`.shots__day[data-day="${day}"]`)) this.list.insertBefore(heading, before)
-    this.list.insertBefore(picture, before)
-  }
-
-  #headingOf(picture) {
-    const day = picture?.previousElementSibling
-    return day?.matches(".shots__day") ? day : (picture ?? null)
   }
 
   // New pictures are put above, and told of where they are not in sight. Whether they could be fetched.
@@ -529,18 +477,10 @@ export class GalleryView extends HTMLElement {
   // Deletion -------------------------------------------------------------------------------------------------------
 
   #delete(ids) {
-    for (const id of ids) this.#leaving.add(id)
+    this.#deletion.begin(ids)
     this.#keepingPlace(() => this.#hideLeaving())
     this.#allAsked++
     this.#selection.set(ids, false)
-    const cancel = afterUndoPeriod((leaving) => this.#sendDeletion(ids, leaving))
-    const undo = () => {
-      cancel()
-      this.#comeBack(ids)
-    }
-    const text = ids.length === 1 ? "Deleted." : `${ids.length.toLocaleString()} deleted.`
-    bus.emit("toast", { kind: "deletion", text, undo })
-    this.#offered = ids
   }
 
   #hideLeaving() {
@@ -549,49 +489,21 @@ export class GalleryView extends HTMLElement {
     }
   }
 
-  #comeBack(ids) {
-    for (const id of ids) this.#leaving.delete(id)
+  #comeBack() {
     this.#hideLeaving()
     this.#showSelection()
     if (!this.#leaving.size) this.#heard()
   }
 
-  // One request after the other; of a page that is left all at once, as it will not see the first answer.
-  async #sendDeletion(ids, leaving) {
-    if (ids === this.#offered) bus.emit("toast-withdrawn", "deletion")
-    let refused = 0
-    try {
-      const parts = inParts(ids, DELETED_AT_ONCE)
-      if (leaving) return await Promise.all(parts.map((some) => this.#requestDeletion(some)))
-      for (const some of parts) refused += await this.#requestDeletion(some)
-    } catch (error) {
-      this.#comeBack(ids)
-      return this.#say(error.message, true)
-    }
-    if (refused) this.#say("What others made can be deleted only by them and by the owner of the session.", true)
-  }
-
-  /** How many others may delete only. */
-  async #requestDeletion(ids) {
-    const report = await call("POST", "/pictures/deletions", { asset_ids: ids }, { keepalive: true })
-    for (const id of report.deleted) this.#gone(id)
-    this.#comeBack(ids)
-    return report.refused
-  }
-
   #gone(id) {
     const picture = document.getElementById(`picture_${id}`)
     this.#counts.remove(id)
-    this.#leaving.delete(id)
     if (picture) this.#remove(picture)
   }
 
   #remove(picture) {
-    const day = picture.previousElementSibling
-    const next = picture.nextElementSibling
-    picture.remove()
+    this.#shots.remove(picture)
     bus.emit("picture-removed", picture)
-    if (day?.matches(".shots__day") && (!next || next.matches(".shots__day"))) day.remove()
     this.#adopt()
   }
 

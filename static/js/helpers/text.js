@@ -25,17 +25,6 @@ export function initial(name) {
   return first?.segment.toLocaleUpperCase() ?? ""
 }
 
-/** At most `most` visible characters, the last of them an ellipsis where something was cut. */
-export function truncate(text, most) {
-  const all = [...graphemes(text)]
-  return all.length > most
-    ? `${all
-        .slice(0, most - 1)
-        .map((each) => each.segment)
-        .join("")}…`
-    : text
-}
-
 function graphemes(text) {
   segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" })
   return segmenter.segment(text)

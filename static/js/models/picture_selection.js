@@ -22,10 +22,6 @@ export class PictureSelection {
     return this.#ids.has(id)
   }
 
-  toggle(id) {
-    this.set([id], !this.has(id))
-  }
-
   /** Adds ids, or takes them away. */
   set(ids, on) {
     for (const id of ids) on ? this.#ids.add(id) : this.#ids.delete(id)
