@@ -5,16 +5,9 @@ beside it, and a wrong value stops the start with one line that names it.
 """
 
 import dataclasses
-import os
-import re
-import secrets
-import tempfile
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote
 
 from chatserver.config import values
 from chatserver.config.timing import Timing
@@ -35,6 +28,10 @@ def _setting(
         default=default,
         metadata={"sentence": sentence, "secret": secret, "names": names, "minimum": minimum, "maximum": maximum},
     )
+
+
+# Anything shorter can be guessed, and an empty one signs whatever is sent.
+SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,7 +354,7 @@ class Config:
     @property
     def hours_by_report_kind(self) -> dict[str, int]:
         """Hours within which a report of each kind is to be decided."""
-        return _report_hours(self)
+        return report_hours_by_kind(self)
 
     @property
     def provider_order(self) -> tuple[str, ...]:
@@ -368,112 +365,13 @@ class Config:
         return ("huggingface",) if wants_huggingface else ("diffusers",) if self.diffusers_model else ("sketch",)
 
 
-def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Config:
-    """Reads the environment (and typed `overrides`, such as the command line's). Raises ConfigurationError."""
-    environ = os.environ if environ is None else environ
-    given: dict[str, Any] = {}
-    hints = typing.get_type_hints(Config)
-    for field in dataclasses.fields(Config):
-        text = values.text_of(field, environ)
-        if text is not None:
-            given[field.name] = values.parse(field, hints[field.name], text)
-    for name, value in overrides.items():
-        # Empty is as good as left out, as in the environment: an empty host would be every interface.
-        if value not in (None, ""):
-            given[name] = values.in_utf8(name.upper(), value) if isinstance(value, str) else value
-    config = Config(**given)
-    _check(config)
-    return config
-
-
-def variables() -> dict[str, tuple[str, ...]]:
-    """The names of environment variables that a setting is read from, by the setting's own name; the first wins."""
-    return {field.name.upper(): values.names(field) for field in dataclasses.fields(Config)}
-
-
 # A year.
 _MOST_REPORT_HOURS = 8760
-# User and password in the URL of any setting: up to the last @, since a key that was typed by mistake may hold anything.
-_USER_INFO = re.compile(r"//\S*@")
-# The options of STORAGE_URL that are shown. Any other one may be a key, and stops the start.
-_SHOWN_OPTIONS = ("endpoint", "public_endpoint", "region", "path_style")
-
-
-def settings(config: Config) -> list[tuple[str, str, str]]:
-    """(environment name, value with secrets masked, sentence) of every setting, for `chatserver config` and the README."""
-    rows = []
-    for field in dataclasses.fields(Config):
-        value = getattr(config, field.name)
-        shown = ",".join(value) if isinstance(value, tuple) else str(value)
-        if field.metadata["secret"] and shown:
-            shown = "•••• (set)"
-        if field.name == "storage_url":
-            shown = _without_keys(shown)
-        rows.append((field.name.upper(), _USER_INFO.sub("//••••@", shown), field.metadata["sentence"]))
-    return rows
-
-
-def _without_keys(storage_url: str) -> str:
-    """STORAGE_URL without the value of an option that it does not have, where somebody may have put a key."""
-    address, mark, query = storage_url.partition("?")
-    options = [option.partition("=") for option in query.split("&")]
-    shown = [
-        f"{name}{equals}{unquote(value) if name in _SHOWN_OPTIONS else value and '••••'}"
-        for name, equals, value in options
-    ]
-    return f"{address}{mark}{'&'.join(shown)}"
-
-
-def secret_key(config: Config) -> str:
-    """SECRET_KEY, or the one kept in DATA_DIR/secret-key, made (mode 0600) on the first start."""
-    if config.secret_key:
-        return config.secret_key
-    path = config.data_dir / "secret-key"
-    try:
-        return _kept_key(path) or _make_key(path)
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ConfigurationError(f"{path} cannot be made or read: {why}. Set DATA_DIR or SECRET_KEY.") from None
-
-
-def _kept_key(path: Path) -> str:
-    """The key of an earlier start; empty where there is none, or where one began and the disk was full."""
-    try:
-        key = path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        return ""
-    return key if len(key) >= _SHORTEST_SECRET else ""
-
-
-def _make_key(path: Path) -> str:
-    """A new key, which appears whole or not at all. Of processes that start at once, all use that of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, made = tempfile.mkstemp(prefix=".secret-key-", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(made, path)
-        except OSError:
-            # Another process has made one meanwhile; or what is there is no key, or the folder knows no links.
-            if not _kept_key(path):
-                os.replace(made, path)
-    finally:
-        Path(made).unlink(missing_ok=True)
-    return _kept_key(path)
-
-
-_KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 _CHECKOUTS = ("stripe", "razorpay", "instant", "manual", "codes")
 
 
-_MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
-
-
-def _report_hours(config: Config) -> dict[str, int]:
-    """REPORT_HOURS by kind. Raises ConfigurationError."""
+def report_hours_by_kind(config: Config) -> dict[str, int]:
+    """REPORT_HOURS by kind, of those that are not named the default. Raises ConfigurationError."""
     hours = dict(_parse_hours(part) for part in Config.report_hours)
     for part in config.report_hours:
         kind, number = _parse_hours(part)
@@ -490,56 +388,6 @@ def _parse_hours(part: str) -> tuple[str, int]:
             f"REPORT_HOURS has {values.shown(part)}; it must be kind=hours, with hours from 1 to {_MOST_REPORT_HOURS}."
         )
     return kind, int(number)
-
-
-def _check(config: Config) -> None:
-    _report_hours(config)
-    # Checked here, since the port of the command line is not parsed by `values`.
-    if config.port < 0:
-        raise ConfigurationError(f"PORT is {config.port}; it must be at least 0.")
-    if config.port > 65535:
-        raise ConfigurationError(f"PORT is {config.port}; it must be at most 65535.")
-    if config.accent > 360:
-        raise ConfigurationError(f"ACCENT is {config.accent}; it must be at most 360.")
-    for name in ("secret_key", "metrics_token"):
-        if 0 < len(getattr(config, name)) < _SHORTEST_SECRET:
-            raise ConfigurationError(f"{name.upper()} must have at least {_SHORTEST_SECRET} characters.")
-    if config.smtp_url and not _MAILBOX.fullmatch(config.mail_from):
-        raise ConfigurationError("MAIL_FROM must be an address such as pictures@example.org where SMTP_URL is set.")
-    if config.alarm_email and not (config.smtp_url and _MAILBOX.fullmatch(config.alarm_email)):
-        raise ConfigurationError("ALARM_EMAIL must be an address such as ops@example.org, and needs SMTP_URL.")
-    if config.free_sessions_need_verified_address and not config.smtp_url:
-        raise ConfigurationError("FREE_SESSIONS_NEED_VERIFIED_ADDRESS needs SMTP_URL, which sends the links.")
-    if "stripe" in config.checkout:
-        _check_gateway(config, "STRIPE_SECRET_KEY", config.stripe_secret_key, ("sk_", "rk_"))
-        _check_secrets("STRIPE_WEBHOOK_SECRETS", config.stripe_webhook_secrets)
-    if "razorpay" in config.checkout:
-        _check_gateway(config, "RAZORPAY_KEY_ID", config.razorpay_key_id, ("rzp_",))
-        _check_secrets("RAZORPAY_KEY_SECRET", (config.razorpay_key_secret,))
-        _check_secrets("RAZORPAY_WEBHOOK_SECRETS", config.razorpay_webhook_secrets)
-    for name in config.providers:
-        if name not in _KNOWN_PROVIDERS:
-            raise ConfigurationError(
-                f"PROVIDERS names {values.shown(name)}; it must be one of: {', '.join(_KNOWN_PROVIDERS)}."
-            )
-
-
-def _check_gateway(config: Config, name: str, key: str, kinds: tuple[str, ...]) -> None:
-    """Raises ConfigurationError for a key of the other mode: test money never buys anything on a live installation."""
-    wanted = tuple(f"{kind}{config.payments_mode}_" for kind in kinds)
-    if not key.startswith(wanted) or not re.fullmatch(r"[!-~]+", key):
-        raise ConfigurationError(
-            f"{name} must begin with {' or '.join(wanted)} where PAYMENTS_MODE is {config.payments_mode}."
-        )
-
-
-# Anything shorter can be guessed, and an empty one signs whatever is sent.
-_SHORTEST_SECRET = 8
-
-
-def _check_secrets(name: str, found: tuple[str, ...]) -> None:
-    if not found or any(len(each.strip()) < _SHORTEST_SECRET for each in found):
-        raise ConfigurationError(f"{name} must be set, each with at least {_SHORTEST_SECRET} characters.")
 
 
 def _checkouts(names: tuple[str, ...]) -> tuple[str, ...]:
