@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from starlette.requests import HTTPConnection
+
 from chatserver.brokers.base import Broker
 from chatserver.config import Config
 from chatserver.database import Database
@@ -28,3 +30,9 @@ class State:
     markdown: MarkdownRenderer
     providers: dict[str, Provider]
     chat: ChatProvider
+
+
+def state_of(connection: HTTPConnection) -> State:
+    """The parts of the process that serves this request."""
+    state: State = connection.app.state.chatserver
+    return state

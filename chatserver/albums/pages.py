@@ -10,13 +10,13 @@ from chatserver.albums import service as albums
 from chatserver.albums.models import Album, AlbumPicturesPage
 from chatserver.database import Transaction
 from chatserver.identity.viewer import require_viewer
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import templating
 
 
 async def list_own(request: Request) -> Response:
     """GET /albums: one's albums, the newest first; `?before=<id>` continues."""
-    state, viewer, before = _state(request), require_viewer(request), request.query_params.get("before")
+    state, viewer, before = state_of(request), require_viewer(request), request.query_params.get("before")
     page = await state.database.run_as(
         viewer.id, albums.list_albums, before=ids.parse(before, "before") if before else None
     )
@@ -26,7 +26,7 @@ async def list_own(request: Request) -> Response:
 
 async def show(request: Request) -> Response:
     """GET /albums/{album_id}: its pictures in their order; `?after=<id>` continues, from the start where it is gone."""
-    state, viewer, after = _state(request), require_viewer(request), request.query_params.get("after")
+    state, viewer, after = state_of(request), require_viewer(request), request.query_params.get("after")
     album_id = ids.parse(request.path_params["album_id"])
     after = ids.parse(after, "after") if after else None
     album, page, first = await state.database.run_as(viewer.id, _read, album_id, after)
@@ -45,11 +45,6 @@ async def _read(tx: Transaction, album_id: str, after: str | None) -> tuple[Albu
         after = None
     page = await albums.list_pictures(tx, album_id, after=after)
     return await albums.find(tx, album_id), page, after is None
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [Route("/albums", list_own, methods=["GET"]), Route("/albums/{album_id}", show, methods=["GET"])]

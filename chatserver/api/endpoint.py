@@ -22,7 +22,7 @@ from chatserver.api import decoding
 from chatserver.errors import Malformed, TooLarge
 from chatserver.identity.viewer import Viewer, require_browser, require_viewer
 from chatserver.runtime import redaction
-from chatserver.state import State
+from chatserver.state import state_of
 
 PREFIX = "/api/v1"
 # Larger than any body of the API.
@@ -37,7 +37,7 @@ class ApiRequest:
 
     def __init__(self, request: Request) -> None:
         self.http = request
-        self.state: State = request.app.state.chatserver
+        self.state = state_of(request)
 
     @property
     def viewer(self) -> Viewer:

@@ -22,14 +22,14 @@ from chatserver.assets.models import StoredFile
 from chatserver.assets.signatures import signer_of
 from chatserver.errors import NotFound
 from chatserver.identity.viewer import current_viewer
-from chatserver.state import State
+from chatserver.state import State, state_of
 
 log = structlog.get_logger(__name__)
 
 
 async def serve_file(request: Request) -> Response:
     """GET and HEAD /files/{asset_id}/{filename}."""
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     file = await _permitted(request, state)
     version = _version(file, request.path_params["filename"], marked=await _is_marked(request, state, file))
     parts = FileParts(state.database, state.storage, state.pictures, state.sealer)

@@ -193,7 +193,7 @@ async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Ma
 
 
 async def read_total(tx: Transaction, start: datetime, end: datetime, zone: str) -> MarginLine:
-    """The same of the whole period only, which reads less. Needs the worker role."""
+    """The total of `read` alone, without the days, which reads less. Needs the worker role."""
     base, rates = await rates_by_day(tx, ZoneInfo(zone))
     periods = stretches(pieces.days(start, end, ZoneInfo(zone)), rates)
     return margins(base, await _revenue(tx, periods), await spending(tx, periods), (), rates).total

@@ -35,8 +35,7 @@ async def take_back(tx: Transaction, session_id: str, *, image: int, video: int)
 
     What is being made with them goes on. Locks them; needs the worker role.
     """
-    await lock(tx, session_id, "image")
-    await lock(tx, session_id, "video")
+    await lock_all(tx, session_id)
     await tx.execute("credits.take_back", session_id=session_id, kind="image", count=image)
     await tx.execute("credits.take_back", session_id=session_id, kind="video", count=video)
 
@@ -57,6 +56,12 @@ async def grant_extra(tx: Transaction, session_id: str, kind: Kind, count: int, 
 async def lock(tx: Transaction, session_id: str, kind: Kind) -> None:
     """Locks the session's credits of one kind until the end of the transaction."""
     await tx.fetch_all("credits.lock", session_id=session_id, kind=kind)
+
+
+async def lock_all(tx: Transaction, session_id: str) -> None:
+    """Locks the session's credits of both kinds, in the one order in which that is done."""
+    await lock(tx, session_id, "image")
+    await lock(tx, session_id, "video")
 
 
 async def lock_of_running(tx: Transaction, user_id: str) -> None:

@@ -24,7 +24,7 @@ class KeptConnection(NamedTuple):
 
 
 class KeptConnections:
-    """Those of one pool. At most as many are out as are acquired at once: whoever acquires one is within that limit."""
+    """The kept connections of one pool: never more than were acquired at once, which the unit of work limits."""
 
     def __init__(self, database: databases.Database) -> None:
         self._database = database

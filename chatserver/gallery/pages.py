@@ -23,7 +23,7 @@ from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.runtime import clock
-from chatserver.state import State
+from chatserver.state import State, state_of
 from chatserver.web import forms, templating
 from chatserver.web.site import site_of
 
@@ -42,7 +42,7 @@ class GalleryPage(msgspec.Struct, frozen=True):
 
 async def show_gallery(request: Request) -> Response:
     """One's own pictures and clips from the newest on, or from another place (`_place`)."""
-    viewer, state, zone = require_viewer(request), _state(request), _zone(request)
+    viewer, state, zone = require_viewer(request), state_of(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     page = await state.database.run_as(viewer.id, _read_page, filters, zone, _place(request, zone))
     context = {
@@ -87,7 +87,7 @@ def _id(text: str) -> str | None:
 
 async def show_pictures(request: Request) -> Response:
     """More pictures, as fragments for the list."""
-    viewer, state, zone = require_viewer(request), _state(request), _zone(request)
+    viewer, state, zone = require_viewer(request), state_of(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     chunk = await state.database.run_as(viewer.id, gallery.chunk, filters, zone, **_place(request, zone))
     today = clock.now().astimezone(zone).date()
@@ -96,7 +96,7 @@ async def show_pictures(request: Request) -> Response:
 
 async def show_choices(request: Request) -> Response:
     """The form of all filters, with what there is to choose from."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     filters = GalleryFilters.read(dict(request.query_params))
     found = await state.database.run_as(viewer.id, gallery.choices, filters)
     return _fragment(request, "gallery/_filters.html", filters=filters, choices=found)
@@ -104,7 +104,7 @@ async def show_choices(request: Request) -> Response:
 
 async def show_details(request: Request) -> Response:
     """The settings and the downloads of one picture, for the lightbox."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     asset_id = ids.parse(request.path_params["asset_id"])
     found = await state.database.run_as(viewer.id, gallery.details, asset_id, _zone(request))
     refusals = sources.refusals(state.providers)
@@ -113,7 +113,7 @@ async def show_details(request: Request) -> Response:
 
 async def compare(request: Request) -> Response:
     """Two pictures, one beside or over the other, with the settings in which they differ."""
-    viewer, state, zone = require_viewer(request), _state(request), _zone(request)
+    viewer, state, zone = require_viewer(request), state_of(request), _zone(request)
     chosen = [ids.parse(request.query_params.get(name, "")) for name in ("first", "second")]
     pairs = [await state.database.run_as(viewer.id, gallery.find, asset_id, zone) for asset_id in chosen]
     if any(picture.asset.kind != "image" for picture, _ in pairs):
@@ -155,7 +155,7 @@ async def show_state(request: Request) -> Response:
 
     `year`: the one that is looked at, of which the rail has months also where it is long ago.
     """
-    viewer, state, zone = require_viewer(request), _state(request), _zone(request)
+    viewer, state, zone = require_viewer(request), state_of(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     given = request.query_params.get("from")
     first = ids.parse(given, "from") if given else gallery.BEFORE_ALL
@@ -172,7 +172,7 @@ def _year_of(text: str) -> int | None:
 
 async def show_ids(request: Request) -> Response:
     """The ids of all pictures that fit, the newest first, for a selection of all."""
-    viewer, state, zone = require_viewer(request), _state(request), _zone(request)
+    viewer, state, zone = require_viewer(request), state_of(request), _zone(request)
     filters = GalleryFilters.read(dict(request.query_params))
     found = await state.database.run_as(viewer.id, gallery.select_ids, filters, zone)
     return json_response(ChosenPictures(found))
@@ -180,7 +180,7 @@ async def show_ids(request: Request) -> Response:
 
 async def download(request: Request) -> Response:
     """A zip of the files whose ids the form has."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     form = await forms.read(request, most_bytes=MOST_FORM_BYTES)
     chosen = list(dict.fromkeys(ids.parse(each, "asset_ids") for each in form.text("asset_ids").split(",") if each))
     if not 1 <= len(chosen) <= gallery.MOST_SELECTED:
@@ -194,7 +194,7 @@ async def download(request: Request) -> Response:
 
 async def download_message(request: Request) -> Response:
     """A zip of every file of a message."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     message_id = ids.parse(request.path_params["message_id"])
     prompt, files = await state.database.run_as(viewer.id, gallery.files_of_message, message_id)
     name = readable_name(prompt, message_id, ".zip", fallback="pictures")
@@ -220,11 +220,6 @@ def _zone_named(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError):  # a path, a folder, an unknown name
         return ZoneInfo("UTC")
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

@@ -4,10 +4,8 @@ The caller holds the lock of the credits, which comes before that of the generat
 """
 
 from collections.abc import Sequence
-from typing import get_args
 
 from chatserver import credits, messages
-from chatserver.credits.models import Kind
 from chatserver.database import Row, Transaction
 from chatserver.jobs.events import JOBS_CHANNEL, JobsWaiting
 
@@ -33,14 +31,13 @@ async def cancel_of_session(tx: Transaction, session_id: str) -> None:
 
 async def cancel_of_member(tx: Transaction, session_id: str, user_id: str) -> None:
     """Cancels a member's unfinished generations in one session, before the membership ends. Locks the credits itself."""
-    for kind in get_args(Kind):
-        await credits.lock(tx, session_id, kind)
+    await credits.lock_all(tx, session_id)
     rows = await tx.fetch_all("generations.running_of_member", session_id=session_id, user_id=user_id)
     await _cancel_and_announce(tx, rows)
 
 
 async def cancel_of_banned_user(tx: Transaction, user_id: str) -> None:
-    """The same for an account that is banned: in all sessions, and those of all members in the user's own sessions.
+    """Cancels a banned user's unfinished generations in all sessions, and those of all members in the user's own sessions.
 
     Needs the worker role.
     """

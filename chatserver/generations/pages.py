@@ -17,7 +17,7 @@ from chatserver.generations import history, sources
 from chatserver.generations import service as generations
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import templating
 
 PAGE = 30
@@ -49,7 +49,7 @@ async def show_history(request: Request) -> Response:
         before=request.query_params.get("before"),
         limit=PAGE,
     )
-    page = await _state(request).database.run_as(viewer.id, history.read, query)
+    page = await state_of(request).database.run_as(viewer.id, history.read, query)
     context = {
         "filters": filters,
         "batches": _batches(page.generations),
@@ -69,7 +69,7 @@ async def locate(request: Request) -> Response:
 
     What somebody had made in a session that they have left is in their gallery.
     """
-    database, viewer = _state(request).database, require_viewer(request)
+    database, viewer = state_of(request).database, require_viewer(request)
     generation_id = ids.parse(request.path_params["generation_id"])
     try:
         generation = await database.run_as(viewer.id, generations.find, generation_id)
@@ -83,7 +83,7 @@ async def locate(request: Request) -> Response:
 
 async def locate_asset(request: Request) -> Response:
     """Redirects to a picture or clip in its session, or, where there is no such place, to the file itself."""
-    database, viewer = _state(request).database, require_viewer(request)
+    database, viewer = state_of(request).database, require_viewer(request)
     found = await database.run_as(viewer.id, sources.details, ids.parse(request.path_params["asset_id"]))
     if found.generation is not None:
         with contextlib.suppress(NotFound):  # it is theirs, in a session that they have left
@@ -99,11 +99,6 @@ def _filters(request: Request) -> Filters:
         return msgspec.convert(given, Filters)
     except msgspec.ValidationError:
         return Filters(q=given["q"])
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

@@ -53,7 +53,7 @@ class RetryGeneration(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
-    """The same in the API, which names the generation in the path."""
+    """A new version of the generation that the path names. `client_id` makes a repetition harmless."""
 
     client_id: str | None = None
 

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from chatserver import mail
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import current_viewer, require_viewer
-from chatserver.state import State
+from chatserver.state import State, state_of
 from chatserver.users import email_verification, request_identity
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
@@ -16,8 +16,9 @@ from chatserver.web.forms import Form
 ANSWER = "If there is an account with this address, a link for a new password is on its way to it."
 
 
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
+def _state_with_mail(request: Request) -> State:
+    """The parts of this process; NotFound where it sends no e-mail."""
+    state = state_of(request)
     if not state.config.smtp_url:
         raise NotFound
     return state
@@ -25,13 +26,13 @@ def _state(request: Request) -> State:
 
 async def show(request: Request) -> Response:
     """GET /forgot."""
-    _state(request)
+    _state_with_mail(request)
     return form_pages.page(request, "mail/forgot.html", {"form": Form()})
 
 
 async def ask(request: Request) -> Response:
     """POST /forgot: `email`."""
-    state, form = _state(request), await forms.read(request)
+    state, form = _state_with_mail(request), await forms.read(request)
     try:
         visitor = request_identity.visitor(request)
         await mail.ask_for_reset(state.database, form.text("email"), visitor)
@@ -45,7 +46,7 @@ async def ask(request: Request) -> Response:
 
 async def ask_for_verification(request: Request) -> Response:
     """POST /settings/verification: sends the viewer another link."""
-    state, viewer = _state(request), require_viewer(request)
+    state, viewer = _state_with_mail(request), require_viewer(request)
     await forms.read(request)
     try:
         await mail.ask_for_verification(state.database, viewer.id, request_identity.visitor(request))
@@ -56,13 +57,13 @@ async def ask_for_verification(request: Request) -> Response:
 
 async def show_verification(request: Request) -> Response:
     """GET /verify-email/{token}: asks before anything is done, since programs follow the links of e-mails too."""
-    email = await _state(request).database.run_system(email_verification.find, request.path_params["token"])
+    email = await _state_with_mail(request).database.run_system(email_verification.find, request.path_params["token"])
     return form_pages.page(request, "mail/verify_email.html", {"email": email})
 
 
 async def verify(request: Request) -> Response:
     """POST /verify-email/{token}."""
-    state = _state(request)
+    state = _state_with_mail(request)
     await forms.read(request)
     await state.database.run_system(email_verification.confirm, request.path_params["token"])
     onward = "/sign-in" if current_viewer(request) is None else "/plans"

@@ -22,7 +22,7 @@ from chatserver.messages.models import Message
 from chatserver.plans.models import Plan
 from chatserver.sessions.events import StatsChanged
 from chatserver.sessions.models import Session, SessionSummary
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.styles.models import Style
 from chatserver.users.models import Preferences
 from chatserver.web import hosts, templating
@@ -91,7 +91,7 @@ async def _read_older(tx: Transaction, session_id: str, before: str) -> OlderPag
 
 async def show_session(request: Request) -> Response:
     """The chat page; for those who sat there once, and for what was deleted, a page that says so."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     session_id = ids.parse(request.path_params["session_id"])
     try:
         page = await state.database.run_as(viewer.id, _read_page, session_id, viewer.id)
@@ -124,7 +124,7 @@ async def show_session(request: Request) -> Response:
 
 async def show_older(request: Request) -> Response:
     """The messages before that with an id, as fragments for the stream."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     before = ids.parse(request.query_params.get("before", ""), "before")
     session_id = ids.parse(request.path_params["session_id"])
     page = await state.database.run_as(viewer.id, _read_older, session_id, before)
@@ -134,7 +134,7 @@ async def show_older(request: Request) -> Response:
 
 async def show_pictures(request: Request) -> Response:
     """A page of the session's pictures before a file, all or the favourites, as fragments for the list beside the stream."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     session_id, query = ids.parse(request.path_params["session_id"]), request.query_params
     before = ids.parse(query["before"]) if query.get("before") else None
     page = await state.database.run_as(viewer.id, _read_pictures, session_id, before, query.get("favorites") == "yes")
@@ -149,18 +149,13 @@ async def _read_pictures(tx: Transaction, session_id: str, before: str | None, f
 
 async def show_invite_code(request: Request) -> Response:
     """The invite link as a QR code, for the owner."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     session_id = ids.parse(request.path_params["session_id"])
     code = await state.database.run_as(viewer.id, sessions.invite, session_id)
     picture = io.BytesIO()
     link = f"{hosts.link_origin(state.config, request.scope)}/invite/{code}"
     segno.make(link, error="m").save(picture, kind="svg", scale=6, border=2, light="#fff")
     return Response(picture.getvalue(), media_type="image/svg+xml", headers={"Cache-Control": "no-store"})
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

@@ -37,9 +37,7 @@ async def regenerate(tx: Transaction, message_id: str, request: RegenerateReply)
     _require_room(replies)
     _require_ended(replies)
     await rate_limits.consume(tx, rate_limits.REPLIES, membership.user_id)
-    first = replies[0]
-    version = StreamPlace(place=first["place"] or first["id"], replaces=first["id"], number=len(replies) + 1)
-    await tx.execute("messages.count_versions", message_id=first["id"], versions=version.number)
+    version = await _next_version(tx, replies)
     new_id = ids.new(after=newest_message_id)
     message = await service.add_reply(tx, membership, asked["id"], new_id, version=version, client_id=client_id)
     await _hide(tx, [each["id"] for each in replies])
@@ -61,9 +59,7 @@ async def edit(tx: Transaction, message_id: str, request: EditMessage, html: str
     replies = await tx.fetch_all("messages.replies_to", message_ids=[each["id"] for each in versions])
     _require_room(versions)
     _require_ended(replies)
-    first = versions[0]
-    version = StreamPlace(place=first["place"] or first["id"], replaces=first["id"], number=len(versions) + 1)
-    await tx.execute("messages.count_versions", message_id=first["id"], versions=version.number)
+    version = await _next_version(tx, versions)
     new = NewMessage(
         id=entry.new_id(),
         client_id=request.client_id,
@@ -130,6 +126,14 @@ async def _asked(tx: Transaction, reply: Row, membership: Membership) -> Row:
 
 async def _versions(tx: Transaction, row: Row) -> list[Row]:
     return await tx.fetch_all("messages.versions_of", message_id=row["replaces"] or row["id"])
+
+
+async def _next_version(tx: Transaction, versions: Sequence[Row]) -> StreamPlace:
+    """The place of one more version; the first one counts it."""
+    first = versions[0]
+    version = StreamPlace(place=first["place"] or first["id"], replaces=first["id"], number=len(versions) + 1)
+    await tx.execute("messages.count_versions", message_id=first["id"], versions=version.number)
+    return version
 
 
 def _require_room(versions: Sequence[Row]) -> None:

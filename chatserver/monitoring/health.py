@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from chatserver.database import Transaction
 from chatserver.monitoring.access import is_trusted_client
-from chatserver.state import State
+from chatserver.state import State, state_of
 
 # A dependency that does not answer within the first counts as failing; the caller hears "slow" after the second.
 DEADLINE_SECONDS = 3.0
@@ -69,7 +69,7 @@ async def show_health(_request: Request) -> JSONResponse:
 
 
 async def show_readiness(request: Request) -> JSONResponse:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     started = time.monotonic()
     checks = await request.app.state.health.check()
     ready = not state.hub.draining and checks[REQUIRED] == "ok"

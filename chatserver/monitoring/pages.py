@@ -9,12 +9,12 @@ from chatserver.errors import NotFound
 from chatserver.identity.viewer import current_viewer
 from chatserver.monitoring import metrics
 from chatserver.monitoring.access import is_trusted_client
-from chatserver.state import State
+from chatserver.state import state_of
 
 
 async def show_metrics(request: Request) -> Response:
     """The metrics, for one scrape."""
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     viewer = current_viewer(request)
     if not is_trusted_client(request, state.config) and (viewer is None or viewer.role != "admin"):
         raise NotFound

@@ -13,7 +13,7 @@ from chatserver.payments import service
 from chatserver.payments.base import BadSignature
 from chatserver.payments.models import PlanOrder
 from chatserver.payments.processing import PaymentProcessor
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import forms, templating
 
 # A report is about one payment: some kilobytes.
@@ -25,7 +25,7 @@ async def place(request: Request) -> Response:
 
     By way of a page of ours: browsers let a form lead to no other site (`form-action 'self'`).
     """
-    viewer, state, processor = require_viewer(request), _state(request), _processor(request)
+    viewer, state, processor = require_viewer(request), state_of(request), _processor(request)
     form = await forms.read(request)
     gateway, session_id = form.text("gateway"), form.text("session_id")
     if gateway not in processor.gateways:
@@ -57,7 +57,7 @@ async def come_back(request: Request) -> Response:
     order, processor = await _own(request), _processor(request)
     gateway = processor.gateways.get(order.gateway)
     if gateway is not None and not gateway.is_return_signed(order, request.query_params):
-        await _state(request).database.run_system(service.report, order.gateway, "bad-return", order.id)
+        await state_of(request).database.run_system(service.report, order.gateway, "bad-return", order.id)
     order = await processor.refresh(order)
     if order.state == "fulfilled" and order.granted_session_id is not None:
         return forms.redirect(request, f"/sessions/{order.granted_session_id}")
@@ -77,7 +77,7 @@ async def show(request: Request) -> Response:
 async def list_own(request: Request) -> Response:
     """GET /orders: the viewer's purchases."""
     viewer, before = require_viewer(request), request.query_params.get("before")
-    orders = await _state(request).database.run_as(
+    orders = await state_of(request).database.run_as(
         viewer.id, service.list_own, viewer.id, ids.parse(before, "before") if before else None
     )
     older = orders[-1].id if len(orders) == service.PAGE else None
@@ -103,11 +103,11 @@ async def receive_report(request: Request) -> Response:
 
 async def _own(request: Request) -> PlanOrder:
     viewer = require_viewer(request)
-    return await _state(request).database.run_as(viewer.id, service.find, ids.parse(request.path_params["order_id"]))
+    return await state_of(request).database.run_as(viewer.id, service.find, ids.parse(request.path_params["order_id"]))
 
 
 def _page(request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
-    config, gateways = _state(request).config, _processor(request).gateways
+    config, gateways = state_of(request).config, _processor(request).gateways
     labels = {name: gateway.label for name, gateway in gateways.items()}
     response = templating.render(request, template, {**context, "seller": config, "labels": labels}, status)
     response.headers["Cache-Control"] = "no-store"
@@ -117,11 +117,6 @@ def _page(request: Request, template: str, context: dict[str, Any], status: int 
 def _processor(request: Request) -> PaymentProcessor:
     processor: PaymentProcessor = request.app.state.payments
     return processor
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

@@ -20,8 +20,7 @@ async def delete_session(tx: Transaction, viewer_id: str, session_id: str) -> No
     Running generations and replies end, credits are released, sockets close. `purge_session` removes the rows afterwards.
     """
     await sessions.require_owner(tx, viewer_id, session_id)
-    await credits.lock(tx, session_id, "image")
-    await credits.lock(tx, session_id, "video")
+    await credits.lock_all(tx, session_id)
     await cancellation.cancel_of_session(tx, session_id)
     await assets.delete_of_session(tx, session_id)
     await sessions.mark_deleted(tx, session_id)

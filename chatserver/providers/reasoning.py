@@ -40,7 +40,7 @@ class ReasoningFilter:
         return self._filter(text)
 
     def flush(self) -> tuple[bool, str]:
-        """As `feed`, for the text held back until the end of the answer."""
+        """(whether all text shown is to be retracted, the text that was held back), at the end of the answer."""
         retract, shown = self._filter(self._rest)
         reasoning, self._rest, self._inside = self._inside, "", None
         if reasoning is None:

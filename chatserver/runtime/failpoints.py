@@ -26,6 +26,6 @@ def at(step: str) -> None:
 
 
 def at_verb(step: str, verb: Callable[..., Any]) -> None:
-    """The same for a step of one verb's unit of work: `<step>:<module>.<verb>`."""
+    """Ends the process where CRASH_AT names this step of one verb's unit of work: `<step>:<module>.<verb>`."""
     if _crash_at() is not None:
         at(f"{step}:{verb.__module__}.{verb.__qualname__}")

@@ -180,8 +180,7 @@ async def take_back(tx: Transaction, session_id: str, purchase_id: str, minutes:
     Needs the worker role.
     """
     # As when a session is extended: of two at once the second reads what the first has left.
-    await credits.lock(tx, session_id, "image")
-    await credits.lock(tx, session_id, "video")
+    await credits.lock_all(tx, session_id)
     await tx.fetch_value("sessions.void_purchase", session_id=session_id, purchase_id=purchase_id)
     left = await tx.fetch_one("sessions.rights_left", session_id=session_id)
     if left is not None:
@@ -214,8 +213,7 @@ async def _extend(
     purchase_id: str | None = None,
 ) -> Session:
     # Credits before the session's row: the order of locks everywhere.
-    await credits.lock(tx, session_id, "image")
-    await credits.lock(tx, session_id, "video")
+    await credits.lock_all(tx, session_id)
     extended = await tx.fetch_value(
         "sessions.extend", session_id=session_id, user_id=user_id, plan_id=plan.id, minutes=plan.minutes
     )

@@ -14,7 +14,7 @@ from chatserver.errors import AddressNotVerified, ChatserverError, RateLimited
 from chatserver.generations import examples
 from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.sessions import service
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import email_verification, request_identity
 from chatserver.web import errors, forms, templating
 
@@ -23,7 +23,7 @@ async def show_landing(request: Request) -> Response:
     """What the product is, and the plans; for somebody signed in, the list of their sessions."""
     if current_viewer(request) is not None:
         return await list_own(request)
-    state = _state(request)
+    state = state_of(request)
     offered = await state.database.run_system(plans.list_plans)
     context = {
         "offers": plans.offers(offered, state.config.default_plan),
@@ -37,7 +37,7 @@ async def show_landing(request: Request) -> Response:
 
 async def list_own(request: Request) -> Response:
     """The viewer's sessions, active ones first; with `?before=<id>` the page after that one."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     before = request.query_params.get("before")
     cards = await state.database.run_as(viewer.id, sessions.list_cards, ids.parse(before, "before") if before else None)
     names = {plan.id: plan.name for plan in await state.database.run_system(plans.list_all)}
@@ -61,7 +61,7 @@ async def _plans_page(
     request: Request, extended: sessions.Session | None, error: ChatserverError | None = None
 ) -> Response:
     """The plans and the viewer's quota of sessions; `error` says why a purchase was refused."""
-    state, viewer = _state(request), current_viewer(request)
+    state, viewer = state_of(request), current_viewer(request)
     run = state.database.run_system
     offered = await run(plans.list_plans)
     fitting = [plan for plan in offered if extended is None or sessions.can_extend(plan, extended)]
@@ -94,15 +94,15 @@ async def _unverified(tx: Transaction, user_id: str) -> email_verification.Addre
 async def _extended(request: Request, session_id: str | None) -> sessions.Session | None:
     if not session_id:
         return None
-    return await _state(request).database.run_as(
+    return await state_of(request).database.run_as(
         require_viewer(request).id, sessions.find, ids.parse(session_id, "session")
     )
 
 
 async def buy(request: Request) -> Response:
     """Buys or extends a session and redirects to it; a limit reached is shown on the page of plans."""
-    viewer, run, form = require_viewer(request), _state(request).database.run_system, await forms.read(request)
-    sessions.require_instant(_state(request).config.checkout)
+    viewer, run, form = require_viewer(request), state_of(request).database.run_system, await forms.read(request)
+    sessions.require_instant(state_of(request).config.checkout)
     order = sessions.SessionOrder(
         plan_id=form.text("plan_id"),
         session_id=ids.parse(form.text("session_id")) if form.text("session_id") else None,
@@ -119,12 +119,7 @@ async def buy(request: Request) -> Response:
 
 
 def _network(request: Request) -> str:
-    return sessions.network_of(request_identity.visitor(request), _state(request).secret_key)
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
+    return sessions.network_of(request_identity.visitor(request), state_of(request).secret_key)
 
 
 PAGES = [

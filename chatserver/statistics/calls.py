@@ -100,7 +100,7 @@ async def page(tx: Transaction, wanted: CallFilter, span: Span, before: str | No
 async def reply_page(
     tx: Transaction, wanted: ReplyFilter, span: Span, before: str | None, limit: int
 ) -> list[KeptReply]:
-    """The same of replies."""
+    """The newest replies of a period that fit, those older than the reply `before` where it is given (and still kept)."""
     return [KeptReply(**row) for row in await _newest(tx, _REPLIES, wanted, span, before, limit)]
 
 

@@ -15,7 +15,7 @@ _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 async def list_styles(tx: Transaction) -> list[Style]:
-    """All of them, in the order in which they are shown."""
+    """Every style, in the order in which the composer shows them; at most MOST_STYLES."""
     return [Style.from_row(row) for row in await tx.fetch_all("styles.all")]
 
 

@@ -11,7 +11,7 @@ from chatserver.assets.models import Asset
 from chatserver.database import Transaction
 from chatserver.generations import sources
 from chatserver.identity.viewer import require_viewer
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.uploads import service as uploads
 from chatserver.uploads.models import UploadsPage
 from chatserver.uploads.requests import ListUploads
@@ -34,7 +34,7 @@ class SourceChoices(Struct, frozen=True, kw_only=True):
 
 async def show_choices(request: Request) -> Response:
     """GET /sessions/{id}/sources: the fragment, for the picture `asset_id` where one is chosen."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     session_id = ids.parse(request.path_params["session_id"])
     asset_id = request.query_params.get("asset_id")
     asset_id = ids.parse(asset_id, "asset_id") if asset_id else None
@@ -56,11 +56,6 @@ async def _read(tx: Transaction, session_id: str, asset_id: str | None) -> Sourc
         page=await uploads.list_own(tx, ListUploads(session_id=session_id, limit=MOST_SHOWN)),
         chosen=None if asset_id is None else await assets.find(tx, asset_id),
     )
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [Route("/sessions/{session_id}/sources", show_choices)]

@@ -5,7 +5,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver.errors import ChatserverError, Invalid
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.verification import service as verification
 from chatserver.verification.models import Verdict
 from chatserver.web import form_pages, forms
@@ -22,7 +22,7 @@ async def show_form(request: Request) -> Response:
 
 async def verify(request: Request) -> Response:
     """POST /verify: the page again, with the verdict or with what is wrong."""
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     try:
         await state.database.run_system(verification.count_attempt, request.client.host if request.client else "")
         data = await forms.read_upload(request, FIELD)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatserver.admin import layout
+from chatserver.admin.pages import layout
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
 from tests.support.story import sign_up

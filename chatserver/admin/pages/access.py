@@ -7,9 +7,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 from starlette.requests import Request
 
 from chatserver.audit import Actor
-from chatserver.database import Database, Transaction
+from chatserver.database import Transaction
 from chatserver.errors import NotAllowed
 from chatserver.identity.viewer import Viewer, require_browser
+from chatserver.state import state_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,7 +34,7 @@ async def act(
 ) -> R:
     """Runs `verb(tx, actor, …)` as the worker role for an admin whose role holds until COMMIT. Raises NotAllowed."""
     require_admin(request)
-    database: Database = request.app.state.chatserver.database
+    database = state_of(request).database
     return await database.run_system(_confirmed, verb, Actor.of(request), *args, **kwargs)
 
 
@@ -45,7 +46,7 @@ async def act_alone(
 ) -> R:
     """`act` for verbs that change who is an admin: they lock the admins in one order, and confirm the actor's role then."""
     require_admin(request)
-    database: Database = request.app.state.chatserver.database
+    database = state_of(request).database
     return await database.run_system(verb, Actor.of(request), *args, **kwargs)
 
 

@@ -5,11 +5,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import announcements, ids
-from chatserver.admin import layout
-from chatserver.admin.access import act, require_admin
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.errors import ChatserverError, NotAllowed
 from chatserver.runtime import clock
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import forms
 from chatserver.web.forms import Form
 
@@ -23,7 +23,7 @@ async def show(request: Request) -> Response:
 
 async def _page(request: Request, form: Form, status: int = 200) -> Response:
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     context = {"form": form, "newest": await state.database.run_system(announcements.newest), "time": clock.now()}
     return layout.render(request, "admin/announcements.html", context, status)
 

@@ -8,13 +8,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import layout
-from chatserver.admin.access import require_admin
 from chatserver.admin.csv import Cell, csv_response
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import require_admin
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditEntry, AuditFilter
 from chatserver.database import Database, Transaction
-from chatserver.state import State
+from chatserver.state import state_of
 
 PATH = "/admin/audit"
 PAGE = 50
@@ -40,7 +40,7 @@ COLUMNS = (
 async def show(request: Request) -> Response:
     """GET /admin/audit."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     wanted, before = _filter(request), request.query_params.get("before", "")
     after_id = ids.parse(before, "before") if before else None
     acts, actions = await state.database.run_system(_read, wanted, after_id)
@@ -62,7 +62,7 @@ async def _read(tx: Transaction, wanted: AuditFilter, before: str | None) -> tup
 async def download(request: Request) -> Response:
     """GET /admin/audit.csv: what the filter leaves, the newest first."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     return csv_response("audit-log", COLUMNS, _rows(state.database, _filter(request)))
 
 

@@ -7,12 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import codes, ids, plans
-from chatserver.admin import layout
-from chatserver.admin.access import act, require_admin
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.codes import service
 from chatserver.codes.models import CodeOrder, MadeCodes
 from chatserver.errors import ChatserverError, Invalid, NotAllowed
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
 
@@ -29,7 +29,7 @@ async def _page(
     request: Request, form: Form, error: ChatserverError | None = None, made: MadeCodes | None = None
 ) -> Response:
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     before = request.query_params.get("before")
     batches = await state.database.run_system(codes.batches, ids.parse(before, "before") if before else None)
     context = {
@@ -74,7 +74,7 @@ def _order(form: Form) -> CodeOrder:
 async def show_batch(request: Request) -> Response:
     """GET /admin/codes/{batch_id}: what became of each code."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     batch_id = ids.parse(request.path_params["batch_id"], "batch_id")
     found = await state.database.run_system(codes.of_batch, batch_id)
     return layout.render(request, "admin/code_batch.html", {"batch_id": batch_id, "codes": found})

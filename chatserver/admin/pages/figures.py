@@ -4,13 +4,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver.admin import charts, layout
-from chatserver.admin.access import require_admin
+from chatserver.admin import charts
 from chatserver.admin.csv import csv_response
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import require_admin
 from chatserver.admin.period import Period
 from chatserver.database import Transaction
 from chatserver.errors import NotFound
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.statistics import figures
 from chatserver.statistics.figures import FigureTable, Span, Totals
 
@@ -20,7 +21,7 @@ PATH = "/admin/figures"
 async def show(request: Request) -> Response:
     """GET /admin/figures."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     totals, earlier, tables = await state.database.run_system(_read, Period.of(request))
     days = tables[0].rows
     outcomes = {"done": 2, "failed": 3, "cancelled or lost": 4}
@@ -46,7 +47,7 @@ def _span(period: Period) -> Span:
 async def download(request: Request) -> Response:
     """GET /admin/figures/tables/{table}.csv."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     name = request.path_params["table"]
     if name not in figures.TABLES:
         raise NotFound

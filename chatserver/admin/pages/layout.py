@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chatserver.admin.access import require_admin
+from chatserver.admin.pages.access import require_admin
 from chatserver.admin.period import Period
 from chatserver.web import templating
 
@@ -19,7 +19,7 @@ class Section(Struct, frozen=True):
     icon: str
 
 
-# In the order of the navigation; each page that lands adds its own.
+# In the order of the navigation.
 SECTIONS = (
     Section("/admin", "Overview", "monitor"),
     Section("/admin/work", "Work", "bolt"),

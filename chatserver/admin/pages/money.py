@@ -10,11 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import charts, layout, money
-from chatserver.admin.access import act, require_admin
+from chatserver.admin import charts, money
 from chatserver.admin.charts import Bar
 from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.money import Money
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.admin.period import Period
 from chatserver.costs import checks, margin, price_file, usage
 from chatserver.costs import service as costs
@@ -22,7 +23,7 @@ from chatserver.costs.margin import MarginLine, Margins
 from chatserver.costs.upgrade import FlatKind
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.generations import provider_limits
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import filters, form_pages, forms
 from chatserver.web.forms import Form
 
@@ -82,7 +83,7 @@ def _bars(found: Money, period: Period) -> list[Bar]:
 
 
 async def _read(request: Request, history: int = costs.MOST_ROWS) -> Money:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     called = money.models_called(state.providers.values(), state.chat)
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     return await state.database.run_system(money.read, called, money.allowances(chain), Period.of(request), history)

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import audit, ids
-from chatserver.admin import layout
-from chatserver.admin.access import act, require_admin
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
 from chatserver.costs import checks
@@ -17,7 +17,7 @@ from chatserver.errors import GatewayFailed, Invalid, NotAllowed
 from chatserver.payments import service
 from chatserver.payments.models import PlanOrder
 from chatserver.payments.processing import PaymentProcessor
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import forms
 
 PATH = "/admin/orders"
@@ -26,7 +26,7 @@ PATH = "/admin/orders"
 async def show(request: Request) -> Response:
     """GET /admin/orders: the newest, or with `?before=<id>` the page after that one."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     before = request.query_params.get("before")
     orders = await state.database.run_system(service.list_newest, ids.parse(before, "before") if before else None)
     reports = await state.database.run_system(service.list_reports)

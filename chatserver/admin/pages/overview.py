@@ -7,10 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver.admin import layout, money, overview, work
-from chatserver.admin.access import require_admin
+from chatserver.admin import money, overview, work
 from chatserver.admin.money import Allowed, Called, PlanCosts
 from chatserver.admin.overview import ProviderStatus, Queue
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import require_admin
 from chatserver.admin.work import StuckWork
 from chatserver.costs.margin import MarginLine
 from chatserver.costs.upgrade import Advice
@@ -21,13 +22,13 @@ from chatserver.monitoring import processes
 from chatserver.monitoring.processes import RunningProcess
 from chatserver.reports import service as reports
 from chatserver.reports.service import OpenReports
-from chatserver.state import State
+from chatserver.state import state_of
 
 
 async def show(request: Request) -> Response:
     """GET /admin."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     checks = await request.app.state.health.check()
     chain = provider_limits.fallback_chain(state.config, state.providers.values())
     called = money.models_called(state.providers.values(), state.chat)

@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chatserver import ids, plans
-from chatserver.admin import layout, people
-from chatserver.admin.access import act, act_alone, require_admin
+from chatserver.admin import people
 from chatserver.admin.csv import Cell, csv_response
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, act_alone, require_admin
 from chatserver.admin.people import Person, PersonDetails
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditEntry
@@ -18,7 +19,7 @@ from chatserver.credits.models import Kind
 from chatserver.database import Database, Transaction
 from chatserver.errors import ChatserverError, Invalid, NotFound
 from chatserver.plans.models import Plan
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users.password_reset import RESET_MINUTES
 from chatserver.web import forms
 from chatserver.web.forms import Form
@@ -35,7 +36,7 @@ _DIGITS = 6
 async def show(request: Request) -> Response:
     """GET /admin/people: the newest, or those who are looked for; an id or an address leads to its person at once."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     query, before = request.query_params.get("q", ""), request.query_params.get("before", "")
     after_id = ids.parse(before, "before") if before else None
     found, page = await state.database.run_system(_search, query, after_id)
@@ -56,7 +57,7 @@ async def show(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """GET /admin/people.csv: those who are found by their words, or all, the newest first; without addresses."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     return csv_response("people", Person.__struct_fields__, _rows(state.database, request.query_params.get("q", "")))
 
 
@@ -99,7 +100,7 @@ async def _person(
     link: str = "",
     error: ChatserverError | None = None,
 ) -> Response:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     person, plans_on_offer, acts = await state.database.run_system(_read_person, user_id, session_id)
     context = {
         "person": person,
@@ -192,7 +193,7 @@ async def make_reset_link(request: Request) -> Response:
     """POST /admin/people/{user_id}/reset: the page again, with the link, which is shown once."""
     require_admin(request)
     form = await forms.read(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     user_id = _user_id(request)
     try:
         token = await act(request, people.begin_reset, user_id, form.raw("reason"))
@@ -205,7 +206,7 @@ async def _refused(request: Request, user_id: str, error: ChatserverError) -> Re
     """The page with what is wrong; the error's own page where nobody is there, or the actor may not act any more."""
     if error.status in {404, 503}:
         raise error
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     await state.database.run_system(people.require_admin_account, require_admin(request).id)
     return await _person(request, user_id, error=error)
 

@@ -7,14 +7,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import plans
-from chatserver.admin import layout, money, plan_forms
-from chatserver.admin.access import act, require_admin
+from chatserver.admin import money, plan_forms
 from chatserver.admin.csv import csv_response
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, Conflict, Invalid, NotFound
 from chatserver.plans.models import Plan
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
 
@@ -32,7 +33,7 @@ _ID = re.compile(r"[a-z0-9-]{1,40}")
 async def show(request: Request) -> Response:
     """GET /admin/plans."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     found = await state.database.run_system(plans.list_all)
     return layout.render(request, "admin/plans.html", {"plans": found})
 
@@ -40,7 +41,7 @@ async def show(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """GET /admin/plans.csv."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     found = await state.database.run_system(plans.list_all)
     rows = [
         (plan.id, plan.name, plan.price.amount, plan.price.currency, *(getattr(plan, name) for name in _REST))
@@ -76,7 +77,7 @@ def _blank() -> Plan:
 async def _find(request: Request, plan_id: str) -> Plan:
     if not _ID.fullmatch(plan_id):
         raise NotFound
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     try:
         return await state.database.run_system(plans.find, plan_id)
     except Invalid:
@@ -136,7 +137,7 @@ async def _preview_of(request: Request, plan_id: str, form: Form) -> dict[str, o
         plan = plan_forms.plan_of(form, plan_id or form.text("id") or "unnamed")
     except Invalid as error:
         return {"plan": None, "wrong": error.message}
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     called = money.models_called(state.providers.values(), state.chat)
     case = await state.database.run_system(money.worst_case_of, called, plan)
     return {"plan": plan, "wrong": "", "case": case, "worst": money.worst_words(case)}

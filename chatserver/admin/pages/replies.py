@@ -4,8 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver.admin import layout
-from chatserver.admin.pages import rows
+from chatserver.admin.pages import layout, rows
 from chatserver.statistics import calls
 from chatserver.statistics.calls import KeptReply, ReplyFilter
 

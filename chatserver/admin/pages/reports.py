@@ -5,8 +5,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import decisions, layout
-from chatserver.admin.access import act, act_alone, require_admin
+from chatserver.admin import decisions
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, act_alone, require_admin
 from chatserver.assets import delivery
 from chatserver.assets import service as assets
 from chatserver.assets.delivery import FileParts
@@ -17,7 +18,7 @@ from chatserver.reports import service as reports
 from chatserver.reports.models import KIND_WORDS
 from chatserver.reports.service import Act, MessageWords
 from chatserver.runtime import clock
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import forms
 
 PATH = "/admin/reports"
@@ -43,7 +44,7 @@ async def _page(
     error: ChatserverError | None = None,
 ) -> Response:
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     cursor = request.query_params.get("after", "")
     after = ids.parse(cursor, "after") if cursor else None
     if decided:
@@ -99,7 +100,7 @@ async def read_message(request: Request) -> Response:
 async def serve_file(request: Request) -> Response:
     """GET /admin/reports/files/{target_id}/{version}: a reported file, `thumbnail` or `original`, also a hidden one."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     file = await state.database.run_system(_reported_file, ids.parse(request.path_params["target_id"]))
     version = delivery.original(file)
     if request.path_params["version"] == "thumbnail":

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chatserver import ids
-from chatserver.admin.access import require_admin
 from chatserver.admin.csv import Cell, csv_response
+from chatserver.admin.pages.access import require_admin
 from chatserver.admin.period import Period
 from chatserver.database import Database, Transaction
 from chatserver.errors import Invalid
 from chatserver.rollups import pieces
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.statistics.calls import CallFilter, KeptCall, KeptReply, ReplyFilter
 from chatserver.statistics.figures import Span
 from chatserver.validation import unreadable
@@ -35,7 +35,7 @@ ReadPage = Callable[[Transaction, Filter, Span, str | None, int], Awaitable[list
 async def context(request: Request, kind: type[Filter], read: ReadPage[Filter, Kept]) -> dict[str, Any]:
     """What the template of a page takes: `rows`, `wanted`, `day` and the `days` that there are, `query`, `next`, `first`."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     wanted, period, before = _filter(kind, request), Period.of(request), request.query_params.get("before", "")
     days, after_id = _days(period), ids.parse(before, "before") if before else None
     day = _day(request, days)
@@ -58,7 +58,7 @@ async def download(
 ) -> Response:
     """What the filter leaves, the newest first, as CSV."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     wanted, period = _filter(kind, request), Period.of(request)
     days = _days(period)
     span = days.get(_day(request, days), _whole(period))

@@ -7,8 +7,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids, plans
-from chatserver.admin import layout
-from chatserver.admin.access import act, require_admin
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.audit.service import required_reason
 from chatserver.database import Transaction
 from chatserver.errors import ChatserverError, Conflict, Invalid, NotFound
@@ -16,7 +16,7 @@ from chatserver.moderation import rule_trial, rules
 from chatserver.moderation.rule_trial import RuleTrial
 from chatserver.moderation.rules import PromptRule, RuleWish
 from chatserver.plans.models import Plan
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import forms
 from chatserver.web.forms import Form
 
@@ -32,7 +32,7 @@ async def show(request: Request) -> Response:
 
 async def _list(request: Request, form: Form, status: int = 200) -> Response:
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     found, known = await state.database.run_system(_read_all)
     context = {"rules": found, "plans": known, "form": form, "default_message": rules.DEFAULT_MESSAGE}
     return layout.render(request, "admin/rules.html", context, status)
@@ -82,7 +82,7 @@ async def _page(
     trial: RuleTrial | None = None,
     reason: str = "",
 ) -> Response:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     rule, known = await state.database.run_system(_read, rule_id)
     context = {
         "rule": rule,
@@ -125,7 +125,7 @@ async def save(request: Request) -> Response:
 
 
 async def _try(request: Request, rule_id: str) -> RuleTrial:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     rule = await state.database.run_system(rules.find, rule_id)
     trial = await rule_trial.run(state.database, rule.enforced)
     await act(request, rules.keep_trial, rule, trial.since, trial.complete, trial.prompts, trial.refused)

@@ -8,11 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver import ids
-from chatserver.admin import checks, layout, lost_files, overview, providers, work
-from chatserver.admin.access import act, require_admin
+from chatserver.admin import checks, lost_files, overview, providers, work
 from chatserver.admin.checks import CheckKind, Checks
 from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.overview import ProviderStatus
+from chatserver.admin.pages import layout
+from chatserver.admin.pages.access import act, require_admin
 from chatserver.admin.work import LostLease, WaitingJob
 from chatserver.credits import Hold
 from chatserver.database import Transaction
@@ -20,7 +21,7 @@ from chatserver.errors import ChatserverError, Conflict, NotFound
 from chatserver.generations import provider_limits
 from chatserver.generations.provider_limits import FallbackChain
 from chatserver.monitoring.processes import RunningProcess
-from chatserver.state import State
+from chatserver.state import State, state_of
 from chatserver.web import forms
 
 PATH = "/admin/work"
@@ -37,7 +38,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 async def show(request: Request) -> Response:
     """GET /admin/work."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     stuck, statuses, newest = await state.database.run_system(_read, _chain(state))
     files = newest.get("files")
     missing = files.findings.get("missing_shown", []) if files else []
@@ -67,7 +68,7 @@ def _chain(state: State) -> FallbackChain:
 async def download(request: Request) -> Response:
     """GET /admin/work/tables/{table}.csv: what the page shows of one kind."""
     require_admin(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     table = request.path_params["table"]
     if table not in TABLES:
         raise NotFound
@@ -90,7 +91,7 @@ async def switch_provider(request: Request) -> Response:
     """POST /admin/work/providers/{name}/{lever}: pause, resume, up or down."""
     require_admin(request)
     await forms.read(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     name, lever = request.path_params["name"], request.path_params["lever"]
     if name not in state.providers:
         raise NotFound
@@ -121,7 +122,7 @@ async def give_back(request: Request) -> Response:
     """POST /admin/work/leases/{job_id}/give-back."""
     require_admin(request)
     await forms.read(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     job_id = ids.parse(request.path_params["job_id"], "job_id")
     try:
         await act(request, work.give_back, job_id)
@@ -173,7 +174,7 @@ async def mend_file(request: Request) -> Response:
     """POST /admin/work/files/{asset_id}/{lever}: lost, for a file that the store misses; again, for one that is back."""
     require_admin(request)
     await forms.read(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     asset_id, lever = ids.parse(request.path_params["asset_id"], "asset_id"), request.path_params["lever"]
     if lever not in {"lost", "again"}:
         raise NotFound

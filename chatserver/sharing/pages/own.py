@@ -9,14 +9,14 @@ from chatserver.identity.viewer import require_viewer
 from chatserver.reports.models import KIND_WORDS
 from chatserver.sharing import requests
 from chatserver.sharing import service as sharing
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import templating
 from chatserver.web.hosts import link_origin
 
 
 async def list_own(request: Request) -> Response:
     """GET /shares: all of one's links, with when they were last used; `?before=<id>` continues."""
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     viewer, before = require_viewer(request), request.query_params.get("before")
     page = await state.database.run_as(
         viewer.id, sharing.list_shares, state.secret_key, before=ids.parse(before, "before") if before else None

@@ -12,7 +12,7 @@ from chatserver.reports.models import KIND_WORDS
 from chatserver.sharing import visits
 from chatserver.sharing.models import SharedPicture
 from chatserver.sharing.pages.visits import asset_id_of, open_share, shown, visit
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.web import form_pages, forms
 from chatserver.web.forms import Form
 
@@ -25,7 +25,7 @@ async def show(request: Request) -> Response:
 async def send(request: Request) -> Response:
     """POST /s/{token}/{asset_id}/report: `kind` and `words`."""
     form = await forms.read(request)
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     share, asset_id = await open_share(request), asset_id_of(request)
     await state.database.run_system(visits.find_file, share, asset_id)
     viewer, address = current_viewer(request), request.client.host if request.client else ""
@@ -53,7 +53,7 @@ async def send(request: Request) -> Response:
 
 
 async def _page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     share = await open_share(request)
     picture: SharedPicture = (await state.database.run_system(visits.find_picture, share, asset_id_of(request))).picture
     context = {**shown(request, share), "picture": picture, "form": form, "kinds": KIND_WORDS}

@@ -31,7 +31,7 @@ from chatserver.errors import BadBytes, ChatserverError, Invalid, NotFound, Stor
 from chatserver.identity.viewer import current_viewer
 from chatserver.sharing import tokens, visits
 from chatserver.sharing.models import OpenShare
-from chatserver.state import State
+from chatserver.state import State, state_of
 from chatserver.users import passwords
 from chatserver.web import errors, form_pages, forms, templating
 from chatserver.web.forms import Form
@@ -75,7 +75,7 @@ def _nothing(request: Request) -> Response:
 
 async def show(request: Request) -> Response:
     """GET /s/{token}: what the link shows, a page at a time."""
-    state, share = _state(request), await _find_open(request)
+    state, share = state_of(request), await _find_open(request)
     if not _has_passed(request, share):
         return _password_page(request, Form())
     after = request.query_params.get("after")
@@ -93,7 +93,7 @@ async def show(request: Request) -> Response:
 
 async def give_password(request: Request) -> Response:
     """POST /s/{token}: the form with the password. Whatever is wrong with the link takes as long as a wrong password."""
-    state, token = _state(request), _token(request)
+    state, token = state_of(request), _token(request)
     form = await forms.read(request)
     address = request.client.host if request.client else ""
     refusal = await state.database.run_system(visits.count_guess, token, address)
@@ -116,7 +116,7 @@ async def give_password(request: Request) -> Response:
 
 async def show_picture(request: Request) -> Response:
     """GET /s/{token}/{asset_id}: one picture or clip, with the ways to the next one, and to use its prompt."""
-    state, share = _state(request), await open_share(request)
+    state, share = state_of(request), await open_share(request)
     place = await state.database.run_system(visits.find_picture, share, asset_id_of(request))
     viewer = current_viewer(request)
     session = await state.database.run_as(viewer.id, visits.find_session_for_prompt) if viewer else None
@@ -132,7 +132,7 @@ async def show_picture(request: Request) -> Response:
 
 async def serve_file(request: Request) -> Response:
     """GET and HEAD /s/{token}/{asset_id}/{filename}."""
-    state, share = _state(request), await open_share(request)
+    state, share = state_of(request), await open_share(request)
     file = await state.database.run_system(visits.find_file, share, asset_id_of(request))
     version = await _version(state, share, file, request.path_params["filename"], "download" in request.query_params)
     response = await delivery.deliver(request, _parts(state), file, version)
@@ -142,7 +142,7 @@ async def serve_file(request: Request) -> Response:
 
 async def serve_zip(request: Request) -> Response:
     """GET and HEAD /s/{token}/part-{part}.zip."""
-    state, share = _state(request), await open_share(request)
+    state, share = state_of(request), await open_share(request)
     part = request.path_params["part"]
     if not (share.downloads and _PART.fullmatch(part)):
         raise NotFound
@@ -167,7 +167,7 @@ async def serve_zip(request: Request) -> Response:
 
 
 async def _find_open(request: Request) -> OpenShare:
-    state = _state(request)
+    state = state_of(request)
     share = await state.database.run_system(visits.find_open, _token(request))
     if share.stale:
         await state.database.run_system(visits.note_use, share)
@@ -195,7 +195,7 @@ def shown(request: Request, share: OpenShare) -> dict[str, object]:
     return {
         "share": share,
         "link": f"/s/{_token(request)}",
-        "origin": link_origin(_state(request).config, request.scope),
+        "origin": link_origin(state_of(request).config, request.scope),
         "has_preview": share.preview and share.password_hash is None,
     }
 
@@ -261,7 +261,7 @@ def _stem(file: StoredFile) -> str:
 def _while_open(
     request: Request, share: OpenShare, response: Response, files: list[StoredFile], *, download: bool
 ) -> Response:
-    run, token, asset_ids = _state(request).database.run_system, _token(request), [file.id for file in files]
+    run, token, asset_ids = state_of(request).database.run_system, _token(request), [file.id for file in files]
 
     async def is_open() -> bool:
         return await run(visits.is_open, share, token, asset_ids, download=download)
@@ -271,11 +271,6 @@ def _while_open(
 
 def _parts(state: State) -> FileParts:
     return FileParts(state.database, state.storage, state.pictures, state.sealer)
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

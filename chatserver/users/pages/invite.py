@@ -8,7 +8,7 @@ from chatserver import sessions, users
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import Viewer, current_viewer
 from chatserver.sessions.models import Invitation
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import authentication, request_identity
 from chatserver.users.models import SignedIn
 from chatserver.users.pages import visitor_forms
@@ -57,7 +57,7 @@ async def _identified(request: Request, form: Form) -> SignedIn:
         return await visitor_forms.sign_up_or_in(
             request, form, has_account=_has_account(request, form), invite=_code(request)
         )
-    state, visitor = _state(request), request_identity.visitor(request)
+    state, visitor = state_of(request), request_identity.visitor(request)
     issuer = authentication.sign_in_issuer()
     return await users.join_by_name(
         state.database, form.text("name"), _code(request), visitor, policy=state.config.sign_up, issuer=issuer
@@ -65,21 +65,21 @@ async def _identified(request: Request, form: Form) -> SignedIn:
 
 
 async def _enter(request: Request, user_id: str) -> Response:
-    session = await _state(request).database.run_system(sessions.join, _code(request), user_id)
+    session = await state_of(request).database.run_system(sessions.join, _code(request), user_id)
     return forms.redirect(request, f"/sessions/{session.id}")
 
 
 async def _invitation(request: Request) -> Invitation:
-    return await _state(request).database.run_system(sessions.invitation, _code(request))
+    return await state_of(request).database.run_system(sessions.invitation, _code(request))
 
 
 async def _was_removed(request: Request, session_id: str, viewer_id: str) -> bool:
-    return await _state(request).database.run_system(sessions.was_removed, session_id, viewer_id)
+    return await state_of(request).database.run_system(sessions.was_removed, session_id, viewer_id)
 
 
 async def _is_member(request: Request, session_id: str, viewer: Viewer) -> bool:
     try:
-        await _state(request).database.run_as(viewer.id, sessions.membership, session_id)
+        await state_of(request).database.run_as(viewer.id, sessions.membership, session_id)
     except NotFound:
         return False
     return True
@@ -87,11 +87,11 @@ async def _is_member(request: Request, session_id: str, viewer: Viewer) -> bool:
 
 def _has_account(request: Request, form: Form) -> bool:
     """Whether the form is that of a sign-in: asked for, or because nobody can make an account."""
-    return visitor_forms.asks_to_sign_in(form) or _state(request).config.sign_up == "closed"
+    return visitor_forms.asks_to_sign_in(form) or state_of(request).config.sign_up == "closed"
 
 
 def _is_by_name(request: Request, form: Form) -> bool:
-    return _state(request).config.guests_by_name and not _has_account(request, form)
+    return state_of(request).config.guests_by_name and not _has_account(request, form)
 
 
 async def _page(request: Request, invitation: Invitation, form: Form, error: ChatserverError | None = None) -> Response:
@@ -101,7 +101,7 @@ async def _page(request: Request, invitation: Invitation, form: Form, error: Cha
         "form": form,
         "has_account": _has_account(request, form),
         "by_name": _is_by_name(request, form),
-        "policy": _state(request).config.sign_up,
+        "policy": state_of(request).config.sign_up,
     }
     return form_pages.page(request, "sessions/invite.html", context, error)
 
@@ -109,11 +109,6 @@ async def _page(request: Request, invitation: Invitation, form: Form, error: Cha
 def _code(request: Request) -> str:
     code: str = request.path_params["code"]
     return code
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [Route("/invite/{code}", show_invite, methods=["GET"]), Route("/invite/{code}", join, methods=["POST"])]

@@ -13,7 +13,7 @@ from chatserver.codes import spelling, trials
 from chatserver.errors import ChatserverError, NotAllowed, NotFound
 from chatserver.identity.viewer import current_viewer, require_viewer
 from chatserver.sessions.models import Session
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import request_identity
 from chatserver.users.pages import visitor_forms
 from chatserver.web import form_pages, forms
@@ -62,7 +62,7 @@ async def redeem(request: Request) -> Response:
 
 
 async def _redeem_for_visitor(request: Request, form: Form) -> Response:
-    codes.require_taken(_state(request).config.checkout)
+    codes.require_taken(state_of(request).config.checkout)
     try:
         signed_in = await visitor_forms.sign_up_or_in(request, form, has_account=_has_account(request, form))
     except ChatserverError as error:
@@ -84,7 +84,7 @@ async def _redeem_for_visitor(request: Request, form: Form) -> Response:
 
 
 async def _redeem(request: Request, user_id: str, form: Form) -> Session:
-    state = _state(request)
+    state = state_of(request)
     codes.require_taken(state.config.checkout)
     session_id = form.text("session_id")
     return await codes.redeem(
@@ -98,14 +98,14 @@ async def _redeem(request: Request, user_id: str, form: Form) -> Session:
 
 def _has_account(request: Request, form: Form) -> bool:
     """Whether the form is that of a sign-in: asked for, or because strangers can make no account."""
-    return visitor_forms.asks_to_sign_in(form) or _state(request).config.sign_up != "open"
+    return visitor_forms.asks_to_sign_in(form) or state_of(request).config.sign_up != "open"
 
 
 async def _page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    policy = _state(request).config.sign_up
+    policy = state_of(request).config.sign_up
     context = {
         "form": form,
-        "taken": codes.CHECKOUT in _state(request).config.checkout,
+        "taken": codes.CHECKOUT in state_of(request).config.checkout,
         "has_account": _has_account(request, form),
         "policy": policy,
     }
@@ -114,7 +114,7 @@ async def _page(request: Request, form: Form, error: ChatserverError | None = No
 
 async def begin_trial(request: Request) -> Response:
     """POST /trial: gives the viewer their trial session and redirects to it; a refusal is shown on the page of plans."""
-    viewer, state = require_viewer(request), _state(request)
+    viewer, state = require_viewer(request), state_of(request)
     await forms.read(request)
     network = sessions.network_of(request_identity.visitor(request), state.secret_key)
     try:
@@ -124,11 +124,6 @@ async def begin_trial(request: Request) -> Response:
     except ChatserverError as error:
         return forms.redirect(request, "/plans", notice=error.message, kind="problem")
     return forms.redirect(request, f"/sessions/{session.id}")
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [

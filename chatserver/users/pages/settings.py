@@ -15,7 +15,7 @@ from chatserver.errors import ChatserverError, RateLimited
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import device_cookies, email_verification, request_identity
 from chatserver.users.models import Preferences, Secret
 from chatserver.web import form_pages, forms, templating
@@ -31,7 +31,7 @@ class SettingsRequest:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.state: State = request.app.state.chatserver
+        self.state = state_of(request)
         self.viewer: Viewer = require_viewer(request)
 
     @property

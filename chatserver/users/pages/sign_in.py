@@ -10,7 +10,7 @@ from chatserver import mail, sessions, users
 from chatserver.errors import ChatserverError, NotFound
 from chatserver.identity.viewer import current_viewer
 from chatserver.sessions.models import Invitation
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.text import normalization
 from chatserver.users import authentication, device_cookies, request_identity
 from chatserver.users.pages import visitor_forms
@@ -21,11 +21,6 @@ from chatserver.web.forms import Form
 AFTER_SIGN_UP = "/plans"
 AFTER_SIGN_IN = "/sessions"
 _INVITE = "/invite/"
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 # Sign up ----------------------------------------------------------------------------------------------------------
@@ -47,7 +42,7 @@ async def _invitation(request: Request, form: Form) -> Invitation | None:
     """The session that somebody is about to join, or None."""
     code = _invite_of(form.text("next"))
     try:
-        return await _state(request).database.run_system(sessions.invitation, code) if code else None
+        return await state_of(request).database.run_system(sessions.invitation, code) if code else None
     except NotFound:
         return None
 
@@ -58,14 +53,14 @@ async def _entered(request: Request, onward: str, user_id: str) -> str:
     if not code:
         return onward
     try:
-        session = await _state(request).database.run_system(sessions.join, code, user_id)
+        session = await state_of(request).database.run_system(sessions.join, code, user_id)
     except ChatserverError:
         return onward  # the invite's page says why
     return f"/sessions/{session.id}"
 
 
 async def _sign_up_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    policy = _state(request).config.sign_up
+    policy = state_of(request).config.sign_up
     may = policy == "open" or (policy == "invite" and form.text("invite") != "")
     context = {
         "form": form,
@@ -83,7 +78,7 @@ def _with_next(path: str, form: Form) -> str:
 
 
 async def sign_up(request: Request) -> Response:
-    state, form = _state(request), await forms.read(request)
+    state, form = state_of(request), await forms.read(request)
     registration = authentication.Registration(
         email=form.text("email"), name=form.text("name"), password=form.raw("password"), invite=form.text("invite")
     )
@@ -112,14 +107,14 @@ async def _sign_in_page(request: Request, form: Form, error: ChatserverError | N
     context = {
         "form": form,
         "sign_up": _with_next("/sign-up", form),
-        "policy": _state(request).config.sign_up,
+        "policy": state_of(request).config.sign_up,
         "invitation": await _invitation(request, form),
     }
     return form_pages.page(request, "users/sign_in.html", context, error)
 
 
 async def sign_in(request: Request) -> Response:
-    state, form = _state(request), await forms.read(request)
+    state, form = state_of(request), await forms.read(request)
     issuer = authentication.sign_in_issuer(replacing=current_viewer(request))
     email, password, visitor = form.text("email"), form.raw("password"), request_identity.visitor(request)
     try:
@@ -132,7 +127,7 @@ async def sign_in(request: Request) -> Response:
 
 async def sign_out(request: Request) -> Response:
     """Ends the sign-in; for whom it has ended already, as in another tab, what this browser has of it."""
-    state, viewer = _state(request), current_viewer(request)
+    state, viewer = state_of(request), current_viewer(request)
     if viewer is not None:
         await forms.read(request)
     if viewer is not None and viewer.via == "cookie":
@@ -150,12 +145,12 @@ async def show_reset(request: Request) -> Response:
 
 
 async def _reset_page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    email = await _state(request).database.run_system(users.find_reset, request.path_params["token"])
+    email = await state_of(request).database.run_system(users.find_reset, request.path_params["token"])
     return form_pages.page(request, "users/reset.html", {"form": form, "email": email}, error)
 
 
 async def reset(request: Request) -> Response:
-    state, form = _state(request), await forms.read(request)
+    state, form = state_of(request), await forms.read(request)
     try:
         user = await users.reset_password(state.database, request.path_params["token"], form.raw("password"))
     except ChatserverError as error:

@@ -19,7 +19,7 @@ from chatserver.generations.model_choice import model_choices
 from chatserver.generations.session_start import StartOrder
 from chatserver.identity.viewer import Viewer, current_viewer
 from chatserver.plans.models import Plan
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import request_identity
 from chatserver.users.pages import visitor_forms
 from chatserver.web import form_pages, forms
@@ -53,7 +53,7 @@ async def _start_for_viewer(request: Request, form: Form, viewer: Viewer) -> Res
             forms.verify(request, form)
         except NotAllowed:
             started = await session_start.find_started(
-                _state(request).database, viewer.id, order, checkout=sessions.INSTANT
+                state_of(request).database, viewer.id, order, checkout=sessions.INSTANT
             )
             return forms.redirect(request, f"/sessions/{started.id}") if started else await _page(request, form)
         return await _carry_out(request, viewer.id, order)
@@ -79,7 +79,7 @@ async def _start_for_visitor(request: Request, form: Form) -> Response:
 
 def _has_account(request: Request, form: Form) -> bool:
     """Whether the form is that of a sign-in: asked for, or because strangers can make no account."""
-    return visitor_forms.asks_to_sign_in(form) or _state(request).config.sign_up != "open"
+    return visitor_forms.asks_to_sign_in(form) or state_of(request).config.sign_up != "open"
 
 
 async def _order(request: Request, form: Form) -> StartOrder:
@@ -88,7 +88,7 @@ async def _order(request: Request, form: Form) -> StartOrder:
 
 async def _plan(request: Request, form: Form) -> Plan:
     """The plan of the form, or the default one. Raises NotFound where none is on offer."""
-    state = _state(request)
+    state = state_of(request)
     offered = await state.database.run_system(plans.list_plans)
     if not offered:
         raise NotFound("There is no plan on offer.")
@@ -97,7 +97,7 @@ async def _plan(request: Request, form: Form) -> Plan:
 
 async def _carry_out(request: Request, user_id: str, order: StartOrder) -> Response:
     """Starts the session and redirects to it; to the plans where the operator grants sessions."""
-    state = _state(request)
+    state = state_of(request)
     if sessions.INSTANT not in state.config.checkout:
         return forms.redirect(request, OTHERWISE)
     choices = model_choices(state.providers)
@@ -109,7 +109,7 @@ async def _carry_out(request: Request, user_id: str, order: StartOrder) -> Respo
 
 
 async def _page(request: Request, form: Form, error: ChatserverError | None = None) -> Response:
-    state, viewer = _state(request), current_viewer(request)
+    state, viewer = state_of(request), current_viewer(request)
     if viewer is not None and sessions.INSTANT not in state.config.checkout:
         return RedirectResponse(OTHERWISE, 303)
     context: Mapping[str, Any] = {
@@ -125,11 +125,6 @@ async def _page(request: Request, form: Form, error: ChatserverError | None = No
     response.headers["Cache-Control"] = "private, no-cache"
     del response.headers["Vary"]
     return response
-
-
-def _state(request: Request) -> State:
-    state: State = request.app.state.chatserver
-    return state
 
 
 PAGES = [Route("/start", show_start, methods=["GET"]), Route("/start", start, methods=["POST"])]

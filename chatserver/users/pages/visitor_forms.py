@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chatserver import mail, users
-from chatserver.state import State
+from chatserver.state import state_of
 from chatserver.users import authentication, device_cookies, display_names, request_identity
 from chatserver.users.models import SignedIn
 from chatserver.web.forms import Form
@@ -20,7 +20,7 @@ async def sign_up_or_in(request: Request, form: Form, *, has_account: bool, invi
 
     A name that is left empty is made of the address. Raises what `users.sign_up_or_in` and `users.sign_in` raise.
     """
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     visitor, issuer = request_identity.visitor(request), authentication.sign_in_issuer()
     email, password = form.text("email"), form.raw("password")
     if has_account:
@@ -35,7 +35,7 @@ async def sign_up_or_in(request: Request, form: Form, *, has_account: bool, invi
 
 def remember(request: Request, response: Response, signed_in: SignedIn) -> Response:
     """The response with the cookies of a new sign-in."""
-    state: State = request.app.state.chatserver
+    state = state_of(request)
     request_identity.set_cookie(response, state.config, signed_in.secret.token)
     device_cookies.remember(request, response, signed_in.user.id)
     return response

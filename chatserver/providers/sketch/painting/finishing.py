@@ -20,7 +20,7 @@ def finish(canvas: Canvas, scene: Scene) -> None:
 
 
 def refinish(canvas: Canvas, scene: Scene) -> None:
-    """The same over a picture that was finished before: tone, and the style only where one is asked for."""
+    """Finishes a picture that was finished before: tone, and the style only where one is asked for; no second grain."""
     picture = tone(canvas.rgb, scene)
     if scene.brief.style is not None:
         picture = STYLES[scene.brief.style](picture, scene)

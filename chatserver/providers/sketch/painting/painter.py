@@ -65,7 +65,7 @@ def _new(recipe: Recipe) -> tuple[Scene, list[Layer]]:
 
 
 def _changed(recipe: Recipe, source: Array) -> tuple[Scene, list[Layer]]:
-    """The same over a picture that is changed."""
+    """The layers over a picture that is changed: what changes of it, passes of the brush, then the finish."""
     if recipe.enlargement == "enlarged":
         # Enlarged, and nothing else.
         recipe = msgspec.structs.replace(recipe, strength=0.0)

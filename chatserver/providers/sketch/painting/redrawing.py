@@ -204,7 +204,7 @@ def _sky_layers(scene: Scene, hour: str | None, found: Array, *, edit: bool) -> 
 
 
 def _within(found: Array, paint: Paint) -> Paint:
-    """The same, but only where the sky is."""
+    """A paint that changes only the part of the picture that was found to be sky; `found` is 0–1 for each pixel."""
 
     def masked(canvas: Canvas, scene: Scene) -> None:
         before = canvas.rgb.copy()
@@ -295,7 +295,7 @@ def _copied(picture: Array) -> Callable[[Canvas, Scene], None]:
 
 
 def _wandered(picture: Array, scene: Scene, reach: float) -> Array:
-    """The same forms, each a little elsewhere: looked up smoothly at places moved by at most `reach` units."""
+    """A picture of the same forms, each a little elsewhere: looked up smoothly at places moved by at most `reach` units."""
     height, width = picture.shape[:2]
     dx, dy = [(scene.noise(f"wander {axis}", 0.3, octaves=3) - 0.5) * 2 * reach * scene.unit for axis in "xy"]
     rows = np.clip(np.arange(height, dtype=np.float32)[:, None] + dy, 0, height - 1)
