@@ -311,6 +311,7 @@ FOLLOWED = """
   box(content, { height: "2000px" })
   const inner = box(content, { height: "900px" })
   const follower = new m.ScrollFollower(scroller, () => {})
+  follower.hasBegun = true
   follower.observe(content, scroller)
   new ResizeObserver(() => scroller.clientWidth < 400 && (inner.style.height = "867px")).observe(inner)
   // Ends between two frames: scroll events of the next come before its layout.
