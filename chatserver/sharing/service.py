@@ -83,7 +83,7 @@ async def create(tx: Transaction, secret_key: str, wanted: CreateShare, password
 async def change(
     tx: Transaction, secret_key: str, share_id: str, wanted: ChangeShare, password_hash: str | None
 ) -> Share:
-    """Changes a link, at once for all of its visitors. NotFound where it is not the user's or was revoked."""
+    """Changes a link, at once for all of its visitors. NotFound where it is not the user's or was revoked, which is said."""
     changed = await tx.fetch_value(
         "sharing.change",
         share_id=share_id,
@@ -95,7 +95,8 @@ async def change(
         days=None if wanted.days is UNSET else requests.days(wanted.days),
     )
     if changed is None:
-        raise NotFound
+        await find(tx, secret_key, share_id)
+        raise NotFound("This link was revoked. Make another one.")
     if wanted.password is not None:
         await tx.execute("sharing.set_password", share_id=share_id, password_hash=password_hash)
     await rate_limits.consume(tx, rate_limits.CHANGES)

@@ -435,6 +435,54 @@ async def test_a_link_that_is_changed_behind_a_closed_dialog_is_listed_as_it_is(
         await expect(page.locator(".share-row__name")).to_contain_text("Ships")
 
 
+async def test_of_two_tabs_neither_takes_back_what_the_other_has_changed(product, browser) -> None:
+    """The other tab is the API."""
+    ada = await sign_up(product, "Ada")
+    album = (await ada.call("POST", "/albums", {"name": "Boats"}))["album"]["id"]
+    link = {"kind": "album", "album_id": album, "follow": True, "title": "Boats"}
+    share = (await ada.call("POST", "/shares", link))["share"]["id"]
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open(f"/albums/{album}")
+        await expect(page.locator("album-editor[data-live]")).to_be_attached()
+        name, description = page.locator("#album-name"), page.locator("#album-description")
+        await page.get_by_role("button", name="Rename").click()
+        await description.fill("Of the sea")
+        await ada.call("PATCH", f"/albums/{album}", {"name": "Ships"})
+        await expect(page.get_by_role("heading", name="Ships")).to_be_visible()
+        await page.get_by_role("button", name="Save").click()
+        await expect(name).to_be_hidden()
+        changed = (await ada.call("GET", f"/albums/{album}"))["album"]
+        assert (changed["name"], changed["description"]) == ("Ships", "Of the sea")
+        # What was typed and cancelled is not there the next time, nor what was said of it.
+        await page.get_by_role("button", name="Rename").click()
+        await name.fill("S" * 121)
+        await page.get_by_role("button", name="Cancel").click()
+        await page.get_by_role("button", name="Rename").click()
+        await expect(name).to_have_value("Ships")
+        await expect(page.locator("[data-over]").first).to_be_hidden()
+
+        await page.goto(f"{product.url}/shares")
+        dialog = page.locator("share-dialog dialog")
+        await page.click('share-row [data-action="change"]')
+        await dialog.locator('[name="title"]').fill("Ships")
+        await ada.call("PATCH", f"/shares/{share}", {"downloads": False})
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog.get_by_text("Saved.")).to_be_visible()
+        saved = (await ada.call("GET", f"/shares/{share}"))["share"]
+        assert (saved["title"], saved["downloads"]) == ("Ships", False)
+        await dialog.locator('[data-action="close"]:visible').first.click()
+        await expect(page.locator(".share-row__name")).to_contain_text("Ships")
+        # A link that is revoked in the other tab says so, and is listed as it is.
+        await page.click('share-row [data-action="change"]')
+        await dialog.locator('[name="title"]').fill("Boats again")
+        await ada.call("DELETE", f"/shares/{share}")
+        visitor.announce("404")
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(dialog.locator("[data-slot=problem]")).to_have_text("This link was revoked. Make another one.")
+        await dialog.locator('[data-action="close"]:visible').first.click()
+        await expect(page.locator("share-row .badge")).to_have_text("Revoked")
+
+
 async def test_a_session_with_a_long_title_does_not_widen_a_shared_picture_on_a_phone(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     chat = await ada.joins(await ada.buys("pro", "Donaudampfschifffahrt" * 3))

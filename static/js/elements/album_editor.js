@@ -11,6 +11,8 @@ import { PageRefresher } from "../models/page_refresher.js"
 import { PendingMoves } from "../models/pending_moves.js"
 import { Turns } from "../models/turns.js"
 
+const FIELDS = ["name", "description"]
+
 export class AlbumEditor extends HTMLElement {
   #cancelDeletion = null
   #turns = new Turns()
@@ -35,15 +37,27 @@ export class AlbumEditor extends HTMLElement {
 
   onSubmit = (event) => {
     event.preventDefault()
-    const [name, description] = ["#album-name", "#album-description"].map((each) => this.querySelector(each).value)
+    const changes = this.#typed
     this.#attempt(async () => {
-      const { album } = await this.#call("PATCH", "", { name, description })
+      const { album } = await this.#call("PATCH", "", changes)
       this.dataset.name = album.name
       setText(slot(this, "name"), album.name)
       setText(slot(this, "description"), album.description)
       slot(this, "description").hidden = !album.description
-      this.#showForm(false)
+      for (const name of FIELDS) this.#field(name).defaultValue = album[name]
+      this.#closeForm()
     })
+  }
+
+  // Only what is typed here is sent: the rest may have been changed elsewhere since.
+  get #typed() {
+    const fields = FIELDS.map((name) => [name, this.#field(name)])
+    const typed = fields.filter(([, { value, defaultValue }]) => value !== defaultValue)
+    return Object.fromEntries(typed.map(([name, { value }]) => [name, value]))
+  }
+
+  #field(name, within = this) {
+    return within.querySelector(`#album-${name}`)
   }
 
   #attempt(change) {
@@ -53,6 +67,7 @@ export class AlbumEditor extends HTMLElement {
   #take(fresh) {
     if (!fresh) return location.replace("/albums")
     this.dataset.name = fresh.dataset.name
+    for (const name of FIELDS) this.#field(name).defaultValue = this.#field(name, fresh).defaultValue
     for (const name of ["name", "description", "count", "empty"]) morph(slot(this, name), slot(fresh, name))
     const isEmpty = !slot(fresh, "empty").hidden
     for (const name of ["share", "arrange"]) this.querySelector(`[data-action="${name}"]`).hidden = isEmpty
@@ -66,8 +81,8 @@ export class AlbumEditor extends HTMLElement {
   #actions = {
     share: () => openSharing("share", { album: this.dataset.album, name: this.dataset.name }),
     arrange: (button) => this.#arrange(button),
-    edit: () => this.#showForm(true),
-    cancel: () => this.#showForm(false),
+    edit: () => this.#openForm(),
+    cancel: () => this.#closeForm(),
     delete: () => this.#delete(),
     undo: () => this.#undoDeletion(),
     earlier: (button, item) => this.#move(button, item, item.previousElementSibling),
@@ -90,10 +105,17 @@ export class AlbumEditor extends HTMLElement {
     setFlag(this, "data-arranging", on)
   }
 
-  #showForm(on) {
-    slot(this, "form").hidden = !on
-    if (on) this.querySelector("#album-name").focus()
-    else this.querySelector('[data-action="edit"]').focus()
+  #openForm() {
+    slot(this, "form").hidden = false
+    this.#field("name").focus()
+  }
+
+  #closeForm() {
+    slot(this, "form").reset()
+    // What <limited-text> said of what was typed.
+    for (const name of FIELDS) this.#field(name).dispatchEvent(new Event("input", { bubbles: true }))
+    slot(this, "form").hidden = true
+    this.querySelector('[data-action="edit"]').focus()
   }
 
   // Two neighbours change places: at once in the page. Where the server refuses it, the order is the server's again,

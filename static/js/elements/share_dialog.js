@@ -43,7 +43,7 @@ export class ShareDialog extends HTMLElement {
     this.#showProblem("")
     slot(this, "submit").disabled = true
     const made = await this.#send().catch((error) => ({ error }))
-    if (changes && !made.error) this.#isListOld = true
+    if (changes && (!made.error || made.error.status === 404)) this.#isListOld = true
     if (subject !== this.#subject) return
     if (!this.dialog.open) return this.onClose()
     slot(this, "submit").disabled = false
@@ -100,9 +100,14 @@ export class ShareDialog extends HTMLElement {
     if (password.value) fields.password = password.value
     if (this.#share) {
       if (this.form.elements.no_password.checked) fields.password = ""
-      return call("PATCH", `/shares/${this.#share.id}`, fields)
+      return call("PATCH", `/shares/${this.#share.id}`, this.#changesAmong(fields))
     }
     return make("/shares", { ...fields, ...this.#source() })
+  }
+
+  // What is as it was when the dialog opened may have been changed elsewhere since.
+  #changesAmong(fields) {
+    return Object.fromEntries(Object.entries(fields).filter(([name, value]) => value !== this.#share[name]))
   }
 
   #source() {
