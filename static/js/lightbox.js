@@ -1,6 +1,7 @@
 // Loads the lightbox and the menus of pictures when they are first asked for, and opens the picture that an entry of
 // the history names: after Forward, and after a reload.
 import { bus } from "./bus.js"
+import { UNREACHABLE } from "./helpers/api.js"
 
 const LEAVING = "[data-leaving], [data-local-leaving]"
 
@@ -25,6 +26,12 @@ async function open(card) {
   if (card.isConnected) find("picture-viewer").open(card)
 }
 
+async function openMenu(show) {
+  const loaded = await load().catch(() => null)
+  if (loaded) show(find("picture-menu"))
+  else bus.emit("toast", { kind: "menu", text: UNREACHABLE, problem: true })
+}
+
 // Not what is being deleted: it would be deleted there once more, and undone once.
 function followHistory() {
   const { picture } = history.state ?? {}
@@ -34,9 +41,9 @@ function followHistory() {
 }
 
 bus.on("open-picture", open)
-bus.on("picture-menu", (asked) => load().then(() => find("picture-menu").showActions(asked)))
-bus.on("formats-menu", (asked) => load().then(() => find("picture-menu").showFormats(asked)))
-bus.on("report", (subject) => load().then(() => find("picture-menu").open("report", subject)))
+bus.on("picture-menu", (asked) => openMenu((menu) => menu.showActions(asked)))
+bus.on("formats-menu", (asked) => openMenu((menu) => menu.showFormats(asked)))
+bus.on("report", (subject) => openMenu((menu) => menu.open("report", subject)))
 bus.on("picture-removed", (card) => loading && find("picture-viewer").leave?.(card))
 addEventListener("popstate", followHistory)
 customElements.whenDefined("chat-room").then(followHistory) // all cards are set up before it

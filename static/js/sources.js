@@ -1,6 +1,7 @@
 // Loads what brings pictures into the composer when it is first asked for: by a file that is pasted or dropped, a
 // picture of the page, one that the address names, or the press on the composer's chip.
 import { bus } from "./bus.js"
+import { UNREACHABLE } from "./helpers/api.js"
 import { setFlag } from "./helpers/dom.js"
 
 const chooser = document.querySelector("source-chooser")
@@ -12,7 +13,7 @@ async function ask(what, subject) {
     await chooser[what](subject)
   } catch {
     loading = null
-    bus.emit("toast", { kind: "files", text: "The server cannot be reached right now. Please try again." })
+    bus.emit("toast", { kind: "files", text: UNREACHABLE, problem: true })
   }
 }
 

@@ -332,6 +332,39 @@ async def test_the_lightbox_zooms_walks_and_gives_focus_back(product, browser) -
         await chat.leaves()
 
 
+async def test_what_cannot_be_fetched_for_now_is_told_and_can_be_pressed_again(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    chat = await ada.joins(session)
+    await chat.sees_ended(await chat.generates("a boat", width=64, height=64))
+    said = await chat.says("Good morning.")
+    await chat.leaves()
+    async with signed_in(browser, ada) as visitor:
+        visitor.announce("ERR_FAILED", "503")
+        page = await visitor.open_session(session)
+        toast = page.locator("toast-notice [data-slot=words]")
+        script = await page.get_attribute("picture-viewer", "data-script")
+        await page.route(f"**{script}", lambda route: route.abort())
+        await page.hover("generation-card")
+        await page.click("generation-card [data-action=menu]")
+        await expect(toast).to_contain_text("The server cannot be reached right now.")
+        await page.unroute(f"**{script}")
+        await page.hover("generation-card")
+        await page.click("generation-card [data-action=menu]")
+        await expect(page.locator('.picture-menu [data-action="remove"]')).to_be_visible()
+        await page.keyboard.press("Escape")
+
+        address, message = f"**/api/v1/messages/{said['id']}", f"#message_{said['id']}"
+        refusal = {"error": {"code": "busy", "message": "The server is busy."}}
+        await page.route(address, lambda route: route.fulfill(status=503, json=refusal))
+        await page.hover(message)
+        await page.click(f"{message} [data-action=edit]")
+        await expect(toast).to_have_text("The server is busy.")
+        await page.unroute(address)
+        await page.click(f"{message} [data-action=edit]")
+        await expect(page.locator(".message__edit textarea")).to_have_value("Good morning.")
+
+
 async def test_the_page_is_light(product, browser) -> None:
     ada = await sign_up(product, "Ada")
     session = await ada.buys()

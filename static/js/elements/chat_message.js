@@ -145,7 +145,8 @@ export class ChatMessage extends HTMLElement {
   }
 
   async #edit() {
-    const { message } = await call("GET", `/messages/${this.dataset.id}`).catch(() => ({}))
+    const tell = ({ message: text }) => bus.emit("toast", { kind: "edit", text, problem: true })
+    const { message } = (await call("GET", `/messages/${this.dataset.id}`).catch(tell)) ?? {}
     if (!message || this.querySelector(".message__edit")) return
     const form = document.importNode(document.getElementById("message_edit").content, true).querySelector("form")
     const field = form.querySelector("textarea")

@@ -1,4 +1,5 @@
 // <sharing-dialogs>: fetches the dialogs "Share" and "Add to album" when one of them is first opened.
+import { UNREACHABLE } from "../helpers/api.js"
 import { fetchText } from "../helpers/fetching.js"
 
 export class SharingDialogs extends HTMLElement {
@@ -15,7 +16,7 @@ export class SharingDialogs extends HTMLElement {
     const { text } = await fetchText("/shares/dialogs")
     if (!text) {
       this.#loading = null
-      throw new Error("The server cannot be reached right now. Please try again.")
+      throw new Error(UNREACHABLE)
     }
     const page = new DOMParser().parseFromString(text, "text/html")
     this.append(...document.adoptNode(page.head).children, ...document.adoptNode(page.body).children)

@@ -55,7 +55,7 @@ export class SourceChooser extends HTMLElement {
   /** Fills the composer from a picture of any session: `use` is variation, edit, prompt, seed or everything. */
   async use({ use, asset }) {
     const wanted = ++this.#wanted
-    const found = await call("GET", `/assets/${asset}`).catch(({ message }) => this.say(message))
+    const found = await call("GET", `/assets/${asset}`).catch(({ message }) => this.say(message, true))
     if (wanted !== this.#wanted) return
     if (found && (found.generation || NEED_NO_GENERATION.has(use))) FILLINGS[use]?.(found, this)
   }
@@ -83,8 +83,8 @@ export class SourceChooser extends HTMLElement {
   }
 
   /** Shows a line for a while. */
-  say(text) {
-    this.emit("toast", { kind: "files", text })
+  say(text, problem = false) {
+    this.emit("toast", { kind: "files", text, problem })
   }
 
   get #chosen() {
@@ -125,7 +125,7 @@ export class SourceChooser extends HTMLElement {
     this.emit("compose", { mode: "image" })
     this.#countUploads(1)
     this.say(`Uploading ${file.name} …`)
-    const taken = await send(file).catch(({ message }) => this.say(message))
+    const taken = await send(file).catch(({ message }) => this.say(message, true))
     this.#countUploads(-1)
     if (!taken) return
     if (!this.#uploads) this.emit("toast-withdrawn", "files")

@@ -1,4 +1,5 @@
-const UNREACHABLE = "The server cannot be reached right now. Please try again."
+/** What is told where there was no answer. */
+export const UNREACHABLE = "The server cannot be reached right now. Please try again."
 const SIGNED_OUT = "You were signed out. Reload the page to sign in again."
 
 /**
