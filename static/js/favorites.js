@@ -5,7 +5,7 @@ import { socket } from "./socket.js"
 
 const marked = new Set() // as the page shows them
 const stored = new Set() // as the server has them
-const latest = new Map() // the last press of each file
+const latest = new Map() // the last press of each file, until it is answered
 
 /** Whether a file is a favourite. */
 export function isFavorite(asset) {
@@ -21,8 +21,11 @@ export async function setFavorite(asset, on) {
     await socket.send("asset.favorite", { asset_id: asset, on })
     put(stored, [asset], on)
   } catch {
-    if (latest.get(asset) === press) show([asset], stored.has(asset))
+    // the toast shows the reason
   }
+  if (latest.get(asset) !== press) return
+  latest.delete(asset)
+  if (stored.has(asset) !== marked.has(asset)) show([asset], stored.has(asset))
 }
 
 function show(assets, on) {
@@ -34,8 +37,13 @@ function put(favorites, assets, on) {
   for (const asset of assets) on ? favorites.add(asset) : favorites.delete(asset)
 }
 
+// What the connection tells may be of an earlier press than the last one here, which the server has not answered.
 socket.on("favorites", ({ asset_ids: assets, on, whole }) => {
-  if (whole) for (const favorites of [stored, marked]) favorites.clear()
+  const settled = (all) => [...all].filter((asset) => !latest.has(asset))
+  if (whole) {
+    stored.clear()
+    put(marked, settled(marked), false)
+  }
   put(stored, assets, on)
-  show(assets, on)
+  show(settled(assets), on)
 })

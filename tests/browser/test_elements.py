@@ -205,6 +205,29 @@ async def test_an_element_that_has_moved_does_once_what_it_is_told_once(page, el
     assert await run(page, element, body) == 1
 
 
+async def test_what_the_connection_tells_takes_back_no_press_that_is_not_answered(page) -> None:
+    body = """
+      const { socket } = await import("/static/any/js/socket.js")
+      const tell = []
+      socket.on = (type, listener) => tell.push(listener)
+      const { isFavorite, setFavorite } = await import("/static/any/js/favorites.js?anew")
+      let answer = () => {}
+      socket.send = () => new Promise((resolve) => (answer = resolve))
+      const seen = []
+      tell[0]({ asset_ids: ["7", "8"], on: true })
+      setFavorite("7", false)
+      tell[0]({ asset_ids: ["7"], on: true })
+      seen.push(isFavorite("7"))
+      tell[0]({ asset_ids: ["7"], on: true, whole: true })
+      seen.push(isFavorite("7"), isFavorite("8"))
+      answer()
+      await task()
+      seen.push(isFavorite("7"))
+      tell[0]({ asset_ids: ["7"], on: true })
+      return [...seen, isFavorite("7")]"""
+    assert await run(page, "copy_button", body) == [False, False, False, False, True]
+
+
 async def test_a_menu_opens_by_a_key_where_a_press_on_its_button_ended_elsewhere(page) -> None:
     body = """
       const menu = put(`<picture-menu><div popover data-slot="actions"></div>
