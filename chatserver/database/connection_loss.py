@@ -41,8 +41,14 @@ class ConnectionLoss:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and (isinstance(error, UNREACHABLE) or self._is_closed_by(error)):
+        if error is not None and (
+            isinstance(error, UNREACHABLE) or self._is_refused(error) or self._is_closed_by(error)
+        ):
             raise self._meaning from error
+
+    def _is_refused(self, error: BaseException) -> bool:
+        """While it is opened: the password has changed, the database is being replaced, or takes nobody at present."""
+        return self._connection is None and isinstance(error, asyncpg.PostgresError)
 
     def _is_closed_by(self, error: BaseException) -> bool:
         if not isinstance(error, asyncpg.InterfaceError):

@@ -113,6 +113,27 @@ async def patient(own_server):
     await opened.close()
 
 
+@pytest.mark.parametrize(
+    ("refuse", "admit"),
+    [
+        ("ALTER DATABASE chatserver ALLOW_CONNECTIONS false", "ALTER DATABASE chatserver ALLOW_CONNECTIONS true"),
+        ("ALTER ROLE chatserver NOLOGIN", "ALTER ROLE chatserver LOGIN"),
+    ],
+)
+async def test_a_server_that_refuses_connections_is_busy_and_not_our_fault(own_server, database, refuse, admit):
+    assert await database.run_system(stored) is not None
+    admin = await asyncpg.connect(own_server.admin_url)
+    await admin.execute(refuse)
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chatserver'")
+    try:
+        with pytest.raises(Busy):
+            await database.run_system(stored)
+    finally:
+        await admin.execute(admit)
+    assert await database.run_system(stored) is not None
+    await admin.close()
+
+
 async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient, monkeypatch):
     database = patient
     monkeypatch.setattr(database, "timing", Timing(unit_deadline=1.0))
