@@ -1,6 +1,7 @@
 """The metrics of /metrics in Prometheus's text format: this process's own, and those of all processes, from the database.
 
-Numbers only: no names, no prompts, no ids. The shared ones are read at each scrape, in four small queries.
+Numbers only: no names, no prompts, no ids. The shared ones are read at each scrape, in four small queries, and are missing
+while the database is away.
 """
 
 from collections.abc import Iterable
@@ -33,20 +34,31 @@ async def read(tx: Transaction) -> SharedMetrics:
     )
 
 
-def render(shared: SharedMetrics, connections: int, sessions: int) -> bytes:
-    """The text of one scrape; `connections` and `sessions` are those open in this process."""
+def render(shared: SharedMetrics | None, connections: int, sessions: int) -> bytes:
+    """The text of one scrape; `connections` and `sessions` are those open in this process. `shared` is None while the
+    database does not answer."""
     registry = CollectorRegistry()
-    registry.register(_SharedCollector(shared, connections, sessions))
+    registry.register(_OpenCollector(connections, sessions, database_is_up=shared is not None))
+    if shared is not None:
+        registry.register(_SharedCollector(shared))
     return generate_latest(PROCESS) + generate_latest(registry)
 
 
-class _SharedCollector(Collector):
-    def __init__(self, shared: SharedMetrics, connections: int, sessions: int) -> None:
-        self._shared, self._connections, self._sessions = shared, connections, sessions
+class _OpenCollector(Collector):
+    def __init__(self, connections: int, sessions: int, *, database_is_up: bool) -> None:
+        self._connections, self._sessions, self._database_is_up = connections, sessions, database_is_up
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         yield _gauge("chatserver_connections", "Open websockets of this process.", self._connections)
         yield _gauge("chatserver_open_sessions", "Sessions with a websocket in this process.", self._sessions)
+        yield _gauge("chatserver_database_up", "Whether the database answers this process.", self._database_is_up)
+
+
+class _SharedCollector(Collector):
+    def __init__(self, shared: SharedMetrics) -> None:
+        self._shared = shared
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
         yield _gauge("chatserver_active_sessions", "Sessions with time left, everywhere.", self._shared.sessions)
         yield _gauge(
             "chatserver_oldest_waiting_seconds",

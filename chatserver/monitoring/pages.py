@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chatserver.errors import NotFound
+from chatserver.errors import Busy, NotFound
 from chatserver.identity.viewer import current_viewer
 from chatserver.monitoring import metrics
 from chatserver.monitoring.access import is_trusted_client
@@ -18,7 +18,11 @@ async def show_metrics(request: Request) -> Response:
     viewer = current_viewer(request)
     if not is_trusted_client(request, state.config) and (viewer is None or viewer.role != "admin"):
         raise NotFound
-    shared = await state.database.run_system(metrics.read)
+    try:
+        shared = await state.database.run_system(metrics.read)
+    except Busy:
+        # A process that serves no metrics counts as gone, and is not: the figures of the moment are its own.
+        shared = None
     body = metrics.render(shared, len(state.hub.admission.connections()), len(state.hub.sessions()))
     return Response(body, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import time
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -39,6 +40,21 @@ async def test_a_scrape_counts_sockets_requests_and_what_was_made(product):
     assert "process_resident_memory_bytes" in text
     assert "secret garden" not in text
     await chat.leaves()
+
+
+async def test_while_the_database_is_away_a_process_tells_its_own_figures(postgres_server, own_database_url, tmp_path):
+    name = urlsplit(own_database_url).path[1:]
+    async with running(tmp_path, DATABASE_URL=own_database_url) as product:
+        assert "chatserver_database_up 1.0" in (await scrape(product))[1]
+        await postgres_server.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await postgres_server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        status, text = await scrape(product)
+        assert (status, "chatserver_database_up 0.0" in text, "chatserver_connections 0.0" in text) == (200, True, True)
+        assert "chatserver_oldest_waiting_seconds" not in text, "nothing waits, as far as it knows"
+        await postgres_server.run(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        status, text = await scrape(product)
+        assert (status, "chatserver_database_up 1.0" in text) == (200, True)
+        assert "chatserver_oldest_waiting_seconds 0.0" in text
 
 
 # Through a proxy on this machine; and by a browser on this machine, sent here by a page that rebound its own name.
