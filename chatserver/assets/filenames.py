@@ -60,7 +60,8 @@ def _transliterate(text: str) -> str:
 def _add_sound(spelled: str, character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain[0].isascii() or plain[0] in _TABLE:
-        return spelled + _transliterate(plain)
+        # Letters of mathematics and ligatures of signs (𝕳, ™) have no small form until they are decomposed.
+        return spelled + _transliterate(plain.lower())
     name = unicodedata.name(character, "")
     if _MUTE.fullmatch(name):
         return spelled.removesuffix("a")

@@ -37,6 +37,7 @@ ID = "0198c0de-0000-7000-8000-0000000 07f3a".replace(" ", "")
         ("w" * 300, "w" * 60),
         ("short " + "w" * 300, "short"),
         ("ﬁne ① Ⅻ ½", "fine-1-xii-1-2"),
+        ("𝕳𝖊𝖑𝖑𝖔 𝓦𝓸𝓻𝓵𝓭 №7", "hello-world-no7"),
     ],
 )
 def test_a_name_is_made_of_the_first_words(prompt, name):
