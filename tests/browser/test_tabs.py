@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.support.browser import ask_for_pictures, chromium, signed_in
+from tests.support.browser import ask_for_pictures, chromium, fill_sign_in, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -29,6 +29,17 @@ async def test_one_tab_too_many_says_so_and_connects_once_another_closes(product
         await pages[0].close(run_before_unload=True)
         await expect(sixth.locator(".connection")).to_have_text("Live")
         await expect(sixth.locator("toast-notice")).to_be_hidden()
+
+
+async def test_of_tabs_that_ask_to_sign_in_all_go_on_once_it_is_done_in_one(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    async with visiting(product, browser) as visitor:
+        history, gallery = await visitor.open("/history"), await visitor.open("/gallery")
+        for page in (history, gallery):
+            await expect(page.locator("[name=password]")).to_be_visible()
+        await fill_sign_in(history, ada)
+        await history.wait_for_url("**/history")
+        await gallery.wait_for_url("**/gallery")
 
 
 async def test_who_looks_elsewhere_is_told_by_the_service_worker(product) -> None:
