@@ -14,6 +14,7 @@ import "../elements/session_title.js"
 import "../elements/theme_switch.js"
 import "../elements/typed_sample.js"
 import "../elements/waiting_prompt.js"
+import { refreshKeptLists } from "../helpers/kept_lists.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 import { guardSubmits } from "../helpers/submit_guard.js"
 import { guardViewer } from "../helpers/viewer_guard.js"
@@ -22,4 +23,5 @@ import { adoptPrompt } from "../helpers/waiting_prompt.js"
 adoptPrompt()
 guardSubmits()
 guardViewer()
+refreshKeptLists()
 installServiceWorker()
