@@ -45,7 +45,7 @@ async def require_room(tx: Transaction, count: int, waiting: int) -> None:
     most = tx.limits.waiting_pictures_per_user
     if not most or waiting + count <= most:
         return
-    usual = await tx.fetch_value("generations.usual_wait")
+    usual = await tx.fetch_value("generations.own_usual_wait")
     raise TooManyWaiting(
         f"{waiting} of your pictures and clips are waiting already, and {most} is the most for one person. "
         "No credit was used; ask again when some of them are done.",

@@ -47,7 +47,6 @@ class ChatPage(Struct, frozen=True, kw_only=True):
     messages: list[Message]
     before: str | None
     hue: int | None
-    stats: StatsChanged
     pictures: PicturesPage
     preferences: Preferences
     styles: list[Style]
@@ -63,7 +62,6 @@ class OlderPage(Struct, frozen=True):
 async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPage:
     session = await sessions.find(tx, session_id)
     older = await _read_messages(tx, session_id, None, FIRST_BYTES)
-    stats = await sessions.stats(tx, [session_id])
     return ChatPage(
         session=session,
         plan=await plans.find(tx, session.plan_id),
@@ -72,11 +70,21 @@ async def _read_page(tx: Transaction, session_id: str, viewer_id: str) -> ChatPa
         messages=older.messages,
         before=older.before,
         hue=await assets.newest_hue(tx, session_id),
-        stats=stats[session_id],
         pictures=await pictures.list_of_session(tx, session_id),
         preferences=await users.preferences(tx, viewer_id),
         styles=await styles.list_styles(tx),
     )
+
+
+async def _read_stats(tx: Transaction, session_id: str) -> StatsChanged:
+    """The session's statistics, with the queue and the usual time of all sessions: needs the worker role.
+
+    As the viewer they would count the viewer's pictures alone, and look for these among everybody's.
+    """
+    found = await sessions.stats(tx, [session_id])
+    if session_id not in found:
+        raise NotFound
+    return found[session_id]
 
 
 async def _read_messages(tx: Transaction, session_id: str, before: str | None, most_bytes: int) -> OlderPage:
@@ -95,6 +103,7 @@ async def show_session(request: Request) -> Response:
     session_id = ids.parse(request.path_params["session_id"])
     try:
         page = await state.database.run_as(viewer.id, _read_page, session_id, viewer.id)
+        stats = await state.database.run_reading(_read_stats, session_id)
     except NotFound:
         if await state.database.run_system(sessions.was_deleted, session_id, viewer.id):
             return templating.render(request, "sessions/deleted.html", status=404)
@@ -104,6 +113,7 @@ async def show_session(request: Request) -> Response:
         return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
     context = {
         **{field: getattr(page, field) for field in page.__struct_fields__},
+        "stats": stats,
         "composer": composer.prepare(
             page.session,
             page.plan,

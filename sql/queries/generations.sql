@@ -307,6 +307,12 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_a
   FROM (SELECT finished_at, started_at FROM generations WHERE status = 'done'
          ORDER BY finished_at DESC LIMIT 50) AS recent;
 
+-- name: own_usual_wait
+-- The same of this transaction's user's own. Theirs alone may be seen, and would be looked for among everybody's.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at))
+  FROM (SELECT finished_at, started_at FROM generations WHERE user_id = app_user_id() AND status = 'done'
+         ORDER BY id DESC LIMIT 50) AS recent;
+
 -- name: running_of_session
 -- The unfinished generations of a session, locked.
 SELECT id FROM generations
