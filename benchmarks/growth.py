@@ -4,9 +4,11 @@ interleaved run.
 """
 
 import asyncio
+import contextlib
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -172,21 +174,50 @@ def _delivery(server: Server, size: int) -> float:
 
 
 async def _rows() -> list[Measurement]:
-    async with postgres.running_server() as server:
+    """Each question to a large installation, by somebody with much and by somebody with little in it, and to a small one."""
+    async with postgres.running_server() as server, contextlib.AsyncExitStack() as closing:
+        small = await closing.enter_async_context(_Installation.opened(server, ROWS[:1], SESSIONS[:1]))
+        large = await closing.enter_async_context(_Installation.opened(server, ROWS, SESSIONS))
+        found = [
+            await _compare(_askers(small, large, "pasts"), _Question(name, path, None)) for name, path in _PATHS.items()
+        ]
+        for name, asked in _COMMANDS.items():
+            found.append(await _compare(_askers(small, large, "members"), _Question(name, *asked)))
+        return found
+
+
+class _Asker(NamedTuple):
+    """Somebody with a past in an installation."""
+
+    product: products.Product
+    past: Past
+
+
+class _Installation(NamedTuple):
+    product: products.Product
+    pasts: list[Past]  # by the number of their messages and pictures
+    members: list[Past]  # by the number of their sessions
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(
+        cls, server: postgres.TestServer, rows: tuple[int, ...], sessions: tuple[int, ...]
+    ) -> AsyncIterator["_Installation"]:
         url = await server.create_database()
         database = Database(url, load_queries(paths.SQL / "queries"), Unheard(), pool=2)
         await database.connect()
         try:
-            pasts = [await _past(database, server.admin_url_of(url), rows) for rows in ROWS]
-            members = [await _member(database, server.admin_url_of(url), count) for count in SESSIONS]
+            pasts = [await _past(database, server.admin_url_of(url), count) for count in rows]
+            members = [await _member(database, server.admin_url_of(url), count) for count in sessions]
         finally:
             await database.close()
         with tempfile.TemporaryDirectory() as folder:
             async with products.running(Path(folder), "serve", "--role", "web", DATABASE_URL=url) as product:
-                questions = [_Question(name, path, None) for name, path in _PATHS.items()]
-                found = [await _compare(product, pasts, each) for each in questions]
-                questions = [_Question(name, *asked) for name, asked in _COMMANDS.items()]
-                return found + [await _compare(product, members, each) for each in questions]
+                yield cls(product, pasts, members)
+
+
+def _askers(small: _Installation, large: _Installation, of: str) -> list[_Asker]:
+    return [_Asker(each.product, past) for each in (small, large) for past in getattr(each, of)]
 
 
 class _Question(NamedTuple):
@@ -235,18 +266,23 @@ async def _member(database: Database, admin_url: str, count: int) -> Past:
     return Past(count, token, sign_in, talk, talk)
 
 
-async def _compare(product: products.Product, pasts: list[Past], question: _Question) -> Measurement:
-    """One question, asked in turn by each; the medians in milliseconds."""
-    took: dict[int, list[float]] = {past.rows: [] for past in pasts}
-    async with aiohttp.ClientSession(product.url) as client:
+async def _compare(askers: list[_Asker], question: _Question) -> Measurement:
+    """One question, asked in turn by those of a small and of a large installation; the medians in milliseconds."""
+    took: list[list[float]] = [[] for _ in askers]
+    async with contextlib.AsyncExitStack() as closing:
+        clients = [await closing.enter_async_context(aiohttp.ClientSession(each.product.url)) for each in askers]
         for _ in range(ROUNDS):
-            for past in pasts:
-                took[past.rows].append(await _ask(client, question, past))
-    few, many = (statistics.median(times) for times in took.values())
-    least, most = took
-    measured = f"{many:.1f} ms with {most:,}"
+            for times, client, asker in zip(took, clients, askers, strict=True):
+                times.append(await _ask(client, question, asker.past))
+    alone, little, much = (statistics.median(times) for times in took)
+    least, most = askers[0].past.rows, askers[-1].past.rows
+    measured = f"{much:.1f} ms with {most:,}, {little:.1f} with {least} beside them"
     return Measurement(
-        question.name, measured, "flat", many <= FLAT * few, f"{few:.1f} ms with {least} ({many / few:.2f} × it)"
+        question.name,
+        measured,
+        "flat",
+        max(little, much) <= FLAT * alone,
+        f"{alone:.1f} ms with {least} alone ({much / alone:.2f} and {little / alone:.2f} × it)",
     )
 
 
