@@ -30,7 +30,7 @@ from tests.support.people import make_session, make_user, run_sql
 
 SOCKETS = (100, 1_000, 10_000)
 ROWS = (100, 100_000)
-SESSIONS = (1, 10_000)
+SESSIONS = (100, 10_000)
 # Deliveries of one measurement, whatever the room's size.
 DELIVERIES = 60_000
 ROUNDS = 15

@@ -123,14 +123,17 @@ SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS 
 
 -- name: list
 -- The sessions of which a user is a member, active ones first, then the newest; those that follow a session, where given.
-SELECT s.*, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'active' END AS state
-  FROM user_sessions s JOIN session_members m ON m.session_id = s.id AND m.user_id = app_user_id() AND m.left_at IS NULL
- CROSS JOIN LATERAL (SELECT coalesce((SELECT e.expires_at <= now() FROM user_sessions e WHERE e.id = :before), true) AS ended) b
- WHERE :before::uuid IS NULL
-    OR ((s.expires_at <= now()) = b.ended AND s.id < :before::uuid)
-    OR (s.expires_at <= now() AND NOT b.ended)
- ORDER BY s.expires_at <= now(), s.id DESC
- LIMIT :limit;
+SELECT s.*, CASE WHEN page.ended THEN 'expired' ELSE 'active' END AS state
+  FROM (SELECT e.id, e.expires_at <= now() AS ended FROM joined_session_ends e
+         CROSS JOIN LATERAL (SELECT coalesce((SELECT b.expires_at <= now() FROM user_sessions b WHERE b.id = :before), true)
+                                    AS ended) b
+         WHERE :before::uuid IS NULL
+            OR ((e.expires_at <= now()) = b.ended AND e.id < :before::uuid)
+            OR (e.expires_at <= now() AND NOT b.ended)
+         ORDER BY e.expires_at <= now(), e.id DESC
+         LIMIT :limit) page
+  JOIN user_sessions s ON s.id = page.id
+ ORDER BY page.ended, s.id DESC;
 
 -- name: summaries
 -- For each of these users their newest sessions as a list shows them, at most `limit`: those with time left first, then the

@@ -14,7 +14,7 @@ NOBODYS = {"session_config", "styles", "schema_migrations"}
 EVERYBODYS = {"prompt_rules", "prompt_rules_version"}
 ROLES = ("chatserver_web", "chatserver_worker")
 # What policies ask, and what each command reads first: they show what concerns the user alone, and read past all policies.
-PAST_POLICIES = {"joined_sessions", "known_people", "my_memberships"}
+PAST_POLICIES = {"joined_sessions", "joined_session_ends", "known_people", "my_memberships"}
 
 # One row of Ada's in every table that the web role can touch; a table that is missing here fails the tests below.
 ROWS = {
@@ -160,9 +160,15 @@ async def test_what_reads_past_policies_shows_only_what_concerns_the_user(databa
     known = {row[0] for row in await people.run_sql_as(database, ada, "SELECT * FROM known_people")}
     assert known == await together(admin, session)
     assert [row[0] for row in await people.run_sql_as(database, ada, "SELECT * FROM joined_sessions")] == [session]
+    assert [row[0] for row in await people.run_sql_as(database, ada, "SELECT id FROM joined_session_ends")] == [session]
     memberships = await people.run_sql_as(database, ada, "SELECT user_id, session_id FROM my_memberships")
     assert [tuple(row) for row in memberships] == [(ada, session)]
-    columns = (("joined_sessions", "session_id"), ("known_people", "user_id"), ("my_memberships", "owner_id"))
+    columns = (
+        ("joined_sessions", "session_id"),
+        ("joined_session_ends", "id"),
+        ("known_people", "user_id"),
+        ("my_memberships", "owner_id"),
+    )
     for view, column in columns:
         assert await people.run_sql_as(database, bob, f"SELECT * FROM {view}") == []
         # An expression that fails on a row that it is not to see would say what stands in it.

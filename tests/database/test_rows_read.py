@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from chatserver import sessions
+from chatserver import ids, sessions
+from chatserver.albums import service as albums
 from chatserver.database import Transaction
 from chatserver.errors import TooManyWaiting
-from chatserver.albums import service as albums
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import GalleryFilters
 from chatserver.generations import enqueueing, history
@@ -63,7 +63,11 @@ async def crowd(database, postgres_server, database_url):
     await made(admin, bob, others, OTHERS)
     await made(admin, ada, session, 12)
     await admin.execute("ANALYZE")
-    message = str(await admin.fetchval("SELECT id FROM messages WHERE session_id = $1 ORDER BY id DESC LIMIT 1", uuid.UUID(session)))
+    message = str(
+        await admin.fetchval(
+            "SELECT id FROM messages WHERE session_id = $1 ORDER BY id DESC LIMIT 1", uuid.UUID(session)
+        )
+    )
     await admin.close()
     return ada, session, message
 
@@ -114,3 +118,54 @@ async def test_a_member_with_a_few_pictures_reads_a_few_rows(limited, crowd, wha
 async def test_the_statistics_of_a_session_are_read_from_few_rows(database, crowd):
     _, session, _ = crowd
     assert await database.run_system(rows_read, lambda tx: sessions.stats(tx, [session])) <= MOST_ROWS
+
+
+SESSIONS = 3_000
+MANY_SESSIONS = """
+WITH made AS (
+  INSERT INTO user_sessions (id, user_id, plan_id, title, untitled, expires_at)
+  SELECT uuidv7(-n * interval '1 second'), $1, 'pro', 'Session ' || n, false, now() + interval '1 day'
+    FROM generate_series(1, $2::int) n
+  RETURNING id
+)
+INSERT INTO session_members (session_id, user_id, role) SELECT id, $1, 'owner' FROM made
+"""
+
+
+async def says(tx: Transaction, user: str, session: str) -> None:
+    rows = await tx.fetch_all(
+        "messages.say_at_once",
+        user_id=user,
+        session_id=session,
+        message_id=ids.new(),
+        client_id=ids.new(),
+        request_hash=b"",
+        text="hello",
+        html="<p>hello</p>",
+        reply_id=ids.new(),
+        calls=False,
+        most=100,
+        seconds=60.0,
+        most_replies=100,
+        seconds_of_replies=60.0,
+    )
+    assert len(rows) == 2  # with a place for the reply
+
+
+async def test_a_member_of_many_sessions_says_something_by_few_rows_also_after_one_of_few(
+    database, postgres_server, database_url
+):
+    """Plans that are kept were made for whoever came first."""
+    few, many = await make_user(database, "Eve"), await make_user(database, "Grace")
+    of_few, of_many = await make_session(database, few, "pro"), await make_session(database, many, "pro")
+    admin = await asyncpg.connect(postgres_server.admin_url_of(database_url))
+    await admin.execute(MANY_SESSIONS, uuid.UUID(many), SESSIONS)
+    await admin.execute("UPDATE user_sessions SET untitled = false")
+    await admin.execute("ANALYZE")
+    await admin.close()
+
+    async def one_after_the_other(tx: Transaction) -> int:
+        await says(tx, few, of_few)
+        return await rows_read(tx, lambda tx: says(tx, many, of_many))
+
+    assert await database.run_system(one_after_the_other) <= 100
