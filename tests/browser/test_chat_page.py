@@ -408,3 +408,21 @@ LAYOUT_SHIFT = """() => new Promise((resolve) => {
   new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true })
   requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)))
 })"""
+
+
+async def test_the_newest_message_stays_in_sight_when_a_tall_one_before_it_is_laid_out_no_more(
+    product, browser
+) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bob")
+    session = await ada.buys("flash")
+    await bob.accepts(await ada.invites(session))
+    chat = await bob.joins(session)
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        for words in ("A long tale.\n\n" * 20, "one", "two", "three"):
+            await chat.says(words)
+        await page.wait_for_selector("chat-message[data-local-far]", state="attached")
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await chat.says("the newest")
+        await expect(page.locator("chat-message", has_text="the newest")).to_be_in_viewport(ratio=1)
+    await chat.leaves()
