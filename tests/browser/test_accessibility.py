@@ -104,6 +104,7 @@ async def test_the_chat_page_while_pictures_are_made(emulated_product, emulator,
         await expect(page.locator(".composer__deferred")).to_be_visible()
         found += await complaints_about(page, "generating and out of credits")
         await page.click('[data-action="cancel-deferred"]')
+        await expect(page.locator(TEXT)).to_be_focused()
         for message in reversed(messages):  # what waits first: in the place of the first, another would be made
             await chat.asks("generation.cancel", generation_id=message["generations"][0]["id"])
         await expect(page.locator('generation-card[data-status="cancelled"]')).to_have_count(3)

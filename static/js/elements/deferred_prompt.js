@@ -33,7 +33,13 @@ export class DeferredPrompt extends HTMLElement {
   onClick = (event) => {
     const action = event.target.closest("[data-action]")?.dataset.action
     if (action === "edit-deferred") this.#edit()
-    if (action === "cancel-deferred") this.#set(null)
+    if (action === "cancel-deferred") this.#cancel()
+  }
+
+  // What was pressed is gone: the keyboard goes on in the text.
+  #cancel() {
+    this.#set(null)
+    bus.emit("compose", { mode: null })
   }
 
   // Another tab may have sent or cancelled it in the last second.
