@@ -153,6 +153,8 @@ async def test_what_happens_elsewhere_arrives_and_what_is_deleted_can_be_taken_b
         await shots(page).first.locator("a").click()
         viewer = page.locator("dialog.viewer")
         await expect(viewer).to_contain_text("a late arrival")
+        # There is no composer here that it could be used in.
+        await expect(viewer.locator('[data-action="use"]')).to_have_count(0)
         await page.keyboard.press("ArrowRight")
         await expect(viewer.locator('[data-slot="count"]')).to_have_text("2 of 8")
         await hold_undo_periods(page)
