@@ -87,3 +87,12 @@ async def test_the_credits_are_read_on_the_narrowest_phone(product, browser) -> 
         page = await visitor.open_session(session)
         await expect(page.locator(".bar credit-balance[data-kind=image]")).to_contain_text("15 of 15 left")
         assert await page.evaluate(CUT) == []
+        # Once they are spent it says when the next one comes, on a phone of the usual width.
+        await page.set_viewport_size(NARROW["viewport"])
+        spent = (
+            "UPDATE credits SET available_at = now() + interval '56 minutes' WHERE session_id = $1 AND kind = 'image'"
+        )
+        await run(product.environment["DATABASE_URL"], spent, session["id"])
+        await page.reload()
+        await expect(page.locator(".bar credit-balance[data-kind=image]")).to_contain_text("0 left · next in 56 min")
+        assert await page.evaluate(CUT) == []

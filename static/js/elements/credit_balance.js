@@ -35,11 +35,12 @@ export class CreditBalance extends HTMLElement {
 
   #showWords() {
     const { limit, left, held, next } = this.dataset
-    const parts = [`${left} of ${limit} left`]
-    const brief = "brief" in this.dataset && Number(left) > 0
-    if (Number(held) && !brief) parts.push(`${held} held`)
     const wait = next ? secondsUntil(next) : 0
-    if (!brief && Number(left) < Number(limit) && wait > 0) parts.push(`next in ${formatDuration(wait)}`)
+    const spent = Number(left) === 0 && wait > 0
+    const brief = "brief" in this.dataset
+    const parts = [brief && spent ? "0 left" : `${left} of ${limit} left`]
+    if (Number(held) && !brief) parts.push(`${held} held`)
+    if ((spent || !brief) && Number(left) < Number(limit) && wait > 0) parts.push(`next in ${formatDuration(wait)}`)
     setText(slot(this, "words"), parts.join(" · "))
     this.title = next && Number(left) === 0 ? `The next credit comes at ${formatClock(next)}` : ""
   }
