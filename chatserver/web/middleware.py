@@ -1,13 +1,13 @@
 """The middleware of every request, outermost first; that of the websocket is a subset."""
 
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp
 
 from chatserver.api.decoding import StrictAddresses
 from chatserver.config import Config
 from chatserver.web.authentication import Authentication, Identify, SameOrigin
 from chatserver.web.body_limits import BodyLimits
+from chatserver.web.compression import Compression
 from chatserver.web.concurrency_limits import ConcurrencyLimits
 from chatserver.web.errors import ErrorResponses, HandshakeErrors
 from chatserver.web.headers import SecurityHeaders
@@ -29,7 +29,7 @@ def http_stack(config: Config, identify: Identify) -> list[Middleware]:
         Middleware(RequestLog),
         Middleware(SecurityHeaders, config=config),
         Middleware(AllowedHosts, config=config),
-        Middleware(GZipMiddleware, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
+        Middleware(Compression, minimum_size=_COMPRESS_FROM_BYTES, compresslevel=_COMPRESS_LEVEL),
         Middleware(ErrorResponses),
         Middleware(ConcurrencyLimits, most=config.requests_per_address),
         Middleware(StrictAddresses),

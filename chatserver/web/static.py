@@ -10,7 +10,6 @@ under another hash (an older page, a module's relative import) is served with `n
 import asyncio
 import gzip
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chatserver.errors import NotFound
+from chatserver.web.compression import accepted_encodings
 
 PREFIX = "/static"
 TYPES = {
@@ -33,8 +33,6 @@ TYPES = {
     ".webp": "image/webp",
 }
 _COMPRESSED = {".css", ".js", ".svg"}
-# A name in Accept-Encoding, without those of weight 0: "gzip, br;q=0" accepts gzip only.
-_ENCODING = re.compile(r"(?:^|,)\s*([a-z]+)(?=\s*(?:[;,]|$))(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
 
@@ -65,7 +63,7 @@ class StaticFile:
 
     async def encoded(self, accepted: str) -> tuple[bytes, str | None]:
         """The body and its Content-Encoding for a browser that sent `accepted` as Accept-Encoding."""
-        encodings = set(_ENCODING.findall(accepted.lower())) if self.compressible else set()
+        encodings = accepted_encodings(accepted) if self.compressible else frozenset()
         encoding = next((name for name in _COMPRESSORS if name in encodings), None)
         if encoding is None:
             return self.content, None

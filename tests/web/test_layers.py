@@ -182,6 +182,10 @@ async def test_long_texts_are_compressed_and_pictures_are_not(client: Client) ->
         assert answer.headers["Content-Encoding"] == "gzip"
         assert int(answer.headers["Content-Length"]) < 500
         assert (await answer.text()).startswith("calm and fast")
+    for refused in ("gzip;q=0", "identity", "br, gzip; q=0.0"):
+        async with client.get("/long", headers={"Accept-Encoding": refused}) as answer:
+            assert "Content-Encoding" not in answer.headers and answer.headers["Vary"] == "Accept-Encoding", refused
+            assert (await answer.text()).startswith("calm and fast")
     async with client.get("/picture", headers=asked) as answer:
         assert "Content-Encoding" not in answer.headers
         assert len(await answer.read()) == int(answer.headers["Content-Length"]) == 8 * 4096
@@ -300,6 +304,8 @@ async def test_static_files_are_kept_for_ever_under_their_hash(client: Client) -
         ("brotli, zstd", None),
         ("gzip;q=0.5 , BR;q=0.2", "br"),
         ("identity", None),
+        ("gzip;q=0", None),
+        ("gzip;q=0.000, br ; q=0", None),
         (", ;q=1,,", None),
     ],
 )
