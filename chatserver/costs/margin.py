@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chatserver import audit, ids, rollups
 from chatserver.audit import Actor
-from chatserver.costs import service
+from chatserver.costs import checks, service
 from chatserver.costs.calculation import CostSum
 from chatserver.costs.models import ExchangeRate, Rates
 from chatserver.database import Row, Transaction
@@ -269,10 +269,13 @@ async def book_refund(tx: Transaction, purchase_id: str, amount: Decimal) -> Non
     await tx.execute("costs.add_refund", id=ids.new(), amount=-amount, **kept)
 
 
-async def refund(tx: Transaction, actor: Actor, purchase_id: str, amount: Decimal, reason: str) -> None:
+async def refund(
+    tx: Transaction, actor: Actor, purchase_id: str, amount: Decimal, reason: str, *, seen: str | None = None
+) -> None:
     """Books that a sale, or a part of it, was given back; the money itself is moved elsewhere.
 
-    NotFound for a purchase that was not paid for, Invalid for no amount, Conflict for more than is left of it.
+    NotFound for a purchase that was not paid for, Invalid for no amount, Conflict for more than is left of it, and where
+    `seen`, with two decimals, is not what was given back until now.
     """
     if amount <= 0 or amount != amount.quantize(Decimal("0.01")):
         raise Invalid.field("amount", "must be more than 0, with at most two decimals")
@@ -282,6 +285,8 @@ async def refund(tx: Transaction, actor: Actor, purchase_id: str, amount: Decima
         raise NotFound
     if row["checkout"] in GATEWAYS:
         raise Conflict("This sale was paid at a payment service. Refund it under Orders, which moves the money too.")
+    if seen is not None:
+        checks.require_seen(seen, f"{row['refunded']:.2f}")
     left = row["amount"] - row["refunded"]
     if amount > left:
         raise Conflict(f"Only {left} {row['currency']} of this sale are left to refund.")

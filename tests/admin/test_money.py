@@ -148,6 +148,8 @@ async def test_a_sale_its_refund_and_what_to_compare_with_are_seen_in_the_page_a
         assert (refused.status, words in refused.text) == (200, True), amount
     answer = await operator.post(action, {**page.forms[action], "amount": "9.50", "reason": "late"}, follow=True)
     assert "The refund is booked" in answer.text
+    again = await operator.post(action, {**page.forms[action], "amount": "9.50", "reason": "late"}, follow=True)
+    assert "given back since this page was opened" in again.text
     assert (await operator.visit("/admin/money")).forms[action]["amount"] == "89.50"
     for table in ("days", "plans"):
         # Two days, where it was sold before midnight and refunded after it.

@@ -91,9 +91,12 @@ async def test_a_signed_report_grants_and_the_operator_gives_the_money_back(shop
             assert (await operator.visit(f"/orders/{row['id']}")).status == 404
             action = f"/admin/orders/{row['id']}/refund"
             form = (await operator.visit("/admin/orders")).forms[action]
-            for amount, reason in (("100", "too much"), ("1", ""), ("0", "nothing"), ("1", "a part"), ("", "the rest")):
+            # A part that is sent twice, as by a reload of what did not come, goes back once.
+            for amount, reason in (("100", "too much"), ("1", ""), ("0", "nothing"), ("1", "a part"), ("1", "a part")):
                 page = await operator.post(action, {**form, "amount": amount, "reason": reason}, follow=True)
-            assert page.status == 200
+            assert "given back since this page was opened" in page.text
+            rest = {**page.forms[action], "amount": "", "reason": "the rest"}
+            assert (await operator.post(action, rest, follow=True)).status == 200
             assert emulator.money[row["id"]] == [9900, -100, -9800]
             assert "went back" in (await person.visit(f"/orders/{row['id']}")).text
         assert "bad signature" in (await operator.visit("/admin/orders")).text

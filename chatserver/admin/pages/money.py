@@ -143,13 +143,16 @@ async def set_flat_prices(request: Request) -> Response:
 
 
 async def refund(request: Request) -> Response:
-    """POST /admin/money/sales/{purchase_id}/refund: books that a sale, or a part of it, was given back."""
+    """POST /admin/money/sales/{purchase_id}/refund: books that a sale, or a part of it, was given back.
+
+    `seen` is what was booked when the form was drawn: one that is sent again books nothing once more.
+    """
     require_admin(request)
     form = await forms.read(request)
     purchase_id = ids.parse(request.path_params["purchase_id"], "purchase_id")
     try:
         amount = checks.amount("amount", form.text("amount"))
-        await act(request, margin.refund, purchase_id, amount, form.text("reason"))
+        await act(request, margin.refund, purchase_id, amount, form.text("reason"), seen=form.text("seen"))
     except (Invalid, Conflict) as error:
         return forms.redirect(request, PATH, notice=error.message, kind="problem", at="sales")
     return forms.redirect(request, PATH, notice="The refund is booked; move the money yourself.", at="sales")

@@ -13,7 +13,7 @@ from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
 from chatserver.costs import checks
 from chatserver.database import Transaction
-from chatserver.errors import GatewayFailed, Invalid, NotAllowed
+from chatserver.errors import Conflict, GatewayFailed, Invalid, NotAllowed
 from chatserver.payments import service
 from chatserver.payments.models import PlanOrder
 from chatserver.payments.processing import PaymentProcessor
@@ -36,18 +36,21 @@ async def show(request: Request) -> Response:
 
 
 async def refund(request: Request) -> Response:
-    """POST /admin/orders/{order_id}/refund: gives money back, all of what is left or a part."""
+    """POST /admin/orders/{order_id}/refund: gives money back, all of what is left or a part.
+
+    `seen` is what had gone back when the form was drawn: one that is sent again gives nothing back once more.
+    """
     require_admin(request)
     form = await forms.read(request)
     processor: PaymentProcessor = request.app.state.payments
     order_id = ids.parse(request.path_params["order_id"], "order_id")
     try:
-        typed = form.text("amount")
+        typed, seen = form.text("amount"), form.text("seen")
         order, amount = await act(
-            request, _record, order_id, checks.amount("amount", typed) if typed else None, form.text("reason")
+            request, _record, order_id, checks.amount("amount", typed) if typed else None, form.text("reason"), seen
         )
         order = await processor.refund(order, amount)
-    except (Invalid, NotAllowed, GatewayFailed) as error:
+    except (Invalid, NotAllowed, Conflict, GatewayFailed) as error:
         return forms.redirect(request, PATH, notice=error.message, kind="problem", at="orders")
     whole = order.state == "refunded"
     notice = "The money goes back, and the unused time has ended." if whole else "That part of the money goes back."
@@ -55,10 +58,11 @@ async def refund(request: Request) -> Response:
 
 
 async def _record(
-    tx: Transaction, actor: Actor, order_id: str, amount: Decimal | None, reason: str
+    tx: Transaction, actor: Actor, order_id: str, amount: Decimal | None, reason: str, seen: str
 ) -> tuple[PlanOrder, int]:
     """The order and what is to go back of it; recorded before the gateway is asked, which may have done it unheard."""
     order = await service.find(tx, order_id)
+    checks.require_seen(seen, str(order.refunded))
     asked = service.refundable(order, order.price - order.refunded_price if amount is None else amount)
     details = {"amount": asked, "currency": order.currency, "gateway": order.gateway}
     await audit.record(
