@@ -1,6 +1,7 @@
 """One Postgres server in one folder, shared by the processes that use it. Blocking: call it from threads."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -22,6 +23,8 @@ from chatserver.errors import ConfigurationError
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
+# What Postgres says when it cannot start takes no more.
+LOG_BYTES = 64 * 1024
 # Every system takes socket paths of up to 103 bytes; Postgres appends "/.s.PGSQL.5432".
 SOCKET_FOLDER_BYTES = 88
 _SOCKET = ".s.PGSQL.5432"
@@ -221,6 +224,8 @@ class Server:
     def _start_error(self, output: bytes) -> ConfigurationError:
         lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
         errors = [line for line in lines if "FATAL" in line or "error:" in line or "PANIC" in line]
+        if not errors and shutil.disk_usage(self.paths.folder).free < LOG_BYTES:
+            errors = [os.strerror(errno.ENOSPC)]  # its log has had no room for that either
         reason = (errors or lines or ["it ended without a message"])[-1]
         return ConfigurationError(f"Postgres could not start in {self.paths.folder}: {reason}")
 

@@ -310,20 +310,41 @@ async def test_a_folder_that_cannot_be_is_refused_in_one_line(tmp_path):
     assert "\n" not in refusal.value.message
 
 
-@as_root
-async def test_a_full_disk_is_one_line_and_leaves_no_half_made_cluster(fresh_folder):
-    fresh_folder.mkdir()
+@contextlib.contextmanager
+def disk_at(folder, megabytes):
+    """A disk of a few megabytes."""
+    folder.mkdir()
     if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs", fresh_folder], check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", folder], check=False
     ).returncode:
         pytest.skip("this machine does not let us mount")
     try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@as_root
+async def test_a_full_disk_is_one_line_and_leaves_no_half_made_cluster(fresh_folder):
+    with disk_at(fresh_folder, 8):
         with pytest.raises(ConfigurationError, match="No space left on device") as refusal:
             await embedded.open_in(fresh_folder)
         assert "\n" not in refusal.value.message
         assert not (fresh_folder / "postgres" / "data").exists()
-    finally:
-        subprocess.run(["umount", fresh_folder], check=True)
+
+
+@as_root
+async def test_a_disk_that_has_filled_up_since_is_what_the_next_start_names(fresh_folder):
+    with disk_at(fresh_folder, 200):
+        await start_and_stop(fresh_folder)
+        filler = fresh_folder / "filler"
+        # To the last byte: its log has no room for what Postgres says.
+        subprocess.run(["dd", "if=/dev/zero", f"of={filler}"], check=False, stderr=subprocess.DEVNULL)
+        with pytest.raises(ConfigurationError, match="No space left on device") as refusal:
+            await embedded.open_in(fresh_folder)
+        assert "\n" not in refusal.value.message
+        filler.unlink()
+        await start_and_stop(fresh_folder)
 
 
 async def test_a_half_made_cluster_is_made_anew_and_long_paths_work(fresh_folder):
