@@ -10,6 +10,7 @@ from chatserver.config import Config, values
 from chatserver.database import command_line, migrations, pgbouncer, roles
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError
+from chatserver.monitoring.processes import GONE_SECONDS
 
 # A difference that people would notice in times and countdowns.
 CLOCK_SECONDS = 5.0
@@ -26,6 +27,8 @@ SELECT relname::text FROM pg_class
    AND relname NOT IN ('schema_migrations', 'session_config', 'styles')
  ORDER BY relname
 """
+
+_RUNNING = "SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)"
 
 
 async def check(config: Config) -> list[Finding]:
@@ -48,7 +51,8 @@ async def _check(config: Config, url: str) -> list[Finding]:
             found = [reached, _schema(config, waiting), await _clock(connection)]
             if waiting:
                 return found
-            return [*found, await _roles(connection), await _security(connection), await _plans(config, connection)]
+            found += [await _roles(connection), await _security(connection), await _plans(config, connection)]
+            return [*found, *await _processes(config, connection)]
 
 
 @asynccontextmanager
@@ -72,6 +76,21 @@ async def _reached(config: Config, url: str, connection: asyncpg.Connection) -> 
         words = "DATABASE_URL leads to a pooler in transaction mode, and nobody said so."
         return failure("database", words, "Set DATABASE_POOLER=yes.")
     return ok("database", f"Postgres {version} answers{', through a pooler in transaction mode' if pooled else ''}.")
+
+
+async def _processes(config: Config, connection: asyncpg.Connection) -> list[Finding]:
+    """Several processes without Redis: each works, and what it says reaches the others' pages by their polls alone."""
+    if config.redis_url:
+        return []
+    await connection.execute("SET LOCAL ROLE chatserver_worker")
+    running = await connection.fetchval(_RUNNING, GONE_SECONDS)
+    await connection.execute("RESET ROLE")
+    if running < 2:
+        return []
+    words = (
+        f"{running} processes run, and REDIS_URL is not set: what one says reaches the pages of another a second late."
+    )
+    return [warning("processes", words, "Set REDIS_URL for all of them; without it progress and presence are missing.")]
 
 
 async def _plans(config: Config, connection: asyncpg.Connection) -> Finding:

@@ -312,6 +312,22 @@ async def test_a_setting_that_names_no_plan_is_told_with_the_plans_that_there_ar
     assert (await findings(environ, PICTURE_MARK="all"))["plans"].status == "ok"
 
 
+async def test_processes_that_hear_of_each_other_by_no_broker_are_told(environ, postgres_server) -> None:
+    url = await postgres_server.create_database()
+    connection = await asyncpg.connect(postgres_server.admin_url_of(url))
+    add = "INSERT INTO processes (id, kind, version, connections) VALUES ($1, 'web', '1', 0)"
+    await connection.execute(add, "here/1")
+    assert "processes" not in await findings(environ, DATABASE_URL=url)
+    await connection.execute(add, "here/2")
+    found = (await findings(environ, DATABASE_URL=url))["processes"]
+    assert (found.status, "2 processes run, and REDIS_URL is not set" in found.message) == ("warning", True)
+    assert "processes" not in await findings(environ, DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:9")
+    await connection.execute("UPDATE processes SET seen_at = now() - interval '20 seconds' WHERE id = 'here/2'")
+    assert "processes" not in await findings(environ, DATABASE_URL=url)
+    await connection.close()
+    await postgres_server.drop_database(url)
+
+
 async def run(environ, *arguments):
     clean = {**products.environment("", **environ), "COLUMNS": "200"}
     process = await asyncio.create_subprocess_exec(
