@@ -1,6 +1,7 @@
 """What an operator does with people and their sessions: find, grant, extend, give credits, sign out, ban, and read with a
 reason. Each act is recorded in its own transaction; the command line uses the same verbs."""
 
+import unicodedata
 import uuid
 from datetime import datetime
 from typing import Literal
@@ -96,14 +97,15 @@ class Conversation(Struct, frozen=True, kw_only=True):
 
 async def find(tx: Transaction, query: str, before: str | None) -> list[Person]:
     """A page of accounts whose name or address begins with these words, the newest first; all for an empty text."""
-    query = query.strip().lower()
+    query = query.strip()
     if len(query) > QUERY_LENGTH:
         return []
+    # Names and addresses are stored in NFC; small letters are the database's on both sides: Python has others for İ and Σ.
+    query = unicodedata.normalize("NFC", query)
     if not query:
         rows = await tx.fetch_all("admin.people", before=before, limit=PAGE)
     else:
-        beyond = query + LAST_CHARACTER
-        rows = await tx.fetch_all("admin.people_by_words", first=query, beyond=beyond, before=before, limit=PAGE)
+        rows = await tx.fetch_all("admin.people_by_words", first=query, last=LAST_CHARACTER, before=before, limit=PAGE)
     return [Person.from_row(row) for row in rows]
 
 

@@ -94,10 +94,12 @@ SELECT u.id, u.name, u.role, u.status, u.created_at,
        (SELECT count(*) FROM user_sessions o WHERE o.user_id = u.id AND o.status <> 'deleted') AS sessions
   FROM users u
  WHERE u.id IN (
-       (SELECT n.id FROM users n WHERE n.status <> 'deleted' AND lower(n.name) ~>=~ :first AND lower(n.name) ~<~ :beyond
+       (SELECT n.id FROM users n WHERE n.status <> 'deleted'
+         AND lower(n.name) ~>=~ lower(:first::text) AND lower(n.name) ~<~ (lower(:first::text) || :last::text)
          AND (:before::uuid IS NULL OR n.id < :before::uuid) LIMIT 1000)
        UNION
-       (SELECT e.id FROM users e WHERE e.status <> 'deleted' AND lower(e.email) ~>=~ :first AND lower(e.email) ~<~ :beyond
+       (SELECT e.id FROM users e WHERE e.status <> 'deleted'
+         AND lower(e.email) ~>=~ lower(:first::text) AND lower(e.email) ~<~ (lower(:first::text) || :last::text)
          AND (:before::uuid IS NULL OR e.id < :before::uuid) LIMIT 1000))
  ORDER BY u.id DESC LIMIT :limit;
 

@@ -57,6 +57,10 @@ async def test_somebody_is_found_by_name_address_session_and_picture(database, g
         return [person.name for person in await database.run_system(people.find, query, None)]
 
     assert await names("zoë 1") == await names("ZOE.FINDS") == await names("zoë 100%") == ["Zoë 100%"]
+    assert await names("zoe\u0308 1") == ["Zoë 100%"]
+    for name in ("İpek", "ΣΑΣ"):
+        await make_user(database, name)
+        assert await names(name) == [name]
     assert await names("%") == await names("oë") == await names("\\") == []
     assert "Zoë 100%" in await names("")
     for text, session_id in (
