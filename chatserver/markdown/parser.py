@@ -87,6 +87,34 @@ def render(text: str, colour: Colour | None = None, scope: str = "") -> str:
     return Document(text, scope).draw(colour)
 
 
+class _Definitions(dict[str, Any]):
+    """The definitions of links in a text, by their labels; `used` are those that something refers to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+
+    def get(self, label: str, default: Any = None) -> Any:
+        self.used.add(label)
+        return super().get(label, default)
+
+
+def with_unused_definitions(text: str) -> str:
+    """The text with a backslash before each definition of a link that nothing refers to, which is not drawn otherwise:
+    whoever writes "[Ada]: hello" means no link."""
+    if "]:" not in text:
+        return text
+    definitions = _Definitions()
+    env: dict[str, Any] = {"scope": "", "references": definitions}
+    _markdown.parse(text, env)
+    unused = [each for label, each in definitions.items() if label not in definitions.used]
+    lines = _LINES.findall(text)
+    for definition in (*unused, *env.get("duplicate_refs", ())):
+        first = definition["map"][0]
+        lines[first] = lines[first].replace("[", "\\[", 1)
+    return "".join(lines)
+
+
 def is_visible(drawn: str) -> bool:
     """Whether there is anything to see in what was drawn: a text may have nothing but definitions of links in it."""
     return _SEEN_EMPTY.search(drawn) is not None or visibility.is_visible(html.unescape(_TAG.sub("", drawn)))

@@ -34,7 +34,7 @@ def work(task: bytes) -> Generator[bytes, None, bytes | None]:
     with time_limit:
         length = parser.closed_length(draw.text) if draw.growing else len(draw.text)
         text = draw.text[:length]
-        document = Document(text, draw.scope)
+        document = Document(text if draw.growing else parser.with_unused_definitions(text), draw.scope)
         html = document.draw()
         known = [language for language in document.languages if highlighting.knows(language)]
         rest = draw.text[length:]

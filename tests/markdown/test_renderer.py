@@ -31,6 +31,24 @@ async def test_a_text_that_would_be_drawn_as_nothing_is_shown_as_it_is_written(r
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "[10:01]: hi\r\n[10:02]: bye\r\nand **so** on",
+            "[10:01]: hi<br>\n[10:02]: bye<br>\nand <strong>so</strong> on",
+        ),
+        ("> [Ada]: hello\n\nwell", "[Ada]: hello"),
+        ("so\n\n- [Ada]:\n  hello", "[Ada]:<br>\nhello"),
+        ("[a] and [b]\n\n[a]: http://x\n[b]: http://y\n[c]: http://z\n[A]: no", "[c]: <a "),
+        ("[a]\n\n[a]: http://x\n[A]: no", "[A]: no"),
+    ],
+)
+async def test_a_definition_that_nothing_refers_to_is_shown(renderer, text, shown):
+    drawn = await renderer.render(text, "ada")
+    assert shown in drawn and "[a]" not in drawn and "\\" not in drawn
+
+
+@pytest.mark.parametrize(
     "text", ["***", "- ", "- [ ] ", "```\n```", "> ", "| |\n|-|", "$x$", "&#8203;!", "[a]: http://x\n[a]"]
 )
 async def test_what_is_seen_without_words_is_drawn(renderer, text):
