@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import enum
 import logging
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import date
@@ -93,7 +94,11 @@ def _renderer(config: Config) -> Processor:
     on_terminal = config.log_format == "console" or (config.log_format == "auto" and sys.stderr.isatty())
     if on_terminal:
         # Its default formatter prints the local variables of every frame: passwords, cookies, whole requests.
-        return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return structlog.dev.ConsoleRenderer(
+            # A journal or a file would keep the codes of the colours.
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     return structlog.processors.JSONRenderer()
 
 

@@ -294,3 +294,20 @@ def test_a_log_that_cannot_be_written_stops_nothing():
         program = [sys.executable, "-c", textwrap.dedent(FULL)]
         ended = subprocess.run(program, stdout=subprocess.PIPE, stderr=full, env={**os.environ, "ENV_FILE": ""})
     assert ended.stdout == b"it goes on\n"
+
+
+PLAIN = """
+    import structlog
+    from chatserver import config
+    from chatserver.runtime import logs
+    logs.configure(config.load({"LOG_FORMAT": "console"}))
+    structlog.get_logger().warning("provider.closed", provider="sketch")
+"""
+
+
+def test_lines_for_people_have_colours_on_a_terminal_alone():
+    program = [sys.executable, "-c", textwrap.dedent(PLAIN)]
+    ended = subprocess.run(program, stderr=subprocess.PIPE, env={**os.environ, "ENV_FILE": ""}, text=True)
+    assert "provider.closed" in ended.stderr
+    assert "provider=sketch" in ended.stderr
+    assert "\x1b" not in ended.stderr
