@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from chatserver import audit, credits, sessions, users
+from chatserver import audit, credits, ids, sessions, users
 from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
 from chatserver.credits.models import Balances, Kind
@@ -17,6 +17,7 @@ from chatserver.database.records import Record
 from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation
 from chatserver.sessions.models import Session
+from chatserver.users import idempotency
 from chatserver.users.models import Role, Status
 
 PAGE = 50
@@ -214,19 +215,47 @@ async def _require_account(tx: Transaction, user_id: str) -> Row:
 # Sessions -------------------------------------------------------------------------------------------------------------
 
 
+class Gift(Struct, frozen=True):
+    """What an operator gives: a session (of a plan, to a person), or minutes or credits (to a session)."""
+
+    what: str
+    to: str
+    amount: int = 1
+
+
+async def _given(tx: Transaction, actor: Actor, client_id: str | None, gift: Gift, session_id: str) -> str | None:
+    """The session that the same form has given, or given something to, before; None where this is the first time."""
+    return await idempotency.claim(tx, "session", client_id, gift, session_id, user_id=actor.id)
+
+
 async def grant(
-    tx: Transaction, actor: Actor, user_id: str, plan_id: str, title: str | None, reason: str = ""
+    tx: Transaction,
+    actor: Actor,
+    user_id: str,
+    plan_id: str,
+    title: str | None,
+    reason: str = "",
+    *,
+    client_id: str | None = None,
 ) -> Session:
-    """Gives a session to a person, as sold by the operator."""
-    session = await sessions.grant(tx, user_id, plan_id, title)
+    """Gives a session to a person, as sold by the operator; once for each client_id, as everything here."""
+    session_id = ids.new()
+    given = await _given(tx, actor, client_id, Gift(plan_id, user_id), session_id)
+    if given is not None:
+        return await sessions.find(tx, given)
+    session = await sessions.grant(tx, user_id, plan_id, title, session_id=session_id)
     await audit.record(
         tx, actor, "session.granted", "session", session.id, reason, subject_id=user_id, plan=session.plan_id
     )
     return session
 
 
-async def prolong(tx: Transaction, actor: Actor, session_id: str, minutes: int, reason: str) -> None:
+async def prolong(
+    tx: Transaction, actor: Actor, session_id: str, minutes: int, reason: str, *, client_id: str | None = None
+) -> None:
     """Gives a session more time, as a present."""
+    if await _given(tx, actor, client_id, Gift("minutes", session_id, minutes), session_id) is not None:
+        return
     row = await _session(tx, session_id)
     await sessions.prolong(tx, session_id, minutes)
     await audit.record(
@@ -234,9 +263,20 @@ async def prolong(tx: Transaction, actor: Actor, session_id: str, minutes: int, 
     )
 
 
-async def give_credits(tx: Transaction, actor: Actor, session_id: str, kind: Kind, count: int, reason: str) -> None:
+async def give_credits(
+    tx: Transaction,
+    actor: Actor,
+    session_id: str,
+    kind: Kind,
+    count: int,
+    reason: str,
+    *,
+    client_id: str | None = None,
+) -> None:
     """Gives a session more credits an hour; the statement says why."""
     reason = required_reason(reason)
+    if await _given(tx, actor, client_id, Gift(kind, session_id, count), session_id) is not None:
+        return
     row = await _session(tx, session_id)
     await credits.grant_extra(tx, session_id, kind, count, reason)
     await audit.record(

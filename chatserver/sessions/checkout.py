@@ -294,11 +294,14 @@ async def _record(
         raise Conflict("This was bought already.")
 
 
-async def grant(tx: Transaction, user_id: str, plan_id: str, title: str | None) -> Session:
-    """Creates a session for an account, by the operator; NotFound where it is not active."""
+async def grant(
+    tx: Transaction, user_id: str, plan_id: str, title: str | None, *, session_id: str | None = None
+) -> Session:
+    """Creates a session for an account, by the operator; NotFound where it is not active. `session_id`: see `sell`."""
     if not await users.is_active(tx, user_id):
         raise NotFound("There is no active account with that e-mail address.")
-    return await buy(tx, user_id, plan_id, title, checkout="manual")
+    plan = await _plan_on_offer(tx, plan_id)
+    return await sell(tx, user_id, plan, title, checkout="manual", reference=None, session_id=session_id)
 
 
 async def prolong(tx: Transaction, session_id: str, minutes: int) -> Session:

@@ -20,6 +20,7 @@ from chatserver.errors import Conflict, Invalid
 # A client_id is the client's own key for a command: a UUID as a rule, never longer than this.
 CLIENT_ID_LENGTH = 64
 
+# What is made; what is given to a session is of its kind too.
 MadeKind = Literal["album", "share", "session"]
 
 

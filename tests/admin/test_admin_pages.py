@@ -126,8 +126,12 @@ async def test_a_session_and_a_person_are_found_and_given_to_and_the_log_has_it(
     answer = await operator.post(own + "/credits", {**given, "reason": "=1+1, an outage"}, follow=True)
     assert (answer.status, "2 more image credits" in answer.text) == (200, True)
     assert (await ada.credits(session))["image"]["limit"] == before + 2
+    # Sent once more, as by a reload of what did not come.
+    await operator.post(own + "/credits", {**given, "reason": "=1+1, an outage"})
+    assert (await ada.credits(session))["image"]["limit"] == before + 2
+    more = found.forms[own + "/extend"]
     for minutes in ("", "x", "-5", "1e3", "9999999", "\u0663", "0"):
-        assert (await operator.post(own + "/extend", {**given, "minutes": minutes})).status == 422, minutes
+        assert (await operator.post(own + "/extend", {**more, "minutes": minutes})).status == 422, minutes
     log = await operator.visit(f"/admin/audit.csv?target={ada.id}")
     assert "'=1+1, an outage" in log.text
     assert log.headers["Content-Type"].startswith("text/csv")

@@ -1,10 +1,11 @@
 """People and sessions: found, given to, signed out, banned, read with a reason; never without a last admin."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from chatserver import credits, sessions, users
+from chatserver import credits, ids, sessions, users
 from chatserver.admin import people
 from chatserver.audit import COMMAND_LINE, Actor
 from chatserver.audit import service as audit
@@ -259,6 +260,23 @@ async def test_credits_are_given_in_bounds_and_with_a_reason(database, grace, ad
     with pytest.raises(Invalid):
         await database.run_system(people.give_credits, grace, session, "image", count, reason)
     assert (await balance(database, ada, session)).limit == before
+
+
+async def test_a_form_that_is_sent_again_gives_once(database, grace, ada, session):
+    before = await database.run_as(ada, sessions.find, session)
+    for verb, *what in (
+        (people.give_credits, session, "image", 2, "why"),
+        (people.prolong, session, 30, "why"),
+        (people.grant, ada, "flash", "A present", "why"),
+    ):
+        key = ids.new()
+        given = [await database.run_system(verb, grace, *what, client_id=key) for _ in range(2)]
+        assert given[0] == given[1]
+    after = await database.run_as(ada, sessions.find, session)
+    assert after.credits.image.limit == before.credits.image.limit + 2
+    assert after.expires_at - before.expires_at == timedelta(minutes=30)
+    titles = [each.title for each in await database.run_as(ada, sessions.list_sessions)]
+    assert titles.count("A present") == 1
 
 
 async def test_two_who_give_at_once_both_give(database, grace, ada, session):

@@ -160,7 +160,13 @@ async def _make_member(request: Request, user_id: str, form: Form) -> str:
 
 async def _grant(request: Request, user_id: str, form: Form) -> str:
     session = await act(
-        request, people.grant, user_id, form.text("plan_id"), form.text("title") or None, form.raw("reason")
+        request,
+        people.grant,
+        user_id,
+        form.text("plan_id"),
+        form.text("title") or None,
+        form.raw("reason"),
+        client_id=_key(form),
     )
     return f"A session is granted, with {session.credits.image.limit} image credits an hour."
 
@@ -219,7 +225,7 @@ async def prolong(request: Request) -> Response:
 
     async def lever(session_id: str, form: Form) -> str:
         minutes = _number(form, "minutes")
-        await act(request, people.prolong, session_id, minutes, form.raw("reason"))
+        await act(request, people.prolong, session_id, minutes, form.raw("reason"), client_id=_key(form))
         return f"Extended by {minutes} minutes."
 
     return await _on_session(request, lever)
@@ -231,7 +237,7 @@ async def give_credits(request: Request) -> Response:
     async def lever(session_id: str, form: Form) -> str:
         kind: Kind = "video" if form.text("kind") == "video" else "image"
         count = _number(form, "count")
-        await act(request, people.give_credits, session_id, kind, count, form.raw("reason"))
+        await act(request, people.give_credits, session_id, kind, count, form.raw("reason"), client_id=_key(form))
         return f"{count} more {kind} credits an hour are in the session."
 
     return await _on_session(request, lever)
@@ -246,6 +252,10 @@ async def _on_session(request: Request, lever: Callable[[str, Form], Awaitable[s
     except ChatserverError as error:
         return await _refused(request, user_id, error)
     return forms.redirect(request, f"{_path(user_id)}?session={session_id}", notice=notice)
+
+
+def _key(form: Form) -> str | None:
+    return form.text("client_id") or None
 
 
 def _number(form: Form, field: str) -> int:
