@@ -100,7 +100,7 @@ async def test_a_taken_address_is_a_conflict(api, database):
         ({"password": "password1"}, "password"),
         ({"password": "x9y" * 90}, "password"),
         ({"password": {}}, "password"),
-        ({"surprise": 1}, ""),
+        ({"surprise": 1}, "surprise"),
     ],
 )
 async def test_a_field_that_is_wrong_is_422_and_named(api, change, field):
