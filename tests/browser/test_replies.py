@@ -63,6 +63,11 @@ async def test_a_broken_reply_is_tried_again_and_every_version_is_kept_for_every
         await page.locator(f'{MINE} [data-action="edit"]').click()
         await expect(page.locator(".message__edit textarea")).to_be_focused()
         await page.keyboard.press("Escape")
+        # Enter sends from the text; on the button that cancels it cancels.
+        await page.locator(f'{MINE} [data-action="edit"]').click()
+        await page.locator('.message__edit [data-action="cancel-edit"]').focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(f'{MINE} [data-action="edit"]')).to_be_focused()
         await page.locator(f'{MINE} [data-action="edit"]').click()
         field = page.locator(".message__edit textarea")
         await expect(field).to_have_value("@assistant hello")

@@ -155,7 +155,8 @@ export class ChatMessage extends HTMLElement {
     form.addEventListener("keydown", (event) => {
       if (isComposing(event)) return
       if (event.key === "Escape") this.#endEdit()
-      if (event.key === "Enter" && !event.shiftKey) event.preventDefault(form.requestSubmit())
+      const sends = event.target === field && event.key === "Enter" && !event.shiftKey
+      if (sends) event.preventDefault(form.requestSubmit())
     })
     slot(this, "text").after(form)
     setFlag(this, "data-local-editing", true)
