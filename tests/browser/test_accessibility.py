@@ -236,8 +236,10 @@ async def test_the_keys_do_what_their_list_says(emulated_product, browser) -> No
         await expect(page.locator(TEXT)).to_be_focused()
         await keys.type("i?")
         await expect(page.locator(TEXT)).to_have_value("i?")
+        await page.locator('[data-setting="ratio"]').focus()
         await keys.press("Escape")
         await expect(page.locator("message-composer")).to_have_attribute("data-mode", "text")
+        await expect(page.locator(TEXT)).to_be_focused()
 
         await keys.press("Control+k")
         await expect(page.get_by_role("combobox")).to_be_focused()

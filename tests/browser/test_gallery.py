@@ -128,6 +128,16 @@ async def test_by_keyboard_alone_one_finds_marks_compares_and_downloads(owner, b
         assert archive.testzip() is None and len(archive.namelist()) == 5
         await page.keyboard.press("Escape")
         await expect(bar).to_be_hidden()
+        # The keyboard is never nowhere, though what was pressed is hidden.
+        await shots(page).first.locator("a").focus()
+        await page.keyboard.press("Space")
+        await bar.locator('[data-action="select-all"]').focus()
+        await page.keyboard.press("Enter")
+        clear = bar.locator('[data-action="clear"]')
+        await expect(clear).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(bar).to_be_hidden()
+        await expect(shots(page).first.locator("a")).to_be_focused()
         await page.goto(f"{ada.product.url}/gallery?favorite=yes")
         await expect(shots(page)).to_have_count(1)
         await page.emulate_media(color_scheme="dark")

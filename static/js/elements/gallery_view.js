@@ -347,6 +347,7 @@ export class GalleryView extends HTMLElement {
       if (picture.selected !== on) picture.selected = on
     }
     const bar = slot(this, "selection")
+    const focused = document.activeElement
     bar.hidden = size === 0
     setFlag(this, "data-selecting", size > 0)
     setText(slot(bar, "count"), `${size.toLocaleString()} selected`)
@@ -355,6 +356,15 @@ export class GalleryView extends HTMLElement {
     setText(slot(bar, "all"), `Select all ${total.toLocaleString()}`)
     slot(bar, "all").hidden = size >= total
     bar.querySelector('[data-action="compare"]').hidden = size !== 2
+    if (bar.contains(focused) && !focused.checkVisibility()) this.#keepFocus(bar)
+  }
+
+  // The button that had it is hidden: with all of the bar it goes back to the pictures.
+  #keepFocus(bar) {
+    const pictures = this.#pictures
+    const picture = pictures.find((each) => each.hasAttribute("data-stop")) ?? pictures[0]
+    const next = bar.hidden ? picture?.link : bar.querySelector('[data-action="clear"]')
+    next?.focus({ preventScroll: true })
   }
 
   #toggle(picture, range) {

@@ -186,8 +186,15 @@ export class MessageComposer extends HTMLElement {
   // The one key that leaves: an answer that is being written, then the mode, then the text box.
   #escape() {
     if (this.#answers.size) this.#stopAnswers()
-    else if (this.mode !== "text") this.mode = "text"
-    else this.field.blur()
+    else if (this.mode === "text") this.field.blur()
+    else this.#leaveMode()
+  }
+
+  // The setting that may have the focus is hidden with the mode.
+  #leaveMode() {
+    const hadFocus = this.contains(document.activeElement)
+    this.mode = "text"
+    if (hadFocus) this.field.focus()
   }
 
   #followAnswer({ id, streaming }) {
