@@ -89,7 +89,7 @@ async def parse(request: Request, most_bytes: int = MAX_BYTES) -> Form:
 
     Raises Malformed or TooLarge.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+    if _media_type(request) != "application/x-www-form-urlencoded":
         raise Malformed("This address takes a form.")
     data = bytearray()
     async for chunk in request.stream():
@@ -97,6 +97,11 @@ async def parse(request: Request, most_bytes: int = MAX_BYTES) -> Form:
         if len(data) > most_bytes:
             raise TooLarge
     return Form(decoding.fields(bytes(data)))
+
+
+def _media_type(request: Request) -> str:
+    """The type of the body, without its parameters; case means nothing in it."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class _InMemory(MultiPartParser):
@@ -110,7 +115,7 @@ async def read_upload(request: Request, name: str) -> bytes:
 
     Raises Malformed, TooLarge or NotAllowed.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "multipart/form-data":
+    if _media_type(request) != "multipart/form-data":
         raise Malformed("This address takes a form with a file.")
     try:
         form = await _InMemory(request.headers, request.stream(), max_files=1, max_fields=4).parse()

@@ -378,6 +378,16 @@ async def test_no_form_with_a_file_is_a_fault(asker, parameters):
         assert 400 <= status < 500, (body[:300], status)
 
 
+async def test_the_type_of_a_form_is_read_in_any_case(asker):
+    headers = {"Content-Type": "Application/X-WWW-Form-Urlencoded; Charset=UTF-8"}
+    form = f"theme=dark&csrf_token={asker.csrf}"
+    assert (await _asks(asker, "POST", "/settings/theme", data=form.encode(), headers=headers))[0] == 303
+    body = f'--x\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{asker.csrf}\r\n--x--\r\n'.encode()
+    headers = {"Content-Type": "Multipart/Form-Data; Boundary=x"}
+    # Read, and without a file.
+    assert (await _asks(asker, "POST", "/verify", data=body, headers=headers))[0] == 422
+
+
 # Headers ----------------------------------------------------------------------------------------------------------
 
 PAGE = "/history"
