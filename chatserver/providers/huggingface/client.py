@@ -37,6 +37,8 @@ class HuggingFaceLimits:
     query_seconds: float = 20.0
     # How long a mapping is cached: the hub checks mappings every six hours, and failing ones hourly.
     mapping_ttl_seconds: float = 12 * 60.0
+    # How long an older one is used where the hub did not answer: no picture waits for it meanwhile.
+    mapping_retry_seconds: float = 60.0
     poll_seconds: float = 0.5
     # So many failed polls in a row end the run.
     max_poll_errors: int = 5

@@ -39,6 +39,14 @@ class _Entry:
     live: bool
 
 
+@dataclass(frozen=True)
+class _Mapping:
+    """The entries of a model, and the time of the event loop until which they are used without asking again."""
+
+    entries: list[_Entry]
+    until: float
+
+
 class ProviderMappings:
     """The mappings of the models in use. `serves` are the tasks that our adapters implement, by provider."""
 
@@ -47,7 +55,7 @@ class ProviderMappings:
         self._endpoint = endpoint.rstrip("/")
         self._provider = provider
         self._serves = serves
-        self._cached: dict[str, tuple[float, list[_Entry]]] = {}
+        self._cached: dict[str, _Mapping] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def find(self, model: str, task: Task, deadline: Deadline) -> Route:
@@ -74,19 +82,18 @@ class ProviderMappings:
         return entry.live if self._provider == "auto" else entry.provider == self._provider
 
     async def _entries(self, model: str, deadline: Deadline) -> list[_Entry]:
-        now = asyncio.get_running_loop().time()
-        cached = self._cached.get(model)
-        if cached and now - cached[0] < self._client.limits.mapping_ttl_seconds:
-            return cached[1]
+        clock, limits, cached = asyncio.get_running_loop().time, self._client.limits, self._cached.get(model)
+        if cached and clock() < cached.until:
+            return cached.entries
         try:
-            entries = await self._fetch(model, deadline)
+            entries, seconds = await self._fetch(model, deadline), limits.mapping_ttl_seconds
         except ProviderError as error:
             if cached is None or not error.temporary:
                 raise
             # The hub is down, but the providers may not be: an old mapping is better than none.
             log.warning("huggingface.stale_mapping_used", model=model, error=error.code)
-            return cached[1]
-        self._cached[model] = (now, entries)
+            entries, seconds = cached.entries, limits.mapping_retry_seconds
+        self._cached[model] = _Mapping(entries, clock() + seconds)
         return entries
 
     async def _fetch(self, model: str, deadline: Deadline) -> list[_Entry]:

@@ -73,13 +73,24 @@ async def test_a_provider_that_no_longer_knows_the_model_makes_us_ask_again(
 
 
 async def test_a_hub_that_is_away_does_not_stop_a_known_model(huggingface: Emulator, make: Make):
-    provider = make({"mapping_ttl_seconds": 0.0}, hf_provider="nscale")
+    provider = make({"mapping_ttl_seconds": 0.0, "mapping_retry_seconds": 0.0}, hf_provider="nscale")
     await finished(provider, request())
     huggingface.script("mapping", [Fail(502)])
     assert await finished(provider, request())
     huggingface.script("mapping", [Fail(401)])
     with pytest.raises(InvalidToken):
         await updates_of(provider, request())
+
+
+async def test_a_hub_that_is_away_is_not_waited_for_again_by_each_picture_of_a_known_model(
+    huggingface: Emulator, make: Make
+):
+    provider = make({"mapping_ttl_seconds": 0.0}, hf_provider="nscale")
+    await finished(provider, request())
+    huggingface.script("mapping", [Fail(502)])
+    await finished(provider, request())
+    await finished(provider, request())
+    assert len(huggingface.calls("mapping")) == 2
 
 
 async def test_a_hub_that_limits_us_names_the_end_of_its_window(huggingface: Emulator, make: Make):
@@ -109,12 +120,9 @@ async def test_a_model_name_cannot_lead_elsewhere(huggingface: Emulator, make: M
     assert huggingface.calls("whoami") == []
 
 
-async def test_the_identity_is_asked_once(huggingface: Emulator, make: Make):
-    provider = make()
-    identities = [await provider.identity() for _ in range(3)]
-    assert identities[0].name == "ada"
-    assert identities[0].may_infer is True
-    assert len(huggingface.calls("whoami")) == 1
+async def test_the_identity_is_the_owner_of_the_token_and_what_it_may(huggingface: Emulator, make: Make):
+    identity = await make().identity()
+    assert (identity.name, identity.may_infer) == ("ada", True)
 
 
 @pytest.mark.parametrize(
