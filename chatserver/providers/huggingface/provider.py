@@ -11,12 +11,13 @@ from chatserver.providers import service_urls
 from chatserver.providers.base import Kind, ProviderRequest, ProviderUpdate
 from chatserver.providers.error_responses import error_from
 from chatserver.providers.http import Deadline, HttpClient, HttpResponse
+from chatserver.providers.huggingface import token_identity
 from chatserver.providers.huggingface.adapters import PROTOCOLS, SELF_HOSTED, SERVES, RunProtocol, openai_images
 from chatserver.providers.huggingface.client import HUB, ApiClient, HuggingFaceLimits
 from chatserver.providers.huggingface.inference_call import InferenceCall
 from chatserver.providers.huggingface.mapping import ProviderMappings, Route, Task
 from chatserver.providers.huggingface.result_download import ResultDownloader
-from chatserver.providers.huggingface.token_identity import IdentityCache, TokenIdentity
+from chatserver.providers.huggingface.token_identity import TokenIdentity
 from chatserver.providers.recipe import Change
 from chatserver.providers.redaction import without_secrets
 from chatserver.providers.service_urls import ServiceUrl
@@ -25,6 +26,8 @@ ROUTER = ServiceUrl("HF_ROUTER_URL", "HTTP as the router of Hugging Face does", 
 _EXAMPLES = {"hf-bytes": "http://gpu.lan:5000", "openai-images": "http://gpu.lan:8000/v1"}
 # The value of IMAGE_EDIT_MODEL where pictures are not changed.
 NO_MODEL = "none"
+# What a model is called where the operator named none for their server; that server is then not told which.
+UNNAMED_MODEL = "self-hosted"
 # Hugging Face's own hosting. The token is sent to no other self-hosted server.
 ENDPOINTS_HOST = ".endpoints.huggingface.cloud"
 
@@ -43,7 +46,6 @@ class HuggingFace:
         self._client = ApiClient(config, self._http, self._limits)
         self._results = ResultDownloader(_result_hosts(config), self._limits)
         self._mappings = ProviderMappings(self._client, config.hf_endpoint, config.hf_provider, SERVES)
-        self._identities = IdentityCache(self._client, config.hf_endpoint)
 
     def supports(self, kind: Kind, change: Change | None = None) -> bool:
         """Clips need the router, pictures and changes to them the router or a self-hosted server."""
@@ -67,7 +69,7 @@ class HuggingFace:
         return chosen != Config.image_edit_model or chosen == self._config.image_model
 
     def model(self, kind: Kind, change: Change | None = None) -> str:
-        """The hub id of the model; "self-hosted" where the operator named none for their server."""
+        """The hub id of the model; UNNAMED_MODEL where the operator named none for their server."""
         if kind == "video":
             return self._config.video_model
         if change is not None:
@@ -105,7 +107,7 @@ class HuggingFace:
         """The owner of the token and whether it may run inference, for the doctor. Raises ProviderError."""
         self._check_token()
         with self._translated_errors(HUB, self._config.hf_endpoint):
-            return await self._identities.whoami(self._config.huggingface_api_key)
+            return await token_identity.fetch(self._client, self._config.hf_endpoint)
 
     async def route(self, task: Task) -> Route:
         """The route of the model of a task, for the doctor. Raises ModelGone where there is none."""
@@ -187,7 +189,7 @@ class HuggingFace:
 
     def _self_hosted(self, request: ProviderRequest, deadline: Deadline) -> tuple[InferenceCall, RunProtocol]:
         base, model = self._config.image_base_url.rstrip("/"), self._model_for(request)
-        named = "" if model == "self-hosted" else model
+        named = "" if model == UNNAMED_MODEL else model
         route = Route("self-hosted", named, model, _task(request))
         call = InferenceCall(self._client, self._results, route, request, base, deadline)
         run_protocol = SELF_HOSTED[self._config.image_protocol]
@@ -205,7 +207,7 @@ class HuggingFace:
     def _self_hosted_model(self) -> str:
         # The default of IMAGE_MODEL is not the model of another server.
         chosen = self._config.image_model
-        return "self-hosted" if chosen == Config.image_model else chosen
+        return UNNAMED_MODEL if chosen == Config.image_model else chosen
 
     def _self_hosted_token(self) -> str:
         host = urlsplit(self._config.image_base_url).hostname or ""

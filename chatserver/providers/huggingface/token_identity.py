@@ -1,7 +1,5 @@
-"""The owner and permissions of the token, for the doctor: the hub's whoami, cached because it is rate limited."""
+"""The owner and permissions of the token, for the doctor: the hub's whoami."""
 
-import asyncio
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +8,6 @@ from msgspec import Struct
 from chatserver.errors import ProviderError
 from chatserver.providers.huggingface.client import ApiClient, checked_hub_response
 
-# Names and permissions change rarely, and whoami soon answers 429.
-CACHE_SECONDS = 3600.0
 INFERENCE = "inference.serverless.write"
 
 
@@ -19,30 +15,17 @@ class TokenIdentity(Struct, frozen=True):
     """The owner of a token. `may_infer` is None where the hub does not say: then only a real call shows it."""
 
     name: str
-    kind: str
     may_infer: bool | None
     organisations: tuple[str, ...] = ()
 
 
-class IdentityCache:
-    """Identities by the hash of their token, so that no second copy of a token is kept."""
+async def fetch(client: ApiClient, endpoint: str) -> TokenIdentity:
+    """Asks the hub at `endpoint` for the identity of the client's token, each time: whoami soon answers 429.
 
-    def __init__(self, client: ApiClient, endpoint: str) -> None:
-        self._client = client
-        self._endpoint = endpoint.rstrip("/")
-        self._cached: dict[str, tuple[float, TokenIdentity]] = {}
-
-    async def whoami(self, token: str) -> TokenIdentity:
-        """The identity of `token`. Raises InvalidToken, ProviderRateLimited or ProviderDown."""
-        key = hashlib.sha256(token.encode()).hexdigest()
-        now = asyncio.get_running_loop().time()
-        cached = self._cached.get(key)
-        if cached and now - cached[0] < CACHE_SECONDS:
-            return cached[1]
-        url = f"{self._endpoint}/api/whoami-v2"
-        identity = parsed(checked_hub_response(url, await self._client.get(url)).json())
-        self._cached[key] = (now, identity)
-        return identity
+    Raises InvalidToken, ProviderRateLimited or ProviderDown.
+    """
+    url = f"{endpoint.rstrip('/')}/api/whoami-v2"
+    return parsed(checked_hub_response(url, await client.get(url)).json())
 
 
 def parsed(document: Any) -> TokenIdentity:
@@ -50,8 +33,7 @@ def parsed(document: Any) -> TokenIdentity:
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ProviderError("The hub's answer about this token could not be read.")
     organisations = tuple(org["name"] for org in document.get("orgs") or () if isinstance(org, dict) and "name" in org)
-    kind = str(document.get("type", "user"))
-    return TokenIdentity(document["name"], kind, _may_infer(document), organisations)
+    return TokenIdentity(document["name"], _may_infer(document), organisations)
 
 
 def _may_infer(document: dict[str, Any]) -> bool | None:
