@@ -20,7 +20,6 @@
     │   ├── FreeSessionsUsedUp      free-sessions-used-up 429
     │   └── TooManyWaiting          too-many-waiting     429
     ├── Busy                        busy                 503
-    ├── NotReady                    not-ready            503
     ├── ProviderError               provider-error       502   (temporary: worth another try)
     │   ├── ProviderRateLimited     provider-rate-limited
     │   ├── ProviderDown            provider-down
@@ -206,13 +205,6 @@ class Busy(ChatserverError):
     """The server is busy. Nothing was lost; please try again in a moment."""
 
     code = "busy"
-    status = 503
-
-
-class NotReady(ChatserverError):
-    """The server is starting or stopping. Please try again in a moment."""
-
-    code = "not-ready"
     status = 503
 
 

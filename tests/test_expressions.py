@@ -45,7 +45,7 @@ CALLS: list[Callable[[str], object]] = [
     titles.shorten,
     filenames.transliterate,
     disposition.safe_name,
-    finish_reason.code_of,
+    finish_reason.of,
     finish_reason.without_note,
     prompt_improvement._bare,
 ]

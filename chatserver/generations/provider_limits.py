@@ -40,15 +40,13 @@ class ProviderLimits(Struct, frozen=True):
 class LimitState(Struct, frozen=True, kw_only=True):
     """What the database knows of one provider's limits. Durations of 0 seconds or less are over.
 
-    `half_open`: the breaker has opened, and lets one trial call through at a time. `trips` counts how often in a row it
-    was opened. `hour_seconds` is the time until the hour's allowance has room. `position` is its place in the operator's
-    order, None where it has none.
+    `half_open`: the breaker has opened, and lets one trial call through at a time. `hour_seconds` is the time until the
+    hour's allowance has room. `position` is its place in the operator's order, None where it has none.
     """
 
     paused: bool = False
     position: int | None = None
     half_open: bool = False
-    trips: int = 0
     calls_made: int = 0
     closed_seconds: float = 0.0
     running: int = 0
@@ -60,7 +58,6 @@ class LimitState(Struct, frozen=True, kw_only=True):
             paused=row["paused"],
             position=row["position"],
             half_open=row["tripped"],
-            trips=row["strikes"],
             calls_made=row["calls_made"],
             closed_seconds=row["closed_seconds"],
             running=row["running"],

@@ -58,12 +58,6 @@ def of(text: str) -> Ending | None:
     return Ending(note[2], note[1] if note[2] in _OWN_WORDS else _WORDS.get(note[2], _OTHERWISE))
 
 
-def code_of(text: str) -> str | None:
-    """The code of a reply's last line, or None."""
-    note = _NOTE.search(text)
-    return note[2] if note else None
-
-
 def without_note(text: str) -> str:
     """The reply as the model wrote it."""
     note = _NOTE.search(text)

@@ -11,7 +11,7 @@ SELECT name FROM provider_gates WHERE name = ANY(:names::text[]) ORDER BY name F
 -- name: states
 -- The state of these providers. `hour_seconds` is when the hour has room again: the call that is as many numbers ago as an
 -- hour takes must be an hour old.
-SELECT g.name, g.paused, g.tripped, g.strikes, g.calls_made, g.position,
+SELECT g.name, g.paused, g.tripped, g.calls_made, g.position,
        coalesce(extract(epoch FROM g.closed_until - clock_timestamp()), 0)::float8 AS closed_seconds,
        (SELECT count(*) FROM generations j
          WHERE j.lease_until IS NOT NULL AND j.lease_until > clock_timestamp() AND j.calling = g.name) AS running,

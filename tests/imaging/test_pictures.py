@@ -20,7 +20,6 @@ from chatserver.imaging.processor import ImageProcessor
 from tests.imaging import samples
 
 PROVENANCE = samples.provenance(prompt="A sunset — naïve, 日没 🌇", seed=42, model="Sketch (built in)")
-SOFTWARE = {"Software": "chatserver"}
 
 
 @pytest.fixture(scope="module")

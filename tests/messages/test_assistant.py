@@ -309,7 +309,7 @@ async def test_an_endless_answer_is_cut(parts, monkeypatch):
     message, _ = await writes(parts, *["word " * 50] * 50)
     assert message.status == "done"
     assert 1000 <= len(finish_reason.without_note(message.text)) <= 1300
-    assert finish_reason.code_of(message.text) == "length"
+    assert finish_reason.of(message.text).code == "length"
     assert parts.chat.closed == 1
 
 

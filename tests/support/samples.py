@@ -13,7 +13,6 @@ from chatserver.credits.models import Balance, Balances
 from chatserver.generations.models import Generation, GenerationFault, Stage
 from chatserver.identity.colours import hue_of
 from chatserver.messages.models import Author, Message
-from chatserver.plans.models import Plan, Price
 from chatserver.sessions.events import StatsChanged, UsualDuration
 from chatserver.sessions.models import Member, Session
 
@@ -121,25 +120,6 @@ def pictures(*generations: Generation, **changed: Any) -> Message:
     """A message with these pictures."""
     prompt = generations[0].prompt
     return message(prompt, **{"kind": generations[0].kind, "html": "", "generations": generations, **changed})
-
-
-PLANS = [
-    Plan(
-        id=plan_id,
-        name=name,
-        price=Price(amount, "INR"),
-        minutes=minutes,
-        image_credits_per_hour=credits,
-        video_credits_per_hour=videos,
-        max_size=size,
-        max_count=count,
-    )
-    for plan_id, name, amount, minutes, credits, videos, size, count in (
-        ("flash-lite", "Flash Lite", 29, 60, 3, 1, 512, 1),
-        ("flash", "Flash", 49, 120, 8, 2, 768, 2),
-        ("pro", "Pro", 99, 180, 15, 5, 1024, 4),
-    )
-]
 
 
 def session(**changed: Any) -> Session:

@@ -4,7 +4,7 @@ import { newId } from "../helpers/ids.js"
 import { CommandQueue, isUndeliverable } from "./command_queue.js"
 
 const DAY_MS = 86_400_000 // what waited longer is not sent without its author's decision
-const RETRYABLE = new Set(["busy", "not-ready", "rate-limited"]) // nothing was stored: the same command may be repeated
+const RETRYABLE = new Set(["busy", "rate-limited"]) // nothing was stored: the same command may be repeated
 const MOST_RETRIES = 5
 const LONGEST_WAIT_S = 60 // with a longer wait the refusal is shown instead, with its reason and time
 const MAKES_MESSAGE = new Set(["message.create", "generation.create"])
