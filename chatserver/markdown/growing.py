@@ -9,12 +9,12 @@ OPEN_END = "<span data-tail></span>"
 # ends without a mark (indented code) or with one that has to be parsed (mathematics).
 BlockEnd = Literal["fence", "empty line", "no item", "unknown"]
 # What a list does not go on with when an empty line stands before it: no blank, and nothing that may become an item.
-NO_ITEM = re.compile(r"[^\s\d*+-]|[*+-]\S|\d+[^\d.)]")
+_NO_ITEM = re.compile(r"[^\s\d*+-]|[*+-]\S|\d+[^\d.)]")
 
 _ENDS = {
     "fence": re.compile(r"\n[ \t]*(?:`{3}|~{3})"),
     "empty line": re.compile(r"\n[ \t]*\n"),
-    "no item": re.compile(rf"\n[ \t]*\n(?:{NO_ITEM.pattern})"),
+    "no item": re.compile(rf"\n[ \t]*\n(?:{_NO_ITEM.pattern})"),
 }
 # Lines with the line ends behind them.
 _LINES = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+\Z")
@@ -34,6 +34,11 @@ def decided(text: str) -> str:
 def is_ended(end: BlockEnd, following: str) -> bool:
     """Whether the text that follows the drawn part of a block has what ends it."""
     return end in _ENDS and _ENDS[end].search(following) is not None
+
+
+def begins_no_item(line: str) -> bool:
+    """Whether a list does not go on with this line, of which more may come, when an empty line stands before it."""
+    return _NO_ITEM.match(line) is not None
 
 
 def open_parts(drawn: str) -> tuple[str, str]:

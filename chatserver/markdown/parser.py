@@ -166,9 +166,7 @@ def closed_length(text: str) -> int:
 
 def _is_ended(block: Token, half_line: str) -> bool:
     """Whether a block is ended by an empty line and the half of one behind that."""
-    return block.type in _CLOSED_BY_EMPTY_LINE or (
-        block.type in _LISTS and growing.NO_ITEM.match(half_line) is not None
-    )
+    return block.type in _CLOSED_BY_EMPTY_LINE or (block.type in _LISTS and growing.begins_no_item(half_line))
 
 
 def _has_end(block: Token) -> bool:
