@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from chatserver.admin.period import Period
-from chatserver.costs import ModelUse, Rates, calculation, margin, usage, worst_case
+from chatserver.costs import ModelUse, Rates, calculation, margin, refunds, usage, worst_case
 from chatserver.costs import service as costs
 from chatserver.costs.calculation import FREE_PROVIDERS
-from chatserver.costs.margin import MarginLine, Margins, Sale
+from chatserver.costs.margin import MarginLine, Margins
 from chatserver.costs.models import BilledKind, UnitPrice, WorstCase
+from chatserver.costs.refunds import Sale
 from chatserver.costs.service import MOST_ROWS, PriceLine, RateLine
 from chatserver.costs.upgrade import Advice, FlatKind, advice
 from chatserver.database import Transaction
@@ -107,7 +108,7 @@ async def read(
         rates=await costs.list_rates(tx, history),
         margins=await margin.read(tx, period.start, period.end, period.zone),
         before=await margin.read_total(tx, period.before_start, period.before_end, period.zone),
-        sales=await margin.sales(tx),
+        sales=await refunds.sales(tx),
         advice=await read_advice(tx, allowed, period.zone),
         flats=await usage.flat_prices(tx),
     )

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 from chatserver import currencies
 from chatserver.costs.calculation import FREE_PROVIDERS
 from chatserver.costs.models import BilledKind, NewPrice, Unit
-from chatserver.errors import Conflict, Invalid
+from chatserver.errors import Invalid
 from chatserver.validation import optional_line, single_line
 
 LONGEST_PROVIDER, LONGEST_MODEL = 60, 200
@@ -23,15 +23,6 @@ UNITS: Mapping[BilledKind, tuple[Unit, ...]] = {
 _AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 _FLAT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,2})?")
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
-
-
-def require_seen(seen: str, refunded: str) -> None:
-    """Raises Conflict where what was given back is not what a form has shown: it was sent twice, or another operator was
-    faster."""
-    if seen != refunded:
-        raise Conflict(
-            "Money was given back since this page was opened. Here it is as it is now; refund more if you want."
-        )
 
 
 def new_price(given: Mapping[str, str]) -> NewPrice:

@@ -3,28 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from chatserver import audit, ids, rollups
-from chatserver.audit import Actor
-from chatserver.costs import checks, service
+from chatserver import rollups
+from chatserver.costs import service
 from chatserver.costs.calculation import CostSum
 from chatserver.costs.models import ExchangeRate, Rates
-from chatserver.database import Row, Transaction
-from chatserver.errors import Conflict, Invalid, NotFound
+from chatserver.database import Transaction
+from chatserver.database.records import Record
 from chatserver.rollups import pieces
 from chatserver.rollups.pieces import Labelled
 
-# Sales that the page shows.
-MOST_SALES = 20
 
-T = TypeVar("T", bound=Struct)
-
-
-class Revenue(Struct, frozen=True, kw_only=True):
+class Revenue(Record, frozen=True, kw_only=True):
     """What came in for a plan on a day (or from it on, as in `DaySpending`), in one currency; `refunded_amount` is below 0.
     `free` counts those granted free of charge."""
 
@@ -37,7 +30,7 @@ class Revenue(Struct, frozen=True, kw_only=True):
     free: int
 
 
-class DaySpending(Struct, frozen=True, kw_only=True):
+class DaySpending(Record, frozen=True, kw_only=True):
     """What calls cost in one currency on a day, or from that day on while its exchange rates hold; the cost of `unknown` of
     them is unknown."""
 
@@ -155,11 +148,11 @@ def _include(part: DaySpending, rates: RatesOfDay, *lines: MarginLine) -> None:
         line.cost.include(cost, known)
         if part.kind == "reply":
             line.unknown_replies += part.unknown
-            continue
-        line.done += part.done
-        for each in (line.cost, line.of_pictures):
-            each.include(None, part.unknown)
-        line.of_pictures.include(cost, known)
+        else:
+            line.done += part.done
+            line.cost.include(None, part.unknown)
+            line.of_pictures.include(None, part.unknown)
+            line.of_pictures.include(cost, known)
 
 
 def _sorted(lines: Mapping[str, MarginLine]) -> list[MarginLine]:
@@ -189,7 +182,7 @@ async def read(tx: Transaction, start: datetime, end: datetime, zone: str) -> Ma
     days = pieces.days(start, end, ZoneInfo(zone))
     by_day = await tx.fetch_all("costs.spent_by_day", **await rollups.costs(tx, days))
     spent = await spending(tx, stretches(days, rates))
-    return margins(base, await _revenue(tx, days), spent, [_from(DaySpending, row) for row in by_day], rates)
+    return margins(base, await _revenue(tx, days), spent, [DaySpending.from_row(row) for row in by_day], rates)
 
 
 async def read_total(tx: Transaction, start: datetime, end: datetime, zone: str) -> MarginLine:
@@ -223,74 +216,10 @@ _date = date.fromisoformat
 async def spending(tx: Transaction, periods: Sequence[Labelled]) -> list[Spending]:
     """What calls of providers cost in some periods, which are called by a day."""
     read = await rollups.costs(tx, periods)
-    return [_from(Spending, row) for row in await tx.fetch_all("costs.spent", **read)]
+    return [Spending.from_row(row) for row in await tx.fetch_all("costs.spent", **read)]
 
 
 async def _revenue(tx: Transaction, periods: Sequence[Labelled]) -> list[Revenue]:
     labels, starts, stops = ([period[place] for period in periods] for place in range(3))
     rows = await tx.fetch_all("costs.revenue", labels=labels, starts=starts, stops=stops)
-    return [_from(Revenue, row) for row in rows]
-
-
-def _from(kind: type[T], row: Row) -> T:
-    return kind(**{field: row[field] for field in kind.__struct_fields__})
-
-
-# The ways to pay at which the money goes back by itself.
-GATEWAYS = frozenset({"stripe", "razorpay"})
-
-# Refunds --------------------------------------------------------------------------------------------------------------
-
-
-class Sale(Struct, frozen=True, kw_only=True):
-    """A sale that was paid for, with what of it was given back; `user_id` is None once the account is deleted."""
-
-    purchase_id: str
-    plan_id: str
-    amount: Decimal
-    currency: str
-    at: datetime
-    user_id: str | None
-    refunded: Decimal
-
-
-async def sales(tx: Transaction) -> list[Sale]:
-    """The newest sales that were paid for."""
-    return [_from(Sale, row) for row in await tx.fetch_all("costs.sales", limit=MOST_SALES)]
-
-
-async def book_refund(tx: Transaction, purchase_id: str, amount: Decimal) -> None:
-    """Books what a payment service gave back of a sale."""
-    await tx.fetch_value("costs.lock_sale", purchase_id=purchase_id)
-    row = await tx.fetch_one("costs.sale", purchase_id=purchase_id)
-    if row is None:
-        raise NotFound
-    kept = {name: row[name] for name in ("purchase_id", "plan_id", "checkout", "currency")}
-    await tx.execute("costs.add_refund", id=ids.new(), amount=-amount, **kept)
-
-
-async def refund(
-    tx: Transaction, actor: Actor, purchase_id: str, amount: Decimal, reason: str, *, seen: str | None = None
-) -> None:
-    """Books that a sale, or a part of it, was given back; the money itself is moved elsewhere.
-
-    NotFound for a purchase that was not paid for, Invalid for no amount, Conflict for more than is left of it, and where
-    `seen`, with two decimals, is not what was given back until now.
-    """
-    if amount <= 0 or amount != amount.quantize(Decimal("0.01")):
-        raise Invalid.field("amount", "must be more than 0, with at most two decimals")
-    await tx.fetch_value("costs.lock_sale", purchase_id=purchase_id)
-    row = await tx.fetch_one("costs.sale", purchase_id=purchase_id)
-    if row is None:
-        raise NotFound
-    if row["checkout"] in GATEWAYS:
-        raise Conflict("This sale was paid at a payment service. Refund it under Orders, which moves the money too.")
-    if seen is not None:
-        checks.require_seen(seen, f"{row['refunded']:.2f}")
-    left = row["amount"] - row["refunded"]
-    if amount > left:
-        raise Conflict(f"Only {left} {row['currency']} of this sale are left to refund.")
-    kept = {name: row[name] for name in ("purchase_id", "plan_id", "checkout", "currency")}
-    await tx.execute("costs.add_refund", id=ids.new(), amount=-amount, **kept)
-    details = {"amount": str(amount), "currency": row["currency"], "plan": row["plan_id"]}
-    await audit.record(tx, actor, "purchase.refunded", "purchase", purchase_id, reason, **details)
+    return [Revenue.from_row(row) for row in rows]

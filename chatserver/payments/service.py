@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from chatserver import ids, mail, sessions, users
-from chatserver.costs import margin
+from chatserver.costs import refunds
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.events import user_channel
@@ -221,7 +221,7 @@ async def _book_refund(tx: Transaction, order: PlanOrder, refunded: int) -> Plan
     if order.purchase_id is None:
         return marked
     amount = whole(refunded, order.currency) - whole(order.refunded, order.currency)
-    await margin.book_refund(tx, order.purchase_id, amount)
+    await refunds.book(tx, order.purchase_id, amount)
     if marked.state == "refunded" and order.granted_session_id is not None:
         await sessions.take_back(tx, order.granted_session_id, order.purchase_id, order.plan.minutes)
     return marked

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatserver import costs, ids
-from chatserver.costs import margin, usage
+from chatserver.costs import margin, refunds, usage
 from chatserver.costs.margin import Revenue, Spending, margins
 from chatserver.costs.models import ExchangeRate, Rates
 from chatserver.errors import Conflict, Invalid, NotFound
@@ -170,17 +170,17 @@ async def test_a_sale_is_revenue_less_its_refunds_and_what_is_granted_free_is_no
         1,
         1,
     )
-    await database.run_system(margin.refund, GRACE, purchase, Decimal("9.50"), "one hour was lost")
-    await database.run_system(margin.refund, GRACE, purchase, Decimal("89.5"), "")
+    await database.run_system(refunds.refund, GRACE, purchase, Decimal("9.50"), "one hour was lost")
+    await database.run_system(refunds.refund, GRACE, purchase, Decimal("89.5"), "")
     assert (await today(database)).revenue.known == before.revenue.known
     with pytest.raises(Conflict, match="of this sale are left"):
-        await database.run_system(margin.refund, GRACE, purchase, Decimal("0.01"), "")
+        await database.run_system(refunds.refund, GRACE, purchase, Decimal("0.01"), "")
     entries = await run_sql(database, "SELECT * FROM audit_entries WHERE target_id = $1 ORDER BY id", purchase)
     assert [(e["action"], e["details"]["amount"], e["reason"]) for e in entries] == [
         ("purchase.refunded", "9.50", "one hour was lost"),
         ("purchase.refunded", "89.5", ""),
     ]
-    [line] = [each for each in await database.run_system(margin.sales) if each.purchase_id == purchase]
+    [line] = [each for each in await database.run_system(refunds.sales) if each.purchase_id == purchase]
     assert (line.amount, line.refunded) == (99, 99)
 
 
@@ -188,13 +188,13 @@ async def test_a_refund_is_of_a_sale_that_was_paid_and_of_an_amount(database):
     granted, *_ = await sells(database, "instant")
     for purchase in (granted, ids.new()):
         with pytest.raises(NotFound):
-            await database.run_system(margin.refund, GRACE, purchase, Decimal(1), "")
+            await database.run_system(refunds.refund, GRACE, purchase, Decimal(1), "")
     purchase, *_ = await sells(database)
     for amount in ("0", "-1", "1.001"):
         with pytest.raises(Invalid):
-            await database.run_system(margin.refund, GRACE, purchase, Decimal(amount), "")
+            await database.run_system(refunds.refund, GRACE, purchase, Decimal(amount), "")
     with pytest.raises(Conflict):
-        await database.run_system(margin.refund, GRACE, purchase, Decimal("99.01"), "")
+        await database.run_system(refunds.refund, GRACE, purchase, Decimal("99.01"), "")
 
 
 async def test_revenue_stays_when_the_account_is_gone_and_names_nobody(database):
@@ -202,7 +202,7 @@ async def test_revenue_stays_when_the_account_is_gone_and_names_nobody(database)
     await run_sql(database, "DELETE FROM users WHERE id = $1", buyer)
     [row] = await run_sql(database, "SELECT * FROM revenue_entries WHERE purchase_id = $1", purchase)
     assert buyer not in {str(value) for value in row.values()}
-    [line] = [each for each in await database.run_system(margin.sales) if each.purchase_id == purchase]
+    [line] = [each for each in await database.run_system(refunds.sales) if each.purchase_id == purchase]
     assert line.user_id is None
 
 

@@ -14,7 +14,7 @@ import pytest
 from chatserver import credits, ids, sessions
 from chatserver.audit import Actor
 from chatserver.config import load
-from chatserver.costs import margin
+from chatserver.costs import refunds
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import user_channel
 from chatserver.payments import auditor, razorpay, service, stripe
@@ -452,7 +452,7 @@ async def test_a_refund_ends_the_unused_time_and_a_part_of_it_does_not(database,
     with pytest.raises(NotAllowed):
         service.refundable(back, Decimal(1))
     with pytest.raises(Conflict):
-        await database.run_system(margin.refund, Actor(name="Grace"), order.id, Decimal(1), "by hand")
+        await database.run_system(refunds.refund, Actor(name="Grace"), order.id, Decimal(1), "by hand")
 
 
 async def test_a_refund_whose_answer_was_lost_is_not_given_twice(database, till, emulator, ada):

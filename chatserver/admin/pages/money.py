@@ -17,7 +17,7 @@ from chatserver.admin.money import Money
 from chatserver.admin.pages import layout
 from chatserver.admin.pages.access import act, require_admin
 from chatserver.admin.period import Period
-from chatserver.costs import checks, margin, price_file, usage
+from chatserver.costs import checks, price_file, refunds, usage
 from chatserver.costs import service as costs
 from chatserver.costs.margin import MarginLine, Margins
 from chatserver.costs.upgrade import FlatKind
@@ -57,7 +57,7 @@ async def _page(
         "bars": _bars(found, Period.of(request)),
         "chart": charts,
         "has_period": True,
-        "most_sales": margin.MOST_SALES,
+        "most_sales": refunds.MOST_SALES,
         "flat_form": flat or _flat_form(found),
         "plan_names": {each.plan.id: each.plan.name for each in found.cases},
         "price_form": price or Form(),
@@ -152,7 +152,7 @@ async def refund(request: Request) -> Response:
     purchase_id = ids.parse(request.path_params["purchase_id"], "purchase_id")
     try:
         amount = checks.amount("amount", form.text("amount"))
-        await act(request, margin.refund, purchase_id, amount, form.text("reason"), seen=form.text("seen"))
+        await act(request, refunds.refund, purchase_id, amount, form.text("reason"), seen=form.text("seen"))
     except (Invalid, Conflict) as error:
         return forms.redirect(request, PATH, notice=error.message, kind="problem", at="sales")
     return forms.redirect(request, PATH, notice="The refund is booked; move the money yourself.", at="sales")

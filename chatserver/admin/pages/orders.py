@@ -11,7 +11,7 @@ from chatserver.admin.pages import layout
 from chatserver.admin.pages.access import act, require_admin
 from chatserver.audit import Actor
 from chatserver.audit.service import required_reason
-from chatserver.costs import checks
+from chatserver.costs import checks, refunds
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, GatewayFailed, Invalid, NotAllowed
 from chatserver.payments import service
@@ -62,7 +62,7 @@ async def _record(
 ) -> tuple[PlanOrder, int]:
     """The order and what is to go back of it; recorded before the gateway is asked, which may have done it unheard."""
     order = await service.find(tx, order_id)
-    checks.require_seen(seen, str(order.refunded))
+    refunds.require_seen(seen, str(order.refunded))
     asked = service.refundable(order, order.price - order.refunded_price if amount is None else amount)
     details = {"amount": asked, "currency": order.currency, "gateway": order.gateway}
     await audit.record(
