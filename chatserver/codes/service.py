@@ -157,8 +157,7 @@ async def _redeem(
 ) -> Session:
     row = await tx.fetch_one("codes.redeem", code_hash=_digest(code), user_id=user_id)
     session = await _redeemed_already(tx, user_id, code) if row is None else await _sell(tx, user_id, row, session_id)
-    for each in guess:
-        await sign_in_throttling.refund(tx, each.limit, each.subject)
+    await sign_in_throttling.refund(tx, guess)
     return session
 
 

@@ -108,8 +108,7 @@ async def count_report(tx: Transaction, address: str) -> RateLimited | None:
 
 async def forget_guess(tx: Transaction, token: str, address: str) -> None:
     """Takes a right password off the counts."""
-    for each in _guess(token, address):
-        await sign_in_throttling.refund(tx, each.limit, each.subject)
+    await sign_in_throttling.refund(tx, _guess(token, address))
 
 
 def _guess(token: str, address: str) -> tuple[AttemptCount, ...]:

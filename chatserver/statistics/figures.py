@@ -63,10 +63,10 @@ _Read = Callable[[Transaction, Span], Awaitable[list[tuple[Cell, ...]]]]
 
 async def totals(tx: Transaction, start: datetime, end: datetime) -> Totals:
     """All calls that ended from `start` to before `end`."""
-    pieces = await rollups.attempts(tx, [("", start, end)])
-    row = await tx.fetch_one("statistics.totals", **pieces)
+    read = await rollups.attempts(tx, [("", start, end)])
+    row = await tx.fetch_one("statistics.totals", **read)
     assert row is not None
-    people = await tx.fetch_one("statistics.people", **pieces)
+    people = await tx.fetch_one("statistics.people", **read)
     return Totals(**row, people=people["people"] if people else 0)
 
 

@@ -26,8 +26,8 @@ class ReplyCall(Struct, frozen=True, kw_only=True):
 
 class ProviderCall(Struct, frozen=True, kw_only=True):
     """One call of a provider that has ended. Times are seconds: `queued` at the provider, `loading` until it began,
-    `rendering` until it ended; `width` and `height` are pixels, as asked for or, where it is
-    done, as made; `duration` is that of a clip.
+    `rendering` until it ended; `width` and `height` are pixels, as asked for or, where it is done, as made; `duration` is
+    that of a clip.
 
     `cancelled` says that nobody waited for it any more: its person cancelled it, or its worker had to stop.
     """

@@ -1,4 +1,6 @@
-"""Limits of attempts to sign in or sign up, by account, browser and network, counted in the database for all processes.
+"""Limits of attempts to sign in, to sign up, and of whatever else may be guessed at, by account, browser and network.
+
+They are counted in the database for all processes.
 
 An attempt is counted before it is judged, so that concurrent guesses are all counted. The first ones are free; each one
 after them needs a wait, twice as long each time. The subject of a count is stored as a hash only. (`rate_limits` has the
@@ -97,7 +99,7 @@ async def clear(tx: Transaction, counts: Sequence[AttemptCount]) -> None:
     """Takes a successful attempt off its counts: those of account and browser are reset, a network's loses one."""
     for each in counts:
         if each.limit is ADDRESS:
-            await refund(tx, each.limit, each.subject)
+            await refund(tx, (each,))
         else:
             await reset(tx, each.limit, each.subject)
 
@@ -107,9 +109,11 @@ async def reset(tx: Transaction, limit: AttemptLimit, subject: str) -> None:
     await tx.execute("users.reset_attempts", key=_key(limit, subject))
 
 
-async def refund(tx: Transaction, limit: AttemptLimit, subject: str) -> None:
-    """Takes one attempt off a count, leaving those of others."""
-    await tx.execute("users.refund_attempt", key=_key(limit, subject), free=limit.free, window_seconds=limit.window)
+async def refund(tx: Transaction, counts: Sequence[AttemptCount]) -> None:
+    """Takes one attempt off each of these counts, leaving those of others."""
+    for each in counts:
+        key, limit = _key(each.limit, each.subject), each.limit
+        await tx.execute("users.refund_attempt", key=key, free=limit.free, window_seconds=limit.window)
 
 
 def sign_up_limit(tx: Transaction, visitor: Visitor, *, invited: bool) -> AttemptLimit:
