@@ -187,10 +187,13 @@ RETURNING id, message_id, session_id;
 
 -- name: lost
 -- Jobs whose lease or time has run out; each is checked again under its lock.
-SELECT id, session_id, kind FROM generations
- WHERE lease_until < clock_timestamp()
-    OR (status = 'queued' AND lease_until IS NULL AND created_at < now() - interval '24 hours')
- ORDER BY id LIMIT 20;
+WITH leased AS MATERIALIZED (
+  SELECT id, session_id, kind FROM generations WHERE lease_until < clock_timestamp() LIMIT 20
+), forgotten AS MATERIALIZED (
+  SELECT id, session_id, kind FROM generations
+   WHERE status = 'queued' AND lease_until IS NULL AND created_at < now() - interval '24 hours' LIMIT 20
+)
+SELECT * FROM leased UNION ALL SELECT * FROM forgotten ORDER BY id LIMIT 20;
 
 -- name: lock_lost
 -- One of them, locked until the end of the transaction; no row where it is not one any more.
@@ -206,7 +209,7 @@ SELECT id, message_id, session_id, attempt, faults, lease_until IS NOT NULL AS l
 -- The workers that hold leases now.
 SELECT DISTINCT worker_id FROM generations WHERE lease_until IS NOT NULL
 UNION
-SELECT DISTINCT worker_id FROM messages WHERE lease_until IS NOT NULL;
+SELECT DISTINCT worker_id FROM messages WHERE status = 'streaming' AND lease_until IS NOT NULL;
 
 -- name: drop_leases
 -- Ends the leases of dead workers on generations.
@@ -216,7 +219,7 @@ UPDATE generations SET lease_until = clock_timestamp() - interval '1 second'
 -- name: drop_reply_leases
 -- Ends the leases of dead workers on replies.
 UPDATE messages SET lease_until = clock_timestamp() - interval '1 second'
- WHERE worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
+ WHERE status = 'streaming' AND worker_id = ANY(:worker_ids::text[]) AND lease_until IS NOT NULL;
 
 -- name: positions
 -- The queue positions of the queued generations of these sessions, 1 = next, with how many run at once now, in the order of

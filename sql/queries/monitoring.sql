@@ -2,8 +2,14 @@
 
 -- name: generations_by_status
 -- The generations that have not ended, and those that ended in the last hour, by kind, status and provider.
-SELECT kind, status, provider, count(*) AS n FROM generations
- WHERE finished_at IS NULL OR finished_at > now() - interval '1 hour'
+SELECT kind, status, provider, count(*) AS n
+  FROM (SELECT kind, status, provider FROM generations WHERE status IN ('queued', 'model-loading', 'rendering')
+        UNION ALL
+        SELECT kind, status, provider FROM generations
+         WHERE status = 'done' AND finished_at > now() - interval '1 hour'
+        UNION ALL
+        SELECT kind, status, provider FROM generations
+         WHERE status IN ('failed', 'cancelled') AND finished_at > now() - interval '1 hour') AS lately
  GROUP BY kind, status, provider;
 
 -- name: seconds_of_last_hour

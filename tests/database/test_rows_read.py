@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from chatserver import ids, sessions
+from chatserver import ids, sessions, users
 from chatserver.albums import service as albums
 from chatserver.database import Transaction
 from chatserver.errors import TooManyWaiting
 from chatserver.gallery import service as gallery
 from chatserver.gallery.filters import GalleryFilters
-from chatserver.generations import enqueueing, history
-from chatserver.messages import pages, search
+from chatserver.generations import enqueueing, history, queue
+from chatserver.messages import pages, replies, search
+from chatserver.monitoring import metrics
+from chatserver.privacy import erasure, session_deletion
 from chatserver.sharing import service as sharing
 from chatserver.uploads import service as uploads
 from tests.support.people import make_session, make_user
@@ -35,7 +37,7 @@ GENERATIONS = """
 INSERT INTO generations (id, message_id, session_id, user_id, kind, number, status, prompt, seed, width, height,
                          provider, model, started_at, finished_at)
 SELECT uuidv7(-seq * interval '1 second'), id, session_id, user_id, 'image', 1, 'done', text, seq, 64, 64,
-       'sketch', 'Sketch', now() - seq * interval '1 second', now() - seq * interval '1 second'
+       'sketch', 'Sketch', now() - seq * interval '1 minute', now() - seq * interval '1 minute'
   FROM messages WHERE session_id = $1
 """
 ASSETS = """
@@ -115,9 +117,28 @@ async def test_a_member_with_a_few_pictures_reads_a_few_rows(limited, crowd, wha
     assert read <= MOST_ROWS
 
 
-async def test_the_statistics_of_a_session_are_read_from_few_rows(database, crowd):
+EVERYBODYS = {
+    "the statistics of a session": lambda tx, session: sessions.stats(tx, [session]),
+    "a round of the worker for what is lost": lambda tx, session: queue.lost(tx),
+    "a scrape of the metrics": lambda tx, session: metrics.read(tx),
+    "a round of the worker for leases of the dead": lambda tx, session: queue.lease_holders(tx),
+    "the leases of the dead": lambda tx, session: queue.drop_leases(tx, ["nobody"]),
+    "a claim of a reply": lambda tx, session: replies.claim(tx, "nobody", 1_000),
+    "the ends of sessions": lambda tx, session: sessions.expire(tx),
+    "the places in the queue": lambda tx, session: tx.fetch_all("generations.positions", session_ids=[session]),
+    "the sweep of accounts that were closed": lambda tx, session: erasure.remove_closed_account(tx),
+    "the sweep of sessions that were deleted": lambda tx, session: session_deletion.purge_next_session(tx),
+    "the sweep of names": lambda tx, session: sessions.name_unnamed_members(tx),
+    "the sweep of links": lambda tx, session: sharing.sweep(tx),
+    "the sweep of free sessions": lambda tx, session: sessions.sweep_free_sessions(tx),
+    "the sweep of sign-ins": lambda tx, session: users.sweep(tx),
+}
+
+
+@pytest.mark.parametrize("what", EVERYBODYS)
+async def test_what_is_asked_again_and_again_reads_few_rows(database, crowd, what):
     _, session, _ = crowd
-    assert await database.run_system(rows_read, lambda tx: sessions.stats(tx, [session])) <= MOST_ROWS
+    assert await database.run_system(rows_read, lambda tx: EVERYBODYS[what](tx, session)) <= MOST_ROWS
 
 
 SESSIONS = 3_000
