@@ -11,6 +11,7 @@ import pytest
 from chatserver import config, doctor
 from chatserver.doctor import certificate as doctor_certificate
 from chatserver.doctor import machine
+from chatserver.doctor import settings as doctor_settings
 from chatserver.imaging import processor
 from chatserver.processes import pool
 from tests.emulators.huggingface import Fail, Json, hub
@@ -310,6 +311,46 @@ async def test_a_setting_that_names_no_plan_is_told_with_the_plans_that_there_ar
     assert "DEFAULT_PLAN names 'flesh'; PICTURE_MARK names 'gold'" in found.message
     assert "flash, flash-lite, pro" in found.mend
     assert (await findings(environ, PICTURE_MARK="all"))["plans"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("alone", "with_it", "words"),
+    [
+        (
+            {"DATABASE_POOLER": "yes"},
+            {"DATABASE_URL": "postgresql://h/x"},
+            "DATABASE_POOLER has no effect without DATABASE_URL",
+        ),
+        ({"STORAGE_PRESIGN": "yes"}, {"STORAGE_URL": "s3://b"}, "STORAGE_PRESIGN has no effect without STORAGE_URL=s3"),
+        (
+            {"CHAT_API_KEY": "canary"},
+            {"CHAT_BASE_URL": "http://h/v1"},
+            "CHAT_API_KEY has no effect without CHAT_BASE_URL",
+        ),
+        (
+            {"IMAGE_API_KEY": "canary"},
+            {"IMAGE_BASE_URL": "http://h"},
+            "IMAGE_API_KEY has no effect without IMAGE_BASE_URL",
+        ),
+        ({"IMAGE_PROTOCOL": "openai-images"}, {"IMAGE_BASE_URL": "http://h"}, "IMAGE_PROTOCOL has no effect"),
+        (
+            {"DIFFUSERS_MODEL": "/m", "HF_TOKEN": "hf_canary"},
+            {"PROVIDERS": "huggingface,diffusers"},
+            "diffusers in PROVIDERS",
+        ),
+        (
+            {"STRIPE_SECRET_KEY": "sk_live_canary", "STRIPE_WEBHOOK_SECRETS": "whsec_canary"},
+            {"CHECKOUT": "stripe"},
+            "STRIPE_SECRET_KEY has no effect without stripe in CHECKOUT",
+        ),
+        ({"MAIL_FROM": "ada@example.org"}, {"SMTP_URL": "smtp://h"}, "MAIL_FROM has no effect without SMTP_URL"),
+    ],
+)
+def test_a_setting_that_waits_for_another_one_is_told(alone, with_it, words) -> None:
+    [found] = doctor_settings.check(config.load(alone))
+    assert (found.status, words in found.message) == ("warning", True), found
+    assert "canary" not in found.message
+    assert doctor_settings.check(config.load({**alone, **with_it})) == []
 
 
 async def test_processes_that_hear_of_each_other_by_no_broker_are_told(environ, postgres_server) -> None:
