@@ -196,6 +196,31 @@ async def test_a_question_is_asked_again_when_the_server_says_so_and_never_where
     assert await run(page, "helpers/fetching", body, [status, after]) == {"text": None, "again": expected}
 
 
+async def test_only_silence_is_asked_twice_and_a_refusal_says_what_to_do(page) -> None:
+    body = """
+      const asked = async (...answers) => {
+        let times = 0
+        window.fetch = async () => answers[times++]()
+        const end = await m.askTwice(() => m.call('POST', '/things')).catch(({ message, status }) => [message, status])
+        return [times, end]
+      }
+      const silence = () => Promise.reject(new TypeError('Failed to fetch'))
+      const broken = () => new Response('{"thi')
+      const refusal = (status, words) => () => Response.json({ error: { message: words } }, { status })
+      return [
+        await asked(silence, () => Response.json({ thing: 1 })),
+        await asked(broken, silence),
+        await asked(refusal(401, 'Please sign in first.')),
+        await asked(refusal(503, 'The server is busy.')),
+      ]"""
+    assert await run(page, "helpers/api", body) == [
+        [2, {"thing": 1}],
+        [2, ["The server cannot be reached right now. Please try again.", None]],
+        [1, ["You were signed out. Reload the page to sign in again.", 401]],
+        [1, ["The server is busy.", 503]],
+    ]
+
+
 WAITING = """
   const w = new m.CommandQueue(), log = []
   const add = (ref) => w.add({ command: { ref } })
