@@ -316,7 +316,7 @@ class HttpProtocol(HttpToolsProtocol):
             config=self.config, server_state=self.server_state, app_state=self.app_state
         )
         protocol.connection_made(self.transport)
-        # uvicorn writes the request out again for its protocol to parse, a tenth of a connect.
+        # uvicorn would write the request out again, for its protocol to parse once more.
         protocol.request_received(self.scope["method"], self.url, self.scope["headers"])
         self.transport.set_protocol(protocol)
         self._limiter.replace(self, protocol)
