@@ -6,35 +6,23 @@ import { defineLater } from "../helpers/defining.js"
 import { copyText, setFlag, setText, slot } from "../helpers/dom.js"
 import { newId } from "../helpers/ids.js"
 import { isComposing } from "../helpers/keys.js"
-import { morph } from "../helpers/morph.js"
 import { lengthProblem } from "../helpers/text.js"
 import { everySecond, now } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 import { isOwn, viewer } from "../helpers/viewer.js"
-import { DeltaBuffer } from "../models/delta_buffer.js"
-import { GradualText } from "../models/gradual_text.js"
-import { parse } from "../rendering.js"
+import { StreamedReply } from "../models/streamed_reply.js"
 import { socket } from "../socket.js"
 
 const SLOW_SECONDS = 2
-const WRITE_EVERY_MS = 60 // and until the next frame
 const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".prose .math--display": "Formula" }
 
 export class ChatMessage extends HTMLElement {
-  #buffer = null
+  #stream = null // while its reply is written
   #subscriptions = []
   #stopWaiting = null
-  #timer = 0 // until the next write may begin
-  #frame = 0
-  #wroteAt = 0
-  #cancelDeletion = null
   #heardAt = 0
   #isSlow = false
-  #drawn = "" // the words of the tail as the server drew them, which are in no block yet
-  #shown = null
-  #gradual = null
-  #part = null // which is drawn when its words are to be seen
-  #partAt = 0
+  #cancelDeletion = null
 
   connectedCallback() {
     complete(this)
@@ -44,7 +32,7 @@ export class ChatMessage extends HTMLElement {
 
   disconnectedCallback() {
     this.removeEventListener("click", this.onClick)
-    this.#drawPart()
+    this.#stream?.drawPart()
     this.#stopStreaming()
     this.#tellStreaming(false)
   }
@@ -56,7 +44,7 @@ export class ChatMessage extends HTMLElement {
 
   /** Called when it is connected, and after a newer rendering was put in its place. */
   rendered() {
-    if (this.#beginsAgain()) this.#buffer = null
+    this.#stream?.rendered()
     this.#complete()
   }
 
@@ -84,7 +72,7 @@ export class ChatMessage extends HTMLElement {
    */
   completes(fresh, before) {
     if (Number(fresh.dataset.seq) <= Number(this.dataset.seq)) return true
-    this.#drawPart()
+    this.#stream?.drawPart()
     const [text, place] = [slot(this, "text"), slot(fresh, "text")]
     if (!place) return true // hidden by the operator
     if (Number(text?.dataset.closed) !== before) return false
@@ -240,42 +228,35 @@ export class ChatMessage extends HTMLElement {
     }
   }
 
-  // With fewer words than have come, or with others, the reply begins again: what came before was the model's thinking,
-  // or of another attempt. Words that are only ahead of what is rendered come once more with the next part.
-  #beginsAgain() {
-    const tail = this.querySelector("[data-tail]")
-    if (!tail || !this.#buffer) return false
-    const [offset, words] = [Number(tail.dataset.offset), tail.textContent]
-    if (this.#buffer.end <= offset + words.length) return false
-    return !words || !this.#buffer.textAfter(offset).startsWith(words)
+  #startStreaming() {
+    if (!this.#stream) this.#beginStreaming()
+    this.#showWaitingTime()
+    this.#stream.continueTail()
   }
 
-  #startStreaming() {
-    const tail = this.querySelector("[data-tail]")
-    if (!this.#buffer) [this.#buffer, this.#gradual] = [new DeltaBuffer(), new GradualText()]
-    if (!this.#stopWaiting) {
-      const since = Date.parse(this.dataset.created)
-      this.#heardAt = slot(this, "text").textContent.trim() ? now().getTime() : since
-      this.#stopWaiting = everySecond(() => this.#showWaitingTime())
-    }
-    this.#showWaitingTime()
-    if (!this.#subscriptions.length) {
-      const mine = ({ message_id, target }) => message_id === this.dataset.id || target === this.id
-      this.#subscriptions = [
-        socket.on("delta", (delta) => mine(delta) && this.#receive(delta)),
-        socket.on("part", (part) => mine(part) && this.#grow(part)),
-      ]
-    }
-    ;[this.#drawn, this.#shown] = [tail.textContent, null]
-    this.#writeTail()
+  #beginStreaming() {
+    this.#stream = new StreamedReply(this, { heard: () => this.#hear(), drawn: () => this.#complete() })
+    const since = Date.parse(this.dataset.created)
+    this.#heardAt = slot(this, "text").textContent.trim() ? now().getTime() : since
+    this.#stopWaiting = everySecond(() => this.#showWaitingTime())
+    const mine = ({ message_id, target }) => message_id === this.dataset.id || target === this.id
+    this.#subscriptions = [
+      socket.on("delta", (delta) => mine(delta) && this.#stream.receive(delta)),
+      socket.on("part", (part) => mine(part) && this.#stream.grow(part)),
+    ]
   }
 
   #stopStreaming() {
     this.#subscriptions.forEach((unsubscribe) => unsubscribe())
     this.#stopWaiting?.()
+    this.#stream?.close()
     this.#subscriptions = []
-    this.#buffer = this.#stopWaiting = this.#part = null
-    this.#cancelWrite()
+    this.#stream = this.#stopWaiting = null
+  }
+
+  #hear() {
+    this.#heardAt = now().getTime()
+    this.#showWaitingTime()
   }
 
   #showWaitingTime() {
@@ -286,95 +267,6 @@ export class ChatMessage extends HTMLElement {
     this.#isSlow = true // said once
     bus.emit("reply-slow")
   }
-
-  #receive({ offset, text }) {
-    const isNew = offset + text.length > this.#buffer.end
-    this.#buffer.add(offset, text)
-    if (isNew) this.#gradual.add(performance.now())
-    this.#heardAt = now().getTime()
-    this.#showWaitingTime()
-    this.#writeSoon()
-  }
-
-  // What is drawn of a part is shown when its words are, which have just come as a delta.
-  #grow(part) {
-    this.#drawPart()
-    ;[this.#part, this.#partAt] = [part, this.#gradual.until]
-    if (part.target) this.#writeSoon()
-    else this.#drawPart()
-  }
-
-  // Finished blocks are put before the open one. Those that do not follow what is here come with the message.
-  #drawPart() {
-    const part = this.#part
-    this.#part = null
-    if (!part || part.seq <= Number(this.dataset.seq)) return
-    const text = slot(this, "text")
-    if (part.target && part.before !== Number(text.dataset.closed)) return
-    this.dataset.seq = part.seq
-    if (!part.target) return this.#receive(part)
-    const open = text.querySelector("[data-open]")
-    if (part.html) {
-      open.before(...parse(part.html).childNodes)
-      text.dataset.closed = part.closed
-    }
-    const drawn = open.cloneNode(false)
-    drawn.append(...parse(part.open).childNodes)
-    morph(open, drawn)
-    this.#complete()
-  }
-
-  // In the next frame, but not in each of them, as each write lays the message out.
-  #writeSoon() {
-    const wait = this.#wroteAt + WRITE_EVERY_MS - performance.now()
-    this.#timer ||= setTimeout(() => (this.#frame = requestAnimationFrame(this.#writeTail)), Math.max(wait, 0))
-  }
-
-  #cancelWrite() {
-    clearTimeout(this.#timer)
-    cancelAnimationFrame(this.#frame)
-    this.#timer = 0
-  }
-
-  #writeTail = (at = performance.now()) => {
-    this.#cancelWrite()
-    this.#wroteAt = performance.now()
-    if (this.#part && at >= this.#partAt) this.#drawPart()
-    const tail = this.querySelector("[data-tail]")
-    if (!tail) return
-    const offset = Number(tail.dataset.offset)
-    const all = this.#drawn + this.#buffer.textAfter(offset + this.#drawn.length)
-    const length = this.#gradual.lengthAt(at, offset + all.length, offset + this.#drawn.length) - offset
-    const text = all.slice(0, length).replace(HALF_EMOJI, "")
-    if (this.#part || text.length < all.length) this.#writeSoon()
-    if (text === this.#shown) return
-    this.#shown = text
-    showGrowing(tail, text)
-  }
-}
-
-// The beginnings of marks are not shown: with the next letters they become a list, a heading, or the end of code.
-const HALF_MARK = /^[ \t]*(?:[`~#>|*+-]+|`{3,}\w*|\|[ |:-]*)$/
-const HALF_FENCE = /^[ \t]*(?:``*|~+)$/ // in code all other marks are its own
-const HALF_EMOJI = /[\ud800-\udbff]$/
-const CODE_ENDS = /\n {0,3}[`~]{3,}[ \t]*(?:\n|$)/
-
-// Shows words that are not drawn yet. A new paragraph among them is as far from the one before as it will be when
-// drawn.
-function showGrowing(tail, text) {
-  const box = tail.closest("pre, td, th")
-  const words = withoutHalves(text.trimEnd(), box?.localName === "pre" ? HALF_FENCE : HALF_MARK)
-  const paragraphs = words.split(box?.localName === "pre" ? CODE_ENDS : /\n{2,}/)
-  if (box) paragraphs.length = 1 // what follows code or a table is shown when it is drawn
-  if (tail.closest("td, th")) paragraphs[0] = paragraphs[0].trimStart()
-  const gap = () => document.importNode(document.getElementById("message_gap").content, true)
-  tail.replaceChildren(...paragraphs.flatMap((each, index) => (index ? [gap(), each] : [each])))
-}
-
-function withoutHalves(words, half) {
-  const begin = () => words.lastIndexOf("\n") + 1
-  while (half.test(words.slice(begin()))) words = words.slice(0, begin()).trimEnd()
-  return words
 }
 
 function codeBeside(button) {
