@@ -22,6 +22,11 @@ LEAST_SIDES = """() => [...document.querySelectorAll('generation-card')].map((ti
 # The text that is cut off at the end of its line in the bar, without the title.
 CUT = """() => [...document.querySelectorAll('.bar__chips *')].filter((each) => each.scrollWidth > each.clientWidth + 1
   && each.clientWidth > 1 && getComputedStyle(each).overflowX !== 'visible').map((each) => each.textContent.trim())"""
+CANVAS = """() => {
+  const probe = document.body.appendChild(document.createElement('p'))
+  probe.style.color = 'Canvas'
+  return getComputedStyle(probe).color
+}"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -96,3 +101,16 @@ async def test_the_credits_are_read_on_the_narrowest_phone(product, browser) -> 
         await page.reload()
         await expect(page.locator(".bar credit-balance[data-kind=image]")).to_contain_text("0 left · next in 56 min")
         assert await page.evaluate(CUT) == []
+
+
+async def test_with_forced_colours_the_connection_is_seen_and_no_bar_is_drawn_below_a_prompt(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    chat = await ada.joins(session)
+    await chat.sees_ended(await chat.generates("a quiet harbour", width=64, height=64))
+    await chat.leaves()
+    async with signed_in(browser, ada, **NARROW, forced_colors="active") as visitor:
+        page = await visitor.open_session(session)
+        canvas = await page.evaluate(CANVAS)
+        await expect(page.locator(".connection__dot")).not_to_have_css("background-color", canvas)
+        await expect(page.locator(".message__prompt")).to_have_css("border-bottom-color", canvas)
