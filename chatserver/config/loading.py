@@ -14,8 +14,7 @@ from chatserver.errors import ConfigurationError
 
 _KNOWN_PROVIDERS = ("sketch", "huggingface", "diffusers")
 _MAILBOX = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
-# User and password in the URL of any setting: up to the last @, since a key that was typed by mistake may hold anything.
-_USER_INFO = re.compile(r"//\S*@")
+_WORD = re.compile(r"\S+")
 # The options of STORAGE_URL that are shown. Any other one may be a key, and stops the start.
 _SHOWN_OPTIONS = ("endpoint", "public_endpoint", "region", "path_style")
 
@@ -99,8 +98,15 @@ def settings(config: Config) -> list[tuple[str, str, str]]:
             shown = "•••• (set)"
         if field.name == "storage_url":
             shown = _without_keys(shown)
-        rows.append((field.name.upper(), _USER_INFO.sub("//••••@", shown), field.metadata["sentence"]))
+        rows.append((field.name.upper(), _WORD.sub(_without_user_info, shown), field.metadata["sentence"]))
     return rows
+
+
+def _without_user_info(word: re.Match[str]) -> str:
+    """A URL without user and password: up to the last @, since a key that was typed by mistake may hold anything."""
+    before, _, rest = word[0].partition("//")
+    _, at, after = rest.rpartition("@")
+    return f"{before}//••••@{after}" if at else word[0]
 
 
 def _without_keys(storage_url: str) -> str:
