@@ -47,7 +47,8 @@ async def require_room(tx: Transaction, count: int, waiting: int) -> None:
         return
     usual = await tx.fetch_value("generations.own_usual_wait")
     raise TooManyWaiting(
-        f"{waiting} of your pictures and clips are waiting already, and {most} is the most for one person. "
+        f"{waiting} of your pictures and clips {'is' if waiting == 1 else 'are'} waiting already, and {most} is the most "
+        "for one person. "
         "No credit was used; ask again when some of them are done.",
         retry_after=usual or USUAL_WAIT_SECONDS,
         details={"waiting": waiting, "most": most},

@@ -60,7 +60,7 @@ async def test_a_prompt_that_cannot_wait_comes_back_with_the_reason_and_its_cred
         await hold_periods(page, PLACEHOLDER_MS)
         await ask_for_pictures(page, "the boat that is too many")
         problem = page.locator(".composer__problem")
-        await expect(problem).to_contain_text("1 of your pictures and clips are waiting already, and 1 is the most")
+        await expect(problem).to_contain_text("1 of your pictures and clips is waiting already, and 1 is the most")
         await expect(problem).to_contain_text("No credit was used")
         await expect(page.locator(TEXT)).to_have_value("the boat that is too many")
         assert (await ada.credits(session))["image"]["left"] == 13
