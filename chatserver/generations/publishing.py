@@ -21,8 +21,8 @@ from chatserver.runtime import clock, failpoints
 from chatserver.statistics.models import ProviderCall
 from chatserver.storage.base import Storage
 
-# The first wait before a store that is away is tried again, and the longest.
-PUT_BACKOFF_SECONDS, LONGEST_PUT_BACKOFF_SECONDS = 0.5, 15.0
+# The first wait before a store that is away, or the start of a process, is tried again, and the longest.
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 15.0
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +37,21 @@ async def verify(pictures: ImageProcessor, sealer: Sealer, job: GenerationJob, f
         prompt=job.recipe.prompt,
         seed=_seed(job, finished),
     )
-    work = pictures.verify_picture if job.kind == "image" else pictures.verify_clip
-    file = await work(finished.data, provenance, requested=(job.recipe.width, job.recipe.height))
+    file = await _verify(pictures, job, finished.data, provenance)
     return await _seal(sealer, file, provenance)
+
+
+async def _verify(pictures: ImageProcessor, job: GenerationJob, data: bytes, provenance: Provenance) -> Picture | Clip:
+    """Verifies what is paid for; while the machine has no process for it, it is tried again until the job's deadline."""
+    work = pictures.verify_picture if job.kind == "image" else pictures.verify_clip
+    failures = 0
+    while True:
+        try:
+            return await work(data, provenance, requested=(job.recipe.width, job.recipe.height))
+        except Busy:
+            log.warning("generation.not_verified_yet", generation_id=job.id)
+            await asyncio.sleep(backoff(RETRY_SECONDS, failures, LONGEST_RETRY_SECONDS))
+            failures += 1
 
 
 async def _seal(sealer: Sealer, file: Picture | Clip, provenance: Provenance) -> Picture | Clip:
@@ -90,5 +102,5 @@ async def _put(storage: Storage, job: GenerationJob, key: str, data: bytes, cont
             return await storage.put(key, data, content_type)
         except (StorageError, OSError) as error:
             log.warning("storage.put_failed", error=type(error).__name__, generation_id=job.id)
-            await asyncio.sleep(backoff(PUT_BACKOFF_SECONDS, failures, LONGEST_PUT_BACKOFF_SECONDS))
+            await asyncio.sleep(backoff(RETRY_SECONDS, failures, LONGEST_RETRY_SECONDS))
             failures += 1

@@ -1,7 +1,8 @@
 """Verification, re-encoding and conversion of pictures and clips: the parent's side of the imaging child processes.
 
 Decoding happens in `chatserver.imaging.worker`, with limits on memory, CPU and time: a file that exceeds them kills only
-its child and raises `BadBytes`. `app.open_state` opens one processor for each process of the server.
+its child and raises `BadBytes`; where no child can be started, that is `Busy`. `app.open_state` opens one processor for
+each process of the server.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from chatserver.imaging.protocol import (
 )
 from chatserver.imaging.size_limits import Size
 from chatserver.processes.confinement import Confinement
-from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
+from chatserver.processes.pool import ChildDied, ChildNotStarted, Pool, ProcessLimits, TaskFailed
 
 # A picture of 25 MP takes 100 MB decoded, twice that during colour conversion; a clip's decoder takes less.
 LIMITS = ProcessLimits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
@@ -42,6 +43,8 @@ MAX_WAITING = 64
 MAX_INSPECTIONS_WAITING = 8
 MAX_UPLOADS_WAITING = 16
 INSPECTION_SECONDS = 10.0
+# After which who was refused may ask again.
+BUSY_SECONDS = 5.0
 # The most bytes that a service may send for one picture or clip: a PNG of 25 MP is rarely larger.
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 
@@ -85,8 +88,8 @@ class ImageProcessor:
     async def verify_picture(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Picture:
         """A provider's picture as PNG with its provenance in the metadata, its thumbnail, placeholder and fingerprint.
 
-        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), and BlackedOut
-        where all of it is black.
+        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), BlackedOut where all
+        of it is black, and Busy where no child can be started.
         """
         _check_size(data)
         return await self._run(VerifyPicture(data, provenance, requested), Picture)
@@ -94,8 +97,8 @@ class ImageProcessor:
     async def verify_clip(self, data: bytes, provenance: Provenance, *, requested: Size | None = None) -> Clip:
         """A provider's clip, decoded to its end and copied clean, with its poster as thumbnail.
 
-        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), and BlackedOut
-        where all of it is black.
+        Raises BadBytes, NotAsOrdered where its size is far from `requested` (width, height in pixels), BlackedOut where all
+        of it is black, and Busy where no child can be started.
         """
         _check_size(data)
         return await self._run(VerifyClip(data, provenance, requested), Clip)
@@ -132,7 +135,7 @@ class ImageProcessor:
         """Runs a task with a file from outside. Raises Busy where so many of its kind wait already."""
         kind = type(task)
         if self._waiting[kind] >= most_waiting:
-            raise Busy(retry_after=5)
+            raise Busy(retry_after=BUSY_SECONDS)
         self._waiting[kind] += 1
         try:
             async with self._outside:
@@ -145,6 +148,8 @@ class ImageProcessor:
             answer = await self._answer(msgspec.msgpack.encode(task), seconds or DEADLINE_SECONDS)
         except TaskFailed as failure:
             raise _error(failure) from None
+        except ChildNotStarted:
+            raise Busy(retry_after=BUSY_SECONDS) from None
         except (ChildDied, TimeoutError) as error:
             log.warning("imaging.limits_exceeded", task=type(task).__name__, error=type(error).__name__)
             raise BadBytes(details={"why": "It took more time or memory than a picture may."}) from None
@@ -152,7 +157,7 @@ class ImageProcessor:
 
     def _check_queue(self) -> None:
         if self._pool.waiting >= MAX_WAITING:
-            raise Busy(retry_after=5)
+            raise Busy(retry_after=BUSY_SECONDS)
 
     async def _answer(self, task: bytes, seconds: float) -> bytes:
         async with self._pool.lease() as child, asyncio.timeout(seconds):

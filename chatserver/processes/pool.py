@@ -37,6 +37,10 @@ class ChildDied(Exception):
     """The process ended during its work: killed, out of memory, or out of CPU time."""
 
 
+class ChildNotStarted(ChildDied):
+    """No process could be started for the work, or it did not become ready: nothing is said of the work itself."""
+
+
 class TaskFailed(Exception):
     """The work raised an exception; `kind` is the name of its class."""
 
@@ -186,13 +190,13 @@ class Pool:
         return [child.pid for child in self._children]
 
     async def start(self) -> None:
-        """Starts one child ahead of the first task. Raises ChildDied."""
+        """Starts one child ahead of the first task. Raises ChildNotStarted."""
         async with self.lease():
             pass
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Child]:
-        """An idle child for one caller. Raises ChildDied where none can be started."""
+        """An idle child for one caller. Raises ChildNotStarted where none can be started."""
         await self._wait_for_slot()
         try:
             child = await self._acquire()
@@ -204,7 +208,7 @@ class Pool:
             self._slots.release()
 
     async def close(self) -> None:
-        """Kills every child; callers that wait for an answer get ChildDied."""
+        """Kills every child; who waits for an answer gets ChildDied, who waits for a child ChildNotStarted."""
         self._closed = True
         self._idle.clear()
         await asyncio.gather(*(child.kill() for child in self._children))
@@ -237,15 +241,15 @@ class Pool:
 
     async def _start(self) -> Child:
         if self._closed:
-            raise ChildDied
+            raise ChildNotStarted
         child = Child(await self._spawn())
         self._children.add(child)
         try:
             async with asyncio.timeout(self._limits.start_seconds):
                 self._record(await child.wait_until_ready())
-        except TimeoutError:
+        except (TimeoutError, ChildDied):
             await self._discard(child)
-            raise ChildDied from None
+            raise ChildNotStarted from None
         except BaseException:
             await self._discard(child)
             raise
@@ -266,7 +270,7 @@ class Pool:
         except OSError as error:
             # The machine has no process, no memory or no descriptor left for it.
             log.error("child.not_started", module=self._module, error=error.strerror)
-            raise ChildDied from error
+            raise ChildNotStarted from error
 
 
 async def spawn(module: str, arguments: list[str], environment: dict[str, str]) -> asyncio.subprocess.Process:

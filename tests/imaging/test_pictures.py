@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import errno
 import hashlib
 import io
 import os
@@ -17,6 +18,7 @@ from PIL import Image, ImageCms
 from chatserver.errors import BadBytes, BlackedOut, Busy, NotAsOrdered
 from chatserver.imaging import processor as processor_module
 from chatserver.imaging.processor import ImageProcessor
+from chatserver.processes import pool
 from tests.imaging import samples
 
 PROVENANCE = samples.provenance(prompt="A sunset — naïve, 日没 🌇", seed=42, model="Sketch (built in)")
@@ -349,3 +351,15 @@ async def test_a_picture_of_nothing_but_black_was_blacked_out_and_one_with_a_gre
         await processor.verify_picture(samples.encoded(black, kind), PROVENANCE)
     black.paste((24, 24, 24), (96, 96, 128, 128))
     assert (await processor.verify_picture(samples.encoded(black, kind), PROVENANCE)).width == 256
+
+
+async def test_a_picture_is_not_broken_where_the_machine_has_no_process_for_it(monkeypatch):
+    async def refused(*_):
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(pool, "spawn", refused)
+    opened = ImageProcessor(size=1)
+    for asked in (opened.verify_picture(samples.picture(), PROVENANCE), opened.verify_upload(samples.picture())):
+        with pytest.raises(Busy):
+            await asked
+    await opened.close()
