@@ -1,5 +1,6 @@
 """The export of an account: everything stored about one user as a JSON document, produced page by page."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from chatserver.assets import favorites
 from chatserver.audit import service as audit
 from chatserver.codes import service as codes
 from chatserver.database import Database, Row, Transaction
+from chatserver.errors import Busy
 from chatserver.generations import export as generations
 from chatserver.payments import service as payments
 from chatserver.reports import service as reports
@@ -20,6 +22,9 @@ from chatserver.users import email_verification, rate_limits
 
 # Rows in one unit of work, which takes milliseconds.
 _PAGE = 500
+# A database that is away for longer ends the document before its end: the connection is cut, and the export has counted.
+AWAY_SECONDS = 60.0
+AGAIN_SECONDS = 1.0
 _BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
 # Each section's rows as (user id, id of the last row before, limit), in the order of their ids.
 _SECTIONS: dict[str, Callable[[Transaction, str, str, int], Awaitable[list[Row]]]] = {
@@ -69,6 +74,19 @@ async def _head(tx: Transaction, user_id: str) -> dict[str, Any]:
 async def _section(database: Database, user_id: str, section: str) -> AsyncIterator[bytes]:
     after, separator = _BEFORE_ALL, b"\n"
     # As the worker role: messages in sessions that the user has left belong to the export as well.
-    while rows := await database.run_system(_SECTIONS[section], user_id, after, _PAGE):
+    while rows := await _page(database, user_id, section, after):
         yield separator + b",\n".join(msgspec.json.encode(dict(row)) for row in rows)
         after, separator = rows[-1]["id"], b",\n"
+
+
+async def _page(database: Database, user_id: str, section: str, after: str) -> list[Row]:
+    """The rows that follow, asked for again while the database is away: half of the document is sent already."""
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    while True:
+        try:
+            return await database.run_system(_SECTIONS[section], user_id, after, _PAGE)
+        except Busy:
+            if loop.time() - asked_at > AWAY_SECONDS:
+                raise
+            await asyncio.sleep(AGAIN_SECONDS)

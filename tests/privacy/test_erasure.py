@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from chatserver import users
-from chatserver.errors import BadCredentials, Conflict, Invalid, NotSignedIn
+from chatserver.errors import BadCredentials, Busy, Conflict, Invalid, NotSignedIn
 from chatserver.privacy import erasure, export
 from chatserver.users.events import SignInsEnded
 from tests.support.people import run_sql
@@ -281,3 +281,20 @@ async def test_an_export_is_one_json_document_with_ones_own_things_and_no_secret
     assert "not Ada's" not in text and token not in text and "argon2" not in text
     empty = json.loads(b"".join([piece async for piece in await export.export_account(database, guest.id)]))
     assert empty["sessions"] == [] and len(empty["messages"]) == 1
+
+
+async def test_an_export_goes_on_where_the_database_is_away_for_a_moment(database, monkeypatch):
+    ada = await member(database)
+    pieces = await export.export_account(database, ada.id)
+    run_system, failures = database.run_system, [Busy(), Busy()]
+
+    async def be_away(*arguments):
+        if failures:
+            raise failures.pop()
+        return await run_system(*arguments)
+
+    monkeypatch.setattr(database, "run_system", be_away)
+    monkeypatch.setattr(export, "AGAIN_SECONDS", 0.001)
+    document = json.loads(b"".join([piece async for piece in pieces]))
+    assert not failures
+    assert document["user"]["id"] == ada.id
