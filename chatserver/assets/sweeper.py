@@ -33,6 +33,8 @@ LARGEST_SHARE = 0.1
 MOST_REMOVED = 10_000
 # Rows or objects in one transaction.
 BATCH = 200
+# Files of one round whose objects cannot be deleted, before the store counts as away.
+MOST_FAILED = 10
 # The intervals of removing deleted files, and of the sweep of the whole store.
 ROWS_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
@@ -97,24 +99,44 @@ async def sweep(
 
 
 async def sweep_rows(database: Database, storage: Storage, *, grace: float = GRACE_SECONDS) -> int:
-    """Removes deleted and abandoned rows with all of their objects; returns how many."""
+    """Removes deleted and abandoned rows with all of their objects; returns how many.
+
+    Raises StorageError where the objects of MOST_FAILED files cannot be deleted.
+    """
     await database.run_system(_abandon, grace)
-    removed = 0
-    while rows := await database.run_system(_deleted):
+    removed, failed = 0, list[str]()
+    while rows := await database.run_system(_deleted, failed):
+        gone = []
         for row in rows:
-            for key in all_keys(row.storage_key, row.thumbnail_key):
-                await storage.delete(key)
-        await database.run_system(_remove, [row.id for row in rows])
-        removed += len(rows)
+            if await _delete_objects(storage, row, is_last_try=len(failed) + 1 == MOST_FAILED):
+                gone.append(row.id)
+            else:
+                failed.append(row.id)
+        await database.run_system(_remove, gone)
+        removed += len(gone)
     return removed
+
+
+async def _delete_objects(storage: Storage, row: StagedFile, *, is_last_try: bool) -> bool:
+    """Whether all objects of a file are gone. One that stays is left for the next round, and holds up no other."""
+    try:
+        for key in all_keys(row.storage_key, row.thumbnail_key):
+            await storage.delete(key)
+    except StorageError as error:
+        if is_last_try:
+            raise
+        log.warning("storage.file_not_deleted", asset_id=row.id, cause=error.cause)
+        return False
+    return True
 
 
 async def _abandon(tx: Transaction, older_than: float) -> None:
     await tx.execute("assets.abandon", older_than=older_than)
 
 
-async def _deleted(tx: Transaction) -> list[StagedFile]:
-    return [StagedFile.from_row(row) for row in await tx.fetch_all("assets.deleted", limit=BATCH)]
+async def _deleted(tx: Transaction, failed: list[str]) -> list[StagedFile]:
+    rows = await tx.fetch_all("assets.deleted", failed=failed, limit=BATCH)
+    return [StagedFile.from_row(row) for row in rows]
 
 
 async def _remove(tx: Transaction, asset_ids: list[str]) -> None:

@@ -128,8 +128,9 @@ UPDATE assets SET status = 'deleted'
  WHERE status = 'staged' AND created_at < now() - make_interval(secs => :older_than::float8);
 
 -- name: deleted
--- Rows whose bytes are to be removed.
-SELECT id, storage_key, thumbnail_key FROM assets WHERE status = 'deleted' ORDER BY created_at LIMIT :limit;
+-- Rows whose bytes are to be removed, but those that have failed.
+SELECT id, storage_key, thumbnail_key FROM assets
+ WHERE status = 'deleted' AND id <> ALL(:failed::uuid[]) ORDER BY created_at LIMIT :limit;
 
 -- name: remove
 -- Removes rows whose bytes are removed.

@@ -72,6 +72,25 @@ async def test_deleted_files_go_with_everything_made_from_them(fresh):
     assert await run_sql(fresh.database, "SELECT id FROM assets WHERE id = $1", asset.id) == []
 
 
+async def test_a_file_that_cannot_be_deleted_holds_up_no_other(fresh, monkeypatch):
+    stuck, other = await fresh.create_file(picture(2)), await fresh.create_file(picture(3))
+    key = (await fresh.database.run_as(fresh.ada, assets.find_file, stuck.id)).storage_key
+    for asset in (stuck, other):
+        await fresh.mark_deleted(asset.id)
+    delete = fresh.storage.delete
+
+    async def refuse(name):
+        if name == key:
+            raise StorageError(cause="Access denied.")
+        await delete(name)
+
+    monkeypatch.setattr(fresh.storage, "delete", refuse)
+    assert await sweep_rows(fresh.database, fresh.storage) == 1
+    assert await run_sql(fresh.database, "SELECT id::text FROM assets") == [(stuck.id,)]
+    monkeypatch.setattr(fresh.storage, "delete", delete)
+    assert await sweep_rows(fresh.database, fresh.storage) == 1
+
+
 async def test_what_was_staged_lately_is_left_alone_and_later_given_up(fresh):
     file = picture(4)
     staged = await fresh.stage(await fresh.create_generation(), file)
@@ -259,11 +278,11 @@ async def test_a_sweep_that_was_killed_goes_on_the_next_time(fresh, monkeypatch)
         nonlocal calls
         calls += 1
         if calls == 5:
-            raise StorageError
+            raise asyncio.CancelledError
         await delete(key)
 
     monkeypatch.setattr(fresh.storage, "delete", breaks)
-    with pytest.raises(StorageError):
+    with pytest.raises(asyncio.CancelledError):
         await sweep_rows(fresh.database, fresh.storage)
     monkeypatch.undo()
     assert await sweep_rows(fresh.database, fresh.storage) == 3

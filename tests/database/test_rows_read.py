@@ -128,6 +128,8 @@ EVERYBODYS = {
     "the places in the queue": lambda tx, session: tx.fetch_all("generations.positions", session_ids=[session]),
     "the sweep of accounts that were closed": lambda tx, session: erasure.remove_closed_account(tx),
     "the sweep of sessions that were deleted": lambda tx, session: session_deletion.purge_next_session(tx),
+    "the sweep of files that were deleted": lambda tx, session: tx.fetch_all("assets.deleted", failed=[], limit=200),
+    "the sweep of files that were abandoned": lambda tx, session: tx.execute("assets.abandon", older_than=3600.0),
     "the sweep of names": lambda tx, session: sessions.name_unnamed_members(tx),
     "the sweep of links": lambda tx, session: sharing.sweep(tx),
     "the sweep of free sessions": lambda tx, session: sessions.sweep_free_sessions(tx),
