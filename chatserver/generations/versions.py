@@ -28,6 +28,9 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
     version for the same client_id."""
     generation_id = request.generation_id
     row = await service.find_row(tx, generation_id)
+    made = await _made_before(tx, row["session_id"], request)
+    if made is not None:
+        return made
     membership = await _creator_membership(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
@@ -35,9 +38,9 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
     await _lock_shown(tx, generation_id)
     await _require_source(tx, membership, row["source_asset_id"])
     await sessions.lock(tx, membership.session_id)
-    repeated = await _repeated(tx, membership, request)
-    if repeated is not None:
-        return repeated
+    made = await _made_before(tx, membership.session_id, request)
+    if made is not None:
+        return made  # by a twin for which we have waited
     child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
     if child is not None:
         return await service.find(tx, child)
@@ -55,6 +58,9 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     for the same client_id."""
     generation_id = request.generation_id
     row = await service.find_row(tx, generation_id)
+    made = await _made_before(tx, row["session_id"], request)
+    if made is not None:
+        return made
     membership = await _creator_membership(tx, row["session_id"])
     if row["kind"] != "image" or row["status"] != "done":
         raise Conflict("Only a finished picture can be made larger.")
@@ -69,9 +75,9 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     choice = enqueueing.choose(choices, task_of("image", recipe.change, recipe.enlargement))
     await _require_source(tx, membership, recipe.source_asset_id)
     await sessions.lock(tx, membership.session_id)
-    repeated = await _repeated(tx, membership, request)
-    if repeated is not None:
-        return repeated
+    made = await _made_before(tx, membership.session_id, request)
+    if made is not None:
+        return made  # by a twin for which we have waited
     if await tx.fetch_value("generations.active_child", generation_id=generation_id) is not None:
         raise Conflict("Another version of this picture is being made. Ask again when it is there.")
     return await _add_version(tx, membership, row, recipe, choice, request)
@@ -107,17 +113,18 @@ async def _require_source(tx: Transaction, membership: Membership, asset_id: str
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
 
 
-async def _repeated(
-    tx: Transaction, membership: Membership, request: RetryGeneration | EnlargeGeneration
+async def _made_before(
+    tx: Transaction, session_id: str, request: RetryGeneration | EnlargeGeneration
 ) -> Generation | None:
     """The version made before with this client_id; Conflict where that was another, NotFound where it was deleted since.
 
-    The caller holds the session's lock.
+    It is the answer whatever has changed since: the session's time, its source, who makes pictures. Only under the lock of
+    the session is None sure.
     """
     if request.client_id is None:
         return None
     client_id = check_client_id(request.client_id)
-    row = await tx.fetch_one("generations.by_client_id", session_id=membership.session_id, client_id=client_id)
+    row = await tx.fetch_one("generations.by_client_id", session_id=session_id, client_id=client_id)
     if row is None:
         return None
     if row["id"] is None:

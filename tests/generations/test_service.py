@@ -376,6 +376,23 @@ async def test_a_version_that_is_asked_for_again_is_made_once_for_one_credit(dat
     assert len({(await retry(database, ada, small, client_id=key)).id for key in ("another", None)}) == 2
 
 
+async def test_a_version_that_was_made_is_the_answer_whatever_has_changed_since(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    asks = (
+        lambda choices: retry(database, ada, small, choices, client_id="another"),
+        lambda choices: enlarge(database, ada, small, 128, choices, client_id="larger"),
+    )
+    made = []
+    for ask_again in asks:
+        version = await ask_again(REDRAWN)
+        await bring_to(database, version, "done")
+        made.append(version.id)
+    assert [(await ask_again({})).id for ask_again in asks] == made  # nobody makes pictures any more
+    await run_sql(database, "UPDATE user_sessions SET expires_at = now() WHERE id = $1", session)
+    assert [(await ask_again(REDRAWN)).id for ask_again in asks] == made
+
+
 async def test_a_version_that_was_deleted_is_not_made_again_for_another_credit(database, ada, bob):
     session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
     small = await done_picture(database, ada, session)
