@@ -20,10 +20,11 @@ from chatserver.users.idempotency import digest
 async def create(tx: Transaction, session_id: str, request: CreateGeneration, choices: ModelChoices) -> Message:
     """A message with 1–4 waiting generations, each with its credit held; the same message for the same client_id."""
     entry = await messages.enter(tx, session_id, request.client_id, rate_limits.PICTURES, request.kind)
-    membership = enqueueing.require_creator(entry.membership)
     repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
+    membership = enqueueing.require_creator(entry.membership)
+    await entry.require_counted(tx)
     recipes = check(request, membership)
     await enqueueing.require_allowed(tx, membership, recipes[0], entry.row["rules_version"])
     recipes = await _in_style(tx, recipes)

@@ -58,6 +58,7 @@ async def say(tx: Transaction, session_id: str, request: CreateMessage, html: st
     repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
+    await entry.require_counted(tx)
     new = NewMessage(
         id=entry.new_id(),
         client_id=request.client_id,
@@ -94,18 +95,18 @@ class SessionEntry(Struct, frozen=True):
         return ids.new(after=self.row["newest_message_id"])
 
     async def repeated(self, tx: Transaction, request_hash: bytes) -> Message | None:
-        """The message made before with this client_id; Conflict where that was something else.
-
-        A new one has been counted against the rate limit, whose error comes where there is no room; a repeated one never is.
-        """
+        """The message made before with this client_id; Conflict where that was something else."""
         if self.row["repeated_id"] is None:
-            if not self.row["counted"]:
-                raise await rate_limits.refusal(tx, self.rate_limit, self.membership.user_id)
             return None
         # A deleted one keeps nothing that would tell what it said.
         if self.row["request_hash"] not in {request_hash, None}:
             raise Conflict("This client_id was used for something else.", details={"field": "client_id"})
         return await reading.find(tx, self.row["repeated_id"])
+
+    async def require_counted(self, tx: Transaction) -> None:
+        """Raises the error of the rate limit where a new message has no room in it. A repeated one is not counted."""
+        if not self.row["counted"]:
+            raise await rate_limits.refusal(tx, self.rate_limit, self.membership.user_id)
 
 
 async def enter(
@@ -117,7 +118,8 @@ async def enter(
 ) -> SessionEntry:
     """Locks the session, and its credits of `credit_kind`, before the message with this client_id is looked for.
 
-    Raises as `sessions.active_membership`. A guest who may not spend credits gets no locks: the caller refuses.
+    Raises as `sessions.active_membership`, but not for a message that is made already: it is the answer also when the
+    session's time is up. A guest who may not spend credits gets no locks: the caller refuses.
     """
     row = await tx.fetch_one(
         "messages.enter_session",
@@ -128,8 +130,10 @@ async def enter(
         seconds=rate_limit.seconds,
         credit_kind=credit_kind,
     )
-    membership = sessions.require_active(sessions.membership_of(row))
+    membership = sessions.membership_of(row)
     assert row is not None
+    if row["repeated_id"] is None:
+        sessions.require_active(membership)
     return SessionEntry(membership, rate_limit, row)
 
 

@@ -25,13 +25,14 @@ MAX_VERSIONS = 20
 async def regenerate(tx: Transaction, message_id: str, request: RegenerateReply) -> Message:
     """Asks the assistant for another version of a reply: by who was answered, or by the session's owner."""
     reply = await _find(tx, message_id, "assistant")
-    membership = await sessions.active_membership(tx, reply["session_id"])
+    membership = await sessions.membership(tx, reply["session_id"])
     newest_message_id = await sessions.lock(tx, reply["session_id"])
     asked = await _asked(tx, reply, membership)
     replies = await tx.fetch_all("messages.replies_to", message_ids=[asked["id"]])
     client_id = check_client_id(request.client_id)
     if (repeated := next((each["id"] for each in replies if each["client_id"] == client_id), None)) is not None:
         return await reading.find(tx, repeated)
+    sessions.require_active(membership)
     if asked["hidden"]:
         raise Conflict("Another version of the message that this answers is shown now.")
     _require_room(replies)
@@ -55,6 +56,7 @@ async def edit(tx: Transaction, message_id: str, request: EditMessage, html: str
     repeated = await entry.repeated(tx, digest(request))
     if repeated is not None:
         return repeated
+    await entry.require_counted(tx)
     versions = await _versions(tx, edited)
     replies = await tx.fetch_all("messages.replies_to", message_ids=[each["id"] for each in versions])
     _require_room(versions)

@@ -80,12 +80,13 @@ async def admit(tx: Transaction, session_id: str, client_id: str) -> str | None:
 
     NotFound where that upload was deleted since.
     """
-    membership = await _uploader_membership(tx, session_id)
     check_client_id(client_id)
+    await sessions.membership(tx, session_id)
     repeated = await _find_repeated(tx, session_id, client_id)
     if repeated is not None and repeated["status"] == "stored":
         known: str = repeated["id"]
         return known
+    membership = await _uploader_membership(tx, session_id)
     if repeated is None:
         await _require_place(tx, membership)
     await rate_limits.consume(tx, rate_limits.UPLOADS)
@@ -102,7 +103,7 @@ async def _find_repeated(tx: Transaction, session_id: str, client_id: str) -> Ro
 
 async def repeat(tx: Transaction, session_id: str, client_id: str, request_hash: bytes) -> UploadAnswer:
     """The first answer again; Conflict where other bytes were sent this time, NotFound where it was deleted since."""
-    membership = await _uploader_membership(tx, session_id)
+    membership = await sessions.membership(tx, session_id)
     row = await _find_repeated(tx, session_id, client_id)
     if row is None:
         raise NotFound

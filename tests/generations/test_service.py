@@ -130,6 +130,22 @@ async def test_asking_again_with_the_same_key_changes_nothing_and_another_wish_i
     assert await left(database, ada, session) == 7
 
 
+async def test_what_was_made_is_the_answer_also_after_the_end_of_the_session(database, ada, bob):
+    session = await make_session(database, ada, "pro", guests=(bob,), guests_may_generate=True)
+    picture = await ask(database, bob, session, client_id="picture")
+    request = CreateMessage("words", "hello")
+    words = await database.run_as(bob, messages.say, session, request, "<p>hello</p>")
+    await database.run_as(ada, sessions.allow_guests, session, False)
+    assert (await ask(database, bob, session, client_id="picture")).id == picture.id
+    with pytest.raises(GuestsMayNot):
+        await ask(database, bob, session, client_id="another")
+    await run_sql(database, "UPDATE user_sessions SET expires_at = now() - '1 s'::interval WHERE id = $1", session)
+    assert (await ask(database, bob, session, client_id="picture")).id == picture.id
+    assert (await database.run_as(bob, messages.say, session, request, "<p>hello</p>")).id == words.id
+    with pytest.raises(SessionExpired):
+        await database.run_as(bob, messages.say, session, CreateMessage("more", "hello"), "<p>hello</p>")
+
+
 async def test_one_key_serves_one_command_also_for_words(database, ada):
     session = await make_session(database, ada)
     await database.run_as(ada, messages.say, session, CreateMessage("k", "a red boat"), "<p>a red boat</p>")

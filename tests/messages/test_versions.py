@@ -217,3 +217,16 @@ async def test_a_message_has_so_many_versions_and_no_more(talk, monkeypatch):
     await talk.answered("y")
     with pytest.raises(Conflict, match="at most 2"):
         await talk.edits(said, "three")
+
+
+async def test_versions_that_are_sent_again_after_the_end_of_the_session_are_those_that_were_made(talk):
+    said, answer = await talk.says("one")
+    again = await talk.again(answer, client_id="again")
+    await talk.answered("better")
+    edited = await talk.edits(said, "two", client_id="edited")
+    await run_sql(talk.database, "UPDATE user_sessions SET expires_at = now() WHERE id = $1", talk.session)
+    assert (await talk.again(answer, client_id="again")).id == again.id
+    assert (await talk.edits(said, "two", client_id="edited")).id == edited.id
+    for asked in (talk.again(answer), talk.edits(said, "three")):
+        with pytest.raises(SessionExpired):
+            await asked

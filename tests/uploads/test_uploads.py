@@ -98,6 +98,9 @@ async def test_sent_again_it_is_the_same_one_and_other_bytes_are_a_conflict(clie
     assert len({answer["asset"]["id"] for status, answer in answers if status == 201}) == 1
     assert [status for status, _ in answers] == [201] * 4
     assert (await call(client, "GET", "/uploads", files.ada, session_id=session))[1]["quota"]["used"] == 2
+    await run_sql(files.database, "UPDATE user_sessions SET expires_at = now() WHERE id = $1", session)
+    assert (await upload(client, files.ada, session, data, client_id))[0] == 201
+    assert (await upload(client, files.ada, session, data))[1]["error"]["code"] == "session-expired"
 
 
 async def test_one_that_a_crash_interrupted_is_taken_when_it_is_sent_again(client, files):
