@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.report import Measurement
 from chatserver import ids, rollups
-from chatserver.admin import layout
+from chatserver.admin.pages import layout
 from chatserver.audit import COMMAND_LINE
 from chatserver.database import Database, load_queries
 from chatserver.runtime import paths
