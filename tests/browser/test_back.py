@@ -1,5 +1,6 @@
 """Pages that the browser keeps when they are left, and shows on the way back as they were, whatever has happened since."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.browser import LIVE, chromium, signed_in
-from tests.support.story import sign_up
+from tests.support.story import ApiUser, sign_up
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +33,13 @@ async def come_back(page: Page) -> None:
     """To the page that was kept."""
     await page.evaluate("() => history.back()")
     await page.wait_for_function("() => window.isKept")
+
+
+async def is_left(person: ApiUser, count: int) -> None:
+    """Waits until somebody has so many pictures."""
+    async with asyncio.timeout(60):
+        while len((await person.call("GET", "/generations"))["generations"]) != count:
+            await asyncio.sleep(0.05)
 
 
 async def test_who_has_signed_out_does_not_see_it_again_on_the_way_back(product, keeping) -> None:
@@ -99,6 +107,7 @@ async def test_lists_are_as_they_are_now_on_the_way_back(product, keeping) -> No
         # Left in the five seconds of an undo: it is deleted, as is what was deleted elsewhere.
         await row.locator("[data-action=delete]").click()
         await leave(page, product)
+        await is_left(ada, 1)  # the page that is left does not wait for the answer
         await page.evaluate("() => history.back()")
         await expect(rows).to_have_count(1)
         await expect(row).to_have_count(0)
