@@ -43,7 +43,8 @@ async def test_an_answer_that_comes_at_once_lets_the_others_have_the_loop(huggin
     await chat.close()
     assert "".join(written).strip() == text.strip()
     assert loop.turns > 20
-    assert loop.busiest < LOOP_SECONDS
+    # All of it at once would take 0.6 s; a slow machine may take twice as long for a share.
+    assert loop.busiest < 2 * LOOP_SECONDS
 
 
 def test_a_line_that_comes_in_small_pieces_is_looked_through_once():
