@@ -11,10 +11,10 @@ from tests.markdown.patient_worker import WAIT_SECONDS
 
 
 @contextlib.asynccontextmanager
-async def running_renderer() -> AsyncIterator[MarkdownRenderer]:
+async def running_renderer(child: str = "tests.markdown.patient_worker") -> AsyncIterator[MarkdownRenderer]:
     """One with a warm child."""
     opened = MarkdownRenderer()
-    opened._pool = Pool("tests.markdown.patient_worker", size=1, limits=renderer.LIMITS)
+    opened._pool = Pool(child, size=1, limits=renderer.LIMITS)
     with mock.patch.object(renderer, "WAIT_SECONDS", WAIT_SECONDS):
         await opened.start()
         yield opened

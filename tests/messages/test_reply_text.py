@@ -17,7 +17,15 @@ from chatserver.messages.rendering import Drawing
 from chatserver.messages.replies import ReplyJob, part_of
 from chatserver.messages.reply_text import ReplyText
 from chatserver.web import templating
+from tests.markdown.running import running_renderer
 from tests.support import samples
+
+
+@pytest.fixture(scope="module")
+async def markdown():
+    async with running_renderer("tests.markdown.generous_worker") as opened:
+        yield opened
+
 
 PARAGRAPH = "Some *words* of a **reply** with `code` and [a link](https://example.org/page), and 🌄. "
 CODE = "```python\n" + "print('hello', [1, 2, 3])\n" * 12 + "```\n\n"
