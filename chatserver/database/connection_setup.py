@@ -1,4 +1,5 @@
-"""What a new connection of the pool is given before its first unit of work, and what it is spared between two."""
+"""What a new connection of the pool is given before its first unit of work, what each is asked as it leaves the pool, and
+what it is spared between two."""
 
 import time
 
@@ -24,9 +25,7 @@ async def prepare_as_system(connection: "asyncpg.Connection") -> None:
 
 
 async def _prepare(connection: "asyncpg.Connection") -> None:
-    asked = time.monotonic_ns()
-    told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    clock.synchronise(told, asked, time.monotonic_ns())
+    await _synchronise(connection)
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     await connection.set_type_codec(
         "jsonb",
@@ -34,6 +33,25 @@ async def _prepare(connection: "asyncpg.Connection") -> None:
         encoder=lambda value: msgspec.json.encode(value).decode(),
         decoder=msgspec.json.decode,
     )
+
+
+async def synchronise_clock(connection: "asyncpg.Connection") -> None:
+    """Compares the clock again where that was some seconds ago: connections last for hours, and machines sleep."""
+    if clock.is_fresh():
+        return
+    try:
+        async with connection.transaction():
+            await _synchronise(connection)
+    except BaseException:
+        # The pool then closes it, and would wait for a server that does not answer.
+        connection.terminate()
+        raise
+
+
+async def _synchronise(connection: "asyncpg.Connection") -> None:
+    asked = time.monotonic_ns()
+    told = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
+    clock.synchronise(told, asked, time.monotonic_ns())
 
 
 async def skip_reset(_: "asyncpg.Connection") -> None:

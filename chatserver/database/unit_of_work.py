@@ -20,7 +20,7 @@ import structlog
 from chatserver.config.timing import DEFAULT_TIMING, Timing
 from chatserver.database import execution
 from chatserver.database.connection_loss import ConnectionLoss, NotCommitted, OutcomeUnknown
-from chatserver.database.connection_setup import prepare_as_system, prepare_connection, skip_reset
+from chatserver.database.connection_setup import prepare_as_system, prepare_connection, skip_reset, synchronise_clock
 from chatserver.database.execution import BEGIN_AS_SYSTEM, ROLLBACK_SECONDS, Role, Unit, begin_as_user
 from chatserver.database.kept_connections import KeptConnections
 from chatserver.database.queries import Query
@@ -85,6 +85,7 @@ class Database:
             statement_cache_size=0 if pooler else STATEMENT_CACHE,
             timeout=timing.unit_acquire,
             init=prepare_connection if pooler else prepare_as_system,
+            setup=synchronise_clock,
             reset=skip_reset,
             server_settings={"application_name": "chatserver", "timezone": "UTC"},
         )

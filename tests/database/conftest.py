@@ -12,6 +12,7 @@ QUERIES = {
     "test.count": compile_query("SELECT count(*) FROM things"),
     "test.all": compile_query("SELECT * FROM things ORDER BY id"),
     "test.set": compile_query("UPDATE things SET number = :number WHERE id = :id"),
+    "test.backend": compile_query("SELECT pg_backend_pid()"),
     "test.sleep": compile_query("SELECT pg_sleep(:seconds)"),
 }
 

@@ -7,10 +7,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from chatserver.config import Timing
+from chatserver.database import kept_connections
 from chatserver.database import unit_of_work as module
 from chatserver.errors import Busy, NotFound
 from chatserver.events import Event
 from chatserver.jobs.lease import LeaseLost
+from chatserver.runtime import clock
 from tests.support import people
 
 
@@ -33,6 +35,10 @@ async def everything(tx):
 
 async def sleep(tx, seconds):
     await tx.fetch_value("test.sleep", seconds=seconds)
+
+
+async def backend(tx):
+    return await tx.fetch_value("test.backend")
 
 
 async def is_quick(database):
@@ -270,3 +276,14 @@ async def test_ids_are_strings_and_jsonb_is_plain(database):
     )
     assert row["id"] == ada
     assert row["settings"] == {"a": [1]}
+
+
+async def test_the_clock_is_right_again_after_the_machine_has_slept(small, monkeypatch):
+    monkeypatch.setattr(kept_connections, "KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(clock, "FRESH_SECONDS", 0.0)
+    await small.run_system(count)
+    # The monotonic clock, by which it counts on, stood still for a day.
+    monkeypatch.setattr(clock, "_offset_ns", clock.time_ns() - time.monotonic_ns() - 86_400 * 1_000_000_000)
+    pid = await small.run_system(backend)
+    assert await small.run_system(backend) == pid, "a new connection would have told the time by itself"
+    assert abs(clock.seconds() - time.time()) < 60
