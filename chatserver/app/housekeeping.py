@@ -12,12 +12,15 @@ import structlog
 from chatserver import rollups, sessions, users
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
+from chatserver.mail import service as mail
+from chatserver.payments import service as payments
 from chatserver.privacy import erasure, session_deletion
 from chatserver.sharing import service as sharing
 
 Step = Callable[[Transaction], Awaitable[object]]
 
-# Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour.
+# Cleanup runs once a minute; expired rows (throttles, old sign-ins) are deleted once an hour, and soon after the start: a
+# server that is switched on for minutes at a time keeps no more than one that runs for months.
 ROUND_SECONDS = 60.0
 ROUNDS_BETWEEN_SWEEPS = 60
 # Each is taken again as long as it says that it has done something, which is then logged; None where it is not.
@@ -33,6 +36,9 @@ _SWEEPS: tuple[tuple[Step, str | None], ...] = (
     (users.sweep, None),
     (sessions.sweep_free_sessions, None),
     (sharing.sweep, None),
+    # Whatever the settings are now: what was queued or reported may be older than they are.
+    (mail.sweep, None),
+    (payments.sweep, None),
 )
 
 log = structlog.get_logger(__name__)
@@ -49,8 +55,8 @@ class Housekeeping:
         round_number = 0
         while True:
             await asyncio.sleep(ROUND_SECONDS)
-            round_number += 1
             await self.clean_up(sweep=round_number % ROUNDS_BETWEEN_SWEEPS == 0)
+            round_number += 1
 
     async def clean_up(self, *, sweep: bool) -> None:
         """One round. A step that fails is logged and tried again in the next one; those after it do not wait for it."""

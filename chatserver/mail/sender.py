@@ -10,15 +10,11 @@ import structlog
 from chatserver.config import Config
 from chatserver.database import Database, Row, Transaction
 from chatserver.errors import Busy
-from chatserver.mail import smtp
+from chatserver.mail import service, smtp
 from chatserver.users import authentication, email_verification, password_reset
 
 POLL_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 15.0
-# Whoever waits for a link has given up by then.
-LONGEST_SECONDS = 1800.0
-# What became of a payment is worth knowing the day after, too.
-LONGEST_SECONDS_OF_PAYMENTS = 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +109,10 @@ def alarm_words(config: Config, words: str) -> tuple[str, str]:
 
 async def _claim(tx: Transaction, first_pause: float) -> Row | None:
     return await tx.fetch_one(
-        "mail.claim", first_pause=first_pause, longest=LONGEST_SECONDS, patient=LONGEST_SECONDS_OF_PAYMENTS
+        "mail.claim",
+        first_pause=first_pause,
+        longest=service.LONGEST_SECONDS,
+        patient=service.LONGEST_SECONDS_OF_PAYMENTS,
     )
 
 

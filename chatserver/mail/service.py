@@ -19,6 +19,10 @@ OF_NETWORK = AttemptLimit("forgot-address", free=10, window=3600, first_wait=60,
 VERIFICATIONS = AttemptLimit("verify-email", free=3, window=3600, first_wait=300, longest_wait=3600)
 VERIFICATIONS_OF_NETWORK = AttemptLimit("verify-email-address", free=30, window=3600, first_wait=60, longest_wait=3600)
 
+# How long an e-mail is tried. Whoever waits for a link has given up by then.
+LONGEST_SECONDS = 1800.0
+# What became of a payment is worth knowing the day after, too.
+LONGEST_SECONDS_OF_PAYMENTS = 86_400.0
 # An alarm of one kind is sent at most once in this time.
 ALARM_PAUSE_SECONDS = 3600.0
 
@@ -37,6 +41,11 @@ async def raise_alarm(tx: Transaction, kind: str, address: str, words: str) -> b
 async def tell_of_payment(tx: Transaction, address: str, words: str, path: str) -> None:
     """Queues an e-mail that tells somebody what has become of their payment; `path` is that of the order's page."""
     await tx.execute("mail.add_words", id=ids.new(), kind="payment", address=address, words=f"{words}\n{path}")
+
+
+async def sweep(tx: Transaction) -> None:
+    """Deletes what no sender has given up in its time: SMTP_URL was taken out while it waited. Needs the worker role."""
+    await tx.execute("mail.sweep", longest=LONGEST_SECONDS, patient=LONGEST_SECONDS_OF_PAYMENTS)
 
 
 async def ask_for_reset(database: Database, email: str, visitor: Visitor) -> None:

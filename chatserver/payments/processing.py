@@ -16,7 +16,6 @@ from chatserver.runtime import clock, failpoints
 
 # Orders that one round of the reconciler asks about; the next are claimed at once.
 _AT_ONCE = 20
-_ROUNDS_BETWEEN_SWEEPS = 240
 # A gateway that reports waits some seconds for the answer; what takes longer, the reconciler does.
 REPORT_SECONDS = 5.0
 # The gateway is silent; or the account is being closed, or the session to extend was deleted or changed in this moment. None
@@ -181,14 +180,10 @@ class PaymentReconciler:
 
     async def run(self) -> NoReturn:
         """A round every few seconds, in which each order is asked about that is due."""
-        number = 0
         while True:
             await asyncio.sleep(self._database.timing.payment_poll / 4)
-            number += 1
             try:
                 await self.run_once()
-                if number % _ROUNDS_BETWEEN_SWEEPS == 0:
-                    await self._database.run_system(service.sweep)
             except Busy:
                 log.warning("payments.database_busy")
 

@@ -75,10 +75,12 @@ async def set_missing_email_keys(tx: Transaction) -> None:
 
 
 async def sweep(tx: Transaction) -> None:
-    """Deletes attempt counts, sign-ins, links of e-mails and rate limits that no longer matter. Needs the worker role."""
+    """Deletes attempt counts, sign-ins, API tokens, links of e-mails and rate limits that no longer matter. Needs the worker
+    role."""
     for query in (
         "users.sweep_throttles",
         "users.sweep_sign_ins",
+        "users.sweep_tokens",
         "users.sweep_resets",
         "users.sweep_email_verifications",
     ):

@@ -27,6 +27,11 @@ UPDATE mail_queue
 RETURNING id, kind, address, words, attempts, created_at < clock_timestamp() - make_interval(
             secs => CASE WHEN kind = 'payment' THEN :patient::float8 ELSE :longest::float8 END) AS is_old;
 
+-- name: sweep
+-- Deletes what should have been given up an hour ago, as where nobody sends any more.
+DELETE FROM mail_queue WHERE created_at < clock_timestamp() - interval '1 hour' - make_interval(
+            secs => CASE WHEN kind = 'payment' THEN :patient::float8 ELSE :longest::float8 END);
+
 -- name: remove
 -- Sent, or given up.
 DELETE FROM mail_queue WHERE id = :id;

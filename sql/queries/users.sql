@@ -277,6 +277,10 @@ DELETE FROM throttles WHERE expires_at < now() - interval '1 day';
 -- Deletes sign-ins that ended or expired a month ago.
 DELETE FROM sign_ins WHERE least(ended_at, expires_at) < now() - interval '30 days';
 
+-- name: sweep_tokens
+-- Deletes API tokens that were revoked a month ago.
+DELETE FROM api_tokens WHERE revoked_at < now() - interval '30 days';
+
 -- name: sweep_email_verifications
 -- Deletes links that are no longer valid.
 DELETE FROM email_verifications WHERE expires_at < now();
