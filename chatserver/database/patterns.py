@@ -1,11 +1,14 @@
-"""Patterns for LIKE and ILIKE."""
+"""Patterns for searches in SQL."""
+
+import re
+
+from chatserver.text import normalization
 
 
 def containing(text: str) -> str:
-    r"""The pattern of what contains a text, in which no character of the text is a wildcard.
+    r"""The regular expression (for `~*`) of what contains a text in any form of Unicode; no character is a wildcard.
 
-    >>> containing("50%")
-    '%50\\%%'
+    >>> containing("50%.")
+    '50%\\.'
     """
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+    return "|".join(re.escape(spelling) for spelling in normalization.spellings(text))

@@ -78,7 +78,7 @@ def excerpt(text: str, word: str) -> str:
     if len(line) <= EXCERPT_LENGTH:
         return line
     # Not found in the folded text, which may be longer: ß becomes ss.
-    found = re.search(re.escape(word), line, re.IGNORECASE)
+    found = re.search(containing(word), line, re.IGNORECASE)
     start = max((found.start() if found else 0) - _LEAD, 0)
     start = min(start, len(line) - EXCERPT_LENGTH)
     cut = line[start : start + EXCERPT_LENGTH].strip()

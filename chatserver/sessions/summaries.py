@@ -69,6 +69,6 @@ async def mark_seen(tx: Transaction, session_id: str, seq: int) -> None:
 
 
 async def search_titles(tx: Transaction, patterns: Sequence[str]) -> list[FoundSession]:
-    """This transaction's user's sessions whose titles match all of these LIKE patterns, the newest first."""
+    """This transaction's user's sessions whose titles match all of these regular expressions, the newest first."""
     rows = await tx.fetch_all("sessions.search_titles", patterns=list(patterns), limit=FOUND)
     return [FoundSession(id=row["id"], title=row["title"], status=row["state"]) for row in rows]

@@ -132,7 +132,7 @@ SELECT m.id, m.session_id, m.kind, m.text, m.created_at, s.title
          WHERE o.user_id = app_user_id() AND o.status <> 'deleted' AND NOT o.hidden ORDER BY o.id DESC
          LIMIT 2000) AS m
   JOIN user_sessions s ON s.id = m.session_id
- WHERE m.text ILIKE ALL(:patterns::text[])
+ WHERE m.text ~* ALL(:patterns::text[])
  ORDER BY m.id DESC LIMIT :limit;
 
 -- Versions of a message share a place in the stream; all but one are hidden.

@@ -192,7 +192,7 @@ SELECT s.id, s.title, CASE WHEN s.expires_at <= now() THEN 'expired' ELSE 'activ
   FROM (SELECT m.session_id FROM session_members m WHERE m.user_id = app_user_id() AND m.left_at IS NULL
          ORDER BY m.session_id DESC LIMIT 1000) AS own
   JOIN user_sessions s ON s.id = own.session_id AND s.status <> 'deleted'
- WHERE s.title ILIKE ALL(:patterns::text[])
+ WHERE s.title ~* ALL(:patterns::text[])
  ORDER BY s.id DESC LIMIT :limit;
 
 -- name: covers

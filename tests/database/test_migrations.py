@@ -69,6 +69,39 @@ async def test_a_later_migration_is_applied_alone(empty_url, folder):
     assert await migrations.migrate(empty_url, folder) == ["0002_colour"]
 
 
+async def test_words_that_were_kept_in_another_form_of_unicode_are_found(empty_url, tmp_path):
+    earlier = tmp_path / "earlier"
+    shutil.copytree(SHIPPED, earlier, ignore=lambda _, names: [name for name in names if name >= "0074"])
+    await migrations.migrate(empty_url, earlier)
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(
+            """
+            SET ROLE chatserver_worker;
+            INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada');
+            INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
+            SELECT gen_random_uuid(), id, 'flash', 'Pictures', now() FROM users;
+            INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, client_id, seq)
+            SELECT gen_random_uuid(), id, user_id, 'user', 'Ada', 'image', 'c', 1 FROM user_sessions;
+            INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height)
+            SELECT gen_random_uuid(), id, session_id, user_id, 'image', form, prompt, 1, 64, 64
+              FROM messages, unnest(ARRAY['caf\u00e9', E'cafe\u0301', 'plain']) WITH ORDINALITY AS t (prompt, form);
+            INSERT INTO assets (id, session_id, user_id, generation_id, kind, status, content_type, width, height, bytes,
+                                sha256, filename, storage_key, thumbnail_key, placeholder)
+            SELECT gen_random_uuid(), session_id, user_id, id, 'image', 'stored', 'image/png', 64, 64, 1, '', 'a', id, '', ''
+              FROM generations;
+            RESET ROLE
+            """
+        )
+        await migrations.migrate(empty_url)
+        await connection.execute("SET ROLE chatserver_worker")
+        for table in ("prompts", "pictures"):
+            query = f"SELECT count(*) FROM {table} WHERE words @@ all_words(NULL, E'cafe\\u0301')"
+            assert await connection.fetchval(query) == 2, table
+    finally:
+        await connection.close()
+
+
 async def test_what_was_refunded_before_purchases_were_taken_back_is_taken_back(empty_url, tmp_path):
     earlier = tmp_path / "earlier"
     shutil.copytree(SHIPPED, earlier, ignore=lambda _, names: [name for name in names if name >= "0057"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import unicodedata
 
 import pytest
 
@@ -707,6 +708,18 @@ async def test_the_history_is_ones_own_and_comes_page_by_page(database, ada, bob
         if before is None:
             break
     assert seen == [f"boat number {number} at 100%" for number in (4, 3, 2, 1, 0)]
+
+
+async def test_the_history_is_searched_in_either_form_of_unicode(database, ada):
+    session = await make_session(database, ada, "pro")
+    # A word with more marks than letters have keeps its form, and hides no other.
+    marks = "a" + "\u0301\u0323" * 60
+    for form in ("NFC", "NFD"):
+        await ask(database, ada, session, prompt=unicodedata.normalize(form, "café 한국 가나다 ") + marks)
+    for words, found in {"café": 2, "국 caf": 2, "나": 2, "cafè": 0}.items():
+        for form in ("NFC", "NFD"):
+            query = history.HistoryQuery(q=unicodedata.normalize(form, words))
+            assert len((await database.run_as(ada, history.read, query)).generations) == found, (words, form)
 
 
 async def test_the_history_is_searched_by_words_as_they_are(database, ada):

@@ -1,5 +1,7 @@
 """The search over one's own sessions, messages and prompts: what is found, and that nobody finds what is another's."""
 
+import unicodedata
+
 import pytest
 
 from chatserver import ids, messages
@@ -37,6 +39,16 @@ async def test_titles_and_messages_that_have_all_words_are_found_in_any_case_and
     assert (first.id, first.session_id, first.session_title) == (message.id, session, "Posters for the Harbour")
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+async def test_a_letter_with_a_mark_is_found_in_either_form_of_unicode(database, ada, form):
+    text = unicodedata.normalize(form, "Ein Café in 한국 (ångström)")
+    await says(database, ada, await make_session(database, ada, "pro", title=text), text)
+    for query in ("café 한국", "국 CAFÉ", "gström)"):
+        for typed in ("NFC", "NFD"):
+            assert await found(database, ada, unicodedata.normalize(typed, query)) == ([text], [text]), (query, typed)
+    assert await found(database, ada, "cafè") == ([], [])
+
+
 async def test_without_words_the_newest_sessions_are_found(database, ada):
     for number in range(8):
         await make_session(database, ada, title=f"Session {number}")
@@ -69,6 +81,11 @@ async def test_a_query_is_bounded(database, ada):
     with pytest.raises(Invalid):
         await database.run_as(ada, search, "x" * (QUERY_LENGTH + 1))
     assert await found(database, ada, "x " * (QUERY_LENGTH // 2)) == ([], [])
+
+
+def test_an_excerpt_is_around_the_word_in_either_form_of_unicode():
+    text = f"{'far away ' * 30}{unicodedata.normalize('NFD', 'café')}{' and on' * 30}"
+    assert unicodedata.normalize("NFD", "café") in excerpt(text, "café")
 
 
 def test_an_excerpt_is_one_short_line_around_the_word():
