@@ -9,6 +9,13 @@ from msgspec import Struct
 _MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2}))")
 
 
+class AnnouncementOrder(Struct, frozen=True):
+    """What is to be announced, as it was typed, to tell a repeated request from another one."""
+
+    text: str
+    until: str
+
+
 class SiteAnnouncement(Struct, frozen=True, kw_only=True):
     """One line for everybody, shown until `until`."""
 

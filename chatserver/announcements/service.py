@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from chatserver import audit, ids
-from chatserver.announcements.models import SiteAnnouncement
+from chatserver.announcements.models import AnnouncementOrder, SiteAnnouncement
 from chatserver.audit import Actor
 from chatserver.database import Row, Transaction
 from chatserver.errors import Conflict, Invalid, NotFound
 from chatserver.runtime import clock
+from chatserver.users import idempotency
 from chatserver.validation import single_line
 
 TEXT_LENGTH = 300
@@ -31,17 +32,33 @@ async def newest(tx: Transaction) -> list[SiteAnnouncement]:
     return [_of(row) for row in await tx.fetch_all("announcements.newest", limit=MOST_LISTED)]
 
 
-async def add(tx: Transaction, actor: Actor, text: str, until: str) -> SiteAnnouncement:
-    """Shows a line to everybody. `until` is an end or a duration, as `parse_until` reads it. Raises Invalid or Conflict."""
+async def add(
+    tx: Transaction, actor: Actor, text: str, until: str, *, client_id: str | None = None
+) -> SiteAnnouncement:
+    """Shows a line to everybody, once for each client_id. `until` is an end or a duration, as `parse_until` reads it.
+
+    Raises Invalid or Conflict.
+    """
     made = SiteAnnouncement(
         id=ids.new(), text=single_line("text", text, TEXT_LENGTH), until=parse_until(until, clock.now())
     )
+    wanted = AnnouncementOrder(made.text, until.strip())
+    before = await idempotency.claim(tx, "announcement", client_id, wanted, made.id, user_id=actor.id)
+    if before is not None:
+        return await _find(tx, before)
     await tx.fetch_value("announcements.lock")
     if len(await current(tx)) >= MOST_SHOWN:
         raise Conflict(f"{MOST_SHOWN} announcements are shown already. Withdraw one first.")
     await tx.execute("announcements.add", id=made.id, text=made.text, until=made.until)
     await audit.record(tx, actor, "announcement.made", "announcement", made.id, until=made.until)
     return made
+
+
+async def _find(tx: Transaction, announcement_id: str) -> SiteAnnouncement:
+    row = await tx.fetch_one("announcements.find", id=announcement_id)
+    if row is None:
+        raise NotFound
+    return _of(row)
 
 
 async def withdraw(tx: Transaction, actor: Actor, announcement_id: str) -> None:

@@ -16,7 +16,7 @@ from chatserver.identity import addresses
 from chatserver.plans.models import Plan, Price
 from chatserver.runtime import clock
 from chatserver.sessions.models import Session
-from chatserver.users import sign_in_throttling, tokens
+from chatserver.users import idempotency, sign_in_throttling, tokens
 from chatserver.users.models import Visitor
 from chatserver.users.sign_in_throttling import AttemptCount, AttemptLimit
 from chatserver.validation import optional_line
@@ -33,6 +33,9 @@ LONGEST = timedelta(days=3 * 366)
 _BY_PERSON = AttemptLimit("code", free=10, window=900, first_wait=30, longest_wait=3600)
 # An office shares an address.
 _BY_NETWORK = AttemptLimit("code-address", free=50, window=900, first_wait=60, longest_wait=3600)
+_MADE_ALREADY = (
+    "These codes were made already, and codes are shown once. If you do not have them, withdraw them, and make others."
+)
 _AMOUNT = re.compile(r"[0-9]{1,8}([.,][0-9]{1,2})?")
 _DURATION = re.compile(r"([0-9]{1,4})([hd])")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -41,14 +44,20 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Making ---------------------------------------------------------------------------------------------------------------
 
 
-async def make(tx: Transaction, actor: Actor, order: CodeOrder) -> MadeCodes:
-    """Makes codes for a plan as it is now; only their hashes are stored. Raises Invalid, with the field of the order."""
+async def make(tx: Transaction, actor: Actor, order: CodeOrder, *, client_id: str | None = None) -> MadeCodes:
+    """Makes codes for a plan as it is now, once for each client_id; only their hashes are stored.
+
+    Raises Invalid, with the field of the order, and Conflict for a client_id that has made its codes already.
+    """
     plan = await plans.find(tx, order.plan_id)
     if not 1 <= order.count <= MOST_AT_ONCE:
         raise Invalid.field("count", f"must be 1 to {MOST_AT_ONCE}")
     amount, expires_at = parse_price(order.price), parse_expiry(order.expires, clock.now())
     note = optional_line("note", order.note, NOTE_LENGTH)
-    batch_id, made = ids.new(), tuple(spelling.new() for _ in range(order.count))
+    batch_id = ids.new()
+    if await idempotency.claim(tx, "codes", client_id, order, batch_id, user_id=actor.id) is not None:
+        raise Conflict(_MADE_ALREADY)
+    made = tuple(spelling.new() for _ in range(order.count))
     sold = {
         "batch_id": batch_id,
         "plan_id": plan.id,

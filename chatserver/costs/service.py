@@ -141,12 +141,18 @@ async def rates_now(tx: Transaction) -> Rates:
 async def set_rate(
     tx: Transaction, actor: Actor, currency: str, rate: Decimal, valid_from: datetime | None
 ) -> ExchangeRate:
-    """Adds what one unit of a currency is worth in that of the plans. Invalid for that currency itself, and for 0."""
+    """Adds what one unit of a currency is worth in that of the plans. Returns the older rate where nothing would change.
+
+    Invalid for that currency itself, and for 0.
+    """
     into = await base(tx)
     if currency == into:
         raise Invalid.field("currency", "is that of the plans already")
     if not rate:
         raise Invalid.field("rate", "must be more than 0")
+    row = await tx.fetch_one("costs.rate_at", currency=currency, base=into, at=valid_from)
+    if row is not None and row["rate"] == rate and valid_from in {None, row["valid_from"]}:
+        return ExchangeRate.from_row(row)
     row = await tx.fetch_one(
         "costs.add_rate", id=ids.new(), currency=currency, base=into, rate=rate, valid_from=valid_from
     )

@@ -16,6 +16,7 @@ from chatserver.database import Row, Transaction
 from chatserver.database.records import Record
 from chatserver.errors import Conflict, Invalid, NotFound, PromptNotAllowed
 from chatserver.moderation.matching import STAR, Term, WordsOfText, term_of
+from chatserver.users import idempotency
 from chatserver.validation import optional_line, single_line
 
 MOST_RULES = 50
@@ -186,13 +187,19 @@ def _terms(text: str) -> list[str]:
     return terms
 
 
-async def add(tx: Transaction, actor: Actor, wish: RuleWish) -> str:
-    """One more rule, which is off. Returns its id. Raises Conflict where there are as many as there may be, or Invalid."""
+async def add(tx: Transaction, actor: Actor, wish: RuleWish, *, client_id: str | None = None) -> str:
+    """One more rule, which is off, once for each client_id. Returns its id.
+
+    Raises Conflict where there are as many as there may be, or Invalid.
+    """
+    rule_id = ids.new()
+    made = await idempotency.claim(tx, "rule", client_id, wish, rule_id, user_id=actor.id)
+    if made is not None:
+        return made
     await tx.fetch_value("rules.lock")
     await _require_plans(tx, wish)
     if await tx.fetch_value("rules.count") >= MOST_RULES:
         raise Conflict(f"There are {MOST_RULES} rules already. Delete one first, or add words to one.")
-    rule_id = ids.new()
     fields = {"terms": wish.terms, "plans": wish.plans, "message": wish.message, "created_by": actor.id}
     await tx.execute("rules.add", id=rule_id, **fields)
     await audit.record(tx, actor, "rule.added", "rule", rule_id, terms=len(wish.terms), plans=_named(wish.plans))

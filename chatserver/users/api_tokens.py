@@ -1,14 +1,19 @@
 """API tokens, with which programs sign in: shown once, stored as a hash, valid until they are revoked."""
 
+from msgspec import Struct
+
 from chatserver import ids, validation
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, NotFound
-from chatserver.users import rate_limits, sign_ins, tokens
+from chatserver.users import idempotency, rate_limits, sign_ins, tokens
 from chatserver.users.models import ApiToken, Secret
 
 # Of one user.
 MOST_TOKENS = 100
 LONGEST_NAME = 80
+_MADE_ALREADY = (
+    "This token was made already, and a token is shown once. If you do not have it, make another and revoke it."
+)
 
 
 def check_name(text: str) -> str:
@@ -16,12 +21,25 @@ def check_name(text: str) -> str:
     return validation.optional_line("name", text, LONGEST_NAME)
 
 
-async def create_token(tx: Transaction, user_id: str, name: str) -> Secret:
-    """Creates an API token of a user; Conflict where they have MOST_TOKENS already."""
+class TokenOrder(Struct, frozen=True):
+    """What a token is made for, to tell a repeated request from another one."""
+
+    name: str
+
+
+async def create_token(tx: Transaction, user_id: str, name: str, *, client_id: str | None = None) -> Secret:
+    """Creates an API token of a user, once for each client_id; Conflict where they have MOST_TOKENS already.
+
+    A token is shown once and stored as a hash: a client_id that has made its token is a Conflict, with the `token_id`.
+    """
     name = check_name(name)
+    token_id = ids.new()
+    made = await idempotency.claim(tx, "token", client_id, TokenOrder(name), token_id, user_id=user_id)
+    if made is not None:
+        raise Conflict(_MADE_ALREADY, details={"token_id": made})
     if await tx.fetch_value("users.count_tokens", user_id=user_id) >= MOST_TOKENS:
         raise Conflict(f"You have {MOST_TOKENS} API tokens already. Revoke one that you no longer use.")
-    token, token_id = tokens.new_api_token(), ids.new()
+    token = tokens.new_api_token()
     await tx.execute("users.add_token", id=token_id, user_id=user_id, name=name, token_hash=tokens.digest(token))
     await rate_limits.consume(tx, rate_limits.CHANGES, user_id)
     return Secret(id=token_id, token=token)

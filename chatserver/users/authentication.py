@@ -289,13 +289,13 @@ def sign_in_issuer(*, replacing: Viewer | None = None) -> CredentialIssuer:
     return issue
 
 
-def token_issuer(name: str) -> CredentialIssuer:
-    """Issues an API token of this name."""
+def token_issuer(name: str, client_id: str | None = None) -> CredentialIssuer:
+    """Issues an API token of this name, once for each client_id."""
     name = api_tokens.check_name(name)
 
     async def issue(tx: Transaction, checked: PasswordCheck) -> Secret:
         if await tx.fetch_value("users.lock_for_token", user_id=checked.user.id, checked=checked.password_hash) is None:
             raise BadCredentials
-        return await api_tokens.create_token(tx, checked.user.id, name)
+        return await api_tokens.create_token(tx, checked.user.id, name, client_id=client_id)
 
     return issue

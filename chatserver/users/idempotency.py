@@ -5,7 +5,8 @@
         return await find(tx, made)
 
 `claim` is for what has no room for the key in its own rows, or loses them when it is deleted. It is the first statement of a
-verb: a twin that is under way is waited for, and what is refused or rolled back leaves no key behind.
+verb: a twin that is under way is waited for, and what is refused or rolled back leaves no key behind. What is shown once and
+stored as a hash cannot be the answer again: there a repeated request is a Conflict.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from chatserver.errors import Conflict, Invalid
 CLIENT_ID_LENGTH = 64
 
 # What is made; what is given to a session is of its kind too.
-MadeKind = Literal["album", "share", "session"]
+MadeKind = Literal["album", "share", "session", "announcement", "rule", "codes", "token"]
 
 
 def check_client_id(client_id: str) -> str:

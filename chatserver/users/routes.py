@@ -18,11 +18,12 @@ class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
-    """A new API token, by address and password; `name` says what it is for."""
+    """A new API token, by address and password; `name` says what it is for. The same `client_id` makes one token."""
 
     email: str
     password: str
     name: str = ""
+    client_id: str | None = None
 
 
 class NewUser(Struct, frozen=True):
@@ -69,7 +70,8 @@ async def create_user(request: ApiRequest, body: CreateUser) -> NewUser:
 
 
 async def create_token(request: ApiRequest, body: CreateToken) -> NewToken:
-    visitor, issuer = request_identity.visitor(request.http), authentication.token_issuer(body.name)
+    visitor = request_identity.visitor(request.http)
+    issuer = authentication.token_issuer(body.name, body.client_id)
     signed_in = await users.sign_in(request.state.database, body.email, body.password, visitor, issuer=issuer)
     return NewToken(token=signed_in.secret.token, id=signed_in.secret.id)
 

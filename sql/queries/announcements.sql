@@ -12,6 +12,10 @@ SELECT id, text, until FROM announcements WHERE until > clock_timestamp() ORDER 
 -- The newest ones, also those that are over.
 SELECT id, text, until FROM announcements ORDER BY id DESC LIMIT :limit;
 
+-- name: find
+-- One announcement.
+SELECT id, text, until FROM announcements WHERE id = :id;
+
 -- name: add
 -- One more.
 INSERT INTO announcements (id, text, until) VALUES (:id, :text, :until);

@@ -28,6 +28,12 @@ INSERT INTO exchange_rates (id, currency, base, rate, valid_from)
 VALUES (:id, :currency, :base, :rate, coalesce(:valid_from::timestamptz, clock_timestamp()))
 RETURNING *;
 
+-- name: rate_at
+-- The exchange rate in effect at a time, or now.
+SELECT * FROM exchange_rates
+ WHERE currency = :currency AND base = :base AND valid_from <= coalesce(:at::timestamptz, clock_timestamp())
+ ORDER BY valid_from DESC, id DESC LIMIT 1;
+
 -- name: rates
 -- The newest exchange rates into one currency, the newest first.
 SELECT r.*, r.valid_from <= clock_timestamp() AS has_begun,

@@ -1,6 +1,7 @@
 """The operator's pages over the whole product: who gets in, and what they find."""
 
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,29 @@ async def test_a_session_and_a_person_are_found_and_given_to_and_the_log_has_it(
     log = await operator.visit(f"/admin/audit.csv?target={ada.id}")
     assert "'=1+1, an outage" in log.text
     assert log.headers["Content-Type"].startswith("text/csv")
+
+
+async def test_a_form_that_is_sent_again_makes_one(operator, database):
+    line, word = f"Back at {uuid.uuid4()}", f"w{uuid.uuid4().hex}"
+    announced = {"text": line, "until": "1h"}
+    sold = {"plan_id": "pro", "count": "2", "expires": "90d", "note": line}
+    for path, fields, statuses in (
+        ("/admin/announcements", announced, [303, 303]),
+        ("/admin/rules", {"terms": word}, [303, 303]),
+        ("/admin/codes", sold, [200, 409]),
+    ):
+        form = (await operator.visit(path)).forms[path] | fields
+        assert [(await operator.post(path, form)).status for _ in range(2)] == statuses, path
+    made = [
+        (await run_sql(database, f"SELECT count(*) FROM {table} WHERE {column}::text LIKE $1", f"%{text}%"))[0][0]
+        for table, column, text in (
+            ("announcements", "text", line),
+            ("prompt_rules", "terms", word),
+            ("codes", "note", line),
+        )
+    ]
+    assert made == [1, 1, 2]
+    await run_sql(database, "UPDATE announcements SET until = now() WHERE text = $1", line)
 
 
 async def test_what_was_written_is_read_with_a_reason_and_its_author_sees_it(operator, product, database):

@@ -101,6 +101,9 @@ async def test_an_exchange_rate_is_into_the_currency_of_the_plans(database):
     lines = await database.run_system(service.list_rates)
     assert [(line.rate.rate, line.is_in_effect) for line in lines] == [(86, False), (Decimal("88.5"), True)]
     assert [entry["details"]["rate"] for entry in await entries(database, "exchange_rate.set")] == ["88.5", "86"]
+    for valid_from in (None, last_week):
+        await database.run_system(costs.set_rate, GRACE, "USD", lines[valid_from is None].rate.rate, valid_from)
+    assert await database.run_system(service.list_rates) == lines, "a form that is sent again adds nothing"
     with pytest.raises(Invalid, match="that of the plans"):
         await database.run_system(costs.set_rate, GRACE, "INR", Decimal(1), None)
     with pytest.raises(Invalid, match="more than 0"):

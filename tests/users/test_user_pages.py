@@ -272,6 +272,18 @@ async def test_a_token_is_shown_once_and_revoked(server, database):
     assert (await browser.call("GET", "/users/me", **bearer))[0] == 401
 
 
+async def test_a_form_that_is_sent_again_makes_one_token(server, database):
+    ada = await member(database)
+    browser = await signs_in(server, ada)
+    form = {**(await browser.visit("/settings")).forms["/settings/tokens"], "token_name": "my bot"}
+    assert (await browser.post("/settings/tokens", form)).status == 200
+    again = await browser.post("/settings/tokens", form)
+    assert (again.status, "cs_" in again.text) == (409, False)
+    assert "make another and revoke it" in again.text
+    assert len(await database.run_as(ada.id, users.list_tokens, ada.id)) == 1
+    assert (await browser.post("/settings/tokens", again.forms["/settings/tokens"])).status == 200, "it has a new key"
+
+
 async def test_the_theme_and_the_notifications_are_kept(server, database):
     browser = await signs_in(server, await member(database))
     answer = await browser.fills("/settings", "/settings/theme", theme="dark", follow=True)

@@ -49,6 +49,18 @@ async def test_a_token_is_made_listed_and_revoked(api, database):
     assert (status, refusal["error"]["code"]) == (401, "not-signed-in")
 
 
+async def test_a_token_is_made_once_under_the_same_key(api, database):
+    ada = await member(database)
+    body = {"email": ada.email, "password": PASSWORD, "client_id": "first"}
+    _, made = await api("POST", "/tokens", body)
+    status, refusal = await api("POST", "/tokens", body)
+    assert (status, refusal["error"]["code"]) == (409, "conflict")
+    assert refusal["error"]["details"] == {"token_id": made["id"]}
+    assert (await api("POST", "/tokens", {**body, "client_id": "second"}))[0] == 201
+    _, listed = await api("GET", "/tokens", **bearer(made["token"]))
+    assert len(listed["tokens"]) == 2
+
+
 async def test_sign_ins_are_listed_and_ended(api, database):
     ada = await member(database)
     here, there = await signed_in_user(database, ada), await signed_in_user(database, ada)

@@ -33,7 +33,9 @@ async def add(request: Request) -> Response:
     require_admin(request)
     form = await forms.read(request)
     try:
-        await act(request, announcements.add, form.text("text"), form.text("until"))
+        await act(
+            request, announcements.add, form.text("text"), form.text("until"), client_id=form.text("client_id") or None
+        )
     except NotAllowed:
         raise
     except ChatserverError as error:

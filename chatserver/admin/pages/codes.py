@@ -51,7 +51,7 @@ async def make(request: Request) -> Response:
     require_admin(request)
     form = await forms.read(request)
     try:
-        made = await act(request, codes.make, _order(form))
+        made = await act(request, codes.make, _order(form), client_id=form.text("client_id") or None)
     except NotAllowed:
         raise
     except ChatserverError as error:

@@ -47,7 +47,7 @@ async def add(request: Request) -> Response:
     require_admin(request)
     form = await forms.read(request)
     try:
-        rule_id = await act(request, rules.add, _wish_of(form))
+        rule_id = await act(request, rules.add, _wish_of(form), client_id=form.text("client_id") or None)
     except (Invalid, Conflict) as error:
         return await _list(request, form.with_error(error), error.status)
     await _try(request, rule_id)

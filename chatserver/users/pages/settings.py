@@ -166,7 +166,13 @@ async def end_other_sign_ins(request: Request) -> Response:
 async def create_token(request: Request) -> Response:
     own, form = SettingsRequest(request), await forms.read(request)
     try:
-        made = await own.state.database.run_as(own.viewer.id, users.create_token, own.viewer.id, form.raw("token_name"))
+        made = await own.state.database.run_as(
+            own.viewer.id,
+            users.create_token,
+            own.viewer.id,
+            form.raw("token_name"),
+            client_id=form.text("client_id") or None,
+        )
     except ChatserverError as error:
         return await own.page(refused={"token": form_pages.refuse(form, error, {"name": "token_name"})}, error=error)
     return await own.page(made=made)
