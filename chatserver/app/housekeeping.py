@@ -10,6 +10,7 @@ from typing import NoReturn
 import structlog
 
 from chatserver import rollups, sessions, users
+from chatserver.app import set_back
 from chatserver.database import Database, Transaction
 from chatserver.errors import Busy
 from chatserver.mail import service as mail
@@ -25,6 +26,7 @@ ROUND_SECONDS = 60.0
 ROUNDS_BETWEEN_SWEEPS = 60
 # Each is taken again as long as it says that it has done something, which is then logged; None where it is not.
 _STEPS: tuple[tuple[Step, str | None], ...] = (
+    (set_back.follow_clock, None),
     (erasure.remove_closed_account, "account.removed"),
     (users.set_missing_email_keys, None),
     (sessions.name_unnamed_members, "session.members_named"),

@@ -205,3 +205,8 @@ async def settle(tx: Transaction, generation_id: str) -> str | None:
         )
     await announce(tx, hold["session_id"])
     return "released"
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("credits.bring_forward", seconds=seconds)

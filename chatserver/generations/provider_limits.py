@@ -250,3 +250,9 @@ async def set_order(tx: Transaction, names: Sequence[str]) -> None:
 async def prune(tx: Transaction) -> None:
     """Deletes calls that no limit counts any more."""
     await tx.execute("providers.prune")
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("providers.bring_forward", seconds=seconds)
+    await tx.execute("providers.bring_calls_forward", seconds=seconds)

@@ -248,3 +248,8 @@ async def drop_leases(tx: Transaction, worker_ids: list[str]) -> None:
     """Ends the leases of workers known to be dead, so that nobody waits for them to run out."""
     await tx.execute("generations.drop_leases", worker_ids=worker_ids)
     await tx.execute("generations.drop_reply_leases", worker_ids=worker_ids)
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("generations.bring_forward", seconds=seconds)

@@ -192,3 +192,8 @@ def _turn(author_kind: str, kind: str, text: str) -> Turn:
     if author_kind == "assistant":
         return Turn("assistant", finish_reason.without_note(text))
     return Turn("user", text if kind == "text" else f"(asked for a{'n image' if kind == 'image' else ' video'}) {text}")
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("messages.bring_forward", seconds=seconds)

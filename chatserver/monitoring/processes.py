@@ -11,6 +11,8 @@ from chatserver.jobs import worker_ids
 # How often a process reports itself, and after how long a silent one counts as gone: it may miss two reports.
 REPORT_SECONDS = 5.0
 GONE_SECONDS = 16.0
+# A clock that was set back by less makes nobody wait for long.
+LEAST_SET_BACK_SECONDS = 10.0
 
 ProcessKind = Literal["web", "worker", "all"]
 
@@ -61,3 +63,11 @@ async def leave(tx: Transaction) -> None:
 async def list_processes(tx: Transaction) -> list[RunningProcess]:
     """The processes that were heard of within a day, the liveliest first."""
     return [RunningProcess.from_row(row) for row in await tx.fetch_all("processes.list")]
+
+
+async def seconds_set_back(tx: Transaction) -> float | None:
+    """By how much the database's clock was set back since the last reports; None where it was not, and where this was told
+    before. Needs the worker role."""
+    await tx.fetch_value("processes.lock_clock")
+    seconds: float | None = await tx.fetch_value("processes.set_back", least=LEAST_SET_BACK_SECONDS)
+    return seconds

@@ -122,3 +122,8 @@ async def _of_everybody(tx: Transaction, most: int) -> Row:
 async def sweep(tx: Transaction) -> None:
     """Deletes counts that no longer matter."""
     await tx.execute("free_sessions.sweep")
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("free_sessions.bring_forward", seconds=seconds)

@@ -133,6 +133,13 @@ async def expire(tx: Transaction) -> int:
     return len(rows)
 
 
+async def bring_forward(tx: Transaction, _: float) -> None:
+    """Marks sessions as active again that had expired before the clock was set back, and announces them. Needs the worker
+    role."""
+    for row in await tx.fetch_all("sessions.set_active"):
+        await announce(tx, row["id"])
+
+
 async def stats(tx: Transaction, session_ids: Sequence[str]) -> dict[str, StatsChanged]:
     """The statistics of these sessions, in one query; `connections` is 0, for the caller to fill in from the hub."""
     return stats_from(await tx.fetch_all("sessions.stats", session_ids=list(session_ids)))

@@ -121,3 +121,8 @@ async def used(tx: Transaction, limit: RateLimit, user_id: str) -> int:
 async def sweep(tx: Transaction) -> None:
     """Deletes counts that no longer matter. Needs the worker role."""
     await tx.execute("rate_limits.sweep")
+
+
+async def bring_forward(tx: Transaction, seconds: float) -> None:
+    """Brings forward what waits, by the seconds by which the clock was set back. Needs the worker role."""
+    await tx.execute("rate_limits.bring_forward", seconds=seconds)

@@ -201,3 +201,11 @@ SELECT e.session_id, e.kind, e.number, g.status
 UPDATE credits SET available_at = clock_timestamp()
  WHERE session_id = :session_id AND kind = :kind AND number = :number AND generation_id IS NULL
    AND available_at > clock_timestamp() AND available_at < 'infinity';
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: what nothing holds is free, and what is held waits for an hour at most.
+UPDATE credits
+   SET available_at = CASE WHEN generation_id IS NULL THEN clock_timestamp()
+                           ELSE available_at - make_interval(secs => :seconds::float8) END
+ WHERE available_at > clock_timestamp() + CASE WHEN generation_id IS NULL THEN interval '0' ELSE interval '1 hour' END
+   AND available_at < 'infinity';

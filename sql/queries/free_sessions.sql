@@ -31,3 +31,10 @@ SELECT count(*) AS used, extract(epoch FROM min(at) + interval '1 day' - clock_t
   FROM (SELECT at FROM revenue_entries
          WHERE kind = 'purchase' AND checkout = 'instant' AND at > clock_timestamp() - interval '1 day'
          ORDER BY at DESC LIMIT :most) AS newest;
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: the times that are counted.
+UPDATE free_session_networks
+   SET times = ARRAY(SELECT CASE WHEN t > clock_timestamp() THEN t - make_interval(secs => :seconds::float8) ELSE t END
+                       FROM unnest(times) AS t ORDER BY 1)
+ WHERE EXISTS (SELECT FROM unnest(times) AS t WHERE t > clock_timestamp());

@@ -384,3 +384,12 @@ SELECT g.id, g.session_id, g.message_id, g.kind, g.status, coalesce(w.prompt, g.
        g.model, g.provider, g.error_code, g.created_at, g.finished_at, g.withheld
   FROM generations g LEFT JOIN withheld_prompts w ON w.generation_id = g.id
  WHERE g.user_id = :user_id AND g.id > :after ORDER BY g.id LIMIT :limit;
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: what waits, and leases that are longer than any.
+UPDATE generations
+   SET not_before = CASE WHEN not_before > clock_timestamp()
+                         THEN not_before - make_interval(secs => :seconds::float8) ELSE not_before END,
+       lease_until = CASE WHEN lease_until > clock_timestamp() + interval '5 minutes'
+                          THEN lease_until - make_interval(secs => :seconds::float8) ELSE lease_until END
+ WHERE status IN ('queued', 'model-loading', 'rendering');

@@ -35,3 +35,7 @@ DELETE FROM mail_queue WHERE created_at < clock_timestamp() - interval '1 hour' 
 -- name: remove
 -- Sent, or given up.
 DELETE FROM mail_queue WHERE id = :id;
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: when each is tried next.
+UPDATE mail_queue SET next_at = next_at - make_interval(secs => :seconds::float8) WHERE next_at > clock_timestamp();

@@ -335,3 +335,8 @@ SELECT m.id, m.session_id, m.kind, coalesce(w.text, m.text) AS text, m.status, m
        m.withheld
   FROM messages m LEFT JOIN withheld_texts w ON w.message_id = m.id
  WHERE m.user_id = :user_id AND m.id > :after ORDER BY m.id LIMIT :limit;
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: leases of replies that are longer than any.
+UPDATE messages SET lease_until = lease_until - make_interval(secs => :seconds::float8)
+ WHERE status = 'streaming' AND lease_until > clock_timestamp() + interval '5 minutes';

@@ -162,3 +162,7 @@ SELECT o.id AS order_id, o.amount, o.refunded, o.currency FROM orders o
 -- Money that is there for more than an hour without anything granted or given back.
 SELECT id AS order_id, amount, currency, paid_at FROM orders
  WHERE state = 'paid' AND refunded < amount AND paid_at < clock_timestamp() - interval '1 hour';
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: when a payment service is asked next.
+UPDATE orders SET ask_at = ask_at - make_interval(secs => :seconds::float8) WHERE ask_at > clock_timestamp();

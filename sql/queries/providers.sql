@@ -102,3 +102,15 @@ DELETE FROM provider_calls
  WHERE (provider, number) IN (SELECT provider, number FROM provider_calls
                                WHERE started_at < clock_timestamp() - interval '65 minutes'
                                ORDER BY started_at LIMIT 5000);
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: pauses of providers.
+UPDATE provider_gates SET closed_until = closed_until - make_interval(secs => :seconds::float8)
+ WHERE closed_until > clock_timestamp();
+
+-- name: bring_calls_forward
+-- After the clock was set back by so many seconds: the calls that limits count.
+UPDATE provider_calls
+   SET started_at = started_at - make_interval(secs => :seconds::float8),
+       failed_at = failed_at - make_interval(secs => :seconds::float8)
+ WHERE started_at > clock_timestamp() OR failed_at > clock_timestamp();

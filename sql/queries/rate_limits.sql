@@ -19,3 +19,10 @@ SELECT count(*) FROM budgets b CROSS JOIN LATERAL unnest(b.times) AS t (at)
 -- name: sweep
 -- Deletes rows that nobody used for a day: no window is longer.
 DELETE FROM budgets WHERE coalesce(times[cardinality(times)], '-infinity') < now() - interval '1 day';
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: the times that are counted.
+UPDATE budgets
+   SET times = ARRAY(SELECT CASE WHEN t > clock_timestamp() THEN t - make_interval(secs => :seconds::float8) ELSE t END
+                       FROM unnest(times) AS t ORDER BY 1)
+ WHERE EXISTS (SELECT FROM unnest(times) AS t WHERE t > clock_timestamp());

@@ -350,6 +350,10 @@ SELECT count(*) FROM session_members
    AND NOT EXISTS (SELECT 1 FROM session_members
                     WHERE session_id = :session_id AND user_id = :user_id AND left_at IS NULL);
 
+-- name: set_active
+-- After the clock was set back: sessions that were marked as expired and have time left.
+UPDATE user_sessions SET status = 'active' WHERE status = 'expired' AND expires_at > clock_timestamp() RETURNING id;
+
 -- name: expire
 -- Marks sessions whose time is up as expired, and returns them.
 UPDATE user_sessions SET status = 'expired'

@@ -288,3 +288,7 @@ DELETE FROM email_verifications WHERE expires_at < now();
 -- name: sweep_resets
 -- Deletes resets that are no longer valid.
 DELETE FROM password_resets WHERE expires_at < now() - interval '1 day';
+
+-- name: bring_forward
+-- After the clock was set back by so many seconds: windows of attempts, and waits before the next.
+UPDATE throttles SET expires_at = expires_at - make_interval(secs => :seconds::float8) WHERE expires_at > clock_timestamp();
