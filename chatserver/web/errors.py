@@ -3,9 +3,10 @@
 import contextlib
 import math
 from http import HTTPStatus
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import structlog
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, 
 
 from chatserver.api.endpoint import PREFIX, json_response
 from chatserver.errors import ChatserverError, Malformed, NotFound, NotSignedIn, TooLarge
-from chatserver.web import templating
+from chatserver.web import forms, templating
 from chatserver.web.request_log import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -92,13 +93,14 @@ def _with_headers(request: Request, response: Response, error: Exception) -> Res
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
         if error.status_code == MethodNotAllowed.status:
-            response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+            response.headers["Allow"] = ", ".join(sorted(_methods(request, request.scope["path"])))
     return response
 
 
-def _methods(request: Request) -> set[str]:
-    """The methods that the address of a request takes."""
-    routes = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+def _methods(request: Request, path: str) -> set[str]:
+    """The methods that an address takes."""
+    scope = {**request.scope, "path": path}
+    routes = [route for route in request.app.router.routes if route.matches(scope)[0] is not Match.NONE]
     return {method for route in routes for method in getattr(route, "methods", None) or ()}
 
 
@@ -155,7 +157,9 @@ def respond(request: Request, error: ChatserverError) -> Response:
     """The response that shows an error: a page, a redirect to the sign-in page, or JSON."""
     wants_page = wants_html(request)
     if wants_page and isinstance(error, NotSignedIn):
-        return RedirectResponse(sign_in_path(request), status_code=303)
+        return _to_sign_in(request)
+    if wants_page and isinstance(error, MethodNotAllowed) and request.method == "GET" and _page_above(request):
+        return RedirectResponse(_page_above(request), status_code=303)
     response = _page(request, error) if wants_page else json_response({"error": error.as_dict()}, error.status)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
@@ -171,9 +175,39 @@ def wants_html(request: Request) -> bool:
 
 def sign_in_path(request: Request) -> str:
     """The path of the sign-in page, which leads back afterwards: to this page, or to the one whose form was sent."""
-    address = request.url if request.method == "GET" else urlsplit(request.headers.get("referer", ""))
-    here = address.path + (f"?{address.query}" if address.query else "")
+    here = _page_of_form(request) if _is_form(request) else _path_of(request.url)
     return f"/sign-in?next={quote(here, safe='/')}" if here else "/sign-in"
+
+
+def _to_sign_in(request: Request) -> Response:
+    response = RedirectResponse(sign_in_path(request), status_code=303)
+    if _is_form(request):
+        notice = "You were signed out meanwhile, so nothing was changed. Sign in, then send the form again."
+        forms.set_notice(request, response, forms.Notice(notice, "problem"))
+    return response
+
+
+def _is_form(request: Request) -> bool:
+    return request.method not in {"GET", "HEAD"}
+
+
+def _path_of(address: URL | SplitResult) -> str:
+    return address.path + (f"?{address.query}" if address.query else "")
+
+
+def _page_of_form(request: Request) -> str:
+    """The page from which a form was sent; empty where that is unknown."""
+    return _path_of(urlsplit(request.headers.get("referer", ""))) or _page_above(request)
+
+
+def _page_above(request: Request) -> str:
+    """The nearest page above an address that only takes a form, such as /settings of /settings/name, to which a reload or
+    the way back leads; empty where there is none."""
+    path = request.url.path
+    while path := path.rpartition("/")[0]:
+        if "GET" in _methods(request, path):
+            return path
+    return ""
 
 
 def _page(request: Request, error: ChatserverError) -> Response:
@@ -182,6 +216,7 @@ def _page(request: Request, error: ChatserverError) -> Response:
         "request_id": request_id_of(request),
         "title": title_of(error),
         "sign_in": sign_in_path(request) if _may_be_for_members(request, error) else "",
+        "back": _page_of_form(request) if _is_form(request) else "",
     }
     return templating.render(request, "errors/error.html", context, error.status)
 

@@ -17,11 +17,13 @@ import "../elements/waiting_prompt.js"
 import { refreshKeptLists } from "../helpers/kept_lists.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 import { guardSubmits } from "../helpers/submit_guard.js"
+import { keepForms } from "../helpers/unsent_forms.js"
 import { guardViewer } from "../helpers/viewer_guard.js"
 import { adoptPrompt } from "../helpers/waiting_prompt.js"
 
 adoptPrompt()
 guardSubmits()
+keepForms()
 guardViewer()
 refreshKeptLists()
 installServiceWorker()
