@@ -95,3 +95,15 @@ async def test_a_session_is_paid_on_another_site_and_is_seen_in_the_other_tab(
         await page.get_by_role("button", name="Refund").first.click()
         found += await complaints_about(page, "a refund")
     assert not found, "\n".join(found)
+
+
+async def test_each_way_to_pay_fits_on_its_card_on_the_narrowest_phone(shop, browser) -> None:
+    ada = await sign_up(shop, "Ada")
+    async with signed_in(browser, ada, viewport={"width": 320, "height": 640}) as visitor:
+        page = await visitor.open("/plans")
+        buttons = page.locator('form[action="/orders"] button')
+        assert await buttons.count() == 6
+        wider = await buttons.evaluate_all(
+            "(all) => all.filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)"
+        )
+        assert wider == []

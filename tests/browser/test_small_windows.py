@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.test_columns import run
-from tests.support.browser import chromium, signed_in, visiting
+from tests.support.browser import TEXT, chromium, signed_in, visiting
 from tests.support.story import sign_up
 
 pytestmark = pytest.mark.browser
@@ -114,3 +114,69 @@ async def test_with_forced_colours_the_connection_is_seen_and_no_bar_is_drawn_be
         canvas = await page.evaluate(CANVAS)
         await expect(page.locator(".connection__dot")).not_to_have_css("background-color", canvas)
         await expect(page.locator(".message__prompt")).to_have_css("border-bottom-color", canvas)
+
+
+# What is cut off at the end of its line with nothing that says so.
+CUT_SILENTLY = """() => [...document.querySelectorAll('body *')].filter((each) => {
+  const { overflowX, textOverflow, display } = getComputedStyle(each)
+  return each.clientWidth > 1 && each.scrollWidth > each.clientWidth + 1 && overflowX === 'hidden'
+    && [...each.childNodes].some((child) => child.nodeType === 3 && child.data.trim())
+    && (textOverflow !== 'ellipsis' || /flex|grid/.test(display))
+}).map((each) => each.textContent.trim())"""
+# How much of its name a row of a member has in sight, in pixels, where that is not all of it.
+NAMES = """() => [...document.querySelectorAll('.member [data-slot="name"]')]
+  .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.clientWidth)"""
+WIDTHS = (320, 390, 768, 1280)
+
+
+async def test_the_name_of_the_site_is_read_whole_beside_both_ways_in(product, browser) -> None:
+    async with visiting(product, browser, **{**NARROW, "viewport": {"width": 320, "height": 640}}) as visitor:
+        page = await visitor.open("/")
+        assert await page.evaluate(CUT_SILENTLY) == []
+        name = page.locator(".header .brand > span")
+        letter, whole = await name.evaluate(
+            """(each) => {
+          const range = document.createRange()
+          range.selectNodeContents(each)
+          return [parseFloat(getComputedStyle(each).lineHeight), range.getBoundingClientRect().height]
+        }"""
+        )
+        assert whole < 1.5 * letter, "it has more than one line"
+        assert await name.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+        await fits(page)
+
+
+async def test_a_long_name_of_a_member_and_a_guests_title_are_read_as_far_as_they_go(product, browser) -> None:
+    ada, bob = await sign_up(product, "Ada"), await sign_up(product, "Bartholomew-Alexander-Featherstone")
+    session = await ada.buys("pro", title="A long title of a session that fits in the bar of no phone")
+    await bob.accepts(await ada.invites(session))
+    for person in (ada, bob):
+        async with signed_in(browser, person, viewport={"width": 1280, "height": 800}) as visitor:
+            page = await visitor.open_session(session)
+            await expect(page.locator(".member")).to_have_count(2)
+            names = await page.evaluate(NAMES)
+            assert all(width >= 150 for width in names), names
+            for width in WIDTHS:
+                await page.set_viewport_size({"width": width, "height": 800})
+                assert await page.evaluate(CUT_SILENTLY) == [], (person.name, width)
+
+
+async def test_what_was_being_written_when_the_time_was_up_can_still_be_copied(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro")
+    async with signed_in(browser, ada, **NARROW) as visitor:
+        await visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = await visitor.open_session(session)
+        words = "A long thought that was nearly ready"
+        await page.fill(TEXT, words)
+        over = "UPDATE user_sessions SET expires_at = now() - interval '1 second' WHERE id = $1"
+        await run(product.environment["DATABASE_URL"], over, session["id"])
+        unsent = page.locator(".composer__unsent")
+        await expect(unsent).to_contain_text(words)
+        await unsent.get_by_role("button", name="Copy").click()
+        await expect(unsent.get_by_role("button")).to_have_text("Copied")
+        assert await page.evaluate("navigator.clipboard.readText()") == words
+        # Also when the page is opened again.
+        await page.reload()
+        await expect(unsent).to_contain_text(words)
+        await fits(page)

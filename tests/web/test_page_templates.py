@@ -299,11 +299,15 @@ def test_filters_keep_each_other() -> None:
 
 @pytest.mark.parametrize("viewer", [None, ADA])
 def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
-    page = draw(
-        "errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", request_id="abc", sign_in=""
-    )
+    asked = {"request_id": "abc", "sign_in": "", "back": ""}
+    page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", **asked)
     assert "in 2 s" in page
-    page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", request_id="", sign_in="")
+    assert "Try again" in page
+    # Not to the address that takes the form, where there is no page.
+    page = draw("errors/error.html", viewer, error=Busy(), title="One moment", **asked | {"back": "/settings"})
+    assert 'href="/settings"' in page
+    assert "Try again" not in page
+    page = draw("errors/error.html", viewer, error=Invalid(NASTY), title="Not right", **asked)
     assert NASTY not in page
 
 

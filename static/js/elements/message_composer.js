@@ -221,6 +221,7 @@ export class MessageComposer extends HTMLElement {
     slot(this, "improve")?.toggleAttribute("hidden", !generating)
     slot(this, "closed").hidden = !this.#closed
     this.form.hidden = this.#closed
+    this.#showUnsent(this.#closed ? this.#text : "")
     setText(slot(this, "label"), LABELS[this.mode])
     this.field.placeholder = generating ? this.#promptPlaceholder : this.#messagePlaceholder
     for (const button of this.querySelectorAll(".composer__mode")) {
@@ -228,6 +229,12 @@ export class MessageComposer extends HTMLElement {
     }
     if (generating) this.#showQuote()
     else this.#showTextState()
+  }
+
+  // What was being typed when the time was up.
+  #showUnsent(text) {
+    slot(this, "unsent").hidden = !text
+    setText(slot(this, "unsent-words"), text)
   }
 
   #showTextState() {

@@ -1,5 +1,5 @@
-// What is typed into a form is kept in the tab until the form is done: its answer may be the sign-in page, or a page that
-// says why it was not done. Hidden fields are not kept, nor any form with a password.
+// What is typed into a form is kept in the tab until the form is done: its answer may be the sign-in page, or a page
+// that says why it was not done. Hidden fields are not kept, nor any form with a password.
 import { viewer } from "./viewer.js"
 
 const KEY = "unsent-forms"
