@@ -11,8 +11,9 @@ URL_BYTES = 8 * 1024
 # Chunk sizes, chunk extensions and trailers together: this much, and beyond it no more than the body itself has.
 CHUNK_OVERHEAD_BYTES = 16 * 1024
 # Input of a request that was already answered or refused: read and discarded up to this, so that the client receives the
-# response; then the connection is cut.
-DISCARDED_BYTES = 2 * 1024 * 1024
+# response; then the connection is cut. Twice the largest file that is taken: who sends one that is somewhat too large
+# reads no answer before the last byte is sent, and is to learn of the 413 instead of a broken connection.
+DISCARDED_BYTES = 20 * 1024 * 1024
 # Requests that are parsed while a response is under way; later ones wait unparsed.
 PIPELINED = 4
 # Open connections of one process, however many file descriptors it may open. An idle connection takes some 10 kB.
