@@ -21,11 +21,12 @@ from chatserver.users.idempotency import check_client_id, digest
 ENLARGING_STRENGTH = 0.2
 # Versions that one message may gather.
 MOST_VERSIONS = 40
+_UNDER_WAY = "Another version of this one is being made. Ask again when it is there."
 
 
 async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message; the same
-    version for the same client_id."""
+    version for the same client_id. Without one, whoever asks twice gets the version that is being made."""
     generation_id = request.generation_id
     row = await service.find_row(tx, generation_id)
     made = await _made_before(tx, row["session_id"], request)
@@ -41,9 +42,14 @@ async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices
     made = await _made_before(tx, membership.session_id, request)
     if made is not None:
         return made  # by a twin for which we have waited
-    child = await tx.fetch_value("generations.active_child", generation_id=generation_id)
+    child = await tx.fetch_one("generations.active_child", generation_id=generation_id)
     if child is not None:
-        return await service.find(tx, child)
+        # A larger version is not what is asked for here; and to a key one version belongs: were this one the answer, the
+        # same request would make another when it has ended, for another credit.
+        is_larger = (child["width"], child["height"]) != (row["width"], row["height"])
+        if is_larger or request.client_id is not None:
+            raise Conflict(_UNDER_WAY)
+        return await service.find(tx, child["id"])
     recipe = Recipe.from_row(row)
     if row["status"] == "done":
         # With another seed it is another picture, at the size of this one.
@@ -78,8 +84,8 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     made = await _made_before(tx, membership.session_id, request)
     if made is not None:
         return made  # by a twin for which we have waited
-    if await tx.fetch_value("generations.active_child", generation_id=generation_id) is not None:
-        raise Conflict("Another version of this picture is being made. Ask again when it is there.")
+    if await tx.fetch_one("generations.active_child", generation_id=generation_id) is not None:
+        raise Conflict(_UNDER_WAY)
     return await _add_version(tx, membership, row, recipe, choice, request)
 
 

@@ -37,7 +37,7 @@ SELECT NULL, NULL FROM deleted_client_ids
 
 -- name: active_child
 -- A version of this generation that has not ended: pressing the button twice makes one.
-SELECT id FROM generations
+SELECT id, width, height FROM generations
  WHERE parent_id = :generation_id AND status IN ('queued', 'model-loading', 'rendering')
  ORDER BY id LIMIT 1;
 
