@@ -9,7 +9,7 @@ returns the answer as a value. The middleware turns errors of `chatserver.errors
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -63,7 +63,8 @@ class Endpoint(Route):
     """A route below /api/v1 that knows its types. `answer` None is an empty 204; `status` is that of success.
 
     `browser_only` is for what an API token may not do; `takes_file` for a body that is a file, which the handler reads
-    (`read_file`).
+    (`read_file`). `also` are further answers, by status, which the handler gives as responses; `errors` the statuses of
+    errors that do not follow from the rest of the declaration.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class Endpoint(Route):
         signed_in: bool = True,
         browser_only: bool = False,
         takes_file: bool = False,
+        also: Mapping[int, type[msgspec.Struct]] | None = None,
+        errors: Collection[int] = (),
     ) -> None:
-        self.takes_file = takes_file
+        self.takes_file, self.also, self.errors = takes_file, also or {}, errors
         self.summary, self.body, self.query, self.answer = summary, body, query, answer
         self.success, self.signed_in, self.browser_only = status, signed_in, browser_only
         self.method, self.api_path = method, PREFIX + path

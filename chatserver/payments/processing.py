@@ -13,6 +13,7 @@ from chatserver.payments import service
 from chatserver.payments.base import BadSignature, Gateway
 from chatserver.payments.models import GatewayReport, Mode, PlanOrder
 from chatserver.runtime import clock, failpoints
+from chatserver.sessions.models import SessionOrder
 
 # Orders that one round of the reconciler asks about; the next are claimed at once.
 _AT_ONCE = 20
@@ -58,6 +59,15 @@ class PaymentProcessor:
         self._database, self.gateways, self.mode, self._origin = database, gateways, mode, origin
         self._by_mail = by_mail
         self._unsigned = {name: ReportCount(database, name) for name in gateways}
+
+    async def check_out(self, user_id: str, wanted: SessionOrder) -> str:
+        """The address where a program's user pays for what is wanted, at the first gateway that CHECKOUT names; the same one
+        for the same client_id. Raises what `service.place` and `open_page` raise."""
+        gateway = next(iter(self.gateways))
+        order = await self._database.run_system(service.place_once, user_id, wanted, gateway, self.mode)
+        url = order.gateway_url or (await self.open_page(order)).gateway_url
+        assert url is not None
+        return url
 
     async def open_page(self, order: PlanOrder) -> PlanOrder:
         """The order with the page where it is paid. Raises GatewayFailed, and Conflict for one that takes no payment."""

@@ -17,8 +17,8 @@ from chatserver.errors import Conflict, NotAllowed, NotFound
 from chatserver.events import user_channel
 from chatserver.payments.events import PaymentNotice
 from chatserver.payments.models import GatewayAnswer, GatewayPage, Mode, PlanOrder, smallest, whole
-from chatserver.sessions.models import Session
-from chatserver.users import rate_limits
+from chatserver.sessions.models import Session, SessionOrder
+from chatserver.users import idempotency, rate_limits
 from chatserver.users.rate_limits import RateLimit
 from chatserver.validation import visible
 from chatserver.web import filters
@@ -46,12 +46,31 @@ async def place(
 
     Invalid, NotAllowed or NotFound for what cannot be sold; RateLimited for too many.
     """
+    return await _place(tx, ids.new(), user_id, plan_id, session_id, gateway, mode)
+
+
+async def place_once(tx: Transaction, user_id: str, wanted: SessionOrder, gateway: str, mode: Mode) -> PlanOrder:
+    """`place`, or the order that was placed under the same client_id; NotFound where that has gone since.
+
+    An order has no title: the session takes its own from what is said in it first.
+    """
+    order_id = ids.new()
+    # With what is taken for nothing, as the client cannot know which it is.
+    placed = await idempotency.claim(tx, "session", wanted.client_id, wanted, order_id, user_id=user_id)
+    if placed is not None:
+        return await find(tx, placed)
+    return await _place(tx, order_id, user_id, wanted.plan_id, wanted.session_id, gateway, mode)
+
+
+async def _place(
+    tx: Transaction, order_id: str, user_id: str, plan_id: str, session_id: str | None, gateway: str, mode: Mode
+) -> PlanOrder:
     plan = await sessions.offered(tx, user_id, plan_id, session_id)
     amount = smallest(plan.price.amount, plan.price.currency)
     await rate_limits.consume(tx, ORDERS, user_id)
     row = await tx.fetch_one(
         "payments.insert",
-        id=ids.new(),
+        id=order_id,
         user_id=user_id,
         gateway=gateway,
         mode=mode,

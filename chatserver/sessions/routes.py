@@ -1,11 +1,13 @@
 """API routes of sessions, invites and credits."""
 
 from msgspec import Struct
+from starlette.responses import Response
 
 from chatserver import credits, sessions
-from chatserver.api.endpoint import ApiRequest, Endpoint
+from chatserver.api.endpoint import ApiRequest, Endpoint, json_response
 from chatserver.database import Transaction
 from chatserver.generations import cancellation
+from chatserver.payments.processing import PaymentProcessor
 from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session, SessionOrder
 from chatserver.users import request_identity
@@ -50,6 +52,12 @@ class SessionAnswer(Struct, frozen=True):
     session: Session
 
 
+class CheckoutAnswer(Struct, frozen=True):
+    """Where what was asked for is paid: a page of the payment service, open for an hour. The session comes after that."""
+
+    checkout_url: str
+
+
 class SessionsAnswer(Struct, frozen=True):
     """One's own sessions and those one is a guest in, active ones first."""
 
@@ -75,21 +83,24 @@ class CreditsAnswer(Struct, frozen=True):
     credits: credits.Balances
 
 
-async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer:
+async def buy_session(request: ApiRequest, body: NewSession) -> SessionAnswer | Response:
+    return await _carry_out(request, SessionOrder(plan_id=body.plan_id, title=body.title, client_id=body.client_id))
+
+
+async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer | Response:
+    session_id = request.id("session_id")
+    return await _carry_out(
+        request, SessionOrder(plan_id=body.plan_id, session_id=session_id, client_id=body.client_id)
+    )
+
+
+async def _carry_out(request: ApiRequest, order: SessionOrder) -> SessionAnswer | Response:
+    processor: PaymentProcessor = request.http.app.state.payments
+    if sessions.INSTANT not in request.state.config.checkout and processor.gateways:
+        return json_response(CheckoutAnswer(await processor.check_out(request.viewer.id, order)), 202)
     sessions.require_instant(request.state.config.checkout)
-    order = SessionOrder(plan_id=body.plan_id, title=body.title, client_id=body.client_id)
-    return SessionAnswer(await _carry_out(request, order))
-
-
-async def extend_session(request: ApiRequest, body: Extension) -> SessionAnswer:
-    sessions.require_instant(request.state.config.checkout)
-    order = SessionOrder(plan_id=body.plan_id, session_id=request.id("session_id"), client_id=body.client_id)
-    return SessionAnswer(await _carry_out(request, order))
-
-
-async def _carry_out(request: ApiRequest, order: SessionOrder) -> Session:
-    run = request.state.database.run_system
-    return await run(sessions.take, request.viewer.id, order, network=_network(request))
+    take = request.state.database.run_system
+    return SessionAnswer(await take(sessions.take, request.viewer.id, order, network=_network(request)))
 
 
 def _network(request: ApiRequest) -> str:
@@ -169,17 +180,34 @@ async def show_credits(request: ApiRequest) -> CreditsAnswer:
 
 
 _ONE = "/sessions/{session_id}"
+# Where sessions are paid for, and none is given for nothing.
+_CHECKOUT = {202: CheckoutAnswer}
 
 ROUTES = [
     Endpoint(
-        "POST", "/sessions", buy_session, summary="Buy a session", body=NewSession, answer=SessionAnswer, status=201
+        "POST",
+        "/sessions",
+        buy_session,
+        summary="Buy a session",
+        body=NewSession,
+        answer=SessionAnswer,
+        status=201,
+        also=_CHECKOUT,
     ),
     Endpoint("GET", "/sessions", list_sessions, summary="Your sessions", answer=SessionsAnswer),
     Endpoint("GET", _ONE, show_session, summary="One session", answer=SessionAnswer),
     Endpoint(
         "PATCH", _ONE, change_session, summary="Change title or guests' rights", body=Changes, answer=SessionAnswer
     ),
-    Endpoint("POST", f"{_ONE}/extend", extend_session, summary="Buy more time", body=Extension, answer=SessionAnswer),
+    Endpoint(
+        "POST",
+        f"{_ONE}/extend",
+        extend_session,
+        summary="Buy more time",
+        body=Extension,
+        answer=SessionAnswer,
+        also=_CHECKOUT,
+    ),
     Endpoint("DELETE", _ONE, delete_session, summary="Delete a session for everyone in it", status=204),
     Endpoint("DELETE", f"{_ONE}/members/{{user_id}}", remove_member, summary="Send away, or leave", status=204),
     Endpoint(

@@ -9,7 +9,7 @@ from tests.emulators import payments
 from tests.support import shop as shops
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
-from tests.support.story import sign_up
+from tests.support.story import Refusal, sign_up
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +103,31 @@ async def test_a_signed_report_grants_and_the_operator_gives_the_money_back(shop
         assert {each["status"] for each in (await ada.call("GET", "/sessions"))["sessions"]} == {"expired"}
     for secret in (payments.STRIPE_KEY, payments.STRIPE_SECRET, payments.RAZORPAY_KEY, payments.RAZORPAY_SECRET):
         assert secret not in shop.output()
+
+
+async def test_a_program_is_told_where_to_pay_and_gets_the_session_once_it_is_paid(shop, emulator, database):
+    ada = await sign_up(shop, "Ada")
+    body = {"plan_id": "pro", "client_id": "one"}
+    first = await ada.call("POST", "/sessions", body)
+    assert list(first) == ["checkout_url"]
+    # The same order for the same key, also when it is paid; another for another.
+    page = first["checkout_url"].rpartition("/")[2]
+    assert first["checkout_url"] == f"{emulator.url}/pay/{page}"
+    assert await ada.call("POST", "/sessions", body) == first != await ada.call("POST", "/sessions", {"plan_id": "pro"})
+    with pytest.raises(Refusal) as refused:
+        await ada.call("POST", "/sessions", {**body, "plan_id": "flash"})
+    assert refused.value.code == "conflict"
+    assert (await ada.call("GET", "/sessions"))["sessions"] == []
+    await pays(shop, emulator, page)
+    assert await ada.call("POST", "/sessions", body) == first
+    [session] = (await ada.call("GET", "/sessions"))["sessions"]
+    assert session["plan_id"] == "pro"
+    more = await ada.call("POST", f"/sessions/{session['id']}/extend", {"plan_id": "pro"})
+    await pays(shop, emulator, more["checkout_url"].rpartition("/")[2])
+    extended = (await ada.call("GET", f"/sessions/{session['id']}"))["session"]
+    assert extended["expires_at"] > session["expires_at"]
+
+
+async def pays(shop, emulator, page):
+    emulator.pay(page)
+    assert await reports(shop, *emulator.report(page)) == 200
