@@ -85,11 +85,11 @@ class SessionReader:
             heartbeat_seconds=HEARTBEAT_SECONDS,
             limits=opening.limits,
         )
-        state: list[Event | SharedEvent] = [*opening.state, opening.marks]
+        own = (opening.marks,)
         if after is not None and after >= opening.seq:
-            return Snapshot(welcome, state, ())
+            return Snapshot(welcome, opening.state, (), own=own)
         part = await self._part(session_id, after, opening.seq)
-        return Snapshot(welcome, state, part.messages, part.last)
+        return Snapshot(welcome, opening.state, part.messages, part.last, own)
 
     async def changes(self, session_id: str, after: int) -> list[Event]:
         """The next durable events after a seq, in order and at most CHUNK_BYTES; empty where there are none."""

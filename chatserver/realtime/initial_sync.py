@@ -1,7 +1,7 @@
 """The initial synchronization of a socket, without a gap and without a repetition (P3).
 
 The socket is subscribed first, so that later events wait in its outbox; then the session is read; then it is sent
-`welcome`, the state, presence and the messages; then the outbox, without what the snapshot already had.
+`welcome`, the state, presence, the user's own and the messages; then the outbox, without what the snapshot already had.
 """
 
 import asyncio
@@ -48,7 +48,8 @@ async def _send_snapshot(
         after = None
         snapshot = await source.snapshot(request.viewer, request.session_id, after)
     channel.mark_present(connection, snapshot.welcome.you.name)
-    events = [snapshot.welcome, *snapshot.state, channel.presence(), *snapshot.messages]
+    # The contract names what comes first and in which order; what has been added to it since comes behind that.
+    events = [snapshot.welcome, *snapshot.state, channel.presence(), *snapshot.own, *snapshot.messages]
     await connection.send_events(events, semaphores.batches)
     failpoints.at("resume")
     return _position_after(snapshot, after), snapshot.welcome.seq, snapshot.last

@@ -37,14 +37,16 @@ class Snapshot(Struct, frozen=True):
     """What a new socket is sent: `welcome`, then state (session, credits, stats), then messages in order of seq.
 
     `messages` may be only a first part: the rest, up to the seq of `welcome`, is read with `SessionSource.changes`, part by
-    part. `last` is sent after all of them: a `more` where older messages exist. The hub adds presence. What is the same for
-    all members may be shared with the snapshots of others.
+    part. `last` is sent after all of them: a `more` where older messages exist. The hub adds presence after the state, and
+    `own`, which is for this user alone, follows it. What is the same for all members may be shared with the snapshots of
+    others.
     """
 
     welcome: Welcome
     state: Sequence[Event | SharedEvent]
     messages: Sequence[Event | SharedEvent]
     last: Sequence[Event] = ()
+    own: Sequence[Event] = ()
 
 
 class SessionSource(Protocol):
