@@ -4,25 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-import msgspec
-
 from chatserver import __version__
-from chatserver.api.openapi import Document
+from chatserver.api.openapi import REF, Document, describe
 from chatserver.events import Event
 from chatserver.realtime.ports import Command
 
-REF = "#/components/schemas/{name}"
 ADDRESS = "/ws/sessions/{session_id}"
 _DESCRIPTION = """\
-One text frame from the server is a JSON array of one or more events; one from the client is one command.
+One text frame from the server is a JSON array of one or more events, described here one by one; one from the client is one
+command. Sign in with `Authorization: Bearer <API token>`; without, the handshake succeeds and close code 4501 follows.
 Subprotocols: `chat.v1.json` for programs, `chat.v1.html` for the product's own pages. Events with a `seq` are durable:
 connect again with `after=<seq>` and get every later state. Ignore unknown events and fields."""
 
 
 def asyncapi(commands: Sequence[Command], events: Sequence[type[Event]], origin: str) -> Document:
     """The document. `origin` is the scheme and host of the server."""
-    _, schemas = msgspec.json.schema_components([*(each.body for each in commands), *events], ref_template=REF)
-    messages = {**{each.name: _command(each, schemas) for each in commands}, **{_tag(e): _event(e) for e in events}}
+    _, schemas = describe([*(each.body for each in commands), *events])
+    tags = [_tag(event) for event in events]
+    # There is a command and an event of the same name.
+    keys = {each.name: f"{each.name}.command" if each.name in tags else each.name for each in commands}
+    messages = {keys[each.name]: _command(each, schemas) for each in commands}
+    messages |= {tag: _event(event, schemas) for tag, event in zip(tags, events, strict=True)}
     parts = urlsplit(origin)
     return {
         "asyncapi": "3.0.0",
@@ -31,8 +33,8 @@ def asyncapi(commands: Sequence[Command], events: Sequence[type[Event]], origin:
         "servers": {"here": {"host": parts.netloc, "protocol": "wss" if parts.scheme == "https" else "ws"}},
         "channels": {"session": _channel(messages)},
         "operations": {
-            "commands": _operation("receive", "What clients ask for.", [each.name for each in commands]),
-            "events": _operation("send", "What the server announces.", [_tag(event) for event in events]),
+            "commands": _operation("receive", "What clients ask for.", [*keys.values()]),
+            "events": _operation("send", "What the server announces.", tags),
         },
         "components": {"messages": messages, "schemas": schemas},
     }
@@ -70,10 +72,10 @@ def _command(command: Command, schemas: Document) -> Document:
     return {"name": command.name, "summary": body.get("description", command.name), "payload": payload}
 
 
-def _event(event: type[Event]) -> Document:
+def _event(event: type[Event], schemas: Document) -> Document:
     name = _tag(event)
     schema = {"$ref": REF.format(name=event.__name__)}
-    return {"name": name, "summary": (event.__doc__ or name).strip(), "payload": schema}
+    return {"name": name, "summary": schemas[event.__name__].get("description", name), "payload": schema}
 
 
 def _tag(event: type[Event]) -> str:

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document of the HTTP API, generated from the declarations of the endpoints and the error tree."""
 
+import inspect
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -17,7 +18,8 @@ _FILE = {"application/octet-stream": {"schema": {"type": "string", "format": "bi
 _PARAMETER = re.compile(r"{(\w+)}")
 _DESCRIPTION = """\
 Times are RFC 3339 in UTC, ids are time-ordered UUIDs. Sign in with `Authorization: Bearer <API token>`.
-A command that carries a `client_id` may be sent again: the same one has one effect and one answer."""
+A command that carries a `client_id` may be sent again: the same one has one effect and one answer.
+Answers may gain fields: ignore those that you do not know. A field of a body or query that is not described is an error."""
 
 
 class ErrorDetail(msgspec.Struct):
@@ -37,9 +39,9 @@ class ErrorAnswer(msgspec.Struct):
 
 def openapi(endpoints: Sequence[Endpoint], origin: str) -> Document:
     """The document. `origin` is the scheme and host of the server."""
-    types = [kind for each in endpoints for kind in (each.body, each.query, each.answer) if kind is not None]
-    schemas, components = msgspec.json.schema_components([ErrorAnswer, *types], ref_template=REF)
-    by_type = dict(zip((ErrorAnswer, *types), schemas, strict=True))
+    types = [ErrorAnswer, *(kind for each in endpoints for kind in _types(each))]
+    schemas, components = describe(types)
+    by_type = dict(zip(types, schemas, strict=True))
     paths: Document = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.api_path, {})[endpoint.method.lower()] = _operation(endpoint, by_type, components)
@@ -64,20 +66,36 @@ def openapi(endpoints: Sequence[Endpoint], origin: str) -> Document:
     }
 
 
+def describe(types: Sequence[Any]) -> tuple[list[Document], Document]:
+    """The JSON Schema of each type, and of all structs by name. Their descriptions are the docstrings, not indented."""
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    for schema in components.values():
+        if "description" in schema:
+            schema["description"] = inspect.cleandoc(schema["description"])
+    return list(schemas), components
+
+
+def _types(endpoint: Endpoint) -> list[Any]:
+    declared = (endpoint.body, endpoint.query, endpoint.answer, *endpoint.also.values())
+    return [kind for kind in declared if kind is not None]
+
+
 def _operation(endpoint: Endpoint, by_type: dict[Any, Document], components: Document) -> Document:
     operation: Document = {
         "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
         "tags": [endpoint.api_path.split("/")[3]],
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, components)],
-        "responses": {str(endpoint.success): _success(endpoint, by_type), **_error_references(endpoint)},
+        "responses": {**_answers(endpoint, by_type), **_error_references(endpoint)},
         "security": _security(endpoint),
     }
     if endpoint.takes_file:
         operation["requestBody"] = {"required": True, "content": _FILE}
     if endpoint.body is not None:
         content = {"application/json": {"schema": by_type[endpoint.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        # Nothing at all stands for an object without fields.
+        is_required = bool(components[endpoint.body.__name__].get("required"))
+        operation["requestBody"] = {"required": is_required, "content": content}
     return operation
 
 
@@ -108,16 +126,25 @@ def _query_parameters(endpoint: Endpoint, components: Document) -> list[Document
         return []
     schema = components[endpoint.query.__name__]
     return [
-        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": shape}
+        {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": _without_null(shape)}
         for name, shape in schema["properties"].items()
     ]
 
 
-def _success(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
-    answer: Document = {"description": HTTPStatus(endpoint.success).phrase}
-    if endpoint.answer is not None:
-        answer["content"] = {"application/json": {"schema": by_type[endpoint.answer]}}
-    return answer
+def _without_null(shape: Document) -> Document:
+    """A field of a query that may be left out, which is the only way to give it no value."""
+    choices = [each for each in shape.get("anyOf", ()) if each != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else shape
+
+
+def _answers(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
+    answers = {endpoint.success: endpoint.answer, **endpoint.also}
+    return {str(status): _answer(status, by_type.get(kind)) for status, kind in answers.items()}
+
+
+def _answer(status: int, schema: Document | None) -> Document:
+    answer: Document = {"description": HTTPStatus(status).phrase}
+    return answer if schema is None else {**answer, "content": {"application/json": {"schema": schema}}}
 
 
 # Which errors an endpoint may give ----------------------------------------------------------------------------------
@@ -125,17 +152,19 @@ def _success(endpoint: Endpoint, by_type: dict[Any, Document]) -> Document:
 
 def _error_references(endpoint: Endpoint) -> Document:
     # Any query string may be undecodable.
-    statuses = {400, 429, 500, 503}
+    statuses = {400, 429, 500, 503, *endpoint.errors}
+    takes_fields = endpoint.query is not None or endpoint.body is not None
     if endpoint.signed_in:
         statuses |= {401, 403}
-    if _PARAMETER.search(endpoint.api_path):
+    # An id may stand in each of them.
+    if _PARAMETER.search(endpoint.api_path) or (endpoint.signed_in and takes_fields):
         statuses |= {404}
+    if endpoint.method == "POST" or endpoint.body is not None:
+        statuses |= {409}
     if endpoint.query is not None:
         statuses |= {422}
-    if endpoint.takes_file:
+    if endpoint.takes_file or endpoint.body is not None:
         statuses |= {413, 422}
-    if endpoint.body is not None:
-        statuses |= {409, 413, 422}
     return {str(status): {"$ref": f"#/components/responses/{_name(status)}"} for status in sorted(statuses)}
 
 
@@ -153,6 +182,8 @@ def _error_response(status: int) -> Document:
         "description": HTTPStatus(status).phrase,
         "content": {"application/json": {"schema": {"$ref": REF.format(name=ErrorAnswer.__name__)}, "examples": {}}},
     }
+    if status == 401:
+        response["headers"] = {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}}
     if status in {429, 503}:
         response["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return response

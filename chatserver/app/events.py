@@ -32,11 +32,13 @@ BROKER_EVENTS = (
     OperatorActed,
     ReportMade,
 )
-# Everything that a client may receive.
+# What processes tell each other only: a client learns of it by what they do about it, or not at all.
+_BETWEEN_PROCESSES = (ReplyEnded, ReplyPart, SignInsEnded, PicturesChanged, JobsWaiting, OperatorActed, ReportMade)
+# Everything that the socket of a session may receive.
 SERVER_EVENTS = (
     Welcome,
     PlainPart,
-    *(event for event in BROKER_EVENTS if event not in (ReplyEnded, ReplyPart)),
+    *(event for event in BROKER_EVENTS if event not in _BETWEEN_PROCESSES),
     SummariesChanged,
     AnnouncementsChanged,
     Presence,

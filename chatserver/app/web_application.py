@@ -131,5 +131,5 @@ def http_application(state: State, site: Site, identify: Identify) -> Starlette:
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
     http.state.payments = payment_processor(state)
     http.state.checks = Checks(state.database, state.storage)
-    http.state.documents = documents.Documents(API, COMMANDS, SERVER_EVENTS, state.config)
+    http.state.documents = documents.Documents(API, [*COMMANDS, *endpoint.HUB_COMMANDS], SERVER_EVENTS, state.config)
     return http

@@ -6,7 +6,7 @@ from typing import Literal, Protocol, TypeVar
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from chatserver import ids
-from chatserver.errors import Invalid, PlanTooSmall
+from chatserver.errors import Invalid, NotFound, PlanTooSmall
 from chatserver.providers.recipe import LARGEST_CLIP, Change, Recipe
 from chatserver.sessions.models import Membership
 from chatserver.validation import optional_line, optional_paragraphs, paragraphs
@@ -91,8 +91,7 @@ class PlanSizes(Protocol):
 
 
 def check(request: CreateGeneration, plan: PlanSizes) -> tuple[Recipe, ...]:
-    """The recipe of each picture or clip that is asked for, as the plan allows. Raises Invalid, PlanTooSmall,
-    and NotFound for a source that is no id."""
+    """The recipe of each picture or clip that is asked for, as the plan allows. Raises Invalid and PlanTooSmall."""
     if not 1 <= request.count <= 4:
         raise Invalid.field("count", "must be 1 to 4")
     if request.count > plan.max_count:
@@ -110,12 +109,24 @@ def check(request: CreateGeneration, plan: PlanSizes) -> tuple[Recipe, ...]:
         height=height,
         steps=_within("steps", request.steps, 1, MOST_STEPS),
         guidance=_within("guidance", request.guidance, 0, MOST_GUIDANCE),
-        source_asset_id=None if request.source_asset_id is None else ids.parse(request.source_asset_id),
+        source_asset_id=_source(request),
         change=change,
         strength=_within("strength", request.strength, 0, 1),
         seed=(seeds := _seeds(request))[0],
     )
     return tuple(structs.replace(recipe, seed=seed) for seed in seeds)
+
+
+def no_source() -> Invalid:
+    """The refusal of a source that is not there, or is not for this user, in whatever way."""
+    return Invalid.field("source_asset_id", "names no picture of this session, and none of yours")
+
+
+def _source(request: CreateGeneration) -> str | None:
+    try:
+        return None if request.source_asset_id is None else ids.parse(request.source_asset_id)
+    except NotFound:
+        raise no_source() from None
 
 
 def larger_size(width: int, height: int, side: int, membership: Membership) -> tuple[int, int]:

@@ -7,10 +7,10 @@ from msgspec import structs
 
 from chatserver import credits, messages, sessions, styles
 from chatserver.database import Row, Transaction
-from chatserver.errors import Invalid, NotAllowed, NotFound
+from chatserver.errors import NotAllowed, NotFound
 from chatserver.generations import cancellation, enqueueing
 from chatserver.generations.models import Generation, ModelChoices
-from chatserver.generations.requests import CreateGeneration, check
+from chatserver.generations.requests import CreateGeneration, check, no_source
 from chatserver.messages.models import Message
 from chatserver.providers.recipe import Recipe
 from chatserver.users import rate_limits
@@ -56,7 +56,7 @@ async def _in_style(tx: Transaction, recipes: tuple[Recipe, ...]) -> tuple[Recip
 
 async def _check_source(tx: Transaction, session_id: str, asset_id: str | None) -> None:
     if asset_id is not None and await enqueueing.find_source(tx, session_id, asset_id) is None:
-        raise Invalid.field("source_asset_id", "names no picture of this session, and none of yours")
+        raise no_source()
 
 
 async def cancel(tx: Transaction, generation_id: str) -> Generation:

@@ -23,6 +23,7 @@ from chatserver.realtime import protocol
 from chatserver.realtime.connection import Connection, ConnectRequest, Disconnected
 from chatserver.realtime.events import Typing
 from chatserver.realtime.hub import Hub
+from chatserver.realtime.inbox import Ping
 from chatserver.realtime.ports import Caller, Command
 from chatserver.realtime.protocol import Close
 from chatserver.realtime.transport import EXTENSION, AsgiTransport, Transport
@@ -52,7 +53,7 @@ class Rejected(Exception):
 
 def build(hub: Hub, commands: Iterable[Command], state: Any, is_own_origin: IsOwnOrigin) -> ASGIApp:
     """The websocket application over a hub. The features' commands are called with `state`."""
-    bound = (*(command.bind(state) for command in commands), TYPING.bind(hub))
+    bound = (*(command.bind(state) for command in commands), *(command.bind(hub) for command in HUB_COMMANDS))
     table = {command.name: command for command in bound}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +79,13 @@ async def _typing(hub: Hub, caller: Caller, _: TypingNow) -> dict[str, str]:
     return {}
 
 
-# The one command of the hub itself, which takes the place of the application's state.
+async def _ping(_hub: Hub, _caller: Caller, _: Ping) -> dict[str, str]:
+    return {}  # an inbox gives this answer itself, at once
+
+
+# The commands of the hub itself, which takes the place of the application's state.
 TYPING = Command("typing", TypingNow, _typing)
+HUB_COMMANDS = (TYPING, Command("ping", Ping, _ping))
 
 
 def _decide(hub: Hub, scope: Scope, is_own_origin: IsOwnOrigin) -> ConnectRequest | Rejected:

@@ -111,6 +111,7 @@ ROUTES = [
         answer=NewUser,
         status=201,
         signed_in=False,
+        errors=(403,),
     ),
     Endpoint("GET", "/users/me", me, summary="Read one's own account", answer=Me),
     Endpoint(
@@ -122,6 +123,7 @@ ROUTES = [
         answer=NewToken,
         status=201,
         signed_in=False,
+        errors=(401, 403),
     ),
     Endpoint("GET", "/tokens", list_tokens, summary="List one's API tokens", answer=Tokens),
     Endpoint("DELETE", "/tokens/{token_id}", revoke_token, summary="Revoke an API token", status=204),

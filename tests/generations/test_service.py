@@ -171,7 +171,7 @@ async def test_two_people_may_use_the_same_key(database, ada, bob):
         ("pro", {"width": 1024, "kind": "video"}, Invalid),
         ("pro", {"prompt": "   "}, Invalid),
         ("pro", {"prompt": "x" * 2001}, Invalid),
-        ("pro", {"source_asset_id": "nonsense"}, (Invalid, NotFound)),
+        ("pro", {"source_asset_id": "nonsense"}, Invalid),
     ],
 )
 async def test_what_the_plan_does_not_hold_is_refused_and_costs_nothing(database, ada, plan, wish, error):
@@ -391,6 +391,31 @@ async def test_a_version_that_is_asked_for_again_is_made_once_for_one_credit(dat
         assert (third.status, await left(database, ada, session)) == ("done", before - 1)
     # Without the key, or with another, it is another version.
     assert len({(await retry(database, ada, small, client_id=key)).id for key in ("another", None)}) == 2
+
+
+async def test_a_version_that_is_being_made_is_not_the_answer_to_another_key_which_would_make_a_second_one(
+    database, ada
+):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    first = await retry(database, ada, small, client_id="one-tab")
+    with pytest.raises(Conflict):
+        await retry(database, ada, small, client_id="another-tab")
+    assert (await retry(database, ada, small)).id == first.id
+    await bring_to(database, first, "done")
+    assert (await retry(database, ada, small, client_id="another-tab")).id != first.id
+
+
+async def test_a_larger_version_that_is_being_made_is_not_the_answer_to_who_asks_for_another_picture(database, ada):
+    session = await make_session(database, ada, "pro")
+    small = await done_picture(database, ada, session)
+    larger = await enlarge(database, ada, small, 128)
+    for client_id in (None, "another"):
+        with pytest.raises(Conflict):
+            await retry(database, ada, small, client_id=client_id)
+    await bring_to(database, larger, "done")
+    another = await retry(database, ada, small)
+    assert (another.width, another.enlargement) == (small.width, None)
 
 
 async def test_a_version_that_was_made_is_the_answer_whatever_has_changed_since(database, ada):
