@@ -15,7 +15,7 @@ from chatserver.monitoring import processes
 from chatserver.payments import service as payments
 from chatserver.sessions import free_sessions
 from chatserver.sessions import service as sessions
-from chatserver.users import rate_limits, sign_in_throttling
+from chatserver.users import attempt_limits, rate_limits
 
 # In the order in which transactions lock: credits, generations, sessions, counts.
 _VERBS = (
@@ -28,7 +28,7 @@ _VERBS = (
     mail.bring_forward,
     free_sessions.bring_forward,
     rate_limits.bring_forward,
-    sign_in_throttling.bring_forward,
+    attempt_limits.bring_forward,
 )
 
 log = structlog.get_logger(__name__)

@@ -16,9 +16,9 @@ from chatserver.identity import addresses
 from chatserver.plans.models import Plan, Price
 from chatserver.runtime import clock
 from chatserver.sessions.models import Session
-from chatserver.users import idempotency, sign_in_throttling, tokens
+from chatserver.users import attempt_limits, idempotency, tokens
+from chatserver.users.attempt_limits import AttemptCount, AttemptLimit
 from chatserver.users.models import Visitor
-from chatserver.users.sign_in_throttling import AttemptCount, AttemptLimit
 from chatserver.validation import optional_line
 
 # The way to pay, as purchases and the setting CHECKOUT name it.
@@ -155,7 +155,7 @@ async def redeem(
         raise Invalid.field("code", "is not complete: a code has 16 letters and digits")
     guess = (AttemptCount(_BY_NETWORK, addresses.subnet_of(visitor.address)), AttemptCount(_BY_PERSON, user_id))
     # Counted in a transaction of its own: what is refused is rolled back.
-    refusal: RateLimited | None = await database.run_system(sign_in_throttling.count_attempts, guess)
+    refusal: RateLimited | None = await database.run_system(attempt_limits.count_attempts, guess)
     if refusal is not None:
         raise refusal
     return await database.run_system(_redeem, user_id, code, session_id, guess)
@@ -166,7 +166,7 @@ async def _redeem(
 ) -> Session:
     row = await tx.fetch_one("codes.redeem", code_hash=_digest(code), user_id=user_id)
     session = await _redeemed_already(tx, user_id, code) if row is None else await _sell(tx, user_id, row, session_id)
-    await sign_in_throttling.refund(tx, guess)
+    await attempt_limits.refund(tx, guess)
     return session
 
 

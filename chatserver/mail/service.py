@@ -8,10 +8,10 @@ from chatserver.database import Database, Transaction
 from chatserver.errors import Invalid, NotAllowed, RateLimited
 from chatserver.identity import addresses
 from chatserver.text import normalization
-from chatserver.users import email_addresses, email_verification, sign_in_throttling
+from chatserver.users import attempt_limits, email_addresses, email_verification
+from chatserver.users.attempt_limits import AttemptCount, AttemptLimit
 from chatserver.users.authentication import CredentialIssuer, PasswordCheck
 from chatserver.users.models import Secret, Visitor
-from chatserver.users.sign_in_throttling import AttemptCount, AttemptLimit
 
 # A link that was asked for again and again makes the earlier ones useless: strangers must not do that for long.
 OF_PERSON = AttemptLimit("forgot", free=3, window=3600, first_wait=300, longest_wait=3600)
@@ -86,7 +86,7 @@ async def _ask(database: Database, kind: str, address: str, counts: Sequence[Att
 async def _count_and_add(
     tx: Transaction, kind: str, address: str, counts: Sequence[AttemptCount]
 ) -> RateLimited | None:
-    refusal = await sign_in_throttling.count_attempts(tx, counts)
+    refusal = await attempt_limits.count_attempts(tx, counts)
     if refusal is None:
         await _add(tx, kind, address)
     return refusal

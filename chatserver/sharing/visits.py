@@ -12,8 +12,8 @@ from chatserver.errors import NotFound, RateLimited
 from chatserver.identity.addresses import subnet_of
 from chatserver.sharing.models import OpenShare, SharedPicture, SharedPictures, SharedPlace
 from chatserver.sharing.tokens import digest
-from chatserver.users import sign_in_throttling
-from chatserver.users.sign_in_throttling import AttemptCount, AttemptLimit
+from chatserver.users import attempt_limits
+from chatserver.users.attempt_limits import AttemptCount, AttemptLimit
 
 # Pictures on one page of a link.
 PAGE = 60
@@ -98,17 +98,17 @@ async def find_session_for_prompt(tx: Transaction) -> tuple[str, str] | None:
 
 async def count_guess(tx: Transaction, token: str, address: str) -> RateLimited | None:
     """Counts a guess at the password of a link, whether or not there is such a link; the refusal where one must wait."""
-    return await sign_in_throttling.count_attempts(tx, _guess(token, address))
+    return await attempt_limits.count_attempts(tx, _guess(token, address))
 
 
 async def count_report(tx: Transaction, address: str) -> RateLimited | None:
     """Counts a report by a visitor; the refusal where one must wait."""
-    return await sign_in_throttling.count_attempts(tx, (AttemptCount(_REPORTS, subnet_of(address)),))
+    return await attempt_limits.count_attempts(tx, (AttemptCount(_REPORTS, subnet_of(address)),))
 
 
 async def forget_guess(tx: Transaction, token: str, address: str) -> None:
     """Takes a right password off the counts."""
-    await sign_in_throttling.refund(tx, _guess(token, address))
+    await attempt_limits.refund(tx, _guess(token, address))
 
 
 def _guess(token: str, address: str) -> tuple[AttemptCount, ...]:

@@ -20,11 +20,11 @@ from chatserver.identity.viewer import Viewer
 from chatserver.text import normalization
 from chatserver.users import (
     api_tokens,
+    attempt_limits,
     display_names,
     email_addresses,
     passwords,
     service,
-    sign_in_throttling,
     sign_ins,
 )
 from chatserver.users.models import Secret, SignedIn, User, Visitor
@@ -56,7 +56,7 @@ class PasswordCheck(Struct, frozen=True, kw_only=True):
     user: User
     password_hash: str | None
     visitor: Visitor
-    counts: tuple[sign_in_throttling.AttemptCount, ...] = ()
+    counts: tuple[attempt_limits.AttemptCount, ...] = ()
     outdated: bool = False
 
 
@@ -65,7 +65,7 @@ class _Attempt(Struct, frozen=True, kw_only=True):
     account is banned."""
 
     row: Row | None
-    counts: tuple[sign_in_throttling.AttemptCount, ...]
+    counts: tuple[attempt_limits.AttemptCount, ...]
     refusal: RateLimited | None
     banned_because: str = ""
 
@@ -148,8 +148,8 @@ async def _may_sign_up(tx: Transaction, invite: str, visitor: Visitor, policy: P
     if policy == "closed":
         raise SignUpClosed
     invited = await _is_valid_invite(tx, invite)
-    limit = sign_in_throttling.sign_up_limit(tx, visitor, invited=invited)
-    await sign_in_throttling.require_attempt(tx, limit, addresses.subnet_of(visitor.address))
+    limit = attempt_limits.sign_up_limit(tx, visitor, invited=invited)
+    await attempt_limits.require_attempt(tx, limit, addresses.subnet_of(visitor.address))
     if policy == "invite" and not invited:
         raise SignUpClosed("An account here needs an invitation: open the invite link of a session and sign up there.")
 
@@ -238,9 +238,9 @@ async def _begin(tx: Transaction, email: str, visitor: Visitor) -> _Attempt:
     row = await find_by_email(tx, email)
     device = visitor.devices.get(row["id"]) if row else None
     # A browser with the account's device cookie has a count of its own: attempts of strangers never make it wait.
-    known = (sign_in_throttling.AttemptCount(sign_in_throttling.DEVICE, device),) if device else None
-    counts = known or sign_in_throttling.counts_without_device(row["email"] if row else email, visitor)
-    refusal = await sign_in_throttling.count_attempts(tx, counts)
+    known = (attempt_limits.AttemptCount(attempt_limits.DEVICE, device),) if device else None
+    counts = known or attempt_limits.counts_without_device(row["email"] if row else email, visitor)
+    refusal = await attempt_limits.count_attempts(tx, counts)
     is_banned = row is not None and row["status"] == "banned"
     because = await audit.reason_of(tx, "user.banned", row["id"]) if row and is_banned else ""
     return _Attempt(row=row, counts=counts, refusal=refusal, banned_because=because)
@@ -250,8 +250,8 @@ async def _begin_again(tx: Transaction, user_id: str, visitor: Visitor) -> _Atte
     row = await tx.fetch_one("users.with_password", id=user_id)
     if row is None:
         raise NotSignedIn
-    counts = (sign_in_throttling.AttemptCount(sign_in_throttling.SIGN_IN, visitor.sign_in_id or user_id),)
-    return _Attempt(row=row, counts=counts, refusal=await sign_in_throttling.count_attempts(tx, counts))
+    counts = (attempt_limits.AttemptCount(attempt_limits.SIGN_IN, visitor.sign_in_id or user_id),)
+    return _Attempt(row=row, counts=counts, refusal=await attempt_limits.count_attempts(tx, counts))
 
 
 async def find_by_email(tx: Transaction, email: str) -> Row | None:
@@ -272,7 +272,7 @@ async def _issue(tx: Transaction, checked: PasswordCheck, better: str | None, is
 
 async def clear_attempt(tx: Transaction, checked: PasswordCheck) -> None:
     """Takes a successful attempt off its counts. Needs the worker role."""
-    await sign_in_throttling.clear(tx, checked.counts)
+    await attempt_limits.clear(tx, checked.counts)
 
 
 # Issuing credentials ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from chatserver import ids
 from chatserver.database import Database, Transaction
 from chatserver.errors import Conflict, NotFound
 from chatserver.text import normalization
-from chatserver.users import api_tokens, authentication, passwords, sign_in_throttling, sign_ins, tokens
+from chatserver.users import api_tokens, attempt_limits, authentication, passwords, sign_ins, tokens
 from chatserver.users.authentication import PasswordCheck
 from chatserver.users.models import User, Visitor
 
@@ -90,6 +90,6 @@ async def _reset(tx: Transaction, token: str, password_hash: str) -> User:
     await tx.execute("users.replace_password", id=user.id, password_hash=password_hash)
     await sign_ins.end_other_sign_ins(tx, user.id, None)
     await api_tokens.revoke_tokens(tx, user.id)
-    await sign_in_throttling.reset(tx, sign_in_throttling.ACCOUNT, normalization.email_key(user.email))
+    await attempt_limits.reset(tx, attempt_limits.ACCOUNT, normalization.email_key(user.email))
     log.info("user.password_reset", user_id=user.id)
     return user

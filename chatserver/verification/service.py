@@ -9,8 +9,8 @@ from chatserver.identity.addresses import subnet_of
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.provenance.sealer import Sealer
 from chatserver.providers.digital_source import digital_source
-from chatserver.users import sign_in_throttling
-from chatserver.users.sign_in_throttling import AttemptLimit
+from chatserver.users import attempt_limits
+from chatserver.users.attempt_limits import AttemptLimit
 from chatserver.verification.models import Certainty, Evidence, Verdict
 
 # How many of 256 bits of a fingerprint may differ. Copies that were re-saved, scaled or lightened differed in up to 26 bits,
@@ -23,7 +23,7 @@ async def count_attempt(tx: Transaction, address: str) -> None:
     limit = AttemptLimit(
         "verifications", free=tx.limits.verifications_per_address, window=3600, first_wait=60, longest_wait=3600
     )
-    await sign_in_throttling.require_attempt(tx, limit, subnet_of(address))
+    await attempt_limits.require_attempt(tx, limit, subnet_of(address))
 
 
 async def verify(database: Database, pictures: ImageProcessor, sealer: Sealer, data: bytes) -> Verdict:

@@ -68,7 +68,7 @@ COMMANDS: dict[str, Counted] = {
     "prompt.improve": Counted({"prompt": "a boat"}, "improved-prompts"),
 }
 ENDS = "ends what was begun, once; who may not begin more cannot end more"
-ELSEWHERE = "is slowed by account and by address (users/sign_in_throttling.py)"
+ELSEWHERE = "is slowed by account and by address (users/attempt_limits.py)"
 BY_HOUR = "is counted by the hour, and stored within the plan's quota (uploads/test_uploads.py)"
 VERSIONS = "is counted like a message, a reply or a change (messages/test_versions.py)"
 BY_ADDRESS = "stores nothing, and is slowed by address (verification/service.py)"

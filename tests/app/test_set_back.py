@@ -13,12 +13,12 @@ from chatserver.generations.models import ModelChoice
 from chatserver.generations.provider_limits import ProviderLimits
 from chatserver.generations.requests import CreateGeneration
 from chatserver.monitoring import processes
-from chatserver.users import rate_limits, sign_in_throttling
+from chatserver.users import attempt_limits, rate_limits
 from tests.support.people import make_session, make_user, run_sql
 
 CHOICES = {"image": ModelChoice("sketch", "Sketch"), "video": ModelChoice("sketch", "Sketch")}
 CHAIN = (ProviderLimits("sketch", frozenset({"image", "video"}), per_hour=1),)
-LIMIT = sign_in_throttling.AttemptLimit("test", free=1, window=900, first_wait=600, longest_wait=600)
+LIMIT = attempt_limits.AttemptLimit("test", free=1, window=900, first_wait=600, longest_wait=600)
 TIMES = """SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
              JOIN information_schema.tables t USING (table_schema, table_name)
             WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
@@ -53,7 +53,7 @@ async def claim(database, chain=CHAIN):
 
 
 async def attempt(database):
-    return await database.run_system(sign_in_throttling.count_attempt, LIMIT, "somebody")
+    return await database.run_system(attempt_limits.count_attempt, LIMIT, "somebody")
 
 
 async def spend_all(database, user):

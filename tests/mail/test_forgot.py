@@ -7,8 +7,8 @@ import pytest
 
 from chatserver.mail.service import VERIFICATIONS
 from chatserver.text import normalization
-from chatserver.users import email_addresses, sign_in_throttling
-from chatserver.users.sign_in_throttling import AttemptCount
+from chatserver.users import attempt_limits, email_addresses
+from chatserver.users.attempt_limits import AttemptCount
 from tests.mail.servers import FROM, PASSWORD, url
 from tests.support.page_visits import opened
 from tests.support.people import run_sql
@@ -94,7 +94,7 @@ async def test_a_guest_by_name_gives_an_address_first_and_keeps_the_account_what
         # The sign-up has asked for one link already: after two more the next one has to wait.
         count = AttemptCount(VERIFICATIONS, normalization.email_key(fields["email"]))
         for _ in range(3):
-            refusal = await database.run_system(sign_in_throttling.count_attempts, [count])
+            refusal = await database.run_system(attempt_limits.count_attempts, [count])
         assert refusal
         kept = await browser.fills("/settings", "/settings/keep", email=fields["email"], password=fields["password"])
         assert (kept.status, kept.headers["Location"]) == (303, "/settings#password")

@@ -13,7 +13,7 @@ from chatserver.errors import BadCredentials, Invalid, RateLimited
 from chatserver.limits import Limits
 from chatserver.privacy import erasure
 from chatserver.runtime import paths
-from chatserver.users import authentication, email_addresses, passwords, sign_in_throttling
+from chatserver.users import attempt_limits, authentication, email_addresses, passwords
 from tests.support import quick_passwords
 from tests.support.people import make_session, make_user, run_sql
 from tests.users.accounts import PASSWORD, address, email, member, new_visitor, signed_in_user
@@ -44,7 +44,7 @@ async def time_passes(database, limit, subject, seconds):
         database,
         "UPDATE throttles SET expires_at = expires_at - make_interval(secs => $1) WHERE key = $2",
         float(seconds),
-        sign_in_throttling._key(limit, subject),
+        attempt_limits._key(limit, subject),
     )
 
 
@@ -62,9 +62,9 @@ async def test_each_further_guess_waits_twice_as_long_and_a_success_clears_it(da
         await guess(database, ada.email)
     for wait in (30, 60, 120, 240, 480, 900, 900):
         assert wait - 5 < await is_held_up(database, ada.email) <= wait
-        await time_passes(database, sign_in_throttling.ACCOUNT, ada.email.lower(), wait)
+        await time_passes(database, attempt_limits.ACCOUNT, ada.email.lower(), wait)
         await guess(database, ada.email)
-    await time_passes(database, sign_in_throttling.ACCOUNT, ada.email.lower(), 900)
+    await time_passes(database, attempt_limits.ACCOUNT, ada.email.lower(), 900)
     await signed_in_user(database, ada)
     for _ in range(4):
         await guess(database, ada.email)
@@ -82,7 +82,7 @@ async def test_wrong_guesses_are_forgotten_after_a_quarter_of_an_hour(database):
     ada = await member(database)
     for _ in range(4):
         await guess(database, ada.email)
-    await time_passes(database, sign_in_throttling.ACCOUNT, ada.email.lower(), 901)
+    await time_passes(database, attempt_limits.ACCOUNT, ada.email.lower(), 901)
     for _ in range(4):
         await guess(database, ada.email)
     await signed_in_user(database, ada)
@@ -109,7 +109,7 @@ async def test_a_success_in_between_does_not_win_more_guesses(database):
     await users.sign_in(database, ada.email, PASSWORD, home, issuer=authentication.sign_in_issuer())
     await guess(database, email(), home)
     await is_held_up(database, email(), home)
-    await time_passes(database, sign_in_throttling.ADDRESS, home.address, 61)
+    await time_passes(database, attempt_limits.ADDRESS, home.address, 61)
     await guess(database, email(), home)
     assert await is_held_up(database, email(), home) > 100
 
@@ -131,7 +131,7 @@ async def joins(database, home, invite="", policy="open"):
 
 async def sign_ups(database, visitor, *, invited=False):
     async def ask(tx):
-        return sign_in_throttling.sign_up_limit(tx, visitor, invited=invited)
+        return attempt_limits.sign_up_limit(tx, visitor, invited=invited)
 
     return await database.run_system(ask)
 
@@ -140,7 +140,7 @@ async def use_up(database, visitor, *, left, invited=False):
     """Counts sign-ups until `left` are free."""
     limit = await sign_ups(database, visitor, invited=invited)
     for _ in range(limit.free - left):
-        await database.run_system(sign_in_throttling.require_attempt, limit, visitor.address)
+        await database.run_system(attempt_limits.require_attempt, limit, visitor.address)
     return limit
 
 
@@ -220,7 +220,7 @@ async def test_tries_that_are_refused_count_against_their_address_alone(database
     ada, stranger = await member(database), new_visitor()
     await hammers(database, ada, 20, stranger)
     # The account has had five guesses and waits half a minute; the stranger has used up the address.
-    await time_passes(database, sign_in_throttling.ACCOUNT, ada.email, 31)
+    await time_passes(database, attempt_limits.ACCOUNT, ada.email, 31)
     assert await is_held_up(database, ada.email, stranger) > 31
     await signed_in_user(database, ada)
 
@@ -230,7 +230,7 @@ async def test_an_address_that_goes_on_waits_ever_longer_and_takes_no_turn_of_th
     await hammers(database, ada, 20, stranger)
     for wait in (60, 120, 240):
         assert wait - 5 < await is_held_up(database, ada.email, stranger) <= wait
-        await time_passes(database, sign_in_throttling.ADDRESS, stranger.address, wait)
+        await time_passes(database, attempt_limits.ADDRESS, stranger.address, wait)
         await hammers(database, ada, 1, stranger)
     assert await is_held_up(database, ada.email) <= 60
 
@@ -328,14 +328,14 @@ async def test_no_address_is_kept_in_the_counts(database):
     await guess(database, nobody)
     assert not await run_sql(database, "SELECT FROM throttles WHERE key LIKE '%' || $1 || '%'", nobody)
     assert await run_sql(
-        database, "SELECT FROM throttles WHERE key = $1", sign_in_throttling._key(sign_in_throttling.ACCOUNT, nobody)
+        database, "SELECT FROM throttles WHERE key = $1", attempt_limits._key(attempt_limits.ACCOUNT, nobody)
     )
 
 
 async def test_the_sweep_forgets_what_no_longer_matters(database):
     ada = await member(database)
     await guess(database, ada.email)
-    await time_passes(database, sign_in_throttling.ACCOUNT, ada.email.lower(), 3 * 86400)
+    await time_passes(database, attempt_limits.ACCOUNT, ada.email.lower(), 3 * 86400)
     await database.run_system(users.sweep)
-    key = sign_in_throttling._key(sign_in_throttling.ACCOUNT, ada.email.lower())
+    key = attempt_limits._key(attempt_limits.ACCOUNT, ada.email.lower())
     assert not await run_sql(database, "SELECT FROM throttles WHERE key = $1", key)
