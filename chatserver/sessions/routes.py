@@ -117,12 +117,17 @@ async def show_session(request: ApiRequest) -> SessionAnswer:
 
 
 async def change_session(request: ApiRequest, body: Changes) -> SessionAnswer:
-    run, viewer_id, session_id = request.state.database.run_as, request.viewer.id, request.id("session_id")
-    if body.title is not None:
-        await run(viewer_id, sessions.rename, session_id, body.title)
-    if body.guests_may_generate is not None:
-        await run(viewer_id, sessions.allow_guests, session_id, body.guests_may_generate)
-    return SessionAnswer(await run(viewer_id, sessions.find, session_id))
+    run, session_id = request.state.database.run_as, request.id("session_id")
+    return SessionAnswer(await run(request.viewer.id, _change_session, session_id, body))
+
+
+async def _change_session(tx: Transaction, session_id: str, changes: Changes) -> Session:
+    """One transaction: where one change is refused, the other is not made either."""
+    if changes.title is not None:
+        await sessions.rename(tx, session_id, changes.title)
+    if changes.guests_may_generate is not None:
+        await sessions.allow_guests(tx, session_id, changes.guests_may_generate)
+    return await sessions.find(tx, session_id)
 
 
 async def delete_session(request: ApiRequest) -> None:

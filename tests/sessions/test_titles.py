@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from chatserver import ids, messages, sessions
-from chatserver.errors import Invalid
+from chatserver.errors import Invalid, RateLimited
 from chatserver.messages.requests import CreateMessage
+from chatserver.sessions import routes
 from chatserver.sessions.events import SessionChanged
 from chatserver.sessions.titles import shorten
 from tests.support.people import make_user, run_sql
@@ -96,3 +97,12 @@ async def test_of_two_first_words_at_once_one_names_the_session(database, ada, p
     changes = [each for each in published.events(f"session:{session.id}") if isinstance(each, SessionChanged)]
     assert len(changes) == 1
     assert await title_of(database, session) == changes[0].session.title
+
+
+async def test_of_two_changes_in_one_request_none_is_made_where_one_is_refused(limited, ada):
+    few = await limited(commands_per_10_seconds=1)
+    session = await buy(few, ada, "Boats")
+    both = routes.Changes(title="Ships", guests_may_generate=True)
+    with pytest.raises(RateLimited):
+        await few.run_as(ada, routes._change_session, session.id, both)
+    assert await title_of(few, session) == "Boats"
