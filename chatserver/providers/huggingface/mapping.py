@@ -1,17 +1,19 @@
 """The hub's mapping from a model and task to the inference providers that serve it, cached."""
 
 import asyncio
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
 
-from chatserver.errors import ModelGone, ProviderError
+from chatserver.errors import ModelGone, ProviderError, TimedOut
 from chatserver.providers.error_responses import public_text
 from chatserver.providers.http import Deadline
 from chatserver.providers.huggingface.client import ApiClient, checked_hub_response
+from chatserver.runtime.batching import Batcher
 
 # A hub id. It becomes part of a URL, so nothing else is accepted.
 _HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
@@ -56,7 +58,8 @@ class ProviderMappings:
         self._provider = provider
         self._serves = serves
         self._cached: dict[str, _Mapping] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        # By model: who asks while the hub is asked shares what comes of it, also a failure.
+        self._lookups: dict[str, Batcher[str, list[_Entry]]] = {}
 
     async def find(self, model: str, task: Task, deadline: Deadline) -> Route:
         """The route of a model's task. Raises ModelGone where no provider with an adapter serves it."""
@@ -64,9 +67,7 @@ class ProviderMappings:
             raise ModelGone(
                 f"“{public_text(model)}” is not the name of a model. The operator has to choose another one."
             )
-        async with self._locks.setdefault(model, asyncio.Lock()):
-            entries = await self._entries(model, deadline)
-        for entry in entries:
+        for entry in await self._entries(model, deadline):
             if self._usable(entry, task):
                 return Route(entry.provider, entry.provider_id, model, task)
         raise ModelGone(_unserved(model, task, self._provider))
@@ -82,11 +83,23 @@ class ProviderMappings:
         return entry.live if self._provider == "auto" else entry.provider == self._provider
 
     async def _entries(self, model: str, deadline: Deadline) -> list[_Entry]:
+        lookup = self._lookups.setdefault(model, Batcher(self._look_up, most=1, at_once=1))
+        try:
+            async with asyncio.timeout(deadline.remaining(math.inf)):
+                return await lookup.answer(model) or []
+        except TimeoutError:
+            raise TimedOut from None
+
+    async def _look_up(self, models: Sequence[str]) -> dict[str, list[_Entry]]:
+        [model] = models
+        return {model: await self._cached_or_fetched(model)}
+
+    async def _cached_or_fetched(self, model: str) -> list[_Entry]:
         clock, limits, cached = asyncio.get_running_loop().time, self._client.limits, self._cached.get(model)
         if cached and clock() < cached.until:
             return cached.entries
         try:
-            entries, seconds = await self._fetch(model, deadline), limits.mapping_ttl_seconds
+            entries, seconds = await self._fetch(model), limits.mapping_ttl_seconds
         except ProviderError as error:
             if cached is None or not error.temporary:
                 raise
@@ -96,9 +109,9 @@ class ProviderMappings:
         self._cached[model] = _Mapping(entries, clock() + seconds)
         return entries
 
-    async def _fetch(self, model: str, deadline: Deadline) -> list[_Entry]:
+    async def _fetch(self, model: str) -> list[_Entry]:
         url = f"{self._endpoint}/api/models/{model}?expand[]=inferenceProviderMapping"
-        document = checked_hub_response(url, await self._client.get(url, deadline)).json()
+        document = checked_hub_response(url, await self._client.get(url)).json()
         return list(_parsed(document.get("inferenceProviderMapping") if isinstance(document, dict) else None))
 
 

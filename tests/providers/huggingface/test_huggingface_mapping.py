@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited, WrongAddress
+from chatserver.errors import InvalidToken, ModelGone, ProviderDown, ProviderRateLimited, TimedOut, WrongAddress
 from chatserver.providers.huggingface.token_identity import parsed
-from tests.emulators.huggingface import Emulator, Fail, Held, Json, Ok, Outcome, Raw
+from tests.emulators.huggingface import Emulator, Fail, Hang, Held, Json, Ok, Outcome, Raw
 from tests.emulators.huggingface.hub import WHOAMI
 from tests.providers.huggingface.requests import Make, finished, request, updates_of
 from tests.support.loop_watch import LOOP_SECONDS, watching
@@ -91,6 +91,28 @@ async def test_a_hub_that_is_away_is_not_waited_for_again_by_each_picture_of_a_k
     await finished(provider, request())
     await finished(provider, request())
     assert len(huggingface.calls("mapping")) == 2
+
+
+async def test_a_silent_hub_is_waited_for_once_by_all_who_ask(huggingface: Emulator, make: Make):
+    huggingface.script("mapping", [Hang()])
+    provider = make({"query_seconds": 0.5}, hf_provider="nscale")
+    errors = await asyncio.gather(*(updates_of(provider, request()) for _ in range(4)), return_exceptions=True)
+    assert [type(error) for error in errors] == 4 * [TimedOut]
+    assert len(huggingface.calls("mapping")) == 1
+    assert await finished(provider, request()), "the next one asks again"
+
+
+async def test_a_picture_that_stops_waiting_for_the_hub_keeps_nobody_from_its_answer(huggingface: Emulator, make: Make):
+    let_go = threading.Event()
+    huggingface.script("mapping", [Held(let_go)])
+    provider = make(hf_provider="nscale")
+    first, second = (asyncio.create_task(finished(provider, request())) for _ in range(2))
+    while not huggingface.calls("mapping"):
+        await asyncio.sleep(0.01)
+    first.cancel()
+    let_go.set()
+    assert await second
+    assert len(huggingface.calls("mapping")) == 1
 
 
 async def test_a_hub_that_limits_us_names_the_end_of_its_window(huggingface: Emulator, make: Make):
