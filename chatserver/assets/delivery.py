@@ -22,6 +22,8 @@ from chatserver.assets.ranges import Part, matches, part_of
 from chatserver.assets.streams import WhileOpen
 from chatserver.database import Database
 from chatserver.errors import StorageError
+from chatserver.identity.addresses import subnet_of
+from chatserver.identity.viewer import current_viewer
 from chatserver.imaging.processor import ImageProcessor
 from chatserver.imaging.protocol import Provenance
 from chatserver.provenance.sealer import Sealer
@@ -62,12 +64,22 @@ Conversion = Callable[[ImageProcessor, bytes, Provenance | None], Awaitable[byte
 
 @dataclass(frozen=True)
 class FileParts:
-    """What delivering a file takes: its row's database, its bytes' storage, and the child processes that derive others."""
+    """What delivering a file takes: its row's database, its bytes' storage, and the child processes that derive others.
+
+    These serve each `asker` in turn (`asker_of`).
+    """
 
     database: Database
     storage: Storage
     pictures: ImageProcessor
     sealer: Sealer
+    asker: str
+
+
+def asker_of(request: Request) -> str:
+    """Who sends a request, for `FileParts`: the user's id, or the network of a visitor."""
+    viewer = current_viewer(request)
+    return viewer.id if viewer else subnet_of(request.client.host if request.client else "")
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -205,10 +217,18 @@ async def size_of(parts: FileParts, file: StoredFile, version: Version) -> int:
         return stored.size
     if version.make is None:
         raise bytes_missing(version.key)
+    async with parts.pictures.turn(parts.asker, version.key):
+        # Whoever had the turn before may have made it.
+        stored = await parts.storage.stat(version.key)
+        return await _make(parts, file, version, version.make) if stored is None else stored.size
+
+
+async def _make(parts: FileParts, file: StoredFile, version: Version, make: Conversion) -> int:
+    """Makes a version and stores it; its bytes."""
     provenance = (await parts.database.run_system(assets.origin, file.id)).provenance
     if provenance is not None and not version.with_prompt:
         provenance = replace(provenance, prompt=None, seed=None)
-    made = await version.make(parts.pictures, await _bytes_of(parts.storage, file), provenance)
+    made = await make(parts.pictures, await _bytes_of(parts.storage, file), provenance)
     if provenance is not None:
         made = await parts.sealer.seal(made, version.content_type, provenance)
     await parts.storage.put(version.key, made, version.content_type)

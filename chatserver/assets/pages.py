@@ -32,7 +32,7 @@ async def serve_file(request: Request) -> Response:
     state = state_of(request)
     file = await _permitted(request, state)
     version = _version(file, request.path_params["filename"], marked=await _is_marked(request, state, file))
-    parts = FileParts(state.database, state.storage, state.pictures, state.sealer)
+    parts = FileParts(state.database, state.storage, state.pictures, state.sealer, delivery.asker_of(request))
     return await delivery.deliver(request, parts, file, version, presign=state.config.storage_presign)
 
 

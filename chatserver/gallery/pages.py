@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from chatserver import ids
 from chatserver.api.endpoint import json_response
+from chatserver.assets import delivery
 from chatserver.assets.delivery import FileParts
 from chatserver.assets.filenames import readable_name
 from chatserver.database import Transaction, time_bounds
@@ -23,7 +24,7 @@ from chatserver.generations import sources
 from chatserver.generations.models import Generation
 from chatserver.identity.viewer import require_viewer
 from chatserver.runtime import clock
-from chatserver.state import State, state_of
+from chatserver.state import state_of
 from chatserver.web import forms, templating
 from chatserver.web.site import site_of
 
@@ -189,7 +190,7 @@ async def download(request: Request) -> Response:
     if not files:
         raise NotFound
     name = f"{state.config.site_name.lower()}-{len(files)}-{clock.now().astimezone(_zone(request)):%Y-%m-%d}.zip"
-    return await archiving.respond(_parts(state), state.config.picture_mark, viewer.id, files, name)
+    return await archiving.respond(_parts(request), state.config.picture_mark, viewer.id, files, name)
 
 
 async def download_message(request: Request) -> Response:
@@ -198,11 +199,12 @@ async def download_message(request: Request) -> Response:
     message_id = ids.parse(request.path_params["message_id"])
     prompt, files = await state.database.run_as(viewer.id, gallery.files_of_message, message_id)
     name = readable_name(prompt, message_id, ".zip", fallback="pictures")
-    return await archiving.respond(_parts(state), state.config.picture_mark, viewer.id, files, name)
+    return await archiving.respond(_parts(request), state.config.picture_mark, viewer.id, files, name)
 
 
-def _parts(state: State) -> FileParts:
-    return FileParts(state.database, state.storage, state.pictures, state.sealer)
+def _parts(request: Request) -> FileParts:
+    state = state_of(request)
+    return FileParts(state.database, state.storage, state.pictures, state.sealer, delivery.asker_of(request))
 
 
 def _fragment(request: Request, template: str, **objects: object) -> Response:

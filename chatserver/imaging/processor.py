@@ -7,6 +7,8 @@ each process of the server.
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -30,6 +32,7 @@ from chatserver.imaging.protocol import (
 from chatserver.imaging.size_limits import Size
 from chatserver.processes.confinement import Confinement
 from chatserver.processes.pool import ChildDied, ChildNotStarted, Pool, ProcessLimits, TaskFailed
+from chatserver.runtime.keyed_semaphores import KeyedSemaphores, QueueFull
 
 # A picture of 25 MP takes 100 MB decoded, twice that during colour conversion; a clip's decoder takes less.
 LIMITS = ProcessLimits(memory_bytes=1024**3, cpu_seconds=30, niceness=2)
@@ -38,6 +41,9 @@ DEADLINE_SECONDS = 60.0
 # With this many callers waiting for a free child, people's requests are refused with `busy`. Workers' results always wait:
 # they are paid for, and there are never more of them than concurrent attempts.
 MAX_WAITING = 64
+# Files that are derived at once, each with the bytes of what it is made of: enough to keep the children at work while others
+# are sealed and stored. Results wait behind no more of them. And those of one asker, whose flood keeps nobody else waiting.
+DERIVED_AT_ONCE, DERIVED_AT_ONCE_FOR_ASKER = 4, 2
 # Files from outside, strangers' and uploads, are looked at one at a time, so that a child stays free for what is made here;
 # so many more of each kind may wait.
 MAX_INSPECTIONS_WAITING = 8
@@ -60,6 +66,9 @@ class ImageProcessor:
         self._pool = Pool("chatserver.imaging.worker", size=size, limits=LIMITS)
         self._outside = asyncio.Semaphore(1)
         self._waiting: Counter[type[msgspec.Struct]] = Counter()
+        self._askers = KeyedSemaphores(DERIVED_AT_ONCE_FOR_ASKER, MAX_WAITING)
+        self._derived = KeyedSemaphores(1)
+        self._turns = asyncio.Semaphore(DERIVED_AT_ONCE)
 
     @property
     def pids(self) -> list[int]:
@@ -102,6 +111,19 @@ class ImageProcessor:
         """
         _check_size(data)
         return await self._run(VerifyClip(data, provenance, requested), Clip)
+
+    @asynccontextmanager
+    async def turn(self, asker: str, key: str) -> AsyncIterator[None]:
+        """A turn to derive the file `key` from a stored one, which is to be read within it only: many may wait.
+
+        A file is derived by one at a time; whoever comes after them finds it made. Raises Busy where MAX_WAITING files of
+        this asker are under way already.
+        """
+        try:
+            async with self._askers.held(asker), self._derived.held(key), self._turns:
+                yield
+        except QueueFull:
+            raise Busy(retry_after=BUSY_SECONDS) from None
 
     async def convert_picture(
         self, png: bytes, wanted: DownloadFormat, provenance: Provenance | None, *, marked: bool = False

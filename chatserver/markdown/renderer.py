@@ -7,8 +7,6 @@ owner: each owner has one text at the child at a time, and the next one rendered
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -17,6 +15,7 @@ from chatserver.markdown import plain
 from chatserver.markdown.protocol import Draw, Drawn
 from chatserver.processes import forking
 from chatserver.processes.pool import ChildDied, Pool, ProcessLimits, TaskFailed
+from chatserver.runtime.keyed_semaphores import KeyedSemaphores, QueueFull
 
 # A text of 100,000 characters takes a few megabytes; all lexers together 40.
 LIMITS = ProcessLimits(memory_bytes=512 * 1024**2, cpu_seconds=0, niceness=2)
@@ -36,7 +35,7 @@ class MarkdownRenderer:
 
     def __init__(self) -> None:
         self._pool = Pool("chatserver.markdown.worker", size=1, limits=LIMITS)
-        self._owners = OwnerLocks()
+        self._owners = KeyedSemaphores(1, MAX_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -90,7 +89,7 @@ class MarkdownRenderer:
 
     async def _render(self, work: "RenderTask", owner: str) -> None:
         try:
-            async with self._owners.locked(owner):
+            async with self._owners.held(owner):
                 await self._ask_child(work)
                 if work.reason == forking.RETIRED:
                     work.draw = msgspec.structs.replace(work.draw, may_retire=False)
@@ -124,31 +123,3 @@ class RenderTask:
         self.drawn: list[Drawn] = []
         self.reason: str | None = None
         self.is_wanted = True
-
-
-class QueueFull(Exception):
-    """Too many texts of one owner wait already."""
-
-
-class OwnerLocks:
-    """One lock for each owner, kept while somebody holds it or waits."""
-
-    def __init__(self) -> None:
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._waiting: dict[str, int] = {}
-
-    @asynccontextmanager
-    async def locked(self, owner: str) -> AsyncIterator[None]:
-        """Holds the owner's lock; QueueFull where too many texts wait for it already."""
-        waiting = self._waiting.get(owner, 0)
-        if waiting >= MAX_WAITING:
-            raise QueueFull
-        self._waiting[owner] = waiting + 1
-        lock = self._locks.setdefault(owner, asyncio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            self._waiting[owner] -= 1
-            if not self._waiting[owner]:
-                del self._waiting[owner], self._locks[owner]

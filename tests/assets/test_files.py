@@ -1,5 +1,7 @@
 """Files over HTTP: who may, which part, in which format, under which name; on a real server with the real layers."""
 
+import asyncio
+import hashlib
 import io
 import json
 
@@ -13,7 +15,9 @@ from chatserver import ids, storage
 from chatserver.assets import service as assets
 from chatserver.assets import signatures
 from chatserver.assets.keys import preview_key
+from chatserver.imaging.processor import DERIVED_AT_ONCE_FOR_ASKER, MAX_WAITING, ImageProcessor
 from chatserver.runtime import clock
+from chatserver.storage.filesystem import FolderStorage
 from tests.assets.session_files import SECRET_KEY, SessionFiles, clip, picture, serving
 from tests.provenance import readers
 from tests.support.people import add_member, make_user, run_sql
@@ -476,3 +480,73 @@ async def test_readers_are_sent_to_the_bucket_where_the_operator_wants_it(databa
         assert (await ask(client, film.url, session_files.ada))[2] == CLIP.data
         assert (await ask(client, film.url, session_files.ada, Range="bytes=-7"))[2] == CLIP.data[-7:]
     await store.close()
+
+
+# Many at once -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Conversions wait for it; it opens at the end of the test, so that the server can be stopped."""
+    gate = HeldConversions()
+    monkeypatch.setattr(ImageProcessor, "convert_picture", gate.convert)
+    yield gate
+    gate.open.set()
+
+
+class HeldConversions:
+    def __init__(self) -> None:
+        self.open, self.under_way, self.made = asyncio.Event(), 0, []
+
+    async def convert(self, png, wanted, *_, **__):
+        self.under_way += 1
+        await self.open.wait()
+        self.under_way -= 1
+        self.made.append((hashlib.sha256(png).hexdigest(), wanted))
+        return PICTURE.thumbnail
+
+
+async def test_a_flood_of_one_person_holds_a_few_pictures_in_memory_and_keeps_nobody_waiting(
+    client, session_files, gate, monkeypatch
+):
+    calls = {"get": 0, "stat": 0}
+
+    def counted(name):
+        verb = getattr(FolderStorage, name)
+
+        def call(self, key):
+            calls[name] += 1
+            return verb(self, key)
+
+        monkeypatch.setattr(FolderStorage, name, call)
+
+    counted("get"), counted("stat")
+    pictures = [await session_files.create_file(picture(seed)) for seed in range(20, 27)]
+    addresses = [each.url.replace(".png", ".webp") for each in pictures]
+    flood = [asyncio.create_task(ask(client, address, session_files.ada)) for address in addresses[:2]]
+    await until(lambda: gate.under_way == DERIVED_AT_ONCE_FOR_ASKER)
+    seen = calls["stat"]
+    flood += [asyncio.create_task(ask(client, each, session_files.ada)) for each in addresses[:6] for _ in range(9)]
+    await until(lambda: calls["stat"] == seen + 54)
+    friend = asyncio.create_task(ask(client, addresses[6], session_files.grace))
+    await until(lambda: gate.under_way == DERIVED_AT_ONCE_FOR_ASKER + 1)
+    assert calls["get"] == gate.under_way
+    gate.open.set()
+    assert {status for status, _, _ in await asyncio.gather(friend, *flood)} == {200}
+    assert sorted(gate.made) == sorted((each.sha256, "webp") for each in pictures)
+
+
+async def test_whose_files_wait_in_their_dozens_is_told_to_come_again(client, session_files, gate):
+    address = (await session_files.create_file(picture(30))).url.replace(".png", ".webp")
+    flood = [asyncio.create_task(ask(client, address, session_files.ada)) for _ in range(MAX_WAITING + 3)]
+    await until(lambda: sum(each.done() for each in flood) == 3)
+    refused = [each.result() for each in flood if each.done()]
+    gate.open.set()
+    assert {(status, headers["Retry-After"]) for status, headers, _ in refused} == {(503, "5")}
+    assert sorted(status for status, _, _ in await asyncio.gather(*flood)) == [200] * MAX_WAITING + [503] * 3
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)

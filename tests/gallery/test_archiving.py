@@ -26,7 +26,7 @@ async def parts(database, tmp_path_factory):
         ImageProcessor(size=1),
         open_sealer(Config(data_dir=tmp_path_factory.mktemp("data")), SECRET_KEY),
     )
-    yield FileParts(database, storage, processor, sealer)
+    yield FileParts(database, storage, processor, sealer, "ada")
     await processor.close()
     await sealer.close()
     await storage.close()

@@ -7,7 +7,7 @@ from starlette.routing import Route
 from chatserver import ids
 from chatserver.admin import decisions
 from chatserver.admin.pages import layout
-from chatserver.admin.pages.access import act, act_alone, require_admin
+from chatserver.admin.pages.access import act, act_alone, require_admin, while_admin
 from chatserver.assets import delivery
 from chatserver.assets import service as assets
 from chatserver.assets.delivery import FileParts
@@ -107,9 +107,9 @@ async def serve_file(request: Request) -> Response:
         version = delivery.thumbnail(file, "reported")
     elif request.path_params["version"] != "original":
         raise NotFound
-    parts = FileParts(state.database, state.storage, state.pictures, state.sealer)
+    parts = FileParts(state.database, state.storage, state.pictures, state.sealer, delivery.asker_of(request))
     headers = {**delivery.HEADERS, "Cache-Control": "private, no-store"}
-    return await delivery.deliver(request, parts, file, version, headers=headers, watched=False)
+    return while_admin(request, await delivery.deliver(request, parts, file, version, headers=headers, watched=False))
 
 
 async def _reported_file(tx: Transaction, asset_id: str) -> StoredFile:

@@ -135,7 +135,7 @@ async def serve_file(request: Request) -> Response:
     state, share = state_of(request), await open_share(request)
     file = await state.database.run_system(visits.find_file, share, asset_id_of(request))
     version = await _version(state, share, file, request.path_params["filename"], "download" in request.query_params)
-    response = await delivery.deliver(request, _parts(state), file, version)
+    response = await delivery.deliver(request, _parts(request), file, version)
     download = version.content_type != "image/webp" and file.kind == "image"
     return _while_open(request, share, response, [file], download=download)
 
@@ -147,7 +147,7 @@ async def serve_zip(request: Request) -> Response:
     if not (share.downloads and _PART.fullmatch(part)):
         raise NotFound
     files = await state.database.run_system(visits.find_files, share, int(part))
-    copies = await _copies(state, files)
+    copies = await _copies(state, _parts(request), files)
     archive = await archives.open_archive(state.storage, copies)
     headers = {
         "Content-Length": str(archive.size),
@@ -236,9 +236,9 @@ async def _copy(state: State, file: StoredFile, extension: str) -> Version:
     return delivery.shared(file, filename, extension, marked=marked)
 
 
-async def _copies(state: State, files: list[StoredFile]) -> list[ArchiveFile]:
+async def _copies(state: State, parts: FileParts, files: list[StoredFile]) -> list[ArchiveFile]:
     """The copies for a zip, made where they are not there yet; what cannot be made is named in it as missing."""
-    semaphore, parts = asyncio.Semaphore(_COPIES_AT_ONCE), _parts(state)
+    semaphore = asyncio.Semaphore(_COPIES_AT_ONCE)
 
     async def copy(file: StoredFile) -> ArchiveFile:
         version = await _copy(state, file, file.filename[file.filename.rfind(".") :])
@@ -269,8 +269,9 @@ def _while_open(
     return WhileOpen(response, is_open)
 
 
-def _parts(state: State) -> FileParts:
-    return FileParts(state.database, state.storage, state.pictures, state.sealer)
+def _parts(request: Request) -> FileParts:
+    state = state_of(request)
+    return FileParts(state.database, state.storage, state.pictures, state.sealer, delivery.asker_of(request))
 
 
 PAGES = [
