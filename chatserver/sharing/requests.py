@@ -58,8 +58,8 @@ def days(count: int | None) -> int | None:
     return count
 
 
-async def password_hash(text: str | None) -> str | None:
-    """The hash of a link's password, None without one. Raises Invalid and Busy. Never within a transaction."""
+async def password_hash(user_id: str, text: str | None) -> str | None:
+    """The hash of the password of a user's link, None without one. Raises Invalid and Busy. Never within a transaction."""
     if not text:
         return None
     if why := validation.unreadable(text):
@@ -68,4 +68,4 @@ async def password_hash(text: str | None) -> str | None:
     lengths = (len(text), len(normalization.password(text[: passwords.LONGEST])))
     if min(lengths) < SHORTEST_PASSWORD or max(lengths) > passwords.LONGEST:
         raise Invalid.field("password", f"must be {SHORTEST_PASSWORD} to {passwords.LONGEST} characters long")
-    return await passwords.hashed(text)
+    return await passwords.hashed_for(user_id, text)

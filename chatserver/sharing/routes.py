@@ -37,7 +37,7 @@ async def list_shares(request: ApiRequest) -> SharesPage:
 
 
 async def create_share(request: ApiRequest, body: CreateShare) -> ShareAnswer:
-    password_hash = await requests.password_hash(body.password)
+    password_hash = await requests.password_hash(request.viewer.id, body.password)
     return await _answer(request, sharing.create, body, password_hash)
 
 
@@ -46,7 +46,7 @@ async def show_share(request: ApiRequest) -> ShareAnswer:
 
 
 async def change_share(request: ApiRequest, body: ChangeShare) -> ShareAnswer:
-    password_hash = await requests.password_hash(body.password)
+    password_hash = await requests.password_hash(request.viewer.id, body.password)
     return await _answer(request, sharing.change, request.id("share_id"), body, password_hash)
 
 

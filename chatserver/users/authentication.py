@@ -33,6 +33,8 @@ Policy = Literal["open", "invite", "closed"]
 # Creates a credential, a sign-in or an API token, for somebody whose password was checked.
 CredentialIssuer = Callable[[Transaction, "PasswordCheck"], Awaitable[Secret]]
 
+_KEPT_ALREADY = "This account has a password already."
+
 log = structlog.get_logger(__name__)
 
 
@@ -125,13 +127,23 @@ async def _join_by_name(
     return SignedIn(user=user, secret=secret)
 
 
-async def keep_account(database: Database, user_id: str, email: str, password: str) -> User:
+async def keep_account(database: Database, user_id: str, email: str, password: str, visitor: Visitor) -> User:
     """Gives an account of a name only its address and password: Invalid for a bad one, Conflict for one that is taken,
-    NotAllowed where the account has a password already."""
+    NotAllowed where the account has a password already, RateLimited."""
     email = email_addresses.check(email)
-    user = await database.run_system(service.get, user_id)
-    password_hash = await passwords.hashed(passwords.check(password, email=email, name=user.name))
+    user = await database.run_system(_may_keep, user_id, visitor)
+    password_hash = await passwords.hashed_for(user_id, passwords.check(password, email=email, name=user.name))
     return await database.run_system(_keep, user_id, email, password_hash)
+
+
+async def _may_keep(tx: Transaction, user_id: str, visitor: Visitor) -> User:
+    """Counted like a sign-up by an invite, which tells no more of whose addresses are taken."""
+    user = await service.get(tx, user_id)
+    if not user.is_by_name:
+        raise NotAllowed(_KEPT_ALREADY)
+    limit = attempt_limits.sign_up_limit(tx, visitor, invited=True)
+    await attempt_limits.require_attempt(tx, limit, addresses.subnet_of(visitor.address))
+    return user
 
 
 async def _keep(tx: Transaction, user_id: str, email: str, password_hash: str) -> User:
@@ -140,7 +152,7 @@ async def _keep(tx: Transaction, user_id: str, email: str, password_hash: str) -
         raise Conflict("There is an account with this e-mail address already.", details={"field": "email"})
     row = await tx.fetch_one("users.keep", id=user_id, email=email, email_key=key, password_hash=password_hash)
     if row is None:
-        raise NotAllowed("This account has a password already.")
+        raise NotAllowed(_KEPT_ALREADY)
     return User.from_row(row)
 
 

@@ -33,7 +33,7 @@ async def change_password(
     """
     checked = await authentication.check_own_password(database, viewer_id, current, visitor)
     passwords.check(new, email=checked.user.email, name=checked.user.name)
-    password_hash = await passwords.hashed(new)
+    password_hash = await passwords.hashed_for(viewer_id, new)
     await database.run_system(_change, checked, password_hash, kept, tokens_too)
 
 

@@ -15,6 +15,7 @@ import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from chatserver.errors import Busy, Invalid
+from chatserver.runtime.keyed_semaphores import KeyedSemaphores
 from chatserver.text import normalization
 
 Arguments = TypeVarTuple("Arguments")
@@ -50,6 +51,7 @@ class _HashingThreads:
 
 
 _HASHING = _HashingThreads()
+_OF_USER = KeyedSemaphores(1)
 
 
 def check(password: str, *, email: str = "", name: str = "") -> str:
@@ -85,6 +87,15 @@ def _common_passwords() -> frozenset[str]:
 async def hashed(password: str) -> str:
     """The Argon2id hash of a password, with its parameters and salt. Busy where too many wait."""
     return await _HASHING.run(_HASHER.hash, normalization.password(password))
+
+
+async def hashed_for(user_id: str, password: str) -> str:
+    """The hash of a password that a signed-in user has chosen. Busy where too many wait.
+
+    Those of one user are computed one at a time, so that no flood of them keeps others from signing in.
+    """
+    async with _OF_USER.held(user_id):
+        return await hashed(password)
 
 
 async def matches(password_hash: str | None, password: str) -> bool:

@@ -88,7 +88,7 @@ UNCOUNTED = {
     "POST /api/v1/codes/redeem": "is slowed by person and by address (codes/service.py)",
     "POST /redeem": "is slowed by person and by address (codes/service.py)",
     "POST /trial": "is done once for a person, as a free session (codes/test_trials.py)",
-    "POST /settings/keep": "is done once for an account",
+    "POST /settings/keep": "is done once for an account, and slowed by address like a sign-up",
     "POST /reset/{token}": ENDS,
     "POST /settings/verification": "is slowed by address and by person (mail/service.py)",
     "POST /verify-email/{token}": ENDS,

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from chatserver import sessions
+from chatserver.users import attempt_limits
+from chatserver.users.attempt_limits import AttemptLimit
 from tests.support.people import make_session, run_sql
 from tests.users.accounts import PASSWORD, email, member
 from tests.users.server import serve
@@ -170,6 +172,16 @@ async def test_a_guest_by_name_keeps_the_account_by_an_address_and_a_password(by
     assert address in (await browser.visit("/settings")).text
     again = await (await by_name.browser()).fills("/sign-in", "/sign-in", email=address, password=PASSWORD)
     assert again.status == 303
+
+
+async def test_whose_addresses_are_taken_is_not_found_out_by_keeping_accounts(by_name, database, invited, monkeypatch):
+    few = AttemptLimit("few", free=3, window=3600, first_wait=600, longest_wait=3600)
+    monkeypatch.setattr(attempt_limits, "sign_up_limit", lambda *_, **__: few)
+    path, _, _ = invited
+    browser, taken = await by_name.browser(), (await member(database)).email
+    await browser.fills(path, path, name="Eike")
+    tried = [await browser.fills("/settings", "/settings/keep", email=taken, password=PASSWORD) for _ in range(4)]
+    assert [each.status for each in tried] == [409, 409, 429, 429]
 
 
 async def test_a_guest_by_name_deletes_the_account_without_a_password_and_others_do_not(by_name, database, invited):

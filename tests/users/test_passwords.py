@@ -77,6 +77,30 @@ async def test_at_most_two_run_at_once_off_the_loop_and_a_flood_hears_busy():
     assert await passwords.matches(await passwords.hashed(PASSWORD), PASSWORD)
 
 
+async def test_who_chooses_passwords_without_end_keeps_nobody_from_signing_in(monkeypatch):
+    open_ = threading.Event()
+    hashing = []
+
+    class Hasher:
+        def hash(self, password: str) -> str:
+            hashing.append(password)
+            open_.wait(10)
+            return "hashed"
+
+    monkeypatch.setattr(passwords, "_HASHER", Hasher())
+    monkeypatch.setattr(passwords, "_verify", lambda *_: True)
+    flood = [asyncio.create_task(passwords.hashed_for("eve", PASSWORD)) for _ in range(passwords.MOST_WAITING + 20)]
+    try:
+        async with asyncio.timeout(10):
+            while not hashing:
+                await asyncio.sleep(0.005)
+            assert await passwords.matches("hers", PASSWORD)
+        assert len(hashing) == 1
+    finally:
+        open_.set()
+    assert await asyncio.gather(*flood) == ["hashed"] * len(flood)
+
+
 def test_the_common_passwords_are_of_lengths_that_are_accepted_at_all():
     common = passwords._common_passwords()
     assert len(common) > 300

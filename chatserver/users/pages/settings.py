@@ -135,7 +135,8 @@ async def keep_account(request: Request) -> Response:
     """The address and password of a guest who has come in by name."""
     own, form = SettingsRequest(request), await forms.read(request)
     try:
-        await users.keep_account(own.state.database, own.viewer.id, form.text("email"), form.raw("password"))
+        visitor = request_identity.visitor(request)
+        await users.keep_account(own.state.database, own.viewer.id, form.text("email"), form.raw("password"), visitor)
     except ChatserverError as error:
         return await own.page(refused={"keep": form_pages.refuse(form, error)}, error=error)
     if own.state.config.smtp_url:
