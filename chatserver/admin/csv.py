@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from starlette.responses import StreamingResponse
 
-# What a spreadsheet takes for the beginning of a formula, and the separators that it may skip before one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for the beginning of a formula, in East Asia also in full width, and the separators that it may
+# skip before one.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r")
 _ROWS_AT_ONCE = 200
 
 Cell = str | int | float | Decimal | datetime | None

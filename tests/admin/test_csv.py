@@ -16,7 +16,9 @@ async def lines(rows):
     return list(csv.reader(io.StringIO(text)))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", " \n@x"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", " \n@x", "\uff1d1", "\uff20SUM(A1)"]
+)
 async def test_a_text_that_begins_a_formula_is_told_to_be_a_text(text):
     assert (await lines([(text, 1)]))[1][0] == f"'{text}"
 

@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 
+from chatserver import users
+from chatserver.assets.streams import WhileOpen
 from chatserver.audit import Actor
 from chatserver.database import Transaction
 from chatserver.errors import NotAllowed
@@ -15,6 +18,8 @@ from chatserver.state import state_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Seconds between two looks whether the receiver of a long response may have the rest of it.
+CHECK_SECONDS = 2.0
 REFUSAL = "This page is for the operator of this site."
 
 
@@ -24,6 +29,17 @@ def require_admin(request: Request) -> Viewer:
     if viewer.role != "admin":
         raise NotAllowed(REFUSAL)
     return viewer
+
+
+def while_admin(request: Request, response: Response) -> Response:
+    """A long response, cut once its receiver is no admin any more, or has signed out."""
+    viewer, database = require_admin(request), state_of(request).database
+    return WhileOpen(response, lambda: database.run_system(_is_admin, viewer), CHECK_SECONDS)
+
+
+async def _is_admin(tx: Transaction, viewer: Viewer) -> bool:
+    is_valid = viewer.credential_id in await users.valid_credentials(tx, [viewer.credential_id])
+    return is_valid and viewer.id in {row["id"] for row in await tx.fetch_all("admin.admins")}
 
 
 async def act(

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from chatserver import ids
 from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.pages import layout
-from chatserver.admin.pages.access import require_admin
+from chatserver.admin.pages.access import require_admin, while_admin
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditEntry, AuditFilter
 from chatserver.database import Database, Transaction
@@ -63,7 +63,7 @@ async def download(request: Request) -> Response:
     """GET /admin/audit.csv: what the filter leaves, the newest first."""
     require_admin(request)
     state = state_of(request)
-    return csv_response("audit-log", COLUMNS, _rows(state.database, _filter(request)))
+    return while_admin(request, csv_response("audit-log", COLUMNS, _rows(state.database, _filter(request))))
 
 
 async def _rows(database: Database, wanted: AuditFilter) -> AsyncIterator[Sequence[Cell]]:

@@ -11,7 +11,7 @@ from chatserver import ids, plans
 from chatserver.admin import people
 from chatserver.admin.csv import Cell, csv_response
 from chatserver.admin.pages import layout
-from chatserver.admin.pages.access import act, act_alone, require_admin
+from chatserver.admin.pages.access import act, act_alone, require_admin, while_admin
 from chatserver.admin.people import Person, PersonDetails
 from chatserver.audit import service as audit
 from chatserver.audit.models import AuditEntry
@@ -58,7 +58,8 @@ async def download(request: Request) -> Response:
     """GET /admin/people.csv: those who are found by their words, or all, the newest first; without addresses."""
     require_admin(request)
     state = state_of(request)
-    return csv_response("people", Person.__struct_fields__, _rows(state.database, request.query_params.get("q", "")))
+    rows = _rows(state.database, request.query_params.get("q", ""))
+    return while_admin(request, csv_response("people", Person.__struct_fields__, rows))
 
 
 async def _rows(database: Database, query: str) -> AsyncIterator[Sequence[Cell]]:

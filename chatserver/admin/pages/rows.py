@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from chatserver import ids
 from chatserver.admin.csv import Cell, csv_response
-from chatserver.admin.pages.access import require_admin
+from chatserver.admin.pages.access import require_admin, while_admin
 from chatserver.admin.period import Period
 from chatserver.database import Database, Transaction
 from chatserver.errors import Invalid
@@ -62,7 +62,7 @@ async def download(
     wanted, period = _filter(kind, request), Period.of(request)
     days = _days(period)
     span = days.get(_day(request, days), _whole(period))
-    return csv_response(name, columns, _rows(state.database, read, wanted, span))
+    return while_admin(request, csv_response(name, columns, _rows(state.database, read, wanted, span)))
 
 
 async def _rows(
