@@ -122,6 +122,9 @@ async def _delete_objects(storage: Storage, row: StagedFile, *, is_last_try: boo
     try:
         for key in all_keys(row.storage_key, row.thumbnail_key):
             await storage.delete(key)
+    except ValueError:
+        # A row that was written by hand: nothing can be stored under what is no key.
+        log.warning("storage.invalid_key", asset_id=row.id)
     except StorageError as error:
         if is_last_try:
             raise

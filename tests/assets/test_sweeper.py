@@ -91,6 +91,14 @@ async def test_a_file_that_cannot_be_deleted_holds_up_no_other(fresh, monkeypatc
     assert await sweep_rows(fresh.database, fresh.storage) == 1
 
 
+async def test_a_row_whose_key_is_none_holds_up_no_other(fresh):
+    written, other = await fresh.create_file(picture(2)), await fresh.create_file(picture(3))
+    await run_sql(fresh.database, "UPDATE assets SET storage_key = '../outside' WHERE id = $1", written.id)
+    for asset in (written, other):
+        await fresh.mark_deleted(asset.id)
+    assert await sweep_rows(fresh.database, fresh.storage) == 2
+
+
 async def test_what_was_staged_lately_is_left_alone_and_later_given_up(fresh):
     file = picture(4)
     staged = await fresh.stage(await fresh.create_generation(), file)
