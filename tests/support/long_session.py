@@ -1,6 +1,8 @@
-"""A long session: one batch of pictures is made, the others are copies of its rows."""
+"""A long session: one batch of pictures is made, the others are copies of its rows, with thumbnails of their own."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,7 +23,8 @@ async def fill(database_url: str, user: ApiUser, session: dict[str, Any], batche
         message, *_ = await _read(connection, "messages", "id = $1", made["id"])
         generations = await _read(connection, "generations", "message_id = $1", made["id"])
         assets = await _read(connection, "assets", "generation_id = ANY($1)", [each["id"] for each in generations])
-        copies = [await _copy(connection, number, message, generations, assets) for number in range(1, batches)]
+        files = Path(user.product.environment["DATA_DIR"]) / "files"
+        copies = [await _copy(connection, files, number, message, generations, assets) for number in range(1, batches)]
         message_ids = [made["id"], *copies]
         await connection.execute(
             "UPDATE user_sessions SET seq = $2, newest_message_id = $3 WHERE id = $1",
@@ -39,8 +42,11 @@ async def _read(connection: Any, table: str, condition: str, value: Any) -> list
     return [json.loads(row["row"]) for row in rows]
 
 
-async def _copy(connection: Any, number: int, message: Row, generations: list[Row], assets: list[Row]) -> str:
-    """The message once more, with the next numbers. The thumbnails are those of the first."""
+async def _copy(
+    connection: Any, files: Path, number: int, message: Row, generations: list[Row], assets: list[Row]
+) -> str:
+    """The message once more, with the next numbers. The thumbnails are the same pictures in other files: what is deleted
+    takes its own along."""
     message_id, prompt = ids.new(), f"a harbour {number}"
     own = {"id": message_id, "client_id": f"copy-{number}", "seq": message["seq"] + number, "text": prompt}
     await _insert(connection, "messages", [{**message, **own}])
@@ -48,15 +54,15 @@ async def _copy(connection: Any, number: int, message: Row, generations: list[Ro
     fields = {"message_id": message_id, "prompt": prompt}
     changed = [{**each, **fields, "id": copies[each["id"]], "client_id": None} for each in generations]
     await _insert(connection, "generations", changed)
-    await _insert(
-        connection,
-        "assets",
-        [
-            {**each, "id": key, "generation_id": copies[each["generation_id"]], "storage_key": key}
-            for each, key in zip(assets, (ids.new() for _ in assets), strict=True)
-        ],
-    )
+    await _insert(connection, "assets", [_copy_asset(files, each, copies[each["generation_id"]]) for each in assets])
     return message_id
+
+
+def _copy_asset(files: Path, asset: Row, generation_id: str) -> Row:
+    key = ids.new()
+    thumbnail_key = f"{key}.thumbnail.webp"
+    os.link(files / asset["thumbnail_key"], files / thumbnail_key)
+    return {**asset, "id": key, "generation_id": generation_id, "storage_key": key, "thumbnail_key": thumbnail_key}
 
 
 async def _insert(connection: Any, table: str, rows: list[Row]) -> None:

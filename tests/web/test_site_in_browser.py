@@ -1,26 +1,23 @@
 """What only a browser can show: the theme without a flash, times in the reader's zone, the offline page, the policy kept."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, expect
 
+from tests.support.browser import chromium
 from tests.support.site import Client, serve
 
 pytestmark = pytest.mark.browser
-CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if os.path.exists(path)), None)
 PHONE = {"width": 320, "height": 640}
 
 
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        await opened.close()
+    async with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +67,10 @@ async def test_the_theme_is_chosen_by_keyboard(page: Page) -> None:
 
 async def test_times_are_shown_in_the_readers_zone(page: Page) -> None:
     await page.goto("/times")
-    assert "1:30 am" in (await page.locator("[data-style=clock]").inner_text()).lower()
-    assert await page.locator("[data-style=left]").inner_text() == "1 h 12 min left"
-    assert "min" in await page.locator("[data-style=relative]").inner_text()
-    assert await page.locator("[data-style=day]").inner_text() == "Today"
+    await expect(page.locator("[data-style=clock]")).to_contain_text("1:30 am", ignore_case=True)
+    await expect(page.locator("[data-style=left]")).to_have_text("1 h 12 min left")
+    await expect(page.locator("[data-style=relative]")).to_contain_text("min")
+    await expect(page.locator("[data-style=day]")).to_have_text("Today")
 
 
 async def test_without_a_network_the_offline_page_is_shown(page: Page, tmp_path: Path) -> None:
