@@ -36,6 +36,11 @@ def test_it_is_valid_by_the_specification():
     assert done.returncode == 0, done.stdout
 
 
+def test_no_container_keeps_its_log_for_ever():
+    for name, each in services(composed.VARIABLES).items():
+        assert each.get("logging", {}).get("options", {}).keys() >= {"max-size", "max-file"}, name
+
+
 def test_it_runs_two_of_each_with_settings_that_exist():
     ours = {name: each for name, each in services().items() if each["image"] == "chatserver"}
     assert sorted(each["command"] for each in ours.values()) == [["serve", "--role", "web"]] * 2 + [["worker"]] * 2

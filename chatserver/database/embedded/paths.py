@@ -5,6 +5,7 @@ make every parent folder readable for everybody; we change the modes of our own 
 where DATA_DIR or the programs are below a private one.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -12,6 +13,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,8 @@ MAJOR_VERSION = 18
 # For root, when DATA_DIR is out of the account's reach.
 SYSTEM_FOLDER = Path("/var/lib/chatserver")
 ACCOUNT_NAME = "chatserver"
+# Each new version of the programs is copied anew for root, where they are below a private folder: some 60 MB.
+COPIES_KEPT_SECONDS = 30 * 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -139,7 +143,27 @@ def _copy_programs(programs: Path, target: Path) -> Path:
         unfinished.chmod(0o755)
         unfinished.rename(copy)
         log.info("embedded_postgres.programs_copied", folder=str(copy), reason="they are below a private folder")
+    os.utime(copy)
+    _remove_unused_copies(target)
     return copy / programs.relative_to(package.parent)
+
+
+def _remove_unused_copies(target: Path) -> None:
+    """Removes copies of other versions, and unfinished ones, that no start has used for a while and no server runs from."""
+    oldest = time.time() - COPIES_KEPT_SECONDS
+    for copy in [path for path in target.iterdir() if path.stat().st_mtime < oldest]:
+        if not _is_running_from(copy):
+            shutil.rmtree(copy, ignore_errors=True)
+            log.info("embedded_postgres.programs_removed", folder=str(copy))
+
+
+def _is_running_from(folder: Path) -> bool:
+    """Whether a program in this folder runs; also where this cannot be told."""
+    running = set[Path]()
+    for link in Path("/proc").glob("[0-9]*/exe"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is the kernel's own
+            running.add(Path(os.readlink(link)))
+    return not running or any(program.is_relative_to(folder) for program in running)
 
 
 def _may_enter(status: os.stat_result, account: Account) -> bool:

