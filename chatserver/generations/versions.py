@@ -27,22 +27,18 @@ _UNDER_WAY = "Another version of this one is being made. Ask again when it is th
 async def retry(tx: Transaction, request: RetryGeneration, choices: ModelChoices) -> Generation:
     """A new version of an ended generation with a new seed (the same one after a failure), under the same message; the same
     version for the same client_id. Without one, whoever asks twice gets the version that is being made."""
-    generation_id = request.generation_id
-    row = await service.find_row(tx, generation_id)
+    row = await service.find_row(tx, request.generation_id)
     made = await _made_before(tx, row["session_id"], request)
     if made is not None:
         return made
     membership = await _creator_membership(tx, row["session_id"])
     if row["status"] not in ENDED:
         raise Conflict("This one is still being made.")
-    await credits.lock(tx, membership.session_id, row["kind"])
-    await _lock_shown(tx, generation_id)
-    await _require_source(tx, membership, row["source_asset_id"])
-    await sessions.lock(tx, membership.session_id)
-    made = await _made_before(tx, membership.session_id, request)
+    await _lock_shown(tx, membership, row)
+    made = await _lock_source_and_session(tx, membership, row["source_asset_id"], request)
     if made is not None:
-        return made  # by a twin for which we have waited
-    child = await tx.fetch_one("generations.active_child", generation_id=generation_id)
+        return made
+    child = await tx.fetch_one("generations.active_child", generation_id=row["id"])
     if child is not None:
         # A larger version is not what is asked for here; and to a key one version belongs: were this one the answer, the
         # same request would make another when it has ended, for another credit.
@@ -62,8 +58,7 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     """A larger version of a finished picture, under the same message: drawn again from its seed by the provider that made
     it, where that gives the same picture; otherwise enlarged from it by a provider that makes variations. The same version
     for the same client_id."""
-    generation_id = request.generation_id
-    row = await service.find_row(tx, generation_id)
+    row = await service.find_row(tx, request.generation_id)
     made = await _made_before(tx, row["session_id"], request)
     if made is not None:
         return made
@@ -71,20 +66,17 @@ async def enlarge(tx: Transaction, request: EnlargeGeneration, choices: ModelCho
     if row["kind"] != "image" or row["status"] != "done":
         raise Conflict("Only a finished picture can be made larger.")
     width, height = larger_size(row["width"], row["height"], request.side, membership)
-    await credits.lock(tx, membership.session_id, "image")
-    await _lock_shown(tx, generation_id)
-    asset = await tx.fetch_one("generations.picture_of", generation_id=generation_id)
+    await _lock_shown(tx, membership, row)
+    asset = await tx.fetch_one("generations.picture_of", generation_id=row["id"])
     if asset is None:
         raise NotFound
     recipe = structs.replace(Recipe.from_row(row), width=width, height=height)
     recipe = _enlarged(recipe, row["provider"], asset["id"], choices)
     choice = enqueueing.choose(choices, task_of("image", recipe.change, recipe.enlargement))
-    await _require_source(tx, membership, recipe.source_asset_id)
-    await sessions.lock(tx, membership.session_id)
-    made = await _made_before(tx, membership.session_id, request)
+    made = await _lock_source_and_session(tx, membership, recipe.source_asset_id, request)
     if made is not None:
-        return made  # by a twin for which we have waited
-    if await tx.fetch_one("generations.active_child", generation_id=generation_id) is not None:
+        return made
+    if await tx.fetch_one("generations.active_child", generation_id=row["id"]) is not None:
         raise Conflict(_UNDER_WAY)
     return await _add_version(tx, membership, row, recipe, choice, request)
 
@@ -103,20 +95,26 @@ async def _creator_membership(tx: Transaction, session_id: str) -> Membership:
     return enqueueing.require_creator(await sessions.active_membership(tx, session_id))
 
 
-async def _lock_shown(tx: Transaction, generation_id: str) -> None:
-    """Locks a generation of which another version is asked for; Conflict where the operator has hidden it."""
-    row = await tx.fetch_one("generations.lock", generation_id=generation_id)
-    if row is None:
+async def _lock_shown(tx: Transaction, membership: Membership, row: Row) -> None:
+    """Locks the credits and the generation `row` of which a version is asked for; Conflict where it is hidden."""
+    await credits.lock(tx, membership.session_id, row["kind"])
+    locked = await tx.fetch_one("generations.lock", generation_id=row["id"])
+    if locked is None:
         raise NotFound  # deleted while we waited
-    message = await tx.fetch_one("messages.find", message_id=row["message_id"])
-    if row["withheld"] is not None or (message is not None and message["withheld"] is not None):
+    message = await tx.fetch_one("messages.find", message_id=locked["message_id"])
+    if locked["withheld"] is not None or (message is not None and message["withheld"] is not None):
         raise Conflict("The operator has hidden this.")
 
 
-async def _require_source(tx: Transaction, membership: Membership, asset_id: str | None) -> None:
-    """Raises Conflict where the picture that a version would be made from has gone."""
-    if asset_id and await enqueueing.find_source(tx, membership.session_id, asset_id) is None:
+async def _lock_source_and_session(
+    tx: Transaction, membership: Membership, source_id: str | None, request: RetryGeneration | EnlargeGeneration
+) -> Generation | None:
+    """Locks the picture that a version is made from, if there is one, and the session; returns what a twin has made that
+    was waited for. Conflict where the source has gone."""
+    if source_id and await enqueueing.find_source(tx, membership.session_id, source_id) is None:
         raise Conflict("The picture that this one changes was deleted, or is not yours.")
+    await sessions.lock(tx, membership.session_id)
+    return await _made_before(tx, membership.session_id, request)
 
 
 async def _made_before(
