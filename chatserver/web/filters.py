@@ -23,6 +23,7 @@ _MONTHS = (
 
 # The accents of static/css/accents.css are so far apart.
 ACCENT_DEGREES = 15
+_DAY_MINUTES = 24 * 60
 
 
 class Amount(Protocol):
@@ -61,11 +62,8 @@ def _relative(seconds: float) -> str:
 
 
 def _left(seconds: float) -> str:
-    """1 h 12 min left, to the minute."""
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    if seconds <= 0:
-        return "time is up"
-    return " ".join([*([f"{hours} h"] if hours else []), *([f"{minutes} min"] if minutes else []), "left"])
+    """1 h 12 min left, to the minute; 29 days 23 h left."""
+    return "time is up" if seconds <= 0 else f"{_minutes(math.ceil(seconds / 60))} left"
 
 
 def iso(value: datetime) -> str:
@@ -104,14 +102,24 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in at most two units: 45 s, 3 min, 2 h, 1 h 30 min."""
+    """Seconds in at most two units: 45 s, 3 min, 2 h, 1 h 30 min, 30 days."""
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds != int(seconds) else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
+    return _minutes(round(seconds / 60))
+
+
+def _minutes(minutes: int) -> str:
+    """Minutes as words, of which the larger unit is days from the second day on."""
     if minutes < 60:
         return f"{minutes} min"
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    if minutes < 2 * _DAY_MINUTES:
+        return _in_units(minutes, 60, "h", "min")
+    return _in_units(minutes // 60, 24, "days", "h")
+
+
+def _in_units(count: int, size: int, large: str, small: str) -> str:
+    whole, rest = divmod(count, size)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def count(number: int, one: str, many: str) -> str:

@@ -457,3 +457,33 @@ async def test_an_order_without_a_refused_move_has_those_that_were_made_and_thos
       return all.map((move, number) => (x.includes(number) ? moves.refuse(move).join("") : moves.accept(move)))
         .filter(Boolean)"""
     assert await run(page, "models/pending_moves", body, refused) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (59, "59 s"),
+        (5400, "1 h 30 min"),
+        (47 * 3600, "47 h"),
+        (30 * 86_400, "30 days"),
+        (30 * 86_400 - 90, "29 days 23 h"),
+    ],
+)
+async def test_a_session_of_a_month_is_not_told_in_hundreds_of_hours(page, seconds, expected) -> None:
+    assert await run(page, "helpers/time", "return m.formatDuration(x)", seconds) == expected
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(72 * 60, "1 h 12 min left"), (30 * 86_400 + 30, "30 days left")])
+async def test_what_is_left_of_a_month_is_told_in_days(page, seconds, expected) -> None:
+    # Read before its own "now", by a moment that rounding up makes good.
+    body = "return m.formatTime(new Date(Date.now() + 1000 * x - 5000), 'left')"
+    assert await run(page, "helpers/time_format", body, seconds) == expected
+
+
+async def test_the_end_of_a_session_of_another_year_is_told_with_its_year(page) -> None:
+    body = """const date = new Date(Date.now() - 1000 * 86400 * x)
+      return [m.formatTime(date, 'moment'), String(date.getFullYear()), String(new Date().getFullYear())]"""
+    moment, year, this_year = await run(page, "helpers/time_format", body, 800)
+    assert year in moment
+    moment, year, this_year = await run(page, "helpers/time_format", body, 5)
+    assert (year in moment) == (year != this_year)

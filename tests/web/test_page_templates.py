@@ -346,7 +346,19 @@ def test_sizes_are_read_in_their_unit(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(1.24, "1.2 s"), (3, "3 s"), (45, "45 s"), (60, "1 min"), (5400, "1 h 30 min"), (7200, "2 h")]
+    ("seconds", "text"),
+    [
+        (1.24, "1.2 s"),
+        (3, "3 s"),
+        (45, "45 s"),
+        (60, "1 min"),
+        (5400, "1 h 30 min"),
+        (7200, "2 h"),
+        (86_400, "24 h"),
+        (2 * 86_400, "2 days"),
+        (365 * 86_400, "365 days"),
+        (53 * 3600, "2 days 5 h"),
+    ],
 )
 def test_spans_are_read_in_two_units_at_most(seconds: float, text: str) -> None:
     assert filters.duration(seconds) == text
@@ -369,6 +381,9 @@ def test_times_are_utc_for_machines_and_readable_without_scripts() -> None:
         ("left", 1, "1 min left"),
         ("left", 3600, "1 h left"),
         ("left", 72 * 60, "1 h 12 min left"),
+        ("left", 47 * 3600, "47 h left"),
+        ("left", 30 * 86400 - 1, "30 days left"),
+        ("left", 30 * 86400 - 60, "29 days 23 h left"),
         ("left", -1, "time is up"),
     ],
 )

@@ -2,6 +2,7 @@
 import { callEach } from "./listeners.js"
 
 const TOLERANCE_MS = 10_000
+const DAY_MINUTES = 24 * 60
 let offset = offsetOfPage()
 const ticking = new Set()
 let timer = null
@@ -44,12 +45,21 @@ export function everySecond(listener) {
   }
 }
 
-/** A duration in seconds as words: 45 s, 3 min, 1 h 30 min. */
+/** A duration in seconds as words: 45 s, 3 min, 1 h 30 min, 29 days 23 h. */
 export function formatDuration(seconds) {
-  if (seconds < 59.5) return `${Math.max(0, Math.round(seconds))} s`
-  const minutes = Math.round(seconds / 60)
+  return seconds < 59.5 ? `${Math.max(0, Math.round(seconds))} s` : formatMinutes(Math.round(seconds / 60))
+}
+
+/** Minutes as words, of which the larger unit is days from the second day on. */
+export function formatMinutes(minutes) {
   if (minutes < 60) return `${minutes} min`
-  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`
+  if (minutes < 2 * DAY_MINUTES) return inUnits(minutes, 60, "h", "min")
+  return inUnits(Math.floor(minutes / 60), 24, "days", "h")
+}
+
+function inUnits(count, size, large, small) {
+  const [whole, rest] = [Math.floor(count / size), count % size]
+  return rest ? `${whole} ${large} ${rest} ${small}` : `${whole} ${large}`
 }
 
 /** A duration in seconds as a countdown: 0:07, 12:04, 1:02:09. */

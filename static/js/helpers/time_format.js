@@ -1,5 +1,5 @@
 // Moments in the reader's own time zone and language.
-import { now } from "./time.js"
+import { formatMinutes, now } from "./time.js"
 
 const STYLES = {
   datetime: { dateStyle: "medium", timeStyle: "short" },
@@ -34,13 +34,12 @@ export function resetFormats() {
   formats.clear()
 }
 
-// 12:44 today, "tomorrow, 05:56" on the next day, "3 November, 05:56" on others.
+// 12:44 today, "tomorrow, 05:56" on the next day, "3 November, 05:56" on others, "3 November 2024, 05:56" in another year.
 function formatMoment(date) {
   const days = daysFromNow(date)
   const clock = format("clock", STYLES.clock).format(date)
   if (days === 0) return clock
-  const inMonth = () => format("date-and-month", { day: "numeric", month: "long" }).format(date)
-  const day = Math.abs(days) === 1 ? inWords(days) : inMonth()
+  const day = Math.abs(days) === 1 ? inWords(days) : formatDate(date, { day: "numeric", month: "long" })
   return `${day}, ${clock}`
 }
 
@@ -57,8 +56,13 @@ function formatDay(date) {
   if (days > -2 && days < 2) {
     return capitalize(inWords(days))
   }
+  return formatDate(date, STYLES.day)
+}
+
+// A day of this year as `options` say, one of another with its year.
+function formatDate(date, options) {
   const thisYear = date.getFullYear() === now().getFullYear()
-  return thisYear ? format("day", STYLES.day).format(date) : format("date", STYLES.date).format(date)
+  return thisYear ? format(JSON.stringify(options), options).format(date) : format("date", STYLES.date).format(date)
 }
 
 function formatRelative(date) {
@@ -70,13 +74,10 @@ function formatRelative(date) {
   return relative.format(0, "second")
 }
 
-// 1 h 12 min left, to the minute.
+// 1 h 12 min left, to the minute; 29 days 23 h left.
 function formatLeft(date) {
   const minutes = Math.ceil((date - now()) / 60_000)
-  if (minutes <= 0) return "time is up"
-  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
-  const words = hours === 0 ? `${rest} min` : rest === 0 ? `${hours} h` : `${hours} h ${rest} min`
-  return `${words} left`
+  return minutes <= 0 ? "time is up" : `${formatMinutes(minutes)} left`
 }
 
 function startOfDay(date) {
