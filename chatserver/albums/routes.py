@@ -9,14 +9,14 @@ from chatserver.albums.requests import AlbumFiles, ChangeAlbum, CreateAlbum, Mov
 from chatserver.api.endpoint import ApiRequest, Endpoint
 
 
-class AlbumsQuery(Struct, frozen=True, kw_only=True):
+class AlbumsQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`before` continues a page; `asset_id` is the file of which `holds` speaks."""
 
     before: str | None = None
     asset_id: str | None = None
 
 
-class AlbumPicturesQuery(Struct, frozen=True, kw_only=True):
+class AlbumPicturesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`after` continues a page."""
 
     after: str | None = None

@@ -5,8 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chatserver import __version__
-from chatserver.api.openapi import REF, Document, describe
+from chatserver.api.openapi import REF, Document, ErrorDetail, describe
 from chatserver.events import Event
+from chatserver.realtime.events import CommandReply
 from chatserver.realtime.ports import Command
 
 ADDRESS = "/ws/sessions/{session_id}"
@@ -19,7 +20,8 @@ connect again with `after=<seq>` and get every later state. Ignore unknown event
 
 def asyncapi(commands: Sequence[Command], events: Sequence[type[Event]], origin: str) -> Document:
     """The document. `origin` is the scheme and host of the server."""
-    _, schemas = describe([*(each.body for each in commands), *events])
+    _, schemas = describe([*(each.body for each in commands), *events, ErrorDetail])
+    schemas[CommandReply.__name__]["properties"]["error"] = {"$ref": REF.format(name=ErrorDetail.__name__)}
     tags = [_tag(event) for event in events]
     # There is a command and an event of the same name.
     keys = {each.name: f"{each.name}.command" if each.name in tags else each.name for each in commands}

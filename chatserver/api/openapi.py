@@ -45,6 +45,9 @@ def openapi(endpoints: Sequence[Endpoint], origin: str) -> Document:
     paths: Document = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.api_path, {})[endpoint.method.lower()] = _operation(endpoint, by_type, components)
+    # Their fields are the parameters: nothing refers to them.
+    for query in {endpoint.query.__name__ for endpoint in endpoints if endpoint.query is not None}:
+        del components[query]
     return {
         "openapi": "3.1.0",
         "info": {"title": "chatserver", "version": __version__, "description": _DESCRIPTION},
@@ -72,7 +75,22 @@ def describe(types: Sequence[Any]) -> tuple[list[Document], Document]:
     for schema in components.values():
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
+        if schema.get("type") == "object":
+            _settle_defaults(schema)
     return list(schemas), components
+
+
+def _settle_defaults(schema: Document) -> None:
+    """Who reads a default cannot tell whether it is sent. What we send is whole, so it is required; what we take (it has
+    no other fields) may be left out, which `null` as the default says twice: generated clients then ask for it."""
+    is_taken = schema.get("additionalProperties") is False
+    for name, shape in schema["properties"].items():
+        if "default" not in shape:
+            continue
+        if not is_taken:
+            schema["required"].append(name)
+        if not is_taken or shape["default"] is None:
+            del shape["default"]
 
 
 def _types(endpoint: Endpoint) -> list[Any]:

@@ -13,7 +13,7 @@ from chatserver.sharing.requests import ChangeShare, CreateShare
 from chatserver.web.hosts import link_origin
 
 
-class SharesQuery(Struct, frozen=True, kw_only=True):
+class SharesQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`before` continues a page."""
 
     before: str | None = None

@@ -13,6 +13,8 @@ from chatserver import ids
 from chatserver.api.asyncapi import asyncapi
 from chatserver.api.endpoint import Endpoint
 from chatserver.api.openapi import openapi
+from chatserver.app.entrances import API
+from chatserver.app.entrances import COMMANDS as ALL_COMMANDS
 from chatserver.credits.events import CreditsChanged
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.events import Progress
@@ -22,6 +24,7 @@ from chatserver.messages.events import Delta, MessageChanged
 from chatserver.messages.models import Author, Message
 from chatserver.messages.requests import CreateMessage
 from chatserver.plans import routes as plan_routes
+from chatserver.realtime.endpoint import HUB_COMMANDS
 from chatserver.realtime.events import CommandReply, Presence, Typing, Welcome
 from chatserver.realtime.ports import Command
 from chatserver.sessions import routes as session_routes
@@ -198,3 +201,23 @@ def test_an_event_as_it_is_sent_fits_its_description(socket: dict[str, Any]) -> 
     )
     sent = msgspec.json.decode(msgspec.json.encode(MessageChanged(seq=4, message=message)))
     _validate(socket, socket["components"]["messages"]["message"]["payload"], sent)
+
+
+def test_whatever_is_taken_has_no_field_that_is_unknown() -> None:
+    taken = {kind for endpoint in API for kind in (endpoint.body, endpoint.query) if kind is not None}
+    taken |= {command.body for command in (*ALL_COMMANDS, *HUB_COMMANDS)}
+    assert [kind.__name__ for kind in taken if not kind.__struct_config__.forbid_unknown_fields] == []
+
+
+def test_what_is_sent_is_whole_and_what_is_taken_may_be_left_out(http: dict[str, Any]) -> None:
+    schemas = http["components"]["schemas"]
+    # A client that is generated from the document has every field of an answer, and needs no null to make a picture.
+    assert set(schemas["Message"]["required"]) == set(schemas["Message"]["properties"])
+    assert set(schemas["Asset"]["required"]) == set(schemas["Asset"]["properties"])
+    assert schemas["Stage"]["required"] == ["attempt"]
+    assert schemas["CreateGeneration"]["required"] == ["client_id", "kind", "prompt"]
+    defaults = {name: shape.get("default") for name, shape in schemas["CreateGeneration"]["properties"].items()}
+    assert {name: value for name, value in defaults.items() if value is not None} == {"count": 1}
+    assert "default" not in schemas["CreateGeneration"]["properties"]["seed"]
+    assert not {endpoint.query.__name__ for endpoint in ENDPOINTS if endpoint.query} & set(schemas)
+    assert "    " not in schemas["Message"]["description"]
