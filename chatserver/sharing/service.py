@@ -21,8 +21,8 @@ from chatserver.users import idempotency, rate_limits
 PAGE = 24
 # One person's open links, and the files of one link.
 MOST_SHARES, MOST_FILES = 500, 5_000
-# Ended links are listed for so long.
-KEPT_DAYS = 30
+# Ended links are listed for so long, and with the open ones no more of them: each keeps the list of its files.
+KEPT_DAYS, MOST_KEPT = 30, 1_000
 
 
 async def list_shares(tx: Transaction, secret_key: str, *, before: str | None = None) -> SharesPage:
@@ -44,7 +44,7 @@ async def create(tx: Transaction, secret_key: str, wanted: CreateShare, password
     """A new link, or the one that was made under the same client_id.
 
     NotFound where what it should show is not the user's, and where that link was swept since; Invalid where it would show
-    nothing, Conflict for more than MOST_SHARES.
+    nothing, Conflict for more than MOST_SHARES, and for more than MOST_KEPT with those that have ended.
     """
     share_id = ids.new()
     # Without the password, which its hash alone may know; whether there is one is kept.
@@ -52,10 +52,7 @@ async def create(tx: Transaction, secret_key: str, wanted: CreateShare, password
     made = await idempotency.claim(tx, "share", wanted.client_id, kept, share_id)
     if made is not None:
         return await find(tx, secret_key, made)
-    if await tx.fetch_value("sharing.count_open") >= MOST_SHARES:
-        raise Conflict(
-            f"You have {MOST_SHARES} open links, which is as many as one person may have. Revoke some first."
-        )
+    await _require_room(tx)
     title, source = requests.title(wanted.title), await _source(tx, wanted)
     if wanted.kind == "album" and wanted.title is None:
         title = await tx.fetch_value("sharing.album_name", album_id=source["album_id"])
@@ -78,6 +75,20 @@ async def create(tx: Transaction, secret_key: str, wanted: CreateShare, password
         await _show_files(tx, share_id, wanted, source)
     await rate_limits.consume(tx, rate_limits.CHANGES)
     return await find(tx, secret_key, share_id)
+
+
+async def _require_room(tx: Transaction) -> None:
+    # Counted without a lock: the rate limit bounds by how many concurrent requests may exceed it.
+    counted = await tx.fetch_one("sharing.count_own")
+    if counted and counted["open"] >= MOST_SHARES:
+        raise Conflict(
+            f"You have {MOST_SHARES} open links, which is as many as one person may have. Revoke some first."
+        )
+    if counted and counted["kept"] >= MOST_KEPT:
+        raise Conflict(
+            f"You have {MOST_KEPT:,} links, with those that ended in the last {KEPT_DAYS} days, which is as many as are "
+            "kept for one person. Make the next one when the oldest of them is forgotten."
+        )
 
 
 async def change(

@@ -15,10 +15,10 @@ SELECT s.id, s.kind, s.title, s.token_hash, s.album_id, s.session_id, s.download
   FROM page s JOIN my_share_counts(ARRAY(SELECT id FROM page)) shown ON shown.share_id = s.id
  ORDER BY s.id DESC;
 
--- name: count_open
--- How many links of the user are neither revoked nor expired.
-SELECT count(*) FROM shares
- WHERE user_id = app_user_id() AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now());
+-- name: count_own
+-- How many links of the user are neither revoked nor expired, and how many there are with those that ended lately.
+SELECT count(*) FILTER (WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())) AS open, count(*) AS kept
+  FROM shares WHERE user_id = app_user_id();
 
 -- name: insert
 -- A new link of the user.
