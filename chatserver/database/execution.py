@@ -53,10 +53,11 @@ def begin_as_user(user: str) -> str:
 
 class Role(NamedTuple):
     """The database role of a unit of work: the statements that begin it (None: each of its own is a transaction by
-    itself), and its queries."""
+    itself), its queries, and the user for whom it runs as the web role."""
 
     begin: str | None
     queries: Mapping[str, Query]
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ from chatserver.database.transaction import Publisher, Transaction
 from chatserver.errors import Busy
 from chatserver.limits import UNLIMITED, Limits
 from chatserver.runtime import failpoints
+from chatserver.runtime.keyed_semaphores import KeyedSemaphores
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +73,8 @@ class Database:
         self._reading = Role(BEGIN_AS_SYSTEM if pooler else None, self._worker_queries)
         self._publisher = publisher
         self._slots = asyncio.Semaphore(pool)
+        # What one user reads may take long (a search of all messages): a flood of it leaves connections to the others.
+        self._shares = KeyedSemaphores(max(2, pool // 2))
         self._units: set[asyncio.Task[None]] = set()
         self._database = databases.Database(
             url,
@@ -113,7 +116,7 @@ class Database:
         self, user_id: str, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Runs `verb(tx, …)` as the web role, which sees and changes only what this user may. Raises Busy."""
-        return await self._shielded(Role(begin_as_user(user_id), self._queries), verb, args, kwargs)
+        return await self._shielded(Role(begin_as_user(user_id), self._queries, user_id), verb, args, kwargs)
 
     async def run_single(
         self, verb: Callable[Concatenate[Transaction, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
@@ -153,11 +156,30 @@ class Database:
     async def _run_to_end(self, unit: Unit) -> None:
         """Runs a unit of work to its end. The answer is given once it is known: what follows a COMMIT changes nothing."""
         try:
-            await self._within_deadline(unit)
+            await self._within_share(unit)
         except BaseException as error:
             unit.fail(error)
             if not isinstance(error, Exception):
                 raise
+
+    async def _within_share(self, unit: Unit) -> None:
+        """Runs a unit as one of those that its user may have under way at once."""
+        user_id = unit.role.user_id
+        if user_id is None:
+            await self._within_deadline(unit)
+        elif not self._shares.is_full(user_id):
+            async with self._shares.held(user_id):  # at once, without a timer
+                await self._within_deadline(unit)
+        else:
+            await self._wait_for_share(unit, user_id)
+
+    async def _wait_for_share(self, unit: Unit, user_id: str) -> None:
+        try:
+            async with asyncio.timeout(self.timing.unit_acquire) as wait, self._shares.held(user_id):
+                wait.reschedule(None)
+                await self._within_deadline(unit)
+        except TimeoutError:
+            raise Busy(retry_after=1) from None
 
     async def _within_deadline(self, unit: Unit) -> None:
         await self._acquire_slot()

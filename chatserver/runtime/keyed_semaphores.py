@@ -21,6 +21,10 @@ class KeyedSemaphores:
         self._semaphores: dict[str, asyncio.Semaphore] = {}
         self._here: Counter[str] = Counter()
 
+    def is_full(self, key: str) -> bool:
+        """Whether whoever comes now has to wait."""
+        return self._here.get(key, 0) >= self._at_once
+
     @asynccontextmanager
     async def held(self, key: str) -> AsyncIterator[None]:
         """Holds the semaphore of a key. Raises QueueFull."""

@@ -6,13 +6,17 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
+from chatserver import ids
 from chatserver.config import Timing
-from chatserver.database import kept_connections
+from chatserver.database import Database, kept_connections
 from chatserver.database import unit_of_work as module
+from chatserver.database.command_line import NullPublisher
 from chatserver.errors import Busy, NotFound
 from chatserver.events import Event
 from chatserver.jobs.lease import LeaseLost
 from chatserver.runtime import clock
+from tests.conftest import PATIENT
+from tests.database.conftest import QUERIES
 from tests.support import people
 
 
@@ -211,6 +215,34 @@ async def test_a_full_pool_is_busy_and_recovers(small, monkeypatch):
     assert refusal.value.retry_after
     await asyncio.gather(*sleepers)
     assert await is_quick(small)
+
+
+async def test_a_flood_of_one_user_leaves_connections_to_the_others(database_url, monkeypatch):
+    eve, ada = ids.new(), ids.new()
+    opened = Database(database_url, QUERIES, NullPublisher(), pool=4, timing=PATIENT)
+    await opened.connect()
+    reading, gate = 0, asyncio.Event()
+
+    async def read(_):
+        nonlocal reading
+        reading += 1
+        await gate.wait()
+
+    flood = [asyncio.create_task(opened.run_as(eve, read)) for _ in range(20)]
+    try:
+        async with asyncio.timeout(PATIENT.unit_deadline):
+            while reading < 2:
+                await asyncio.sleep(0.005)
+            assert await opened.run_as(ada, backend) and await opened.run_system(backend)
+        assert reading == 2
+        with monkeypatch.context() as impatient, pytest.raises(Busy):
+            impatient.setattr(opened, "timing", Timing(unit_acquire=0.05))
+            await opened.run_as(eve, backend)
+    finally:
+        gate.set()
+        await asyncio.gather(*flood)
+        await opened.close()
+    assert reading == 20
 
 
 async def test_more_units_than_allowed_are_busy_at_once(small, monkeypatch):
