@@ -1,10 +1,12 @@
 """What this machine provides: storage, Redis, disk space, confinement of child processes, a port to listen on."""
 
 import asyncio
+import contextlib
 import errno
+import math
 import os
-import shutil
 import socket
+from pathlib import Path
 
 import aiohttp
 
@@ -13,11 +15,14 @@ from chatserver.config import Config
 from chatserver.doctor.findings import Finding, failure, ok, warning
 from chatserver.errors import ConfigurationError, StorageError
 from chatserver.imaging.processor import ImageProcessor
+from chatserver.storage.address import folder_of
 
 DEADLINE_SECONDS = 15.0
 GIBIBYTE = 1024**3
 # Below the first, a day of pictures may fill the disk; below the second, Postgres itself is at risk.
 LITTLE_BYTES, TOO_LITTLE_BYTES = 2 * GIBIBYTE, GIBIBYTE // 4
+# A picture is a folder with some five files, in every format that it was downloaded in.
+LITTLE_FILES, TOO_LITTLE_FILES = 20_000, 1000
 
 
 async def check(config: Config) -> list[Finding]:
@@ -70,16 +75,29 @@ async def _redis(config: Config) -> Finding:
 
 
 def _disk(config: Config) -> Finding:
-    folder = config.data_dir.resolve()
+    """Of the disks that are written to, what is worst."""
+    found = [_space("DATA_DIR", config.data_dir)]
+    if config.storage_url and not config.storage_url.startswith("s3:"):
+        with contextlib.suppress(ConfigurationError):  # the line of the storage tells of it
+            found.append(_space("STORAGE_URL", folder_of(config.storage_url)))
+    return max(found, key=lambda finding: ("ok", "warning", "failure").index(finding.status))
+
+
+def _space(name: str, folder: Path) -> Finding:
+    folder = folder.resolve()
     # Not `Path.exists`, which raises for what this user may not look into.
     while not os.path.exists(folder):
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    words = f"{free / GIBIBYTE:.1f} GiB are free where DATA_DIR is."
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    # Some file systems have no table of files that could be full.
+    files = disk.f_favail if disk.f_files else math.inf
+    words = f"{free / GIBIBYTE:.1f} GiB are free where {name} is"
+    words += f", but only for {files:,} more files." if files < LITTLE_FILES else "."
     mend = "Free some, or move DATA_DIR or STORAGE_URL."
-    if free < TOO_LITTLE_BYTES:
+    if free < TOO_LITTLE_BYTES or files < TOO_LITTLE_FILES:
         return failure("disk", words, mend)
-    return warning("disk", words, mend) if free < LITTLE_BYTES else ok("disk", words)
+    return warning("disk", words, mend) if free < LITTLE_BYTES or files < LITTLE_FILES else ok("disk", words)
 
 
 async def _children() -> Finding:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import sys
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -127,6 +128,32 @@ async def test_a_folder_that_cannot_be_is_what_to_look_at_and_stops_no_other_che
     found = await findings(environ, DATABASE_URL="", DATA_DIR=str(tmp_path / folder))
     assert (found["database"].status, found["database"].mend) == ("failure", "Look at DATA_DIR.")
     assert {"identity", "storage", "disk", "children", "port"} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    ("gibibytes", "files", "status", "words"),
+    [
+        (10, 1_000_000, "ok", "10.0 GiB are free where DATA_DIR is."),
+        (1, 1_000_000, "warning", "1.0 GiB are free where STORAGE_URL is."),
+        (0.1, 1_000_000, "failure", "0.1 GiB are free where STORAGE_URL is."),
+        (10, 19_000, "warning", "10.0 GiB are free where STORAGE_URL is, but only for 19,000 more files."),
+        (10, 900, "failure", "10.0 GiB are free where STORAGE_URL is, but only for 900 more files."),
+    ],
+)
+def test_every_disk_that_is_written_to_is_looked_at_and_its_number_of_files_too(
+    tmp_path, monkeypatch, gibibytes, files, status, words
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "files").mkdir()
+
+    def disk(folder):
+        free, left = (gibibytes, files) if folder.name == "files" else (10, 1_000_000)
+        return SimpleNamespace(f_bavail=int(free * 1024**3), f_frsize=1, f_favail=left, f_files=2_000_000)
+
+    monkeypatch.setattr(machine.os, "statvfs", disk)
+    settings = {"DATA_DIR": str(tmp_path / "data"), "STORAGE_URL": f"file:{tmp_path}/files"}
+    found = machine._disk(config.load(settings))
+    assert (found.status, found.message) == (status, words)
 
 
 async def test_a_certificate_is_ok_until_a_month_before_its_end(environ) -> None:
