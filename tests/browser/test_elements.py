@@ -103,7 +103,7 @@ async def test_a_preview_stays_with_its_picture(page, goes, hidden) -> None:
 LATER = {
     "connection_status": """
       const [{ bus }, { socket }] = await Promise.all(["bus", "socket"].map((each) => import(`/static/any/js/${each}.js`)))
-      const element = put("<connection-status><p data-slot='words'></p></connection-status>")
+      const element = put("<connection-status><p data-slot='words'></p><p data-slot='waiting'></p></connection-status>")
       const done = () => element.dataset.state === socket.state
       bus.emit("connection-state", socket.state)""",
     "live_page": """

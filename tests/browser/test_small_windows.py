@@ -180,3 +180,51 @@ async def test_what_was_being_written_when_the_time_was_up_can_still_be_copied(p
         await page.reload()
         await expect(unsent).to_contain_text(words)
         await fits(page)
+
+
+async def test_the_title_is_read_on_the_narrowest_phone_also_without_a_connection(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro", title="A long title of a session that fits in the bar of no phone")
+    async with signed_in(browser, ada, **{**NARROW, "viewport": {"width": 320, "height": 640}}) as visitor:
+        visitor.announce("ERR_INTERNET_DISCONNECTED", "WebSocket")
+        page = await visitor.open_session(session)
+        await visitor.context.set_offline(True)
+        await page.fill(TEXT, "It waits")
+        await page.press(TEXT, "Enter")
+        await expect(page.locator('.connection[data-state="offline"]')).to_contain_text("Offline")
+        title = await page.locator(".bar [data-slot=title]").bounding_box()
+        assert title is not None
+        assert title["width"] >= 100, title
+
+
+async def test_the_page_of_the_gallery_that_is_open_is_seen_on_the_narrowest_phone(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada, **{**NARROW, "viewport": {"width": 320, "height": 640}}) as visitor:
+        for path in ("/gallery", "/gallery?show=uploads", "/albums", "/shares"):
+            page = await visitor.open(path)
+            await expect(page.locator(".tabs__tab[aria-current]")).to_be_in_viewport(ratio=1)
+
+
+async def test_what_a_search_finds_is_told_apart_on_a_phone_and_fingers_close_it(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro", title="Posters for the festival in the harbour")
+    chat = await ada.joins(session)
+    for light in ("at dusk", "at dawn"):
+        await chat.says(f"A lighthouse in the storm {light}")
+    await chat.leaves()
+    async with signed_in(browser, ada, **NARROW) as visitor:
+        page = await visitor.open_session(session)
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("lighthouse storm")
+        options = page.locator(".finder__option:visible")
+        await expect(options).to_have_count(2)
+        cut = "(all) => all.filter((each) => each.scrollWidth > each.clientWidth).length"
+        assert await options.locator(".truncate[data-slot=words]").evaluate_all(cut) == 0
+        await page.locator("dialog.finder").get_by_role("button", name="Close").tap()
+        await expect(page.locator("dialog.finder")).to_be_hidden()
+        # The gallery is found where pictures are looked for.
+        await page.keyboard.press("Control+k")
+        await page.keyboard.type("favourites")
+        await expect(options).to_have_text(["Gallery"])
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/gallery")

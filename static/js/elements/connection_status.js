@@ -5,6 +5,15 @@ import { setText, slot, unlessMoved } from "../helpers/dom.js"
 import { socket } from "../socket.js"
 
 const DELAY_MS = 3000 // most interruptions are shorter
+const WORDS = {
+  live: "Live",
+  connecting: "Connecting",
+  reconnecting: "Reconnecting",
+  offline: "Offline",
+  crowded: "Too many tabs",
+  stopped: "Ended",
+}
+const INTERRUPTED = new Set(["reconnecting", "offline", "crowded"])
 const SHOWN_AT_ONCE = new Set(["live", "crowded", "stopped"])
 
 export class ConnectionStatus extends HTMLElement {
@@ -38,21 +47,12 @@ export class ConnectionStatus extends HTMLElement {
   }
 
   #showWords() {
-    if (this.dataset.state === socket.state) setText(slot(this, "words"), describe(socket.state, socket.pending.length))
+    const { state, pending } = socket
+    if (this.dataset.state !== state) return
+    setText(slot(this, "words"), WORDS[state])
+    const waits = pending.length > 0 && INTERRUPTED.has(state)
+    setText(slot(this, "waiting"), waits ? ` · ${pending.length} waiting to be sent` : "")
   }
-}
-
-function describe(state, pending) {
-  const waiting = pending ? ` · ${pending} waiting to be sent` : ""
-  const words = {
-    live: "Live",
-    connecting: "Connecting",
-    reconnecting: `Reconnecting${waiting}`,
-    offline: `Offline${waiting}`,
-    crowded: `Too many tabs${waiting}`,
-    stopped: "Ended",
-  }
-  return words[state]
 }
 
 customElements.define("connection-status", ConnectionStatus)
