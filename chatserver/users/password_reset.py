@@ -27,7 +27,8 @@ async def change_password(
     kept: str | None,
     tokens_too: bool = False,
 ) -> None:
-    """Changes a user's password, and ends every sign-in but `kept`; with `tokens_too` also revokes all API tokens.
+    """Changes a user's password, and ends every sign-in but `kept` and every reset link; with `tokens_too` also revokes all
+    API tokens.
 
     Invalid for a wrong current or a bad new password, RateLimited, Conflict where it was changed meanwhile.
     """
@@ -41,6 +42,8 @@ async def _change(
     tx: Transaction, checked: PasswordCheck, password_hash: str, kept: str | None, tokens_too: bool
 ) -> None:
     user_id = checked.user.id
+    # First, as in `_reset`: no deadlock with a link that is used at this moment.
+    await tx.execute("users.void_resets", user_id=user_id)
     changed = await tx.fetch_value(
         "users.set_password", id=user_id, password_hash=password_hash, checked=checked.password_hash
     )

@@ -154,6 +154,10 @@ WITH void AS (DELETE FROM password_resets WHERE user_id = :user_id)
 INSERT INTO password_resets (id, user_id, token_hash, expires_at)
 VALUES (:id, :user_id, :token_hash, now() + make_interval(mins => :minutes));
 
+-- name: void_resets
+-- Makes the reset links of a user invalid.
+DELETE FROM password_resets WHERE user_id = :user_id;
+
 -- name: find_reset
 -- The user of a reset link, while it is valid.
 SELECT u.id, u.email, u.name FROM password_resets r JOIN users u ON u.id = r.user_id

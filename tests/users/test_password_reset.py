@@ -47,6 +47,15 @@ async def test_it_can_revoke_the_tokens_too(database):
     assert await recognises(database, token) is None
 
 
+async def test_a_link_that_somebody_else_may_have_is_void_once_the_password_is_changed(database):
+    ada = await member(database)
+    link = await database.run_system(users.begin_reset, ada.id)
+    await changes(database, ada)
+    with pytest.raises(NotFound):
+        await users.reset_password(database, link, "chosen by somebody else")
+    await signed_in_user(database, ada, password=NEW)
+
+
 async def test_the_old_password_is_asked_for_and_guessing_it_is_slow(database):
     ada = await member(database)
     for _ in range(5):
