@@ -57,3 +57,11 @@ def parse(text: str, field: str = "") -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise NotFound(details={"field": field, "why": "is no id"} if field else None) from None
+
+
+def is_canonical(text: str) -> bool:
+    """Whether a text is an id in its canonical form."""
+    try:
+        return parse(text) == text
+    except NotFound:
+        return False

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from chatserver import ids
 from chatserver.runtime import clock
 
 # A week, as in S3's own signed addresses.
@@ -43,6 +44,9 @@ def signer_of(secret_key: str, asset_id: str, query: Mapping[str, str]) -> Signe
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         return None
     signer = Signer(signer_id, query.get("with") or None)
+    # What is signed has its parts behind one another: each has to be what it says.
+    if not all(ids.is_canonical(each) for each in signer if each is not None):
+        return None
     genuine = _signature(secret_key, asset_id, signer, int(expires))
     is_ours = hmac.compare_digest(genuine.encode(), signature.encode("utf-8", "replace"))
     return signer if is_ours and int(expires) > clock.seconds() else None
