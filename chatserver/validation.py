@@ -6,7 +6,7 @@ import unicodedata
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from chatserver.errors import Invalid
 from chatserver.runtime import redaction
@@ -16,6 +16,11 @@ T = TypeVar("T", bound=Struct)
 
 # Bidirectional controls, with which a name can imitate another.
 _BIDI = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
+
+
+def bounds(**schema: Any) -> Meta:
+    """JSON Schema of a field for the documents of the API. It is checked where the field is used, and refused in words."""
+    return Meta(extra_json_schema=schema)
 
 
 def single_line(field: str, text: str, longest: int) -> str:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from chatserver import ids, validation
 from chatserver.errors import Invalid
+from chatserver.users.idempotency import ClientId
 
 NAME_LENGTH, DESCRIPTION_LENGTH = 120, 2_000
 # Files in one request: about what a body of the API has room for.
@@ -16,7 +17,7 @@ class CreateAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: str
     description: str = ""
     asset_ids: list[str] = []
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class ChangeAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

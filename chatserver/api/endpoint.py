@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from chatserver import ids, validation
 from chatserver.api import decoding
-from chatserver.errors import Malformed, TooLarge
+from chatserver.errors import Invalid, Malformed, TooLarge
 from chatserver.identity.viewer import Viewer, require_browser, require_viewer
 from chatserver.runtime import redaction
 from chatserver.state import state_of
@@ -55,8 +55,13 @@ class ApiRequest:
     def query(self, kind: type[T]) -> T:
         """The query string as a struct of the given type. Raises Malformed or Invalid."""
         # An empty value (`?kind=&q=`) counts as missing.
-        given = decoding.fields(self.http.scope["query_string"])
-        return _convert({name: text for name, text in given.items() if text}, kind)
+        given = {name: text for name, text in decoding.fields(self.http.scope["query_string"]).items() if text}
+        value = _convert(given, kind)
+        for name in given:
+            if getattr(value, name) is None:
+                # msgspec reads the text "null" as no value: what a client writes into an address by mistake.
+                raise Invalid.field(name, "is left out where it has no value")
+        return value
 
 
 class Endpoint(Route):

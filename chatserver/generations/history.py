@@ -1,6 +1,6 @@
 """What somebody has made, in all of their sessions."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct
 
@@ -10,8 +10,9 @@ from chatserver.errors import Invalid
 from chatserver.generations.models import Generation, GenerationStatus, History
 from chatserver.generations.requests import PROMPT_LENGTH
 from chatserver.providers.base import Kind
+from chatserver.validation import bounds
 
-PAGE = 50
+PAGE, MOST = 50, 200
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,13 +24,13 @@ class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     q: str | None = None
     favorite: bool | None = None
     before: str | None = None
-    limit: int = PAGE
+    limit: Annotated[int, bounds(minimum=1, maximum=MOST)] = PAGE
 
 
 async def read(tx: Transaction, query: HistoryQuery) -> History:
     """One's own generations, the newest first."""
-    if not 1 <= query.limit <= 200:
-        raise Invalid.field("limit", "must be 1 to 200")
+    if not 1 <= query.limit <= MOST:
+        raise Invalid.field("limit", f"must be 1 to {MOST}")
     if query.q and len(query.q) > PROMPT_LENGTH:
         raise Invalid.field("q", f"must be at most {PROMPT_LENGTH:,} characters long")
     where = {

@@ -1,7 +1,7 @@
 """What people ask to be made, as decoded at the entrances and checked against the plan."""
 
 import secrets
-from typing import Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
@@ -9,7 +9,8 @@ from chatserver import ids
 from chatserver.errors import Invalid, NotFound, PlanTooSmall
 from chatserver.providers.recipe import LARGEST_CLIP, Change, Recipe
 from chatserver.sessions.models import Membership
-from chatserver.validation import optional_line, optional_paragraphs, paragraphs
+from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds, optional_line, optional_paragraphs, paragraphs
 
 Number = TypeVar("Number", int, float)
 
@@ -21,6 +22,8 @@ SMALLEST, GRAIN = 64, 8
 LARGEST_SEED = 2**32 - 1
 MOST_STEPS, MOST_GUIDANCE = 100, 30.0
 
+Side = Annotated[int, bounds(minimum=SMALLEST, multipleOf=GRAIN)]
+
 
 class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make 1–4 pictures or clips from a prompt. What is left out is chosen; sizes in pixels.
@@ -29,33 +32,33 @@ class CreateGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     instruction. `strength` 0–1 is how much of it a variation may change.
     """
 
-    client_id: str
+    client_id: ClientId
     kind: Literal["image", "video"]
-    prompt: str
-    negative_prompt: str | None = None
-    style: str | None = None
-    width: int | UnsetType = UNSET
-    height: int | UnsetType = UNSET
-    count: int = 1
-    seed: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
+    prompt: Annotated[str, bounds(minLength=1, maxLength=PROMPT_LENGTH)]
+    negative_prompt: Annotated[str, bounds(maxLength=PROMPT_LENGTH)] | None = None
+    style: Annotated[str, bounds(maxLength=STYLE_LENGTH)] | None = None
+    width: Side | UnsetType = UNSET
+    height: Side | UnsetType = UNSET
+    count: Annotated[int, bounds(minimum=1, maximum=4)] = 1
+    seed: Annotated[int, bounds(minimum=0, maximum=LARGEST_SEED)] | None = None
+    steps: Annotated[int, bounds(minimum=1, maximum=MOST_STEPS)] | None = None
+    guidance: Annotated[float, bounds(minimum=0, maximum=MOST_GUIDANCE)] | None = None
     source_asset_id: str | None = None
     change: Literal["variation", "edit"] | None = None
-    strength: float | None = None
+    strength: Annotated[float, bounds(minimum=0, maximum=1)] | None = None
 
 
 class RetryGeneration(Struct, frozen=True, forbid_unknown_fields=True):
     """A new version of an ended generation. `client_id` makes a repetition harmless."""
 
     generation_id: str
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class Retry(Struct, frozen=True, forbid_unknown_fields=True):
     """A new version of the generation that the path names. `client_id` makes a repetition harmless."""
 
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class EnlargeGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,14 +66,14 @@ class EnlargeGeneration(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     generation_id: str
     side: int
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class Enlarge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How large: the longest side in pixels. `client_id` as for `RetryGeneration`."""
 
     side: int
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class GenerationOnly(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,31 +1,35 @@
 """What people ask of the stream, as decoded at the entrances; the same fields over HTTP and the websocket."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
-from chatserver.validation import trimmed
+from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds, trimmed
 
 # Longest text of one message, in characters.
 TEXT_LENGTH = 8_000
+MessageText = Annotated[str, bounds(minLength=1, maxLength=TEXT_LENGTH)]
 
 
 class CreateMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """Say something. `client_id` makes a repetition harmless."""
 
-    client_id: str
-    text: str
+    client_id: ClientId
+    text: MessageText
 
 
 class EditMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """Send one's own words again, changed."""
 
-    client_id: str
-    text: str
+    client_id: ClientId
+    text: MessageText
 
 
 class RegenerateReply(Struct, frozen=True, forbid_unknown_fields=True):
     """Have a message answered once more."""
 
-    client_id: str
+    client_id: ClientId
 
 
 class ShowVersion(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,15 +41,15 @@ class ShowVersion(Struct, frozen=True, forbid_unknown_fields=True):
 class EditCommand(Struct, frozen=True, forbid_unknown_fields=True):
     """`EditMessage`, with the message."""
 
-    client_id: str
+    client_id: ClientId
     message_id: str
-    text: str
+    text: MessageText
 
 
 class RegenerateCommand(Struct, frozen=True, forbid_unknown_fields=True):
     """`RegenerateReply`, with the reply."""
 
-    client_id: str
+    client_id: ClientId
     message_id: str
 
 

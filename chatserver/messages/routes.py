@@ -15,7 +15,7 @@ from chatserver.messages import sending, versions
 from chatserver.messages.models import Message
 from chatserver.messages.requests import CreateMessage, EditMessage, RegenerateReply, ShowVersion, kept_text
 from chatserver.messages.search import SearchResult
-from chatserver.validation import LARGEST_NUMBER
+from chatserver.validation import LARGEST_NUMBER, bounds
 
 
 class MessageAnswer(Struct, frozen=True):
@@ -32,7 +32,7 @@ class PageQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     after: Seq | None = None
     before: Seq | None = None
-    limit: int = messages.PAGE
+    limit: Annotated[int, bounds(minimum=1, maximum=messages.PAGE)] = messages.PAGE
 
 
 class SearchQuery(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,16 +1,19 @@
 """API routes of reports."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.reports import service as reports
-from chatserver.reports.models import TargetKind
+from chatserver.reports.models import KINDS, TargetKind
+from chatserver.validation import bounds
 
 
 class CreateReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is wrong with a picture or message: `sexual`, `violence`, `hate`, `illegal`, `spam` or `other`, and `words`."""
 
-    kind: str
+    kind: Annotated[str, bounds(enum=list(KINDS))]
     words: str = ""
 
 

@@ -11,6 +11,7 @@ from chatserver.payments.processing import PaymentProcessor
 from chatserver.privacy import session_deletion
 from chatserver.sessions.models import Removal, Session, SessionOrder
 from chatserver.users import request_identity
+from chatserver.users.idempotency import ClientId
 from chatserver.web.hosts import link_origin
 
 
@@ -19,14 +20,14 @@ class NewSession(Struct, frozen=True, forbid_unknown_fields=True):
 
     plan_id: str
     title: str | None = None
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class Extension(Struct, frozen=True, forbid_unknown_fields=True):
     """Buy more time for a session. `client_id` makes a repetition harmless."""
 
     plan_id: str
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class Changes(Struct, frozen=True, forbid_unknown_fields=True):

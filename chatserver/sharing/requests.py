@@ -7,6 +7,7 @@ from chatserver.errors import Invalid
 from chatserver.sharing.models import ShareKind
 from chatserver.text import normalization
 from chatserver.users import passwords
+from chatserver.users.idempotency import ClientId
 
 TITLE_LENGTH = 120
 DEFAULT_DAYS, MOST_DAYS = 30, 3650
@@ -32,7 +33,7 @@ class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     prompts: bool = False
     preview: bool = False
     password: str | None = None
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class ChangeShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

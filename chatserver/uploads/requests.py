@@ -1,14 +1,19 @@
 """What people ask of uploads."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
-PAGE = 50
+from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds
+
+PAGE, MOST_LISTED = 50, 200
 
 
 class CreateUpload(Struct, frozen=True, forbid_unknown_fields=True):
     """Bring a picture, which is the body. `client_id` makes a repetition harmless; `name` is what the file was called."""
 
-    client_id: str
+    client_id: ClientId
     name: str = ""
 
 
@@ -17,4 +22,4 @@ class ListUploads(Struct, frozen=True, forbid_unknown_fields=True):
 
     session_id: str | None = None
     before: str | None = None
-    limit: int = PAGE
+    limit: Annotated[int, bounds(minimum=1, maximum=MOST_LISTED)] = PAGE

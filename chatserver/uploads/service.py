@@ -24,11 +24,10 @@ from chatserver.imaging.protocol import Picture
 from chatserver.sessions.models import Membership
 from chatserver.storage.base import Storage
 from chatserver.uploads.models import UploadAnswer, UploadQuota, UploadsPage
-from chatserver.uploads.requests import CreateUpload, ListUploads
+from chatserver.uploads.requests import MOST_LISTED, CreateUpload, ListUploads
 from chatserver.users import rate_limits
 from chatserver.users.idempotency import check_client_id
 
-MOST_LISTED = 200
 # The file name where no word of the sender's can be spelled in ASCII.
 _NAMELESS = "upload"
 

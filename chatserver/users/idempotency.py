@@ -10,16 +10,18 @@ stored as a hash cannot be the answer again: there a repeated request is a Confl
 """
 
 import hashlib
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct
 
 from chatserver.database import Transaction
 from chatserver.errors import Conflict, Invalid
+from chatserver.validation import bounds
 
 # A client_id is the client's own key for a command: a UUID as a rule, never longer than this.
 CLIENT_ID_LENGTH = 64
+ClientId = Annotated[str, bounds(minLength=1, maxLength=CLIENT_ID_LENGTH, pattern="^[!-~]+$")]
 
 # What is made; what is given to a session is of its kind too.
 MadeKind = Literal["album", "share", "session", "announcement", "rule", "codes", "token"]

@@ -5,6 +5,7 @@ from msgspec import Struct
 from chatserver import mail, users
 from chatserver.api.endpoint import ApiRequest, Endpoint
 from chatserver.users import authentication, request_identity
+from chatserver.users.idempotency import ClientId
 from chatserver.users.models import ApiToken, SignIn, User
 
 
@@ -23,7 +24,7 @@ class CreateToken(Struct, frozen=True, forbid_unknown_fields=True):
     email: str
     password: str
     name: str = ""
-    client_id: str | None = None
+    client_id: ClientId | None = None
 
 
 class NewUser(Struct, frozen=True):

@@ -155,6 +155,8 @@ async def test_every_answer_is_described_with_its_status_and_fields(product, ada
         (mine, 422, "POST", f"{own}/generations", generate(key, source_asset_id="that one")),
         (mine, 200, "GET", f"{own}/messages?after=0&limit=2"),
         (mine, 422, "GET", f"{own}/messages?limit=0"),
+        (mine, 422, "GET", f"{own}/messages?after=null"),
+        (mine, 422, "GET", "/generations?status=null"),
         (mine, 200, "GET", "/generations?kind=image&limit=1"),
         (mine, 404, "GET", "/generations?before=nothing"),
         (mine, 202, "POST", f"/generations/{generation['id']}/enlarge", {"side": 128, "client_id": key}),

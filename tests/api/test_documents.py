@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -16,6 +17,8 @@ from chatserver.api.openapi import openapi
 from chatserver.app.entrances import API
 from chatserver.app.entrances import COMMANDS as ALL_COMMANDS
 from chatserver.credits.events import CreditsChanged
+from chatserver.errors import Invalid
+from chatserver.generations import requests
 from chatserver.generations import routes as generation_routes
 from chatserver.generations.events import Progress
 from chatserver.generations.requests import CreateGeneration, GenerationOnly
@@ -221,3 +224,24 @@ def test_what_is_sent_is_whole_and_what_is_taken_may_be_left_out(http: dict[str,
     assert "default" not in schemas["CreateGeneration"]["properties"]["seed"]
     assert not {endpoint.query.__name__ for endpoint in ENDPOINTS if endpoint.query} & set(schemas)
     assert "    " not in schemas["Message"]["description"]
+
+
+@pytest.mark.parametrize("name", ["prompt", "style", "width", "count", "seed", "steps", "guidance", "strength"])
+def test_the_bounds_of_a_field_are_those_at_which_it_is_refused(http: dict[str, Any], name: str) -> None:
+    shape = http["components"]["schemas"]["CreateGeneration"]["properties"][name]
+    shape = shape.get("anyOf", [shape])[0]
+    wish = {"client_id": "1", "kind": "image", "prompt": "a fox", "source_asset_id": ids.new()}
+    edges = [shape[edge] for edge in ("minimum", "maximum") if edge in shape]
+    values: list[Any] = [*edges, *("x" * shape[edge] for edge in ("minLength", "maxLength") if edge in shape)]
+    step = shape.get("multipleOf", 1)
+    beyond: list[Any] = [edge + (-step if edge == shape.get("minimum") else step) for edge in edges]
+    beyond += ["x" * (shape["maxLength"] + 1)] if "maxLength" in shape else []
+    assert values and beyond
+    for value in values:
+        requests.check(CreateGeneration(**{**wish, name: value}), LARGE)
+    for value in beyond:
+        with pytest.raises(Invalid):
+            requests.check(CreateGeneration(**{**wish, name: value}), LARGE)
+
+
+LARGE = SimpleNamespace(plan_name="Large", max_count=4, max_size=1024)
