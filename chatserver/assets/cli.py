@@ -42,7 +42,7 @@ def create() -> None:
 def check(remove: bool, remove_all: bool) -> None:
     """Compare every row with its bytes and all bytes with their row; exit code 1 where they do not agree."""
     report = asyncio.run(_check(remove or remove_all, however_many=remove_all))
-    print(f"{report.rows} files, {report.objects} objects.")
+    print(f"Files: {report.rows}, objects: {report.objects}.")
     _show("Rows without their bytes", report.missing)
     _show("Of a wrong size", report.wrong_sizes)
     _show("Bytes without a row", report.orphans)

@@ -1,4 +1,4 @@
-"""The security list of docs/security.md over the whole product: what no single room can prove."""
+"""The security list of docs/security.md over the whole product: what the tests of no single part can show."""
 
 import asyncio
 import itertools

@@ -36,7 +36,7 @@ async def test_the_operator_creates_compares_and_moves_the_store(operator, datab
     kept = await session_files.create_file(picture(1))
     await session_files.create_file(clip())
     status, said = await operator("check", STORAGE_URL=folder)
-    assert (status, "2 files, 4 objects." in said) == (0, True), said
+    assert (status, "Files: 2, objects: 4." in said) == (0, True), said
 
     status, said = await operator("copy", folder, bucket, **KEYS)
     assert (status, "4 copied" in said) == (0, True), said
@@ -64,7 +64,7 @@ async def test_a_database_that_knows_little_of_the_store_removes_nothing_unasked
     status, said = await operator("check", "--remove", STORAGE_URL=folder)
     assert (status, "22 objects have no row" in said, "Bytes without a row: 22" in said) == (1, True, True), said
     status, said = await operator("check", "--remove-all", STORAGE_URL=folder)
-    assert (status, "0 files, 0 objects." in said) == (0, True), said
+    assert (status, "Files: 0, objects: 0." in said) == (0, True), said
     await store.close()
 
 
