@@ -3,16 +3,25 @@
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chatserver.api.endpoint import PREFIX, json_response
 from chatserver.config import Config
+from chatserver.errors import ChatserverError
 from chatserver.net import urls
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _EVERY_INTERFACE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 # Health probes use a machine's or a container's own address.
 _ANY_HOST_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class WrongHost(ChatserverError):
+    """This server does not answer to that name. Set PUBLIC_URL to it."""
+
+    code = "wrong-host"
+    status = 421
 
 
 class AllowedHosts:
@@ -28,13 +37,19 @@ class AllowedHosts:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4503, "reason": "bad host"})
         else:
-            answer = PlainTextResponse("This server does not answer to that name. Set PUBLIC_URL to it.\n", 421)
-            await answer(scope, receive, send)
+            await _refusal(scope["path"])(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
         if scope["type"] not in {"http", "websocket"} or scope["path"] in _ANY_HOST_PATHS:
             return True
         return is_own_host(self._config, Headers(scope=scope).get("host", ""))
+
+
+def _refusal(path: str) -> Response:
+    error = WrongHost()
+    if path.startswith(PREFIX + "/"):
+        return json_response({"error": error.as_dict()}, error.status)
+    return PlainTextResponse(f"{error.message}\n", error.status)
 
 
 def is_own_host(config: Config, host: str) -> bool:

@@ -212,6 +212,10 @@ async def test_15_a_foreign_name_is_answered_by_nothing_but_the_probes(product):
         for path in ("/", "/sign-in", "/api/v1/plans", "/static/x/y.js"):
             async with client.get(path, headers={"Host": "evil.example"}) as answer:
                 assert answer.status == 421, path
+                text = await answer.text()
+                # A program is told as of any other error.
+                told = json.loads(text)["error"]["message"] if path.startswith("/api/") else text.strip()
+                assert told == "This server does not answer to that name. Set PUBLIC_URL to it."
         ws = client.ws_connect("/ws/sessions/x", headers={"Host": "evil.example"})
         with pytest.raises(aiohttp.WSServerHandshakeError):
             async with ws:
