@@ -53,7 +53,7 @@ async def test_a_socket_is_told_ones_own_marks_also_where_it_is_opened_together_
     ]
     reader = SessionReader(database)
     opened = [reader.snapshot(viewer, others.session_id, None) for viewer in viewers * 10]
-    told = [snapshot.state[-1] for snapshot in await asyncio.gather(*opened)]
+    told = [snapshot.own[-1] for snapshot in await asyncio.gather(*opened)]
     nothing, own = (FavoritesChanged(user_id=each.id, asset_ids=(), on=True, whole=True) for each in viewers)
     assert told == [nothing, structs.replace(own, asset_ids=(asset.id,))] * 10
 

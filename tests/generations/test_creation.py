@@ -197,7 +197,7 @@ async def test_only_what_is_ordinary_is_made_at_once(database, ada, bob):
         (ada, session, {"width": 65}, Invalid),
         (ada, session, {"height": 776}, PlanTooSmall),
         (ada, session, {"steps": 101}, Invalid),
-        (ada, session, {"source_asset_id": "no id"}, NotFound),
+        (ada, session, {"source_asset_id": "no id"}, Invalid),
         (ada, session, {"source_asset_id": ids.new()}, Invalid),
         (ada, session, {"source_asset_id": theirs}, Invalid),
     ):

@@ -406,7 +406,7 @@ async def test_a_stranger_cannot_reach_the_settings_of_anybody_else(server, data
 async def test_nobody_changes_no_settings(server, path):
     browser = await server.browser()
     answer = await browser.post(f"/settings/{path}", {})
-    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
+    assert (answer.status, answer.headers["Location"]) == (303, "/sign-in?next=/settings")
     assert (await browser.visit("/settings/export", follow=False)).status == 303
 
 
