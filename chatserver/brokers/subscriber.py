@@ -27,15 +27,17 @@ class RedisSubscriber:
     def __init__(self, prefix: bytes, deliver: Deliver, report_missed: ReportMissed, wanted: Set[str]) -> None:
         self._prefix, self._deliver, self._report_missed, self._wanted = prefix, deliver, report_missed, wanted
         self._wake = asyncio.Event()
+        self._is_connected = False
         self._changed_channels: set[str] = set()
         # Channels whose next confirmation means that events may have been missed.
         self._may_have_missed: set[str] = set()
         self._was_disconnected = False
 
     def channel_changed(self, channel: str) -> None:
-        """`channel` was added to `wanted` or removed from it."""
-        self._changed_channels.add(channel)
-        self._wake.set()
+        """`channel` was added to `wanted` or removed from it. The next connection asks for all that is wanted then."""
+        if self._is_connected:
+            self._changed_channels.add(channel)
+            self._wake.set()
 
     def disconnected(self) -> None:
         """The connection is lost: events of all wanted channels may be missed until the next one."""
@@ -44,13 +46,14 @@ class RedisSubscriber:
     async def run(self, connection: AbstractConnection) -> None:
         """Subscribes and receives over one connection, until that fails. Raises the failure."""
         self._may_have_missed = set(self._wanted) if self._was_disconnected else set()
-        self._was_disconnected = False
+        self._was_disconnected, self._is_connected = False, True
         sending = asyncio.create_task(self._send_subscriptions(connection))
         reading = asyncio.create_task(self._read(connection))
         try:
             done, _ = await asyncio.wait([sending, reading], return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
         finally:
+            self._is_connected, self._changed_channels = False, set()
             sending.cancel()
             reading.cancel()
             await asyncio.gather(sending, reading, return_exceptions=True)

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from chatserver import brokers
-from chatserver.brokers import publisher
+from chatserver.brokers import publisher, subscriber
 from chatserver.brokers.base import Envelope
 from chatserver.brokers.redis import CONNECT_SECONDS as REDIS_SECONDS
 from chatserver.config import Config
@@ -281,6 +281,17 @@ async def test_the_queue_is_bounded_and_keeps_the_newest(monkeypatch):
     assert 10 < len(kept) < 60
     assert kept[-1] == b"999"
     assert queue._bytes <= 10_000
+
+
+async def test_a_long_outage_keeps_no_list_of_the_channels_that_came_and_went():
+    wanted = set()
+    half = subscriber.RedisSubscriber(b"", print, print, wanted)
+    for number in range(1000):
+        wanted.add(f"session:{number}")
+        half.channel_changed(f"session:{number}")
+        wanted.discard(f"session:{number}")
+        half.channel_changed(f"session:{number}")
+    assert not half._changed_channels
 
 
 async def test_the_last_words_of_a_process_are_sent(pair):
