@@ -1,6 +1,5 @@
 """Stripe: Checkout Sessions (https://docs.stripe.com/api/checkout/sessions)."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +11,7 @@ from chatserver.payments import base, client
 from chatserver.payments.base import BadSignature
 from chatserver.payments.models import GatewayAnswer, GatewayPage, GatewayReport, PlanOrder
 from chatserver.providers.http import HttpClient
+from chatserver.runtime import clock
 
 # The version that these fields are of: the account's own may be another.
 VERSION = "2024-06-20"
@@ -104,7 +104,7 @@ class Stripe:
             raise BadSignature
         if not base.is_signed(self._secrets, times[0].encode() + b"." + body, shown):
             raise BadSignature
-        if abs(time.time() - int(times[0])) > TOLERANCE_SECONDS:
+        if abs(clock.seconds() - int(times[0])) > TOLERANCE_SECONDS:
             raise BadSignature("This report is too old, or from the future.")
         event = base.decode(body)
         kind = str(event.get("type"))

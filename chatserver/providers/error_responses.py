@@ -25,6 +25,7 @@ from chatserver.errors import (
     TimedOut,
 )
 from chatserver.providers.http import HttpResponse
+from chatserver.runtime import clock
 
 # Longer than an hour is a wrong header and no rate limit: the job would wait beyond its session.
 MAX_WAIT_SECONDS = 3600.0
@@ -156,7 +157,7 @@ def _with_field(document: Mapping[str, Any], words: str) -> str:
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds to wait: Retry-After (seconds or a date), else the hub's RateLimit where that is spent."""
     value = headers.get("Retry-After", "").strip()
-    seconds = (_seconds(value) or _until(value, now or datetime.now(UTC))) if value else _window(headers)
+    seconds = (_seconds(value) or _until(value, now or clock.now())) if value else _window(headers)
     if seconds is None or math.isnan(seconds) or seconds < 0:
         return None
     return min(max(seconds, MIN_WAIT_SECONDS), MAX_WAIT_SECONDS)

@@ -5,7 +5,6 @@ import asyncio
 import random
 import time
 from decimal import Decimal
-from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -17,11 +16,12 @@ from chatserver.config import load
 from chatserver.costs import refunds
 from chatserver.errors import ConfigurationError, Conflict, GatewayFailed, Invalid, NotAllowed, NotFound, RateLimited
 from chatserver.events import user_channel
-from chatserver.payments import auditor, razorpay, service, stripe
+from chatserver.payments import auditor, razorpay, service
 from chatserver.payments.base import BadSignature
 from chatserver.payments.events import PaymentNotice
 from chatserver.payments.processing import PaymentProcessor, PaymentReconciler, open_gateways
 from chatserver.privacy import erasure
+from chatserver.runtime import clock
 from tests.emulators import payments
 from tests.support import shop
 from tests.support.people import make_session, make_user, run_sql
@@ -240,7 +240,7 @@ async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(databa
     name, headers, body = emulator.report(order.gateway_id)
     # The clock stands still: what is too new by a second would be good in the next one.
     now = time.time()
-    monkeypatch.setattr(stripe, "time", SimpleNamespace(time=lambda: float(int(now))))
+    monkeypatch.setattr(clock, "seconds", lambda: float(int(now)))
     old = emulator.report(order.gateway_id, at=now - 301)
     future = emulator.report(order.gateway_id, at=now + 301)
     # Of another gateway, of another secret, changed, without a signature, too old, too new.
@@ -264,6 +264,15 @@ async def test_an_unsigned_report_is_refused_and_asks_the_gateway_nothing(databa
     assert after["times"] - before["times"] == len(wrong)
     assert after["rows"] <= 4
     await till.settle(order)
+
+
+async def test_a_report_is_taken_whatever_the_clock_of_this_machine_says(database, till, emulator, ada, monkeypatch):
+    order = await placed(database, till, ada)
+    emulator.pay(order.gateway_id)
+    report, wrong = emulator.report(order.gateway_id), time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: wrong)
+    await till.receive_report(*report)
+    assert await granted(database, order) == (1, 1)
 
 
 async def test_a_flood_of_unsigned_reports_is_counted_by_one_unit_of_work_at_a_time(database, till, monkeypatch):

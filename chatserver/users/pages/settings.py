@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -15,6 +14,7 @@ from chatserver.errors import ChatserverError, RateLimited
 from chatserver.identity.viewer import Viewer, require_viewer
 from chatserver.privacy import erasure, export
 from chatserver.reports import service as reports
+from chatserver.runtime import clock
 from chatserver.state import state_of
 from chatserver.users import device_cookies, email_verification, request_identity
 from chatserver.users.models import Preferences, Secret
@@ -219,7 +219,7 @@ async def show_decisions(request: Request) -> Response:
 
 async def export_account(request: Request) -> Response:
     own = SettingsRequest(request)
-    filename = f"chatserver-export-{datetime.now(UTC):%Y-%m-%d}.json"
+    filename = f"chatserver-export-{clock.now():%Y-%m-%d}.json"
     pieces: AsyncIterator[bytes] = await export.export_account(own.state.database, own.viewer.id)
     headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
     return StreamingResponse(pieces, media_type="application/json", headers=headers)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+from datetime import UTC, datetime
 
 import psutil
 import pytest
@@ -22,7 +23,9 @@ from chatserver.errors import (
     Refused,
     TimedOut,
 )
+from chatserver.providers import error_responses
 from chatserver.providers.base import Finished
+from chatserver.runtime import clock
 from tests.emulators.huggingface import (
     At,
     Cut,
@@ -304,6 +307,11 @@ async def test_a_rate_limit_says_when_to_come_back(
     with pytest.raises(ProviderRateLimited) as raised:
         await updates_of(make(hf_provider="hf-inference"), request())
     assert raised.value.retry_after == seconds
+
+
+async def test_a_date_to_come_back_at_is_read_by_the_databases_clock(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: datetime(2031, 3, 4, 5, 6, 7, tzinfo=UTC))
+    assert error_responses.retry_after({"Retry-After": "Tue, 04 Mar 2031 05:07:07 GMT"}) == 60
 
 
 async def test_without_a_token_nothing_is_called(huggingface: Emulator, make: Make):
