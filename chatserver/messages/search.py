@@ -21,6 +21,8 @@ FOUND = 8
 EXCERPT_LENGTH = 120
 # Of it, what precedes the word that was found.
 _LEAD = 30
+# Bytes of messages that a search reads: two thousand of the longest would take it a second.
+MOST_BYTES = 4_000_000
 
 
 class FoundMessage(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,8 @@ class SearchResult(Struct, frozen=True):
 
 
 async def search(tx: Transaction, query: str) -> SearchResult:
-    """Searches as this transaction's user: the newest 1,000 sessions, and their own newest 2,000 messages and prompts.
+    """Searches as this transaction's user: the newest 1,000 sessions, and their own newest 2,000 messages and prompts, of
+    which it reads MOST_BYTES.
 
     Without words it finds the newest sessions. Invalid for a query that is too long.
     """
@@ -53,7 +56,7 @@ async def search(tx: Transaction, query: str) -> SearchResult:
     titles = await sessions.search_titles(tx, patterns)
     if not words:
         return SearchResult(titles, [])
-    rows = await tx.fetch_all("messages.search", patterns=patterns, limit=FOUND)
+    rows = await tx.fetch_all("messages.search", patterns=patterns, most_bytes=MOST_BYTES, limit=FOUND)
     return SearchResult(titles, [_found(row, words) for row in rows])
 
 

@@ -126,11 +126,15 @@ SELECT g.*, EXISTS (SELECT 1 FROM credit_entries e WHERE e.generation_id = g.id 
   FROM generations g WHERE g.message_id = ANY(:message_ids::uuid[]) ORDER BY g.message_id, g.number;
 
 -- name: search
--- Messages and prompts of this transaction's user that have all of these words, the newest first, among the newest 2,000.
+-- Messages and prompts of this transaction's user that have all of these words, the newest first: among the newest 2,000, and
+-- those of them that come within so many bytes.
 SELECT m.id, m.session_id, m.kind, m.text, m.created_at, s.title
-  FROM (SELECT o.id, o.session_id, o.kind, o.text, o.created_at FROM messages o
-         WHERE o.user_id = app_user_id() AND o.status <> 'deleted' AND NOT o.hidden ORDER BY o.id DESC
-         LIMIT 2000) AS m
+  FROM (SELECT * FROM (
+          SELECT n.*, sum(octet_length(n.text)) OVER (ORDER BY n.id DESC) - octet_length(n.text) AS bytes_before
+            FROM (SELECT o.id, o.session_id, o.kind, o.text, o.created_at FROM messages o
+                   WHERE o.user_id = app_user_id() AND o.status <> 'deleted' AND NOT o.hidden ORDER BY o.id DESC
+                   LIMIT 2000) AS n) AS counted
+         WHERE bytes_before < :most_bytes::bigint OFFSET 0) AS m
   JOIN user_sessions s ON s.id = m.session_id
  WHERE m.text ~* ALL(:patterns::text[])
  ORDER BY m.id DESC LIMIT :limit;

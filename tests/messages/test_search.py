@@ -6,6 +6,7 @@ import pytest
 
 from chatserver import ids, messages
 from chatserver.errors import Invalid
+from chatserver.messages import search as module
 from chatserver.messages.requests import CreateMessage
 from chatserver.messages.search import EXCERPT_LENGTH, QUERY_LENGTH, excerpt, search
 from tests.support.people import make_session, make_user, run_sql
@@ -75,6 +76,16 @@ async def test_only_ones_own_words_are_found_and_only_where_one_still_is(databas
     await run_sql(database, "UPDATE session_members SET left_at = NULL WHERE user_id = $1", bob)
     await run_sql(database, "UPDATE messages SET status = 'deleted', text = '' WHERE id = $1", mine.id)
     assert await found(database, bob, "harbour") == ([], [])
+
+
+async def test_of_very_long_messages_only_the_newest_are_read(database, ada, monkeypatch):
+    session = await make_session(database, ada, "pro", title="Foxes")
+    texts = [f"harbour {number} {'x' * 900}" for number in range(4)]
+    for text in texts:
+        await says(database, ada, session, text)
+    monkeypatch.setattr(module, "MOST_BYTES", 1_000)
+    [_, found_texts] = await found(database, ada, "harbour")
+    assert [text[:9] for text in found_texts] == ["harbour 3", "harbour 2"]
 
 
 async def test_a_query_is_bounded(database, ada):
