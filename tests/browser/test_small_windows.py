@@ -228,3 +228,35 @@ async def test_what_a_search_finds_is_told_apart_on_a_phone_and_fingers_close_it
         await expect(options).to_have_text(["Gallery"])
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/gallery")
+
+
+OUTSIDE = """() => [...document.querySelectorAll('.card .button')].filter((each) => {
+  const card = each.closest('.card')
+  const edge = card.getBoundingClientRect().right - parseFloat(getComputedStyle(card).paddingRight)
+  return each.getBoundingClientRect().right > edge + 1
+}).map((each) => each.textContent.trim())"""
+
+
+async def test_each_button_of_the_settings_fits_on_its_card(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    async with signed_in(browser, ada, **{**NARROW, "viewport": {"width": 320, "height": 640}}) as visitor:
+        page = await visitor.open("/settings")
+        assert await page.evaluate(OUTSIDE) == []
+
+
+async def test_what_is_said_of_a_picture_is_read_whole_also_beside_a_long_title(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys("pro", title="A long title of a session that fits beside no picture " * 2)
+    chat = await ada.joins(session)
+    await chat.sees_ended(await chat.generates("a quiet harbour " * 20, width=64, height=64))
+    await chat.leaves()
+    async with signed_in(browser, ada, viewport={"width": 1280, "height": 800}) as visitor:
+        page = await visitor.open("/gallery")
+        await page.locator(".shot__open").first.click()
+        panel = page.locator(".viewer__panel")
+        await expect(panel).to_contain_text("Use it again")
+        for width in WIDTHS[::-1]:
+            await page.set_viewport_size({"width": width, "height": 800})
+            if not await panel.is_visible():
+                await page.click('.viewer [data-action="panel"]')
+            assert await panel.evaluate("(each) => each.scrollWidth - each.clientWidth") == 0, width
