@@ -34,7 +34,8 @@ export function resetFormats() {
   formats.clear()
 }
 
-// 12:44 today, "tomorrow, 05:56" on the next day, "3 November, 05:56" on others, "3 November 2024, 05:56" in another year.
+// 12:44 today, "tomorrow, 05:56" on the next day, "3 November, 05:56" on others, and with the year in another:
+// "3 November 2024, 05:56".
 function formatMoment(date) {
   const days = daysFromNow(date)
   const clock = format("clock", STYLES.clock).format(date)
