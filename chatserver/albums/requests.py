@@ -1,37 +1,44 @@
 """What people ask of albums, as decoded at the entrances."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
 from chatserver import ids, validation
 from chatserver.errors import Invalid
 from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds
 
 NAME_LENGTH, DESCRIPTION_LENGTH = 120, 2_000
 # Files in one request: about what a body of the API has room for.
 MOST_AT_ONCE = 5_000
 
+AlbumName = Annotated[str, bounds(minLength=1, maxLength=NAME_LENGTH)]
+Description = Annotated[str, bounds(maxLength=DESCRIPTION_LENGTH)]
+FileIds = Annotated[list[str], bounds(maxItems=MOST_AT_ONCE)]
+
 
 class CreateAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Make an album, with files of one's own in it if wanted. `client_id` makes a repetition harmless."""
 
-    name: str
-    description: str = ""
-    asset_ids: list[str] = []
+    name: AlbumName
+    description: Description = ""
+    asset_ids: FileIds = []
     client_id: ClientId | None = None
 
 
 class ChangeAlbum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rename or describe an album, or choose one of its files as its cover; what is left out stays."""
 
-    name: str | None = None
-    description: str | None = None
+    name: AlbumName | None = None
+    description: Description | None = None
     cover_id: str | None = None
 
 
 class AlbumFiles(Struct, frozen=True, forbid_unknown_fields=True):
     """Add these files to an album, in this order, or take them out of it."""
 
-    asset_ids: list[str]
+    asset_ids: FileIds
 
 
 class MovePicture(Struct, frozen=True, forbid_unknown_fields=True):

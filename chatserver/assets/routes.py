@@ -1,6 +1,7 @@
 """API routes of files: favourites and signed addresses. `chatserver.assets.pages` serves the bytes."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
 from msgspec import Struct
 
@@ -10,12 +11,13 @@ from chatserver.assets import signatures
 from chatserver.assets.signatures import LONGEST_SECONDS
 from chatserver.errors import Invalid
 from chatserver.runtime import clock
+from chatserver.validation import bounds
 
 
 class CreateLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A signed address of a file, for `seconds`."""
 
-    seconds: int = 3600
+    seconds: Annotated[int, bounds(minimum=1, maximum=LONGEST_SECONDS)] = 3600
 
 
 class LinkAnswer(Struct, frozen=True):

@@ -1,5 +1,7 @@
 """API routes of sessions, invites and credits."""
 
+from typing import Annotated
+
 from msgspec import Struct
 from starlette.responses import Response
 
@@ -9,9 +11,11 @@ from chatserver.database import Transaction
 from chatserver.generations import cancellation
 from chatserver.payments.processing import PaymentProcessor
 from chatserver.privacy import session_deletion
+from chatserver.sessions import titles
 from chatserver.sessions.models import Removal, Session, SessionOrder
 from chatserver.users import request_identity
 from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds
 from chatserver.web.hosts import link_origin
 
 
@@ -19,7 +23,7 @@ class NewSession(Struct, frozen=True, forbid_unknown_fields=True):
     """Buy a session on a plan. `client_id` makes a repetition harmless."""
 
     plan_id: str
-    title: str | None = None
+    title: Annotated[str, bounds(maxLength=titles.LONGEST)] | None = None
     client_id: ClientId | None = None
 
 
@@ -33,7 +37,7 @@ class Extension(Struct, frozen=True, forbid_unknown_fields=True):
 class Changes(Struct, frozen=True, forbid_unknown_fields=True):
     """What the owner changes; what is left out stays."""
 
-    title: str | None = None
+    title: Annotated[str, bounds(maxLength=titles.LONGEST)] | None = None
     guests_may_generate: bool | None = None
 
 

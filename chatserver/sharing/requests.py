@@ -1,5 +1,7 @@
 """What people ask of share links, as decoded at the entrances."""
 
+from typing import Annotated
+
 from msgspec import UNSET, Struct, UnsetType
 
 from chatserver import validation
@@ -8,11 +10,14 @@ from chatserver.sharing.models import ShareKind
 from chatserver.text import normalization
 from chatserver.users import passwords
 from chatserver.users.idempotency import ClientId
+from chatserver.validation import bounds
 
 TITLE_LENGTH = 120
 DEFAULT_DAYS, MOST_DAYS = 30, 3650
 # A link is secret already: its password may be short, but no single character.
 SHORTEST_PASSWORD = 4
+
+Days = Annotated[int, bounds(minimum=1, maximum=MOST_DAYS)]
 
 
 class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,8 +32,8 @@ class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     album_id: str | None = None
     session_id: str | None = None
     follow: bool = False
-    title: str | None = None
-    days: int | None = DEFAULT_DAYS
+    title: Annotated[str, bounds(maxLength=TITLE_LENGTH)] | None = None
+    days: Days | None = DEFAULT_DAYS
     downloads: bool = True
     prompts: bool = False
     preview: bool = False
@@ -39,8 +44,8 @@ class CreateShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ChangeShare(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Change a link; what is left out stays. `days` count from now; an empty `password` removes it."""
 
-    title: str | None = None
-    days: int | UnsetType | None = UNSET
+    title: Annotated[str, bounds(maxLength=TITLE_LENGTH)] | None = None
+    days: Days | UnsetType | None = UNSET
     downloads: bool | None = None
     prompts: bool | None = None
     preview: bool | None = None

@@ -1,20 +1,23 @@
 """API routes of accounts, sign-ins and API tokens."""
 
+from typing import Annotated
+
 from msgspec import Struct
 
 from chatserver import mail, users
 from chatserver.api.endpoint import ApiRequest, Endpoint
-from chatserver.users import authentication, request_identity
+from chatserver.users import authentication, display_names, passwords, request_identity
 from chatserver.users.idempotency import ClientId
 from chatserver.users.models import ApiToken, SignIn, User
+from chatserver.validation import bounds
 
 
 class CreateUser(Struct, frozen=True, forbid_unknown_fields=True):
     """A new account. `invite` is the code of a session's invite link, where the site asks for one."""
 
     email: str
-    name: str
-    password: str
+    name: Annotated[str, bounds(minLength=1, maxLength=display_names.LONGEST)]
+    password: Annotated[str, bounds(minLength=passwords.SHORTEST, maxLength=passwords.LONGEST)]
     invite: str = ""
 
 

@@ -245,3 +245,20 @@ def test_the_bounds_of_a_field_are_those_at_which_it_is_refused(http: dict[str, 
 
 
 LARGE = SimpleNamespace(plan_name="Large", max_count=4, max_size=1024)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "most"),
+    [
+        ("CreateUser", "password", 256),
+        ("CreateMessage", "text", 8000),
+        ("CreateAlbum", "asset_ids", 5000),
+        ("CreateShare", "days", 3650),
+        ("NewSession", "title", 120),
+        ("CreateLink", "seconds", 7 * 24 * 3600),
+    ],
+)
+def test_what_is_taken_says_how_much_of_it(name: str, field: str, most: int) -> None:
+    shape = openapi(API, "http://localhost")["components"]["schemas"][name]["properties"][field]
+    shape = shape.get("anyOf", [shape])[0]
+    assert most in [shape.get(edge) for edge in ("maximum", "maxLength", "maxItems")]
