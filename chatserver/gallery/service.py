@@ -38,6 +38,7 @@ MOST_CHOICES = 40
 # Sessions offered to use a picture's settings in.
 MOST_OPEN = 5
 BEFORE_ALL = "00000000-0000-0000-0000-000000000000"
+AFTER_ALL = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
 async def chunk(
@@ -92,14 +93,14 @@ def _first_id_of(day: date, zone: ZoneInfo) -> str:
 
 
 async def months(tx: Transaction, filters: GalleryFilters, zone: ZoneInfo, today: date) -> list[MonthCount]:
-    """The months with pictures that fit, the newest first, with how many."""
+    """The months with pictures that fit, the newest first, with how many. Pictures of later days, made while the clock was
+    ahead, count as this month's."""
     wanted = filters.conditions(zone)
     oldest = await _ids(tx, wanted, newer=BEFORE_ALL, limit=1)
     if not oldest:
         return []
-    firsts = _months_between(_day_of(oldest[0], zone), today)
-    following = (firsts[-1] + timedelta(days=32)).replace(day=1)
-    counted = await _counts(tx, wanted, [_first_id_of(first, zone) for first in [*firsts, following]])
+    firsts = _months_between(min(_day_of(oldest[0], zone), today), today)
+    counted = await _counts(tx, wanted, [*(_first_id_of(first, zone) for first in firsts), AFTER_ALL])
     found = [MonthCount(first, counted[place]) for place, first in enumerate(firsts, start=1) if counted[place]]
     return found[::-1]
 

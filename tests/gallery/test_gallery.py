@@ -154,6 +154,20 @@ async def test_days_and_months_are_the_readers_own(database):
     assert await database.run_as(grace, gallery.months, GalleryFilters(q="none"), UTC_ZONE, date(2026, 12, 24)) == []
 
 
+async def test_pictures_of_a_clock_that_was_ahead_are_counted_with_the_newest(database):
+    grace = await make_user(database, "Grace")
+    pictures = Pictures(database, await make_session(database, grace))
+    today, this_month = date(2026, 12, 24), date(2026, 12, 1)
+    for moment, counted in (
+        (datetime(2039, 2, 28, tzinfo=UTC), {this_month: 1}),
+        (datetime(2026, 12, 2, tzinfo=UTC), {this_month: 2}),
+        (datetime(2026, 10, 2, tzinfo=UTC), {this_month: 2, date(2026, 10, 1): 1}),
+    ):
+        await pictures.make(grace, moment=moment)
+        months = await database.run_as(grace, gallery.months, GalleryFilters(), UTC_ZONE, today)
+        assert {month.first: month.number for month in months} == counted
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
