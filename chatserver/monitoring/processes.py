@@ -66,8 +66,8 @@ async def list_processes(tx: Transaction) -> list[RunningProcess]:
 
 
 async def seconds_set_back(tx: Transaction) -> float | None:
-    """By how much the database's clock was set back since the last reports; None where it was not, and where this was told
-    before. Needs the worker role."""
+    """By how much the database's clock was set back since it was last read, also if nothing ran meanwhile; None where it was
+    not. Needs the worker role."""
     await tx.fetch_value("processes.lock_clock")
     seconds: float | None = await tx.fetch_value("processes.set_back", least=LEAST_SET_BACK_SECONDS)
     return seconds

@@ -73,7 +73,9 @@ async def test_what_waits_is_brought_forward_once_the_clock_was_set_back(databas
     await spend_all(few, ada)
     while await attempt(database) is None:
         pass
+    await Housekeeping(database).clean_up(sweep=False)
     await database.run_system(processes.report, "all", 0)
+    await database.run_system(processes.leave)
     await set_back()
 
     # Before anybody notices: no credit of a new session is free, and nobody may say more.
@@ -83,7 +85,7 @@ async def test_what_waits_is_brought_forward_once_the_clock_was_set_back(databas
     with pytest.raises(RateLimited) as refusal:
         await few.run_as(ada, rate_limits.consume, rate_limits.CHANGES)
     assert refusal.value.retry_after > 7000
-    # A process that reports meanwhile hides nothing.
+    # A process that begins and reports meanwhile hides nothing.
     await database.run_system(processes.report, "all", 0)
 
     with capture_logs() as lines:
