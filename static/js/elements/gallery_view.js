@@ -1,14 +1,17 @@
 // <gallery-view data-query data-zone>: the gallery's list. It is made longer at both ends as one scrolls and shortened
-// at the other, so that the page stays small; the address says which picture is on top: Back and a reload lead there.
+// at the other, so that the page stays small. Its place in the address, and when it asks what has changed, are models.
 import { bus } from "../bus.js"
 import { isEditable, setFlag, setText, slot } from "../helpers/dom.js"
 import { ASK_AGAIN_MS, fetchText } from "../helpers/fetching.js"
 import { markFavorites } from "../helpers/gallery_favorites.js"
+import { nextOf } from "../helpers/grid_steps.js"
 import { isComposing } from "../helpers/keys.js"
 import { keepPlace, topmost } from "../helpers/lists.js"
 import { openSharing } from "../helpers/sharing.js"
-import { ChangeSocket } from "../models/change_socket.js"
+import { tellTimeZone } from "../helpers/time_zone.js"
+import { GalleryAddress } from "../models/gallery_address.js"
 import { GalleryList } from "../models/gallery_list.js"
+import { GalleryRefresher } from "../models/gallery_refresher.js"
 import { PictureCounts } from "../models/picture_counts.js"
 import { PictureDeletion } from "../models/picture_deletion.js"
 import { PictureSelection } from "../models/picture_selection.js"
@@ -18,8 +21,6 @@ import { parse } from "../rendering.js"
 // leaves that would be fetched again, however many pictures a screen shows.
 const AHEAD = 800
 const KEPT = AHEAD + 200
-const PLACE_AFTER_MS = 250
-const STEPS = { ArrowLeft: -1, ArrowRight: 1 }
 
 const isFar = (node) => {
   const { top, bottom } = node.getBoundingClientRect()
@@ -34,11 +35,7 @@ export class GalleryView extends HTMLElement {
   #anchor = null
   #observer = null
   #busy = false
-  #placing = null
   #unsubscribe = null
-  #socket = null
-  #isDue = false
-  #asking = false
   #again = ASK_AGAIN_MS // when to ask once more; null where the last question was refused for good
   #shots = null // the list's pictures; null where there is no list
   #deletion = new PictureDeletion({
@@ -46,11 +43,20 @@ export class GalleryView extends HTMLElement {
     kept: () => this.#comeBack(),
     failed: (words) => this.#say(words, true),
   })
+  #refresher = new GalleryRefresher(this, {
+    isBusy: () => this.#busy || this.#leaving.size > 0,
+    refresh: () => this.#refresh(),
+    askAgain: (question) => this.#askAgain(question),
+  })
+  #address = new GalleryAddress(this, () => {
+    const top = this.list && this.#topmost()
+    return top ? { top, isNewest: top === this.#pictures[0] && slot(this, "newer").hidden } : null
+  })
   #filtersAsked = 0
   #allAsked = 0 // for all to be selected; a selection that ends since drops the answer
 
   connectedCallback() {
-    this.#tellZone()
+    tellTimeZone(this.dataset.zone)
     this.list = slot(this, "list")
     if (this.list) this.#shots = new GalleryList(this.list)
     this.#counts = new PictureCounts(this)
@@ -60,29 +66,25 @@ export class GalleryView extends HTMLElement {
     this.addEventListener("submit", this.onSubmit)
     document.addEventListener("keydown", this.onShortcut)
     document.addEventListener("picture-shown", this.onPictureShown)
-    addEventListener("scroll", this.onScroll, { passive: true })
     this.#unsubscribe = bus.on("delete-pictures", (ids) => this.#delete(ids))
-    this.#socket = new ChangeSocket("/ws/gallery", {
-      onEvents: (events) => events.length && this.#heard(),
-      onState: (live) => setFlag(this, "data-live", live),
-    })
-    this.#socket.start()
+    this.#address.start()
+    this.#refresher.start()
     if (!this.list) return
     this.#observer = new IntersectionObserver((entries) => entries.forEach((each) => this.#onEnd(each)), {
       rootMargin: `${AHEAD}px`,
     })
-    this.#startAtPlace()
+    GalleryAddress.scrollToPlace(this.list)
     this.#watchEnds()
     this.#adopt()
   }
 
   disconnectedCallback() {
-    this.#socket.stop()
+    this.#refresher.stop()
+    this.#address.stop()
     this.#observer?.disconnect()
     this.#unsubscribe()
     document.removeEventListener("keydown", this.onShortcut)
     document.removeEventListener("picture-shown", this.onPictureShown)
-    removeEventListener("scroll", this.onScroll)
   }
 
   // The ids of the pictures that are being deleted.
@@ -92,23 +94,6 @@ export class GalleryView extends HTMLElement {
 
   get #pictures() {
     return [...this.querySelectorAll("gallery-picture:not([data-leaving])")]
-  }
-
-  // Days are those of the reader's time zone, which the server learns from a cookie.
-  #tellZone() {
-    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
-    if (!zone || zone === this.dataset.zone) return
-    const known = document.cookie.includes(`timezone=${zone}`)
-    document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax`
-    if (!known && document.cookie.includes(`timezone=${zone}`)) location.reload()
-  }
-
-  // An address of a place begins with that picture; newer ones are loaded above it.
-  #startAtPlace() {
-    const given = new URLSearchParams(location.search)
-    if (!["at", "month", "before"].some((name) => given.has(name))) return
-    history.scrollRestoration = "manual"
-    requestAnimationFrame(() => this.list.querySelector(".shots__day")?.scrollIntoView())
   }
 
   // Both ends ------------------------------------------------------------------------------------------------------
@@ -134,7 +119,7 @@ export class GalleryView extends HTMLElement {
     const fresh = await this.#fetch({ [name]: beyond.dataset.asset })
     if (!fresh) {
       this.#busy = false
-      this.#refreshWhenFree()
+      this.#refresher.whenFree()
       this.#askAgain(() => this.#watchEnds())
       return 0
     }
@@ -153,7 +138,7 @@ export class GalleryView extends HTMLElement {
     this.#busy = false
     this.#watchEnds()
     document.dispatchEvent(new CustomEvent("pictures-changed"))
-    this.#refreshWhenFree()
+    this.#refresher.whenFree()
     return count
   }
 
@@ -193,49 +178,7 @@ export class GalleryView extends HTMLElement {
     return topmost(this.#pictures)
   }
 
-  // The address ----------------------------------------------------------------------------------------------------
-
-  onScroll = () => {
-    clearTimeout(this.#placing)
-    this.#placing = setTimeout(() => this.#tellPlace(), PLACE_AFTER_MS)
-  }
-
-  #tellPlace() {
-    const top = this.#topmost()
-    if (!top || !this.list) return
-    const query = new URLSearchParams(this.dataset.query)
-    const isNewest = top === this.#pictures[0] && slot(this, "newer").hidden
-    if (!isNewest || scrollY > innerHeight) query.set("at", top.dataset.asset)
-    const address = query.size ? `/gallery?${query}` : "/gallery"
-    history.replaceState(history.state, "", address)
-    this.#showMonth(top.dataset.day.slice(0, 7))
-  }
-
-  #showMonth(month) {
-    for (const link of this.querySelectorAll("[data-span]")) {
-      if (month.startsWith(link.dataset.span)) link.setAttribute("aria-current", "true")
-      else link.removeAttribute("aria-current")
-    }
-  }
-
   // What happens elsewhere -----------------------------------------------------------------------------------------
-
-  #heard() {
-    this.#isDue = true
-    this.#refreshWhenFree()
-  }
-
-  // One question at a time, and none while the list is made longer or pictures are being deleted, which ends with one.
-  // One without an answer is asked again.
-  async #refreshWhenFree() {
-    if (!this.#isDue || this.#asking || this.#busy || this.#leaving.size) return
-    this.#isDue = false
-    this.#asking = true
-    const answered = await this.#refresh().catch(() => false)
-    this.#asking = false
-    if (!answered) this.#askAgain(() => this.#heard())
-    this.#refreshWhenFree()
-  }
 
   /** Whether all that it takes was answered. */
   async #refresh() {
@@ -297,7 +240,7 @@ export class GalleryView extends HTMLElement {
   // New pictures are put above, and told of where they are not in sight. Whether they could be fetched.
   async #arrive() {
     if (this.#busy) {
-      this.#isDue = true // the list is being made longer: once that is done
+      this.#refresher.later() // the list is being made longer: once that is done
       return true
     }
     const added = await this.#extend("newer")
@@ -429,7 +372,7 @@ export class GalleryView extends HTMLElement {
   onKeydown = (event) => {
     const picture = event.target.closest?.("gallery-picture")
     if (!picture || isComposing(event) || event.ctrlKey || event.metaKey || event.altKey) return
-    const next = this.#nextOf(picture, event.key)
+    const next = nextOf(picture, event.key, this.#pictures)
     if (next) {
       event.preventDefault()
       this.#makeStop(next)
@@ -439,19 +382,6 @@ export class GalleryView extends HTMLElement {
       event.preventDefault()
       this.#toggle(picture, event.shiftKey)
     } else if (event.key === "." || event.key === "f") picture.toggleFavorite()
-  }
-
-  #nextOf(picture, key) {
-    const pictures = this.#pictures
-    const index = pictures.indexOf(picture)
-    if (key in STEPS) return pictures[index + STEPS[key]]
-    if (key !== "ArrowDown" && key !== "ArrowUp") return null
-    const { left, width, top } = picture.getBoundingClientRect()
-    const later = key === "ArrowDown" ? pictures.slice(index + 1) : pictures.slice(0, index).reverse()
-    const rows = later.map((each) => [each, each.getBoundingClientRect()]).filter(([, box]) => box.top !== top)
-    const row = rows.filter(([, box]) => box.top === rows[0][1].top)
-    const far = ([, box]) => Math.abs(box.left + box.width / 2 - left - width / 2)
-    return row.sort((a, b) => far(a) - far(b))[0]?.[0]
   }
 
   onShortcut = (event) => {
@@ -502,7 +432,7 @@ export class GalleryView extends HTMLElement {
   #comeBack() {
     this.#hideLeaving()
     this.#showSelection()
-    if (!this.#leaving.size) this.#heard()
+    if (!this.#leaving.size) this.#refresher.heard()
   }
 
   #gone(id) {
