@@ -3,6 +3,7 @@
 Needs the worker role and the session's lock, so that two members who join with one name wait for each other.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from chatserver.database import Transaction
@@ -12,12 +13,17 @@ from chatserver.users import display_names
 
 # Sessions in one unit of work of `name_unnamed_members`.
 _BATCH = 20
+# Names that are compared on the event loop, within a few milliseconds; more of them, of all who ever were there, beside it.
+MOST_ON_LOOP = 500
 
 
 async def name_for(tx: Transaction, session_id: str, user_id: str, name: str) -> str:
     """The name to show for a member: different from that of every other present or former member of the session."""
     rows = await tx.fetch_all("sessions.names_of_others", session_id=session_id, user_id=user_id)
-    return distinct_name(display_names.shown(name), (row["name"] for row in rows))
+    shown, others = display_names.shown(name), [row["name"] for row in rows]
+    if len(others) <= MOST_ON_LOOP:
+        return distinct_name(shown, others)
+    return await asyncio.to_thread(distinct_name, shown, others)
 
 
 def distinct_name(name: str, others: Iterable[str]) -> str:

@@ -1,6 +1,7 @@
 """In a session no member is shown under a name that looks like another's."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -49,6 +50,21 @@ async def test_a_guest_who_looks_like_the_owner_bears_a_number(database, name):
     said = await says(database, guest, session)
     assert (said.author.name, said.author.role) == (f"{name} (2)", "guest")
     assert (await says(database, owner, session, "@assistant")).author.role == "owner"
+
+
+async def test_the_names_of_all_who_ever_were_there_are_compared_beside_the_event_loop(database, monkeypatch):
+    distinct, threads = member_names.distinct_name, []
+
+    def compare(name, others):
+        threads.append(threading.current_thread())
+        return distinct(name, others)
+
+    monkeypatch.setattr(member_names, "distinct_name", compare)
+    monkeypatch.setattr(member_names, "MOST_ON_LOOP", 1)
+    owner, session, code = await opens(database)
+    guests = [await joins(database, code, "Ada") for _ in range(2)]
+    assert await seen(database, session) == {owner: "Ada", guests[0]: "Ada (2)", guests[1]: "Ada (3)"}
+    assert [thread is threading.main_thread() for thread in threads] == [True, True, False]
 
 
 async def test_each_has_a_number_of_their_own_and_keeps_it_when_others_go(database):
