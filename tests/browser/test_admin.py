@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 
 from tests.support import product as products
 from tests.support.axe import complaints_about
-from tests.support.browser import PHONE, ask_for_pictures, signed_in
+from tests.support.browser import PHONE, ask_for_pictures, fill_sign_in, signed_in
 from tests.support.late_answers import answers_lost, lose_answers, lose_none
 from tests.support.story import ApiUser, sign_up
 
@@ -154,3 +154,22 @@ async def test_a_plan_is_judged_while_it_is_typed(admin_product, database_url, b
         await page.fill("[name=minutes]", "0")
         await expect(page.locator("[data-slot=preview]")).to_contain_text("minutes must be 1 to 525,600")
         assert await page.input_value("[name=amount]") == "150"
+
+
+async def test_a_reason_that_was_typed_is_there_again_after_a_sign_in_that_had_ended(
+    admin_product, database_url, browser
+) -> None:
+    grace, ada = await sign_up(admin_product, "Grace"), await sign_up(admin_product, "Ada")
+    await as_worker(database_url, "UPDATE users SET role = 'admin' WHERE id = $1", grace.id)
+    async with signed_in(browser, grace) as visitor:
+        page = await visitor.open(f"/admin/people/{ada.id}")
+        await page.click("[popovertarget=ban]")
+        await page.fill("#ban [name=reason]", "Thirty adverts in an hour")
+        await visitor.context.clear_cookies()
+        await page.click("#ban [type=submit]")
+        await fill_sign_in(page, grace)
+        # Nobody is banned yet, and the question is asked again.
+        await expect(page.locator("#ban [name=reason]")).to_have_value("Thirty adverts in an hour")
+        await expect(page.locator("#ban [name=reason]")).to_be_focused()
+        await page.click("#ban [type=submit]")
+        await expect(page.locator(".notice")).to_contain_text("Banned")

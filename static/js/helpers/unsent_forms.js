@@ -42,6 +42,7 @@ function fill(field, value) {
 
 function show(field) {
   for (let closed; (closed = field.closest("details:not([open])")); ) closed.open = true
+  field.closest("[popover]:not(:popover-open)")?.showPopover()
   field.focus()
 }
 
