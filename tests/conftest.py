@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from chatserver.config import Timing
 from chatserver.database import Database, load_queries
@@ -20,8 +20,8 @@ from tests.support.swift import running_swift
 # What a busy machine delays is no `busy`, but where a test is about that: here, and in every product that is started.
 PATIENT = Timing(unit_deadline=60.0, unit_acquire=60.0)
 
-# Hypothesis calls an example of more than 0.2 s a failure, which a busy machine makes of any.
-settings.register_profile("patient", deadline=None)
+# Hypothesis calls an example that takes long, or takes long to make, a failure; a busy machine makes one of any.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
