@@ -196,8 +196,12 @@ def _path_of(address: URL | SplitResult) -> str:
 
 
 def _page_of_form(request: Request) -> str:
-    """The page from which a form was sent; empty where that is unknown."""
-    return _path_of(urlsplit(request.headers.get("referer", ""))) or _page_above(request)
+    """The page of this site from which a form was sent; empty where that is unknown."""
+    try:
+        sender = _path_of(urlsplit(request.headers.get("referer", "")))
+    except ValueError:  # not an address
+        sender = ""
+    return forms.local_path(sender, "") or _page_above(request)
 
 
 def _page_above(request: Request) -> str:

@@ -129,6 +129,18 @@ async def test_a_form_whose_sender_was_signed_out_leads_to_the_sign_in_and_back_
     assert (answer.status, answer.headers["Location"]) == (303, "/")
 
 
+@pytest.mark.parametrize(
+    "referer",
+    ["https://[", "https://evil.example//evil.example/", "https://evil.example/\\evil.example", "evil.example"],
+)
+@pytest.mark.parametrize("path", ["/settings/name", "/sign-in"])
+async def test_a_form_that_came_from_nowhere_leads_to_our_own_pages_only(server, path, referer):
+    browser = await server.browser()
+    answer = await browser.post(path, {}, Referer=referer, Accept="text/html")
+    assert answer.status in (303, 403)
+    assert "evil" not in answer.headers.get("Location", "") + answer.text
+
+
 async def test_one_who_is_in_is_not_asked_again(server, database):
     browser = await signs_in(server, await member(database))
     for page, leads_to in (
