@@ -14,6 +14,7 @@ from chatserver.generations import service as generations
 from chatserver.generations.models import ModelChoice
 from chatserver.generations.requests import CreateGeneration
 from chatserver.messages.requests import CreateMessage
+from chatserver.messages.search import MOST_BYTES
 from chatserver.runtime import paths
 from chatserver.sessions.summaries import LISTED
 from tests.support.people import make_session, make_user, run_sql, run_sql_as
@@ -271,8 +272,8 @@ async def test_with_a_thousand_sessions_the_list_and_the_search_cost_what_they_c
         "sessions.summaries": {"user_ids": None, "current_id": None, "session_ids": None, "limit": LISTED},
         "sessions.marks": {"user_ids": None},
         "sessions.search_titles": {"patterns": ["harbour"], "limit": 6},
-        "messages.search": {"patterns": ["quiet", "harbour"], "limit": 8},
-        "messages.search for nothing": {"patterns": ["giraffe"], "limit": 8},
+        "messages.search": {"patterns": ["quiet", "harbour"], "most_bytes": MOST_BYTES, "limit": 8},
+        "messages.search for nothing": {"patterns": ["giraffe"], "most_bytes": MOST_BYTES, "limit": 8},
     }
     for name, given in queries.items():
         costs = []
