@@ -1,6 +1,7 @@
 """Migrations: in order, once, all or nothing, and one clear line where they cannot go on."""
 
 import asyncio
+import contextlib
 import itertools
 import re
 import shutil
@@ -69,65 +70,59 @@ async def test_a_later_migration_is_applied_alone(empty_url, folder):
     assert await migrations.migrate(empty_url, folder) == ["0002_colour"]
 
 
-async def test_words_that_were_kept_in_another_form_of_unicode_are_found(empty_url, tmp_path):
-    earlier = tmp_path / "earlier"
-    shutil.copytree(SHIPPED, earlier, ignore=lambda _, names: [name for name in names if name >= "0074"])
-    await migrations.migrate(empty_url, earlier)
-    connection = await asyncpg.connect(empty_url)
+@contextlib.asynccontextmanager
+async def upgraded(url, folder, rows, before):
+    """A connection to a database to which Ada, a session and `rows` came before the migration of that number."""
+    shutil.copytree(SHIPPED, folder / "earlier", ignore=lambda _, names: [name for name in names if name >= before])
+    await migrations.migrate(url, folder / "earlier")
+    connection = await asyncpg.connect(url)
     try:
         await connection.execute(
-            """
+            f"""
             SET ROLE chatserver_worker;
             INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada');
             INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
             SELECT gen_random_uuid(), id, 'flash', 'Pictures', now() FROM users;
-            INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, client_id, seq)
-            SELECT gen_random_uuid(), id, user_id, 'user', 'Ada', 'image', 'c', 1 FROM user_sessions;
-            INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height)
-            SELECT gen_random_uuid(), id, session_id, user_id, 'image', form, prompt, 1, 64, 64
-              FROM messages, unnest(ARRAY['caf\u00e9', E'cafe\u0301', 'plain']) WITH ORDINALITY AS t (prompt, form);
-            INSERT INTO assets (id, session_id, user_id, generation_id, kind, status, content_type, width, height, bytes,
-                                sha256, filename, storage_key, thumbnail_key, placeholder)
-            SELECT gen_random_uuid(), session_id, user_id, id, 'image', 'stored', 'image/png', 64, 64, 1, '', 'a', id, '', ''
-              FROM generations;
+            {rows}
             RESET ROLE
             """
         )
-        await migrations.migrate(empty_url)
+        await migrations.migrate(url)
         await connection.execute("SET ROLE chatserver_worker")
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def test_words_that_were_kept_in_another_form_of_unicode_are_found(empty_url, tmp_path):
+    rows = """
+        INSERT INTO messages (id, session_id, user_id, author_kind, author_name, kind, client_id, seq)
+        SELECT gen_random_uuid(), id, user_id, 'user', 'Ada', 'image', 'c', 1 FROM user_sessions;
+        INSERT INTO generations (id, message_id, session_id, user_id, kind, number, prompt, seed, width, height)
+        SELECT gen_random_uuid(), id, session_id, user_id, 'image', form, prompt, 1, 64, 64
+          FROM messages, unnest(ARRAY['caf\u00e9', E'cafe\u0301', 'plain']) WITH ORDINALITY AS t (prompt, form);
+        INSERT INTO assets (id, session_id, user_id, generation_id, kind, status, content_type, width, height, bytes,
+                            sha256, filename, storage_key, thumbnail_key, placeholder)
+        SELECT gen_random_uuid(), session_id, user_id, id, 'image', 'stored', 'image/png', 64, 64, 1, '', 'a', id, '', ''
+          FROM generations;
+    """
+    async with upgraded(empty_url, tmp_path, rows, before="0074") as connection:
         for table in ("prompts", "pictures"):
             query = f"SELECT count(*) FROM {table} WHERE words @@ all_words(NULL, E'cafe\\u0301')"
             assert await connection.fetchval(query) == 2, table
-    finally:
-        await connection.close()
 
 
 async def test_what_was_refunded_before_purchases_were_taken_back_is_taken_back(empty_url, tmp_path):
-    earlier = tmp_path / "earlier"
-    shutil.copytree(SHIPPED, earlier, ignore=lambda _, names: [name for name in names if name >= "0057"])
-    await migrations.migrate(empty_url, earlier)
-    connection = await asyncpg.connect(empty_url)
-    try:
-        await connection.execute(
-            """
-            SET ROLE chatserver_worker;
-            INSERT INTO users (id, email, name) VALUES (gen_random_uuid(), 'ada@example.org', 'Ada');
-            INSERT INTO user_sessions (id, user_id, plan_id, title, expires_at)
-            SELECT gen_random_uuid(), id, 'flash', 'Pictures', now() FROM users;
-            INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
-            SELECT gen_random_uuid(), id, user_id, 'flash', 49, 'INR', 'stripe', state
-              FROM user_sessions, unnest(ARRAY['refunded', 'fulfilled']) AS state;
-            INSERT INTO orders (id, gateway, mode, plan, amount, currency, state, purchase_id, expires_at)
-            SELECT id, 'stripe', 'live', '{}', 4900, 'INR', reference, id, now() FROM purchases;
-            RESET ROLE
-            """
-        )
-        await migrations.migrate(empty_url)
-        await connection.execute("SET ROLE chatserver_worker")
+    rows = """
+        INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, reference)
+        SELECT gen_random_uuid(), id, user_id, 'flash', 49, 'INR', 'stripe', state
+          FROM user_sessions, unnest(ARRAY['refunded', 'fulfilled']) AS state;
+        INSERT INTO orders (id, gateway, mode, plan, amount, currency, state, purchase_id, expires_at)
+        SELECT id, 'stripe', 'live', '{}', 4900, 'INR', reference, id, now() FROM purchases;
+    """
+    async with upgraded(empty_url, tmp_path, rows, before="0057") as connection:
         rows = await connection.fetch("SELECT reference FROM purchases WHERE taken_back")
         assert [row["reference"] for row in rows] == ["refunded"]
-    finally:
-        await connection.close()
 
 
 async def test_a_broken_migration_leaves_nothing_and_names_file_and_reason(empty_url, folder):
