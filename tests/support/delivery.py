@@ -1,5 +1,6 @@
 """How soon the others see what somebody says, over two machines."""
 
+import asyncio
 import statistics
 import time
 from typing import Any
@@ -33,6 +34,7 @@ async def _is_said(chat: SessionSocket, text: str, client_id: str) -> bool:
     except Refusal as refusal:
         if refusal.code != "busy":
             raise
+        await asyncio.sleep(refusal.error.get("retry_after") or 0)
         return False
     return True
 
