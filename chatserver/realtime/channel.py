@@ -30,6 +30,7 @@ class Channel:
     __slots__ = (
         "_cluster",
         "_connections",
+        "_in_use",
         "_is_ending",
         "_loop",
         "_presence_at",
@@ -62,6 +63,8 @@ class Channel:
         self.is_scheduled = False
         self._is_ending = False
         self._subscribers = {form: Subscribers(encoder) for form, encoder in encoders.items()}
+        # Those of the forms that somebody has: what is not touched for an event costs it no memory.
+        self._in_use: tuple[Subscribers, ...] = ()
         self._connections: dict[Connection, None] = {}
         self._roster = presence.Roster()
         self._loop = asyncio.get_running_loop()
@@ -83,6 +86,7 @@ class Channel:
         connection.channel = self
         self._connections[connection] = None
         self._subscribers[connection.request.subprotocol].update(connection)
+        self._find_forms_in_use()
 
     def mark_present(self, connection: Connection, name: str) -> None:
         """From now on presence lists its user, under the name of the membership, which is unique in the session."""
@@ -98,9 +102,13 @@ class Channel:
         if connection in self._connections:
             del self._connections[connection]
             self._subscribers[connection.request.subprotocol].discard(connection)
+            self._find_forms_in_use()
             if connection.is_present:
                 self._roster.depart(connection.request.viewer)
                 self._schedule_presence(presence.LEAVE_DELAY_SECONDS)
+
+    def _find_forms_in_use(self) -> None:
+        self._in_use = tuple(filter(None, self._subscribers.values()))
 
     def readiness_changed(self, connection: Connection) -> None:
         if connection not in self._connections:
@@ -185,7 +193,8 @@ class Channel:
 
     def _append(self, envelopes: list[Envelope]) -> None:
         for envelope in envelopes:
-            if self._throttle.is_holding and envelope.event is not None and envelope.event.durable_seq() is not None:
+            # There is a timer as long as the throttle keeps something.
+            if self._timer is not None and envelope.event is not None and envelope.event.durable_seq() is not None:
                 self._queue += self._throttle.pop_all(self._loop.time())
             self._queue.append(envelope)
         if envelopes:
@@ -197,9 +206,8 @@ class Channel:
         batch, self._queue = self._queue, []
         replies, self._replies = self._replies, []
         if batch:
-            for subscribers in self._subscribers.values():
-                if subscribers:
-                    subscribers.broadcast(batch)
+            for subscribers in self._in_use:
+                subscribers.broadcast(batch)
         for connection, data in replies:
             if not connection.is_closed:
                 connection.send(data)

@@ -43,7 +43,7 @@ class Subscribers:
     def broadcast(self, batch: Sequence[Envelope]) -> None:
         """Sends a batch of events to all connections: in one frame, or in several where it exceeds BATCH_BYTES."""
         parts = self._encode(batch)
-        if sum(map(len, parts)) <= BATCH_BYTES:
+        if len(parts) == 1 or sum(map(len, parts)) <= BATCH_BYTES:
             self._broadcast_frame(batch, parts)
             return
         for cut in protocol.batches([len(part) for part in parts]):
@@ -59,15 +59,12 @@ class Subscribers:
         buffered = tuple(self.buffered)
         if self._direct:
             frame = protocol.array_frame(parts)
-            for write in self._direct_writes():
+            if self._writes is None:
+                self._writes = tuple(self._direct.values())
+            for write in self._writes:
                 write(frame)
         for connection in buffered:
             connection.enqueue(batch, parts)
-
-    def _direct_writes(self) -> tuple[Write, ...]:
-        if self._writes is None:
-            self._writes = tuple(self._direct.values())
-        return self._writes
 
 
 def _for_programs(envelope: Envelope) -> bytes:

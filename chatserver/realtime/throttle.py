@@ -16,11 +16,6 @@ class Throttle:
         self._sent: dict[str, float] = {}
         self._pending: dict[str, Envelope] = {}
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether an event is kept."""
-        return bool(self._pending)
-
     def admit(self, key: str, envelope: Envelope, now: float) -> bool:
         """Whether the event may be sent now; if not, it is kept in place of an older one with its key."""
         if now - self._sent.get(key, -1.0) < EPHEMERAL_SECONDS:
