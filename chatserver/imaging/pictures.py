@@ -11,7 +11,7 @@ import PIL
 from msgspec.structs import replace
 from PIL import AvifImagePlugin, Image, ImageCms, PngImagePlugin
 
-from chatserver.imaging import marks, size_limits, xmp
+from chatserver.imaging import jpeg_segments, marks, png_chunks, size_limits, xmp
 from chatserver.imaging.fingerprints import fingerprint
 from chatserver.imaging.hues import dominant_hue
 from chatserver.imaging.protocol import DownloadFormat, Picture, Provenance
@@ -160,10 +160,13 @@ def decode(data: bytes, image_format: str | None = None) -> Image.Image:
     """
     image_format = image_format or format_of(data)
     try:
-        with Image.open(io.BytesIO(data), formats=[image_format]) as image:
+        described = png_chunks.described(data) if image_format == "PNG" else None
+        with Image.open(io.BytesIO(_plain(data, image_format, described)), formats=[image_format]) as image:
             _check_limits(image)
             image.load()
-            return _normalized(image)
+            if described is not None:
+                png_chunks.with_eight_bit_transparency(image, described)
+            return _normalized(image, described.profile if described else None)
     except Unreadable:
         raise
     except Image.DecompressionBombError:
@@ -172,6 +175,13 @@ def decode(data: bytes, image_format: str | None = None) -> Image.Image:
         raise Unreadable("It needs more memory than a picture may.") from None
     except Exception as error:  # noqa: BLE001  Pillow raises a dozen types of exception for broken files
         raise Unreadable(f"It is not a whole picture ({type(error).__name__}).") from None
+
+
+def _plain(data: bytes, image_format: str, png: png_chunks.Described | None) -> bytes:
+    """The file without what stands beside its picture and could make it unreadable."""
+    if png is not None:
+        return png.data
+    return jpeg_segments.without_notes(data) if image_format == "JPEG" else data
 
 
 def encode_png(image: Image.Image, provenance: Provenance | None) -> bytes:
@@ -242,18 +252,20 @@ def _check_limits(image: Image.Image) -> None:
         raise Unreadable(f"It has more than {size_limits.MAX_FRAMES} frames.")
 
 
-def _normalized(image: Image.Image) -> Image.Image:
-    upright = _upright(image)
-    if upright.mode.startswith("I"):
-        upright = upright.convert("I").point(lambda value: value * (1 / 256)).convert("L")
-    transparent = upright.has_transparency_data
-    coloured = _in_srgb(upright, "RGBA" if transparent else "RGB")
+def _normalized(image: Image.Image, profile: bytes | None = None) -> Image.Image:
+    """Upright, in RGB or RGBA and in sRGB. `profile` is what the file says of its colours otherwise than by a profile."""
+    profile = profile or image.info.get("icc_profile")
+    flat = _in_eight_bits(_upright(image))
+    coloured = _in_srgb(flat, profile) if profile else flat
     # A copy without `info`, which holds profiles, comments and places.
+    coloured = coloured.convert("RGBA" if coloured.has_transparency_data else "RGB")
     return Image.frombytes(coloured.mode, coloured.size, coloured.tobytes())
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF data says. Broken data is ignored, as programs that show pictures do."""
+    """The picture turned as its EXIF data says. Broken data is ignored, as programs that show pictures do, and so is XMP,
+    which Pillow would believe."""
+    image.info.pop("xmp", None)
     try:
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # noqa: BLE001  as in `decode`
@@ -261,18 +273,36 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _in_srgb(image: Image.Image, mode: str) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in {"RGB", "RGBA", "CMYK"}:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                image, source, ImageCms.createProfile("sRGB"), outputMode=mode if image.mode != "CMYK" else "RGB"
-            )
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            return image.convert(mode)  # a broken profile is ignored
-        return converted.convert(mode) if converted else image.convert(mode)
-    return image.convert(mode)
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """The picture in a mode that profiles are made for: L, RGB or CMYK, or, where anything is transparent, LA or RGBA."""
+    if image.mode == "F":
+        raise Unreadable("Its colours are fractions, of which nobody can tell which is white.")
+    transparent = image.has_transparency_data
+    if image.mode.startswith("I"):
+        scaled = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+        scaled.info = image.info
+        image = scaled
+    if image.mode in {"1", "L", "LA", "La"}:
+        return image.convert("LA" if transparent else "L")
+    if image.mode == "CMYK":
+        return image
+    return image.convert("RGBA" if transparent else "RGB")
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The same colours in sRGB, as browsers show them. A profile that is broken, or of another mode, is ignored."""
+    colours = image.convert("L") if image.mode == "LA" else image
+    try:
+        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        converted = ImageCms.profileToProfile(colours, source, target, outputMode=mode)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    if converted is None:
+        return image
+    if image.mode == "LA":
+        converted.putalpha(image.getchannel("A"))
+    return converted
 
 
 def _metadata(provenance: Provenance) -> PngImagePlugin.PngInfo:

@@ -114,3 +114,26 @@ def sound() -> bytes:
 
 def _chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png_of(
+    *chunks: tuple[bytes, bytes], colour_type: int = 2, depth: int = 8, sample: bytes = b"\xea\x33\x23"
+) -> bytes:
+    """A PNG of 16 × 16 pixels that are all alike, with these chunks (name, content) before its pixels. `sample` is one
+    pixel, or the byte that several share."""
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour_type]
+    line = b"\0" + sample * (16 * channels * depth // 8 // len(sample))
+    header = struct.pack(">IIBBBBB", 16, 16, depth, colour_type, 0, 0, 0)
+    written = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(line * 16)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, content) for name, content in written)
+
+
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """One chunk with its checksum."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def jpeg_with(marker: int, content: bytes) -> bytes:
+    """A JPEG with one more segment at its beginning."""
+    whole = picture("JPEG")
+    return whole[:2] + struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content + whole[2:]
