@@ -1,4 +1,4 @@
-"""The loss of a connection in the middle of a unit of work, by what it means for the transaction."""
+"""What keeps Postgres from doing a unit of work, by what it means for the transaction: a lost connection, and refusals."""
 
 import asyncpg
 
@@ -14,9 +14,14 @@ UNREACHABLE = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
+    # A primary that has become a standby, or is kept from writing: after a failover the next connection leads elsewhere.
+    asyncpg.ReadOnlySQLTransactionError,
     # A connection that has received the server's last message, but not yet the end of the stream.
     asyncpg.InternalClientError,
 )
+# The server, or its operator's own limits, did not let a statement end: a full disk, no memory left, a cancelled statement,
+# a lock that was waited for too long. Nothing is stored and the connection is well; at once it would fare no better.
+REFUSED = (asyncpg.InsufficientResourcesError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 
 
 class NotCommitted(Exception):

@@ -19,7 +19,7 @@ import structlog
 
 from chatserver.config.timing import DEFAULT_TIMING, Timing
 from chatserver.database import execution
-from chatserver.database.connection_loss import ConnectionLoss, NotCommitted, OutcomeUnknown
+from chatserver.database.connection_loss import REFUSED, ConnectionLoss, NotCommitted, OutcomeUnknown
 from chatserver.database.connection_setup import prepare_as_system, prepare_connection, skip_reset, synchronise_clock
 from chatserver.database.execution import BEGIN_AS_SYSTEM, ROLLBACK_SECONDS, Role, Unit, begin_as_user
 from chatserver.database.kept_connections import KeptConnections
@@ -212,6 +212,9 @@ class Database:
                     raise Busy(retry_after=1) from error
             except OutcomeUnknown as error:
                 log.warning("database.outcome_unknown", verb=unit.verb.__qualname__, error=_name(error))
+                raise Busy(retry_after=2) from error
+            except REFUSED as error:
+                log.warning("database.refused", verb=unit.verb.__qualname__, error=_name(error))
                 raise Busy(retry_after=2) from error
             else:
                 return

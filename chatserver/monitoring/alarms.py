@@ -19,6 +19,7 @@ from chatserver.errors import Busy
 from chatserver.mail import smtp
 from chatserver.mail.sender import alarm_words
 from chatserver.mail.service import ALARM_PAUSE_SECONDS
+from chatserver.monitoring.health import READ_ONLY
 from chatserver.web import filters
 
 CHECK_SECONDS = 30.0
@@ -53,19 +54,20 @@ class AlarmWatch:
         lasting, self._wrong = {name: found[name] for name in found.keys() & self._wrong.keys()}, found
         if "database" in found:
             if "database" in lasting:
-                await self._send_about_database()
+                takes_none = lasting["database"] == READ_ONLY
+                await self._send_about_database("takes no changes" if takes_none else "does not answer")
             return
         alarms = {name: f"{_NAMES[name]} does not answer ({result})." for name, result in lasting.items()}
         raised = await self._database.run_system(_raise, self._config, alarms)
         for kind in raised:
             log.warning("alarm.raised", kind=kind)
 
-    async def _send_about_database(self) -> None:
+    async def _send_about_database(self, what: str) -> None:
         """By this process itself: without the database processes cannot agree on who tells."""
         now = time.monotonic()
         if self._database_alarm_sent_at is not None and now - self._database_alarm_sent_at < ALARM_PAUSE_SECONDS:
             return
-        subject, text = alarm_words(self._config, f"{_NAMES['database']} does not answer.")
+        subject, text = alarm_words(self._config, f"{_NAMES['database']} {what}.")
         try:
             async with asyncio.timeout(smtp.SECONDS):
                 await smtp.send(self._config, smtp.message(self._config, self._config.alarm_email, subject, text))

@@ -18,8 +18,14 @@ DEADLINE_SECONDS = 3.0
 WAIT_SECONDS = 1.0
 # How long a result is cached: each dependency is asked once in that time, however often we are.
 CACHE_SECONDS = 2.0
-# Without the broker or the store the chat goes on; a balancer that removed every process for them would end it.
+# Without the broker or the store the chat goes on; a balancer that removed every process for them would end it. So it
+# would be where the database is read and takes no changes: what is there is shown.
 REQUIRED = "database"
+READ_ONLY = "read-only"
+
+
+class ReadOnly(Exception):
+    """The database answers, and takes no changes: it is a standby, or was told so."""
 
 
 class Health:
@@ -55,13 +61,16 @@ async def _probe(probe: Callable[[], Awaitable[None]]) -> str:
             await probe()
     except TimeoutError:
         return "slow"
+    except ReadOnly:
+        return READ_ONLY
     except Exception:  # noqa: BLE001 - whatever it is, the answer is that it does not work
         return "failing"
     return "ok"
 
 
 async def _ask(tx: Transaction) -> None:
-    await tx.fetch_value("credits.database_now")
+    if await tx.fetch_value("monitoring.is_read_only"):
+        raise ReadOnly
 
 
 async def show_health(_request: Request) -> JSONResponse:
@@ -72,7 +81,7 @@ async def show_readiness(request: Request) -> JSONResponse:
     state = state_of(request)
     started = time.monotonic()
     checks = await request.app.state.health.check()
-    ready = not state.hub.draining and checks[REQUIRED] == "ok"
+    ready = not state.hub.draining and checks[REQUIRED] in {"ok", READ_ONLY}
     whole = all(result == "ok" for result in checks.values())
     if not is_trusted_client(request, state.config):
         return _respond({"status": "ready" if ready else "not-ready"}, ready=ready)

@@ -1,5 +1,9 @@
 -- The operator's metrics.
 
+-- name: is_read_only
+-- Whether the database answers, and takes no changes: a standby, or a server that was told so.
+SELECT current_setting('transaction_read_only')::boolean;
+
 -- name: generations_by_status
 -- The generations that have not ended, and those that ended in the last hour, by kind, status and provider.
 SELECT kind, status, provider, count(*) AS n

@@ -20,6 +20,7 @@ import pytest
 from chatserver.runtime import file_descriptors
 from tests.support import ports
 from tests.support import product as products
+from tests.support.disks import small_disk
 from tests.support.story import Refusal, sign_up
 
 # A command opens the database, looks at the schema and is done; a loaded machine takes its time.
@@ -191,21 +192,6 @@ def open_folder():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGQUIT)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int):
-    """A file system of a few megabytes; skips, and says so, where nobody may mount one."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(folder)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"NOT TESTED, a full disk: no tmpfs may be mounted here ({mounted.stderr.decode().strip()})")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
 async def test_a_disk_too_small_for_a_database_is_said_in_one_line():

@@ -15,10 +15,15 @@ from chatserver.config import Timing
 from chatserver.database import Database, embedded, execution, unit_of_work
 from chatserver.database.queries import compile_query
 from chatserver.errors import Busy
+from tests.support.disks import small_disk
 from tests.support.postgres import crash, postmaster
 
+MANY = 50_000
 QUERIES = {
     "test.add": compile_query("INSERT INTO things (id) VALUES (:id) RETURNING id"),
+    "test.add_many": compile_query(
+        f"INSERT INTO things (id) SELECT :first::integer + n FROM generate_series(1, {MANY}) AS n"
+    ),
     "test.all": compile_query("SELECT id FROM things"),
 }
 
@@ -132,6 +137,81 @@ async def test_a_server_that_refuses_connections_is_busy_and_not_our_fault(own_s
         await admin.execute(admit)
     assert await database.run_system(stored) is not None
     await admin.close()
+
+
+async def test_connections_to_a_server_that_has_become_a_standby_are_replaced(own_server, database):
+    """A connection made while the role may only read stays so: as one does that leads to the primary of yesterday."""
+    admin = await asyncpg.connect(own_server.admin_url)
+    await admin.execute("ALTER ROLE chatserver SET default_transaction_read_only = on")
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'chatserver'")
+    await until_whole(database, 5)
+    with pytest.raises(Busy):
+        await database.run_system(add, 90_000_020)
+    await until_whole(database, 5)
+    await admin.execute("ALTER ROLE chatserver RESET default_transaction_read_only")
+    await admin.close()
+    assert await database.run_system(add, 90_000_021) == 90_000_021
+    assert 90_000_020 not in await database.run_system(stored)
+
+
+@contextlib.asynccontextmanager
+async def things_on_a_full_disk(server):
+    """The table on a disk of its own, on which nothing fits any more."""
+    admin = await asyncpg.connect(server.address("postgres", "chatserver"))
+    with tempfile.TemporaryDirectory(prefix="chatserver-full-") as name, small_disk(Path(name) / "disk", 2) as disk:
+        owner = Path(await admin.fetchval("SHOW data_directory")).stat()
+        os.chown(disk, owner.st_uid, owner.st_gid)
+        Path(name).chmod(0o755)
+        await admin.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        await admin.execute("ALTER TABLE things SET TABLESPACE small")
+        with contextlib.suppress(OSError):
+            (disk / "filler").write_bytes(b"x" * 4_000_000)
+        try:
+            yield disk / "filler"
+        finally:
+            (disk / "filler").unlink(missing_ok=True)
+            await admin.execute("ALTER TABLE things SET TABLESPACE pg_default")
+            await admin.execute("DROP TABLESPACE small")
+            await admin.close()
+
+
+async def add_many(tx, first):
+    return await tx.fetch_value("test.add_many", first=first)
+
+
+async def test_a_full_disk_of_the_database_is_busy_is_read_and_heals(own_server, database):
+    async with things_on_a_full_disk(own_server) as filler:
+        before = await database.run_system(stored)
+        with pytest.raises(Busy):
+            await database.run_system(add_many, 10_000_000)
+        assert await database.run_system(stored) == before
+        filler.unlink()
+        await database.run_system(add_many, 10_000_000)
+        assert len(await database.run_system(stored)) == len(before) + MANY
+
+
+LIMITS = {
+    "a statement is cancelled": "SET LOCAL statement_timeout = '50ms'",
+    "a lock is waited for too long": "SET LOCAL lock_timeout = '50ms'",
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
+async def test_what_the_operators_own_limits_end_is_busy_and_stores_nothing(own_server, database, limit):
+    async def add_two(tx):
+        await tx.connection.execute(limit)
+        await add(tx, 90_000_030)
+        return await add(tx, 90_000_031)
+
+    locking = await asyncpg.connect(own_server.url)
+    async with locking.transaction():
+        await locking.execute("SET LOCAL ROLE chatserver_worker")
+        await locking.execute("INSERT INTO things (id) VALUES (90000031)")
+        with pytest.raises(Busy):
+            await database.run_system(add_two)
+    assert 90_000_030 not in await database.run_system(stored)
+    await locking.execute("DELETE FROM things WHERE id = 90000031")
+    await locking.close()
 
 
 async def test_a_frozen_server_is_busy_in_time_and_thaws(own_server, patient, monkeypatch):

@@ -117,15 +117,17 @@ async def test_work_that_waits_too_long_is_told_of(database, server, mailbox, qu
     assert "secret" not in mailbox.mails[0].as_string()
 
 
-async def test_without_the_database_the_worker_tells_by_itself_and_once(database, server, mailbox, quiet):
+@pytest.mark.parametrize(("found", "what"), [("failing", "does not answer"), ("read-only", "takes no changes")])
+async def test_without_the_database_the_worker_tells_by_itself_and_once(database, server, mailbox, quiet, found, what):
+    mailbox.mails.clear()
     watch, dependencies, _ = watching(database, server)
-    dependencies.found = {**WELL, "database": "failing"}
+    dependencies.found = {**WELL, "database": found}
     await watch.raise_due()
     assert mailbox.mails == []
     mailbox.answers.append("451 later")
     for _ in range(4):
         await watch.raise_due()
-    assert [each["Subject"] for each in mailbox.mails] == ["chatserver: The database does not answer."]
+    assert [each["Subject"] for each in mailbox.mails] == [f"chatserver: The database {what}."]
     assert await run_sql(database, "SELECT FROM mail_queue") == []
 
 
