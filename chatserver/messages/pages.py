@@ -158,10 +158,10 @@ async def _read_pictures(tx: Transaction, session_id: str, before: str | None, f
 
 
 async def show_invite_code(request: Request) -> Response:
-    """The invite link as a QR code, for the owner."""
+    """The invite link as a QR code, for the owner; who reads it makes none."""
     viewer, state = require_viewer(request), state_of(request)
     session_id = ids.parse(request.path_params["session_id"])
-    code = await state.database.run_as(viewer.id, sessions.invite, session_id)
+    code = await state.database.run_as(viewer.id, sessions.current_invite, session_id)
     picture = io.BytesIO()
     link = f"{hosts.link_origin(state.config, request.scope)}/invite/{code}"
     segno.make(link, error="m").save(picture, kind="svg", scale=6, border=2, light="#fff")

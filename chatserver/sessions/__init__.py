@@ -33,7 +33,7 @@ from chatserver.sessions.export import export_page, export_purchases_page
 from chatserver.sessions.free_sessions import network_of
 from chatserver.sessions.free_sessions import quotas as free_quotas
 from chatserver.sessions.free_sessions import sweep as sweep_free_sessions
-from chatserver.sessions.invites import invitation, invite, join, revoke
+from chatserver.sessions.invites import current_invite, invitation, invite, join, revoke
 from chatserver.sessions.member_names import name_unnamed_members, rename_member
 from chatserver.sessions.members import has_left, list_removals, readmit, remove_member, was_deleted, was_removed
 from chatserver.sessions.models import (
@@ -87,6 +87,7 @@ __all__ = [
     "buy_once",
     "can_extend",
     "close",
+    "current_invite",
     "delete_of_user",
     "disown_memberships",
     "expire",

@@ -28,6 +28,15 @@ async def invite(tx: Transaction, session_id: str, *, guests_may_generate: bool 
     return code
 
 
+async def current_invite(tx: Transaction, session_id: str) -> str:
+    """The code of the session's invite link, where there is one; NotFound where it is yet to be made. For the owner only."""
+    await service.owner_membership(tx, session_id)
+    code: str | None = await tx.fetch_value("sessions.current_invite", session_id=session_id)
+    if code is None:
+        raise NotFound("This session has no invite link.")
+    return code
+
+
 async def revoke(tx: Transaction, session_id: str) -> None:
     """Revokes every invite link of the session. For the owner only."""
     await service.owner_membership(tx, session_id)

@@ -36,7 +36,6 @@ ROUTES: dict[str, Counted] = {
     "POST /start": Counted({"plan_id": "pro", "start_id": "{new}"}, "free-sessions"),
     "PATCH /api/v1/sessions/{session_id}": Counted({"title": "Evening"}),
     "POST /api/v1/sessions/{session_id}/invites": Counted({"guests_may_generate": False}),
-    "GET /sessions/{session_id}/invite.svg": Counted(),
     "POST /api/v1/invites/{code}": Counted(),
     "POST /invite/{code}": Counted(),
     "POST /api/v1/sessions/{session_id}/messages": Counted({"client_id": "{new}", "text": "hello"}, "messages"),

@@ -55,6 +55,19 @@ async def test_the_same_link_is_shown_until_it_is_ended(database, ada):
     assert await invite(database, ada, session) != code
 
 
+async def test_to_read_the_link_makes_none_and_spends_nothing(database, ada, bob):
+    session = await make_session(database, ada)
+    with pytest.raises(NotFound, match="no invite link"):
+        await database.run_as(ada, sessions.current_invite, session)
+    code = await invite(database, ada, session)
+    await run_sql(database, "DELETE FROM budgets WHERE user_id = $1", ada)
+    assert await database.run_as(ada, sessions.current_invite, session) == code
+    assert not await run_sql(database, "SELECT FROM budgets WHERE user_id = $1", ada)
+    await join(database, code, bob)
+    with pytest.raises(NotAllowed):
+        await database.run_as(bob, sessions.current_invite, session)
+
+
 @pytest.mark.parametrize("why", ["revoked", "expired", "made up"])
 async def test_a_link_that_is_no_longer_good_lets_nobody_in(database, ada, bob, why):
     session = await make_session(database, ada)
