@@ -1,4 +1,5 @@
-"""What people write beyond CommonMark: bare links, tasks and footnotes; and the direction in which each block is read."""
+"""What people write beyond CommonMark: bare links, tables, tasks and footnotes; and the direction in which each block is
+read."""
 
 import itertools
 import re
@@ -7,15 +8,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, table
+from markdown_it.rules_block.table import escapedSplit, getLine
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.footnote import footnote_plugin
 
+# A character that is none, and stands for the place of the next words while a block that is being written is drawn.
+NEXT_WORDS = "\ufdd0"
 # The longest address that becomes a link by itself.
 LONGEST_LINK = 2_000
 _ADDRESS = re.compile(
-    rf"https?://[^\s<>\"`\\^{{}}|\x00-\x1f\u202a-\u202e\u2066-\u2069\ufdd0]{{1,{LONGEST_LINK}}}", re.IGNORECASE
+    rf"https?://[^\s<>\"`\\^{{}}|\x00-\x1f\u202a-\u202e\u2066-\u2069{NEXT_WORDS}]{{1,{LONGEST_LINK}}}", re.IGNORECASE
 )
 _SCHEME = re.compile(r"(?<![^\W_])https?\Z", re.IGNORECASE)
 # Punctuation at the end of an address belongs to the sentence around it.
@@ -34,6 +39,7 @@ def add_to(parser: MarkdownIt) -> None:
     """The rules of this module."""
     parser.use(footnote_plugin, inline=False)
     parser.inline.ruler.before("autolink", "bare_link", _read_address)
+    parser.block.ruler.at("table", _read_table, {"alt": ["paragraph", "reference"]})
     parser.core.ruler.before("footnote_tail", "footnotes_without_reference", _keep_footnotes)
     parser.core.ruler.push("tasks", _mark_tasks)
     parser.core.ruler.push("directions", _set_directions)
@@ -79,6 +85,42 @@ def _without_end(address: str) -> str:
             break
         end -= 1
     return address[:end]
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+def _read_table(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """A table, in whose last column is also what a row has beyond it: GitHub's rule drops that, and a `|` in code, of which
+    none is meant to end a cell, would take the rest of its row with it."""
+    before = len(state.tokens)
+    if not table(state, first, end, silent):
+        return False
+    cell = None
+    for token in state.tokens[before:]:
+        if token.type == "tr_open" and token.map is not None:
+            columns = _columns(getLine(state, token.map[0]))
+        elif token.type in {"td_open", "th_open"}:
+            _set_alignment(token)
+        elif token.type == "inline":
+            cell, columns = token, columns[1:]
+        elif token.type == "tr_close" and cell is not None and columns not in ([], [NEXT_WORDS]):
+            cell.content = " | ".join([cell.content, *columns])
+    return True
+
+
+def _columns(line: str) -> list[str]:
+    """The cells of a row as the rule divides it."""
+    columns = escapedSplit(line.strip())
+    columns = columns[1:] if columns[0] == "" else columns
+    columns = columns[:-1] if columns and columns[-1] == "" else columns
+    return [column.strip() for column in columns]
+
+
+def _set_alignment(cell: Token) -> None:
+    """By an attribute: the page's policy allows no style in it."""
+    if style := cell.attrs.pop("style", None):
+        cell.attrSet("align", str(style).removeprefix("text-align:"))
 
 
 # Tasks ---------------------------------------------------------------------------------------------------------------

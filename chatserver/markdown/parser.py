@@ -12,11 +12,13 @@ from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from chatserver.markdown import extensions, growing, mathematics, plain
+from chatserver.markdown.extensions import NEXT_WORDS
 from chatserver.markdown.growing import BlockEnd
 from chatserver.markdown.protocol import OpenBlock
 from chatserver.text import visibility
@@ -31,12 +33,14 @@ TAGS = mathematics.TAGS | {
 _ATTRIBUTES = mathematics.ATTRIBUTES | {
     "*": {"dir"}, "a": {"aria-label", "href", "id", "title"}, "code": {"data-language"}, "div": {"class"},
     "input": {"aria-label", "checked", "disabled", "type"}, "li": {"class", "id"}, "ol": {"class", "start"},
-    "pre": {"data-prompt", "data-ask"}, "span": {"class"},
+    "pre": {"data-prompt", "data-ask"}, "span": {"class"}, "td": {"align"}, "th": {"align"},
 }  # fmt: skip
-_SCHEMES = {"http", "https", "mailto"}
-
-# A character that is none, and stands for the place of the next words while the block is drawn.
-_MARK = "\ufdd0"
+_SCHEMES = {"http", "https", "mailto", "tel"}
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+# Blocks within blocks, two for each list: so many are drawn as such, and what is deeper as it is written. A block opens at
+# most two levels at once, and behind the last one the parser would drop all words.
+_MOST_LEVELS = 64
+_LAST_LEVEL = _MOST_LEVELS - 2
 
 # Lines as the parser divides them, the last one with or without its end.
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
@@ -125,15 +129,15 @@ def draw_open(text: str) -> OpenBlock:
 
     Not drawn where its next words have no place: there is nothing in it yet, or its last words are none (a half address).
     """
-    written = growing.decided(text).replace(_MARK, "")
+    written = growing.decided(text).replace(NEXT_WORDS, "")
     if not written.strip():
         return OpenBlock()
     # Behind the end of a table's row there is no place but the next row.
     for between in ("", "\n"):
-        document = Document(f"{written}{between}{_MARK}")
-        before, mark, after = document.draw().partition(_MARK)
-        if mark and _MARK not in after and before.rfind("<") <= before.rfind(">"):
-            return OpenBlock(before + growing.OPEN_END + after, _end_of(document.block_with(_MARK)))
+        document = Document(f"{written}{between}{NEXT_WORDS}")
+        before, mark, after = document.draw().partition(NEXT_WORDS)
+        if mark and NEXT_WORDS not in after and before.rfind("<") <= before.rfind(">"):
+            return OpenBlock(before + growing.OPEN_END + after, _end_of(document.block_with(NEXT_WORDS)))
     return OpenBlock()
 
 
@@ -203,7 +207,29 @@ def _draw_fence(_self: Any, tokens: list[Token], index: int, _options: Any, env:
 
 
 def _draw_image(_self: Any, tokens: list[Token], index: int, _options: Any, _env: Any) -> str:
-    return plain.escape(tokens[index].content)
+    """The words for a picture in its place; one without words as it was written."""
+    token = tokens[index]
+    return plain.escape(token.content.strip() or f"![]({token.attrGet('src')})")
+
+
+def _is_linked(address: str) -> bool:
+    """Whether the sanitiser leaves a link its address; what is no link here is shown as it is written."""
+    scheme = _SCHEME.match(address)
+    return scheme is None or scheme[1].lower() in _SCHEMES
+
+
+def _read_deepest(state: StateBlock, first: int, end: int, silent: bool) -> bool:
+    """The block rule for what is nested too deeply: one paragraph of all its lines."""
+    if state.level < _LAST_LEVEL:
+        return False
+    if not silent:
+        state.line = end
+        words = state.getLines(first, end, state.blkIndent, False).strip()
+        state.push("paragraph_open", "p", 1).map = [first, end]
+        inline = state.push("inline", "", 0)
+        inline.content, inline.map, inline.children = words, [first, end], []
+        state.push("paragraph_close", "p", -1)
+    return True
 
 
 def _open_table(self: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
@@ -243,9 +269,11 @@ def _read_around(state: StateInline, found: "re.Match[str]") -> None:
 
 
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True, "maxNesting": _MOST_LEVELS})
     parser.enable(["table", "strikethrough"])
+    parser.validateLink = _is_linked  # type: ignore[assignment, method-assign]
     parser.inline.ruler.before("autolink", "harmless_html", _read_html)
+    parser.block.ruler.before("table", "deepest", _read_deepest)
     mathematics.add_to(parser)
     extensions.add_to(parser)
     parser.add_render_rule("fence", _draw_fence)

@@ -58,6 +58,9 @@ def read(html):
         ("3. a", '<ol start="3">\n<li>a</li>\n</ol>\n'),
         ("<b>raw</b>", "<p>&lt;b&gt;raw&lt;/b&gt;</p>\n"),
         ("![alt](https://evil.example/x.png)", "<p>alt</p>\n"),
+        ("![](https://evil.example/x.png)", "<p>![](https://evil.example/x.png)</p>\n"),
+        ("![](data:image/png;base64,AA)", "<p>![](data:image/png;base64,AA)</p>\n"),
+        ("[x](sms:1) <ftp://a.example>", "<p>[x](sms:1) &lt;ftp://a.example&gt;</p>\n"),
         ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
         ("```no-such-language\n<x>\n```", '<pre><code data-language="no-such-language">&lt;x&gt;\n</code></pre>\n'),
         ("```prompt\na boat\n```", '<pre data-prompt=""><code>a boat\n</code></pre>\n'),
@@ -157,9 +160,8 @@ def test_offsets_are_those_of_browsers(text):
 
 
 ATTRIBUTES = {
-    "href", "title", "rel", "class", "start", "dir", "id", "type", "disabled", "checked", "aria-label", "data-language",
-    "data-prompt",
-    "data-ask",
+    "align", "href", "title", "rel", "class", "start", "dir", "id", "type", "disabled", "checked", "aria-label",
+    "data-language", "data-prompt", "data-ask",
 }.union(*parser.mathematics.ATTRIBUTES.values())  # fmt: skip
 
 
@@ -290,6 +292,50 @@ def test_a_block_of_mathematics_that_has_no_end_yet_is_code():
     assert parser.render("$$\nx\n\n- y") == "<pre><code>$$\nx\n\n- y</code></pre>\n"
     assert parser.closed_length("one\n$$\nx\n\ny\n") == 4
     assert parser.closed_length("one\n$$\nx\n$$\ny\n") == 12
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda depth: "\n".join(f"{'  ' * level}- word{level}." for level in range(depth)),
+        lambda depth: "\n".join(f"{'   ' * level}1. word{level}." for level in range(depth)),
+        lambda depth: "\n".join(f"{'>' * level} word{level}." for level in range(depth)),
+        lambda depth: " ".join(f"> - word{level}." for level in range(depth)),
+        lambda depth: "x[^1]\n\n[^1]: " + " ".join(f"- word{level}." for level in range(depth)),
+        lambda depth: "\n".join(f"{'  ' * level}- word{level}.\n\n{'  ' * level}  | a | b |" for level in range(depth)),
+    ],
+    ids=["items", "numbers", "quotes", "both", "a note", "items of several blocks"],
+)
+@pytest.mark.parametrize("depth", [9, 30, 31, 32, 33, 63, 64, 65, 200])
+def test_no_word_is_lost_however_deep_it_is_nested(nested, depth):
+    words = read(parser.render(f"{nested(depth)}\n\nbehind.")).words
+    assert [word for word in ("behind.", *(f"word{level}." for level in range(depth))) if word not in words] == []
+
+
+def test_thirty_lists_within_each_other_are_lists():
+    text = "\n".join(f"{'  ' * level}- {level}" for level in range(30))
+    assert [tag for tag, _ in read(parser.render(text)).tags].count("ul") == 30
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "| a | b |\n|---|---|\n| `x|y` | z |\n",
+        "> | a | b |\n> |---|---|\n> | `x|y` | z\n",
+        "- a | b\n  -|-\n  `x|y` | z |\n",
+    ],
+)
+def test_what_a_row_has_beyond_its_table_is_in_the_last_cell(table):
+    drawn = read(parser.render(table))
+    assert [tag for tag, _ in drawn.tags].count("td") == 2
+    assert "`x" in drawn.words and "y` | z" in drawn.words
+
+
+def test_columns_are_aligned_as_written():
+    aligned = [
+        attributes.get("align") for tag, attributes in read(parser.render("|a|b|c|\n|-|:-:|-:|\n")).tags if tag == "th"
+    ]
+    assert aligned == [None, "center", "right"]
 
 
 def test_tasks_are_boxes_that_say_what_they_are():
