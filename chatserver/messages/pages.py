@@ -106,11 +106,11 @@ async def show_session(request: Request) -> Response:
         stats = await state.database.run_reading(_read_stats, session_id)
     except NotFound:
         if await state.database.run_system(sessions.was_deleted, session_id, viewer.id):
-            return templating.render(request, "sessions/deleted.html", status=404)
+            return templating.render(request, "sessions/deleted.html", {"session_id": session_id}, 404)
         if not await state.database.run_system(sessions.has_left, session_id, viewer.id):
             raise
         removed = await state.database.run_system(sessions.was_removed, session_id, viewer.id)
-        return templating.render(request, "sessions/left.html", {"removed": removed}, 404)
+        return templating.render(request, "sessions/left.html", {"session_id": session_id, "removed": removed}, 404)
     context = {
         **{field: getattr(page, field) for field in page.__struct_fields__},
         "stats": stats,

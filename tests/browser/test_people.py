@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.axe import complaints_about
-from tests.support.browser import say, signed_in
+from tests.support.browser import TEXT, say, signed_in
 from tests.support.late_answers import count_of_requests, hold_answers, release_answer, requests_held
 from tests.support.story import sign_up
 
@@ -163,11 +163,16 @@ async def test_a_guest_sent_away_stays_away_until_the_owner_lets_them_back_in(pr
     async with signed_in(browser, ada) as visitor, signed_in(browser, bob) as visit:
         visit.announce("404", "403")
         page, guest = await visitor.open_session(session), await visit.open_session(session)
+        await guest.fill(TEXT, "Just as I was saying")
         await page.click('[aria-label="Send Bob away"]')
         await page.uncheck("#remove-member [data-slot=links]")
         await page.click("#remove-member [type=submit]")
         await expect(guest.locator("h1")).to_have_text("You are no longer in this session")
         await expect(guest.locator("main p").first).to_contain_text("Only the owner can let you back in")
+        # What was being written is not lost.
+        await expect(guest.locator("unsent-draft q")).to_have_text("Just as I was saying")
+        await expect(guest.locator("unsent-draft").get_by_role("button", name="Copy")).to_be_visible()
+        assert not await complaints_about(guest, "having been sent away")
         await guest.goto(f"{product.url}/invite/{code}")
         await expect(guest.locator("h1")).to_have_text("You cannot come in by this link")
         await expect(guest.locator("main form")).to_have_count(0)
