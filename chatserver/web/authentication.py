@@ -19,7 +19,7 @@ _ANONYMOUS_PATHS = ("/static/", "/healthz", "/readyz")
 
 
 class Authentication:
-    """Puts the Viewer, or None, on `state.viewer` of each request and websocket."""
+    """Puts the Viewer, or None, on `state.viewer` of each request and websocket. Where identifying fails there is none."""
 
     def __init__(self, app: ASGIApp, identify: Identify) -> None:
         self._app = app
@@ -28,9 +28,8 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"}:
             state = scope.setdefault("state", {})
-            state["viewer"] = None
-            if not scope["path"].startswith(_ANONYMOUS_PATHS):
-                state["viewer"] = await self._identify(HTTPConnection(scope))
+            anonymous = scope["path"].startswith(_ANONYMOUS_PATHS)
+            state["viewer"] = None if anonymous else await self._identify(HTTPConnection(scope))
         await self._app(scope, receive, send)
 
 

@@ -219,6 +219,8 @@ def _page(request: Request, error: ChatserverError) -> Response:
         "error": error,
         "request_id": request_id_of(request),
         "title": title_of(error),
+        # Where the database did not say in time whose cookie it is, its owner is not asked to sign up.
+        "is_identified": hasattr(request.state, "viewer"),
         "sign_in": sign_in_path(request) if _may_be_for_members(request, error) else "",
         "back": _page_of_form(request) if _is_form(request) else "",
     }

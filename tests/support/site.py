@@ -32,6 +32,8 @@ async def identify(connection: HTTPConnection) -> Viewer | None:
     if bearer_token(connection) == "ada":
         return _viewer("ada", "token")
     name = connection.cookies.get("who")
+    if name == "somebody":
+        raise Busy(retry_after=2)
     return _viewer(name, "cookie") if name else None
 
 

@@ -38,6 +38,17 @@ async def test_a_person_gets_a_page_with_a_way_out_and_the_request_id(client: Cl
         assert 'href="/"' in text
 
 
+async def test_who_has_a_sign_in_is_not_asked_to_sign_up_while_it_cannot_be_looked_up(client: Client) -> None:
+    async with client.get("/who", headers={**BROWSER, "Cookie": "who=somebody"}) as answer:
+        assert answer.status == 503
+        page = await answer.text()
+        assert "One moment, please" in page
+        assert "/sign-up" not in page
+        assert "/sign-in" not in page
+    async with client.get("/fail/busy", headers=BROWSER) as answer:
+        assert "/sign-up" in await answer.text()
+
+
 async def test_the_api_speaks_json_even_to_browsers(client: Client) -> None:
     async with client.get("/api/v1/nowhere", headers=BROWSER) as answer:
         assert (await answer.json())["error"]["code"] == "not-found"

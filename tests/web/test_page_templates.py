@@ -299,7 +299,7 @@ def test_filters_keep_each_other() -> None:
 
 @pytest.mark.parametrize("viewer", [None, ADA])
 def test_an_error_offers_a_way_out(viewer: Viewer | None) -> None:
-    asked = {"request_id": "abc", "sign_in": "", "back": ""}
+    asked = {"request_id": "abc", "sign_in": "", "back": "", "is_identified": True}
     page = draw("errors/error.html", viewer, error=Busy(retry_after=2), title="One moment", **asked)
     assert "in 2 s" in page
     assert "Try again" in page
