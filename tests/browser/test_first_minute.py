@@ -89,6 +89,8 @@ async def test_two_clicks_lead_from_the_landing_page_to_the_first_picture(produc
         # The guide offers what to ask, and a press asks it.
         await say(page, "hello")
         await expect(page.locator(".ask")).to_have_count(5)
+        letters = "(each) => getComputedStyle(each).fontFamily"
+        assert await page.locator(".ask").first.evaluate(letters) == await page.locator("body").evaluate(letters)
         await expect(page.locator(".prompt-make")).to_have_count(3)
         await page.click(".ask >> text=credits")
         await expect(page.locator('[data-author-kind="assistant"]').last).to_contain_text("rights to make one picture")

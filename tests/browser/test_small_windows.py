@@ -64,20 +64,31 @@ async def test_what_an_empty_session_offers_is_read_from_its_top(product, browse
         await chat.leaves()
 
 
+# Of how many lines each of these is.
+LINES = "(all) => all.map((each) => new Set([...each.getClientRects()].map(({ top }) => top)).size)"
+
+
 async def fits(page: Page) -> None:
     assert await page.evaluate(TOO_WIDE) <= 0, page.url
 
 
 async def test_large_letters_fit_on_a_phone(product) -> None:
     ada = await sign_up(product, "Ada")
-    session = await ada.buys("pro")
+    session = await ada.buys("pro", title="Harbour posters")
     async with chromium(LARGE_LETTERS) as browser:
         async with visiting(product, browser, **NARROW) as visitor:
             for path in ("/", "/sign-up", "/start?plan=flash"):
                 await fits(await visitor.open(path))
         async with signed_in(browser, ada, **NARROW) as visitor:
-            for path in ("/settings", "/plans", "/sessions", "/history"):
-                await fits(await visitor.open(path))
+            await fits(await visitor.open("/settings"))
+            plans, sessions, history = [await visitor.open(path) for path in ("/plans", "/sessions", "/history")]
+            for page in (plans, sessions, history):
+                await fits(page)
+            # A number is not parted from its unit, a title not cut to a letter, and words to search for have room.
+            assert await plans.locator(".plan__price > .muted").evaluate_all(LINES) == [1, 1, 1]
+            title = sessions.locator(".session-card__link")
+            assert await title.evaluate("(each) => each.scrollWidth <= each.clientWidth")
+            assert await history.locator("#search").evaluate("(each) => each.clientWidth >= 200")
             page = await visitor.open_session(session)
             await fits(page)
             assert await page.evaluate(CUT) == []
@@ -156,6 +167,11 @@ async def test_a_long_name_of_a_member_and_a_guests_title_are_read_as_far_as_the
             await expect(page.locator(".member")).to_have_count(2)
             names = await page.evaluate(NAMES)
             assert all(width >= 150 for width in names), names
+            # However long the site's name is, there is room for the buttons beside it.
+            brand = page.locator(".sessions__head .brand > span")
+            await brand.evaluate("(each) => { each.textContent = 'Picture and conversation society'.repeat(3) }")
+            buttons = page.locator(".sessions__head > .button")
+            assert await buttons.evaluate_all("(all) => all.map((each) => each.offsetWidth >= 36)") == [True, True]
             for width in WIDTHS:
                 await page.set_viewport_size({"width": width, "height": 800})
                 assert await page.evaluate(CUT_SILENTLY) == [], (person.name, width)
@@ -171,7 +187,7 @@ async def test_what_was_being_written_when_the_time_was_up_can_still_be_copied(p
         await page.fill(TEXT, words)
         over = "UPDATE user_sessions SET expires_at = now() - interval '1 second' WHERE id = $1"
         await run(product.environment["DATABASE_URL"], over, session["id"])
-        unsent = page.locator(".composer__unsent")
+        unsent = page.locator(".unsent")
         await expect(unsent).to_contain_text(words)
         await unsent.get_by_role("button", name="Copy").click()
         await expect(unsent.get_by_role("button")).to_have_text("Copied")
