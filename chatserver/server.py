@@ -15,13 +15,12 @@ from dataclasses import replace
 from functools import partial
 
 import structlog
-import uvloop
 
 from chatserver.config import Config
 from chatserver.database import command_line
 from chatserver.errors import ConfigurationError
 from chatserver.realtime import limits
-from chatserver.runtime import file_descriptors, gc_tuning, logs, termination
+from chatserver.runtime import event_loop, file_descriptors, gc_tuning, logs, termination
 from chatserver.runtime.process_roles import ProcessRole
 
 # Requests still under way after the drain have this long; then they are cut.
@@ -42,13 +41,13 @@ def serve(config: Config, *, role: ProcessRole, workers: int) -> None:
     _warn_of_root()
     file_descriptors.raise_limit()
     with _listen(config) as listener:
-        uvloop.run(_serve(config, role, workers, listener))
+        event_loop.run(_serve(config, role, workers, listener))
 
 
 def work(config: Config) -> None:
     """Works on generations and replies until a signal ends it."""
     _warn_of_root()
-    uvloop.run(_work(config))
+    event_loop.run(_work(config))
 
 
 def _warn_of_root() -> None:
@@ -172,7 +171,7 @@ def _spawn(
 def _serve_in_child(config: Config, role: ProcessRole, listener: socket.socket) -> None:
     gc_tuning.pause()
     logs.configure(config)
-    uvloop.run(_serve_under_parent(config, role, listener))
+    event_loop.run(_serve_under_parent(config, role, listener))
 
 
 async def _serve_under_parent(config: Config, role: ProcessRole, listener: socket.socket) -> None:

@@ -2,26 +2,19 @@
 
 import datetime
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.support.cluster import Cluster
+from tests.support.preloading import compiled
 from tests.support.story import Refusal, sign_up
 
 
 @pytest.fixture(scope="module")
 def wrong_clock(tmp_path_factory):
     """What makes a process believe that it is so many hours later (or earlier): the variables of its environment."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("P15 is not shown here: there is no C compiler (Debian's packages `gcc` and `libc6-dev`)")
-    library = tmp_path_factory.mktemp("clock") / "wrong_clock.so"
-    source = Path(__file__).parents[1] / "support" / "wrong_clock.c"
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-    return lambda hours: {"LD_PRELOAD": str(library), "CLOCK_OFFSET_SECONDS": str(hours * 3600)}
+    library = compiled("wrong_clock.c", tmp_path_factory.mktemp("clock"))
+    return lambda hours: {"LD_PRELOAD": library, "CLOCK_OFFSET_SECONDS": str(hours * 3600)}
 
 
 @pytest.fixture
