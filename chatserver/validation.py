@@ -52,8 +52,19 @@ def optional_paragraphs(field: str, text: str | None, longest: int) -> str | Non
 
 
 def trimmed(text: str) -> str:
-    """The text as it is stored: with `\\n` as line end, no white space around."""
-    return text.replace("\r\n", "\n").strip()
+    """The text as it is stored: with `\\n` as line end, no white space around.
+
+    Where all lines are indented, as in code that was pasted, the first one stays so too.
+    """
+    text = text.replace("\r\n", "\n")
+    bare = text.strip()
+    indent = text[: len(text) - len(text.lstrip())].rpartition("\n")[2]
+    is_block = indent and "\n" in bare and not _OUTDENTED.search(bare)
+    return indent + bare if is_block else bare
+
+
+# A line behind the first one that begins with no blank, and is not empty.
+_OUTDENTED = re.compile(r"\n[^\s]")
 
 
 def visible(text: str) -> str:

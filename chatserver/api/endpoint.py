@@ -142,7 +142,7 @@ def decode(data: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise validation.misfit(error) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
-        raise Malformed("The body is not valid JSON.") from None
+        raise Malformed("The body is not valid JSON in UTF-8.") from None
     return validation.check(value)
 
 

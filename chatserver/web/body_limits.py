@@ -1,4 +1,4 @@
-"""Limits of a request's body: its size, and the time that it may take to arrive."""
+"""Limits of a request's body: its size, the time that it may take to arrive, and that it is sent as it is."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _UPLOADS_OF_SESSION = re.compile(r"/api/v1/sessions/[^/]{1,80}/uploads")
 
 
 class BodyLimits:
-    """Refuses a body whose Content-Length or size is too large (413), or that arrives too slowly (408)."""
+    """Refuses a body whose Content-Length or size is too large (413), that arrives too slowly (408), or is compressed."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES, max_seconds: float = MAX_SECONDS) -> None:
         self._app = app
@@ -36,6 +36,8 @@ class BodyLimits:
             return
         most, headers = self._most(scope["path"]), Headers(scope=scope)
         self._check_content_length(headers.get("content-length", "0"), most)
+        if headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+            raise Malformed("The body is compressed (Content-Encoding), which is not taken here: send it as it is.")
         body = _Body(receive, most, self._max_seconds)
         if most > self._max_bytes and "expect" not in headers:
             await self._answer_behind(body, scope, send)

@@ -206,3 +206,32 @@ async def test_words_are_sent_where_the_browser_keeps_nothing(product, browser) 
         )
         await page.fill(TEXT, "typed")
         await expect(page.locator(TEXT)).to_have_value("typed")
+
+
+async def test_what_is_copied_of_a_message_is_what_was_written(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    written = (
+        "1. one\n   - **two** and $\\frac{1}{2}$\n\n```python\nif x:\n    y()\n```\n\n| a | b |\n|---|--:|\n| 1 | 2 |"
+    )
+    body = {"client_id": "w", "text": written}
+    await ada.call("POST", f"/sessions/{session['id']}/messages", body)
+    async with signed_in(browser, ada) as visitor:
+        await visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = await visitor.open_session(session)
+        message = page.locator("chat-message[data-local-mine]")
+        await message.hover()
+        await message.locator('[data-action="copy-text"]').first.click()
+        await expect(page.locator(".toast")).to_contain_text("Copied")
+        assert await page.evaluate("navigator.clipboard.readText()") == written
+
+
+async def test_code_that_is_pasted_keeps_the_indent_of_its_first_line(product, browser) -> None:
+    ada = await sign_up(product, "Ada")
+    session = await ada.buys()
+    async with signed_in(browser, ada) as visitor:
+        page = await visitor.open_session(session)
+        await say(page, "    def f():\n        return 1\n")
+        await expect(page.locator("chat-message[data-local-mine] pre > code")).to_have_text(
+            "def f():\n    return 1\n", use_inner_text=True
+        )

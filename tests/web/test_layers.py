@@ -136,6 +136,16 @@ async def test_a_body_that_is_announced_too_large_is_refused_unread(client: Clie
         assert (await answer.json())["error"]["code"] == "too-large"
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x-gzip", "identity, gzip", "GZIP"])
+async def test_a_body_that_is_compressed_is_refused_in_words(client: Client, encoding: str) -> None:
+    async with client.post("/body", data=b"x", headers={"Content-Encoding": encoding}, compress=None) as answer:
+        assert answer.status == 400
+        assert "send it as it is" in (await answer.json())["error"]["message"]
+    for plain in ("identity", "Identity", ""):
+        async with client.post("/body", data=b"x", headers={"Content-Encoding": plain}, compress=None) as answer:
+            assert await answer.json() == {"bytes": 1}
+
+
 async def test_a_body_that_grows_too_large_is_refused(client: Client) -> None:
     async def drip():
         for _ in range(20):

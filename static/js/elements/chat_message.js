@@ -14,6 +14,8 @@ import { StreamedReply } from "../models/streamed_reply.js"
 import { socket } from "../socket.js"
 
 const SLOW_SECONDS = 2
+// The last line of a reply that did not come to its own end.
+const FINISH_REASON = /(?:^|\n\n)\*[^\n]+\* \(`[a-z-]+`\)$/
 const SCROLLING = { ".prose pre > code": "Code", ".prose .table": "Table", ".prose .math--display": "Formula" }
 
 export class ChatMessage extends HTMLElement {
@@ -117,7 +119,7 @@ export class ChatMessage extends HTMLElement {
     "make-picture": () =>
       bus.emit("compose", { mode: "image", text: this.querySelector(".message__text").innerText.trim() }),
     discard: () => socket.discard(this.dataset.clientId),
-    "copy-text": () => this.#copy(this.querySelector(".message__text").innerText.trim()),
+    "copy-text": () => this.#copy(this.#words()),
     "copy-link": () => this.#copy(`${location.origin}${location.pathname}#${this.id}`),
     report: () => bus.emit("report", { message: this.dataset.id }),
     "make-prompt": (button) => bus.emit("compose", { mode: "image", text: codeBeside(button).trim(), send: true }),
@@ -168,6 +170,12 @@ export class ChatMessage extends HTMLElement {
     this.querySelector(".message__edit")?.remove()
     setFlag(this, "data-local-editing", false)
     this.querySelector('[data-action="edit"]')?.focus()
+  }
+
+  // As they were written: what is drawn of them has lost its marks, its formulas and the indents of its lists.
+  async #words() {
+    const { message } = (await call("GET", `/messages/${this.dataset.id}`).catch(() => null)) ?? {}
+    return message ? message.text.replace(FINISH_REASON, "") : this.querySelector(".message__text").innerText.trim()
   }
 
   async #copy(text) {

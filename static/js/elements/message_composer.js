@@ -133,8 +133,8 @@ export class MessageComposer extends HTMLElement {
   }
 
   #sendText() {
-    const text = this.#text
-    if (!text || this.#closed || this.#lengthProblem) return
+    if (!this.#text || this.#closed || this.#lengthProblem) return
+    const text = this.field.value.trimEnd() // the server decides whether the first line stays indented
     socket.send("message.create", { client_id: newId(), text }).catch(() => {})
     this.#clear(text)
   }

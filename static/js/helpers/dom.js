@@ -23,13 +23,19 @@ export function isEditable(target) {
   return target.matches?.("input, textarea, select, [contenteditable]") ?? false
 }
 
-/** Copies a text to the clipboard. */
+/** Copies a text, or what a promise of one comes to, to the clipboard. */
 export async function copyText(text) {
   try {
-    await navigator.clipboard.writeText(text)
+    // Written at once in the press, also where the text comes later: Safari refuses what is written after a wait.
+    const item = new ClipboardItem({ "text/plain": Promise.resolve(text).then(asFile) })
+    await navigator.clipboard.write([item])
   } catch {
-    copyBySelection(text) // the Clipboard API exists in secure contexts only
+    copyBySelection(await text) // the Clipboard API exists in secure contexts only
   }
+}
+
+function asFile(text) {
+  return new Blob([text], { type: "text/plain" })
 }
 
 function copyBySelection(text) {
