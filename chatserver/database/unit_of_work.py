@@ -42,6 +42,9 @@ MAX_UNITS = 2000
 # Nothing was stored, so the whole verb may run again: serialization failures, deadlocks, plans older than a migration.
 RETRIES = 5
 RETRYABLE = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.InvalidCachedStatementError)
+# What a statement that takes a row of a composite type apart raises after a migration has changed the type; asyncpg prepares
+# it anew only after an InvalidCachedStatementError.
+OUTDATED = (asyncpg.UndefinedColumnError, asyncpg.DatatypeMismatchError)
 
 log = structlog.get_logger(__name__)
 
@@ -224,9 +227,17 @@ class Database:
         with ConnectionLoss(NotCommitted):
             kept = await self._connections.acquire()
         try:
-            await self._run_on(kept.connection, unit)
+            await self._run_as_prepared(kept.connection, unit)
         finally:
             await self._connections.release(kept)
+
+    async def _run_as_prepared(self, connection: "asyncpg.Connection", unit: Unit) -> None:
+        """Runs a unit, and once more with statements prepared anew where those of the connection may be outdated."""
+        try:
+            await self._run_on(connection, unit)
+        except OUTDATED:
+            await connection.reload_schema_state()
+            await self._run_on(connection, unit)
 
     async def _run_on(self, connection: "asyncpg.Connection", unit: Unit) -> None:
         tx = Transaction(connection, unit.role.queries, self._limits, self.timing)

@@ -13,6 +13,7 @@ QUERIES = {
     "test.all": compile_query("SELECT * FROM things ORDER BY id"),
     "test.set": compile_query("UPDATE things SET number = :number WHERE id = :id"),
     "test.backend": compile_query("SELECT pg_backend_pid()"),
+    "test.made": compile_query("SELECT (made).* FROM made_things()"),
     "test.sleep": compile_query("SELECT pg_sleep(:seconds)"),
 }
 

@@ -262,6 +262,32 @@ async def test_our_own_mistakes_are_not_called_busy(small):
         await small.run_as("'; DROP TABLE things; --", count)
 
 
+@pytest.mark.parametrize("run", ["run_system", "run_single"])
+@pytest.mark.parametrize("change", ["DROP COLUMN left_over", "ALTER COLUMN left_over TYPE bigint"])
+async def test_a_function_whose_rows_a_migration_has_changed_answers_on_each_open_connection(small, admin, change, run):
+    await admin.execute(
+        """
+        DROP TABLE IF EXISTS made CASCADE;
+        CREATE TABLE made (number integer, left_over integer);
+        INSERT INTO made VALUES (7, 1);
+        GRANT ALL ON made TO chatserver, chatserver_worker;
+        CREATE FUNCTION made_things() RETURNS TABLE (made made, word text) LANGUAGE plpgsql AS
+        'DECLARE added made[]; BEGIN SELECT array_agg(m) INTO added FROM made m;
+         RETURN QUERY SELECT a, NULL::text FROM unnest(added) AS a; END';
+        """
+    )
+
+    async def made(tx):
+        return [row["number"] for row in await tx.fetch_all("test.made")]
+
+    async def on_every_connection():
+        return await asyncio.gather(*(getattr(small, run)(made) for _ in range(6)))
+
+    assert await on_every_connection() == [[7]] * 6
+    await admin.execute(f"ALTER TABLE made {change}")
+    assert await on_every_connection() == [[7]] * 6
+
+
 async def test_a_migration_under_way_does_not_disturb_open_connections(small, admin):
     await small.run_system(add, 1)
     await asyncio.gather(*(small.run_system(everything) for _ in range(9)))
