@@ -96,6 +96,7 @@ def _import_group(name: str | None) -> click.Group:
 
 def main() -> None:
     """The console script."""
+    _open_closed_streams()
     _print_in_any_locale()
     termination.interrupt_on_all()
     try:
@@ -128,13 +129,24 @@ def _run() -> None:
         app()
     finally:
         # Here, since what Python itself writes at its end fails without a word that anybody understands.
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
 
 
 def _discard_output() -> None:
     """Lets what could not be written go nowhere: Python would try again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Leads to nowhere what the caller has closed, as `>&-` and some supervisors do: the next file or socket to be opened
+    would otherwise be standard output."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def _print_in_any_locale() -> None:
@@ -150,7 +162,7 @@ def app(context: click.Context) -> None:
     if os.environ.get("NO_COLOR"):
         context.color = False
     context.obj = env_file.load()
-    for word in context.obj.lines:
+    for word in sorted(os.environ, key=lambda name: context.obj.lines.get(name, 0)):
         _suggest(context.obj, word)
 
 
@@ -264,7 +276,7 @@ _COMPOSE_NAMES = {"POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
 
 
 def _suggest(file: EnvFile, word: str) -> None:
-    """Prints one line for a name in the file that is almost the name of a setting: nothing would read it."""
+    """Prints one line for a variable whose name is almost that of a setting: nothing would read it."""
     known = [name for names in configuration.variables().values() for name in names]
     near = (
         []
@@ -272,7 +284,8 @@ def _suggest(file: EnvFile, word: str) -> None:
         else difflib.get_close_matches(word.upper(), known, n=1, cutoff=0.85)
     )
     if near:
-        print(f"{file.origin(word)}: {word} is not a setting; did you mean {near[0]}?", file=sys.stderr)
+        where = file.origin(word) or "environment"
+        print(visible(f"{where}: {word} is not a setting; did you mean {near[0]}?"), file=sys.stderr)
 
 
 @app.command()

@@ -39,6 +39,21 @@ def test_a_reader_that_goes_away_ends_a_command_without_a_word(tmp_path):
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("arguments", [("version",), ("config",), ("styles", "list")])
+def test_a_command_whose_streams_are_closed_does_its_work_and_ends_well(tmp_path, arguments):
+    """A supervisor that gives a program no output; the database's files and sockets are none either."""
+    command = 'exec "$0" -m chatserver "$@" <&- >&- 2>&-'
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable, *arguments],
+        cwd=tmp_path,
+        env={**kept, "PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path / "data")},
+        capture_output=True,
+        timeout=90,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
 def test_an_error_that_repeats_what_was_typed_is_one_line_of_bounded_length(tmp_path):
     for name in ("no such\nfile\r\x1b[31m", "x" * 9000):
         ended = typed(tmp_path, "prices", "import", name)

@@ -136,6 +136,16 @@ def test_every_command_tells_a_name_that_is_nearly_a_settings(tmp_path):
     assert told.splitlines() == lines
 
 
+def test_a_variable_of_the_environment_is_told_as_a_line_of_the_file_is(tmp_path):
+    told = chatserver(
+        tmp_path, "version", SIGNUP="closed", PUBLIC_URI="x", SIGN_UP="open", HOSTNAME="x", MAIL="x"
+    ).stderr
+    assert sorted(told.splitlines()) == [
+        "environment: PUBLIC_URI is not a setting; did you mean PUBLIC_URL?",
+        "environment: SIGNUP is not a setting; did you mean SIGN_UP?",
+    ]
+
+
 def test_no_name_of_the_example_or_of_compose_is_taken_for_a_mistake(tmp_path):
     example, compose = ((ROOT / name).read_text() for name in (".env.example", "compose.yaml"))
     names = [*re.findall(r"^(?:# ?)?([A-Z][A-Z0-9_]*)=", example, re.M), *re.findall(r"\$\{([A-Z0-9_]+)", compose)]

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 
@@ -25,6 +26,8 @@ STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
 # What Postgres says when it cannot start takes no more.
 LOG_BYTES = 64 * 1024
+# A log that is longer at a start becomes the earlier one. A start and a stop write 1 kB.
+CONTINUED_LOG_BYTES = 1024 * 1024
 # Every system takes socket paths of up to 103 bytes; Postgres appends "/.s.PGSQL.5432".
 SOCKET_FOLDER_BYTES = 88
 _SOCKET = ".s.PGSQL.5432"
@@ -66,6 +69,7 @@ class Server:
         self._locks = LockFiles(paths)
         self._process: subprocess.Popen[bytes] | None = None
         self._users_lock: int | None = None
+        self._log_start = 0
         self._closed = False
 
     def open(self) -> None:
@@ -88,7 +92,9 @@ class Server:
                 os.close(self._users_lock)
                 self._users_lock = None
             if self._has_other_users():
-                log.info("embedded_postgres.left_running", reason="another process uses it")
+                # Of each of the operator's commands beside a running server it would be a line, and of each cron job a mail.
+                level = log.info if self._process else log.debug
+                level("embedded_postgres.left_running", reason="another process uses it")
             elif self.alive():
                 self._shut_down()
                 with contextlib.suppress(OSError):
@@ -118,7 +124,7 @@ class Server:
         lock = self._locks.open_file("server")
         try:
             acquire(lock, 1.0)
-            with self._log_file().open("wb") as output:
+            with self._continued_log() as output:
                 self._process = self._spawn(
                     "postgres", "-D", str(self.data), "-k", str(self.socket), *options, output=output, lock=lock
                 )
@@ -185,7 +191,7 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while self._status() != "ready":
             if not self.alive():
-                raise self._start_error(self._log_file().read_bytes())
+                raise self._start_error(self._said_since_start())
             if time.monotonic() > deadline:
                 raise ConfigurationError(f"Postgres in {self.paths.folder} is not ready after {START_SECONDS:.0f} s.")
             time.sleep(POLL_SECONDS)
@@ -236,6 +242,20 @@ class Server:
         owner = self.paths.account.uid if self.paths.account else os.geteuid()
         if self.socket.is_symlink() or status.st_uid != owner or status.st_mode & 0o077:
             raise ConfigurationError(f"{self.socket} is not a private folder of ours; remove it.")
+
+    def _continued_log(self) -> BinaryIO:
+        """The log, to be written on: what a server that died has said is looked for after the next has started."""
+        path = self._log_file()
+        if path.exists() and path.stat().st_size > CONTINUED_LOG_BYTES:
+            path.replace(path.with_name("server.log.1"))
+        output = path.open("ab")
+        self._log_start = output.tell()
+        return output
+
+    def _said_since_start(self) -> bytes:
+        with self._log_file().open("rb") as output:
+            output.seek(max(self._log_start, output.seek(0, os.SEEK_END) - LOG_BYTES))
+            return output.read()
 
     def _log_file(self) -> Path:
         return self.paths.folder / "server.log"

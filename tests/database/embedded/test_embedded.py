@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from chatserver.config import Config
 from chatserver.database import embedded
 from chatserver.database.embedded import paths
-from chatserver.database.embedded.server import SOCKET_FOLDER_BYTES
+from chatserver.database.embedded.server import CONTINUED_LOG_BYTES, SOCKET_FOLDER_BYTES
 from chatserver.errors import ConfigurationError
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to be so careful")
@@ -78,6 +78,12 @@ async def start_and_stop(data_dir):
             pid = pid_of(postgres)
     assert not lives(pid)
     return Start(data_dir, seconds, [line["event"] for line in lines])
+
+
+async def start_and_stop_beside(data_dir):
+    """What one of the operator's commands does while the product runs."""
+    async with running(data_dir) as postgres:
+        assert await ask(postgres.url) == 1
 
 
 async def ask(url, question="SELECT 1"):
@@ -217,6 +223,46 @@ async def test_after_kill_9_of_the_server_itself_it_comes_back(module_folder):
                     break
                 await asyncio.sleep(0.05)
         assert pid_of(postgres) != pid
+
+
+async def test_what_a_server_said_is_there_after_the_next_has_started(module_folder):
+    async with running(module_folder) as postgres:
+        os.kill(pid := pid_of(postgres), signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while lives(pid):
+                await asyncio.sleep(0.05)
+    await start_and_stop(module_folder)
+    said = (module_folder / "postgres" / "server.log").read_text()
+    assert f"[{pid}] LOG:  starting PostgreSQL" in said
+    assert said.count("database system is shut down\n") >= 1
+
+
+async def test_its_log_is_two_files_of_bounded_size(module_folder):
+    written = module_folder / "postgres" / "server.log"
+    written.write_bytes(b"a night's lines\n" * (CONTINUED_LOG_BYTES // 10))
+    await start_and_stop(module_folder)
+    assert "night" not in written.read_text()
+    assert written.with_name("server.log.1").read_text().startswith("a night's lines\n")
+
+
+async def test_a_start_that_fails_names_its_own_reason_and_none_of_an_earlier_start(module_folder):
+    with (module_folder / "postgres" / "server.log").open("a") as written:
+        written.write("2026-11-30 19:14:54.807 UTC [7] FATAL:  could not write lock file: No space left on device\n")
+    control = module_folder / "postgres" / "data" / "global" / "pg_control"
+    control.rename(control.with_suffix(".away"))
+    try:
+        with pytest.raises(ConfigurationError, match="could not start") as refusal:
+            await embedded.open_in(module_folder)
+        assert "lock file" not in refusal.value.message
+    finally:
+        control.with_suffix(".away").rename(control)
+
+
+async def test_a_command_beside_a_running_server_logs_nothing_of_it(module_folder):
+    async with running(module_folder):
+        with capture_logs() as lines:
+            await start_and_stop_beside(module_folder)
+    assert [line for line in lines if line["log_level"] != "debug"] == []
 
 
 async def test_it_comes_back_even_where_a_check_of_it_failed_before(module_folder, monkeypatch):
