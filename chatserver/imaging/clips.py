@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -29,9 +30,15 @@ from chatserver.processes import preloading
 # Browsers play these. FFmpeg is told the format: left to guess, it would open playlists, which name other files.
 FORMATS = {"webm": ("matroska", "video/webm"), "mp4": ("mp4", "video/mp4")}
 CODECS = {"vp8", "vp9", "av1", "h264"}
+# Matroska may hold these, but a WebM may not.
+NOT_IN_WEBM = {"h264"}
 # Space for the index: a few boxes or cues, and in an MP4 up to 28 bytes for each frame.
 INDEX_BYTES = 4096
 INDEX_BYTES_A_FRAME = 28
+# How many times as wide as high a pixel may be, or as high as wide. Films on discs have up to 2.
+MAX_PIXEL_SHAPE = 4
+# What turns a frame upright, by the degrees against the clock that it is to be turned by.
+_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 # How much earlier than declared a whole clip may end, in seconds: containers round, and the last frame has no length.
 TOLERANCE_SECONDS = 0.5
 
@@ -150,6 +157,8 @@ def _stream(clip: Any) -> Any:
     context = stream.codec_context
     if context.name.removeprefix("lib") not in CODECS and context.codec.canonical_name not in CODECS:
         raise Unreadable(f"Its codec is {context.name}, which browsers do not play.")
+    if clip.format.name.startswith("matroska") and context.codec.canonical_name in NOT_IN_WEBM:
+        raise Unreadable(f"Its codec is {context.codec.canonical_name} in Matroska, which browsers do not play.")
     _check_limits(context.width, context.height)
     context.thread_count = 1
     return stream
@@ -178,9 +187,21 @@ def _frame(data: bytes, container: str, number: int) -> Image.Image:
     with _open(data, container) as clip:
         for index, frame in enumerate(clip.decode(_stream(clip))):
             if index == number:
-                image: Image.Image = frame.to_image()
-                return image
+                return _as_shown(frame, clip.streams.video[0].sample_aspect_ratio, container)
     raise Unreadable("It is cut.")
+
+
+def _as_shown(frame: Any, pixel_shape: Fraction | None, container: str) -> Image.Image:
+    """A frame as players show it: with square pixels, and upright. Of a WebM no browser reads how it was held."""
+    image: Image.Image = frame.to_image()
+    if pixel_shape and pixel_shape != 1:
+        if not 1 / MAX_PIXEL_SHAPE <= pixel_shape <= MAX_PIXEL_SHAPE:
+            raise Unreadable("Its pixels are strips.")
+        size = (max(1, round(image.width * pixel_shape)), image.height)
+        _check_limits(*size)
+        image = image.resize(size)
+    turn = _TURNS.get(frame.rotation % 360) if container == "mp4" else None
+    return image if turn is None else image.transpose(turn)
 
 
 def _is_all_black(data: bytes, container: str) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import functools
 import io
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -115,3 +116,52 @@ async def test_a_clip_of_nothing_but_black_was_blacked_out_and_one_that_ends_in_
         await processor.verify_clip(samples.clip(container, codec, black=24), PROVENANCE)
     fading = samples.clip(container, codec, black=16)
     assert (await processor.verify_clip(fading, PROVENANCE)).duration_seconds == pytest.approx(1, abs=0.1)
+
+
+def corner_clip(pixel_shape=Fraction(1), matrix=None, container="mp4", codec="libx264") -> bytes:
+    """A clip of 64 × 48 pixels, red in its upper left quarter; `matrix` is that of its track."""
+    buffer, quarter = io.BytesIO(), Image.new("RGB", (64, 48), "blue")
+    quarter.paste((255, 0, 0), (0, 0, 32, 24))
+    with av.open(buffer, "w", format=container) as target:
+        stream = target.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = pixel_shape
+        for _ in range(4):
+            target.mux(stream.encode(av.VideoFrame.from_image(quarter)))
+        target.mux(stream.encode())
+    data = buffer.getvalue()
+    if matrix is None:
+        return data
+    place = data.index(b"tkhd") + 4 + 40
+    return data[:place] + struct.pack(">9i", *matrix) + data[place + 36 :]
+
+
+ONE, END = 0x10000, 0x40000000
+TURNED = {
+    "upright": ((ONE, 0, 0, 0, ONE, 0, 0, 0, END), (64, 48), (8, 8)),
+    "to the right": ((0, ONE, 0, -ONE, 0, 0, 0, 0, END), (48, 64), (40, 8)),
+    "on its head": ((-ONE, 0, 0, 0, -ONE, 0, 0, 0, END), (64, 48), (56, 40)),
+    "to the left": ((0, -ONE, 0, ONE, 0, 0, 0, 0, END), (48, 64), (8, 56)),
+}
+
+
+@pytest.mark.parametrize("how", TURNED)
+async def test_a_clip_that_players_turn_has_the_sides_and_the_poster_that_they_show(processor, how):
+    matrix, size, red_at = TURNED[how]
+    clip = await processor.verify_clip(corner_clip(matrix=matrix), PROVENANCE)
+    poster = Image.open(io.BytesIO(clip.thumbnail)).convert("RGB")
+    red, _, blue = poster.getpixel(red_at)
+    assert ((clip.width, clip.height), poster.size) == (size, size)
+    assert red > 200 > 60 > blue
+
+
+async def test_a_clip_whose_pixels_are_no_squares_is_as_wide_as_players_show_it(processor):
+    clip = await processor.verify_clip(corner_clip(Fraction(2)), PROVENANCE)
+    assert (clip.width, clip.height) == Image.open(io.BytesIO(clip.thumbnail)).size == (128, 48)
+    with pytest.raises(BadBytes, match="strips"):
+        await processor.verify_clip(corner_clip(Fraction(9)), PROVENANCE)
+
+
+async def test_a_codec_that_no_webm_may_hold_is_named(processor):
+    with pytest.raises(BadBytes, match="h264 in Matroska"):
+        await processor.verify_clip(corner_clip(container="matroska"), PROVENANCE)
