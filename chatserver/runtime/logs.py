@@ -23,7 +23,7 @@ import structlog
 from structlog.typing import Processor
 
 from chatserver.config import Config
-from chatserver.runtime import redaction, tracebacks
+from chatserver.runtime import log_output, redaction, tracebacks
 
 _SECRET_WORDS = ("password", "secret", "token", "cookie", "authorization", "api_key", "prompt", "signature", "referer")
 # Libraries that log ordinary work: only their warnings and errors are kept.
@@ -48,14 +48,15 @@ def configure(config: Config) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    output = log_output.of(sys.stderr)
     writing: list[Processor] = [_write_error, _clean, _renderer(config)]
     structlog.configure(
         processors=[*collecting, *writing],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_names: _StandardError(sys.stderr),
+        logger_factory=lambda *_names: _StandardError(output),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*collecting, structlog.stdlib.add_logger_name, _first_line],
@@ -74,7 +75,8 @@ def configure(config: Config) -> None:
 
 
 class _StandardError(structlog.WriteLogger):
-    """Writes our own lines. What cannot be written, as on a full disk, is lost, and nothing else fails."""
+    """Writes our own lines. What cannot be written, as on a full disk or to a reader that has stopped, is lost, and nothing
+    else fails."""
 
     def msg(self, message: str) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 
 import aiohttp
 import pytest
@@ -294,6 +295,40 @@ def test_a_log_that_cannot_be_written_stops_nothing():
         program = [sys.executable, "-c", textwrap.dedent(FULL)]
         ended = subprocess.run(program, stdout=subprocess.PIPE, stderr=full, env={**os.environ, "ENV_FILE": ""})
     assert ended.stdout == b"it goes on\n"
+
+
+UNREAD = """
+    import logging
+    import structlog
+    from chatserver import config
+    from chatserver.runtime import logs
+    logs.configure(config.load({"LOG_FORMAT": "json"}))
+    for number in range(3000):
+        structlog.get_logger().warning("process.unread", number=number, words="word " * number)
+        logging.getLogger("starlette").warning("unread")
+    print("it goes on", flush=True)
+    input()
+    structlog.get_logger().warning("process.read_again")
+"""
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing_and_says_how_much_was_lost():
+    program = [sys.executable, "-c", textwrap.dedent(UNREAD)]
+    pipe, environment = subprocess.PIPE, {**os.environ, "ENV_FILE": ""}
+    with subprocess.Popen(program, stdin=pipe, stdout=pipe, stderr=pipe, env=environment) as process:
+        too_long = threading.Timer(60, process.kill)
+        too_long.start()
+        try:
+            assert process.stdout.readline() == b"it goes on\n"
+            read = os.read(process.stderr.fileno(), 1024 * 1024)
+            lines = (read + process.communicate(b"\n")[1]).decode().splitlines()
+        finally:
+            too_long.cancel()
+            process.kill()
+    told = [json.loads(line) for line in lines if line.endswith("}")]
+    *written, lost, last = told
+    assert last["event"] == "process.read_again"
+    assert (lost["event"], lost["lines"] + len(written)) == ("log.lines_lost", 6000)
 
 
 PLAIN = """
