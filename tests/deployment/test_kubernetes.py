@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from chatserver.config import Config
+from chatserver.web.body_limits import UPLOADS
 from tests.support.proxies import DEPLOY
 
 FOLDER = DEPLOY / "kubernetes"
@@ -46,6 +47,11 @@ def test_the_probes_ask_what_the_program_answers():
     [web] = objects()["Deployment", "chatserver-web"]["spec"]["template"]["spec"]["containers"]
     probes = {name: web[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")}
     assert probes == {"startup": "/readyz", "readiness": "/readyz", "liveness": "/healthz"}
+
+
+def test_the_ingress_lets_files_pass_that_the_product_takes():
+    size = objects()["Ingress", "chatserver"]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-body-size"]
+    assert int(size.removesuffix("m")) * 1024 * 1024 >= max(UPLOADS.values())
 
 
 def test_what_is_set_are_settings():

@@ -3,7 +3,9 @@ may be sent, and what people notice when one of the two is killed."""
 
 import asyncio
 import contextlib
+import io
 import json
+import random
 import re
 import socket
 import types
@@ -11,9 +13,11 @@ import uuid
 
 import aiohttp
 import pytest
+from PIL import Image
 
 from chatserver.config import Config
 from chatserver.realtime.limits import HEARTBEAT_SECONDS
+from chatserver.web.body_limits import MAX_UPLOAD_BYTES
 from tests.support.conversation import talking
 from tests.support.proxies import DEPLOY, Front
 from tests.support.story import sign_up
@@ -105,6 +109,29 @@ async def test_too_much_and_what_is_for_machines_inside_is_refused(browser, fron
         assert answer.status == 404
     async with browser.get(f"{front.url}/readyz") as answer:
         assert answer.status == 200
+
+
+async def test_a_photograph_is_uploaded_and_verified_by_every_way_and_a_larger_one_is_refused(ada, browser, front):
+    session = await ada.buys()
+    photograph = noise(1200, 900)
+    assert 2_000_000 < len(photograph) < MAX_UPLOAD_BYTES
+    uploaded = await ada.uploads(session, photograph)
+    assert uploaded["asset"]["width"] == 1200
+    async with browser.post(f"{front.url}/api/v1/verifications", data=photograph) as answer:
+        assert answer.status == 200
+    form = aiohttp.FormData({"file": io.BytesIO(photograph)})
+    async with browser.post(f"{front.url}/verify", data=form, headers={"Origin": front.url}) as answer:
+        # The product's own answer to a form without its page: for the proxy it is not too large.
+        assert answer.status == 403
+    for path in ("/verify", f"/api/v1/sessions/{session['id']}/uploads"):
+        async with browser.post(front.url + path, data=bytes(12_000_000), expect100=True) as answer:
+            assert answer.status == 413
+
+
+def noise(width, height):
+    picture = io.BytesIO()
+    Image.frombytes("RGB", (width, height), random.Random(7).randbytes(width * height * 3)).save(picture, "PNG")
+    return picture.getvalue()
 
 
 # Less than the time after which the proxies give the stuck ones up, and enough for a busy machine.
