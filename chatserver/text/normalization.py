@@ -1,4 +1,5 @@
-"""When two texts that people type are the same: e-mail addresses, passwords, invite codes, words of a search.
+"""When two texts that people type are the same: e-mail addresses, passwords, invite codes. (Words of a search:
+`database.patterns`.)
 
 Keyboards, input methods and clipboards encode the same text in several ways. Each notion of "equal" is defined here, once:
 look-up, rate limits and uniqueness use the same function.
@@ -79,18 +80,7 @@ def password_spellings(text: str) -> list[str]:
     """The forms in which a password may have been hashed, today's first: older hashes are of the text as typed."""
     if text.isascii():
         return [text]
-    return list(dict.fromkeys([password(text), *spellings(text)]))
-
-
-# Searches ---------------------------------------------------------------------------------------------------------
-
-
-def spellings(text: str) -> list[str]:
-    """The forms of Unicode in which a text may be stored: as typed, NFC and NFD, each once.
-
-    A letter in a mix of both forms, as some keyboards type Vietnamese, is found only as it is typed.
-    """
-    forms = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
+    forms = (password(text), text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
     return list(dict.fromkeys(forms))
 
 

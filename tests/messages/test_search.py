@@ -1,5 +1,6 @@
 """The search over one's own sessions, messages and prompts: what is found, and that nobody finds what is another's."""
 
+import time
 import unicodedata
 
 import pytest
@@ -48,6 +49,56 @@ async def test_a_letter_with_a_mark_is_found_in_either_form_of_unicode(database,
         for typed in ("NFC", "NFD"):
             assert await found(database, ada, unicodedata.normalize(typed, query)) == ([text], [text]), (query, typed)
     assert await found(database, ada, "cafè") == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Ein Café", "cafe"),
+        (unicodedata.normalize("NFD", "Ein Café"), "CAFE"),
+        ("İstanbul gezisi", "istanbul"),
+        ("İstanbul gezisi", "ISTANBUL"),
+        ("die Straße", "strasse"),
+        ("der Strassenrand", "strass"),
+        ("Łódź", "lodz"),
+        ("smørrebrød", "smorrebrod"),
+        ("don’t stop", "don't"),
+        ("a “quiet” place", '"quiet"'),
+        ("Ёлка", "елка"),
+        ("ὁδός", "οδος"),
+        ("مُحَمَّد", "محمد"),
+        ("שָׁלוֹם", "שלום"),
+        ("ＡＢＣ １２３", "abc 123"),
+        ("abc 123", "ＡＢＣ １２３"),
+        ("ｱｲｳ", "アイウ"),
+        ("the ﬁnale", "fina"),
+        ("soft\u00adhyphen and zero\u200bwidth", "softhyphen zerowidth"),
+        ("softhyphen", "soft\u00adhyphen"),
+        ("हिन्दी", "हिन्दी"),
+        ("한국어", "한국"),
+    ],
+)
+async def test_words_are_found_as_people_type_them(database, ada, text, query):
+    await says(database, ada, await make_session(database, ada, "pro", title=text), text)
+    assert await found(database, ada, query) == ([text], [text])
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [("हिन्दी", "हन्द"), ("cafe", "café"), ("a b", "\u200b"), ("hello", "\u0301"), ("über", "u\u0308\u0301ber")],
+)
+async def test_what_was_typed_is_not_more_than_what_stands_there(database, ada, text, query):
+    await says(database, ada, await make_session(database, ada, "pro", title=text), text)
+    assert await found(database, ada, query) == ([], [])
+
+
+@pytest.mark.parametrize("unit", ["\u200b", "\u0301", "e", "e\u0301", "\u05be", "ss", "\u00ad", "ａ", "ガ", "'"])
+def test_a_word_is_looked_for_in_a_time_that_grows_with_the_text(unit):
+    text = unit * (8_000 // len(unit))
+    begun = time.process_time()
+    excerpt(text, unit * (100 // len(unit)) + "x")
+    excerpt(text + "x", unit * (100 // len(unit)) + "y")
+    assert time.process_time() - begun < 2
 
 
 async def test_without_words_the_newest_sessions_are_found(database, ada):
