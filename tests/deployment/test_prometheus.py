@@ -107,6 +107,12 @@ def test_each_alert_is_seen_to_fire():
     assert fired == set(expressions()[0])
 
 
+def test_what_to_do_is_written_for_each_alert_and_for_no_other():
+    _, _, after = (ROOT / "docs" / "operations.md").read_text().partition("## What to do when\n")
+    told = re.findall(r"`(Chatserver\w+)`", after.partition("\n## ")[0])
+    assert sorted(told) == sorted(expressions()[0])
+
+
 def test_a_name_is_found_wherever_it_stands_in_an_expression():
     expression = 'sum by (a, b) (rate(c_total{d="e"}[5m])) / f > 0 and max without (g) (h{i=~"j|k"}) or vector(0)'
     assert metrics_of(expression) == {"c_total", "f", "h"}
