@@ -1,9 +1,11 @@
 """Pages that the browser keeps when they are left, and shows on the way back as they were, whatever has happened since."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
@@ -40,6 +42,18 @@ async def is_left(person: ApiUser, count: int) -> None:
     async with asyncio.timeout(60):
         while len((await person.call("GET", "/generations"))["generations"]) != count:
             await asyncio.sleep(0.05)
+
+
+@contextlib.asynccontextmanager
+async def held(database_url: str, session_id: str) -> AsyncIterator[None]:
+    """While it lasts, nothing changes a session or deletes it."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM user_sessions WHERE id = $1 FOR UPDATE", session_id)
+            yield
+    finally:
+        await connection.close()
 
 
 async def test_who_has_signed_out_does_not_see_it_again_on_the_way_back(product, keeping) -> None:
@@ -100,6 +114,7 @@ async def test_lists_are_as_they_are_now_on_the_way_back(product, keeping) -> No
     made = await chat.sees_ended(await chat.generates("two boats", count=2, **SMALL))
     await chat.leaves()
     async with signed_in(keeping, ada) as visitor:
+        visitor.announce("404.*/api/v1/sessions/")  # what is asked for once more is gone already
         page = await visitor.open("/history")
         rows = page.locator(".history-batch > li")
         await expect(rows).to_have_count(2)
@@ -121,6 +136,17 @@ async def test_lists_are_as_they_are_now_on_the_way_back(product, keeping) -> No
         await ada.call("PATCH", f"/sessions/{session['id']}", {"title": "Ships"})
         await page.evaluate("() => history.back()")
         await expect(page.get_by_text("Ships").first).to_be_visible()
+
+        # What is still being deleted when the list is loaded leaves it when that is done.
+        room = await visitor.open("/sessions")
+        card = room.locator(".session-card")
+        async with held(product.environment["DATABASE_URL"], session["id"]):
+            await card.locator("[data-action=delete-session]").click()
+            await room.click("session-deletion [type=submit]")
+            await expect(room.locator("[data-action=undo-session]")).to_be_visible()
+            await room.goto(f"{product.url}/sessions")
+            await expect(card).to_have_count(1)
+        await expect(card).to_have_count(0)
 
         # What is typed stays.
         await page.goto(f"{product.url}/history")

@@ -1,7 +1,8 @@
 // <album-editor data-album data-name>: the page of an album: its name, order, cover, and what is taken out of it.
 // What is changed elsewhere is taken over, and moves nothing that is looked at.
-import { call, remove } from "../helpers/api.js"
+import { call } from "../helpers/api.js"
 import { attempt } from "../helpers/attempt.js"
+import { removeLeaving } from "../helpers/deletions.js"
 import { setFlag, setText, slot } from "../helpers/dom.js"
 import { arrange, keepPlace, matchList } from "../helpers/lists.js"
 import { morph } from "../helpers/morph.js"
@@ -169,7 +170,7 @@ export class AlbumEditor extends HTMLElement {
   #sendDeletion = () =>
     this.#attempt(async () => {
       slot(this, "gone").hidden = true
-      await remove(this.#path, { keepalive: true })
+      await removeLeaving(this.#path)
       location.assign("/albums")
     })
 }

@@ -1,6 +1,6 @@
 // <deletable-item data-path="/generations/…">: an item of a list that can be deleted; the deletion can be undone for
 // five seconds.
-import { remove } from "../helpers/api.js"
+import { removeLeaving } from "../helpers/deletions.js"
 import { setFlag, slot, setText } from "../helpers/dom.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
 
@@ -35,7 +35,7 @@ export class DeletableItem extends HTMLElement {
     const undo = this.querySelector('[data-action="undo"]')
     undo.hidden = true
     try {
-      await remove(this.dataset.path, { keepalive: true })
+      await removeLeaving(this.dataset.path)
       this.closest("li").remove()
     } catch (error) {
       undo.hidden = false

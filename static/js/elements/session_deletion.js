@@ -1,6 +1,7 @@
 // <session-deletion>: the dialog that asks before a session is deleted, says what is lost, and offers undo for five
 // seconds.
-import { call, remove } from "../helpers/api.js"
+import { call } from "../helpers/api.js"
+import { removeLeaving } from "../helpers/deletions.js"
 import { setFlag, slot, setText } from "../helpers/dom.js"
 import { formatDuration, secondsUntil } from "../helpers/time.js"
 import { afterUndoPeriod } from "../helpers/undo.js"
@@ -80,7 +81,7 @@ export class SessionDeletion extends HTMLElement {
     this.#cancelDeletion = null
     this.#undo.disabled = true
     try {
-      await remove(`/sessions/${this.#session}`, { keepalive: true })
+      await removeLeaving(`/sessions/${this.#session}`)
       location.assign("/sessions")
     } catch (error) {
       this.#undo.disabled = false

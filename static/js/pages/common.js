@@ -15,6 +15,7 @@ import "../elements/theme_switch.js"
 import "../elements/typed_sample.js"
 import "../elements/unsent_draft.js"
 import "../elements/waiting_prompt.js"
+import { finishDeletions } from "../helpers/deletions.js"
 import { refreshKeptLists } from "../helpers/kept_lists.js"
 import { installServiceWorker } from "../helpers/service_worker.js"
 import { guardSubmits } from "../helpers/submit_guard.js"
@@ -26,5 +27,6 @@ adoptPrompt()
 guardSubmits()
 keepForms()
 guardViewer()
+finishDeletions()
 refreshKeptLists()
 installServiceWorker()
