@@ -118,11 +118,15 @@ async def shoot(page: Page, name: str, look: str, clip: Any = None) -> None:
 
 
 async def shoot_ring(page: Page, look: str) -> None:
-    """The credits, from close by."""
+    """The credits, from close by, down to where the next words begin: none are cut."""
     column = await page.locator("#details").bounding_box()
     ring = await page.locator('#details credit-balance[data-kind="image"]').bounding_box()
+    term = await page.locator("#details .term").bounding_box()
     assert column is not None
     assert ring is not None
-    width, height = SHOWN[0] / 2, SHOWN[1] / 2
-    left = min(column["x"] + 1, WIDE["width"] - width)
-    await shoot(page, "proof-credits", look, {"x": left, "y": max(ring["y"] - 16, 0), "width": width, "height": height})
+    assert term is not None
+    top = max(ring["y"] - 16, 0)
+    height = min(term["y"] - top, SHOWN[1] / 2)
+    width = height * SHOWN[0] / SHOWN[1]
+    left = column["x"] + (column["width"] - width) / 2
+    await shoot(page, "proof-credits", look, {"x": left, "y": top, "width": width, "height": height})
