@@ -204,14 +204,35 @@ async def test_a_failure_says_what_happened_gives_the_credit_back_and_can_be_tri
         await expect(page.locator(WORDS)).to_have_text("8 of 8 left")
 
 
+# The words of an element as its lines have them.
+LINES = r"""(each) => {
+  const [text, lines] = [each.firstChild, new Map()]
+  const range = document.createRange()
+  for (let at = 0; at < text.length; at++) {
+    range.setStart(text, at)
+    range.setEnd(text, at + 1)
+    const top = Math.round(range.getBoundingClientRect().top)
+    lines.set(top, (lines.get(top) ?? "") + text.data[at])
+  }
+  return [...lines.values()].map((line) => line.replace(/\s+/g, " ").trim()).filter(Boolean)
+}"""
+
+
 async def test_a_cancelled_picture_gives_its_credit_back(endless_product, browser) -> None:
     ada = await sign_up(endless_product, "Ada")
     session = await ada.buys()
     async with signed_in(browser, ada, service_workers="allow") as visitor:
         page = await visitor.open_session(session)
+        height = await page.locator(".balances").evaluate("(each) => each.offsetHeight")
         await ask_for_pictures(page, "a mistake")
         card = page.locator(CARD)
-        await expect(page.locator(WORDS)).to_contain_text("7 of 8 left · 1 held")
+        words = page.locator(WORDS)
+        await expect(words).to_contain_text("7 of 8 left · 1 held")
+        # Each fact is on a line of its own, and nothing below has moved.
+        await expect(words).to_contain_text("next in")
+        await words.evaluate("(each) => { each.textContent = each.textContent.replace(/in.*/, 'in\xa059\xa0min') }")
+        assert await words.evaluate(LINES) == ["7 of 8 left ·", "1 held ·", "next in 59 min"]
+        assert await page.locator(".balances").evaluate("(each) => each.offsetHeight") == height
         await card.locator('[data-action="cancel"]').click()
         await expect(card).to_have_attribute("data-status", "cancelled")
         await expect(card).to_contain_text("Cancelled. The credit came back.")

@@ -4,6 +4,8 @@ import { slot, setText } from "../helpers/dom.js"
 import { everySecond, formatClock, formatDuration, secondsUntil } from "../helpers/time.js"
 import { socket } from "../socket.js"
 
+const NO_BREAK = "\u00a0" // a line ends between two facts, never within one
+
 export class CreditBalance extends HTMLElement {
   #subscriptions = []
 
@@ -41,7 +43,7 @@ export class CreditBalance extends HTMLElement {
     const parts = [brief && spent ? "0 left" : `${left} of ${limit} left`]
     if (Number(held) && !brief) parts.push(`${held} held`)
     if ((spent || !brief) && Number(left) < Number(limit) && wait > 0) parts.push(`next in ${formatDuration(wait)}`)
-    setText(slot(this, "words"), parts.join(" · "))
+    setText(slot(this, "words"), parts.map((part) => part.replaceAll(" ", NO_BREAK)).join(" · "))
     this.title = next && Number(left) === 0 ? `The next credit comes at ${formatClock(next)}` : ""
   }
 }
