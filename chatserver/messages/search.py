@@ -19,8 +19,9 @@ MOST_WORDS = 6
 # Messages that a search finds at most, and the length of what is shown of each, in characters.
 FOUND = 8
 EXCERPT_LENGTH = 120
-# Of it, what precedes the word that was found.
-_LEAD = 30
+# Of it, what precedes the word that was found; and of a word, what its place is told by: a pattern of 200 letters with
+# their accents takes the event loop 60 ms to prepare.
+_LEAD, _TELLING = 30, 40
 # Bytes of messages that a search reads: two thousand of the longest would take it a second.
 MOST_BYTES = 4_000_000
 
@@ -81,7 +82,7 @@ def excerpt(text: str, word: str) -> str:
     if len(line) <= EXCERPT_LENGTH:
         return line
     # Not found in the folded text, which may be longer: ß becomes ss.
-    found = re.search(containing(word), line, re.IGNORECASE)
+    found = re.search(containing(word[:_TELLING]), line, re.IGNORECASE)
     start = max((found.start() if found else 0) - _LEAD, 0)
     start = min(start, len(line) - EXCERPT_LENGTH)
     cut = line[start : start + EXCERPT_LENGTH].strip()
