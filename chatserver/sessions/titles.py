@@ -18,7 +18,14 @@ _AUTOMATIC_LENGTH = 40
 _SHORTEST_TEXT = 12
 # Marks of Markdown before punctuation are removed without leaving a space.
 _ENDS = re.compile(r"[*`~]{1,3}(?=[.,;:!?)])")
-_MARKS = re.compile(r"@assistant\b|[*`#>~|]", re.IGNORECASE)
+# Others only where they are marks: C#, 2*3, a > b and <b> keep their signs.
+_MARKS = re.compile(
+    r"@assistant\b|^[ \t|:-]{3,}$|^[ \t]*(?:#{1,6}(?=\s)|>+)|(?<!\w)\*+|\*+(?!\w)|`+|~~+|(?<!\S)\|+|\|+(?!\S)",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Of a link or a picture its words.
+_LINK = re.compile(r"!?\[([^\[\]\n]{1,200})\]\([^()\s]{0,400}(?: [^()\n]{0,200})?\)")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 async def rename(tx: Transaction, session_id: str, title: str) -> Session:
@@ -69,12 +76,12 @@ def shorten(text: str) -> str:
     >>> shorten("a **red** fox\\nin the snow")
     'A red fox in the snow'
     """
-    beginning = marks.without_surplus(visible(text[: 10 * _AUTOMATIC_LENGTH]))
-    title = " ".join(_MARKS.sub(" ", _ENDS.sub("", beginning)).split())
+    beginning = _MARKS.sub(" ", _ENDS.sub("", _LINK.sub(r"\1", text[: 10 * _AUTOMATIC_LENGTH])))
+    title = " ".join(visible(marks.without_surplus(beginning)).split())
     if len(title) > _AUTOMATIC_LENGTH:
         title = _cut(title) + "…"
     title = title.rstrip(" .,;:-")
-    return title[:1].upper() + title[1:]
+    return title if _ADDRESS.match(title) else title[:1].upper() + title[1:]
 
 
 def _cut(text: str) -> str:
