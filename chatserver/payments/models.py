@@ -84,6 +84,8 @@ class GatewayAnswer(Struct, frozen=True, kw_only=True):
     disputed: bool = False
     # The bank has taken the money back.
     lost: bool = False
+    # Money that was given back did not arrive: it is with the seller again.
+    refund_failed: bool = False
 
 
 class GatewayReport(Struct, frozen=True, kw_only=True):
@@ -94,6 +96,8 @@ class GatewayReport(Struct, frozen=True, kw_only=True):
     disputed: bool = False
     # The bank has taken the money back.
     lost: bool = False
+    # Money that was given back did not arrive: it is with the seller again.
+    refund_failed: bool = False
 
 
 def smallest(amount: float, currency: str) -> int:

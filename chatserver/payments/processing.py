@@ -157,6 +157,9 @@ async def _record_report(tx: Transaction, gateway: str, found: GatewayReport, by
         await service.count(tx, gateway, "unknown-order")
         return None
     await service.report(tx, gateway, "accepted", order.id, found.kind)
+    if found.refund_failed:
+        # Booked and told when it was asked for: only the operator can pay it in another way.
+        await service.report(tx, gateway, "refund-failed", order.id, found.kind)
     if found.disputed:
         await service.dispute(tx, order)
     if found.lost:

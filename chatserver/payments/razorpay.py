@@ -150,7 +150,11 @@ class Razorpay:
         for part, field in _NAMED_BY.items():
             named.append(client.inner(client.inner(payload, part), "entity").get(field))
         return GatewayReport(
-            kind=kind, gateway_ids=base.known_ids(named), disputed=kind.startswith("payment.dispute."), lost=lost
+            kind=kind,
+            gateway_ids=base.known_ids(named),
+            disputed=kind.startswith("payment.dispute."),
+            lost=lost,
+            refund_failed=kind == "refund.failed",
         )
 
     def is_return_signed(self, order: PlanOrder, query: Mapping[str, str]) -> bool:

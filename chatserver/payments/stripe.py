@@ -19,6 +19,8 @@ VERSION = "2024-06-20"
 TOLERANCE_SECONDS = 300
 # Signatures of a header that are looked at: Stripe sends one for each secret.
 _MOST_SIGNATURES = 5
+# Reports of a refund whose status has changed.
+_REFUND_CHANGES = {"charge.refund.updated", "refund.updated"}
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +115,12 @@ class Stripe:
         # Of a Checkout Session its id; of a charge, refund or dispute that of the payment.
         named = [found.get(name) for name in ("id", "payment_intent")]
         return GatewayReport(
-            kind=kind, gateway_ids=base.known_ids(named), disputed=kind.startswith("charge.dispute."), lost=lost
+            kind=kind,
+            gateway_ids=base.known_ids(named),
+            disputed=kind.startswith("charge.dispute."),
+            lost=lost,
+            # The first for accounts of today; those of before are told of every change of a refund.
+            refund_failed=kind == "refund.failed" or (kind in _REFUND_CHANGES and found.get("status") == "failed"),
         )
 
     def is_return_signed(self, _order: PlanOrder, _query: Mapping[str, str]) -> bool:

@@ -129,7 +129,7 @@ class PaymentEmulator:
         if page_id.startswith("cs_"):
             kind = kind or "checkout.session.completed"
             inner = self._stripe(self.pages[page_id], expand=False)
-            if kind.startswith("charge."):
+            if kind.startswith(("charge.", "refund.")):
                 inner = {
                     "id": self._new("ch"),
                     "object": "charge",

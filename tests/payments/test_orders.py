@@ -567,6 +567,26 @@ async def test_money_of_an_account_that_is_closed_goes_back_by_itself(database, 
     assert (await database.run_system(service.find, order.id)).user_id is None
 
 
+FAILED = {
+    "stripe": (("refund.failed", {}), ("charge.refund.updated", {"status": "failed"})),
+    "razorpay": (("refund.failed", {}),),
+}
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+async def test_a_refund_that_did_not_arrive_is_listed_for_the_operator_once(database, till, emulator, ada, gateway):
+    order = await placed(database, till, ada, gateway)
+    emulator.pay(order.gateway_id)
+    order = await till.refund(await till.settle(order), 4900)
+    if gateway == "stripe":
+        await till.receive_report(*emulator.report(order.gateway_id, "charge.refund.updated", status="succeeded"))
+    assert await outcomes(database, order) == []
+    for kind, changes in FAILED[gateway]:
+        await till.receive_report(*emulator.report(order.gateway_id, kind, **changes))
+    assert await outcomes(database, order) == ["refund-failed"]
+    assert (await database.run_system(service.find, order.id)).state == "refunded"
+
+
 async def test_a_dispute_is_flagged_and_takes_nothing_away(database, till, emulator, ada):
     for gateway, kind in (("stripe", "charge.dispute.created"), ("razorpay", "payment.dispute.created")):
         order = await placed(database, till, ada, gateway)
