@@ -84,10 +84,10 @@ async def _serve(config: Config, role: ProcessRole, workers: int, listener: sock
             await _supervise(config, role, workers, listener)
         else:
             serve_socket = await importing
-            await serve_socket(config, role, listener)
+            await serve_socket(config, role, listener, None)
 
 
-def _import_web_server() -> Callable[[Config, ProcessRole, socket.socket], Awaitable[None]]:
+def _import_web_server() -> Callable[[Config, ProcessRole, socket.socket, int | None], Awaitable[None]]:
     """What serves the pages, two thirds of all that is imported: in a thread, while the embedded Postgres starts."""
     from chatserver.app import web_server
 
@@ -133,7 +133,7 @@ async def _supervise_until(
     spawn = partial(_spawn, context, config, role, listener)
     try:
         while len(children) < workers:
-            children.append(spawn())
+            children.append(spawn(len(children)))
         while not stop.is_set():
             _replace_dead(children, spawn)
             with contextlib.suppress(TimeoutError):
@@ -147,39 +147,43 @@ async def _supervise_until(
 
 
 def _replace_dead(
-    children: list[multiprocessing.context.SpawnProcess], spawn: Callable[[], multiprocessing.context.SpawnProcess]
+    children: list[multiprocessing.context.SpawnProcess], spawn: Callable[[int], multiprocessing.context.SpawnProcess]
 ) -> None:
     for index, child in enumerate(children):
         if child.is_alive():
             continue
         log.warning("web.process_died", exit_code=child.exitcode)
         try:
-            children[index] = spawn()
+            children[index] = spawn(index)
         except OSError as error:
             # The machine has no process or memory left for it; the others go on, and the next time it may have.
             log.error("web.process_not_started", error=error.strerror)
 
 
 def _spawn(
-    context: multiprocessing.context.SpawnContext, config: Config, role: ProcessRole, listener: socket.socket
+    context: multiprocessing.context.SpawnContext,
+    config: Config,
+    role: ProcessRole,
+    listener: socket.socket,
+    number: int,
 ) -> multiprocessing.context.SpawnProcess:
-    child = context.Process(target=_serve_in_child, args=(config, role, listener), name="chatserver web")
+    child = context.Process(target=_serve_in_child, args=(config, role, listener, number), name="chatserver web")
     child.start()
     return child
 
 
-def _serve_in_child(config: Config, role: ProcessRole, listener: socket.socket) -> None:
+def _serve_in_child(config: Config, role: ProcessRole, listener: socket.socket, number: int) -> None:
     gc_tuning.pause()
     logs.configure(config)
-    event_loop.run(_serve_under_parent(config, role, listener))
+    event_loop.run(_serve_under_parent(config, role, listener, number))
 
 
-async def _serve_under_parent(config: Config, role: ProcessRole, listener: socket.socket) -> None:
+async def _serve_under_parent(config: Config, role: ProcessRole, listener: socket.socket, number: int) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     # Without this the children of a killed supervisor would keep the port from the next one.
     asyncio.get_running_loop().add_reader(parent.sentinel, _follow_parent, parent.sentinel)
-    await _import_web_server()(config, role, listener)
+    await _import_web_server()(config, role, listener, number)
 
 
 def _follow_parent(sentinel: int) -> None:

@@ -63,6 +63,16 @@ class WebApplication:
         app = self._sockets if scope["type"] == "websocket" else self._http
         await app(scope, receive, send)
 
+    @property
+    def number(self) -> int | None:
+        """Its own among the processes that share its port, by which /metrics tells them apart; None where it is alone."""
+        number: int | None = self._http.state.process_number
+        return number
+
+    @number.setter
+    def number(self, number: int | None) -> None:
+        self._http.state.process_number = number
+
     async def drain(self) -> None:
         """Begins the shutdown: /readyz fails, jobs go back into the queue, sockets are closed with 1012 in waves."""
         self._state.hub.draining = True
@@ -130,6 +140,7 @@ def http_application(state: State, site: Site, identify: Identify) -> Starlette:
     )
     http.state.site, http.state.chatserver, http.state.health = site, state, health.Health(state)
     http.state.payments = payment_processor(state)
+    http.state.process_number = None
     http.state.checks = Checks(state.database, state.storage)
     http.state.documents = documents.Documents(API, [*COMMANDS, *endpoint.HUB_COMMANDS], SERVER_EVENTS, state.config)
     return http

@@ -17,9 +17,10 @@ from chatserver.runtime.process_roles import ProcessRole
 from chatserver.web.headers import security_headers
 
 
-async def serve(config: Config, role: ProcessRole, listener: socket.socket) -> None:
-    """One web process on a socket that is listening already."""
+async def serve(config: Config, role: ProcessRole, listener: socket.socket, number: int | None) -> None:
+    """One web process on a socket that is listening already; `number` is its own among several on the same socket."""
     async with open_web_application(config, with_worker=role is ProcessRole.all) as product:
+        product.number = number
         # libuv accepts one connection of a handle in each iteration of the loop; all of these have one queue in the kernel.
         handles = [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
         await DrainingServer(_uvicorn_config(config, product), product).serve(sockets=handles)

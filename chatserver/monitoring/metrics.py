@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from chatserver.database import Row, Transaction
-from chatserver.runtime.metrics import PROCESS
+from chatserver.runtime.metrics import PROCESS, Numbered
 
 
 class SharedMetrics(Struct, frozen=True):
@@ -34,14 +34,16 @@ async def read(tx: Transaction) -> SharedMetrics:
     )
 
 
-def render(shared: SharedMetrics | None, connections: int, sessions: int) -> bytes:
+def render(shared: SharedMetrics | None, connections: int, sessions: int, number: int | None = None) -> bytes:
     """The text of one scrape; `connections` and `sessions` are those open in this process. `shared` is None while the
-    database does not answer."""
+    database does not answer. `number` is that of this process among those that share its port."""
     registry = CollectorRegistry()
-    registry.register(_OpenCollector(connections, sessions, database_is_up=shared is not None))
+    open_here = _OpenCollector(connections, sessions, database_is_up=shared is not None)
+    for own in (PROCESS, open_here):
+        registry.register(Numbered(own, number))
     if shared is not None:
         registry.register(_SharedCollector(shared))
-    return generate_latest(PROCESS) + generate_latest(registry)
+    return generate_latest(registry)
 
 
 class _OpenCollector(Collector):

@@ -23,7 +23,8 @@ async def show_metrics(request: Request) -> Response:
     except Busy:
         # A process that serves no metrics counts as gone, and is not: the figures of the moment are its own.
         shared = None
-    body = metrics.render(shared, len(state.hub.admission.connections()), len(state.hub.sessions()))
+    hub, number = state.hub, request.app.state.process_number
+    body = metrics.render(shared, len(hub.admission.connections()), len(hub.sessions()), number)
     return Response(body, media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"})
 
 

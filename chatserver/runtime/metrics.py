@@ -1,8 +1,12 @@
 """The metrics of this process, for /metrics: counted where they occur, exported by `monitoring`."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 PROCESS = CollectorRegistry()
 ProcessCollector(registry=PROCESS)
@@ -29,3 +33,18 @@ CONNECTIONS_CUT = Counter(
     ("reason",),
     registry=PROCESS,
 )
+
+
+class Numbered(Collector):
+    """What another collector of this process has, with the label `process` where several processes answer at one port:
+    without it their counters would be one that goes back and forth."""
+
+    def __init__(self, collector: Collector, number: int | None) -> None:
+        self._collector = collector
+        self._labels = {} if number is None else {"process": str(number)}
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._collector.collect():
+            numbered = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+            numbered.samples = [each._replace(labels={**each.labels, **self._labels}) for each in metric.samples]
+            yield numbered

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import hashlib
 import io
+import re
 import time
 
+import aiohttp
 import psutil
 import pytest
 import redis.asyncio
@@ -149,8 +151,10 @@ async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluste
             child for child in psutil.Process(product.process.pid).children() if "spawn_main" in str(child.cmdline())
         ]
         assert len(web) == 2
+        assert await numbers_in_scrapes(product, 2) == {"0", "1"}
         web[0].kill()
         await products.wait_for_line(product, "web.started", times=3)
+        assert await numbers_in_scrapes(product, 2) == {"0", "1"}
         ada = await sign_up(product, "Ada")
         assert (await ada.buys())["status"] == "active"
         # Nobody tells the children that their supervisor was killed: they end all the same, and free the port.
@@ -159,6 +163,21 @@ async def test_several_web_processes_want_redis_and_replace_one_that_dies(cluste
         async with asyncio.timeout(20):
             while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in web):
                 await asyncio.sleep(0.05)
+
+
+async def numbers_in_scrapes(product, count):
+    """By which the processes of one port tell their own figures, in as many scrapes as it takes to meet all of them."""
+    found = set()
+    async with asyncio.timeout(30):
+        while len(found) < count:
+            async with aiohttp.ClientSession() as client, client.get(f"{product.url}/metrics") as answer:
+                text = await answer.text()
+            [number] = set(re.findall(r'process="(\d+)"', text))
+            own = [line for line in text.splitlines() if line.startswith(("process_", "chatserver_http_", "python_"))]
+            assert all(f'process="{number}"' in line for line in own), own
+            assert "chatserver_active_sessions " in text, "what all processes tell alike has no number"
+            found.add(number)
+    return found
 
 
 def web_processes(product):
