@@ -43,6 +43,13 @@ async def test_a_token_a_notice_and_a_mistake_are_in_view(product, browser) -> N
         await is_in_view(page.locator("#tokens"))
         await is_in_view(page.locator("[aria-labelledby=tokens] .notice"))
 
+        # What cannot be downloaded now is a page that says why, and not a download that has failed.
+        visitor.announce("429")
+        for _ in range(10):
+            assert (await visitor.context.request.get(f"{product.url}/settings/export")).ok
+        await page.click("text=Export my data")
+        await expect(page.locator("h1")).to_have_text("A little too fast")
+
 
 async def test_what_was_typed_is_back_after_a_sign_in_that_had_ended_meanwhile(product, browser) -> None:
     ada = await sign_up(product, "Ada")
