@@ -8,8 +8,8 @@ import re
 
 from msgspec import Struct
 
-# Nineteen digits are more than any file has bytes, and short enough for int().
-_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\s*", re.IGNORECASE | re.ASCII)
+# Twenty digits hold 2^64 - 1, which some programs send for the end of a file, and are short enough for int().
+_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,20})\s*-\s*([0-9]{0,20})\s*", re.IGNORECASE | re.ASCII)
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 

@@ -405,7 +405,8 @@ SIZE = len(CLIP.data)
     [
         ("bytes=0-99", 0, 100), ("bytes=100-", 100, SIZE), ("bytes=-50", SIZE - 50, SIZE), ("bytes=0-0", 0, 1),
         (f"bytes={SIZE - 1}-", SIZE - 1, SIZE), (f"bytes=5-{SIZE + 1000}", 5, SIZE), (f"bytes=-{SIZE * 2}", 0, SIZE),
-        ("bytes=262143-262145", 262143, 262146), ("Bytes=0-1", 0, 2), ("bytes = 3 - 4 ", 3, 5),
+        ("bytes=262143-262145", 262143, 262146), (f"bytes=7-{2**64 - 1}", 7, SIZE),
+        ("Bytes=0-1", 0, 2), ("bytes = 3 - 4 ", 3, 5),
     ],
 )  # fmt: skip
 async def test_a_range_is_a_part_of_the_file(client, session_files, film, header, start, end):
