@@ -104,17 +104,18 @@ async def test_models_have_their_rates_and_times_and_errors_their_blame(database
 
 async def test_a_session_that_was_bought_twice_counts_once_with_both_its_purchases(database):
     ada = await make_user(database, "Ada")
-    for paid in ([49, 50], [49]):
+    for checkout, paid in (("manual", [49, 50]), ("manual", [49]), ("instant", [99])):
         session = await make_session(database, ada, "pro")
         for amount in paid:
             await run_sql(
                 database,
                 """INSERT INTO purchases (id, session_id, user_id, plan_id, amount, currency, checkout, created_at)
-                   VALUES (gen_random_uuid(), $1, $2, 'pro', $3, 'INR', 'manual', $4)""",
-                *(session, ada, Decimal(amount), START),
+                   VALUES (gen_random_uuid(), $1, $2, 'pro', $3, 'INR', $4, $5)""",
+                *(session, ada, Decimal(amount), checkout, START),
             )
     table = await database.run_system(figures.table, "sold", Span(start=START, end=END, zone="UTC"))
-    assert table.rows == [("pro", "manual", 3, 2, 148, "INR")]
+    free_of_charge = ("pro", "instant", 1, 1, 0, "INR")
+    assert table.rows == [free_of_charge, ("pro", "manual", 3, 2, 148, "INR")]
 
 
 def test_bars_stand_on_each_other_and_the_highest_fills_the_chart():
